@@ -1,0 +1,37 @@
+"""One line about one epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from latentode.config import format_duration
+
+
+def epoch_line(event: Mapping[str, Any], max_epochs: int) -> str:
+    """Write an epoch event of the trainer as one line.
+
+    Args:
+        event: ``epoch, step, train_loss, validation_crps, lr, seconds, best, eta_seconds``; what is
+            absent or None is left out.
+        max_epochs: Most epochs of the run.
+
+    Returns:
+        For example ``epoch 12/200  step 600  loss 1.234  crps 0.3456*  lr 2.8e-03  41s  eta 2.5min``,
+        where ``*`` marks the best validation CRPS so far.
+    """
+    width = len(str(max_epochs))
+    parts = [f"epoch {event['epoch']:>{width}}/{max_epochs}"]
+    crps = "crps {:.4g}" + ("*" if event.get("best") else " ")
+    for key, form in (
+        ("step", "step {}"),
+        ("train_loss", "loss {:.4g}"),
+        ("validation_crps", crps),
+        ("lr", "lr {:.1e}"),
+    ):
+        if event.get(key) is not None:
+            parts.append(form.format(event[key]))
+    for key, form in (("seconds", "{}"), ("eta_seconds", "eta {}")):
+        if event.get(key) is not None:
+            parts.append(form.format(format_duration(float(event[key]) * 1e9)))
+    return "  ".join(parts)

@@ -1,0 +1,102 @@
+"""``evaluate RUN [LOGS]``: what the model is worth, beside naive baselines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from latentode.cli.command import command
+from latentode.cli.models import device_option, load_model, read_for, run_argument
+from latentode.cli.options import data_options
+from latentode.cli.outputs import (
+    STDOUT,
+    check_output,
+    check_stdout_free,
+    output_option,
+    overwrite_option,
+)
+from latentode.cli.run_folder import RunFolder
+from latentode.cli.session import Outcome, Session, jsonable
+from latentode.cli.table import aligned
+from latentode.errors import DataError
+from latentode.files import atomic_write
+
+
+@command("evaluate")
+@run_argument
+@click.argument("logs", required=False, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--split",
+    type=click.Choice(["test", "all"]),
+    default="test",
+    show_default=True,
+    help="The part of LOGS held out in training, or all of LOGS (for a log of its own).",
+)
+@click.option("--samples", type=click.IntRange(2), default=200, show_default=True)
+@click.option("--max-windows", type=click.IntRange(1), help="Most windows a task.")
+@device_option
+@output_option
+@overwrite_option
+@data_options
+def evaluate_command(
+    session: Session,
+    run: Path,
+    logs: Path | None,
+    split: str,
+    samples: int,
+    max_windows: int | None,
+    device: str,
+    output: Path | None,
+    overwrite: bool,
+    **options: Any,
+) -> Outcome:
+    """Score the model of RUN on LOGS (default: the log it was trained on) beside naive baselines.
+
+    The table is printed; all numbers go to RUN/metrics.json, or to the output named.
+    """
+    check_stdout_free(output, session.json_output)
+    if output is not None and output != STDOUT:
+        check_output(output, suffixes=(".json",), overwrite=overwrite)
+    model, folder = load_model(run, session, device)
+    log = read_for(model, logs or _own_log(run, folder), options, session)
+    limits = {} if max_windows is None else {"max_windows": max_windows}
+    scores = model.evaluate(log, split=split, num_draws=samples, **limits)
+    text = json.dumps(jsonable(scores), indent=2, allow_nan=False) + "\n"
+    run_dir = folder.path if folder else None
+    if output == STDOUT:
+        return Outcome(run_dir=run_dir, metrics=scores, text=text)
+    target = output or (run_dir / "metrics.json" if run_dir else None)
+    written = () if target is None else (atomic_write(target, text.encode()),)
+    return Outcome(run_dir=run_dir, outputs=written, metrics=scores, text=describe(scores))
+
+
+def describe(scores: Mapping[str, Any]) -> str:
+    """Tables and sentences about the tasks of an evaluation."""
+    return "\n".join(line for task, result in scores.items() for line in _task(task, result))
+
+
+def _task(name: str, result: Any) -> Iterator[str]:
+    if not isinstance(result, Mapping) or "overall" not in result:
+        return
+
+    from latentode.findings import table
+
+    counts = ", ".join(
+        f"{result[key]:,} {key.removeprefix('num_')}"
+        for key in ("num_windows", "num_targets")
+        if key in result
+    )
+    yield f"{name}" + (f" ({counts})" if counts else "")
+    yield aligned(table(result), numbers=True)
+    yield from result.get("sentences", ())
+    yield ""
+
+
+def _own_log(run: Path, folder: RunFolder | None) -> Path:
+    if folder is None or not folder.log_path.exists():
+        raise DataError(f"{run}: expected the log that the model was trained on, got none. Name LOGS.")
+    return folder.log_path

@@ -1,0 +1,67 @@
+"""``info RUN|MODEL`` and ``info --env``: what a model is, and what it runs on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from latentode.cli.command import command
+from latentode.cli.models import load_model
+from latentode.cli.run_folder import versions
+from latentode.cli.session import Outcome, Session, jsonable
+from latentode.cli.table import aligned
+
+_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "WORLD_SIZE", "TZ")
+_RUN_FACTS = ("status", "started", "ended", "exit_code", "seed", "threads", "log", "error")
+
+
+@command("info")
+@click.argument(
+    "run", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@click.option("--env", is_flag=True, help="This installation, for a bug report.")
+def info_command(session: Session, run: Path | None, env: bool) -> Outcome:
+    """Describe the model in RUN (a run folder or a model folder), or this installation."""
+    if (run is None) is not env:
+        raise click.UsageError("Name a RUN or MODEL, or pass --env.")
+    if run is None:
+        facts = environment()
+        return Outcome(data=facts, text=_lines(facts))
+    model, folder = load_model(run, session, "cpu")
+    facts = {"model": jsonable(model.describe())}
+    if folder is not None:
+        facts["run"] = {k: folder.record[k] for k in _RUN_FACTS if folder.record.get(k) is not None}
+    return Outcome(run_dir=folder.path if folder else None, data=facts, text=_lines(facts))
+
+
+def environment() -> dict[str, Any]:
+    """Versions, machine, threads and devices."""
+    import torch
+
+    cuda = range(torch.cuda.device_count() if torch.cuda.is_available() else 0)
+    return {
+        "versions": versions(),
+        "platform": platform.platform(),
+        "processors": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "cuda": [torch.cuda.get_device_name(index) for index in cuda],
+        "variables": {name: os.environ[name] for name in _VARIABLES if name in os.environ},
+    }
+
+
+def _lines(facts: Mapping[str, Any]) -> str:
+    return aligned([[name, value] for name, value in _flat(facts, "")])
+
+
+def _flat(facts: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+    for key, value in facts.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            listed = isinstance(value, list | tuple)
+            yield prefix + key, ", ".join(map(str, value)) if listed else str(value)

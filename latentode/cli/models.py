@@ -1,0 +1,76 @@
+"""From the RUN or MODEL that was named to the model, and from LOGS to what the model reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from latentode.cli import settings
+from latentode.cli.options import given_settings
+from latentode.cli.run_folder import RunFolder
+from latentode.cli.session import Session
+from latentode.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from latentode.data.dataset import TimeSeriesDataset
+    from latentode.estimator import LatentODE
+
+run_argument = click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+device_option = click.option(
+    "--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1."
+)
+
+
+def find_model(path: Path, session: Session) -> tuple[Path, RunFolder | None]:
+    """Find the model folder in a run folder, or take a model folder as it is.
+
+    Args:
+        path: ``RUN`` or ``RUN/model``, or a model folder saved elsewhere.
+        session: Session of the call, which learns the run folder.
+
+    Returns:
+        The model folder, and the run folder where there is one.
+
+    Raises:
+        CheckpointError: If there is no model, with what the run is doing instead.
+    """
+    if (path / "model.json").is_file():
+        is_run = path.name == "model" and (path.parent / "run.json").is_file()
+        folder = RunFolder.open(path.parent) if is_run else None
+        session.run_dir = folder.path if folder else None
+        return path, folder
+    folder = RunFolder.open(path)
+    session.run_dir = path
+    if not (folder.model_path / "model.json").is_file():
+        status = folder.record.get("status")
+        raise CheckpointError(
+            f"{path}: expected a trained model, got a run that is {status}. "
+            f"Continue it with `{session.command_line('resume', path)}`."
+        )
+    return folder.model_path, folder
+
+
+def load_model(path: Path, session: Session, device: str) -> tuple[LatentODE, RunFolder | None]:
+    """Load the model of a run, or a model folder; see `find_model`."""
+    model_path, folder = find_model(path, session)
+
+    from latentode.estimator import LatentODE
+
+    return LatentODE.load(model_path, device=device), folder
+
+
+def read_for(
+    model: LatentODE, logs: Path, options: Mapping[str, Any], session: Session
+) -> TimeSeriesDataset:
+    """Read a log as the model's own log was read, but for the data options that were given."""
+    from latentode.data.frame import read_log
+
+    config = settings.resolve(
+        base=model.config.to_dict(), options=given_settings(options), environment={}
+    )
+    dataset, report = read_log(logs, config.data)
+    session.lines("plan", report.plan())
+    return dataset

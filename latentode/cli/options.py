@@ -1,0 +1,193 @@
+"""Options that several commands share; each stands for one setting of the configuration.
+
+An option that is not given is None and leaves its setting alone. Types and choices are read from the
+configuration, so that an option cannot drift away from its setting.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from latentode.cli import settings
+from latentode.config import LatentODEConfig
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+DATA_OPTIONS = {
+    "--layout": ("data.layout", "How the log is laid out."),
+    "--time-column": ("data.columns.time", "Column with the time."),
+    "--time-unit": ("data.time.unit", "Unit of the time; auto decides, and says so."),
+    "--tz": ("data.time.tz", "Zone of time stamps that name none, e.g. Europe/Berlin."),
+    "--dayfirst/--no-dayfirst": ("data.time.dayfirst", "Read 03/04 as 3 April, or as March 4."),
+    "--time-format": ("data.time.format", "strptime format of the time, e.g. '%d.%m.%Y %H:%M'."),
+    "--id-column": ("data.columns.id", "Column with the id of the series."),
+    "--channels": ("data.columns.channels", "Columns (long layout: names) to model, as a,b."),
+    "--channel-column": ("data.columns.channel", "Long layout: column with the channel's name."),
+    "--value-column": ("data.columns.value", "Long layout: column with the value."),
+    "--static-columns": ("data.columns.static", "Columns that are constant in a series, as a,b."),
+    "--future-columns": ("data.columns.future", "Inputs known for future times too, as a,b."),
+    "--sep": ("data.cells.sep", "Separator of fields; 'tab' for a tabulator."),
+    "--decimal": ("data.cells.decimal", "Decimal mark."),
+    "--encoding": ("data.cells.encoding", "Encoding of the file, e.g. latin-1."),
+    "--na": ("data.cells.na", "Texts that stand for a missing value, as a,b."),
+    "--duplicates": ("data.duplicates", "Readings of one series, channel and time."),
+    "--on-bad-row": ("data.cells.on_bad_row", "Rows that cannot be read."),
+    "--max-bad": ("data.cells.max_bad", "Largest share of bad cells, e.g. 1%."),
+    "--min-obs": ("data.min_obs", "Series with fewer readings are left out of training."),
+    "--clip-outliers": ("data.clip_outliers", "Clip beyond this many robust standard deviations."),
+    "--max-channels": ("data.max_channels", "Refuse logs with more channels."),
+}
+TRAIN_OPTIONS = {
+    "--context": ("windows.context", "How much past a forecast sees, e.g. 48h."),
+    "--horizon": ("windows.horizon", "How far to forecast, e.g. 6h."),
+    "--split": ("windows.split", "Hold out the end of the log, or whole series."),
+    "--max-time": ("train.max_time", "Wall-clock budget, e.g. 10min."),
+    "--epochs": ("train.max_epochs", "Most epochs."),
+    "--batch-size": ("train.batch_size", "Windows a step."),
+    "--lr": ("train.optimizer.lr", "Peak learning rate."),
+    "--seed": ("train.seed", "Seed of all randomness."),
+    "--device": ("train.device", "cpu, cuda, cuda:1."),
+    "--latent-dim": ("model.latent_dim", "Size of the latent state."),
+    "--hidden-dim": ("model.hidden_dim", "Width of the networks."),
+    "--encoder": ("model.encoder", "Network that reads the context."),
+    "--anchor": ("model.anchor", "Time at which the latent state is inferred."),
+    "--dynamics": ("model.dynamics", "What the latent dynamics sees beside the state."),
+    "--likelihood": ("model.likelihood", "Distribution of a reading around the decoded value."),
+}
+
+#: What may change when a run is continued; all else comes from its folder.
+RESUMABLE = ("train.max_time", "train.max_epochs", "train.device")
+
+
+class Names(click.ParamType):
+    """A list of names, ``a,b``; a name that holds a comma is quoted as in CSV."""
+
+    name = "names"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Split at commas."""
+        del param, ctx
+        if isinstance(value, tuple):
+            return value
+        return tuple(name.strip() for name in next(csv.reader([value], skipinitialspace=True), []))
+
+
+class Share(click.ParamType):
+    """A share, written ``1%`` or ``0.01``."""
+
+    name = "share"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read a share as a number from 0 to 1."""
+        text = str(value).strip()
+        try:
+            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            self.fail(f"expected a share such as 1% or 0.01, got {value!r}.", param, ctx)
+        if not 0 <= share <= 1:
+            self.fail(f"expected a share from 0% to 100%, got {value!r}.", param, ctx)
+        return share
+
+
+class Separator(click.ParamType):
+    r"""A separator; ``tab`` and ``\t`` are the tabulator, which shells make hard to type."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read the names of the tabulator."""
+        del param, ctx
+        return "\t" if value in ("tab", "\\t") else str(value)
+
+
+def data_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how a log is read."""
+    return _add(DATA_OPTIONS, function)
+
+
+def train_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say what is trained, and how."""
+    return _add(TRAIN_OPTIONS, function)
+
+
+def resume_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that may change when a run is continued."""
+    return _add({f: row for f, row in TRAIN_OPTIONS.items() if row[0] in RESUMABLE}, function)
+
+
+def config_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--config`` and ``--set``."""
+    assign = click.option(
+        "--set",
+        "assignments",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Any setting, e.g. model.dropout=0.2; may be given again.",
+    )
+    file = click.option(
+        "--config",
+        "config_file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="TOML file of settings.",
+    )
+    return file(assign(function))
+
+
+def given_settings(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that were given as options, by dotted name."""
+    names = {
+        click.Option([flag]).name: setting
+        for flag, (setting, _) in {**DATA_OPTIONS, **TRAIN_OPTIONS}.items()
+    }
+    return {
+        names[option]: value
+        for option, value in options.items()
+        if option in names and value is not None
+    }
+
+
+def resolve_options(
+    options: Mapping[str, Any], base: Mapping[str, Any] | None = None
+) -> LatentODEConfig:
+    """Resolve the configuration of a command from its options; see `settings.resolve`."""
+    return settings.resolve(
+        base=base,
+        file=options.get("config_file"),
+        options=given_settings(options),
+        assignments=options.get("assignments", ()),
+    )
+
+
+def _add(
+    table: Mapping[str, tuple[str, str]], function: Callable[..., Any]
+) -> Callable[..., Any]:
+    for flag, (setting, text) in reversed(table.items()):
+        function = click.option(flag, type=_type_of(flag, setting), default=None, help=text)(
+            function
+        )
+    return function
+
+
+def _type_of(flag: str, setting: str) -> click.ParamType | None:
+    if flag == "--max-bad":
+        return Share()
+    if flag == "--sep":
+        return Separator()
+    if listed := settings.choices(setting):
+        return click.Choice(listed)
+    if settings.is_list(setting):
+        return Names()
+    if "/" in flag:
+        return click.BOOL
+    if settings.is_text(setting):
+        return click.STRING
+    return click.INT if settings.is_whole(setting) else click.FLOAT

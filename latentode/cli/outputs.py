@@ -1,0 +1,59 @@
+"""Where a result goes: checked before any work is done, so that no hour of work ends without a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from latentode.cli.failures import UsageFailure
+from latentode.errors import OutputExistsError, ResourceError
+
+STDOUT = Path("-")
+
+output_option = click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Output file; - is stdout."
+)
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an existing output.")
+
+
+def check_output(path: Path, *, suffixes: tuple[str, ...], overwrite: bool) -> Path:
+    """Check that a file can be written, before the work whose result it takes.
+
+    Args:
+        path: The file.
+        suffixes: Endings that stand for the known formats, with the dot.
+        overwrite: Whether an existing file may be replaced.
+
+    Returns:
+        The path.
+
+    Raises:
+        UsageFailure: If the ending stands for no format.
+        OutputExistsError: If the file exists and may not be replaced, or is a folder.
+        ResourceError: If its folder is missing or not writable.
+    """
+    if path.suffix.lower() not in suffixes:
+        raise UsageFailure(
+            f"--output: expected a file that ends in {', '.join(suffixes)}, got {str(path)!r}."
+        )
+    if path.is_dir():
+        raise OutputExistsError(f"{path}: expected a file, got a folder. Choose another --output.")
+    if path.exists() and not overwrite:
+        raise OutputExistsError(f"{path}: exists already. Choose another name or pass --overwrite.")
+    if not path.parent.is_dir():
+        raise ResourceError(f"{path}: its folder {path.parent} does not exist. Make it first.")
+    if not os.access(path.parent, os.W_OK):
+        raise ResourceError(f"{path}: its folder is not writable. Choose another --output.")
+    return path
+
+
+def check_stdout_free(path: Path | None, json_output: bool) -> None:
+    """Refuse ``-o -`` together with ``--json``: both would write on stdout.
+
+    Raises:
+        UsageFailure: If both were given.
+    """
+    if path == STDOUT and json_output:
+        raise UsageFailure("--json and -o - both write on stdout. Give -o a file.")

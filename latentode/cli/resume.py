@@ -1,0 +1,27 @@
+"""``resume RUN``: ``train --resume RUN``, which takes everything from the folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from latentode.cli.command import command
+from latentode.cli.options import given_settings, resume_options
+from latentode.cli.session import Outcome, Session
+from latentode.cli.train import threads_option
+
+
+@command("resume")
+@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("logs", required=False, type=click.Path(exists=True, path_type=Path))
+@resume_options
+@threads_option
+def resume_command(
+    session: Session, run: Path, logs: Path | None, threads: int | None, **options: Any
+) -> Outcome:
+    """Continue the interrupted RUN; LOGS only if the log has moved."""
+    from latentode.cli.training_run import run_again
+
+    return run_again(session, run, logs=logs, changes=given_settings(options), threads=threads)

@@ -1,0 +1,271 @@
+"""What a run leaves on disk: its folder, its lock, and ``run.json`` which tells how it went.
+
+A run folder holds ``run.json``, ``config.toml``, ``data_report.json``, ``model/``, ``checkpoints/``,
+``metrics.csv``, ``log.jsonl``, ``plots/``, ``forecasts/`` and, while a process works on it, ``.lock``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import secrets
+import socket
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from latentode.cli.failures import classify
+from latentode.cli.session import jsonable
+from latentode.cli.signals import Stopped
+from latentode.config import LatentODEConfig
+from latentode.errors import CheckpointError, DataError, OutputExistsError, ResourceError
+from latentode.files import RunLock, atomic_write, clean_stray, slug
+
+SCHEMA = 1
+PACKAGES = ("latentode", "torch", "numpy", "pandas", "xarray", "pydantic", "click", "torchdiffeq")
+_MAX_JSON_BYTES = 16 << 20
+_BLOCK_BYTES = 1 << 20
+
+
+def utc_stamp() -> str:
+    """Now, as it stands in names of files: ``20250131t235959``."""
+    return datetime.now(UTC).strftime("%Y%m%dt%H%M%S")
+
+
+def new_folder(stem: str, out: Path | None = None) -> Path:
+    """Make the folder of a new run.
+
+    Args:
+        stem: First part of the name where `out` is None: ``runs/<stem>-<UTC stamp>-<4 hex digits>``.
+        out: The folder itself; absent or empty.
+
+    Returns:
+        The folder, which exists and, but for the lock of another process, is empty.
+
+    Raises:
+        OutputExistsError: If `out` is a file or a folder with files in it.
+        ResourceError: If the folder cannot be made or written into.
+    """
+    name = slug(stem, 0).partition("-")[2] or "run"
+    folder = out or Path("runs") / f"{name}-{utc_stamp()}-{secrets.token_hex(2)}"
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=out is not None)
+    except (FileExistsError, NotADirectoryError):
+        raise OutputExistsError(
+            f"{folder}: expected a free name or an empty folder, got a file in the way. "
+            "Choose another --out."
+        ) from None
+    except OSError as error:
+        raise ResourceError(
+            f"{folder}: cannot be made ({error.strerror}). Choose another --out."
+        ) from None
+    return folder
+
+
+class RunFolder:
+    """A run folder that exists.
+
+    Args:
+        path: The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.record: dict[str, Any] = {}
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Open the folder of an earlier run.
+
+        Raises:
+            CheckpointError: If it holds no readable ``run.json`` of a known schema.
+        """
+        folder = cls(path)
+        try:
+            if folder.record_path.stat().st_size > _MAX_JSON_BYTES:
+                raise CheckpointError(f"{folder.record_path}: expected at most 16 MiB.")
+            folder.record = json.loads(folder.record_path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise CheckpointError(
+                f"{path}: expected a run folder with a readable run.json, got none. "
+                "Name the folder that `train` printed."
+            ) from None
+        found = folder.record.get("schema") if isinstance(folder.record, dict) else None
+        if found != SCHEMA:
+            raise CheckpointError(
+                f"{folder.record_path}: expected schema {SCHEMA}, got {found!r}. "
+                "Use the version of latentode that wrote it."
+            )
+        return folder
+
+    @property
+    def record_path(self) -> Path:
+        """``run.json``."""
+        return self.path / "run.json"
+
+    @property
+    def config_path(self) -> Path:
+        """``config.toml``, fully resolved."""
+        return self.path / "config.toml"
+
+    @property
+    def model_path(self) -> Path:
+        """``model/``, which exists once a model was saved."""
+        return self.path / "model"
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """True if training can go on from a saved step."""
+        return (self.path / "checkpoints" / "last.json").is_file()
+
+    @property
+    def log_path(self) -> Path:
+        """The log that the run was trained on."""
+        return Path(str(self.record.get("log", {}).get("path", "")))
+
+    def subfolder(self, name: str) -> Path:
+        """Make ``plots/`` or ``forecasts/`` where it is missing."""
+        folder = self.path / name
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise ResourceError(
+                f"{folder}: cannot be made ({error.strerror}). Name another place with -o."
+            ) from None
+        return folder
+
+    def write_json(self, name: str, values: Mapping[str, Any]) -> Path:
+        """Write a JSON file into the folder."""
+        text = json.dumps(jsonable(values), indent=2, allow_nan=False)
+        return atomic_write(self.path / name, (text + "\n").encode())
+
+    def write_config(self, config: LatentODEConfig) -> None:
+        """Write the resolved configuration."""
+        atomic_write(self.config_path, config.to_toml().encode())
+
+    def update(self, **facts: Any) -> None:
+        """Change facts of ``run.json``."""
+        self.record.update(facts)
+        self.write_json("run.json", self.record)
+
+    def append_log(self, event: Mapping[str, Any]) -> None:
+        """Add one line to ``log.jsonl``."""
+        line = json.dumps(jsonable({"time": _now(), **event}), allow_nan=False)
+        with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def check_log_unchanged(self, log: Path) -> None:
+        """Compare a log with the one that the run was started on.
+
+        Raises:
+            DataError: If they differ, since a resumed run would mix two data sets.
+        """
+        begun = self.record.get("log", {}).get("sha256")
+        if begun is not None and fingerprint(log)["sha256"] != begun:
+            raise DataError(
+                f"{log}: expected the log that this run was started on, got another content. "
+                "Start a new run with `train`."
+            )
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the lock of the folder, and clear what killed writers left."""
+        with RunLock(self.path):
+            clean_stray(self.path)
+            yield
+
+    @contextmanager
+    def recorded(self, **facts: Any) -> Iterator[None]:
+        """Keep ``run.json`` true from here to the end of the block, however it ends."""
+        if self.record:
+            kept = ("command", "started", "ended", "status", "exit_code")
+            earlier = {key: self.record.get(key) for key in kept}
+            facts["attempts"] = [*self.record.get("attempts", []), earlier]
+        self.update(schema=SCHEMA, status="running", **_circumstances(), **facts)
+        try:
+            yield
+        except BaseException as error:
+            self._record_failure(error)
+            raise
+        self.update(status="done", ended=_now(), exit_code=0)
+
+    def _record_failure(self, error: BaseException) -> None:
+        failure = classify(error)
+        stopped = isinstance(error, Stopped | KeyboardInterrupt)
+        # the first error matters more than a disk that is too full to note it
+        with suppress(OSError, ResourceError):
+            self.append_log(
+                {
+                    "event": "interrupted" if stopped else "failed",
+                    **failure.to_dict(),
+                    "traceback": "".join(traceback.format_exception(error)),
+                }
+            )
+        with suppress(OSError, ResourceError):
+            self.update(
+                status="interrupted" if stopped else "failed",
+                ended=_now(),
+                exit_code=failure.code,
+                error=failure.to_dict(),
+            )
+
+
+def start_new(path: Path) -> RunFolder:
+    """Take a folder that was just locked for a new run.
+
+    Raises:
+        OutputExistsError: If it holds anything but the lock.
+    """
+    others = sorted(entry.name for entry in path.iterdir() if entry.name != ".lock")
+    if others:
+        raise OutputExistsError(
+            f"{path}: expected an empty folder, got one with {others[0]!r}. "
+            f"Choose another --out, or continue that run with --resume {path}."
+        )
+    return RunFolder(path)
+
+
+def fingerprint(path: Path) -> dict[str, Any]:
+    """Absolute path, size in bytes and SHA-256 of a file; of a folder, of all files in it."""
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    digest, size = hashlib.sha256(), 0
+    for each in files:
+        with each.open("rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                digest.update(block)
+                size += len(block)
+    return {"path": str(path.resolve()), "bytes": size, "sha256": digest.hexdigest()}
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of Python and of the packages that a result depends on."""
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def _circumstances() -> dict[str, Any]:
+    return {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "versions": versions(),
+        "started": _now(),
+        "ended": None,
+        "exit_code": None,
+        "error": None,
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

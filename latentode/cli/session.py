@@ -1,0 +1,211 @@
+"""What a command says: data on stdout, everything else on stderr, in the format that was asked for."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import shlex
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+import click
+
+from latentode.cli.failures import Failure
+from latentode.errors import LatentODEWarning
+
+LogFormat = Literal["rich", "plain", "json"]
+_STYLES = {"error": "bold red", "warning": "yellow", "best": "green", "plan": "cyan", "next": "bold"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command produced.
+
+    Attributes:
+        run_dir: Run folder that the command made or read.
+        outputs: Files written.
+        metrics: Figures worth comparing.
+        data: The answer itself, JSON types, for ``--json``.
+        text: The answer itself for people and pipes; None where the outputs are the answer.
+    """
+
+    run_dir: Path | None = None
+    outputs: tuple[Path, ...] = ()
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    data: Any = None
+    text: str | None = None
+
+
+@dataclass
+class Session:
+    """Verbosity, formats and collected warnings of one call of the program."""
+
+    command: str = ""
+    program: str = "latentode"
+    args: tuple[str, ...] = ()
+    verbosity: int = 0
+    log_format: LogFormat = "plain"
+    json_output: bool = False
+    silent: bool = False
+    run_dir: Path | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    def choose_format(self, log_format: str | None, color: bool) -> None:
+        """Rich on a colour terminal, plain elsewhere, unless one was asked for."""
+        color = color and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        wanted = log_format or ("rich" if sys.stderr.isatty() else "plain")
+        self.log_format = "plain" if wanted == "rich" and not color else wanted  # type: ignore[assignment]
+
+    def note(
+        self, text: str, *, kind: str = "note", facts: Mapping[str, Any] | None = None
+    ) -> None:
+        """Say something on stderr, unless --quiet; `facts` replace the text in the JSON format."""
+        if self.verbosity >= 0 or kind == "error":
+            self._write(kind, text, facts or {})
+
+    def command_line(self, *words: object) -> str:
+        """A command of this program as it can be typed, for the messages that propose one."""
+        return f"{self.program} {shlex.join(str(word) for word in words)}"
+
+    def lines(self, kind: str, lines: Sequence[str]) -> None:
+        """Say several lines of one kind."""
+        for line in lines:
+            self.note(line, kind=kind)
+
+    def warn(self, text: str) -> None:
+        """Say a warning and keep it for the JSON answer."""
+        self.warnings.append(text)
+        self.note(f"warning: {text}", kind="warning")
+
+    def fail(self, failure: Failure, error: BaseException) -> None:
+        """Say what went wrong; the traceback only with -v."""
+        if self.verbosity > 0 and not isinstance(error, click.ClickException):
+            self.note("".join(traceback.format_exception(error)).rstrip(), kind="traceback")
+        self.note(f"error: {failure.message}", kind="error", facts=failure.to_dict())
+        if failure.hint and failure.hint not in failure.message:
+            self.note(failure.hint, kind="error")
+
+    def _write(self, kind: str, text: str, facts: Mapping[str, Any]) -> None:
+        if self.silent:
+            return
+        if self.log_format == "json":
+            record = {"event": kind, **(jsonable(facts) if facts else {"text": text})}
+            click.echo(json.dumps(record, allow_nan=False), err=True)
+        elif self.log_format == "rich":
+            from rich.console import Console
+            from rich.text import Text
+
+            console = Console(stderr=True, highlight=False, soft_wrap=True)
+            style = _STYLES.get("best" if facts.get("best") else kind, "")
+            console.print(Text(text, style=style))
+        else:
+            click.echo(text, err=True)
+
+    def answer(self, outcome: Outcome | None, failure: Failure | None) -> None:
+        """Write the answer on stdout: one JSON object with --json, else the text or the paths."""
+        if self.silent:
+            return
+        outcome = outcome or Outcome()
+        if self.json_output:
+            click.echo(json.dumps(self._envelope(outcome, failure), allow_nan=False))
+        elif failure is None:
+            self._answer_in_text(outcome)
+
+    def _answer_in_text(self, outcome: Outcome) -> None:
+        paths = outcome.outputs or ((outcome.run_dir,) if outcome.run_dir else ())
+        if outcome.text is not None and (self.verbosity >= 0 or not paths):
+            click.echo(outcome.text.rstrip("\n"))
+            for path in outcome.outputs:
+                self.note(f"wrote {path}", kind="output", facts={"path": path})
+        else:
+            for path in paths:
+                click.echo(str(path))
+
+    def _envelope(self, outcome: Outcome, failure: Failure | None) -> dict[str, Any]:
+        values = {
+            "ok": failure is None,
+            "command": self.command,
+            "run_dir": outcome.run_dir or self.run_dir,
+            "outputs": outcome.outputs,
+            "metrics": outcome.metrics,
+            "data": outcome.data,
+            "warnings": self.warnings,
+            "error": None if failure is None else failure.to_dict(),
+        }
+        return {key: jsonable(value) for key, value in values.items()}
+
+    def apply_level(self) -> None:
+        """Let the library's debug messages through with -v, its warnings otherwise."""
+        level = logging.DEBUG if self.verbosity > 0 else logging.WARNING
+        logging.getLogger("latentode").setLevel(level)
+
+    @contextmanager
+    def capturing(self) -> Iterator[None]:
+        """Lead warnings and log records of the library to stderr and to the JSON answer."""
+        logger = logging.getLogger("latentode")
+        handler = _SessionHandler(self)
+        level, propagate = logger.level, logger.propagate
+        logger.addHandler(handler)
+        logger.propagate = False
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", LatentODEWarning)
+            warnings.showwarning = self._show_warning
+            try:
+                yield
+            finally:
+                logger.removeHandler(handler)
+                logger.setLevel(level)
+                logger.propagate = propagate
+
+    def _show_warning(
+        self,
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        del file, line
+        if issubclass(category, LatentODEWarning):
+            self.warn(str(message))
+        elif self.verbosity > 0:
+            self.note(f"{filename}:{lineno}: {category.__name__}: {message}", kind="debug")
+
+
+class _SessionHandler(logging.Handler):
+    """Log records as notes and warnings of the session."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if record.levelno >= logging.WARNING:
+            self._session.warn(text)
+        else:
+            self._session.note(text, kind=record.levelname.lower())
+
+
+def jsonable(value: Any) -> Any:
+    """Reduce to JSON types: paths to text, arrays to lists, NaN and infinities to None."""
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, str | bool | int) or value is None:
+        return value
+    if hasattr(value, "tolist"):  # numpy arrays and scalars
+        return jsonable(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Sequence | set | frozenset):
+        return [jsonable(item) for item in value]
+    return str(value)

@@ -1,0 +1,150 @@
+"""The resolved configuration: defaults < file < environment < options < --set, unknown keys refused."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from latentode.config import LatentODEConfig, read_toml, set_dotted
+from latentode.errors import ConfigError
+
+ENVIRONMENT_PREFIX = "LATENTODE_"
+_NULLS = ("null", "none", "")
+
+
+def resolve(
+    *,
+    base: Mapping[str, Any] | None = None,
+    file: Path | None = None,
+    options: Mapping[str, Any] | None = None,
+    assignments: Iterable[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> LatentODEConfig:
+    """Join the layers of settings, the later the stronger.
+
+    Args:
+        base: Settings to begin with, nested; None begins with the defaults.
+        file: TOML file.
+        options: Settings by dotted name, values of the right type.
+        assignments: Texts ``"model.latent_dim=16"``.
+        environment: Variables; None reads those of the process. ``LATENTODE_MODEL__LATENT_DIM=8`` sets
+            ``model.latent_dim``.
+
+    Returns:
+        The settings, validated after each layer, so that an error names the layer that it comes from.
+
+    Raises:
+        ConfigError: If a layer has an unknown key or a value out of range.
+    """
+    tree = LatentODEConfig.from_dict(base or {}).to_dict()
+    if file is not None:
+        tree = _layered(tree, flat(read_toml(file)), str(file))
+    for name, text in from_environment(environment).items():
+        tree = _layered(tree, {_setting_of(name): text}, f"environment variable {name}")
+    tree = _layered(tree, options or {}, "options")
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise ConfigError(f"--set: expected NAME=VALUE, got {assignment!r}.")
+        name = name.strip()
+        tree = _layered(tree, {name: parse_text(name, text)}, f"--set {assignment}")
+    return LatentODEConfig.from_dict(tree)
+
+
+def from_environment(environment: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Settings in the environment, by name of the variable, in alphabetical order."""
+    variables = os.environ if environment is None else environment
+    return {
+        name: parse_text(_setting_of(name), text)
+        for name, text in sorted(variables.items())
+        if name.startswith(ENVIRONMENT_PREFIX)
+    }
+
+
+def parse_text(name: str, text: str) -> Any:
+    """Read the value of a setting from text: JSON where it is JSON, else the text itself.
+
+    ``a,b`` is a list for a setting that is a list; ``null``, ``none`` and nothing are None. Numbers and
+    booleans stay text here, as the config reads them by the type of the setting: the column name ``7``
+    stays a name.
+    """
+    text = text.strip()
+    if text.lower() in _NULLS:
+        return () if is_list(name) else None
+    if text[0] in "[{\"":
+        try:
+            return json.loads(text)
+        except ValueError:
+            raise ConfigError(f"{name}: expected JSON after {text[0]!r}, got {text!r}.") from None
+    return tuple(part.strip() for part in text.split(",")) if is_list(name) else text
+
+
+def is_list(name: str) -> bool:
+    """True if the setting of this dotted name is a list of texts."""
+    return tuple in {get_origin(kind) for kind in _kinds(name)}
+
+
+def is_text(name: str) -> bool:
+    """True if the setting of this dotted name may be any text."""
+    return str in _kinds(name)
+
+
+def is_whole(name: str) -> bool:
+    """True if the setting of this dotted name is a whole number."""
+    return int in _kinds(name)
+
+
+def choices(name: str) -> tuple[str, ...]:
+    """The values that a setting may take, where they are listed; else nothing."""
+    for kind in _kinds(name):
+        if get_origin(kind) is Literal:
+            return tuple(str(value) for value in get_args(kind))
+    return ()
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables as dotted names."""
+    names: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            names.update(flat(value, f"{prefix}{key}."))
+        else:
+            names[prefix + key] = value
+    return names
+
+
+@cache
+def _kinds(name: str) -> tuple[Any, ...]:
+    """The types that the setting accepts, None left out; nothing for an unknown setting."""
+    table: Any = LatentODEConfig
+    for part in name.split("."):
+        fields = getattr(table, "model_fields", {})
+        if part not in fields:
+            return ()
+        table = fields[part].annotation
+    if isinstance(table, type) and issubclass(table, BaseModel):
+        return ()
+    is_union = get_origin(table) in (Union, UnionType)
+    return tuple(k for k in (get_args(table) if is_union else (table,)) if k is not NoneType)
+
+
+def _setting_of(variable: str) -> str:
+    return variable.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
+
+
+def _layered(tree: dict[str, Any], values: Mapping[str, Any], source: str) -> dict[str, Any]:
+    try:
+        for name, value in values.items():
+            set_dotted(tree, name, value)
+        return LatentODEConfig.from_dict(tree).to_dict()
+    except ConfigError as error:
+        located = ConfigError(f"{error} [in {source}]")
+        located.where = source  # type: ignore[attr-defined]
+        raise located from None

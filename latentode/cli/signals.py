@@ -1,0 +1,65 @@
+"""SIGINT and SIGTERM: the first stops in an orderly way, the second at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(BaseException):
+    """A signal asked the command to stop.
+
+    A `BaseException`, as `KeyboardInterrupt` is, so that no ``except Exception`` on the way swallows it.
+
+    Attributes:
+        signal: Number of the signal.
+        saved: True if a checkpoint was written before the command stopped.
+        hint: How to go on from there, where one can.
+    """
+
+    hint: str | None = None
+
+    def __init__(self, number: int, *, saved: bool = False) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.signal = int(number)
+        self.saved = saved
+
+    @property
+    def exit_code(self) -> int:
+        """128 + signal: 130 for SIGINT, 143 for SIGTERM."""
+        return 128 + self.signal
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    del frame
+    for each in _STOPPING:
+        signal.signal(each, _leave_at_once)
+    raise Stopped(number)
+
+
+def _leave_at_once(number: int, frame: FrameType | None) -> None:
+    del frame
+    os._exit(128 + number)  # every file is written atomically, so nothing is left half-written
+
+
+@contextmanager
+def orderly_stop() -> Iterator[None]:
+    """Turn SIGINT and SIGTERM into `Stopped` inside the block; a second signal ends the process.
+
+    Outside the main thread, where Python allows no handlers, it does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, _stop) for number in _STOPPING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

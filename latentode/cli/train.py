@@ -1,0 +1,90 @@
+"""``train LOGS``: from a log to a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from latentode.cli.command import command
+from latentode.cli.options import (
+    RESUMABLE,
+    config_options,
+    data_options,
+    given_settings,
+    resolve_options,
+    train_options,
+)
+from latentode.cli.session import Outcome, Session
+
+threads_option = click.option(
+    "--threads", type=click.IntRange(1, 1024), help="Threads of torch; results depend on it."
+)
+
+
+@command("train")
+@click.argument("logs", required=False, type=click.Path(exists=True, path_type=Path))
+@train_options
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder: absent or empty.")
+@click.option("--name", help="First part of the name of the run folder in runs/.")
+@threads_option
+@click.option(
+    "--resume",
+    metavar="RUN",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Continue this run.",
+)
+@click.option("--dry-run", is_flag=True, help="Print the resolved settings as TOML, and stop.")
+@data_options
+@config_options
+def train_command(
+    session: Session,
+    logs: Path | None,
+    out: Path | None,
+    name: str | None,
+    threads: int | None,
+    resume: Path | None,
+    dry_run: bool,
+    **options: Any,
+) -> Outcome:
+    """Train a model on LOGS and leave a run folder, whose path is printed.
+
+    LOGS alone is enough: format, clock, context and horizon are detected and said. Under torchrun the
+    processes share the work.
+    """
+    if resume is not None:
+        _refuse_with_resume(options, out=out, name=name, dry_run=dry_run)
+        return _resume(session, resume, logs, threads, options)
+    if logs is None:
+        raise click.UsageError("Missing argument 'LOGS' (or --resume RUN).")
+    if out is not None and name is not None:
+        raise click.UsageError("--out names the whole folder; --name has no place beside it.")
+    config = resolve_options(options)
+    if dry_run:
+        return Outcome(data=config.to_dict(), text=config.to_toml())
+
+    from latentode.cli.training_run import Job, run_new
+
+    return run_new(session, Job(logs, config, threads), out=out, name=name)
+
+
+def _refuse_with_resume(options: dict[str, Any], **others: Any) -> None:
+    fixed = sorted(set(given_settings(options)) - set(RESUMABLE))
+    if options["assignments"]:
+        fixed.append("--set")
+    if options["config_file"]:
+        fixed.append("--config")
+    fixed += [f"--{key.replace('_', '-')}" for key, value in others.items() if value]
+    if fixed:
+        raise click.UsageError(
+            f"--resume takes the settings from the run folder; {', '.join(fixed)} cannot be given."
+        )
+
+
+def _resume(
+    session: Session, run: Path, logs: Path | None, threads: int | None, options: dict[str, Any]
+) -> Outcome:
+    from latentode.cli.training_run import run_again
+
+    return run_again(session, run, logs=logs, changes=given_settings(options), threads=threads)

@@ -1,0 +1,217 @@
+"""A training run from the command line: folder, lock, plan, training, what to type next."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from latentode.cli.epoch_line import epoch_line
+from latentode.cli.run_folder import RunFolder, fingerprint, new_folder, start_new
+from latentode.cli.session import Outcome, Session
+from latentode.cli.signals import Stopped
+from latentode.config import LatentODEConfig
+from latentode.errors import ConfigError, DataError
+from latentode.files import RunLock
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a run is given.
+
+    Attributes:
+        logs: The log.
+        config: Settings, resolved.
+        threads: Threads of torch; None leaves torch's own choice.
+        resume: Whether training goes on from a checkpoint of the folder.
+    """
+
+    logs: Path
+    config: LatentODEConfig
+    threads: int | None = None
+    resume: bool = False
+
+
+def run_new(session: Session, job: Job, *, out: Path | None, name: str | None) -> Outcome:
+    """Train in a new folder."""
+    if not _is_first_rank():
+        session.silent = True
+        return _fit(session, job, None)
+    path = new_folder(name or _stem(job.logs), out)
+    with RunLock(path):
+        folder = start_new(path)
+        session.run_dir = path
+        with _proposing_resume(session, folder), folder.recorded(**_facts(session, job)):
+            folder.write_config(job.config)
+            return _fit(session, job, folder)
+
+
+def run_again(
+    session: Session,
+    path: Path,
+    *,
+    logs: Path | None,
+    changes: Mapping[str, Any],
+    threads: int | None,
+) -> Outcome:
+    """Continue the run of a folder with the settings it was started with.
+
+    Args:
+        session: Session of the call.
+        path: The run folder.
+        logs: Where the log lies now; None where it has not moved.
+        changes: Settings to change, by dotted name.
+        threads: Threads; None takes those of the run, which its bits depend on.
+    """
+    folder = RunFolder.open(path)
+    first = _is_first_rank()
+    session.silent, session.run_dir = not first, path
+    config = LatentODEConfig.from_toml(folder.config_path).updated(**changes)
+    if folder.record.get("status") == "done" and not changes:
+        session.note(f"{path}: the run is done; raise --max-time or --epochs to train further.")
+        return Outcome(run_dir=path)
+    job = Job(
+        logs=logs or folder.log_path,
+        config=config,
+        threads=threads or folder.record.get("threads"),
+        resume=folder.has_checkpoint,
+    )
+    if not job.logs.exists():
+        raise DataError(f"{job.logs}: the log of this run has gone. Name its new place: RUN LOGS.")
+    if not first:
+        return _fit(session, job, folder)
+    with folder.held():
+        folder.check_log_unchanged(job.logs)
+        with _proposing_resume(session, folder), folder.recorded(**_facts(session, job)):
+            folder.write_config(config)
+            return _fit(session, job, folder)
+
+
+def _fit(session: Session, job: Job, folder: RunFolder | None) -> Outcome:
+    _prepare_torch(job)
+    from latentode.data.frame import read_log
+    from latentode.estimator import LatentODE
+    from latentode.training import Interrupted
+
+    dataset, report = read_log(job.logs, job.config.data)
+    session.lines("plan", report.plan())
+    first = _is_first_rank() and folder is not None
+    if first and folder is not None:
+        folder.write_json("data_report.json", report.to_dict())
+        folder.update(threads=_threads())
+    listener = _Listener(session, job.config.train.max_epochs)
+    try:
+        LatentODE(config=job.config).fit(
+            dataset,
+            run_dir=None if folder is None else folder.path,
+            resume=job.resume,
+            on_event=listener if first else None,
+        )
+    except Interrupted as stop:
+        raise Stopped(int(stop.signal), saved=True) from stop
+    if folder is not None:
+        _propose_next(session, folder.path, job.logs)
+    return Outcome(run_dir=None if folder is None else folder.path, metrics=listener.metrics())
+
+
+class _Listener:
+    """Says what the trainer reports, and keeps the figures for the answer."""
+
+    def __init__(self, session: Session, max_epochs: int) -> None:
+        self._session = session
+        self._max_epochs = max_epochs
+        self._best: Mapping[str, Any] = {}
+        self._last: Mapping[str, Any] = {}
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        kind = str(event["event"])
+        tell: dict[str, Callable[[Mapping[str, Any]], None]] = {
+            "plan": lambda e: self._session.lines("plan", e.get("lines", [])),
+            "epoch": self._epoch,
+        }
+        tell.get(kind, self._other)(event)
+
+    def _epoch(self, event: Mapping[str, Any]) -> None:
+        self._last = event
+        if event.get("best"):
+            self._best = event
+        self._session.note(epoch_line(event, self._max_epochs), kind="epoch", facts=event)
+
+    def _other(self, event: Mapping[str, Any]) -> None:
+        text = event.get("text") or event.get("message") or event.get("reason")
+        if text:
+            self._session.note(str(text), kind=str(event["event"]), facts=event)
+
+    def metrics(self) -> dict[str, Any]:
+        """Figures of the best and of the last epoch."""
+        best, last = self._best, self._last
+        if not last:
+            return {}
+        return {
+            "validation_crps": best.get("validation_crps"),
+            "best_epoch": best.get("epoch"),
+            "epochs": last.get("epoch"),
+            "steps": last.get("step"),
+            "train_loss": last.get("train_loss"),
+        }
+
+
+@contextmanager
+def _proposing_resume(session: Session, folder: RunFolder) -> Iterator[None]:
+    try:
+        yield
+    except Stopped as stop:
+        stop.hint = f"Continue with: {session.command_line('resume', folder.path)}"
+        raise
+
+
+def _propose_next(session: Session, path: Path, logs: Path) -> None:
+    session.lines(
+        "next",
+        [
+            "next:",
+            f"  {session.command_line('forecast', path)}",
+            f"  {session.command_line('evaluate', path, logs)}",
+            f"  {session.command_line('plot', path)}",
+        ],
+    )
+
+
+def _facts(session: Session, job: Job) -> dict[str, Any]:
+    log = {**fingerprint(job.logs)}
+    return {
+        "command": [*session.program.split(), *session.args],
+        "log": log,
+        "seed": job.config.train.seed,
+        "threads": job.threads,
+    }
+
+
+def _stem(logs: Path) -> str:
+    return logs.resolve().name.split(".")[0] or "run"
+
+
+def _is_first_rank() -> bool:
+    """True outside torchrun, and for its rank 0."""
+    return int(os.environ.get("WORLD_SIZE", "1")) < 2 or int(os.environ.get("RANK", "0")) == 0
+
+
+def _prepare_torch(job: Job) -> None:
+    import torch
+
+    if job.threads is not None:
+        torch.set_num_threads(job.threads)
+    if job.config.train.device.startswith("cuda") and not torch.cuda.is_available():
+        raise ConfigError(
+            f"train.device: expected a device that is there, got {job.config.train.device!r}, but "
+            'torch finds no CUDA device. Pass --device cpu, or install a torch built for CUDA.'
+        )
+
+
+def _threads() -> int:
+    import torch
+
+    return torch.get_num_threads()

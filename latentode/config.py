@@ -1,0 +1,312 @@
+"""Frozen, validated settings of every part; unknown keys are errors, TOML in and out.
+
+All durations are strings with a unit ("90s", "10min", "48h", "7d") or plain numbers in the unit of an
+elapsed clock. ``None`` means "chosen from the data, and stated".
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from latentode.errors import ConfigError
+
+NS_PER_UNIT = {
+    "ns": 1,
+    "us": 1_000,
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "min": 60_000_000_000,
+    "h": 3_600_000_000_000,
+    "d": 86_400_000_000_000,
+}
+_DURATION = re.compile(r"^\s*([0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)\s*([a-zA-Z]*)\s*$")
+_UNIT_ALIASES = {"m": "min", "sec": "s", "hour": "h", "hours": "h", "day": "d", "days": "d", "w": "7d"}
+_MAX_TOML_BYTES = 1 << 20
+
+
+def parse_duration(text: str | float, default_unit: str | None = None) -> int:
+    """Read a duration as nanoseconds.
+
+    Args:
+        text: "90s", "10min", "1.5h", "2d"; or a number in `default_unit`.
+        default_unit: Unit of a plain number; None refuses plain numbers.
+
+    Returns:
+        The duration in nanoseconds, at least 1.
+
+    Raises:
+        ConfigError: If the text is no positive duration, or has no unit where one is needed.
+    """
+    match = _DURATION.match(str(text))
+    unit = match.group(2) if match else ""
+    unit = _UNIT_ALIASES.get(unit, unit) or (default_unit or "")
+    scale = 7 * NS_PER_UNIT["d"] if unit == "7d" else NS_PER_UNIT.get(unit)
+    if match is None or scale is None:
+        raise ConfigError(
+            f"duration: expected a number with a unit ({', '.join(NS_PER_UNIT)}), got {text!r}. "
+            'Write for example "48h" or "10min".'
+        )
+    nanoseconds = round(float(match.group(1)) * scale)
+    if not 1 <= nanoseconds < 2**62:
+        raise ConfigError(f"duration: expected at least 1 ns and less than 146 years, got {text!r}.")
+    return nanoseconds
+
+
+def format_duration(nanoseconds: float) -> str:
+    """Write a duration in its largest fitting unit, with at most four digits."""
+    for unit in ("d", "h", "min", "s", "ms", "us"):
+        if nanoseconds >= NS_PER_UNIT[unit] * (2 if unit in ("d", "h", "min") else 1):
+            return f"{nanoseconds / NS_PER_UNIT[unit]:.4g}{unit}"
+    return f"{nanoseconds:.0f}ns"
+
+
+def _check_duration(value: Any) -> Any:
+    if value is not None:
+        try:
+            parse_duration(value, "s")
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+    return value if value is None else str(value)
+
+
+Duration = Annotated[str | None, BeforeValidator(_check_duration)]
+
+
+class _Config(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ColumnsConfig(_Config):
+    """Which columns of a log mean what; None is detected."""
+
+    time: str | None = None
+    id: str | None = None
+    channels: tuple[str, ...] | None = None
+    channel: str | None = Field(None, description="long layout: column with the channel's name")
+    value: str | None = Field(None, description="long layout: column with the value")
+    static: tuple[str, ...] = ()
+    future: tuple[str, ...] = Field((), description="known inputs, given for future times as well")
+
+
+class TimeConfig(_Config):
+    """How time stamps are written."""
+
+    unit: Literal["auto", "iso", "s", "ms", "us", "ns", "min", "h", "d", "excel"] = "auto"
+    tz: str | None = Field(None, description="zone of naive time stamps")
+    dayfirst: bool | None = None
+    format: str | None = Field(None, description="strptime format of the time column")
+
+
+class CellsConfig(_Config):
+    """How cells are written, and what to do with bad ones."""
+
+    sep: str | None = None
+    decimal: Literal[".", ","] = "."
+    encoding: str | None = None
+    na: tuple[str, ...] = ()
+    on_bad_row: Literal["error", "drop", "nan"] = "error"
+    max_bad: float = Field(0.01, ge=0, le=1, description="largest share of bad cells that is accepted")
+
+
+class DataConfig(_Config):
+    """How a log is read."""
+
+    layout: Literal["auto", "wide", "long", "influx", "homeassistant"] = "auto"
+    columns: ColumnsConfig = ColumnsConfig()
+    time: TimeConfig = TimeConfig()
+    cells: CellsConfig = CellsConfig()
+    duplicates: Literal["error", "mean", "first", "last"] = "mean"
+    min_obs: int = Field(2, ge=1, description="series with fewer readings are left out of training")
+    clip_outliers: float | None = Field(None, gt=0, description="clip beyond this many robust sd")
+    max_channels: int = Field(1_000, ge=1)
+
+
+class WindowConfig(_Config):
+    """How series are split and cut into windows."""
+
+    context: Duration = None
+    horizon: Duration = None
+    split: Literal["auto", "time", "series"] = "auto"
+    train_fraction: float = Field(0.7, gt=0, lt=1)
+    validation_fraction: float = Field(0.1, gt=0, lt=1)
+    max_rows: int = Field(512, ge=2, description="newest rows of a context that the encoder reads")
+
+
+class SolverConfig(_Config):
+    """How an ordinary differential equation is solved.
+
+    ``step_size`` is in model time. For adaptive methods it is the spacing of the dense output.
+    """
+
+    method: Literal["rk4", "dopri5", "bosh3", "dopri8", "adaptive_heun"] = "rk4"
+    step_size: float = Field(0.05, gt=0)
+    rtol: float = Field(1e-5, gt=0)
+    atol: float = Field(1e-6, gt=0)
+    gradient: Literal["backprop", "adjoint"] = "backprop"
+    max_nfe: int = Field(20_000, ge=1, description="budget of evaluations of the field, a solve")
+
+
+class ModelConfig(_Config):
+    """The parts of a Latent ODE and their sizes."""
+
+    latent_dim: int = Field(16, ge=1, le=1024)
+    hidden_dim: int = Field(64, ge=1, le=8192)
+    encoder: Literal["rnn", "ode_rnn"] = "rnn"
+    anchor: Literal["origin", "start"] = "origin"
+    dynamics: Literal["autonomous", "time", "inputs"] = "inputs"
+    prior: Literal["normal"] = "normal"
+    likelihood: Literal["gaussian", "student_t"] = "student_t"
+    noise: Literal["constant", "state"] = Field("state", description="scale per channel, or also per time")
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+
+class OptimizerConfig(_Config):
+    """AdamW with linear warm-up and cosine decay."""
+
+    lr: float = Field(3e-3, gt=0)
+    min_lr_ratio: float = Field(0.02, ge=0, le=1)
+    weight_decay: float = Field(1e-4, ge=0)
+    warmup_steps: int = Field(50, ge=0)
+    clip_norm: float = Field(1.0, gt=0)
+    ema_decay: float = Field(0.99, ge=0, lt=1)
+
+
+class ObjectiveConfig(_Config):
+    """What is maximised."""
+
+    name: Literal["elbo", "iwae"] = "elbo"
+    num_draws: int = Field(1, ge=1)
+    kl_weight: float = Field(1.0, ge=0, description="final weight of the KL term; 1 is the bound")
+    kl_anneal_steps: int = Field(200, ge=0)
+
+
+class TrainConfig(_Config):
+    """How long and on what a model is trained."""
+
+    max_time: Duration = "10min"
+    max_epochs: int = Field(200, ge=1)
+    steps_per_epoch: int = Field(50, ge=1)
+    batch_size: int = Field(64, ge=1)
+    patience: int = Field(12, ge=1, description="epochs without a better validation CRPS before stopping")
+    seed: int = Field(0, ge=0)
+    device: str = "cpu"
+    on_nan: Literal["stop", "skip", "rollback"] = "rollback"
+    optimizer: OptimizerConfig = OptimizerConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+
+
+class LatentODEConfig(_Config):
+    """Every setting of a run."""
+
+    data: DataConfig = DataConfig()
+    windows: WindowConfig = WindowConfig()
+    model: ModelConfig = ModelConfig()
+    solver: SolverConfig = SolverConfig()
+    train: TrainConfig = TrainConfig()
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> LatentODEConfig:
+        """Build from nested dictionaries, defaults for what is absent.
+
+        Raises:
+            ConfigError: If a key is unknown (with the nearest known key) or a value is out of range.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise ConfigError(_explain(cls, error)) from None
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> LatentODEConfig:
+        """Read a TOML file; see `from_dict`."""
+        return cls.from_dict(read_toml(path))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested dictionaries of JSON types, from which `from_dict` builds the same config."""
+        return self.model_dump(mode="json")
+
+    def updated(self, **values: Any) -> LatentODEConfig:
+        """Replace settings by dotted name, for example ``updated(**{"model.latent_dim": 8})``."""
+        merged = self.to_dict()
+        for name, value in values.items():
+            set_dotted(merged, name, value)
+        return type(self).from_dict(merged)
+
+    def to_toml(self) -> str:
+        """Write as TOML; settings that are None are left out, as TOML has no null."""
+        return "\n".join(_toml_lines(self.to_dict(), ())).strip() + "\n"
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """Read a TOML file of at most 1 MiB.
+
+    Raises:
+        ConfigError: If the file is missing, too large, or no TOML (the message has line and column).
+    """
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        if size > _MAX_TOML_BYTES:
+            raise ConfigError(f"{path}: expected a TOML file of at most 1 MiB, got {size} bytes.")
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML ({error}).") from None
+
+
+def set_dotted(tree: dict[str, Any], name: str, value: Any) -> None:
+    """Set ``tree["a"]["b"]`` for the name "a.b", making tables on the way."""
+    *tables, leaf = name.split(".")
+    for table in tables:
+        tree = tree.setdefault(table, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(f"{name}: {table!r} is a setting, not a table.")
+    tree[leaf] = value
+
+
+def _toml_lines(table: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
+    leaves = {k: v for k, v in table.items() if v is not None and not isinstance(v, Mapping)}
+    lines = ["", f"[{'.'.join(path)}]"] if path and leaves else []
+    # JSON strings, numbers, booleans and arrays of them are valid TOML
+    lines += [f"{key} = {json.dumps(value)}" for key, value in leaves.items()]
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            lines += _toml_lines(value, (*path, key))
+    return lines
+
+
+def _explain(cls: type[BaseModel], error: ValidationError) -> str:
+    messages = []
+    for item in error.errors():
+        place = [str(part) for part in item["loc"]]
+        name = ".".join(place)
+        if item["type"] == "extra_forbidden":
+            known = sorted(_known_keys(cls))
+            near = difflib.get_close_matches(name, known, n=1) or [
+                key for key in known if key.split(".")[-1] == place[-1]
+            ]
+            hint = f' Did you mean "{near[0]}"?' if near else ""
+            messages.append(f"{name}: unknown setting.{hint}")
+        else:
+            messages.append(f"{name}: {item['msg']}, got {item['input']!r}.")
+    return " ".join(messages)
+
+
+def _known_keys(cls: type[BaseModel], prefix: str = "") -> list[str]:
+    names = []
+    for key, field in cls.model_fields.items():
+        nested = field.annotation
+        if isinstance(nested, type) and issubclass(nested, BaseModel):
+            names += _known_keys(nested, f"{prefix}{key}.")
+        else:
+            names.append(prefix + key)
+    return names

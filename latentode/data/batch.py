@@ -1,0 +1,196 @@
+"""Padded batches, made only when they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latentode.data.calendar import phases
+from latentode.data.dataset import Float64, Int64, Readings, TimeSeriesDataset
+from latentode.data.known_inputs import KnownInputs
+from latentode.data.scaler import Scaler
+from latentode.data.time_scale import TimeScale
+
+
+@dataclass(frozen=True)
+class SeriesBatch:
+    """Windows of a log as padded tensors, times measured from each window's own anchor.
+
+    Attributes:
+        times: Times of the visible rows, float64 model time, padded by the last one, shape (batch, time).
+        values: Scaled readings, 0 where missing, shape (batch, time, channel).
+        mask: True where a channel was read, shape (batch, time, channel).
+        lengths: Number of visible rows, shape (batch,).
+        query_times: Times asked for, any order, float64, shape (batch, step).
+        inputs: Known inputs.
+        static: Scaled static covariates, shape (batch, static).
+        lower: Earliest time that the solve must cover, model time, at most 0.
+        upper: Latest time, at least 0.
+        targets: Scaled readings at the query times, 0 where absent, shape (batch, step, channel).
+        target_mask: True where there is a target, shape (batch, step, channel).
+    """
+
+    times: Tensor
+    values: Tensor
+    mask: Tensor
+    lengths: Tensor
+    query_times: Tensor
+    inputs: KnownInputs
+    static: Tensor
+    lower: float
+    upper: float
+    targets: Tensor
+    target_mask: Tensor
+
+    @property
+    def size(self) -> int:
+        """Number of windows."""
+        return self.times.shape[0]
+
+    def to(self, device: torch.device | str) -> SeriesBatch:
+        """Move every tensor."""
+        return self._map(lambda part: part.to(device))
+
+    def select(self, windows: Tensor) -> SeriesBatch:
+        """Keep some windows, by index."""
+        return self._map(lambda part: part.select(windows) if isinstance(part, KnownInputs) else part[windows])
+
+    def _map(self, change: Callable[[Any], Any]) -> SeriesBatch:
+        parts = {k: v for k, v in vars(self).items() if isinstance(v, Tensor | KnownInputs)}
+        return replace(self, **{name: change(part) for name, part in parts.items()})
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows (time stamps) of many windows, flat.
+
+    Attributes:
+        window: Window of each row, non-decreasing, shape (row,).
+        times: Model time of each row, shape (row,).
+        values: Scaled values, NaN where absent, shape (row, channel).
+    """
+
+    window: Int64
+    times: Float64
+    values: Float64
+
+    def pad(self, size: int) -> tuple[Float64, Float64, Int64]:
+        """Times (batch, time), values (batch, time, channel) with NaN padding, and lengths (batch,)."""
+        lengths = np.bincount(self.window, minlength=size).astype(np.int64)
+        width = max(int(lengths.max(initial=0)), 1)
+        position = np.arange(len(self.window)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        times = np.zeros((size, width))
+        values = np.full((size, width, self.values.shape[1]), np.nan)
+        times[self.window, position] = self.times
+        values[self.window, position] = self.values
+        # the last time again: a gap of zero, which no encoder or search can trip over
+        last = times[np.arange(size), np.maximum(lengths - 1, 0)]
+        padded = np.arange(width) >= lengths[:, None]
+        return np.where(padded, last[:, None], times), values, lengths
+
+
+@dataclass(frozen=True)
+class BatchBuilder:
+    """Turns windows into tensors with the scales of a fitted model.
+
+    Attributes:
+        scaler: Channel scales.
+        time_scale: Unit of model time.
+        periods_ns: Calendar periods in use, shape (period,).
+        input_scaler: Scales of the known inputs, None without.
+        static_mean: Training mean of the static covariates, shape (static,).
+        static_std: Training standard deviation, shape (static,).
+    """
+
+    scaler: Scaler
+    time_scale: TimeScale
+    periods_ns: Int64
+    input_scaler: Scaler | None
+    static_mean: Float64
+    static_std: Float64
+
+    def rows(self, readings: Readings, anchors: Int64) -> Rows:
+        """Scaled rows of windows (one series of `readings` a window)."""
+        window = readings.row_series()
+        dense = readings.dense(slice(0, readings.num_rows))
+        times = self.time_scale.to_model(readings.times, anchors[window])
+        return Rows(window, times, self.scaler.transform(dense))
+
+    def build(
+        self,
+        windows: TimeSeriesDataset,
+        anchors: Int64,
+        visible: Rows,
+        queries: tuple[Float64, Float64],
+    ) -> SeriesBatch:
+        """Assemble a batch.
+
+        Args:
+            windows: One series a window; gives clock, known inputs and static covariates.
+            anchors: Time that is model time 0 of each window, nanoseconds, shape (batch,).
+            visible: Rows that the encoder may see.
+            queries: Query times (batch, step) in model time, and target values (batch, step, channel),
+                scaled, NaN where there is none.
+
+        Returns:
+            The batch, on the CPU, float32 values and float64 times.
+        """
+        size = len(windows)
+        times, values, lengths = visible.pad(size)
+        query_times, targets = queries
+        mask, target_mask = ~np.isnan(values), ~np.isnan(targets)
+        return SeriesBatch(
+            times=torch.from_numpy(times),
+            values=_float32(values),
+            mask=torch.from_numpy(mask),
+            lengths=torch.from_numpy(lengths),
+            query_times=torch.from_numpy(query_times),
+            inputs=self._known_inputs(windows, anchors),
+            static=self._static(windows),
+            lower=float(min(times.min(), query_times.min(initial=0.0), 0.0)),
+            upper=float(max(times.max(), query_times.max(initial=0.0), 0.0)),
+            targets=_float32(targets),
+            target_mask=torch.from_numpy(target_mask),
+        )
+
+    def _known_inputs(self, windows: TimeSeriesDataset, anchors: Int64) -> KnownInputs:
+        size = len(windows)
+        if windows.inputs is None or self.input_scaler is None:
+            knot_times, knots = np.zeros((size, 1)), np.zeros((size, 1, 0))
+        else:
+            inputs = windows.inputs
+            dense = self.input_scaler.transform(inputs.dense(slice(0, inputs.num_rows)))
+            window = inputs.row_series()
+            times = self.time_scale.to_model(inputs.times, anchors[window])
+            knot_times, knots, lengths = Rows(window, times, dense).pad(size)
+            knots = _forward_fill(knots)
+            knot_times[np.arange(knots.shape[1]) >= lengths[:, None]] = np.inf
+        rates = 2 * np.pi * self.time_scale.unit_ns / self.periods_ns.astype(np.float64)
+        return KnownInputs(
+            phases=torch.from_numpy(phases(anchors, windows.clock, self.periods_ns)),
+            rates=torch.from_numpy(rates),
+            knot_times=torch.from_numpy(knot_times),
+            knot_values=_float32(knots),
+        )
+
+    def _static(self, windows: TimeSeriesDataset) -> Tensor:
+        if windows.static is None:
+            return torch.zeros(len(windows), 0)
+        return _float32((windows.static - self.static_mean) / self.static_std)
+
+
+def _float32(values: Float64) -> Tensor:
+    return torch.from_numpy(np.nan_to_num(values, nan=0.0).astype(np.float32))
+
+
+def _forward_fill(values: Float64) -> Float64:
+    """Repeat the last observed value along the time axis of (batch, time, channel); 0 before the first."""
+    seen = np.where(np.isnan(values), -1, np.arange(values.shape[1])[None, :, None])
+    last = np.maximum.accumulate(seen, axis=1)
+    filled = np.take_along_axis(values, np.maximum(last, 0), axis=1)
+    return np.where(last >= 0, filled, 0.0)

@@ -1,0 +1,350 @@
+"""CSV logs: dialect, header, ragged rows, and blocks of rows parsed by pandas."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from latentode.config import CellsConfig
+from latentode.data.chunks import HEAD_ROWS, Chunk, FrameChunk, ReadPlan
+from latentode.data.dataset import Int64
+from latentode.data.sources import Block, read_blocks
+from latentode.errors import DataError
+
+_SEPARATORS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "space": " ", "pipe": "|"}
+_NEWLINE, _QUOTE, _RETURN = 10, 34, 13
+_COMMA_NUMBER = re.compile(r"^\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*$")
+_NUMBER = re.compile(r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$")
+_DATE = re.compile(r"^\s*\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?\s*$")
+# before 3.1 the default parser of pandas may be off by one unit in the last place
+_EXACT: dict[str, Any] = (
+    {"float_precision": "round_trip"}
+    if tuple(int(part) for part in pd.__version__.split(".")[:2]) < (3, 1)
+    else {}
+)
+
+
+@dataclass
+class CsvTable:
+    """A CSV file; see `latentode.data.chunks.Table` for the attributes that tables share.
+
+    Attributes:
+        path: File.
+        cells: How its cells are written.
+        name: See `Table`.
+        stem: See `Table`.
+        place: See `Table`.
+        notes: See `Table`.
+        ragged: See `Table`.
+        columns: See `Table`; a column without a name is left out.
+        decimal: See `Table`.
+        head: See `Table`.
+    """
+
+    path: Path
+    cells: CellsConfig
+    name: str = ""
+    stem: str = ""
+    place: str = "line"
+    notes: list[str] = field(default_factory=list)
+    ragged: list[tuple[int, int]] = field(default_factory=list)
+    columns: tuple[str, ...] = ()
+    decimal: str = "."
+    head: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def __post_init__(self) -> None:
+        self.name = str(self.path)
+        self.stem = self.path.name.split(".")[0] or "series"
+        first = next(read_blocks(self.path, self.cells.encoding, self.notes), Block(b"", 0))
+        self.notes.clear()  # the blocks are read again, and say it again
+        text = first.data.decode()
+        preamble, sample = _split_preamble(text)
+        self._skip = len(text[: len(text) - len(sample)].encode())
+        self._first_line = preamble + 1
+        self.sep = _separator(self.cells.sep, sample, self.name)
+        records = csv.reader(io.StringIO(sample, newline=""), delimiter=self.sep)
+        try:
+            header = [name.strip() for name in next(records, [])]
+            rows = [row for row in islice(records, HEAD_ROWS) if "".join(row).strip()]
+        except csv.Error as error:
+            raise DataError(f"{self.name}: line {records.line_num} is no CSV ({error}).") from None
+        self._check_header(header, rows)
+        self._fields = header
+        self.columns = tuple(name for name in header if name)
+        if len(self.columns) < len(header):
+            self.notes.append(f"{len(header) - len(self.columns)} column(s) without a name left out")
+        self._kept_notes = list(self.notes)
+        rows = [row for row in rows if len(row) == len(header)]
+        frame = pd.DataFrame(rows, columns=header, dtype=object)
+        self.head = frame[list(self.columns)]
+        self.decimal = self._find_decimal()
+
+    def _check_header(self, header: list[str], rows: list[list[str]]) -> None:
+        if not rows:
+            raise DataError(f"no data rows in {self.name}. Give a log with a header and readings.")
+        if all(_NUMBER.match(name) or _DATE.match(name) for name in header if name):
+            raise DataError(
+                f"{self.name}: expected column names in line {self._first_line}, got {header[:5]}. "
+                "Add a header row."
+            )
+        named = [name for name in header if name]
+        check_distinct(named, self.name)
+
+    def _find_decimal(self) -> str:
+        """Take a decimal comma where every fraction has one, and commas do not separate cells."""
+        if self.cells.decimal == "," or self.sep == ",":
+            return self.cells.decimal
+        cells = [cell for name in self.columns for cell in self.head[name]]
+        commas = [cell for cell in cells if _COMMA_NUMBER.match(cell)]
+        points = any("." in cell for cell in cells if _NUMBER.match(cell))
+        # "1,234" alone may be a thousand
+        if not commas or points or all(re.search(r"\d,\d{3}\s*$", cell) for cell in commas):
+            return "."
+        self._kept_notes.append("decimal comma, as every fraction is written with one")
+        return ","
+
+    def chunks(self, plan: ReadPlan) -> Iterator[Chunk]:
+        """See `Table`."""
+        self.notes[:] = self._kept_notes
+        self.ragged.clear()
+        line = self._first_line
+        blocks = read_blocks(self.path, self.cells.encoding, self.notes)
+        exact_text: set[str] = set()
+        for number, block in enumerate(blocks):
+            data = block.data
+            if number == 0:
+                data = data[self._skip :]
+                end = _header_end(data)
+                line += data.count(b"\n", 0, end)
+                data = data[end:]
+            if not data.strip():
+                line += data.count(b"\n")
+                continue
+            layout = record_layout(data, ord(self.sep), len(self._fields))
+            if layout is None:
+                yield self._slow_chunk(data, line)
+            else:
+                yield CsvChunk(data, self.sep, self._fields, plan, layout, line, exact_text)
+            line += data.count(b"\n")
+
+    def _slow_chunk(self, data: bytes, line: int) -> FrameChunk:
+        """Rows of a block with ragged rows, blank lines or odd quotes, a record at a time."""
+        reader = csv.reader(io.StringIO(data.decode(), newline=""), delimiter=self.sep)
+        rows: list[list[str]] = []
+        lines: list[int] = []
+        start = line
+        try:
+            for row in reader:
+                if len(row) == len(self._fields):
+                    rows.append(row)
+                    lines.append(start)
+                elif "".join(row).strip():
+                    self.ragged.append((start, len(row)))
+                start = line + reader.line_num
+        except csv.Error as error:
+            raise DataError(f"{self.name}: line {start} is no CSV ({error}).") from None
+        frame = pd.DataFrame(rows, columns=self._fields, dtype=object)
+        return FrameChunk(frame[list(self.columns)], np.array(lines, dtype=np.int64))
+
+    @property
+    def num_fields(self) -> int:
+        """Fields that each row should have."""
+        return len(self._fields)
+
+
+@dataclass(frozen=True)
+class RecordLayout:
+    """Where the fields of a block are, every record having the right number of them.
+
+    Attributes:
+        marks: Positions of separators and line ends, shape (record, field); None with quotes.
+        lines: Line of each record, counted from 0 at the start of the block.
+    """
+
+    marks: NDArray[np.int64] | None
+    lines: Int64
+
+
+def record_layout(data: bytes, sep: int, num_fields: int) -> RecordLayout | None:
+    """Find the fields of a block, or None where a record is blank or has a wrong number of fields.
+
+    A trailing field too many is what a parser swallows by shifting all columns; so records are
+    counted before they are parsed.
+    """
+    codes = np.frombuffer(data, dtype=np.uint8)
+    quoted = b'"' in data
+    separators, ends = codes == sep, codes == _NEWLINE
+    if quoted:
+        outside = np.cumsum(codes == _QUOTE, dtype=np.uint8) % 2 == 0
+        newlines = np.cumsum(ends)
+        separators, ends = separators & outside, ends & outside
+    stops = np.flatnonzero(ends)
+    commas = np.flatnonzero(separators)
+    if len(commas) != len(stops) * (num_fields - 1) or not len(stops):
+        return None
+    if stops[-1] != len(data) - 1:
+        return None
+    marks = np.empty((len(stops), num_fields), dtype=np.int64)
+    marks[:, :-1] = commas.reshape(len(stops), num_fields - 1)
+    marks[:, -1] = stops
+    starts = np.concatenate([[-1], stops[:-1]])
+    in_order = (marks[:, 0] > starts).all() and (num_fields == 1 or (marks[:, -2] < stops).all())
+    # a record of one or two bytes may be a blank line to the parser
+    if not in_order or (num_fields == 1 and (stops - starts <= 2).any()):
+        return None
+    if quoted:
+        before = np.concatenate([[0], newlines[stops[:-1]]])
+        return RecordLayout(None, before)
+    return RecordLayout(marks, np.arange(len(stops)))
+
+
+class CsvChunk:
+    """Rows of one block, parsed by pandas when they are first asked for."""
+
+    def __init__(
+        self,
+        data: bytes,
+        sep: str,
+        fields: list[str],
+        plan: ReadPlan,
+        layout: RecordLayout,
+        line: int,
+        exact_text: set[str],
+    ) -> None:
+        self._data, self._sep, self._fields = data, sep, fields
+        self._plan, self._layout = plan, layout
+        self._exact_text = exact_text
+        self._parsed: pd.DataFrame | None = None
+        self.lines: Int64 = layout.lines + line
+
+    def _read(self, columns: list[str], text: list[str]) -> pd.DataFrame:
+        index = [self._fields.index(name) for name in columns]
+        plan = self._plan
+        missing = [name for name in columns if name in plan.numbers or not plan.stamps]
+        missing = [name for name in missing if name not in plan.text]
+        frame = pd.read_csv(
+            io.BytesIO(self._data),
+            sep=self._sep,
+            header=None,
+            names=range(len(self._fields)),
+            usecols=index,
+            index_col=False,
+            dtype={self._fields.index(name): "category" for name in text},
+            keep_default_na=False,
+            na_values={self._fields.index(name): list(self._plan.missing) for name in missing},
+            decimal=self._plan.decimal,
+            skip_blank_lines=False,
+            low_memory=False,
+            encoding="utf-8",
+            **_EXACT,
+        )
+        return frame.rename(columns=dict(enumerate(self._fields)))
+
+    def _frame(self) -> pd.DataFrame:
+        if self._parsed is None:
+            plan = self._plan
+            columns = [*plan.text, *plan.numbers] + ([] if plan.stamps else [plan.time])
+            text = [name for name in plan.text if name in self._exact_text]
+            self._parsed = self._read(list(dict.fromkeys(columns)), text)
+        return self._parsed
+
+    def text(self, name: str) -> pd.Series:
+        """See `Chunk.text`."""
+        if name in self._plan.text:
+            parsed = self._frame()[name]
+        else:
+            parsed = self._read([name], [])[name]
+        if isinstance(parsed.dtype, pd.StringDtype | pd.CategoricalDtype) or parsed.dtype == object:
+            return parsed
+        # the parser took ids for numbers: "007" and "7" would be one
+        self._exact_text.add(name)
+        return self._read([name], [name])[name]
+
+    def column(self, name: str) -> pd.Series:
+        """See `Chunk.column`."""
+        frame = self._frame()
+        return frame[name] if name in frame else self.text(name)
+
+    def fixed_width(self, name: str) -> NDArray[np.uint8] | None:
+        """See `Chunk.fixed_width`."""
+        marks = self._layout.marks
+        if marks is None:
+            return None
+        index = self._fields.index(name)
+        starts = (
+            marks[:, index - 1] + 1 if index else np.concatenate([[0], marks[:-1, -1] + 1])
+        )
+        stops = marks[:, index]
+        if index == len(self._fields) - 1 and self._data[int(stops[0]) - 1] == _RETURN:
+            stops = stops - 1
+        widths = stops - starts
+        width = int(widths[0])
+        if width == 0 or (widths != width).any():
+            return None
+        # one item of `width` bytes a row is copied faster than `width` items
+        window = np.ndarray(
+            (len(self._data) - width + 1,), dtype=f"V{width}", buffer=self._data, strides=(1,)
+        )
+        return window[starts].view(np.uint8).reshape(-1, width)
+
+
+def _split_preamble(text: str) -> tuple[int, str]:
+    """Number of blank and comment lines before the header, and the text from the header on."""
+    position = lines = 0
+    while position < len(text):
+        end = text.find("\n", position) + 1 or len(text)
+        line = text[position:end].strip()
+        if line and not line.startswith("#"):
+            break
+        position, lines = end, lines + 1
+    return lines, text[position:]
+
+
+def _header_end(data: bytes) -> int:
+    """Length of the header record, which may hold quoted line breaks."""
+    end = data.find(b"\n") + 1
+    while end and data.count(b'"', 0, end) % 2:
+        end = data.find(b"\n", end) + 1
+    return end or len(data)
+
+
+def _separator(configured: str | None, sample: str, name: str) -> str:
+    if configured is not None:
+        sep = _SEPARATORS.get(configured, configured)
+        if len(sep) != 1 or sep in '"\n\r' or not sep.isascii():
+            raise DataError(f"--sep: expected one character or 'tab', got {configured!r}.")
+        return sep
+    lines = sample.splitlines()[:50]
+    if not lines:
+        raise DataError(f"no data rows in {name}. Give a log with a header and readings.")
+    best, best_key = ",", (False, 1)
+    for sep in (",", ";", "\t", "|"):
+        counts = [len(row) for row in csv.reader(lines, delimiter=sep) if row]
+        key = (len(counts) > 1 and counts[0] > 1 and len(set(counts)) == 1, counts[0])
+        if key > best_key:
+            best, best_key = sep, key
+    return best
+
+
+def check_distinct(names: Sequence[str], source: str) -> None:
+    """Refuse a column name that stands twice.
+
+    Raises:
+        DataError: Naming it.
+    """
+    if len(set(names)) < len(names):
+        double = next(name for name in names if list(names).count(name) > 1)
+        raise DataError(
+            f"{source}: expected distinct column names, got {double!r} {list(names).count(double)} "
+            "times. Rename one of them."
+        )

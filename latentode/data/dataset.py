@@ -1,0 +1,238 @@
+"""Ragged storage of time series: memory grows with the readings, never with a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentode.errors import DataError
+
+Int64 = NDArray[np.int64]
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What an int64 time of a log means.
+
+    Attributes:
+        kind: "calendar": nanoseconds since 1970-01-01T00:00 UTC (or of the naive wall clock, where the
+            log names no zone); "elapsed": nanoseconds since the zero of the log's own clock.
+        zone: IANA name or "UTC"; None where the log is naive or elapsed.
+        unit: Unit in which an elapsed clock was written ("s", "ms", "us", "ns", "min", "h", "d");
+            "iso" or an epoch unit for a calendar.
+    """
+
+    kind: Literal["calendar", "elapsed"]
+    zone: str | None = None
+    unit: str = "iso"
+
+
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """Readings of many series in two levels of offsets.
+
+    Series ``i`` owns rows ``series_starts[i]:series_starts[i + 1]``; row ``j`` (one time stamp) owns
+    readings ``row_starts[j]:row_starts[j + 1]``. A channel that was not read has no entry.
+
+    Attributes:
+        channels: Channel names.
+        series_starts: First row of each series, shape (series + 1,), int64.
+        times: Time of each row in nanoseconds, int64, strictly increasing within a series, shape (row,).
+        row_starts: First reading of each row, shape (row + 1,), int64.
+        channel_index: Channel of each reading, increasing within a row, int32, shape (reading,).
+        values: Value of each reading in original units, finite float64, shape (reading,).
+    """
+
+    channels: tuple[str, ...]
+    series_starts: Int64
+    times: Int64
+    row_starts: Int64
+    channel_index: NDArray[np.int32]
+    values: Float64
+
+    @classmethod
+    def from_triplets(
+        cls,
+        series: Int64,
+        times: Int64,
+        channel: NDArray[np.integer],
+        values: Float64,
+        *,
+        num_series: int,
+        channels: Sequence[str],
+    ) -> Readings:
+        """Build from unsorted (series, time, channel, value) readings without duplicates.
+
+        Args:
+            series: Series index of each reading, shape (reading,).
+            times: Time in nanoseconds, shape (reading,).
+            channel: Channel index, shape (reading,).
+            values: Value, shape (reading,).
+            num_series: Number of series; a series may have no reading.
+            channels: Channel names.
+
+        Returns:
+            The readings in order of series, time and channel, whatever the order they came in.
+        """
+        order = np.lexsort((channel, times, series))
+        series, times = series[order], times[order]
+        new_row = np.ones(len(order), dtype=bool)
+        if len(order):
+            new_row[1:] = (series[1:] != series[:-1]) | (times[1:] != times[:-1])
+        first = np.flatnonzero(new_row)
+        rows_per_series = np.bincount(series[first], minlength=num_series)
+        return cls(
+            channels=tuple(channels),
+            series_starts=np.concatenate([[0], np.cumsum(rows_per_series)]).astype(np.int64),
+            times=times[first].astype(np.int64),
+            row_starts=np.append(first, len(order)).astype(np.int64),
+            channel_index=channel[order].astype(np.int32),
+            values=values[order].astype(np.float64),
+        )
+
+    @property
+    def num_series(self) -> int:
+        """Number of series, empty ones included."""
+        return len(self.series_starts) - 1
+
+    @property
+    def num_rows(self) -> int:
+        """Number of distinct (series, time) pairs."""
+        return len(self.times)
+
+    @property
+    def num_readings(self) -> int:
+        """Number of observed values."""
+        return len(self.values)
+
+    def rows_of(self, series: int) -> slice:
+        """Rows of one series."""
+        return slice(int(self.series_starts[series]), int(self.series_starts[series + 1]))
+
+    def row_series(self) -> Int64:
+        """Series index of each row, shape (row,)."""
+        return np.repeat(np.arange(self.num_series), np.diff(self.series_starts))
+
+    def reading_rows(self) -> Int64:
+        """Row index of each reading, shape (reading,)."""
+        return np.repeat(np.arange(self.num_rows), np.diff(self.row_starts))
+
+    def dense(self, rows: slice | Int64) -> Float64:
+        """Values of some rows as a grid with NaN where a channel was not read, shape (row, channel)."""
+        index = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
+        grid = np.full((len(index), len(self.channels)), np.nan)
+        starts, counts = self.row_starts[index], self.row_starts[index + 1] - self.row_starts[index]
+        position = ragged_arange(starts, counts)
+        grid[np.repeat(np.arange(len(index)), counts), self.channel_index[position]] = self.values[position]
+        return grid
+
+    def select_readings(self, keep: NDArray[np.bool_]) -> Readings:
+        """Keep some readings; a row without readings disappears, a series stays."""
+        rows = self.reading_rows()[keep]
+        return Readings.from_triplets(
+            self.row_series()[rows],
+            self.times[rows],
+            self.channel_index[keep],
+            self.values[keep],
+            num_series=self.num_series,
+            channels=self.channels,
+        )
+
+    def select_series(self, series: Int64) -> Readings:
+        """Keep some series, in the order given."""
+        counts = np.diff(self.series_starts)[series]
+        rows = ragged_arange(self.series_starts[series], counts)
+        per_row = np.diff(self.row_starts)[rows]
+        position = ragged_arange(self.row_starts[rows], per_row)
+        return replace(
+            self,
+            series_starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            times=self.times[rows],
+            row_starts=np.concatenate([[0], np.cumsum(per_row)]).astype(np.int64),
+            channel_index=self.channel_index[position],
+            values=self.values[position],
+        )
+
+    def select_channels(self, channels: Sequence[str]) -> Readings:
+        """Reorder channels by name; names that were not read become empty channels, others are dropped."""
+        target = np.full(len(self.channels), -1, dtype=np.int32)
+        for index, name in enumerate(channels):
+            if name in self.channels:
+                target[self.channels.index(name)] = index
+        mapped = target[self.channel_index]
+        keep = mapped >= 0
+        rows = self.reading_rows()[keep]
+        return Readings.from_triplets(
+            self.row_series()[rows],
+            self.times[rows],
+            mapped[keep],
+            self.values[keep],
+            num_series=self.num_series,
+            channels=channels,
+        )
+
+
+def ragged_arange(starts: Int64, counts: Int64) -> Int64:
+    """Concatenate ``arange(start, start + count)`` over pairs, without a Python loop."""
+    total = int(counts.sum())
+    ends = np.cumsum(counts)
+    return np.arange(total) + np.repeat(starts - (ends - counts), counts)
+
+
+@dataclass(frozen=True, eq=False)
+class TimeSeriesDataset:
+    """A collection of irregularly sampled multivariate series, as read from a log.
+
+    Attributes:
+        series_ids: Id of each series, byte for byte as in the log.
+        readings: Observed channels.
+        clock: What a time means.
+        inputs: Known inputs (set points, doses, ...), held constant from one entry to the next; None
+            where there are none.
+        static_columns: Names of the static covariates.
+        static: Static covariates, NaN where unknown, shape (series, static).
+        units: Unit of each channel where it is known.
+    """
+
+    series_ids: tuple[str, ...]
+    readings: Readings
+    clock: Clock
+    inputs: Readings | None = None
+    static_columns: tuple[str, ...] = ()
+    static: Float64 | None = None
+    units: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.series_ids) != self.readings.num_series:
+            raise DataError(
+                f"series_ids: expected {self.readings.num_series} ids, one a series, "
+                f"got {len(self.series_ids)}."
+            )
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Channel names."""
+        return self.readings.channels
+
+    def __len__(self) -> int:
+        return len(self.series_ids)
+
+    def select_series(self, series: Sequence[int] | Int64) -> TimeSeriesDataset:
+        """Keep some series, in the order given."""
+        index = np.asarray(series, dtype=np.int64)
+        return replace(
+            self,
+            series_ids=tuple(self.series_ids[i] for i in index),
+            readings=self.readings.select_series(index),
+            inputs=None if self.inputs is None else self.inputs.select_series(index),
+            static=None if self.static is None else self.static[index],
+        )
+
+    def with_readings(self, readings: Readings) -> TimeSeriesDataset:
+        """The same series with other readings."""
+        return replace(self, readings=readings)

@@ -1,0 +1,167 @@
+"""Training windows drawn at random, the same for a seed, an epoch and a step on any number of ranks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from latentode.data.batch import BatchBuilder, Rows, SeriesBatch
+from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
+from latentode.data.windows import WindowLengths, cut
+from latentode.errors import DataError
+
+_BUCKET_BATCHES = 8
+
+
+@dataclass(frozen=True)
+class WindowSampler:
+    """Windows around random rows of a part of a log: readings to see, readings to predict.
+
+    The anchor is a random row. Visible are the readings of the context up to the anchor, less a random
+    share that is hidden; to be predicted are the hidden ones and the readings of the horizon. So one model
+    learns to forecast and to interpolate.
+
+    Attributes:
+        dataset: The log.
+        starts: Exclusive start of the part of each series, shape (series,).
+        stops: Inclusive end, shape (series,).
+        lengths: Context and horizon.
+        builder: Scales.
+        anchor: "origin": model time 0 is the last visible row; "start": the first.
+        max_rows: Newest visible rows that are kept of a window.
+        max_queries: Most query rows of a window; a random choice is kept of more.
+    """
+
+    dataset: TimeSeriesDataset
+    starts: Int64
+    stops: Int64
+    lengths: WindowLengths
+    builder: BatchBuilder
+    anchor: str
+    max_rows: int = 512
+    max_queries: int = 256
+
+    def eligible_rows(self) -> Int64:
+        """Rows that can be an anchor: some reading of the part follows within the horizon."""
+        readings = self.dataset.readings
+        series = readings.row_series()
+        inside = (readings.times > self.starts[series]) & (readings.times <= self.stops[series])
+        following = np.full(len(series), np.iinfo(np.int64).max)
+        same = series[1:] == series[:-1]
+        following[:-1][same] = readings.times[1:][same]
+        ends = np.minimum(self.stops[series], readings.times + self.lengths.horizon_ns)
+        alone = (np.diff(readings.series_starts) == 1)[series]
+        rows = np.flatnonzero(inside & ((following <= ends) | alone))
+        if len(rows) == 0:
+            raise DataError(
+                "training windows: expected a reading within the horizon after some other reading of the "
+                "training part, found none. Give a longer --horizon or a log with more readings."
+            )
+        return rows
+
+    def epoch(
+        self, rows: Int64, num_batches: int, batch_size: int, seed: tuple[int, ...]
+    ) -> Int64:
+        """Anchor rows of one epoch, windows of similar length together, shape (batch, window)."""
+        generator = np.random.default_rng(seed)
+        chosen = generator.choice(rows, size=num_batches * batch_size)
+        first = self._first_visible(chosen)
+        batches = []
+        for group in np.array_split(np.arange(num_batches), -(-num_batches // _BUCKET_BATCHES)):
+            members = chosen[group[0] * batch_size : (group[-1] + 1) * batch_size]
+            length = (chosen - first)[group[0] * batch_size : (group[-1] + 1) * batch_size]
+            order = np.argsort(length, kind="stable")
+            batches.append(members[order].reshape(len(group), batch_size))
+        return generator.permutation(np.concatenate(batches), axis=0)
+
+    def batch(
+        self, rows: Int64, seed: tuple[int, ...], *, first: int = 0, hidden: float | None = None
+    ) -> SeriesBatch:
+        """Build the windows of some anchor rows.
+
+        Args:
+            rows: Anchor rows, shape (batch,).
+            seed: Seed of what is hidden; every window has its own stream, so that a window does not
+                depend on the batch or rank that it falls into.
+            first: Place of the first window in the whole batch over all ranks.
+            hidden: Share of the context readings to hide; None draws one a window from U(0, 0.5).
+
+        Returns:
+            The batch.
+        """
+        readings, size = self.dataset.readings, len(rows)
+        series, times = self._series_of(rows), readings.times[rows]
+        starts = readings.times[self._first_visible(rows)] - 1
+        stops = np.minimum(times + self.lengths.horizon_ns, self.stops[series])
+        windows = cut(self.dataset, series, starts, stops)
+        all_rows = self.builder.rows(windows.readings, times)
+        shares, noise = _streams(windows.readings.series_starts, all_rows.values.shape[1], seed, first)
+        visible, targets = _hide(all_rows, noise[:, :-1], shares if hidden is None else hidden)
+        seen = ~np.isnan(visible).all(axis=1)
+        asked = _thin(all_rows.window, ~np.isnan(targets).all(axis=1), self.max_queries, noise[:, -1])
+        anchors = _anchors(all_rows, seen, size, self.anchor)
+        shifted = all_rows.times - anchors[all_rows.window]
+        queries, values, _ = Rows(all_rows.window[asked], shifted[asked], targets[asked]).pad(size)
+        anchors_ns = times + np.round(anchors * self.builder.time_scale.unit_ns).astype(np.int64)
+        shown = Rows(all_rows.window[seen], shifted[seen], visible[seen])
+        return self.builder.build(windows, anchors_ns, shown, (queries, values))
+
+    def _series_of(self, rows: Int64) -> Int64:
+        return np.searchsorted(self.dataset.readings.series_starts, rows, side="right") - 1
+
+    def _first_visible(self, rows: Int64) -> Int64:
+        """First row of the context of each anchor row."""
+        readings = self.dataset.readings
+        series = self._series_of(rows)
+        first = np.empty_like(rows)
+        for index in np.unique(series):
+            own = readings.rows_of(int(index))
+            chosen = series == index
+            oldest = readings.times[rows[chosen]] - self.lengths.context_ns
+            first[chosen] = own.start + np.searchsorted(readings.times[own], oldest, side="right")
+        return np.maximum(first, rows - self.max_rows + 1)
+
+
+def _streams(
+    row_starts: Int64, num_channels: int, seed: tuple[int, ...], first: int
+) -> tuple[Float64, Float64]:
+    """Uniform noise of each window's own stream: a share (window,) and numbers (row, channel + 1)."""
+    shares, noise = [], [np.zeros((0, num_channels + 1))]
+    for index, rows in enumerate(np.diff(row_starts)):
+        generator = np.random.default_rng((*seed, first + index))
+        shares.append(generator.uniform(0.0, 0.5))
+        noise.append(generator.random((int(rows), num_channels + 1)))
+    return np.array(shares), np.concatenate(noise)
+
+
+def _hide(rows: Rows, noise: Float64, shares: Float64 | float) -> tuple[Float64, Float64]:
+    """Visible values and target values of each row, NaN elsewhere."""
+    past = rows.times <= 0
+    size = int(rows.window.max(initial=-1)) + 1
+    hidden = noise < np.broadcast_to(shares, size)[rows.window][:, None]
+    # the only row of a series is predicted from the prior
+    alone = np.bincount(rows.window, minlength=size)[rows.window] == 1
+    hidden = (hidden | alone[:, None]) & past[:, None]
+    unseen = hidden | ~past[:, None]
+    return np.where(unseen, np.nan, rows.values), np.where(unseen, rows.values, np.nan)
+
+
+def _thin(window: Int64, wanted: np.ndarray, most: int, noise: Float64) -> Int64:
+    """Keep at most `most` wanted rows of each window, at random."""
+    index = np.flatnonzero(wanted)
+    index = index[np.lexsort((noise[index], window[index]))]
+    counts = np.bincount(window[index])
+    rank = np.arange(len(index)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.sort(index[rank < most])
+
+
+def _anchors(rows: Rows, seen: np.ndarray, size: int, anchor: str) -> Float64:
+    """Model time of the last (or first) visible row of each window, 0 where nothing is visible."""
+    window, times = rows.window[seen], rows.times[seen]
+    anchors = np.zeros(size)
+    if anchor == "origin":
+        anchors[window] = times  # the last assignment wins, and rows are in order of time
+    else:
+        anchors[window[::-1]] = times[::-1]
+    return anchors

@@ -1,0 +1,87 @@
+"""Per-channel scaling, fitted on training readings only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from latentode.data.dataset import Float64, Readings
+
+# a spread below this share of the level is taken as none: float64 keeps 15 digits
+_RELATIVE_FLOOR = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Scaler:
+    r"""Centre and scale each channel: :math:`y = (x - m_c) / s_c`.
+
+    The centre is the median. The scale is the larger of the interquartile range (as a normal standard
+    deviation, :math:`/1.349`) and of half the standard deviation of the readings clipped to their
+    0.5 - 99.5 % quantiles, so that neither an outlier nor a channel that rests most of the time spoils it.
+    A constant channel has scale 1 (or 1e-9 of its level where that is larger) and is flagged; a channel
+    without readings has centre 0 and scale 1.
+
+    Attributes:
+        center: Centre in original units, shape (channel,).
+        scale: Scale in original units, positive, shape (channel,).
+        mean: Mean of the training readings, original units, shape (channel,).
+        std: Standard deviation of the training readings (floored as `scale`), shape (channel,).
+        constant: True where a channel did not vary, shape (channel,).
+    """
+
+    center: Float64
+    scale: Float64
+    mean: Float64
+    std: Float64
+    constant: np.ndarray
+
+    @classmethod
+    def fit(cls, readings: Readings) -> Scaler:
+        """Learn centre and scale of every channel of some training readings."""
+        count = len(readings.channels)
+        rows = np.array([[0.0, 1.0, 0.0, 1.0, 1.0]] * count).reshape(count, 5)
+        for channel in range(count):
+            values = readings.values[readings.channel_index == channel]
+            if len(values):
+                rows[channel] = _channel_statistics(values)
+        center, scale, mean, std, constant = rows.T
+        return cls(center, scale, mean, std, constant.astype(bool))
+
+    def transform(self, values: Float64, channel: np.ndarray | slice = slice(None)) -> Float64:
+        """Scale values; `channel` gives the channel of each value, default: the last axis."""
+        return (values - self.center[channel]) / self.scale[channel]
+
+    def inverse(self, values: Float64, channel: np.ndarray | slice = slice(None)) -> Float64:
+        """Return to original units."""
+        return values * self.scale[channel] + self.center[channel]
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """Lists of JSON types."""
+        return {name: getattr(self, name).tolist() for name in self.__dataclass_fields__}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, list[Any]]) -> Scaler:
+        """Rebuild from `to_dict`."""
+        arrays = {
+            name: np.asarray(values[name], dtype=bool if name == "constant" else np.float64)
+            for name in cls.__dataclass_fields__
+        }
+        return cls(**arrays)
+
+
+def _channel_statistics(values: Float64) -> tuple[float, float, float, float, float]:
+    low, q1, center, q3, high = np.quantile(values, [0.005, 0.25, 0.5, 0.75, 0.995])
+    # statistics of centred values: 1e12 with noise of 1e-3 would lose the noise otherwise
+    centred = values - center
+    floor = max(_RELATIVE_FLOOR * abs(center), np.finfo(np.float64).tiny)
+    spread = max((q3 - q1) / 1.349, 0.5 * float(np.clip(centred, low - center, high - center).std()))
+    std = float(centred.std())
+    constant = spread <= floor and std <= floor
+    if constant:
+        spread = std = max(1.0, floor)
+    elif spread <= floor:
+        spread = std
+    return center, spread, center + float(centred.mean()), std, float(constant)

@@ -1,0 +1,253 @@
+"""What a model learned about its data: names, units, scales, time, windows and split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from latentode.config import LatentODEConfig, format_duration
+from latentode.data.batch import BatchBuilder
+from latentode.data.calendar import DAY_NS, WEEK_NS
+from latentode.data.dataset import Clock, Float64, Int64, Readings, TimeSeriesDataset
+from latentode.data.scaler import Scaler
+from latentode.data.splits import Split, split_log
+from latentode.data.time_scale import TimeScale
+from latentode.data.windows import WindowLengths, choose_lengths, typical_gap_and_span
+from latentode.errors import DataError
+
+_UNITS_PER_WINDOW = 4
+
+
+@dataclass(frozen=True, eq=False)
+class DataSchema:
+    """Everything about the data that a prediction needs, learned from the training part only.
+
+    Attributes:
+        channels: Channel names, in the order of the model.
+        units: (channel, unit) pairs, where units are known.
+        clock: What a time means.
+        lengths: Context and horizon.
+        split: Training, validation and test parts.
+        scaler: Channel scales.
+        time_scale: Unit of model time: a quarter of context plus horizon.
+        periods_ns: Calendar periods that the model sees.
+        input_channels: Known inputs.
+        input_scaler: Their scales; None without.
+        static_columns: Static covariates.
+        static_mean: Training means, shape (static,).
+        static_std: Training standard deviations, shape (static,).
+    """
+
+    channels: tuple[str, ...]
+    units: tuple[tuple[str, str], ...]
+    clock: Clock
+    lengths: WindowLengths
+    split: Split
+    scaler: Scaler
+    time_scale: TimeScale
+    periods_ns: Int64
+    input_channels: tuple[str, ...]
+    input_scaler: Scaler | None
+    static_columns: tuple[str, ...]
+    static_mean: Float64
+    static_std: Float64
+
+    @classmethod
+    def fit(cls, dataset: TimeSeriesDataset, config: LatentODEConfig) -> DataSchema:
+        """Choose lengths and split, and learn the scales from the training part."""
+        lengths = choose_lengths(dataset, config.windows)
+        window = lengths.context_ns + lengths.horizon_ns
+        split = split_log(dataset, config.windows, window, config.train.seed)
+        starts, stops = split.bounds(dataset, "train")
+        training = within(dataset.readings, starts, stops)
+        if training.num_readings == 0:
+            raise DataError("training part: expected readings, found none. Check --split.")
+        inputs = dataset.inputs
+        mean, std = _static_statistics(dataset, stops > starts)
+        return cls(
+            channels=dataset.channels,
+            units=dataset.units,
+            clock=dataset.clock,
+            lengths=lengths,
+            split=split,
+            scaler=Scaler.fit(training),
+            time_scale=TimeScale(max(1, window // _UNITS_PER_WINDOW)),
+            periods_ns=_periods(dataset),
+            input_channels=() if inputs is None else inputs.channels,
+            input_scaler=None if inputs is None else Scaler.fit(within(inputs, starts, stops)),
+            static_columns=dataset.static_columns,
+            static_mean=mean,
+            static_std=std,
+        )
+
+    @property
+    def input_dim(self) -> int:
+        """Known-input features of the model."""
+        return 4 * len(self.periods_ns) + len(self.input_channels)
+
+    def builder(self) -> BatchBuilder:
+        """Batches with these scales."""
+        return BatchBuilder(
+            self.scaler,
+            self.time_scale,
+            self.periods_ns,
+            self.input_scaler,
+            self.static_mean,
+            self.static_std,
+        )
+
+    def align(
+        self, dataset: TimeSeriesDataset, *, allow_missing: bool = False
+    ) -> TimeSeriesDataset:
+        """Bring another log into the order of this schema, channels matched by name.
+
+        Raises:
+            DataError: If a channel, known input or static covariate is absent, or the clock is of
+                another kind.
+        """
+        if dataset.clock.kind != self.clock.kind:
+            raise DataError(
+                f"clock: expected {self.clock.kind} times as in training, got "
+                f"{dataset.clock.kind} times. Check --time-unit."
+            )
+        absent = [name for name in self.channels if name not in dataset.channels]
+        if absent and not allow_missing:
+            raise DataError(
+                f"channels: expected {', '.join(self.channels)}, the log has no "
+                f"{', '.join(absent)}. Check --channels, or add an empty column."
+            )
+        inputs = dataset.inputs
+        if self.input_channels:
+            known = () if inputs is None else inputs.channels
+            self._require("known inputs", self.input_channels, known, "--future-columns")
+            inputs = None if inputs is None else inputs.select_channels(self.input_channels)
+        return replace(
+            dataset,
+            readings=dataset.readings.select_channels(self.channels),
+            inputs=inputs if self.input_channels else None,
+            static_columns=self.static_columns,
+            static=self._align_static(dataset),
+            units=self.units,
+        )
+
+    def _align_static(self, dataset: TimeSeriesDataset) -> Float64 | None:
+        if not self.static_columns or dataset.static is None:
+            self._require("static covariates", self.static_columns, (), "--static-columns")
+            return None
+        columns = []
+        for name in self.static_columns:
+            if name in dataset.static_columns:
+                columns.append(dataset.static[:, dataset.static_columns.index(name)])
+            elif "=" in name:  # one level of a category that does not occur here
+                columns.append(np.zeros(len(dataset)))
+            else:
+                self._require(
+                    "static covariates", (name,), dataset.static_columns, "--static-columns"
+                )
+        return np.stack(columns, axis=1)
+
+    @staticmethod
+    def _require(what: str, names: Sequence[str], known: Sequence[str], option: str) -> None:
+        absent = [name for name in names if name not in known]
+        if absent:
+            raise DataError(
+                f"{what}: expected {', '.join(names)} as in training, the log has no "
+                f"{', '.join(absent)}. Name the columns with {option}."
+            )
+
+    def plan(self) -> list[str]:
+        """Lines that say what was chosen."""
+        lengths, part = self.lengths, self.split
+        lines = [
+            f"windows: context {format_duration(lengths.context_ns)}, horizon "
+            f"{format_duration(lengths.horizon_ns)} ({lengths.reason})",
+        ]
+        if part.kind == "series":
+            counts = {
+                p: sum(v == p for v in part.members.values())
+                for p in ("train", "validation", "test")
+            }
+            lines.append(
+                "split: by series, " + ", ".join(f"{count} {name}" for name, count in counts.items())
+            )
+        elif "*" in part.cuts and self.clock.kind == "calendar":
+            cuts = [str(np.datetime64(c, "ns").astype("datetime64[s]")) for c in part.cuts["*"]]
+            lines.append(f"split: by time, training to {cuts[0]}, validation to {cuts[1]}, then test")
+        else:
+            lines.append("split: by time, each series at its own 70 % and 80 %")
+        constant = [
+            c for c, flat in zip(self.channels, self.scaler.constant, strict=True) if flat
+        ]
+        if constant:
+            lines.append(f"constant in training: {', '.join(constant)}")
+        return lines
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON types."""
+        return {
+            "channels": list(self.channels),
+            "units": [list(pair) for pair in self.units],
+            "clock": asdict(self.clock),
+            "lengths": asdict(self.lengths),
+            "split": self.split.to_dict(),
+            "scaler": self.scaler.to_dict(),
+            "unit_ns": self.time_scale.unit_ns,
+            "periods_ns": self.periods_ns.tolist(),
+            "input_channels": list(self.input_channels),
+            "input_scaler": None if self.input_scaler is None else self.input_scaler.to_dict(),
+            "static_columns": list(self.static_columns),
+            "static_mean": self.static_mean.tolist(),
+            "static_std": self.static_std.tolist(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> DataSchema:
+        """Rebuild from `to_dict`."""
+        given = values["input_scaler"]
+        return cls(
+            channels=tuple(values["channels"]),
+            units=tuple((c, u) for c, u in values["units"]),
+            clock=Clock(**values["clock"]),
+            lengths=WindowLengths(**values["lengths"]),
+            split=Split.from_dict(values["split"]),
+            scaler=Scaler.from_dict(values["scaler"]),
+            time_scale=TimeScale(int(values["unit_ns"])),
+            periods_ns=np.asarray(values["periods_ns"], dtype=np.int64),
+            input_channels=tuple(values["input_channels"]),
+            input_scaler=None if given is None else Scaler.from_dict(given),
+            static_columns=tuple(values["static_columns"]),
+            static_mean=np.asarray(values["static_mean"], dtype=np.float64),
+            static_std=np.asarray(values["static_std"], dtype=np.float64),
+        )
+
+
+def within(readings: Readings, starts: Int64, stops: Int64) -> Readings:
+    """Readings with ``start < time <= stop`` of each series."""
+    series = readings.row_series()
+    keep = (readings.times > starts[series]) & (readings.times <= stops[series])
+    return readings.select_readings(keep[readings.reading_rows()])
+
+
+def _periods(dataset: TimeSeriesDataset) -> Int64:
+    """Day and week, where the log spans at least three of them."""
+    if dataset.clock.kind != "calendar":
+        return np.zeros(0, dtype=np.int64)
+    times = dataset.readings.times
+    span = int(times.max() - times.min())
+    _, typical = typical_gap_and_span(dataset)
+    least = {DAY_NS: 3 * DAY_NS, WEEK_NS: 3 * WEEK_NS}
+    kept = [period for period, needed in least.items() if min(span, 2 * typical) >= needed]
+    return np.array(kept, dtype=np.int64)
+
+
+def _static_statistics(
+    dataset: TimeSeriesDataset, training: np.ndarray
+) -> tuple[Float64, Float64]:
+    if dataset.static is None:
+        return np.zeros(0), np.ones(0)
+    values = np.nan_to_num(dataset.static[training])
+    std = values.std(axis=0)
+    return values.mean(axis=0), np.where(std > 0, std, 1.0)

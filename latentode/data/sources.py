@@ -1,0 +1,226 @@
+"""Bytes of a log file as UTF-8 blocks of whole records, whatever its packing and encoding."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from latentode.errors import DataError
+
+BLOCK_BYTES = 8 << 20
+# beyond this a quote that never closes is taken as a character of its cell
+_LONGEST_RECORD = 64 << 20
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_MAGIC = {
+    b"PAR1": "parquet",
+    b"\x1f\x8b": "gzip",
+    b"PK\x03\x04": "a zip archive or a spreadsheet",
+    b"\x89PNG": "a PNG picture",
+    b"%PDF": "a PDF document",
+    b"\x89HDF": "an HDF5 or NetCDF file",
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet",
+    b"SQLite format 3": "an SQLite database",
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    """Whole records of a text file.
+
+    Attributes:
+        data: UTF-8 bytes, the last one a newline.
+        offset: Bytes of decoded text before it.
+    """
+
+    data: bytes
+    offset: int
+
+
+def kind_of(path: Path) -> str:
+    """Tell "parquet", "gzip" and "text" by the first bytes, never by the name.
+
+    Raises:
+        DataError: If the file cannot be opened, or is of a kind that is no log.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}). Check the name of the log."
+        ) from None
+    kind = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), "text")
+    if kind in ("parquet", "gzip", "text"):
+        return kind
+    raise DataError(f"{path}: expected CSV or Parquet, got {kind} (byte 0). Export it as CSV.")
+
+
+def read_blocks(path: Path, encoding: str | None, notes: list[str]) -> Iterator[Block]:
+    """Read a text file, packed with gzip or not, as UTF-8 blocks of whole records.
+
+    Args:
+        path: File.
+        encoding: Name of its encoding; None detects byte order marks, then takes UTF-8, then latin-1.
+        notes: A decision on the encoding is appended here.
+
+    Yields:
+        Blocks of about `BLOCK_BYTES`; a quoted line break does not end a record.
+
+    Raises:
+        DataError: If the file is truncated, binary, or not in its encoding; with the byte offset.
+    """
+    offset = 0
+    seen_other = False
+    fallback = False
+    for data in _whole_records(_decoded(path, encoding, notes)):
+        position = data.find(b"\0")
+        if position >= 0:
+            raise DataError(
+                f"{path}: expected text, got a NUL byte at byte offset {offset + position}. "
+                "Repair the file, or name its encoding with --encoding (for example utf-16-le)."
+            )
+        size = len(data)
+        if not data.isascii():
+            if not fallback and not _is_utf8(data):
+                if seen_other or encoding is not None:
+                    raise DataError(_mixed(path, data, offset))
+                fallback = True
+                notes.append("not UTF-8: read as latin-1 (say --encoding if that is wrong)")
+            data = data.decode("latin-1").encode() if fallback else data
+            seen_other = True
+        yield Block(data, offset)
+        offset += size
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _mixed(path: Path, data: bytes, offset: int) -> str:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        offset += error.start
+    return (
+        f"{path}: expected UTF-8, as named or as in the lines before, got another encoding at byte "
+        f"offset {offset}. Name the encoding with --encoding."
+    )
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    """Raw bytes, unpacked."""
+    packed = kind_of(path) == "gzip"
+    done = 0
+    try:
+        with path.open("rb") as raw:
+            file: IO[bytes] = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]
+            while True:
+                try:
+                    piece = file.read(BLOCK_BYTES)
+                except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+                    raise DataError(
+                        f"{path}: the gzip stream breaks off or is damaged near byte offset "
+                        f"{raw.tell()} of the file, after at least {done} bytes of text ({error}). "
+                        "Copy or download the file again."
+                    ) from None
+                if not piece:
+                    return
+                done += len(piece)
+                yield piece
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from None
+
+
+def _decoded(path: Path, encoding: str | None, notes: list[str]) -> Iterator[bytes]:
+    """Bytes in UTF-8 where the encoding is named or marked, else as they are."""
+    pieces = _pieces(path)
+    first = next(pieces, b"")
+    if encoding is None:
+        encoding = next((name for bom, name in _BOMS if first.startswith(bom)), None)
+        if encoding is None:
+            _refuse_binary(path, first[: 1 << 16])
+        elif encoding != "utf-8-sig":
+            notes.append(f"encoding {encoding}, from the byte order mark")
+    if encoding is None or _codec(encoding) in ("utf-8", "utf-8-sig"):
+        first = first.removeprefix(codecs.BOM_UTF8)
+        yield from _with_newlines(first, pieces)
+        return
+    decoder = codecs.getincrementaldecoder(_codec(encoding))()
+    done = 0
+    try:
+        start = decoder.decode(first).encode()
+        done = len(first)
+
+        def rest() -> Iterator[bytes]:
+            nonlocal done
+            for piece in pieces:
+                yield decoder.decode(piece).encode()
+                done += len(piece)
+            yield decoder.decode(b"", final=True).encode()
+
+        yield from _with_newlines(start, rest())
+    except UnicodeError as error:
+        at = done + getattr(error, "start", 0)
+        raise DataError(
+            f"{path}: expected {encoding}, got other bytes at byte offset {at}. "
+            "Name the encoding with --encoding."
+        ) from None
+
+
+def _codec(encoding: str) -> str:
+    try:
+        info = codecs.lookup(encoding)
+    except LookupError:
+        raise DataError(
+            f"--encoding: expected the name of an encoding (utf-8, latin-1, cp1252, utf-16, ...), "
+            f"got {encoding!r}."
+        ) from None
+    return info.name
+
+
+def _refuse_binary(path: Path, start: bytes) -> None:
+    found = _BINARY.search(start)
+    if found:
+        byte = start[found.start()]
+        raise DataError(
+            f"{path}: expected text, got byte 0x{byte:02x} at byte offset {found.start()}. It is a "
+            "binary file, or UTF-16 without a mark: then say --encoding utf-16-le or utf-16-be."
+        )
+
+
+def _with_newlines(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    """Turn the lone carriage returns of old programs into newlines."""
+    lone = b"\r" in first and b"\n" not in first
+    yield first.replace(b"\r", b"\n") if lone else first
+    for piece in rest:
+        yield piece.replace(b"\r", b"\n") if lone else piece
+
+
+def _whole_records(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    buffer = b""
+    for piece in pieces:
+        buffer += piece
+        cut = buffer.rfind(b"\n") + 1
+        inside_quotes = b'"' in buffer and buffer.count(b'"', 0, cut) % 2 == 1
+        if cut and (not inside_quotes or len(buffer) > _LONGEST_RECORD):
+            yield buffer[:cut]
+            buffer = buffer[cut:]
+    if buffer.strip():
+        yield buffer if buffer.endswith(b"\n") else buffer + b"\n"

@@ -1,0 +1,125 @@
+"""Training, validation and test parts of a log, by time or by series."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from latentode.config import WindowConfig
+from latentode.data.dataset import Int64, TimeSeriesDataset
+
+Part = Literal["train", "validation", "test"]
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+_NEVER = np.iinfo(np.int64).min
+
+
+@dataclass(frozen=True)
+class Split:
+    """Where each series' parts begin and end, remembered by series id.
+
+    By time on a calendar, all series are cut at the same moments, since readings of one moment are
+    correlated across series; by time on an elapsed clock, each series is cut at its own times; by
+    series, whole series belong to one part.
+
+    Attributes:
+        kind: "time" or "series".
+        cuts: End of training and of validation in nanoseconds, by series id; "*" stands for any.
+        members: Part of each series, by id, where whole series are split.
+    """
+
+    kind: Literal["time", "series"]
+    cuts: Mapping[str, tuple[int, int]]
+    members: Mapping[str, Part]
+
+    def bounds(self, dataset: TimeSeriesDataset, part: Part) -> tuple[Int64, Int64]:
+        """Exclusive start and inclusive end of a part of each series, nanoseconds, shape (series,).
+
+        A series that is not in the part has an end before its start. A series that the split has never
+        seen is all test.
+        """
+        first, last = _spans(dataset)
+        starts, stops = first - 1, last.copy()
+        for index, name in enumerate(dataset.series_ids):
+            cuts = self.cuts.get(name, self.cuts.get("*"))
+            if self.kind == "time" and cuts is not None:
+                edges = (first[index] - 1, *cuts, last[index])
+                which = PARTS.index(part)
+                starts[index], stops[index] = edges[which], edges[which + 1]
+            elif self.members.get(name, "test") != part:
+                stops[index] = _NEVER
+        return starts, stops
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON types."""
+        return {
+            "kind": self.kind,
+            "cuts": {k: list(v) for k, v in self.cuts.items()},
+            "members": dict(self.members),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Split:
+        """Rebuild from `to_dict`."""
+        cuts = {k: (int(v[0]), int(v[1])) for k, v in values["cuts"].items()}
+        return cls(values["kind"], cuts, dict(values["members"]))
+
+
+def split_log(dataset: TimeSeriesDataset, config: WindowConfig, window_ns: int, seed: int) -> Split:
+    """Choose a split.
+
+    Args:
+        dataset: The whole log.
+        config: Fractions, and "time", "series" or "auto": by time if the typical series is at least five
+            windows long, else by series.
+        window_ns: Context plus horizon.
+        seed: Seed of the shuffle, by series.
+
+    Returns:
+        The split.
+    """
+    first, last = _spans(dataset)
+    filled = np.diff(dataset.readings.series_starts) > 0
+    spans = (last - first)[filled]
+    by_time = config.split == "time" or (
+        config.split == "auto"
+        and (filled.sum() < 5 or (len(spans) > 0 and float(np.median(spans)) >= 5 * window_ns))
+    )
+    fractions = (config.train_fraction, config.train_fraction + config.validation_fraction)
+    if not by_time:
+        return _by_series(dataset, fractions, seed)
+    if dataset.clock.kind == "calendar" and filled.any():
+        low, high = int(first[filled].min()), int(last[filled].max())
+        return Split("time", {"*": _cut(low, high, fractions)}, {})
+    ids = dataset.series_ids
+    cuts = {ids[i]: _cut(int(first[i]), int(last[i]), fractions) for i in np.flatnonzero(filled)}
+    return Split("time", cuts, {})
+
+
+def _cut(low: int, high: int, fractions: tuple[float, float]) -> tuple[int, int]:
+    span = high - low
+    return low + int(fractions[0] * span), low + int(fractions[1] * span)
+
+
+def _by_series(dataset: TimeSeriesDataset, fractions: tuple[float, float], seed: int) -> Split:
+    count = len(dataset)
+    order = np.random.default_rng(seed).permutation(count)
+    ends = [max(1, round(fractions[0] * count)), max(2, round(fractions[1] * count)), count]
+    parts: dict[str, Part] = {}
+    for rank, index in enumerate(order):
+        part = next(p for p, end in zip(PARTS, ends, strict=True) if rank < end or p == "test")
+        parts[dataset.series_ids[index]] = part
+    return Split("series", {}, parts)
+
+
+def _spans(dataset: TimeSeriesDataset) -> tuple[Int64, Int64]:
+    """First and last time of each series; 0 and -1 for an empty one."""
+    readings = dataset.readings
+    counts = np.diff(readings.series_starts)
+    first, last = np.zeros(len(counts), np.int64), np.full(len(counts), -1, np.int64)
+    filled = counts > 0
+    first[filled] = readings.times[readings.series_starts[:-1][filled]]
+    last[filled] = readings.times[readings.series_starts[1:][filled] - 1]
+    return first, last

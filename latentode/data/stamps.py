@@ -1,0 +1,217 @@
+"""Dates and times written as text, to int64 nanoseconds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from latentode.data.dataset import Int64
+
+OK, MISSING, BAD, OUT_OF_RANGE, AMBIGUOUS = range(5)
+_LIMIT = 2**63 - 1
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+_FIXED = re.compile(
+    rb"(\d{4})-(\d\d)-(\d\d)([T ])(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d:\d\d)?"
+)
+_CLOCK = r"(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s*([AaPp][Mm])?"
+_ZONE = r"\s*(Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?"
+_YEAR_FIRST = re.compile(rf"(\d{{4}})([-/.])(\d{{1,2}})\2(\d{{1,2}})(?:[T\s,]\s*{_CLOCK}{_ZONE})?")
+_YEAR_LAST = re.compile(rf"(\d{{1,2}})([-/.])(\d{{1,2}})\2(\d{{4}})(?:[T\s,]\s*{_CLOCK}{_ZONE})?")
+_DAYS_BEFORE = np.array([0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334], dtype=np.int32)
+_DAYS_IN = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=np.int32)
+
+
+@dataclass(frozen=True)
+class Stamps:
+    """Parsed times.
+
+    Attributes:
+        times: Nanoseconds: UTC where `aware`, else of the wall clock; 0 where `status` is not OK.
+        aware: True where the text has an offset from UTC.
+        status: OK, MISSING, BAD, OUT_OF_RANGE (of 1677-2262) or AMBIGUOUS (day or month first).
+    """
+
+    times: Int64
+    aware: NDArray[np.bool_]
+    status: NDArray[np.uint8]
+
+    def take(self, codes: NDArray[np.integer]) -> Stamps:
+        """Times by index."""
+        return Stamps(self.times[codes], self.aware[codes], self.status[codes])
+
+
+def parse_fixed_width(rows: NDArray[np.uint8]) -> Stamps | None:
+    """Parse ISO times that all have the digits and the signs at the same places.
+
+    Args:
+        rows: Characters, shape (row, width).
+
+    Returns:
+        The times; None where a row differs in form or is no valid time, for `parse_stamps` to judge.
+    """
+    match = _FIXED.fullmatch(rows[0].tobytes())
+    if match is None:
+        return None
+    columns = np.ascontiguousarray(rows.T)
+    digits = _digits(columns, match)
+    if digits is None:
+        return None
+
+    def number(group: int) -> NDArray[np.int32]:
+        start, stop = match.span(group)
+        value = np.zeros(len(rows), dtype=np.int32)
+        for position in range(start, stop):
+            value *= 10
+            value += digits[position]
+        return value
+
+    year, month, day, hour, minute = (number(group) for group in (1, 2, 3, 5, 6))
+    second = number(7)
+    valid = (year >= 1678) & (year < 2262) & (month >= 1) & (month <= 12) & (day >= 1)
+    if not (valid & (hour < 24) & (minute < 60) & (second < 60)).all():
+        return None
+    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
+    if (day > _DAYS_IN[month - 1] + (leap & (month == 2))).any():
+        return None
+    before = year - 1
+    days = before * 365 + before // 4 - before // 100 + before // 400
+    days += _DAYS_BEFORE[month - 1] + (leap & (month > 2)) + day - _EPOCH_DAY
+    seconds = days.astype(np.int64) * 86_400 + (hour * 3600 + minute * 60 + second)
+    times = seconds * 1_000_000_000
+    if match.group(8):
+        times += number(8).astype(np.int64) * 10 ** (9 - len(match.group(8)))
+    zone = match.group(9)
+    if zone and zone != b"Z":
+        start = match.start(9)
+        offset = ((digits[start + 1] * 10 + digits[start + 2]).astype(np.int64)) * 60
+        offset += digits[start + 4] * 10 + digits[start + 5]
+        times -= np.where(columns[start] == ord("-"), -offset, offset) * 60_000_000_000
+    aware = np.full(len(rows), zone is not None)
+    return Stamps(times, aware, np.zeros(len(rows), dtype=np.uint8))
+
+
+def _digits(columns: NDArray[np.uint8], match: re.Match[bytes]) -> NDArray[np.uint8] | None:
+    """Digits of every row, shape (width, row), if all rows have the form of the first."""
+    form = np.frombuffer(match.string, dtype=np.uint8)
+    is_digit = (form >= 48) & (form <= 57)
+    digits = columns - np.uint8(48)
+    if (digits[is_digit] > 9).any():
+        return None
+    for position in np.flatnonzero(~is_digit):
+        same = columns[position] == form[position]
+        if form[position] in b"+-" and position == match.start(9):
+            same = (columns[position] == ord("+")) | (columns[position] == ord("-"))
+        if not same.all():
+            return None
+    return digits
+
+
+def parse_stamps(
+    texts: Sequence[str], *, form: str | None = None, dayfirst: bool | None = None
+) -> Stamps:
+    """Parse times of any accepted form: ISO 8601, or dates with slashes and dots.
+
+    ``03/04/2024`` is AMBIGUOUS, whatever the other cells are, until `dayfirst` or `form` is given: a
+    guess that flips at the thirteenth of a month is worse than a question. A leap second 23:59:60 is
+    the first instant of the next minute.
+
+    Args:
+        texts: Cells.
+        form: strptime format that all cells have.
+        dayfirst: True for day/month/year, False for month/day/year.
+
+    Returns:
+        The times, one a cell.
+    """
+    count = len(texts)
+    cells = pd.Index([text.strip() for text in texts], dtype=object)
+    empty = np.array([not cell for cell in cells], dtype=bool)
+    if form is not None:
+        parsed = pd.to_datetime(cells, format=form, utc=True, errors="coerce")
+        aware = np.full(count, "%z" in form or "%Z" in form)
+    else:
+        # pandas takes "now" and "2024" as times; a log that holds them has something else in mind
+        likely = np.array([len(cell) >= 8 and cell[0].isdigit() for cell in cells], dtype=bool)
+        parsed = pd.to_datetime(
+            cells.where(likely, None), format="ISO8601", utc=True, errors="coerce"
+        )
+        aware = np.array(["Z" in c or "z" in c or _signed(c) for c in cells], dtype=bool)
+    times, status = to_nanoseconds(pd.DatetimeIndex(parsed))
+    if form is None:
+        for row in np.flatnonzero((status == MISSING) & ~empty):
+            times[row], aware[row], status[row] = _parse_one(cells[row], dayfirst)
+    status[(status == MISSING) & ~empty] = BAD
+    return Stamps(times, aware, status)
+
+
+def _signed(cell: str) -> bool:
+    # a sign after "2024-01-01T" or "20240101T" is that of an offset
+    return "+" in cell or "-" in cell[10:]
+
+
+def to_nanoseconds(index: pd.DatetimeIndex) -> tuple[Int64, NDArray[np.uint8]]:
+    """Nanoseconds since 1970 of times of any resolution, with MISSING for NaT, and OUT_OF_RANGE."""
+    factor = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[index.unit]
+    ticks = index.asi8
+    status = np.where(index.isna(), np.uint8(MISSING), np.uint8(OK))
+    limit = _LIMIT // factor
+    status[(status == OK) & ((ticks > limit) | (ticks < -limit))] = OUT_OF_RANGE
+    return np.where(status == OK, ticks, 0) * factor, status
+
+
+def _parse_one(cell: str, dayfirst: bool | None) -> tuple[int, bool, int]:
+    """(nanoseconds, aware, status) of a time that is not plain ISO, or is out of range."""
+    match = _YEAR_FIRST.fullmatch(cell)
+    if match:
+        year, month, day = (int(match.group(i)) for i in (1, 3, 4))
+    else:
+        match = _YEAR_LAST.fullmatch(cell)
+        if match is None:
+            return 0, False, BAD
+        if dayfirst is None:
+            return 0, False, AMBIGUOUS
+        first, second, year = (int(match.group(i)) for i in (1, 3, 4))
+        day, month = (first, second) if dayfirst else (second, first)
+    try:
+        days = date(year, month, day).toordinal() - _EPOCH_DAY
+    except ValueError:
+        return 0, False, BAD
+    nanoseconds = _clock_nanoseconds(*match.group(5, 6, 7, 8, 9))
+    if nanoseconds is None:
+        return 0, False, BAD
+    zone = match.group(10)
+    time = days * 86_400 * 10**9 + nanoseconds - _offset(zone) * 60 * 10**9
+    if not -_LIMIT <= time <= _LIMIT:
+        return 0, zone is not None, OUT_OF_RANGE
+    return time, zone is not None, OK
+
+
+def _clock_nanoseconds(
+    hour: str | None, minute: str | None, second: str | None, fraction: str | None, half: str | None
+) -> int | None:
+    if hour is None or minute is None:
+        return 0
+    hours, minutes, seconds = int(hour), int(minute), int(second or 0)
+    if half:
+        if not 1 <= hours <= 12:
+            return None
+        hours = hours % 12 + (12 if half.lower() == "pm" else 0)
+    leap = (hours, minutes, seconds) == (23, 59, 60) or (minutes, seconds) == (59, 60)
+    if hours > 23 or minutes > 59 or (seconds > 59 and not leap):
+        return None
+    nanoseconds = int((fraction or "0")[:9].ljust(9, "0"))
+    return (hours * 3600 + minutes * 60 + seconds) * 10**9 + nanoseconds
+
+
+def _offset(zone: str | None) -> int:
+    """Minutes east of Greenwich."""
+    if zone is None or not zone[1:3].isdigit():
+        return 0
+    minutes = int(zone[1:3]) * 60 + int(zone[-2:] if len(zone) > 3 else 0)
+    return -minutes if zone[0] == "-" else minutes

@@ -1,0 +1,118 @@
+"""Wall-clock times of a zone, to UTC."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from latentode.data.dataset import Int64
+from latentode.errors import ConfigError, DataError
+
+
+def check_zone(zone: str) -> str:
+    """Return the name of a time zone.
+
+    Raises:
+        ConfigError: If there is no such zone.
+    """
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ConfigError(
+            f"time.tz: expected a zone such as Europe/Berlin or UTC, got {zone!r}. Correct --tz."
+        ) from None
+    return zone
+
+
+def localize(
+    wall: Int64,
+    zone: str,
+    *,
+    series: NDArray[np.integer],
+    slots: NDArray[np.integer] | None,
+    lines: Int64,
+    place: str = "line",
+    source: str = "log",
+) -> Int64:
+    """Turn wall-clock times into UTC.
+
+    The hour that is lived twice when summer time ends is told apart by the order of the rows: where
+    the times of a series step back, or a reading is repeated, the second hour has begun.
+
+    Args:
+        wall: Nanoseconds of the wall clock in the order of the log, shape (row,).
+        zone: IANA name.
+        series: Series of each row.
+        slots: Channel of each row in a long log, where one time stands in several rows; else None.
+        lines: Line of each row, for messages.
+        place: "line" or "row".
+        source: Name of the log, for messages.
+
+    Returns:
+        Nanoseconds since 1970 UTC.
+
+    Raises:
+        DataError: If a time does not exist in the zone, or its hour cannot be told; with the line.
+    """
+    index = pd.DatetimeIndex(wall.view("M8[ns]"))
+    first = index.tz_localize(zone, ambiguous=np.ones(len(wall), bool), nonexistent="NaT")
+    second = index.tz_localize(zone, ambiguous=np.zeros(len(wall), bool), nonexistent="NaT")
+    missing = np.flatnonzero(first.isna())
+    if len(missing):
+        raise DataError(
+            f"{source}: {place} {lines[missing[0]]}: {_text(wall[missing[0]])} does not exist in "
+            f"{zone}, where the clocks were set forward. Correct --tz, or write times with offsets."
+        )
+    twice = np.flatnonzero(first.asi8 != second.asi8)
+    times = first.asi8.copy()
+    for run in _runs(twice, series):
+        later = _second_pass(wall, run, slots)
+        if later is None:
+            raise DataError(
+                f"{source}: {place} {lines[run[0]]}: {_text(wall[run[0]])} was lived twice in {zone}, "
+                "and the order of the rows does not tell which is meant. Write times with offsets, "
+                "or in UTC with --tz UTC."
+            )
+        times[later] = second.asi8[later]
+    return times
+
+
+def _runs(twice: Int64, series: NDArray[np.integer]) -> list[Int64]:
+    """Ambiguous rows that follow one another within a series, each run in ascending time order."""
+    if not len(twice):
+        return []
+    order = np.argsort(series, kind="stable")
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    rows = twice[np.argsort(rank[twice])]
+    breaks = (np.diff(rank[rows]) != 1) | (np.diff(series[rows]) != 0)
+    return np.split(rows, np.flatnonzero(breaks) + 1)
+
+
+def _second_pass(wall: Int64, run: Int64, slots: NDArray[np.integer] | None) -> Int64 | None:
+    """Rows of a run after the clock was set back; None where no row tells."""
+    steps = np.diff(wall[run])
+    # a log from the newest to the oldest
+    downward = (steps < 0).sum() > (steps > 0).sum()
+    rows = run[::-1] if downward else run
+    switch: int | None = None
+    seen: set[int] = set()
+    for position, row in enumerate(rows):
+        slot = 0 if slots is None else int(slots[row])
+        step = int(wall[row] - wall[rows[position - 1]]) if position else 1
+        if step > 0:
+            seen = {slot}
+        elif step < 0 or slot in seen:
+            if switch is not None:
+                return None
+            switch, seen = position, {slot}
+        else:
+            seen.add(slot)
+    return None if switch is None else rows[switch:]
+
+
+def _text(wall: int) -> str:
+    return str(np.datetime64(int(wall), "ns").astype("M8[s]")).replace("T", " ")

@@ -1,0 +1,1 @@
+"""From the latent trajectory to channels."""

@@ -1,0 +1,60 @@
+"""The contract of encoders.
+
+Use `RNNEncoder` unless readings are far apart compared with the time constants of the system and the
+hidden state must move between them: then `ODERNNEncoder`, at several times the cost.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from latentode.data.batch import SeriesBatch
+
+
+class Encoder(nn.Module):
+    """Summarise the visible rows of each window in one vector.
+
+    ``forward(batch, reverse)`` reads the rows in the order of time, or from the last to the first where
+    `reverse` is set (anchor at the window's start), and returns shape (batch, hidden_dim). It must not
+    depend on padding or on the other windows.
+
+    Attributes:
+        hidden_dim: Size of the summary.
+    """
+
+    hidden_dim: int
+
+    def forward(self, batch: SeriesBatch, *, reverse: bool) -> Tensor:
+        """Summaries, shape (batch, hidden_dim)."""
+        raise NotImplementedError
+
+
+def row_features(batch: SeriesBatch, *, reverse: bool) -> tuple[Tensor, Tensor]:
+    """Features of each row in reading order, and the gap to the row read before it.
+
+    Returns:
+        Features (batch, time, 3 * channel + 1 + input): values, mask, log-time since each channel was
+        last read (in reading order), log-gap, known inputs; and gaps (batch, time) in model time.
+    """
+    times, values, mask = batch.times, batch.values, batch.mask
+    inputs = batch.inputs(times)
+    if reverse:
+        index = (batch.lengths[:, None] - 1 - torch.arange(times.shape[1], device=times.device)).clamp(min=0)
+        times = -times.gather(1, index)
+        values, mask, inputs = (
+            x.gather(1, index[..., None].expand(-1, -1, x.shape[-1])) for x in (values, mask, inputs)
+        )
+    gaps = torch.diff(times, dim=1, prepend=times[:, :1]).clamp(min=0)
+    # time at which each channel was last read before this row
+    seen = torch.where(mask, times[..., None], -torch.inf).cummax(dim=1).values
+    before = torch.cat([torch.full_like(seen[:, :1], -torch.inf), seen[:, :-1]], dim=1)
+    age = torch.where(torch.isinf(before), 100.0, times[..., None] - before)
+    # asinh is the identity for ordinary readings and tames outliers
+    features = [torch.asinh(values), mask, _log_time(age), _log_time(gaps)[..., None], inputs]
+    return torch.cat([f.to(values.dtype) for f in features], dim=-1), gaps.to(values.dtype)
+
+
+def _log_time(gap: Tensor) -> Tensor:
+    # log keeps apart gaps from 1e-4 to 1e2 of the window, which a linear feature cannot
+    return torch.log(gap.clamp(min=0) + 1e-4) / 4.0 + 1.0

@@ -1,0 +1,116 @@
+"""The errors of latentode, each also a built-in, so that callers may catch either.
+
+::
+
+    LatentODEError
+    |-- DataError          (ValueError)    a log cannot be read or used            exit code 3
+    |-- ShapeError         (ValueError)    tensors disagree on their axes          exit code 1
+    |-- ConfigError        (ValueError)    a setting is unknown or out of range    exit code 4
+    |-- NotFittedError     (RuntimeError)  predict before fit                      exit code 2
+    |-- CheckpointError    (RuntimeError)  a model folder is broken or tampered    exit code 5
+    |-- SolverError        (RuntimeError)  a solve failed; carries its status      exit code 6
+    |-- TrainingError      (RuntimeError)  training diverged beyond recovery       exit code 6
+    |-- ResourceError      (RuntimeError)  disk, memory or a limit is exhausted    exit code 7
+    `-- OutputExistsError  (FileExistsError)  an output exists or a run is locked  exit code 8
+
+    LatentODEWarning (UserWarning)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+SolverStatus = Literal["ok", "max_steps", "dt_underflow", "non_finite"]
+
+
+class LatentODEError(Exception):
+    """Base of every error that latentode raises on purpose."""
+
+    exit_code = 1
+    kind = "internal"
+
+
+class DataError(LatentODEError, ValueError):
+    """A log cannot be read, or holds what a model cannot use."""
+
+    exit_code = 3
+    kind = "data"
+
+
+class ShapeError(LatentODEError, ValueError):
+    """Two tensors disagree on an axis that they should share."""
+
+    kind = "shape"
+
+
+class ConfigError(LatentODEError, ValueError):
+    """A setting is unknown, out of range, or cannot be combined with another."""
+
+    exit_code = 4
+    kind = "config"
+
+
+class NotFittedError(LatentODEError, RuntimeError):
+    """A prediction was asked of an estimator that was never fitted."""
+
+    exit_code = 2
+    kind = "not_fitted"
+
+
+class CheckpointError(LatentODEError, RuntimeError):
+    """A model folder or checkpoint is missing, broken, tampered with or of another version."""
+
+    exit_code = 5
+    kind = "checkpoint"
+
+
+class SolverError(LatentODEError, RuntimeError):
+    """A solve failed.
+
+    Attributes:
+        status: Why: "max_steps", "dt_underflow" or "non_finite".
+        time_reached: Last time offset with a finite state, in model time units.
+        series: Batch indices of the series that failed, where they can be told apart.
+    """
+
+    exit_code = 6
+    kind = "solver"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: SolverStatus,
+        time_reached: float,
+        series: Sequence[int] = (),
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.time_reached = time_reached
+        self.series = tuple(series)
+
+
+class TrainingError(LatentODEError, RuntimeError):
+    """Training diverged, and recovery from the last good state did not help."""
+
+    exit_code = 6
+    kind = "training"
+
+
+class ResourceError(LatentODEError, RuntimeError):
+    """A disk, memory or size limit was reached."""
+
+    exit_code = 7
+    kind = "resources"
+
+
+class OutputExistsError(LatentODEError, FileExistsError):
+    """An output exists already, or another process holds the run."""
+
+    exit_code = 8
+    kind = "exists"
+
+
+class LatentODEWarning(UserWarning):
+    """Something was decided for the caller that the caller may want to know."""

@@ -1,0 +1,198 @@
+"""Files and folders that hold their old content or their new one, whole, at every moment.
+
+A name that ends in ``.latentode-tmp`` is a write in progress, or what a killed process left of one;
+`clean_stray` removes the latter. A name that ends in ``.latentode-old`` is a folder that was moved
+aside to make room for its successor; `clean_stray` puts it back if the successor never arrived.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from latentode.errors import OutputExistsError, ResourceError
+from latentode.files.faults import explained
+from latentode.files.processes import is_alive
+
+_STRAY = re.compile(
+    r"^\.(?P<name>.+)\.(?P<pid>\d+)-[0-9a-f]{8}\.latentode-(?P<kind>tmp|old)$", re.DOTALL
+)
+_SHORT_NAME = 40  # characters, so that a marked name of 4-byte characters still fits 255 bytes
+
+
+def atomic_write(path: str | Path, data: bytes | Callable[[BinaryIO], None]) -> Path:
+    """Write a file so that at every moment its path holds the old content or the new one, whole.
+
+    The content goes to a temporary file in the same folder (from TMPDIR, which may be another file
+    system, it could not be renamed), is flushed to the disk, and takes the path by rename. Symbolic
+    links are followed.
+
+    Args:
+        path: The file; its folder must exist.
+        data: The content, or a function that writes it to an open binary file.
+
+    Returns:
+        The path written, with symbolic links resolved.
+
+    Raises:
+        ResourceError: If the disk is full, a quota or size limit is reached, or the place is not
+            writable; the old file is untouched and nothing is left behind.
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(_marked(target.name[:_SHORT_NAME], "tmp"))
+    size = len(data) if isinstance(data, bytes) else None
+    with explained(target, size), removed_on_error(temporary):
+        if target.exists() and not target.is_file():
+            raise ResourceError(
+                f"{target}: expected a file or a free name, got a folder or device."
+            )
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        with os.fdopen(descriptor, "wb") as file:
+            if callable(data):
+                data(file)
+            else:
+                file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+        fsync(target.parent)
+    return target
+
+
+@contextlib.contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """Fill a folder beside `path` and swap it in when the block ends without an error.
+
+    An existing folder is replaced only if the new one has every name that the old one had, so that
+    no file is lost that was not rewritten. Between the two renames of a swap the path is absent for
+    an instant; a process killed there leaves the old folder under a marked name; `clean_stray` and
+    the next `atomic_folder` put it back.
+
+    Args:
+        path: The folder to write; its parent must exist.
+
+    Yields:
+        The folder to fill.
+
+    Raises:
+        OutputExistsError: If `path` is a file, or a folder with names that the new one lacks.
+        ResourceError: If the disk is full or the place not writable; the old folder is untouched.
+    """
+    target = Path(os.path.realpath(path))
+    _recover(target)
+    temporary = target.with_name(_marked(target.name, "tmp"))
+    with explained(target, None), removed_on_error(temporary):
+        temporary.mkdir()
+        yield temporary
+        _check_replaceable(target, temporary)
+        for folder, _, names in os.walk(temporary):
+            for name in names:
+                fsync(Path(folder, name))
+            fsync(Path(folder))
+        _swap(temporary, target)
+
+
+def clean_stray(folder: str | Path) -> list[Path]:
+    """Remove what killed writers left in a folder and below; put back what they had moved aside.
+
+    Writes in progress of living processes are left alone. Links are not followed.
+
+    Returns:
+        The paths that were removed or put back.
+    """
+    handled = []
+    for parent, folders, names in os.walk(folder):
+        strays = [(name, match) for name in (*folders, *names) if (match := _STRAY.match(name))]
+        folders[:] = [name for name in folders if not _STRAY.match(name)]
+        for name, match in strays:
+            if not is_alive(int(match["pid"])):
+                path = Path(parent, name)
+                if match["kind"] == "old" and not os.path.lexists(Path(parent, match["name"])):
+                    os.replace(path, Path(parent, match["name"]))
+                else:
+                    _remove(path)
+                handled.append(path)
+    return handled
+
+
+@contextlib.contextmanager
+def removed_on_error(path: Path) -> Iterator[None]:
+    """Remove a file or folder if the block fails, an interrupt included."""
+    try:
+        yield
+    except BaseException:
+        _remove(path)
+        raise
+
+
+def _marked(name: str, kind: str) -> str:
+    return f".{name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.latentode-{kind}"
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def fsync(path: Path) -> None:
+    """Wait until a file, or the list of names of a folder, is on the disk."""
+    if os.name == "nt":  # folders cannot be opened there, and files were flushed on closing
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # some file systems do not sync folders
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _check_replaceable(target: Path, new: Path) -> None:
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise OutputExistsError(f"{target}: expected a folder or a free name, got a file.")
+    kept = {entry.name for entry in new.iterdir()}
+    found = {entry.name for entry in target.iterdir() if not _STRAY.match(entry.name)}
+    lost = sorted(found - kept)
+    if lost:
+        raise OutputExistsError(
+            f"{target}: replacing this folder would lose {lost[0]!r} and {len(lost) - 1} more. "
+            "Choose another folder, or move what you want to keep."
+        )
+
+
+def _swap(new: Path, target: Path) -> None:
+    old = target.with_name(_marked(target.name, "old"))
+    try:
+        if target.exists():
+            os.replace(target, old)
+        os.replace(new, target)
+    except BaseException:
+        if old.exists() and not target.exists():
+            os.replace(old, target)
+        raise
+    fsync(target.parent)
+    _remove(old)
+
+
+def _recover(target: Path) -> None:
+    if not target.parent.is_dir() or target.exists():
+        return
+    for path in target.parent.iterdir():
+        match = _STRAY.match(path.name)
+        moved_aside = match and match["kind"] == "old" and match["name"] == target.name
+        if match and moved_aside and not is_alive(int(match["pid"])):
+            os.replace(path, target)
+            return

@@ -1,0 +1,141 @@
+"""The numbers of an evaluation in words and as a table.
+
+The sentences say what a reader of the table may overlook: where the model loses to a naive
+baseline, where its intervals are too narrow, where numbers are missing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+_LEVEL = 0.9
+_COVERAGE_MARGIN = 0.05
+_DRAWS_FOR_LEVEL = 19  # with fewer, the whole range of the draws covers less than 90 %
+_MAX_CHANNEL_SENTENCES = 20
+_HEADER = ("", "MAE", "RMSE", "CRPS", "NLL", "coverage 90%")
+
+
+def describe(
+    overall: Mapping[str, Any],
+    channels: Mapping[str, Mapping[str, Any]],
+    *,
+    units: Mapping[str, str],
+    missing: float,
+    num_draws: int,
+) -> list[str]:
+    """Say in sentences what the numbers mean.
+
+    Args:
+        overall: "model" and "baselines" over all channels, in training standard deviations.
+        channels: The same for each channel, in its own unit.
+        units: Unit of each channel where it is known.
+        missing: Share of the readings for which the model returned numbers that are not finite.
+        num_draws: Smallest number of draws of a prediction.
+
+    Returns:
+        Sentences: missing numbers, the overall verdict, each channel on which the model loses (the
+        worst first), intervals that are too narrow or too wide.
+    """
+    absent = (
+        f"The model returned numbers that are not finite for {missing:.2%} of the readings; "
+        "the scores they enter are missing."
+    )
+    return [
+        *([absent] if missing else []),
+        *_overall_sentences(overall, len(channels)),
+        *_channel_sentences(channels, units),
+        *_coverage_sentence(overall["model"]["coverage_90"], num_draws),
+    ]
+
+
+def table(result: Mapping[str, Any]) -> list[list[str]]:
+    """Overall numbers of an evaluation as rows of text.
+
+    Args:
+        result: What `latentode.evaluation.evaluate_task` returned.
+
+    Returns:
+        A header, the model and each baseline: name, MAE, RMSE, CRPS, NLL, coverage; "-" where there
+        is no number. Errors are in units of the training standard deviation.
+    """
+    overall = result["overall"]
+    rows = {"model": overall["model"], **overall["baselines"]}
+    columns = ("mae", "rmse", "crps", "nll")
+    lines = [list(_HEADER)]
+    for name, numbers in rows.items():
+        share = numbers.get("coverage_90")
+        cells = [_text(numbers.get(column)) for column in columns]
+        lines.append([name, *cells, "-" if share is None else f"{share:.1%}"])
+    return lines
+
+
+def best_baseline(naive: Mapping[str, Mapping[str, float]]) -> str:
+    """Name of the naive baseline with the least MAE; the first of several.
+
+    Args:
+        naive: Numbers of each baseline by name, with "mae".
+
+    Returns:
+        Its name.
+    """
+    return min(naive, key=lambda name: (math.isnan(naive[name]["mae"]), naive[name]["mae"]))
+
+
+def _overall_sentences(overall: Mapping[str, Any], num_channels: int) -> list[str]:
+    best = best_baseline(overall["baselines"])
+    sentences = []
+    for key in ("mae", "crps"):
+        model, naive = overall["model"][key], overall["baselines"][best][key]
+        if not math.isfinite(model):
+            continue
+        verdict = "beats" if model < naive else "loses to" if model > naive else "only equals"
+        sentences.append(
+            f"Over {_count(num_channels, 'channel')} the model {verdict} the best baseline "
+            f"({best}) by {key.upper()} {_text(model)} against {_text(naive)} training standard "
+            "deviations."
+        )
+    return sentences
+
+
+def _channel_sentences(
+    channels: Mapping[str, Mapping[str, Any]], units: Mapping[str, str]
+) -> list[str]:
+    lost = []
+    for name, entry in channels.items():
+        best = best_baseline(entry["baselines"])
+        model, naive = entry["model"]["mae"], entry["baselines"][best]["mae"]
+        if model > naive:
+            unit = f" {units[name]}" if units.get(name) else ""
+            text = (
+                f"The model loses to the {best} baseline on channel {name} by MAE {_text(model)} "
+                f"against {_text(naive)}{unit}."
+            )
+            lost.append((naive / model, text))
+    lost.sort()  # the worst first
+    sentences = [text for _, text in lost[:_MAX_CHANNEL_SENTENCES]]
+    if len(lost) > len(sentences):
+        more = _count(len(lost) - len(sentences), "more channel")
+        sentences.append(f"It also loses on {more}.")
+    return sentences
+
+
+def _coverage_sentence(share: float, num_draws: int) -> list[str]:
+    if num_draws < _DRAWS_FOR_LEVEL:
+        return [
+            f"With {_count(num_draws, 'draw')} a 90 % interval cannot be judged; "
+            f"{_DRAWS_FOR_LEVEL} or more are needed."
+        ]
+    if not abs(share - _LEVEL) > _COVERAGE_MARGIN:
+        return []
+    wrong = "narrow" if share < _LEVEL else "wide"
+    return [f"The 90 % intervals cover {share:.1%} of the readings: they are too {wrong}."]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _text(number: float | None) -> str:
+    return "-" if number is None else f"{number:.4g}"

@@ -1,0 +1,39 @@
+"""The contract of observation likelihoods."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Likelihood(nn.Module):
+    """Density of one reading given its location and scale, the same family for every channel.
+
+    Channels and times are independent given location and scale; what correlates them is the latent
+    trajectory and the memory of the decoder. The last axis of every argument is `channel`.
+    """
+
+    def log_prob(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """Log-density in nats of each reading, in scaled units; the broadcast shape."""
+        raise NotImplementedError
+
+    def sample(
+        self, location: Tensor, scale: Tensor, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """One draw of each reading, the shape of `location`."""
+        raise NotImplementedError
+
+
+def masked_sum(log_density: Tensor, mask: Tensor) -> Tensor:
+    """Sum log-densities over observed (time, channel) pairs.
+
+    `where`, not a product: a NaN at an unobserved place must not reach the sum.
+
+    Args:
+        log_density: Shape (..., batch, time, channel).
+        mask: True where observed, shape (batch, time, channel).
+
+    Returns:
+        Log-likelihood in nats, shape (..., batch).
+    """
+    return torch.where(mask, log_density, torch.zeros((), dtype=log_density.dtype)).sum(dim=(-2, -1))

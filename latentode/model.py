@@ -1,0 +1,191 @@
+"""The Latent ODE: encoder, posterior, dynamics, decoder and likelihood joined."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Normal
+from torch.nn import functional
+
+from latentode import ode
+from latentode.config import ModelConfig, SolverConfig
+from latentode.data.batch import SeriesBatch
+from latentode.decoders.mlp import MLPDecoder
+from latentode.decoders.residual import ResidualMemory, nearest_readings
+from latentode.dynamics.mlp import MLPDynamics
+from latentode.encoders import ODERNNEncoder, RNNEncoder
+from latentode.likelihoods import GaussianLikelihood, StudentTLikelihood
+from latentode.likelihoods.base import masked_sum
+from latentode.nn.mlp import MLP
+from latentode.priors import StandardNormal
+
+_ENCODERS = {"rnn": RNNEncoder, "ode_rnn": ODERNNEncoder}
+_LIKELIHOODS = {"gaussian": GaussianLikelihood, "student_t": StudentTLikelihood}
+_PRIORS = {"normal": StandardNormal}
+_MIN_POSTERIOR_STD = 1e-3
+_LOG_SCALE_RANGE = (-9.0, 6.0)
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Location and scale of every channel at some times, in scaled units.
+
+    Attributes:
+        location: Shape (draw, batch, step, channel).
+        scale: Positive, same shape.
+    """
+
+    location: Tensor
+    scale: Tensor
+
+
+class LatentODEModel(nn.Module):
+    r"""Latent ODE with memory of the residuals.
+
+    .. math::
+        z_0 \sim q(z_0 \mid \text{visible rows}), \quad \dot z = f(z, t, u(t)), \quad
+        x_c(t) \mid z \sim p\big(\mu_c(z(t)) + m_c(t),\; \sigma_c(z(t))\sqrt{v_c(t)}\big)
+
+    :math:`m_c, v_c` are what the nearest visible readings still say about channel c once the trajectory
+    is known (`ResidualMemory`). Model time 0 is the anchor of a window: its last visible row
+    (`anchor="origin"`, encoder reads forwards) or its first (`anchor="start"`, encoder reads backwards).
+
+    Args:
+        config: Parts and sizes.
+        solver: How the dynamics are solved.
+        num_channels: Channels of the log.
+        input_dim: Known-input features.
+        static_dim: Static covariates.
+
+    Reference:
+        Rubanova, Chen, Duvenaud (2019), https://arxiv.org/abs/1907.03907. There the noise is independent
+        at every reading and the anchor is the window's start.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        solver: SolverConfig,
+        *,
+        num_channels: int,
+        input_dim: int = 0,
+        static_dim: int = 0,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.solver = solver
+        latent, hidden = config.latent_dim, config.hidden_dim
+        context = input_dim + static_dim
+        self.encoder = _ENCODERS[config.encoder](num_channels, input_dim, hidden)
+        self.posterior_head = MLP(hidden + context, (hidden,), 2 * latent, dropout=config.dropout)
+        self.prior = _PRIORS[config.prior](latent)
+        self.dynamics = MLPDynamics(latent, hidden, input_dim, static_dim, config.dynamics)
+        self.decoder = MLPDecoder(
+            latent,
+            hidden,
+            context,
+            num_channels,
+            state_noise=config.noise == "state",
+            dropout=config.dropout,
+        )
+        self.memory = ResidualMemory(num_channels)
+        self.likelihood = _LIKELIHOODS[config.likelihood](num_channels)
+
+    def posterior(self, batch: SeriesBatch) -> Normal:
+        """Approximate posterior of the latent state at the anchor, batch shape (batch, latent)."""
+        summary = self.encoder(batch, reverse=self.config.anchor == "start")
+        summary = functional.dropout(summary, self.config.dropout, self.training)
+        anchor = batch.times.new_zeros(batch.size, 1)
+        context = self._context(batch, anchor)[:, 0]
+        mean, raw = self.posterior_head(torch.cat([summary, context], dim=-1)).chunk(2, dim=-1)
+        # softplus with a floor: |.| and exp reach 0 or infinity, where the KL is infinite
+        return Normal(mean, functional.softplus(raw - 1.0) + _MIN_POSTERIOR_STD, validate_args=False)
+
+    def trajectory(self, z0: Tensor, batch: SeriesBatch) -> ode.Trajectory:
+        """Solve once for all rows and queries of a batch.
+
+        Args:
+            z0: Latent states at the anchor, shape (draw, batch, latent).
+            batch: Windows; `lower` and `upper` say how far to go to either side.
+
+        Returns:
+            Dense output over [lower, upper].
+
+        Raises:
+            SolverError: If the solve fails.
+        """
+
+        def field(t: Tensor, z: Tensor) -> Tensor:
+            slope: Tensor = self.dynamics(t, z, batch.inputs, batch.static)
+            return slope
+
+        parameters = tuple(self.dynamics.parameters())
+        forward = ode.solve(field, z0, 0.0, batch.upper, self.solver, params=parameters)
+        if batch.lower == 0.0:
+            return forward
+        backward = ode.solve(field, z0, 0.0, batch.lower, self.solver, params=parameters)
+        return ode.join(backward, forward)
+
+    def decode(self, trajectory: ode.Trajectory, batch: SeriesBatch) -> Decoded:
+        """Location and scale of every channel at the query times of a batch."""
+        times = torch.cat([batch.query_times, batch.times], dim=1)
+        context = self._context(batch, times)
+        location, log_scale = self.decoder(trajectory.at(times, check=False), context)
+        steps = batch.query_times.shape[1]
+        scale = log_scale[..., :steps, :].clamp(*_LOG_SCALE_RANGE).exp()
+        mean, variance = self._remember(batch, location[..., steps:, :])
+        return Decoded(location[..., :steps, :] + mean, scale * variance.sqrt())
+
+    def forward(self, batch: SeriesBatch, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Log-likelihood of the targets and divergence from the prior.
+
+        Args:
+            batch: Windows with targets.
+            noise: Standard normal numbers of the posterior draws, shape (draw, batch, latent).
+
+        Returns:
+            log p(targets | z, visible) in nats of scaled units, shape (draw, batch); log p(z) - log q(z),
+            shape (draw, batch); exact KL(q || p), shape (batch,).
+        """
+        posterior = self.posterior(batch)
+        z0 = posterior.mean + posterior.stddev * noise
+        decoded = self.decode(self.trajectory(z0, batch), batch)
+        density = self.likelihood.log_prob(batch.targets, decoded.location, decoded.scale)
+        log_likelihood = masked_sum(density, batch.target_mask)
+        log_ratio = self.prior.log_prob(z0) - posterior.log_prob(z0).sum(dim=-1)
+        return log_likelihood, log_ratio, self.prior.kl_from(posterior.mean, posterior.stddev)
+
+    def sample(
+        self, batch: SeriesBatch, num_draws: int, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Predictive draws at the query times, scaled units, shape (draw, batch, step, channel).
+
+        Each draw has its own latent state and its own observation noise.
+        """
+        posterior = self.posterior(batch)
+        shape = (num_draws, *posterior.mean.shape)
+        noise = torch.randn(shape, generator=generator, device=batch.times.device)
+        z0 = posterior.mean + posterior.stddev * noise
+        decoded = self.decode(self.trajectory(z0, batch), batch)
+        return self.likelihood.sample(decoded.location, decoded.scale, generator)
+
+    def _context(self, batch: SeriesBatch, times: Tensor) -> Tensor:
+        inputs = batch.inputs(times)  # (batch, time, input)
+        static = batch.static[:, None, :].expand(-1, times.shape[1], -1)
+        return torch.cat([inputs, static], dim=-1)
+
+    def _remember(self, batch: SeriesBatch, location: Tensor) -> tuple[Tensor, Tensor]:
+        residuals = torch.where(batch.mask, batch.values - location, torch.zeros(()))
+        index, gaps = nearest_readings(batch.times, batch.mask, batch.lengths, batch.query_times)
+        found = torch.isfinite(gaps)
+        nearest = torch.stack(
+            [
+                torch.where(f, residuals.gather(-2, i.expand(len(residuals), *i.shape)), 0.0)
+                for i, f in zip(index, found, strict=True)
+            ]
+        )  # (2, draw, batch, step, channel)
+        mean, variance = self.memory(gaps.to(location.dtype), nearest)
+        return mean, variance
+

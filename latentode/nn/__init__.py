@@ -1,0 +1,5 @@
+"""Small networks."""
+
+from latentode.nn.mlp import MLP
+
+__all__ = ["MLP"]

@@ -1,0 +1,65 @@
+"""The right-hand side of an ordinary differential equation: the contract, and its call counter."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from latentode.errors import ShapeError
+
+FieldFunction = Callable[[Tensor, Tensor], Tensor]
+
+
+class VectorField(torch.nn.Module, ABC):
+    r"""Base of every learned right-hand side :math:`dz/dt = f(t, z)`.
+
+    A field is a pure function of its arguments and parameters: it draws no random numbers, changes
+    no argument in place and keeps no counters. Any plain callable of the same contract is accepted
+    by `latentode.ode.solve` as well; a module is needed only where parameters shall be found.
+    """
+
+    @abstractmethod
+    def forward(self, t: Tensor, z: Tensor) -> Tensor:
+        """Compute dz/dt.
+
+        Args:
+            t: Model time, of the dtype of `z`; 0-dim where all series share it, else shape
+                (batch,), so that ``t[..., None]`` broadcasts against `z` in both cases.
+            z: State, shape (..., batch, latent), any leading axes.
+
+        Returns:
+            Slope in states per unit of model time, shape and dtype of `z`.
+        """
+
+
+class CountedField:
+    """A field that counts its calls and is held to the contract of `VectorField`.
+
+    The count lives here, in an object made for one solve, never in the field itself.
+
+    Args:
+        field: Callable ``(t, z) -> dz/dt``.
+    """
+
+    def __init__(self, field: FieldFunction) -> None:
+        self._field = field
+        self.nfe = 0
+
+    def __call__(self, t: Tensor, z: Tensor) -> Tensor:
+        """Evaluate the field once.
+
+        Raises:
+            ShapeError: If the slope has not the shape and dtype of `z`.
+        """
+        self.nfe += 1
+        slope = self._field(t, z)
+        if slope.shape != z.shape or slope.dtype != z.dtype:
+            raise ShapeError(
+                f"field: expected a slope like the state, shape {tuple(z.shape)} of {z.dtype}, "
+                f"got shape {tuple(slope.shape)} of {slope.dtype}. Return dz/dt for every series "
+                "and cast constants to the dtype of z."
+            )
+        return slope

@@ -1,0 +1,5 @@
+"""Priors of the initial latent state."""
+
+from latentode.priors.normal import StandardNormal
+
+__all__ = ["StandardNormal"]

@@ -1,0 +1,53 @@
+"""Predictions as a long table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from latentode.results.dataset import DEFAULT_QUANTILES, summarize
+
+
+def to_frame(dataset: xr.Dataset, quantiles: Sequence[float] = DEFAULT_QUANTILES) -> pd.DataFrame:
+    """Lay a prediction out with one row for each series, time and channel.
+
+    Args:
+        dataset: Result of `to_dataset`.
+        quantiles: Levels between 0 and 1.
+
+    Returns:
+        Columns series, time, channel (or latent), mean, sd and one for each level ("q0.05", ...),
+        in the order in which the times were asked for; padding is left out. Times are local to
+        the zone of the log with their offset, naive where the log names no zone, numbers where
+        its clock is elapsed.
+
+    Raises:
+        ConfigError: If a level is not between 0 and 1.
+    """
+    levels = list(dict.fromkeys(float(level) for level in quantiles))
+    summary = summarize(dataset, levels)
+    dim = str(dataset["value"].dims[-1])
+    names = dataset[dim].values
+    series, step = np.nonzero(~pd.isna(dataset["time"].values))
+    columns: dict[str, Any] = {
+        "series": np.repeat(dataset["series"].values[series], len(names)),
+        "time": _local_times(dataset, series, step).repeat(len(names)),
+        dim: np.tile(names, len(series)),
+        "mean": summary["mean"].values[series, step].ravel(),
+        "sd": summary["sd"].values[series, step].ravel(),
+    }
+    for level, values in zip(levels, summary["quantiles"].values, strict=True):
+        columns[f"q{level:.12g}"] = values[series, step].ravel()
+    return pd.DataFrame(columns)
+
+
+def _local_times(dataset: xr.Dataset, series: Any, step: Any) -> pd.Index:
+    times = pd.Index(dataset["time"].values[series, step])
+    zone = dataset["time"].attrs.get("timezone", "naive")
+    if zone == "naive":
+        return times
+    return pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(zone)

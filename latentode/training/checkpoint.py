@@ -1,0 +1,129 @@
+"""Folders of tensors and JSON: no pickle, every byte checked before it is used."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from latentode.errors import CheckpointError
+from latentode.files import atomic_folder, atomic_write
+
+SCHEMA_VERSION = 1
+_MAX_JSON_BYTES = 16 << 20
+_MAX_TENSOR_BYTES = 4 << 30
+
+
+def save_folder(
+    folder: Path,
+    stem: str,
+    tensors: Mapping[str, Tensor],
+    meta: Mapping[str, Any],
+    extra: Mapping[str, bytes] | None = None,
+) -> None:
+    """Write ``folder/stem.safetensors`` and ``folder/stem.json``, whole or not at all.
+
+    Args:
+        folder: Folder to make; an old one of the same contents is replaced by rename.
+        stem: File name without suffix.
+        tensors: Tensors by name.
+        meta: JSON types; "schema" and "sha256" are added.
+        extra: Other small files of the folder, by name.
+
+    Raises:
+        ResourceError: If the disk is full; an old folder is untouched.
+    """
+    blob = save({name: t.detach().cpu().contiguous() for name, t in tensors.items()})
+    digest = hashlib.sha256(blob).hexdigest()
+    text = json.dumps(
+        {"schema": SCHEMA_VERSION, "sha256": digest, **meta}, indent=1, allow_nan=False
+    )
+    with atomic_folder(folder) as fresh:
+        atomic_write(fresh / f"{stem}.safetensors", blob)
+        atomic_write(fresh / f"{stem}.json", text.encode())
+        for name, content in (extra or {}).items():
+            atomic_write(fresh / name, content)
+
+
+def load_folder(folder: Path, stem: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `save_folder` wrote.
+
+    Raises:
+        CheckpointError: If a file is missing, too large, truncated, of another schema, or was changed
+            after it was written.
+    """
+    meta = read_json(folder / f"{stem}.json")
+    if meta.get("schema") != SCHEMA_VERSION:
+        raise CheckpointError(
+            f"{folder}: expected schema version {SCHEMA_VERSION}, got {meta.get('schema')!r}. "
+            "Use the version of latentode that wrote it."
+        )
+    path = folder / f"{stem}.safetensors"
+    blob = _read_bytes(path, _MAX_TENSOR_BYTES)
+    digest = hashlib.sha256(blob).hexdigest()
+    if digest != meta.get("sha256"):
+        raise CheckpointError(
+            f"{path}: expected sha256 {meta.get('sha256')}, got {digest}. The file was changed or cut "
+            "short after it was written; take another checkpoint."
+        )
+    try:
+        return load(blob), meta
+    except (SafetensorError, ValueError) as error:
+        raise CheckpointError(f"{path}: not a safetensors file ({error}).") from None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object of at most 16 MiB.
+
+    Raises:
+        CheckpointError: If it is missing, too large or no JSON object.
+    """
+    blob = _read_bytes(path, _MAX_JSON_BYTES)
+    try:
+        values = json.loads(blob)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: not JSON ({error}).") from None
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{path}: expected a JSON object, got {type(values).__name__}.")
+    return values
+
+
+def load_strictly(module: torch.nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
+    """Load every tensor of a module, all names and shapes agreeing.
+
+    Raises:
+        CheckpointError: If a name or shape disagrees, or a value is not finite.
+    """
+    expected = module.state_dict()
+    names = sorted(set(expected) ^ set(tensors))
+    if names:
+        raise CheckpointError(
+            f"{where}: expected the tensors of the model that its JSON describes, {names[0]!r} is "
+            f"{'missing' if names[0] in expected else 'unknown'} ({len(names)} differences)."
+        )
+    for name, tensor in tensors.items():
+        if tensor.shape != expected[name].shape or tensor.dtype != expected[name].dtype:
+            raise CheckpointError(
+                f"{where}: tensor {name!r}: expected {tuple(expected[name].shape)} "
+                f"{expected[name].dtype}, got {tuple(tensor.shape)} {tensor.dtype}."
+            )
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise CheckpointError(f"{where}: tensor {name!r} has values that are not finite.")
+    module.load_state_dict(dict(tensors))
+
+
+def _read_bytes(path: Path, most: int) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > most:
+            raise CheckpointError(f"{path}: expected at most {most} bytes, got {size}.")
+        return path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror}).") from None

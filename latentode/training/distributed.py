@@ -1,0 +1,61 @@
+"""Several processes, started by torchrun: each takes its part of every batch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+def rank() -> int:
+    """Rank of this process; 0 without torchrun."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
+def world_size() -> int:
+    """Number of processes; 1 without torchrun."""
+    return distributed.get_world_size() if distributed.is_initialized() else 1
+
+
+@contextmanager
+def process_group(device: str) -> Iterator[None]:
+    """Join the group that torchrun's environment describes, if there is one, while the block runs."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or distributed.is_initialized():
+        yield
+        return
+    distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()
+
+
+def wrap(model: nn.Module) -> nn.Module:
+    """The model itself, or a replica whose gradients are averaged over the processes."""
+    if world_size() == 1:
+        return model
+    return DistributedDataParallel(model, broadcast_buffers=False)
+
+
+def agree(values: Tensor) -> Tensor:
+    """Elementwise maximum of a small tensor over the processes."""
+    if world_size() > 1:
+        distributed.all_reduce(values, op=distributed.ReduceOp.MAX)
+    return values
+
+
+def local_part(size: int) -> slice:
+    """This process's part of a batch of `size` windows over all processes."""
+    share = size // world_size()
+    return slice(rank() * share, (rank() + 1) * share)
+
+
+def device_of(name: str) -> torch.device:
+    """The device of this process: with "cuda" under torchrun, the GPU of its local rank."""
+    if name == "cuda" and world_size() > 1:
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    return torch.device(name)

@@ -1,0 +1,299 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from latentode.config import TrainConfig, parse_duration
+from latentode.data.dataset import Int64
+from latentode.data.sampler import WindowSampler
+from latentode.errors import TrainingError
+from latentode.model import LatentODEModel
+from latentode.training.distributed import agree, device_of, rank, world_size, wrap
+from latentode.training.history import Record
+from latentode.training.interrupt import StopRequest, stop_on_signal
+from latentode.training.optimizer import WeightAverage, learning_rate, make_optimizer
+from latentode.training.state import Checkpoints, Progress
+from latentode.training.step import GradientStep
+
+Event = dict[str, Any]
+_SCORE = "validation_crps"
+_TIMED_STEPS = 3
+_MAX_FAILURES = 3
+_MAX_ROLLBACKS = 3
+
+
+class Validator(Protocol):
+    """Scores a model on the validation part; the record must hold "validation_crps", lower is better."""
+
+    def __call__(self, model: LatentODEModel) -> Record:
+        """Scores by name."""
+        ...
+
+
+class Trainer:
+    """Trains a model on random windows, stops by validation score, and survives interruptions.
+
+    The weights that are kept are the exponential average at the best validation score. A step whose loss
+    or gradient is not finite is never taken. With `run_dir`, the state is saved after every epoch and on
+    SIGINT or SIGTERM, and a resumed run gives the same bits on the same machine and thread count.
+
+    Args:
+        model: Model to train, in place.
+        sampler: Training windows.
+        validator: Scores of the validation part; None trains to the end of the schedule.
+        config: Settings.
+        run_dir: Where checkpoints and metrics.csv go; None keeps everything in memory.
+        on_event: Called on rank 0 with {"event": "note" | "epoch" | "done", ...}.
+
+    Attributes:
+        progress: Counters and history.
+    """
+
+    def __init__(
+        self,
+        model: LatentODEModel,
+        sampler: WindowSampler,
+        validator: Validator | None,
+        config: TrainConfig,
+        *,
+        run_dir: Path | None = None,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> None:
+        self.model = model
+        self.sampler = sampler
+        self.validator = validator
+        self.config = config
+        self.device = device_of(config.device)
+        self.progress = Progress()
+        self._checkpoints = Checkpoints(run_dir) if run_dir is not None and rank() == 0 else None
+        self._on_event = on_event if rank() == 0 else None
+        self._best: dict[str, Tensor] | None = None
+
+    def fit(self, *, resume: bool = False) -> list[Record]:
+        """Train, and leave the best averaged weights in the model.
+
+        Args:
+            resume: Go on from the last checkpoint of `run_dir`.
+
+        Returns:
+            One record an epoch.
+
+        Raises:
+            Interrupted: After SIGINT or SIGTERM, once the state is saved.
+            TrainingError: If the loss stays non-finite after recovery.
+        """
+        self.model.to(self.device).train()
+        self._average = WeightAverage(self.model, self.config.optimizer.ema_decay)
+        self._optimizer = make_optimizer(self.model, self.config.optimizer)
+        if resume:
+            self._restore()
+        rows = self.sampler.eligible_rows()
+        self._step = GradientStep(
+            wrap(self.model),
+            self.sampler,
+            self._optimizer,
+            self.config,
+            self.device,
+            self._typical_targets(rows),
+        )
+        self._started = time.monotonic()
+        self._snapshot = self._capture()
+        with stop_on_signal() as stop:
+            while not self._finished():
+                self._run_epoch(rows, stop)
+        self._load_best()
+        self._emit(event="done", epochs=self.progress.epoch, steps=self.progress.step)
+        return self.progress.history
+
+    def _typical_targets(self, rows: Int64) -> float:
+        """Targets of a window, from windows that every process and every resumed run draws alike."""
+        seed = (self.config.seed, 0)
+        batch = self.sampler.batch(self.sampler.epoch(rows, 1, self.config.batch_size, seed)[0], seed)
+        return max(1.0, float(batch.target_mask.sum()) / batch.size)
+
+    def _run_epoch(self, rows: Int64, stop: StopRequest) -> None:
+        p, config = self.progress, self.config
+        whole_batch = config.batch_size * world_size()
+        batches = self.sampler.epoch(
+            rows, config.steps_per_epoch, whole_batch, (config.seed, 1, p.epoch)
+        )
+        began = time.monotonic()
+        while p.step_in_epoch < len(batches):
+            self._take_step(batches[p.step_in_epoch])
+            if p.step == 1:
+                began = time.monotonic()  # the first step pays for warming up
+            if p.total_epochs == 0 and p.step == 1 + _TIMED_STEPS:
+                self._plan_epochs((time.monotonic() - began) / _TIMED_STEPS)
+            if self._must_stop(stop):
+                break
+        if stop.number:
+            self._save()
+            stop.raise_if_asked()
+        self._close_epoch()
+
+    def _take_step(self, rows: Int64) -> None:
+        p, optimizer = self.progress, self.config.optimizer
+        total = (p.total_epochs or self.config.max_epochs) * self.config.steps_per_epoch
+        lr = learning_rate(optimizer, p.step, total) * p.lr_factor
+        outcome = self._step(rows, p.step, lr)
+        p.skipped += outcome.skipped_windows
+        p.step += 1
+        p.step_in_epoch += 1
+        if not outcome.finite:
+            self._recover(outcome.reason)
+            return
+        p.failures = 0
+        for index, value in enumerate((outcome.loss, outcome.kl, outcome.grad_norm, 1.0)):
+            p.epoch_sums[index] += value
+        self._average.update(self.model, p.step)
+
+    def _recover(self, reason: str) -> None:
+        """A non-finite step was not taken: count it, and go back if they do not end."""
+        p, policy = self.progress, self.config.on_nan
+        p.failures += 1
+        p.skipped += 1
+        if policy == "stop":
+            raise TrainingError(f"training step {p.step}: {reason}. Lower --lr, or use on_nan='rollback'.")
+        if p.failures < _MAX_FAILURES:
+            return
+        if policy == "skip" or p.rollbacks == _MAX_ROLLBACKS:
+            raise TrainingError(
+                f"training step {p.step}: {reason}, {p.failures} times in a row after {p.rollbacks} "
+                f"rollbacks (learning rate factor {p.lr_factor:g}). Lower --lr or check the data."
+            )
+        weights, average, optimizer = self._snapshot
+        self.model.load_state_dict(weights)
+        self._average.tensors = {k: v.clone() for k, v in average.items()}
+        self._optimizer.load_state_dict(optimizer)
+        p.failures, p.rollbacks, p.lr_factor = 0, p.rollbacks + 1, p.lr_factor / 2
+        self._emit(
+            event="note",
+            text=f"{reason} at step {p.step}: back to the last good weights, learning rate halved",
+        )
+
+    def _close_epoch(self) -> None:
+        p = self.progress
+        loss, kl, grad_norm, count = p.epoch_sums
+        count = max(count, 1.0)
+        record: Record = {
+            "epoch": p.epoch + 1,
+            "step": p.step,
+            "train_loss": loss / count,
+            "kl": kl / count,
+            "grad_norm": grad_norm / count,
+            "lr": float(self._optimizer.param_groups[0]["lr"]),
+            "skipped": p.skipped,
+        }
+        if self.validator is not None:
+            record |= self._validate()
+        p.history.append(record)
+        p.epoch, p.step_in_epoch, p.epoch_sums = p.epoch + 1, 0, [0.0] * 4
+        best = self._note_best(record.get(_SCORE))
+        self._save()
+        self._snapshot = self._capture()
+        elapsed = time.monotonic() - self._started
+        left = max(0, p.total_epochs - p.epoch) * elapsed / max(1, p.epoch)
+        self._emit(event="epoch", **record, best=best, seconds=elapsed, eta_seconds=left)
+
+    def _validate(self) -> Record:
+        assert self.validator is not None
+        self._average.swap(self.model)
+        self.model.eval()
+        try:
+            with torch.no_grad():
+                return self.validator(self.model)
+        finally:
+            self.model.train()
+            self._average.swap(self.model)
+
+    def _note_best(self, score: float | None) -> bool:
+        p = self.progress
+        better = score is None or p.best_score is None or score < p.best_score
+        p.epochs_since_best = 0 if better else p.epochs_since_best + 1
+        if better:
+            p.best_score, p.best_step = score, p.step
+            self._best = {k: v.clone() for k, v in self._average.tensors.items()}
+        return better
+
+    def _plan_epochs(self, step_seconds: float) -> None:
+        """Shorten the schedule so that it ends, learning rate and all, within the time budget."""
+        p, config = self.progress, self.config
+        epochs = config.max_epochs
+        epoch_seconds = 1.15 * step_seconds * config.steps_per_epoch  # validation and saving
+        if config.max_time is not None:
+            budget = parse_duration(config.max_time, "s") / 1e9
+            epochs = max(1, min(epochs, int(0.95 * budget / epoch_seconds)))
+        # the slowest process decides for all
+        p.total_epochs = config.max_epochs + 1 - int(
+            agree(torch.tensor([config.max_epochs + 1 - epochs], device=self.device)).item()
+        )
+        text = f"about {epoch_seconds:.1f} s an epoch, {p.total_epochs} epochs at most"
+        if p.total_epochs < config.max_epochs:
+            text += f" (of {config.max_epochs}, to end within --max-time {config.max_time})"
+        self._emit(event="note", text=text, epoch_seconds=epoch_seconds)
+
+    def _must_stop(self, stop: StopRequest) -> bool:
+        late = self._out_of_time()
+        if world_size() > 1:
+            flags = agree(torch.tensor([stop.number, int(late)], device=self.device)).tolist()
+            stop.number, late = int(flags[0]), bool(flags[1])
+        return bool(stop.number) or late
+
+    def _out_of_time(self) -> bool:
+        if self.config.max_time is None:
+            return False
+        budget = parse_duration(self.config.max_time, "s") / 1e9
+        return time.monotonic() - self._started >= budget
+
+    def _finished(self) -> bool:
+        p = self.progress
+        if p.epoch and p.epochs_since_best >= self.config.patience:
+            self._emit(
+                event="note",
+                text=f"no better validation CRPS for {p.epochs_since_best} epochs: stopped",
+            )
+            return True
+        late = p.epoch > 0 and self._out_of_time()
+        if world_size() > 1:
+            late = bool(agree(torch.tensor([int(late)], device=self.device)).item())
+        if late and p.epoch < p.total_epochs:
+            self._emit(event="note", text=f"--max-time {self.config.max_time} is over: stopped")
+        return late or p.epoch >= (p.total_epochs or self.config.max_epochs)
+
+    def _capture(self) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]]:
+        weights = {k: v.clone() for k, v in self.model.state_dict().items()}
+        average = {k: v.clone() for k, v in self._average.tensors.items()}
+        state = self._optimizer.state_dict()
+        copied = {
+            index: {name: value.clone() for name, value in entry.items()}
+            for index, entry in state["state"].items()
+        }
+        return weights, average, {**state, "state": copied}
+
+    def _save(self) -> None:
+        if self._checkpoints is not None:
+            self._checkpoints.save(self.progress, self.model, self._average, self._optimizer)
+
+    def _restore(self) -> None:
+        if self._checkpoints is None:
+            raise TrainingError("resume: expected a run folder with checkpoints, got none.")
+        self.progress = self._checkpoints.restore(self.model, self._average, self._optimizer)
+        if self.progress.best_step >= 0:
+            self._best = self._checkpoints.best_weights()
+
+    def _load_best(self) -> None:
+        self.model.load_state_dict(self._best if self._best is not None else self._average.tensors)
+        self.model.eval()
+
+    def _emit(self, **event: Any) -> None:
+        if self._on_event is not None:
+            self._on_event(event)
+
+

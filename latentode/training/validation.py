@@ -1,0 +1,89 @@
+"""Scores on the validation part, by which training stops."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from latentode.data.batch import SeriesBatch
+from latentode.data.dataset import Float64, Int64
+from latentode.data.sampler import WindowSampler
+from latentode.metrics import crps_from_draws
+from latentode.model import LatentODEModel
+from latentode.training.history import Record
+
+_HIDDEN_SHARE = 0.3
+
+
+class WindowValidator:
+    """CRPS of forecasts and interpolations of fixed windows, in training standard deviations.
+
+    "validation_crps" is the mean of the two, each averaged over channels.
+
+    Args:
+        sampler: Windows of the validation part.
+        scale_to_std: Scale over training standard deviation of each channel, shape (channel,).
+        seed: Seed of the windows and draws.
+        num_windows: Windows, evenly spread over the rows of the part.
+        num_draws: Draws of each prediction.
+        batch_size: Windows at a time.
+        device: Device of the model.
+    """
+
+    def __init__(
+        self,
+        sampler: WindowSampler,
+        scale_to_std: Float64,
+        *,
+        seed: int,
+        num_windows: int = 192,
+        num_draws: int = 32,
+        batch_size: int = 64,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.scale_to_std = scale_to_std
+        self.seed = seed
+        self.num_draws = num_draws
+        self.device = device
+        rows = sampler.eligible_rows()
+        chosen = rows[np.unique(np.linspace(0, len(rows) - 1, num_windows).astype(np.int64))]
+        self.batches = [
+            sampler.batch(part, (seed, 5), first=int(start), hidden=_HIDDEN_SHARE)
+            for start, part in _chunks(chosen, batch_size)
+        ]
+
+    def __call__(self, model: LatentODEModel) -> Record:
+        """Scores of the model as it is."""
+        generator = torch.Generator(device=self.device).manual_seed(self.seed)
+        parts = [self._score(model, batch, generator) for batch in self.batches]
+        channel, ahead, crps, inside = (np.concatenate(column) for column in zip(*parts, strict=True))
+        forecast = self._channel_mean(channel[ahead], crps[ahead])
+        interpolation = self._channel_mean(channel[~ahead], crps[~ahead])
+        return {
+            "validation_crps": float(np.nanmean([forecast, interpolation])),
+            "forecast_crps": forecast,
+            "interpolation_crps": interpolation,
+            "coverage_90": float(inside.mean()) if len(inside) else float("nan"),
+        }
+
+    def _score(
+        self, model: LatentODEModel, batch: SeriesBatch, generator: torch.Generator
+    ) -> tuple[np.ndarray, ...]:
+        mask = batch.target_mask.numpy()
+        draws = model.sample(batch.to(self.device), self.num_draws, generator).cpu().numpy()
+        values = batch.targets.numpy()[mask].astype(np.float64)
+        chosen = draws[:, mask].astype(np.float64)
+        last = np.where(batch.lengths > 0, batch.times.amax(dim=1), -np.inf)
+        ahead = (batch.query_times.numpy() > last[:, None])[..., None] & mask
+        channel = np.broadcast_to(np.arange(mask.shape[-1]), mask.shape)[mask]
+        low, high = np.quantile(chosen, [0.05, 0.95], axis=0)
+        return channel, ahead[mask], crps_from_draws(chosen, values), (values >= low) & (values <= high)
+
+    def _channel_mean(self, channel: Int64, crps: Float64) -> float:
+        present = np.unique(channel)
+        means = [float(crps[channel == c].mean()) * self.scale_to_std[c] for c in present]
+        return float(np.mean(means)) if means else float("nan")
+
+
+def _chunks(rows: Int64, size: int) -> list[tuple[int, Int64]]:
+    return [(start, rows[start : start + size]) for start in range(0, len(rows), size)]

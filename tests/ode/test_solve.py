@@ -1,0 +1,262 @@
+"""`solve`: one contract for all methods, order, batch invariance, time precision."""
+
+import math
+
+import pytest
+import torch
+import torchdiffeq
+
+from latentode.config import SolverConfig
+from latentode.ode import Trajectory, VectorField, solve
+
+METHODS = ["rk4", "dopri5", "bosh3", "dopri8", "adaptive_heun"]
+GRADIENTS = ["backprop", "adjoint"]
+
+
+def config(**values):
+    return SolverConfig(**{"rtol": 1e-7, "atol": 1e-8, "max_nfe": 100_000, **values})
+
+
+class Wave(VectorField):
+    """dz/dt = rate cos(t) z, with the solution z0 exp(rate (sin t - sin t0))."""
+
+    def __init__(self, dtype=torch.float64):
+        super().__init__()
+        self.rate = torch.nn.Parameter(torch.tensor(0.7, dtype=dtype))
+
+    def forward(self, t, z):
+        return self.rate * torch.cos(t)[..., None] * z
+
+    def solution(self, z0, t0, times):
+        # z0 (..., batch, latent), t0 (batch,), times (batch, time)
+        growth = torch.exp(self.rate * (torch.sin(times) - torch.sin(t0)[:, None]))
+        return z0[..., None, :] * growth[..., None]
+
+
+class Net(VectorField):
+    """A small time-dependent network."""
+
+    def __init__(self, dtype=torch.float64, latent=3):
+        super().__init__()
+        torch.manual_seed(0)
+        self.inner = torch.nn.Linear(latent + 1, 16, dtype=dtype)
+        self.outer = torch.nn.Linear(16, latent, dtype=dtype)
+
+    def forward(self, t, z):
+        clock = t[..., None].expand(*z.shape[:-1], 1)
+        return self.outer(torch.tanh(self.inner(torch.cat([z, clock], -1))))
+
+
+def pendulum(t, z):
+    """Elementwise, so that no matrix kernel chooses its summation order by the batch size."""
+    angle, speed = z.unbind(-1)
+    return torch.stack([speed, -torch.sin(angle) + 0.1 * torch.cos(t)], -1)
+
+
+@pytest.mark.parametrize("gradient", GRADIENTS)
+@pytest.mark.parametrize("method", METHODS)
+def test_solve_meets_its_contract_for_every_method(method, gradient):
+    field = Wave()
+    z0 = torch.randn(2, 3, 4, dtype=torch.float64)
+    t0 = torch.tensor([0.0, 5.0, -3.0], dtype=torch.float64)
+    t1 = t0 + torch.tensor([1.0, 0.0, 0.43], dtype=torch.float64)
+    before = [value.clone() for value in (z0, t0, t1, field.rate)]
+    settings = config(method=method, gradient=gradient)
+    trajectory = solve(field, z0, t0, t1, settings)
+
+    assert isinstance(trajectory, Trajectory)
+    assert trajectory.states.shape == trajectory.slopes.shape == (21, 2, 3, 4)
+    torch.testing.assert_close(trajectory.states[0], z0, rtol=0, atol=0)
+    times = t0[:, None] + (t1 - t0)[:, None] * torch.tensor([1.0, 0.0, 0.31], dtype=torch.float64)
+    torch.testing.assert_close(
+        trajectory.at(times), field.solution(z0, t0, times), rtol=1e-6, atol=1e-6
+    )
+    assert trajectory.stats.method == method
+    assert trajectory.stats.status == "ok"
+    assert trajectory.stats.failed == ()
+    assert trajectory.stats.steps >= 20
+    assert trajectory.stats.nfe >= 4 * 20 + 1
+    for value, copy in zip((z0, t0, t1, field.rate), before, strict=True):
+        torch.testing.assert_close(value, copy, rtol=0, atol=0)
+        assert value._version == 0
+    assert not any(value.requires_grad for value in (z0, t0, t1))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_solve_runs_backward_to_where_it_came_from(method):
+    field, settings = Wave(), config(method=method)
+    z0 = torch.randn(3, 2, dtype=torch.float64)
+    t0, t1 = torch.zeros(3, dtype=torch.float64), torch.tensor([1.0, 0.5, 0.25]).double()
+    there = solve(field, z0, t0, t1, settings).at(t1[:, None])[:, 0]
+    back = solve(field, there, t1, t0, settings)
+    assert back.step == -settings.step_size
+    torch.testing.assert_close(back.at(0.0)[:, 0], z0, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("start", [2.0, torch.tensor([2.0, 7.0])])
+def test_solve_of_zero_length_returns_its_start(method, start):
+    z0 = torch.randn(2, 3)
+    trajectory = solve(Wave(torch.float32), z0, start, start, SolverConfig(method=method))
+    times = torch.as_tensor(start).reshape(-1, 1)
+    torch.testing.assert_close(trajectory.at(times.expand(2, 1))[:, 0], z0, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_solve_agrees_with_a_tight_reference_for_a_network(method):
+    field = Net()
+    z0 = torch.randn(5, 3, dtype=torch.float64)
+    ends = torch.tensor([0.0, 2.0], dtype=torch.float64)
+    truth = torchdiffeq.odeint(field, z0, ends, rtol=1e-12, atol=1e-12, method="dopri8")[1]
+    got = solve(field, z0, 0.0, 2.0, config(method=method)).at(2.0)[:, 0]
+    torch.testing.assert_close(got, truth, rtol=1e-5, atol=1e-6)
+
+
+def oscillator_error(step_size, fractions):
+    rotation = torch.tensor([[0.0, 1.0], [-1.0, 0.0]], dtype=torch.float64)
+    z0 = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
+    trajectory = solve(
+        lambda _t, z: z @ rotation.T, z0, 0.0, 4.0, SolverConfig(step_size=step_size)
+    )
+    times = (torch.arange(4 / step_size).double()[:, None] + fractions).reshape(1, -1) * step_size
+    exact = torch.stack([torch.cos(times), -torch.sin(times)], -1)
+    return float((trajectory.at(times) - exact).abs().max())
+
+
+@pytest.mark.parametrize("fractions", [[0.0], [0.17, 0.5, 0.8]], ids=["grid", "between"])
+def test_rk4_and_its_dense_output_are_of_order_four(fractions):
+    fractions = torch.tensor(fractions, dtype=torch.float64)
+    coarse, fine = oscillator_error(0.1, fractions), oscillator_error(0.05, fractions)
+    # pre-asymptotic terms move the observed order by some hundredths
+    assert 3.9 < math.log2(coarse / fine) < 4.1
+
+
+@pytest.mark.parametrize("method", ["rk4", "dopri5"])
+def test_solve_passes_time_in_the_dtype_of_the_state(method):
+    seen = []
+
+    def field(t, z):
+        seen.append(t)
+        return -z
+
+    z0 = torch.ones(2, 3, 1)
+    solve(field, z0, torch.tensor([0.0, 1.0, 2.0]), 3.0, SolverConfig(method=method))
+    assert {(t.shape, t.dtype) for t in seen} == {(torch.Size([3]), torch.float32)}
+    seen.clear()
+    solve(field, z0.double(), 0.0, 1.0, SolverConfig(method=method))
+    assert {(t.shape, t.dtype) for t in seen} == {(torch.Size([]), torch.float64)}
+
+
+def test_rk4_counts_four_evaluations_a_step_and_one():
+    calls = []
+    field = lambda t, z: calls.append(t) or -z  # noqa: E731
+    trajectory = solve(field, torch.ones(1, 1), 0.0, 1.0, SolverConfig(step_size=0.1))
+    assert trajectory.stats.nfe == len(calls) == 41
+    assert trajectory.stats.steps == 10
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_adaptive_and_adjoint_solves_count_every_call(method):
+    calls = []
+    field = lambda t, z: calls.append(t) or -z  # noqa: E731
+    settings = SolverConfig(method=method, gradient="adjoint")
+    trajectory = solve(field, torch.ones(1, 1), 0.0, 1.0, settings, params=())
+    assert trajectory.stats.nfe == len(calls)
+
+
+def test_step_size_is_not_adapted_to_the_span():
+    z0 = torch.randn(2, 3, dtype=torch.float64)
+    long = solve(Net(), z0, 0.0, 2.0)
+    short = solve(Net(), z0, 0.0, 0.52)
+    assert len(short.states) == 12
+    torch.testing.assert_close(short.states, long.states[:12], rtol=0, atol=0)
+
+
+def test_rounding_of_the_span_costs_no_extra_step():
+    trajectory = solve(pendulum, torch.zeros(1, 2), 0.1, 0.1 + 3 * 0.05)
+    assert len(trajectory.states) == 4
+    trajectory.at(0.1 + 3 * 0.05)
+
+
+def own_windows(batch):
+    generator = torch.Generator().manual_seed(1)
+    t0 = 100 * torch.rand(batch, generator=generator, dtype=torch.float64) - 50
+    t1 = t0 + 3 * torch.rand(batch, generator=generator, dtype=torch.float64)
+    t1[3] = t0[3]
+    times = t0[:, None] + (t1 - t0)[:, None] * torch.rand(
+        batch, 9, generator=generator, dtype=torch.float64
+    )
+    return t0, t1, times
+
+
+def test_series_alone_is_bit_equal_to_itself_in_any_batch_and_order():
+    t0, t1, times = own_windows(6)
+    z0 = torch.randn(4, 6, 2, dtype=torch.float64)
+    together = solve(pendulum, z0, t0, t1)
+    read, area = together.at(times), together.integrate(lambda t, z: z.sum(-1) + t)
+    order = torch.tensor([5, 3, 0, 1, 4, 2])
+    shuffled = solve(pendulum, z0[:, order], t0[order], t1[order])
+    torch.testing.assert_close(shuffled.at(times[order]), read[:, order], rtol=0, atol=0)
+    for i in range(6):
+        one = slice(i, i + 1)
+        alone = solve(pendulum, z0[:, one], t0[one], t1[one])
+        torch.testing.assert_close(alone.at(times[one]), read[:, one], rtol=0, atol=0)
+        # the order of a sum depends on how many empty intervals it holds
+        alone_area = alone.integrate(lambda t, z: z.sum(-1) + t)
+        torch.testing.assert_close(alone_area, area[:, one], rtol=1e-12, atol=1e-12)
+        for mine, its in zip(alone.covered(), together.covered(), strict=True):
+            torch.testing.assert_close(mine, its[one], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.float64, 1e-14)])
+def test_series_alone_equals_itself_in_a_batch_through_matrix_products(dtype, tolerance):
+    field = Net(dtype)
+    t0, t1, times = own_windows(6)
+    z0 = torch.randn(6, 3, dtype=dtype)
+    # time enters this network, so keep it small enough for float32 to tell steps apart
+    t0, t1, times = t0 / 50, t0 / 50 + (t1 - t0), t0[:, None] / 50 + (times - t0[:, None])
+    read = solve(field, z0, t0, t1).at(times)
+    for i in range(6):
+        one = slice(i, i + 1)
+        alone = solve(field, z0[one], t0[one], t1[one]).at(times[one])
+        torch.testing.assert_close(alone, read[one], rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("method", ["dopri5", "bosh3", "dopri8"])
+def test_adaptive_series_keeps_its_accuracy_beside_63_easier_ones(method):
+    rates = torch.tensor([20.0] + [0.01] * 63, dtype=torch.float64)[:, None]
+    z0 = torch.ones(64, 1, dtype=torch.float64)
+    settings = config(method=method, rtol=1e-4, atol=1e-4, step_size=0.5)
+
+    def end(count):
+        field = lambda t, z: rates[:count] * torch.cos(20 * t) * z  # noqa: E731
+        return solve(field, z0[:count], 0.0, 1.0, settings).at(1.0)[0]
+
+    # steps that met the mean error of the batch would be 64 ** (1 / 2 / order) times as long
+    torch.testing.assert_close(end(64), end(1), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_states_do_not_depend_on_where_time_begins(dtype):
+    field = lambda _t, z: torch.sin(z) - z  # noqa: E731
+    z0 = torch.randn(3, 2, dtype=dtype)
+    here = solve(field, z0, 0.0, 1.0)
+    epoch = solve(field, z0, 1.7e9, 1.7e9 + 1.0)
+    torch.testing.assert_close(epoch.states, here.states, rtol=0, atol=0)
+    times = torch.rand(3, 5, dtype=torch.float64)
+    # a float64 of 1.7e9 has a spacing of 2.4e-7
+    torch.testing.assert_close(epoch.at(1.7e9 + times), here.at(times), rtol=1e-6, atol=1e-6)
+
+
+def test_short_series_neither_fails_nor_poisons_gradients_beyond_its_own_end():
+    z0 = torch.tensor([[2.0], [0.1]], dtype=torch.float64, requires_grad=True)
+    t1 = torch.tensor([0.4, 5.0], dtype=torch.float64)  # 1/(1/z0 - t): poles at 0.5 and 10
+    rate = torch.ones((), dtype=torch.float64, requires_grad=True)
+    settings = SolverConfig(step_size=0.01)
+    trajectory = solve(lambda _t, z: rate * z * z, z0, 0.0, t1, settings)
+    ends = trajectory.at(t1[:, None])
+    gradients = torch.autograd.grad(ends.sum(), [z0, rate])
+    exact = 1 / (1 / z0 - t1[:, None])
+    torch.testing.assert_close(ends[:, 0], exact, rtol=1e-5, atol=0)
+    torch.testing.assert_close(gradients[0], (exact / z0) ** 2, rtol=1e-4, atol=0)
+    assert torch.isfinite(gradients[1])
