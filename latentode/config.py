@@ -28,7 +28,15 @@ NS_PER_UNIT = {
     "d": 86_400_000_000_000,
 }
 _DURATION = re.compile(r"^\s*([0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)\s*([a-zA-Z]*)\s*$")
-_UNIT_ALIASES = {"m": "min", "sec": "s", "hour": "h", "hours": "h", "day": "d", "days": "d", "w": "7d"}
+_UNIT_ALIASES = {
+    "m": "min",
+    "sec": "s",
+    "hour": "h",
+    "hours": "h",
+    "day": "d",
+    "days": "d",
+    "w": "7d",
+}
 _MAX_TOML_BYTES = 1 << 20
 
 
@@ -56,7 +64,9 @@ def parse_duration(text: str | float, default_unit: str | None = None) -> int:
         )
     nanoseconds = round(float(match.group(1)) * scale)
     if not 1 <= nanoseconds < 2**62:
-        raise ConfigError(f"duration: expected at least 1 ns and less than 146 years, got {text!r}.")
+        raise ConfigError(
+            f"duration: expected at least 1 ns and less than 146 years, got {text!r}."
+        )
     return nanoseconds
 
 
@@ -113,7 +123,9 @@ class CellsConfig(_Config):
     encoding: str | None = None
     na: tuple[str, ...] = ()
     on_bad_row: Literal["error", "drop", "nan"] = "error"
-    max_bad: float = Field(0.01, ge=0, le=1, description="largest share of bad cells that is accepted")
+    max_bad: float = Field(
+        0.01, ge=0, le=1, description="largest share of bad cells that is accepted"
+    )
 
 
 class DataConfig(_Config):
@@ -138,6 +150,9 @@ class WindowConfig(_Config):
     train_fraction: float = Field(0.7, gt=0, lt=1)
     validation_fraction: float = Field(0.1, gt=0, lt=1)
     max_rows: int = Field(512, ge=2, description="newest rows of a context that the encoder reads")
+    max_queries: int = Field(
+        128, ge=1, description="most rows that are predicted in a training window"
+    )
 
 
 class SolverConfig(_Config):
@@ -164,7 +179,9 @@ class ModelConfig(_Config):
     dynamics: Literal["autonomous", "time", "inputs"] = "inputs"
     prior: Literal["normal"] = "normal"
     likelihood: Literal["gaussian", "student_t"] = "student_t"
-    noise: Literal["constant", "state"] = Field("state", description="scale per channel, or also per time")
+    noise: Literal["constant", "state"] = Field(
+        "state", description="scale per channel, or also per time"
+    )
     dropout: float = Field(0.1, ge=0, lt=1)
 
 
@@ -195,7 +212,9 @@ class TrainConfig(_Config):
     max_epochs: int = Field(200, ge=1)
     steps_per_epoch: int = Field(50, ge=1)
     batch_size: int = Field(64, ge=1)
-    patience: int = Field(12, ge=1, description="epochs without a better validation CRPS before stopping")
+    patience: int = Field(
+        12, ge=1, description="epochs without a better validation CRPS before stopping"
+    )
     seed: int = Field(0, ge=0)
     device: str = "cpu"
     on_nan: Literal["stop", "skip", "rollback"] = "rollback"

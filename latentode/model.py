@@ -13,7 +13,7 @@ from latentode import ode
 from latentode.config import ModelConfig, SolverConfig
 from latentode.data.batch import SeriesBatch
 from latentode.decoders.mlp import MLPDecoder
-from latentode.decoders.residual import ResidualMemory, nearest_readings
+from latentode.decoders.residual import DampedTrend, ResidualMemory, nearest_readings
 from latentode.dynamics.mlp import MLPDynamics
 from latentode.encoders import ODERNNEncoder, RNNEncoder
 from latentode.likelihoods import GaussianLikelihood, StudentTLikelihood
@@ -91,6 +91,7 @@ class LatentODEModel(nn.Module):
             dropout=config.dropout,
         )
         self.memory = ResidualMemory(num_channels)
+        self.trend = DampedTrend(num_channels)
         self.likelihood = _LIKELIHOODS[config.likelihood](num_channels)
 
     def posterior(self, batch: SeriesBatch) -> Normal:
@@ -101,7 +102,9 @@ class LatentODEModel(nn.Module):
         context = self._context(batch, anchor)[:, 0]
         mean, raw = self.posterior_head(torch.cat([summary, context], dim=-1)).chunk(2, dim=-1)
         # softplus with a floor: |.| and exp reach 0 or infinity, where the KL is infinite
-        return Normal(mean, functional.softplus(raw - 1.0) + _MIN_POSTERIOR_STD, validate_args=False)
+        return Normal(
+            mean, functional.softplus(raw - 1.0) + _MIN_POSTERIOR_STD, validate_args=False
+        )
 
     def trajectory(self, z0: Tensor, batch: SeriesBatch) -> ode.Trajectory:
         """Solve once for all rows and queries of a batch.
@@ -128,13 +131,23 @@ class LatentODEModel(nn.Module):
         backward = ode.solve(field, z0, 0.0, batch.lower, self.solver, params=parameters)
         return ode.join(backward, forward)
 
-    def decode(self, trajectory: ode.Trajectory, batch: SeriesBatch) -> Decoded:
-        """Location and scale of every channel at the query times of a batch."""
+    def decode(
+        self, trajectory: ode.Trajectory, batch: SeriesBatch, *, remember: bool = True
+    ) -> Decoded:
+        """Location and scale of every channel at the query times of a batch.
+
+        Args:
+            trajectory: Solution for the batch.
+            batch: Windows.
+            remember: Whether the nearest visible readings are taken into account.
+        """
         times = torch.cat([batch.query_times, batch.times], dim=1)
         context = self._context(batch, times)
         location, log_scale = self.decoder(trajectory.at(times, check=False), context)
         steps = batch.query_times.shape[1]
         scale = log_scale[..., :steps, :].clamp(*_LOG_SCALE_RANGE).exp()
+        if not remember:
+            return Decoded(location[..., :steps, :], scale)
         mean, variance = self._remember(batch, location[..., steps:, :])
         return Decoded(location[..., :steps, :] + mean, scale * variance.sqrt())
 
@@ -157,19 +170,11 @@ class LatentODEModel(nn.Module):
         log_ratio = self.prior.log_prob(z0) - posterior.log_prob(z0).sum(dim=-1)
         return log_likelihood, log_ratio, self.prior.kl_from(posterior.mean, posterior.stddev)
 
-    def sample(
-        self, batch: SeriesBatch, num_draws: int, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """Predictive draws at the query times, scaled units, shape (draw, batch, step, channel).
-
-        Each draw has its own latent state and its own observation noise.
-        """
+    def predict(self, batch: SeriesBatch, noise: Tensor) -> Decoded:
+        """Location and scale at the query times for given posterior noise (draw, batch, latent)."""
         posterior = self.posterior(batch)
-        shape = (num_draws, *posterior.mean.shape)
-        noise = torch.randn(shape, generator=generator, device=batch.times.device)
         z0 = posterior.mean + posterior.stddev * noise
-        decoded = self.decode(self.trajectory(z0, batch), batch)
-        return self.likelihood.sample(decoded.location, decoded.scale, generator)
+        return self.decode(self.trajectory(z0, batch), batch)
 
     def _context(self, batch: SeriesBatch, times: Tensor) -> Tensor:
         inputs = batch.inputs(times)  # (batch, time, input)
@@ -186,6 +191,9 @@ class LatentODEModel(nn.Module):
                 for i, f in zip(index, found, strict=True)
             ]
         )  # (2, draw, batch, step, channel)
-        mean, variance = self.memory(gaps.to(location.dtype), nearest)
-        return mean, variance
-
+        gaps = gaps.to(location.dtype)
+        mean, variance = self.memory(gaps, nearest)
+        ahead = found[0] & ~found[1]
+        age = gaps[0].masked_fill(~ahead, 0.0)
+        shift = self.trend(batch.times, batch.mask, residuals, age)
+        return mean + torch.where(ahead, shift, 0.0), variance

@@ -1,4 +1,4 @@
-"""Evaluation against oracles whose scores are known, and tasks against leakage."""
+"""Evaluation against oracles whose scores are known."""
 
 import csv
 import json
@@ -8,14 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
+from small_series import DAY, EPOCH, HOUR, irregular_dataset, make_dataset, triplets, whole_span
 
 from latentode import baselines
-from latentode.data.dataset import Clock, Readings, TimeSeriesDataset
-from latentode.data.targets import Targets
-from latentode.data.tasks import _quotas, _spread
 from latentode.errors import ConfigError, DataError, ShapeError
 from latentode.evaluation import (
     Task,
@@ -25,45 +21,7 @@ from latentode.evaluation import (
     table,
 )
 
-HOUR = 3_600_000_000_000
-DAY = 24 * HOUR
-EPOCH = 1_700_000_000_000_000_000
 LOG = Path(__file__).resolve().parents[1] / ".." / "shared" / "data" / "logs"
-
-
-def _dataset(parts, channels=("a", "b"), units=()):
-    """From one list of (times, channel, values) a series."""
-    series = np.concatenate([np.full(len(part[0]), i) for i, part in enumerate(parts)])
-    times, channel, values = (np.concatenate([p[k] for p in parts]) for k in range(3))
-    readings = Readings.from_triplets(
-        series, times, channel, values, num_series=len(parts), channels=channels
-    )
-    ids = tuple(f"s{index}" for index in range(len(parts)))
-    return TimeSeriesDataset(ids, readings, Clock("calendar", "UTC"), units=units)
-
-
-def _irregular(seed=0, counts=(60, 90, 20), channels=("a", "b")):
-    """Series with a value that identifies each reading."""
-    generator = np.random.default_rng(seed)
-    parts, number = [], 0
-    for count in counts:
-        cells = generator.choice(count * len(channels) * 2, count, replace=False)
-        times = EPOCH + cells // len(channels) * HOUR
-        parts.append((times, cells % len(channels), number + np.arange(float(count))))
-        number += count
-    return _dataset(parts, channels)
-
-
-def _bounds(dataset, share=0.0, end=1.0):
-    owned = [dataset.readings.times[dataset.readings.rows_of(i)] for i in range(len(dataset))]
-    start = np.array([t[0] + int(share * (t[-1] - t[0])) for t in owned])
-    stop = np.array([t[-1] - int((1 - end) * (t[-1] - t[0])) for t in owned])
-    return {"start_ns": start, "stop_ns": stop}
-
-
-def _triplets(readings):
-    rows = readings.reading_rows()
-    return readings.row_series()[rows], readings.times[rows], readings.channel_index
 
 
 def _gaussian(mean, std, num_draws=200):
@@ -78,193 +36,6 @@ def _gaussian(mean, std, num_draws=200):
     return predict
 
 
-# ---- tasks ----
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    st.integers(0, 10_000),
-    st.integers(1, 60),
-    st.integers(1, 40),
-    st.integers(1, 30),
-    st.floats(0, 0.9),
-)
-def test_forecast_task_shows_only_the_past_and_asks_only_for_the_horizon(
-    seed, context, horizon, max_windows, share
-):
-    dataset = _irregular(seed)
-    bounds = _bounds(dataset, 0.8 * share, 0.8)
-    context, horizon = context * HOUR, horizon * HOUR
-    try:
-        task = forecast_task(
-            dataset, context_ns=context, horizon_ns=horizon, max_windows=max_windows, **bounds
-        )
-    except DataError:
-        return
-    window, times, _ = _triplets(task.visible.readings)
-    assert 1 <= len(task.visible) <= max_windows
-    for index, name in enumerate(task.visible.series_ids):
-        series = dataset.series_ids.index(name)
-        shown, mine = times[window == index], task.targets.window == index
-        origin = shown.max()
-        asked = task.targets.times[mine]
-        start, stop = bounds["start_ns"][series], bounds["stop_ns"][series]
-        assert start <= origin
-        assert shown.min() > origin - context
-        assert asked.min() > origin
-        assert asked.max() <= min(origin + horizon, stop)
-        # nothing in the two intervals is missing: values identify readings
-        s, t, _ = _triplets(dataset.readings)
-        own = s == series
-        between = own & (t > origin) & (t <= min(origin + horizon, stop))
-        assert set(task.targets.values[mine]) == set(dataset.readings.values[between])
-        past = own & (t > origin - context) & (t <= origin)
-        assert len(shown) == past.sum()
-        seen = task.visible.readings.values[window == index]
-        assert not set(seen) & set(task.targets.values[mine])
-
-
-def test_forecast_origins_have_a_whole_horizon_unless_the_series_is_too_short():
-    hours = EPOCH + np.arange(100) * HOUR
-    parts = [(hours[:n], np.zeros(n, int), np.arange(float(n))) for n in (100, 8)]
-    dataset = _dataset(parts)
-    task = forecast_task(
-        dataset, context_ns=DAY, horizon_ns=10 * HOUR, max_windows=30, **_bounds(dataset)
-    )
-    counts = np.bincount(task.targets.window)
-    assert task.visible.series_ids == ("s0",) * 29 + ("s1",)
-    np.testing.assert_array_equal(counts, [10] * 29 + [7])
-
-
-def test_forecast_origins_are_spread_over_rows_and_hours_of_the_day():
-    hours = EPOCH + np.arange(961) * HOUR
-    dataset = _dataset([(hours, np.zeros(961, int), np.arange(961.0))])
-    task = forecast_task(
-        dataset, context_ns=HOUR, horizon_ns=HOUR, max_windows=40, **_bounds(dataset)
-    )
-    origins = (task.visible.readings.times - EPOCH) // HOUR
-    # one origin in each fortieth of the 960 rows with a successor: 24 h strides would alias
-    np.testing.assert_array_equal(origins // 24, np.arange(40))
-    assert len(np.unique(origins % 24)) >= 20
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.integers(1, 300), st.data())
-def test_spread_takes_different_candidates_in_order(count, data):
-    quota = data.draw(st.integers(0, count))
-    chosen = _spread(np.arange(count) + 7, quota)
-    assert len(chosen) == quota
-    assert (np.diff(chosen) > 0).all()
-    assert set(chosen) <= set(range(7, count + 7))
-
-
-def test_forecast_uses_every_origin_when_there_are_fewer_than_asked_for():
-    dataset = _dataset([(EPOCH + np.arange(12) * HOUR, np.zeros(12, int), np.arange(12.0))])
-    task = forecast_task(
-        dataset, context_ns=DAY, horizon_ns=2 * HOUR, max_windows=500, **_bounds(dataset)
-    )
-    assert len(task.visible) == 10
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.lists(st.integers(0, 50), min_size=1, max_size=8), st.integers(1, 200))
-def test_quotas_use_what_there_is_and_favour_no_series(counts, total):
-    quotas = _quotas(counts, total)
-    assert sum(quotas) == min(total, sum(counts))
-    assert all(0 <= quota <= count for quota, count in zip(quotas, counts, strict=True))
-    cut_short = [q for q, c in zip(quotas, counts, strict=True) if q < c]
-    if cut_short:
-        assert max(quotas) <= min(cut_short) + 1
-
-
-def test_forecast_task_shows_context_before_the_start():
-    dataset = _dataset([(EPOCH + np.arange(50) * HOUR, np.zeros(50, int), np.arange(50.0))])
-    bounds = _bounds(dataset)
-    bounds["start_ns"] = bounds["start_ns"] + 30 * HOUR
-    task = forecast_task(
-        dataset, context_ns=20 * HOUR, horizon_ns=5 * HOUR, max_windows=3, **bounds
-    )
-    np.testing.assert_array_equal(np.diff(task.visible.readings.series_starts), [20] * 3)
-
-
-def test_forecast_task_refuses_what_it_cannot_cut():
-    dataset = _irregular()
-    good = {"context_ns": DAY, "horizon_ns": DAY, "max_windows": 4, **_bounds(dataset)}
-    for name in ("context_ns", "horizon_ns", "max_windows"):
-        with pytest.raises(ConfigError, match=f"{name}: expected at least 1, got 0"):
-            forecast_task(dataset, **{**good, name: 0})
-    with pytest.raises(ShapeError, match=r"start_ns: expected shape \(3,\)"):
-        forecast_task(dataset, **{**good, "start_ns": np.zeros(2, np.int64)})
-    with pytest.raises(DataError, match=r"at least one window .* got none\. Give a longer log"):
-        forecast_task(dataset, **{**good, "start_ns": good["stop_ns"]})
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.integers(0, 10_000), st.integers(0, 40), st.floats(0, 0.8), st.floats(0.05, 0.9))
-def test_interpolation_task_splits_the_part_into_shown_and_hidden(seed, context, share, hidden):
-    dataset = _irregular(seed)
-    bounds = _bounds(dataset, 0.8 * share, 0.9)
-    task = interpolation_task(
-        dataset, context_ns=context * HOUR, hidden=hidden, seed=seed, **bounds
-    )
-    window, times, channel = _triplets(task.visible.readings)
-    shown = set(zip(window, times, channel, strict=True))
-    asked = set(zip(task.targets.window, task.targets.times, task.targets.channel, strict=True))
-    assert len(asked) == len(task.targets)
-    assert not shown & asked
-    for index, name in enumerate(task.visible.series_ids):
-        series = dataset.series_ids.index(name)
-        start, stop = bounds["start_ns"][series], bounds["stop_ns"][series]
-        s, t, _ = _triplets(dataset.readings)
-        inside = (s == series) & (t >= start - context * HOUR) & (t <= stop)
-        mine = task.targets.window == index
-        values = [*task.visible.readings.values[window == index], *task.targets.values[mine]]
-        assert sorted(values) == sorted(dataset.readings.values[inside])
-        assert (task.targets.times[mine] >= start).all()
-
-
-def test_interpolation_task_hides_the_share_asked_for_reading_by_reading():
-    hours = np.repeat(EPOCH + np.arange(4_000) * HOUR, 2)
-    dataset = _dataset([(hours, np.tile([0, 1], 4_000), np.arange(8_000.0))])
-    task = interpolation_task(dataset, context_ns=0, hidden=0.3, seed=1, **_bounds(dataset))
-    assert len(task.targets) == pytest.approx(2_400, abs=5 * math.sqrt(8_000 * 0.21))
-    both = len(task.targets) - len(np.unique(task.targets.times))
-    assert both == pytest.approx(360, abs=5 * math.sqrt(4_000 * 0.09 * 0.91))
-
-
-def test_interpolation_task_depends_on_its_seed_but_not_on_other_series():
-    dataset = _irregular(3)
-
-    def hidden_of(data, seed):
-        task = interpolation_task(data, context_ns=0, seed=seed, **_bounds(data))
-        first = task.visible.series_ids.index("s1")
-        return task.targets.values[task.targets.window == first].tolist()
-
-    alone = dataset.select_series([1])
-    assert hidden_of(dataset, 4) == hidden_of(alone, 4) != hidden_of(alone, 5)
-
-
-def test_interpolation_task_leaves_out_windows_without_targets_and_numbers_the_rest_anew():
-    hours = EPOCH + np.arange(40) * HOUR
-    parts = [
-        (hours[:n], np.zeros(n, int), base + np.arange(float(n)))
-        for n, base in ((40, 0), (1, 100), (40, 200))
-    ]
-    dataset = _dataset(parts)
-    task = interpolation_task(dataset, context_ns=0, seed=0, **_bounds(dataset))
-    # a single reading is either shown or hidden: no window
-    assert task.visible.series_ids == ("s0", "s2")
-    np.testing.assert_array_equal(task.targets.values >= 200, task.targets.window == 1)
-
-
-def test_interpolation_task_refuses_shares_and_negative_lengths():
-    dataset = _irregular()
-    with pytest.raises(ConfigError, match=r"hidden: expected a share between 0 and 1, got 1"):
-        interpolation_task(dataset, context_ns=0, hidden=1, **_bounds(dataset))
-    with pytest.raises(ConfigError, match="context_ns: expected at least 0, got -1"):
-        interpolation_task(dataset, context_ns=-1, **_bounds(dataset))
-
-
 # ---- evaluation with oracles ----
 
 
@@ -277,7 +48,7 @@ def _ar_dataset(phi=0.9, length=4_000, scales=(1.0, 50.0)):
     times = np.repeat(EPOCH + np.arange(length) * HOUR, 2)
     channel = np.tile([0, 1], length)
     units = (("b", "ppm"),)
-    return _dataset([(times, channel, (x * scales).ravel())], units=units)
+    return make_dataset([(times, channel, (x * scales).ravel())], units=units)
 
 
 def _ar_oracle(phi=0.9, scales=(1.0, 50.0), inflate=1.0):
@@ -304,7 +75,7 @@ STATIONARY = 1 / math.sqrt(1 - 0.81)
 def _ar_result(inflate=1.0, **options):
     dataset = _ar_dataset()
     task = forecast_task(
-        dataset, context_ns=DAY, horizon_ns=6 * HOUR, max_windows=600, **_bounds(dataset)
+        dataset, context_ns=DAY, horizon_ns=6 * HOUR, max_windows=600, **whole_span(dataset)
     )
     return evaluate_task(
         task,
@@ -365,7 +136,7 @@ def test_overall_is_the_mean_over_channels_in_training_standard_deviations():
 def test_baseline_scores_are_those_of_their_own_predictions():
     dataset = _ar_dataset(length=500)
     task = forecast_task(
-        dataset, context_ns=DAY, horizon_ns=6 * HOUR, max_windows=20, **_bounds(dataset)
+        dataset, context_ns=DAY, horizon_ns=6 * HOUR, max_windows=20, **whole_span(dataset)
     )
     result = evaluate_task(
         task, _ar_oracle(), scale=np.ones(2), fallback=np.zeros(2), chunk_windows=3
@@ -391,9 +162,9 @@ def _line_task(units=()):
     times = np.repeat(hours, 2)
     values = np.stack([np.arange(100.0), 5 - 3 * np.arange(100.0)], axis=1).ravel()
     values += 0.01 * np.random.default_rng(1).normal(size=200)  # or the spline is exact as well
-    dataset = _dataset([(times, np.tile([0, 1], 100), values)], units=units)
+    dataset = make_dataset([(times, np.tile([0, 1], 100), values)], units=units)
     return forecast_task(
-        dataset, context_ns=DAY, horizon_ns=4 * HOUR, max_windows=10, **_bounds(dataset)
+        dataset, context_ns=DAY, horizon_ns=4 * HOUR, max_windows=10, **whole_span(dataset)
     )
 
 
@@ -444,9 +215,9 @@ def test_mae_is_of_the_median_and_rmse_of_the_mean_of_skewed_draws():
 
 def test_skill_is_missing_where_the_best_baseline_has_no_error():
     hours = EPOCH + np.arange(50) * HOUR
-    dataset = _dataset([(hours, np.zeros(50, int), np.full(50, 3.0))])
+    dataset = make_dataset([(hours, np.zeros(50, int), np.full(50, 3.0))])
     task = forecast_task(
-        dataset, context_ns=DAY, horizon_ns=HOUR, max_windows=9, **_bounds(dataset)
+        dataset, context_ns=DAY, horizon_ns=HOUR, max_windows=9, **whole_span(dataset)
     )
     options = {"scale": np.ones(2), "fallback": np.zeros(2)}
     assert evaluate_task(task, _off_by(1.0), **options)["skill"] == {"crps": None, "mae": None}
@@ -493,9 +264,9 @@ def test_result_has_exactly_the_documented_keys_and_json_types():
 
 def test_channels_without_targets_are_listed_and_do_not_count():
     hours = EPOCH + np.arange(60) * HOUR
-    dataset = _dataset([(hours, np.zeros(60, int), np.sin(np.arange(60.0)))])
+    dataset = make_dataset([(hours, np.zeros(60, int), np.sin(np.arange(60.0)))])
     task = forecast_task(
-        dataset, context_ns=DAY, horizon_ns=HOUR, max_windows=9, **_bounds(dataset)
+        dataset, context_ns=DAY, horizon_ns=HOUR, max_windows=9, **whole_span(dataset)
     )
     result = evaluate_task(task, _off_by(0.5), scale=np.array([2.0, 1e-9]), fallback=np.zeros(2))
     assert result["channels_without_targets"] == ["b"]
@@ -504,9 +275,9 @@ def test_channels_without_targets_are_listed_and_do_not_count():
 
 
 def test_chunks_of_windows_change_nothing_and_stay_small():
-    dataset = _irregular(2, counts=(200, 150, 80))
+    dataset = irregular_dataset(2, counts=(200, 150, 80))
     task = forecast_task(
-        dataset, context_ns=DAY, horizon_ns=DAY, max_windows=23, **_bounds(dataset)
+        dataset, context_ns=DAY, horizon_ns=DAY, max_windows=23, **whole_span(dataset)
     )
     sizes = []
 
@@ -608,8 +379,8 @@ def test_interpolation_of_a_sinusoid_ranks_spline_over_line_over_last():
     generator = np.random.default_rng(0)
     hours = np.sort(generator.choice(2_400, 800, replace=False)) * 0.25
     times = EPOCH + (hours * HOUR).astype(np.int64)
-    dataset = _dataset([(times, np.zeros(800, int), np.sin(2 * np.pi * hours / 24))])
-    task = interpolation_task(dataset, context_ns=0, seed=3, **_bounds(dataset))
+    dataset = make_dataset([(times, np.zeros(800, int), np.sin(2 * np.pi * hours / 24))])
+    task = interpolation_task(dataset, context_ns=0, seed=3, **whole_span(dataset))
     result = evaluate_task(
         task, _off_by(0.0), scale=np.full(2, math.sqrt(0.5)), fallback=np.zeros(2), period_ns=DAY
     )
@@ -637,7 +408,7 @@ def _read_air_quality(path, stations=3):
         when = [datetime.fromisoformat(cell[0]).replace(tzinfo=UTC).timestamp() for cell in cells]
         times = np.array(when, dtype=np.int64) * 1_000_000_000
         parts.append((times, np.array([c[1] for c in cells]), np.array([c[2] for c in cells])))
-    return _dataset(parts, channels)
+    return make_dataset(parts, channels)
 
 
 def test_tasks_of_a_real_log_leak_nothing_and_evaluate():
@@ -645,9 +416,9 @@ def test_tasks_of_a_real_log_leak_nothing_and_evaluate():
     if not path.exists():
         pytest.skip("needs the real logs beside the repository (shared/data/logs)")
     dataset = _read_air_quality(path)
-    bounds = _bounds(dataset, 0.8)
+    bounds = whole_span(dataset, 0.8)
     forecast = forecast_task(dataset, context_ns=7 * DAY, horizon_ns=DAY, max_windows=60, **bounds)
-    window, times, _ = _triplets(forecast.visible.readings)
+    window, times, _ = triplets(forecast.visible.readings)
     origins = np.full(len(forecast.visible), np.iinfo(np.int64).min)
     np.maximum.at(origins, window, times)
     assert len(forecast.visible) == 60
@@ -655,7 +426,7 @@ def test_tasks_of_a_real_log_leak_nothing_and_evaluate():
     assert (forecast.targets.times <= origins[forecast.targets.window] + DAY).all()
 
     filled = interpolation_task(dataset, context_ns=DAY, seed=0, **bounds)
-    shown = set(zip(*_triplets(filled.visible.readings), strict=True))
+    shown = set(zip(*triplets(filled.visible.readings), strict=True))
     asked = (filled.targets.window, filled.targets.times, filled.targets.channel)
     assert not shown & set(zip(*asked, strict=True))
 
@@ -672,14 +443,3 @@ def test_tasks_of_a_real_log_leak_nothing_and_evaluate():
         if best is not None:
             assert min(naive, key=naive.get) == best
             assert any("loses to the linear baseline" in text for text in result["sentences"])
-
-
-def test_targets_from_readings_lists_every_reading_in_order():
-    dataset = _irregular(1)
-    targets = Targets.from_readings(dataset.readings)
-    series, times, channel = _triplets(dataset.readings)
-    np.testing.assert_array_equal(targets.window, series)
-    np.testing.assert_array_equal(targets.times, times)
-    np.testing.assert_array_equal(targets.channel, channel)
-    np.testing.assert_array_equal(targets.values, dataset.readings.values)
-    assert targets.channel.dtype == targets.window.dtype == np.int64

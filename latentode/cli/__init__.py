@@ -1,8 +1,8 @@
 """The command line: one file a command, loaded when it is called.
 
-Use `latentode.cli.app` for the table of commands, `latentode.cli.command` to define one,
-`latentode.cli.options` for the options that several commands share, `latentode.cli.failures` for the
-exit codes and `latentode.cli.run_folder` for what a run leaves on disk.
+`latentode.cli.app` has the table of commands, `latentode.cli.command` defines one,
+`latentode.cli.options` has the options that several commands share, `latentode.cli.failures` the
+exit codes, and `latentode.cli.run_folder` what a run leaves on disk.
 """
 
 from latentode.cli.app import main

@@ -35,7 +35,7 @@ COMMANDS = {
 class Root(LazyGroup):
     """The group of all commands; answers, errors and exit codes leave the program here."""
 
-    def main(  # type: ignore[override]
+    def main(
         self,
         args: Sequence[str] | None = None,
         prog_name: str | None = None,
@@ -149,7 +149,7 @@ def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) 
 def root(
     session: Session, verbose: bool, quiet: bool, log_format: str | None, no_color: bool
 ) -> None:
-    """Latent ODE time-series models: irregular logs in, calibrated forecasts and interpolations out."""
+    """Latent ODE time-series models: irregular logs in, calibrated forecasts out."""
     if verbose and quiet:
         raise click.UsageError("-v and -q exclude each other.")
     session.verbosity = 1 if verbose else -1 if quiet else 0

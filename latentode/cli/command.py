@@ -15,8 +15,8 @@ CommandFunction = Callable[..., Outcome]
 def command(name: str, **attributes: Any) -> Callable[[CommandFunction], click.Command]:
     """Make a click command of a function ``f(session, **options) -> Outcome``.
 
-    The command also takes ``--json``. Errors are not handled here: they rise to `latentode.cli.app`,
-    the only place that turns them into messages and exit codes.
+    The command also takes ``--json``. Errors are not handled here: they rise to
+    `latentode.cli.app`, the only place that turns them into messages and exit codes.
     """
 
     def wrap(function: CommandFunction) -> click.Command:

@@ -22,7 +22,8 @@ from latentode.files import atomic_write
 def config_command() -> None:
     """Write, show, check or describe a configuration.
 
-    Strength, rising: defaults, --config FILE, variables LATENTODE_MODEL__LATENT_DIM=8, options, --set.
+    Strength, rising: defaults, --config FILE, variables such as LATENTODE_MODEL__LATENT_DIM=8,
+    options, --set.
     """
 
 
@@ -70,7 +71,7 @@ for _each in (init_command, show_command, check_command, schema_command):
 
 
 def template() -> str:
-    """All settings as TOML, each with its meaning; those that are chosen from the data as comments."""
+    """All settings as TOML with their meanings; those that are chosen from the data as comments."""
     return "\n".join(_table_lines(LatentODEConfig(), ())).strip() + "\n"
 
 

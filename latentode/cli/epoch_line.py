@@ -8,20 +8,19 @@ from typing import Any
 from latentode.config import format_duration
 
 
-def epoch_line(event: Mapping[str, Any], max_epochs: int) -> str:
+def epoch_line(event: Mapping[str, Any]) -> str:
     """Write an epoch event of the trainer as one line.
 
     Args:
-        event: ``epoch, step, train_loss, validation_crps, lr, seconds, best, eta_seconds``; what is
-            absent or None is left out.
-        max_epochs: Most epochs of the run.
+        event: ``epoch, total_epochs, step, train_loss, validation_crps, lr, seconds, best,
+            eta_seconds``; what is absent or None is left out.
 
     Returns:
-        For example ``epoch 12/200  step 600  loss 1.234  crps 0.3456*  lr 2.8e-03  41s  eta 2.5min``,
+        For example ``epoch 12/200  step 600  loss 1.23  crps 0.345*  lr 2.8e-03  41s  eta 2.5min``,
         where ``*`` marks the best validation CRPS so far.
     """
-    width = len(str(max_epochs))
-    parts = [f"epoch {event['epoch']:>{width}}/{max_epochs}"]
+    total = event.get("total_epochs")
+    parts = [f"epoch {event['epoch']:>3}" + (f"/{total}" if total else "")]
     crps = "crps {:.4g}" + ("*" if event.get("best") else " ")
     for key, form in (
         ("step", "step {}"),

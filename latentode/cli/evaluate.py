@@ -98,5 +98,7 @@ def _task(name: str, result: Any) -> Iterator[str]:
 
 def _own_log(run: Path, folder: RunFolder | None) -> Path:
     if folder is None or not folder.log_path.exists():
-        raise DataError(f"{run}: expected the log that the model was trained on, got none. Name LOGS.")
+        raise DataError(
+            f"{run}: expected the log that the model was trained on, got none. Name LOGS."
+        )
     return folder.log_path

@@ -29,7 +29,7 @@ _REPORT = "This is a bug: please report it with the output of `info --env`; -v s
 
 
 class UsageFailure(LatentODEError):
-    """A command was called in a way that has no meaning; found out after the options were parsed."""
+    """A command was called in a way that has no meaning, as its options together show."""
 
     exit_code = USAGE
     kind = "usage"
@@ -92,7 +92,7 @@ def _from_click(error: click.ClickException) -> Failure:
 
 
 def _from_message(code: int, kind: str, text: str, error: BaseException) -> Failure:
-    """Take hint and place from the error, or from a message ``<what>, got <value> [where]. <hint>``."""
+    """Take hint and place from the error, or from a message ``<what> [where]. <hint>``."""
     message = " ".join(text.split())
     place = _WHERE.search(message)
     sentences = _SENTENCE.split(_WHERE.sub(".", message).replace("?.", "?"), maxsplit=1)

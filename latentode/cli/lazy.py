@@ -41,7 +41,9 @@ class LazyGroup(click.Group):
         """Find the command, or say which one may have been meant."""
         if args[0] not in self._table and not args[0].startswith("-"):
             near = difflib.get_close_matches(args[0], self._table, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(self._table)}."
+            hint = (
+                f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(self._table)}."
+            )
             ctx.fail(f"No such command {args[0]!r}.{hint}")
         return super().resolve_command(ctx, args)
 

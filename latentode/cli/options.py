@@ -1,7 +1,7 @@
 """Options that several commands share; each stands for one setting of the configuration.
 
-An option that is not given is None and leaves its setting alone. Types and choices are read from the
-configuration, so that an option cannot drift away from its setting.
+An option that is not given is None and leaves its setting alone. Types and choices are read from
+the configuration, so that an option cannot drift away from its setting.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ TRAIN_OPTIONS = {
 }
 
 #: What may change when a run is continued; all else comes from its folder.
-RESUMABLE = ("train.max_time", "train.max_epochs", "train.device")
+RESUMABLE = ("train.max_time", "train.device")
 
 
 class Names(click.ParamType):
@@ -167,10 +167,8 @@ def resolve_options(
     )
 
 
-def _add(
-    table: Mapping[str, tuple[str, str]], function: Callable[..., Any]
-) -> Callable[..., Any]:
-    for flag, (setting, text) in reversed(table.items()):
+def _add(table: Mapping[str, tuple[str, str]], function: Callable[..., Any]) -> Callable[..., Any]:
+    for flag, (setting, text) in reversed(list(table.items())):
         function = click.option(flag, type=_type_of(flag, setting), default=None, help=text)(
             function
         )

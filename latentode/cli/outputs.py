@@ -1,4 +1,4 @@
-"""Where a result goes: checked before any work is done, so that no hour of work ends without a file."""
+"""Where a result goes: checked before the work, so that no hour of work ends without a file."""
 
 from __future__ import annotations
 

@@ -55,9 +55,7 @@ def prediction_options(function: Callable[..., Any]) -> Callable[..., Any]:
         overwrite_option,
         output_option,
         device_option,
-        click.option(
-            "--quantiles", type=Quantiles(), default="0.05,0.5,0.95", show_default=True
-        ),
+        click.option("--quantiles", type=Quantiles(), default="0.05,0.5,0.95", show_default=True),
         click.option("--samples", type=click.IntRange(1), default=200, show_default=True),
         click.option("--every", help="Distance of the predicted times, e.g. 5min."),
         click.option(
@@ -94,7 +92,7 @@ def check_size(samples: int, points: int) -> None:
     """
     if samples * points > MAX_DRAWN:
         raise ResourceError(
-            f"forecast size: expected at most {MAX_DRAWN:.0e} drawn values, got {samples} samples x "
+            f"prediction: expected at most {MAX_DRAWN:.0e} drawn values, got {samples} samples x "
             f"{points} points. Use fewer --samples, a coarser --every or a shorter --horizon."
         )
 

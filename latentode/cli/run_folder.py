@@ -1,7 +1,8 @@
 """What a run leaves on disk: its folder, its lock, and ``run.json`` which tells how it went.
 
-A run folder holds ``run.json``, ``config.toml``, ``data_report.json``, ``model/``, ``checkpoints/``,
-``metrics.csv``, ``log.jsonl``, ``plots/``, ``forecasts/`` and, while a process works on it, ``.lock``.
+A run folder holds ``run.json``, ``config.toml``, ``data_report.json``, ``model/``,
+``checkpoints/``, ``metrics.csv``, ``log.jsonl``, ``plots/``, ``forecasts/`` and, while a process
+works on it, ``.lock``.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def new_folder(stem: str, out: Path | None = None) -> Path:
     """Make the folder of a new run.
 
     Args:
-        stem: First part of the name where `out` is None: ``runs/<stem>-<UTC stamp>-<4 hex digits>``.
+        stem: First part of the name where `out` is None: ``runs/<stem>-<UTC stamp>-<4 hex>``.
         out: The folder itself; absent or empty.
 
     Returns:
@@ -66,6 +67,7 @@ def new_folder(stem: str, out: Path | None = None) -> Path:
         raise ResourceError(
             f"{folder}: cannot be made ({error.strerror}). Choose another --out."
         ) from None
+    _check_empty(folder)
     return folder
 
 
@@ -223,12 +225,7 @@ def start_new(path: Path) -> RunFolder:
     Raises:
         OutputExistsError: If it holds anything but the lock.
     """
-    others = sorted(entry.name for entry in path.iterdir() if entry.name != ".lock")
-    if others:
-        raise OutputExistsError(
-            f"{path}: expected an empty folder, got one with {others[0]!r}. "
-            f"Choose another --out, or continue that run with --resume {path}."
-        )
+    _check_empty(path)
     return RunFolder(path)
 
 
@@ -253,6 +250,16 @@ def versions() -> dict[str, str | None]:
         except PackageNotFoundError:
             found[package] = None
     return found
+
+
+def _check_empty(path: Path) -> None:
+    # the lock of another process is not a file in the way: the lock itself will say who holds it
+    others = sorted(entry.name for entry in path.iterdir() if entry.name != ".lock")
+    if others:
+        raise OutputExistsError(
+            f"{path}: expected an empty folder, got one with {others[0]!r}. "
+            f"Choose another --out, or continue that run with --resume {path}."
+        )
 
 
 def _circumstances() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a command says: data on stdout, everything else on stderr, in the format that was asked for."""
+"""What a command says: data on stdout, everything else on stderr, in the format asked for."""
 
 from __future__ import annotations
 
@@ -22,7 +22,13 @@ from latentode.cli.failures import Failure
 from latentode.errors import LatentODEWarning
 
 LogFormat = Literal["rich", "plain", "json"]
-_STYLES = {"error": "bold red", "warning": "yellow", "best": "green", "plan": "cyan", "next": "bold"}
+_STYLES = {
+    "error": "bold red",
+    "warning": "yellow",
+    "best": "green",
+    "plan": "cyan",
+    "next": "bold",
+}
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
-"""The resolved configuration: defaults < file < environment < options < --set, unknown keys refused."""
+"""The resolved configuration: defaults < file < environment < options < --set."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -34,51 +34,47 @@ def resolve(
         file: TOML file.
         options: Settings by dotted name, values of the right type.
         assignments: Texts ``"model.latent_dim=16"``.
-        environment: Variables; None reads those of the process. ``LATENTODE_MODEL__LATENT_DIM=8`` sets
-            ``model.latent_dim``.
+        environment: Variables; None reads those of the process.
+            ``LATENTODE_MODEL__LATENT_DIM=8`` sets ``model.latent_dim``.
 
     Returns:
-        The settings, validated after each layer, so that an error names the layer that it comes from.
+        The settings, validated after each layer, so that an error names the layer it comes from.
 
     Raises:
         ConfigError: If a layer has an unknown key or a value out of range.
     """
     tree = LatentODEConfig.from_dict(base or {}).to_dict()
     if file is not None:
-        tree = _layered(tree, flat(read_toml(file)), str(file))
-    for name, text in from_environment(environment).items():
-        tree = _layered(tree, {_setting_of(name): text}, f"environment variable {name}")
-    tree = _layered(tree, options or {}, "options")
+        tree = _layered(tree, lambda: flat(read_toml(file)), str(file))
+    for variable, text in from_environment(environment).items():
+        layer = partial(_assigned, _setting_of(variable), text)
+        tree = _layered(tree, layer, f"environment variable {variable}")
+    tree = _layered(tree, lambda: options or {}, "options")
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals:
             raise ConfigError(f"--set: expected NAME=VALUE, got {assignment!r}.")
-        name = name.strip()
-        tree = _layered(tree, {name: parse_text(name, text)}, f"--set {assignment}")
+        tree = _layered(tree, partial(_assigned, name.strip(), text), f"--set {assignment}")
     return LatentODEConfig.from_dict(tree)
 
 
-def from_environment(environment: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Settings in the environment, by name of the variable, in alphabetical order."""
+def from_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Variables that are settings, by name of the variable, in alphabetical order."""
     variables = os.environ if environment is None else environment
-    return {
-        name: parse_text(_setting_of(name), text)
-        for name, text in sorted(variables.items())
-        if name.startswith(ENVIRONMENT_PREFIX)
-    }
+    return {n: text for n, text in sorted(variables.items()) if n.startswith(ENVIRONMENT_PREFIX)}
 
 
 def parse_text(name: str, text: str) -> Any:
     """Read the value of a setting from text: JSON where it is JSON, else the text itself.
 
-    ``a,b`` is a list for a setting that is a list; ``null``, ``none`` and nothing are None. Numbers and
-    booleans stay text here, as the config reads them by the type of the setting: the column name ``7``
-    stays a name.
+    ``a,b`` is a list for a setting that is a list; ``null``, ``none`` and nothing are None. Numbers
+    and booleans stay text here, as the config reads them by the type of the setting: the column
+    name ``7`` stays a name.
     """
     text = text.strip()
     if text.lower() in _NULLS:
         return () if is_list(name) else None
-    if text[0] in "[{\"":
+    if text[0] in '[{"':
         try:
             return json.loads(text)
         except ValueError:
@@ -139,12 +135,20 @@ def _setting_of(variable: str) -> str:
     return variable.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
 
 
-def _layered(tree: dict[str, Any], values: Mapping[str, Any], source: str) -> dict[str, Any]:
+def _assigned(name: str, text: str) -> dict[str, Any]:
+    return {name: parse_text(name, text)}
+
+
+def _layered(
+    tree: dict[str, Any], layer: Callable[[], Mapping[str, Any]], source: str
+) -> dict[str, Any]:
+    """Lay the settings of a layer over the tree; any error names the layer."""
     try:
-        for name, value in values.items():
+        for name, value in layer().items():
             set_dotted(tree, name, value)
         return LatentODEConfig.from_dict(tree).to_dict()
     except ConfigError as error:
-        located = ConfigError(f"{error} [in {source}]")
+        stated = source in str(error)
+        located = ConfigError(str(error) if stated else f"{error} [in {source}]")
         located.where = source  # type: ignore[attr-defined]
         raise located from None

@@ -15,7 +15,7 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM)
 class Stopped(BaseException):
     """A signal asked the command to stop.
 
-    A `BaseException`, as `KeyboardInterrupt` is, so that no ``except Exception`` on the way swallows it.
+    A `BaseException`, as `KeyboardInterrupt` is, so that no ``except Exception`` swallows it.
 
     Attributes:
         signal: Number of the signal.
@@ -26,7 +26,8 @@ class Stopped(BaseException):
     hint: str | None = None
 
     def __init__(self, number: int, *, saved: bool = False) -> None:
-        super().__init__(f"stopped by {signal.Signals(number).name}")
+        name = signal.Signals(number).name
+        super().__init__(f"stopped by {name}" + (", after a checkpoint" if saved else ""))
         self.signal = int(number)
         self.saved = saved
 

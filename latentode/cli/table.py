@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-
 def aligned(rows: Sequence[Sequence[str]], *, numbers: bool = False) -> str:
     """Align columns by spaces.
 

@@ -50,8 +50,8 @@ def train_command(
 ) -> Outcome:
     """Train a model on LOGS and leave a run folder, whose path is printed.
 
-    LOGS alone is enough: format, clock, context and horizon are detected and said. Under torchrun the
-    processes share the work.
+    LOGS alone is enough: format, clock, context and horizon are detected and said. Under torchrun
+    the processes share the work.
     """
     if resume is not None:
         _refuse_with_resume(options, out=out, name=name, dry_run=dry_run)

@@ -70,8 +70,8 @@ def run_again(
     first = _is_first_rank()
     session.silent, session.run_dir = not first, path
     config = LatentODEConfig.from_toml(folder.config_path).updated(**changes)
-    if folder.record.get("status") == "done" and not changes:
-        session.note(f"{path}: the run is done; raise --max-time or --epochs to train further.")
+    if folder.record.get("status") == "done":  # its schedule has come to its end
+        session.note(f"{path}: the run is done, there is nothing to continue.")
         return Outcome(run_dir=path)
     job = Job(
         logs=logs or folder.log_path,
@@ -98,36 +98,36 @@ def _fit(session: Session, job: Job, folder: RunFolder | None) -> Outcome:
 
     dataset, report = read_log(job.logs, job.config.data)
     session.lines("plan", report.plan())
-    first = _is_first_rank() and folder is not None
-    if first and folder is not None:
-        folder.write_json("data_report.json", report.to_dict())
-        folder.update(threads=_threads())
-    listener = _Listener(session, job.config.train.max_epochs)
+    owned = folder if _is_first_rank() else None  # the other ranks write nothing
+    if owned is not None:
+        owned.write_json("data_report.json", report.to_dict())
+        owned.update(threads=_threads())
+    listener = _Listener(session, owned)
+    run_dir = None if folder is None else folder.path
     try:
         LatentODE(config=job.config).fit(
-            dataset,
-            run_dir=None if folder is None else folder.path,
-            resume=job.resume,
-            on_event=listener if first else None,
+            dataset, run_dir=run_dir, resume=job.resume, on_event=listener
         )
     except Interrupted as stop:
         raise Stopped(int(stop.signal), saved=True) from stop
-    if folder is not None:
-        _propose_next(session, folder.path, job.logs)
-    return Outcome(run_dir=None if folder is None else folder.path, metrics=listener.metrics())
+    if run_dir is not None:
+        _propose_next(session, run_dir, job.logs)
+    return Outcome(run_dir=run_dir, metrics=listener.metrics())
 
 
 class _Listener:
     """Says what the trainer reports, and keeps the figures for the answer."""
 
-    def __init__(self, session: Session, max_epochs: int) -> None:
+    def __init__(self, session: Session, folder: RunFolder | None) -> None:
         self._session = session
-        self._max_epochs = max_epochs
+        self._folder = folder
         self._best: Mapping[str, Any] = {}
         self._last: Mapping[str, Any] = {}
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         kind = str(event["event"])
+        if self._folder is not None:
+            self._folder.append_log(event)
         tell: dict[str, Callable[[Mapping[str, Any]], None]] = {
             "plan": lambda e: self._session.lines("plan", e.get("lines", [])),
             "epoch": self._epoch,
@@ -138,7 +138,7 @@ class _Listener:
         self._last = event
         if event.get("best"):
             self._best = event
-        self._session.note(epoch_line(event, self._max_epochs), kind="epoch", facts=event)
+        self._session.note(epoch_line(event), kind="epoch", facts=event)
 
     def _other(self, event: Mapping[str, Any]) -> None:
         text = event.get("text") or event.get("message") or event.get("reason")
@@ -181,10 +181,9 @@ def _propose_next(session: Session, path: Path, logs: Path) -> None:
 
 
 def _facts(session: Session, job: Job) -> dict[str, Any]:
-    log = {**fingerprint(job.logs)}
     return {
         "command": [*session.program.split(), *session.args],
-        "log": log,
+        "log": fingerprint(job.logs),
         "seed": job.config.train.seed,
         "threads": job.threads,
     }
@@ -207,7 +206,7 @@ def _prepare_torch(job: Job) -> None:
     if job.config.train.device.startswith("cuda") and not torch.cuda.is_available():
         raise ConfigError(
             f"train.device: expected a device that is there, got {job.config.train.device!r}, but "
-            'torch finds no CUDA device. Pass --device cpu, or install a torch built for CUDA.'
+            "torch finds no CUDA device. Pass --device cpu, or install a torch built for CUDA."
         )
 
 

@@ -58,7 +58,9 @@ class SeriesBatch:
 
     def select(self, windows: Tensor) -> SeriesBatch:
         """Keep some windows, by index."""
-        return self._map(lambda part: part.select(windows) if isinstance(part, KnownInputs) else part[windows])
+        return self._map(
+            lambda part: part.select(windows) if isinstance(part, KnownInputs) else part[windows]
+        )
 
     def _map(self, change: Callable[[Any], Any]) -> SeriesBatch:
         parts = {k: v for k, v in vars(self).items() if isinstance(v, Tensor | KnownInputs)}

@@ -82,7 +82,9 @@ class CsvTable:
         self._fields = header
         self.columns = tuple(name for name in header if name)
         if len(self.columns) < len(header):
-            self.notes.append(f"{len(header) - len(self.columns)} column(s) without a name left out")
+            self.notes.append(
+                f"{len(header) - len(self.columns)} column(s) without a name left out"
+            )
         self._kept_notes = list(self.notes)
         rows = [row for row in rows if len(row) == len(header)]
         frame = pd.DataFrame(rows, columns=header, dtype=object)
@@ -281,9 +283,7 @@ class CsvChunk:
         if marks is None:
             return None
         index = self._fields.index(name)
-        starts = (
-            marks[:, index - 1] + 1 if index else np.concatenate([[0], marks[:-1, -1] + 1])
-        )
+        starts = marks[:, index - 1] + 1 if index else np.concatenate([[0], marks[:-1, -1] + 1])
         stops = marks[:, index]
         if index == len(self._fields) - 1 and self._data[int(stops[0]) - 1] == _RETURN:
             stops = stops - 1

@@ -79,10 +79,13 @@ class Readings:
         Returns:
             The readings in order of series, time and channel, whatever the order they came in.
         """
-        order = np.lexsort((channel, times, series))
-        series, times = series[order], times[order]
-        new_row = np.ones(len(order), dtype=bool)
-        if len(order):
+        order = reading_order(series, times, channel)
+        if order is not None:
+            series, times = series[order], times[order]
+            channel, values = channel[order], values[order]
+        num_readings = len(values)
+        new_row = np.ones(num_readings, dtype=bool)
+        if num_readings:
             new_row[1:] = (series[1:] != series[:-1]) | (times[1:] != times[:-1])
         first = np.flatnonzero(new_row)
         rows_per_series = np.bincount(series[first], minlength=num_series)
@@ -90,9 +93,9 @@ class Readings:
             channels=tuple(channels),
             series_starts=np.concatenate([[0], np.cumsum(rows_per_series)]).astype(np.int64),
             times=times[first].astype(np.int64),
-            row_starts=np.append(first, len(order)).astype(np.int64),
-            channel_index=channel[order].astype(np.int32),
-            values=values[order].astype(np.float64),
+            row_starts=np.append(first, num_readings).astype(np.int64),
+            channel_index=channel.astype(np.int32, copy=False),
+            values=values.astype(np.float64, copy=False),
         )
 
     @property
@@ -128,7 +131,9 @@ class Readings:
         grid = np.full((len(index), len(self.channels)), np.nan)
         starts, counts = self.row_starts[index], self.row_starts[index + 1] - self.row_starts[index]
         position = ragged_arange(starts, counts)
-        grid[np.repeat(np.arange(len(index)), counts), self.channel_index[position]] = self.values[position]
+        grid[np.repeat(np.arange(len(index)), counts), self.channel_index[position]] = self.values[
+            position
+        ]
         return grid
 
     def select_readings(self, keep: NDArray[np.bool_]) -> Readings:
@@ -175,6 +180,39 @@ class Readings:
             num_series=self.num_series,
             channels=channels,
         )
+
+
+def reading_order(
+    series: NDArray[np.integer], times: Int64, channel: NDArray[np.integer]
+) -> Int64 | None:
+    """Stable order of readings by series, time and channel; None where they are in it already.
+
+    The same as ``np.lexsort((channel, times, series))``, but a key that is in order already costs one
+    comparison: logs mostly are in order of time.
+    """
+    order: Int64 | None = None
+    if (series[1:] < series[:-1]).any():
+        order = np.argsort(_narrow(series), kind="stable")
+        series, times = series[order], times[order]
+    same = series[1:] == series[:-1]
+    if (same & (times[1:] < times[:-1])).any():
+        inner = np.argsort(times, kind="stable")
+        inner = inner[np.argsort(_narrow(series[inner]), kind="stable")]
+        order = inner if order is None else order[inner]
+        series, times = series[inner], times[inner]
+        same = series[1:] == series[:-1]
+    channel = channel if order is None else channel[order]
+    tied = same & (times[1:] == times[:-1])
+    if (tied & (channel[1:] < channel[:-1])).any():
+        row = np.concatenate([[0], np.cumsum(~tied)])
+        inner = np.argsort(row * (int(channel.max()) + 1) + channel, kind="stable")
+        order = inner if order is None else order[inner]
+    return order
+
+
+def _narrow(codes: NDArray[np.integer]) -> NDArray[np.integer]:
+    # 16-bit keys are sorted by radix, in linear time
+    return codes.astype(np.uint16) if len(codes) and int(codes.max()) < 1 << 16 else codes
 
 
 def ragged_arange(starts: Int64, counts: Int64) -> Int64:

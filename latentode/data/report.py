@@ -113,7 +113,9 @@ class DataReport:
             f"{100 * self.missing:.1f}% missing",
         ]
         # an empty cell of a log is the rule, not a loss: its share stands in the line above
-        told = [reason for reason in REASONS if self.counts.get(reason) and reason != "missing_cells"]
+        told = [
+            reason for reason in REASONS if self.counts.get(reason) and reason != "missing_cells"
+        ]
         lines += [f"{self.counts[reason]:,} {REASONS[reason]}" for reason in told]
         return lines + [f"note: {note}" for note in self.notes]
 

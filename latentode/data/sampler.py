@@ -60,9 +60,7 @@ class WindowSampler:
             )
         return rows
 
-    def epoch(
-        self, rows: Int64, num_batches: int, batch_size: int, seed: tuple[int, ...]
-    ) -> Int64:
+    def epoch(self, rows: Int64, num_batches: int, batch_size: int, seed: tuple[int, ...]) -> Int64:
         """Anchor rows of one epoch, windows of similar length together, shape (batch, window)."""
         generator = np.random.default_rng(seed)
         chosen = generator.choice(rows, size=num_batches * batch_size)
@@ -96,10 +94,14 @@ class WindowSampler:
         stops = np.minimum(times + self.lengths.horizon_ns, self.stops[series])
         windows = cut(self.dataset, series, starts, stops)
         all_rows = self.builder.rows(windows.readings, times)
-        shares, noise = _streams(windows.readings.series_starts, all_rows.values.shape[1], seed, first)
+        shares, noise = _streams(
+            windows.readings.series_starts, all_rows.values.shape[1], seed, first
+        )
         visible, targets = _hide(all_rows, noise[:, :-1], shares if hidden is None else hidden)
         seen = ~np.isnan(visible).all(axis=1)
-        asked = _thin(all_rows.window, ~np.isnan(targets).all(axis=1), self.max_queries, noise[:, -1])
+        asked = _thin(
+            all_rows.window, ~np.isnan(targets).all(axis=1), self.max_queries, noise[:, -1]
+        )
         anchors = _anchors(all_rows, seen, size, self.anchor)
         shifted = all_rows.times - anchors[all_rows.window]
         queries, values, _ = Rows(all_rows.window[asked], shifted[asked], targets[asked]).pad(size)

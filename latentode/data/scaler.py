@@ -77,7 +77,9 @@ def _channel_statistics(values: Float64) -> tuple[float, float, float, float, fl
     # statistics of centred values: 1e12 with noise of 1e-3 would lose the noise otherwise
     centred = values - center
     floor = max(_RELATIVE_FLOOR * abs(center), np.finfo(np.float64).tiny)
-    spread = max((q3 - q1) / 1.349, 0.5 * float(np.clip(centred, low - center, high - center).std()))
+    spread = max(
+        (q3 - q1) / 1.349, 0.5 * float(np.clip(centred, low - center, high - center).std())
+    )
     std = float(centred.std())
     constant = spread <= floor and std <= floor
     if constant:

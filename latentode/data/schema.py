@@ -171,16 +171,17 @@ class DataSchema:
                 for p in ("train", "validation", "test")
             }
             lines.append(
-                "split: by series, " + ", ".join(f"{count} {name}" for name, count in counts.items())
+                "split: by series, "
+                + ", ".join(f"{count} {name}" for name, count in counts.items())
             )
         elif "*" in part.cuts and self.clock.kind == "calendar":
             cuts = [str(np.datetime64(c, "ns").astype("datetime64[s]")) for c in part.cuts["*"]]
-            lines.append(f"split: by time, training to {cuts[0]}, validation to {cuts[1]}, then test")
+            lines.append(
+                f"split: by time, training to {cuts[0]}, validation to {cuts[1]}, then test"
+            )
         else:
             lines.append("split: by time, each series at its own 70 % and 80 %")
-        constant = [
-            c for c, flat in zip(self.channels, self.scaler.constant, strict=True) if flat
-        ]
+        constant = [c for c, flat in zip(self.channels, self.scaler.constant, strict=True) if flat]
         if constant:
             lines.append(f"constant in training: {', '.join(constant)}")
         return lines
@@ -243,9 +244,7 @@ def _periods(dataset: TimeSeriesDataset) -> Int64:
     return np.array(kept, dtype=np.int64)
 
 
-def _static_statistics(
-    dataset: TimeSeriesDataset, training: np.ndarray
-) -> tuple[Float64, Float64]:
+def _static_statistics(dataset: TimeSeriesDataset, training: np.ndarray) -> tuple[Float64, Float64]:
     if dataset.static is None:
         return np.zeros(0), np.ones(0)
     values = np.nan_to_num(dataset.static[training])

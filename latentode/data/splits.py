@@ -13,6 +13,8 @@ from latentode.data.dataset import Int64, TimeSeriesDataset
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
+_FEWEST_SERIES = 5
+_FEWEST_WINDOWS = 3
 _NEVER = np.iinfo(np.int64).min
 
 
@@ -72,8 +74,9 @@ def split_log(dataset: TimeSeriesDataset, config: WindowConfig, window_ns: int, 
 
     Args:
         dataset: The whole log.
-        config: Fractions, and "time", "series" or "auto": by time if the typical series is at least five
-            windows long, else by series.
+        config: Fractions, and "time", "series" or "auto": by time if the log (on an elapsed clock, the
+            typical series) is at least three windows long or there are too few series to part them,
+            else by series.
         window_ns: Context plus horizon.
         seed: Seed of the shuffle, by series.
 
@@ -82,11 +85,14 @@ def split_log(dataset: TimeSeriesDataset, config: WindowConfig, window_ns: int, 
     """
     first, last = _spans(dataset)
     filled = np.diff(dataset.readings.series_starts) > 0
-    spans = (last - first)[filled]
-    by_time = config.split == "time" or (
-        config.split == "auto"
-        and (filled.sum() < 5 or (len(spans) > 0 and float(np.median(spans)) >= 5 * window_ns))
-    )
+    by_time = config.split == "time"
+    if config.split == "auto":
+        spans = (last - first)[filled]
+        if dataset.clock.kind == "calendar" and filled.any():
+            span = float(last[filled].max() - first[filled].min())
+        else:
+            span = float(np.median(spans)) if len(spans) else 0.0
+        by_time = filled.sum() < _FEWEST_SERIES or span >= _FEWEST_WINDOWS * window_ns
     fractions = (config.train_fraction, config.train_fraction + config.validation_fraction)
     if not by_time:
         return _by_series(dataset, fractions, seed)

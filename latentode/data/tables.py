@@ -20,6 +20,11 @@ from latentode.data.csv_table import CsvTable, check_distinct
 from latentode.data.sources import kind_of, read_blocks
 from latentode.errors import DataError, ResourceError
 
+#: Columns that InfluxDB adds itself; all others are tags.
+INFLUX_OWN = frozenset(
+    {"result", "table", "_start", "_stop", "_time", "_value", "_field", "_measurement"}
+)
+
 
 def open_table(source: str | os.PathLike[str] | pd.DataFrame, config: DataConfig) -> Table:
     """Open a log.
@@ -118,9 +123,20 @@ def read_annotated(path: Path, config: DataConfig) -> FrameTable:
     columns.pop("", None)
     if not lines:
         raise DataError(f"no data rows in {path}. Give a log with a header and readings.")
-    table.frame = pd.DataFrame(columns, dtype=object)
+    frame = pd.DataFrame(columns, dtype=object)
+    table.frame = _name_fields(frame)
     table.lines = np.array(lines, dtype=np.int64)
     return table
+
+
+def _name_fields(frame: pd.DataFrame) -> pd.DataFrame:
+    """Tell fields of one name in several measurements apart, where tags make the series."""
+    if not {"_measurement", "_field"} <= set(frame.columns) or set(frame.columns) <= INFLUX_OWN:
+        return frame
+    pairs = frame[["_measurement", "_field"]].drop_duplicates()
+    if not pairs["_field"].duplicated().any():
+        return frame
+    return frame.assign(_field=frame["_measurement"] + "." + frame["_field"])
 
 
 @dataclass

@@ -60,7 +60,9 @@ def choose_lengths(dataset: TimeSeriesDataset, config: WindowConfig) -> WindowLe
     daily = dataset.clock.kind == "calendar" and span >= 10 * day and gap <= day // 6
     if horizon is None:
         horizon = day if daily else _round_down(min(span // 14, 150 * gap))
-        reason = "one day, the calendar's period" if daily else "from the log's span and typical gap"
+        reason = (
+            "one day, the calendar's period" if daily else "from the log's span and typical gap"
+        )
     else:
         reason = "horizon as given"
     return WindowLengths(context or (2 if daily else 3) * horizon, horizon, reason)

@@ -66,43 +66,45 @@ def localize(
             f"{source}: {place} {lines[missing[0]]}: {_text(wall[missing[0]])} does not exist in "
             f"{zone}, where the clocks were set forward. Correct --tz, or write times with offsets."
         )
-    twice = np.flatnonzero(first.asi8 != second.asi8)
+    twice = first.asi8 != second.asi8
     times = first.asi8.copy()
-    for run in _runs(twice, series):
-        later = _second_pass(wall, run, slots)
-        if later is None:
-            raise DataError(
-                f"{source}: {place} {lines[run[0]]}: {_text(wall[run[0]])} was lived twice in {zone}, "
-                "and the order of the rows does not tell which is meant. Write times with offsets, "
-                "or in UTC with --tz UTC."
-            )
-        times[later] = second.asi8[later]
+    for name in np.unique(series[twice]):
+        rows = np.flatnonzero(series == name)
+        rows = rows if _is_ascending(wall[rows], twice[rows], slots) else rows[::-1]
+        told = _is_ascending(wall[rows], twice[rows], slots)
+        for run in _runs(rows, twice[rows]):
+            later = _second_pass(wall, run, slots) if told else None
+            if later is None:
+                line = lines[run].min()
+                raise DataError(
+                    f"{source}: {place} {line}: {_text(wall[run[0]])} was lived twice in {zone}, "
+                    "and the order of the rows does not tell which is meant. Write times with "
+                    "offsets, or in UTC with --tz UTC."
+                )
+            times[later] = second.asi8[later]
     return times
 
 
-def _runs(twice: Int64, series: NDArray[np.integer]) -> list[Int64]:
-    """Ambiguous rows that follow one another within a series, each run in ascending time order."""
-    if not len(twice):
-        return []
-    order = np.argsort(series, kind="stable")
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    rows = twice[np.argsort(rank[twice])]
-    breaks = (np.diff(rank[rows]) != 1) | (np.diff(series[rows]) != 0)
-    return np.split(rows, np.flatnonzero(breaks) + 1)
+def _is_ascending(wall: Int64, twice: NDArray[np.bool_], slots: NDArray[np.integer] | None) -> bool:
+    """True if the rows of a series come in order of time; a long log may start again a channel."""
+    plain = wall[~twice]
+    restarts = 0 if slots is None else int(slots.max())
+    return int((np.diff(plain) < 0).sum()) <= restarts
+
+
+def _runs(rows: Int64, twice: NDArray[np.bool_]) -> list[Int64]:
+    """Ambiguous rows of a series that follow one another."""
+    inside = np.flatnonzero(twice)
+    return np.split(rows[inside], np.flatnonzero(np.diff(inside) != 1) + 1)
 
 
 def _second_pass(wall: Int64, run: Int64, slots: NDArray[np.integer] | None) -> Int64 | None:
     """Rows of a run after the clock was set back; None where no row tells."""
-    steps = np.diff(wall[run])
-    # a log from the newest to the oldest
-    downward = (steps < 0).sum() > (steps > 0).sum()
-    rows = run[::-1] if downward else run
     switch: int | None = None
     seen: set[int] = set()
-    for position, row in enumerate(rows):
+    for position, row in enumerate(run):
         slot = 0 if slots is None else int(slots[row])
-        step = int(wall[row] - wall[rows[position - 1]]) if position else 1
+        step = int(wall[row] - wall[run[position - 1]]) if position else 1
         if step > 0:
             seen = {slot}
         elif step < 0 or slot in seen:
@@ -111,7 +113,7 @@ def _second_pass(wall: Int64, run: Int64, slots: NDArray[np.integer] | None) -> 
             switch, seen = position, {slot}
         else:
             seen.add(slot)
-    return None if switch is None else rows[switch:]
+    return None if switch is None else run[switch:]
 
 
 def _text(wall: int) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
-from torch import nn
+from torch import Tensor, nn
 
 from latentode.nn.mlp import MLP
 
@@ -45,7 +44,9 @@ class MLPDecoder(nn.Module):
         """Location and log-scale of every channel, shapes (..., batch, time, channel)."""
         out = self.hidden(torch.cat([z, context.expand(*z.shape[:-1], context.shape[-1])], dim=-1))
         location = self.linear(z) + out[..., : self.num_channels]
-        log_scale = self.log_scale + out[..., self.num_channels :] if out.shape[-1] > self.num_channels else (
-            self.log_scale.expand_as(location)
+        log_scale = (
+            self.log_scale + out[..., self.num_channels :]
+            if out.shape[-1] > self.num_channels
+            else (self.log_scale.expand_as(location))
         )
         return location, log_scale

@@ -73,6 +73,62 @@ class ResidualMemory(nn.Module):
         return (weights[:-1].view(shape) * decay).sum(dim=0) * present
 
 
+class DampedTrend(nn.Module):
+    r"""What recent drift of a channel says about its future: Holt's damped trend on several scales.
+
+    With the last residual r and the means :math:`\bar r_j` of the residuals over the last :math:`s_j` of
+    model time, a forecast at gap a after the last reading is moved by
+
+    .. math:: \sum_j (r - \bar r_j)\left(\alpha_{jc} + \beta_{jc}\,\frac{1 - e^{-\kappa_{jc} a}}{\kappa_{jc}}\right).
+
+    :math:`\alpha` smooths a noisy last reading, :math:`\beta` follows a drift that dies out at rate
+    :math:`\kappa`. Both start at zero.
+
+    Args:
+        num_channels: Channels of the log.
+
+    Reference:
+        Gardner, McKenzie (1985), Forecasting trends in time series, Management Science 31.
+    """
+
+    def __init__(self, num_channels: int) -> None:
+        super().__init__()
+        self.register_buffer("spans", torch.tensor([1 / 64, 1 / 16, 1 / 4, 1.0]))
+        shape = (len(self.spans), num_channels)
+        self.smoothing = nn.Parameter(torch.zeros(shape))
+        self.drift = nn.Parameter(torch.zeros(shape))
+        self.log_damping = nn.Parameter(torch.zeros(shape))
+
+    def forward(self, times: Tensor, mask: Tensor, residuals: Tensor, gaps: Tensor) -> Tensor:
+        """Shift of the forecast.
+
+        Args:
+            times: Row times, shape (batch, time).
+            mask: True where a channel was read, shape (batch, time, channel).
+            residuals: Residuals, 0 where missing, shape (draw, batch, time, channel).
+            gaps: Time since the last reading of each query, any finite number where the query is not
+                after it, shape (batch, step, channel).
+
+        Returns:
+            Shift, shape (draw, batch, step, channel).
+        """
+        stamps = times[..., None].expand_as(mask).masked_fill(~mask, -torch.inf)
+        last = stamps.amax(dim=1, keepdim=True)  # (batch, 1, channel)
+        spans = self.spans.view(-1, 1, 1, 1)
+        recent = (stamps >= last - spans) & mask  # (span, batch, time, channel)
+        weights = recent.to(residuals.dtype)
+        weights = weights / weights.sum(dim=2, keepdim=True).clamp(min=1.0)
+        means = torch.einsum("sbtc,dbtc->dsbc", weights, residuals)
+        newest = torch.einsum(
+            "btc,dbtc->dbc", (mask & (stamps == last)).to(residuals.dtype), residuals
+        )
+        drifts = newest[:, None] - means  # (draw, span, batch, channel)
+        damping = self.log_damping.exp()[:, None, None]
+        age = -torch.expm1(-damping * gaps) / damping  # (span, batch, step, channel)
+        gains = self.smoothing[:, None, None] + self.drift[:, None, None] * age
+        return torch.einsum("sbqc,dsbc->dbqc", gains, drifts)
+
+
 def nearest_readings(
     times: Tensor, mask: Tensor, lengths: Tensor, query_times: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -97,7 +153,9 @@ def nearest_readings(
     channels = mask.shape[-1]
 
     def read(table: Tensor, index: Tensor, valid: Tensor, none: int) -> Tensor:
-        picked = table.gather(1, index.clamp(0, times.shape[1] - 1)[..., None].expand(-1, -1, channels))
+        picked = table.gather(
+            1, index.clamp(0, times.shape[1] - 1)[..., None].expand(-1, -1, channels)
+        )
         return torch.where(valid[..., None], picked, none)
 
     before = read(previous, position - 1, position > 0, -1)

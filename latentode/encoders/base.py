@@ -40,10 +40,13 @@ def row_features(batch: SeriesBatch, *, reverse: bool) -> tuple[Tensor, Tensor]:
     times, values, mask = batch.times, batch.values, batch.mask
     inputs = batch.inputs(times)
     if reverse:
-        index = (batch.lengths[:, None] - 1 - torch.arange(times.shape[1], device=times.device)).clamp(min=0)
+        index = (
+            batch.lengths[:, None] - 1 - torch.arange(times.shape[1], device=times.device)
+        ).clamp(min=0)
         times = -times.gather(1, index)
         values, mask, inputs = (
-            x.gather(1, index[..., None].expand(-1, -1, x.shape[-1])) for x in (values, mask, inputs)
+            x.gather(1, index[..., None].expand(-1, -1, x.shape[-1]))
+            for x in (values, mask, inputs)
         )
     gaps = torch.diff(times, dim=1, prepend=times[:, :1]).clamp(min=0)
     # time at which each channel was last read before this row

@@ -35,4 +35,6 @@ class RNNEncoder(Encoder):
         states, _ = self.gru(features)
         last = (batch.lengths - 1).clamp(min=0)[:, None, None].expand(-1, 1, self.hidden_dim)
         summary = states.gather(1, last)[:, 0]  # (batch, hidden)
-        return torch.where(batch.lengths[:, None] > 0, summary, torch.zeros((), dtype=summary.dtype))
+        return torch.where(
+            batch.lengths[:, None] > 0, summary, torch.zeros((), dtype=summary.dtype)
+        )

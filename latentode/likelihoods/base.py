@@ -17,10 +17,17 @@ class Likelihood(nn.Module):
         """Log-density in nats of each reading, in scaled units; the broadcast shape."""
         raise NotImplementedError
 
-    def sample(
-        self, location: Tensor, scale: Tensor, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """One draw of each reading, the shape of `location`."""
+    def transform(self, uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """Turn uniform numbers into a draw of each reading.
+
+        Args:
+            uniform: Independent numbers in (0, 1), shape (2, *location.shape).
+            location: Location of each reading.
+            scale: Scale of each reading.
+
+        Returns:
+            Draws, the shape of `location`.
+        """
         raise NotImplementedError
 
 
@@ -36,4 +43,6 @@ def masked_sum(log_density: Tensor, mask: Tensor) -> Tensor:
     Returns:
         Log-likelihood in nats, shape (..., batch).
     """
-    return torch.where(mask, log_density, torch.zeros((), dtype=log_density.dtype)).sum(dim=(-2, -1))
+    return torch.where(mask, log_density, torch.zeros((), dtype=log_density.dtype)).sum(
+        dim=(-2, -1)
+    )

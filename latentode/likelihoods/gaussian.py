@@ -26,11 +26,8 @@ class GaussianLikelihood(Likelihood):
         error = (values - location) / scale
         return -0.5 * (error * error + math.log(2 * math.pi)) - scale.log()
 
-    def sample(
-        self, location: Tensor, scale: Tensor, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """See `Likelihood`."""
-        noise = torch.randn(
-            location.shape, dtype=location.dtype, device=location.device, generator=generator
-        )
-        return location + scale * noise
+    def transform(self, uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """See `Likelihood`; by the polar form of Box and Muller."""
+        radius = torch.sqrt(-2.0 * torch.log1p(-uniform[0]))
+        noise = radius * torch.cos(2 * math.pi * uniform[1])
+        return location + scale * noise.to(location.dtype)

@@ -44,15 +44,10 @@ class StudentTLikelihood(Likelihood):
         constant = torch.lgamma((df + 1) / 2) - torch.lgamma(df / 2) - 0.5 * torch.log(df * math.pi)
         return constant - scale.log() - 0.5 * (df + 1) * torch.log1p(error * error / df)
 
-    def sample(
-        self, location: Tensor, scale: Tensor, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """See `Likelihood`."""
-        uniform = torch.rand(
-            (2, *location.shape), dtype=torch.float64, device=location.device, generator=generator
-        )
-        df = self.df.double()
-        # Bailey's polar form; expm1 keeps the small radii that u^(-2/df) - 1 would cancel
+    def transform(self, uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """See `Likelihood`; by Bailey's polar form."""
+        df = self.df.to(uniform.dtype)
+        # expm1 keeps the small radii that u^(-2/df) - 1 would cancel
         radius = torch.sqrt(df * torch.expm1(-2.0 / df * torch.log1p(-uniform[0])))
         noise = radius * torch.cos(2 * math.pi * uniform[1])
         return location + scale * noise.to(location.dtype)

@@ -95,7 +95,8 @@ def _solve_adjoint(
 
 
 def _largest_rms(state: Tensor) -> Tensor:
-    return state.square().mean(-1).sqrt().max()
+    # detached: torchdiffeq would differentiate its first step size, and the root at a state of zero
+    return state.detach().square().mean(-1).max().sqrt()
 
 
 class _Watch:
@@ -157,7 +158,7 @@ class _Watch:
             scores = torch.zeros(1, 1) if self._scores is None else self._scores
             # the series whose relative slope is of the size of the steepest are the suspects
             suspects = _series(scores > 0.1 * scores.max())
-            self._fail("dt_underflow", "a positive step size", f"{float(dt.detach()):.3g}", suspects)
+            self._fail("dt_underflow", "steps that move time", f"{dt.item():.3g}", suspects)
 
     def _fail(self, status: SolverStatus, rule: str, got: str, series: tuple[int, ...]) -> None:
         where = f" in series {list(series)}" if series else ""

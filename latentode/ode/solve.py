@@ -34,9 +34,10 @@ def solve(
     All series walk together on offsets :math:`s_k = k h` from their own starts,
     :math:`t = t_0 + s_k`, until the longest has reached its end. The step h is ``step_size``
     exactly, whatever the spans: the grid may reach past `t1` by less than a step, and a series
-    alone gets the same states as in any batch. With method "rk4" a series that has reached its own
-    end waits there. Adaptive methods choose their steps for the batch as a whole, so there a series
-    depends on the others within the tolerance, and a blow-up past its own end still fails.
+    alone gets the same states as in any batch. With method "rk4" and gradient "backprop" a series
+    that has reached its own end waits there; otherwise it runs on, and a blow-up past its own end
+    fails. Adaptive methods choose their steps for the batch as a whole, so there a series depends
+    on the others within the tolerance.
 
     Use "rk4" with gradient "backprop" for training: one exact discrete gradient, and no waiting for
     the device inside. Use an adaptive method as the reference for its error, and gradient "adjoint"

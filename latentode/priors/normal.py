@@ -27,8 +27,6 @@ class StandardNormal(nn.Module):
         r"""KL(q || p) in nats of a diagonal normal q, :math:`\sum \tfrac12(\sigma^2+\mu^2-1)-\log\sigma`."""
         return (0.5 * (std * std + mean * mean - 1.0) - std.log()).sum(dim=-1)
 
-    def sample(
-        self, shape: tuple[int, ...], generator: torch.Generator | None = None
-    ) -> Tensor:
+    def sample(self, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
         """Draws of shape (*shape, latent)."""
         return torch.randn((*shape, self.latent_dim), generator=generator)

@@ -79,7 +79,11 @@ class GradientStep:
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             # dropout is the only user of the global stream: seeded by the step, it needs no saved state
-            torch.manual_seed(int(np.random.SeedSequence((self.config.seed, 3, step, rank())).generate_state(1)[0]))
+            torch.manual_seed(
+                int(
+                    np.random.SeedSequence((self.config.seed, 3, step, rank())).generate_state(1)[0]
+                )
+            )
             loss, kl, skipped, reason = self._backward(batch.to(self.device), noise, step)
         return self._apply(loss, kl, skipped, reason, lr)
 
@@ -122,9 +126,7 @@ class GradientStep:
             bound = iwae(log_likelihood + weight * log_ratio)
         return -bound.mean() / self.targets_per_window, kl.mean()
 
-    def _apply(
-        self, loss: Tensor, kl: Tensor, skipped: int, reason: str, lr: float
-    ) -> StepOutcome:
+    def _apply(self, loss: Tensor, kl: Tensor, skipped: int, reason: str, lr: float) -> StepOutcome:
         norm = nn.utils.clip_grad_norm_(self.parameters, self.config.optimizer.clip_norm)
         bad = (~(torch.isfinite(norm) & torch.isfinite(loss))).to(torch.float32)
         if world_size() > 1:

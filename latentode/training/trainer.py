@@ -115,7 +115,9 @@ class Trainer:
     def _typical_targets(self, rows: Int64) -> float:
         """Targets of a window, from windows that every process and every resumed run draws alike."""
         seed = (self.config.seed, 0)
-        batch = self.sampler.batch(self.sampler.epoch(rows, 1, self.config.batch_size, seed)[0], seed)
+        batch = self.sampler.batch(
+            self.sampler.epoch(rows, 1, self.config.batch_size, seed)[0], seed
+        )
         return max(1.0, float(batch.target_mask.sum()) / batch.size)
 
     def _run_epoch(self, rows: Int64, stop: StopRequest) -> None:
@@ -160,7 +162,9 @@ class Trainer:
         p.failures += 1
         p.skipped += 1
         if policy == "stop":
-            raise TrainingError(f"training step {p.step}: {reason}. Lower --lr, or use on_nan='rollback'.")
+            raise TrainingError(
+                f"training step {p.step}: {reason}. Lower --lr, or use on_nan='rollback'."
+            )
         if p.failures < _MAX_FAILURES:
             return
         if policy == "skip" or p.rollbacks == _MAX_ROLLBACKS:
@@ -231,8 +235,10 @@ class Trainer:
             budget = parse_duration(config.max_time, "s") / 1e9
             epochs = max(1, min(epochs, int(0.95 * budget / epoch_seconds)))
         # the slowest process decides for all
-        p.total_epochs = config.max_epochs + 1 - int(
-            agree(torch.tensor([config.max_epochs + 1 - epochs], device=self.device)).item()
+        p.total_epochs = (
+            config.max_epochs
+            + 1
+            - int(agree(torch.tensor([config.max_epochs + 1 - epochs], device=self.device)).item())
         )
         text = f"about {epoch_seconds:.1f} s an epoch, {p.total_epochs} epochs at most"
         if p.total_epochs < config.max_epochs:
@@ -295,5 +301,3 @@ class Trainer:
     def _emit(self, **event: Any) -> None:
         if self._on_event is not None:
             self._on_event(event)
-
-

@@ -56,7 +56,9 @@ class WindowValidator:
         """Scores of the model as it is."""
         generator = torch.Generator(device=self.device).manual_seed(self.seed)
         parts = [self._score(model, batch, generator) for batch in self.batches]
-        channel, ahead, crps, inside = (np.concatenate(column) for column in zip(*parts, strict=True))
+        channel, ahead, crps, inside = (
+            np.concatenate(column) for column in zip(*parts, strict=True)
+        )
         forecast = self._channel_mean(channel[ahead], crps[ahead])
         interpolation = self._channel_mean(channel[~ahead], crps[~ahead])
         return {
@@ -70,14 +72,28 @@ class WindowValidator:
         self, model: LatentODEModel, batch: SeriesBatch, generator: torch.Generator
     ) -> tuple[np.ndarray, ...]:
         mask = batch.target_mask.numpy()
-        draws = model.sample(batch.to(self.device), self.num_draws, generator).cpu().numpy()
+        shape = (self.num_draws, batch.size, model.config.latent_dim)
+        noise = torch.randn(shape, generator=generator, device=self.device)
+        decoded = model.predict(batch.to(self.device), noise)
+        uniform = torch.rand(
+            (2, *decoded.location.shape),
+            generator=generator,
+            device=self.device,
+            dtype=torch.float64,
+        )
+        draws = model.likelihood.transform(uniform, decoded.location, decoded.scale).cpu().numpy()
         values = batch.targets.numpy()[mask].astype(np.float64)
         chosen = draws[:, mask].astype(np.float64)
         last = np.where(batch.lengths > 0, batch.times.amax(dim=1), -np.inf)
         ahead = (batch.query_times.numpy() > last[:, None])[..., None] & mask
         channel = np.broadcast_to(np.arange(mask.shape[-1]), mask.shape)[mask]
         low, high = np.quantile(chosen, [0.05, 0.95], axis=0)
-        return channel, ahead[mask], crps_from_draws(chosen, values), (values >= low) & (values <= high)
+        return (
+            channel,
+            ahead[mask],
+            crps_from_draws(chosen, values),
+            (values >= low) & (values <= high),
+        )
 
     def _channel_mean(self, channel: Int64, crps: Float64) -> float:
         present = np.unique(channel)

@@ -1,5 +1,7 @@
 """Gradients of every method against finite differences of a tight reference."""
 
+import math
+
 import pytest
 import torch
 
@@ -128,6 +130,17 @@ def test_adjoint_gives_gradients_to_float32_states_with_float64_starts():
     )
     # reads are at a fixed time: starting later only shortens the growth
     torch.testing.assert_close(gradients[2], -0.5 * t0.detach() * exact, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("gradient", ["backprop", "adjoint"])
+@pytest.mark.parametrize("method", METHODS)
+def test_gradients_stay_finite_where_a_series_rests_at_zero(method, gradient):
+    # the error norm has a root, whose slope at zero is infinite
+    z0 = torch.tensor([[0.0, 0.0], [1.0, 2.0]], dtype=torch.float64, requires_grad=True)
+    settings = SolverConfig(method=method, gradient=gradient, rtol=1e-6)
+    end = solve(lambda _t, z: -z, z0, 0.0, 0.5, settings, params=()).at(0.5)
+    (got,) = torch.autograd.grad(end.sum(), z0)
+    torch.testing.assert_close(got, torch.full_like(z0, math.exp(-0.5)), rtol=1e-4, atol=0)
 
 
 def test_adjoint_budget_counts_each_backward_pass_by_itself():

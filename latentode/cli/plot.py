@@ -1,0 +1,111 @@
+"""``plot RUN|FILE.nc``: pictures of a run or of a result."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from latentode.cli.command import command
+from latentode.cli.models import load_model, read_for
+from latentode.cli.options import Names
+from latentode.cli.outputs import check_output, output_option, overwrite_option
+from latentode.cli.run_folder import RunFolder
+from latentode.cli.session import Outcome, Session
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from latentode.data.dataset import TimeSeriesDataset
+
+SUFFIXES = (".png", ".svg", ".pdf")
+
+
+@command("plot")
+@click.argument("source", metavar="RUN|FILE.nc", type=click.Path(exists=True, path_type=Path))
+@click.option("--series", type=Names(), help="Series to draw, as a,b; default the first.")
+@click.option("--channels", type=Names(), help="Channels to draw, as a,b; default the first 8.")
+@output_option
+@overwrite_option
+def plot_command(
+    session: Session,
+    source: Path,
+    series: tuple[str, ...] | None,
+    channels: tuple[str, ...] | None,
+    output: Path | None,
+    overwrite: bool,
+) -> Outcome:
+    """Draw the prediction in FILE.nc, or the training and a forecast of RUN.
+
+    The paths of the pictures are printed. Those of a RUN lie in RUN/plots and replace older ones;
+    with -o only the forecast is drawn, into that file (.png, .svg or .pdf).
+    """
+    chosen = {"series": series, "channels": channels}
+    if source.is_file():
+        return _plot_file(source, output or source.with_suffix(".png"), overwrite, chosen)
+    if output is not None:
+        check_output(output, suffixes=SUFFIXES, overwrite=overwrite)
+    return _plot_run(session, source, output, chosen)
+
+
+def _plot_file(source: Path, output: Path, overwrite: bool, chosen: dict[str, Any]) -> Outcome:
+    check_output(output, suffixes=SUFFIXES, overwrite=overwrite)
+
+    from latentode import results
+
+    return Outcome(outputs=(_draw(results.read(source), None, output, chosen),))
+
+
+def _plot_run(
+    session: Session, source: Path, output: Path | None, chosen: dict[str, Any]
+) -> Outcome:
+    model, folder = load_model(source, session, "cpu")
+    has_log = folder is not None and folder.log_path.exists()
+    observed = read_for(model, folder.log_path, {}, session) if folder and has_log else None
+    forecast = model.forecast()
+    if output is not None:
+        run_dir = folder.path if folder else None
+        return Outcome(run_dir=run_dir, outputs=(_draw(forecast, observed, output, chosen),))
+    if folder is None:
+        raise click.UsageError("A model folder has no place for plots: name a file with -o.")
+    plots = folder.subfolder("plots")
+    fan = _draw(forecast, observed, plots / "forecast.png", chosen)
+    return Outcome(run_dir=folder.path, outputs=(*_draw_history(folder, plots), fan))
+
+
+def _draw(
+    result: xr.Dataset, observed: TimeSeriesDataset | None, path: Path, chosen: dict[str, Any]
+) -> Path:
+    from latentode import plot
+
+    kind = result.attrs.get("kind")
+    if kind == "latent_trajectory":
+        return plot.save(plot.latent_trajectory(result), path)
+    draw = plot.interpolation if kind == "interpolation" else plot.forecast
+    return plot.save(draw(result, observed=observed, **chosen), path)
+
+
+def _draw_history(folder: RunFolder, plots: Path) -> Iterator[Path]:
+    """Draw what training and evaluation left behind, where they did."""
+    from latentode import plot
+
+    history = _history(folder.path / "metrics.csv")
+    if history:
+        yield plot.save(plot.training_curves(history), plots / "training.png")
+    scores = folder.path / "metrics.json"
+    if scores.is_file():
+        shares = json.loads(scores.read_text(encoding="utf-8")).get("forecast", {}).get("pit")
+        if shares:
+            axes = plot.calibration({"pit_histogram": shares})
+            yield plot.save(axes, plots / "calibration.png")
+
+
+def _history(path: Path) -> list[dict[str, float]]:
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [{key: float(cell) for key, cell in row.items()} for row in csv.DictReader(file)]

@@ -1,0 +1,317 @@
+"""From collected rows to a data set: bad rows by policy, one clock, series in order."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentode.config import DataConfig
+from latentode.data.cells import advise
+from latentode.data.chunks import Table
+from latentode.data.collect import Collected
+from latentode.data.dataset import Clock, Int64, Readings
+from latentode.data.detect import Roles
+from latentode.data.merge import Triplets, clip_outliers, merge_duplicates
+from latentode.data.report import Tally
+from latentode.data.stamps import AMBIGUOUS, MISSING, OK, OUT_OF_RANGE
+from latentode.data.timestamps import merge_times
+from latentode.data.zones import check_zone, localize
+from latentode.errors import DataError, ResourceError
+
+
+@dataclass
+class Assembler:
+    """Turns what was collected into readings.
+
+    Attributes:
+        table: The log.
+        roles: Its columns.
+        config: Policies.
+        got: What was read.
+        tally: Counts all that is left out.
+    """
+
+    table: Table
+    roles: Roles
+    config: DataConfig
+    got: Collected
+    tally: Tally
+
+    def rows(self) -> tuple[Int64, NDArray[np.bool_], Clock]:
+        """Decide on every row.
+
+        Returns:
+            Time of each row in nanoseconds, which rows are kept, and the clock.
+
+        Raises:
+            DataError: If rows are bad and the policy refuses them.
+        """
+        got = self.got
+        if not len(got.series):
+            raise DataError(f"no data rows in {self.table.name}. Give a log with readings.")
+        self.tally.rows_read = len(got.series) + len(self.table.ragged)
+        self._refuse_ragged()
+        zone = self.config.time.tz
+        if zone is not None:
+            check_zone(zone)
+        times, status, naive, clock = merge_times(got.times, self.roles.time, self.config.time)
+        self._judge_times(status)
+        keep = (status == OK) & (got.series >= 0)
+        self._leave_out("rows_without_id", (status == OK) & (got.series < 0))
+        if got.row_slot is not None:
+            unnamed = keep & (got.row_slot < 0)
+            if not self.roles.values:
+                keep &= ~unnamed
+            self._leave_out("rows_without_channel", unnamed)
+        self._localize(times, keep, naive, clock)
+        return times, keep, clock
+
+    def _refuse_ragged(self) -> None:
+        ragged = self.table.ragged
+        if not ragged:
+            return
+        line, fields = ragged[0]
+        share = len(ragged) / self.tally.rows_read
+        expected = getattr(self.table, "num_fields", len(self.table.columns))
+        if self.config.cells.on_bad_row == "error" or share > self.config.cells.max_bad:
+            raise DataError(
+                f"{self.table.name}: line {line}: expected {expected} fields as in the header, got "
+                f"{fields} ({len(ragged)} such rows). Repair the file, or drop up to --max-bad of the "
+                "rows with --on-bad-row drop."
+            )
+        self.tally.add("ragged_rows", len(ragged))
+
+    def _judge_times(self, status: NDArray[np.uint8]) -> None:
+        place, name, column = self.table.place, self.table.name, self.roles.time
+        lines = self.got.lines
+        unclear = np.flatnonzero(status == AMBIGUOUS)
+        if len(unclear):
+            raise DataError(
+                f"{name}: {place} {lines[unclear[0]]}: {self._example(lines[unclear[0]])} in {column!r} "
+                "may be day/month or month/day. Pass --dayfirst or --no-dayfirst, or --time-format."
+            )
+        wrong = np.flatnonzero(status > MISSING)
+        if len(wrong) and (
+            self.config.cells.on_bad_row == "error"
+            or len(wrong) > self.config.cells.max_bad * len(status)
+        ):
+            shown = ", ".join(f"{place} {cell.line}: {cell.text!r}" for cell in self.got.bad_times)
+            beyond = bool((status == OUT_OF_RANGE).any())
+            rule = "times of the years 1678 to 2261" if beyond else "times"
+            shown = shown or f"{place} {lines[wrong[0]]}"
+            raise DataError(
+                f"{name}: expected {rule} in {column!r}, got {len(wrong)} other cells ({shown}). Pass "
+                "--time-format, or drop up to --max-bad of the rows with --on-bad-row drop."
+            )
+        empty = np.flatnonzero(status == MISSING)
+        if len(empty) > self.config.cells.max_bad * len(status):
+            raise DataError(
+                f"{name}: expected a time in every row, got {len(empty)} rows without one of "
+                f"{len(status)} (first: {place} {lines[empty[0]]}). Raise --max-bad to drop them."
+            )
+        self._count_rows("rows_without_time", empty)
+        self._count_rows("rows_with_bad_time", wrong)
+
+    def _example(self, line: int) -> str:
+        texts = [cell.text for cell in self.got.bad_times if cell.line == line]
+        return repr(texts[0]) if texts else "the time"
+
+    def _leave_out(self, reason: str, rows: NDArray[np.bool_]) -> None:
+        """Count rows that lack something, unless they are too many."""
+        index = np.flatnonzero(rows)
+        if len(index) > self.config.cells.max_bad * len(rows):
+            raise DataError(
+                f"{self.table.name}: {len(index)} {reason.replace('_', ' ')} of {len(rows)} rows (first: "
+                f"{self.table.place} {self.got.lines[index[0]]}). Repair the log, name another column "
+                "with --id-column or --channel-column, or raise --max-bad to drop them."
+            )
+        self._count_rows(reason, index)
+
+    def _count_rows(self, reason: str, rows: Int64) -> None:
+        self.tally.add(reason, len(rows))
+        series = self.got.series[rows]
+        if (series >= 0).any():
+            axis = self.tally.per_series
+            self.tally.add_by(reason, axis, self.got.series_ids, series[series >= 0])
+
+    def _localize(
+        self, times: Int64, keep: NDArray[np.bool_], naive: NDArray[np.bool_], clock: Clock
+    ) -> None:
+        """Turn wall-clock times into UTC in place, where the log or the caller knows a zone."""
+        naive = naive & keep
+        if clock.kind != "calendar" or clock.zone is None or not naive.any():
+            return
+        place, lines = self.table.place, self.got.lines
+        if self.config.time.tz is None:
+            row = int(np.flatnonzero(naive)[0])
+            other = int(np.flatnonzero(keep & ~naive)[0])
+            raise DataError(
+                f"{self.table.name}: times with and without an offset from UTC are mixed ({place} "
+                f"{lines[other]} has one, {place} {lines[row]} has none). Pass --tz, the zone of those "
+                "without."
+            )
+        rows = np.flatnonzero(naive)
+        times[rows] = localize(
+            times[rows],
+            clock.zone,
+            series=self.got.series[rows],
+            slots=None if self.got.row_slot is None else self.got.row_slot[rows],
+            lines=lines[rows],
+            place=place,
+            source=self.table.name,
+        )
+
+    def judge_cells(self, keep: NDArray[np.bool_]) -> list[int]:
+        """Apply the policy to bad cells; drops rows from `keep` in place.
+
+        Returns:
+            Slots that are text and no channel: they are left out.
+
+        Raises:
+            DataError: If bad cells are refused, or are more than ``max_bad``.
+        """
+        got, cells = self.got, self.config.cells
+        count = len(got.slots)
+        numeric = np.bincount(got.cells.slots, minlength=count)
+        bad = np.bincount(got.bad_slots, minlength=count)
+        text = [] if self.roles.chosen else np.flatnonzero((bad > 0) & (numeric == 0)).tolist()
+        text = [slot for slot in text if got.slots[slot] not in self.roles.future]
+        for slot in text:
+            name = got.slots[slot]
+            self.tally.add("cells_of_text_columns", int(bad[slot]))
+            column = got.row_slot is None or name in self.roles.values
+            hint = " (if it tells the series apart: --id-column)" if column else ""
+            self.tally.notes.append(f"{name!r} holds text only: left out{hint}")
+        real = ~np.isin(got.bad_slots, text)
+        rows, slots = got.bad_rows[real], got.bad_slots[real]
+        if not len(rows):
+            return text
+        share = len(rows) / (len(rows) + numeric.sum())
+        if cells.on_bad_row == "error" or share > cells.max_bad:
+            raise DataError(self._bad_cells_message(set(slots.tolist()), len(rows), share))
+        self.tally.add("bad_cells", len(rows))
+        self.tally.add_by("bad_cells", self.tally.per_channel, got.slots, slots)
+        series = got.series[rows]
+        axis = self.tally.per_series
+        self.tally.add_by("bad_cells", axis, got.series_ids, series[series >= 0])
+        if cells.on_bad_row == "drop":
+            dropped = np.unique(rows)
+            self._count_rows("rows_with_bad_cells", dropped[keep[dropped]])
+            keep[dropped] = False
+        return text
+
+    def _bad_cells_message(self, slots: set[int], number: int, share: float) -> str:
+        examples = sorted(cell for slot in slots for cell in self.got.bad_cells.get(slot, []))[:3]
+        shown = ", ".join(
+            f"{self.table.place} {cell.line}, column {cell.column!r}: {cell.text!r}"
+            for cell in examples
+        )
+        advice = advise([cell.text for cell in examples], self.table.decimal)
+        limit = ""
+        if self.config.cells.on_bad_row != "error":
+            limit = f", {100 * share:.2g}% of the values and more than --max-bad allows"
+        return f"{self.table.name}: {number} cells are no numbers{limit} ({shown}). {advice}"
+
+    def readings(
+        self,
+        times: Int64,
+        keep: NDArray[np.bool_],
+        slots: list[int],
+        channels: list[str],
+        rank: Int64,
+    ) -> Readings:
+        """Readings of some channels.
+
+        Args:
+            times: Time of each row.
+            keep: Rows that are kept.
+            slots: Slot of each channel.
+            channels: Names.
+            rank: Index of each series code in the data set, -1 where it is left out.
+
+        Returns:
+            The readings, repeats merged and outliers clipped.
+        """
+        if len(channels) > self.config.max_channels:
+            raise ResourceError(
+                f"{self.table.name}: expected at most {self.config.max_channels} channels, got "
+                f"{len(channels)}. Raise --max-channels, or choose some with --channels."
+            )
+        triplets = self._triplets(times, keep, slots, rank)
+        ids = _by_rank(self.got.series_ids, rank)
+        triplets = merge_duplicates(
+            triplets.in_order(),
+            self.config.duplicates,
+            tally=self.tally,
+            series_ids=ids,
+            channels=channels,
+            lines=self.got.lines,
+            source=self.table.name,
+            place=self.table.place,
+        )
+        if self.config.clip_outliers is not None:
+            triplets = clip_outliers(
+                triplets,
+                self.config.clip_outliers,
+                tally=self.tally,
+                series_ids=ids,
+                channels=channels,
+            )
+        return Readings.from_triplets(
+            triplets.series,  # type: ignore[arg-type]  # int32 halves the memory
+            triplets.times,
+            triplets.channel,
+            triplets.values,
+            num_series=len(ids),
+            channels=channels,
+        )
+
+    def _triplets(
+        self, times: Int64, keep: NDArray[np.bool_], slots: list[int], rank: Int64
+    ) -> Triplets:
+        rows, codes, values = self.got.cells
+        target = np.full(len(self.got.slots) + 1, -1, dtype=np.int32)
+        target[slots] = np.arange(len(slots), dtype=np.int32)
+        channel = target[codes]
+        row_series = rank.astype(np.int32)[self.got.series]
+        all_rows = len(rows) == len(times) and bool((rows[1:] > rows[:-1]).all())
+        series = row_series if all_rows else row_series[rows]
+        stamps = times if all_rows else times[rows]
+        triplets = Triplets(series, stamps, channel, values, rows)
+        wanted = channel >= 0
+        if not keep.all():
+            wanted &= keep[rows]
+        return triplets if wanted.all() else triplets.take(wanted)
+
+
+def _by_rank(names: list[str], rank: Int64) -> list[str]:
+    order = np.argsort(rank, kind="stable")
+    return [names[code] for code in order if rank[code] >= 0]
+
+
+def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
+    """Key that sorts "pump-2" before "pump-10", and tells "7" from "007"."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", name)
+    digits = [part.lstrip("0") if part[0] in "0123456789" else None for part in parts]
+    # numbers before words; a longer number is a larger one
+    key = [
+        (1 << 62, part) if number is None else (len(number), number)
+        for part, number in zip(parts, digits, strict=True)
+    ]
+    return key, name
+
+
+def series_rank(got: Collected, keep: NDArray[np.bool_]) -> tuple[tuple[str, ...], Int64]:
+    """Ids in natural order, whatever the order of the rows, and the index of each code among them.
+
+    An id that stands in dropped rows only has index -1.
+    """
+    present = np.bincount(got.series[keep], minlength=len(got.series_ids)) > 0
+    codes = [code for code in range(len(got.series_ids)) if present[code]]
+    codes.sort(key=lambda code: natural_key(got.series_ids[code]))
+    rank = np.full(len(got.series_ids), -1, dtype=np.int64)
+    rank[codes] = np.arange(len(codes))
+    return tuple(got.series_ids[code] for code in codes), rank

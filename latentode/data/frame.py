@@ -1,0 +1,165 @@
+"""Reading logs: the only door through which readings come in, and where every data error is born.
+
+- `read_log` reads a whole log, from a file or a data frame, into a `TimeSeriesDataset` and a report of
+  every cell that was left out, merged or clipped.
+- `read_query_times` reads the times at which predictions are wanted, in the order of the caller.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from latentode.config import DataConfig
+from latentode.data.assemble import Assembler, natural_key, series_rank
+from latentode.data.chunks import MISSING
+from latentode.data.collect import Collector
+from latentode.data.dataset import Clock, Int64, Readings, TimeSeriesDataset
+from latentode.data.detect import detect_roles
+from latentode.data.queries import read_queries
+from latentode.data.report import DataReport, Tally, make_report
+from latentode.data.static import build_static
+from latentode.data.tables import open_table
+from latentode.errors import DataError
+
+Source = str | os.PathLike[str] | pd.DataFrame
+
+
+def read_log(
+    source: Source, config: DataConfig | None = None
+) -> tuple[TimeSeriesDataset, DataReport]:
+    """Read a log.
+
+    CSV (also packed with gzip, annotated by InfluxDB, or exported by Home Assistant), Parquet, or a
+    data frame; wide (a column a channel) or long (a row a reading); one series or many. A channel is
+    observed at its own times: an empty cell is no reading. What `config` leaves open is detected where
+    the evidence is unanimous, and stated in the report.
+
+    The result does not depend on the order of the rows: series are in natural order of their ids,
+    channels in the order of the columns or of ``columns.channels``, or by name in a long log.
+
+    Args:
+        source: File, or data frame.
+        config: How it is read; None takes the defaults.
+
+    Returns:
+        The data set, times in nanoseconds of its clock and values in the units of the log; and the
+        report.
+
+    Raises:
+        DataError: If the log cannot be read, is ambiguous, or holds more bad cells than are accepted;
+            the message has the line and the option that settles it.
+        ResourceError: If it has more channels than ``max_channels``.
+        ConfigError: If the time zone is unknown.
+    """
+    config = config or DataConfig()
+    table = open_table(source, config)
+    roles = detect_roles(table, config)
+    tally = Tally()
+    got = Collector(table, roles, config).run()
+    work = Assembler(table, roles, config, got, tally)
+    times, keep, clock = work.rows()
+    text = work.judge_cells(keep)
+    series_ids, rank = series_rank(got, keep)
+    if not series_ids:
+        raise DataError(f"no data rows in {table.name}: all rows were dropped.")
+
+    channels = _channels(work, config, set(text))
+    inputs = [name for name in roles.future if name in got.slots]
+    _refuse_absent(table.name, [name for name in roles.future if name not in got.slots])
+    slot = {name: code for code, name in enumerate(got.slots)}
+    readings = work.readings(times, keep, [slot[name] for name in channels], channels, rank)
+    known: Readings | None = None
+    if inputs:
+        known = work.readings(times, keep, [slot[name] for name in inputs], inputs, rank)
+    if not readings.num_readings:
+        raise DataError(f"no data rows in {table.name}: no channel has a reading.")
+    tally.add("missing_cells", got.missing_cells)
+    missing = {*MISSING, *config.cells.na}
+    static_columns, static = build_static(
+        got.static, rank, series_ids, missing, table.name, table.decimal
+    )
+    dataset = TimeSeriesDataset(
+        series_ids=series_ids,
+        readings=readings,
+        clock=clock,
+        inputs=known,
+        static_columns=static_columns,
+        static=static,
+    )
+    tally.notes[:0] = [*table.notes, *roles.notes]
+    report = make_report(
+        tally,
+        readings,
+        clock,
+        source=table.name,
+        layout=roles.layout,
+        columns=roles.to_columns(tuple(channels)),
+        series_ids=series_ids,
+    )
+    return dataset, report
+
+
+def read_query_times(
+    source: Source,
+    *,
+    series_ids: Sequence[str],
+    clock: Clock,
+    config: DataConfig | None = None,
+) -> tuple[Int64, Int64]:
+    """Read the times at which predictions are wanted.
+
+    Args:
+        source: File or data frame with a column of times, and one of ids unless there is one series.
+            Times may repeat and come in any order, which is kept.
+        series_ids: Ids of the data set.
+        clock: Clock of the data set; times are read on it.
+        config: How the log was read; its column names count where the source has them.
+
+    Returns:
+        Series index and time in nanoseconds of each query, shape (query,) each.
+
+    Raises:
+        DataError: If an id is unknown, or a cell holds no time of this clock; with the line.
+    """
+    config = config or DataConfig()
+    table = open_table(source, config.model_copy(update={"layout": "wide"}))
+    return read_queries(table, series_ids=series_ids, clock=clock, config=config)
+
+
+def _channels(work: Assembler, config: DataConfig, text: set[int]) -> list[str]:
+    """Names of the channels of the data set; counts the readings of those that were not asked for."""
+    got, roles = work.got, work.roles
+    found = [
+        name for code, name in enumerate(got.slots) if code not in text and name not in roles.future
+    ]
+    if got.row_slot is not None:
+        found.sort(key=natural_key)
+    if config.columns.channels is None:
+        if not found:
+            raise DataError(
+                f"{work.table.name}: no column of numbers is left as a channel "
+                f"(columns: {', '.join(work.table.columns[:12])}). Name them with --channels."
+            )
+        return found
+    chosen = list(config.columns.channels)
+    _refuse_absent(work.table.name, [name for name in chosen if name not in got.slots], found)
+    other = np.array([name not in chosen and name not in roles.future for name in got.slots])
+    left = got.cells.slots[other[got.cells.slots]]
+    if len(left):
+        reason = "readings_of_other_channels"
+        work.tally.add(reason, len(left))
+        work.tally.add_by(reason, work.tally.per_channel, got.slots, left)
+    return chosen
+
+
+def _refuse_absent(source: str, absent: Sequence[str], found: Sequence[str] = ()) -> None:
+    if absent:
+        there = f" There are: {', '.join(found[:12])}." if found else ""
+        raise DataError(
+            f"{source}: no channel {absent[0]!r} in the log.{there} Correct --channels or "
+            "--future-columns."
+        )

@@ -1,0 +1,165 @@
+"""Readings in order, one a (series, time, channel): repeated readings merged, outliers clipped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentode.data.dataset import Float64, Int64, reading_order
+from latentode.data.report import Tally
+from latentode.errors import DataError
+
+_MAD_TO_SD = 1.4826  # of a normal distribution
+
+
+@dataclass(frozen=True)
+class Triplets:
+    """Readings as flat arrays.
+
+    Attributes:
+        series: Series of each reading, shape (reading,).
+        times: Nanoseconds.
+        channel: Channel.
+        values: Value.
+        rows: Row of the log in which each reading stands.
+    """
+
+    series: NDArray[np.int32]
+    times: Int64
+    channel: NDArray[np.int32]
+    values: Float64
+    rows: NDArray[np.int32]
+
+    def take(self, index: NDArray[np.integer] | NDArray[np.bool_]) -> Triplets:
+        """Some readings, by index or mask."""
+        return Triplets(
+            self.series[index],
+            self.times[index],
+            self.channel[index],
+            self.values[index],
+            self.rows[index],
+        )
+
+    def in_order(self) -> Triplets:
+        """Sorted by series, time and channel; equal ones stay in the order of the log."""
+        order = reading_order(self.series, self.times, self.channel)
+        return self if order is None else self.take(order)
+
+
+def merge_duplicates(
+    readings: Triplets,
+    policy: Literal["error", "mean", "first", "last"],
+    *,
+    tally: Tally,
+    series_ids: list[str],
+    channels: list[str],
+    lines: Int64,
+    source: str,
+    place: str,
+) -> Triplets:
+    """Leave one reading a (series, time, channel).
+
+    Args:
+        readings: In order.
+        policy: "mean", "first" or "last" in the order of the log; "error" refuses repeats.
+        tally: Counts every reading that is merged into another.
+        series_ids: Ids by code.
+        channels: Names by code.
+        lines: Line of each row of the log.
+        source: Name of the log.
+        place: "line" or "row".
+
+    Returns:
+        Readings without repeats.
+
+    Raises:
+        DataError: If a reading is repeated and the policy is "error".
+    """
+    same = readings.times[1:] == readings.times[:-1]
+    same &= readings.channel[1:] == readings.channel[:-1]
+    same &= readings.series[1:] == readings.series[:-1]
+    if not same.any():
+        return readings
+    if policy == "error":
+        at = int(np.flatnonzero(same)[0])
+        pair = sorted(int(lines[row]) for row in readings.rows[at : at + 2])
+        raise DataError(
+            f"{source}: channel {channels[readings.channel[at]]!r} of series "
+            f"{series_ids[readings.series[at]]!r} has two readings at one time ({place}s {pair[0]} and "
+            f"{pair[1]}), {int(same.sum())} such in all. Pass --duplicates mean, first or last."
+        )
+    kept = np.concatenate([[True], ~same])
+    group = np.cumsum(kept) - 1
+    crowded = np.bincount(group) > 1
+    inside = np.flatnonzero(crowded[group])
+    merged, different = _merge(readings.values[inside], group[inside], policy)
+    extra = ~kept[inside]
+    for reason, chosen in (
+        ("duplicates_merged", extra & different),
+        ("duplicates_identical", extra & ~different),
+    ):
+        tally.add(reason, int(chosen.sum()))
+        rows = inside[chosen]
+        if len(rows):
+            tally.add_by(reason, tally.per_series, series_ids, readings.series[rows])
+            tally.add_by(reason, tally.per_channel, channels, readings.channel[rows])
+    values = readings.values.copy()
+    values[inside] = merged
+    result = Triplets(readings.series, readings.times, readings.channel, values, readings.rows)
+    return result.take(kept)
+
+
+def _merge(
+    values: Float64, group: Int64, policy: Literal["mean", "first", "last"]
+) -> tuple[Float64, NDArray[np.bool_]]:
+    """Merged value of each reading's group, and whether the values of the group differ."""
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(group) != 0]))
+    counts = np.diff(np.append(starts, len(values)))
+    # sorted, so that the rounding of a sum does not depend on the order of the rows
+    ordered = values[np.lexsort((values, group))]
+    different = ordered[starts] != ordered[starts + counts - 1]
+    if policy == "mean":
+        mean = np.add.reduceat(ordered, starts) / counts
+        merged = np.where(different, mean, ordered[starts])
+    else:
+        merged = values[starts] if policy == "first" else values[starts + counts - 1]
+    return np.repeat(merged, counts), np.repeat(different, counts)
+
+
+def clip_outliers(
+    readings: Triplets, spread: float, *, tally: Tally, series_ids: list[str], channels: list[str]
+) -> Triplets:
+    """Clip the values of each channel to its median +- `spread` robust standard deviations.
+
+    The deviation is 1.4826 times the median absolute deviation; a channel where that is 0 (half of its
+    readings are equal) is left as it is.
+
+    Args:
+        readings: Readings without repeats.
+        spread: Robust standard deviations beyond which values are clipped.
+        tally: Counts them.
+        series_ids: Ids by code.
+        channels: Names by code.
+
+    Returns:
+        Readings with clipped values.
+    """
+    values = readings.values.copy()
+    for code in range(len(channels)):
+        index = np.flatnonzero(readings.channel == code)
+        if not len(index):
+            continue
+        middle = float(np.median(values[index]))
+        reach = spread * _MAD_TO_SD * float(np.median(np.abs(values[index] - middle)))
+        if reach == 0:
+            continue
+        outside = index[np.abs(values[index] - middle) > reach]
+        values[outside] = np.clip(values[outside], middle - reach, middle + reach)
+        if len(outside):
+            tally.add("values_clipped", len(outside))
+            tally.add_by("values_clipped", tally.per_series, series_ids, readings.series[outside])
+            tally.add_by("values_clipped", tally.per_channel, channels, readings.channel[outside])
+    return Triplets(readings.series, readings.times, readings.channel, values, readings.rows)

@@ -1,0 +1,46 @@
+"""Uniform numbers that belong to a place, not to a stream."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+
+from latentode.data.dataset import Float64, Int64
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+def place_noise(seed: int, series: str, times: Int64, shape: tuple[int, int, int]) -> Float64:
+    """Independent uniform numbers, a pure function of seed, series id, time, draw and channel.
+
+    A stream would give a reading other numbers whenever other series or times are asked for along with
+    it; these make a predictive draw the same in any batch and any order. The hash is splitmix64.
+
+    Args:
+        seed: Seed.
+        series: Series id.
+        times: Nanoseconds, shape (step,).
+        shape: Numbers wanted at each time: (kind, draw, channel).
+
+    Returns:
+        Numbers in (0, 1), shape (kind, draw, step, channel).
+
+    Reference:
+        Steele, Lea, Flood (2014), Fast splittable pseudorandom number generators, OOPSLA.
+    """
+    kind, draw, channel = (np.arange(n, dtype=np.uint64) for n in shape)
+    key = _mix(_mix(np.array([seed], np.uint64)) ^ np.uint64(zlib.crc32(series.encode())))
+    place = _mix(times.astype(np.int64).view(np.uint64) ^ key)  # (step,)
+    place = _mix(place + draw[:, None] * _GOLDEN)  # (draw, step)
+    place = _mix(place[..., None] + (channel + np.uint64(1)) * _GOLDEN)  # (draw, step, channel)
+    mixed = _mix(place + (kind + np.uint64(7))[:, None, None, None] * _GOLDEN)
+    return ((mixed >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+
+
+def _mix(x: np.ndarray) -> np.ndarray:
+    """Finaliser of splitmix64; arithmetic of uint64 arrays wraps around by design."""
+    z = x + _GOLDEN
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))

@@ -1,0 +1,189 @@
+"""Times at which predictions are wanted, on the clock of the log they are for."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentode.config import DataConfig, TimeConfig
+from latentode.data.chunks import ReadPlan, Table, as_text, factorize
+from latentode.data.dataset import Clock, Int64
+from latentode.data.detect import find_id, find_time
+from latentode.data.stamps import AMBIGUOUS, OK
+from latentode.data.timestamps import RawTimes, are_stamps, choose_unit, merge_times, read_times
+from latentode.data.zones import localize
+from latentode.errors import DataError
+
+
+def read_queries(
+    table: Table, *, series_ids: Sequence[str], clock: Clock, config: DataConfig
+) -> tuple[Int64, Int64]:
+    """Read (series index, nanoseconds) of each row, in the order of the rows.
+
+    Args:
+        table: Rows with times, and ids unless there is one series.
+        series_ids: Known ids.
+        clock: Clock on which times are read.
+        config: How the log was read.
+
+    Returns:
+        Two int64 arrays of shape (query,).
+
+    Raises:
+        DataError: If an id is unknown, or a cell holds no time of this clock; with the line.
+    """
+    time, identity = _columns(table, series_ids, config)
+    settings = _settings(clock, config.time)
+    stamps = are_stamps(table.head[time], settings, table.decimal)
+    plan = ReadPlan((identity,) if identity else (), time, stamps, (), decimal=table.decimal)
+    raw: list[RawTimes] = []
+    series: list[Int64] = []
+    lines: list[Int64] = []
+    for chunk in table.chunks(plan):
+        raw.append(read_times(chunk, time, stamps=stamps, time=settings, decimal=table.decimal))
+        lines.append(chunk.lines)
+        if identity is None:
+            series.append(np.zeros(len(chunk.lines), dtype=np.int64))
+        else:
+            codes, names = factorize(chunk.text(identity))
+            known = _match(table, names, series_ids, chunk.lines, codes)
+            series.append(known[codes])
+    _refuse_ragged(table)
+    index, places = np.concatenate(series), np.concatenate(lines)
+    return index, _times(table, raw, time, stamps, index, places, clock, settings)
+
+
+def _columns(table: Table, series_ids: Sequence[str], config: DataConfig) -> tuple[str, str | None]:
+    """Names of the time column and of the id column."""
+    names, columns = table.columns, config.columns
+    identity = columns.id if columns.id in names else None
+    free = [name for name in names if name != identity]
+    if columns.time in free and columns.time is not None:
+        time = columns.time
+    else:
+        time = free[0] if len(free) == 1 else find_time(table, exclude=set(names) - set(free))
+    others = [name for name in free if name != time]
+    if identity is None:
+        held = [name for name in others if _holds_ids(table, name, series_ids)]
+        identity = held[0] if len(held) == 1 else find_id(table, held or others)
+    if identity is None and len(series_ids) > 1:
+        raise DataError(
+            f"{table.name}: expected a column of series ids, as there are {len(series_ids)} series, got "
+            f"columns {', '.join(names[:12])}. Name it with --id-column."
+        )
+    return time, identity
+
+
+def _holds_ids(table: Table, name: str, series_ids: Sequence[str]) -> bool:
+    return set(as_text(table.head[name]).tolist()) <= set(series_ids)
+
+
+def _settings(clock: Clock, time: TimeConfig) -> TimeConfig:
+    """Numbers of an elapsed clock are in its unit; a naive time of a zoned log is in its zone."""
+    unit = time.unit
+    if unit in ("auto", "iso") and (clock.kind == "elapsed" or clock.unit == "excel"):
+        unit = clock.unit  # type: ignore[assignment]
+    return time.model_copy(update={"unit": unit, "tz": clock.zone})
+
+
+def _match(
+    table: Table,
+    names: Sequence[str],
+    series_ids: Sequence[str],
+    lines: Int64,
+    codes: NDArray[np.integer],
+) -> Int64:
+    index = {name: position for position, name in enumerate(series_ids)}
+    known = np.array([index.get(name, -1) for name in names], dtype=np.int64)
+    unknown = np.flatnonzero(known[codes] < 0)
+    if len(unknown):
+        name = names[int(codes[unknown[0]])]
+        near = difflib.get_close_matches(name, series_ids, n=1)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
+        shown = ", ".join(series_ids[:8]) + (", ..." if len(series_ids) > 8 else "")
+        raise DataError(
+            f"{table.name}: {table.place} {lines[unknown[0]]}: no series {name!r} in the log. {hint}"
+            f"There are: {shown}."
+        )
+    return known
+
+
+def _refuse_ragged(table: Table) -> None:
+    if table.ragged:
+        line, fields = table.ragged[0]
+        raise DataError(
+            f"{table.name}: line {line}: got {fields} fields, unlike the header. Repair it."
+        )
+
+
+def _times(
+    table: Table,
+    raw: list[RawTimes],
+    time: str,
+    stamps: bool,
+    series: Int64,
+    lines: Int64,
+    clock: Clock,
+    settings: TimeConfig,
+) -> Int64:
+    if stamps != (clock.kind == "calendar") and (stamps or clock.kind == "calendar"):
+        _check_kind(table, raw, time, stamps, clock, settings)
+    known = None if stamps or clock.kind == "calendar" else clock
+    times, status, naive, found = merge_times(raw, time, settings, known)
+    wrong = np.flatnonzero(status != OK)
+    if len(wrong):
+        advice = (
+            "Pass --dayfirst or --no-dayfirst." if status[wrong[0]] == AMBIGUOUS else "Correct it."
+        )
+        raise DataError(
+            f"{table.name}: {table.place} {lines[wrong[0]]}: column {time!r} holds no time of 1678 to "
+            f"2261 that can be read. {advice}"
+        )
+    if found.kind != clock.kind:
+        raise DataError(
+            f"{table.name}: column {time!r} holds {found.kind} times, but the log is on "
+            f"{'a calendar' if clock.kind == 'calendar' else 'an elapsed clock'}. Give times as in the log."
+        )
+    aware = np.flatnonzero(~naive)
+    if clock.kind == "calendar" and clock.zone is None and stamps and len(aware):
+        raise DataError(
+            f"{table.name}: {table.place} {lines[aware[0]]}: the time has an offset from UTC, but the log "
+            "has none. Write naive times, or train with --tz."
+        )
+    rows = np.flatnonzero(naive)
+    if clock.zone is not None and len(rows):
+        times[rows] = localize(
+            times[rows],
+            clock.zone,
+            series=series[rows],
+            slots=None,
+            lines=lines[rows],
+            place=table.place,
+            source=table.name,
+        )
+    return times
+
+
+def _check_kind(
+    table: Table,
+    raw: list[RawTimes],
+    time: str,
+    stamps: bool,
+    clock: Clock,
+    settings: TimeConfig,
+) -> None:
+    """Refuse dates for an elapsed log, and numbers that are no epoch for a calendar."""
+    if stamps:
+        raise DataError(
+            f"{table.name}: column {time!r} holds dates, but the log counts elapsed {clock.unit}. "
+            f"Give times as numbers of {clock.unit}."
+        )
+    numbers = [chunk.numbers for chunk in raw if chunk.numbers is not None]
+    good = np.concatenate(
+        [part[chunk.status == OK] for part, chunk in zip(numbers, raw, strict=True)]
+    )
+    if len(good):
+        choose_unit(float(good.min()), float(good.max()), time, settings)

@@ -1,0 +1,100 @@
+"""Which window answers which query."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from latentode.data.dataset import Int64, TimeSeriesDataset
+from latentode.data.windows import WindowLengths
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Windows that answer queries: flat queries, each with its tile.
+
+    Attributes:
+        series: Series of each tile, shape (tile,).
+        starts: Exclusive start of what is visible, nanoseconds, shape (tile,).
+        stops: Inclusive end, shape (tile,).
+        tile: Tile of each distinct query, non-decreasing, shape (query,).
+        times: Time of each distinct query, shape (query,).
+    """
+
+    series: Int64
+    starts: Int64
+    stops: Int64
+    tile: Int64
+    times: Int64
+
+
+def lay_tiles(
+    dataset: TimeSeriesDataset, series: Int64, times: Int64, lengths: WindowLengths
+) -> tuple[Tiles, Int64]:
+    """Find the window of each query.
+
+    A query after the last row of its series is a forecast: its window is the last context. Any other is
+    an interpolation: windows of one context's length lie half a context apart, and the one in whose
+    middle half the query lies answers, widened to the readings on both sides where a gap is longer.
+    The layout depends on the series alone, never on the other queries.
+
+    Args:
+        dataset: Visible readings.
+        series: Series of each query, shape (query,).
+        times: Time of each query, nanoseconds, shape (query,).
+        lengths: Context and horizon.
+
+    Returns:
+        Tiles over the distinct queries, and the place of each query among the distinct ones.
+    """
+    readings, context = dataset.readings, lengths.context_ns
+    stride = max(1, context // 2)
+    order = np.lexsort((times, series))
+    fresh = np.ones(len(order), dtype=bool)
+    fresh[1:] = (np.diff(series[order]) != 0) | (np.diff(times[order]) != 0)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.cumsum(fresh) - 1
+    query_series, query_times = series[order][fresh], times[order][fresh]
+
+    columns = []
+    for index in np.unique(query_series):
+        rows = readings.times[readings.rows_of(int(index))]
+        asked = query_times[query_series == index]
+        columns.append(_layout_of_series(rows, asked, context, stride))
+    if not columns:
+        empty = np.zeros(0, dtype=np.int64)
+        return Tiles(empty, empty, empty, empty, empty), place
+    keys, starts, stops = (np.concatenate(column) for column in zip(*columns, strict=True))
+    new = np.ones(len(keys), dtype=bool)
+    new[1:] = (keys[1:] != keys[:-1]) | (query_series[1:] != query_series[:-1])
+    first = np.flatnonzero(new)
+    tile = np.cumsum(new) - 1
+    # a gap may widen a tile for one of its queries: it is widened for all
+    tiles = Tiles(
+        series=query_series[first],
+        starts=np.minimum.reduceat(starts, first),
+        stops=np.maximum.reduceat(stops, first),
+        tile=tile,
+        times=query_times,
+    )
+    return tiles, place
+
+
+def _layout_of_series(
+    rows: Int64, asked: Int64, context: int, stride: int
+) -> tuple[Int64, Int64, Int64]:
+    """Tile number, start and stop of each query of one series."""
+    if len(rows) == 0:
+        return np.zeros_like(asked), asked - context, asked
+    ahead = asked > rows[-1]
+    number = (asked - rows[0]) // stride
+    low = rows[0] + number * stride - stride // 2
+    before = rows[np.maximum(np.searchsorted(rows, asked, side="right") - 1, 0)]
+    after = rows[np.minimum(np.searchsorted(rows, asked, side="left"), len(rows) - 1)]
+    starts = np.minimum(low, np.where(asked - before < context, before - 1, low))
+    stops = np.maximum(low + context, np.where(after - asked < context, after, low + context))
+    number = np.where(ahead, np.iinfo(np.int64).max, number)
+    starts = np.where(ahead, rows[-1] - context, starts)
+    stops = np.where(ahead, rows[-1], np.minimum(stops, rows[-1]))
+    return number, starts, stops

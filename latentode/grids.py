@@ -1,0 +1,80 @@
+"""Times at which predictions are made: flat (series, time) pairs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from latentode.config import format_duration
+from latentode.data.dataset import Int64, TimeSeriesDataset, ragged_arange
+from latentode.data.windows import typical_gap_and_span
+from latentode.errors import DataError, ResourceError
+
+Grid = tuple[Int64, Int64]
+_MAX_QUERIES = 20_000_000
+_MAX_DEFAULT_STEPS = 500
+
+
+def first_and_last(dataset: TimeSeriesDataset) -> tuple[Int64, Int64]:
+    """First and last time of each series, 0 and -1 for one without rows, shape (series,)."""
+    readings = dataset.readings
+    filled = np.diff(readings.series_starts) > 0
+    first = np.zeros(len(dataset), dtype=np.int64)
+    last = np.full(len(dataset), -1, dtype=np.int64)
+    first[filled] = readings.times[readings.series_starts[:-1][filled]]
+    last[filled] = readings.times[readings.series_starts[1:][filled] - 1]
+    return first, last
+
+
+def default_spacing(dataset: TimeSeriesDataset, length_ns: int) -> int:
+    """The typical gap between readings, but at most 500 steps over a length."""
+    try:
+        gap, _ = typical_gap_and_span(dataset)
+    except DataError:  # no two readings: the length alone decides
+        gap = 0
+    return max(1, gap, length_ns // _MAX_DEFAULT_STEPS)
+
+
+def forecast_grid(dataset: TimeSeriesDataset, horizon_ns: int, spacing_ns: int) -> Grid:
+    """Steps after the last reading of each series, up to the horizon."""
+    first, last = first_and_last(dataset)
+    filled = np.flatnonzero(last >= first)
+    count = horizon_ns // spacing_ns
+    if count == 0:
+        raise DataError(
+            f"forecast: expected a horizon of at least one step, got {format_duration(horizon_ns)} "
+            f"with steps of {format_duration(spacing_ns)}. Give a shorter --every."
+        )
+    check_size(len(filled) * count)
+    steps = np.arange(1, count + 1) * spacing_ns
+    return np.repeat(filled, count), (last[filled][:, None] + steps).ravel()
+
+
+def span_grid(dataset: TimeSeriesDataset, spacing_ns: int) -> Grid:
+    """An even grid from the first reading of each series to its last."""
+    first, last = first_and_last(dataset)
+    counts = np.where(last >= first, (last - first) // spacing_ns + 1, 0)
+    check_size(int(counts.sum()))
+    series = np.repeat(np.arange(len(dataset)), counts)
+    return series, first[series] + ragged_arange(np.zeros_like(counts), counts) * spacing_ns
+
+
+def missing_grid(dataset: TimeSeriesDataset) -> Grid:
+    """Time stamps of the log at which some channel was not read."""
+    readings = dataset.readings
+    gaps = np.diff(readings.row_starts) < len(dataset.channels)
+    return readings.row_series()[gaps], readings.times[gaps]
+
+
+def check_size(num_queries: int, num_draws: int = 1, num_channels: int = 1) -> None:
+    """Refuse what would not fit in memory, before it is allocated.
+
+    Raises:
+        ResourceError: If there would be more than 2e7 queries or 2.5e8 numbers.
+    """
+    numbers = num_queries * num_draws * num_channels
+    if num_queries > _MAX_QUERIES or numbers > 250_000_000:
+        raise ResourceError(
+            f"prediction: expected at most {_MAX_QUERIES:,} times and 250,000,000 numbers, got "
+            f"{num_queries:,} times, {num_draws} draws and {num_channels} channels. "
+            "Take a longer --every, fewer --samples or fewer series."
+        )

@@ -1,0 +1,143 @@
+"""Colours, panels, time axes and files that all pictures share."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from latentode.errors import ConfigError, OutputExistsError, ShapeError
+from latentode.files import atomic_write
+
+# of the palette of Okabe and Ito (2008), told apart with any colour vision
+MODEL = "#0072B2"
+OBSERVED = "#1A1A1A"
+ACCENT = "#D55E00"
+CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A7D00", "#1A1A1A")
+MUTED = "#6B6B6B"
+_PICTURES = ("png", "svg", "pdf")
+
+
+def panels(
+    rows: int,
+    columns: int,
+    ax: Any,
+    *,
+    size: tuple[float, float],
+    sharex: Literal["none", "col"] = "none",
+) -> NDArray[Any]:
+    """Return the axes to draw into, styled, shape (row, column).
+
+    Args:
+        rows: Number of rows.
+        columns: Number of columns.
+        ax: Axes of the caller (one, or an array of as many as are needed); None makes a new figure.
+        size: Width and height of one panel in inches.
+        sharex: As in ``matplotlib.figure.Figure.subplots``.
+
+    Raises:
+        ShapeError: If the caller's axes are not as many as are needed.
+    """
+    if ax is None:
+        figure = Figure(figsize=(size[0] * columns, size[1] * rows + 0.7), layout="constrained")
+        grid = figure.subplots(rows, columns, squeeze=False, sharex=sharex)
+    else:
+        given = np.atleast_1d(np.asarray(ax, dtype=object))
+        if given.size != rows * columns:
+            raise ShapeError(
+                f"ax: expected {rows * columns} axes ({rows} rows, {columns} columns), "
+                f"got {given.size}. Choose fewer series or channels, or pass more axes."
+            )
+        grid = given.reshape(rows, columns)
+    for axes in grid.flat:
+        _plain_frame(axes)
+    return grid
+
+
+def _plain_frame(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(MUTED)
+    axes.tick_params(colors=MUTED, labelcolor=OBSERVED, labelsize=9)
+    axes.grid(axis="y", color="#E4E4E4", linewidth=0.7)
+    axes.set_axisbelow(True)
+
+
+def title(axes: Axes, text: str, *, pad: float = 6.0) -> None:
+    """Set a title at the left; names of the data are never read as formulas."""
+    axes.set_title(text, loc="left", fontsize=11, color=OBSERVED, pad=pad, parse_math=False)
+
+
+def name_axis(axis: Any, text: str) -> None:
+    """Label an axis; names of the data are never read as formulas."""
+    axis.set_label_text(text, fontsize=10, color=OBSERVED, parse_math=False)
+
+
+def plot_times(times: NDArray[Any]) -> NDArray[np.float64]:
+    """Positions on a time axis: days since 1970 for a calendar, numbers as they are else."""
+    if times.dtype.kind == "M":
+        return np.asarray(date2num(times), dtype=np.float64)
+    return np.asarray(times, dtype=np.float64)
+
+
+def time_axis(axes: Axes, attrs: Mapping[str, Any]) -> None:
+    """Format the time axis and state its zone or unit.
+
+    Args:
+        axes: Where the times are drawn at `plot_times`.
+        attrs: Attributes of the coordinate ``time``: "timezone" for a calendar, or "units".
+    """
+    zone = attrs.get("timezone")
+    if zone is None:
+        name_axis(axes.xaxis, f"time ({attrs.get('units', 'unit not stated')})")
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+        return
+    local = ZoneInfo("UTC" if zone == "naive" else zone)
+    locator = AutoDateLocator(tz=local, minticks=4, maxticks=8)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=local))
+    name_axis(axes.xaxis, "time (zone not stated)" if zone == "naive" else f"time ({zone})")
+
+
+def save(axes: Any, path: str | Path, *, dpi: int = 150, overwrite: bool = True) -> Path:
+    """Write the figure of some axes as PNG, SVG or PDF, by the path's suffix.
+
+    Args:
+        axes: What a function of this package returned, or a figure.
+        path: The file; its folder must exist.
+        dpi: Dots per inch of a PNG.
+        overwrite: Whether an existing file may be replaced.
+
+    Returns:
+        The path written.
+
+    Raises:
+        ConfigError: If the suffix is none of .png, .svg, .pdf.
+        OutputExistsError: If the file exists and `overwrite` is False.
+        ResourceError: If the disk is full or not writable; an old file is untouched.
+    """
+    path = Path(path)
+    form = path.suffix.lower().lstrip(".")
+    if form not in _PICTURES:
+        raise ConfigError(f"picture: expected a name in {', '.join(_PICTURES)}, got '{path}'.")
+    if path.exists() and not overwrite:
+        raise OutputExistsError(f"{path}: exists already. Choose another name.")
+    figure = axes if isinstance(axes, Figure) else np.asarray(axes, dtype=object).flat[0].figure
+    buffer = io.BytesIO()
+    # the same data give the same bytes: no date, and ids that are not drawn at random
+    stamp = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[form]
+    with mpl.rc_context({"svg.hashsalt": "latentode"}), warnings.catch_warnings():
+        # a name in a script that the font lacks is drawn as boxes; the picture is still of use
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        figure.savefig(buffer, format=form, dpi=dpi, metadata=stamp)
+    return atomic_write(path, buffer.getvalue())

@@ -1,0 +1,236 @@
+"""Predictions of a fitted model at any times of any series, in original units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latentode.data.batch import Rows, SeriesBatch
+from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
+from latentode.data.noise import place_noise
+from latentode.data.schema import DataSchema
+from latentode.data.targets import Targets
+from latentode.data.tiles import Tiles, lay_tiles
+from latentode.data.windows import cut
+from latentode.likelihoods.base import masked_sum
+from latentode.model import LatentODEModel
+
+# elements of (draw, window, row, channel) at a time: some 100 MB of float32 intermediates
+_MAX_ELEMENTS = 4_000_000
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions at flat queries.
+
+    Attributes:
+        draws: Predictive draws in original units, shape (draw, query, channel).
+        latent: Latent states, shape (draw, query, latent).
+        log_prob: Log of the mean density over draws, nats, of each given reading in original units, NaN
+            where none was given, shape (query, channel).
+    """
+
+    draws: Float64
+    latent: Float64
+    log_prob: Float64
+
+
+class Predictor:
+    """Answers queries with a model: reads each window once, solves once, reads everywhere.
+
+    Every number is a function of seed, series, visible readings and query alone: not of the batch, of
+    other queries, or of their order.
+
+    Args:
+        model: Fitted model.
+        schema: Its data schema.
+        seed: Seed of posterior and observation noise.
+        num_draws: Draws.
+        max_rows: Newest rows of a window that the encoder reads.
+    """
+
+    def __init__(
+        self,
+        model: LatentODEModel,
+        schema: DataSchema,
+        *,
+        seed: int,
+        num_draws: int,
+        max_rows: int = 512,
+    ) -> None:
+        self.model = model
+        self.schema = schema
+        self.seed = seed
+        self.num_draws = num_draws
+        self.max_rows = max_rows
+        self.device = next(model.parameters()).device
+
+    def __call__(self, visible: TimeSeriesDataset, targets: Targets) -> tuple[Float64, Float64]:
+        """Draws (draw, target) and log densities (target,), as `latentode.evaluation` wants them."""
+        key = np.stack([targets.window, targets.times])
+        pairs, place = np.unique(key, axis=1, return_inverse=True)
+        values = np.full((pairs.shape[1], len(self.schema.channels)), np.nan)
+        values[place, targets.channel] = targets.values
+        found = self.query(visible, pairs[0], pairs[1], values)
+        return found.draws[:, place, targets.channel], found.log_prob[place, targets.channel]
+
+    @torch.no_grad()
+    def query(
+        self,
+        visible: TimeSeriesDataset,
+        series: Int64,
+        times: Int64,
+        values: Float64 | None = None,
+    ) -> Predictions:
+        """Predict every channel at some times.
+
+        Args:
+            visible: Readings that may be used, channels in the order of the schema.
+            series: Series of each query, shape (query,).
+            times: Time of each query in nanoseconds, any order, duplicates allowed, shape (query,).
+            values: Readings whose density is wanted, original units, NaN elsewhere, (query, channel).
+
+        Returns:
+            Predictions in the order of the queries.
+        """
+        tiles, place = lay_tiles(visible, series, times, self.schema.lengths)
+        channels = len(self.schema.channels)
+        distinct = np.full((len(tiles.times), channels), np.nan)
+        if values is not None:
+            distinct[place] = values
+        draws = np.empty((self.num_draws, len(tiles.times), channels))
+        latent = np.empty((self.num_draws, len(tiles.times), self.model.config.latent_dim))
+        log_prob = np.full((len(tiles.times), channels), np.nan)
+        self.model.eval()
+        for chunk in self._chunks(tiles, visible):
+            queries = np.flatnonzero(np.isin(tiles.tile, chunk))
+            batch, own = self._batch(visible, tiles, chunk, queries, distinct)
+            self._answer(batch, visible, tiles, chunk, queries, own, (draws, latent, log_prob))
+        return Predictions(draws[:, place], latent[:, place], log_prob[place])
+
+    @torch.no_grad()
+    def log_weights(
+        self, visible: TimeSeriesDataset, series: Int64, times: Int64, values: Float64
+    ) -> Float64:
+        """Joint log-density of the readings ahead of each window, for every draw of its latent state.
+
+        Args:
+            visible: One window a series.
+            series: Window of each row of readings, shape (row,).
+            times: Times of the rows, after the last visible one of their window, shape (row,).
+            values: Readings in original units, NaN where missing, shape (row, channel).
+
+        Returns:
+            log p(readings | z_k, visible) in nats of original units, shape (draw, window).
+        """
+        tiles, place = lay_tiles(visible, series, times, self.schema.lengths)
+        distinct = np.full((len(tiles.times), len(self.schema.channels)), np.nan)
+        distinct[place] = values
+        weights = np.zeros((self.num_draws, len(visible)))
+        self.model.eval()
+        for chunk in self._chunks(tiles, visible):
+            queries = np.flatnonzero(np.isin(tiles.tile, chunk))
+            batch, _ = self._batch(visible, tiles, chunk, queries, distinct)
+            batch = batch.to(self.device)
+            z0 = self._posterior_draws(batch, [visible.series_ids[i] for i in tiles.series[chunk]])
+            decoded = self.model.decode(self.model.trajectory(z0, batch), batch)
+            density = self.model.likelihood.log_prob(batch.targets, decoded.location, decoded.scale)
+            total = masked_sum(density, batch.target_mask).double().cpu().numpy()
+            scales = batch.target_mask.sum(dim=1).cpu().numpy() @ np.log(self.schema.scaler.scale)
+            weights[:, tiles.series[chunk]] = total - scales
+        return weights
+
+    def _chunks(self, tiles: Tiles, visible: TimeSeriesDataset) -> Iterator[Int64]:
+        """Tiles in groups of similar length and bounded size."""
+        queries = np.bincount(tiles.tile, minlength=len(tiles.series))
+        rows = np.diff(cut(visible, tiles.series, tiles.starts, tiles.stops).readings.series_starts)
+        load = (queries + np.minimum(rows, self.max_rows)) * len(self.schema.channels)
+        order = np.argsort(load, kind="stable")
+        group: list[int] = []
+        for tile in order:
+            # the largest comes last, and padding makes all as large
+            if group and (len(group) + 1) * load[tile] * self.num_draws > _MAX_ELEMENTS:
+                yield np.array(sorted(group))
+                group = []
+            group.append(int(tile))
+        if group:
+            yield np.array(sorted(group))
+
+    def _batch(
+        self,
+        visible: TimeSeriesDataset,
+        tiles: Tiles,
+        chunk: Int64,
+        queries: Int64,
+        values: Float64,
+    ) -> tuple[SeriesBatch, Int64]:
+        """The batch of some tiles, and the column of each query in it."""
+        windows = cut(visible, tiles.series[chunk], tiles.starts[chunk], tiles.stops[chunk])
+        size, readings = len(chunk), windows.readings
+        own = np.searchsorted(chunk, tiles.tile[queries])
+        counts = np.diff(readings.series_starts)
+        first, last = readings.series_starts[:-1], readings.series_starts[1:] - 1
+        # without a visible row, model time 0 is the first query
+        first_query = np.searchsorted(own, np.arange(size))
+        anchors = tiles.times[queries][first_query]
+        end = last if self.model.config.anchor == "origin" else first
+        anchors[counts > 0] = readings.times[end[counts > 0]]
+        builder = self.schema.builder()
+        rows = builder.rows(readings, anchors)
+        newest = np.arange(readings.num_rows) > (last - self.max_rows)[rows.window]
+        rows = Rows(rows.window[newest], rows.times[newest], rows.values[newest])
+        asked_times = builder.time_scale.to_model(tiles.times[queries], anchors[own])
+        scaled = self.schema.scaler.transform(values[queries])
+        query_times, targets, lengths = Rows(own, asked_times, scaled).pad(size)
+        column = np.arange(len(queries)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        return builder.build(windows, anchors, rows, (query_times, targets)), column
+
+    def _answer(
+        self,
+        batch: SeriesBatch,
+        visible: TimeSeriesDataset,
+        tiles: Tiles,
+        chunk: Int64,
+        queries: Int64,
+        column: Int64,
+        out: tuple[Float64, Float64, Float64],
+    ) -> None:
+        draws, latent, log_prob = out
+        batch = batch.to(self.device)
+        names = [visible.series_ids[i] for i in tiles.series[chunk]]
+        z0 = self._posterior_draws(batch, names)
+        trajectory = self.model.trajectory(z0, batch)
+        decoded = self.model.decode(trajectory, batch)
+        density = self.model.likelihood.log_prob(batch.targets, decoded.location, decoded.scale)
+        mixture = torch.logsumexp(density, dim=0) - np.log(self.num_draws)
+        mixture = mixture.masked_fill(~batch.target_mask, torch.nan).cpu().numpy()
+        states = trajectory.at(batch.query_times, check=False).cpu().numpy()
+        own = np.searchsorted(chunk, tiles.tile[queries])
+        log_prob[queries] = mixture[own, column] - np.log(self.schema.scaler.scale)
+        latent[:, queries] = states[:, own, column]
+        for index, name in enumerate(names):
+            mine = own == index
+            steps = int(mine.sum())
+            shape = (2, self.num_draws, draws.shape[-1])
+            uniform = place_noise(self.seed, name, tiles.times[queries[mine]], shape)
+            sampled = self.model.likelihood.transform(
+                torch.from_numpy(uniform).to(self.device),
+                decoded.location[:, index, :steps].double(),
+                decoded.scale[:, index, :steps].double(),
+            )
+            draws[:, queries[mine]] = self.schema.scaler.inverse(sampled.cpu().numpy())
+
+    def _posterior_draws(self, batch: SeriesBatch, names: list[str]) -> Tensor:
+        """Posterior draws whose noise belongs to the series, so that a draw goes on from tile to tile."""
+        shape = (2, self.num_draws, self.model.config.latent_dim)
+        uniform = np.stack(
+            [place_noise(self.seed, name, np.zeros(1, np.int64), shape)[:, :, 0] for name in names],
+            axis=2,
+        )  # (2, draw, batch, latent)
+        noise = np.sqrt(-2.0 * np.log1p(-uniform[0])) * np.cos(2 * np.pi * uniform[1])
+        posterior = self.model.posterior(batch)
+        return posterior.mean + posterior.stddev * torch.from_numpy(noise).to(posterior.mean)

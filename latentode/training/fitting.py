@@ -1,0 +1,117 @@
+"""From a log to a fitted model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from latentode.config import LatentODEConfig
+from latentode.data.dataset import TimeSeriesDataset
+from latentode.data.sampler import WindowSampler
+from latentode.data.schema import DataSchema
+from latentode.data.splits import Part
+from latentode.errors import DataError
+from latentode.training.distributed import device_of, process_group, rank
+from latentode.training.fitted import FittedModel, build_model, last_context
+from latentode.training.trainer import Event, Trainer
+from latentode.training.validation import WindowValidator
+
+
+def fit_model(
+    dataset: TimeSeriesDataset,
+    config: LatentODEConfig,
+    *,
+    run_dir: Path | None = None,
+    resume: bool = False,
+    on_event: Callable[[Event], None] | None = None,
+) -> FittedModel:
+    """Learn scales, train a network and stop it by validation.
+
+    Args:
+        dataset: The whole log; the split decides what is trained on.
+        config: Settings.
+        run_dir: Where checkpoints, metrics and the model go; None keeps everything in memory.
+        resume: Go on from the last checkpoint of `run_dir`.
+        on_event: Called with {"event": "plan" | "note" | "epoch" | "done", ...} on the first process.
+
+    Returns:
+        The fitted model.
+
+    Raises:
+        DataError: If the log has too little to train on.
+        Interrupted: After a signal, once the state is saved.
+        TrainingError: If training diverges beyond recovery.
+    """
+    dataset = _trainable(dataset, config.data.min_obs)
+    schema = DataSchema.fit(dataset, config)
+    with process_group(config.train.device):
+        with torch.random.fork_rng():
+            torch.manual_seed(config.train.seed)
+            model = build_model(config, schema)
+        fitted = FittedModel(config, schema, model, [], last_context(dataset, schema))
+        if on_event is not None and rank() == 0:
+            on_event({"event": "plan", "lines": plan_lines(fitted)})
+        trainer = Trainer(
+            model,
+            window_sampler(dataset, fitted, "train"),
+            _validator(dataset, fitted),
+            config.train,
+            run_dir=run_dir,
+            on_event=on_event,
+        )
+        fitted.history.extend(trainer.fit(resume=resume))
+        if run_dir is not None and rank() == 0:
+            fitted.save(run_dir / "model")
+    return fitted
+
+
+def plan_lines(fitted: FittedModel) -> list[str]:
+    """Lines that say what will be trained."""
+    model = fitted.config.model
+    return [
+        *fitted.schema.plan(),
+        f"model: {model.encoder} encoder, latent {model.latent_dim}, {fitted.num_parameters:,} "
+        f"parameters; seed {fitted.config.train.seed}, device {fitted.config.train.device}",
+    ]
+
+
+def window_sampler(dataset: TimeSeriesDataset, fitted: FittedModel, part: Part) -> WindowSampler:
+    """Windows of one part of a log."""
+    starts, stops = fitted.schema.split.bounds(dataset, part)
+    return WindowSampler(
+        dataset,
+        starts,
+        stops,
+        fitted.schema.lengths,
+        fitted.schema.builder(),
+        fitted.config.model.anchor,
+        max_rows=fitted.config.windows.max_rows,
+        max_queries=fitted.config.windows.max_queries,
+    )
+
+
+def _validator(dataset: TimeSeriesDataset, fitted: FittedModel) -> WindowValidator | None:
+    scaler, train = fitted.schema.scaler, fitted.config.train
+    try:
+        return WindowValidator(
+            window_sampler(dataset, fitted, "validation"),
+            scaler.scale / scaler.std,
+            seed=train.seed,
+            device=device_of(train.device),
+        )
+    except DataError:
+        return None  # a log of a few readings: train to the end of the schedule
+
+
+def _trainable(dataset: TimeSeriesDataset, min_obs: int) -> TimeSeriesDataset:
+    readings = dataset.readings
+    counts = readings.row_starts[readings.series_starts]
+    enough = [i for i, n in enumerate(counts[1:] - counts[:-1]) if n >= min_obs]
+    if not enough:
+        raise DataError(
+            f"log: expected a series with at least {min_obs} readings, found none in "
+            f"{len(dataset)} series. Check --id-column and --channels, or lower --min-obs."
+        )
+    return dataset if len(enough) == len(dataset) else dataset.select_series(enough)

@@ -1,0 +1,266 @@
+"""The rules of the package's structure, as functions on a mapping of paths to source texts.
+
+Each rule returns its violations as sentences. `tests/test_architecture.py` applies them to the
+package and shows that each finds a planted violation.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+Sources = Mapping[str, str]
+PACKAGE = "latentode"
+MAX_LINES = 350
+BANNED_NAMES = {"utils", "util", "misc", "helpers", "helper", "common"}
+BANNED_IMPORTS = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "yaml", "joblib"}
+BANNED_CALLS = {"eval", "exec", "print", "__import__", "exit", "quit", "breakpoint"}
+BANNED_ATTRIBUTES = {("torch", "load"), ("torch", "save"), ("os", "system")}
+
+# A module imports only from lower layers. Members of one layer do not know each other; modules inside one
+# family (data, ode, cli, ...) do.
+LAYERS = [
+    {"errors", "_types"},
+    {"_checks", "files"},
+    {"config"},
+    {"nn", "data"},
+    {"ode"},
+    {
+        "encoders", "decoders", "dynamics", "flows", "priors", "likelihoods",
+        "objectives", "metrics", "baselines",
+    },
+    {"model"},
+    {"training"},
+    {"results"},
+    {"findings"},
+    {"estimator", "plot", "report", "evaluation", "point_process"},
+    {"cli"},
+    {"__main__"},
+]  # fmt: skip
+LAYER_OF = {family: rank for rank, families in enumerate(LAYERS) for family in families}
+
+# Where a third-party package may be imported: families, or single modules of them.
+ALLOWED = {
+    "numpy": set(LAYER_OF),
+    "torch": {
+        "_types", "_checks", "nn", "data.batch", "ode", "encoders", "decoders", "dynamics", "flows",
+        "priors", "likelihoods", "objectives", "metrics", "baselines", "model", "training",
+        "estimator", "evaluation", "point_process", "cli",
+    },
+    "torchdiffeq": {"ode.adaptive"},
+    "pandas": {"data", "results", "estimator", "cli"},
+    "pyarrow": {"data"},
+    "xarray": {"results", "estimator"},
+    "matplotlib": {"plot", "report"},
+    "click": {"cli"},
+    "rich": {"cli"},
+    "pydantic": {"config"},
+    "safetensors": {"training.checkpoint", "training.state", "estimator.model_folder"},
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module, with what the rules ask about it."""
+
+    source: str  # importing module, without "latentode."
+    target: str  # imported module, absolute
+    line: int
+    for_types_only: bool
+    at_start: bool
+
+
+def module_name(path: str) -> str:
+    """``latentode/ode/solve.py`` -> ``latentode.ode.solve``; a package is named by its folder."""
+    parts = path.removesuffix(".py").split("/")
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def inner_name(module: str) -> str:
+    """Name without the package, "" for the package itself."""
+    return module.removeprefix(PACKAGE).lstrip(".")
+
+
+def family(module: str) -> str:
+    """``latentode.ode.solve`` -> ``ode``."""
+    return inner_name(module).split(".")[0]
+
+
+def imports(sources: Sources) -> Iterator[Import]:
+    """Every import of every module, those inside functions and type-checking blocks included."""
+    modules = {module_name(path) for path in sources}
+    for path, text in sources.items():
+        tree = ast.parse(text)
+        start, types = _import_contexts(tree)
+        for node in ast.walk(tree):
+            for target in _targets(node, modules):
+                yield Import(module_name(path), target, node.lineno, node in types, node in start)
+
+
+def _import_contexts(tree: ast.Module) -> tuple[set[ast.AST], set[ast.AST]]:
+    """Nodes that run on import, and nodes that only a type checker sees."""
+    types: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            types |= {inner for statement in node.body for inner in ast.walk(statement)}
+    later: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            later |= set(ast.walk(node))
+    return set(ast.walk(tree)) - types - later, types
+
+
+def _targets(node: ast.AST, modules: set[str]) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and not node.level:
+        base = node.module or ""
+        inner = [f"{base}.{alias.name}" for alias in node.names]
+        # "from package import name" means the module of that name, if there is one
+        return sorted({name if name in modules else base for name in inner})
+    return []
+
+
+def layer_violations(sources: Sources) -> list[str]:
+    """Imports that do not go down."""
+    found = []
+    for path in sources:
+        if family(module_name(path)) not in {"", *LAYER_OF}:
+            found.append(f"{path}: family {family(module_name(path))!r} has no layer")
+    for item in imports(sources):
+        source, target = family(item.source), family(item.target)
+        if not item.target.startswith(PACKAGE) or source in ("", target):
+            continue
+        where = f"{item.source}:{item.line} imports {item.target}"
+        if not target:
+            found.append(f"{where}: import from the module that defines the name")
+        elif LAYER_OF.get(target, 99) >= LAYER_OF.get(source, 99):
+            found.append(f"{where}: not a lower layer")
+    return found
+
+
+def cycles(sources: Sources) -> list[str]:
+    """Import cycles between modules, imports inside functions included."""
+    edges: dict[str, set[str]] = {module_name(path): set() for path in sources}
+    for item in imports(sources):
+        if item.target in edges and item.target != item.source:
+            edges[item.source].add(item.target)
+    found, done, path = [], set(), []
+
+    def visit(module: str) -> None:
+        if module in path:
+            found.append(" -> ".join([*path[path.index(module) :], module]))
+        elif module not in done:
+            path.append(module)
+            for target in sorted(edges[module]):
+                visit(target)
+            path.pop()
+            done.add(module)
+
+    for module in sorted(edges):
+        visit(module)
+    return found
+
+
+def import_form_violations(sources: Sources) -> list[str]:
+    """Star imports and relative imports."""
+    found = []
+    for path, text in sources.items():
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                found.append(f"{path}:{node.lineno}: relative import")
+            if isinstance(node, ast.ImportFrom) and any(a.name == "*" for a in node.names):
+                found.append(f"{path}:{node.lineno}: star import")
+    return found
+
+
+def name_violations(sources: Sources) -> list[str]:
+    """Modules whose name says nothing."""
+    return [
+        f"{path}: name a module by what it does"
+        for path in sources
+        if BANNED_NAMES & set(path.removesuffix(".py").split("/"))
+    ]
+
+
+def third_party_violations(sources: Sources) -> list[str]:
+    """Third-party packages outside their place; annotations may name any of them."""
+    found = []
+    for item in imports(sources):
+        root = item.target.split(".")[0]
+        if root in sys.stdlib_module_names or root == PACKAGE or item.for_types_only:
+            continue
+        source = inner_name(item.source)
+        places = ALLOWED.get(root, set())
+        if not any(source == place or source.startswith(f"{place}.") for place in places):
+            found.append(f"{item.source}:{item.line}: {root} has no place here")
+    return found
+
+
+def banned_violations(sources: Sources) -> list[str]:
+    """What runs code out of data, prints from the library, or ends the process."""
+    found = []
+    for path, text in sources.items():
+        for node in ast.walk(ast.parse(text)):
+            what = _banned(node)
+            if what:
+                found.append(f"{path}:{getattr(node, 'lineno', 0)}: {what}")
+    return found
+
+
+def _banned(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return node.func.id if node.func.id in BANNED_CALLS else None
+    if isinstance(node, ast.Attribute):
+        base = node.value.id if isinstance(node.value, ast.Name) else ""
+        banned = (base, node.attr) in BANNED_ATTRIBUTES or node.attr in (
+            "extractall",
+            "read_pickle",
+        )
+        return f"{base}.{node.attr}" if banned else None
+    if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+        is_off = isinstance(node.value, ast.Constant) and node.value.value is False
+        return None if is_off else "allow_pickle"
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        roots = {name.split(".")[0] for name in _targets(node, set())}
+        from_torch = isinstance(node, ast.ImportFrom) and node.module == "torch"
+        roots |= {a.name for a in node.names if from_torch and a.name in ("load", "save")}
+        return ", ".join(sorted(roots & (BANNED_IMPORTS | {"load", "save"}))) or None
+    return None
+
+
+def length_violations(sources: Sources) -> list[str]:
+    """Files that are too long to be read in one sitting."""
+    return [
+        f"{path}: {len(text.splitlines())} lines, at most {MAX_LINES}"
+        for path, text in sources.items()
+        if len(text.splitlines()) > MAX_LINES
+    ]
+
+
+def eager_violations(sources: Sources) -> list[str]:
+    """What ``import latentode`` would load besides the standard library."""
+    return [
+        f"{item.source}:{item.line}: {item.target} is loaded with the package"
+        for item in imports(sources)
+        if item.source == PACKAGE
+        and item.at_start
+        and item.target.split(".")[0] not in sys.stdlib_module_names
+    ]
+
+
+def loaded_with(module: str, sources: Sources) -> set[str]:
+    """Third-party packages that importing a module loads, directly or through other modules."""
+    edges: dict[str, set[str]] = {}
+    for item in imports(sources):
+        if item.at_start:
+            edges.setdefault(item.source, set()).add(item.target)
+    seen, todo = set(), [module]
+    while todo:
+        current = todo.pop()
+        if current not in seen:
+            seen.add(current)
+            parents = [current.rpartition(".")[0]] if current.startswith(f"{PACKAGE}.") else []
+            todo += [*edges.get(current, ()), *parents]
+    roots = {name.split(".")[0] for name in seen}
+    return roots - set(sys.stdlib_module_names) - {PACKAGE}

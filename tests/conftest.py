@@ -1,0 +1,79 @@
+"""Options, fixtures and guards of every test."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import settings
+
+settings.register_profile("default", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+# one thread a worker: results do not depend on the machine, and two workers do not fight for cores
+torch.set_num_threads(1)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--device", default="cpu", help="device of the tests: cpu (default) or cuda")
+
+
+def pytest_configure(config):
+    device = torch.device(config.getoption("--device"))
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise pytest.UsageError("--device cuda: this machine has no CUDA device")
+
+
+def pytest_collection_modifyitems(config, items):
+    if torch.device(config.getoption("--device")).type == "cuda":
+        return
+    gpu = [item for item in items if item.get_closest_marker("gpu")]
+    if gpu:
+        config.hook.pytest_deselected(items=gpu)
+        items[:] = [item for item in items if not item.get_closest_marker("gpu")]
+
+
+@pytest.fixture(scope="session")
+def device(pytestconfig):
+    return torch.device(pytestconfig.getoption("--device"))
+
+
+@pytest.fixture(autouse=True)
+def _same_seed_for_every_test():
+    torch.manual_seed(0)
+    np.random.seed(0)  # noqa: NPY002 - code under test may draw from it by mistake
+
+
+@pytest.fixture(autouse=True)
+def _no_leaked_global_state():
+    before = global_state()
+    yield
+    after = global_state()
+    torch.set_default_dtype(before["torch default dtype"])
+    torch.set_num_threads(before["torch threads"])
+    torch.set_grad_enabled(before["torch gradients"])
+    np.seterr(**before["numpy errors"])
+    leaked = [name for name, value in before.items() if after[name] != value]
+    if leaked:
+        pytest.fail(f"the test changed global state and did not restore it: {', '.join(leaked)}")
+
+
+def global_state():
+    return {
+        "torch default dtype": torch.get_default_dtype(),
+        "torch threads": torch.get_num_threads(),
+        "torch gradients": torch.is_grad_enabled(),
+        "numpy errors": np.geterr(),
+        "working folder": os.getcwd(),
+    }
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Folder of the large public data sets, which are not part of the repository."""
+    folder = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs the public data sets in ../shared/data")
+    return folder.resolve()

@@ -1,0 +1,206 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import architecture as rules
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+RULES = [
+    rules.layer_violations,
+    rules.cycles,
+    rules.import_form_violations,
+    rules.name_violations,
+    rules.third_party_violations,
+    rules.banned_violations,
+    rules.length_violations,
+    rules.eager_violations,
+]
+# what "inspect" and "--help" may use must not wait seconds for torch
+TORCH_FREE = (
+    "latentode",
+    "latentode.config",
+    "latentode.files",
+    "latentode.results",
+    "latentode.plot",
+)
+
+
+def sources(*patterns):
+    paths = [path for pattern in patterns for path in sorted(ROOT.glob(pattern))]
+    return {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in paths}
+
+
+@pytest.fixture(scope="module")
+def package():
+    return sources("latentode/**/*.py")
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_package_obeys(rule, package):
+    assert len(package) > 20
+    assert rule(package) == []
+
+
+def test_programs_and_tests_are_short_and_named_well():
+    rest = sources(
+        "*.py", *(f"{d}/**/*.py" for d in ("tests", "examples", "benchmarks", "datasets"))
+    )
+    assert len(rest) > 5
+    assert rules.length_violations(rest) == []
+    assert rules.name_violations(rest) == []
+    assert rules.import_form_violations(rest) == []
+
+
+@pytest.mark.parametrize("module", TORCH_FREE)
+def test_what_needs_no_model_loads_no_torch(module, package):
+    assert "torch" not in rules.loaded_with(module, package)
+
+
+def test_the_reader_loads_no_torch(package):
+    readers = [rules.module_name(path) for path in package if path.startswith("latentode/data/")]
+    with_torch = {name for name in readers if "torch" in rules.loaded_with(name, package)}
+    assert "latentode.data.batch" in with_torch or "latentode.data.batch" not in readers
+    assert "latentode.data.dataset" not in with_torch
+    for reader in ("frame", "tables", "csv_table", "schema", "timestamps", "splits", "windows"):
+        assert f"latentode.data.{reader}" not in with_torch
+
+
+def test_importing_the_package_loads_only_the_standard_library():
+    code = "import sys, latentode; print(*{'torch', 'pandas', 'numpy', 'click'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stdout.strip()) == (0, "")
+
+
+def planted(path, text, **others):
+    """A small package that obeys every rule, with one module added."""
+    base = {
+        "latentode/__init__.py": "import importlib\n",
+        "latentode/errors.py": "",
+        "latentode/ode/__init__.py": "from latentode.ode.solve import solve\n",
+        "latentode/ode/solve.py": "import torch\nfrom latentode.errors import SolverError\n",
+        "latentode/ode/adaptive.py": "import torchdiffeq\n",
+        "latentode/encoders/rnn.py": "from latentode import errors, ode\n",
+        "latentode/priors/normal.py": "from latentode.ode import solve\n",
+        "latentode/training/trainer.py": "from latentode.encoders import rnn\n",
+        "latentode/estimator/__init__.py": "",
+        "latentode/evaluation.py": "",
+        "latentode/results.py": "import numpy as np\nimport xarray.core as xc\n",
+    }
+    return base | {path: text} | others
+
+
+def test_the_rules_accept_a_sound_package():
+    sound = planted("latentode/errors.py", "")
+    assert [rule(sound) for rule in RULES] == [[]] * len(RULES)
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "text", "message"),
+    [
+        (
+            rules.layer_violations,
+            "latentode/ode/bad.py",
+            "import latentode.training.trainer",
+            "not a",
+        ),
+        (
+            rules.layer_violations,
+            "latentode/priors/bad.py",
+            "from latentode.encoders import rnn",
+            "not",
+        ),
+        (rules.layer_violations, "latentode/evaluation.py", "import latentode.estimator", "not a"),
+        (
+            rules.layer_violations,
+            "latentode/ode/bad.py",
+            "def f():\n import latentode.cli.app",
+            "not",
+        ),
+        (
+            rules.layer_violations,
+            "latentode/cli/bad.py",
+            "from latentode import LatentODE",
+            "defines",
+        ),
+        (rules.layer_violations, "latentode/novel/bad.py", "", "has no layer"),
+        (
+            rules.cycles,
+            "latentode/ode/solve.py",
+            "import latentode.ode",
+            "ode -> latentode.ode.solve",
+        ),
+        (rules.cycles, "latentode/errors.py", "def f():\n import latentode.ode.solve", "errors ->"),
+        (rules.import_form_violations, "latentode/ode/bad.py", "from math import *", "star"),
+        (rules.import_form_violations, "latentode/ode/bad.py", "from . import solve", "relative"),
+        (rules.name_violations, "latentode/ode/utils.py", "", "name a module"),
+        (rules.name_violations, "latentode/helpers/solve.py", "", "name a module"),
+        (rules.third_party_violations, "latentode/ode/bad.py", "import torchdiffeq", "torchdiffeq"),
+        (
+            rules.third_party_violations,
+            "latentode/data/frame.py",
+            "import torch.nn",
+            "torch has no",
+        ),
+        (
+            rules.third_party_violations,
+            "latentode/model.py",
+            "import pandas as pd",
+            "pandas has no",
+        ),
+        (rules.third_party_violations, "latentode/plot.py", "import xarray", "xarray has no"),
+        (rules.third_party_violations, "latentode/results.py", "import matplotlib", "matplotlib"),
+        (rules.third_party_violations, "latentode/model.py", "from click import echo", "click has"),
+        (rules.third_party_violations, "latentode/errors.py", "import pydantic", "pydantic has no"),
+        (rules.third_party_violations, "latentode/model.py", "import safetensors", "safetensors"),
+        (rules.third_party_violations, "latentode/report.py", "import rich.table", "rich has no"),
+        (
+            rules.third_party_violations,
+            "latentode/cli/bad.py",
+            "import requests",
+            "requests has no",
+        ),
+        (rules.banned_violations, "latentode/ode/bad.py", "import pickle", "pickle"),
+        (rules.banned_violations, "latentode/ode/bad.py", "from yaml import load", "yaml"),
+        (rules.banned_violations, "latentode/ode/bad.py", "eval('1')", "eval"),
+        (rules.banned_violations, "latentode/ode/bad.py", "def f():\n exec('1')", "exec"),
+        (
+            rules.banned_violations,
+            "latentode/ode/bad.py",
+            "import torch\ntorch.load('a')",
+            "torch.load",
+        ),
+        (rules.banned_violations, "latentode/ode/bad.py", "from torch import load", "load"),
+        (rules.banned_violations, "latentode/ode/bad.py", "print('here')", "print"),
+        (
+            rules.banned_violations,
+            "latentode/ode/bad.py",
+            "np.load(p, allow_pickle=x)",
+            "allow_pickle",
+        ),
+        (rules.length_violations, "latentode/ode/bad.py", "\n" * 351, "351 lines"),
+        (rules.eager_violations, "latentode/__init__.py", "import numpy", "numpy is loaded"),
+        (
+            rules.eager_violations,
+            "latentode/__init__.py",
+            "from latentode import ode",
+            "ode is loaded",
+        ),
+    ],
+)
+def test_each_rule_finds_a_planted_violation(rule, path, text, message):
+    (found,) = rule(planted(path, text))
+    assert message in found
+
+
+def test_annotations_may_name_what_is_not_loaded():
+    text = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import xarray\n"
+    sound = planted("latentode/plot/fan.py", text)
+    assert rules.third_party_violations(sound) == []
+    assert "xarray" not in rules.loaded_with("latentode.plot.fan", sound)
+
+
+def test_what_a_module_loads_is_followed_through_other_modules():
+    text = "def f():\n    import pandas\nfrom latentode.ode import adaptive\n"
+    loaded = rules.loaded_with("latentode.model", planted("latentode/model.py", text))
+    assert loaded == {"torch", "torchdiffeq"}

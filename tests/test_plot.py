@@ -1,0 +1,286 @@
+import re
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.dates import num2date
+from matplotlib.figure import Figure
+
+from latentode import plot, results
+from latentode.data.dataset import Clock, Readings, TimeSeriesDataset
+from latentode.errors import ConfigError, OutputExistsError, ResourceError, ShapeError
+
+HOUR = 3_600_000_000_000
+START = 1_711_843_200_000_000_000
+CLOCKS = [Clock("calendar", "Europe/Berlin"), Clock("calendar"), Clock("elapsed", unit="h")]
+CHANNELS = ("level", "flow_$x")
+
+
+def prediction(clock=CLOCKS[0], num_draws=20, series_ids=("a", "b"), channels=CHANNELS, **options):
+    shape = (num_draws, len(series_ids), 4, len(channels))
+    draws = np.random.default_rng(0).normal(size=shape)
+    times = START + HOUR * np.tile([3, 0, 1, 2], (len(series_ids), 1))
+    names = {"series_ids": series_ids, "channels": channels}
+    return results.to_dataset(
+        draws, times, clock=clock, units=(("level", "m"),), **names, **options
+    )
+
+
+def log(clock=CLOCKS[0]):
+    hours = np.arange(-20, 10)
+    readings = Readings.from_triplets(
+        np.zeros(30, dtype=np.int64),
+        START + HOUR * hours,
+        np.zeros(30, dtype=np.int64),
+        hours.astype(float),
+        num_series=2,
+        channels=["level"],
+    )
+    return TimeSeriesDataset(("a", "b"), readings, clock)
+
+
+def points(axes, label):
+    return [line for line in axes.get_lines() if line.get_label() == label]
+
+
+@pytest.mark.parametrize("clock", CLOCKS, ids=str)
+def test_forecast_draws_the_median_over_sorted_times(clock):
+    dataset = prediction(clock)
+    grid = plot.forecast(dataset, observed=log(clock))
+    assert grid.shape == (2, 1)
+    (median,) = points(grid[0, 0], "median")
+    assert (np.diff(median.get_xdata()) > 0).all()
+    expected = np.median(dataset["value"].values[:, 0, [1, 2, 3, 0], 0], axis=0)
+    np.testing.assert_allclose(median.get_ydata(), expected, rtol=1e-12)
+
+
+def test_forecast_draws_the_central_intervals():
+    dataset = prediction()
+    axes = plot.forecast(dataset, levels=(0.5, 0.9), channels=["level"])[0, 0]
+    wide, narrow = axes.collections
+    assert [c.get_label() for c in (wide, narrow)] == ["90% interval", "50% interval"]
+    value = dataset["value"].values[:, 0, :, 0]
+    low, high = np.quantile(value, 0.05, axis=0).min(), np.quantile(value, 0.95, axis=0).max()
+    heights = wide.get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == pytest.approx((low, high), rel=1e-12)
+    assert narrow.get_paths()[0].vertices[:, 1].max() < high
+
+
+@pytest.mark.parametrize("clock", CLOCKS, ids=str)
+def test_forecast_tells_readings_before_from_readings_after(clock):
+    axes = plot.forecast(prediction(clock), observed=log(clock), history=3.0)[0, 0]
+    (before,), (after,) = points(axes, "observed"), points(axes, "observed later")
+    assert before.get_ydata().tolist() == list(range(-9, 0))  # three spans of three hours
+    assert after.get_ydata().tolist() == [0, 1, 2, 3]
+    assert before.get_markerfacecolor() != after.get_markerfacecolor() == "white"
+    assert before.get_xdata()[-1] < points(axes, "median")[0].get_xdata()[0] == after.get_xdata()[0]
+
+
+def test_interpolation_tells_seen_readings_from_held_out_ones():
+    source = log()
+    kept = np.arange(30) % 2 == 0
+    seen = source.with_readings(source.readings.select_readings(kept))
+    hidden = source.with_readings(source.readings.select_readings(~kept))
+    axes = plot.interpolation(prediction(), observed=seen, held_out=hidden)[0, 0]
+    assert points(axes, "observed")[0].get_ydata().tolist() == list(range(-20, 10, 2))
+    assert points(axes, "held out")[0].get_ydata().tolist() == list(range(-19, 10, 2))
+    legend = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert legend == ["90% interval", "50% interval", "median", "observed", "held out"]
+
+
+def test_a_log_without_the_series_or_channel_draws_no_points():
+    other = replace(log(), series_ids=("x", "y"))
+    grid = plot.forecast(prediction(), observed=other)
+    assert not any(points(axes, "observed") for axes in grid.flat)
+
+
+def test_panels_are_named_with_units_and_zone():
+    grid = plot.forecast(prediction(), series=["a", "b"])
+    assert grid.shape == (2, 2)
+    assert grid[0, 0].get_ylabel() == "level (m)"
+    assert grid[1, 0].get_ylabel() == "flow_$x"
+    assert grid[1, 1].get_xlabel() == "time (Europe/Berlin)"
+    assert grid[0, 1].get_title(loc="left") == "Forecast of b"
+    naive, elapsed = (plot.forecast(prediction(c))[-1, 0].get_xlabel() for c in CLOCKS[1:])
+    assert (naive, elapsed) == ("time (zone not stated)", "time (h)")
+
+
+def test_the_time_axis_shows_local_time():
+    axes = plot.forecast(prediction(), channels=["level"])[0, 0]
+    axes.figure.draw_without_rendering()
+    locator = axes.xaxis.get_major_locator()
+    hours = [num2date(place, tz=locator.tz).hour for place in locator()]
+    labels = [text.get_text() for text in axes.get_xticklabels()]
+    # 00:00Z to 03:00Z on the night on which Berlin skips from 02:00 to 03:00
+    assert "03:00" in labels
+    assert not any(label.startswith("02:") for label in labels)
+    assert {1, 3, 5} <= set(hours)
+
+
+def test_what_is_left_out_is_stated():
+    channels = tuple(f"c{i}" for i in range(12))
+    grid = plot.forecast(prediction(channels=channels))
+    assert len(grid) == 8
+    assert "(8 of 12 channels)" in grid[0, 0].get_title(loc="left")
+
+
+def test_forecast_draws_into_the_axes_of_the_caller():
+    figure = Figure()
+    given = figure.subplots(2, 1)
+    grid = plot.forecast(prediction(), ax=given)
+    assert grid[0, 0] is given[0]
+    assert grid[1, 0] is given[1]
+    with pytest.raises(ShapeError, match=r"expected 2 axes \(2 rows, 1 columns\), got 1"):
+        plot.forecast(prediction(), ax=given[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"series": "z"}, r"series: expected some of 'a', 'b', got \['z'\]"),
+        ({"channels": ["z"]}, "channel: expected some of 'level'"),
+        ({"channels": []}, r"got \[\]"),
+        ({"levels": (1.0,)}, "levels: expected numbers between 0 and 1"),
+    ],
+)
+def test_forecast_refuses_what_it_cannot_draw(options, message):
+    with pytest.raises(ConfigError, match=message):
+        plot.forecast(prediction(), **options)
+
+
+def test_forecast_of_a_single_padded_step_can_be_drawn(tmp_path):
+    dataset = results.to_dataset(
+        np.zeros((1, 2, 2, 1)),
+        np.full((2, 2), START),
+        series_ids=("a", "b"),
+        channels=("level",),
+        clock=CLOCKS[0],
+        valid=[[True, False], [False, False]],
+    )
+    for series in ("a", "b"):
+        grid = plot.forecast(dataset, observed=log(), series=series)
+        assert plot.save(grid, tmp_path / f"{series}.png").stat().st_size > 1000
+
+
+def latent_states(size=3, series_ids=("a", "_b$")):
+    angles = np.linspace(0, 5, 30)
+    path = np.zeros((1, len(series_ids), 30, size))
+    path[..., 0], path[..., 1] = 3 * np.cos(angles), np.sin(angles)
+    times = np.tile(START + HOUR * np.arange(30), (len(series_ids), 1))
+    return results.to_dataset(
+        path, times, series_ids=series_ids, channels=None, dim="latent", clock=CLOCKS[0]
+    )
+
+
+def test_latent_trajectory_projects_on_the_principal_plane():
+    dataset = latent_states()
+    axes = plot.latent_trajectory(dataset, series=["a"])
+    assert isinstance(axes, Axes)
+    x, y = axes.get_lines()[0].get_data()
+    states = dataset["value"].values[0, 0]
+    # the states lie in a plane, so that the projection keeps every distance
+    drawn = np.hypot(x[:, None] - x, y[:, None] - y)
+    true = np.linalg.norm(states[:, None] - states, axis=-1)
+    np.testing.assert_allclose(drawn, true, atol=1e-12)
+    shares = [int(s) for s in re.findall(r"(\d+)%", axes.get_xlabel() + axes.get_ylabel())]
+    assert sum(shares) == 100
+    assert shares[0] > shares[1]
+
+
+def test_latent_trajectory_takes_two_latent_dimensions():
+    axes = plot.latent_trajectory(latent_states(), components=(1, 0))
+    np.testing.assert_allclose(axes.get_lines()[0].get_ydata()[0], 3.0, rtol=1e-12)
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("latent 1", "latent 0")
+    assert len(axes.get_legend().get_texts()) == 2
+
+
+@pytest.mark.parametrize(
+    ("dataset", "options", "message"),
+    [
+        (prediction(), {}, "expected latent states"),
+        (latent_states(), {"components": (0, 3)}, "expected two of 0 to 2"),
+        (latent_states(), {"series": ["z"]}, "series: expected some of"),
+    ],
+)
+def test_latent_trajectory_refuses_what_it_cannot_draw(dataset, options, message):
+    with pytest.raises(ConfigError, match=message):
+        plot.latent_trajectory(dataset, **options)
+
+
+def test_training_curves_mark_the_best_epoch():
+    crps = [0.9, float("nan"), 0.4, 0.5]
+    history = [{"epoch": i, "train_loss": -i, "validation_crps": c} for i, c in enumerate(crps)]
+    history.append({"epoch": 4, "train_loss": "", "validation_crps": None})
+    loss, score = plot.training_curves(history)
+    assert loss.get_lines()[0].get_ydata()[:4].tolist() == [0, -1, -2, -3]
+    assert np.isnan(loss.get_lines()[0].get_ydata()[4])
+    assert score.texts[0].get_text() == "best: 0.4 at epoch 2"
+
+
+def test_training_curves_can_be_drawn_without_a_validation():
+    _, score = plot.training_curves([{"epoch": 1, "train_loss": 2.0}])
+    assert not score.texts
+
+
+def test_training_curves_refuse_an_empty_history():
+    with pytest.raises(ConfigError, match="at least one epoch"):
+        plot.training_curves([])
+
+
+@pytest.mark.parametrize("scale", [1, 100])
+def test_calibration_draws_a_density_whatever_the_scale(scale):
+    (axes,) = plot.calibration({"pit": np.array([0.1, 0.4, 0.3, 0.2]) * scale})
+    assert [bar.get_height() for bar in axes.patches][:4] == pytest.approx([0.4, 1.6, 1.2, 0.8])
+
+
+def test_calibration_draws_every_entry_of_an_evaluation():
+    report = {
+        "pit": [3, 5, 4],
+        "coverage": {"0.9": 0.8, 0.5: 0.4},
+        "channels": {"a_$": {"model": {"coverage_90": 0.7}}, "b": {"model": {"coverage_90": None}}},
+        "num_targets": 12,
+    }
+    pit, coverage, channels = plot.calibration(report)
+    assert "95 % band" in [text.get_text() for text in pit.get_legend().get_texts()]
+    assert np.transpose(coverage.get_lines()[1].get_data()).tolist() == [[0.5, 0.4], [0.9, 0.8]]
+    assert [text.get_text() for text in channels.get_yticklabels()] == ["a_$", "b"]
+
+
+@pytest.mark.parametrize("report", [{}, {"pit": []}, {"mae": 1.0}])
+def test_calibration_refuses_a_report_without_entries(report):
+    with pytest.raises(ConfigError, match="expected one of"):
+        plot.calibration(report)
+    with pytest.raises(ConfigError, match="expected counts of readings"):
+        plot.calibration({"pit": [0, 0]})
+
+
+@pytest.mark.parametrize(
+    ("suffix", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")]
+)
+def test_save_writes_the_same_bytes_for_the_same_picture(tmp_path, suffix, start):
+    paths = [
+        plot.save(plot.forecast(prediction(series_ids=("<b>泵$", "c"))), tmp_path / f"{i}{suffix}")
+        for i in range(2)
+    ]
+    first, second = (path.read_bytes() for path in paths)
+    assert first == second
+    assert first.startswith(start)
+
+
+def test_save_refuses_other_formats_and_existing_files(tmp_path):
+    axes = plot.training_curves([{"epoch": 1, "train_loss": 2.0}])
+    with pytest.raises(ConfigError, match="expected a name in png, svg, pdf"):
+        plot.save(axes, tmp_path / "a.gif")
+    path = plot.save(axes[0].figure, tmp_path / "a.png")
+    with pytest.raises(OutputExistsError, match="exists already"):
+        plot.save(axes, path, overwrite=False)
+    with pytest.raises(ResourceError, match="cannot be written"):
+        plot.save(axes, tmp_path / "nowhere" / "a.png")
+
+
+def test_no_picture_touches_the_global_state_of_pyplot():
+    plot.forecast(prediction())
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    assert pyplot is None or not pyplot.get_fignums()
