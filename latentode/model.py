@@ -13,7 +13,7 @@ from latentode import ode
 from latentode.config import ModelConfig, SolverConfig
 from latentode.data.batch import SeriesBatch
 from latentode.decoders.mlp import MLPDecoder
-from latentode.decoders.residual import DampedTrend, ResidualMemory, nearest_readings
+from latentode.decoders.residual import RecentBehaviour, ResidualMemory, nearest_readings
 from latentode.dynamics.mlp import MLPDynamics
 from latentode.encoders import ODERNNEncoder, RNNEncoder
 from latentode.likelihoods import GaussianLikelihood, StudentTLikelihood
@@ -26,6 +26,7 @@ _LIKELIHOODS = {"gaussian": GaussianLikelihood, "student_t": StudentTLikelihood}
 _PRIORS = {"normal": StandardNormal}
 _MIN_POSTERIOR_STD = 1e-3
 _LOG_SCALE_RANGE = (-9.0, 6.0)
+_MAX_RESTLESSNESS = 4.0
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,10 @@ class LatentODEModel(nn.Module):
         z_0 \sim q(z_0 \mid \text{visible rows}), \quad \dot z = f(z, t, u(t)), \quad
         x_c(t) \mid z \sim p\big(\mu_c(z(t)) + m_c(t),\; \sigma_c(z(t))\sqrt{v_c(t)}\big)
 
-    :math:`m_c, v_c` are what the nearest visible readings still say about channel c once the trajectory
-    is known (`ResidualMemory`). Model time 0 is the anchor of a window: its last visible row
-    (`anchor="origin"`, encoder reads forwards) or its first (`anchor="start"`, encoder reads backwards).
+    :math:`m_c, v_c` are what the nearest visible readings still say about channel c once the
+    trajectory is known (`ResidualMemory`). Model time 0 is the anchor of a window: its last visible
+    row (`anchor="origin"`, encoder reads forwards) or its first (`anchor="start"`, encoder reads
+    backwards).
 
     Args:
         config: Parts and sizes.
@@ -60,8 +62,8 @@ class LatentODEModel(nn.Module):
         static_dim: Static covariates.
 
     Reference:
-        Rubanova, Chen, Duvenaud (2019), https://arxiv.org/abs/1907.03907. There the noise is independent
-        at every reading and the anchor is the window's start.
+        Rubanova, Chen, Duvenaud (2019), https://arxiv.org/abs/1907.03907. There the noise is
+        independent at every reading and the anchor is the window's start.
     """
 
     def __init__(
@@ -91,7 +93,7 @@ class LatentODEModel(nn.Module):
             dropout=config.dropout,
         )
         self.memory = ResidualMemory(num_channels)
-        self.trend = DampedTrend(num_channels)
+        self.recent = RecentBehaviour(num_channels)
         self.likelihood = _LIKELIHOODS[config.likelihood](num_channels)
 
     def posterior(self, batch: SeriesBatch) -> Normal:
@@ -148,8 +150,8 @@ class LatentODEModel(nn.Module):
         scale = log_scale[..., :steps, :].clamp(*_LOG_SCALE_RANGE).exp()
         if not remember:
             return Decoded(location[..., :steps, :], scale)
-        mean, variance = self._remember(batch, location[..., steps:, :])
-        return Decoded(location[..., :steps, :] + mean, scale * variance.sqrt())
+        mean, factor = self._remember(batch, location[..., steps:, :])
+        return Decoded(location[..., :steps, :] + mean, scale * factor)
 
     def forward(self, batch: SeriesBatch, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Log-likelihood of the targets and divergence from the prior.
@@ -159,8 +161,8 @@ class LatentODEModel(nn.Module):
             noise: Standard normal numbers of the posterior draws, shape (draw, batch, latent).
 
         Returns:
-            log p(targets | z, visible) in nats of scaled units, shape (draw, batch); log p(z) - log q(z),
-            shape (draw, batch); exact KL(q || p), shape (batch,).
+            log p(targets | z, visible) in nats of scaled units, shape (draw, batch); log p(z) - log
+            q(z), shape (draw, batch); exact KL(q || p), shape (batch,).
         """
         posterior = self.posterior(batch)
         z0 = posterior.mean + posterior.stddev * noise
@@ -194,6 +196,7 @@ class LatentODEModel(nn.Module):
         gaps = gaps.to(location.dtype)
         mean, variance = self.memory(gaps, nearest)
         ahead = found[0] & ~found[1]
-        age = gaps[0].masked_fill(~ahead, 0.0)
-        shift = self.trend(batch.times, batch.mask, residuals, age)
-        return mean + torch.where(ahead, shift, 0.0), variance
+        ages = gaps[0].masked_fill(~ahead, 0.0)
+        shift, log_scale = self.recent(batch.times, batch.mask, residuals, ages)
+        factor = variance.sqrt() * log_scale.clamp(-_MAX_RESTLESSNESS, _MAX_RESTLESSNESS).exp()
+        return mean + shift, factor

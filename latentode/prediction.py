@@ -30,8 +30,8 @@ class Predictions:
     Attributes:
         draws: Predictive draws in original units, shape (draw, query, channel).
         latent: Latent states, shape (draw, query, latent).
-        log_prob: Log of the mean density over draws, nats, of each given reading in original units, NaN
-            where none was given, shape (query, channel).
+        log_prob: Log of the mean density over draws, nats, of each given reading in original units,
+            NaN where none was given, shape (query, channel).
     """
 
     draws: Float64
@@ -42,8 +42,8 @@ class Predictions:
 class Predictor:
     """Answers queries with a model: reads each window once, solves once, reads everywhere.
 
-    Every number is a function of seed, series, visible readings and query alone: not of the batch, of
-    other queries, or of their order.
+    Every number is a function of seed, series, visible readings and query alone: not of the batch,
+    of other queries, or of their order.
 
     Args:
         model: Fitted model.
@@ -92,7 +92,8 @@ class Predictor:
             visible: Readings that may be used, channels in the order of the schema.
             series: Series of each query, shape (query,).
             times: Time of each query in nanoseconds, any order, duplicates allowed, shape (query,).
-            values: Readings whose density is wanted, original units, NaN elsewhere, (query, channel).
+            values: Readings whose density is wanted, original units, NaN elsewhere, (query,
+                channel).
 
         Returns:
             Predictions in the order of the queries.

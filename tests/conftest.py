@@ -43,7 +43,7 @@ def device(pytestconfig):
 @pytest.fixture(autouse=True)
 def _same_seed_for_every_test():
     torch.manual_seed(0)
-    np.random.seed(0)  # noqa: NPY002 - code under test may draw from it by mistake
+    np.random.seed(0)  # code under test, or a library it calls, may draw from it
 
 
 @pytest.fixture(autouse=True)

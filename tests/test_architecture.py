@@ -19,11 +19,14 @@ RULES = [
 # what "inspect" and "--help" may use must not wait seconds for torch
 TORCH_FREE = (
     "latentode",
+    "latentode.cli.app",
+    "latentode.cli.inspect",
     "latentode.config",
     "latentode.files",
-    "latentode.results",
     "latentode.plot",
+    "latentode.results",
 )
+MODEL_SIDE = ("batch", "known_inputs", "sampler", "schema")  # of latentode/data
 
 
 def sources(*patterns):
@@ -47,7 +50,7 @@ def test_programs_and_tests_are_short_and_named_well():
         "*.py", *(f"{d}/**/*.py" for d in ("tests", "examples", "benchmarks", "datasets"))
     )
     assert len(rest) > 5
-    assert rules.length_violations(rest) == []
+    assert rules.length_violations(rest, limit=500) == []
     assert rules.name_violations(rest) == []
     assert rules.import_form_violations(rest) == []
 
@@ -60,10 +63,7 @@ def test_what_needs_no_model_loads_no_torch(module, package):
 def test_the_reader_loads_no_torch(package):
     readers = [rules.module_name(path) for path in package if path.startswith("latentode/data/")]
     with_torch = {name for name in readers if "torch" in rules.loaded_with(name, package)}
-    assert "latentode.data.batch" in with_torch or "latentode.data.batch" not in readers
-    assert "latentode.data.dataset" not in with_torch
-    for reader in ("frame", "tables", "csv_table", "schema", "timestamps", "splits", "windows"):
-        assert f"latentode.data.{reader}" not in with_torch
+    assert with_torch == {f"latentode.data.{name}" for name in MODEL_SIDE}
 
 
 def test_importing_the_package_loads_only_the_standard_library():

@@ -37,7 +37,8 @@ def init_command(session: Session, path: Path | None, overwrite: bool) -> Outcom
     if path is None:
         return Outcome(data=LatentODEConfig().to_dict(), text=text)
     check_output(path, suffixes=(".toml",), overwrite=overwrite)
-    return Outcome(outputs=(atomic_write(path, text.encode()),))
+    atomic_write(path, text.encode())
+    return Outcome(outputs=(path,))
 
 
 @command("show")

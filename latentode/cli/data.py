@@ -68,10 +68,13 @@ def make_command(
     options = dict(_option(text) for text in assignments)
     dataset = make(name, **options, random_state=seed).dataset
     text = to_frame(dataset, layout=layout).to_csv(index=False)  # type: ignore[arg-type]
+    if dataset.clock.kind == "elapsed":
+        session.note(f"its times are elapsed: read it with --time-unit {dataset.clock.unit}")
     facts = {"series": len(dataset), "readings": dataset.readings.num_readings}
     if output == STDOUT:
         return Outcome(metrics=facts, text=text)
-    return Outcome(metrics=facts, outputs=(atomic_write(output, text.encode()),))
+    atomic_write(output, text.encode())
+    return Outcome(metrics=facts, outputs=(output,))
 
 
 for _each in (list_command, make_command):

@@ -13,7 +13,7 @@ def epoch_line(event: Mapping[str, Any]) -> str:
 
     Args:
         event: ``epoch, total_epochs, step, train_loss, validation_crps, lr, seconds, best,
-            eta_seconds``; what is absent or None is left out.
+            eta_seconds``; what is absent or None, and times under a second, are left out.
 
     Returns:
         For example ``epoch 12/200  step 600  loss 1.23  crps 0.345*  lr 2.8e-03  41s  eta 2.5min``,
@@ -31,6 +31,6 @@ def epoch_line(event: Mapping[str, Any]) -> str:
         if event.get(key) is not None:
             parts.append(form.format(event[key]))
     for key, form in (("seconds", "{}"), ("eta_seconds", "eta {}")):
-        if event.get(key) is not None:
-            parts.append(form.format(format_duration(float(event[key]) * 1e9)))
+        if event.get(key) is not None and event[key] >= 0.5:
+            parts.append(form.format(format_duration(round(event[key]) * 1e9)))
     return "  ".join(parts)

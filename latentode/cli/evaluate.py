@@ -70,7 +70,9 @@ def evaluate_command(
     if output == STDOUT:
         return Outcome(run_dir=run_dir, metrics=scores, text=text)
     target = output or (run_dir / "metrics.json" if run_dir else None)
-    written = () if target is None else (atomic_write(target, text.encode()),)
+    if target is not None:
+        atomic_write(target, text.encode())
+    written = () if target is None else (target,)
     return Outcome(run_dir=run_dir, outputs=written, metrics=scores, text=describe(scores))
 
 

@@ -15,8 +15,10 @@ from latentode.cli.models import load_model
 from latentode.cli.run_folder import versions
 from latentode.cli.session import Outcome, Session, jsonable
 from latentode.cli.table import aligned
+from latentode.config import format_duration
 
 _VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "WORLD_SIZE", "TZ")
+_SHOWN = ("parameters", "epochs", "clock", "lengths", "split")  # the config is in config.toml
 _RUN_FACTS = ("status", "started", "ended", "exit_code", "seed", "threads", "log", "error")
 
 
@@ -33,10 +35,19 @@ def info_command(session: Session, run: Path | None, env: bool) -> Outcome:
         facts = environment()
         return Outcome(data=facts, text=_lines(facts))
     model, folder = load_model(run, session, "cpu")
-    facts = {"model": jsonable(model.describe())}
-    if folder is not None:
-        facts["run"] = {k: folder.record[k] for k in _RUN_FACTS if folder.record.get(k) is not None}
-    return Outcome(run_dir=folder.path if folder else None, data=facts, text=_lines(facts))
+    card = jsonable(model.describe())
+    page = str(card.pop("card", ""))
+    run_facts = {} if folder is None else _present(folder.record)
+    shown = {key: card[key] for key in _SHOWN if key in card}
+    return Outcome(
+        run_dir=folder.path if folder else None,
+        data={"model": card, "run": run_facts},
+        text=f"{page}\n{_lines({**shown, **({'run': run_facts} if run_facts else {})})}",
+    )
+
+
+def _present(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: record[key] for key in _RUN_FACTS if record.get(key) is not None}
 
 
 def environment() -> dict[str, Any]:
@@ -63,5 +74,10 @@ def _flat(facts: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
         if isinstance(value, Mapping) and value:
             yield from _flat(value, f"{prefix}{key}.")
         else:
-            listed = isinstance(value, list | tuple)
-            yield prefix + key, ", ".join(map(str, value)) if listed else str(value)
+            yield (prefix + key).removesuffix("_ns"), _text(key, value)
+
+
+def _text(key: str, value: Any) -> str:
+    if key.endswith("_ns"):
+        return format_duration(value)
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

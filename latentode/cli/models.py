@@ -69,7 +69,7 @@ def read_for(
     from latentode.data.frame import read_log
 
     config = settings.resolve(
-        base=model.config.to_dict(), options=given_settings(options), environment={}
+        base=model.config_.to_dict(), options=given_settings(options), environment={}
     )
     dataset, report = read_log(logs, config.data)
     session.lines("plan", report.plan())

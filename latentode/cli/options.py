@@ -143,16 +143,22 @@ def config_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def given_settings(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings that were given as options, by dotted name."""
-    names = {
-        click.Option([flag]).name: setting
-        for flag, (setting, _) in {**DATA_OPTIONS, **TRAIN_OPTIONS}.items()
-    }
+    """Settings that were given as options, values by dotted name."""
+    return {s: options[_parameter(flag)] for flag, s in given_flags(options).items()}
+
+
+def given_flags(options: Mapping[str, Any]) -> dict[str, str]:
+    """Options that were given, and the setting that each stands for."""
     return {
-        names[option]: value
-        for option, value in options.items()
-        if option in names and value is not None
+        flag: setting
+        for flag, (setting, _) in {**DATA_OPTIONS, **TRAIN_OPTIONS}.items()
+        if options.get(_parameter(flag)) is not None
     }
+
+
+def _parameter(flag: str) -> str:
+    """The name under which click passes an option."""
+    return flag.partition("/")[0].removeprefix("--").replace("-", "_")
 
 
 def resolve_options(

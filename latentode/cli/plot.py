@@ -84,9 +84,17 @@ def _draw(
 
     kind = result.attrs.get("kind")
     if kind == "latent_trajectory":
-        return plot.save(plot.latent_trajectory(result), path)
+        return _saved(plot.latent_trajectory(result), path)
     draw = plot.interpolation if kind == "interpolation" else plot.forecast
-    return plot.save(draw(result, observed=observed, **chosen), path)
+    return _saved(draw(result, observed=observed, **chosen), path)
+
+
+def _saved(axes: Any, path: Path) -> Path:
+    """Write a picture, and name it as the caller did."""
+    from latentode import plot
+
+    plot.save(axes, path)
+    return path
 
 
 def _draw_history(folder: RunFolder, plots: Path) -> Iterator[Path]:
@@ -95,13 +103,12 @@ def _draw_history(folder: RunFolder, plots: Path) -> Iterator[Path]:
 
     history = _history(folder.path / "metrics.csv")
     if history:
-        yield plot.save(plot.training_curves(history), plots / "training.png")
+        yield _saved(plot.training_curves(history), plots / "training.png")
     scores = folder.path / "metrics.json"
     if scores.is_file():
-        shares = json.loads(scores.read_text(encoding="utf-8")).get("forecast", {}).get("pit")
-        if shares:
-            axes = plot.calibration({"pit_histogram": shares})
-            yield plot.save(axes, plots / "calibration.png")
+        report = json.loads(scores.read_text(encoding="utf-8")).get("forecast", {})
+        if report.get("pit"):
+            yield _saved(plot.calibration(report), plots / "calibration.png")
 
 
 def _history(path: Path) -> list[dict[str, float]]:

@@ -97,18 +97,23 @@ def check_size(samples: int, points: int) -> None:
         )
 
 
-def count_steps(span: str | None, every: str | None, unit: str | None = None) -> int:
+def count_steps(span: str | None, every: str | None) -> int:
     """Number of predicted times that two durations ask for; 1 where one of them is open.
+
+    Plain numbers are in a unit that only the model knows, so that they can be compared with each
+    other but not with a duration that has a unit.
 
     Args:
         span: Horizon.
         every: Distance of the predicted times.
-        unit: Unit of plain numbers, as the model's clock has it; None where it is not known yet.
+
+    Raises:
+        ConfigError: If one of them is no duration.
     """
-    if span is None or every is None:
+    lengths = [None if text is None else parse_duration(text, "s") for text in (span, every)]
+    if span is None or every is None or span[-1:].isalpha() is not every[-1:].isalpha():
         return 1
-    default = unit or "s"
-    return math.ceil(parse_duration(span, default) / parse_duration(every, default))
+    return math.ceil(lengths[0] / lengths[1])  # type: ignore[operator]
 
 
 def deliver(

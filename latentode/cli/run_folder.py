@@ -27,6 +27,7 @@ from latentode.cli.signals import Stopped
 from latentode.config import LatentODEConfig
 from latentode.errors import CheckpointError, DataError, OutputExistsError, ResourceError
 from latentode.files import RunLock, atomic_write, clean_stray, slug
+from latentode.files.faults import explained
 
 SCHEMA = 1
 PACKAGES = ("latentode", "torch", "numpy", "pandas", "xarray", "pydantic", "click", "torchdiffeq")
@@ -160,7 +161,8 @@ class RunFolder:
     def append_log(self, event: Mapping[str, Any]) -> None:
         """Add one line to ``log.jsonl``."""
         line = json.dumps(jsonable({"time": _now(), **event}), allow_nan=False)
-        with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
+        path = self.path / "log.jsonl"
+        with explained(path, len(line)), path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
     def check_log_unchanged(self, log: Path) -> None:

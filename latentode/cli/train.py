@@ -12,6 +12,7 @@ from latentode.cli.options import (
     RESUMABLE,
     config_options,
     data_options,
+    given_flags,
     given_settings,
     resolve_options,
     train_options,
@@ -70,7 +71,7 @@ def train_command(
 
 
 def _refuse_with_resume(options: dict[str, Any], **others: Any) -> None:
-    fixed = sorted(set(given_settings(options)) - set(RESUMABLE))
+    fixed = [f for f, setting in given_flags(options).items() if setting not in RESUMABLE]
     if options["assignments"]:
         fixed.append("--set")
     if options["config_file"]:

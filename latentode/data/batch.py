@@ -22,7 +22,8 @@ class SeriesBatch:
     """Windows of a log as padded tensors, times measured from each window's own anchor.
 
     Attributes:
-        times: Times of the visible rows, float64 model time, padded by the last one, shape (batch, time).
+        times: Times of the visible rows, float64 model time, padded by the last one, shape (batch,
+            time).
         values: Scaled readings, 0 where missing, shape (batch, time, channel).
         mask: True where a channel was read, shape (batch, time, channel).
         lengths: Number of visible rows, shape (batch,).
@@ -136,8 +137,8 @@ class BatchBuilder:
             windows: One series a window; gives clock, known inputs and static covariates.
             anchors: Time that is model time 0 of each window, nanoseconds, shape (batch,).
             visible: Rows that the encoder may see.
-            queries: Query times (batch, step) in model time, and target values (batch, step, channel),
-                scaled, NaN where there is none.
+            queries: Query times (batch, step) in model time, and target values (batch, step,
+                channel), scaled, NaN where there is none.
 
         Returns:
             The batch, on the CPU, float32 values and float64 times.

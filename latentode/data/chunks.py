@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -57,7 +58,7 @@ class Chunk(Protocol):
         """A column with the type in which it came or was parsed."""
 
     def fixed_width(self, name: str) -> NDArray[np.uint8] | None:
-        """Bytes of a column, shape (row, width), where all its cells have one width and are at hand."""
+        """Bytes of a column, shape (row, width); None unless all its cells have one width."""
 
 
 @dataclass
@@ -102,14 +103,20 @@ class Table(Protocol):
     name: str
     stem: str
     place: str
-    columns: tuple[str, ...]
-    head: pd.DataFrame
     decimal: str
     notes: list[str]
     ragged: list[tuple[int, int]]
 
-    def chunks(self, plan: ReadPlan) -> Iterator[Chunk]:
-        """Rows in the order of the log."""
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Column names."""
+
+    @property
+    def head(self) -> pd.DataFrame:
+        """First rows."""
+
+    def chunks(self, plan: ReadPlan) -> Iterator[Callable[[], Chunk]]:
+        """Makers of chunks in the order of the log; each may be called on a thread of its own."""
 
 
 @dataclass
@@ -146,23 +153,25 @@ class FrameTable:
         """See `Table`."""
         return self.frame.iloc[:HEAD_ROWS]
 
-    def chunks(self, plan: ReadPlan) -> Iterator[Chunk]:  # noqa: ARG002
+    def chunks(self, plan: ReadPlan) -> Iterator[Callable[[], Chunk]]:  # noqa: ARG002
         """See `Table`."""
         lines = np.arange(len(self.frame)) if self.lines is None else self.lines
         for start in range(0, len(self.frame), ROWS_PER_CHUNK):
             rows = slice(start, start + ROWS_PER_CHUNK)
-            yield FrameChunk(self.frame.iloc[rows], lines[rows])
+            yield partial(FrameChunk, self.frame.iloc[rows], lines[rows])
 
 
 def as_text(column: pd.Series) -> pd.Series:
     """Write a column as strings, as a CSV file would hold them; missing cells are empty.
 
-    Whole numbers have no decimal point, so that the id 7 is "7" in a frame as in a file, also where a
-    missing cell turned the column into floats.
+    Whole numbers have no decimal point, so that the id 7 is "7" in a frame as in a file, also
+    where a missing cell turned the column into floats.
     """
     if isinstance(column.dtype, pd.CategoricalDtype):
-        names = as_text(pd.Series(column.cat.categories)).tolist() + [""]
-        return pd.Series(pd.Categorical.from_codes(column.cat.codes % len(names), names))
+        names = [*as_text(pd.Series(column.cat.categories)).tolist(), ""]
+        return pd.Series(
+            pd.Categorical.from_codes(np.asarray(column.cat.codes) % len(names), names)
+        )
     if isinstance(column.dtype, pd.StringDtype):
         return column.fillna("")
     codes, uniques = pd.factorize(column.to_numpy(dtype=object), use_na_sentinel=True)

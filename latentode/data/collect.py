@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from latentode.config import DataConfig
@@ -18,6 +21,8 @@ from latentode.data.stamps import MISSING as NO_TIME
 from latentode.data.timestamps import RawTimes, are_stamps, read_times
 
 Int32 = NDArray[np.int32]
+Coded = tuple[NDArray[np.integer], Sequence[str]]
+_MOST_THREADS = 4
 
 
 class Cells(NamedTuple):
@@ -28,31 +33,15 @@ class Cells(NamedTuple):
     values: Float64
 
 
+_NO_CELLS = Cells(np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int32), np.zeros(0))
+
+
 class BadCell(NamedTuple):
-    """A cell that is no number, for a message."""
+    """A cell that is no number or no time, for a message."""
 
     line: int
     column: str
     text: str
-
-
-@dataclass
-class Names:
-    """Codes of names in the order in which they appear."""
-
-    codes: dict[str, int] = field(default_factory=dict)
-
-    def encode(self, texts: pd.Series) -> Int32:
-        """Code of each text; -1 for an empty one."""
-        codes, uniques = factorize(texts)
-        table = [
-            -1 if name == "" else self.codes.setdefault(name, len(self.codes)) for name in uniques
-        ]
-        return np.array(table + [-1], dtype=np.int32)[codes]
-
-    def to_list(self) -> list[str]:
-        """Names by code."""
-        return list(self.codes)
 
 
 @dataclass
@@ -67,6 +56,8 @@ class Collected:
         bad_times: Examples of cells that are no time.
         cells: Readings.
         slots: Name of each channel and known input.
+        series_rows: Number of rows of each series code.
+        numeric: Number of readings of each slot.
         row_slot: Long log: slot of each row, -1 without a channel name; None for a wide log.
         bad_rows: Row of each bad cell.
         bad_slots: Slot of each bad cell.
@@ -77,11 +68,13 @@ class Collected:
 
     series: Int32
     series_ids: list[str]
-    lines: Int64
+    lines: Int32
     times: list[RawTimes]
     bad_times: list[BadCell]
     cells: Cells
     slots: list[str]
+    series_rows: Int64
+    numeric: Int64
     row_slot: Int32 | None
     bad_rows: Int32
     bad_slots: Int32
@@ -90,143 +83,242 @@ class Collected:
     static: dict[str, set[tuple[int, str]]]
 
 
-class Collector:
-    """Reads the chunks of a log one after another."""
+@dataclass
+class Part:
+    """What a chunk holds, before its names have the codes of the whole log.
+
+    Attributes:
+        lines: Line of each row.
+        ids: Codes and names of the series; None without an id column.
+        times: Times.
+        bad_times: Examples of cells that are no time.
+        grid: Wide columns: rows, slots and values that are there.
+        channel: Long: codes and names of the channels.
+        long: Long: values, one a row.
+        bad: Column -> rows of its bad cells, and three examples.
+        static: Covariate -> codes and texts.
+    """
+
+    lines: Int64
+    ids: Coded | None
+    times: RawTimes
+    bad_times: list[BadCell]
+    grid: Cells = _NO_CELLS
+    channel: Coded | None = None
+    long: Numbers | None = None
+    bad: dict[str, tuple[Int64, list[str]]] = field(default_factory=dict)
+    static: dict[str, Coded] = field(default_factory=dict)
+
+
+class PartReader:
+    """Reads a chunk on its own; many threads may use one reader."""
 
     def __init__(self, table: Table, roles: Roles, config: DataConfig) -> None:
-        self._table, self._roles, self._time = table, roles, config.time
-        self._stamps = are_stamps(table.head[roles.time], config.time, table.decimal)
-        self._missing = frozenset((*MISSING, *roles.missing, *config.cells.na))
-        self._ids = Names()
-        self._slots = Names({name: index for index, name in enumerate(roles.values)})
-        if roles.id is None:
-            self._ids.codes[table.stem] = 0
-        self._rows = 0
-        self._series: list[Int32] = []
-        self._lines: list[Int64] = []
-        self._times: list[RawTimes] = []
-        self._cells: list[Cells] = []
-        self._row_slots: list[Int32] = []
-        self._bad: list[tuple[Int32, Int32]] = []
-        self._bad_times: list[BadCell] = []
-        self._bad_cells: dict[int, list[BadCell]] = {}
-        self._missing_cells = 0
-        self._static: dict[str, set[tuple[int, str]]] = {name: set() for name in roles.static}
+        self.roles, self.time, self.decimal = roles, config.time, table.decimal
+        self.stamps = are_stamps(table.head[roles.time], config.time, table.decimal)
+        self.missing = frozenset((*MISSING, *roles.missing, *config.cells.na))
 
     def plan(self) -> ReadPlan:
         """What is needed of each chunk."""
-        roles = self._roles
+        roles = self.roles
         text = (roles.id, roles.channel, *roles.static)
         numbers = (*roles.values, roles.value)
         return ReadPlan(
             text=tuple(name for name in text if name is not None),
             time=roles.time,
-            stamps=self._stamps,
+            stamps=self.stamps,
             numbers=tuple(name for name in numbers if name is not None),
-            missing=tuple(self._missing),
-            decimal=self._table.decimal,
+            missing=tuple(self.missing),
+            decimal=self.decimal,
         )
+
+    def read(self, make: Callable[[], Chunk]) -> Part:
+        """Read all columns of a chunk."""
+        chunk, roles = make(), self.roles
+        if not len(chunk.lines):
+            raw = RawTimes(None, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint8))
+            return Part(chunk.lines, None, raw, [])
+        ids = None if roles.id is None else factorize(chunk.text(roles.id))
+        times, bad_times = self._times(chunk)
+        part = Part(chunk.lines, ids, times, bad_times)
+        if roles.values:
+            part.grid = self._grid(chunk, part.bad)
+        if roles.channel is not None and roles.value is not None:
+            part.channel = factorize(chunk.text(roles.channel))
+            part.long = self._numbers(chunk, roles.value, part.bad)
+        part.static = {name: factorize(chunk.text(name)) for name in roles.static}
+        return part
+
+    def _times(self, chunk: Chunk) -> tuple[RawTimes, list[BadCell]]:
+        name = self.roles.time
+        raw = read_times(chunk, name, stamps=self.stamps, time=self.time, decimal=self.decimal)
+        wrong = np.flatnonzero(raw.status > NO_TIME)[:3]
+        if not len(wrong):
+            return raw, []
+        texts = chunk.text(name)
+        return raw, [BadCell(int(chunk.lines[row]), name, str(texts.iloc[row])) for row in wrong]
+
+    def _numbers(self, chunk: Chunk, name: str, bad: dict[str, tuple[Int64, list[str]]]) -> Numbers:
+        column = chunk.column(name)
+        numbers = to_numbers(column, self.missing, self.decimal)
+        if len(numbers.bad):
+            bad[name] = numbers.bad, [str(column.iloc[row]) for row in numbers.bad]
+        return numbers
+
+    def _grid(self, chunk: Chunk, bad: dict[str, tuple[Int64, list[str]]]) -> Cells:
+        names = self.roles.values
+        grid = np.empty((len(chunk.lines), len(names)))
+        for slot, name in enumerate(names):
+            grid[:, slot] = self._numbers(chunk, name, bad).values
+        there = ~np.isnan(grid)
+        if there.all():
+            count, width = grid.shape
+            rows = np.repeat(np.arange(count, dtype=np.int32), width)
+            slots = np.tile(np.arange(width, dtype=np.int32), count)
+            return Cells(rows, slots, grid.ravel())
+        where = np.nonzero(there)
+        return Cells(where[0].astype(np.int32), where[1].astype(np.int32), grid[there])
+
+
+class Names:
+    """Codes of names in the order in which they appear."""
+
+    def __init__(self, names: Sequence[str] = ()) -> None:
+        self.codes = {name: code for code, name in enumerate(names)}
+
+    def encode(self, coded: Coded) -> Int32:
+        """Code of each text; -1 for an empty one."""
+        codes, names = coded
+        known = self.codes
+        table = [-1 if name == "" else known.setdefault(name, len(known)) for name in names]
+        return np.array([*table, -1], dtype=np.int32)[codes]
+
+
+class Collector:
+    """Joins the parts of a log in order."""
+
+    def __init__(self, table: Table, roles: Roles, config: DataConfig) -> None:
+        self._table = table
+        self._reader = PartReader(table, roles, config)
+        self._ids = Names(() if roles.id is not None else (table.stem,))
+        self._slots = Names(roles.values)
+        self._rows = 0
+        self._series: list[Int32] = []
+        self._lines: list[Int32] = []
+        self._cells: list[Cells] = []
+        self._row_slots: list[Int32] = []
+        self._times: list[RawTimes] = []
+        self._bad: list[tuple[Int32, Int32]] = []
+        self._bad_times: list[BadCell] = []
+        self._bad_cells: dict[int, list[BadCell]] = {}
+        self._numeric = self._series_rows = np.zeros(0, dtype=np.int64)
+        self._missing = 0
+        self._static: dict[str, set[tuple[int, str]]] = {name: set() for name in roles.static}
 
     def run(self) -> Collected:
         """Read all chunks."""
-        for chunk in self._table.chunks(self.plan()):
-            if len(chunk.lines):
-                self._add(chunk)
-        cells = Cells(
-            *(np.concatenate(parts) for parts in zip(_NO_CELLS, *self._cells, strict=True))
-        )
+        reader = self._reader
+        for part in _in_order(self._table.chunks(reader.plan()), reader.read):
+            if len(part.lines):
+                self._add(part)
+        bad = [np.concatenate(pair) for pair in zip(_NO_CELLS[:2], *self._bad, strict=True)]
+        joined = [np.concatenate(parts) for parts in zip(_NO_CELLS, *self._cells, strict=True)]
         self._cells.clear()
-        bad = [np.concatenate(parts) for parts in zip(_NO_CELLS[:2], *self._bad, strict=True)]
+        self._numeric = _added(self._numeric, _NO_CELLS.slots, len(self._slots.codes))
         return Collected(
-            series=np.concatenate(self._series or [_NO_CELLS.rows]),
-            series_ids=self._ids.to_list(),
-            lines=np.concatenate(self._lines or [np.zeros(0, dtype=np.int64)]),
+            series=np.concatenate([*self._series, _NO_CELLS.rows]),
+            series_ids=list(self._ids.codes),
+            lines=np.concatenate([*self._lines, _NO_CELLS.rows]),
             times=self._times,
-            bad_times=self._bad_times,
-            cells=cells,
-            slots=self._slots.to_list(),
+            bad_times=self._bad_times[:3],
+            cells=Cells(*joined),
+            slots=list(self._slots.codes),
+            series_rows=self._series_rows,
+            numeric=self._numeric,
             row_slot=np.concatenate(self._row_slots) if self._row_slots else None,
             bad_rows=bad[0],
             bad_slots=bad[1],
             bad_cells=self._bad_cells,
-            missing_cells=self._missing_cells,
+            missing_cells=self._missing,
             static=self._static,
         )
 
-    def _add(self, chunk: Chunk) -> None:
-        count, roles = len(chunk.lines), self._roles
-        series = (
-            np.zeros(count, dtype=np.int32)
-            if roles.id is None
-            else self._ids.encode(chunk.text(roles.id))
-        )
+    def _add(self, part: Part) -> None:
+        count = len(part.lines)
+        series = np.zeros(count, np.int32) if part.ids is None else self._ids.encode(part.ids)
         self._series.append(series)
-        self._lines.append(chunk.lines)
-        self._add_times(chunk)
-        self._add_wide(chunk)
-        if roles.channel is not None and roles.value is not None:
-            self._add_long(chunk, roles.channel, roles.value)
-        for name, pairs in self._static.items():
-            codes, texts = factorize(chunk.text(name))
-            seen = np.unique(series.astype(np.int64) * (len(texts) + 1) + codes)
-            pairs.update(
-                (int(item) // (len(texts) + 1), texts[int(item) % (len(texts) + 1)])
-                for item in seen
-            )
+        known = series if part.ids is None or series.min() >= 0 else series[series >= 0]
+        self._series_rows = _added(self._series_rows, known, len(self._ids.codes))
+        self._lines.append(part.lines.astype(np.int32))
+        self._times.append(part.times)
+        self._bad_times += part.bad_times
+        names = self._reader.roles.values
+        if names:
+            self._append(part.grid, count * len(names))
+            for slot, name in enumerate(names):
+                if name in part.bad:
+                    rows = part.bad[name][0]
+                    self._add_bad(part, name, np.full(len(rows), slot, dtype=np.int32))
+        if part.channel is not None and part.long is not None:
+            self._add_long(part, part.channel, part.long)
+        for name, (codes, texts) in part.static.items():
+            width = len(texts) + 1
+            for item in np.unique(series.astype(np.int64) * width + codes):
+                self._static[name].add((int(item) // width, texts[int(item) % width]))
         self._rows += count
 
-    def _add_times(self, chunk: Chunk) -> None:
-        roles = self._roles
-        raw = read_times(
-            chunk, roles.time, stamps=self._stamps, time=self._time, decimal=self._table.decimal
-        )
-        wrong = np.flatnonzero(raw.status > NO_TIME)
-        if len(wrong) and len(self._bad_times) < 3:
-            texts = chunk.text(roles.time)
-            self._bad_times += [
-                BadCell(int(chunk.lines[row]), roles.time, str(texts.iloc[row]))
-                for row in wrong[:3]
-            ]
-        self._times.append(raw)
-
-    def _add_wide(self, chunk: Chunk) -> None:
-        names = self._roles.values
-        if not names:
-            return
-        grid = np.empty((len(chunk.lines), len(names)))
-        for slot, name in enumerate(names):
-            numbers = to_numbers(chunk.column(name), self._missing, self._table.decimal)
-            grid[:, slot] = numbers.values
-            self._add_bad(chunk, numbers, np.full(len(numbers.bad), slot, dtype=np.int32), name)
-        rows, slots = np.nonzero(~np.isnan(grid))
-        values = grid[rows, slots] if len(rows) < grid.size else grid.ravel()
-        self._missing_cells += grid.size - len(rows)
-        rows += self._rows
-        self._cells.append(Cells(rows.astype(np.int32), slots.astype(np.int32), values))
-
-    def _add_long(self, chunk: Chunk, channel: str, value: str) -> None:
-        slots = self._slots.encode(chunk.text(channel))
-        numbers = to_numbers(chunk.column(value), self._missing, self._table.decimal)
+    def _add_long(self, part: Part, channel: Coded, numbers: Numbers) -> None:
+        slots = self._slots.encode(channel)
         self._row_slots.append(slots)
-        named = Numbers(numbers.values, numbers.bad[slots[numbers.bad] >= 0], numbers.texts)
-        self._add_bad(chunk, named, slots[named.bad], value)
-        rows = np.flatnonzero(~np.isnan(numbers.values) & (slots >= 0))
-        self._missing_cells += len(slots) - len(rows)
-        cells = Cells((rows + self._rows).astype(np.int32), slots[rows], numbers.values[rows])
-        self._cells.append(cells)
+        there = ~np.isnan(numbers.values) & (slots >= 0)
+        if there.all():
+            cells = Cells(np.arange(len(slots), dtype=np.int32), slots, numbers.values)
+        else:
+            rows = np.flatnonzero(there).astype(np.int32)
+            cells = Cells(rows, slots[rows], numbers.values[rows])
+        self._append(cells, len(slots))
+        value = self._reader.roles.value
+        if value is not None and value in part.bad:
+            self._add_bad(part, value, slots[part.bad[value][0]])
 
-    def _add_bad(self, chunk: Chunk, numbers: Numbers, slots: Int32, column: str) -> None:
-        if not len(numbers.bad):
-            return
-        self._bad.append(((numbers.bad + self._rows).astype(np.int32), slots))
-        self._missing_cells -= len(numbers.bad)
-        cells = chunk.column(column)
-        for slot in np.unique(slots):
+    def _append(self, cells: Cells, possible: int) -> None:
+        self._missing += possible - len(cells.rows)
+        self._numeric = _added(self._numeric, cells.slots, len(self._slots.codes))
+        self._cells.append(Cells(cells.rows + np.int32(self._rows), cells.slots, cells.values))
+
+    def _add_bad(self, part: Part, column: str, slots: Int32) -> None:
+        rows, texts = part.bad[column]
+        named = np.flatnonzero(slots >= 0)
+        self._missing -= len(named)
+        self._bad.append(((rows[named] + self._rows).astype(np.int32), slots[named]))
+        for slot in np.unique(slots[named]):
             examples = self._bad_cells.setdefault(int(slot), [])
-            for row in numbers.bad[slots == slot][: 3 - len(examples)]:
-                examples.append(BadCell(int(chunk.lines[row]), column, str(cells.iloc[row])))
+            for position in np.flatnonzero(slots == slot)[: 3 - len(examples)]:
+                line = int(part.lines[rows[position]])
+                examples.append(BadCell(line, column, texts[position]))
 
 
-_NO_CELLS = Cells(
-    np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.float64)
-)
+def _added(counts: Int64, codes: Int32, number: int) -> Int64:
+    """Counts of codes, with those of a chunk added; new codes may have appeared."""
+    more = np.bincount(codes, minlength=number)
+    more[: len(counts)] += counts
+    return more
+
+
+def _in_order(
+    makers: Iterable[Callable[[], Chunk]], work: Callable[[Callable[[], Chunk]], Part]
+) -> Iterator[Part]:
+    """Map over chunks on a few threads (parsers and numpy release the lock), results in order."""
+    threads = min(_MOST_THREADS, os.cpu_count() or 1)
+    pending: deque[Future[Part]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for make in makers:
+                pending.append(pool.submit(work, make))
+                if len(pending) > threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()

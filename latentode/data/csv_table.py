@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -115,7 +116,7 @@ class CsvTable:
         self._kept_notes.append("decimal comma, as every fraction is written with one")
         return ","
 
-    def chunks(self, plan: ReadPlan) -> Iterator[Chunk]:
+    def chunks(self, plan: ReadPlan) -> Iterator[Callable[[], Chunk]]:
         """See `Table`."""
         self.notes[:] = self._kept_notes
         self.ragged.clear()
@@ -129,15 +130,15 @@ class CsvTable:
                 end = _header_end(data)
                 line += data.count(b"\n", 0, end)
                 data = data[end:]
-            if not data.strip():
-                line += data.count(b"\n")
-                continue
-            layout = record_layout(data, ord(self.sep), len(self._fields))
-            if layout is None:
-                yield self._slow_chunk(data, line)
-            else:
-                yield CsvChunk(data, self.sep, self._fields, plan, layout, line, exact_text)
+            if data and not data.isspace():
+                yield partial(self._chunk, data, line, plan, exact_text)
             line += data.count(b"\n")
+
+    def _chunk(self, data: bytes, line: int, plan: ReadPlan, exact_text: set[str]) -> Chunk:
+        layout = record_layout(data, ord(self.sep), len(self._fields))
+        if layout is None:
+            return self._slow_chunk(data, line)
+        return CsvChunk(data, self.sep, self._fields, plan, layout, line, exact_text)
 
     def _slow_chunk(self, data: bytes, line: int) -> FrameChunk:
         """Rows of a block with ragged rows, blank lines or odd quotes, a record at a time."""
@@ -184,30 +185,26 @@ def record_layout(data: bytes, sep: int, num_fields: int) -> RecordLayout | None
     counted before they are parsed.
     """
     codes = np.frombuffer(data, dtype=np.uint8)
+    ends = codes == _NEWLINE
+    marked = (codes == sep) | ends
     quoted = b'"' in data
-    separators, ends = codes == sep, codes == _NEWLINE
     if quoted:
         outside = np.cumsum(codes == _QUOTE, dtype=np.uint8) % 2 == 0
         newlines = np.cumsum(ends)
-        separators, ends = separators & outside, ends & outside
-    stops = np.flatnonzero(ends)
-    commas = np.flatnonzero(separators)
-    if len(commas) != len(stops) * (num_fields - 1) or not len(stops):
+        marked &= outside
+    marks = np.flatnonzero(marked)
+    if not len(marks) or len(marks) % num_fields or marks[-1] != len(data) - 1:
         return None
-    if stops[-1] != len(data) - 1:
+    marks = marks.reshape(-1, num_fields)
+    pattern = np.array([sep] * (num_fields - 1) + [_NEWLINE], dtype=np.uint8)
+    if (codes[marks] != pattern).any():
         return None
-    marks = np.empty((len(stops), num_fields), dtype=np.int64)
-    marks[:, :-1] = commas.reshape(len(stops), num_fields - 1)
-    marks[:, -1] = stops
-    starts = np.concatenate([[-1], stops[:-1]])
-    in_order = (marks[:, 0] > starts).all() and (num_fields == 1 or (marks[:, -2] < stops).all())
-    # a record of one or two bytes may be a blank line to the parser
-    if not in_order or (num_fields == 1 and (stops - starts <= 2).any()):
+    # a record of one field and one or two bytes may be a blank line to the parser
+    if num_fields == 1 and (np.diff(marks[:, 0], prepend=-1) <= 2).any():
         return None
     if quoted:
-        before = np.concatenate([[0], newlines[stops[:-1]]])
-        return RecordLayout(None, before)
-    return RecordLayout(marks, np.arange(len(stops)))
+        return RecordLayout(None, np.concatenate([[0], newlines[marks[:-1, -1]]]))
+    return RecordLayout(marks, np.arange(len(marks)))
 
 
 class CsvChunk:
@@ -241,7 +238,7 @@ class CsvChunk:
             names=range(len(self._fields)),
             usecols=index,
             index_col=False,
-            dtype={self._fields.index(name): "category" for name in text},
+            dtype=cast("Any", {self._fields.index(name): "category" for name in text}),
             keep_default_na=False,
             na_values={self._fields.index(name): list(self._plan.missing) for name in missing},
             decimal=self._plan.decimal,
@@ -250,6 +247,7 @@ class CsvChunk:
             encoding="utf-8",
             **_EXACT,
         )
+        frame = cast(pd.DataFrame, frame)
         return frame.rename(columns=dict(enumerate(self._fields)))
 
     def _frame(self) -> pd.DataFrame:
@@ -262,10 +260,8 @@ class CsvChunk:
 
     def text(self, name: str) -> pd.Series:
         """See `Chunk.text`."""
-        if name in self._plan.text:
-            parsed = self._frame()[name]
-        else:
-            parsed = self._read([name], [])[name]
+        frame = self._frame() if name in self._plan.text else self._read([name], [])
+        parsed = frame[name]
         if isinstance(parsed.dtype, pd.StringDtype | pd.CategoricalDtype) or parsed.dtype == object:
             return parsed
         # the parser took ids for numbers: "007" and "7" would be one

@@ -1,6 +1,7 @@
 """Reading logs: the only door through which readings come in, and where every data error is born.
 
-- `read_log` reads a whole log, from a file or a data frame, into a `TimeSeriesDataset` and a report of
+- `read_log` reads a whole log, from a file or a data frame, into a `TimeSeriesDataset` and a
+report of
   every cell that was left out, merged or clipped.
 - `read_query_times` reads the times at which predictions are wanted, in the order of the caller.
 """
@@ -13,12 +14,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from latentode.config import DataConfig
-from latentode.data.assemble import Assembler, natural_key, series_rank
+from latentode.config import DataConfig, LatentODEConfig
+from latentode.data.build import Builder, natural_key, series_rank
 from latentode.data.chunks import MISSING
 from latentode.data.collect import Collector
-from latentode.data.dataset import Clock, Int64, Readings, TimeSeriesDataset
+from latentode.data.dataset import Clock, Int64, TimeSeriesDataset
 from latentode.data.detect import detect_roles
+from latentode.data.judge import Judge
 from latentode.data.queries import read_queries
 from latentode.data.report import DataReport, Tally, make_report
 from latentode.data.static import build_static
@@ -34,9 +36,9 @@ def read_log(
     """Read a log.
 
     CSV (also packed with gzip, annotated by InfluxDB, or exported by Home Assistant), Parquet, or a
-    data frame; wide (a column a channel) or long (a row a reading); one series or many. A channel is
-    observed at its own times: an empty cell is no reading. What `config` leaves open is detected where
-    the evidence is unanimous, and stated in the report.
+    data frame; wide (a column a channel) or long (a row a reading); one series or many. A channel
+    is observed at its own times: an empty cell is no reading. What `config` leaves open is
+    detected where the evidence is unanimous, and stated in the report.
 
     The result does not depend on the order of the rows: series are in natural order of their ids,
     channels in the order of the columns or of ``columns.channels``, or by name in a long log.
@@ -50,17 +52,18 @@ def read_log(
         report.
 
     Raises:
-        DataError: If the log cannot be read, is ambiguous, or holds more bad cells than are accepted;
+        DataError: If the log cannot be read, is ambiguous, or holds more bad cells than are
+        accepted;
             the message has the line and the option that settles it.
         ResourceError: If it has more channels than ``max_channels``.
         ConfigError: If the time zone is unknown.
     """
-    config = config or DataConfig()
+    config = config or LatentODEConfig().data
     table = open_table(source, config)
     roles = detect_roles(table, config)
     tally = Tally()
     got = Collector(table, roles, config).run()
-    work = Assembler(table, roles, config, got, tally)
+    work = Judge(table, roles, config, got, tally)
     times, keep, clock = work.rows()
     text = work.judge_cells(keep)
     series_ids, rank = series_rank(got, keep)
@@ -70,11 +73,9 @@ def read_log(
     channels = _channels(work, config, set(text))
     inputs = [name for name in roles.future if name in got.slots]
     _refuse_absent(table.name, [name for name in roles.future if name not in got.slots])
-    slot = {name: code for code, name in enumerate(got.slots)}
-    readings = work.readings(times, keep, [slot[name] for name in channels], channels, rank)
-    known: Readings | None = None
-    if inputs:
-        known = work.readings(times, keep, [slot[name] for name in inputs], inputs, rank)
+    build = Builder(table, config, got, tally, times, keep, rank)
+    readings = build.readings(channels)
+    known = build.readings(inputs) if inputs else None
     if not readings.num_readings:
         raise DataError(f"no data rows in {table.name}: no channel has a reading.")
     tally.add("missing_cells", got.missing_cells)
@@ -113,7 +114,8 @@ def read_query_times(
     """Read the times at which predictions are wanted.
 
     Args:
-        source: File or data frame with a column of times, and one of ids unless there is one series.
+        source: File or data frame with a column of times, and one of ids unless there is one
+        series.
             Times may repeat and come in any order, which is kept.
         series_ids: Ids of the data set.
         clock: Clock of the data set; times are read on it.
@@ -125,13 +127,13 @@ def read_query_times(
     Raises:
         DataError: If an id is unknown, or a cell holds no time of this clock; with the line.
     """
-    config = config or DataConfig()
+    config = config or LatentODEConfig().data
     table = open_table(source, config.model_copy(update={"layout": "wide"}))
     return read_queries(table, series_ids=series_ids, clock=clock, config=config)
 
 
-def _channels(work: Assembler, config: DataConfig, text: set[int]) -> list[str]:
-    """Names of the channels of the data set; counts the readings of those that were not asked for."""
+def _channels(work: Judge, config: DataConfig, text: set[int]) -> list[str]:
+    """Names of the channels of the data set; counts the readings of all others."""
     got, roles = work.got, work.roles
     found = [
         name for code, name in enumerate(got.slots) if code not in text and name not in roles.future
@@ -148,11 +150,11 @@ def _channels(work: Assembler, config: DataConfig, text: set[int]) -> list[str]:
     chosen = list(config.columns.channels)
     _refuse_absent(work.table.name, [name for name in chosen if name not in got.slots], found)
     other = np.array([name not in chosen and name not in roles.future for name in got.slots])
-    left = got.cells.slots[other[got.cells.slots]]
-    if len(left):
-        reason = "readings_of_other_channels"
-        work.tally.add(reason, len(left))
-        work.tally.add_by(reason, work.tally.per_channel, got.slots, left)
+    reason = "readings_of_other_channels"
+    for slot in np.flatnonzero(other & (got.numeric > 0)):
+        work.tally.add(reason, int(got.numeric[slot]))
+        table = work.tally.per_channel.setdefault(reason, {})
+        table[got.slots[slot]] = int(got.numeric[slot])
     return chosen
 
 

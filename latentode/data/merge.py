@@ -88,8 +88,8 @@ def merge_duplicates(
         pair = sorted(int(lines[row]) for row in readings.rows[at : at + 2])
         raise DataError(
             f"{source}: channel {channels[readings.channel[at]]!r} of series "
-            f"{series_ids[readings.series[at]]!r} has two readings at one time ({place}s {pair[0]} and "
-            f"{pair[1]}), {int(same.sum())} such in all. Pass --duplicates mean, first or last."
+            f"{series_ids[readings.series[at]]!r} has two readings at one time ({place}s {pair[0]} "
+            f"and {pair[1]}), {int(same.sum())} such in all. Pass --duplicates mean, first or last."
         )
     kept = np.concatenate([[True], ~same])
     group = np.cumsum(kept) - 1
@@ -134,8 +134,8 @@ def clip_outliers(
 ) -> Triplets:
     """Clip the values of each channel to its median +- `spread` robust standard deviations.
 
-    The deviation is 1.4826 times the median absolute deviation; a channel where that is 0 (half of its
-    readings are equal) is left as it is.
+    The deviation is 1.4826 times the median absolute deviation; a channel where that is 0 (half of
+    its readings are equal) is left as it is.
 
     Args:
         readings: Readings without repeats.

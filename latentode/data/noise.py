@@ -14,8 +14,9 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 def place_noise(seed: int, series: str, times: Int64, shape: tuple[int, int, int]) -> Float64:
     """Independent uniform numbers, a pure function of seed, series id, time, draw and channel.
 
-    A stream would give a reading other numbers whenever other series or times are asked for along with
-    it; these make a predictive draw the same in any batch and any order. The hash is splitmix64.
+    A stream would give a reading other numbers whenever other series or times are asked for along
+    with it; these make a predictive draw the same in any batch and any order. The hash is
+    splitmix64.
 
     Args:
         seed: Seed.

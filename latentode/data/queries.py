@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from latentode.config import DataConfig, TimeConfig
 from latentode.data.chunks import ReadPlan, Table, as_text, factorize
+from latentode.data.columns import find_id, find_time
 from latentode.data.dataset import Clock, Int64
-from latentode.data.detect import find_id, find_time
 from latentode.data.stamps import AMBIGUOUS, OK
 from latentode.data.timestamps import RawTimes, are_stamps, choose_unit, merge_times, read_times
 from latentode.data.zones import localize
@@ -42,7 +42,8 @@ def read_queries(
     raw: list[RawTimes] = []
     series: list[Int64] = []
     lines: list[Int64] = []
-    for chunk in table.chunks(plan):
+    for make in table.chunks(plan):
+        chunk = make()
         raw.append(read_times(chunk, time, stamps=stamps, time=settings, decimal=table.decimal))
         lines.append(chunk.lines)
         if identity is None:
@@ -71,8 +72,8 @@ def _columns(table: Table, series_ids: Sequence[str], config: DataConfig) -> tup
         identity = held[0] if len(held) == 1 else find_id(table, held or others)
     if identity is None and len(series_ids) > 1:
         raise DataError(
-            f"{table.name}: expected a column of series ids, as there are {len(series_ids)} series, got "
-            f"columns {', '.join(names[:12])}. Name it with --id-column."
+            f"{table.name}: expected a column of series ids, as there are {len(series_ids)} "
+            f"series, got columns {', '.join(names[:12])}. Name it with --id-column."
         )
     return time, identity
 
@@ -105,8 +106,8 @@ def _match(
         hint = f"Did you mean {near[0]!r}? " if near else ""
         shown = ", ".join(series_ids[:8]) + (", ..." if len(series_ids) > 8 else "")
         raise DataError(
-            f"{table.name}: {table.place} {lines[unknown[0]]}: no series {name!r} in the log. {hint}"
-            f"There are: {shown}."
+            f"{table.name}: {table.place} {lines[unknown[0]]}: no series {name!r} in the log. "
+            f"{hint}There are: {shown}."
         )
     return known
 
@@ -139,19 +140,20 @@ def _times(
             "Pass --dayfirst or --no-dayfirst." if status[wrong[0]] == AMBIGUOUS else "Correct it."
         )
         raise DataError(
-            f"{table.name}: {table.place} {lines[wrong[0]]}: column {time!r} holds no time of 1678 to "
-            f"2261 that can be read. {advice}"
+            f"{table.name}: {table.place} {lines[wrong[0]]}: column {time!r} holds no time of 1678 "
+            f"to 2261 that can be read. {advice}"
         )
     if found.kind != clock.kind:
         raise DataError(
             f"{table.name}: column {time!r} holds {found.kind} times, but the log is on "
-            f"{'a calendar' if clock.kind == 'calendar' else 'an elapsed clock'}. Give times as in the log."
+            f"{'a calendar' if clock.kind == 'calendar' else 'an elapsed clock'}. Give times as in "
+            "the log."
         )
     aware = np.flatnonzero(~naive)
     if clock.kind == "calendar" and clock.zone is None and stamps and len(aware):
         raise DataError(
-            f"{table.name}: {table.place} {lines[aware[0]]}: the time has an offset from UTC, but the log "
-            "has none. Write naive times, or train with --tz."
+            f"{table.name}: {table.place} {lines[aware[0]]}: the time has an offset from UTC, but "
+            "the log has none. Write naive times, or train with --tz."
         )
     rows = np.flatnonzero(naive)
     if clock.zone is not None and len(rows):

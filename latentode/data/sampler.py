@@ -18,9 +18,9 @@ _BUCKET_BATCHES = 8
 class WindowSampler:
     """Windows around random rows of a part of a log: readings to see, readings to predict.
 
-    The anchor is a random row. Visible are the readings of the context up to the anchor, less a random
-    share that is hidden; to be predicted are the hidden ones and the readings of the horizon. So one model
-    learns to forecast and to interpolate.
+    The anchor is a random row. Visible are the readings of the context up to the anchor, less a
+    random share that is hidden; to be predicted are the hidden ones and the readings of the
+    horizon. So one model learns to forecast and to interpolate.
 
     Attributes:
         dataset: The log.
@@ -55,8 +55,8 @@ class WindowSampler:
         rows = np.flatnonzero(inside & ((following <= ends) | alone))
         if len(rows) == 0:
             raise DataError(
-                "training windows: expected a reading within the horizon after some other reading of the "
-                "training part, found none. Give a longer --horizon or a log with more readings."
+                "training windows: expected a reading within the horizon after some other reading of "
+                "the training part, found none. Give a longer --horizon or a log with more readings."
             )
         return rows
 

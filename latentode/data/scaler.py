@@ -18,11 +18,11 @@ _RELATIVE_FLOOR = 1e-9
 class Scaler:
     r"""Centre and scale each channel: :math:`y = (x - m_c) / s_c`.
 
-    The centre is the median. The scale is the larger of the interquartile range (as a normal standard
-    deviation, :math:`/1.349`) and of half the standard deviation of the readings clipped to their
-    0.5 - 99.5 % quantiles, so that neither an outlier nor a channel that rests most of the time spoils it.
-    A constant channel has scale 1 (or 1e-9 of its level where that is larger) and is flagged; a channel
-    without readings has centre 0 and scale 1.
+    The centre is the median. The scale is the larger of the interquartile range (as a normal
+    standard deviation, :math:`/1.349`) and of half the standard deviation of the readings clipped
+    to their 0.5 - 99.5 % quantiles, so that neither an outlier nor a channel that rests most of the
+    time spoils it. A constant channel has scale 1 (or 1e-9 of its level where that is larger) and
+    is flagged; a channel without readings has centre 0 and scale 1.
 
     Attributes:
         center: Centre in original units, shape (channel,).

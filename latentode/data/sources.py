@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from latentode.errors import DataError
 
@@ -73,8 +73,8 @@ def read_blocks(path: Path, encoding: str | None, notes: list[str]) -> Iterator[
 
     Args:
         path: File.
-        encoding: Name of its encoding; None detects byte order marks, then takes UTF-8, then latin-1.
-        notes: A decision on the encoding is appended here.
+        encoding: Name of its encoding; None detects byte order marks, then takes UTF-8, then
+        latin-1. notes: A decision on the encoding is appended here.
 
     Yields:
         Blocks of about `BLOCK_BYTES`; a quoted line break does not end a record.
@@ -130,7 +130,7 @@ def _pieces(path: Path) -> Iterator[bytes]:
     done = 0
     try:
         with path.open("rb") as raw:
-            file: IO[bytes] = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]
+            file = cast("IO[bytes]", gzip.GzipFile(fileobj=raw) if packed else raw)
             while True:
                 try:
                     piece = file.read(BLOCK_BYTES)
@@ -214,13 +214,15 @@ def _with_newlines(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _whole_records(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    buffer = b""
+    rest = b""
     for piece in pieces:
-        buffer += piece
-        cut = buffer.rfind(b"\n") + 1
-        inside_quotes = b'"' in buffer and buffer.count(b'"', 0, cut) % 2 == 1
-        if cut and (not inside_quotes or len(buffer) > _LONGEST_RECORD):
-            yield buffer[:cut]
-            buffer = buffer[cut:]
-    if buffer.strip():
-        yield buffer if buffer.endswith(b"\n") else buffer + b"\n"
+        cut = piece.rfind(b"\n") + 1
+        data = rest + piece[:cut] if cut else b""
+        inside_quotes = b'"' in data and data.count(b'"') % 2 == 1
+        if data and (not inside_quotes or len(data) > _LONGEST_RECORD):
+            yield data
+            rest = piece[cut:]
+        else:
+            rest += piece
+    if rest and not rest.isspace():
+        yield rest if rest.endswith(b"\n") else rest + b"\n"

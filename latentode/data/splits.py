@@ -39,8 +39,8 @@ class Split:
     def bounds(self, dataset: TimeSeriesDataset, part: Part) -> tuple[Int64, Int64]:
         """Exclusive start and inclusive end of a part of each series, nanoseconds, shape (series,).
 
-        A series that is not in the part has an end before its start. A series that the split has never
-        seen is all test.
+        A series that is not in the part has an end before its start. A series that the split has
+        never seen is all test.
         """
         first, last = _spans(dataset)
         starts, stops = first - 1, last.copy()
@@ -74,9 +74,9 @@ def split_log(dataset: TimeSeriesDataset, config: WindowConfig, window_ns: int, 
 
     Args:
         dataset: The whole log.
-        config: Fractions, and "time", "series" or "auto": by time if the log (on an elapsed clock, the
-            typical series) is at least three windows long or there are too few series to part them,
-            else by series.
+        config: Fractions, and "time", "series" or "auto": by time if the log (on an elapsed clock,
+            the typical series) is at least three windows long or there are too few series to part
+            them, else by series.
         window_ns: Context plus horizon.
         seed: Seed of the shuffle, by series.
 

@@ -23,8 +23,9 @@ _CLOCK = r"(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s*([AaPp][Mm])?"
 _ZONE = r"\s*(Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?"
 _YEAR_FIRST = re.compile(rf"(\d{{4}})([-/.])(\d{{1,2}})\2(\d{{1,2}})(?:[T\s,]\s*{_CLOCK}{_ZONE})?")
 _YEAR_LAST = re.compile(rf"(\d{{1,2}})([-/.])(\d{{1,2}})\2(\d{{4}})(?:[T\s,]\s*{_CLOCK}{_ZONE})?")
-_DAYS_BEFORE = np.array([0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334], dtype=np.int32)
-_DAYS_IN = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=np.int32)
+_NO_DAY = -(10**6)
+# whole days of int64 nanoseconds
+_FIRST_DAY, _LAST_DAY = -106_750, 106_750
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ def parse_fixed_width(rows: NDArray[np.uint8]) -> Stamps | None:
         rows: Characters, shape (row, width).
 
     Returns:
-        The times; None where a row differs in form or is no valid time, for `parse_stamps` to judge.
+        The times; None where a row differs in form or is no valid time, for `parse_stamps` to
+        judge.
     """
     match = _FIXED.fullmatch(rows[0].tobytes())
     if match is None:
@@ -63,29 +65,23 @@ def parse_fixed_width(rows: NDArray[np.uint8]) -> Stamps | None:
     if digits is None:
         return None
 
-    def number(group: int) -> NDArray[np.int32]:
-        start, stop = match.span(group)
-        value = np.zeros(len(rows), dtype=np.int32)
-        for position in range(start, stop):
-            value *= 10
-            value += digits[position]
-        return value
+    def pair(group: int, skip: int = 0) -> NDArray[np.uint8]:
+        start = match.start(group) + skip
+        return digits[start] * np.uint8(10) + digits[start + 1] if start >= 0 else digits[0] * 0
 
-    year, month, day, hour, minute = (number(group) for group in (1, 2, 3, 5, 6))
-    second = number(7)
-    valid = (year >= 1678) & (year < 2262) & (month >= 1) & (month <= 12) & (day >= 1)
-    if not (valid & (hour < 24) & (minute < 60) & (second < 60)).all():
+    days = _days(pair(1), pair(1, 2), pair(2), pair(3))
+    hour, minute, second = pair(5), pair(6), pair(7)
+    if days is None or hour.max() > 23 or minute.max() > 59 or second.max() > 59:
         return None
-    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-    if (day > _DAYS_IN[month - 1] + (leap & (month == 2))).any():
-        return None
-    before = year - 1
-    days = before * 365 + before // 4 - before // 100 + before // 400
-    days += _DAYS_BEFORE[month - 1] + (leap & (month > 2)) + day - _EPOCH_DAY
-    seconds = days.astype(np.int64) * 86_400 + (hour * 3600 + minute * 60 + second)
-    times = seconds * 1_000_000_000
+    times = days * 86_400 + (hour.astype(np.int32) * 3600 + minute * np.int32(60) + second)
+    times *= 1_000_000_000
     if match.group(8):
-        times += number(8).astype(np.int64) * 10 ** (9 - len(match.group(8)))
+        start, stop = match.span(8)
+        fraction = np.zeros(len(rows), dtype=np.int32)
+        for position in range(start, stop):
+            fraction *= 10
+            fraction += digits[position]
+        times += fraction * np.int64(10 ** (9 - (stop - start)))
     zone = match.group(9)
     if zone and zone != b"Z":
         start = match.start(9)
@@ -94,6 +90,33 @@ def parse_fixed_width(rows: NDArray[np.uint8]) -> Stamps | None:
         times -= np.where(columns[start] == ord("-"), -offset, offset) * 60_000_000_000
     aware = np.full(len(rows), zone is not None)
     return Stamps(times, aware, np.zeros(len(rows), dtype=np.uint8))
+
+
+def _days(
+    century: NDArray[np.uint8],
+    year: NDArray[np.uint8],
+    month: NDArray[np.uint8],
+    day: NDArray[np.uint8],
+) -> Int64 | None:
+    """Days since 1970-01-01; None where a date does not exist or is out of range."""
+    code = century * np.int32(51_200) + year * np.int32(512) + month * np.int32(32) + day
+    if day.max() > 31 or month.max() > 15:
+        return None
+    low, high = int(code.min()), int(code.max())
+    if low < 16 * 51_200 or high >= 23 * 51_200:
+        return None
+    # few distinct dates stand in a chunk: one look-up replaces the arithmetic of a calendar
+    table = np.full(high - low + 1, _NO_DAY, dtype=np.int64)
+    for item in np.flatnonzero(np.bincount(code - low)):
+        years, rest = divmod(int(item) + low, 512)
+        try:
+            found = date(years // 100 * 100 + years % 100, rest // 32, rest % 32)
+        except ValueError:
+            return None
+        table[item] = found.toordinal() - _EPOCH_DAY
+    days = table[code - low]
+    inside = days.min() >= _FIRST_DAY and days.max() <= _LAST_DAY
+    return days if inside else None
 
 
 def _digits(columns: NDArray[np.uint8], match: re.Match[bytes]) -> NDArray[np.uint8] | None:
@@ -117,9 +140,9 @@ def parse_stamps(
 ) -> Stamps:
     """Parse times of any accepted form: ISO 8601, or dates with slashes and dots.
 
-    ``03/04/2024`` is AMBIGUOUS, whatever the other cells are, until `dayfirst` or `form` is given: a
-    guess that flips at the thirteenth of a month is worse than a question. A leap second 23:59:60 is
-    the first instant of the next minute.
+    ``03/04/2024`` is AMBIGUOUS, whatever the other cells are, until `dayfirst` or `form` is given:
+    a guess that flips at the thirteenth of a month is worse than a question. A leap second
+    23:59:60 is the first instant of the next minute.
 
     Args:
         texts: Cells.
@@ -145,7 +168,7 @@ def parse_stamps(
     times, status = to_nanoseconds(pd.DatetimeIndex(parsed))
     if form is None:
         for row in np.flatnonzero((status == MISSING) & ~empty):
-            times[row], aware[row], status[row] = _parse_one(cells[row], dayfirst)
+            times[row], aware[row], status[row] = _parse_one(str(cells[int(row)]), dayfirst)
     status[(status == MISSING) & ~empty] = BAD
     return Stamps(times, aware, status)
 

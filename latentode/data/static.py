@@ -75,9 +75,9 @@ def _one_each(
             pair = parse_cell(former, missing, decimal), parse_cell(text, missing, decimal)
             if pair[0] is None or pair[0] != pair[1]:
                 raise DataError(
-                    f"{source}: static column {name!r}: expected one value a series, got {former!r} and "
-                    f"{text!r} in series {series_ids[index]!r}. Leave it out of --static-columns, or "
-                    "name it in --future-columns if it is a known input."
+                    f"{source}: static column {name!r}: expected one value a series, got "
+                    f"{former!r} and {text!r} in series {series_ids[index]!r}. Leave it out of "
+                    "--static-columns, or name it in --future-columns if it is a known input."
                 )
         values[index] = text
     return values

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def _from_frame(frame: pd.DataFrame) -> FrameTable:
         raise DataError("DataFrame: expected one level of column names, got a MultiIndex.")
     named = [name for name in frame.index.names if name is not None]
     if named or isinstance(frame.index, pd.DatetimeIndex):
-        names = [
+        names: Any = [
             name if name is not None else f"index{level or ''}"
             for level, name in enumerate(frame.index.names)
         ]
@@ -180,7 +181,8 @@ class ParquetTable:
             from pyarrow import ArrowException, parquet
         except ImportError:
             raise DataError(
-                f"{self.path}: reading Parquet needs pyarrow. Type: pip install 'latentode[parquet]'"
+                f"{self.path}: reading Parquet needs pyarrow. Type: pip install "
+                "'latentode[parquet]'"
             ) from None
         try:
             return parquet.ParquetFile(self.path)
@@ -195,9 +197,9 @@ class ParquetTable:
         except (OSError, ValueError) as error:
             raise DataError(f"{self.path}: the Parquet file is damaged ({error}).") from None
 
-    def chunks(self, plan: ReadPlan) -> Iterator[Chunk]:  # noqa: ARG002
+    def chunks(self, plan: ReadPlan) -> Iterator[Callable[[], Chunk]]:  # noqa: ARG002
         """See `Table`."""
         start = 0
         for frame in self._frames(ROWS_PER_CHUNK):
-            yield FrameChunk(frame, np.arange(start, start + len(frame)))
+            yield partial(FrameChunk, frame, np.arange(start, start + len(frame)))
             start += len(frame)

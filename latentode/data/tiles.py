@@ -34,10 +34,10 @@ def lay_tiles(
 ) -> tuple[Tiles, Int64]:
     """Find the window of each query.
 
-    A query after the last row of its series is a forecast: its window is the last context. Any other is
-    an interpolation: windows of one context's length lie half a context apart, and the one in whose
-    middle half the query lies answers, widened to the readings on both sides where a gap is longer.
-    The layout depends on the series alone, never on the other queries.
+    A query after the last row of its series is a forecast: its window is the last context. Any
+    other is an interpolation: windows of one context's length lie half a context apart, and the one
+    in whose middle half the query lies answers, widened to the readings on both sides where a gap
+    is longer. The layout depends on the series alone, never on the other queries.
 
     Args:
         dataset: Visible readings.

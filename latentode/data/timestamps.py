@@ -66,7 +66,7 @@ class RawTimes:
 
 
 def are_stamps(column: pd.Series, time: TimeConfig, decimal: str = ".") -> bool:
-    """True if a time column holds dates, False if it holds numbers, by the most of its first cells."""
+    """True if a time column holds dates, by the most of its cells; False if it holds numbers."""
     if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M":
         return True
     if time.unit != "auto":
@@ -114,9 +114,9 @@ def _read_stamps(chunk: Chunk, name: str, time: TimeConfig) -> tuple[Stamps, str
     dtype = column.dtype
     if isinstance(dtype, pd.DatetimeTZDtype) or dtype.kind == "M":
         times, status = to_nanoseconds(pd.DatetimeIndex(column))
-        aware = isinstance(dtype, pd.DatetimeTZDtype)
-        zone = getattr(dtype.tz, "key", None) or getattr(dtype.tz, "zone", None) if aware else None
-        return Stamps(times, np.full(len(times), aware), status), zone
+        tz = dtype.tz if isinstance(dtype, pd.DatetimeTZDtype) else None
+        zone = getattr(tz, "key", None) or getattr(tz, "zone", None)
+        return Stamps(times, np.full(len(times), tz is not None), status), zone
     codes, texts = factorize(chunk.text(name))
     texts = ["" if text in MISSING_TEXTS else text for text in texts]
     return parse_stamps(texts, form=time.format, dayfirst=time.dayfirst).take(codes), None
@@ -168,8 +168,8 @@ def _to_number(text: str, decimal: str) -> int | float | None:
 def scale_numbers(numbers: NDArray[Any], unit: str) -> tuple[Int64, NDArray[np.bool_]]:
     """Turn numbers of a unit into nanoseconds.
 
-    A float is taken as the shortest decimal fraction that it is nearest to, so that 1488355200.123 s
-    and 1488355200123 ms are one time, although the float is off by 21 ns.
+    A float is taken as the shortest decimal fraction that it is nearest to, so that 1488355200.123
+    s and 1488355200123 ms are one time, although the float is off by 21 ns.
 
     Args:
         numbers: int64 or float64, shape (row,).
@@ -200,7 +200,7 @@ def scale_numbers(numbers: NDArray[Any], unit: str) -> tuple[Int64, NDArray[np.b
 
 
 def unit_in_name(name: str) -> str | None:
-    """Unit that the name of a time column gives: ``time_s``, ``t [min]``, ``elapsed_hours``, ``days``."""
+    """Unit in the name of a time column: ``time_s``, ``t [min]``, ``elapsed_hours``, ``days``."""
     words = [word for word in re.split(r"[^a-z]+", name.lower()) if word]
     if not words:
         return None
@@ -244,15 +244,15 @@ def choose_unit(low: float, high: float, name: str, time: TimeConfig) -> Clock:
         return Clock("calendar", zone, fits[0])
     if fits:
         raise DataError(
-            f"time column {name!r}: its name says {named}, but its values ({span}) look like an epoch "
-            f"in {fits[0]}. Pass --time-unit {fits[0]} or --time-unit {named}."
+            f"time column {name!r}: its name says {named}, but its values ({span}) look like an "
+            f"epoch in {fits[0]}. Pass --time-unit {fits[0]} or --time-unit {named}."
         )
     if named is not None:
         return Clock("elapsed", None, named)
     if max(abs(low), abs(high)) < _SMALL:
         raise DataError(
-            f"time column {name!r}: expected dates or an epoch, got numbers from {span}. Pass the unit "
-            "of elapsed times: --time-unit s|ms|us|ns|min|h|d (or excel for serial days)."
+            f"time column {name!r}: expected dates or an epoch, got numbers from {span}. Pass the "
+            "unit of elapsed times: --time-unit s|ms|us|ns|min|h|d (or excel for serial days)."
         )
     near = min(_EPOCH_UNITS, key=lambda unit: abs(np.log10(abs(high) * NS_PER_UNIT[unit]) - 18.1))
     raise DataError(

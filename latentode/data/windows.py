@@ -43,9 +43,10 @@ class WindowLengths:
 def choose_lengths(dataset: TimeSeriesDataset, config: WindowConfig) -> WindowLengths:
     """Take context and horizon from the settings, or choose them from the data.
 
-    A calendar log of at least ten days with several readings a day gets one day of horizon, the period
-    that most of them share. Any other gets a fourteenth of the typical series, but at most 150 typical
-    gaps, rounded down to a customary length. The context is two horizons (three without a calendar).
+    A calendar log of at least ten days with several readings a day gets one day of horizon, the
+    period that most of them share. Any other gets a fourteenth of the typical series, but at most
+    150 typical gaps, rounded down to a customary length. The context is two horizons (three without
+    a calendar).
 
     Raises:
         DataError: If no series has two rows and a length is not given.
@@ -75,8 +76,8 @@ def typical_gap_and_span(dataset: TimeSeriesDataset) -> tuple[int, int]:
     several = counts > 1
     if not several.any():
         raise DataError(
-            f"log: expected a series with two time stamps or more, got {len(counts)} series with at "
-            "most one each. Give --context and --horizon, or check --id-column."
+            f"log: expected a series with two time stamps or more, got {len(counts)} series with "
+            "at most one each. Give --context and --horizon, or check --id-column."
         )
     gaps = np.diff(readings.times)
     ends = readings.series_starts[1:-1]
@@ -99,7 +100,8 @@ def cut(
 ) -> TimeSeriesDataset:
     """Cut windows ``start < time <= stop``, one series of the result a window.
 
-    A series may be cut many times; ids, static covariates and known inputs come along (inputs are not
+    A series may be cut many times; ids, static covariates and known inputs come along (inputs are
+    not
     cut: they are known outside the window too).
 
     Args:

@@ -37,6 +37,8 @@ class MLPDecoder(nn.Module):
         in_dim = latent_dim + context_dim
         self.hidden = MLP(in_dim, (hidden_dim,), outputs, dropout=dropout, final_scale=0.1)
         self.linear = nn.Linear(latent_dim, num_channels)
+        with torch.no_grad():
+            self.linear.weight.mul_(0.1)
         self.log_scale = nn.Parameter(torch.zeros(num_channels))
         self.num_channels = num_channels
 

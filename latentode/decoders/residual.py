@@ -8,6 +8,9 @@ from torch.nn import functional
 
 # the few parameters of the covariance must move by several units while weights move by hundredths
 _GAIN = 5.0
+# standard deviation below which a channel counts as at rest, and log-variance of an ordinary one
+_CALM = 0.01
+_TYPICAL = -3.0
 
 
 class ResidualMemory(nn.Module):
@@ -22,8 +25,8 @@ class ResidualMemory(nn.Module):
     .. math:: m = k^\top K^{-1} r, \qquad v = 1 - k^\top K^{-1} k,
 
     with :math:`k = (\rho(a), \rho(b))` and :math:`K` the covariance of the two neighbours. With one rate
-    and no white noise this is the Ornstein-Uhlenbeck bridge: it tends to linear interpolation for slow
-    rates, and in a forecast decays from the last reading to the trajectory.
+    and no white noise this is the Ornstein-Uhlenbeck bridge: it tends to linear interpolation for
+    slow rates, and in a forecast decays from the last reading to the trajectory.
 
     Args:
         num_channels: Channels of the log; each has its own rates and weights.
@@ -35,10 +38,12 @@ class ResidualMemory(nn.Module):
 
     def __init__(self, num_channels: int, num_rates: int = 3) -> None:
         super().__init__()
-        # one slow, one middle, one fast rate, in units of model time
-        rates = torch.logspace(-1, 1.5, num_rates)
+        # From hardly any decay over a window to decay within a hundredth of it, most weight on the
+        # slow: an untrained model then forecasts the last reading, and training departs from that.
+        rates = torch.logspace(-1.5, 1.5, num_rates)
         self.register_buffer("log_rates", rates.log()[:, None])
-        self.register_buffer("base_logits", torch.tensor([0.0] * num_rates + [-2.0])[:, None])
+        logits = torch.cat([torch.linspace(2.0, 0.0, num_rates), torch.tensor([-2.0])])
+        self.register_buffer("base_logits", logits[:, None])
         self.rate_shift = nn.Parameter(torch.zeros(num_rates, num_channels))
         self.logit_shift = nn.Parameter(torch.zeros(num_rates + 1, num_channels))
 
@@ -52,8 +57,8 @@ class ResidualMemory(nn.Module):
                 (2, ..., batch, time, channel).
 
         Returns:
-            Mean (..., batch, time, channel) and variance (batch, time, channel), both in units of the
-            stationary scale.
+            Mean (..., batch, time, channel) and variance (batch, time, channel), both in units of
+            the stationary scale.
         """
         weights = functional.softmax(self.base_logits + _GAIN * self.logit_shift, dim=0)
         before, after = self._covariance(gaps, weights)
@@ -73,60 +78,74 @@ class ResidualMemory(nn.Module):
         return (weights[:-1].view(shape) * decay).sum(dim=0) * present
 
 
-class DampedTrend(nn.Module):
-    r"""What recent drift of a channel says about its future: Holt's damped trend on several scales.
+class RecentBehaviour(nn.Module):
+    r"""What the last stretches of a channel say about it: drift and restlessness on several scales.
 
-    With the last residual r and the means :math:`\bar r_j` of the residuals over the last :math:`s_j` of
-    model time, a forecast at gap a after the last reading is moved by
+    With the last residual r, and the means :math:`\bar r_j` and standard deviations :math:`d_j` of the
+    residuals over the last :math:`s_j` of model time,
 
-    .. math:: \sum_j (r - \bar r_j)\left(\alpha_{jc} + \beta_{jc}\,\frac{1 - e^{-\kappa_{jc} a}}{\kappa_{jc}}\right).
+    - a forecast at gap a after the last reading is moved by Holt's damped trend,
+      :math:`\sum_j (r - \bar r_j)\big(\alpha_{jc} + \beta_{jc}\,(1 - e^{-\kappa_{jc} a}) /
+      \kappa_{jc}\big)`: :math:`\alpha` smooths a noisy last reading, :math:`\beta` follows a drift that
+      dies out at rate :math:`\kappa`;
+    - the log-scale of every query is moved by :math:`\sum_j \gamma_{jc} \log d_j`: a channel that has
+      been calm gets narrow bands, as in models of volatility.
 
-    :math:`\alpha` smooths a noisy last reading, :math:`\beta` follows a drift that dies out at rate
-    :math:`\kappa`. Both start at zero.
+    All start at zero.
 
     Args:
         num_channels: Channels of the log.
 
     Reference:
-        Gardner, McKenzie (1985), Forecasting trends in time series, Management Science 31.
+        Gardner, McKenzie (1985), Forecasting trends in time series, Management Science 31;
+        Corsi (2009), A simple approximate long-memory model of realized volatility, Journal of
+        Financial Econometrics 7.
     """
 
     def __init__(self, num_channels: int) -> None:
         super().__init__()
-        self.register_buffer("spans", torch.tensor([1 / 64, 1 / 16, 1 / 4, 1.0]))
+        self.register_buffer("spans", torch.tensor([1 / 64, 1 / 16, 1 / 4, 1.0, 4.0]))
         shape = (len(self.spans), num_channels)
         self.smoothing = nn.Parameter(torch.zeros(shape))
         self.drift = nn.Parameter(torch.zeros(shape))
         self.log_damping = nn.Parameter(torch.zeros(shape))
+        self.restlessness = nn.Parameter(torch.zeros(shape))
 
-    def forward(self, times: Tensor, mask: Tensor, residuals: Tensor, gaps: Tensor) -> Tensor:
-        """Shift of the forecast.
+    def forward(
+        self, times: Tensor, mask: Tensor, residuals: Tensor, ages: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Shift of the location and of the log-scale.
 
         Args:
             times: Row times, shape (batch, time).
             mask: True where a channel was read, shape (batch, time, channel).
             residuals: Residuals, 0 where missing, shape (draw, batch, time, channel).
-            gaps: Time since the last reading of each query, any finite number where the query is not
-                after it, shape (batch, step, channel).
+            ages: Time since the last reading of each query, 0 where it is not a forecast, shape
+                (batch, step, channel).
 
         Returns:
-            Shift, shape (draw, batch, step, channel).
+            Shift of the location, zero where `ages` is, shape (draw, batch, step, channel), and of
+            the log-scale, shape (draw, batch, 1, channel).
         """
         stamps = times[..., None].expand_as(mask).masked_fill(~mask, -torch.inf)
         last = stamps.amax(dim=1, keepdim=True)  # (batch, 1, channel)
-        spans = self.spans.view(-1, 1, 1, 1)
-        recent = (stamps >= last - spans) & mask  # (span, batch, time, channel)
+        # (span, batch, time, channel)
+        recent = (stamps >= last - self.spans.view(-1, 1, 1, 1)) & mask
         weights = recent.to(residuals.dtype)
         weights = weights / weights.sum(dim=2, keepdim=True).clamp(min=1.0)
         means = torch.einsum("sbtc,dbtc->dsbc", weights, residuals)
+        squares = torch.einsum("sbtc,dbtc->dsbc", weights, residuals * residuals)
+        variance = (squares - means * means).clamp(min=0.0) + _CALM**2
         newest = torch.einsum(
             "btc,dbtc->dbc", (mask & (stamps == last)).to(residuals.dtype), residuals
         )
         drifts = newest[:, None] - means  # (draw, span, batch, channel)
-        damping = self.log_damping.exp()[:, None, None]
-        age = -torch.expm1(-damping * gaps) / damping  # (span, batch, step, channel)
-        gains = self.smoothing[:, None, None] + self.drift[:, None, None] * age
-        return torch.einsum("sbqc,dsbc->dbqc", gains, drifts)
+        damping = (_GAIN * self.log_damping).exp()[:, None, None]
+        reach = -torch.expm1(-damping * ages) / damping  # (span, batch, step, channel)
+        gains = self.smoothing[:, None, None] * (ages > 0) + self.drift[:, None, None] * reach
+        shift = torch.einsum("sbqc,dsbc->dbqc", gains, drifts)
+        log_scale = 0.5 * torch.einsum("sc,dsbc->dbc", self.restlessness, variance.log() - _TYPICAL)
+        return shift, log_scale[:, :, None]
 
 
 def nearest_readings(

@@ -16,8 +16,8 @@ DynamicsKind = Literal["autonomous", "time", "inputs"]
 class MLPDynamics(nn.Module):
     r"""Latent dynamics :math:`dz/dt = f(z, [t], [u(t)], s)`.
 
-    "autonomous" sees z alone; "time" also the model time t since the anchor; "inputs" also the known
-    inputs u(t): calendar, set points, doses. Static covariates s enter every kind.
+    "autonomous" sees z alone; "time" also the model time t since the anchor; "inputs" also the
+    known inputs u(t): calendar, set points, doses. Static covariates s enter every kind.
 
     Args:
         latent_dim: Size of z.

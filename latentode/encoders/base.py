@@ -1,7 +1,7 @@
 """The contract of encoders.
 
-Use `RNNEncoder` unless readings are far apart compared with the time constants of the system and the
-hidden state must move between them: then `ODERNNEncoder`, at several times the cost.
+Use `RNNEncoder` unless readings are far apart compared with the time constants of the system and
+the hidden state must move between them: then `ODERNNEncoder`, at several times the cost.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from latentode.data.batch import SeriesBatch
 class Encoder(nn.Module):
     """Summarise the visible rows of each window in one vector.
 
-    ``forward(batch, reverse)`` reads the rows in the order of time, or from the last to the first where
-    `reverse` is set (anchor at the window's start), and returns shape (batch, hidden_dim). It must not
-    depend on padding or on the other windows.
+    ``forward(batch, reverse)`` reads the rows in the order of time, or from the last to the first
+    where `reverse` is set (anchor at the window's start), and returns shape (batch, hidden_dim). It
+    must not depend on padding or on the other windows.
 
     Attributes:
         hidden_dim: Size of the summary.
@@ -34,8 +34,9 @@ def row_features(batch: SeriesBatch, *, reverse: bool) -> tuple[Tensor, Tensor]:
     """Features of each row in reading order, and the gap to the row read before it.
 
     Returns:
-        Features (batch, time, 3 * channel + 1 + input): values, mask, log-time since each channel was
-        last read (in reading order), log-gap, known inputs; and gaps (batch, time) in model time.
+        Features (batch, time, 3 * channel + 1 + input): values, mask, log-time since each channel
+        was last read (in reading order), log-gap, known inputs; and gaps (batch, time) in model
+        time.
     """
     times, values, mask = batch.times, batch.values, batch.mask
     inputs = batch.inputs(times)

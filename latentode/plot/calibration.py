@@ -21,8 +21,7 @@ def calibration(report: Mapping[str, Any], *, ax: Any = None) -> NDArray[Any]:
     independent; a real log's are not, so the band is too narrow rather than too wide.
 
     Args:
-        report: What `latentode.evaluation.evaluate` returns, or any mapping with some of "pit":
-            counts or shares in bins of equal width over [0, 1]; "coverage": the share of readings
+        report: What `latentode.evaluation.evaluate` returns, or any mapping with some of "pit" (or "pit_histogram"): counts or shares in bins of equal width over [0, 1]; "coverage": the share of readings
             inside the central interval, by the interval's probability; "channels": by name,
             entries whose "model" has "coverage_90".
         ax: As many axes as there are entries; None makes a new figure.
@@ -99,6 +98,7 @@ def _draw_channels(axes: Axes, channels: Mapping[str, Mapping[str, Any]]) -> Non
 
 _PANELS: dict[str, Callable[[Axes, Any], None]] = {
     "pit": _draw_pit,
+    "pit_histogram": _draw_pit,
     "coverage": _draw_coverage,
     "channels": _draw_channels,
 }

@@ -147,7 +147,7 @@ def test_terminal_gets_colour_unless_refused(arguments, environment, colored):
 
 
 def test_reader_that_closes_the_pipe_ends_the_program_quietly():
-    line = f"{sys.executable} cli.py data make spiral | head -n 1"
+    line = f"{sys.executable} cli.py -q data make spiral | head -n 1"
     # unbuffered, Python itself drops what a closed pipe did not take, without an error
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
     done = subprocess.run(

@@ -38,7 +38,7 @@ class Library:
 
     def __init__(self):
         self.calls = []
-        self.read = lambda path, config: ("dataset", Report())
+        self.read = lambda *_: ("dataset", Report())
         self.train = self.train_well
 
     def train_well(self, on_event, **_):
@@ -112,7 +112,8 @@ def test_train_leaves_a_folder_that_tells_how_it_went(library):
     assert library.calls[0]["config"].model.latent_dim == 4
 
 
-def test_train_says_plan_epochs_and_the_next_commands_on_stderr(library):
+@pytest.mark.usefixtures("library")
+def test_train_says_plan_epochs_and_the_next_commands_on_stderr():
     result = run("train", "pump log.csv")
     lines = result.stderr.splitlines()
     assert lines[:3] == ["series: 1", "model: 123 parameters", "about 1 s an epoch"]
@@ -124,13 +125,15 @@ def test_train_says_plan_epochs_and_the_next_commands_on_stderr(library):
     assert "\x1b" not in result.output
 
 
-def test_train_quiet_says_only_the_path(library):
+@pytest.mark.usefixtures("library")
+def test_train_quiet_says_only_the_path():
     result = run("-q", "train", "pump log.csv")
     assert result.stdout == f"{only_run()}\n"
     assert result.stderr == ""
 
 
-def test_train_json_gives_the_figures_of_the_best_epoch(library):
+@pytest.mark.usefixtures("library")
+def test_train_json_gives_the_figures_of_the_best_epoch():
     result = run("train", "pump log.csv", "--json")
     answer = json.loads(result.stdout)
     assert answer["ok"] is True
@@ -140,14 +143,16 @@ def test_train_json_gives_the_figures_of_the_best_epoch(library):
     assert answer["metrics"]["epochs"] == 3
 
 
-def test_train_log_format_json_gives_the_trainers_events(library):
+@pytest.mark.usefixtures("library")
+def test_train_log_format_json_gives_the_trainers_events():
     result = run("--log-format", "json", "train", "pump log.csv")
     events = [json.loads(line) for line in result.stderr.splitlines()]
     epochs = [event for event in events if event["event"] == "epoch"]
     assert [event["validation_crps"] for event in epochs] == [0.5, 0.25, 0.3]
 
 
-def test_train_keeps_every_event_in_the_log_of_the_run(library):
+@pytest.mark.usefixtures("library")
+def test_train_keeps_every_event_in_the_log_of_the_run():
     run("train", "pump log.csv")
     events = [json.loads(line) for line in (only_run() / "log.jsonl").read_text().splitlines()]
     kinds = ["plan", "note", "epoch", "epoch", "epoch", "done"]
@@ -155,7 +160,8 @@ def test_train_keeps_every_event_in_the_log_of_the_run(library):
     assert all("time" in event for event in events)
 
 
-def test_name_begins_the_folder_and_cannot_leave_runs(library):
+@pytest.mark.usefixtures("library")
+def test_name_begins_the_folder_and_cannot_leave_runs():
     result = run("train", "pump log.csv", "--name", "../../etc/x")
     assert result.exit_code == 0
     assert only_run().name.startswith("etc-x-")
@@ -218,7 +224,8 @@ def test_second_train_into_a_held_folder_exits_8_before_torch_is_imported(tmp_pa
     assert seconds < 5  # 0.3 s on an idle machine; torch alone would take 2
 
 
-def test_lock_of_a_dead_process_is_taken_over(library):
+@pytest.mark.usefixtures("library")
+def test_lock_of_a_dead_process_is_taken_over():
     run("train", "pump log.csv", "--out", "run")
     folder = Path("run")
     record = {**record_of(folder), "status": "running"}
@@ -285,7 +292,7 @@ def test_interrupted_training_says_how_to_resume(library, number, code):
 
 
 def test_signal_while_the_log_is_read_says_how_to_resume(library):
-    def read(path, config):
+    def read(*_):
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(5)
 
@@ -383,7 +390,8 @@ def test_resume_refuses_a_folder_that_is_no_run(library, content):
     assert library.calls == []
 
 
-def test_train_without_logs_is_a_usage_error(library):
+@pytest.mark.usefixtures("library")
+def test_train_without_logs_is_a_usage_error():
     assert run("train").exit_code == 2
 
 

@@ -173,9 +173,15 @@ def test_step_size_is_not_adapted_to_the_span():
 
 
 def test_rounding_of_the_span_costs_no_extra_step():
-    trajectory = solve(pendulum, torch.zeros(1, 2), 0.1, 0.1 + 3 * 0.05)
-    assert len(trajectory.states) == 4
-    trajectory.at(0.1 + 3 * 0.05)
+    field = lambda _t, z: -z  # noqa: E731
+    for start in (0.1, 1.7e9):
+        for steps in (3, 7, 12, 14):
+            end = start + steps * 0.05
+            trajectory = solve(
+                field, torch.ones(1, 2), torch.full((1,), start, dtype=torch.float64), end
+            )
+            assert len(trajectory.states) == steps + 1
+            trajectory.at(end)
 
 
 def own_windows(batch):

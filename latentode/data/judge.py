@@ -1,8 +1,7 @@
-"""From collected rows to a data set: bad rows by policy, one clock, series in order."""
+"""Which rows and cells of a log count: bad ones by policy, and one clock for all times."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,19 +11,18 @@ from latentode.config import DataConfig
 from latentode.data.cells import advise
 from latentode.data.chunks import Table
 from latentode.data.collect import Collected
-from latentode.data.dataset import Clock, Int64, Readings
+from latentode.data.dataset import Clock, Int64
 from latentode.data.detect import Roles
-from latentode.data.merge import Triplets, clip_outliers, merge_duplicates
 from latentode.data.report import Tally
 from latentode.data.stamps import AMBIGUOUS, MISSING, OK, OUT_OF_RANGE
 from latentode.data.timestamps import merge_times
 from latentode.data.zones import check_zone, localize
-from latentode.errors import DataError, ResourceError
+from latentode.errors import DataError
 
 
 @dataclass
-class Assembler:
-    """Turns what was collected into readings.
+class Judge:
+    """Decides on rows and cells of a log.
 
     Attributes:
         table: The log.
@@ -79,8 +77,8 @@ class Assembler:
         if self.config.cells.on_bad_row == "error" or share > self.config.cells.max_bad:
             raise DataError(
                 f"{self.table.name}: line {line}: expected {expected} fields as in the header, got "
-                f"{fields} ({len(ragged)} such rows). Repair the file, or drop up to --max-bad of the "
-                "rows with --on-bad-row drop."
+                f"{fields} ({len(ragged)} such rows). Repair the file, or drop up to --max-bad of "
+                "the rows with --on-bad-row drop."
             )
         self.tally.add("ragged_rows", len(ragged))
 
@@ -90,8 +88,9 @@ class Assembler:
         unclear = np.flatnonzero(status == AMBIGUOUS)
         if len(unclear):
             raise DataError(
-                f"{name}: {place} {lines[unclear[0]]}: {self._example(lines[unclear[0]])} in {column!r} "
-                "may be day/month or month/day. Pass --dayfirst or --no-dayfirst, or --time-format."
+                f"{name}: {place} {lines[unclear[0]]}: {self._example(lines[unclear[0]])} in "
+                f"{column!r} may be day/month or month/day. Pass --dayfirst or --no-dayfirst, or "
+                "--time-format."
             )
         wrong = np.flatnonzero(status > MISSING)
         if len(wrong) and (
@@ -103,8 +102,8 @@ class Assembler:
             rule = "times of the years 1678 to 2261" if beyond else "times"
             shown = shown or f"{place} {lines[wrong[0]]}"
             raise DataError(
-                f"{name}: expected {rule} in {column!r}, got {len(wrong)} other cells ({shown}). Pass "
-                "--time-format, or drop up to --max-bad of the rows with --on-bad-row drop."
+                f"{name}: expected {rule} in {column!r}, got {len(wrong)} other cells ({shown}). "
+                "Pass --time-format, or drop up to --max-bad of the rows with --on-bad-row drop."
             )
         empty = np.flatnonzero(status == MISSING)
         if len(empty) > self.config.cells.max_bad * len(status):
@@ -124,13 +123,14 @@ class Assembler:
         index = np.flatnonzero(rows)
         if len(index) > self.config.cells.max_bad * len(rows):
             raise DataError(
-                f"{self.table.name}: {len(index)} {reason.replace('_', ' ')} of {len(rows)} rows (first: "
-                f"{self.table.place} {self.got.lines[index[0]]}). Repair the log, name another column "
-                "with --id-column or --channel-column, or raise --max-bad to drop them."
+                f"{self.table.name}: {len(index)} {reason.replace('_', ' ')} of {len(rows)} rows "
+                f"(first: {self.table.place} {self.got.lines[index[0]]}). Repair the log, name "
+                "another column with --id-column or --channel-column, or raise --max-bad to drop "
+                "them."
             )
         self._count_rows(reason, index)
 
-    def _count_rows(self, reason: str, rows: Int64) -> None:
+    def _count_rows(self, reason: str, rows: NDArray[np.integer]) -> None:
         self.tally.add(reason, len(rows))
         series = self.got.series[rows]
         if (series >= 0).any():
@@ -150,8 +150,8 @@ class Assembler:
             other = int(np.flatnonzero(keep & ~naive)[0])
             raise DataError(
                 f"{self.table.name}: times with and without an offset from UTC are mixed ({place} "
-                f"{lines[other]} has one, {place} {lines[row]} has none). Pass --tz, the zone of those "
-                "without."
+                f"{lines[other]} has one, {place} {lines[row]} has none). Pass --tz, the zone of "
+                "those without."
             )
         rows = np.flatnonzero(naive)
         times[rows] = localize(
@@ -159,7 +159,7 @@ class Assembler:
             clock.zone,
             series=self.got.series[rows],
             slots=None if self.got.row_slot is None else self.got.row_slot[rows],
-            lines=lines[rows],
+            lines=lines[rows].astype(np.int64),
             place=place,
             source=self.table.name,
         )
@@ -175,7 +175,7 @@ class Assembler:
         """
         got, cells = self.got, self.config.cells
         count = len(got.slots)
-        numeric = np.bincount(got.cells.slots, minlength=count)
+        numeric = got.numeric
         bad = np.bincount(got.bad_slots, minlength=count)
         text = [] if self.roles.chosen else np.flatnonzero((bad > 0) & (numeric == 0)).tolist()
         text = [slot for slot in text if got.slots[slot] not in self.roles.future]
@@ -214,104 +214,3 @@ class Assembler:
         if self.config.cells.on_bad_row != "error":
             limit = f", {100 * share:.2g}% of the values and more than --max-bad allows"
         return f"{self.table.name}: {number} cells are no numbers{limit} ({shown}). {advice}"
-
-    def readings(
-        self,
-        times: Int64,
-        keep: NDArray[np.bool_],
-        slots: list[int],
-        channels: list[str],
-        rank: Int64,
-    ) -> Readings:
-        """Readings of some channels.
-
-        Args:
-            times: Time of each row.
-            keep: Rows that are kept.
-            slots: Slot of each channel.
-            channels: Names.
-            rank: Index of each series code in the data set, -1 where it is left out.
-
-        Returns:
-            The readings, repeats merged and outliers clipped.
-        """
-        if len(channels) > self.config.max_channels:
-            raise ResourceError(
-                f"{self.table.name}: expected at most {self.config.max_channels} channels, got "
-                f"{len(channels)}. Raise --max-channels, or choose some with --channels."
-            )
-        triplets = self._triplets(times, keep, slots, rank)
-        ids = _by_rank(self.got.series_ids, rank)
-        triplets = merge_duplicates(
-            triplets.in_order(),
-            self.config.duplicates,
-            tally=self.tally,
-            series_ids=ids,
-            channels=channels,
-            lines=self.got.lines,
-            source=self.table.name,
-            place=self.table.place,
-        )
-        if self.config.clip_outliers is not None:
-            triplets = clip_outliers(
-                triplets,
-                self.config.clip_outliers,
-                tally=self.tally,
-                series_ids=ids,
-                channels=channels,
-            )
-        return Readings.from_triplets(
-            triplets.series,  # type: ignore[arg-type]  # int32 halves the memory
-            triplets.times,
-            triplets.channel,
-            triplets.values,
-            num_series=len(ids),
-            channels=channels,
-        )
-
-    def _triplets(
-        self, times: Int64, keep: NDArray[np.bool_], slots: list[int], rank: Int64
-    ) -> Triplets:
-        rows, codes, values = self.got.cells
-        target = np.full(len(self.got.slots) + 1, -1, dtype=np.int32)
-        target[slots] = np.arange(len(slots), dtype=np.int32)
-        channel = target[codes]
-        row_series = rank.astype(np.int32)[self.got.series]
-        all_rows = len(rows) == len(times) and bool((rows[1:] > rows[:-1]).all())
-        series = row_series if all_rows else row_series[rows]
-        stamps = times if all_rows else times[rows]
-        triplets = Triplets(series, stamps, channel, values, rows)
-        wanted = channel >= 0
-        if not keep.all():
-            wanted &= keep[rows]
-        return triplets if wanted.all() else triplets.take(wanted)
-
-
-def _by_rank(names: list[str], rank: Int64) -> list[str]:
-    order = np.argsort(rank, kind="stable")
-    return [names[code] for code in order if rank[code] >= 0]
-
-
-def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
-    """Key that sorts "pump-2" before "pump-10", and tells "7" from "007"."""
-    parts = re.findall(r"[0-9]+|[^0-9]+", name)
-    digits = [part.lstrip("0") if part[0] in "0123456789" else None for part in parts]
-    # numbers before words; a longer number is a larger one
-    key = [
-        (1 << 62, part) if number is None else (len(number), number)
-        for part, number in zip(parts, digits, strict=True)
-    ]
-    return key, name
-
-
-def series_rank(got: Collected, keep: NDArray[np.bool_]) -> tuple[tuple[str, ...], Int64]:
-    """Ids in natural order, whatever the order of the rows, and the index of each code among them.
-
-    An id that stands in dropped rows only has index -1.
-    """
-    present = np.bincount(got.series[keep], minlength=len(got.series_ids)) > 0
-    codes = [code for code in range(len(got.series_ids)) if present[code]]
-    codes.sort(key=lambda code: natural_key(got.series_ids[code]))
-    rank = np.full(len(got.series_ids), -1, dtype=np.int64)
-    rank[codes] = np.arange(len(codes))
-    return tuple(got.series_ids[code] for code in codes), rank

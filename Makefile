@@ -1,0 +1,60 @@
+# Every target sets itself up in .venv; nothing but make and Python 3.11 or newer is needed.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+IS_NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$name $(IS_NEW_ENOUGH) 2>/dev/null && { echo $$name; break; }; done)
+
+# one thread a process: results do not depend on the number of cores
+export OMP_NUM_THREADS := 1
+PYTEST := $(PY) -m pytest -q -n 2
+
+.PHONY: help demo test test-optimized slow check install clean
+
+help:
+	@echo "make demo            train on a pump station's log, forecast it, draw it (about 3 minutes)"
+	@echo "make test            the fast tests"
+	@echo "make check           lint, format and types"
+	@echo "make slow            the tests that take more than a few seconds each"
+	@echo "make test-optimized  the fast tests under python -O"
+	@echo "make clean           remove .venv and caches"
+
+demo: $(STAMP)
+	@set -e; run="runs/demo-$$(date -u +%Y%m%dT%H%M%S)"; \
+	$(PY) cli.py train datasets/pump_station.csv --id-column sensor_id --time-column timestamp \
+		--max-time 2m --out "$$run"; \
+	$(PY) cli.py forecast "$$run" --horizon 6h; \
+	echo "The forecast beside the log, and how training went:"; \
+	$(PY) cli.py plot "$$run"
+
+test: $(STAMP)
+	$(PYTEST)
+
+slow: $(STAMP)
+	$(PYTEST) -m slow
+
+# through the environment, so that the workers of xdist run optimized too
+test-optimized: $(STAMP)
+	PYTHONOPTIMIZE=1 $(PYTEST) -W "ignore:assertions not in test modules:pytest.PytestConfigWarning"
+
+check: $(STAMP)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml
+	@test -n "$(PYTHON)" && $(PYTHON) $(IS_NEW_ENOUGH) || { \
+		echo "latentode needs Python 3.11 or newer, and none was found." >&2; \
+		echo "Install one, or name it: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
+	@$(PY) $(IS_NEW_ENOUGH) 2>/dev/null || $(PYTHON) -m venv --clear $(VENV) || { \
+		echo "$(PYTHON) cannot make a virtual environment; on Debian: apt install python3-venv" >&2; \
+		exit 1; }
+	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

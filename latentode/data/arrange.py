@@ -1,0 +1,109 @@
+"""Readings in order without sorting them one by one, where the rows of a log allow it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentode.data.dataset import Float64, Int64, Readings, ragged_arange, reading_order
+
+
+def arrange_runs(
+    series: NDArray[np.integer],
+    times: Int64,
+    counts: Int64 | None,
+    channel: NDArray[np.int32],
+    values: Float64,
+    *,
+    num_series: int,
+    channels: Sequence[str],
+) -> Readings | None:
+    """Build readings by sorting rows, each with several readings, instead of readings.
+
+    A log is mostly written a time after another: in a wide log the readings of a time are one row,
+    in a long log mostly successive rows. Such runs are sorted and copied as a whole.
+
+    Args:
+        series: Series of each row of the log that has readings, shape (row,).
+        times: Nanoseconds of each row.
+        counts: Readings of each row, at least 1; None where each has one.
+        channel: Channel of each reading in the order of the rows, shape (reading,).
+        values: Value of each reading.
+        num_series: Number of series.
+        channels: Channel names.
+
+    Returns:
+        The readings; None where a (series, time) stands in separate places of the log or a channel
+        repeats at a time, so that readings have to be sorted, and perhaps merged, one by one.
+    """
+    if not len(series):
+        return None
+    fresh = np.concatenate([[True], (series[1:] != series[:-1]) | (times[1:] != times[:-1])])
+    first = np.flatnonzero(fresh)
+    counts = np.diff(first, append=len(fresh)) if counts is None else np.add.reduceat(counts, first)
+    series, times = series[first], times[first]
+    order = reading_order(series, times, np.zeros(len(series), dtype=np.int8))
+    if order is not None:
+        series, times = series[order], times[order]
+    if ((series[1:] == series[:-1]) & (times[1:] == times[:-1])).any():
+        return None
+    inside = _uniform(channel, values, counts, order)
+    if inside is None:
+        inside = _sort_inside(channel, values, counts)
+        if inside is None:
+            return None
+        if order is not None:
+            starts = np.cumsum(counts) - counts
+            index = ragged_arange(starts[order], counts[order])
+            inside = inside[0][index], inside[1][index]
+    channel, values = inside
+    if order is not None:
+        counts = counts[order]
+    rows_per_series = np.bincount(series, minlength=num_series)
+    return Readings(
+        channels=tuple(channels),
+        series_starts=np.concatenate([[0], np.cumsum(rows_per_series)]).astype(np.int64),
+        times=times,
+        row_starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        channel_index=channel,
+        values=values,
+    )
+
+
+def _uniform(
+    channel: NDArray[np.int32], values: Float64, counts: Int64, order: Int64 | None
+) -> tuple[NDArray[np.int32], Float64] | None:
+    """Arrange runs that all list the same channels in the same order, as loggers do."""
+    width = int(counts[0])
+    if (counts != width).any():
+        return None
+    grid = channel.reshape(-1, width)
+    inner = np.argsort(grid[0], kind="stable")
+    pattern = grid[0][inner]
+    if (pattern[1:] <= pattern[:-1]).any() or (grid != grid[0]).any():
+        return None
+    table = values.reshape(-1, width)
+    table = table if order is None else table[order]
+    in_order = bool((inner == np.arange(width)).all())
+    return np.tile(pattern, len(grid)), (table if in_order else table[:, inner]).reshape(-1)
+
+
+def _sort_inside(
+    channel: NDArray[np.int32], values: Float64, counts: Int64
+) -> tuple[NDArray[np.int32], Float64] | None:
+    """Sort the readings of each run by channel; None where one repeats."""
+    starts = np.cumsum(counts)[:-1]
+    if _rises(channel, starts):
+        return channel, values
+    run = np.repeat(np.arange(len(counts)), counts)
+    index = np.argsort(run * (int(channel.max()) + 1) + channel, kind="stable")
+    channel, values = channel[index], values[index]
+    return (channel, values) if _rises(channel, starts) else None
+
+
+def _rises(channel: NDArray[np.int32], starts: Int64) -> bool:
+    rising = channel[1:] > channel[:-1]
+    rising[starts - 1] = True
+    return bool(rising.all())

@@ -1,0 +1,169 @@
+"""From the rows that count to readings in order, one a (series, time, channel)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentode.config import DataConfig
+from latentode.data.arrange import arrange_runs
+from latentode.data.chunks import Table
+from latentode.data.collect import Cells, Collected
+from latentode.data.dataset import Int64, Readings
+from latentode.data.merge import Triplets, clip_outliers, merge_duplicates
+from latentode.data.report import Tally
+from latentode.errors import ResourceError
+
+
+@dataclass
+class Builder:
+    """Makes readings of some channels of a log.
+
+    Attributes:
+        table: The log.
+        config: Policies.
+        got: What was read.
+        tally: Counts what is merged and clipped.
+        times: Time of each row in nanoseconds.
+        keep: Rows that count.
+        rank: Index of each series code in the data set, -1 where it is left out.
+    """
+
+    table: Table
+    config: DataConfig
+    got: Collected
+    tally: Tally
+    times: Int64
+    keep: NDArray[np.bool_]
+    rank: Int64
+
+    def readings(self, channels: list[str]) -> Readings:
+        """Build the readings of some channels.
+
+        Args:
+            channels: Names, in the order of the result.
+
+        Returns:
+            Their readings, repeats merged and outliers clipped by the policies.
+
+        Raises:
+            DataError: If a reading is repeated and the policy refuses that.
+            ResourceError: If there are more channels than ``max_channels``.
+        """
+        if len(channels) > self.config.max_channels:
+            raise ResourceError(
+                f"{self.table.name}: expected at most {self.config.max_channels} channels, got "
+                f"{len(channels)}. Raise --max-channels, or choose some with --channels."
+            )
+        ids = [self.got.series_ids[code] for code in np.argsort(self.rank, kind="stable")]
+        ids = ids[int((self.rank < 0).sum()) :]
+        cells = self._cells(channels)
+        series = self._row_series()
+        arranged = None
+        if self.config.clip_outliers is None:
+            arranged = self._arranged(cells, series, len(ids), channels)
+        return arranged or self._sorted(cells, series, ids, channels)
+
+    def _cells(self, channels: list[str]) -> Cells:
+        """Readings of the channels in rows that count, with channel codes for slots."""
+        rows, slots, values = self.got.cells
+        target = np.full(len(self.got.slots) + 1, -1, dtype=np.int32)
+        place = {name: slot for slot, name in enumerate(self.got.slots)}
+        for channel, name in enumerate(channels):
+            target[place[name]] = channel
+        codes = target[slots]
+        if self.keep.all() and (target[:-1] >= 0).all():
+            return Cells(rows, codes, values)
+        wanted = self.keep[rows] & (codes >= 0)
+        return Cells(rows[wanted], codes[wanted], values[wanted])
+
+    def _row_series(self) -> NDArray[np.int32]:
+        if (self.rank == np.arange(len(self.rank))).all():
+            return self.got.series
+        return self.rank.astype(np.int32)[self.got.series]
+
+    def _arranged(
+        self, cells: Cells, series: NDArray[np.int32], num_series: int, channels: list[str]
+    ) -> Readings | None:
+        """The fast way, where it is open: see `arrange_runs`."""
+        times, counts = self.times, None
+        if not np.array_equal(cells.rows, np.arange(len(times), dtype=np.int32)):
+            steps = np.diff(cells.rows)
+            if (steps < 0).any():
+                return None
+            first = np.flatnonzero(np.concatenate([[len(cells.rows) > 0], steps > 0]))
+            counts = np.diff(first, append=len(cells.rows))
+            if len(first) < len(times):
+                rows = cells.rows[first]
+                series, times = series[rows], times[rows]
+        return arrange_runs(
+            series,
+            times,
+            counts,
+            cells.slots,
+            cells.values,
+            num_series=num_series,
+            channels=channels,
+        )
+
+    def _sorted(
+        self, cells: Cells, series: NDArray[np.int32], ids: list[str], channels: list[str]
+    ) -> Readings:
+        rows, codes, values = cells
+        triplets = Triplets(series[rows], self.times[rows], codes, values, rows)
+        triplets = merge_duplicates(
+            triplets.in_order(),
+            self.config.duplicates,
+            tally=self.tally,
+            series_ids=ids,
+            channels=channels,
+            lines=self.got.lines.astype(np.int64),
+            source=self.table.name,
+            place=self.table.place,
+        )
+        if self.config.clip_outliers is not None:
+            triplets = clip_outliers(
+                triplets,
+                self.config.clip_outliers,
+                tally=self.tally,
+                series_ids=ids,
+                channels=channels,
+            )
+        return Readings.from_triplets(
+            triplets.series.astype(np.int64),
+            triplets.times,
+            triplets.channel,
+            triplets.values,
+            num_series=len(ids),
+            channels=channels,
+        )
+
+
+def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
+    """Key that sorts "pump-2" before "pump-10", and tells "7" from "007"."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", name)
+    digits = [part.lstrip("0") if part[0] in "0123456789" else None for part in parts]
+    # numbers before words; a longer number is a larger one
+    key = [
+        (1 << 62, part) if number is None else (len(number), number)
+        for part, number in zip(parts, digits, strict=True)
+    ]
+    return key, name
+
+
+def series_rank(got: Collected, keep: NDArray[np.bool_]) -> tuple[tuple[str, ...], Int64]:
+    """Ids in natural order, whatever the order of the rows, and the index of each code among them.
+
+    An id that stands only in rows that were dropped has index -1.
+    """
+    present = got.series_rows > 0
+    if not keep.all():
+        present = np.bincount(got.series[keep], minlength=len(got.series_ids)) > 0
+    codes = [code for code in range(len(got.series_ids)) if present[code]]
+    codes.sort(key=lambda code: natural_key(got.series_ids[code]))
+    rank = np.full(len(got.series_ids), -1, dtype=np.int64)
+    rank[codes] = np.arange(len(codes))
+    return tuple(got.series_ids[code] for code in codes), rank

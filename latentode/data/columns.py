@@ -1,0 +1,192 @@
+"""Columns by name and content: which may be the time, a series id, or text."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import pandas as pd
+
+from latentode.data.cells import to_numbers
+from latentode.data.chunks import MISSING, Table, as_text
+from latentode.data.stamps import BAD, parse_stamps
+from latentode.data.timestamps import unit_in_name
+from latentode.errors import DataError
+
+# in order of preference: a later name counts only where no earlier one stands
+_TIME_NAMES = (
+    ("_time",),
+    ("timestamp", "datetime", "date_time", "time_stamp", "time", "ds", "ts", "last_changed"),
+    ("date", "epoch", "utc", "t", "index", "last_updated"),
+)
+ID_NAMES = (
+    ("series", "series_id", "unique_id", "id", "item_id"),
+    ("sensor", "sensor_id", "node", "node_id", "device", "device_id", "station", "station_id"),
+    (
+        "machine",
+        "machine_id",
+        "asset",
+        "asset_id",
+        "patient",
+        "patient_id",
+        "pump",
+        "engine",
+        "mote",
+    ),
+    ("unit", "unit_id", "unit_number", "host", "location", "site", "tag"),
+)
+CHANNEL_NAMES = (
+    ("channel", "_field"),
+    ("variable", "metric", "parameter", "field", "signal", "measure", "measurement", "quantity"),
+    ("attribute", "feature", "var", "property"),
+)
+VALUE_NAMES = (("value", "_value"), ("reading", "val", "measured_value"))
+COUNTERS = ("id", "index", "row", "record", "unnamed: 0")
+_TIME_WORD = (
+    r"(t|time|timestamp|ts|elapsed|age|clock|sec|second|min|minute|hr|hour|day|milli|micro|nano)"
+)
+_TIME_OF_DAY = re.compile(r"\d{1,2}[:.]\d\d([:.]\d\d(\.\d+)?)?\s*([AaPp][Mm])?")
+
+
+def check_present(name: str, names: Sequence[str], source: str) -> None:
+    """Refuse a configured column that the log does not have.
+
+    Raises:
+        DataError: With the nearest name that there is.
+    """
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
+        shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+        raise DataError(f"{source}: no column {name!r}. {hint}There are: {shown}.")
+
+
+def by_telling_name(names: Collection[str], ranks: Sequence[Sequence[str]]) -> list[str]:
+    """Columns that have a telling name, those of the first rank that occurs."""
+    for rank in ranks:
+        found = [name for name in names if name.lower() in rank]
+        if found:
+            return found
+    return []
+
+
+def find_time(table: Table, exclude: Collection[str] = (), *, by_name: bool = False) -> str:
+    """Find the time column.
+
+    Args:
+        table: The log.
+        exclude: Columns that are known to be something else.
+        by_name: True if its form is configured, so that cells of an unusual form may be times.
+
+    Returns:
+        Its name.
+
+    Raises:
+        DataError: If none or several columns may be the time, or the date and the time of day stand
+            in two columns.
+    """
+    names = [name for name in table.columns if name not in exclude]
+    found = by_telling_name(names, _TIME_NAMES)
+    if not by_name:
+        _refuse_time_of_day(table, found)
+        found = [name for name in found if _may_be_time(table.head[name])]
+    if not found:
+        found = [name for name in names if unit_in_name(name) and _may_be_time(table.head[name])]
+        found = [name for name in found if re.match(_TIME_WORD, name.lower())]
+    # a name like "t" or "index" does not outweigh a column of dates
+    weak = not found or found[0].lower() in _TIME_NAMES[-1]
+    if len(found) != 1 or (weak and not _holds_dates(table.head[found[0]]) and not by_name):
+        among = found if len(found) > 1 else names
+        dated = [name for name in among if _holds_dates(table.head[name])]
+        found = dated or found
+    if len(found) == 1:
+        return found[0]
+    what = f"columns {', '.join(map(repr, found))} may all be" if found else "no column looks like"
+    shown = ", ".join(table.columns[:12])
+    raise DataError(
+        f"{table.name}: {what} the time (columns: {shown}). Name it with --time-column."
+    )
+
+
+def _refuse_time_of_day(table: Table, names: Sequence[str]) -> None:
+    for name in names:
+        texts = _texts(table.head[name])
+        if texts and all(_TIME_OF_DAY.fullmatch(text) and ":" in text for text in texts):
+            raise DataError(
+                f"{table.name}: column {name!r} holds a time of day without a date ({texts[0]}). "
+                "Join date and time in one column, or name another with --time-column."
+            )
+
+
+def counts_rows(column: pd.Series) -> bool:
+    """True for 0, 1, 2, ...: a column that numbers the rows, whatever it is called."""
+    numbers = to_numbers(column, MISSING).values
+    return len(numbers) > 2 and bool((np.diff(numbers) == 1).all())
+
+
+def _texts(column: pd.Series) -> list[str]:
+    distinct = pd.unique(as_text(column)).tolist()
+    return [text.strip() for text in distinct if text.strip() not in MISSING]
+
+
+def _holds_dates(column: pd.Series) -> bool:
+    if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M":
+        return True
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return False
+    texts = _texts(column)[:200]
+    if not texts or all(text.replace(".", "", 1).isdigit() for text in texts):
+        return False
+    status = parse_stamps(texts).status
+    # half of them: damaged cells are told with their lines when the column is read
+    return bool(2 * (status == BAD).sum() < len(texts))
+
+
+def _may_be_time(column: pd.Series) -> bool:
+    return not holds_text_only(column) or _holds_dates(column)
+
+
+def _numeric_share(column: pd.Series, decimal: str = ".") -> float:
+    numbers = to_numbers(column, MISSING, decimal)
+    good = int((~pd.isna(numbers.values)).sum())
+    return good / max(good + len(numbers.bad), 1)
+
+
+def holds_text_only(column: pd.Series) -> bool:
+    """True if a column has cells, and none of them is a number."""
+    return bool(_texts(column)) and _numeric_share(column) == 0.0
+
+
+def find_id(
+    table: Table, rest: Sequence[str], ranks: Sequence[Sequence[str]] = ID_NAMES
+) -> str | None:
+    """Find the column of series ids by its name.
+
+    Raises:
+        DataError: If several columns have a name of the same rank.
+    """
+    found = by_telling_name(rest, ranks)
+    if len(found) > 1:
+        raise DataError(
+            f"{table.name}: columns {', '.join(map(repr, found))} may all be the series. "
+            "Name it with --id-column."
+        )
+    return found[0] if found else None
+
+
+def hidden_id(table: Table, keys: list[str], free: Sequence[str]) -> str | None:
+    """A text column without which the rows would repeat one another's times."""
+    head = table.head
+    # a few repeated times are a fault of the logger, not several series
+    if not head.duplicated(keys, keep=False).mean() > 0.5:
+        return None
+    texts = [name for name in free if holds_text_only(head[name]) and not _holds_dates(head[name])]
+    telling = [name for name in texts if not head.duplicated([*keys, name]).any()]
+    if len(telling) > 1:
+        raise DataError(
+            f"{table.name}: times repeat, and columns {', '.join(map(repr, telling))} may all be "
+            "the series. Name it with --id-column."
+        )
+    return telling[0] if telling else None
