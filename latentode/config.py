@@ -162,7 +162,7 @@ class SolverConfig(_Config):
     """
 
     method: Literal["rk4", "dopri5", "bosh3", "dopri8", "adaptive_heun"] = "rk4"
-    step_size: float = Field(0.05, gt=0)
+    step_size: float = Field(0.1, gt=0)
     rtol: float = Field(1e-5, gt=0)
     atol: float = Field(1e-6, gt=0)
     gradient: Literal["backprop", "adjoint"] = "backprop"
@@ -175,6 +175,9 @@ class ModelConfig(_Config):
     latent_dim: int = Field(16, ge=1, le=1024)
     hidden_dim: int = Field(64, ge=1, le=8192)
     encoder: Literal["rnn", "ode_rnn"] = "rnn"
+    encoder_rows: int = Field(
+        default=128, ge=2, description="rows that the encoder reads; denser windows are averaged"
+    )
     anchor: Literal["origin", "start"] = "origin"
     dynamics: Literal["autonomous", "time", "inputs"] = "inputs"
     prior: Literal["normal"] = "normal"

@@ -15,7 +15,7 @@ from latentode.data.batch import SeriesBatch
 from latentode.decoders.mlp import MLPDecoder
 from latentode.decoders.residual import RecentBehaviour, ResidualMemory, nearest_readings
 from latentode.dynamics.mlp import MLPDynamics
-from latentode.encoders import ODERNNEncoder, RNNEncoder
+from latentode.encoders import ODERNNEncoder, RNNEncoder, condense, newest_values
 from latentode.likelihoods import GaussianLikelihood, StudentTLikelihood
 from latentode.likelihoods.base import masked_sum
 from latentode.nn.mlp import MLP
@@ -27,6 +27,8 @@ _PRIORS = {"normal": StandardNormal}
 _MIN_POSTERIOR_STD = 1e-3
 _LOG_SCALE_RANGE = (-9.0, 6.0)
 _MAX_RESTLESSNESS = 4.0
+# in training standard deviations: coarse levels matter (a high one falls), fine ones only identify
+_LEVEL_BLUR = 0.5
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,9 @@ class LatentODEModel(nn.Module):
         latent, hidden = config.latent_dim, config.hidden_dim
         context = input_dim + static_dim
         self.encoder = _ENCODERS[config.encoder](num_channels, input_dim, hidden)
-        self.posterior_head = MLP(hidden + context, (hidden,), 2 * latent, dropout=config.dropout)
+        self.posterior_head = MLP(
+            hidden + num_channels + context, (hidden,), 2 * latent, dropout=config.dropout
+        )
         self.prior = _PRIORS[config.prior](latent)
         self.dynamics = MLPDynamics(latent, hidden, input_dim, static_dim, config.dynamics)
         self.decoder = MLPDecoder(
@@ -98,15 +102,22 @@ class LatentODEModel(nn.Module):
 
     def posterior(self, batch: SeriesBatch) -> Normal:
         """Approximate posterior of the latent state at the anchor, batch shape (batch, latent)."""
-        summary = self.encoder(batch, reverse=self.config.anchor == "start")
+        rows = condense(batch, self.config.encoder_rows)
+        summary = self.encoder(rows, reverse=self.config.anchor == "start")
         summary = functional.dropout(summary, self.config.dropout, self.training)
         anchor = batch.times.new_zeros(batch.size, 1)
         context = self._context(batch, anchor)[:, 0]
-        mean, raw = self.posterior_head(torch.cat([summary, context], dim=-1)).chunk(2, dim=-1)
+        features = torch.cat([summary, self._level(batch), context], dim=-1)
+        mean, raw = self.posterior_head(features).chunk(2, dim=-1)
         # softplus with a floor: |.| and exp reach 0 or infinity, where the KL is infinite
         return Normal(
             mean, functional.softplus(raw - 1.0) + _MIN_POSTERIOR_STD, validate_args=False
         )
+
+    def _level(self, batch: SeriesBatch) -> Tensor:
+        """Newest reading of each channel, blurred in training lest it identify the series."""
+        level = torch.asinh(newest_values(batch))
+        return level + _LEVEL_BLUR * torch.randn_like(level) if self.training else level
 
     def trajectory(self, z0: Tensor, batch: SeriesBatch) -> ode.Trajectory:
         """Solve once for all rows and queries of a batch.
@@ -167,7 +178,9 @@ class LatentODEModel(nn.Module):
         posterior = self.posterior(batch)
         z0 = posterior.mean + posterior.stddev * noise
         decoded = self.decode(self.trajectory(z0, batch), batch)
-        density = self.likelihood.log_prob(batch.targets, decoded.location, decoded.scale)
+        # a NaN at an unobserved place would pass the sum, but not its gradient: 0 * NaN
+        targets = batch.targets.masked_fill(~batch.target_mask, 0.0)
+        density = self.likelihood.log_prob(targets, decoded.location, decoded.scale)
         log_likelihood = masked_sum(density, batch.target_mask)
         log_ratio = self.prior.log_prob(z0) - posterior.log_prob(z0).sum(dim=-1)
         return log_likelihood, log_ratio, self.prior.kl_from(posterior.mean, posterior.stddev)

@@ -1,11 +1,12 @@
 r"""Objectives: sums inside a series, means only over series.
 
-With log-weights :math:`\log w_k = \log p(x\mid z_k) + \beta\,(\log p(z_k) - \log q(z_k\mid x))` of K
-draws per series,
+With log-weights :math:`\log w_k = \log p(x\mid z_k) + \beta\,(\log p(z_k) - \log q(z_k\mid x))`
+of K draws per series,
 
 - `elbo`: mean over draws; use it by default, its gradient has little variance when the KL is exact;
-- `iwae`: :math:`\log \tfrac1K \sum_k w_k`; a tighter bound, ELBO <= IWAE_K <= IWAE_{K+1} <= log p(x).
-  Use it to report likelihoods, and to train where the posterior is far from normal.
+- `iwae`: :math:`\log \tfrac1K \sum_k w_k`; a tighter bound,
+  ELBO <= IWAE_K <= IWAE_{K+1} <= log p(x). Use it to report likelihoods, and to train where the
+  posterior is far from normal.
 """
 
 from __future__ import annotations
@@ -50,7 +51,14 @@ def iwae(log_weights: Tensor) -> Tensor:
 
 
 def iwae_standard_error(log_weights: Tensor) -> Tensor:
-    r"""Standard error of `iwae` by the delta method, :math:`sd(w) / (\bar w \sqrt K)`, shape (batch,)."""
+    r"""Standard error of `iwae` by the delta method, :math:`sd(w) / (\bar w \sqrt K)`.
+
+    Args:
+        log_weights: As in `iwae`, at least two draws, shape (draw, batch).
+
+    Returns:
+        Standard error in nats a series, shape (batch,).
+    """
     weights = torch.softmax(log_weights, dim=0) * log_weights.shape[0]
     return weights.std(dim=0) / math.sqrt(log_weights.shape[0])
 

@@ -70,9 +70,10 @@ class Predictor:
         self.device = next(model.parameters()).device
 
     def __call__(self, visible: TimeSeriesDataset, targets: Targets) -> tuple[Float64, Float64]:
-        """Draws (draw, target) and log densities (target,), as `latentode.evaluation` wants them."""
+        """Draws (draw, target) and log densities (target,), as in `latentode.evaluation`."""
         key = np.stack([targets.window, targets.times])
         pairs, place = np.unique(key, axis=1, return_inverse=True)
+        place = place.reshape(-1)  # numpy 2.0 keeps an axis
         values = np.full((pairs.shape[1], len(self.schema.channels)), np.nan)
         values[place, targets.channel] = targets.values
         found = self.query(visible, pairs[0], pairs[1], values)
@@ -117,7 +118,7 @@ class Predictor:
     def log_weights(
         self, visible: TimeSeriesDataset, series: Int64, times: Int64, values: Float64
     ) -> Float64:
-        """Joint log-density of the readings ahead of each window, for every draw of its latent state.
+        """Joint log-density of the readings ahead of each window, for every latent draw.
 
         Args:
             visible: One window a series.
@@ -174,15 +175,16 @@ class Predictor:
         size, readings = len(chunk), windows.readings
         own = np.searchsorted(chunk, tiles.tile[queries])
         counts = np.diff(readings.series_starts)
-        first, last = readings.series_starts[:-1], readings.series_starts[1:] - 1
-        # without a visible row, model time 0 is the first query
+        last = readings.series_starts[1:] - 1
+        first = np.maximum(readings.series_starts[:-1], last - self.max_rows + 1)
+        # a tile without a visible row has one query, and that is its model time 0
         first_query = np.searchsorted(own, np.arange(size))
         anchors = tiles.times[queries][first_query]
         end = last if self.model.config.anchor == "origin" else first
         anchors[counts > 0] = readings.times[end[counts > 0]]
         builder = self.schema.builder()
         rows = builder.rows(readings, anchors)
-        newest = np.arange(readings.num_rows) > (last - self.max_rows)[rows.window]
+        newest = np.arange(readings.num_rows) >= first[rows.window]
         rows = Rows(rows.window[newest], rows.times[newest], rows.values[newest])
         asked_times = builder.time_scale.to_model(tiles.times[queries], anchors[own])
         scaled = self.schema.scaler.transform(values[queries])
@@ -226,11 +228,12 @@ class Predictor:
             draws[:, queries[mine]] = self.schema.scaler.inverse(sampled.cpu().numpy())
 
     def _posterior_draws(self, batch: SeriesBatch, names: list[str]) -> Tensor:
-        """Posterior draws whose noise belongs to the series, so that a draw goes on from tile to tile."""
-        shape = (2, self.num_draws, self.model.config.latent_dim)
+        """Posterior draws whose noise belongs to the series: a draw goes on from tile to tile."""
+        # kinds 2 and 3: the noise of readings at time 0 is of kinds 0 and 1
+        shape = (4, self.num_draws, self.model.config.latent_dim)
+        zero = np.zeros(1, np.int64)
         uniform = np.stack(
-            [place_noise(self.seed, name, np.zeros(1, np.int64), shape)[:, :, 0] for name in names],
-            axis=2,
+            [place_noise(self.seed, name, zero, shape)[2:, :, 0] for name in names], axis=2
         )  # (2, draw, batch, latent)
         noise = np.sqrt(-2.0 * np.log1p(-uniform[0])) * np.cos(2 * np.pi * uniform[1])
         posterior = self.model.posterior(batch)

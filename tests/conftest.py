@@ -17,17 +17,16 @@ torch.set_num_threads(1)
 
 
 def pytest_addoption(parser):
-    parser.addoption("--device", default="cpu", help="device of the tests: cpu (default) or cuda")
+    parser.addoption("--device", default="cpu", choices=["cpu", "cuda"], help="device of the tests")
 
 
 def pytest_configure(config):
-    device = torch.device(config.getoption("--device"))
-    if device.type == "cuda" and not torch.cuda.is_available():
+    if config.getoption("--device") == "cuda" and not torch.cuda.is_available():
         raise pytest.UsageError("--device cuda: this machine has no CUDA device")
 
 
 def pytest_collection_modifyitems(config, items):
-    if torch.device(config.getoption("--device")).type == "cuda":
+    if config.getoption("--device") == "cuda":
         return
     gpu = [item for item in items if item.get_closest_marker("gpu")]
     if gpu:

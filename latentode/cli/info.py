@@ -12,7 +12,7 @@ import click
 
 from latentode.cli.command import command
 from latentode.cli.models import load_model
-from latentode.cli.run_folder import versions
+from latentode.cli.provenance import versions
 from latentode.cli.session import Outcome, Session, jsonable
 from latentode.cli.table import aligned
 from latentode.config import format_duration

@@ -17,7 +17,8 @@ from latentode.cli.outputs import (
     output_option,
     overwrite_option,
 )
-from latentode.cli.run_folder import RunFolder, utc_stamp
+from latentode.cli.provenance import utc_stamp
+from latentode.cli.run_folder import RunFolder
 from latentode.cli.session import Outcome, Session
 from latentode.config import parse_duration
 from latentode.errors import ResourceError

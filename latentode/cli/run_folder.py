@@ -7,21 +7,16 @@ works on it, ``.lock``.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import platform
 import secrets
-import socket
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from latentode.cli.failures import classify
+from latentode.cli.provenance import circumstances, fingerprint, utc_now, utc_stamp
 from latentode.cli.session import jsonable
 from latentode.cli.signals import Stopped
 from latentode.config import LatentODEConfig
@@ -30,14 +25,7 @@ from latentode.files import RunLock, atomic_write, clean_stray, slug
 from latentode.files.faults import explained
 
 SCHEMA = 1
-PACKAGES = ("latentode", "torch", "numpy", "pandas", "xarray", "pydantic", "click", "torchdiffeq")
 _MAX_JSON_BYTES = 16 << 20
-_BLOCK_BYTES = 1 << 20
-
-
-def utc_stamp() -> str:
-    """Now, as it stands in names of files: ``20250131t235959``."""
-    return datetime.now(UTC).strftime("%Y%m%dt%H%M%S")
 
 
 def new_folder(stem: str, out: Path | None = None) -> Path:
@@ -160,7 +148,7 @@ class RunFolder:
 
     def append_log(self, event: Mapping[str, Any]) -> None:
         """Add one line to ``log.jsonl``."""
-        line = json.dumps(jsonable({"time": _now(), **event}), allow_nan=False)
+        line = json.dumps(jsonable({"time": utc_now(), **event}), allow_nan=False)
         path = self.path / "log.jsonl"
         with explained(path, len(line)), path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
@@ -192,13 +180,13 @@ class RunFolder:
             kept = ("command", "started", "ended", "status", "exit_code")
             earlier = {key: self.record.get(key) for key in kept}
             facts["attempts"] = [*self.record.get("attempts", []), earlier]
-        self.update(schema=SCHEMA, status="running", **_circumstances(), **facts)
+        self.update(schema=SCHEMA, status="running", **circumstances(), **facts)
         try:
             yield
         except BaseException as error:
             self._record_failure(error)
             raise
-        self.update(status="done", ended=_now(), exit_code=0)
+        self.update(status="done", ended=utc_now(), exit_code=0)
 
     def _record_failure(self, error: BaseException) -> None:
         failure = classify(error)
@@ -215,7 +203,7 @@ class RunFolder:
         with suppress(OSError, ResourceError):
             self.update(
                 status="interrupted" if stopped else "failed",
-                ended=_now(),
+                ended=utc_now(),
                 exit_code=failure.code,
                 error=failure.to_dict(),
             )
@@ -231,50 +219,12 @@ def start_new(path: Path) -> RunFolder:
     return RunFolder(path)
 
 
-def fingerprint(path: Path) -> dict[str, Any]:
-    """Absolute path, size in bytes and SHA-256 of a file; of a folder, of all files in it."""
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    digest, size = hashlib.sha256(), 0
-    for each in files:
-        with each.open("rb") as file:
-            while block := file.read(_BLOCK_BYTES):
-                digest.update(block)
-                size += len(block)
-    return {"path": str(path.resolve()), "bytes": size, "sha256": digest.hexdigest()}
-
-
-def versions() -> dict[str, str | None]:
-    """Versions of Python and of the packages that a result depends on."""
-    found: dict[str, str | None] = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = None
-    return found
-
-
 def _check_empty(path: Path) -> None:
-    # the lock of another process is not a file in the way: the lock itself will say who holds it
-    others = sorted(entry.name for entry in path.iterdir() if entry.name != ".lock")
+    # lock and unfinished writes of another process are not in the way: the lock says who holds it
+    names = sorted(entry.name for entry in path.iterdir())
+    others = [name for name in names if name != ".lock" and not name.endswith(".latentode-tmp")]
     if others:
         raise OutputExistsError(
             f"{path}: expected an empty folder, got one with {others[0]!r}. "
             f"Choose another --out, or continue that run with --resume {path}."
         )
-
-
-def _circumstances() -> dict[str, Any]:
-    return {
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "versions": versions(),
-        "started": _now(),
-        "ended": None,
-        "exit_code": None,
-        "error": None,
-    }
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -100,7 +100,7 @@ class Session:
             self.note(failure.hint, kind="error")
 
     def _write(self, kind: str, text: str, facts: Mapping[str, Any]) -> None:
-        if self.silent:
+        if self.silent and kind not in ("error", "traceback"):
             return
         if self.log_format == "json":
             record = {"event": kind, **(jsonable(facts) if facts else {"text": text})}

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from latentode.cli.epoch_line import epoch_line
-from latentode.cli.run_folder import RunFolder, fingerprint, new_folder, start_new
+from latentode.cli.provenance import fingerprint
+from latentode.cli.run_folder import RunFolder, new_folder, start_new
 from latentode.cli.session import Outcome, Session
 from latentode.cli.signals import Stopped
 from latentode.config import LatentODEConfig

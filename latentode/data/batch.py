@@ -83,7 +83,7 @@ class Rows:
     values: Float64
 
     def pad(self, size: int) -> tuple[Float64, Float64, Int64]:
-        """Times (batch, time), values (batch, time, channel) with NaN padding, and lengths (batch,)."""
+        """Times (batch, time), NaN-padded values (batch, time, channel) and lengths (batch,)."""
         lengths = np.bincount(self.window, minlength=size).astype(np.int64)
         width = max(int(lengths.max(initial=0)), 1)
         position = np.arange(len(self.window)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
@@ -192,7 +192,7 @@ def _float32(values: Float64) -> Tensor:
 
 
 def _forward_fill(values: Float64) -> Float64:
-    """Repeat the last observed value along the time axis of (batch, time, channel); 0 before the first."""
+    """Repeat the last observed value along axis 1 of (batch, time, channel); 0 before the first."""
     seen = np.where(np.isnan(values), -1, np.arange(values.shape[1])[None, :, None])
     last = np.maximum.accumulate(seen, axis=1)
     filled = np.take_along_axis(values, np.maximum(last, 0), axis=1)

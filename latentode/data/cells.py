@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from latentode.data.dataset import Float64
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WORDS = {"true": 1.0, "false": 0.0}
 _LARGEST = float(np.finfo(np.float32).max)
 _SMALLEST = float(np.finfo(np.float64).tiny)
@@ -76,7 +76,10 @@ def _read_text(
         codes, index = pd.factorize(column)
         uniques = np.asarray(index, dtype=object)
     elif column.dtype == object:
-        codes, uniques = pd.factorize(column.to_numpy())
+        try:
+            codes, uniques = pd.factorize(column.to_numpy())
+        except TypeError:  # lists and the like
+            codes, uniques = np.arange(len(column)), column.to_numpy()
     else:  # dates, durations and the like are no readings
         return np.full(len(column), np.nan), column.notna().to_numpy()
     parsed = [parse_cell(item, missing, decimal) for item in uniques]

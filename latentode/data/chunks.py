@@ -169,9 +169,7 @@ def as_text(column: pd.Series) -> pd.Series:
     """
     if isinstance(column.dtype, pd.CategoricalDtype):
         names = [*as_text(pd.Series(column.cat.categories)).tolist(), ""]
-        return pd.Series(
-            pd.Categorical.from_codes(np.asarray(column.cat.codes) % len(names), names)
-        )
+        return pd.Series(np.array(names, dtype=object)[column.cat.codes.to_numpy()])
     if isinstance(column.dtype, pd.StringDtype):
         return column.fillna("")
     codes, uniques = pd.factorize(column.to_numpy(dtype=object), use_na_sentinel=True)

@@ -23,6 +23,8 @@ from latentode.data.timestamps import RawTimes, are_stamps, read_times
 Int32 = NDArray[np.int32]
 Coded = tuple[NDArray[np.integer], Sequence[str]]
 _MOST_THREADS = 4
+#: Slot of a row of a long log that has a value, but no channel name.
+NAMELESS = np.int32(-2)
 
 
 class Cells(NamedTuple):
@@ -58,7 +60,8 @@ class Collected:
         slots: Name of each channel and known input.
         series_rows: Number of rows of each series code.
         numeric: Number of readings of each slot.
-        row_slot: Long log: slot of each row, -1 without a channel name; None for a wide log.
+        row_slot: Long log: slot of each row, NAMELESS or, without a value, -1 where the channel
+            has no name; None for a wide log.
         bad_rows: Row of each bad cell.
         bad_slots: Slot of each bad cell.
         bad_cells: Examples by slot, at most three each.
@@ -269,8 +272,15 @@ class Collector:
 
     def _add_long(self, part: Part, channel: Coded, numbers: Numbers) -> None:
         slots = self._slots.encode(channel)
-        self._row_slots.append(slots)
-        there = ~np.isnan(numbers.values) & (slots >= 0)
+        there = ~np.isnan(numbers.values)
+        if slots.min() < 0:
+            nameless = slots < 0
+            there[numbers.bad] = True
+            self._row_slots.append(np.where(nameless & there, NAMELESS, slots))
+            there[numbers.bad] = False
+            there &= ~nameless
+        else:
+            self._row_slots.append(slots)
         if there.all():
             cells = Cells(np.arange(len(slots), dtype=np.int32), slots, numbers.values)
         else:

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from latentode.config import CellsConfig
 from latentode.data.chunks import HEAD_ROWS, Chunk, FrameChunk, ReadPlan
 from latentode.data.dataset import Int64
-from latentode.data.sources import Block, read_blocks
+from latentode.data.sources import read_blocks
 from latentode.errors import DataError
 
 _SEPARATORS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "space": " ", "pipe": "|"}
+_HEAD_BYTES = 1 << 20
 _NEWLINE, _QUOTE, _RETURN = 10, 34, 13
 _COMMA_NUMBER = re.compile(r"^\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*$")
 _NUMBER = re.compile(r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$")
@@ -66,13 +67,14 @@ class CsvTable:
     def __post_init__(self) -> None:
         self.name = str(self.path)
         self.stem = self.path.name.split(".")[0] or "series"
-        first = next(read_blocks(self.path, self.cells.encoding, self.notes), Block(b"", 0))
-        self.notes.clear()  # the blocks are read again, and say it again
-        text = first.data.decode()
+        text = self._start()
         preamble, sample = _split_preamble(text)
-        self._skip = len(text[: len(text) - len(sample)].encode())
+        before = text[: len(text) - len(sample)]
         self._first_line = preamble + 1
         self.sep = _separator(self.cells.sep, sample, self.name)
+        end = _header_end(sample)
+        self._body = len((before + sample[:end]).encode())
+        self._body_line = self._first_line + sample.count("\n", 0, end)
         records = csv.reader(io.StringIO(sample, newline=""), delimiter=self.sep)
         try:
             header = [name.strip() for name in next(records, [])]
@@ -87,10 +89,22 @@ class CsvTable:
                 f"{len(header) - len(self.columns)} column(s) without a name left out"
             )
         self._kept_notes = list(self.notes)
-        rows = [row for row in rows if len(row) == len(header)]
-        frame = pd.DataFrame(rows, columns=header, dtype=object)
+        regular = [row for row in rows if len(row) == len(header)]
+        if not regular:
+            raise DataError(ragged_message(self.name, self._body_line, len(header), rows[0], "all"))
+        frame = pd.DataFrame(regular, columns=header, dtype=object)
         self.head = frame[list(self.columns)]
         self.decimal = self._find_decimal()
+
+    def _start(self) -> str:
+        """Enough of the file for its header and first rows."""
+        start: list[bytes] = []
+        for block in read_blocks(self.path, self.cells.encoding, self.notes):
+            start.append(block.data)
+            if sum(map(len, start)) >= _HEAD_BYTES:
+                break
+        self.notes.clear()  # the blocks are read again, and say it again
+        return b"".join(start).decode()
 
     def _check_header(self, header: list[str], rows: list[list[str]]) -> None:
         if not rows:
@@ -120,19 +134,14 @@ class CsvTable:
         """See `Table`."""
         self.notes[:] = self._kept_notes
         self.ragged.clear()
-        line = self._first_line
-        blocks = read_blocks(self.path, self.cells.encoding, self.notes)
+        line, position = self._body_line, 0
         exact_text: set[str] = set()
-        for number, block in enumerate(blocks):
-            data = block.data
-            if number == 0:
-                data = data[self._skip :]
-                end = _header_end(data)
-                line += data.count(b"\n", 0, end)
-                data = data[end:]
+        for block in read_blocks(self.path, self.cells.encoding, self.notes):
+            data = block.data[max(self._body - position, 0) :]
+            position += len(block.data)
             if data and not data.isspace():
                 yield partial(self._chunk, data, line, plan, exact_text)
-            line += data.count(b"\n")
+            line += int(np.count_nonzero(np.frombuffer(data, dtype=np.uint8) == _NEWLINE))
 
     def _chunk(self, data: bytes, line: int, plan: ReadPlan, exact_text: set[str]) -> Chunk:
         layout = record_layout(data, ord(self.sep), len(self._fields))
@@ -192,10 +201,10 @@ def record_layout(data: bytes, sep: int, num_fields: int) -> RecordLayout | None
         outside = np.cumsum(codes == _QUOTE, dtype=np.uint8) % 2 == 0
         newlines = np.cumsum(ends)
         marked &= outside
-    marks = np.flatnonzero(marked)
-    if not len(marks) or len(marks) % num_fields or marks[-1] != len(data) - 1:
+    positions = np.flatnonzero(marked)
+    if not len(positions) or len(positions) % num_fields or positions[-1] != len(data) - 1:
         return None
-    marks = marks.reshape(-1, num_fields)
+    marks = positions.reshape(-1, num_fields)
     pattern = np.array([sep] * (num_fields - 1) + [_NEWLINE], dtype=np.uint8)
     if (codes[marks] != pattern).any():
         return None
@@ -222,7 +231,9 @@ class CsvChunk:
     ) -> None:
         self._data, self._sep, self._fields = data, sep, fields
         self._plan, self._layout = plan, layout
+        # of the whole log: a column that looked like numbers once is read as text from then on
         self._exact_text = exact_text
+        self._read_as_text: frozenset[str] = frozenset()
         self._parsed: pd.DataFrame | None = None
         self.lines: Int64 = layout.lines + line
 
@@ -235,35 +246,36 @@ class CsvChunk:
             io.BytesIO(self._data),
             sep=self._sep,
             header=None,
-            names=range(len(self._fields)),
+            names=cast("Any", range(len(self._fields))),
             usecols=index,
             index_col=False,
-            dtype=cast("Any", {self._fields.index(name): "category" for name in text}),
+            dtype=cast("Any", {self._fields.index(name): object for name in text}),
             keep_default_na=False,
-            na_values={self._fields.index(name): list(self._plan.missing) for name in missing},
+            na_values=cast(
+                "Any", {self._fields.index(name): list(plan.missing) for name in missing}
+            ),
             decimal=self._plan.decimal,
             skip_blank_lines=False,
             low_memory=False,
             encoding="utf-8",
             **_EXACT,
         )
-        frame = cast(pd.DataFrame, frame)
-        return frame.rename(columns=dict(enumerate(self._fields)))
+        return cast(pd.DataFrame, frame).rename(columns=dict(enumerate(self._fields)))
 
     def _frame(self) -> pd.DataFrame:
         if self._parsed is None:
             plan = self._plan
             columns = [*plan.text, *plan.numbers] + ([] if plan.stamps else [plan.time])
             text = [name for name in plan.text if name in self._exact_text]
+            self._read_as_text = frozenset(text)
             self._parsed = self._read(list(dict.fromkeys(columns)), text)
         return self._parsed
 
     def text(self, name: str) -> pd.Series:
         """See `Chunk.text`."""
         frame = self._frame() if name in self._plan.text else self._read([name], [])
-        parsed = frame[name]
-        if isinstance(parsed.dtype, pd.StringDtype | pd.CategoricalDtype) or parsed.dtype == object:
-            return parsed
+        if name in self._read_as_text or isinstance(frame[name].dtype, pd.StringDtype):
+            return frame[name]
         # the parser took ids for numbers: "007" and "7" would be one
         self._exact_text.add(name)
         return self._read([name], [name])[name]
@@ -306,12 +318,12 @@ def _split_preamble(text: str) -> tuple[int, str]:
     return lines, text[position:]
 
 
-def _header_end(data: bytes) -> int:
+def _header_end(text: str) -> int:
     """Length of the header record, which may hold quoted line breaks."""
-    end = data.find(b"\n") + 1
-    while end and data.count(b'"', 0, end) % 2:
-        end = data.find(b"\n", end) + 1
-    return end or len(data)
+    end = text.find("\n") + 1
+    while end and text.count('"', 0, end) % 2:
+        end = text.find("\n", end) + 1
+    return end or len(text)
 
 
 def _separator(configured: str | None, sample: str, name: str) -> str:
@@ -330,6 +342,17 @@ def _separator(configured: str | None, sample: str, name: str) -> str:
         if key > best_key:
             best, best_key = sep, key
     return best
+
+
+def ragged_message(
+    source: str, line: int, expected: int, row: Sequence[str] | int, number: int | str
+) -> str:
+    """Say that rows have a wrong number of fields."""
+    fields = row if isinstance(row, int) else len(row)
+    return (
+        f"{source}: line {line}: expected {expected} fields as in the header, got {fields} ({number} "
+        "such rows). Repair the file, or drop up to --max-bad of the rows with --on-bad-row drop."
+    )
 
 
 def check_distinct(names: Sequence[str], source: str) -> None:

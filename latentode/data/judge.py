@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from latentode.config import DataConfig
 from latentode.data.cells import advise
 from latentode.data.chunks import Table
-from latentode.data.collect import Collected
+from latentode.data.csv_table import ragged_message
+from latentode.data.collect import NAMELESS, Collected
 from latentode.data.dataset import Clock, Int64
 from latentode.data.detect import Roles
 from latentode.data.report import Tally
@@ -48,10 +49,10 @@ class Judge:
             DataError: If rows are bad and the policy refuses them.
         """
         got = self.got
-        if not len(got.series):
-            raise DataError(f"no data rows in {self.table.name}. Give a log with readings.")
         self.tally.rows_read = len(got.series) + len(self.table.ragged)
         self._refuse_ragged()
+        if not len(got.series):
+            raise DataError(f"no data rows in {self.table.name}. Give a log with readings.")
         zone = self.config.time.tz
         if zone is not None:
             check_zone(zone)
@@ -60,10 +61,7 @@ class Judge:
         keep = (status == OK) & (got.series >= 0)
         self._leave_out("rows_without_id", (status == OK) & (got.series < 0))
         if got.row_slot is not None:
-            unnamed = keep & (got.row_slot < 0)
-            if not self.roles.values:
-                keep &= ~unnamed
-            self._leave_out("rows_without_channel", unnamed)
+            self._leave_out("rows_without_channel", keep & (got.row_slot == NAMELESS))
         self._localize(times, keep, naive, clock)
         return times, keep, clock
 
@@ -71,15 +69,12 @@ class Judge:
         ragged = self.table.ragged
         if not ragged:
             return
-        line, fields = ragged[0]
+        line, fields = min(ragged)
         share = len(ragged) / self.tally.rows_read
         expected = getattr(self.table, "num_fields", len(self.table.columns))
         if self.config.cells.on_bad_row == "error" or share > self.config.cells.max_bad:
-            raise DataError(
-                f"{self.table.name}: line {line}: expected {expected} fields as in the header, got "
-                f"{fields} ({len(ragged)} such rows). Repair the file, or drop up to --max-bad of "
-                "the rows with --on-bad-row drop."
-            )
+            name = self.table.name
+            raise DataError(ragged_message(name, line, expected, fields, len(ragged)))
         self.tally.add("ragged_rows", len(ragged))
 
     def _judge_times(self, status: NDArray[np.uint8]) -> None:

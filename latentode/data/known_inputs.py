@@ -14,8 +14,9 @@ _HARMONICS = (1, 2)
 class KnownInputs:
     r"""Known inputs :math:`u(t)` of a batch of windows, evaluated at any model time.
 
-    Each period (day, week) gives :math:`\sin, \cos` of :math:`h(\varphi + \omega t)` for the harmonics
-    h = 1, 2; each given input holds its last value (0, the training median, before its first).
+    Each period (day, week) gives :math:`\sin, \cos` of :math:`h(\varphi + \omega t)` for the
+    harmonics h = 1, 2; each given input holds its last value (0, the training median, before its
+    first).
 
     Attributes:
         phases: Phase of each period at model time 0, float64, shape (batch, period).
@@ -35,7 +36,7 @@ class KnownInputs:
         return 2 * len(_HARMONICS) * self.phases.shape[-1] + self.knot_values.shape[-1]
 
     def __call__(self, times: Tensor) -> Tensor:
-        """Evaluate at `times`, float64 model time of shape (batch, time); (batch, time, feature)."""
+        """Features (batch, time, feature) at `times`, float64 model time of shape (batch, time)."""
         angle = self.phases[:, None, :] + self.rates * times[..., None]  # (batch, time, period)
         waves = [wave(h * angle) for h in _HARMONICS for wave in (torch.sin, torch.cos)]
         dtype = self.knot_values.dtype

@@ -36,7 +36,8 @@ def place_noise(seed: int, series: str, times: Int64, shape: tuple[int, int, int
     place = _mix(place + draw[:, None] * _GOLDEN)  # (draw, step)
     place = _mix(place[..., None] + (channel + np.uint64(1)) * _GOLDEN)  # (draw, step, channel)
     mixed = _mix(place + (kind + np.uint64(7))[:, None, None, None] * _GOLDEN)
-    return ((mixed >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    # 52 bits: with 53 the half would be rounded away at the top, and 1 has an infinite normal
+    return ((mixed >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
 
 
 def _mix(x: np.ndarray) -> np.ndarray:

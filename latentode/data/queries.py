@@ -114,7 +114,7 @@ def _match(
 
 def _refuse_ragged(table: Table) -> None:
     if table.ragged:
-        line, fields = table.ragged[0]
+        line, fields = min(table.ragged)
         raise DataError(
             f"{table.name}: line {line}: got {fields} fields, unlike the header. Repair it."
         )

@@ -1,10 +1,11 @@
-"""Training windows drawn at random, the same for a seed, an epoch and a step on any number of ranks."""
+"""Training windows drawn at random, the same for a seed and a step on any number of ranks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latentode.data.batch import BatchBuilder, Rows, SeriesBatch
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
@@ -55,8 +56,9 @@ class WindowSampler:
         rows = np.flatnonzero(inside & ((following <= ends) | alone))
         if len(rows) == 0:
             raise DataError(
-                "training windows: expected a reading within the horizon after some other reading of "
-                "the training part, found none. Give a longer --horizon or a log with more readings."
+                "training windows: expected a reading within the horizon after some other reading "
+                "of the training part, found none. Give a longer --horizon or a log with more "
+                "readings."
             )
         return rows
 
@@ -98,10 +100,8 @@ class WindowSampler:
             windows.readings.series_starts, all_rows.values.shape[1], seed, first
         )
         visible, targets = _hide(all_rows, noise[:, :-1], shares if hidden is None else hidden)
-        seen = ~np.isnan(visible).all(axis=1)
-        asked = _thin(
-            all_rows.window, ~np.isnan(targets).all(axis=1), self.max_queries, noise[:, -1]
-        )
+        seen, wanted = _present(visible), _present(targets)
+        asked = _thin(all_rows.window, wanted, self.max_queries, noise[:, -1])
         anchors = _anchors(all_rows, seen, size, self.anchor)
         shifted = all_rows.times - anchors[all_rows.window]
         queries, values, _ = Rows(all_rows.window[asked], shifted[asked], targets[asked]).pad(size)
@@ -125,10 +125,15 @@ class WindowSampler:
         return np.maximum(first, rows - self.max_rows + 1)
 
 
+def _present(values: Float64) -> NDArray[np.bool_]:
+    """True for rows with a value in some channel."""
+    return np.logical_or.reduce(np.isfinite(values), axis=1)
+
+
 def _streams(
     row_starts: Int64, num_channels: int, seed: tuple[int, ...], first: int
 ) -> tuple[Float64, Float64]:
-    """Uniform noise of each window's own stream: a share (window,) and numbers (row, channel + 1)."""
+    """Noise of each window's own stream: a share (window,) and numbers (row, channel + 1)."""
     shares, noise = [], [np.zeros((0, num_channels + 1))]
     for index, rows in enumerate(np.diff(row_starts)):
         generator = np.random.default_rng((*seed, first + index))
@@ -149,7 +154,7 @@ def _hide(rows: Rows, noise: Float64, shares: Float64 | float) -> tuple[Float64,
     return np.where(unseen, np.nan, rows.values), np.where(unseen, rows.values, np.nan)
 
 
-def _thin(window: Int64, wanted: np.ndarray, most: int, noise: Float64) -> Int64:
+def _thin(window: Int64, wanted: NDArray[np.bool_], most: int, noise: Float64) -> Int64:
     """Keep at most `most` wanted rows of each window, at random."""
     index = np.flatnonzero(wanted)
     index = index[np.lexsort((noise[index], window[index]))]
@@ -158,7 +163,7 @@ def _thin(window: Int64, wanted: np.ndarray, most: int, noise: Float64) -> Int64
     return np.sort(index[rank < most])
 
 
-def _anchors(rows: Rows, seen: np.ndarray, size: int, anchor: str) -> Float64:
+def _anchors(rows: Rows, seen: NDArray[np.bool_], size: int, anchor: str) -> Float64:
     """Model time of the last (or first) visible row of each window, 0 where nothing is visible."""
     window, times = rows.window[seen], rows.times[seen]
     anchors = np.zeros(size)

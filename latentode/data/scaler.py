@@ -10,8 +10,8 @@ import numpy as np
 
 from latentode.data.dataset import Float64, Readings
 
-# a spread below this share of the level is taken as none: float64 keeps 15 digits
-_RELATIVE_FLOOR = 1e-9
+# a spread below this share of the level is rounding: float64 keeps 16 digits
+_RELATIVE_FLOOR = 4 * float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,8 +21,9 @@ class Scaler:
     The centre is the median. The scale is the larger of the interquartile range (as a normal
     standard deviation, :math:`/1.349`) and of half the standard deviation of the readings clipped
     to their 0.5 - 99.5 % quantiles, so that neither an outlier nor a channel that rests most of the
-    time spoils it. A constant channel has scale 1 (or 1e-9 of its level where that is larger) and
-    is flagged; a channel without readings has centre 0 and scale 1.
+    time spoils it. A channel that varies by no more than the rounding of float64 is flagged as
+    constant and has scale 1 (or that rounding, where it is larger); a channel without readings has
+    centre 0 and scale 1.
 
     Attributes:
         center: Centre in original units, shape (channel,).

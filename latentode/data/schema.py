@@ -180,7 +180,7 @@ class DataSchema:
                 f"split: by time, training to {cuts[0]}, validation to {cuts[1]}, then test"
             )
         else:
-            lines.append("split: by time, each series at its own 70 % and 80 %")
+            lines.append("split: by time, each series at its own two moments")
         constant = [c for c, flat in zip(self.channels, self.scaler.constant, strict=True) if flat]
         if constant:
             lines.append(f"constant in training: {', '.join(constant)}")

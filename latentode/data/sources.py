@@ -73,8 +73,8 @@ def read_blocks(path: Path, encoding: str | None, notes: list[str]) -> Iterator[
 
     Args:
         path: File.
-        encoding: Name of its encoding; None detects byte order marks, then takes UTF-8, then
-        latin-1. notes: A decision on the encoding is appended here.
+        encoding: Its encoding; None detects byte order marks, then takes UTF-8, then latin-1.
+        notes: Takes a decision on the encoding, in words.
 
     Yields:
         Blocks of about `BLOCK_BYTES`; a quoted line break does not end a record.

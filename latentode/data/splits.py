@@ -112,7 +112,10 @@ def _cut(low: int, high: int, fractions: tuple[float, float]) -> tuple[int, int]
 def _by_series(dataset: TimeSeriesDataset, fractions: tuple[float, float], seed: int) -> Split:
     count = len(dataset)
     order = np.random.default_rng(seed).permutation(count)
-    ends = [max(1, round(fractions[0] * count)), max(2, round(fractions[1] * count)), count]
+    # each part has a series, if there are three
+    train = max(1, min(round(fractions[0] * count), count - 2))
+    validation = max(train + 1, min(round(fractions[1] * count), count - 1))
+    ends = [train, validation, count]
     parts: dict[str, Part] = {}
     for rank, index in enumerate(order):
         part = next(p for p, end in zip(PARTS, ends, strict=True) if rank < end or p == "test")

@@ -73,7 +73,10 @@ def parse_fixed_width(rows: NDArray[np.uint8]) -> Stamps | None:
     hour, minute, second = pair(5), pair(6), pair(7)
     if days is None or hour.max() > 23 or minute.max() > 59 or second.max() > 59:
         return None
-    times = days * 86_400 + (hour.astype(np.int32) * 3600 + minute * np.int32(60) + second)
+    seconds = hour.astype(np.int32) * np.int32(3600)
+    seconds += minute * np.int32(60) + second
+    times = days * 86_400
+    times += seconds
     times *= 1_000_000_000
     if match.group(8):
         start, stop = match.span(8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latentode.data.dataset import Int64, TimeSeriesDataset
 from latentode.data.windows import WindowLengths
@@ -37,7 +38,8 @@ def lay_tiles(
     A query after the last row of its series is a forecast: its window is the last context. Any
     other is an interpolation: windows of one context's length lie half a context apart, and the one
     in whose middle half the query lies answers, widened to the readings on both sides where a gap
-    is longer. The layout depends on the series alone, never on the other queries.
+    is longer. Where no reading is near, each query has a window of its own, without rows. The
+    layout depends on the series alone, never on the other queries.
 
     Args:
         dataset: Visible readings.
@@ -65,36 +67,32 @@ def lay_tiles(
     if not columns:
         empty = np.zeros(0, dtype=np.int64)
         return Tiles(empty, empty, empty, empty, empty), place
-    keys, starts, stops = (np.concatenate(column) for column in zip(*columns, strict=True))
+    keys, starts, stops, bare = (np.concatenate(column) for column in zip(*columns, strict=True))
     new = np.ones(len(keys), dtype=bool)
-    new[1:] = (keys[1:] != keys[:-1]) | (query_series[1:] != query_series[:-1])
+    new[1:] = (keys[1:] != keys[:-1]) | (query_series[1:] != query_series[:-1]) | bare[1:]
     first = np.flatnonzero(new)
     tile = np.cumsum(new) - 1
-    # a gap may widen a tile for one of its queries: it is widened for all
-    tiles = Tiles(
-        series=query_series[first],
-        starts=np.minimum.reduceat(starts, first),
-        stops=np.maximum.reduceat(stops, first),
-        tile=tile,
-        times=query_times,
-    )
-    return tiles, place
+    return Tiles(query_series[first], starts[first], stops[first], tile, query_times), place
 
 
 def _layout_of_series(
     rows: Int64, asked: Int64, context: int, stride: int
-) -> tuple[Int64, Int64, Int64]:
-    """Tile number, start and stop of each query of one series."""
+) -> tuple[Int64, Int64, Int64, NDArray[np.bool_]]:
+    """Tile number, start, stop and whether the tile has no row, of each query of one series."""
     if len(rows) == 0:
-        return np.zeros_like(asked), asked - context, asked
+        return np.zeros_like(asked), asked - context, asked, np.ones(len(asked), dtype=bool)
     ahead = asked > rows[-1]
     number = (asked - rows[0]) // stride
-    low = rows[0] + number * stride - stride // 2
-    before = rows[np.maximum(np.searchsorted(rows, asked, side="right") - 1, 0)]
-    after = rows[np.minimum(np.searchsorted(rows, asked, side="left"), len(rows) - 1)]
-    starts = np.minimum(low, np.where(asked - before < context, before - 1, low))
-    stops = np.maximum(low + context, np.where(after - asked < context, after, low + context))
+    # first and last time that the tile answers: what widens it must not be the queries themselves
+    begin = rows[0] + number * stride
+    end = begin + stride - 1
+    low = begin - stride // 2
+    before = rows[np.maximum(np.searchsorted(rows, begin, side="right") - 1, 0)]
+    after = rows[np.minimum(np.searchsorted(rows, end, side="left"), len(rows) - 1)]
+    starts = np.minimum(low, np.where(begin - before < context, before - 1, low))
+    stops = np.maximum(low + context, np.where(after - end < context, after, low + context))
     number = np.where(ahead, np.iinfo(np.int64).max, number)
     starts = np.where(ahead, rows[-1] - context, starts)
     stops = np.where(ahead, rows[-1], np.minimum(stops, rows[-1]))
-    return number, starts, stops
+    reached = np.searchsorted(rows, stops, side="right")
+    return number, starts, stops, np.searchsorted(rows, starts, side="right") >= reached

@@ -14,8 +14,7 @@ class TimeScale:
     """Affine map from nanoseconds to model time.
 
     The anchor of a window is subtracted in int64, so that a shift of the whole log changes nothing
-    but
-    labels: float64 would keep only 1e-7 s of an epoch time, float32 about 100 s.
+    but labels: float64 would keep only 1e-7 s of an epoch time, float32 about 100 s.
 
     Attributes:
         unit_ns: Nanoseconds in one unit of model time.

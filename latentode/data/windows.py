@@ -101,8 +101,7 @@ def cut(
     """Cut windows ``start < time <= stop``, one series of the result a window.
 
     A series may be cut many times; ids, static covariates and known inputs come along (inputs are
-    not
-    cut: they are known outside the window too).
+    not cut: they are known outside the window too).
 
     Args:
         dataset: Source.
@@ -117,11 +116,11 @@ def cut(
     first = np.empty(len(series), dtype=np.int64)
     last = np.empty(len(series), dtype=np.int64)
     for index in np.unique(series):
-        rows = source.rows_of(int(index))
+        own = source.rows_of(int(index))
         chosen = series == index
-        times = source.times[rows]
-        first[chosen] = rows.start + np.searchsorted(times, starts[chosen], side="right")
-        last[chosen] = rows.start + np.searchsorted(times, stops[chosen], side="right")
+        times = source.times[own]
+        first[chosen] = own.start + np.searchsorted(times, starts[chosen], side="right")
+        last[chosen] = own.start + np.searchsorted(times, stops[chosen], side="right")
     counts = np.maximum(last - first, 0)
     rows = ragged_arange(first, counts)
     per_row = np.diff(source.row_starts)[rows]

@@ -19,14 +19,14 @@ class ResidualMemory(nn.Module):
     The residual of a channel around the decoded trajectory, in units of its scale, is taken as a
     stationary Gaussian process with covariance
     :math:`\rho(\Delta) = \sum_j w_j e^{-k_j\Delta}` plus white noise of variance :math:`\eta`,
-    with :math:`\sum_j w_j + \eta = 1`. Given the residuals r of the nearest visible readings before and
-    after a query (gaps a and b), its mean and variance are those of simple kriging,
+    with :math:`\sum_j w_j + \eta = 1`. Given the residuals r of the nearest visible readings before
+    and after a query (gaps a and b), its mean and variance are those of simple kriging,
 
     .. math:: m = k^\top K^{-1} r, \qquad v = 1 - k^\top K^{-1} k,
 
-    with :math:`k = (\rho(a), \rho(b))` and :math:`K` the covariance of the two neighbours. With one rate
-    and no white noise this is the Ornstein-Uhlenbeck bridge: it tends to linear interpolation for
-    slow rates, and in a forecast decays from the last reading to the trajectory.
+    with :math:`k = (\rho(a), \rho(b))` and :math:`K` the covariance of the two neighbours. With one
+    rate and no white noise this is the Ornstein-Uhlenbeck bridge: it tends to linear interpolation
+    for slow rates, and in a forecast decays from the last reading to the trajectory.
 
     Args:
         num_channels: Channels of the log; each has its own rates and weights.
@@ -36,13 +36,16 @@ class ResidualMemory(nn.Module):
         Rasmussen, Williams (2006), Gaussian processes for machine learning, section 2.2 and B.2.
     """
 
+    log_rates: Tensor
+    base_logits: Tensor
+
     def __init__(self, num_channels: int, num_rates: int = 3) -> None:
         super().__init__()
         # From hardly any decay over a window to decay within a hundredth of it, most weight on the
         # slow: an untrained model then forecasts the last reading, and training departs from that.
         rates = torch.logspace(-1.5, 1.5, num_rates)
         self.register_buffer("log_rates", rates.log()[:, None])
-        logits = torch.cat([torch.linspace(2.0, 0.0, num_rates), torch.tensor([-2.0])])
+        logits = torch.cat([torch.linspace(1.0, 0.0, num_rates), torch.tensor([-2.0])])
         self.register_buffer("base_logits", logits[:, None])
         self.rate_shift = nn.Parameter(torch.zeros(num_rates, num_channels))
         self.logit_shift = nn.Parameter(torch.zeros(num_rates + 1, num_channels))
@@ -81,15 +84,15 @@ class ResidualMemory(nn.Module):
 class RecentBehaviour(nn.Module):
     r"""What the last stretches of a channel say about it: drift and restlessness on several scales.
 
-    With the last residual r, and the means :math:`\bar r_j` and standard deviations :math:`d_j` of the
-    residuals over the last :math:`s_j` of model time,
+    With the last residual r, and the means :math:`\bar r_j` and standard deviations :math:`d_j` of
+    the residuals over the last :math:`s_j` of model time,
 
     - a forecast at gap a after the last reading is moved by Holt's damped trend,
       :math:`\sum_j (r - \bar r_j)\big(\alpha_{jc} + \beta_{jc}\,(1 - e^{-\kappa_{jc} a}) /
-      \kappa_{jc}\big)`: :math:`\alpha` smooths a noisy last reading, :math:`\beta` follows a drift that
-      dies out at rate :math:`\kappa`;
-    - the log-scale of every query is moved by :math:`\sum_j \gamma_{jc} \log d_j`: a channel that has
-      been calm gets narrow bands, as in models of volatility.
+      \kappa_{jc}\big)`: :math:`\alpha` smooths a noisy last reading, :math:`\beta` follows a drift
+      that dies out at rate :math:`\kappa`;
+    - the log-scale of every query is moved by :math:`\sum_j \gamma_{jc} \log d_j`: a channel that
+      has been calm gets narrow bands, as in models of volatility.
 
     All start at zero.
 
@@ -102,6 +105,8 @@ class RecentBehaviour(nn.Module):
         Financial Econometrics 7.
     """
 
+    spans: Tensor
+
     def __init__(self, num_channels: int) -> None:
         super().__init__()
         self.register_buffer("spans", torch.tensor([1 / 64, 1 / 16, 1 / 4, 1.0, 4.0]))
@@ -109,7 +114,8 @@ class RecentBehaviour(nn.Module):
         self.smoothing = nn.Parameter(torch.zeros(shape))
         self.drift = nn.Parameter(torch.zeros(shape))
         self.log_damping = nn.Parameter(torch.zeros(shape))
-        self.restlessness = nn.Parameter(torch.zeros(shape))
+        self.restlessness = nn.Parameter(torch.zeros(2, *shape))
+        self.offset = nn.Parameter(torch.zeros(2, num_channels))
 
     def forward(
         self, times: Tensor, mask: Tensor, residuals: Tensor, ages: Tensor
@@ -144,8 +150,10 @@ class RecentBehaviour(nn.Module):
         reach = -torch.expm1(-damping * ages) / damping  # (span, batch, step, channel)
         gains = self.smoothing[:, None, None] * (ages > 0) + self.drift[:, None, None] * reach
         shift = torch.einsum("sbqc,dsbc->dbqc", gains, drifts)
-        log_scale = 0.5 * torch.einsum("sc,dsbc->dbc", self.restlessness, variance.log() - _TYPICAL)
-        return shift, log_scale[:, :, None]
+        spread = 0.5 * (variance.log() - _TYPICAL)
+        moved = torch.einsum("ksc,dsbc->kdbc", _GAIN * self.restlessness, spread)
+        between, ahead = (moved + _GAIN * self.offset[:, None, None])[:, :, :, None]
+        return shift, torch.where(ages > 0, ahead, between)
 
 
 def nearest_readings(

@@ -1,1 +1,1 @@
-
+"""Latent dynamics: vector fields of the latent state."""

@@ -1,7 +1,8 @@
-"""Encoders: from visible rows to a summary of each window; see `latentode.encoders.base` for which to take."""
+"""Encoders: from visible rows to a summary of each window; `base` says which to take when."""
 
-from latentode.encoders.base import Encoder
+from latentode.encoders.base import Encoder, newest_values
+from latentode.encoders.condense import condense
 from latentode.encoders.ode_rnn import ODERNNEncoder
 from latentode.encoders.rnn import RNNEncoder
 
-__all__ = ["Encoder", "ODERNNEncoder", "RNNEncoder"]
+__all__ = ["Encoder", "ODERNNEncoder", "RNNEncoder", "condense", "newest_values"]

@@ -34,11 +34,11 @@ def row_features(batch: SeriesBatch, *, reverse: bool) -> tuple[Tensor, Tensor]:
     """Features of each row in reading order, and the gap to the row read before it.
 
     Returns:
-        Features (batch, time, 3 * channel + 1 + input): values, mask, log-time since each channel
+        Features (batch, time, 3 * channel + 1 + input): values less the newest of their channel, mask, log-time since each channel
         was last read (in reading order), log-gap, known inputs; and gaps (batch, time) in model
         time.
     """
-    times, values, mask = batch.times, batch.values, batch.mask
+    times, values, mask = batch.times, relative_values(batch), batch.mask
     inputs = batch.inputs(times)
     if reverse:
         index = (
@@ -62,3 +62,19 @@ def row_features(batch: SeriesBatch, *, reverse: bool) -> tuple[Tensor, Tensor]:
 def _log_time(gap: Tensor) -> Tensor:
     # log keeps apart gaps from 1e-4 to 1e2 of the window, which a linear feature cannot
     return torch.log(gap.clamp(min=0) + 1e-4) / 4.0 + 1.0
+
+
+def newest_values(batch: SeriesBatch) -> Tensor:
+    """The newest reading of each channel, 0 for a channel that was not read, shape (batch, channel)."""
+    rows = torch.arange(batch.times.shape[1], device=batch.times.device)[:, None]
+    newest = torch.where(batch.mask, rows, 0).amax(dim=1, keepdim=True)
+    return batch.values.gather(1, newest)[:, 0]
+
+
+def relative_values(batch: SeriesBatch) -> Tensor:
+    """Readings less the newest of their channel, 0 where missing, shape (batch, time, channel).
+
+    An encoder that sees absolute levels remembers each series of a small log by its level.
+    """
+    difference = batch.values - newest_values(batch)[:, None]
+    return torch.where(batch.mask, difference, torch.zeros((), dtype=difference.dtype))

@@ -14,8 +14,8 @@ class ODERNNEncoder(Encoder):
     r"""Between rows solve :math:`dh/dt = f(h)`, at each row update h by a GRU cell.
 
     Each series takes :math:`n = \lceil \Delta t / \text{max\_step} \rceil` Euler steps (at most
-    `max_substeps`) over its own gap :math:`\Delta t`: no union of time stamps, and a summary that does not
-    depend on the batch. One step a gap trains worse on sparse series.
+    `max_substeps`) over its own gap :math:`\Delta t`: no union of time stamps, and a summary that
+    does not depend on the batch. One step a gap trains worse on sparse series.
 
     Args:
         num_channels: Channels of the log.

@@ -1,4 +1,7 @@
-"""Observation densities. Use `StudentTLikelihood` for logs with spikes and steps, `GaussianLikelihood` for clean signals."""
+"""Observation densities.
+
+Use `StudentTLikelihood` for logs with spikes and steps, `GaussianLikelihood` for clean signals.
+"""
 
 from latentode.likelihoods.base import Likelihood
 from latentode.likelihoods.gaussian import GaussianLikelihood

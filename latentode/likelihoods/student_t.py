@@ -14,11 +14,11 @@ from latentode.likelihoods.base import Likelihood
 class StudentTLikelihood(Likelihood):
     r"""Student-t readings with learned degrees of freedom :math:`\nu_c > 1` per channel.
 
-    .. math:: \log p = \log\Gamma(\tfrac{\nu+1}2) - \log\Gamma(\tfrac\nu2) - \tfrac12\log\nu\pi\sigma^2
-              - \tfrac{\nu+1}2 \log(1 + (x-\mu)^2/\nu\sigma^2)
+    .. math:: \log p = \log\Gamma(\tfrac{\nu+1}2) - \log\Gamma(\tfrac\nu2)
+              - \tfrac12\log\nu\pi\sigma^2 - \tfrac{\nu+1}2 \log(1 + (x-\mu)^2/\nu\sigma^2)
 
-    A spike costs a logarithm, not a square, so it cannot drag the fit. For :math:`\nu\to\infty` it is the
-    normal.
+    A spike costs a logarithm, not a square, so it cannot drag the fit. For :math:`\nu\to\infty` it
+    is the normal.
 
     Args:
         num_channels: Channels of the log.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -46,14 +47,13 @@ class MLP(nn.Module):
     ) -> None:
         super().__init__()
         sizes = (in_dim, *hidden_dims, out_dim)
-        self.layers = nn.ModuleList(
-            nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)
-        )
+        layers = [nn.Linear(a, b) for a, b in pairwise(sizes)]
+        self.layers = nn.ModuleList(layers)
         self.activation = activation
         self.dropout = dropout
         with torch.no_grad():
-            self.layers[-1].weight.mul_(final_scale)
-            self.layers[-1].bias.zero_()
+            layers[-1].weight.mul_(final_scale)
+            layers[-1].bias.zero_()
 
     def forward(self, x: Tensor) -> Tensor:
         """Evaluate at `x`, shape (..., in_dim); the result has shape (..., out_dim)."""

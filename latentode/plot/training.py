@@ -17,7 +17,7 @@ def training_curves(history: Sequence[Mapping[str, Any]], *, ax: Any = None) -> 
     """Draw the training loss and the validation score by epoch, with the best epoch marked.
 
     Args:
-        history: One mapping an epoch with "epoch", "train_loss" (nats per series) and
+        history: One mapping an epoch with "epoch", "train_loss" (nats per target reading) and
             "validation_crps" (scaled units); missing or NaN entries leave a gap.
         ax: Two axes to draw into; None makes a new figure.
 
@@ -38,7 +38,7 @@ def training_curves(history: Sequence[Mapping[str, Any]], *, ax: Any = None) -> 
     score.plot(epochs, scores, color=MODEL, linewidth=1.6, marker=marker, markersize=3)
     title(loss, "Training loss")
     title(score, "Validation CRPS")
-    name_axis(loss.yaxis, "loss (nats per series)")
+    name_axis(loss.yaxis, "loss (nats per reading)")
     name_axis(score.yaxis, "CRPS (scaled units)")
     if np.isfinite(scores).any():
         best = int(np.nanargmin(scores))

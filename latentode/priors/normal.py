@@ -24,7 +24,15 @@ class StandardNormal(nn.Module):
         return -0.5 * (z * z + math.log(2 * math.pi)).sum(dim=-1)
 
     def kl_from(self, mean: Tensor, std: Tensor) -> Tensor:
-        r"""KL(q || p) in nats of a diagonal normal q, :math:`\sum \tfrac12(\sigma^2+\mu^2-1)-\log\sigma`."""
+        r"""KL(q || p) of a diagonal normal q, :math:`\sum \tfrac12(\sigma^2+\mu^2-1)-\log\sigma`.
+
+        Args:
+            mean: Mean of q, shape (..., latent).
+            std: Standard deviation of q, positive, same shape.
+
+        Returns:
+            Divergence in nats, shape (...,).
+        """
         return (0.5 * (std * std + mean * mean - 1.0) - std.log()).sum(dim=-1)
 
     def sample(self, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:

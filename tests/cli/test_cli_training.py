@@ -415,6 +415,18 @@ def test_other_ranks_of_torchrun_are_silent_and_make_no_folder(library, monkeypa
     assert library.calls[0]["run_dir"] is None
 
 
+def test_failure_of_another_rank_is_said(library, monkeypatch):
+    def fail(**_):
+        raise TrainingError("training step 3: loss is nan.")
+
+    library.train = fail
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    result = run("train", "pump log.csv")
+    assert result.exit_code == 6
+    assert result.stderr == "error: training step 3: loss is nan.\n"
+
+
 def test_first_rank_of_torchrun_makes_the_folder(library, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "0")

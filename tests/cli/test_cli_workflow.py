@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from latentode.cli.app import root
-from latentode.cli.run_folder import fingerprint
+from latentode.cli.provenance import fingerprint
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SMALL = (

@@ -1,0 +1,61 @@
+"""Where a result comes from: the log's bytes, versions, machine and moment."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import socket
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("latentode", "torch", "numpy", "pandas", "xarray", "pydantic", "click", "torchdiffeq")
+_BLOCK_BYTES = 1 << 20
+
+
+def fingerprint(path: Path) -> dict[str, Any]:
+    """Absolute path, size in bytes and SHA-256 of a file; of a folder, of all files in it."""
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    digest, size = hashlib.sha256(), 0
+    for each in files:
+        with each.open("rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                digest.update(block)
+                size += len(block)
+    return {"path": str(path.resolve()), "bytes": size, "sha256": digest.hexdigest()}
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of Python and of the packages that a result depends on."""
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def utc_stamp() -> str:
+    """Now, as it stands in names of files: ``20250131t235959``."""
+    return datetime.now(UTC).strftime("%Y%m%dt%H%M%S")
+
+
+def circumstances() -> dict[str, Any]:
+    """Facts of `run.json` at the start of a process."""
+    return {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "versions": versions(),
+        "started": utc_now(),
+        "ended": None,
+        "exit_code": None,
+        "error": None,
+    }
+
+
+def utc_now() -> str:
+    """Now, as it stands in files."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

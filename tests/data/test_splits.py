@@ -1,0 +1,140 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from model_cases import irregular_log
+from small_series import DAY
+
+from latentode.config import WindowConfig
+from latentode.data.dataset import Clock
+from latentode.data.schema import within
+from latentode.data.splits import PARTS, Split, split_log
+
+
+def log_of(kind, counts=(30, 20, 15, 12, 9)):
+    log = irregular_log(counts, extras=False)
+    if kind == "calendar":
+        return log
+    first = log.readings.times.min()
+    shifted = replace(log.readings, times=log.readings.times - first)
+    return replace(log, readings=shifted, clock=Clock("elapsed", None, "s"))
+
+
+def parts_of(log, split):
+    return {part: within(log.readings, *split.bounds(log, part)) for part in PARTS}
+
+
+def cells(readings):
+    rows = readings.reading_rows()
+    owner, times = readings.row_series()[rows], readings.times[rows]
+    return set(zip(owner, times, readings.channel_index, strict=True))
+
+
+@pytest.mark.parametrize("kind", ["calendar", "elapsed"])
+@pytest.mark.parametrize("way", ["time", "series"])
+def test_parts_are_disjoint_and_cover_the_log(kind, way):
+    log = log_of(kind)
+    split = split_log(log, WindowConfig(split=way), DAY, seed=1)
+    parts = [cells(part) for part in parts_of(log, split).values()]
+    assert split.kind == way
+    assert all(parts)
+    assert sum(map(len, parts)) == log.readings.num_readings
+    assert set.union(*parts) == cells(log.readings)
+
+
+def test_calendar_parts_are_cut_at_the_same_moments():
+    log = log_of("calendar")
+    parts = parts_of(log, split_log(log, WindowConfig(split="time"), DAY, seed=1))
+    assert parts["train"].times.max() < parts["validation"].times.min()
+    assert parts["validation"].times.max() < parts["test"].times.min()
+    low, high = log.readings.times.min(), log.readings.times.max()
+    assert (parts["train"].times.max() - low) / (high - low) == pytest.approx(0.7, abs=0.05)
+
+
+def test_elapsed_parts_are_cut_at_each_series_own_times():
+    log = log_of("elapsed")
+    parts = parts_of(log, split_log(log, WindowConfig(split="time"), DAY, seed=1))
+    for index in range(len(log)):
+        own = log.readings.times[log.readings.rows_of(index)]
+        train = parts["train"].times[parts["train"].rows_of(index)]
+        assert train.max() <= own[0] + 0.7 * (own[-1] - own[0])
+        np.testing.assert_array_equal(train, own[: len(train)])
+
+
+def test_a_calendar_series_that_begins_after_the_cut_has_no_training_part():
+    log = irregular_log((30, 20), extras=False)
+    times = log.readings.times.copy()
+    late = log.readings.rows_of(1)
+    times[late] += 115 * DAY // 24
+    log = replace(log, readings=replace(log.readings, times=times))
+    split = split_log(log, WindowConfig(split="time", train_fraction=0.3), DAY, seed=1)
+    starts, stops = split.bounds(log, "train")
+    assert stops[1] <= starts[1]
+    assert sum(part.num_rows for part in parts_of(log, split).values()) == log.readings.num_rows
+
+
+@pytest.mark.parametrize("count", range(3, 30))
+def test_by_series_every_part_has_a_series(count):
+    log = irregular_log((2,) * count, extras=False)
+    split = split_log(log, WindowConfig(split="series"), DAY, seed=count)
+    members = list(split.members.values())
+    assert len(members) == count
+    assert all(part in members for part in PARTS)
+    assert members.count("train") == pytest.approx(0.7 * count, abs=1.2)
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, {"train"}), (2, {"train", "validation"})])
+def test_one_series_is_for_training_and_two_for_validation_as_well(count, expected):
+    log = irregular_log((2,) * count, extras=False)
+    split = split_log(log, WindowConfig(split="series"), DAY, seed=0)
+    assert set(split.members.values()) == expected
+
+
+def test_the_shuffle_by_series_belongs_to_the_seed():
+    log = irregular_log((2,) * 12, extras=False)
+    config = WindowConfig(split="series")
+    members = [split_log(log, config, DAY, seed).members for seed in (4, 4, 5)]
+    assert members[0] == members[1] != members[2]
+
+
+@pytest.mark.parametrize(
+    ("kind", "counts", "window", "expected"),
+    [
+        ("calendar", (9,) * 3, 100 * DAY, "time"),  # too few series to part them
+        ("calendar", (9,) * 6, DAY, "time"),  # five days: three windows long
+        ("calendar", (9,) * 6, 3 * DAY, "series"),
+        ("elapsed", (9,) * 6, DAY, "time"),
+        ("elapsed", (9,) * 6, 3 * DAY, "series"),
+    ],
+)
+def test_auto_splits_by_time_where_the_log_is_long_enough(kind, counts, window, expected):
+    assert split_log(log_of(kind, counts), WindowConfig(), window, seed=0).kind == expected
+
+
+@pytest.mark.parametrize("way", ["time", "series"])
+def test_a_series_that_the_split_has_never_seen_is_all_test(way):
+    log = log_of("elapsed")
+    split = split_log(log, WindowConfig(split=way), DAY, seed=0)
+    stranger = replace(log.select_series([1]), series_ids=("stranger",))
+    parts = parts_of(stranger, split)
+    assert [part.num_rows for part in parts.values()] == [0, 0, stranger.readings.num_rows]
+
+
+@pytest.mark.parametrize("way", ["time", "series"])
+def test_the_split_survives_json_and_another_order_of_series(way):
+    log = log_of("elapsed")
+    split = split_log(log, WindowConfig(split=way), DAY, seed=0)
+    again = Split.from_dict(json.loads(json.dumps(split.to_dict())))
+    order = np.array([3, 0, 4, 1, 2])
+    for part in PARTS:
+        before = split.bounds(log, part)
+        after = again.bounds(log.select_series(order), part)
+        np.testing.assert_array_equal(np.stack(before)[:, order], np.stack(after))
+
+
+def test_an_empty_series_is_in_no_part():
+    log = irregular_log((9, 0, 9), extras=False)
+    for way in ("time", "series"):
+        split = split_log(log, WindowConfig(split=way), DAY, seed=0)
+        assert sum(p.num_rows for p in parts_of(log, split).values()) == log.readings.num_rows
