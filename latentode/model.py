@@ -15,7 +15,7 @@ from latentode.data.batch import SeriesBatch
 from latentode.decoders.mlp import MLPDecoder
 from latentode.decoders.residual import RecentBehaviour, ResidualMemory, nearest_readings
 from latentode.dynamics.mlp import MLPDynamics
-from latentode.encoders import ODERNNEncoder, RNNEncoder, condense, newest_values
+from latentode.encoders import ODERNNEncoder, RNNEncoder, condense
 from latentode.likelihoods import GaussianLikelihood, StudentTLikelihood
 from latentode.likelihoods.base import masked_sum
 from latentode.nn.mlp import MLP
@@ -27,8 +27,6 @@ _PRIORS = {"normal": StandardNormal}
 _MIN_POSTERIOR_STD = 1e-3
 _LOG_SCALE_RANGE = (-9.0, 6.0)
 _MAX_RESTLESSNESS = 4.0
-# in training standard deviations: coarse levels matter (a high one falls), fine ones only identify
-_LEVEL_BLUR = 0.5
 
 
 @dataclass(frozen=True)
@@ -62,6 +60,8 @@ class LatentODEModel(nn.Module):
         num_channels: Channels of the log.
         input_dim: Known-input features.
         static_dim: Static covariates.
+        scale_floor: Least scale of each channel in scaled units, as its readings are rounded, shape
+            (channel,); None is 1e-4.
 
     Reference:
         Rubanova, Chen, Duvenaud (2019), https://arxiv.org/abs/1907.03907. There the noise is
@@ -76,6 +76,7 @@ class LatentODEModel(nn.Module):
         num_channels: int,
         input_dim: int = 0,
         static_dim: int = 0,
+        scale_floor: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.config = config
@@ -83,9 +84,7 @@ class LatentODEModel(nn.Module):
         latent, hidden = config.latent_dim, config.hidden_dim
         context = input_dim + static_dim
         self.encoder = _ENCODERS[config.encoder](num_channels, input_dim, hidden)
-        self.posterior_head = MLP(
-            hidden + num_channels + context, (hidden,), 2 * latent, dropout=config.dropout
-        )
+        self.posterior_head = MLP(hidden + context, (hidden,), 2 * latent, dropout=config.dropout)
         self.prior = _PRIORS[config.prior](latent)
         self.dynamics = MLPDynamics(latent, hidden, input_dim, static_dim, config.dynamics)
         self.decoder = MLPDecoder(
@@ -98,6 +97,8 @@ class LatentODEModel(nn.Module):
         )
         self.memory = ResidualMemory(num_channels)
         self.recent = RecentBehaviour(num_channels)
+        floor = torch.full((num_channels,), 1e-4) if scale_floor is None else scale_floor
+        self.register_buffer("scale_floor", floor.to(torch.get_default_dtype()).clamp(min=1e-4))
         self.likelihood = _LIKELIHOODS[config.likelihood](num_channels)
 
     def posterior(self, batch: SeriesBatch) -> Normal:
@@ -107,17 +108,12 @@ class LatentODEModel(nn.Module):
         summary = functional.dropout(summary, self.config.dropout, self.training)
         anchor = batch.times.new_zeros(batch.size, 1)
         context = self._context(batch, anchor)[:, 0]
-        features = torch.cat([summary, self._level(batch), context], dim=-1)
+        features = torch.cat([summary, context], dim=-1)
         mean, raw = self.posterior_head(features).chunk(2, dim=-1)
         # softplus with a floor: |.| and exp reach 0 or infinity, where the KL is infinite
         return Normal(
             mean, functional.softplus(raw - 1.0) + _MIN_POSTERIOR_STD, validate_args=False
         )
-
-    def _level(self, batch: SeriesBatch) -> Tensor:
-        """Newest reading of each channel, blurred in training lest it identify the series."""
-        level = torch.asinh(newest_values(batch))
-        return level + _LEVEL_BLUR * torch.randn_like(level) if self.training else level
 
     def trajectory(self, z0: Tensor, batch: SeriesBatch) -> ode.Trajectory:
         """Solve once for all rows and queries of a batch.
@@ -162,7 +158,8 @@ class LatentODEModel(nn.Module):
         if not remember:
             return Decoded(location[..., :steps, :], scale)
         mean, factor = self._remember(batch, location[..., steps:, :])
-        return Decoded(location[..., :steps, :] + mean, scale * factor)
+        scale = torch.hypot(scale * factor, self.scale_floor)
+        return Decoded(location[..., :steps, :] + mean, scale)
 
     def forward(self, batch: SeriesBatch, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Log-likelihood of the targets and divergence from the prior.

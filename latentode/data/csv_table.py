@@ -241,7 +241,7 @@ class CsvChunk:
         index = [self._fields.index(name) for name in columns]
         plan = self._plan
         missing = [name for name in columns if name in plan.numbers or not plan.stamps]
-        missing = [name for name in missing if name not in plan.text]
+        missing = [name for name in missing if name not in (*plan.text, *text)]
         frame = pd.read_csv(
             io.BytesIO(self._data),
             sep=self._sep,

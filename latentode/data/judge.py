@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from latentode.config import DataConfig
 from latentode.data.cells import advise
 from latentode.data.chunks import Table
-from latentode.data.csv_table import ragged_message
 from latentode.data.collect import NAMELESS, Collected
+from latentode.data.csv_table import ragged_message
 from latentode.data.dataset import Clock, Int64
 from latentode.data.detect import Roles
 from latentode.data.report import Tally

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from latentode.data.chunks import ReadPlan, Table, as_text, factorize
 from latentode.data.columns import find_id, find_time
 from latentode.data.dataset import Clock, Int64
 from latentode.data.stamps import AMBIGUOUS, OK
-from latentode.data.timestamps import RawTimes, are_stamps, choose_unit, merge_times, read_times
+from latentode.data.timestamps import RawTimes, are_stamps, merge_times, read_times
 from latentode.data.zones import localize
 from latentode.errors import DataError
 
@@ -37,7 +38,8 @@ def read_queries(
     """
     time, identity = _columns(table, series_ids, config)
     settings = _settings(clock, config.time)
-    stamps = are_stamps(table.head[time], settings, table.decimal)
+    # a log of epochs may be asked for at dates
+    stamps = are_stamps(table.head[time], config.time.model_copy(update={"unit": "auto"}))
     plan = ReadPlan((identity,) if identity else (), time, stamps, (), decimal=table.decimal)
     raw: list[RawTimes] = []
     series: list[Int64] = []
@@ -54,7 +56,7 @@ def read_queries(
             series.append(known[codes])
     _refuse_ragged(table)
     index, places = np.concatenate(series), np.concatenate(lines)
-    return index, _times(table, raw, time, stamps, index, places, clock, settings)
+    return index, _times(table, raw, time, index, places, clock, settings)
 
 
 def _columns(table: Table, series_ids: Sequence[str], config: DataConfig) -> tuple[str, str | None]:
@@ -124,35 +126,28 @@ def _times(
     table: Table,
     raw: list[RawTimes],
     time: str,
-    stamps: bool,
     series: Int64,
     lines: Int64,
     clock: Clock,
     settings: TimeConfig,
 ) -> Int64:
-    if stamps != (clock.kind == "calendar") and (stamps or clock.kind == "calendar"):
-        _check_kind(table, raw, time, stamps, clock, settings)
-    known = None if stamps or clock.kind == "calendar" else clock
-    times, status, naive, found = merge_times(raw, time, settings, known)
-    wrong = np.flatnonzero(status != OK)
-    if len(wrong):
-        advice = (
-            "Pass --dayfirst or --no-dayfirst." if status[wrong[0]] == AMBIGUOUS else "Correct it."
-        )
+    """Nanoseconds of all queries on the clock of the log."""
+    if clock.kind == "elapsed" and raw[0].stamps is not None:
         raise DataError(
-            f"{table.name}: {table.place} {lines[wrong[0]]}: column {time!r} holds no time of 1678 "
-            f"to 2261 that can be read. {advice}"
+            f"{table.name}: column {time!r} holds dates, but the log counts elapsed {clock.unit}. "
+            f"Give times as numbers of {clock.unit}."
         )
+    known = None if clock.kind == "calendar" else replace(clock, unit=settings.unit)
+    times, status, naive, found = merge_times(raw, time, settings, known)
+    _refuse_unreadable(table, status, lines, time)
     if found.kind != clock.kind:
         raise DataError(
-            f"{table.name}: column {time!r} holds {found.kind} times, but the log is on "
-            f"{'a calendar' if clock.kind == 'calendar' else 'an elapsed clock'}. Give times as in "
-            "the log."
+            f"{table.name}: column {time!r} holds elapsed times, but the log is on a calendar. Give "
+            "times as in the log."
         )
-    aware = np.flatnonzero(~naive)
-    if clock.kind == "calendar" and clock.zone is None and stamps and len(aware):
+    if clock.kind == "calendar" and clock.zone is None and not naive.all():
         raise DataError(
-            f"{table.name}: {table.place} {lines[aware[0]]}: the time has an offset from UTC, but "
+            f"{table.name}: {table.place} {lines[~naive][0]}: the time has an offset from UTC, but "
             "the log has none. Write naive times, or train with --tz."
         )
     rows = np.flatnonzero(naive)
@@ -169,23 +164,12 @@ def _times(
     return times
 
 
-def _check_kind(
-    table: Table,
-    raw: list[RawTimes],
-    time: str,
-    stamps: bool,
-    clock: Clock,
-    settings: TimeConfig,
-) -> None:
-    """Refuse dates for an elapsed log, and numbers that are no epoch for a calendar."""
-    if stamps:
+def _refuse_unreadable(table: Table, status: NDArray[np.uint8], lines: Int64, time: str) -> None:
+    wrong = np.flatnonzero(status != OK)
+    if len(wrong):
+        unclear = status[wrong[0]] == AMBIGUOUS
+        advice = "Pass --dayfirst or --no-dayfirst." if unclear else "Correct it."
         raise DataError(
-            f"{table.name}: column {time!r} holds dates, but the log counts elapsed {clock.unit}. "
-            f"Give times as numbers of {clock.unit}."
+            f"{table.name}: {table.place} {lines[wrong[0]]}: column {time!r} holds no time of 1678 "
+            f"to 2261 that can be read. {advice}"
         )
-    numbers = [chunk.numbers for chunk in raw if chunk.numbers is not None]
-    good = np.concatenate(
-        [part[chunk.status == OK] for part, chunk in zip(numbers, raw, strict=True)]
-    )
-    if len(good):
-        choose_unit(float(good.min()), float(good.max()), time, settings)

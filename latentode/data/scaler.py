@@ -30,6 +30,7 @@ class Scaler:
         scale: Scale in original units, positive, shape (channel,).
         mean: Mean of the training readings, original units, shape (channel,).
         std: Standard deviation of the training readings (floored as `scale`), shape (channel,).
+        resolution: Step to which the readings are rounded, 0 where none shows, shape (channel,).
         constant: True where a channel did not vary, shape (channel,).
     """
 
@@ -37,19 +38,20 @@ class Scaler:
     scale: Float64
     mean: Float64
     std: Float64
+    resolution: Float64
     constant: np.ndarray
 
     @classmethod
     def fit(cls, readings: Readings) -> Scaler:
         """Learn centre and scale of every channel of some training readings."""
         count = len(readings.channels)
-        rows = np.array([[0.0, 1.0, 0.0, 1.0, 1.0]] * count).reshape(count, 5)
+        rows = np.array([[0.0, 1.0, 0.0, 1.0, 0.0, 1.0]] * count).reshape(count, 6)
         for channel in range(count):
             values = readings.values[readings.channel_index == channel]
             if len(values):
                 rows[channel] = _channel_statistics(values)
-        center, scale, mean, std, constant = rows.T
-        return cls(center, scale, mean, std, constant.astype(bool))
+        *statistics, constant = rows.T
+        return cls(*statistics, constant.astype(bool))
 
     def transform(self, values: Float64, channel: np.ndarray | slice = slice(None)) -> Float64:
         """Scale values; `channel` gives the channel of each value, default: the last axis."""
@@ -73,7 +75,7 @@ class Scaler:
         return cls(**arrays)
 
 
-def _channel_statistics(values: Float64) -> tuple[float, float, float, float, float]:
+def _channel_statistics(values: Float64) -> tuple[float, ...]:
     low, q1, center, q3, high = np.quantile(values, [0.005, 0.25, 0.5, 0.75, 0.995])
     # statistics of centred values: 1e12 with noise of 1e-3 would lose the noise otherwise
     centred = values - center
@@ -87,4 +89,14 @@ def _channel_statistics(values: Float64) -> tuple[float, float, float, float, fl
         spread = std = max(1.0, floor)
     elif spread <= floor:
         spread = std
-    return center, spread, center + float(centred.mean()), std, float(constant)
+    mean = center + float(centred.mean())
+    return center, spread, mean, std, _resolution(values), float(constant)
+
+
+def _resolution(values: Float64) -> float:
+    """Least gap that is common between distinct values; 0 if most readings are distinct."""
+    distinct = np.unique(values)
+    if len(distinct) < 2 or len(distinct) > len(values) / 2:
+        return 0.0
+    # a low quantile, not the minimum: sums of floats leave gaps of 1e-16
+    return float(np.quantile(np.diff(distinct), 0.05))

@@ -183,7 +183,7 @@ def scale_numbers(numbers: NDArray[Any], unit: str) -> tuple[Int64, NDArray[np.b
         limit = (2**63 - 1) // scale
         outside = (numbers > limit) | (numbers < -limit)
         return np.where(outside, 0, numbers) * scale, outside
-    outside = ~(np.abs(numbers) * scale < 2.0**63)
+    outside = ~(np.abs(numbers) < 2.0**63 / scale)
     values = np.where(outside, 0.0, numbers)
     whole = np.floor(values)
     result = whole.astype(np.int64) * scale + np.rint((values - whole) * scale).astype(np.int64)
@@ -292,7 +292,7 @@ def merge_times(
     good = [part for part in good if len(part)]
     if clock is None and good:
         low, high = min(part.min() for part in good), max(part.max() for part in good)
-        clock = choose_unit(low, high, name, time)
+        clock = choose_unit(float(low), float(high), name, time)
     elif clock is None:
         clock = Clock("elapsed", None, "s")
     scaled = [_on_clock(part, clock) for part in numbers]

@@ -1,8 +1,8 @@
 """Encoders: from visible rows to a summary of each window; `base` says which to take when."""
 
-from latentode.encoders.base import Encoder, newest_values
+from latentode.encoders.base import Encoder
 from latentode.encoders.condense import condense
 from latentode.encoders.ode_rnn import ODERNNEncoder
 from latentode.encoders.rnn import RNNEncoder
 
-__all__ = ["Encoder", "ODERNNEncoder", "RNNEncoder", "condense", "newest_values"]
+__all__ = ["Encoder", "ODERNNEncoder", "RNNEncoder", "condense"]

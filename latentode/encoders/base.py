@@ -64,17 +64,13 @@ def _log_time(gap: Tensor) -> Tensor:
     return torch.log(gap.clamp(min=0) + 1e-4) / 4.0 + 1.0
 
 
-def newest_values(batch: SeriesBatch) -> Tensor:
-    """The newest reading of each channel, 0 for a channel that was not read, shape (batch, channel)."""
-    rows = torch.arange(batch.times.shape[1], device=batch.times.device)[:, None]
-    newest = torch.where(batch.mask, rows, 0).amax(dim=1, keepdim=True)
-    return batch.values.gather(1, newest)[:, 0]
-
-
 def relative_values(batch: SeriesBatch) -> Tensor:
     """Readings less the newest of their channel, 0 where missing, shape (batch, time, channel).
 
-    An encoder that sees absolute levels remembers each series of a small log by its level.
+    An encoder that sees absolute levels remembers each series of a small log by its level; where the
+    level is, the memory of residuals knows.
     """
-    difference = batch.values - newest_values(batch)[:, None]
+    rows = torch.arange(batch.times.shape[1], device=batch.times.device)[:, None]
+    newest = torch.where(batch.mask, rows, 0).amax(dim=1, keepdim=True)  # (batch, 1, channel)
+    difference = batch.values - batch.values.gather(1, newest)
     return torch.where(batch.mask, difference, torch.zeros((), dtype=difference.dtype))

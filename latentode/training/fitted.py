@@ -19,6 +19,9 @@ from latentode.model import LatentODEModel
 from latentode.training.checkpoint import load_folder, load_strictly, save_folder
 from latentode.training.history import Record
 
+# Least scale over the step to which a channel is rounded: the density of a value that repeats has no
+# bound, and would outweigh all other channels.
+_FLOOR = 0.01
 _ARRAYS = ("series_starts", "times", "row_starts", "channel_index", "values")
 
 
@@ -117,6 +120,7 @@ def build_model(config: LatentODEConfig, schema: DataSchema) -> LatentODEModel:
         num_channels=len(schema.channels),
         input_dim=schema.input_dim,
         static_dim=len(schema.static_columns),
+        scale_floor=torch.from_numpy(_FLOOR * schema.scaler.resolution / schema.scaler.scale),
     )
 
 

@@ -22,7 +22,7 @@ _STEM = "state"
 
 @dataclass
 class Progress:
-    """Counters of a run. Random streams are functions of (seed, step), so they need no state of their own.
+    """Counters of a run. Random streams are functions of (seed, step) and need no state.
 
     Attributes:
         step: Optimiser steps taken.

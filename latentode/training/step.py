@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from latentode.config import TrainConfig
-from latentode.data.batch import SeriesBatch
 from latentode.data.dataset import Int64
 from latentode.data.sampler import WindowSampler
-from latentode.errors import SolverError
+from latentode.model import LatentODEModel
 from latentode.objectives import elbo, iwae, kl_annealing
-from latentode.training.distributed import agree, local_part, rank, world_size
+from latentode.training.distributed import agree, local_part, rank, world_size, wrap
+from latentode.training.guarded import GuardedModel, LossTerms
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class StepOutcome:
 class GradientStep:
     """Builds a batch, takes the gradient of the objective, and steps the optimiser.
 
-    The loss is the negative bound, summed within a window and averaged over windows, over a constant that
-    only sets the scale of gradients.
+    The loss is the negative bound, summed within a window and averaged over windows, over a
+    constant that only sets the scale of gradients.
 
     Args:
-        model: Model, or its distributed replica.
+        model: Model; under torchrun a replica of it is made, with gradients averaged.
         sampler: Training windows.
         optimizer: Optimiser of the model's parameters.
         config: Settings.
@@ -55,14 +55,15 @@ class GradientStep:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: LatentODEModel,
         sampler: WindowSampler,
         optimizer: torch.optim.Optimizer,
         config: TrainConfig,
         device: torch.device,
         targets_per_window: float,
     ) -> None:
-        self.model = model
+        self.guarded = wrap(GuardedModel(model))
+        self.latent_dim = model.config.latent_dim
         self.sampler = sampler
         self.optimizer = optimizer
         self.config = config
@@ -78,55 +79,29 @@ class GradientStep:
         self.optimizer.zero_grad(set_to_none=True)
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
-            # dropout is the only user of the global stream: seeded by the step, it needs no saved state
-            torch.manual_seed(
-                int(
-                    np.random.SeedSequence((self.config.seed, 3, step, rank())).generate_state(1)[0]
-                )
-            )
-            loss, kl, skipped, reason = self._backward(batch.to(self.device), noise, step)
-        return self._apply(loss, kl, skipped, reason, lr)
+            # The model draws from the global stream (dropout, and what blurs its features): seeded
+            # by the step, the stream is no state that a checkpoint would have to hold.
+            torch.manual_seed(_seed(self.config.seed, 3, step, rank()))
+            terms = self.guarded(batch.to(self.device), noise)
+            loss = self._loss(terms, step)
+            loss.backward()
+        return self._apply(terms, loss.detach(), lr)
 
     def _noise(self, size: int, step: int) -> Tensor:
-        generator = torch.Generator().manual_seed(
-            int(np.random.SeedSequence((self.config.seed, 4, step)).generate_state(1)[0])
-        )
-        model = getattr(self.model, "module", self.model)
-        shape = (self.config.objective.num_draws, size, model.config.latent_dim)
+        generator = torch.Generator().manual_seed(_seed(self.config.seed, 4, step))
+        shape = (self.config.objective.num_draws, size, self.latent_dim)
         return torch.randn(shape, generator=generator).to(self.device)
 
-    def _backward(
-        self, batch: SeriesBatch, noise: Tensor, step: int
-    ) -> tuple[Tensor, Tensor, int, str]:
-        skipped, reason = 0, "the loss or its gradient is not finite"
-        try:
-            loss, kl = self._loss(batch, noise, step)
-        except SolverError as error:
-            keep = np.setdiff1d(np.arange(batch.size), error.series)
-            skipped, reason = batch.size - len(keep), str(error)
-            try:
-                if not 0 < len(keep) < batch.size:
-                    raise
-                index = torch.as_tensor(keep, device=self.device)
-                loss, kl = self._loss(batch.select(index), noise[:, index], step)
-            except SolverError:
-                # every process must reach the backward pass, or the others would wait for it for ever
-                zero = torch.stack([p.sum() for p in self.parameters]).sum() * 0.0
-                loss, kl = zero + torch.nan, zero.detach()
-        loss.backward()
-        return loss.detach(), kl.detach(), skipped, reason
-
-    def _loss(self, batch: SeriesBatch, noise: Tensor, step: int) -> tuple[Tensor, Tensor]:
+    def _loss(self, terms: LossTerms, step: int) -> Tensor:
         objective = self.config.objective
         weight = kl_annealing(step, objective.kl_anneal_steps, objective.kl_weight)
-        log_likelihood, log_ratio, kl = self.model(batch, noise)
         if objective.name == "elbo":
-            bound = elbo(log_likelihood, kl, weight)
+            bound = elbo(terms.log_likelihood, terms.kl, weight)
         else:
-            bound = iwae(log_likelihood + weight * log_ratio)
-        return -bound.mean() / self.targets_per_window, kl.mean()
+            bound = iwae(terms.log_likelihood + weight * terms.log_ratio)
+        return -bound.mean() / self.targets_per_window
 
-    def _apply(self, loss: Tensor, kl: Tensor, skipped: int, reason: str, lr: float) -> StepOutcome:
+    def _apply(self, terms: LossTerms, loss: Tensor, lr: float) -> StepOutcome:
         norm = nn.utils.clip_grad_norm_(self.parameters, self.config.optimizer.clip_norm)
         bad = (~(torch.isfinite(norm) & torch.isfinite(loss))).to(torch.float32)
         if world_size() > 1:
@@ -136,4 +111,15 @@ class GradientStep:
             for group in self.optimizer.param_groups:
                 group["lr"] = lr
             self.optimizer.step()
-        return StepOutcome(finite, reason, float(loss), float(kl), float(norm), skipped)
+        return StepOutcome(
+            finite=finite,
+            reason=terms.reason or "the loss or its gradient is not finite",
+            loss=float(loss),
+            kl=float(terms.kl.detach().mean()),
+            grad_norm=float(norm),
+            skipped_windows=terms.skipped,
+        )
+
+
+def _seed(*parts: int) -> int:
+    return int(np.random.SeedSequence(parts).generate_state(1)[0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +15,9 @@ from torch import Tensor
 from latentode.config import TrainConfig, parse_duration
 from latentode.data.dataset import Int64
 from latentode.data.sampler import WindowSampler
-from latentode.errors import TrainingError
+from latentode.errors import SolverError, TrainingError
 from latentode.model import LatentODEModel
-from latentode.training.distributed import agree, device_of, rank, world_size, wrap
+from latentode.training.distributed import agree, device_of, rank, world_size
 from latentode.training.history import Record
 from latentode.training.interrupt import StopRequest, stop_on_signal
 from latentode.training.optimizer import WeightAverage, learning_rate, make_optimizer
@@ -30,7 +32,7 @@ _MAX_ROLLBACKS = 3
 
 
 class Validator(Protocol):
-    """Scores a model on the validation part; the record must hold "validation_crps", lower is better."""
+    """Scores a model on the validation part: "validation_crps" and more, lower is better."""
 
     def __call__(self, model: LatentODEModel) -> Record:
         """Scores by name."""
@@ -40,9 +42,10 @@ class Validator(Protocol):
 class Trainer:
     """Trains a model on random windows, stops by validation score, and survives interruptions.
 
-    The weights that are kept are the exponential average at the best validation score. A step whose loss
-    or gradient is not finite is never taken. With `run_dir`, the state is saved after every epoch and on
-    SIGINT or SIGTERM, and a resumed run gives the same bits on the same machine and thread count.
+    The weights that are kept are the exponential average at the best validation score. A step whose
+    loss or gradient is not finite is never taken. With `run_dir`, the state is saved after every
+    epoch and on SIGINT or SIGTERM, and a resumed run gives the same bits on the same machine and
+    thread count (after a rollback, only if it was stopped between epochs).
 
     Args:
         model: Model to train, in place.
@@ -72,7 +75,7 @@ class Trainer:
         self.config = config
         self.device = device_of(config.device)
         self.progress = Progress()
-        self._checkpoints = Checkpoints(run_dir) if run_dir is not None and rank() == 0 else None
+        self._checkpoints = None if run_dir is None else Checkpoints(run_dir)
         self._on_event = on_event if rank() == 0 else None
         self._best: dict[str, Tensor] | None = None
 
@@ -96,7 +99,7 @@ class Trainer:
             self._restore()
         rows = self.sampler.eligible_rows()
         self._step = GradientStep(
-            wrap(self.model),
+            self.model,
             self.sampler,
             self._optimizer,
             self.config,
@@ -113,7 +116,7 @@ class Trainer:
         return self.progress.history
 
     def _typical_targets(self, rows: Int64) -> float:
-        """Targets of a window, from windows that every process and every resumed run draws alike."""
+        """Targets of a window, from windows that all processes and resumed runs draw alike."""
         seed = (self.config.seed, 0)
         batch = self.sampler.batch(
             self.sampler.epoch(rows, 1, self.config.batch_size, seed)[0], seed
@@ -141,10 +144,8 @@ class Trainer:
         self._close_epoch()
 
     def _take_step(self, rows: Int64) -> None:
-        p, optimizer = self.progress, self.config.optimizer
-        total = (p.total_epochs or self.config.max_epochs) * self.config.steps_per_epoch
-        lr = learning_rate(optimizer, p.step, total) * p.lr_factor
-        outcome = self._step(rows, p.step, lr)
+        p = self.progress
+        outcome = self._step(rows, p.step, self._learning_rate(p.step))
         p.skipped += outcome.skipped_windows
         p.step += 1
         p.step_in_epoch += 1
@@ -155,6 +156,11 @@ class Trainer:
         for index, value in enumerate((outcome.loss, outcome.kl, outcome.grad_norm, 1.0)):
             p.epoch_sums[index] += value
         self._average.update(self.model, p.step)
+
+    def _learning_rate(self, step: int) -> float:
+        epochs = self.progress.total_epochs or self.config.max_epochs
+        total = epochs * self.config.steps_per_epoch
+        return learning_rate(self.config.optimizer, step, total) * self.progress.lr_factor
 
     def _recover(self, reason: str) -> None:
         """A non-finite step was not taken: count it, and go back if they do not end."""
@@ -169,13 +175,14 @@ class Trainer:
             return
         if policy == "skip" or p.rollbacks == _MAX_ROLLBACKS:
             raise TrainingError(
-                f"training step {p.step}: {reason}, {p.failures} times in a row after {p.rollbacks} "
-                f"rollbacks (learning rate factor {p.lr_factor:g}). Lower --lr or check the data."
+                f"training step {p.step}: {reason}, {p.failures} times in a row after "
+                f"{p.rollbacks} rollbacks (learning rate factor {p.lr_factor:g}). Lower --lr or "
+                "check the data."
             )
         weights, average, optimizer = self._snapshot
         self.model.load_state_dict(weights)
         self._average.tensors = {k: v.clone() for k, v in average.items()}
-        self._optimizer.load_state_dict(optimizer)
+        self._optimizer.load_state_dict(copy.deepcopy(optimizer))  # it keeps what it is given
         p.failures, p.rollbacks, p.lr_factor = 0, p.rollbacks + 1, p.lr_factor / 2
         self._emit(
             event="note",
@@ -192,7 +199,7 @@ class Trainer:
             "train_loss": loss / count,
             "kl": kl / count,
             "grad_norm": grad_norm / count,
-            "lr": float(self._optimizer.param_groups[0]["lr"]),
+            "lr": self._learning_rate(p.step - 1),
             "skipped": p.skipped,
         }
         if self.validator is not None:
@@ -201,7 +208,8 @@ class Trainer:
         p.epoch, p.step_in_epoch, p.epoch_sums = p.epoch + 1, 0, [0.0] * 4
         best = self._note_best(record.get(_SCORE))
         self._save()
-        self._snapshot = self._capture()
+        if not p.failures and math.isfinite(record.get(_SCORE, 0.0)):
+            self._snapshot = self._capture()
         elapsed = time.monotonic() - self._started
         left = max(0, p.total_epochs - p.epoch) * elapsed / max(1, p.epoch)
         self._emit(event="epoch", **record, best=best, seconds=elapsed, eta_seconds=left)
@@ -213,13 +221,18 @@ class Trainer:
         try:
             with torch.no_grad():
                 return self.validator(self.model)
+        except SolverError as error:
+            self._emit(event="note", text=f"validation: {error}")
+            return {_SCORE: math.nan}
         finally:
             self.model.train()
             self._average.swap(self.model)
 
     def _note_best(self, score: float | None) -> bool:
         p = self.progress
-        better = score is None or p.best_score is None or score < p.best_score
+        better = score is None or (
+            math.isfinite(score) and (p.best_score is None or score < p.best_score)
+        )
         p.epochs_since_best = 0 if better else p.epochs_since_best + 1
         if better:
             p.best_score, p.best_step = score, p.step
@@ -276,23 +289,18 @@ class Trainer:
     def _capture(self) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]]:
         weights = {k: v.clone() for k, v in self.model.state_dict().items()}
         average = {k: v.clone() for k, v in self._average.tensors.items()}
-        state = self._optimizer.state_dict()
-        copied = {
-            index: {name: value.clone() for name, value in entry.items()}
-            for index, entry in state["state"].items()
-        }
-        return weights, average, {**state, "state": copied}
+        return weights, average, copy.deepcopy(self._optimizer.state_dict())
 
     def _save(self) -> None:
-        if self._checkpoints is not None:
+        if self._checkpoints is not None and rank() == 0:
             self._checkpoints.save(self.progress, self.model, self._average, self._optimizer)
 
     def _restore(self) -> None:
         if self._checkpoints is None:
             raise TrainingError("resume: expected a run folder with checkpoints, got none.")
-        self.progress = self._checkpoints.restore(self.model, self._average, self._optimizer)
-        if self.progress.best_step >= 0:
-            self._best = self._checkpoints.best_weights()
+        self.progress, self._best = self._checkpoints.restore(
+            self.model, self._average, self._optimizer
+        )
 
     def _load_best(self) -> None:
         self.model.load_state_dict(self._best if self._best is not None else self._average.tensors)

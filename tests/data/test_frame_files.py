@@ -62,11 +62,11 @@ def test_named_encodings_are_obeyed_and_checked(tmp_path):
     text = WIDE.replace("x", "µ")
     dataset, _ = read(tmp_path, text, encoding="utf-16-le", cells__encoding="utf-16-le")
     assert dataset.channels == ("µ",)
-    with pytest.raises(DataError, match="byte offset 5.*--encoding"):
+    with pytest.raises(DataError, match=r"byte offset 5.*--encoding"):
         read(tmp_path, text, encoding="latin-1", cells__encoding="utf-8")
-    with pytest.raises(DataError, match="expected ascii.*byte offset 5"):
+    with pytest.raises(DataError, match=r"expected ascii.*byte offset 5"):
         read(tmp_path, text, encoding="latin-1", cells__encoding="ascii")
-    with pytest.raises(DataError, match="--encoding.*'klingon'"):
+    with pytest.raises(DataError, match=r"--encoding.*'klingon'"):
         read(tmp_path, text, cells__encoding="klingon")
 
 

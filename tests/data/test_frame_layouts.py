@@ -208,7 +208,7 @@ def test_chosen_channels_come_in_the_order_given_and_the_rest_is_counted(tmp_pat
 
 
 def test_channel_that_is_absent_is_refused(tmp_path):
-    with pytest.raises(DataError, match="no column 'TEMPS'. Did you mean 'TEMP'"):
+    with pytest.raises(DataError, match=r"no column 'TEMPS'. Did you mean 'TEMP'"):
         read(tmp_path, "time,TEMP\n2024-01-01,1\n", columns__channels=("TEMPS",))
     text = "series,time,channel,value\na,0,x,1\n"
     with pytest.raises(DataError, match="no channel 'q'"):
@@ -275,7 +275,7 @@ def test_too_many_channels_are_refused(tmp_path):
 
 
 def test_absent_configured_column_is_refused_with_the_nearest(tmp_path):
-    with pytest.raises(DataError, match="no column 'stamp'. Did you mean 'timestamp'"):
+    with pytest.raises(DataError, match=r"no column 'stamp'. Did you mean 'timestamp'"):
         read(tmp_path, "timestamp,x\n2024-01-01,1\n", columns__time="stamp")
 
 

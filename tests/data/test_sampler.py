@@ -113,7 +113,9 @@ def test_hiding_nothing_leaves_forecasts_only(log):
 def test_hiding_a_share_hides_that_share(log):
     drawn = sampler(log)
     batch = drawn.batch(np.repeat(drawn.eligible_rows(), 20), (0, 3), hidden=0.3)
-    past = int(batch.mask.sum()) + int((batch.target_mask & (batch.query_times <= 0)[..., None]).sum())
+    past = int(batch.mask.sum()) + int(
+        (batch.target_mask & (batch.query_times <= 0)[..., None]).sum()
+    )
     assert 1 - int(batch.mask.sum()) / past == pytest.approx(0.3, abs=0.02)
 
 

@@ -1,0 +1,73 @@
+"""The model's loss terms, without the windows whose solve fails."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from latentode.data.batch import SeriesBatch
+from latentode.errors import SolverError
+from latentode.model import LatentODEModel
+
+
+class LossTerms(NamedTuple):
+    """What the objective is made of.
+
+    Attributes:
+        log_likelihood: Nats of scaled units, NaN if no window is left, shape (draw, batch).
+        log_ratio: log p(z) - log q(z), shape (draw, batch).
+        kl: KL of the posterior from the prior, shape (batch,).
+        skipped: Windows that were left out.
+        reason: Why the last of them was, or "".
+    """
+
+    log_likelihood: Tensor
+    log_ratio: Tensor
+    kl: Tensor
+    skipped: int
+    reason: str
+
+
+class GuardedModel(nn.Module):
+    """Leaves out the windows that a `SolverError` names, and goes on with the others.
+
+    It is a module so that a distributed replica can be made of it: every process then comes to the
+    end of its forward pass, and none waits for ever for the gradients of another.
+
+    Args:
+        model: The model.
+    """
+
+    def __init__(self, model: LatentODEModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: SeriesBatch, noise: Tensor) -> LossTerms:
+        """Loss terms of the windows that can be solved.
+
+        Args:
+            batch: Windows with targets.
+            noise: Standard normal numbers, shape (draw, batch, latent).
+
+        Returns:
+            The terms; all NaN, with a gradient of NaN or 0, where no window is left.
+        """
+        size, reason = batch.size, ""
+        while True:
+            try:
+                return LossTerms(*self.model(batch, noise), size - batch.size, reason)
+            except SolverError as error:
+                reason = str(error)
+                keep = np.setdiff1d(np.arange(batch.size), error.series)
+            if not 0 < len(keep) < batch.size:
+                return self._nothing(noise, size, reason)
+            index = torch.as_tensor(keep, device=noise.device)
+            batch, noise = batch.select(index), noise[:, index]
+
+    def _nothing(self, noise: Tensor, size: int, reason: str) -> LossTerms:
+        touched = torch.stack([p.sum() for p in self.parameters()]).sum() * 0.0
+        terms = touched + noise.new_full(noise.shape[:2], torch.nan)
+        return LossTerms(terms, terms, terms[0], size, reason)

@@ -1,0 +1,88 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from small_series import make_dataset
+
+from latentode.data.tiles import lay_tiles
+from latentode.data.windows import WindowLengths
+
+LENGTHS = WindowLengths(context_ns=20, horizon_ns=10, reason="as given")
+MOMENTS = st.integers(-60, 260)
+
+
+def log(*series):
+    """Series with readings of one channel at given times."""
+    return make_dataset([
+        (np.array(sorted(s), dtype=np.int64), np.zeros(len(s), int), np.zeros(len(s)))
+        for s in series
+    ])  # fmt: skip
+
+
+def window_of(dataset, series, time, others=()):
+    """Visible times of the tile that answers a query, asked along with others."""
+    asked = [(series, time), *others]
+    owner, times = (np.array(column, dtype=np.int64) for column in zip(*asked, strict=True))
+    tiles, place = lay_tiles(dataset, owner, times, LENGTHS)
+    tile = tiles.tile[place[0]]
+    assert tiles.times[place].tolist() == times.tolist()
+    assert tiles.series[tiles.tile[place]].tolist() == owner.tolist()
+    rows = dataset.readings.times[dataset.readings.rows_of(series)]
+    return rows[(rows > tiles.starts[tile]) & (rows <= tiles.stops[tile])].tolist()
+
+
+@given(
+    series=st.lists(st.sets(st.integers(0, 200), max_size=12), min_size=1, max_size=3),
+    data=st.data(),
+)
+def test_the_window_of_a_query_does_not_depend_on_other_queries(series, data):
+    dataset = log(*series)
+    query = st.tuples(st.integers(0, len(series) - 1), MOMENTS)
+    (owner, time), *others = data.draw(st.lists(query, min_size=1, max_size=8))
+    assert window_of(dataset, owner, time) == window_of(dataset, owner, time, others)
+
+
+@given(rows=st.sets(st.integers(0, 200), min_size=1, max_size=12), time=MOMENTS)
+def test_the_readings_on_both_sides_are_visible_if_they_are_near(rows, time):
+    seen = window_of(log(rows), 0, time)
+    near = LENGTHS.context_ns // 2  # a tile answers for a stretch of half a context
+    before = max((row for row in rows if row <= time), default=None)
+    after = min((row for row in rows if row >= time), default=None)
+    if before is not None and time - before < near:
+        assert before in seen
+    if after is not None and after - time < near:
+        assert after in seen
+
+
+@given(rows=st.sets(st.integers(0, 200), min_size=1, max_size=30), time=st.integers(201, 500))
+def test_a_forecast_sees_the_last_context(rows, time):
+    last = max(rows)
+    assert window_of(log(rows), 0, time) == [row for row in sorted(rows) if row > last - 20]
+
+
+def test_a_gap_shorter_than_the_context_is_bridged():
+    assert {100, 119} <= set(window_of(log({0, 100, 119, 200}), 0, 110))
+
+
+def test_queries_far_from_any_reading_have_windows_of_their_own():
+    dataset = log({0, 1000}, set())
+    series, times = np.array([0, 0, 1, 1, 1]), np.array([500, 501, 3, 3, 4])
+    tiles, place = lay_tiles(dataset, series, times, LENGTHS)
+    assert tiles.tile.tolist() == [0, 1, 2, 3]
+    assert place.tolist() == [0, 1, 2, 2, 3]
+    assert window_of(dataset, 0, 500) == window_of(dataset, 1, 3) == []
+
+
+def test_queries_come_back_in_the_order_of_the_user():
+    dataset = log(range(0, 100, 7), range(0, 50, 5))
+    series, times = np.array([1, 0, 1, 0, 1, 0]), np.array([33, 500, -4, 14, 33, 14])
+    tiles, place = lay_tiles(dataset, series, times, LENGTHS)
+    assert len(tiles.times) == 4
+    assert tiles.times[place].tolist() == times.tolist()
+    assert tiles.series[tiles.tile[place]].tolist() == series.tolist()
+    assert (np.diff(tiles.tile) >= 0).all()
+
+
+def test_without_queries_there_are_no_tiles():
+    none = np.zeros(0, dtype=np.int64)
+    tiles, place = lay_tiles(log({1, 2}), none, none, LENGTHS)
+    assert len(tiles.series) == len(tiles.times) == len(place) == 0
