@@ -212,8 +212,8 @@ class TrainConfig(_Config):
     """How long and on what a model is trained."""
 
     max_time: Duration = "10min"
-    max_epochs: int = Field(200, ge=1)
-    steps_per_epoch: int = Field(50, ge=1)
+    max_epochs: int = Field(16, ge=1)
+    steps_per_epoch: int = Field(25, ge=1)
     batch_size: int = Field(64, ge=1)
     patience: int = Field(
         12, ge=1, description="epochs without a better validation CRPS before stopping"

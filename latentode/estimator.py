@@ -6,28 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
-from latentode import results
-from latentode.backtest import backtest
-from latentode.config import LatentODEConfig, parse_duration
-from latentode.data.dataset import Float64, Int64, TimeSeriesDataset, ragged_arange
+from latentode.config import LatentODEConfig
+from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.frame import read_log, read_query_times
-from latentode.errors import DataError, NotFittedError
-from latentode.grids import (
-    Grid,
-    check_size,
-    default_spacing,
-    first_and_last,
-    forecast_grid,
-    missing_grid,
-    span_grid,
-)
-from latentode.prediction import Predictor
-from latentode.scoring import interpolate_states, prequential_score
-from latentode.training.fitted import FittedModel, last_context
+from latentode.errors import NotFittedError
+from latentode.grids import missing_grid
+from latentode.labelled import LabelledPredictor
+from latentode.training.fitted import FittedModel
 from latentode.training.fitting import fit_model, plan_lines
 from latentode.training.trainer import Event
 
@@ -37,8 +25,8 @@ Log = TimeSeriesDataset | pd.DataFrame | str | Path
 class LatentODE:
     """Latent ODE for logs: fit, then forecast, interpolate, score.
 
-    Settings that are not given keep the value of `config`, or the default. `fit` learns; what it learned
-    ends in an underscore.
+    Settings that are not given keep the value of `config`, or the default. `fit` learns; what it
+    learned ends in an underscore.
 
     Args:
         latent_dim: Size of the latent state.
@@ -162,10 +150,7 @@ class LatentODE:
         dataset = fitted.context if log is None else self._aligned(log)
         if times is not None:
             return self._at(dataset, times, num_draws, "forecast")
-        visible = last_context(dataset, fitted.schema)
-        length = fitted.schema.lengths.horizon_ns if horizon is None else self._duration(horizon)
-        grid = forecast_grid(visible, length, self._spacing(visible, every, length))
-        return self._labelled(visible, grid, num_draws, "forecast")
+        return self._labelled(num_draws).ahead(dataset, horizon, every)
 
     def interpolate(
         self,
@@ -180,7 +165,8 @@ class LatentODE:
 
         Args:
             log: Readings.
-            every: Spacing of the grid from the first reading to the last; None is the typical spacing.
+            every: Spacing of the grid from the first reading to the last; None is the typical
+                spacing.
             times: Instead of a grid: frame or file of ids and times.
             at_missing: Instead of a grid: the time stamps at which some channel was not read.
             num_draws: Predictive draws.
@@ -191,8 +177,10 @@ class LatentODE:
         dataset = self._aligned(log)
         if times is not None:
             return self._at(dataset, times, num_draws, "interpolation")
-        grid = missing_grid(dataset) if at_missing else self._span_grid(dataset, every)
-        return self._labelled(dataset, grid, num_draws, "interpolation")
+        predictor = self._labelled(num_draws)
+        if at_missing:
+            return predictor.at(dataset, missing_grid(dataset), "interpolation")
+        return predictor.inside(dataset, every, "interpolation")
 
     def predict(self, log: Log, times: Any, *, num_draws: int = 200) -> xr.Dataset:
         """Predict at any times of any series: the one primitive.
@@ -210,13 +198,12 @@ class LatentODE:
     def latent_trajectory(
         self, log: Log, *, every: str | None = None, num_draws: int = 50
     ) -> xr.Dataset:
-        """Posterior draws of the latent state inside the observed span, (draw, series, step, latent).
+        """Posterior draws of the latent state, (draw, series, step, latent), in the observed span.
 
         Each window has its own latent state; where one window hands over to the next, it may jump.
         """
         dataset = self._aligned(log)
-        grid = self._span_grid(dataset, every)
-        return self._labelled(dataset, grid, num_draws, "latent_trajectory")
+        return self._labelled(num_draws).inside(dataset, every, "latent_trajectory")
 
     def interpolate_latent(
         self, first: str, second: str, log: Log, *, num_steps: int = 8, every: str | None = None
@@ -231,58 +218,32 @@ class LatentODE:
             every: Spacing of the decoded trajectories; None is a fiftieth of context and horizon.
 
         Returns:
-            ``value`` (draw, series, step, channel): one draw, the mean; "series" runs over the points,
-            "0" at `first` to "1" at `second`; times are those of `first`.
+            ``value`` (draw, series, step, channel): one draw, the mean; "series" runs over the
+            points, "0" at `first` to "1" at `second`; times are those of `first`.
+
+        Raises:
+            DataError: If an id is not in the log.
+            ConfigError: If there are fewer than two points.
         """
-        fitted, dataset = self._fitted(), self._aligned(log)
-        for name in (first, second):
-            if name not in dataset.series_ids:
-                known = ", ".join(dataset.series_ids[:5])
-                raise DataError(f"series: expected an id of the log ({known}, ...), got {name!r}.")
-        pair = dataset.select_series([dataset.series_ids.index(n) for n in (first, second)])
-        lengths = fitted.schema.lengths
-        span = lengths.context_ns + lengths.horizon_ns
-        spacing = max(1, span // 50) if every is None else self._duration(every)
-        offsets = np.arange(-lengths.context_ns, lengths.horizon_ns + 1, spacing)
-        visible = last_context(pair, fitted.schema)
-        values = interpolate_states(fitted.model, fitted.schema, visible, offsets, num_steps)
-        anchors = first_and_last(visible)[int(fitted.config.model.anchor == "origin")]
-        times = np.broadcast_to(anchors[0] + offsets, (num_steps, len(offsets)))
-        names = [f"{share:.3g}" for share in np.linspace(0, 1, num_steps)]
-        return results.to_dataset(
-            values[None],
-            times,
-            series_ids=names,
-            channels=fitted.schema.channels,
-            clock=fitted.schema.clock,
-            units=fitted.schema.units,
-            kind="latent_interpolation",
-            attrs={"first": first, "second": second},
-        )
+        return self._labelled(1).between(self._aligned(log), (first, second), num_steps, every)
 
     def score(self, log: Log, *, num_draws: int = 200) -> xr.Dataset:
         """Log-density of each series, nats, with standard error: low means unlike the training log.
+
+        Args:
+            log: Readings.
+            num_draws: Posterior draws, at least 2.
 
         Returns:
             ``log_prob``, ``standard_error`` and ``num_readings`` by series; see
             `latentode.scoring.prequential_score`.
         """
-        dataset = self._aligned(log)
-        predictor = self._predictor(num_draws)
-        log_prob, error, count = prequential_score(predictor, dataset)
-        return xr.Dataset(
-            {
-                "log_prob": ("series", log_prob, {"units": "nats"}),
-                "standard_error": ("series", error, {"units": "nats"}),
-                "num_readings": ("series", count),
-            },
-            coords={"series": list(dataset.series_ids)},
-        )
+        return self._labelled(num_draws).score(self._aligned(log))
 
     def evaluate(
         self, log: Log, *, split: str = "test", max_windows: int = 400, num_draws: int = 100
     ) -> dict[str, Any]:
-        """Back-test forecasts from rolling origins and interpolate hidden readings, beside baselines.
+        """Back-test rolling forecasts and interpolations of hidden readings, beside baselines.
 
         Args:
             log: The log; the part that the split of training calls test is scored.
@@ -293,13 +254,8 @@ class LatentODE:
         Returns:
             {"forecast": scores, "interpolation": scores}; see `latentode.evaluation.evaluate_task`.
         """
-        dataset = self._aligned(log)
-        return backtest(
-            dataset,
-            self._fitted().schema,
-            self._predictor(num_draws),
-            split=split,
-            max_windows=max_windows,
+        return self._labelled(num_draws).backtest(
+            self._aligned(log), split=split, max_windows=max_windows
         )
 
     def save(self, folder: str | Path) -> None:
@@ -324,18 +280,7 @@ class LatentODE:
 
     def describe(self) -> dict[str, Any]:
         """Card of the model, JSON types."""
-        fitted = self._fitted()
-        data = fitted.schema.to_dict()
-        return {
-            "parameters": fitted.num_parameters,
-            "epochs": len(fitted.history),
-            "config": fitted.config.to_dict(),
-            "channels": data["channels"],
-            "clock": data["clock"],
-            "lengths": data["lengths"],
-            "split": data["split"]["kind"],
-            "card": fitted.card(),
-        }
+        return self._fitted().describe()
 
     def _fitted(self) -> FittedModel:
         fitted: FittedModel | None = getattr(self, "fitted_", None)
@@ -364,26 +309,8 @@ class LatentODE:
     def _aligned(self, log: Log) -> TimeSeriesDataset:
         return self._fitted().schema.align(self._dataset(log))
 
-    def _duration(self, text: str) -> int:
-        clock = self._fitted().schema.clock
-        return parse_duration(text, clock.unit if clock.kind == "elapsed" else None)
-
-    def _spacing(self, dataset: TimeSeriesDataset, every: str | None, length_ns: int) -> int:
-        return default_spacing(dataset, length_ns) if every is None else self._duration(every)
-
-    def _span_grid(self, dataset: TimeSeriesDataset, every: str | None) -> Grid:
-        first, last = first_and_last(dataset)
-        return span_grid(dataset, self._spacing(dataset, every, int((last - first).max(initial=1))))
-
-    def _predictor(self, num_draws: int) -> Predictor:
-        fitted = self._fitted()
-        return Predictor(
-            fitted.model,
-            fitted.schema,
-            seed=fitted.config.train.seed,
-            num_draws=num_draws,
-            max_rows=fitted.config.windows.max_rows,
-        )
+    def _labelled(self, num_draws: int) -> LabelledPredictor:
+        return LabelledPredictor(self._fitted(), num_draws)
 
     def _at(self, dataset: TimeSeriesDataset, times: Any, num_draws: int, kind: str) -> xr.Dataset:
         grid = read_query_times(
@@ -392,40 +319,4 @@ class LatentODE:
             clock=self._fitted().schema.clock,
             config=self.config_.data,
         )
-        return self._labelled(dataset, grid, num_draws, kind)
-
-    def _labelled(
-        self, dataset: TimeSeriesDataset, grid: Grid, num_draws: int, kind: str
-    ) -> xr.Dataset:
-        schema, (series, times) = self._fitted().schema, grid
-        check_size(len(series), num_draws, len(schema.channels))
-        found = self._predictor(num_draws).query(dataset, series, times)
-        latent = kind == "latent_trajectory"
-        asked, row = np.unique(series, return_inverse=True)
-        draws, stamps, valid = _pad(found.latent if latent else found.draws, row, times)
-        return results.to_dataset(
-            draws,
-            stamps,
-            series_ids=[dataset.series_ids[i] for i in asked],
-            channels=None if latent else schema.channels,
-            clock=schema.clock,
-            units=schema.units,
-            valid=valid,
-            kind=kind,
-            dim="latent" if latent else "channel",
-            attrs={"num_draws": num_draws, "seed": self._fitted().config.train.seed},
-        )
-
-
-def _pad(flat: Float64, row: Int64, times: Int64) -> tuple[Float64, Int64, np.ndarray]:
-    """From (draw, query, channel) to (draw, series, step, channel), times and validity."""
-    order = np.argsort(row, kind="stable")
-    counts = np.bincount(row)
-    step = np.empty(len(row), dtype=np.int64)
-    step[order] = ragged_arange(np.zeros_like(counts), counts)
-    shape = (len(counts), int(counts.max(initial=0)))
-    draws = np.full((flat.shape[0], *shape, flat.shape[2]), np.nan)
-    stamps = np.zeros(shape, dtype=np.int64)
-    valid = np.zeros(shape, dtype=bool)
-    draws[:, row, step], stamps[row, step], valid[row, step] = flat, times, True
-    return draws, stamps, valid
+        return self._labelled(num_draws).at(dataset, grid, kind)

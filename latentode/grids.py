@@ -25,7 +25,7 @@ def first_and_last(dataset: TimeSeriesDataset) -> tuple[Int64, Int64]:
     return first, last
 
 
-def default_spacing(dataset: TimeSeriesDataset, length_ns: int) -> int:
+def _default_spacing(dataset: TimeSeriesDataset, length_ns: int) -> int:
     """The typical gap between readings, but at most 500 steps over a length."""
     try:
         gap, _ = typical_gap_and_span(dataset)
@@ -34,24 +34,48 @@ def default_spacing(dataset: TimeSeriesDataset, length_ns: int) -> int:
     return max(1, gap, length_ns // _MAX_DEFAULT_STEPS)
 
 
-def forecast_grid(dataset: TimeSeriesDataset, horizon_ns: int, spacing_ns: int) -> Grid:
-    """Steps after the last reading of each series, up to the horizon."""
+def forecast_grid(dataset: TimeSeriesDataset, horizon_ns: int, spacing_ns: int | None) -> Grid:
+    """Steps after the last reading of each series, up to the horizon.
+
+    Args:
+        dataset: Readings.
+        horizon_ns: Nanoseconds from the last reading to the last step.
+        spacing_ns: Nanoseconds from step to step; None is the typical gap between readings.
+
+    Raises:
+        DataError: If the horizon is shorter than a step.
+        ResourceError: If there are more than 2e7 steps.
+    """
+    spacing = spacing_ns
+    if spacing is None:  # rare readings: one step at the horizon is better than none
+        spacing = min(_default_spacing(dataset, horizon_ns), horizon_ns)
     first, last = first_and_last(dataset)
     filled = np.flatnonzero(last >= first)
-    count = horizon_ns // spacing_ns
+    count = horizon_ns // spacing
     if count == 0:
         raise DataError(
             f"forecast: expected a horizon of at least one step, got {format_duration(horizon_ns)} "
-            f"with steps of {format_duration(spacing_ns)}. Give a shorter --every."
+            f"with steps of {format_duration(spacing)}. Give a shorter --every."
         )
     check_size(len(filled) * count)
-    steps = np.arange(1, count + 1) * spacing_ns
+    steps = np.arange(1, count + 1) * spacing
     return np.repeat(filled, count), (last[filled][:, None] + steps).ravel()
 
 
-def span_grid(dataset: TimeSeriesDataset, spacing_ns: int) -> Grid:
-    """An even grid from the first reading of each series to its last."""
+def span_grid(dataset: TimeSeriesDataset, spacing_ns: int | None) -> Grid:
+    """An even grid from the first reading of each series to its last.
+
+    Args:
+        dataset: Readings.
+        spacing_ns: Nanoseconds from step to step; None is the typical gap between readings, but
+            at most 500 steps over the longest series.
+
+    Raises:
+        ResourceError: If there are more than 2e7 steps.
+    """
     first, last = first_and_last(dataset)
+    if spacing_ns is None:
+        spacing_ns = _default_spacing(dataset, int((last - first).max(initial=1)))
     counts = np.where(last >= first, (last - first) // spacing_ns + 1, 0)
     check_size(int(counts.sum()))
     series = np.repeat(np.arange(len(dataset)), counts)

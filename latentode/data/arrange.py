@@ -77,17 +77,21 @@ def _uniform(
 ) -> tuple[NDArray[np.int32], Float64] | None:
     """Arrange runs that all list the same channels in the same order, as loggers do."""
     width = int(counts[0])
-    if (counts != width).any():
+    first = channel[:width]
+    inner = np.argsort(first, kind="stable")
+    pattern = first[inner]
+    if (counts != width).any() or (pattern[1:] <= pattern[:-1]).any():
         return None
-    grid = channel.reshape(-1, width)
-    inner = np.argsort(grid[0], kind="stable")
-    pattern = grid[0][inner]
-    if (pattern[1:] <= pattern[:-1]).any() or (grid != grid[0]).any():
+    # columns are compared and copied one after another: numpy is slow along a short last axis
+    if any((channel[place::width] != first[place]).any() for place in range(width)):
         return None
-    table = values.reshape(-1, width)
-    table = table if order is None else table[order]
-    in_order = bool((inner == np.arange(width)).all())
-    return np.tile(pattern, len(grid)), (table if in_order else table[:, inner]).reshape(-1)
+    if order is not None:
+        values = values.view(f"V{width * values.itemsize}")[order].view(np.float64)
+    if (inner != np.arange(width)).any():
+        given, values = values, np.empty_like(values)
+        for place, source in enumerate(inner):
+            values[place::width] = given[source::width]
+    return np.tile(pattern, len(counts)), values
 
 
 def _sort_inside(

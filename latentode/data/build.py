@@ -69,16 +69,18 @@ class Builder:
 
     def _cells(self, channels: list[str]) -> Cells:
         """Readings of the channels in rows that count, with channel codes for slots."""
-        rows, slots, values = self.got.cells
+        got = self.got.cells
         target = np.full(len(self.got.slots) + 1, -1, dtype=np.int32)
         place = {name: slot for slot, name in enumerate(self.got.slots)}
         for channel, name in enumerate(channels):
             target[place[name]] = channel
-        codes = target[slots]
+        codes = target[got.slots]
         if self.keep.all() and (target[:-1] >= 0).all():
-            return Cells(rows, codes, values)
+            return Cells(got.counts, codes, got.values)
+        rows = got.rows()
         wanted = self.keep[rows] & (codes >= 0)
-        return Cells(rows[wanted], codes[wanted], values[wanted])
+        counts = np.bincount(rows[wanted], minlength=len(got.counts))
+        return Cells(counts, codes[wanted], got.values[wanted])
 
     def _row_series(self) -> NDArray[np.int32]:
         if (self.rank == np.arange(len(self.rank))).all():
@@ -89,20 +91,15 @@ class Builder:
         self, cells: Cells, series: NDArray[np.int32], num_series: int, channels: list[str]
     ) -> Readings | None:
         """The fast way, where it is open: see `arrange_runs`."""
-        times, counts = self.times, None
-        if not np.array_equal(cells.rows, np.arange(len(times), dtype=np.int32)):
-            steps = np.diff(cells.rows)
-            if (steps < 0).any():
-                return None
-            first = np.flatnonzero(np.concatenate([[len(cells.rows) > 0], steps > 0]))
-            counts = np.diff(first, append=len(cells.rows))
-            if len(first) < len(times):
-                rows = cells.rows[first]
-                series, times = series[rows], times[rows]
+        times, counts = self.times, cells.counts
+        if not counts.all():
+            present = np.flatnonzero(counts)
+            series, times, counts = series[present], times[present], counts[present]
+        single = len(counts) == len(cells.slots)
         return arrange_runs(
             series,
             times,
-            counts,
+            None if single else counts.astype(np.int64),
             cells.slots,
             cells.values,
             num_series=num_series,
@@ -112,8 +109,8 @@ class Builder:
     def _sorted(
         self, cells: Cells, series: NDArray[np.int32], ids: list[str], channels: list[str]
     ) -> Readings:
-        rows, codes, values = cells
-        triplets = Triplets(series[rows], self.times[rows], codes, values, rows)
+        rows = cells.rows().astype(np.int32)
+        triplets = Triplets(series[rows], self.times[rows], cells.slots, cells.values, rows)
         triplets = merge_duplicates(
             triplets.in_order(),
             self.config.duplicates,

@@ -28,14 +28,25 @@ NAMELESS = np.int32(-2)
 
 
 class Cells(NamedTuple):
-    """Readings: row, slot (a channel or known input) and value of each."""
+    """Readings in the order of the rows.
 
-    rows: Int32
+    Attributes:
+        counts: Number of readings of each row, shape (row,).
+        slots: Slot of each reading: a channel or known input, shape (reading,).
+        values: Value of each reading.
+    """
+
+    counts: NDArray[np.integer]
     slots: Int32
     values: Float64
 
+    def rows(self) -> Int64:
+        """Row of each reading."""
+        return np.repeat(np.arange(len(self.counts)), self.counts)
 
-_NO_CELLS = Cells(np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int32), np.zeros(0))
+
+_NO_CODES = np.zeros(0, dtype=np.int32)
+_NO_CELLS = Cells(np.zeros(0, dtype=np.int8), _NO_CODES, np.zeros(0))
 
 
 class BadCell(NamedTuple):
@@ -95,7 +106,7 @@ class Part:
         ids: Codes and names of the series; None without an id column.
         times: Times.
         bad_times: Examples of cells that are no time.
-        grid: Wide columns: rows, slots and values that are there.
+        grid: Wide columns: the readings that are there.
         channel: Long: codes and names of the channels.
         long: Long: values, one a row.
         bad: Column -> rows of its bad cells, and three examples.
@@ -174,13 +185,11 @@ class PartReader:
         for slot, name in enumerate(names):
             grid[:, slot] = self._numbers(chunk, name, bad).values
         there = ~np.isnan(grid)
+        slots = np.tile(np.arange(len(names), dtype=np.int32), len(grid))
+        counts = np.count_nonzero(there, axis=1).astype(np.int32)
         if there.all():
-            count, width = grid.shape
-            rows = np.repeat(np.arange(count, dtype=np.int32), width)
-            slots = np.tile(np.arange(width, dtype=np.int32), count)
-            return Cells(rows, slots, grid.ravel())
-        where = np.nonzero(there)
-        return Cells(where[0].astype(np.int32), where[1].astype(np.int32), grid[there])
+            return Cells(counts, slots, grid.ravel())
+        return Cells(counts, slots[there.ravel()], grid[there])
 
 
 class Names:
@@ -224,14 +233,15 @@ class Collector:
         for part in _in_order(self._table.chunks(reader.plan()), reader.read):
             if len(part.lines):
                 self._add(part)
-        bad = [np.concatenate(pair) for pair in zip(_NO_CELLS[:2], *self._bad, strict=True)]
+        no_bad = (_NO_CODES, _NO_CODES)
+        bad = [np.concatenate(pair) for pair in zip(no_bad, *self._bad, strict=True)]
         joined = [np.concatenate(parts) for parts in zip(_NO_CELLS, *self._cells, strict=True)]
         self._cells.clear()
-        self._numeric = _added(self._numeric, _NO_CELLS.slots, len(self._slots.codes))
+        self._numeric = _added(self._numeric, _NO_CODES, len(self._slots.codes))
         return Collected(
-            series=np.concatenate([*self._series, _NO_CELLS.rows]),
+            series=np.concatenate([*self._series, _NO_CODES]),
             series_ids=list(self._ids.codes),
-            lines=np.concatenate([*self._lines, _NO_CELLS.rows]),
+            lines=np.concatenate([*self._lines, _NO_CODES]),
             times=self._times,
             bad_times=self._bad_times[:3],
             cells=Cells(*joined),
@@ -256,21 +266,26 @@ class Collector:
         self._times.append(part.times)
         self._bad_times += part.bad_times
         names = self._reader.roles.values
-        if names:
-            self._append(part.grid, count * len(names))
-            for slot, name in enumerate(names):
-                if name in part.bad:
-                    rows = part.bad[name][0]
-                    self._add_bad(part, name, np.full(len(rows), slot, dtype=np.int32))
+        cells = part.grid
+        for slot, name in enumerate(names):
+            if name in part.bad:
+                rows = part.bad[name][0]
+                self._add_bad(part, name, np.full(len(rows), slot, dtype=np.int32))
+        possible = count * len(names)
         if part.channel is not None and part.long is not None:
-            self._add_long(part, part.channel, part.long)
+            long = self._long_cells(part, part.channel, part.long)
+            cells = _interleaved(cells, long) if names else long
+            possible += count
+        self._missing += possible - len(cells.slots)
+        self._numeric = _added(self._numeric, cells.slots, len(self._slots.codes))
+        self._cells.append(cells)
         for name, (codes, texts) in part.static.items():
             width = len(texts) + 1
             for item in np.unique(series.astype(np.int64) * width + codes):
                 self._static[name].add((int(item) // width, texts[int(item) % width]))
         self._rows += count
 
-    def _add_long(self, part: Part, channel: Coded, numbers: Numbers) -> None:
+    def _long_cells(self, part: Part, channel: Coded, numbers: Numbers) -> Cells:
         slots = self._slots.encode(channel)
         there = ~np.isnan(numbers.values)
         if slots.min() < 0:
@@ -281,20 +296,13 @@ class Collector:
             there &= ~nameless
         else:
             self._row_slots.append(slots)
-        if there.all():
-            cells = Cells(np.arange(len(slots), dtype=np.int32), slots, numbers.values)
-        else:
-            rows = np.flatnonzero(there).astype(np.int32)
-            cells = Cells(rows, slots[rows], numbers.values[rows])
-        self._append(cells, len(slots))
         value = self._reader.roles.value
         if value is not None and value in part.bad:
             self._add_bad(part, value, slots[part.bad[value][0]])
-
-    def _append(self, cells: Cells, possible: int) -> None:
-        self._missing += possible - len(cells.rows)
-        self._numeric = _added(self._numeric, cells.slots, len(self._slots.codes))
-        self._cells.append(Cells(cells.rows + np.int32(self._rows), cells.slots, cells.values))
+        counts = there.astype(np.int8)
+        if there.all():
+            return Cells(counts, slots, numbers.values)
+        return Cells(counts, slots[there], numbers.values[there])
 
     def _add_bad(self, part: Part, column: str, slots: Int32) -> None:
         rows, texts = part.bad[column]
@@ -308,6 +316,14 @@ class Collector:
                 examples.append(BadCell(line, column, texts[position]))
 
 
+def _interleaved(first: Cells, second: Cells) -> Cells:
+    """Readings of the same rows from two places, in the order of the rows."""
+    order = np.argsort(np.concatenate([first.rows(), second.rows()]), kind="stable")
+    slots = np.concatenate([first.slots, second.slots])[order]
+    values = np.concatenate([first.values, second.values])[order]
+    return Cells(first.counts + second.counts, slots, values)
+
+
 def _added(counts: Int64, codes: Int32, number: int) -> Int64:
     """Counts of codes, with those of a chunk added; new codes may have appeared."""
     more = np.bincount(codes, minlength=number)
@@ -319,7 +335,7 @@ def _in_order(
     makers: Iterable[Callable[[], Chunk]], work: Callable[[Callable[[], Chunk]], Part]
 ) -> Iterator[Part]:
     """Map over chunks on a few threads (parsers and numpy release the lock), results in order."""
-    threads = min(_MOST_THREADS, os.cpu_count() or 1)
+    threads = min(_MOST_THREADS, max((os.cpu_count() or 1) - 1, 1))
     pending: deque[Future[Part]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:

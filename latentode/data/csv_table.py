@@ -205,8 +205,8 @@ def record_layout(data: bytes, sep: int, num_fields: int) -> RecordLayout | None
     if not len(positions) or len(positions) % num_fields or positions[-1] != len(data) - 1:
         return None
     marks = positions.reshape(-1, num_fields)
-    pattern = np.array([sep] * (num_fields - 1) + [_NEWLINE], dtype=np.uint8)
-    if (codes[marks] != pattern).any():
+    last = ends[positions]
+    if not last[num_fields - 1 :: num_fields].all() or np.count_nonzero(last) != len(marks):
         return None
     # a record of one field and one or two bytes may be a blank line to the parser
     if num_fields == 1 and (np.diff(marks[:, 0], prepend=-1) <= 2).any():

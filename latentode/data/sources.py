@@ -13,7 +13,7 @@ from typing import IO, cast
 
 from latentode.errors import DataError
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 4 << 20
 # beyond this a quote that never closes is taken as a character of its cell
 _LONGEST_RECORD = 64 << 20
 _BOMS = (

@@ -127,7 +127,7 @@ def _digits(columns: NDArray[np.uint8], match: re.Match[bytes]) -> NDArray[np.ui
     form = np.frombuffer(match.string, dtype=np.uint8)
     is_digit = (form >= 48) & (form <= 57)
     digits = columns - np.uint8(48)
-    if (digits[is_digit] > 9).any():
+    if any(digits[position].max() > 9 for position in np.flatnonzero(is_digit)):
         return None
     for position in np.flatnonzero(~is_digit):
         same = columns[position] == form[position]

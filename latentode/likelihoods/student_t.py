@@ -10,6 +10,9 @@ from torch.nn import functional
 
 from latentode.likelihoods.base import Likelihood
 
+# one number a channel must move by several units while weights move by hundredths
+_GAIN = 5.0
+
 
 class StudentTLikelihood(Likelihood):
     r"""Student-t readings with learned degrees of freedom :math:`\nu_c > 1` per channel.
@@ -30,12 +33,12 @@ class StudentTLikelihood(Likelihood):
 
     def __init__(self, num_channels: int) -> None:
         super().__init__()
-        self.raw_df = nn.Parameter(torch.full((num_channels,), 3.0))
+        self.raw_df = nn.Parameter(torch.zeros(num_channels))
 
     @property
     def df(self) -> Tensor:
         """Degrees of freedom, shape (channel,)."""
-        return 1.0 + functional.softplus(self.raw_df)
+        return 1.0 + functional.softplus(3.0 + _GAIN * self.raw_df)
 
     def log_prob(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """See `Likelihood`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +52,22 @@ def save_folder(
             atomic_write(fresh / name, content)
 
 
-def load_folder(folder: Path, stem: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load_folder(
+    folder: Path, stem: str, fields: Set[str]
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what `save_folder` wrote.
 
+    Args:
+        folder: The folder.
+        stem: File name without suffix.
+        fields: Names in the JSON file besides "schema" and "sha256".
+
+    Returns:
+        Tensors by name, and what the JSON file holds.
+
     Raises:
-        CheckpointError: If a file is missing, too large, truncated, of another schema, or was changed
-            after it was written.
+        CheckpointError: If a file is missing, too large, truncated, of another schema, has other
+            fields, or was changed after it was written.
     """
     meta = read_json(folder / f"{stem}.json")
     if meta.get("schema") != SCHEMA_VERSION:
@@ -65,17 +75,23 @@ def load_folder(folder: Path, stem: str) -> tuple[dict[str, Tensor], dict[str, A
             f"{folder}: expected schema version {SCHEMA_VERSION}, got {meta.get('schema')!r}. "
             "Use the version of latentode that wrote it."
         )
+    odd = sorted(set(meta) ^ {"schema", "sha256", *fields})
+    if odd:
+        raise CheckpointError(
+            f"{folder / stem}.json: expected the fields {', '.join(sorted(fields))}, {odd[0]!r} is "
+            f"{'unknown' if odd[0] in meta else 'missing'}."
+        )
     path = folder / f"{stem}.safetensors"
     blob = _read_bytes(path, _MAX_TENSOR_BYTES)
     digest = hashlib.sha256(blob).hexdigest()
     if digest != meta.get("sha256"):
         raise CheckpointError(
-            f"{path}: expected sha256 {meta.get('sha256')}, got {digest}. The file was changed or cut "
-            "short after it was written; take another checkpoint."
+            f"{path}: expected sha256 {meta.get('sha256')}, got {digest}. The file was changed or "
+            "cut short after it was written; take another checkpoint."
         )
     try:
         return load(blob), meta
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError, KeyError) as error:  # KeyError: an unknown dtype
         raise CheckpointError(f"{path}: not a safetensors file ({error}).") from None
 
 
@@ -101,6 +117,16 @@ def load_strictly(module: torch.nn.Module, tensors: Mapping[str, Tensor], where:
     Raises:
         CheckpointError: If a name or shape disagrees, or a value is not finite.
     """
+    check_tensors(module, tensors, where)
+    module.load_state_dict(dict(tensors))
+
+
+def check_tensors(module: torch.nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
+    """Refuse tensors that are not a finite state of a module.
+
+    Raises:
+        CheckpointError: If a name or shape disagrees, or a value is not finite.
+    """
     expected = module.state_dict()
     names = sorted(set(expected) ^ set(tensors))
     if names:
@@ -116,7 +142,6 @@ def load_strictly(module: torch.nn.Module, tensors: Mapping[str, Tensor], where:
             )
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise CheckpointError(f"{where}: tensor {name!r} has values that are not finite.")
-    module.load_state_dict(dict(tensors))
 
 
 def _read_bytes(path: Path, most: int) -> bytes:

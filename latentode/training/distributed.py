@@ -23,7 +23,7 @@ def world_size() -> int:
 
 @contextmanager
 def process_group(device: str) -> Iterator[None]:
-    """Join the group that torchrun's environment describes, if there is one, while the block runs."""
+    """While the block runs, join the group that torchrun's environment describes, if any."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or distributed.is_initialized():
         yield
         return

@@ -13,10 +13,14 @@ from latentode.data.sampler import WindowSampler
 from latentode.data.schema import DataSchema
 from latentode.data.splits import Part
 from latentode.errors import DataError
+from latentode.training.context import last_context
 from latentode.training.distributed import device_of, process_group, rank
-from latentode.training.fitted import FittedModel, build_model, last_context
+from latentode.training.fitted import FittedModel, build_model
 from latentode.training.trainer import Event, Trainer
 from latentode.training.validation import WindowValidator
+
+# a validation part of fewer horizons than this is an anecdote: to stop by it is to stop by chance
+_FEWEST_STRETCHES = 5
 
 
 def fit_model(
@@ -34,7 +38,8 @@ def fit_model(
         config: Settings.
         run_dir: Where checkpoints, metrics and the model go; None keeps everything in memory.
         resume: Go on from the last checkpoint of `run_dir`.
-        on_event: Called with {"event": "plan" | "note" | "epoch" | "done", ...} on the first process.
+        on_event: Called on the first process with {"event": "plan" | "note" | "epoch" | "done",
+            ...}.
 
     Returns:
         The fitted model.
@@ -60,11 +65,27 @@ def fit_model(
             config.train,
             run_dir=run_dir,
             on_event=on_event,
+            stop_early=num_stretches(dataset, fitted, "validation") >= _FEWEST_STRETCHES,
         )
         fitted.history.extend(trainer.fit(resume=resume))
         if run_dir is not None and rank() == 0:
             fitted.save(run_dir / "model")
     return fitted
+
+
+def num_stretches(dataset: TimeSeriesDataset, fitted: FittedModel, part: Part) -> float:
+    """How many independent forecasts a part holds: horizons in its span, or whole series.
+
+    Series of one calendar share what happens at a moment, so they count once.
+    """
+    starts, stops = fitted.schema.split.bounds(dataset, part)
+    spans = (stops - starts)[stops > starts]
+    if len(spans) == 0:
+        return 0.0
+    if fitted.schema.split.kind == "series":
+        return float(len(spans))
+    total = spans.max() if fitted.schema.clock.kind == "calendar" else spans.sum()
+    return float(total) / fitted.schema.lengths.horizon_ns
 
 
 def plan_lines(fitted: FittedModel) -> list[str]:

@@ -58,7 +58,8 @@ class GuardedModel(nn.Module):
         size, reason = batch.size, ""
         while True:
             try:
-                return LossTerms(*self.model(batch, noise), size - batch.size, reason)
+                log_likelihood, log_ratio, kl = self.model(batch, noise)
+                return LossTerms(log_likelihood, log_ratio, kl, size - batch.size, reason)
             except SolverError as error:
                 reason = str(error)
                 keep = np.setdiff1d(np.arange(batch.size), error.series)

@@ -51,7 +51,7 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signal() -> Iterator[StopRequest]:
-    """Collect SIGINT and SIGTERM while the block runs (in the main thread; elsewhere do nothing)."""
+    """Collect SIGINT and SIGTERM while the block runs; outside the main thread, do nothing."""
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request

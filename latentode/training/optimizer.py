@@ -48,11 +48,19 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Load what `optimizer_tensors` gave."""
+    """Load what `optimizer_tensors` gave.
+
+    Raises:
+        ValueError: If a tensor belongs to no parameter, or is not of its shape.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith("optimizer."):
             _, index, key = name.split(".")
+            owner = parameters[int(index)] if 0 <= int(index) < len(parameters) else None
+            if owner is None or value.shape not in (owner.shape, torch.Size([])):
+                raise ValueError(f"{name}: a tensor of shape {tuple(value.shape)} fits no weight")
             state.setdefault(int(index), {})[key] = value.clone()
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
@@ -60,8 +68,8 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
 class WeightAverage:
     """Exponential moving average of the parameters of a model.
 
-    Early steps average over fewer weights, ``min(decay, (1 + n) / (10 + n))``, so that the start is soon
-    forgotten.
+    Early steps average over fewer weights, ``min(decay, (1 + n) / (10 + n))``, so that the start is
+    soon forgotten.
 
     Args:
         model: The model whose weights are followed.
@@ -84,6 +92,12 @@ class WeightAverage:
                 self.tensors[name].lerp_(value, 1.0 - decay)
             else:
                 self.tensors[name].copy_(value)
+
+    @torch.no_grad()
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take over an average, on the device of the present one."""
+        for name, value in tensors.items():
+            self.tensors[name].copy_(value)
 
     @torch.no_grad()
     def swap(self, model: nn.Module) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,14 @@ from torch import Tensor
 from latentode.errors import CheckpointError
 from latentode.files import atomic_write, clean_stray
 from latentode.model import LatentODEModel
-from latentode.training.checkpoint import load_folder, load_strictly, read_json, save_folder
-from latentode.training.history import Record, to_csv
+from latentode.training.checkpoint import (
+    check_tensors,
+    load_folder,
+    load_strictly,
+    read_json,
+    save_folder,
+)
+from latentode.training.history import Record, from_json, to_csv, to_json
 from latentode.training.optimizer import WeightAverage, optimizer_tensors, restore_optimizer
 
 _STEM = "state"
@@ -65,6 +72,9 @@ class Checkpoints:
     def __init__(self, run_dir: Path) -> None:
         self.run_dir = run_dir
         self.folder = run_dir / "checkpoints"
+
+    def prepare(self) -> None:
+        """Make the folder, and remove what a killed process left half-written."""
         self.folder.mkdir(parents=True, exist_ok=True)
         clean_stray(self.folder)
 
@@ -75,56 +85,91 @@ class Checkpoints:
         average: WeightAverage,
         optimizer: torch.optim.Optimizer,
     ) -> None:
-        """Write the state, point "last" (and "best") at it, and remove states nothing points at."""
+        """Write the state, point "best" and "last" at theirs, and remove all other states.
+
+        Killed at any moment, it leaves "last" on a whole state whose best one is there as well.
+        """
         tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in average.tensors.items()}
         tensors |= optimizer_tensors(optimizer)
-        name = f"{progress.step:06d}"
-        save_folder(self.folder / name, _STEM, tensors, {"progress": asdict(progress)})
+        name = _name(progress.step)
+        state = asdict(progress) | {"history": to_json(progress.history)}
+        save_folder(self.folder / name, _STEM, tensors, {"progress": state})
+        kept = {name}
+        if progress.best_step >= 0:
+            kept.add(_name(progress.best_step))
+            self._point("best", _name(progress.best_step))
         self._point("last", name)
-        if progress.best_step == progress.step:
-            self._point("best", name)
         atomic_write(self.run_dir / "metrics.csv", to_csv(progress.history))
-        self._prune()
+        for path in self.folder.iterdir():
+            if path.is_dir() and path.name.isdigit() and path.name not in kept:
+                shutil.rmtree(path)
 
     def restore(
         self, model: LatentODEModel, average: WeightAverage, optimizer: torch.optim.Optimizer
-    ) -> Progress:
-        """Load the last state into its owners."""
-        tensors, meta = self._load("last")
-        where = self.folder / f"{_STEM}.safetensors"
+    ) -> tuple[Progress, dict[str, Tensor] | None]:
+        """Load the last state into its owners.
+
+        Returns:
+            Its counters, and the averaged weights of the best state, if there was one.
+
+        Raises:
+            CheckpointError: If a state is missing, broken, tampered with or of another model.
+        """
+        tensors, meta = self._load(self._last())
+        where = self.folder / self._last() / f"{_STEM}.safetensors"
         load_strictly(model, _under("model", tensors), where)
-        average.tensors = _under("average", tensors)
-        restore_optimizer(optimizer, tensors)
+        average.load(_checked(model, _under("average", tensors), where))
         try:
-            return Progress(**meta["progress"])
-        except (KeyError, TypeError) as error:
-            raise CheckpointError(f"{self.folder}: progress is not readable ({error}).") from None
+            restore_optimizer(optimizer, tensors)
+            progress = _progress(meta["progress"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{where.parent}: not a state of this run ({error}).") from None
+        if progress.best_step < 0:
+            return progress, None
+        # by number: a process killed between two writes leaves the pointer one state ahead
+        best = _name(progress.best_step)
+        return progress, _checked(model, _under("average", self._load(best)[0]), self.folder / best)
 
-    def best_weights(self) -> dict[str, Tensor]:
-        """Averaged weights of the best state."""
-        return _under("average", self._load("best")[0])
+    def _last(self) -> str:
+        path = self.folder / "last.json"
+        name = read_json(path).get("checkpoint")
+        if not isinstance(name, str) or not (name.isascii() and name.isdigit()):
+            raise CheckpointError(f"{path}: expected the number of a step, got {name!r}.")
+        return name
 
-    def _load(self, pointer: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        name = read_json(self.folder / f"{pointer}.json").get("checkpoint")
-        if not isinstance(name, str) or not name.isdigit():
-            raise CheckpointError(f"{self.folder / pointer}.json: expected a step, got {name!r}.")
-        return load_folder(self.folder / name, _STEM)
+    def _load(self, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        tensors, meta = load_folder(self.folder / name, _STEM, {"progress"})
+        for key in tensors:
+            if key.split(".")[0] not in ("model", "average", "optimizer"):
+                raise CheckpointError(f"{self.folder / name}: unknown tensor {key!r}.")
+        return tensors, meta
 
     def _point(self, pointer: str, name: str) -> None:
         atomic_write(self.folder / f"{pointer}.json", f'{{"checkpoint": "{name}"}}\n'.encode())
 
-    def _prune(self) -> None:
-        kept = {
-            read_json(path).get("checkpoint")
-            for path in (self.folder / "last.json", self.folder / "best.json")
-            if path.exists()
-        }
-        for path in self.folder.iterdir():
-            if path.is_dir() and path.name.isdigit() and path.name not in kept:
-                shutil.rmtree(path)
+
+def _name(step: int) -> str:
+    return f"{step:06d}"
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     start = f"{prefix}."
     return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
+
+
+def _checked(model: LatentODEModel, tensors: dict[str, Tensor], where: Path) -> dict[str, Tensor]:
+    check_tensors(model, tensors, where)
+    return tensors
+
+
+def _progress(values: Mapping[str, Any]) -> Progress:
+    progress = Progress(**{**values, "history": from_json(values["history"])})
+    blank = Progress(best_score=0.0)
+    for name, default in vars(blank).items():
+        found = getattr(progress, name)
+        number = isinstance(default, float) and isinstance(found, int)
+        none = name == "best_score" and found is None
+        if not (isinstance(found, type(default)) or number or none):
+            raise TypeError(f"{name}: expected {type(default).__name__}, got {found!r}")
+    return progress

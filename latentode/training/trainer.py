@@ -54,6 +54,8 @@ class Trainer:
         config: Settings.
         run_dir: Where checkpoints and metrics.csv go; None keeps everything in memory.
         on_event: Called on rank 0 with {"event": "note" | "epoch" | "done", ...}.
+        stop_early: Stop by the validation score, and keep the weights that were best by it;
+            otherwise train to the end of the schedule and keep the last.
 
     Attributes:
         progress: Counters and history.
@@ -68,7 +70,9 @@ class Trainer:
         *,
         run_dir: Path | None = None,
         on_event: Callable[[Event], None] | None = None,
+        stop_early: bool = True,
     ) -> None:
+        self.stop_early = stop_early
         self.model = model
         self.sampler = sampler
         self.validator = validator
@@ -76,6 +80,8 @@ class Trainer:
         self.device = device_of(config.device)
         self.progress = Progress()
         self._checkpoints = None if run_dir is None else Checkpoints(run_dir)
+        if self._checkpoints is not None and rank() == 0:
+            self._checkpoints.prepare()
         self._on_event = on_event if rank() == 0 else None
         self._best: dict[str, Tensor] | None = None
 
@@ -118,9 +124,8 @@ class Trainer:
     def _typical_targets(self, rows: Int64) -> float:
         """Targets of a window, from windows that all processes and resumed runs draw alike."""
         seed = (self.config.seed, 0)
-        batch = self.sampler.batch(
-            self.sampler.epoch(rows, 1, self.config.batch_size, seed)[0], seed
-        )
+        size = self.config.batch_size * world_size()
+        batch = self.sampler.batch(self.sampler.epoch(rows, 1, size, seed)[0], seed)
         return max(1.0, float(batch.target_mask.sum()) / batch.size)
 
     def _run_epoch(self, rows: Int64, stop: StopRequest) -> None:
@@ -230,8 +235,10 @@ class Trainer:
 
     def _note_best(self, score: float | None) -> bool:
         p = self.progress
+        # a score that is not finite comes from weights that predict nothing
         better = score is None or (
-            math.isfinite(score) and (p.best_score is None or score < p.best_score)
+            math.isfinite(score)
+            and (not self.stop_early or p.best_score is None or score < p.best_score)
         )
         p.epochs_since_best = 0 if better else p.epochs_since_best + 1
         if better:
@@ -298,6 +305,7 @@ class Trainer:
     def _restore(self) -> None:
         if self._checkpoints is None:
             raise TrainingError("resume: expected a run folder with checkpoints, got none.")
+        agree(torch.zeros(1, device=self.device))  # the first process has put the folder in order
         self.progress, self._best = self._checkpoints.restore(
             self.model, self._average, self._optimizer
         )

@@ -61,8 +61,10 @@ class WindowValidator:
         )
         forecast = self._channel_mean(channel[ahead], crps[ahead])
         interpolation = self._channel_mean(channel[~ahead], crps[~ahead])
+        present = [(forecast, ahead.any()), (interpolation, (~ahead).any())]
+        kinds = [score for score, some in present if some]
         return {
-            "validation_crps": float(np.nanmean([forecast, interpolation])),
+            "validation_crps": float(np.mean(kinds)) if kinds else float("nan"),
             "forecast_crps": forecast,
             "interpolation_crps": interpolation,
             "coverage_90": float(inside.mean()) if len(inside) else float("nan"),

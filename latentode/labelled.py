@@ -1,0 +1,167 @@
+"""What a fitted model says of a data set, labelled: between tensors and the estimator's frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from latentode import results
+from latentode.backtest import backtest
+from latentode.config import parse_duration
+from latentode.data.dataset import TimeSeriesDataset
+from latentode.errors import ConfigError, DataError
+from latentode.grids import Grid, check_size, forecast_grid, span_grid
+from latentode.latent_paths import interpolate_states, path_offsets
+from latentode.prediction import Predictor
+from latentode.scoring import prequential_score
+from latentode.training.context import last_context
+from latentode.training.fitted import FittedModel
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class LabelledPredictor:
+    """Predictions of a fitted model in original units, under the names of series and channels.
+
+    Every data set that it is given is aligned with the model's schema.
+
+    Attributes:
+        fitted: The model.
+        num_draws: Predictive draws.
+
+    Raises:
+        ConfigError: If there is no draw.
+    """
+
+    fitted: FittedModel
+    num_draws: int
+
+    def __post_init__(self) -> None:
+        if self.num_draws < 1:
+            raise ConfigError(f"num_draws: expected at least 1, got {self.num_draws}.")
+
+    def ahead(
+        self, dataset: TimeSeriesDataset, horizon: str | None, every: str | None
+    ) -> xr.Dataset:
+        """Forecast on a grid after the last reading of every series; see `grids.forecast_grid`."""
+        schema = self.fitted.schema
+        visible = last_context(dataset, schema)
+        length = self._duration(horizon) or schema.lengths.horizon_ns
+        return self.at(visible, forecast_grid(visible, length, self._duration(every)), "forecast")
+
+    def inside(self, dataset: TimeSeriesDataset, every: str | None, kind: str) -> xr.Dataset:
+        """Predict on an even grid inside the span of every series; see `grids.span_grid`."""
+        return self.at(dataset, span_grid(dataset, self._duration(every)), kind)
+
+    def at(self, dataset: TimeSeriesDataset, grid: Grid, kind: str) -> xr.Dataset:
+        """Predict at some times of some series.
+
+        Args:
+            dataset: Readings that may be used.
+            grid: Series index and time in nanoseconds of each query, any order.
+            kind: What is predicted; "latent_trajectory" gives latent states, any other readings.
+
+        Returns:
+            ``value`` (draw, series, step, channel) with ``time`` (series, step).
+
+        Raises:
+            ResourceError: If there would be too many numbers.
+        """
+        (series, times), schema = grid, self.fitted.schema
+        latent = kind == "latent_trajectory"
+        # series with fewer steps than the longest are padded
+        longest = int(np.bincount(series).max(initial=0))
+        width = max(len(schema.channels), self.fitted.config.model.latent_dim)
+        check_size(len(np.unique(series)) * longest, self.num_draws, width)
+        found = self._predictor().query(dataset, series, times)
+        return results.from_queries(
+            found.latent if latent else found.draws,
+            series,
+            times,
+            series_ids=dataset.series_ids,
+            channels=None if latent else schema.channels,
+            clock=schema.clock,
+            units=schema.units,
+            kind=kind,
+            dim="latent" if latent else "channel",
+            attrs={"num_draws": self.num_draws, "seed": self.fitted.config.train.seed},
+        )
+
+    def between(
+        self,
+        dataset: TimeSeriesDataset,
+        ends: tuple[str, str],
+        num_points: int,
+        every: str | None,
+    ) -> xr.Dataset:
+        """Trajectories decoded from points between the latent states of two series.
+
+        Args:
+            dataset: Readings of both.
+            ends: Ids of the two series.
+            num_points: Points, both ends included.
+            every: Spacing of the trajectories; None is a fiftieth of context and horizon.
+
+        Raises:
+            DataError: If an id is not in the data set.
+            ConfigError: If there are fewer than two points.
+        """
+        fitted, ids = self.fitted, dataset.series_ids
+        for name in ends:
+            if name not in ids:
+                known = ", ".join(ids[:5])
+                raise DataError(f"series: expected an id of the log ({known}, ...), got {name!r}.")
+        if num_points < 2:
+            raise ConfigError(f"num_steps: expected at least 2 points, got {num_points}.")
+        offsets = path_offsets(fitted.schema, self._duration(every), num_points)
+        pair = last_context(dataset.select_series([ids.index(n) for n in ends]), fitted.schema)
+        values, times = interpolate_states(fitted.model, fitted.schema, pair, offsets, num_points)
+        return results.to_dataset(
+            values[None],
+            times,
+            series_ids=[f"{share:.3g}" for share in np.linspace(0, 1, num_points)],
+            channels=fitted.schema.channels,
+            clock=fitted.schema.clock,
+            units=fitted.schema.units,
+            kind="latent_interpolation",
+            attrs={"first": ends[0], "second": ends[1]},
+        )
+
+    def score(self, dataset: TimeSeriesDataset) -> xr.Dataset:
+        """Log-density of each series; see `scoring.prequential_score`.
+
+        Raises:
+            ConfigError: If there is a single draw, which has no standard error.
+        """
+        if self.num_draws < 2:
+            raise ConfigError(f"num_draws: expected at least 2 for a score, got {self.num_draws}.")
+        return results.from_scores(
+            *prequential_score(self._predictor(), dataset), series_ids=dataset.series_ids
+        )
+
+    def backtest(
+        self, dataset: TimeSeriesDataset, *, split: str, max_windows: int
+    ) -> dict[str, Any]:
+        """Rolling forecasts and interpolations beside baselines; see `backtest.backtest`."""
+        return backtest(
+            dataset, self.fitted.schema, self._predictor(), split=split, max_windows=max_windows
+        )
+
+    def _predictor(self) -> Predictor:
+        config = self.fitted.config
+        return Predictor(
+            self.fitted.model,
+            self.fitted.schema,
+            seed=config.train.seed,
+            num_draws=self.num_draws,
+            max_rows=config.windows.max_rows,
+        )
+
+    def _duration(self, text: str | None) -> int | None:
+        clock = self.fitted.schema.clock
+        unit = clock.unit if clock.kind == "elapsed" else None
+        return None if text is None else parse_duration(text, unit)

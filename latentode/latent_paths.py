@@ -1,0 +1,73 @@
+"""Trajectories decoded from points between the latent states of two series."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from latentode.data.batch import Rows
+from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
+from latentode.data.schema import DataSchema
+from latentode.grids import check_size, first_and_last
+from latentode.model import LatentODEModel
+
+_DEFAULT_STEPS = 50
+
+
+def path_offsets(schema: DataSchema, spacing_ns: int | None, num_points: int) -> Int64:
+    """Times from one context before the anchor to one horizon after it, shape (step,).
+
+    Args:
+        schema: Data schema of the model.
+        spacing_ns: Nanoseconds from step to step; None is a fiftieth of context and horizon.
+        num_points: Points on the path, which share these times.
+
+    Raises:
+        ResourceError: If there would be too many numbers.
+    """
+    before, after = schema.lengths.context_ns, schema.lengths.horizon_ns
+    spacing = max(1, (before + after) // _DEFAULT_STEPS) if spacing_ns is None else spacing_ns
+    check_size(num_points * ((before + after) // spacing + 1), 1, len(schema.channels))
+    return np.arange(-before, after + 1, spacing)
+
+
+@torch.no_grad()
+def interpolate_states(
+    model: LatentODEModel,
+    schema: DataSchema,
+    pair: TimeSeriesDataset,
+    offsets: Int64,
+    num_points: int,
+) -> tuple[Float64, Int64]:
+    """Decode trajectories from states on the line between the posterior means of two windows.
+
+    Known inputs and static covariates are those of the first window; the memory of readings is left
+    out, since a state in between has none.
+
+    Args:
+        model: Fitted model.
+        schema: Its data schema.
+        pair: Two windows, aligned with the schema.
+        offsets: Times after the anchor at which to decode, nanoseconds, shape (step,).
+        num_points: Points on the line, both ends included.
+
+    Returns:
+        Locations in original units, shape (point, step, channel), and their times in nanoseconds
+        around the anchor of the first window, shape (point, step).
+    """
+    builder = schema.builder()
+    end = 1 if model.config.anchor == "origin" else 0
+    anchors = first_and_last(pair)[end]
+    times = builder.time_scale.to_model(offsets, np.zeros(1, np.int64))
+    nothing = np.full((2, len(offsets), len(schema.channels)), np.nan)
+    rows: Rows = builder.rows(pair.readings, anchors)
+    batch = builder.build(pair, anchors, rows, (np.stack([times, times]), nothing))
+    batch = batch.to(next(model.parameters()).device)
+    means = model.posterior(batch).mean  # (2, latent)
+    shares = torch.linspace(0, 1, num_points).to(means)[:, None]
+    states = (1 - shares) * means[0] + shares * means[1]
+    first = batch.select(torch.zeros(num_points, dtype=torch.long, device=means.device))
+    trajectory = model.trajectory(states[None], first)
+    location = model.decode(trajectory, first, remember=False).location[0]
+    values = schema.scaler.inverse(location.cpu().numpy().astype(np.float64))
+    return values, np.broadcast_to(anchors[0] + offsets, values.shape[:2])

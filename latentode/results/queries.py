@@ -1,0 +1,66 @@
+"""Flat predictions and scores as labelled data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from latentode.data.dataset import Float64, Int64, ragged_arange
+from latentode.results.dataset import to_dataset
+
+
+def from_queries(
+    draws: Float64, series: Int64, times: Int64, *, series_ids: Sequence[str], **labels: Any
+) -> xr.Dataset:
+    """Give every series that was asked about a row of its own, in order of its queries.
+
+    Args:
+        draws: Draws in original units, shape (draw, query, channel).
+        series: Series of each query, any order, shape (query,).
+        times: Time of each query in nanoseconds, shape (query,).
+        series_ids: Id of each series of the log; those without a query are left out.
+        **labels: Other arguments of `to_dataset`.
+
+    Returns:
+        As `to_dataset`: ``value`` (draw, series, step, channel) and ``time`` (series, step); series
+        with fewer queries than the longest are padded.
+    """
+    asked, row = np.unique(series, return_inverse=True)
+    order = np.argsort(row, kind="stable")
+    counts = np.bincount(row, minlength=len(asked))
+    step = np.empty(len(row), dtype=np.int64)
+    step[order] = ragged_arange(np.zeros_like(counts), counts)
+    shape = (len(asked), int(counts.max(initial=0)))
+    padded = np.full((draws.shape[0], *shape, draws.shape[2]), np.nan)
+    stamps = np.zeros(shape, dtype=np.int64)
+    valid = np.zeros(shape, dtype=bool)
+    padded[:, row, step], stamps[row, step], valid[row, step] = draws, times, True
+    names = [series_ids[i] for i in asked]
+    return to_dataset(padded, stamps, series_ids=names, valid=valid, **labels)
+
+
+def from_scores(
+    log_prob: Float64, standard_error: Float64, num_readings: Int64, *, series_ids: Sequence[str]
+) -> xr.Dataset:
+    """Label the log-density of each series.
+
+    Args:
+        log_prob: Nats, shape (series,).
+        standard_error: Its standard error, nats, shape (series,).
+        num_readings: Readings that it is the density of, shape (series,).
+        series_ids: Id of each series.
+
+    Returns:
+        ``log_prob``, ``standard_error`` and ``num_readings`` by "series".
+    """
+    return xr.Dataset(
+        {
+            "log_prob": ("series", log_prob, {"units": "nats"}),
+            "standard_error": ("series", standard_error, {"units": "nats"}),
+            "num_readings": ("series", num_readings),
+        },
+        coords={"series": np.array(series_ids, dtype=object)},
+    )

@@ -1,0 +1,155 @@
+"""What every encoder must do, at the tolerance of float32 sums."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from model_cases import case, double
+
+from latentode.data.known_inputs import KnownInputs
+from latentode.encoders import ODERNNEncoder, RNNEncoder, condense
+
+ENCODERS = [RNNEncoder, ODERNNEncoder]
+pytestmark = [
+    pytest.mark.parametrize("kind", ENCODERS),
+    pytest.mark.parametrize("reverse", [False, True]),
+]
+
+
+def batch_of(size=6, **values):
+    _, batch = case(size=size, **values)
+    return batch
+
+
+def encoder_for(kind, batch, hidden=7):
+    torch.manual_seed(1)
+    return kind(batch.values.shape[-1], batch.inputs.dim, hidden)
+
+
+def test_the_summary_is_finite_and_of_the_hidden_size(kind, reverse):
+    batch = batch_of()
+    encoder = encoder_for(kind, batch)
+    summary = encoder(batch, reverse=reverse)
+    assert summary.shape == (batch.size, encoder.hidden_dim) == (6, 7)
+    assert torch.isfinite(summary).all()
+    assert summary.std(dim=0).min() > 0
+
+
+def test_padding_is_never_read(kind, reverse):
+    batch = batch_of()
+    assert int(batch.lengths.min()) < batch.times.shape[1]
+    encoder = encoder_for(kind, batch)
+    beyond = torch.arange(batch.times.shape[1]) >= batch.lengths[:, None]
+    spoiled = replace(batch, values=batch.values.masked_fill(beyond[..., None], 1e6))
+    wider = replace(
+        batch,
+        times=torch.cat([batch.times, batch.times[:, -1:].expand(-1, 5)], 1),
+        values=torch.cat([spoiled.values, torch.full((6, 5, 2), -1e6)], 1),
+        mask=torch.cat([batch.mask, torch.zeros(6, 5, 2, dtype=torch.bool)], 1),
+    )
+    expected = encoder(batch, reverse=reverse)
+    torch.testing.assert_close(encoder(spoiled, reverse=reverse), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(encoder(wider, reverse=reverse), expected, rtol=0, atol=1e-5)
+
+
+def test_reading_backward_is_reading_the_mirrored_window_forward(kind, reverse):
+    batch = double(batch_of())
+    batch = replace(batch, inputs=no_inputs(batch.size))
+    ends_agree = batch.values.clone()
+    for w in range(batch.size):
+        for c in range(2):
+            rows = batch.mask[w, :, c].nonzero().flatten()
+            if len(rows):  # whichever of the two ends values are compared with
+                ends_agree[w, rows[0], c] = ends_agree[w, rows[-1], c]
+    batch = replace(batch, values=ends_agree)
+    encoder = encoder_for(kind, batch).double()
+    one = encoder(batch, reverse=reverse)
+    other = encoder(mirrored(batch), reverse=not reverse)
+    torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
+    assert not torch.allclose(one, encoder(batch, reverse=not reverse), atol=1e-4)
+
+
+def no_inputs(size):
+    none = torch.zeros(size, 1, 0, dtype=torch.float64)
+    return KnownInputs(none[:, 0], none[0, 0], torch.zeros(size, 1, dtype=torch.float64), none)
+
+
+def mirrored(batch):
+    index = (batch.lengths[:, None] - 1 - torch.arange(batch.times.shape[1])).clamp(min=0)
+    rows = index[..., None].expand_as(batch.values)
+    inside = (torch.arange(batch.times.shape[1]) < batch.lengths[:, None])[..., None]
+    return replace(
+        batch,
+        times=-batch.times.gather(1, index),
+        values=batch.values.gather(1, rows) * inside,
+        mask=batch.mask.gather(1, rows) & inside,
+    )
+
+
+def test_what_is_read_last_weighs_most(kind, reverse):
+    rows = 60
+    times = torch.linspace(-2.0, 0.0, rows, dtype=torch.float64).expand(8, -1)
+    template = batch_of(size=8)
+    batch = replace(
+        template,
+        times=times,
+        values=torch.randn(8, rows, 2, generator=torch.Generator().manual_seed(2)).requires_grad_(),
+        mask=torch.ones(8, rows, 2, dtype=torch.bool),
+        lengths=torch.full((8,), rows),
+        inputs=no_inputs(8),
+    )
+    encoder = encoder_for(kind, batch)
+    (slopes,) = torch.autograd.grad(encoder(batch, reverse=reverse).square().sum(), batch.values)
+    # neither the first nor the last row, with which the others may be compared
+    old, new = slopes[:, 1:6].abs().sum(), slopes[:, -6:-1].abs().sum()
+    assert (old > 10 * new) if reverse else (new > 10 * old)
+
+
+def test_an_observed_zero_is_not_a_missing_value(kind, reverse):
+    batch = batch_of()
+    encoder = encoder_for(kind, batch)
+    w, row, channel = (~batch.mask & (torch.arange(batch.times.shape[1]) < batch.lengths[:, None])[..., None]).nonzero()[0]  # fmt: skip
+    mask = batch.mask.clone()
+    mask[w, row, channel] = True
+    with_zero = encoder(replace(batch, mask=mask), reverse=reverse)
+    changed = (with_zero - encoder(batch, reverse=reverse)).abs().amax(dim=1) > 1e-5
+    assert changed.nonzero().flatten().tolist() == [int(w)]
+
+
+def test_a_window_without_rows_has_the_same_summary_everywhere(kind, reverse):
+    batch = batch_of()
+    lengths = batch.lengths.clone()
+    lengths[[1, 4]] = 0
+    mask = batch.mask & (lengths > 0)[:, None, None]
+    summary = encoder_for(kind, batch)(replace(batch, lengths=lengths, mask=mask), reverse=reverse)
+    assert torch.equal(summary[1], summary[4])
+    assert torch.isfinite(summary).all()
+
+
+def test_every_parameter_gets_a_gradient(kind, reverse):
+    batch = batch_of()
+    encoder = encoder_for(kind, batch)
+    encoder(batch, reverse=reverse).square().sum().backward()
+    for name, parameter in encoder.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().max() > 0, name
+
+
+def test_a_condensed_window_does_not_depend_on_the_batch(kind, reverse):
+    batch = batch_of(size=8)
+    most = int(batch.lengths.float().median())
+    condensed = condense(batch, most)
+    assert int(condensed.lengths.max()) <= most < int(batch.lengths.max())
+    encoder = encoder_for(kind, batch)
+    together = encoder(condensed, reverse=reverse)
+    for w in range(batch.size):
+        alone = batch.select(torch.tensor([w]))
+        length = max(int(alone.lengths), 1)
+        alone = replace(
+            alone,
+            times=alone.times[:, :length],
+            values=alone.values[:, :length],
+            mask=alone.mask[:, :length],
+        )
+        summary = encoder(condense(alone, most), reverse=reverse)
+        torch.testing.assert_close(summary[0], together[w], rtol=0, atol=1e-5)

@@ -1,0 +1,138 @@
+"""What every likelihood must do; densities against scipy, draws against densities."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import integrate, stats
+
+from latentode.likelihoods import GaussianLikelihood, StudentTLikelihood
+from latentode.likelihoods.base import masked_sum
+
+
+def gaussian():
+    return GaussianLikelihood(3).double(), lambda channel: stats.norm()
+
+
+def student():
+    likelihood = StudentTLikelihood(3).double()
+    with torch.no_grad():
+        likelihood.raw_df.copy_(torch.tensor([-0.8, 0.1, 9.0]))
+    df = likelihood.df.detach().numpy()
+    assert (np.diff(df) > 1).all()
+    return likelihood, lambda channel: stats.t(df[channel])
+
+
+CASES = [gaussian, student]
+LOCATION = torch.tensor([-1.0, 0.0, 7.0], dtype=torch.float64)
+SCALE = torch.tensor([0.5, 1.0, 20.0], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("make", CASES)
+def test_the_log_density_is_that_of_scipy(make):
+    likelihood, truth = make()
+    values = LOCATION + SCALE * torch.linspace(-8, 8, 33, dtype=torch.float64)[:, None]
+    found = likelihood.log_prob(values, LOCATION, SCALE).detach().numpy()
+    for channel in range(3):
+        scaled = ((values - LOCATION) / SCALE)[:, channel].numpy()
+        expected = truth(channel).logpdf(scaled) - np.log(float(SCALE[channel]))
+        np.testing.assert_allclose(found[:, channel], expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("make", CASES)
+def test_the_density_integrates_to_one(make):
+    likelihood, _ = make()
+    for channel in range(3):
+
+        def density(x, channel=channel):
+            values = torch.full((3,), x, dtype=torch.float64)
+            return float(likelihood.log_prob(values, LOCATION, SCALE).exp()[channel].detach())
+
+        center = float(LOCATION[channel])
+        sides = [(-np.inf, center), (center, np.inf)]
+        assert sum(integrate.quad(density, *side)[0] for side in sides) == pytest.approx(
+            1, abs=1e-6
+        )
+
+
+@pytest.mark.parametrize("make", CASES)
+def test_draws_follow_the_density(make):
+    likelihood, truth = make()
+    generator = torch.Generator().manual_seed(4)
+    uniform = torch.rand(2, 20_000, 3, generator=generator, dtype=torch.float64)
+    shape = (20_000, 3)
+    draws = likelihood.transform(uniform, LOCATION.expand(shape), SCALE.expand(shape))
+    for channel in range(3):
+        scaled = ((draws - LOCATION) / SCALE)[:, channel].detach().numpy()
+        assert stats.kstest(scaled, truth(channel).cdf).pvalue > 0.01
+        tail = np.quantile(scaled, [0.001, 0.5, 0.999])
+        # standard error of a quantile: sqrt(p (1 - p) / n) / density
+        p = np.array([0.001, 0.5, 0.999])
+        exact = truth(channel).ppf(p)
+        error = np.sqrt(p * (1 - p) / len(scaled)) / truth(channel).pdf(exact)
+        assert (np.abs(tail - exact) < 4 * error).all()
+
+
+@pytest.mark.parametrize("make", CASES)
+@pytest.mark.parametrize("edge", [1e-16, 0.5, 1 - 2.0**-53])
+def test_draws_are_finite_at_the_edges_of_the_uniform_numbers(make, edge):
+    likelihood, _ = make()
+    uniform = torch.full((2, 1, 3), edge, dtype=torch.float64)
+    draws = likelihood.transform(uniform, LOCATION[None], SCALE[None])
+    assert torch.isfinite(draws).all()
+
+
+@pytest.mark.parametrize("make", CASES)
+def test_draws_take_the_dtype_of_the_location(make):
+    likelihood, _ = make()
+    uniform = torch.rand(2, 4, 3, dtype=torch.float64)
+    location = LOCATION.float().expand(4, 3)
+    assert likelihood.transform(uniform, location, SCALE.float()).dtype == torch.float32
+
+
+@pytest.mark.parametrize("make", CASES)
+def test_an_enormous_error_has_a_finite_density_and_gradient(make):
+    likelihood, _ = make()
+    likelihood = likelihood.float()
+    location = torch.zeros(3, requires_grad=True)
+    scale = torch.full((3,), 1e-4, requires_grad=True)
+    density = likelihood.log_prob(torch.full((3,), 1e9), location, scale)
+    density.sum().backward()
+    assert torch.isfinite(density).all()
+    assert torch.isfinite(location.grad).all()
+    assert torch.isfinite(scale.grad).all()
+
+
+def test_a_spike_pulls_a_student_less_than_a_gaussian():
+    pulls = []
+    for make in CASES:
+        location = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+        make()[0].log_prob(torch.full((3,), 50.0).double(), location, SCALE).sum().backward()
+        pulls.append(location.grad)
+    assert (pulls[1][:2] < 0.1 * pulls[0][:2]).all()  # errors of 100 and 50 standard deviations
+
+
+def test_many_degrees_of_freedom_are_the_normal():
+    student_t = StudentTLikelihood(3).double()
+    with torch.no_grad():
+        # the difference is of the order of error^4 / 4 df
+        student_t.raw_df.fill_(1e8)
+    values = LOCATION + SCALE * torch.linspace(-2, 2, 12, dtype=torch.float64).reshape(4, 3)
+    normal = GaussianLikelihood(3).log_prob(values, LOCATION, SCALE)
+    torch.testing.assert_close(
+        student_t.log_prob(values, LOCATION, SCALE), normal, rtol=0, atol=1e-5
+    )
+
+
+def test_the_degrees_of_freedom_exceed_one_whatever_the_parameter():
+    student_t = StudentTLikelihood(2)
+    with torch.no_grad():
+        student_t.raw_df.copy_(torch.tensor([-50.0, 90.0]))
+    assert (student_t.df >= 1).all()
+    assert torch.isfinite(student_t.log_prob(torch.ones(2), torch.zeros(2), torch.ones(2))).all()
+
+
+def test_a_masked_sum_takes_the_observed_places_only():
+    density = torch.tensor([[[1.0, float("nan")], [float("-inf"), 4.0]]]).expand(3, 1, 2, 2)
+    mask = torch.tensor([[[True, False], [False, True]]])
+    assert masked_sum(density, mask).tolist() == [[5.0]] * 3
+    assert masked_sum(density, torch.zeros_like(mask)).tolist() == [[0.0]] * 3

@@ -1,0 +1,33 @@
+"""Every example runs with --smoke and leaves the pictures it promises."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
+
+
+def test_there_are_examples():
+    assert [path.name[:3] for path in EXAMPLES][:2] == ["01_", "02_"]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example_runs_and_draws(path, tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(path), "--smoke", "--out", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    header = path.read_text(encoding="utf-8").split('"""')[1]
+    for part in ("Problem:", "Look at:", "Reference:", "Expected output:", "--smoke"):
+        assert part in header, f"the header lacks {part!r}"
+    promised = [word.strip(".,") for word in header.split() if word.strip(".,").endswith(".png")]
+    assert promised
+    for name in promised:
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG"), name

@@ -1,0 +1,54 @@
+"""The blocks of the README run as they are written, with less training."""
+
+import re
+import shlex
+from pathlib import Path
+
+import matplotlib
+import pytest
+from click.testing import CliRunner
+
+from latentode.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, flags=re.DOTALL)
+
+
+def test_python_blocks_run_in_order(tmp_path, monkeypatch, capsys):
+    matplotlib.use("Agg")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "datasets").symlink_to(ROOT / "datasets")
+    names = {}
+    for block in blocks("python"):
+        quick = block.replace('max_time="2min"', 'max_time="3s"')
+        exec(compile(quick, "README.md", "exec"), names)  # noqa: S102
+    assert (tmp_path / "pump_model" / "model.json").exists()
+    assert names["forecast"].sizes["series"] == 24
+    assert "q0.05" in capsys.readouterr().out
+
+
+def test_shell_commands_run_in_order(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = [line for line in blocks("sh")[1].splitlines() if line.strip()]
+    commands = [shlex.split(line, comments=True)[2:] for line in lines]
+    assert [words[0] for words in commands] == [
+        "inspect", "train", "forecast", "interpolate", "evaluate", "plot",
+    ]  # fmt: skip
+    log = str(ROOT / "datasets" / "fixtures" / "iso_wide.csv")
+    for words in commands:
+        given = [{"LOGS.csv": log, "RUN": "run"}.get(word, word) for word in words]
+        if words[0] == "train":
+            given += ["--out", "run", "--epochs", "1", "--set", "train.steps_per_epoch=2"]
+        result = CliRunner().invoke(main, given, catch_exceptions=False)
+        assert result.exit_code == 0, f"{words}: {result.output}"
+    assert (tmp_path / "forecast.csv").exists()
+    assert (tmp_path / "filled.nc").exists()
+
+
+@pytest.mark.parametrize("path", re.findall(r"\]\(([^)#:]+)\)", TEXT))
+def test_links_lead_somewhere(path):
+    assert (ROOT / path).exists(), f"README links to {path}, which does not exist"
