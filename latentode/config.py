@@ -1,7 +1,7 @@
 """Frozen, validated settings of every part; unknown keys are errors, TOML in and out.
 
-All durations are strings with a unit ("90s", "10min", "48h", "7d") or plain numbers in the unit of an
-elapsed clock. ``None`` means "chosen from the data, and stated".
+All durations are strings with a unit ("90s", "10min", "48h", "7d") or plain numbers in the unit
+of an elapsed clock. ``None`` means "chosen from the data, and stated".
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ _UNIT_ALIASES = {
     "w": "7d",
 }
 _MAX_TOML_BYTES = 1 << 20
+_NO_DURATION = "none"  # TOML has no null, and leaving a setting out means its default
 
 
 def parse_duration(text: str | float, default_unit: str | None = None) -> int:
@@ -79,6 +80,8 @@ def format_duration(nanoseconds: float) -> str:
 
 
 def _check_duration(value: Any) -> Any:
+    if value == _NO_DURATION:
+        return None
     if value is not None:
         try:
             parse_duration(value, "s")
@@ -91,7 +94,8 @@ Duration = Annotated[str | None, BeforeValidator(_check_duration)]
 
 
 class _Config(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # numbers are finite: neither JSON nor the reader of TOML would give an infinity back
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ColumnsConfig(_Config):
@@ -239,7 +243,7 @@ class LatentODEConfig(_Config):
         """Build from nested dictionaries, defaults for what is absent.
 
         Raises:
-            ConfigError: If a key is unknown (with the nearest known key) or a value is out of range.
+            ConfigError: If a key is unknown (with the nearest known) or a value is out of range.
         """
         try:
             return cls.model_validate(values)
@@ -263,15 +267,19 @@ class LatentODEConfig(_Config):
         return type(self).from_dict(merged)
 
     def to_toml(self) -> str:
-        """Write as TOML; settings that are None are left out, as TOML has no null."""
-        return "\n".join(_toml_lines(self.to_dict(), ())).strip() + "\n"
+        """Write as TOML that `from_toml` reads back exactly.
+
+        As TOML has no null, None is left out where it is the default, else written "none".
+        """
+        defaults = type(self)().to_dict()
+        return "\n".join(_toml_lines(self.to_dict(), defaults, ())).strip() + "\n"
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
     """Read a TOML file of at most 1 MiB.
 
     Raises:
-        ConfigError: If the file is missing, too large, or no TOML (the message has line and column).
+        ConfigError: If the file is missing, too large, or no TOML (with line and column).
     """
     path = Path(path)
     try:
@@ -295,15 +303,23 @@ def set_dotted(tree: dict[str, Any], name: str, value: Any) -> None:
     tree[leaf] = value
 
 
-def _toml_lines(table: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
-    leaves = {k: v for k, v in table.items() if v is not None and not isinstance(v, Mapping)}
+def _toml_lines(
+    table: Mapping[str, Any], defaults: Mapping[str, Any], path: tuple[str, ...]
+) -> list[str]:
+    leaves = {k: v for k, v in table.items() if not isinstance(v, Mapping)}
+    leaves = {k: v for k, v in leaves.items() if v is not None or defaults[k] is not None}
     lines = ["", f"[{'.'.join(path)}]"] if path and leaves else []
-    # JSON strings, numbers, booleans and arrays of them are valid TOML
-    lines += [f"{key} = {json.dumps(value)}" for key, value in leaves.items()]
+    lines += [f"{key} = {_toml_value(value)}" for key, value in leaves.items()]
     for key, value in table.items():
         if isinstance(value, Mapping):
-            lines += _toml_lines(value, (*path, key))
+            lines += _toml_lines(value, defaults[key], (*path, key))
     return lines
+
+
+def _toml_value(value: Any) -> str:
+    # JSON is TOML here, but for DEL and for escaped pairs of characters beyond U+FFFF
+    text = json.dumps(_NO_DURATION if value is None else value, ensure_ascii=False)
+    return text.replace("\x7f", "\\u007f")
 
 
 def _explain(cls: type[BaseModel], error: ValidationError) -> str:

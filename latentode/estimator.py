@@ -99,7 +99,7 @@ class LatentODE:
             value_column: Long layout: column with the value.
             run_dir: Folder for checkpoints, metrics.csv and the model.
             resume: Go on from the last checkpoint of `run_dir`.
-            on_event: Called with a dictionary for the plan, notes and every epoch.
+            on_event: Called with a dictionary for the plan, notes, some steps and every epoch.
 
         Returns:
             The estimator itself.
@@ -115,10 +115,10 @@ class LatentODE:
             "data.columns.value": value_column,
         }
         config = self._resolved().updated(**{k: v for k, v in columns.items() if v is not None})
-        self.config_ = config
+        dataset, self.config_ = _read(log, config)
         self.fitted_ = fit_model(
-            self._dataset(log),
-            config,
+            dataset,
+            self.config_,
             run_dir=None if run_dir is None else Path(run_dir),
             resume=resume,
             on_event=on_event,
@@ -268,6 +268,7 @@ class LatentODE:
 
         Raises:
             CheckpointError: If the folder is broken, tampered with or of another version.
+            ConfigError: If there is no such device.
         """
         fitted = FittedModel.load(Path(folder), device)
         estimator = cls(config=fitted.config)
@@ -304,7 +305,7 @@ class LatentODE:
         return base.updated(**{k: v for k, v in given.items() if v is not None})
 
     def _dataset(self, log: Log) -> TimeSeriesDataset:
-        return log if isinstance(log, TimeSeriesDataset) else read_log(log, self.config_.data)[0]
+        return _read(log, self.config_)[0]
 
     def _aligned(self, log: Log) -> TimeSeriesDataset:
         return self._fitted().schema.align(self._dataset(log))
@@ -320,3 +321,11 @@ class LatentODE:
             config=self.config_.data,
         )
         return self._labelled(num_draws).at(dataset, grid, kind)
+
+
+def _read(log: Log, config: LatentODEConfig) -> tuple[TimeSeriesDataset, LatentODEConfig]:
+    """A log, and the settings with what was detected of it, for every log to come."""
+    if isinstance(log, TimeSeriesDataset):
+        return log, config
+    dataset, report = read_log(log, config.data)
+    return dataset, config.model_copy(update={"data": report.pinned(config.data)})

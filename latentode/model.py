@@ -68,6 +68,8 @@ class LatentODEModel(nn.Module):
         independent at every reading and the anchor is the window's start.
     """
 
+    scale_floor: Tensor
+
     def __init__(
         self,
         config: ModelConfig,

@@ -157,7 +157,8 @@ def test_queries_are_answered_in_the_order_of_the_user_and_duplicates_are_equal(
     found = predictor.query(log, series, times)
     order = np.random.default_rng(1).permutation(len(times))
     assert_same(predictor.query(log, series[order], times[order]), subset(found, order))
-    _, first, place = np.unique(np.stack([series, times]), axis=1, return_index=True, return_inverse=True)  # fmt: skip
+    asked = np.stack([series, times])
+    _, first, place = np.unique(asked, axis=1, return_index=True, return_inverse=True)
     assert len(first) < len(times)
     np.testing.assert_array_equal(found.draws, found.draws[:, first[place.reshape(-1)]])
 

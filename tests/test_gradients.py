@@ -94,7 +94,8 @@ def test_gradients_in_float64_are_those_of_finite_differences(choice):
             parameter.add_(step * direction)
             slope = float((found[name] * direction).sum())
             # truncation is of the order of step^2, rounding 1e-14 / step
-            assert slope == pytest.approx((sides[0] - sides[1]) / (2 * step), rel=2e-5, abs=1e-7), name  # fmt: skip
+            expected = (sides[0] - sides[1]) / (2 * step)
+            assert slope == pytest.approx(expected, rel=2e-5, abs=1e-7), name
 
 
 @pytest.mark.parametrize("anchor", AXES["anchor"])

@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ EVIDENCE = gaussian_evidence(DESIGN, SIGMA, X)
 
 
 def bounds(mean, std, num_draws, repeats, seed=0):
-    """Log-likelihoods and log-weights of independent repeats, and the KL, of x = design z + noise."""
+    """Log-likelihoods, log-weights and KL of independent repeats, of x = design z + noise."""
     generator = torch.Generator().manual_seed(seed)
     mean, std = (torch.as_tensor(part, dtype=torch.float64) for part in (mean, std))
     noise = torch.randn(num_draws, repeats, 2, generator=generator, dtype=torch.float64)
@@ -44,7 +45,7 @@ def test_bounds_are_in_order_and_approach_the_evidence():
     log_likelihood, _, kl = bounds(*POOR, 1, 40_000)
     found = [estimate(elbo(log_likelihood, kl))]
     found += [estimate(iwae(bounds(*POOR, k, 400_000 // k)[1])) for k in (5, 50, 5000)]
-    for (lower, low_error), (upper, high_error) in zip(found, found[1:], strict=False):
+    for (lower, low_error), (upper, high_error) in pairwise(found):
         assert lower < upper - 3 * math.hypot(low_error, high_error) or upper > EVIDENCE - 0.01
         assert upper <= EVIDENCE + 4 * high_error
     assert found[0][0] < EVIDENCE - 0.3

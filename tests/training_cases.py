@@ -1,8 +1,10 @@
 """A small model, its windows and settings, for the tests of training."""
 
 import hashlib
+import json
 from dataclasses import dataclass, replace
 
+import pytest
 import torch
 from model_cases import irregular_log, sampler_of, settings
 
@@ -25,6 +27,7 @@ TRAINING = {
     "train__optimizer__warmup_steps": 5,
     "train__objective__kl_anneal_steps": 10,
     "windows__max_queries": 16,
+    "solver__step_size": 1.0,
 }
 
 
@@ -62,6 +65,23 @@ def parts(**values):
         num_draws=4,
     )
     return Parts(model, sampler_of(dataset, schema, config), validator, config)
+
+
+class Stopped(Exception):
+    """What ends a run in `stopped_after`."""
+
+
+def stopped_after(epoch, run_dir, **values):
+    """Train and stop at the end of an epoch, as a killed process would."""
+
+    def listener(event):
+        if event.get("epoch") == epoch:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        parts(**values).trainer(run_dir=run_dir, on_event=listener).fit()
+    name = json.loads((run_dir / "checkpoints" / "best.json").read_text())["checkpoint"]
+    return run_dir / "checkpoints" / name
 
 
 def weights_of(model):

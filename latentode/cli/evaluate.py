@@ -10,7 +10,13 @@ from typing import Any
 import click
 
 from latentode.cli.command import command
-from latentode.cli.models import device_option, load_model, read_for, run_argument
+from latentode.cli.models import (
+    device_option,
+    load_model,
+    missing_option,
+    read_for,
+    run_argument,
+)
 from latentode.cli.options import data_options
 from latentode.cli.outputs import (
     STDOUT,
@@ -37,10 +43,18 @@ from latentode.files import atomic_write
     help="The part of LOGS held out in training, or all of LOGS (for a log of its own).",
 )
 @click.option("--samples", type=click.IntRange(2), default=200, show_default=True)
-@click.option("--max-windows", type=click.IntRange(1), help="Most windows a task.")
+@click.option(
+    "--rolling",
+    type=click.IntRange(1),
+    metavar="N",
+    default=400,
+    show_default=True,
+    help="Most moments to forecast from, spread over the part.",
+)
 @device_option
 @output_option
 @overwrite_option
+@missing_option
 @data_options
 def evaluate_command(
     session: Session,
@@ -48,10 +62,11 @@ def evaluate_command(
     logs: Path | None,
     split: str,
     samples: int,
-    max_windows: int | None,
+    rolling: int,
     device: str,
     output: Path | None,
     overwrite: bool,
+    allow_missing: bool,
     **options: Any,
 ) -> Outcome:
     """Score the model of RUN on LOGS (default: the log it was trained on) beside naive baselines.
@@ -62,9 +77,10 @@ def evaluate_command(
     if output is not None and output != STDOUT:
         check_output(output, suffixes=(".json",), overwrite=overwrite)
     model, folder = load_model(run, session, device)
-    log = read_for(model, logs or _own_log(run, folder), options, session)
-    limits = {} if max_windows is None else {"max_windows": max_windows}
-    scores = model.evaluate(log, split=split, num_draws=samples, **limits)
+    log = read_for(
+        model, logs or _own_log(run, folder), options, session, allow_missing=allow_missing
+    )
+    scores = model.evaluate(log, split=split, max_windows=rolling, num_draws=samples)
     text = json.dumps(jsonable(scores), indent=2, allow_nan=False) + "\n"
     run_dir = folder.path if folder else None
     if output == STDOUT:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from latentode.cli.command import command
-from latentode.cli.models import load_model, read_for, run_argument
+from latentode.cli.models import load_model, missing_option, read_for, run_argument
 from latentode.cli.options import data_options
 from latentode.cli.prediction import check_request, count_steps, deliver, prediction_options
 from latentode.cli.session import Outcome, Session
@@ -19,6 +19,7 @@ from latentode.cli.session import Outcome, Session
 @click.argument("logs", required=False, type=click.Path(exists=True, path_type=Path))
 @click.option("--horizon", help="How far beyond the last reading, e.g. 6h.")
 @prediction_options
+@missing_option
 @data_options
 def forecast_command(
     session: Session,
@@ -32,6 +33,7 @@ def forecast_command(
     device: str,
     output: Path | None,
     overwrite: bool,
+    allow_missing: bool,
     **options: Any,
 ) -> Outcome:
     """Forecast with the model of RUN, from the end of LOGS or of the log it was trained on.
@@ -43,7 +45,11 @@ def forecast_command(
     steps = count_steps(horizon, every)
     check_request(session, output, overwrite=overwrite, samples=samples, steps=steps)
     model, folder = load_model(run, session, device)
-    log = None if logs is None else read_for(model, logs, options, session)
+    log = (
+        None
+        if logs is None
+        else read_for(model, logs, options, session, allow_missing=allow_missing)
+    )
     result = model.forecast(log, horizon=horizon, every=every, times=times, num_draws=samples)
     return deliver(
         result,

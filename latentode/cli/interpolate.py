@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from latentode.cli.command import command
-from latentode.cli.models import load_model, read_for, run_argument
+from latentode.cli.models import load_model, missing_option, read_for, run_argument
 from latentode.cli.options import data_options
 from latentode.cli.prediction import check_request, deliver, prediction_options
 from latentode.cli.session import Outcome, Session
@@ -19,6 +19,7 @@ from latentode.cli.session import Outcome, Session
 @click.argument("logs", type=click.Path(exists=True, path_type=Path))
 @click.option("--at-missing", is_flag=True, help="At the empty cells of LOGS.")
 @prediction_options
+@missing_option
 @data_options
 def interpolate_command(
     session: Session,
@@ -32,6 +33,7 @@ def interpolate_command(
     device: str,
     output: Path | None,
     overwrite: bool,
+    allow_missing: bool,
     **options: Any,
 ) -> Outcome:
     """Fill in between the readings of LOGS with the model of RUN.
@@ -42,7 +44,7 @@ def interpolate_command(
         raise click.UsageError("--times, --every and --at-missing exclude each other.")
     check_request(session, output, overwrite=overwrite, samples=samples)
     model, folder = load_model(run, session, device)
-    log = read_for(model, logs, options, session)
+    log = read_for(model, logs, options, session, allow_missing=allow_missing)
     result = model.interpolate(
         log, every=every, times=times, at_missing=at_missing, num_draws=samples
     )

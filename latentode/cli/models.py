@@ -15,10 +15,17 @@ from latentode.cli.session import Session
 from latentode.errors import CheckpointError
 
 if TYPE_CHECKING:
+    from latentode.config import LatentODEConfig
     from latentode.data.dataset import TimeSeriesDataset
     from latentode.estimator import LatentODE
 
 run_argument = click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+missing_option = click.option(
+    "--allow-missing-channels",
+    "allow_missing",
+    is_flag=True,
+    help="Accept LOGS without some channels of the model: as if they were never read.",
+)
 device_option = click.option(
     "--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1."
 )
@@ -63,14 +70,42 @@ def load_model(path: Path, session: Session, device: str) -> tuple[LatentODE, Ru
 
 
 def read_for(
-    model: LatentODE, logs: Path, options: Mapping[str, Any], session: Session
+    model: LatentODE,
+    logs: Path,
+    options: Mapping[str, Any],
+    session: Session,
+    *,
+    allow_missing: bool = False,
 ) -> TimeSeriesDataset:
-    """Read a log as the model's own log was read, but for the data options that were given."""
+    """Read a log as the model's own log was read, but for the data options that were given.
+
+    Args:
+        model: The model.
+        logs: The log.
+        options: Data options of the command.
+        session: Told what was read.
+        allow_missing: Whether channels of the model may be absent, but for one.
+    """
     from latentode.data.frame import read_log
 
-    config = settings.resolve(
-        base=model.config_.to_dict(), options=given_settings(options), environment={}
-    )
-    dataset, report = read_log(logs, config.data)
+    config = config_for(model.config_, given_settings(options)).data
+    dataset, report = read_log(logs, config, allow_missing=allow_missing)
     session.lines("plan", report.plan())
-    return dataset
+    if not allow_missing:
+        return dataset
+    schema = model.fitted_.schema
+    absent = [name for name in schema.channels if name not in dataset.channels]
+    if absent:
+        session.warn(f"channels that this log does not have: {', '.join(absent)}")
+    return schema.align(dataset, allow_missing=True)
+
+
+def config_for(trained: LatentODEConfig, given: Mapping[str, Any]) -> LatentODEConfig:
+    """Settings to read a further log with: those of training, but for what is given.
+
+    The columns of one layout mean nothing in another, so with another layout they are detected.
+    """
+    base = trained.to_dict()
+    if given.get("data.layout", trained.data.layout) != trained.data.layout:
+        base["data"]["columns"] |= dict.fromkeys(("time", "id", "channel", "value"))
+    return settings.resolve(base=base, options=given, environment={})

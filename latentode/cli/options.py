@@ -25,7 +25,7 @@ DATA_OPTIONS = {
     "--tz": ("data.time.tz", "Zone of time stamps that name none, e.g. Europe/Berlin."),
     "--dayfirst/--no-dayfirst": ("data.time.dayfirst", "Read 03/04 as 3 April, or as March 4."),
     "--time-format": ("data.time.format", "strptime format of the time, e.g. '%d.%m.%Y %H:%M'."),
-    "--id-column": ("data.columns.id", "Column with the id of the series."),
+    "--id-column": ("data.columns.id", "Column with the id of the series; '' detects it anew."),
     "--channels": ("data.columns.channels", "Columns (long layout: names) to model, as a,b."),
     "--channel-column": ("data.columns.channel", "Long layout: column with the channel's name."),
     "--value-column": ("data.columns.value", "Long layout: column with the value."),
@@ -143,8 +143,9 @@ def config_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def given_settings(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings that were given as options, values by dotted name."""
-    return {s: options[_parameter(flag)] for flag, s in given_flags(options).items()}
+    """Settings that were given as options, values by dotted name; ``''`` is None: detect it."""
+    given = {s: options[_parameter(flag)] for flag, s in given_flags(options).items()}
+    return {setting: None if value == "" else value for setting, value in given.items()}
 
 
 def given_flags(options: Mapping[str, Any]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from latentode.cli.options import Names
 from latentode.cli.outputs import check_output, output_option, overwrite_option
 from latentode.cli.run_folder import RunFolder
 from latentode.cli.session import Outcome, Session
+from latentode.config import LatentODEConfig
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -27,6 +29,11 @@ SUFFIXES = (".png", ".svg", ".pdf")
 
 @command("plot")
 @click.argument("source", metavar="RUN|FILE.nc", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--log",
+    type=click.Path(exists=True, path_type=Path),
+    help="Readings to draw beside the prediction in FILE.nc.",
+)
 @click.option("--series", type=Names(), help="Series to draw, as a,b; default the first.")
 @click.option("--channels", type=Names(), help="Channels to draw, as a,b; default the first 8.")
 @output_option
@@ -34,6 +41,7 @@ SUFFIXES = (".png", ".svg", ".pdf")
 def plot_command(
     session: Session,
     source: Path,
+    log: Path | None,
     series: tuple[str, ...] | None,
     channels: tuple[str, ...] | None,
     output: Path | None,
@@ -46,18 +54,50 @@ def plot_command(
     """
     chosen = {"series": series, "channels": channels}
     if source.is_file():
-        return _plot_file(source, output or source.with_suffix(".png"), overwrite, chosen)
+        picture = output or source.with_suffix(".png")
+        check_output(picture, suffixes=SUFFIXES, overwrite=overwrite)
+        return _plot_file(session, source, log, picture, chosen)
+    if log is not None:
+        raise click.UsageError("--log belongs to FILE.nc: a RUN is drawn with its own log.")
     if output is not None:
         check_output(output, suffixes=SUFFIXES, overwrite=overwrite)
     return _plot_run(session, source, output, chosen)
 
 
-def _plot_file(source: Path, output: Path, overwrite: bool, chosen: dict[str, Any]) -> Outcome:
-    check_output(output, suffixes=SUFFIXES, overwrite=overwrite)
-
+def _plot_file(
+    session: Session, source: Path, log: Path | None, output: Path, chosen: dict[str, Any]
+) -> Outcome:
     from latentode import results
 
-    return Outcome(outputs=(_draw(results.read(source), None, output, chosen),))
+    result = results.read(source)
+    observed = None if log is None else _observed(session, source, result, log)
+    return Outcome(outputs=(_draw(result, observed, output, chosen),))
+
+
+def _observed(session: Session, source: Path, result: xr.Dataset, log: Path) -> TimeSeriesDataset:
+    """Read a log as the run read its own whose result this is; elsewhere, on the result's clock."""
+    from latentode.data.frame import read_log
+
+    run = source.resolve().parent.parent
+    if (run / "run.json").is_file():
+        config = LatentODEConfig.from_toml(RunFolder.open(run).config_path)
+    else:
+        time = result["time"].attrs
+        zone = time.get("timezone", "naive")
+        config = LatentODEConfig().updated(
+            **{
+                "data.time.unit": time.get("units", "auto"),
+                "data.time.tz": None if zone == "naive" else zone,
+            }
+        )
+    dataset, report = read_log(log, config.data, allow_missing=True)
+    session.lines("plan", report.plan())
+    drawn = [str(name) for name in result["series"].values]
+    if len(drawn) == len(dataset) == 1:  # without a column of ids, a series is named by its file
+        return replace(dataset, series_ids=tuple(drawn))
+    if not set(drawn) & set(dataset.series_ids):
+        session.warn(f"{log}: has no series of {source}, so no reading is drawn.")
+    return dataset
 
 
 def _plot_run(

@@ -13,13 +13,17 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import click
 
 from latentode.cli.failures import Failure
 from latentode.errors import LatentODEWarning
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 LogFormat = Literal["rich", "plain", "json"]
 _STYLES = {
@@ -70,6 +74,19 @@ class Session:
         wanted = log_format or ("rich" if sys.stderr.isatty() else "plain")
         self.log_format = "plain" if wanted == "rich" and not color else wanted  # type: ignore[assignment]
 
+    @cached_property
+    def console(self) -> Console:
+        """The terminal; one object, so that lines are written above a progress bar."""
+        from rich.console import Console
+
+        return Console(stderr=True, highlight=False)
+
+    @property
+    def is_live(self) -> bool:
+        """True if a line that changes can be shown: on a terminal, and nobody asked for less."""
+        quiet = self.silent or self.verbosity < 0
+        return self.log_format == "rich" and not quiet and self.console.is_terminal
+
     def note(
         self, text: str, *, kind: str = "note", facts: Mapping[str, Any] | None = None
     ) -> None:
@@ -106,12 +123,10 @@ class Session:
             record = {"event": kind, **(jsonable(facts) if facts else {"text": text})}
             click.echo(json.dumps(record, allow_nan=False), err=True)
         elif self.log_format == "rich":
-            from rich.console import Console
             from rich.text import Text
 
-            console = Console(stderr=True, highlight=False, soft_wrap=True)
             style = _STYLES.get("best" if facts.get("best") else kind, "")
-            console.print(Text(text, style=style))
+            self.console.print(Text(text, style=style), soft_wrap=True)
         else:
             click.echo(text, err=True)
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from latentode.cli.epoch_line import epoch_line
+from latentode.cli.progress import Display, training_display
 from latentode.cli.provenance import fingerprint
 from latentode.cli.run_folder import RunFolder, new_folder, start_new
 from latentode.cli.session import Outcome, Session
 from latentode.cli.signals import Stopped
 from latentode.config import LatentODEConfig
-from latentode.errors import ConfigError, DataError
+from latentode.errors import DataError
 from latentode.files import RunLock
 
 
@@ -99,18 +99,22 @@ def _fit(session: Session, job: Job, folder: RunFolder | None) -> Outcome:
 
     dataset, report = read_log(job.logs, job.config.data)
     session.lines("plan", report.plan())
+    # what was detected now holds for every log that the model will be given
+    config = job.config.model_copy(update={"data": report.pinned(job.config.data)})
     owned = folder if _is_first_rank() else None  # the other ranks write nothing
     if owned is not None:
         owned.write_json("data_report.json", report.to_dict())
+        owned.write_config(config)
         owned.update(threads=_threads())
-    listener = _Listener(session, owned)
     run_dir = None if folder is None else folder.path
-    try:
-        LatentODE(config=job.config).fit(
-            dataset, run_dir=run_dir, resume=job.resume, on_event=listener
-        )
-    except Interrupted as stop:
-        raise Stopped(int(stop.signal), saved=True) from stop
+    with training_display(session) as display:
+        listener = _Listener(session, owned, display)
+        try:
+            LatentODE(config=config).fit(
+                dataset, run_dir=run_dir, resume=job.resume, on_event=listener
+            )
+        except Interrupted as stop:
+            raise Stopped(int(stop.signal), saved=True) from stop
     if run_dir is not None:
         _propose_next(session, run_dir, job.logs)
     return Outcome(run_dir=run_dir, metrics=listener.metrics())
@@ -119,18 +123,20 @@ def _fit(session: Session, job: Job, folder: RunFolder | None) -> Outcome:
 class _Listener:
     """Says what the trainer reports, and keeps the figures for the answer."""
 
-    def __init__(self, session: Session, folder: RunFolder | None) -> None:
+    def __init__(self, session: Session, folder: RunFolder | None, display: Display) -> None:
         self._session = session
         self._folder = folder
+        self._display = display
         self._best: Mapping[str, Any] = {}
         self._last: Mapping[str, Any] = {}
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         kind = str(event["event"])
-        if self._folder is not None:
+        if self._folder is not None and kind != "step":
             self._folder.append_log(event)
         tell: dict[str, Callable[[Mapping[str, Any]], None]] = {
             "plan": lambda e: self._session.lines("plan", e.get("lines", [])),
+            "step": self._display,
             "epoch": self._epoch,
         }
         tell.get(kind, self._other)(event)
@@ -139,7 +145,7 @@ class _Listener:
         self._last = event
         if event.get("best"):
             self._best = event
-        self._session.note(epoch_line(event), kind="epoch", facts=event)
+        self._display(event)
 
     def _other(self, event: Mapping[str, Any]) -> None:
         text = event.get("text") or event.get("message") or event.get("reason")
@@ -202,13 +208,11 @@ def _is_first_rank() -> bool:
 def _prepare_torch(job: Job) -> None:
     import torch
 
+    from latentode.training.distributed import device_of
+
     if job.threads is not None:
         torch.set_num_threads(job.threads)
-    if job.config.train.device.startswith("cuda") and not torch.cuda.is_available():
-        raise ConfigError(
-            f"train.device: expected a device that is there, got {job.config.train.device!r}, but "
-            "torch finds no CUDA device. Pass --device cpu, or install a torch built for CUDA."
-        )
+    device_of(job.config.train.device)  # refused before a long log is read
 
 
 def _threads() -> int:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from latentode.config import DataConfig
 from latentode.data.arrange import arrange_runs
 from latentode.data.chunks import Table
-from latentode.data.collect import Cells, Collected
+from latentode.data.collect import Collected
 from latentode.data.dataset import Int64, Readings
 from latentode.data.merge import Triplets, clip_outliers, merge_duplicates
+from latentode.data.parts import Cells
 from latentode.data.report import Tally
 from latentode.errors import ResourceError
 
@@ -117,7 +118,7 @@ class Builder:
             tally=self.tally,
             series_ids=ids,
             channels=channels,
-            lines=self.got.lines.astype(np.int64),
+            lines=lambda: self.got.lines,
             source=self.table.name,
             place=self.table.place,
         )

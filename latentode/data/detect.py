@@ -191,6 +191,8 @@ def _wide(table: Table, time: str, rest: list[str], columns: ColumnsConfig, layo
             notes.append(f"series told apart by {identity!r}, as the times repeat without it")
     free = [name for name in free if name != identity]
     channels = tuple(free) if columns.channels is None else columns.channels
+    if columns.channels is not None and free:
+        notes.append(f"column(s) left out: {', '.join(free)}")
     return Roles(
         layout=layout,
         time=time,

@@ -31,7 +31,7 @@ Source = str | os.PathLike[str] | pd.DataFrame
 
 
 def read_log(
-    source: Source, config: DataConfig | None = None
+    source: Source, config: DataConfig | None = None, *, allow_missing: bool = False
 ) -> tuple[TimeSeriesDataset, DataReport]:
     """Read a log.
 
@@ -46,6 +46,7 @@ def read_log(
     Args:
         source: File, or data frame.
         config: How it is read; None takes the defaults.
+        allow_missing: Whether channels of ``columns.channels`` may be absent, but for one.
 
     Returns:
         The data set, times in nanoseconds of its clock and values in the units of the log; and the
@@ -60,6 +61,8 @@ def read_log(
     """
     config = config or LatentODEConfig().data
     table = open_table(source, config)
+    if allow_missing:
+        config = _without_absent_columns(config, table.columns)
     roles = detect_roles(table, config)
     tally = Tally()
     got = Collector(table, roles, config).run()
@@ -70,7 +73,7 @@ def read_log(
     if not series_ids:
         raise DataError(f"no data rows in {table.name}: all rows were dropped.")
 
-    channels = _channels(work, config, set(text))
+    channels = _channels(work, config, set(text), allow_missing)
     inputs = [name for name in roles.future if name in got.slots]
     _refuse_absent(table.name, [name for name in roles.future if name not in got.slots])
     build = Builder(table, config, got, tally, times, keep, rank)
@@ -132,7 +135,18 @@ def read_query_times(
     return read_queries(table, series_ids=series_ids, clock=clock, config=config)
 
 
-def _channels(work: Judge, config: DataConfig, text: set[int]) -> list[str]:
+def _without_absent_columns(config: DataConfig, names: Sequence[str]) -> DataConfig:
+    """Leave out channels that a wide log does not have; those of a long log are not known yet."""
+    there = tuple(name for name in config.columns.channels or () if name in names)
+    if not there or config.layout in ("long", "homeassistant"):
+        return config
+    columns = config.columns.model_copy(update={"channels": there})
+    return config.model_copy(update={"columns": columns})
+
+
+def _channels(
+    work: Judge, config: DataConfig, text: set[int], allow_missing: bool = False
+) -> list[str]:
     """Names of the channels of the data set; counts the readings of all others."""
     got, roles = work.got, work.roles
     found = [
@@ -148,6 +162,8 @@ def _channels(work: Judge, config: DataConfig, text: set[int]) -> list[str]:
             )
         return found
     chosen = list(config.columns.channels)
+    if allow_missing and set(chosen) & set(got.slots):
+        chosen = [name for name in chosen if name in got.slots]
     _refuse_absent(work.table.name, [name for name in chosen if name not in got.slots], found)
     other = np.array([name not in chosen and name not in roles.future for name in got.slots])
     reason = "readings_of_other_channels"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from latentode.config import DataConfig
 from latentode.data.cells import advise
 from latentode.data.chunks import Table
-from latentode.data.collect import NAMELESS, Collected
+from latentode.data.collect import Collected
 from latentode.data.csv_table import ragged_message
 from latentode.data.dataset import Clock, Int64
 from latentode.data.detect import Roles
@@ -60,8 +60,9 @@ class Judge:
         self._judge_times(status)
         keep = (status == OK) & (got.series >= 0)
         self._leave_out("rows_without_id", (status == OK) & (got.series < 0))
-        if got.row_slot is not None:
-            self._leave_out("rows_without_channel", keep & (got.row_slot == NAMELESS))
+        nameless = got.nameless_rows()
+        if nameless is not None:
+            self._leave_out("rows_without_channel", keep & nameless)
         self._localize(times, keep, naive, clock)
         return times, keep, clock
 
@@ -79,6 +80,8 @@ class Judge:
 
     def _judge_times(self, status: NDArray[np.uint8]) -> None:
         place, name, column = self.table.place, self.table.name, self.roles.time
+        if not status.any():
+            return
         lines = self.got.lines
         unclear = np.flatnonzero(status == AMBIGUOUS)
         if len(unclear):
@@ -154,7 +157,7 @@ class Judge:
             clock.zone,
             series=self.got.series[rows],
             slots=None if self.got.row_slot is None else self.got.row_slot[rows],
-            lines=lines[rows].astype(np.int64),
+            lines=lines[rows],
             place=place,
             source=self.table.name,
         )

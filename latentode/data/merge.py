@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,7 +57,7 @@ def merge_duplicates(
     tally: Tally,
     series_ids: list[str],
     channels: list[str],
-    lines: Int64,
+    lines: Callable[[], Int64],
     source: str,
     place: str,
 ) -> Triplets:
@@ -68,7 +69,7 @@ def merge_duplicates(
         tally: Counts every reading that is merged into another.
         series_ids: Ids by code.
         channels: Names by code.
-        lines: Line of each row of the log.
+        lines: Gives the line of each row of the log.
         source: Name of the log.
         place: "line" or "row".
 
@@ -85,7 +86,7 @@ def merge_duplicates(
         return readings
     if policy == "error":
         at = int(np.flatnonzero(same)[0])
-        pair = sorted(int(lines[row]) for row in readings.rows[at : at + 2])
+        pair = sorted(int(line) for line in lines()[readings.rows[at : at + 2]])
         raise DataError(
             f"{source}: channel {channels[readings.channel[at]]!r} of series "
             f"{series_ids[readings.series[at]]!r} has two readings at one time ({place}s {pair[0]} "

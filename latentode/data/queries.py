@@ -142,8 +142,8 @@ def _times(
     _refuse_unreadable(table, status, lines, time)
     if found.kind != clock.kind:
         raise DataError(
-            f"{table.name}: column {time!r} holds elapsed times, but the log is on a calendar. Give "
-            "times as in the log."
+            f"{table.name}: column {time!r} holds elapsed times, but the log is on a calendar. "
+            "Give times as in the log."
         )
     if clock.kind == "calendar" and clock.zone is None and not naive.all():
         raise DataError(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latentode.config import format_duration
+from latentode.config import DataConfig, format_duration
 from latentode.data.dataset import Clock, Readings
 
 #: Reason of a count -> how the plan words it.
@@ -101,6 +101,27 @@ class DataReport:
             "per_channel": {reason: dict(table) for reason, table in self.per_channel.items()},
             "notes": list(self.notes),
         }
+
+    def pinned(self, config: DataConfig) -> DataConfig:
+        """Settings under which another log is read as this one was, however short it is.
+
+        Args:
+            config: The settings that this log was read with; what they name is kept.
+
+        Returns:
+            They, with layout, columns, channels and unit of time as they were detected. Separator,
+            encoding and zone are left as they are: a file shows them itself, and files differ.
+        """
+        roles = ("time", "id", "channel", "value", "channels")
+        columns = {role: self.columns[role] for role in roles}
+        unit = self.clock.unit if config.time.unit == "auto" else config.time.unit
+        return config.model_copy(
+            update={
+                "layout": self.layout if config.layout == "auto" else config.layout,
+                "columns": config.columns.model_copy(update=columns),
+                "time": config.time.model_copy(update={"unit": unit}),
+            }
+        )
 
     def plan(self) -> list[str]:
         """What was understood, in short lines for a person."""

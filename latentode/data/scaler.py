@@ -50,8 +50,8 @@ class Scaler:
             values = readings.values[readings.channel_index == channel]
             if len(values):
                 rows[channel] = _channel_statistics(values)
-        *statistics, constant = rows.T
-        return cls(*statistics, constant.astype(bool))
+        center, scale, mean, std, resolution, constant = rows.T
+        return cls(center, scale, mean, std, resolution, constant.astype(bool))
 
     def transform(self, values: Float64, channel: np.ndarray | slice = slice(None)) -> Float64:
         """Scale values; `channel` gives the channel of each value, default: the last axis."""

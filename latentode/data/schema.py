@@ -106,18 +106,27 @@ class DataSchema:
 
         Raises:
             DataError: If a channel, known input or static covariate is absent, or the clock is of
-                another kind.
+                another kind, or with a zone where training had none.
         """
         if dataset.clock.kind != self.clock.kind:
             raise DataError(
                 f"clock: expected {self.clock.kind} times as in training, got "
                 f"{dataset.clock.kind} times. Check --time-unit."
             )
+        if (dataset.clock.zone is None) is not (self.clock.zone is None):
+            words = [
+                "without a zone" if c.zone is None else "of a zone"
+                for c in (self.clock, dataset.clock)
+            ]
+            raise DataError(
+                f"clock: expected times {words[0]} as in training, got times {words[1]}. "
+                "Name the zone of the log with --tz."
+            )
         absent = [name for name in self.channels if name not in dataset.channels]
         if absent and not allow_missing:
             raise DataError(
                 f"channels: expected {', '.join(self.channels)}, the log has no "
-                f"{', '.join(absent)}. Check --channels, or add an empty column."
+                f"{', '.join(absent)}. Check --channels, or pass --allow-missing-channels."
             )
         inputs = dataset.inputs
         if self.input_channels:

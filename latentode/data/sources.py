@@ -133,7 +133,8 @@ def _pieces(path: Path) -> Iterator[bytes]:
             file = cast("IO[bytes]", gzip.GzipFile(fileobj=raw) if packed else raw)
             while True:
                 try:
-                    piece = file.read(BLOCK_BYTES)
+                    # to the end of a line, so that no block has to be cut and copied
+                    piece = file.read(BLOCK_BYTES) + file.readline(BLOCK_BYTES)
                 except (EOFError, zlib.error, gzip.BadGzipFile) as error:
                     raise DataError(
                         f"{path}: the gzip stream breaks off or is damaged near byte offset "
@@ -217,12 +218,15 @@ def _whole_records(pieces: Iterator[bytes]) -> Iterator[bytes]:
     rest = b""
     for piece in pieces:
         cut = piece.rfind(b"\n") + 1
-        data = rest + piece[:cut] if cut else b""
-        inside_quotes = b'"' in data and data.count(b'"') % 2 == 1
-        if data and (not inside_quotes or len(data) > _LONGEST_RECORD):
-            yield data
-            rest = piece[cut:]
-        else:
+        data = rest + piece[:cut] if rest or cut < len(piece) else piece
+        if not cut:
             rest += piece
+            continue
+        inside_quotes = b'"' in data and data.count(b'"') % 2 == 1
+        if inside_quotes and len(data) <= _LONGEST_RECORD:
+            rest += piece
+            continue
+        yield data
+        rest = piece[cut:]
     if rest and not rest.isspace():
         yield rest if rest.endswith(b"\n") else rest + b"\n"

@@ -34,9 +34,9 @@ def row_features(batch: SeriesBatch, *, reverse: bool) -> tuple[Tensor, Tensor]:
     """Features of each row in reading order, and the gap to the row read before it.
 
     Returns:
-        Features (batch, time, 3 * channel + 1 + input): values less the newest of their channel, mask, log-time since each channel
-        was last read (in reading order), log-gap, known inputs; and gaps (batch, time) in model
-        time.
+        Features (batch, time, 3 * channel + 1 + input): values less the newest of their channel,
+        mask, log-time since each channel was last read (in reading order), log-gap, known inputs;
+        and gaps (batch, time) in model time.
     """
     times, values, mask = batch.times, relative_values(batch), batch.mask
     inputs = batch.inputs(times)
@@ -67,8 +67,8 @@ def _log_time(gap: Tensor) -> Tensor:
 def relative_values(batch: SeriesBatch) -> Tensor:
     """Readings less the newest of their channel, 0 where missing, shape (batch, time, channel).
 
-    An encoder that sees absolute levels remembers each series of a small log by its level; where the
-    level is, the memory of residuals knows.
+    An encoder that sees absolute levels remembers each series of a small log by its level; where
+    the level is, the memory of residuals knows.
     """
     rows = torch.arange(batch.times.shape[1], device=batch.times.device)[:, None]
     newest = torch.where(batch.mask, rows, 0).amax(dim=1, keepdim=True)  # (batch, 1, channel)

@@ -14,8 +14,9 @@ def condense(batch: SeriesBatch, max_rows: int) -> SeriesBatch:
     """Average the rows of long windows over equal stretches of their own span.
 
     A window of at most `max_rows` rows is left as it is. In a longer one, each of `max_rows` equal
-    stretches of time becomes one row: the mean of the readings of each channel, at the time of the last
-    of them. A recurrent encoder then costs the same however dense a log is, and sees less noise.
+    stretches of time becomes one row: the mean of the readings of each channel, at the time of the
+    last of them. A recurrent encoder then costs the same however dense a log is, and sees less
+    noise.
 
     Args:
         batch: Windows; each is condensed by itself.
@@ -46,7 +47,7 @@ def condense(batch: SeriesBatch, max_rows: int) -> SeriesBatch:
 
 
 def _ranks(times: Tensor, lengths: Tensor, max_rows: int) -> Tensor:
-    """Row of the condensed window that each row goes to, increasing by 0 or 1, shape (batch, time)."""
+    """Row of the condensed window that each row goes to, rising by 0 or 1, (batch, time)."""
     rows = torch.arange(times.shape[1], device=times.device).expand_as(times)
     first, last = times[:, :1], times[:, -1:]
     span = (last - first).clamp(min=torch.finfo(times.dtype).tiny)

@@ -33,6 +33,9 @@ def to_frame(dataset: xr.Dataset, quantiles: Sequence[float] = DEFAULT_QUANTILES
     dim = str(dataset["value"].dims[-1])
     names = dataset[dim].values
     series, step = np.nonzero(~pd.isna(dataset["time"].values))
+    if "query" in dataset.coords:
+        order = np.argsort(dataset["query"].values[series, step], kind="stable")
+        series, step = series[order], step[order]
     columns: dict[str, Any] = {
         "series": np.repeat(dataset["series"].values[series], len(names)),
         "time": _local_times(dataset, series, step).repeat(len(names)),

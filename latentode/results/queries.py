@@ -26,7 +26,8 @@ def from_queries(
 
     Returns:
         As `to_dataset`: ``value`` (draw, series, step, channel) and ``time`` (series, step); series
-        with fewer queries than the longest are padded.
+        with fewer queries than the longest are padded. Where queries of several series alternate,
+        the coordinate ``query`` (series, step) numbers them as they were asked, padding -1.
     """
     asked, row = np.unique(series, return_inverse=True)
     order = np.argsort(row, kind="stable")
@@ -39,7 +40,12 @@ def from_queries(
     valid = np.zeros(shape, dtype=bool)
     padded[:, row, step], stamps[row, step], valid[row, step] = draws, times, True
     names = [series_ids[i] for i in asked]
-    return to_dataset(padded, stamps, series_ids=names, valid=valid, **labels)
+    dataset = to_dataset(padded, stamps, series_ids=names, valid=valid, **labels)
+    if (np.diff(row) >= 0).all():
+        return dataset
+    asked_as = np.full(shape, -1, dtype=np.int64)
+    asked_as[row, step] = np.arange(len(row))
+    return dataset.assign_coords(query=(("series", "step"), asked_as))
 
 
 def from_scores(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
+
+from latentode.errors import ConfigError
 
 
 def rank() -> int:
@@ -23,7 +26,12 @@ def world_size() -> int:
 
 @contextmanager
 def process_group(device: str) -> Iterator[None]:
-    """While the block runs, join the group that torchrun's environment describes, if any."""
+    """While the block runs, join the group that torchrun's environment describes, if any.
+
+    Raises:
+        ConfigError: If there is no such device.
+    """
+    device_of(device)  # joining over a device that is not there fails less clearly
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or distributed.is_initialized():
         yield
         return
@@ -55,7 +63,20 @@ def local_part(size: int) -> slice:
 
 
 def device_of(name: str) -> torch.device:
-    """The device of this process: with "cuda" under torchrun, the GPU of its local rank."""
+    """The device of this process: with "cuda" under torchrun, the GPU of its local rank.
+
+    Raises:
+        ConfigError: If there is no such device.
+    """
     if name == "cuda" and world_size() > 1:
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-    return torch.device(name)
+        name = f"cuda:{int(os.environ.get('LOCAL_RANK', '0'))}"
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        raise ConfigError(f"device: expected cpu, cuda or cuda:NUMBER, got {name!r}.")
+    device = torch.device(name)
+    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device.type == "cuda" and (device.index or 0) >= found:
+        raise ConfigError(
+            f"device: expected one that is there, got {name!r}, but torch finds {found} CUDA "
+            "devices. Pass --device cpu, or install a torch built for CUDA."
+        )
+    return device

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from latentode.errors import CheckpointError
 from latentode.model import LatentODEModel
 from latentode.training.checkpoint import load_folder, load_strictly, save_folder
 from latentode.training.context import PREFIXES, pack, unpack
+from latentode.training.distributed import device_of
 from latentode.training.history import Record, from_json, to_json
 
 # Least scale over the step to which a channel is rounded: the density of a value that repeats has
@@ -61,18 +63,19 @@ class FittedModel:
         save_folder(folder, "model", tensors, meta, card)
 
     @classmethod
-    def load(cls, folder: Path, device: str | torch.device = "cpu") -> FittedModel:
+    def load(cls, folder: Path, device: str = "cpu") -> FittedModel:
         """Read what `save` wrote.
 
         Raises:
+            ConfigError: If there is no such device.
             CheckpointError: If the folder is broken, tampered with or of another version.
         """
+        target = device_of(device)
         tensors, meta = load_folder(folder, "model", _FIELDS)
         try:
             config = LatentODEConfig.from_dict(meta["config"])
             schema = DataSchema.from_dict(meta["data"])
-            if schema.to_dict() != meta["data"]:
-                raise ValueError("data: a field is unknown or of another type")
+            _check(schema, meta["data"])
             context = unpack(tensors, meta["context_ids"], schema)
             history = from_json(meta["history"])
         except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -86,7 +89,7 @@ class FittedModel:
             k.removeprefix("model."): v for k, v in tensors.items() if not k.startswith(PREFIXES)
         }
         load_strictly(model, weights, folder / "model.safetensors")
-        return cls(config, schema, model.to(device).eval(), history, context)
+        return cls(config, schema, model.to(target).eval(), history, context)
 
     def describe(self) -> dict[str, Any]:
         """What a reader wants to know of the model, JSON types."""
@@ -126,6 +129,21 @@ class FittedModel:
             "",
         ]
         return "\n".join(lines)
+
+
+def _check(schema: DataSchema, given: Mapping[str, Any]) -> None:
+    """Refuse a description that holds more than a schema, or what no schema can hold."""
+    lengths, scaler = schema.lengths, schema.scaler
+    durations = (lengths.context_ns, lengths.horizon_ns, schema.time_scale.unit_ns)
+    shape = (len(schema.channels),)
+    if (
+        schema.to_dict() != given
+        or not all(isinstance(n, int) and n > 0 for n in durations)
+        or schema.clock.kind not in ("calendar", "elapsed")
+        or any(array.shape != shape for array in vars(scaler).values())
+        or not bool((scaler.scale > 0).all())
+    ):
+        raise ValueError("data: a field is unknown, of another type, or out of range")
 
 
 def _validation_crps(record: Record) -> float:

@@ -38,8 +38,8 @@ def fit_model(
         config: Settings.
         run_dir: Where checkpoints, metrics and the model go; None keeps everything in memory.
         resume: Go on from the last checkpoint of `run_dir`.
-        on_event: Called on the first process with {"event": "plan" | "note" | "epoch" | "done",
-            ...}.
+        on_event: Called on the first process with {"event": "plan" | "note" | "step" | "epoch" |
+            "done", ...}.
 
     Returns:
         The fitted model.

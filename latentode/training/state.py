@@ -40,7 +40,7 @@ class Progress:
         best_score: Lowest validation score so far.
         best_step: Step of the best weights.
         epochs_since_best: Epochs without a better score.
-        skipped: Steps and windows that were not taken, in all.
+        skipped: Windows left out of steps, and steps refused, in all.
         failures: Non-finite steps in a row.
         rollbacks: Returns to the last good state.
         lr_factor: Factor on the learning rate, halved by a rollback.
@@ -123,7 +123,7 @@ class Checkpoints:
         try:
             restore_optimizer(optimizer, tensors)
             progress = _progress(meta["progress"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(f"{where.parent}: not a state of this run ({error}).") from None
         if progress.best_step < 0:
             return progress, None

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from latentode.config import TrainConfig, parse_duration
+from latentode.config import TrainConfig
 from latentode.data.dataset import Int64
 from latentode.data.sampler import WindowSampler
 from latentode.errors import SolverError, TrainingError
@@ -21,6 +21,7 @@ from latentode.training.distributed import agree, device_of, rank, world_size
 from latentode.training.history import Record
 from latentode.training.interrupt import StopRequest, stop_on_signal
 from latentode.training.optimizer import WeightAverage, learning_rate, make_optimizer
+from latentode.training.pace import Pace
 from latentode.training.state import Checkpoints, Progress
 from latentode.training.step import GradientStep
 
@@ -53,7 +54,8 @@ class Trainer:
         validator: Scores of the validation part; None trains to the end of the schedule.
         config: Settings.
         run_dir: Where checkpoints and metrics.csv go; None keeps everything in memory.
-        on_event: Called on rank 0 with {"event": "note" | "epoch" | "done", ...}.
+        on_event: Called on rank 0 with {"event": "note" | "step" | "epoch" | "done", ...}; a few
+            times a second with a step, which has step, total_steps, train_loss and eta_seconds.
         stop_early: Stop by the validation score, and keep the weights that were best by it;
             otherwise train to the end of the schedule and keep the last.
 
@@ -112,7 +114,7 @@ class Trainer:
             self.device,
             self._typical_targets(rows),
         )
-        self._started = time.monotonic()
+        self._pace = Pace(self.config, self.progress.step)
         self._snapshot = self._capture()
         with stop_on_signal() as stop:
             while not self._finished():
@@ -141,6 +143,7 @@ class Trainer:
                 began = time.monotonic()  # the first step pays for warming up
             if p.total_epochs == 0 and p.step == 1 + _TIMED_STEPS:
                 self._plan_epochs((time.monotonic() - began) / _TIMED_STEPS)
+            self._tell_step()
             if self._must_stop(stop):
                 break
         if stop.number:
@@ -151,7 +154,7 @@ class Trainer:
     def _take_step(self, rows: Int64) -> None:
         p = self.progress
         outcome = self._step(rows, p.step, self._learning_rate(p.step))
-        p.skipped += outcome.skipped_windows
+        p.skipped += outcome.skipped_windows if outcome.finite else 1
         p.step += 1
         p.step_in_epoch += 1
         if not outcome.finite:
@@ -163,15 +166,13 @@ class Trainer:
         self._average.update(self.model, p.step)
 
     def _learning_rate(self, step: int) -> float:
-        epochs = self.progress.total_epochs or self.config.max_epochs
-        total = epochs * self.config.steps_per_epoch
+        total = self._total_steps()
         return learning_rate(self.config.optimizer, step, total) * self.progress.lr_factor
 
     def _recover(self, reason: str) -> None:
         """A non-finite step was not taken: count it, and go back if they do not end."""
         p, policy = self.progress, self.config.on_nan
         p.failures += 1
-        p.skipped += 1
         if policy == "stop":
             raise TrainingError(
                 f"training step {p.step}: {reason}. Lower --lr, or use on_nan='rollback'."
@@ -215,9 +216,30 @@ class Trainer:
         self._save()
         if not p.failures and math.isfinite(record.get(_SCORE, 0.0)):
             self._snapshot = self._capture()
-        elapsed = time.monotonic() - self._started
-        left = max(0, p.total_epochs - p.epoch) * elapsed / max(1, p.epoch)
-        self._emit(event="epoch", **record, best=best, seconds=elapsed, eta_seconds=left)
+        self._emit(
+            event="epoch",
+            **record,
+            total_epochs=p.total_epochs or self.config.max_epochs,
+            total_steps=self._total_steps(),
+            best=best,
+            seconds=self._pace.elapsed,
+            eta_seconds=self._pace.seconds_left(p.step, self._total_steps()),
+        )
+
+    def _tell_step(self) -> None:
+        p = self.progress
+        if self._pace.is_report_due():
+            loss, _, _, count = p.epoch_sums
+            self._emit(
+                event="step",
+                step=p.step,
+                total_steps=self._total_steps(),
+                train_loss=loss / count if count else None,
+                eta_seconds=self._pace.seconds_left(p.step, self._total_steps()),
+            )
+
+    def _total_steps(self) -> int:
+        return (self.progress.total_epochs or self.config.max_epochs) * self.config.steps_per_epoch
 
     def _validate(self) -> Record:
         assert self.validator is not None
@@ -251,9 +273,8 @@ class Trainer:
         p, config = self.progress, self.config
         epochs = config.max_epochs
         epoch_seconds = 1.15 * step_seconds * config.steps_per_epoch  # validation and saving
-        if config.max_time is not None:
-            budget = parse_duration(config.max_time, "s") / 1e9
-            epochs = max(1, min(epochs, int(0.95 * budget / epoch_seconds)))
+        if self._pace.budget is not None:
+            epochs = max(1, min(epochs, int(0.95 * self._pace.budget / epoch_seconds)))
         # the slowest process decides for all
         p.total_epochs = (
             config.max_epochs
@@ -266,17 +287,11 @@ class Trainer:
         self._emit(event="note", text=text, epoch_seconds=epoch_seconds)
 
     def _must_stop(self, stop: StopRequest) -> bool:
-        late = self._out_of_time()
+        late = self._pace.is_over
         if world_size() > 1:
             flags = agree(torch.tensor([stop.number, int(late)], device=self.device)).tolist()
             stop.number, late = int(flags[0]), bool(flags[1])
         return bool(stop.number) or late
-
-    def _out_of_time(self) -> bool:
-        if self.config.max_time is None:
-            return False
-        budget = parse_duration(self.config.max_time, "s") / 1e9
-        return time.monotonic() - self._started >= budget
 
     def _finished(self) -> bool:
         p = self.progress
@@ -286,7 +301,7 @@ class Trainer:
                 text=f"no better validation CRPS for {p.epochs_since_best} epochs: stopped",
             )
             return True
-        late = p.epoch > 0 and self._out_of_time()
+        late = p.epoch > 0 and self._pace.is_over
         if world_size() > 1:
             late = bool(agree(torch.tensor([int(late)], device=self.device)).item())
         if late and p.epoch < p.total_epochs:

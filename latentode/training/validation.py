@@ -36,9 +36,9 @@ class WindowValidator:
         scale_to_std: Float64,
         *,
         seed: int,
-        num_windows: int = 192,
+        num_windows: int = 128,
         num_draws: int = 32,
-        batch_size: int = 64,
+        batch_size: int = 16,
         device: torch.device | str = "cpu",
     ) -> None:
         self.scale_to_std = scale_to_std

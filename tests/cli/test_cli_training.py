@@ -32,6 +32,9 @@ class Report:
     def to_dict(self):
         return {"rows_read": 3}
 
+    def pinned(self, config):
+        return config.model_copy(update={"layout": "wide"})
+
 
 class Library:
     """Stands in for reader and estimator, and remembers what it was asked."""
@@ -45,6 +48,7 @@ class Library:
         on_event({"event": "plan", "lines": ["model: 123 parameters"]})
         on_event({"event": "note", "text": "about 1 s an epoch"})
         for epoch, crps in ((1, 0.5), (2, 0.25), (3, 0.3)):
+            on_event({"event": "step", "step": 10 * epoch - 5, "total_steps": 30})
             record = {"epoch": epoch, "step": 10 * epoch, "train_loss": 1.5, "lr": 1e-3}
             best = epoch < 3
             on_event({"event": "epoch", **record, "validation_crps": crps, "best": best})
@@ -105,6 +109,8 @@ def test_train_leaves_a_folder_that_tells_how_it_went(library):
     assert record["command"][1:3] == ["train", "pump log.csv"]
     assert record["versions"]["torch"]
     assert "latent_dim = 4" in (folder / "config.toml").read_text()
+    assert 'layout = "wide"' in (folder / "config.toml").read_text()  # as the reader found it
+    assert library.calls[0]["config"].data.layout == "wide"
     assert json.loads((folder / "data_report.json").read_text()) == {"rows_read": 3}
     assert not (folder / ".lock").exists()
     assert library.calls[0]["run_dir"] == folder
@@ -152,7 +158,7 @@ def test_train_log_format_json_gives_the_trainers_events():
 
 
 @pytest.mark.usefixtures("library")
-def test_train_keeps_every_event_in_the_log_of_the_run():
+def test_train_keeps_every_event_but_steps_in_the_log_of_the_run():
     run("train", "pump log.csv")
     events = [json.loads(line) for line in (only_run() / "log.jsonl").read_text().splitlines()]
     kinds = ["plan", "note", "epoch", "epoch", "epoch", "done"]

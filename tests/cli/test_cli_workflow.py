@@ -1,6 +1,7 @@
 """From a log to forecasts, scores and pictures through the command line, with the real trainer."""
 
 import csv
+import importlib
 import io
 import json
 import os
@@ -161,14 +162,14 @@ def test_forecast_to_stdout_is_data_only(trained, log):
     assert {"q0.1", "q0.9"} <= set(rows[0])
 
 
-def test_forecast_at_given_times_answers_all_of_them(trained, log, tmp_path):
+def test_forecast_at_given_times_keeps_their_order_and_duplicates(trained, log, tmp_path):
     times = tmp_path / "times.csv"
-    times.write_text("series,time\nseries-2,12\nseries-1,11.5\nseries-1,11\nseries-1,11.5\n")
+    times.write_text("series,time\nseries-2,12\nseries-1,11.5\nseries-2,11\nseries-1,11.5\n")
     result = run("forecast", trained, log, "--times", times, "--samples", "3", "-o", "-")
     rows = [r for r in rows_of(result.stdout) if r["channel"] == "position"]
     asked = [(row["series"], float(row["time"])) for row in rows]
-    assert asked.count(("series-1", 11.5)) == 2
-    assert sorted(set(asked)) == [("series-1", 11.0), ("series-1", 11.5), ("series-2", 12.0)]
+    assert asked == [("series-2", 12), ("series-1", 11.5), ("series-2", 11), ("series-1", 11.5)]
+    assert {**rows[1], "channel": ""} == {**rows[3], "channel": ""}
 
 
 @pytest.mark.parametrize(
@@ -218,7 +219,7 @@ def test_interpolate_refuses_two_kinds_of_times(trained, log):
 
 
 def test_evaluate_prints_the_table_and_writes_the_numbers(folder, log):
-    result = run("evaluate", folder, log, "--samples", "20", "--max-windows", "10")
+    result = run("evaluate", folder, log, "--samples", "20", "--rolling", "10")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0].startswith("forecast (")
@@ -232,19 +233,19 @@ def test_evaluate_prints_the_table_and_writes_the_numbers(folder, log):
 
 
 def test_evaluate_takes_the_log_of_the_run_and_answers_in_json(folder):
-    answer = answer_of("evaluate", folder, "--samples", "10", "--max-windows", "5")
+    answer = answer_of("evaluate", folder, "--samples", "10", "--rolling", "5")
     assert set(answer["metrics"]) == {"forecast", "interpolation"}
     assert answer["outputs"] == [str(folder / "metrics.json")]
 
 
 def test_evaluate_quiet_prints_the_path(folder):
-    result = run("-q", "evaluate", folder, "--samples", "10", "--max-windows", "5")
+    result = run("-q", "evaluate", folder, "--samples", "10", "--rolling", "5")
     assert result.stdout == f"{folder / 'metrics.json'}\n"
     assert result.stderr == ""
 
 
 def test_plot_draws_run_and_result(folder, log, tmp_path):
-    assert run("evaluate", folder, log, "--samples", "10", "--max-windows", "5").exit_code == 0
+    assert run("evaluate", folder, log, "--samples", "10", "--rolling", "5").exit_code == 0
     result = run("plot", folder)
     assert result.exit_code == 0, result.output
     names = ["training.png", "calibration.png", "forecast.png"]
@@ -260,6 +261,41 @@ def test_plot_draws_run_and_result(folder, log, tmp_path):
     assert "<svg" in picture.read_text()
     assert run("plot", file, "-o", picture).exit_code == 8
     assert run("plot", file, "-o", tmp_path / "i.bmp").exit_code == 2
+
+
+def test_plot_gives_the_calibration_every_score_of_the_forecast(folder, monkeypatch):
+    seen = []
+    monkeypatch.setattr("latentode.plot.calibration", seen.append)
+    monkeypatch.setattr("latentode.plot.save", lambda *_: None)
+    assert run("evaluate", folder, "--samples", "10", "--rolling", "5").exit_code == 0
+    assert run("plot", folder).exit_code == 0
+    assert seen == [json.loads((folder / "metrics.json").read_text())["forecast"]]
+    assert set(seen[0]["channels"]) == {"position", "velocity"}
+
+
+def test_evaluate_rolls_over_as_many_origins_as_asked(folder):
+    scores = answer_of("evaluate", folder, "--samples", "5", "--rolling", "3")["metrics"]
+    assert 1 <= scores["forecast"]["num_windows"] <= 3
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_plot_of_a_result_draws_the_readings_of_a_log(folder, log, tmp_path, monkeypatch, inside):
+    parent = folder / "forecasts" if inside else tmp_path
+    parent.mkdir(exist_ok=True)
+    words = ("--samples", "3", "-o", parent / "f.nc")
+    assert run("forecast", folder, log, *words).exit_code == 0
+    seen = []
+    real = importlib.import_module("latentode.plot").forecast
+    monkeypatch.setattr(
+        "latentode.plot.forecast",
+        lambda result, **rest: (seen.append(rest["observed"]), real(result, **rest))[1],
+    )
+    # the clock of the log is elapsed: without what run or result say of it, it cannot be read
+    done = run("plot", parent / "f.nc", "--log", log, "-o", tmp_path / "f.png")
+    assert done.exit_code == 0, done.output
+    assert seen[0].series_ids == ("series-1", "series-2", "series-3", "series-4")
+    assert seen[0].clock.unit == "s"
+    assert run("plot", folder, "--log", log).exit_code == 2
 
 
 def test_plot_of_a_file_that_is_no_result_exits_3(tmp_path):

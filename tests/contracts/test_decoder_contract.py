@@ -130,7 +130,7 @@ def test_recent_behaviour_is_that_of_a_loop():
     generator = np.random.default_rng(3)
     recent = randomised(RecentBehaviour(2))
     counts = [9, 1, 0, 6, 30]
-    times, mask, lengths = windows(generator, counts)
+    times, mask, _ = windows(generator, counts)
     residuals = torch.from_numpy(generator.normal(size=(3, *mask.shape))) * mask
     ages = torch.from_numpy(generator.random((len(counts), 4, 2)))
     ages[:, 0] = 0.0

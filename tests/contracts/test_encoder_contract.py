@@ -108,7 +108,8 @@ def test_what_is_read_last_weighs_most(kind, reverse):
 def test_an_observed_zero_is_not_a_missing_value(kind, reverse):
     batch = batch_of()
     encoder = encoder_for(kind, batch)
-    w, row, channel = (~batch.mask & (torch.arange(batch.times.shape[1]) < batch.lengths[:, None])[..., None]).nonzero()[0]  # fmt: skip
+    inside = torch.arange(batch.times.shape[1]) < batch.lengths[:, None]
+    w, row, channel = (inside[..., None] & ~batch.mask).nonzero()[0]
     mask = batch.mask.clone()
     mask[w, row, channel] = True
     with_zero = encoder(replace(batch, mask=mask), reverse=reverse)

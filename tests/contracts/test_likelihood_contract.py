@@ -10,7 +10,7 @@ from latentode.likelihoods.base import masked_sum
 
 
 def gaussian():
-    return GaussianLikelihood(3).double(), lambda channel: stats.norm()
+    return GaussianLikelihood(3).double(), lambda _channel: stats.norm()
 
 
 def student():

@@ -27,19 +27,17 @@ def test_report_is_json_and_complete(tmp_path):
 
 
 def test_every_cell_of_a_log_is_accounted_for(tmp_path):
-    rows = [
-        f"s{i % 3},2024-01-01 00:00:{i // 3:02d},{i},{'' if i % 5 else 'ERR'}" for i in range(150)
-    ]
-    rows += [rows[1], "s1,,7,7"]
-    _, report = read(
-        tmp_path, "\n".join(["id,time,x,y", *rows]) + "\n", cells__on_bad_row="nan", cells__max_bad=0.5,
-        columns__channels=("x", "y"),
-    )  # fmt: skip
+    cells = ["" if i % 5 else "ERR" for i in range(150)]
+    rows = [f"s{i % 3},2024-01-01 00:00:{i // 3:02d},{i},{cell}" for i, cell in enumerate(cells)]
+    text = "\n".join(["id,time,x,y", *rows, rows[1], "s1,,7,7"]) + "\n"
+    accepted = {"cells__on_bad_row": "nan", "cells__max_bad": 0.5}
+    _, report = read(tmp_path, text, columns__channels=("x", "y"), **accepted)
     counts = report.counts
-    cells = 2 * report.rows_read
     lost = counts["missing_cells"] + counts["bad_cells"] + counts["duplicates_identical"]
     assert counts["rows_without_time"] == 1
-    assert report.num_readings + lost + 2 == cells  # two cells stand in the row without a time
+    assert (
+        report.num_readings + lost + 2 == 2 * report.rows_read
+    )  # two cells stand in the row without a time
 
 
 def test_plan_is_short_and_says_what_was_understood(tmp_path):

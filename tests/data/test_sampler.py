@@ -56,7 +56,7 @@ def test_visible_and_target_readings_are_disjoint_and_cover_the_window(log, anch
     series = log.readings.row_series()[rows]
     times = log.readings.times[rows]
     unit, scaler = drawn.builder.time_scale.unit_ns, drawn.builder.scaler
-    anchors = anchor_times(batch, drawn, times)
+    anchors = anchor_times(batch, drawn, rows)
     visible, targets = cells(batch, anchors, unit, scaler)
     for w, (owner, moment) in enumerate(zip(series, times, strict=True)):
         stop = min(moment + drawn.lengths.horizon_ns, drawn.stops[owner])
@@ -67,23 +67,18 @@ def test_visible_and_target_readings_are_disjoint_and_cover_the_window(log, anch
         assert len(targets[w]) > 0
 
 
-def anchor_times(batch, drawn, times):
-    """Model time 0 of each window in nanoseconds, from a target or row of known time."""
-    # the last query of every window is the last row in time; its nanoseconds are in the log
+def anchor_times(batch, drawn, rows):
+    """Model time 0 of each window in nanoseconds, from its last row, whose time is in the log."""
     readings = drawn.dataset.readings
     found = []
-    for w, moment in enumerate(times):
-        stamps = torch.cat([
-            batch.times[w, : batch.lengths[w]],
-            batch.query_times[w][batch.target_mask[w].any(-1)],
-        ])  # fmt: skip
-        owner = np.flatnonzero(readings.times == moment)
-        window = readings.row_series()[owner[0]] if len(owner) == 1 else None
-        stop = min(moment + drawn.lengths.horizon_ns, drawn.stops[window])
-        own = readings.times[readings.rows_of(window)]
-        last = own[np.searchsorted(own, stop, side="right") - 1]
-        ahead = float(stamps.max()) * drawn.builder.time_scale.unit_ns
-        found.append(last - round(ahead))
+    for w, row in enumerate(rows):
+        shown = batch.times[w, : batch.lengths[w]]
+        asked = batch.query_times[w][batch.target_mask[w].any(-1)]
+        ahead = float(torch.cat([shown, asked]).max()) * drawn.builder.time_scale.unit_ns
+        owner = readings.row_series()[row]
+        stop = min(readings.times[row] + drawn.lengths.horizon_ns, drawn.stops[owner])
+        own = readings.times[readings.rows_of(owner)]
+        found.append(own[np.searchsorted(own, stop, side="right") - 1] - round(ahead))
     return np.array(found)
 
 
@@ -208,7 +203,7 @@ def test_the_only_row_of_a_series_is_predicted_from_the_prior():
 def test_a_part_without_pairs_of_rows_is_refused(log):
     drawn = sampler(log)
     short = replace(drawn, lengths=replace(drawn.lengths, horizon_ns=1))
-    with pytest.raises(DataError, match="a reading within the horizon .* longer --horizon"):
+    with pytest.raises(DataError, match=r"a reading within the horizon .* longer --horizon"):
         short.eligible_rows()
 
 

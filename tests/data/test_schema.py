@@ -87,11 +87,11 @@ def test_what_a_log_lacks_is_named():
     with pytest.raises(DataError, match="channels: expected c0, c1, the log has no c0"):
         schema.align(short)
     assert schema.align(short, allow_missing=True).channels == ("c0", "c1")
-    with pytest.raises(DataError, match="known inputs.*setpoint"):
+    with pytest.raises(DataError, match=r"known inputs.*setpoint"):
         schema.align(replace(log, inputs=None))
-    with pytest.raises(DataError, match="static covariates.*size"):
+    with pytest.raises(DataError, match=r"static covariates.*size"):
         schema.align(replace(log, static=None, static_columns=()))
-    with pytest.raises(DataError, match="clock: expected calendar times .* got elapsed"):
+    with pytest.raises(DataError, match=r"clock: expected calendar times .* got elapsed"):
         schema.align(replace(log, clock=Clock("elapsed", None, "s")))
 
 

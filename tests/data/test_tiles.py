@@ -63,6 +63,15 @@ def test_a_gap_shorter_than_the_context_is_bridged():
     assert {100, 119} <= set(window_of(log({0, 100, 119, 200}), 0, 110))
 
 
+def test_a_window_widened_to_a_reading_is_widened_for_all_that_it_answers():
+    dataset = log({0, 3, 100})
+    # 20 and 28 share a window; the reading at 3 is within a context of the one, not of the other
+    assert window_of(dataset, 0, 20) == window_of(dataset, 0, 28) == [3]
+    assert window_of(dataset, 0, 28, [(0, 20)]) == [3]
+    # the same to the other side, of the reading at 100
+    assert window_of(dataset, 0, 89) == window_of(dataset, 0, 80) == [100]
+
+
 def test_queries_far_from_any_reading_have_windows_of_their_own():
     dataset = log({0, 1000}, set())
     series, times = np.array([0, 0, 1, 1, 1]), np.array([500, 501, 3, 3, 4])

@@ -1,0 +1,154 @@
+"""A block of a CSV file: where its fields are, and its columns as pandas parses them."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from latentode.data.chunks import ReadPlan
+from latentode.data.dataset import Int64
+
+_NEWLINE, _QUOTE, _RETURN = 10, 34, 13
+# before 3.1 the default parser of pandas may be off by one unit in the last place
+_EXACT: dict[str, Any] = (
+    {"float_precision": "round_trip"}
+    if tuple(int(part) for part in pd.__version__.split(".")[:2]) < (3, 1)
+    else {}
+)
+
+
+@dataclass(frozen=True)
+class RecordLayout:
+    """Where the fields of a block are, every record having the right number of them.
+
+    Attributes:
+        marks: Positions of separators and line ends, shape (record, field); None with quotes.
+        lines: Line of each record, counted from 0 at the start of the block.
+    """
+
+    marks: NDArray[np.int64] | None
+    lines: Int64
+
+
+def record_layout(data: bytes, sep: int, num_fields: int) -> RecordLayout | None:
+    """Find the fields of a block, or None where a record is blank or has a wrong number of fields.
+
+    A trailing field too many is what a parser swallows by shifting all columns; so records are
+    counted before they are parsed.
+    """
+    codes = np.frombuffer(data, dtype=np.uint8)
+    ends = codes == _NEWLINE
+    marked = (codes == sep) | ends
+    quoted = b'"' in data
+    if quoted:
+        outside = np.cumsum(codes == _QUOTE, dtype=np.uint8) % 2 == 0
+        newlines = np.cumsum(ends)
+        marked &= outside
+    positions = np.flatnonzero(marked)
+    if not len(positions) or len(positions) % num_fields or positions[-1] != len(data) - 1:
+        return None
+    marks = positions.reshape(-1, num_fields)
+    last = ends[positions]
+    if not last[num_fields - 1 :: num_fields].all() or np.count_nonzero(last) != len(marks):
+        return None
+    # a record of one field and one or two bytes may be a blank line to the parser
+    if num_fields == 1 and (np.diff(marks[:, 0], prepend=-1) <= 2).any():
+        return None
+    if quoted:
+        return RecordLayout(None, np.concatenate([[0], newlines[marks[:-1, -1]]]))
+    return RecordLayout(marks, np.arange(len(marks)))
+
+
+class CsvChunk:
+    """Rows of one block, parsed by pandas when they are first asked for."""
+
+    def __init__(
+        self,
+        data: bytes,
+        sep: str,
+        fields: list[str],
+        plan: ReadPlan,
+        layout: RecordLayout,
+        line: int,
+        exact_text: set[str],
+    ) -> None:
+        self._data, self._sep, self._fields = data, sep, fields
+        self._plan, self._layout = plan, layout
+        # of the whole log: a column that looked like numbers once is read as text from then on
+        self._exact_text = exact_text
+        self._read_as_text: frozenset[str] = frozenset()
+        self._parsed: pd.DataFrame | None = None
+        self.lines: Int64 = layout.lines + line
+
+    def _read(self, columns: list[str], text: list[str]) -> pd.DataFrame:
+        index = [self._fields.index(name) for name in columns]
+        plan = self._plan
+        missing = [name for name in columns if name in plan.numbers or not plan.stamps]
+        missing = [name for name in missing if name not in (*plan.text, *text)]
+        frame = pd.read_csv(
+            io.BytesIO(self._data),
+            sep=self._sep,
+            header=None,
+            names=cast("Any", range(len(self._fields))),
+            usecols=index,
+            index_col=False,
+            dtype=cast("Any", {self._fields.index(name): object for name in text}),
+            keep_default_na=False,
+            na_values=cast(
+                "Any", {self._fields.index(name): list(plan.missing) for name in missing}
+            ),
+            decimal=self._plan.decimal,
+            skip_blank_lines=False,
+            low_memory=False,
+            encoding="utf-8",
+            **_EXACT,
+        )
+        return cast(pd.DataFrame, frame).rename(columns=dict(enumerate(self._fields)))
+
+    def _frame(self) -> pd.DataFrame:
+        if self._parsed is None:
+            plan = self._plan
+            columns = [*plan.text, *plan.numbers] + ([] if plan.stamps else [plan.time])
+            text = [name for name in plan.text if name in self._exact_text]
+            self._read_as_text = frozenset(text)
+            self._parsed = self._read(list(dict.fromkeys(columns)), text)
+        return self._parsed
+
+    def text(self, name: str) -> pd.Series:
+        """See `Chunk.text`."""
+        frame = self._frame() if name in self._plan.text else self._read([name], [])
+        if name in self._read_as_text or isinstance(frame[name].dtype, pd.StringDtype):
+            return frame[name]
+        # the parser took ids for numbers: "007" and "7" would be one
+        self._exact_text.add(name)
+        return self._read([name], [name])[name]
+
+    def column(self, name: str) -> pd.Series:
+        """See `Chunk.column`."""
+        frame = self._frame()
+        return frame[name] if name in frame else self.text(name)
+
+    def fixed_width(self, name: str) -> NDArray[np.uint8] | None:
+        """See `Chunk.fixed_width`."""
+        marks = self._layout.marks
+        if marks is None:
+            return None
+        index = self._fields.index(name)
+        starts = marks[:, index - 1] + 1 if index else np.concatenate([[0], marks[:-1, -1] + 1])
+        stops = marks[:, index]
+        if index == len(self._fields) - 1 and self._data[int(stops[0]) - 1] == _RETURN:
+            stops = stops - 1
+        widths = stops - starts
+        width = int(widths[0])
+        if width == 0 or (widths != width).any():
+            return None
+        # one item of `width` bytes a row is copied faster than `width` items
+        window = np.ndarray(
+            (len(self._data) - width + 1,), dtype=f"V{width}", buffer=self._data, strides=(1,)
+        )
+        return window[starts].view(np.uint8).reshape(-1, width)

@@ -1,0 +1,131 @@
+"""How later logs are read: as the log of training was, whatever little of it they show."""
+
+import json
+import tomllib
+
+import pytest
+from click.testing import CliRunner
+
+from latentode.cli.app import root
+from latentode.cli.models import config_for
+from latentode.config import LatentODEConfig
+
+SMALL = (
+    "--latent-dim", "2", "--hidden-dim", "6", "--batch-size", "4", "--epochs", "1",
+    "--threads", "1", "--set", "train.steps_per_epoch=2",
+)  # fmt: skip
+
+
+def run(*args):
+    return CliRunner().invoke(root, [str(word) for word in args])
+
+
+def write_log(path, rows, columns="pump,elapsed_min,flow,heat"):
+    """A log of two pumps, told apart by a column that only repeated times give away."""
+    body = [
+        f"{pump},{0.5 * row},{(3 * row) % 7 + shift},{(5 * row) % 11 - shift}"
+        for row in range(rows)
+        for pump, shift in (("a", 0), ("b", 1))
+    ]
+    path.write_text("\n".join([columns, *body]) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pinned")
+    log = write_log(folder / "pumps.csv", 40)
+    result = run("train", log, *SMALL, "--out", folder / "run")
+    assert result.exit_code == 0, result.output
+    return folder / "run"
+
+
+def test_what_was_detected_is_pinned_in_run_and_model(trained):
+    data = tomllib.loads((trained / "config.toml").read_text())["data"]
+    assert data["layout"] == "wide"
+    assert data["columns"] == {
+        "time": "elapsed_min", "id": "pump", "channels": ["flow", "heat"],
+        "static": [], "future": [],
+    }  # fmt: skip
+    assert data["time"]["unit"] == "min"
+    model = json.loads((trained / "model" / "model.json").read_text())
+    assert LatentODEConfig.from_dict(model["config"]) == LatentODEConfig.from_toml(
+        trained / "config.toml"
+    )
+
+
+def test_one_row_is_read_as_the_log_of_training_was(trained, tmp_path):
+    log = tmp_path / "short.csv"
+    log.write_text("id,flow,heat,elapsed_min,pump,time\n9,1,2,20,b,77\n")
+    result = run("forecast", trained, log, "--every", "0.5", "--samples", "3", "-o", "-")
+    assert result.exit_code == 0, result.output
+    rows = result.stdout.splitlines()
+    assert rows[1].startswith("b,20.5,flow,")
+    assert not any(",time," in row for row in rows[1:])
+    assert "column(s) left out: id, time" in result.stderr
+
+
+def test_missing_channel_is_refused_unless_allowed(trained, tmp_path):
+    log = tmp_path / "half.csv"
+    log.write_text("pump,elapsed_min,flow\n" + "".join(f"a,{m},{m % 3}\n" for m in range(30)))
+    refused = run("forecast", trained, log)
+    assert refused.exit_code == 3
+    assert "heat" in refused.stderr
+    words = ("--allow-missing-channels", "--samples", "3", "-o", "-")
+    done = run("forecast", trained, log, *words)
+    assert done.exit_code == 0, done.output
+    assert {row.split(",")[2] for row in done.stdout.splitlines()[1:]} == {"flow", "heat"}
+    assert "channels that this log does not have: heat" in done.stderr
+    done = run("interpolate", trained, log, *words)
+    assert done.exit_code == 0, done.output
+    done = run("evaluate", trained, log, "--split", "all", "--rolling", "4", *words)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["forecast"]["channels_without_targets"] == ["heat"]
+
+
+def test_log_without_any_channel_is_refused_even_if_some_may_miss(trained, tmp_path):
+    log = tmp_path / "other.csv"
+    log.write_text("pump,elapsed_min,other\na,1,2\na,2,3\n")
+    result = run("forecast", trained, log, "--allow-missing-channels")
+    assert result.exit_code == 3
+    assert "flow" in result.stderr
+
+
+def test_missing_channel_of_a_long_log_is_refused_unless_allowed(trained, tmp_path):
+    log = tmp_path / "long.csv"
+    lines = [f"a,{minute},flow,{minute % 3}\n" for minute in range(30)]
+    log.write_text("pump,elapsed_min,channel,value\n" + "".join(lines))
+    words = ("forecast", trained, log, "--layout", "long", "--samples", "2", "-o", "-")
+    assert run(*words).exit_code == 3
+    done = run(*words, "--allow-missing-channels")
+    assert done.exit_code == 0, done.output
+
+
+def test_options_outweigh_what_was_pinned(trained, tmp_path):
+    log = tmp_path / "renamed.csv"
+    log.write_text("machine,seconds,flow,heat\na,60,1,2\na,120,2,3\na,180,2,4\n")
+    assert run("forecast", trained, log).exit_code == 3
+    words = ("--id-column", "", "--time-column", "seconds", "--time-unit", "s")
+    done = run("forecast", trained, log, *words, "--samples", "2", "-o", "-")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[1].startswith("a,4.0,flow,")
+
+
+def test_another_layout_is_detected_anew_but_for_the_channels():
+    trained = LatentODEConfig().updated(
+        **{"data.layout": "wide", "data.columns.id": "pump", "data.columns.channels": ["x"]}
+    )
+    data = config_for(trained, {"data.layout": "long"}).data
+    assert data.columns.id is None
+    assert data.columns.channels == ("x",)
+    assert config_for(trained, {"data.layout": "wide"}) == trained
+
+
+@pytest.mark.parametrize("command", ["forecast", "interpolate", "evaluate"])
+@pytest.mark.parametrize("device", ["cuda:77", "gpu"])
+def test_device_that_is_not_there_exits_4(trained, command, device):
+    log = trained.parent / "pumps.csv"
+    result = run(command, trained, log, "--device", device, "-o", "-")
+    assert result.exit_code == 4
+    assert device in result.stderr
+    assert "Traceback" not in result.stderr

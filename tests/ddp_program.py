@@ -1,0 +1,58 @@
+"""What `test_distributed` starts under torchrun: trains in one or two processes, writes weights.
+
+python -m torch.distributed.run --nproc-per-node 2 ddp_program.py OUT_DIR
+python ddp_program.py OUT_DIR
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from model_cases import irregular_log
+from safetensors.torch import save_file
+from training_cases import parts, training_settings, with_poison
+
+import latentode.model
+from latentode.training.distributed import process_group, rank, world_size
+from latentode.training.fitting import fit_model
+
+STEPS = {"train__max_epochs": 2, "train__steps_per_epoch": 4, "model__dropout": 0.0}
+
+
+def train(out, name, **values):
+    """Train without a validator, poisoned as the name says; write weights and counters."""
+    made = parts(train__batch_size=8 // world_size(), **STEPS, **values)
+    trainer = made.trainer(validator=None)
+    if name == "window":  # on the first process alone
+        trainer.sampler = with_poison(made.sampler, [1] if rank() == 0 else [])
+    if name == "part":  # all windows of the second process, in one step
+        batch, poisoned = made.sampler.batch, with_poison(made.sampler, range(8))
+        sound = with_poison(made.sampler, [])
+        choose = {True: poisoned.batch, False: batch}
+        sound.batch = lambda rows, seed, **o: choose[rank() == 1 and seed[-1] == 5](rows, seed, **o)
+        trainer.sampler = sound
+    trainer.fit()
+    save_file(made.model.state_dict(), out / f"{name}-{rank()}.safetensors")
+    facts = {"skipped": trainer.progress.skipped, "step": trainer.progress.step}
+    (out / f"{name}-{rank()}.json").write_text(json.dumps(facts))
+
+
+def main():
+    torch.set_num_threads(1)
+    latentode.model._LEVEL_BLUR = 0.0  # its noise differs from process to process, as dropout does
+    out = Path(sys.argv[1])
+    with process_group("cpu"):
+        train(out, "plain")
+        if world_size() > 1:
+            train(out, "window")
+            train(out, "part")
+            config = training_settings(**STEPS)
+            log, run = irregular_log((60, 50, 40)), out / "run"
+            fit_model(log, config, run_dir=run)
+            fitted = fit_model(log, config, run_dir=run, resume=True)
+            save_file(fitted.model.state_dict(), out / f"resumed-{rank()}.safetensors")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Settings as dictionaries and as TOML: both read back as the same settings."""
+
+import math
+from typing import Literal, get_args, get_origin
+
+import annotated_types
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from latentode.config import LatentODEConfig, TrainConfig, WindowConfig
+from latentode.errors import ConfigError
+
+# every character that a file can hold: controls, DEL, quotes, characters beyond U+FFFF
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)
+DURATIONS = st.sampled_from(["90s", "10min", "1.5h", "2d", "12"])
+
+
+def bounds(field):
+    limits = {}
+    for rule in field.metadata:
+        if isinstance(rule, annotated_types.Ge | annotated_types.Gt):
+            limits["min_value"] = getattr(rule, "ge", getattr(rule, "gt", None))
+            limits["exclude_min"] = isinstance(rule, annotated_types.Gt)
+        if isinstance(rule, annotated_types.Le | annotated_types.Lt):
+            limits["max_value"] = getattr(rule, "le", getattr(rule, "lt", None))
+            limits["exclude_max"] = isinstance(rule, annotated_types.Lt)
+    return limits
+
+
+def values_of(kind, field):
+    """Any value that a field of this type accepts."""
+    limits = bounds(field)
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return configs(kind)
+    if get_origin(kind) is Literal:
+        return st.sampled_from(get_args(kind))
+    if get_origin(kind) is tuple:
+        return st.lists(TEXTS, max_size=3).map(tuple)
+    if kind is bool:
+        return st.booleans()
+    if kind is int:
+        return st.integers(limits["min_value"], limits.get("max_value"))
+    if kind is float:
+        return st.floats(**limits, allow_nan=False, allow_infinity=False)
+    return DURATIONS if is_duration(field) else TEXTS
+
+
+def is_duration(field):
+    return any("_check_duration" in str(rule) for rule in field.metadata)
+
+
+@st.composite
+def configs(draw, table=LatentODEConfig):
+    values = {}
+    for name, field in table.model_fields.items():
+        kinds = get_args(field.annotation) if is_optional(field) else (field.annotation,)
+        options = [st.none() if k is type(None) else values_of(k, field) for k in kinds]
+        values[name] = draw(st.one_of(options))
+    return table.model_validate(values)
+
+
+def is_optional(field):
+    return type(None) in get_args(field.annotation)
+
+
+@hypothesis_settings(max_examples=60, deadline=None)
+@given(config=configs())
+def test_every_config_reads_back_exactly_from_toml_and_dictionary(tmp_path_factory, config):
+    path = tmp_path_factory.mktemp("config") / "x.toml"
+    path.write_bytes(config.to_toml().encode())
+    assert LatentODEConfig.from_toml(path) == config
+    assert LatentODEConfig.from_dict(config.to_dict()) == config
+
+
+def test_drawn_configs_reach_none_in_every_optional_field_and_durations():
+    fields = [*WindowConfig.model_fields.items(), *TrainConfig.model_fields.items()]
+    assert {name for name, field in fields if is_duration(field)} == {
+        "context", "horizon", "max_time",
+    }  # fmt: skip
+    assert all(is_optional(field) for _, field in fields if is_duration(field))
+
+
+def test_no_time_budget_reads_back_as_none(tmp_path):
+    config = LatentODEConfig().updated(**{"train.max_time": None})
+    (tmp_path / "x.toml").write_text(config.to_toml())
+    assert LatentODEConfig.from_toml(tmp_path / "x.toml").train.max_time is None
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+def test_number_that_is_not_finite_is_refused(value):
+    with pytest.raises(ConfigError, match="clip_outliers"):
+        LatentODEConfig().updated(**{"data.clip_outliers": value})
