@@ -12,9 +12,16 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from latentode.errors import ConfigError
 
@@ -157,6 +164,15 @@ class WindowConfig(_Config):
     max_queries: int = Field(
         128, ge=1, description="most rows that are predicted in a training window"
     )
+
+    @model_validator(mode="after")
+    def _leaves_a_test_part(self) -> Self:
+        if self.train_fraction + self.validation_fraction >= 1:
+            raise ValueError(
+                f"expected train_fraction + validation_fraction below 1, so that a test part is left, "
+                f"got {self.train_fraction} + {self.validation_fraction}"
+            )
+        return self
 
 
 class SolverConfig(_Config):

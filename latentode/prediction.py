@@ -219,7 +219,8 @@ class Predictor:
             mine = own == index
             steps = int(mine.sum())
             shape = (2, self.num_draws, draws.shape[-1])
-            uniform = place_noise(self.seed, name, tiles.times[queries[mine]], shape)
+            places = tiles.times[queries[mine]] - self.schema.origin_ns
+            uniform = place_noise(self.seed, name, places, shape)
             sampled = self.model.likelihood.transform(
                 torch.from_numpy(uniform).to(self.device),
                 decoded.location[:, index, :steps].double(),

@@ -43,15 +43,13 @@ def main():
     latentode.model._LEVEL_BLUR = 0.0  # its noise differs from process to process, as dropout does
     out = Path(sys.argv[1])
     with process_group("cpu"):
-        train(out, "plain")
-        if world_size() > 1:
-            train(out, "window")
-            train(out, "part")
-            config = training_settings(**STEPS)
-            log, run = irregular_log((60, 50, 40)), out / "run"
-            fit_model(log, config, run_dir=run)
-            fitted = fit_model(log, config, run_dir=run, resume=True)
-            save_file(fitted.model.state_dict(), out / f"resumed-{rank()}.safetensors")
+        for name in ("plain", "window", "part"):
+            train(out, name)
+        config = training_settings(**STEPS)
+        log, run = irregular_log((60, 50, 40)), out / "run"
+        fit_model(log, config, run_dir=run)
+        fitted = fit_model(log, config, run_dir=run, resume=True)
+        save_file(fitted.model.state_dict(), out / f"resumed-{rank()}.safetensors")
 
 
 if __name__ == "__main__":

@@ -19,21 +19,6 @@ NAMES = ["-".join(kind.values()) for kind in KINDS]
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}  # float32 sums in another order
 
 
-def steady(model):
-    """A model whose scales do not follow the recent spread, which float32 gives few digits of.
-
-    `test_the_recent_spread_keeps_its_digits_in_float32` tells why; the tests in float64 have it on.
-    """
-    torch.nn.init.zeros_(model.recent.restlessness)
-    return model
-
-
-def steady_predictor(log, **values):
-    predictor = predictor_of(log, **values)
-    steady(predictor.model)
-    return predictor
-
-
 def trimmed(batch):
     """One window without its padding, and a solve no longer than it needs."""
     length = max(int(batch.lengths[0]), 1)
@@ -56,7 +41,6 @@ def trimmed(batch):
 def test_a_window_alone_is_the_same_window_in_any_batch(kind):
     log = irregular_log((40, 25, 1))
     model, batch = case(log, size=8, **kind)
-    steady(model)
     noise = noise_for(batch)
     together = model(batch, noise)
     for w in range(batch.size):
@@ -79,7 +63,6 @@ def test_in_float64_a_window_alone_is_the_same_window_to_ten_digits(kind):
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)
 def test_the_order_of_a_batch_does_not_matter(kind):
     model, batch = case(size=8, **kind)
-    steady(model)
     noise = noise_for(batch)
     order = torch.tensor([5, 2, 7, 0, 1, 6, 4, 3])
     shuffled = model(batch.select(order), noise[:, order])
@@ -89,7 +72,6 @@ def test_the_order_of_a_batch_does_not_matter(kind):
 
 def test_a_wider_padding_and_a_longer_solve_do_not_matter():
     model, batch = case(size=8)
-    steady(model)
     wide = replace(
         batch,
         times=torch.cat([batch.times, batch.times[:, -1:].expand(-1, 40)], 1),
@@ -138,7 +120,7 @@ def subset(found, index):
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)
 def test_a_query_alone_is_the_same_query_among_others(kind):
     log = awkward_log()
-    predictor = steady_predictor(log, **kind)
+    predictor = predictor_of(log, **kind)
     series, times = queries(log)
     values = np.full((len(times), 2), 20.5)
     together = predictor.query(log, series, times, values)
@@ -152,7 +134,7 @@ def test_a_query_alone_is_the_same_query_among_others(kind):
 
 def test_queries_are_answered_in_the_order_of_the_user_and_duplicates_are_equal():
     log = awkward_log()
-    predictor = steady_predictor(log)
+    predictor = predictor_of(log)
     series, times = queries(log)
     found = predictor.query(log, series, times)
     order = np.random.default_rng(1).permutation(len(times))
@@ -165,7 +147,7 @@ def test_queries_are_answered_in_the_order_of_the_user_and_duplicates_are_equal(
 
 def test_a_series_alone_is_the_same_series_in_a_log_of_many():
     log = awkward_log()
-    predictor = steady_predictor(log)
+    predictor = predictor_of(log)
     series, times = queries(log)
     found = predictor.query(log, series, times)
     order = np.array([2, 0, 3, 1])
@@ -179,7 +161,7 @@ def test_a_series_alone_is_the_same_series_in_a_log_of_many():
 
 def test_chunks_of_any_size_give_the_same_predictions(monkeypatch):
     log = awkward_log()
-    predictor = steady_predictor(log)
+    predictor = predictor_of(log)
     series, times = queries(log)
     found = predictor.query(log, series, times)
     monkeypatch.setattr("latentode.prediction._MAX_ELEMENTS", 1)
@@ -199,8 +181,8 @@ def test_the_order_of_the_rows_of_a_log_leaves_every_bit_as_it_is():
         num_series=len(log),
         channels=log.channels,
     )
-    predictor = steady_predictor(log)
-    other = steady_predictor(replace(log, readings=shuffled))
+    predictor = predictor_of(log)
+    other = predictor_of(replace(log, readings=shuffled))
     series, times = queries(log)
     one = predictor.query(log, series, times)
     two = other.query(replace(log, readings=shuffled), series, times)

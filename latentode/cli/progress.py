@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from latentode.cli.epoch_line import epoch_line
-from latentode.config import format_duration
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from latentode.cli.session import Session
+
+
+# of a usual line, and of the ^C that a terminal writes behind it, which must not begin a new one
+_TEXT_WIDTH = 70
 
 
 class Display(Protocol):
@@ -34,11 +38,10 @@ def training_display(session: Session) -> Iterator[Display]:
 
     progress = Progress(
         TextColumn("{task.fields[epoch]}"),
-        BarColumn(bar_width=None),
+        BarColumn(bar_width=max(4, min(24, session.console.width - _TEXT_WIDTH))),
         TextColumn("{task.percentage:>3.0f}%"),
         TextColumn("{task.fields[figures]}"),
         console=session.console,
-        expand=True,
         auto_refresh=False,  # drawn when an event comes: a thread would take time from training
         redirect_stdout=False,
         redirect_stderr=False,
@@ -89,5 +92,5 @@ def _figures(known: Mapping[str, Any]) -> str:
     parts = [f"{name} {value:.4g}" for name, value in shown.items()]
     left = known.get("eta_seconds")
     if left is not None and left >= 0.5:
-        parts.append(f"{format_duration(round(left) * 1e9)} left")
+        parts.append(f"{timedelta(seconds=round(left))} left")
     return "  ".join(parts)

@@ -50,8 +50,14 @@ _TIME_WORD = (
 _TIME_OF_DAY = re.compile(r"\d{1,2}[:.]\d\d([:.]\d\d(\.\d+)?)?\s*([AaPp][Mm])?")
 
 
-def check_present(name: str, names: Sequence[str], source: str) -> None:
+def check_present(name: str, names: Sequence[str], source: str, advice: str = "") -> None:
     """Refuse a configured column that the log does not have.
+
+    Args:
+        name: The column.
+        names: Columns of the log.
+        source: Name of the log.
+        advice: What to do, a sentence.
 
     Raises:
         DataError: With the nearest name that there is.
@@ -60,7 +66,9 @@ def check_present(name: str, names: Sequence[str], source: str) -> None:
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
         hint = f"Did you mean {near[0]!r}? " if near else ""
         shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-        raise DataError(f"{source}: no column {name!r}. {hint}There are: {shown}.")
+        raise DataError(
+            f"{source}: no column {name!r}. {hint}There are: {shown}. {advice}".rstrip()
+        )
 
 
 def by_telling_name(names: Collection[str], ranks: Sequence[Sequence[str]]) -> list[str]:

@@ -187,8 +187,8 @@ def reading_order(
 ) -> Int64 | None:
     """Stable order of readings by series, time and channel; None where they are in it already.
 
-    The same as ``np.lexsort((channel, times, series))``, but a key that is in order already costs one
-    comparison: logs mostly are in order of time.
+    The same as ``np.lexsort((channel, times, series))``, but a key that is in order already costs
+    one comparison: logs mostly are in order of time.
     """
     order: Int64 | None = None
     if (series[1:] < series[:-1]).any():

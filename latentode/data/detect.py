@@ -85,9 +85,12 @@ def detect_roles(table: Table, config: DataConfig) -> Roles:
             names the option that settles it.
     """
     names, columns = table.columns, config.columns
-    for name in (columns.time, columns.id, columns.channel, columns.value, *columns.static):
-        if name is not None:
-            check_present(name, names, table.name)
+    for role in ("time", "id", "channel", "value"):
+        if (name := getattr(columns, role)) is not None:
+            advice = f"Name it with --{role}-column, or have it detected with --{role}-column ''."
+            check_present(name, names, table.name, advice)
+    for name in columns.static:
+        check_present(name, names, table.name)
     layout = config.layout
     if layout == "homeassistant" or (layout == "auto" and set(_HOME) <= set(names)):
         return _home_assistant(table, columns)
@@ -179,7 +182,10 @@ def _long(
 
 
 def _wide(table: Table, time: str, rest: list[str], columns: ColumnsConfig, layout: str) -> Roles:
-    for name in (*(columns.channels or ()), *columns.future):
+    for name in columns.channels or ():
+        advice = "Correct --channels, or, for a trained model, pass --allow-missing-channels."
+        check_present(name, table.columns, table.name, advice)
+    for name in columns.future:
         check_present(name, table.columns, table.name)
     given = (*(columns.channels or ()), *columns.static, *columns.future)
     free = [name for name in rest if name not in given]

@@ -33,6 +33,8 @@ class DataSchema:
         split: Training, validation and test parts.
         scaler: Channel scales.
         time_scale: Unit of model time: a quarter of context plus horizon.
+        origin_ns: First time of the training log; noise belongs to times measured from it, so that a
+            shift of the whole log changes nothing but labels.
         periods_ns: Calendar periods that the model sees.
         input_channels: Known inputs.
         input_scaler: Their scales; None without.
@@ -48,6 +50,7 @@ class DataSchema:
     split: Split
     scaler: Scaler
     time_scale: TimeScale
+    origin_ns: int
     periods_ns: Int64
     input_channels: tuple[str, ...]
     input_scaler: Scaler | None
@@ -75,6 +78,7 @@ class DataSchema:
             split=split,
             scaler=Scaler.fit(training),
             time_scale=TimeScale(max(1, window // _UNITS_PER_WINDOW)),
+            origin_ns=int(dataset.readings.times.min()),
             periods_ns=_periods(dataset),
             input_channels=() if inputs is None else inputs.channels,
             input_scaler=None if inputs is None else Scaler.fit(within(inputs, starts, stops)),
@@ -205,6 +209,7 @@ class DataSchema:
             "split": self.split.to_dict(),
             "scaler": self.scaler.to_dict(),
             "unit_ns": self.time_scale.unit_ns,
+            "origin_ns": self.origin_ns,
             "periods_ns": self.periods_ns.tolist(),
             "input_channels": list(self.input_channels),
             "input_scaler": None if self.input_scaler is None else self.input_scaler.to_dict(),
@@ -225,6 +230,7 @@ class DataSchema:
             split=Split.from_dict(values["split"]),
             scaler=Scaler.from_dict(values["scaler"]),
             time_scale=TimeScale(int(values["unit_ns"])),
+            origin_ns=int(values["origin_ns"]),
             periods_ns=np.asarray(values["periods_ns"], dtype=np.int64),
             input_channels=tuple(values["input_channels"]),
             input_scaler=None if given is None else Scaler.from_dict(given),

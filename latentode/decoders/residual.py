@@ -139,13 +139,14 @@ class RecentBehaviour(nn.Module):
         recent = (stamps >= last - self.spans.view(-1, 1, 1, 1)) & mask
         weights = recent.to(residuals.dtype)
         weights = weights / weights.sum(dim=2, keepdim=True).clamp(min=1.0)
-        means = torch.einsum("sbtc,dbtc->dsbc", weights, residuals)
-        squares = torch.einsum("sbtc,dbtc->dsbc", weights, residuals * residuals)
-        variance = (squares - means * means).clamp(min=0.0) + _CALM**2
         newest = torch.einsum(
             "btc,dbtc->dbc", (mask & (stamps == last)).to(residuals.dtype), residuals
         )
-        drifts = newest[:, None] - means  # (draw, span, batch, channel)
+        # moments of differences from the newest: those of the residuals would cancel in float32
+        below = newest[:, :, None] - residuals
+        drifts = torch.einsum("sbtc,dbtc->dsbc", weights, below)  # (draw, span, batch, channel)
+        squares = torch.einsum("sbtc,dbtc->dsbc", weights, below * below)
+        variance = (squares - drifts * drifts).clamp(min=0.0) + _CALM**2
         damping = (_GAIN * self.log_damping).exp()[:, None, None]
         reach = -torch.expm1(-damping * ages) / damping  # (span, batch, step, channel)
         gains = self.smoothing[:, None, None] * (ages > 0) + self.drift[:, None, None] * reach

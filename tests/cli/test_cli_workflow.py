@@ -348,9 +348,20 @@ def test_folder_that_is_no_run_exits_5(tmp_path):
 
 def test_log_of_other_channels_exits_3(trained, tmp_path):
     (tmp_path / "x.csv").write_text("time,other\n0,1\n1,2\n2,3\n")
-    result = run("forecast", trained, tmp_path / "x.csv")
+    result = run("forecast", trained, tmp_path / "x.csv", "--id-column", "")
     assert result.exit_code == 3
     assert "position" in result.stderr
+
+
+def test_log_without_the_column_of_ids_says_how_to_go_on(trained, tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("time,position,velocity\n0,1,2\n1,2,2\n2,3,2\n")
+    result = run("forecast", trained, path)
+    assert result.exit_code == 3
+    assert "no column 'series'" in result.stderr
+    assert "--id-column ''" in result.stderr
+    done = run("forecast", trained, path, "--id-column", "", "--samples", "2", "-o", "-")
+    assert done.exit_code == 0, done.output
 
 
 LIMITED = """

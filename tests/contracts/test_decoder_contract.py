@@ -167,10 +167,6 @@ def test_recent_behaviour_starts_without_any_effect():
     assert (log_scale == 0).all()
 
 
-@pytest.mark.xfail(
-    reason="the variance is a difference of squares: 3e-7 of residuals of 3 beside _CALM**2 = 1e-4",
-    strict=True,
-)
 def test_the_recent_spread_keeps_its_digits_in_float32():
     recent = randomised(RecentBehaviour(1))
     generator = torch.Generator().manual_seed(1)
