@@ -1,15 +1,17 @@
 """Train on a sensor log, forecast with error bars, and check them against what happened.
 
-Problem: pumps report pressure, flow, temperature, vibration and state at times of their own; some reports
-are lost, some sensors die. Where will each reading be in six hours, and how sure is that?
+Problem: pumps report pressure, flow, temperature, vibration and state at times of their own; some
+reports are lost, some sensors die. Where will each reading be in six hours, and how sure is that?
 
-Look at: the skill against the last value and against a line, the coverage of the 90 % bands (it should be
-near 90 %), and the picture: bands that widen with the horizon and narrow where a pump is predictable.
+Look at: the skill against the last value and against a line, the coverage of the 90 % bands (it
+should be near 90 %), and the picture: bands that widen with the horizon and narrow where a pump
+is predictable.
 
 Reference: Rubanova, Chen, Duvenaud (2019), Latent ODEs for irregularly-sampled time series.
 
 Expected output: a table in which the model's CRPS lies well below every baseline's, and
-sensor_log.png in the output folder. Run time: about 3 minutes on two cores; 20 seconds with --smoke.
+sensor_log.png in the output folder. Run time: about 3 minutes on two cores; 20 seconds with
+--smoke.
 
     python examples/01_sensor_log.py [--smoke] [--out FOLDER]
 """

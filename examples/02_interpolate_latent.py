@@ -1,15 +1,15 @@
 """Walk between two series in latent space.
 
-Problem: a latent state stands for a whole trajectory. Between the states of a slow and of a fast
-oscillator lie states that were never observed: what do they decode to?
+Problem: a latent state stands for a whole trajectory. Between the states of two spirals lie states
+that were never observed: what do they decode to?
 
-Look at: the decoded curves, which should change from one oscillator to the other step by step instead of
-fading one out and the other in; and the latent trajectories, which should turn.
+Look at: the decoded curves, which should change from one spiral to the other step by step; and the
+latent trajectories, which should turn.
 
 Reference: Chen et al. (2018), Neural ordinary differential equations, section 5.1.
 
-Expected output: interpolate_latent.png and latent_trajectory.png in the output folder. Run time: about a
-minute on two cores; 15 seconds with --smoke.
+Expected output: interpolate_latent.png and latent_trajectory.png in the output folder. Run time:
+about a minute on two cores; 15 seconds with --smoke.
 
     python examples/02_interpolate_latent.py [--smoke] [--out FOLDER]
 """
@@ -23,7 +23,7 @@ from latentode import LatentODE, LatentODEConfig, plot, synthetic
 
 
 def main() -> None:
-    """Train on oscillators, interpolate between two of them, draw."""
+    """Train on spirals, interpolate between two of them, draw."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--smoke", action="store_true", help="a few seconds of training")
     parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")

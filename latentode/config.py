@@ -7,9 +7,7 @@ of an elapsed clock. ``None`` means "chosen from the data, and stated".
 from __future__ import annotations
 
 import difflib
-import json
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -24,6 +22,7 @@ from pydantic import (
 )
 
 from latentode.errors import ConfigError
+from latentode.toml import NONE, read_toml, render_toml
 
 NS_PER_UNIT = {
     "ns": 1,
@@ -44,8 +43,6 @@ _UNIT_ALIASES = {
     "days": "d",
     "w": "7d",
 }
-_MAX_TOML_BYTES = 1 << 20
-_NO_DURATION = "none"  # TOML has no null, and leaving a setting out means its default
 
 
 def parse_duration(text: str | float, default_unit: str | None = None) -> int:
@@ -87,7 +84,7 @@ def format_duration(nanoseconds: float) -> str:
 
 
 def _check_duration(value: Any) -> Any:
-    if value == _NO_DURATION:
+    if value == NONE:
         return None
     if value is not None:
         try:
@@ -169,8 +166,8 @@ class WindowConfig(_Config):
     def _leaves_a_test_part(self) -> Self:
         if self.train_fraction + self.validation_fraction >= 1:
             raise ValueError(
-                f"expected train_fraction + validation_fraction below 1, so that a test part is left, "
-                f"got {self.train_fraction} + {self.validation_fraction}"
+                "expected train_fraction + validation_fraction below 1, so that a test part is "
+                f"left, got {self.train_fraction} + {self.validation_fraction}"
             )
         return self
 
@@ -283,30 +280,8 @@ class LatentODEConfig(_Config):
         return type(self).from_dict(merged)
 
     def to_toml(self) -> str:
-        """Write as TOML that `from_toml` reads back exactly.
-
-        As TOML has no null, None is left out where it is the default, else written "none".
-        """
-        defaults = type(self)().to_dict()
-        return "\n".join(_toml_lines(self.to_dict(), defaults, ())).strip() + "\n"
-
-
-def read_toml(path: str | Path) -> dict[str, Any]:
-    """Read a TOML file of at most 1 MiB.
-
-    Raises:
-        ConfigError: If the file is missing, too large, or no TOML (with line and column).
-    """
-    path = Path(path)
-    try:
-        size = path.stat().st_size
-        if size > _MAX_TOML_BYTES:
-            raise ConfigError(f"{path}: expected a TOML file of at most 1 MiB, got {size} bytes.")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML ({error}).") from None
+        """Write as TOML that `from_toml` reads back exactly."""
+        return render_toml(self.to_dict(), type(self)().to_dict())
 
 
 def set_dotted(tree: dict[str, Any], name: str, value: Any) -> None:
@@ -317,25 +292,6 @@ def set_dotted(tree: dict[str, Any], name: str, value: Any) -> None:
         if not isinstance(tree, dict):
             raise ConfigError(f"{name}: {table!r} is a setting, not a table.")
     tree[leaf] = value
-
-
-def _toml_lines(
-    table: Mapping[str, Any], defaults: Mapping[str, Any], path: tuple[str, ...]
-) -> list[str]:
-    leaves = {k: v for k, v in table.items() if not isinstance(v, Mapping)}
-    leaves = {k: v for k, v in leaves.items() if v is not None or defaults[k] is not None}
-    lines = ["", f"[{'.'.join(path)}]"] if path and leaves else []
-    lines += [f"{key} = {_toml_value(value)}" for key, value in leaves.items()]
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            lines += _toml_lines(value, defaults[key], (*path, key))
-    return lines
-
-
-def _toml_value(value: Any) -> str:
-    # JSON is TOML here, but for DEL and for escaped pairs of characters beyond U+FFFF
-    text = json.dumps(_NO_DURATION if value is None else value, ensure_ascii=False)
-    return text.replace("\x7f", "\\u007f")
 
 
 def _explain(cls: type[BaseModel], error: ValidationError) -> str:

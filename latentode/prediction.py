@@ -143,7 +143,8 @@ class Predictor:
             density = self.model.likelihood.log_prob(batch.targets, decoded.location, decoded.scale)
             total = masked_sum(density, batch.target_mask).double().cpu().numpy()
             scales = batch.target_mask.sum(dim=1).cpu().numpy() @ np.log(self.schema.scaler.scale)
-            weights[:, tiles.series[chunk]] = total - scales
+            # a window without a visible row has a tile for every one of its queries
+            np.add.at(weights, (slice(None), tiles.series[chunk]), total - scales)
         return weights
 
     def _chunks(self, tiles: Tiles, visible: TimeSeriesDataset) -> Iterator[Int64]:

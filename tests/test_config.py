@@ -5,7 +5,7 @@ from typing import Literal, get_args, get_origin
 
 import annotated_types
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
@@ -59,6 +59,8 @@ def configs(draw, table=LatentODEConfig):
         kinds = get_args(field.annotation) if is_optional(field) else (field.annotation,)
         options = [st.none() if k is type(None) else values_of(k, field) for k in kinds]
         values[name] = draw(st.one_of(options))
+    if table is WindowConfig:
+        assume(values["train_fraction"] + values["validation_fraction"] < 1)
     return table.model_validate(values)
 
 

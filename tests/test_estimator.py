@@ -71,7 +71,17 @@ def frame():
 
 @pytest.fixture(scope="module")
 def model(frame):
-    return tiny(frame, id_column="pump", time_column="timestamp")
+    model = tiny(frame, id_column="pump", time_column="timestamp")
+    perturb(model)
+    return model
+
+
+def perturb(model, size=0.3):
+    """Two steps of training leave most parts near rest: move every weight, so that each matters."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in model.fitted_.model.parameters():
+            parameter.add_(size * torch.randn(parameter.shape, generator=generator))
 
 
 # constructor, fit, state
@@ -127,16 +137,16 @@ def test_a_second_fit_starts_afresh(frame):
     "call",
     [
         lambda m, log: m.forecast(log),
-        lambda m, log: m.forecast(),
+        lambda m, _: m.forecast(),
         lambda m, log: m.interpolate(log),
         lambda m, log: m.predict(log, log),
         lambda m, log: m.latent_trajectory(log),
         lambda m, log: m.interpolate_latent("p1", "p2", log),
         lambda m, log: m.score(log),
         lambda m, log: m.evaluate(log),
-        lambda m, log: m.save("nowhere"),
-        lambda m, log: m.describe(),
-        lambda m, log: m.plan_lines(),
+        lambda m, _: m.save("nowhere"),
+        lambda m, _: m.describe(),
+        lambda m, _: m.plan_lines(),
     ],
 )
 def test_every_prediction_needs_a_fit(frame, call):
@@ -159,7 +169,7 @@ def test_fit_into_a_folder_leaves_a_model_that_predicts_the_same(frame, tmp_path
     assert len((tmp_path / "metrics.csv").read_text().splitlines()) == 2
 
 
-def test_a_long_log_and_a_wide_one_give_the_same_predictions(frame, model):
+def test_a_long_log_and_a_wide_one_give_the_same_predictions(frame):
     long = frame.melt(["pump", "timestamp"], var_name="what", value_name="reading").dropna()
     columns = {"id_column": "pump", "channel_column": "what", "value_column": "reading"}
     # a long log has its channels by name
@@ -194,7 +204,9 @@ def test_a_forecast_without_a_log_is_that_of_the_training_log(frame, model):
 def test_horizon_and_spacing_can_be_chosen(frame, model):
     assert model.forecast(frame, horizon="12h", every="2h", num_draws=1).sizes["step"] == 6
     typical = model.forecast(frame, num_draws=1)
-    gaps = frame.groupby("pump")["timestamp"].diff().dropna()
+    last = frame.groupby("pump")["timestamp"].transform("max")
+    recent = frame[frame["timestamp"] > last - pd.Timedelta("12h")]
+    gaps = recent.groupby("pump")["timestamp"].diff().dropna()
     spacing = pd.Timedelta(np.diff(typical["time"].values[0])[0])
     assert spacing == pd.Timedelta(int(np.median(gaps.dt.as_unit("ns").astype(np.int64))))
 
@@ -320,7 +332,7 @@ def test_a_log_is_not_changed_by_what_is_done_with_it(frame, model):
 
 @pytest.mark.parametrize("call", ["forecast", "interpolate", "score", "latent_trajectory"])
 def test_a_log_without_a_channel_is_refused_and_an_extra_one_ignored(frame, model, call):
-    with pytest.raises(DataError, match="the log has no flow"):
+    with pytest.raises(DataError, match="flow"):
         getattr(model, call)(frame.drop(columns="flow"))
     extra = frame.assign(noise=1.0)[["noise", "flow", "pressure", "pump", "timestamp"]]
     equal(getattr(model, call)(extra, num_draws=2), getattr(model, call)(frame, num_draws=2))
@@ -328,8 +340,9 @@ def test_a_log_without_a_channel_is_refused_and_an_extra_one_ignored(frame, mode
 
 def test_a_log_on_another_clock_is_refused(frame, model):
     elapsed = frame.assign(timestamp=np.arange(len(frame), dtype=float))
-    with pytest.raises(DataError, match="expected calendar times"):
-        model.forecast(read_log(elapsed)[0])
+    seconds = LatentODEConfig().updated(**{"data.time.unit": "s"}).data
+    with pytest.raises(DataError, match="expected calendar times as in training, got elapsed"):
+        model.forecast(read_log(elapsed, seconds)[0])
 
 
 def test_a_series_that_training_never_saw_is_forecast_as_well(frame, model):
@@ -419,7 +432,7 @@ def test_a_loaded_model_predicts_the_same_bits(frame, model, tmp_path):
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "model" / name).read_bytes()
 
 
-def test_saving_replaces_an_older_model(frame, model, tmp_path):
+def test_saving_replaces_an_older_model(model, tmp_path):
     model.save(tmp_path / "model")
     model.save(tmp_path / "model")
     assert [p.name for p in tmp_path.iterdir()] == ["model"]
@@ -445,9 +458,7 @@ def test_known_inputs_and_static_columns_go_all_the_way(tmp_path):
     assert schema.channels == ("pressure", "flow")
     assert schema.input_channels == ("valve",)
     assert schema.static_columns == ("age",)
-    with torch.no_grad():  # two steps of training hardly use them
-        for parameter in model.fitted_.model.parameters():
-            parameter.add_(0.3 * torch.randn_like(parameter))
+    perturb(model)
     base = model.forecast(frame, every="1h", num_draws=3)
 
     ahead = frame.groupby("pump")["timestamp"].max() + pd.Timedelta("1h")
@@ -520,7 +531,7 @@ def test_series_with_too_few_readings_are_left_out_of_training_only():
 @pytest.mark.parametrize(
     "call",
     [
-        lambda m, log: m.forecast(log, horizon="100000d", every="1ms"),
+        lambda m, log: m.forecast(log, horizon="50000d", every="1ms"),
         lambda m, log: m.forecast(log, num_draws=10**9),
         lambda m, log: m.interpolate(log, every="1us"),
         lambda m, log: m.latent_trajectory(log, every="1s", num_draws=10_000),
@@ -550,7 +561,7 @@ def test_an_elapsed_log_takes_plain_numbers_in_its_unit():
 
 
 @pytest.mark.gpu
-def test_a_model_loads_on_a_gpu_and_predicts_the_same(frame, model, tmp_path, device):
+def test_a_model_loads_on_a_gpu_and_predicts_the_same(model, tmp_path, device):
     model.save(tmp_path / "model")
     there = LatentODE.load(tmp_path / "model", device=str(device))
     np.testing.assert_allclose(

@@ -25,7 +25,7 @@ def test_python_blocks_run_in_order(tmp_path, monkeypatch, capsys):
     names = {}
     for block in blocks("python"):
         quick = block.replace('max_time="2min"', 'max_time="3s"')
-        exec(compile(quick, "README.md", "exec"), names)  # noqa: S102
+        exec(compile(quick, "README.md", "exec"), names)
     assert (tmp_path / "pump_model" / "model.json").exists()
     assert names["forecast"].sizes["series"] == 24
     assert "q0.05" in capsys.readouterr().out

@@ -347,3 +347,24 @@ def test_read_refuses_a_truncated_file(tmp_path):
         path.write_bytes(content[:size])
         with pytest.raises(DataError, match="expected a prediction"):
             results.read(path)
+
+
+def test_queries_of_several_series_come_out_in_the_order_they_were_asked(tmp_path):
+    series, times = np.array([1, 0, 1, 0, 1]), START + NS * np.array([5, 9, 3, 9, 5])
+    draws = np.arange(5.0)[None, :, None]
+    labels = {"series_ids": IDS, "channels": CHANNELS[:1], "clock": UTC}
+    dataset = results.from_queries(draws, series, times, **labels)
+    path = results.write(dataset, tmp_path / "x.nc")
+    for one in (dataset, results.read(path)):
+        frame = results.to_frame(one)
+        assert frame["series"].tolist() == [IDS[index] for index in series]
+        assert frame["mean"].tolist() == [0, 1, 2, 3, 4]
+        assert frame["time"].astype("int64").tolist() == times.tolist()
+
+
+def test_queries_grouped_by_series_need_no_numbers():
+    series, times = np.array([0, 0, 1]), START + NS * np.array([5, 3, 9])
+    labels = {"series_ids": IDS, "channels": CHANNELS[:1], "clock": UTC}
+    dataset = results.from_queries(np.arange(3.0)[None, :, None], series, times, **labels)
+    assert "query" not in dataset.coords
+    assert results.to_frame(dataset)["mean"].tolist() == [0, 1, 2]

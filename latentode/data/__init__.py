@@ -1,1 +1,1 @@
-
+"""Logs in, ragged data sets, windows and padded batches out."""

@@ -20,8 +20,9 @@ class Clock:
     """What an int64 time of a log means.
 
     Attributes:
-        kind: "calendar": nanoseconds since 1970-01-01T00:00 UTC (or of the naive wall clock, where the
-            log names no zone); "elapsed": nanoseconds since the zero of the log's own clock.
+        kind: "calendar": nanoseconds since 1970-01-01T00:00 UTC (or of the naive wall clock,
+            where the log names no zone); "elapsed": nanoseconds since the zero of the log's own
+            clock.
         zone: IANA name or "UTC"; None where the log is naive or elapsed.
         unit: Unit in which an elapsed clock was written ("s", "ms", "us", "ns", "min", "h", "d");
             "iso" or an epoch unit for a calendar.
@@ -36,13 +37,14 @@ class Clock:
 class Readings:
     """Readings of many series in two levels of offsets.
 
-    Series ``i`` owns rows ``series_starts[i]:series_starts[i + 1]``; row ``j`` (one time stamp) owns
-    readings ``row_starts[j]:row_starts[j + 1]``. A channel that was not read has no entry.
+    Series ``i`` owns rows ``series_starts[i]:series_starts[i + 1]``; row ``j`` (one time stamp)
+    owns readings ``row_starts[j]:row_starts[j + 1]``. A channel that was not read has no entry.
 
     Attributes:
         channels: Channel names.
         series_starts: First row of each series, shape (series + 1,), int64.
-        times: Time of each row in nanoseconds, int64, strictly increasing within a series, shape (row,).
+        times: Time of each row in nanoseconds, int64, strictly increasing within a series, shape
+            (row,).
         row_starts: First reading of each row, shape (row + 1,), int64.
         channel_index: Channel of each reading, increasing within a row, int32, shape (reading,).
         values: Value of each reading in original units, finite float64, shape (reading,).
@@ -230,8 +232,8 @@ class TimeSeriesDataset:
         series_ids: Id of each series, byte for byte as in the log.
         readings: Observed channels.
         clock: What a time means.
-        inputs: Known inputs (set points, doses, ...), held constant from one entry to the next; None
-            where there are none.
+        inputs: Known inputs (set points, doses, ...), held constant from one entry to the next;
+            None where there are none.
         static_columns: Names of the static covariates.
         static: Static covariates, NaN where unknown, shape (series, static).
         units: Unit of each channel where it is known.

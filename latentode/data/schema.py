@@ -33,8 +33,8 @@ class DataSchema:
         split: Training, validation and test parts.
         scaler: Channel scales.
         time_scale: Unit of model time: a quarter of context plus horizon.
-        origin_ns: First time of the training log; noise belongs to times measured from it, so that a
-            shift of the whole log changes nothing but labels.
+        origin_ns: First time of the training log; noise belongs to times measured from it, so
+            that a shift of the whole log changes nothing but labels.
         periods_ns: Calendar periods that the model sees.
         input_channels: Known inputs.
         input_scaler: Their scales; None without.

@@ -437,6 +437,31 @@ def test_signal_during_training_saves_and_the_run_resumes(log, tmp_path, number,
     assert run("forecast", folder, "--samples", "2").exit_code == 0
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_interrupted_run_resumes_under_torchrun_on_every_rank(log, tmp_path):
+    folder = tmp_path / "run"
+    process = start_training(log, folder)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    before = len(rows_of(folder / "metrics.csv"))
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    done = subprocess.run(
+        [sys.executable, *launcher, "cli.py", "resume", str(folder), "--max-time", "2s"],
+        cwd=REPOSITORY,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{folder}\n"  # said once, by the first rank
+    epochs = [int(float(row["epoch"])) for row in rows_of(folder / "metrics.csv")]
+    assert epochs == list(range(1, len(epochs) + 1))
+    assert len(epochs) > before
+    assert json.loads((folder / "run.json").read_text())["status"] == "done"
+
+
 def test_second_train_into_a_running_folder_exits_8_and_harms_nothing(log, tmp_path):
     folder = tmp_path / "run"
     first = start_training(log, folder)

@@ -142,3 +142,13 @@ def test_what_was_learned_is_told():
     assert "context 24h, horizon 12h (as given)" in text
     assert "split: by time, training to 20" in text
     assert "constant in training: c1" in text
+
+
+@pytest.mark.parametrize("zones", [("UTC", None), (None, "UTC")])
+def test_align_refuses_wall_clock_times_beside_times_of_a_zone(zones):
+    trained, other = (
+        replace(irregular_log((40, 30)), clock=Clock("calendar", zone)) for zone in zones
+    )
+    schema = DataSchema.fit(trained, settings())
+    with pytest.raises(DataError, match=r"clock: expected times .* zone.*--tz"):
+        schema.align(other)

@@ -1,0 +1,65 @@
+"""TOML in and out, for settings."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from latentode.errors import ConfigError
+
+#: Stands for None where that is not the default: TOML has no null.
+NONE = "none"
+_MAX_BYTES = 1 << 20
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """Read a TOML file of at most 1 MiB.
+
+    Raises:
+        ConfigError: If the file is missing, too large, or no TOML (with line and column).
+    """
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        if size > _MAX_BYTES:
+            raise ConfigError(f"{path}: expected a TOML file of at most 1 MiB, got {size} bytes.")
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML ({error}).") from None
+
+
+def render_toml(tree: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
+    """Write nested settings as TOML.
+
+    Args:
+        tree: Settings of JSON types.
+        defaults: What a setting is where the text leaves it out; the same keys.
+
+    Returns:
+        The text; None is left out where it is the default, else written as `NONE`.
+    """
+    return "\n".join(_lines(tree, defaults, ())).strip() + "\n"
+
+
+def _lines(
+    table: Mapping[str, Any], defaults: Mapping[str, Any], path: tuple[str, ...]
+) -> list[str]:
+    leaves = {k: v for k, v in table.items() if not isinstance(v, Mapping)}
+    leaves = {k: v for k, v in leaves.items() if v is not None or defaults[k] is not None}
+    lines = ["", f"[{'.'.join(path)}]"] if path and leaves else []
+    lines += [f"{key} = {_value(value)}" for key, value in leaves.items()]
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            lines += _lines(value, defaults[key], (*path, key))
+    return lines
+
+
+def _value(value: Any) -> str:
+    # JSON is TOML here, but for DEL and for escaped pairs of characters beyond U+FFFF
+    text = json.dumps(NONE if value is None else value, ensure_ascii=False)
+    return text.replace("\x7f", "\\u007f")

@@ -1,0 +1,68 @@
+"""Time left of a training, and how often it is told."""
+
+import pytest
+from training_cases import parts
+
+from latentode.config import TrainConfig
+from latentode.errors import ConfigError
+from latentode.training import pace as module
+from latentode.training.distributed import device_of
+from latentode.training.pace import Pace
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    class Clock:
+        now = 100.0
+
+        def monotonic(self):
+            return self.now
+
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+def test_time_left_counts_the_steps_of_this_call_only(clock):
+    pace = Pace(TrainConfig(max_time=None), first_step=90)
+    assert pace.seconds_left(90, 200) is None
+    clock.now += 20
+    assert pace.seconds_left(100, 200) == pytest.approx(200)  # 2 s a step, 100 to go
+    assert pace.seconds_left(200, 200) == 0
+
+
+def test_time_left_is_at_most_the_rest_of_the_budget(clock):
+    pace = Pace(TrainConfig(max_time="30s"), first_step=0)
+    clock.now += 20
+    assert pace.seconds_left(10, 1000) == pytest.approx(10)
+    assert not pace.is_over
+    clock.now += 10
+    assert pace.is_over
+    assert pace.seconds_left(15, 1000) == 0
+
+
+def test_reports_are_due_at_most_a_few_times_a_second(clock):
+    pace = Pace(TrainConfig(), first_step=0)
+    due = 0
+    for _ in range(1000):
+        clock.now += 0.01
+        due += pace.is_report_due()
+    assert 30 <= due <= 40  # ten seconds, a report in 0.25 s
+
+
+def test_trainer_reports_steps_between_epochs(monkeypatch):
+    monkeypatch.setattr(module, "_REPORT_SECONDS", 0.0)
+    events = []
+    parts().trainer(on_event=events.append).fit()
+    steps = [event for event in events if event["event"] == "step"]
+    epochs = [event for event in events if event["event"] == "epoch"]
+    assert [event["step"] for event in steps] == list(range(1, 13))
+    assert {event["total_steps"] for event in steps} == {12}
+    assert {event["total_epochs"] for event in epochs} == {3}
+    assert steps[-1]["train_loss"] == pytest.approx(epochs[-1]["train_loss"])
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:99", "", "meta"])
+def test_device_that_is_not_there_is_a_config_error(name):
+    with pytest.raises(ConfigError, match="device: expected"):
+        device_of(name)
