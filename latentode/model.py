@@ -13,7 +13,13 @@ from latentode import ode
 from latentode.config import ModelConfig, SolverConfig
 from latentode.data.batch import SeriesBatch
 from latentode.decoders.mlp import MLPDecoder
-from latentode.decoders.residual import RecentBehaviour, ResidualMemory, nearest_readings
+from latentode.decoders.residual import (
+    RecentBehaviour,
+    ResidualMemory,
+    gather_readings,
+    nearest_readings,
+)
+from latentode.decoders.seasonal import SeasonalMemory
 from latentode.dynamics.mlp import MLPDynamics
 from latentode.encoders import ODERNNEncoder, RNNEncoder, condense
 from latentode.likelihoods import GaussianLikelihood, StudentTLikelihood
@@ -62,6 +68,7 @@ class LatentODEModel(nn.Module):
         static_dim: Static covariates.
         scale_floor: Least scale of each channel in scaled units, as its readings are rounded, shape
             (channel,); None is 1e-4.
+        season: Period of the seasonal memory in model time; None goes without.
 
     Reference:
         Rubanova, Chen, Duvenaud (2019), https://arxiv.org/abs/1907.03907. There the noise is
@@ -79,6 +86,7 @@ class LatentODEModel(nn.Module):
         input_dim: int = 0,
         static_dim: int = 0,
         scale_floor: Tensor | None = None,
+        season: float | None = None,
     ) -> None:
         super().__init__()
         self.config = config
@@ -99,6 +107,7 @@ class LatentODEModel(nn.Module):
         )
         self.memory = ResidualMemory(num_channels)
         self.recent = RecentBehaviour(num_channels)
+        self.seasonal = None if season is None else SeasonalMemory(num_channels, season)
         floor = torch.full((num_channels,), 1e-4) if scale_floor is None else scale_floor
         self.register_buffer("scale_floor", floor.to(torch.get_default_dtype()).clamp(min=1e-4))
         self.likelihood = _LIKELIHOODS[config.likelihood](num_channels)
@@ -196,19 +205,21 @@ class LatentODEModel(nn.Module):
         return torch.cat([inputs, static], dim=-1)
 
     def _remember(self, batch: SeriesBatch, location: Tensor) -> tuple[Tensor, Tensor]:
-        residuals = torch.where(batch.mask, batch.values - location, torch.zeros(()))
-        index, gaps = nearest_readings(batch.times, batch.mask, batch.lengths, batch.query_times)
+        """What visible readings say of the queries: shift of the location, factor of the scale."""
+        times, mask, lengths = batch.times, batch.mask, batch.lengths
+        residuals = torch.where(mask, batch.values - location, torch.zeros(()))
+        season: Tensor | float = 0.0
+        if self.seasonal is not None:
+            asked = torch.cat([batch.query_times, times], dim=1)
+            expected = self.seasonal(times, mask, lengths, residuals, asked)
+            steps = batch.query_times.shape[1]
+            season = expected[..., :steps, :]
+            residuals = torch.where(mask, residuals - expected[..., steps:, :], torch.zeros(()))
+        index, gaps = nearest_readings(times, mask, lengths, batch.query_times)
         found = torch.isfinite(gaps)
-        nearest = torch.stack(
-            [
-                torch.where(f, residuals.gather(-2, i.expand(len(residuals), *i.shape)), 0.0)
-                for i, f in zip(index, found, strict=True)
-            ]
-        )  # (2, draw, batch, step, channel)
         gaps = gaps.to(location.dtype)
-        mean, variance = self.memory(gaps, nearest)
-        ahead = found[0] & ~found[1]
-        ages = gaps[0].masked_fill(~ahead, 0.0)
-        shift, log_scale = self.recent(batch.times, batch.mask, residuals, ages)
+        mean, variance = self.memory(gaps, gather_readings(residuals, index, found))
+        ages = gaps[0].masked_fill(~found[0] | found[1], 0.0)  # of forecasts only
+        shift, log_scale = self.recent(times, mask, residuals, ages)
         factor = variance.sqrt() * log_scale.clamp(-_MAX_RESTLESSNESS, _MAX_RESTLESSNESS).exp()
-        return mean + shift, factor
+        return season + mean + shift, factor

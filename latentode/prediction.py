@@ -144,7 +144,7 @@ class Predictor:
             total = masked_sum(density, batch.target_mask).double().cpu().numpy()
             scales = batch.target_mask.sum(dim=1).cpu().numpy() @ np.log(self.schema.scaler.scale)
             # a window without a visible row has a tile for every one of its queries
-            np.add.at(weights, (slice(None), tiles.series[chunk]), total - scales)
+            np.add.at(weights.T, tiles.series[chunk], (total - scales).T)
         return weights
 
     def _chunks(self, tiles: Tiles, visible: TimeSeriesDataset) -> Iterator[Int64]:

@@ -13,7 +13,6 @@ from model_cases import irregular_log
 from safetensors.torch import save_file
 from training_cases import parts, training_settings, with_poison
 
-import latentode.model
 from latentode.training.distributed import process_group, rank, world_size
 from latentode.training.fitting import fit_model
 
@@ -40,7 +39,6 @@ def train(out, name, **values):
 
 def main():
     torch.set_num_threads(1)
-    latentode.model._LEVEL_BLUR = 0.0  # its noise differs from process to process, as dropout does
     out = Path(sys.argv[1])
     with process_group("cpu"):
         for name in ("plain", "window", "part"):

@@ -18,7 +18,7 @@ SMALL = {
     "model.latent_dim": 3,
     "model.hidden_dim": 6,
     "model.dropout": 0.0,
-    "windows.context": "24h",
+    "windows.context": "36h",
     "windows.horizon": "12h",
     "windows.split": "time",
     "solver.step_size": 0.25,

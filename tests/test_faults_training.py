@@ -23,7 +23,6 @@ from training_cases import (
     with_poison,
 )
 
-import latentode.model
 from latentode.cli.app import root
 from latentode.errors import CheckpointError, SolverError, TrainingError
 from latentode.estimator import LatentODE
@@ -31,12 +30,6 @@ from latentode.training.checkpoint import load_folder
 from latentode.training.optimizer import learning_rate
 from latentode.training.step import GradientStep
 from latentode.training.trainer import Trainer
-
-
-@pytest.fixture
-def unblurred(monkeypatch):
-    """No noise of the global stream, so that a window does not depend on its neighbours."""
-    monkeypatch.setattr(latentode.model, "_LEVEL_BLUR", 0.0, raising=False)
 
 
 def poison_at(monkeypatch, steps, taken=None):
@@ -166,7 +159,6 @@ def test_on_nan_skip_goes_on_and_ends_after_three_in_a_row(monkeypatch):
 
 
 @pytest.mark.parametrize("windows", [[2], [0, 3]])
-@pytest.mark.usefixtures("unblurred")
 def test_only_the_poisoned_windows_are_left_out_and_counted(windows):
     made = parts(train__batch_size=4, model__dropout=0.0)
     rows = made.sampler.eligible_rows()[::9][:4]

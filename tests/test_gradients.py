@@ -106,7 +106,7 @@ def test_the_adjoint_gives_the_gradients_of_backpropagation(anchor, dynamics):
     found = []
     for gradient in ("backprop", "adjoint"):
         model.solver = SolverConfig(
-            method="dopri5", rtol=1e-9, atol=1e-10, step_size=0.25, gradient=gradient
+            method="dopri5", rtol=1e-10, atol=1e-11, step_size=0.25, gradient=gradient
         )
         found.append(gradients(model, loss_of(model, batch, noise)))
     for name, expected in found[0].items():

@@ -1,5 +1,7 @@
 """Scores of series against direct sums, and paths between latent states."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -31,7 +33,7 @@ def weights_by_hand(predictor, dataset, series, start, stop, visible=None):
     if not visible.readings.num_rows and ahead.num_rows > 1:
         # nothing is known: each row is predicted from the prior at its own time, with the same z_k
         edges = [start, *ahead.times.tolist()]
-        rows = zip(edges[:-1], edges[1:], strict=True)
+        rows = itertools.pairwise(edges)
         return sum(
             weights_by_hand(predictor, dataset, series, low, high, visible) for low, high in rows
         )

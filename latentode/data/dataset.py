@@ -128,7 +128,7 @@ class Readings:
         return np.repeat(np.arange(self.num_rows), np.diff(self.row_starts))
 
     def dense(self, rows: slice | Int64) -> Float64:
-        """Values of some rows as a grid with NaN where a channel was not read, shape (row, channel)."""
+        """Values of some rows as a grid, NaN where a channel was not read, (row, channel)."""
         index = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
         grid = np.full((len(index), len(self.channels)), np.nan)
         starts, counts = self.row_starts[index], self.row_starts[index + 1] - self.row_starts[index]
@@ -166,7 +166,7 @@ class Readings:
         )
 
     def select_channels(self, channels: Sequence[str]) -> Readings:
-        """Reorder channels by name; names that were not read become empty channels, others are dropped."""
+        """Reorder channels by name; unknown names become empty channels, others are dropped."""
         target = np.full(len(self.channels), -1, dtype=np.int32)
         for index, name in enumerate(channels):
             if name in self.channels:

@@ -92,6 +92,12 @@ class DataSchema:
         """Known-input features of the model."""
         return 4 * len(self.periods_ns) + len(self.input_channels)
 
+    @property
+    def season(self) -> float | None:
+        """The shortest calendar period in model time, if a context holds one and a half of it."""
+        fitting = self.periods_ns[1.5 * self.periods_ns <= self.lengths.context_ns]
+        return float(fitting.min()) / self.time_scale.unit_ns if len(fitting) else None
+
     def builder(self) -> BatchBuilder:
         """Batches with these scales."""
         return BatchBuilder(

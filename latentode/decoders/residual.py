@@ -194,3 +194,18 @@ def nearest_readings(
     found = times[None, :, :, None].expand(2, -1, -1, channels).gather(2, index)
     gaps = (query_times[None, :, :, None] - found).abs().masked_fill(absent, torch.inf)
     return index, gaps
+
+
+def gather_readings(residuals: Tensor, index: Tensor, found: Tensor) -> Tensor:
+    """Residuals at rows found by `nearest_readings`, 0 where there is none.
+
+    Args:
+        residuals: Shape (draw, batch, time, channel).
+        index: Rows, shape (2, batch, step, channel).
+        found: Whether there is such a row, same shape.
+
+    Returns:
+        Residuals, shape (2, draw, batch, step, channel).
+    """
+    picked = [residuals.gather(-2, rows.expand(len(residuals), *rows.shape)) for rows in index]
+    return torch.where(found[:, None], torch.stack(picked), torch.zeros((), dtype=residuals.dtype))

@@ -15,7 +15,7 @@ _GAIN = 5.0
 
 
 class StudentTLikelihood(Likelihood):
-    r"""Student-t readings with learned degrees of freedom :math:`\nu_c > 1` per channel.
+    r"""Student-t readings with learned degrees of freedom :math:`\nu_c > 2` per channel.
 
     .. math:: \log p = \log\Gamma(\tfrac{\nu+1}2) - \log\Gamma(\tfrac\nu2)
               - \tfrac12\log\nu\pi\sigma^2 - \tfrac{\nu+1}2 \log(1 + (x-\mu)^2/\nu\sigma^2)
@@ -38,7 +38,7 @@ class StudentTLikelihood(Likelihood):
     @property
     def df(self) -> Tensor:
         """Degrees of freedom, shape (channel,)."""
-        return 1.0 + functional.softplus(3.0 + _GAIN * self.raw_df)
+        return 2.0 + functional.softplus(2.0 + _GAIN * self.raw_df)
 
     def log_prob(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """See `Likelihood`."""

@@ -159,4 +159,5 @@ def build_model(config: LatentODEConfig, schema: DataSchema) -> LatentODEModel:
         input_dim=schema.input_dim,
         static_dim=len(schema.static_columns),
         scale_floor=torch.from_numpy(_FLOOR * schema.scaler.resolution / schema.scaler.scale),
+        season=schema.season,
     )

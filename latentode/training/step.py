@@ -79,8 +79,7 @@ class GradientStep:
         self.optimizer.zero_grad(set_to_none=True)
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
-            # The model draws from the global stream (dropout, and what blurs its features): seeded
-            # by the step, the stream is no state that a checkpoint would have to hold.
+            # dropout draws from the global stream: seeded by the step, it needs no saved state
             torch.manual_seed(_seed(self.config.seed, 3, step, rank()))
             terms = self.guarded(batch.to(self.device), noise)
             loss = self._loss(terms, step)

@@ -139,7 +139,7 @@ def test_what_was_learned_is_told():
     constant[log.readings.channel_index == 1] = 3.0
     log = replace(log, readings=replace(log.readings, values=constant))
     text = "\n".join(DataSchema.fit(log, settings()).plan())
-    assert "context 24h, horizon 12h (as given)" in text
+    assert "context 36h, horizon 12h (as given)" in text
     assert "split: by time, training to 20" in text
     assert "constant in training: c1" in text
 

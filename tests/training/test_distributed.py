@@ -12,7 +12,6 @@ import torch
 from safetensors.torch import load_file
 from training_cases import same
 
-import latentode.model
 from latentode.training.distributed import (
     agree,
     device_of,
@@ -44,9 +43,7 @@ def out(tmp_path_factory):
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     run(*launcher, "ddp_program.py", folder)
     (folder / "alone").mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(latentode.model, "_LEVEL_BLUR", 0.0, raising=False)
-        ddp_program.train(folder / "alone", "plain")
+    ddp_program.train(folder / "alone", "plain")
     return folder
 
 
