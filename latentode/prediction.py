@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latentode.data.batch import Rows, SeriesBatch
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
-from latentode.data.noise import place_noise
+from latentode.data.noise import path_noise, place_noise
 from latentode.data.schema import DataSchema
 from latentode.data.targets import Targets
 from latentode.data.tiles import Tiles, lay_tiles
@@ -21,6 +21,7 @@ from latentode.model import LatentODEModel
 
 # elements of (draw, window, row, channel) at a time: some 100 MB of float32 intermediates
 _MAX_ELEMENTS = 4_000_000
+_TINY = 1e-15  # uniform numbers of 0 or 1 would be infinite draws
 
 
 @dataclass(frozen=True)
@@ -219,11 +220,12 @@ class Predictor:
         for index, name in enumerate(names):
             mine = own == index
             steps = int(mine.sum())
-            shape = (2, self.num_draws, draws.shape[-1])
             places = tiles.times[queries[mine]] - self.schema.origin_ns
-            uniform = place_noise(self.seed, name, places, shape)
+            unit, shape = self.schema.time_scale.unit_ns, (self.num_draws, draws.shape[-1])
+            noise = torch.from_numpy(path_noise(self.seed, name, places, unit, shape))
+            uniform = torch.special.ndtr(noise).clamp(_TINY, 1.0 - _TINY)
             sampled = self.model.likelihood.transform(
-                torch.from_numpy(uniform).to(self.device),
+                uniform.to(self.device),
                 decoded.location[:, index, :steps].double(),
                 decoded.scale[:, index, :steps].double(),
             )

@@ -1,4 +1,4 @@
-"""The estimator on logs that are not plain: known inputs, odd series, and too much of everything."""
+"""The estimator on logs that are not plain: known inputs, odd series, too much of everything."""
 
 import numpy as np
 import pandas as pd

@@ -106,7 +106,7 @@ def test_a_rollback_gives_back_the_same_optimiser_each_time(monkeypatch):
 
     monkeypatch.setattr(Trainer, "_recover", remembered)
     # good steps in between must not leak into what the next rollback restores
-    poison_at(monkeypatch, {7, 8, 9, 12, 13, 14})
+    poison_at(monkeypatch, {27, 28, 29, 32, 33, 34})
     parts(train__max_epochs=2, train__steps_per_epoch=20).trainer().fit()
     assert len(snapshots) == 2
     assert same(snapshots[0][0], snapshots[1][0])

@@ -93,7 +93,7 @@ def test_a_grid_at_the_limit_is_accepted():
 
 
 def test_path_offsets_reach_from_context_to_horizon():
-    schema = DataSchema.fit(irregular_log(), settings())
+    schema = DataSchema.fit(irregular_log(), settings(windows__context="24h"))
     offsets = path_offsets(schema, 6 * HOUR, 3)
     assert offsets.tolist() == [h * HOUR for h in (-24, -18, -12, -6, 0, 6, 12)]
     assert len(path_offsets(schema, None, 3)) == 51
@@ -138,7 +138,7 @@ def test_no_queries_give_an_empty_array():
 
 def test_the_last_context_holds_the_newest_readings_and_all_known_inputs():
     dataset = irregular_log()
-    schema = DataSchema.fit(dataset, settings())
+    schema = DataSchema.fit(dataset, settings(windows__context="24h"))
     context = last_context(dataset, schema)
     _, last = first_and_last(dataset)
     assert first_and_last(context)[1].tolist() == last.tolist()
@@ -153,7 +153,7 @@ def test_the_last_context_holds_the_newest_readings_and_all_known_inputs():
 @pytest.mark.parametrize("extras", [True, False])
 def test_a_context_comes_back_from_its_tensors(extras):
     dataset = irregular_log(extras=extras)
-    schema = DataSchema.fit(dataset, settings())
+    schema = DataSchema.fit(dataset, settings(windows__context="24h"))
     context = last_context(dataset, schema)
     back = unpack(pack(context), context.series_ids, schema)
     for first, second in ((context.readings, back.readings), (context.inputs, back.inputs)):

@@ -19,7 +19,8 @@ DRAWS = 6
 
 
 def scorer(dataset, **values):
-    return predictor_of(dataset, num_draws=DRAWS, model__likelihood="gaussian", **values)
+    options = {"model__likelihood": "gaussian", "windows__context": "24h", **values}
+    return predictor_of(dataset, num_draws=DRAWS, **options)
 
 
 def weights_by_hand(predictor, dataset, series, start, stop, visible=None):

@@ -26,6 +26,8 @@ TRAINING = {
     "train__patience": 50,
     "train__optimizer__warmup_steps": 5,
     "train__objective__kl_anneal_steps": 10,
+    "windows__context": "24h",
+    "windows__horizon": "12h",
     "windows__max_queries": 16,
     "solver__step_size": 1.0,
 }

@@ -34,8 +34,6 @@ CONFIG = training_settings(
     train__steps_per_epoch=15,
     train__patience=50,
     train__optimizer__warmup_steps=10,
-    windows__context="24h",
-    windows__horizon="12h",
 )
 
 

@@ -40,6 +40,36 @@ def place_noise(seed: int, series: str, times: Int64, shape: tuple[int, int, int
     return ((mixed >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
 
 
+def path_noise(
+    seed: int, series: str, times: Int64, length_ns: int, shape: tuple[int, int]
+) -> Float64:
+    r"""Standard normal noise that is smooth along time, still a pure function of its place.
+
+    Between knots a length apart, with independent normal values a and b, the noise at a share
+    :math:`s` of the way is :math:`a\cos(\pi s/2) + b\sin(\pi s/2)`: standard normal at every time,
+    and independent at times two lengths apart.
+
+    Args:
+        seed: Seed.
+        series: Series id.
+        times: Nanoseconds, shape (step,).
+        length_ns: Distance of the knots.
+        shape: Numbers wanted at each time: (draw, channel).
+
+    Returns:
+        Two independent fields of noise, shape (2, draw, step, channel).
+    """
+    knots, place = np.unique(
+        np.stack([times // length_ns, times // length_ns + 1]), return_inverse=True
+    )
+    uniform = place_noise(seed, series, knots, (2, *shape))
+    radius, angle = np.sqrt(-2.0 * np.log(uniform[0])), 2.0 * np.pi * uniform[1]
+    normal = np.stack([radius * np.cos(angle), radius * np.sin(angle)])
+    left, right = place.reshape(2, -1)
+    turn = (0.5 * np.pi * (times % length_ns) / length_ns)[:, None]
+    return normal[:, :, left] * np.cos(turn) + normal[:, :, right] * np.sin(turn)
+
+
 def _mix(x: np.ndarray) -> np.ndarray:
     """Finaliser of splitmix64; arithmetic of uint64 arrays wraps around by design."""
     z = x + _GOLDEN

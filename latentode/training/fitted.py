@@ -124,8 +124,8 @@ class FittedModel:
             f"- Epochs: {len(self.history)}; best validation CRPS "
             f"{best.get('validation_crps', float('nan')):.4g} training standard deviations",
             "",
-            "Predictions hold for series like those of the training log. A draw gives each reading "
-            "its own noise, so bands hold at each time; they are not bands of whole paths.",
+            "Predictions hold for series like those of the training log. Bands hold at each time; "
+            "they are not bands of whole paths.",
             "",
         ]
         return "\n".join(lines)
