@@ -229,7 +229,9 @@ class Predictor:
                 decoded.location[:, index, :steps].double(),
                 decoded.scale[:, index, :steps].double(),
             )
-            draws[:, queries[mine]] = self.schema.scaler.inverse(sampled.cpu().numpy())
+            scaler = self.schema.scaler
+            values = scaler.inverse(sampled.cpu().numpy())
+            draws[:, queries[mine]] = np.clip(values, scaler.lower, scaler.upper)
 
     def _posterior_draws(self, batch: SeriesBatch, names: list[str]) -> Tensor:
         """Posterior draws whose noise belongs to the series: a draw goes on from tile to tile."""
