@@ -8,7 +8,7 @@ import matplotlib
 import pytest
 from click.testing import CliRunner
 
-from latentode.cli import main
+from latentode.cli.app import root
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -28,7 +28,8 @@ def test_python_blocks_run_in_order(tmp_path, monkeypatch, capsys):
         exec(compile(quick, "README.md", "exec"), names)
     assert (tmp_path / "pump_model" / "model.json").exists()
     assert names["forecast"].sizes["series"] == 24
-    assert "q0.05" in capsys.readouterr().out
+    assert "pump-1" in capsys.readouterr().out
+    assert {"series", "time", "channel", "q0.05", "q0.95"} <= set(names["table"].columns)
 
 
 def test_shell_commands_run_in_order(tmp_path, monkeypatch):
@@ -43,7 +44,7 @@ def test_shell_commands_run_in_order(tmp_path, monkeypatch):
         given = [{"LOGS.csv": log, "RUN": "run"}.get(word, word) for word in words]
         if words[0] == "train":
             given += ["--out", "run", "--epochs", "1", "--set", "train.steps_per_epoch=2"]
-        result = CliRunner().invoke(main, given, catch_exceptions=False)
+        result = CliRunner().invoke(root, given, catch_exceptions=False)
         assert result.exit_code == 0, f"{words}: {result.output}"
     assert (tmp_path / "forecast.csv").exists()
     assert (tmp_path / "filled.nc").exists()

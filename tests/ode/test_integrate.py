@@ -5,10 +5,9 @@ import math
 import pytest
 import torch
 import torchdiffeq
+from ode_cases import SolverConfig, solve
 
-from latentode.config import SolverConfig
 from latentode.errors import ConfigError, ShapeError
-from latentode.ode import solve
 
 COARSE = SolverConfig(step_size=1.0)
 

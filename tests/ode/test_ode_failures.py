@@ -6,10 +6,9 @@ import time
 
 import pytest
 import torch
+from ode_cases import SolverConfig, solve
 
-from latentode.config import SolverConfig
 from latentode.errors import ConfigError, ShapeError, SolverError
-from latentode.ode import solve
 
 METHODS = ["rk4", "dopri5", "bosh3", "dopri8", "adaptive_heun"]
 

@@ -4,10 +4,10 @@ import math
 
 import pytest
 import torch
+from ode_cases import SolverConfig, solve
 
-from latentode.config import SolverConfig
 from latentode.errors import SolverError
-from latentode.ode import VectorField, solve
+from latentode.ode import VectorField
 
 METHODS = ["rk4", "dopri5", "bosh3", "dopri8", "adaptive_heun"]
 REFERENCE = SolverConfig(method="dopri8", rtol=1e-12, atol=1e-13, step_size=0.025)

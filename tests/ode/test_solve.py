@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 import torchdiffeq
+from ode_cases import SolverConfig, solve
 
-from latentode.config import SolverConfig
-from latentode.ode import Trajectory, VectorField, solve
+from latentode.ode import Trajectory, VectorField
 
 METHODS = ["rk4", "dopri5", "bosh3", "dopri8", "adaptive_heun"]
 GRADIENTS = ["backprop", "adjoint"]

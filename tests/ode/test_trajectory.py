@@ -2,10 +2,10 @@
 
 import pytest
 import torch
+from ode_cases import SolverConfig, solve
 
-from latentode.config import SolverConfig
 from latentode.errors import ShapeError
-from latentode.ode import Trajectory, join, solve
+from latentode.ode import Trajectory, join
 
 
 def pendulum(t, z):
