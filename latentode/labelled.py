@@ -77,7 +77,7 @@ class LabelledPredictor:
         longest = int(np.bincount(series).max(initial=0))
         width = max(len(schema.channels), self.fitted.config.model.latent_dim)
         check_size(len(np.unique(series)) * longest, self.num_draws, width)
-        found = self._predictor().query(dataset, series, times)
+        found = self._predictor().query(dataset, series, times, latent=latent)
         return results.from_queries(
             found.latent if latent else found.draws,
             series,

@@ -19,8 +19,8 @@ from latentode.data.windows import cut
 from latentode.likelihoods.base import masked_sum
 from latentode.model import LatentODEModel
 
-# elements of (draw, window, row, channel) at a time: some 100 MB of float32 intermediates
-_MAX_ELEMENTS = 4_000_000
+# elements of (draw, window, row, channel) at a time: hidden layers are some ten times as wide
+_MAX_ELEMENTS = 2_000_000
 _TINY = 1e-15  # uniform numbers of 0 or 1 would be infinite draws
 
 
@@ -30,7 +30,7 @@ class Predictions:
 
     Attributes:
         draws: Predictive draws in original units, shape (draw, query, channel).
-        latent: Latent states, shape (draw, query, latent).
+        latent: Latent states, shape (draw, query, latent); no columns where they were not wanted.
         log_prob: Log of the mean density over draws, nats, of each given reading in original units,
             NaN where none was given, shape (query, channel).
     """
@@ -77,7 +77,7 @@ class Predictor:
         place = place.reshape(-1)  # numpy 2.0 keeps an axis
         values = np.full((pairs.shape[1], len(self.schema.channels)), np.nan)
         values[place, targets.channel] = targets.values
-        found = self.query(visible, pairs[0], pairs[1], values)
+        found = self.query(visible, pairs[0], pairs[1], values, latent=False)
         return found.draws[:, place, targets.channel], found.log_prob[place, targets.channel]
 
     @torch.no_grad()
@@ -87,6 +87,8 @@ class Predictor:
         series: Int64,
         times: Int64,
         values: Float64 | None = None,
+        *,
+        latent: bool = True,
     ) -> Predictions:
         """Predict every channel at some times.
 
@@ -96,6 +98,7 @@ class Predictor:
             times: Time of each query in nanoseconds, any order, duplicates allowed, shape (query,).
             values: Readings whose density is wanted, original units, NaN elsewhere, (query,
                 channel).
+            latent: Whether latent states are wanted too.
 
         Returns:
             Predictions in the order of the queries.
@@ -106,14 +109,15 @@ class Predictor:
         if values is not None:
             distinct[place] = values
         draws = np.empty((self.num_draws, len(tiles.times), channels))
-        latent = np.empty((self.num_draws, len(tiles.times), self.model.config.latent_dim))
+        width = self.model.config.latent_dim if latent else 0
+        states = np.empty((self.num_draws, len(tiles.times), width))
         log_prob = np.full((len(tiles.times), channels), np.nan)
         self.model.eval()
         for chunk in self._chunks(tiles, visible):
             queries = np.flatnonzero(np.isin(tiles.tile, chunk))
             batch, own = self._batch(visible, tiles, chunk, queries, distinct)
-            self._answer(batch, visible, tiles, chunk, queries, own, (draws, latent, log_prob))
-        return Predictions(draws[:, place], latent[:, place], log_prob[place])
+            self._answer(batch, visible, tiles, chunk, queries, own, (draws, states, log_prob))
+        return Predictions(draws[:, place], states[:, place], log_prob[place])
 
     @torch.no_grad()
     def log_weights(
@@ -204,7 +208,7 @@ class Predictor:
         column: Int64,
         out: tuple[Float64, Float64, Float64],
     ) -> None:
-        draws, latent, log_prob = out
+        draws, states, log_prob = out
         batch = batch.to(self.device)
         names = [visible.series_ids[i] for i in tiles.series[chunk]]
         z0 = self._posterior_draws(batch, names)
@@ -213,10 +217,11 @@ class Predictor:
         density = self.model.likelihood.log_prob(batch.targets, decoded.location, decoded.scale)
         mixture = torch.logsumexp(density, dim=0) - np.log(self.num_draws)
         mixture = mixture.masked_fill(~batch.target_mask, torch.nan).cpu().numpy()
-        states = trajectory.at(batch.query_times, check=False).cpu().numpy()
         own = np.searchsorted(chunk, tiles.tile[queries])
         log_prob[queries] = mixture[own, column] - np.log(self.schema.scaler.scale)
-        latent[:, queries] = states[:, own, column]
+        if states.shape[-1]:
+            read = trajectory.at(batch.query_times, check=False).cpu().numpy()
+            states[:, queries] = read[:, own, column]
         for index, name in enumerate(names):
             mine = own == index
             steps = int(mine.sum())
