@@ -75,7 +75,7 @@ class LabelledPredictor:
         latent = kind == "latent_trajectory"
         # series with fewer steps than the longest are padded
         longest = int(np.bincount(series).max(initial=0))
-        width = max(len(schema.channels), self.fitted.config.model.latent_dim)
+        width = self.fitted.config.model.latent_dim if latent else len(schema.channels)
         check_size(len(np.unique(series)) * longest, self.num_draws, width)
         found = self._predictor().query(dataset, series, times, latent=latent)
         return results.from_queries(
