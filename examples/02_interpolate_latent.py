@@ -19,6 +19,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
+from matplotlib.figure import Figure
+
 from latentode import LatentODE, LatentODEConfig, plot, synthetic
 
 
@@ -31,18 +34,35 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
 
     log = synthetic.make("spiral", random_state=0).dataset
-    settings = {"windows.split": "series", "train.max_epochs": 10}
+    # without the memory of readings, the latent state alone must carry the whole trajectory
+    settings = {"windows.split": "series", "train.max_epochs": 40, "model.memory": False}
     if options.smoke:
         settings |= {"train.max_epochs": 1, "train.steps_per_epoch": 5}
     config = LatentODEConfig().updated(**settings)
-    model = LatentODE(max_time="1min", random_state=0, config=config).fit(log)
+    model = LatentODE(
+        context="2s", horizon="2s", max_time="1min", random_state=0, config=config
+    ).fit(log)
 
     first, second = log.series_ids[:2]
     between = model.interpolate_latent(first, second, log, num_steps=6)
-    axes = plot.forecast(between)
-    print(plot.save(axes, options.out / "interpolate_latent.png"))
+    print(plot.save(draw(between), options.out / "interpolate_latent.png"))
     latent = model.latent_trajectory(log, num_draws=20)
     print(plot.save(plot.latent_trajectory(latent), options.out / "latent_trajectory.png"))
+
+
+def draw(between) -> Figure:  # noqa: ANN001
+    """One panel a channel, one curve a point between the two states."""
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    panels = figure.subplots(between.sizes["channel"], sharex=True)
+    shades = np.linspace(0.15, 0.9, between.sizes["series"])
+    for axes, channel in zip(panels, between.channel.values, strict=True):
+        for shade, point in zip(shades, between.series.values, strict=True):
+            curve = between.sel(series=point, channel=channel)
+            axes.plot(curve.time, curve.value[0], color=(shade, 0.3, 1 - shade), label=point)
+        axes.set_ylabel(channel)
+    panels[-1].set_xlabel("time (s)")
+    panels[0].legend(title="share of the second state", ncols=between.sizes["series"])
+    return figure
 
 
 if __name__ == "__main__":

@@ -192,15 +192,17 @@ class ModelConfig(_Config):
     latent_dim: int = Field(16, ge=1, le=1024)
     hidden_dim: int = Field(64, ge=1, le=8192)
     encoder: Literal["rnn", "ode_rnn"] = "rnn"
-    encoder_rows: int = Field(
-        default=128, ge=2, description="rows that the encoder reads; denser windows are averaged"
-    )
     anchor: Literal["origin", "start"] = "origin"
     dynamics: Literal["autonomous", "time", "inputs"] = "inputs"
     prior: Literal["normal"] = "normal"
     likelihood: Literal["gaussian", "student_t"] = "student_t"
     noise: Literal["constant", "state"] = Field(
         "state", description="scale per channel, or also per time"
+    )
+    memory: bool = Field(
+        default=True,
+        description="nearest and recent readings count beside the trajectory; false: as in the "
+        "classic Latent ODE the trajectory alone, whose latent states then say more",
     )
     dropout: float = Field(0.1, ge=0, lt=1)
 

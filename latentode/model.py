@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ from latentode.decoders.residual import (
 )
 from latentode.decoders.seasonal import SeasonalMemory
 from latentode.dynamics.mlp import MLPDynamics
-from latentode.encoders import ODERNNEncoder, RNNEncoder, condense
+from latentode.encoders import ODERNNEncoder, RNNEncoder, condense, relative_values
 from latentode.likelihoods import GaussianLikelihood, StudentTLikelihood
 from latentode.likelihoods.base import masked_sum
 from latentode.nn.mlp import MLP
@@ -33,6 +33,7 @@ _PRIORS = {"normal": StandardNormal}
 _MIN_POSTERIOR_STD = 1e-3
 _LOG_SCALE_RANGE = (-9.0, 6.0)
 _MAX_RESTLESSNESS = 4.0
+_ENCODER_ROWS = 128
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,10 @@ class LatentODEModel(nn.Module):
         x_c(t) \mid z \sim p\big(\mu_c(z(t)) + m_c(t),\; \sigma_c(z(t))\sqrt{v_c(t)}\big)
 
     :math:`m_c, v_c` are what the nearest visible readings still say about channel c once the
-    trajectory is known (`ResidualMemory`). Model time 0 is the anchor of a window: its last visible
-    row (`anchor="origin"`, encoder reads forwards) or its first (`anchor="start"`, encoder reads
-    backwards).
+    trajectory is known (`ResidualMemory`, `RecentBehaviour`, `SeasonalMemory`); with
+    ``memory=False`` they are 0 and 1, and the encoder sees absolute values. Model time 0 is the
+    anchor of a window: its last visible row (`anchor="origin"`, encoder reads forwards) or its
+    first (`anchor="start"`, encoder reads backwards).
 
     Args:
         config: Parts and sizes.
@@ -105,16 +107,21 @@ class LatentODEModel(nn.Module):
             state_noise=config.noise == "state",
             dropout=config.dropout,
         )
-        self.memory = ResidualMemory(num_channels)
-        self.recent = RecentBehaviour(num_channels)
-        self.seasonal = None if season is None else SeasonalMemory(num_channels, season)
+        if config.memory:
+            self.memory = ResidualMemory(num_channels)
+            self.recent = RecentBehaviour(num_channels)
+        self.seasonal = (
+            SeasonalMemory(num_channels, season) if config.memory and season is not None else None
+        )
         floor = torch.full((num_channels,), 1e-4) if scale_floor is None else scale_floor
         self.register_buffer("scale_floor", floor.to(torch.get_default_dtype()).clamp(min=1e-4))
         self.likelihood = _LIKELIHOODS[config.likelihood](num_channels)
 
     def posterior(self, batch: SeriesBatch) -> Normal:
         """Approximate posterior of the latent state at the anchor, batch shape (batch, latent)."""
-        rows = condense(batch, self.config.encoder_rows)
+        rows = condense(batch, _ENCODER_ROWS)
+        if self.config.memory:
+            rows = replace(rows, values=relative_values(rows))
         summary = self.encoder(rows, reverse=self.config.anchor == "start")
         summary = functional.dropout(summary, self.config.dropout, self.training)
         anchor = batch.times.new_zeros(batch.size, 1)
@@ -166,8 +173,8 @@ class LatentODEModel(nn.Module):
         location, log_scale = self.decoder(trajectory.at(times, check=False), context)
         steps = batch.query_times.shape[1]
         scale = log_scale[..., :steps, :].clamp(*_LOG_SCALE_RANGE).exp()
-        if not remember:
-            return Decoded(location[..., :steps, :], scale)
+        if not (remember and self.config.memory):
+            return Decoded(location[..., :steps, :], torch.hypot(scale, self.scale_floor))
         mean, factor = self._remember(batch, location[..., steps:, :])
         scale = torch.hypot(scale * factor, self.scale_floor)
         return Decoded(location[..., :steps, :] + mean, scale)

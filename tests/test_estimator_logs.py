@@ -121,7 +121,7 @@ def test_what_would_not_fit_in_memory_is_refused_before_it_is_allocated(frame, m
 def test_padding_counts_as_memory(frame, model):
     asked = pd.DataFrame({"pump": ["p1"] * 60_000 + ["p2"], "timestamp": frame["timestamp"].max()})
     with pytest.raises(ResourceError, match="120,000 times"):
-        model.predict(frame, asked, num_draws=600)
+        model.predict(frame, asked, num_draws=2_000)
 
 
 def test_an_elapsed_log_takes_plain_numbers_in_its_unit():

@@ -398,3 +398,22 @@ def test_a_prediction_belongs_to_the_seed():
     draws = [predictor_of(log, seed=seed).query(log, series, times).draws for seed in (3, 3, 4)]
     np.testing.assert_array_equal(draws[0], draws[1])
     assert (draws[0] != draws[2]).all()
+
+
+def test_the_classic_model_has_no_memory_and_sees_absolute_levels():
+    log = irregular_log((40, 25), extras=False)
+    model, batch = case(log, size=4, model__memory=False)
+    assert not {"memory", "recent", "seasonal"} & {name for name, _ in model.named_children()}
+    noise = noise_for(batch)
+    log_likelihood, log_ratio, kl = model(batch, noise)
+    (log_likelihood.sum() + log_ratio.sum() + kl.sum()).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+    raised = replace(batch, values=batch.values + batch.mask * 2.0)
+    assert not torch.allclose(model.posterior(raised).mean, model.posterior(batch).mean)
+    with_memory, batch = case(log, size=4)
+    raised = replace(batch, values=batch.values + batch.mask * 2.0)
+    torch.testing.assert_close(
+        with_memory.posterior(raised).mean, with_memory.posterior(batch).mean, rtol=0, atol=1e-5
+    )

@@ -1,8 +1,8 @@
 """Encoders: from visible rows to a summary of each window; `base` says which to take when."""
 
-from latentode.encoders.base import Encoder
+from latentode.encoders.base import Encoder, relative_values
 from latentode.encoders.condense import condense
 from latentode.encoders.ode_rnn import ODERNNEncoder
 from latentode.encoders.rnn import RNNEncoder
 
-__all__ = ["Encoder", "ODERNNEncoder", "RNNEncoder", "condense"]
+__all__ = ["Encoder", "ODERNNEncoder", "RNNEncoder", "condense", "relative_values"]

@@ -38,7 +38,7 @@ def row_features(batch: SeriesBatch, *, reverse: bool) -> tuple[Tensor, Tensor]:
         mask, log-time since each channel was last read (in reading order), log-gap, known inputs;
         and gaps (batch, time) in model time.
     """
-    times, values, mask = batch.times, relative_values(batch), batch.mask
+    times, values, mask = batch.times, batch.values, batch.mask
     inputs = batch.inputs(times)
     if reverse:
         index = (
