@@ -14,7 +14,7 @@ PYTEST := $(PY) -m pytest -q -n 2
 .PHONY: help demo test test-optimized slow check install clean
 
 help:
-	@echo "make demo            train on a pump station's log, forecast it, draw it (about 3 minutes)"
+	@echo "make demo            train on a pump station's log, forecast it, draw it (about 2 minutes)"
 	@echo "make test            the fast tests"
 	@echo "make check           lint, format and types"
 	@echo "make slow            the tests that take more than a few seconds each"

@@ -12,7 +12,6 @@ from latentode.data.schema import DataSchema
 from latentode.data.tasks import forecast_task, interpolation_task
 from latentode.errors import ConfigError
 from latentode.evaluation import Predictor, evaluate_task
-from latentode.grids import first_and_last
 
 
 def backtest(
@@ -41,7 +40,7 @@ def backtest(
     """
     if split not in ("test", "all"):
         raise ConfigError(f"split: expected 'test' or 'all', got {split!r}.")
-    first, last = first_and_last(dataset)
+    first, last = dataset.readings.first_and_last()
     starts, stops = (first, last) if split == "all" else schema.split.bounds(dataset, "test")
     origins = starts
     if split == "all" or schema.split.kind == "series":

@@ -14,17 +14,6 @@ _MAX_QUERIES = 20_000_000
 _MAX_DEFAULT_STEPS = 500
 
 
-def first_and_last(dataset: TimeSeriesDataset) -> tuple[Int64, Int64]:
-    """First and last time of each series, 0 and -1 for one without rows, shape (series,)."""
-    readings = dataset.readings
-    filled = np.diff(readings.series_starts) > 0
-    first = np.zeros(len(dataset), dtype=np.int64)
-    last = np.full(len(dataset), -1, dtype=np.int64)
-    first[filled] = readings.times[readings.series_starts[:-1][filled]]
-    last[filled] = readings.times[readings.series_starts[1:][filled] - 1]
-    return first, last
-
-
 def _default_spacing(dataset: TimeSeriesDataset, length_ns: int) -> int:
     """The typical gap between readings, but at most 500 steps over a length."""
     try:
@@ -49,7 +38,7 @@ def forecast_grid(dataset: TimeSeriesDataset, horizon_ns: int, spacing_ns: int |
     spacing = spacing_ns
     if spacing is None:  # rare readings: one step at the horizon is better than none
         spacing = min(_default_spacing(dataset, horizon_ns), horizon_ns)
-    first, last = first_and_last(dataset)
+    first, last = dataset.readings.first_and_last()
     filled = np.flatnonzero(last >= first)
     count = horizon_ns // spacing
     if count == 0:
@@ -73,7 +62,7 @@ def span_grid(dataset: TimeSeriesDataset, spacing_ns: int | None) -> Grid:
     Raises:
         ResourceError: If there are more than 2e7 steps.
     """
-    first, last = first_and_last(dataset)
+    first, last = dataset.readings.first_and_last()
     if spacing_ns is None:
         spacing_ns = _default_spacing(dataset, int((last - first).max(initial=1)))
     counts = np.where(last >= first, (last - first) // spacing_ns + 1, 0)

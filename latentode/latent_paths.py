@@ -8,7 +8,7 @@ import torch
 from latentode.data.batch import Rows
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.schema import DataSchema
-from latentode.grids import check_size, first_and_last
+from latentode.grids import check_size
 from latentode.model import LatentODEModel
 
 _DEFAULT_STEPS = 50
@@ -57,7 +57,7 @@ def interpolate_states(
     """
     builder = schema.builder()
     end = 1 if model.config.anchor == "origin" else 0
-    anchors = first_and_last(pair)[end]
+    anchors = pair.readings.first_and_last()[end]
     times = builder.time_scale.to_model(offsets, np.zeros(1, np.int64))
     nothing = np.full((2, len(offsets), len(schema.channels)), np.nan)
     rows: Rows = builder.rows(pair.readings, anchors)

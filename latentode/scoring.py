@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.windows import cut
-from latentode.grids import first_and_last
+from latentode.objectives import iwae, iwae_standard_error
 from latentode.prediction import Predictor
 
 
@@ -34,7 +35,7 @@ def prequential_score(
         Dawid (1984), The prequential approach, Journal of the Royal Statistical Society A 147.
     """
     lengths, readings = predictor.schema.lengths, dataset.readings
-    first, _ = first_and_last(dataset)
+    first, _ = readings.first_and_last()
     owner = readings.row_series()
     number = (readings.times - first[owner]) // lengths.horizon_ns
     fresh = np.ones(len(number), dtype=bool)
@@ -44,12 +45,10 @@ def prequential_score(
     visible = cut(dataset, series, starts - lengths.context_ns, starts)
     targets = cut(dataset, series, starts, starts + lengths.horizon_ns).readings
     values = targets.dense(slice(0, targets.num_rows))
-    weights = predictor.log_weights(visible, targets.row_series(), targets.times, values)
-    top = weights.max(axis=0)  # (block,)
-    ratios = np.exp(weights - top)
-    mean = ratios.mean(axis=0)
-    relative = ratios.std(axis=0, ddof=1) / mean / np.sqrt(len(weights))
+    weights = torch.from_numpy(
+        predictor.log_weights(visible, targets.row_series(), targets.times, values)
+    )  # (draw, block)
     log_prob, error = np.zeros(len(dataset)), np.zeros(len(dataset))
-    np.add.at(log_prob, series, top + np.log(mean))
-    np.add.at(error, series, relative**2)
+    np.add.at(log_prob, series, iwae(weights).numpy())
+    np.add.at(error, series, iwae_standard_error(weights).numpy() ** 2)
     return log_prob, np.sqrt(error), np.diff(readings.row_starts[readings.series_starts])

@@ -9,7 +9,7 @@ from latentode import results
 from latentode.data.dataset import Clock
 from latentode.data.schema import DataSchema
 from latentode.errors import DataError, ResourceError
-from latentode.grids import check_size, first_and_last, forecast_grid, missing_grid, span_grid
+from latentode.grids import check_size, forecast_grid, missing_grid, span_grid
 from latentode.latent_paths import path_offsets
 from latentode.training.context import last_context, pack, unpack
 
@@ -26,7 +26,7 @@ def regular(*spans, gap=HOUR):
 
 
 def test_first_and_last_of_an_empty_series_are_no_times():
-    first, last = first_and_last(regular(4 * HOUR, None))
+    first, last = regular(4 * HOUR, None).readings.first_and_last()
     assert first.tolist() == [EPOCH, 0]
     assert last.tolist() == [EPOCH + 4 * HOUR, -1]
 
@@ -140,8 +140,8 @@ def test_the_last_context_holds_the_newest_readings_and_all_known_inputs():
     dataset = irregular_log()
     schema = DataSchema.fit(dataset, settings(windows__context="24h"))
     context = last_context(dataset, schema)
-    _, last = first_and_last(dataset)
-    assert first_and_last(context)[1].tolist() == last.tolist()
+    _, last = dataset.readings.first_and_last()
+    assert context.readings.first_and_last()[1].tolist() == last.tolist()
     for index in range(len(dataset)):
         own = dataset.readings.times[dataset.readings.rows_of(index)]
         kept = context.readings.times[context.readings.rows_of(index)]

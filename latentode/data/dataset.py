@@ -119,6 +119,15 @@ class Readings:
         """Rows of one series."""
         return slice(int(self.series_starts[series]), int(self.series_starts[series + 1]))
 
+    def first_and_last(self) -> tuple[Int64, Int64]:
+        """First and last time of each series, 0 and -1 for one without rows, shape (series,)."""
+        filled = np.diff(self.series_starts) > 0
+        first = np.zeros(self.num_series, dtype=np.int64)
+        last = np.full(self.num_series, -1, dtype=np.int64)
+        first[filled] = self.times[self.series_starts[:-1][filled]]
+        last[filled] = self.times[self.series_starts[1:][filled] - 1]
+        return first, last
+
     def row_series(self) -> Int64:
         """Series index of each row, shape (row,)."""
         return np.repeat(np.arange(self.num_series), np.diff(self.series_starts))

@@ -42,7 +42,7 @@ class Split:
         A series that is not in the part has an end before its start. A series that the split has
         never seen is all test.
         """
-        first, last = _spans(dataset)
+        first, last = dataset.readings.first_and_last()
         starts, stops = first - 1, last.copy()
         for index, name in enumerate(dataset.series_ids):
             cuts = self.cuts.get(name, self.cuts.get("*"))
@@ -83,7 +83,7 @@ def split_log(dataset: TimeSeriesDataset, config: WindowConfig, window_ns: int, 
     Returns:
         The split.
     """
-    first, last = _spans(dataset)
+    first, last = dataset.readings.first_and_last()
     filled = np.diff(dataset.readings.series_starts) > 0
     by_time = config.split == "time"
     if config.split == "auto":
@@ -121,14 +121,3 @@ def _by_series(dataset: TimeSeriesDataset, fractions: tuple[float, float], seed:
         part = next(p for p, end in zip(PARTS, ends, strict=True) if rank < end or p == "test")
         parts[dataset.series_ids[index]] = part
     return Split("series", {}, parts)
-
-
-def _spans(dataset: TimeSeriesDataset) -> tuple[Int64, Int64]:
-    """First and last time of each series; 0 and -1 for an empty one."""
-    readings = dataset.readings
-    counts = np.diff(readings.series_starts)
-    first, last = np.zeros(len(counts), np.int64), np.full(len(counts), -1, np.int64)
-    filled = counts > 0
-    first[filled] = readings.times[readings.series_starts[:-1][filled]]
-    last[filled] = readings.times[readings.series_starts[1:][filled] - 1]
-    return first, last

@@ -26,10 +26,7 @@ PREFIXES = ("context.", "inputs.", "static")
 
 def last_context(dataset: TimeSeriesDataset, schema: DataSchema) -> TimeSeriesDataset:
     """The newest context of every series, and the known inputs from it on."""
-    readings = dataset.readings
-    counts = np.diff(readings.series_starts)
-    ends = np.zeros(len(dataset), dtype=np.int64)
-    ends[counts > 0] = readings.times[readings.series_starts[1:][counts > 0] - 1]
+    _, ends = dataset.readings.first_and_last()
     return cut(dataset, np.arange(len(dataset)), ends - schema.lengths.context_ns, ends)
 
 
