@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from latentode.data.batch import SeriesBatch
 from latentode.encoders.base import Encoder, row_features
 from latentode.nn.mlp import MLP
-from latentode.nn.recurrent import Schedule, recur
+from latentode.nn.recurrent import Field, Unit, recur
+from latentode.nn.schedule import Schedule
 
 
 class ODERNNEncoder(Encoder):
@@ -53,17 +54,12 @@ class ODERNNEncoder(Encoder):
         rows = torch.arange(gaps.shape[1], device=gaps.device)
         schedule = Schedule.of(counts.long().where(rows < batch.lengths[:, None], 0))
         steps = (gaps / counts).flatten().index_select(0, schedule.rows)
-        projected = nn.functional.linear(
-            features.flatten(0, 1).index_select(0, schedule.rows[schedule.ends]),
-            self.cell.weight_ih,
-            self.cell.bias_ih,
-        )  # (row, 3 * hidden)
         first, second = self.field.layers
         last = recur(
             schedule,
-            projected,
-            (self.cell.weight_hh, self.cell.bias_hh),
+            features.flatten(0, 1).index_select(0, schedule.rows),
+            Unit(*self.cell.parameters()),
             steps,
-            (first.weight, first.bias, second.weight, second.bias),
+            Field(*first.parameters(), *second.parameters()),
         )
         return last.new_zeros(batch.size, self.hidden_dim).index_copy(0, schedule.series, last)

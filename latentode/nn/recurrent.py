@@ -5,240 +5,253 @@ event ends a row, is updated by a gated recurrent unit:
 
 .. math::
     m = h + \Delta\,(W_2 \tanh(W_1 h + b_1) + b_2), \qquad h' = n + z\,(m - n), \\
-    r, z = \sigma(x_{r,z} + U_{r,z} m + c_{r,z}), \quad n = \tanh(x_n + r\,(U_n m + c_n))
+    (r, z) = \sigma(V_{r,z}\, x + U_{r,z}\, m + b), \quad n = \tanh(V_n x + r\,(U_n m + c) + b_n)
 
-with :math:`x` the projected features of the row. An event without a row has :math:`z = 1`, so
-:math:`h' = m` exactly and no gradient reaches the unit; without a field :math:`m = h`.
+with :math:`x` the features of the row. An event that ends no row has :math:`z = 1`, so that
+:math:`h' = m` to the last bit and no gradient reaches the unit; without a field, :math:`m = h`.
 
-Series are packed: sorted by their number of events, so that those still running are the first rows
-of every product. The states and activations of all events stand in one buffer per kind; the
-backward pass runs three small products an event and forms each weight gradient as one product.
-Against autograd over the same steps that is 2 to 4 times faster on a CPU.
+Series are packed: sorted by their number of events, those still running are the first rows of every
+product. All events share one buffer per kind of state or activation. The backward pass runs two to
+four small products an event, and forms the weight gradients by one product a segment of events.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
+
+from latentode.nn.schedule import Schedule
 
 _aten = torch.ops.aten
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """Who does what at each event, packed: all series of event 0, then those of event 1, ...
+class Unit(NamedTuple):
+    """Weights of a gated recurrent unit, named, shaped and ordered as in `torch.nn.GRUCell`."""
 
-    Attributes:
-        sizes: Series still running at each event, not increasing.
-        rows: Row (into batch x time) that each packed event belongs to, shape (event,).
-        ends: Packed events that end a row, shape (row,).
-        rests: Packed events that do not.
-        before: State that each packed event starts from; states are numbered from the initial ones
-            on (`sizes[0]` of them), then one a packed event, shape (event,).
-        last: State that each series with events ends in, shape (series,).
-        series: Index in the batch of each series with events, shape (series,).
-    """
+    weight_ih: Tensor
+    weight_hh: Tensor
+    bias_ih: Tensor
+    bias_hh: Tensor
 
-    sizes: list[int]
-    rows: Tensor
-    ends: Tensor
-    rests: Tensor
-    before: Tensor
-    last: Tensor
-    series: Tensor
 
-    @classmethod
-    def of(cls, counts: Tensor) -> Schedule:
-        """Arrange the events of a batch; the one place that waits for the device.
+class Field(NamedTuple):
+    """Weights and biases of a field with one tanh layer."""
 
-        Args:
-            counts: Events of each row, 0 for padding, shape (batch, time).
-        """
-        device, counts = counts.device, counts.cpu()
-        stops = counts.cumsum(dim=1)
-        totals, order = stops[:, -1].sort(descending=True, stable=True)
-        running = torch.arange(int(totals[0]))[:, None] < totals  # (step, batch)
-        step, place = running.nonzero().unbind(dim=1)
-        series = order[place]
-        row = torch.searchsorted(stops, torch.arange(len(running)).repeat(len(order), 1), right=True)
-        row = row[series, step]
-        is_end = stops[series, row] == step + 1
-        sizes = running.sum(dim=1)
-        starts = torch.cat([sizes[:1], sizes]).cumsum(dim=0) - torch.cat([sizes[:1], sizes])
-        count = int((totals > 0).sum())
-        parts = (
-            series * counts.shape[1] + row,
-            is_end.nonzero()[:, 0],
-            (~is_end).nonzero()[:, 0],
-            starts[step] + place,
-            starts[totals[:count]] + torch.arange(count),
-            order[:count],
-        )
-        # one copy to the device
-        moved = torch.cat(parts).to(device).split([len(part) for part in parts])
-        return cls(sizes.tolist(), *moved)
+    first: Tensor
+    first_bias: Tensor
+    second: Tensor
+    second_bias: Tensor
 
 
 def recur(
     schedule: Schedule,
-    projected: Tensor,
-    unit: tuple[Tensor, Tensor],
+    features: Tensor,
+    unit: Unit,
     steps: Tensor | None = None,
-    field: tuple[Tensor, Tensor, Tensor, Tensor] | None = None,
+    field: Field | None = None,
 ) -> Tensor:
     """Run the recurrence from zero states.
 
-    The gradient cannot itself be differentiated: cotangents are formed in place, and second
-    derivatives of an encoder have no use here.
+    The gradient is exact but cannot be differentiated again: it is formed in place, and nothing
+    here asks for second derivatives of an encoder.
 
     Args:
         schedule: The events.
-        projected: Features of the rows that `schedule.ends` end, projected on the three gates r, z,
-            n, biases of the projection included, shape (row, 3 * hidden).
-        unit: Weight U (3 * hidden, hidden) and bias c (3 * hidden,) of the state, as in
-            `torch.nn.GRUCell`.
+        features: Features of the row of each event, shape (event, feature).
+        unit: The gated recurrent unit.
         steps: Length of the Euler step of each event, shape (event,); None without a field.
-        field: :math:`W_1, b_1, W_2, b_2`; None for a plain gated recurrence.
+        field: The field; None for a plain gated recurrence.
 
     Returns:
         Last states of the series in `schedule.series`, shape (series, hidden).
 
     Raises:
-        RuntimeError: By torch, if the gradient is differentiated again.
+        RuntimeError: By torch, where the gradient is differentiated again.
     """
-    last: Tensor = _Recurrence.apply(schedule, projected, *unit, steps, *(field or ()))
+    assert (steps is None) == (field is None)
+    last: Tensor = _Recurrence.apply(schedule, features, steps, *unit, *(field or ()))
     return last
+
+
+class _Tape(NamedTuple):
+    """What the walk forward leaves for the walk back, one row a packed event."""
+
+    features: Tensor
+    states: Tensor  # before the event
+    gates: Tensor  # r, z, and U_n m + c
+    new: Tensor  # n
+    steps: Tensor | None
+    inner: Tensor | None  # tanh(W_1 h + b_1)
+    moved: Tensor  # m
+
+
+class _Slopes(NamedTuple):
+    """Derivatives of h' by what stands before each activation, then cotangents of the same."""
+
+    gates: Tensor
+    new: Tensor
+    inner: Tensor | None
+    moved: Tensor
 
 
 class _Recurrence(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any,
-        schedule: Schedule,
-        projected: Tensor,
-        weight: Tensor,
-        bias: Tensor,
-        steps: Tensor | None,
-        *field: Tensor,
+        ctx: Any, schedule: Schedule, features: Tensor, steps: Tensor | None, *weights: Tensor
     ) -> Tensor:
-        gates, new = _gate_inputs(schedule, projected, bias)
+        unit, field = _named(weights)
+        gates, new = _gate_inputs(schedule, features, unit)
+        # the initial states, then those after each event
         states = new.new_zeros(sum(schedule.sizes[:1]) + len(new), new.shape[1])
-        if steps is None:
-            inner = drift = moved = None
-        else:
-            inner, drift = (b.repeat(len(new), 1) for b in (field[1], field[3]))
-            moved, steps = torch.empty_like(new), steps[:, None]
-        _run(schedule.sizes, states, (gates, new), weight, (inner, drift, steps, moved), field)
+        inner, moved = None, states
+        if field is not None and steps is not None:
+            steps, moved = steps[:, None], torch.empty_like(new)
+            inner = new.new_empty(len(new), len(field.first))
+        tape = _Tape(features, states, gates, new, steps, inner, moved)
+        _walk(schedule.sizes, tape, unit, field)
         ctx.schedule = schedule
-        ctx.save_for_backward(states, gates, new, inner, drift, steps, moved, weight, *field)
+        ctx.save_for_backward(*tape, *weights)
         return states.index_select(0, schedule.last)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        schedule = ctx.schedule
-        states, gates, new, inner, drift, steps, moved, weight, *field = ctx.saved_tensors
-        entering = states.index_select(0, schedule.before)
-        slopes, through_new = _unit_slopes(gates, new, entering if moved is None else moved)
-        bends = None if steps is None else _aten.tanh_backward(steps.expand_as(inner), inner)
-        cotangents = torch.zeros_like(states).index_copy_(0, schedule.last, grad)
-        into = cotangents if moved is None else torch.empty_like(moved)
-        _run_back(schedule.sizes, cotangents, into, slopes, gates, weight, bends, field)
-        # slopes and bends have become the cotangents of what stands before the activations
-        through_new *= cotangents[sum(schedule.sizes[:1]) :]
-        of_rows = slopes.index_select(0, schedule.ends)
-        of_rows[:, -new.shape[1] :] = through_new.index_select(0, schedule.ends)
-        of_unit = slopes.t() @ (entering if moved is None else moved), slopes.sum(dim=0)
-        if bends is None:
-            return None, of_rows, *of_unit, None
-        of_steps = (into * drift).sum(dim=1) if ctx.needs_input_grad[4] else None
-        into *= steps
-        of_field = bends.t() @ entering, bends.sum(dim=0), into.t() @ inner, into.sum(dim=0)
-        return None, of_rows, *of_unit, of_steps, *of_field
+        schedule, count = ctx.schedule, len(_Tape._fields)
+        tape, weights = _Tape(*ctx.saved_tensors[:count]), ctx.saved_tensors[count:]
+        unit, field = _named(weights)
+        cotangents = torch.zeros_like(tape.states).index_copy_(0, schedule.last, grad)
+        after, before = _slots(cotangents, schedule.sizes)
+        _, entered = _slots(tape.states, schedule.sizes)
+        grads = [torch.zeros_like(weight) for weight in weights]
+        of_features = torch.empty_like(tape.features) if ctx.needs_input_grad[1] else None
+        of_steps = torch.empty_like(tape.steps) if ctx.needs_input_grad[2] else None
+        for events, rows in reversed(schedule.segments()):
+            part = _part(tape, rows, torch.cat(entered[events]))
+            slopes = _slopes(part)
+            _walk_back(schedule.sizes[events], after[events], before[events], part, slopes, unit, field)
+            if of_steps is not None:
+                drift = torch.addmm(field.second_bias, part.inner, field.second.t())
+                of_steps[rows] = (slopes.moved * drift).sum(dim=1, keepdim=True)
+            _add_weight_gradients(grads, part, slopes, torch.cat(after[events]))
+            if of_features is not None:
+                torch.mm(slopes.gates, unit.weight_ih, out=of_features[rows])
+        return None, of_features, None if of_steps is None else of_steps[:, 0], *grads
 
 
-def _gate_inputs(schedule: Schedule, projected: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    """What is added to U m for the gates, and to r (U_n m + c_n) for the new state."""
-    hidden = len(bias) // 3
-    gates = projected.new_empty(len(schedule.rows), 3 * hidden)
-    new = projected.new_zeros(len(schedule.rows), hidden)
-    gates.index_copy_(0, schedule.ends, projected)
-    new.index_copy_(0, schedule.ends, projected[:, 2 * hidden :])
-    gates[:, 2 * hidden :] = 0.0
-    gates += bias
-    # z = 1 where no row ends: the state is kept to the last bit
-    rest = torch.cat([bias.new_zeros(hidden), bias.new_full((hidden,), torch.inf), bias[2*hidden:]])
-    gates.index_copy_(0, schedule.rests, rest.expand(len(schedule.rests), -1))
+def _named(weights: tuple[Tensor, ...]) -> tuple[Unit, Field | None]:
+    return Unit(*weights[:4]), Field(*weights[4:]) if weights[4:] else None
+
+
+def _slots(states: Tensor, sizes: list[int]) -> tuple[tuple[Tensor, ...], list[Tensor]]:
+    """States after each event, and before each, which are fewer than after the event before it."""
+    slots = states.split(sizes[:1] + sizes)
+    return slots[1:], [slot[:size] for slot, size in zip(slots, sizes, strict=False)]
+
+
+def _gate_inputs(schedule: Schedule, features: Tensor, unit: Unit) -> tuple[Tensor, Tensor]:
+    """What products with the state are added to: for the gates, and for the new state."""
+    hidden = unit.weight_hh.shape[1]
+    bias = unit.bias_ih + torch.cat([unit.bias_hh[: 2 * hidden], unit.bias_hh.new_zeros(hidden)])
+    gates = torch.addmm(bias, features, unit.weight_ih.t())
+    _, keep, inner = gates.split(hidden, dim=1)
+    new = inner.clone()
+    inner.copy_(unit.bias_hh[2 * hidden :])
+    keep.masked_fill_(~schedule.is_end[:, None], torch.inf)
     return gates, new
 
 
-def _run(sizes, states, unit_buffers, weight, field_buffers, field):
-    gates, new = unit_buffers
-    hidden = new.shape[1]
-    slots = states.split(sizes[:1] + sizes)
-    parts = [gates, gates[:, : 2 * hidden], *gates.split(hidden, dim=1), new]
-    units = list(zip(*(part.split(sizes) for part in parts), slots[1:], strict=True))
-    entering = [slot[:size] for slot, size in zip(slots, sizes, strict=False)]
-    weight = weight.t().contiguous()
-    if not field:
-        for state, unit in zip(entering, units, strict=True):
-            _update(state, *unit, weight)
+def _walk(sizes: list[int], tape: _Tape, unit: Unit, field: Field | None) -> None:
+    hidden = tape.new.shape[1]
+    after, before = _slots(tape.states, sizes)
+    gates = (tape.gates, tape.gates[:, : 2 * hidden], *tape.gates.split(hidden, dim=1), tape.new)
+    updates = zip(*(part.split(sizes) for part in gates), after, strict=True)
+    weight = unit.weight_hh.t().contiguous()
+    if field is None:
+        for state, update in zip(before, updates, strict=True):
+            _update(state, *update, weight)
         return
-    fields = zip(*(part.split(sizes) for part in field_buffers), strict=True)
-    first, second = field[0].t().contiguous(), field[2].t().contiguous()
-    for state, move, unit in zip(entering, fields, units, strict=True):
-        inner, drift, step, moved = move
-        inner.addmm_(state, first).tanh_()
-        drift.addmm_(inner, second)
+    moves = zip(*(part.split(sizes) for part in (tape.steps, tape.inner, tape.moved)), strict=True)
+    first, second = field.first.t().contiguous(), field.second.t().contiguous()
+    drifts = torch.empty_like(tape.moved[: sum(sizes[:1])])
+    for state, (step, inner, moved), update in zip(before, moves, updates, strict=True):
+        torch.addmm(field.first_bias, state, first, out=inner).tanh_()
+        drift = torch.addmm(field.second_bias, inner, second, out=drifts[: len(state)])
         torch.addcmul(state, step, drift, out=moved)
-        _update(moved, *unit, weight)
+        _update(moved, *update, weight)
 
 
-def _update(moved, gates, both, reset, keep, inner, new, out, weight):
+def _update(
+    moved: Tensor,
+    gates: Tensor,
+    both: Tensor,
+    reset: Tensor,
+    keep: Tensor,
+    inner: Tensor,
+    new: Tensor,
+    after: Tensor,
+    weight: Tensor,
+) -> None:
     gates.addmm_(moved, weight)
     both.sigmoid_()
     new.addcmul_(reset, inner).tanh_()
-    torch.lerp(new, moved, keep, out=out)
+    torch.lerp(new, moved, keep, out=after)
 
 
-def _unit_slopes(gates: Tensor, new: Tensor, moved: Tensor) -> tuple[Tensor, Tensor]:
-    reset, keep, inner = gates.split(new.shape[1], dim=1)
-    through_new = _aten.tanh_backward(1 - keep, new)
-    slopes = torch.empty_like(gates)
-    of_reset, of_keep, of_inner = slopes.split(new.shape[1], dim=1)
-    torch.ops.aten.sigmoid_backward.grad_input(through_new * inner, reset, grad_input=of_reset)
-    torch.ops.aten.sigmoid_backward.grad_input(moved - new, keep, grad_input=of_keep)
-    torch.mul(through_new, reset, out=of_inner)
-    return slopes, through_new
+def _part(tape: _Tape, rows: slice, states: Tensor) -> _Tape:
+    kinds = [None if kind is None else kind[rows] for kind in tape]
+    part = _Tape(*kinds)._replace(states=states)
+    return part._replace(moved=states) if part.inner is None else part
 
 
-def _run_back(sizes, cotangents, into, slopes, gates, weight, bends, field):
-    hidden = weight.shape[1]
-    slots = cotangents.split(sizes[:1] + sizes)
-    entering = [slot[:size] for slot, size in zip(slots, sizes, strict=False)]
-    thirds = slopes.unflatten(1, (3, hidden)).split(sizes)
-    wide = cotangents.unsqueeze(1).split(sizes[:1] + sizes)[1:]
-    units = zip(slots[1:], wide, thirds, slopes.split(sizes), gates[:, hidden : 2 * hidden].split(sizes), strict=True)
-    if not field:
-        for state, unit in zip(reversed(entering), reversed(list(units)), strict=True):
-            _update_back(*unit, state, weight)
-        return
-    first, _, second, _ = field
-    moves = zip(into.split(sizes), bends.split(sizes), strict=True)
-    for state, unit, (moved, bend) in zip(
-        reversed(entering), reversed(list(units)), reversed(list(moves)), strict=True
-    ):
-        _update_back(*unit, moved, weight)
-        bend.mul_(torch.mm(moved, second))
-        torch.addmm(moved, bend, first, out=state)
+def _slopes(part: _Tape) -> _Slopes:
+    hidden = part.new.shape[1]
+    reset, keep, inner = part.gates.split(hidden, dim=1)
+    gates = torch.empty_like(part.gates)
+    of_reset, of_keep, of_inner = gates.split(hidden, dim=1)
+    new = _aten.tanh_backward(1 - keep, part.new)
+    _aten.sigmoid_backward.grad_input(new * inner, reset, grad_input=of_reset)
+    _aten.sigmoid_backward.grad_input(part.moved - part.new, keep, grad_input=of_keep)
+    torch.mul(new, reset, out=of_inner)
+    bend = None
+    if part.inner is not None:
+        bend = _aten.tanh_backward(part.steps.expand_as(part.inner), part.inner)
+    return _Slopes(gates, new, bend, torch.empty_like(part.moved))
 
 
-def _update_back(out, wide, thirds, slopes, keep, moved, weight):
-    thirds.mul_(wide)
-    torch.mul(out, keep, out=moved)
-    moved.addmm_(slopes, weight)
+def _walk_back(sizes, after, before, part, slopes, unit, field):
+    """Run the cotangents from `after` to `before` through a segment of events."""
+    hidden = part.new.shape[1]
+    keep = part.gates[:, hidden : 2 * hidden].split(sizes)
+    gates, moved = slopes.gates.split(sizes), slopes.moved.split(sizes)
+    thirds = slopes.gates.unflatten(1, (3, hidden)).split(sizes)
+    inner = None if field is None else slopes.inner.split(sizes)
+    smallest = torch.finfo(part.new.dtype).tiny ** 0.5
+    for event in reversed(range(len(sizes))):
+        out, into = after[event], before[event] if field is None else moved[event]
+        # products of what is smaller are subnormal numbers, which take a CPU 100 times as long
+        _aten.hardshrink.out(out, smallest, out=out)
+        thirds[event].mul_(out[:, None])
+        torch.mul(out, keep[event], out=into)
+        into.addmm_(gates[event], unit.weight_hh)
+        if field is not None:
+            inner[event].mul_(into @ field.second)
+            torch.addmm(into, inner[event], field.first, out=before[event])
+
+
+def _add_weight_gradients(grads, part: _Tape, slopes: _Slopes, after: Tensor) -> None:
+    hidden = after.shape[1]
+    grads[1].addmm_(slopes.gates.t(), part.moved)
+    grads[3] += slopes.gates.sum(dim=0)
+    # the features enter n itself, the state through r
+    torch.mul(slopes.new, after, out=slopes.gates[:, 2 * hidden :])
+    grads[0].addmm_(slopes.gates.t(), part.features)
+    grads[2] += slopes.gates.sum(dim=0)
+    if part.inner is not None:
+        grads[4].addmm_(slopes.inner.t(), part.states)
+        grads[5] += slopes.inner.sum(dim=0)
+        drift = slopes.moved.mul_(part.steps)
+        grads[6].addmm_(drift.t(), part.inner)
+        grads[7] += drift.sum(dim=0)
