@@ -7,9 +7,9 @@ import torch
 from model_cases import case, double
 
 from latentode.data.known_inputs import KnownInputs
-from latentode.encoders import ODERNNEncoder, RNNEncoder, condense
+from latentode.encoders import AttentionEncoder, ODERNNEncoder, RNNEncoder, condense
 
-ENCODERS = [RNNEncoder, ODERNNEncoder]
+ENCODERS = [RNNEncoder, ODERNNEncoder, AttentionEncoder]
 pytestmark = [
     pytest.mark.parametrize("kind", ENCODERS),
     pytest.mark.parametrize("reverse", [False, True]),
