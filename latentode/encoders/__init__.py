@@ -6,4 +6,11 @@ from latentode.encoders.condense import condense
 from latentode.encoders.ode_rnn import ODERNNEncoder
 from latentode.encoders.rnn import RNNEncoder
 
-__all__ = ["AttentionEncoder", "Encoder", "ODERNNEncoder", "RNNEncoder", "condense", "relative_values"]
+__all__ = [
+    "AttentionEncoder",
+    "Encoder",
+    "ODERNNEncoder",
+    "RNNEncoder",
+    "condense",
+    "relative_values",
+]

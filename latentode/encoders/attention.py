@@ -83,9 +83,9 @@ class AttentionEncoder(Encoder):
         inputs_seen = inside.expand(-1, -1, batch.inputs.dim)
         seen = torch.cat([batch.mask & inside, inputs_seen, inside], dim=-1)
         read = torch.where(seen[..., :-1], readings, torch.zeros((), dtype=dtype))
-        sums, masses = (
-            weights.transpose(1, 2) @ torch.cat([read, seen.to(dtype)], dim=-1)
-        ).split([read.shape[-1], seen.shape[-1]], dim=-1)
+        sums, masses = (weights.transpose(1, 2) @ torch.cat([read, seen.to(dtype)], dim=-1)).split(
+            [read.shape[-1], seen.shape[-1]], dim=-1
+        )
         least = torch.finfo(dtype).tiny
         averages = sums / masses[..., :-1].clamp(min=least)
         shares = masses[..., : batch.values.shape[-1]] / masses[..., -1:].clamp(min=least)

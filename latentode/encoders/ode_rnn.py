@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from latentode.data.batch import SeriesBatch
 from latentode.encoders.base import Encoder, row_features
+from latentode.nn.gated import Field, Unit
 from latentode.nn.mlp import MLP
-from latentode.nn.recurrent import Field, Unit, recur
+from latentode.nn.recurrent import recur
 from latentode.nn.schedule import Schedule
 
 

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from latentode.data.batch import SeriesBatch
 from latentode.encoders.base import Encoder, row_features
-from latentode.nn.recurrent import Unit, recur
+from latentode.nn.gated import Unit
+from latentode.nn.recurrent import recur
 from latentode.nn.schedule import Schedule
 
 
