@@ -38,13 +38,13 @@ class AttentionEncoder(Encoder):
         hidden_dim: Size of the summary.
         num_heads: Heads, each with its own kernel.
         num_references: Reference points.
-        time_dim: Size of the embedding of time.
+        num_rates: Rates of the embedding of time, each a sine and a cosine at first.
 
     Reference:
         Shukla, Marlin (2021), Multi-time attention networks for irregularly sampled time series,
         https://arxiv.org/abs/2101.10318. There queries and keys have maps of their own, and a
-        recurrent network reads the averages; one map gives a kernel that is widest-awake at its
-        own reference point from the first step on.
+        recurrent network reads the averages. One map for both, and pairs of sine and
+        cosine, give kernels that peak near their own reference points from the first step on.
     """
 
     def __init__(
@@ -54,16 +54,19 @@ class AttentionEncoder(Encoder):
         hidden_dim: int,
         num_heads: int = 4,
         num_references: int = 8,
-        time_dim: int = 32,
+        num_rates: int = 16,
     ) -> None:
         super().__init__()
         self.hidden_dim = hidden_dim
         self.num_heads = num_heads
         # closer together near the anchor, where the state is wanted
         self.references = nn.Parameter(-4.0 * torch.linspace(0.0, 1.0, num_references).square())
-        periods = torch.logspace(math.log10(_LONGEST), math.log10(_SHORTEST), time_dim)
-        self.rates = nn.Parameter(2.0 * math.pi / periods)
-        self.phases = nn.Parameter(2.0 * math.pi * torch.rand(time_dim))
+        periods = torch.logspace(math.log10(_LONGEST), math.log10(_SHORTEST), num_rates)
+        rates = 2.0 * math.pi / periods
+        self.rates = nn.Parameter(torch.cat([rates[:1], rates, rates]))
+        self.phases = nn.Parameter(torch.zeros(1 + 2 * num_rates))
+        nn.init.constant_(self.phases[1 + num_rates :], math.pi / 2)
+        time_dim = len(self.rates)
         self.keys = nn.Linear(time_dim, num_heads * time_dim, bias=False)
         nn.init.orthogonal_(self.keys.weight, gain=math.sqrt(num_heads))
         looks = num_heads * num_references

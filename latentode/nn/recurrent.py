@@ -21,8 +21,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from latentode.errors import ConfigError
 from latentode.nn.gated import (
     Field,
     Moves,
@@ -62,7 +62,7 @@ def recur(
         Last states of the series in `schedule.series`, shape (series, hidden).
 
     Raises:
-        RuntimeError: By torch, where the gradient is differentiated again.
+        ConfigError: In the backward pass, where it is to be differentiated again (create_graph).
     """
     assert (steps is None) == (field is None)
     last: Tensor = _Recurrence.apply(schedule, features, steps, *unit, *(field or ()))
@@ -90,8 +90,13 @@ class _Recurrence(torch.autograd.Function):
         return states.index_select(0, schedule.last)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        # torch's once_differentiable would let constant cotangents pass as if they were right
+        if torch.is_grad_enabled():
+            raise ConfigError(
+                "gradient of a recurrence: expected create_graph=False, got True. It is formed in "
+                "place and has no second derivative; take differences of gradients."
+            )
         schedule, saved = ctx.schedule, ctx.saved_tensors
         weights, (states, *rest) = saved[: ctx.num_weights], saved[ctx.num_weights :]
         tape, unit = Tape(*rest[:3]), Unit(*weights[:4])
