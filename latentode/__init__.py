@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from latentode.config import LatentODEConfig, SolverConfig, TrainConfig
     from latentode.data import synthetic
     from latentode.data.dataset import TimeSeriesDataset
-    from latentode.encoders import ODERNNEncoder, RNNEncoder
+    from latentode.encoders import AttentionEncoder, ODERNNEncoder, RNNEncoder
     from latentode.estimator import LatentODE
     from latentode.likelihoods import GaussianLikelihood, StudentTLikelihood
     from latentode.model import LatentODEModel
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AttentionEncoder",
     "GaussianLikelihood",
     "LatentODE",
     "LatentODEConfig",
@@ -49,6 +50,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AttentionEncoder": "encoders",
     "GaussianLikelihood": "likelihoods",
     "LatentODE": "estimator",
     "LatentODEConfig": "config",

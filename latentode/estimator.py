@@ -30,7 +30,7 @@ class LatentODE:
 
     Args:
         latent_dim: Size of the latent state.
-        encoder: "rnn" or "ode_rnn".
+        encoder: "rnn", "ode_rnn" or "attention".
         prior: "normal".
         likelihood: "student_t" (robust) or "gaussian".
         context: What the encoder reads, for example "48h"; None is chosen from the data.

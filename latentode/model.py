@@ -21,13 +21,19 @@ from latentode.decoders.residual import (
 )
 from latentode.decoders.seasonal import SeasonalMemory
 from latentode.dynamics.mlp import MLPDynamics
-from latentode.encoders import ODERNNEncoder, RNNEncoder, condense, relative_values
+from latentode.encoders import (
+    AttentionEncoder,
+    ODERNNEncoder,
+    RNNEncoder,
+    condense,
+    relative_values,
+)
 from latentode.likelihoods import GaussianLikelihood, StudentTLikelihood
 from latentode.likelihoods.base import masked_sum
 from latentode.nn.mlp import MLP
 from latentode.priors import StandardNormal
 
-_ENCODERS = {"rnn": RNNEncoder, "ode_rnn": ODERNNEncoder}
+_ENCODERS = {"rnn": RNNEncoder, "ode_rnn": ODERNNEncoder, "attention": AttentionEncoder}
 _LIKELIHOODS = {"gaussian": GaussianLikelihood, "student_t": StudentTLikelihood}
 _PRIORS = {"normal": StandardNormal}
 _MIN_POSTERIOR_STD = 1e-3
