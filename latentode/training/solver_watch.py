@@ -54,7 +54,7 @@ class SolverWatch:
             before the change.
         """
         before, error = self._model.solver, self._error()
-        record = {"solver_error": error, "solver_gap": self._gap(), "nfe": float(self._nfe())}
+        record = {"solver_error": error, "solver_gap": self._gap(), "nfe": self._nfe()}
         if error > self._tolerance or error < self._tolerance * _NEEDLESS:
             self._choose()
         if error > self._tolerance:
@@ -96,9 +96,12 @@ class SolverWatch:
         finally:
             self._model.train(training)
 
-    def _nfe(self) -> int:
-        with torch.no_grad():
-            return self._model.trajectory(self._start(), self._batch).stats.nfe
+    def _nfe(self) -> float:
+        try:
+            with torch.no_grad():
+                return float(self._model.trajectory(self._start(), self._batch).stats.nfe)
+        except SolverError:
+            return math.nan
 
     def _gap(self) -> float:
         """Mean change of the log-likelihood by half the step, nats a target reading."""
