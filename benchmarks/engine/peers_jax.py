@@ -1,0 +1,296 @@
+"""The competitor in JAX: diffrax for the decoder, a packed scan for the ODE-RNN, all jitted.
+
+The features of the encoder's rows are computed beforehand and cost the competitor nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import diffrax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import torch
+from torch import Tensor, nn
+
+from benchmarks.engine import ours
+from benchmarks.engine.model import STD_FLOOR, LatentODE
+from latentode.data.batch import SeriesBatch
+from latentode.encoders.base import row_features
+
+Tree = Any
+# more than any tolerance here takes; every state is kept, so that nothing is computed twice
+MAX_STEPS = 128
+
+
+def array(tensor: Tensor) -> jax.Array:
+    """A torch tensor as a float32 (or int, bool) array."""
+    values = tensor.detach().numpy()
+    return jnp.asarray(values.astype(np.float32) if values.dtype == np.float64 else values)
+
+
+def linear_layers(net: nn.Module) -> list[tuple[jax.Array, jax.Array]]:
+    """Weights, transposed for ``x @ w + b``, of a multilayer perceptron."""
+    return [(array(layer.weight.T), array(layer.bias)) for layer in net.layers]
+
+
+def parameters(model: LatentODE) -> Tree:
+    """The weights of a model with the ODE-RNN encoder as a tree."""
+    cell, field = ours.ode_rnn_parts(model.encoder)
+    gru = {name: array(value.T) for name, value in cell.named_parameters()}
+    return {
+        "cell": gru,
+        "encoder_field": linear_layers(field),
+        "posterior": linear_layers(model.posterior),
+        "dynamics": linear_layers(model.dynamics.net),
+        "head": (array(model.head.weight.T), array(model.head.bias)),
+    }
+
+
+def mlp(layers: list[tuple[jax.Array, jax.Array]], x: jax.Array) -> jax.Array:
+    """Tanh between layers."""
+    for weight, bias in layers[:-1]:
+        x = jnp.tanh(x @ weight + bias)
+    weight, bias = layers[-1]
+    return x @ weight + bias
+
+
+@dataclass(frozen=True)
+class Diffrax:
+    """Tsit5 with a PID controller.
+
+    Attributes:
+        rtol: Relative tolerance; the absolute one is a tenth of it.
+        vmapped: True: every row has steps of its own and is read at its own times. False: the
+            batch is one state with one sequence of steps.
+        grid: Points of a uniform grid that a batch with times of its own is saved on, and read
+            from by cubic Hermite interpolation; None saves at the shared times of the batch.
+    """
+
+    rtol: float
+    vmapped: bool
+    grid: int | None = None
+
+    def __call__(self, dynamics: Tree, z0: jax.Array, times: jax.Array) -> jax.Array:
+        """States (draw, batch, step, latent) at the times (batch, step)."""
+        if self.vmapped:
+            over_series = jax.vmap(lambda z, ts: self._solve(dynamics, z, ts))
+            return jax.vmap(over_series, in_axes=(0, None))(z0, times)
+        if self.grid is None:
+            return jnp.moveaxis(self._solve(dynamics, z0, times[0]), 0, 2)
+        knots = jnp.linspace(0.0, times.max(), self.grid)
+        states = self._solve(dynamics, z0, knots)  # (knot, draw, batch, latent)
+        return hermite(states, mlp(dynamics, states), times / knots[1], knots[1])
+
+    def _solve(self, dynamics: Tree, z0: jax.Array, ts: jax.Array) -> jax.Array:
+        return diffrax.diffeqsolve(
+            diffrax.ODETerm(lambda _t, z, layers: mlp(layers, z)),
+            diffrax.Tsit5(),
+            0.0,
+            ts[-1],
+            None,
+            z0,
+            args=dynamics,
+            saveat=diffrax.SaveAt(ts=ts),
+            stepsize_controller=diffrax.PIDController(rtol=self.rtol, atol=self.rtol / 10),
+            adjoint=diffrax.RecursiveCheckpointAdjoint(checkpoints=MAX_STEPS),
+            max_steps=MAX_STEPS,
+        ).ys
+
+
+def hermite(
+    states: jax.Array, slopes: jax.Array, position: jax.Array, step: jax.Array
+) -> jax.Array:
+    """Read (knot, draw, batch, latent) at positions (batch, step) in units of the grid."""
+    index = jnp.clip(jnp.floor(position).astype(int), 0, len(states) - 2)
+    u = (position - index)[..., None]
+    series = jnp.arange(states.shape[2])[:, None]
+
+    def pick(values: jax.Array, where: jax.Array) -> jax.Array:
+        # (knot, draw, batch, latent) -> (draw, batch, step, latent)
+        return jnp.moveaxis(values, 0, 2)[:, series, where]
+
+    left, right = pick(states, index), pick(states, index + 1)
+    left_slope, right_slope = pick(slopes, index), pick(slopes, index + 1)
+    return (
+        left
+        + u * u * (3 - 2 * u) * (right - left)
+        + step * u * (1 - u) * ((1 - u) * left_slope - u * right_slope)
+    )
+
+
+@dataclass(frozen=True)
+class Packed:
+    """The rows of a batch as one sequence of Euler steps and updates, in reading order.
+
+    Attributes:
+        features: What is read, (row, batch, feature).
+        present: True where a series has this row, (row, batch, 1).
+        row: Row that each move belongs to, (move,).
+        update: True where a move is the last before its row is read, (move,).
+        step: Euler step of each series, 0 where it needs fewer, (move, batch, 1).
+    """
+
+    features: jax.Array
+    present: jax.Array
+    row: jax.Array
+    update: jax.Array
+    step: jax.Array
+
+
+def pack(model: LatentODE, batch: SeriesBatch) -> Packed:
+    """Lay out a batch for `encode`; the work of a loader, in no timing."""
+    features, gaps = row_features(batch, reverse=True)
+    counts = ours.euler_counts(model.encoder, gaps)
+    rows, updates, steps = [], [], []
+    for row, most in enumerate(counts.amax(0).long().tolist()):
+        for index in range(most):
+            rows.append(row)
+            updates.append(index == most - 1)
+            steps.append((gaps[:, row] / counts[:, row]) * (index < counts[:, row]))
+    present = torch.arange(features.shape[1])[:, None] < batch.lengths
+    return Packed(
+        features=array(features.transpose(0, 1)),
+        present=array(present[..., None]),
+        row=jnp.asarray(rows),
+        update=jnp.asarray(updates),
+        step=array(torch.stack(steps)[..., None]),
+    )
+
+
+def encode(params: Tree, packed: Packed) -> jax.Array:
+    """Summaries (batch, hidden): one scan over all moves, the update where a row is reached."""
+    cell = params["cell"]
+    # all input projections in one product before the scan
+    projected = packed.features @ cell["weight_ih"] + cell["bias_ih"]
+
+    def move(state: jax.Array, inputs: tuple[jax.Array, ...]) -> tuple[jax.Array, None]:
+        row, update, step = inputs
+        state = state + step * mlp(params["encoder_field"], state)
+        read = lambda h: jnp.where(packed.present[row], gru(cell, projected[row], h), h)  # noqa: E731
+        return jax.lax.cond(update, read, lambda h: h, state), None
+
+    start = jnp.zeros((packed.features.shape[1], len(cell["weight_hh"])))
+    return jax.lax.scan(move, start, (packed.row, packed.update, packed.step))[0]
+
+
+def gru(cell: Tree, projected: jax.Array, state: jax.Array) -> jax.Array:
+    """torch's GRU cell on inputs that are projected already."""
+    hidden = state @ cell["weight_hh"] + cell["bias_hh"]
+    reset_in, update_in, new_in = jnp.split(projected, 3, axis=-1)
+    reset_h, update_h, new_h = jnp.split(hidden, 3, axis=-1)
+    reset, update = jax.nn.sigmoid(reset_in + reset_h), jax.nn.sigmoid(update_in + update_h)
+    new = jnp.tanh(new_in + reset * new_h)
+    return (1 - update) * new + update * state
+
+
+@dataclass(frozen=True)
+class JaxBatch:
+    """What the loss needs of a batch beside the packed rows."""
+
+    packed: Packed
+    times: jax.Array
+    targets: jax.Array
+    mask: jax.Array
+    noise: jax.Array
+
+
+for _tree in (Packed, JaxBatch):
+    jax.tree_util.register_dataclass(_tree)
+
+
+def to_jax(model: LatentODE, batch: SeriesBatch, noise: Tensor) -> JaxBatch:
+    """A batch as arrays."""
+    return JaxBatch(
+        pack(model, batch),
+        array(batch.query_times),
+        array(batch.targets),
+        array(batch.target_mask),
+        array(noise),
+    )
+
+
+def loss(params: Tree, batch: JaxBatch, sigma: float, decode: Diffrax) -> jax.Array:
+    """`LatentODE.loss` in JAX."""
+    mean, raw = jnp.split(mlp(params["posterior"], encode(params, batch.packed)), 2, axis=-1)
+    std = jax.nn.softplus(raw) + STD_FLOOR
+    states = decode(params["dynamics"], mean + std * batch.noise, batch.times)
+    weight, bias = params["head"]
+    error = (batch.targets - (states @ weight + bias)) / sigma * batch.mask
+    constant = 0.5 * math.log(2 * math.pi) + math.log(sigma)
+    log_likelihood = -0.5 * (error**2).sum((-1, -2)) - constant * batch.mask.sum((-1, -2))
+    kl = 0.5 * (mean**2 + std**2 - 1 - 2 * jnp.log(std)).sum(-1)
+    return -(log_likelihood.mean(0) - kl).mean()
+
+
+def iteration(
+    model: LatentODE, batch: SeriesBatch, noise: Tensor, decode: Diffrax, rate: float
+) -> Callable[[], float]:
+    """A whole training iteration as one jitted function; each call moves the weights on."""
+    optimizer = optax.adam(rate)
+    params, data = parameters(model), to_jax(model, batch, noise)
+    state = (params, optimizer.init(params))
+
+    @jax.jit
+    def step(state: Tree, data: JaxBatch) -> tuple[jax.Array, Tree]:
+        params, moments = state
+        value, gradient = jax.value_and_grad(loss)(params, data, model.noise, decode)
+        updates, moments = optimizer.update(gradient, moments)
+        return value, (optax.apply_updates(params, updates), moments)
+
+    def call() -> float:
+        nonlocal state
+        value, state = jax.block_until_ready(step(state, data))
+        return float(value)
+
+    return call
+
+
+def decoding(
+    model: LatentODE, z0: Tensor, batch: SeriesBatch, cotangent: Tensor, decode: Diffrax
+) -> Callable[[], tuple[jax.Array, Tree]]:
+    """Decoder alone: states, and gradients of z0 and of the field for a given cotangent."""
+    params = parameters(model)["dynamics"]
+    args = (array(z0), array(batch.query_times), array(cotangent))
+
+    @jax.jit
+    def both(params: Tree, z0: jax.Array, times: jax.Array, weight: jax.Array) -> Tree:
+        states, pull = jax.vjp(lambda p, z: decode(p, z, times), params, z0)
+        return states, pull(weight)
+
+    return lambda: jax.block_until_ready(both(params, *args))
+
+
+def encoding(
+    model: LatentODE, batch: SeriesBatch, cotangent: Tensor
+) -> Callable[[], tuple[jax.Array, Tree]]:
+    """Encoder alone: summaries, and gradients of its weights for a given cotangent."""
+    params, packed = parameters(model), pack(model, batch)
+    params = {name: params[name] for name in ("cell", "encoder_field")}
+    weight = array(cotangent)
+
+    @jax.jit
+    def both(params: Tree, packed: Packed, weight: jax.Array) -> Tree:
+        summary, pull = jax.vjp(lambda p: encode(p, packed), params)
+        return summary, pull(weight)
+
+    return lambda: jax.block_until_ready(both(params, packed, weight))
+
+
+def variants(shared_times: bool) -> dict[str, Diffrax]:
+    """The ways to use diffrax, tolerance still open."""
+    grid = None if shared_times else 49
+    return {
+        "diffrax Tsit5, vmapped": Diffrax(1e-3, True),
+        "diffrax Tsit5, batched": Diffrax(1e-3, False, grid),
+    }
+
+
+def with_tolerance(decode: Diffrax, rtol: float) -> Diffrax:
+    """The same way of solving with another tolerance."""
+    return replace(decode, rtol=rtol)
