@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import diffrax
@@ -36,19 +36,19 @@ def array(tensor: Tensor) -> jax.Array:
 
 def linear_layers(net: nn.Module) -> list[tuple[jax.Array, jax.Array]]:
     """Weights, transposed for ``x @ w + b``, of a multilayer perceptron."""
-    return [(array(layer.weight.T), array(layer.bias)) for layer in net.layers]
+    return [(array(layer.weight.t()), array(layer.bias)) for layer in net.layers]
 
 
 def parameters(model: LatentODE) -> Tree:
     """The weights of a model with the ODE-RNN encoder as a tree."""
     cell, field = ours.ode_rnn_parts(model.encoder)
-    gru = {name: array(value.T) for name, value in cell.named_parameters()}
+    gru = {name: array(value.t() if value.dim() == 2 else value) for name, value in cell.named_parameters()}
     return {
         "cell": gru,
         "encoder_field": linear_layers(field),
         "posterior": linear_layers(model.posterior),
         "dynamics": linear_layers(model.dynamics.net),
-        "head": (array(model.head.weight.T), array(model.head.bias)),
+        "head": (array(model.head.weight.t()), array(model.head.bias)),
     }
 
 
@@ -65,29 +65,31 @@ class Diffrax:
     """Tsit5 with a PID controller.
 
     Attributes:
-        rtol: Relative tolerance; the absolute one is a tenth of it.
         vmapped: True: every row has steps of its own and is read at its own times. False: the
             batch is one state with one sequence of steps.
         grid: Points of a uniform grid that a batch with times of its own is saved on, and read
             from by cubic Hermite interpolation; None saves at the shared times of the batch.
     """
 
-    rtol: float
     vmapped: bool
     grid: int | None = None
 
-    def __call__(self, dynamics: Tree, z0: jax.Array, times: jax.Array) -> jax.Array:
+    def __call__(
+        self, dynamics: Tree, z0: jax.Array, times: jax.Array, rtol: jax.Array
+    ) -> jax.Array:
         """States (draw, batch, step, latent) at the times (batch, step)."""
         if self.vmapped:
-            over_series = jax.vmap(lambda z, ts: self._solve(dynamics, z, ts))
+            over_series = jax.vmap(lambda z, ts: self._solve(dynamics, z, ts, rtol))
             return jax.vmap(over_series, in_axes=(0, None))(z0, times)
         if self.grid is None:
-            return jnp.moveaxis(self._solve(dynamics, z0, times[0]), 0, 2)
+            return jnp.moveaxis(self._solve(dynamics, z0, times[0], rtol), 0, 2)
         knots = jnp.linspace(0.0, times.max(), self.grid)
-        states = self._solve(dynamics, z0, knots)  # (knot, draw, batch, latent)
+        states = self._solve(dynamics, z0, knots, rtol)  # (knot, draw, batch, latent)
         return hermite(states, mlp(dynamics, states), times / knots[1], knots[1])
 
-    def _solve(self, dynamics: Tree, z0: jax.Array, ts: jax.Array) -> jax.Array:
+    def _solve(
+        self, dynamics: Tree, z0: jax.Array, ts: jax.Array, rtol: jax.Array
+    ) -> jax.Array:
         return diffrax.diffeqsolve(
             diffrax.ODETerm(lambda _t, z, layers: mlp(layers, z)),
             diffrax.Tsit5(),
@@ -97,7 +99,7 @@ class Diffrax:
             z0,
             args=dynamics,
             saveat=diffrax.SaveAt(ts=ts),
-            stepsize_controller=diffrax.PIDController(rtol=self.rtol, atol=self.rtol / 10),
+            stepsize_controller=diffrax.PIDController(rtol=rtol, atol=rtol / 10),
             adjoint=diffrax.RecursiveCheckpointAdjoint(checkpoints=MAX_STEPS),
             max_steps=MAX_STEPS,
         ).ys
@@ -215,11 +217,13 @@ def to_jax(model: LatentODE, batch: SeriesBatch, noise: Tensor) -> JaxBatch:
     )
 
 
-def loss(params: Tree, batch: JaxBatch, sigma: float, decode: Diffrax) -> jax.Array:
+def loss(
+    params: Tree, batch: JaxBatch, rtol: jax.Array, sigma: float, decode: Diffrax
+) -> jax.Array:
     """`LatentODE.loss` in JAX."""
     mean, raw = jnp.split(mlp(params["posterior"], encode(params, batch.packed)), 2, axis=-1)
     std = jax.nn.softplus(raw) + STD_FLOOR
-    states = decode(params["dynamics"], mean + std * batch.noise, batch.times)
+    states = decode(params["dynamics"], mean + std * batch.noise, batch.times, rtol)
     weight, bias = params["head"]
     error = (batch.targets - (states @ weight + bias)) / sigma * batch.mask
     constant = 0.5 * math.log(2 * math.pi) + math.log(sigma)
@@ -230,46 +234,55 @@ def loss(params: Tree, batch: JaxBatch, sigma: float, decode: Diffrax) -> jax.Ar
 
 def iteration(
     model: LatentODE, batch: SeriesBatch, noise: Tensor, decode: Diffrax, rate: float
-) -> Callable[[], float]:
-    """A whole training iteration as one jitted function; each call moves the weights on."""
+) -> Callable[[float], float]:
+    """A whole training iteration, jitted, as a function of the tolerance; moves its weights."""
     optimizer = optax.adam(rate)
     params, data = parameters(model), to_jax(model, batch, noise)
     state = (params, optimizer.init(params))
 
     @jax.jit
-    def step(state: Tree, data: JaxBatch) -> tuple[jax.Array, Tree]:
+    def step(state: Tree, data: JaxBatch, rtol: jax.Array) -> tuple[jax.Array, Tree]:
         params, moments = state
-        value, gradient = jax.value_and_grad(loss)(params, data, model.noise, decode)
+        value, gradient = jax.value_and_grad(loss)(params, data, rtol, model.noise, decode)
         updates, moments = optimizer.update(gradient, moments)
         return value, (optax.apply_updates(params, updates), moments)
 
-    def call() -> float:
+    def call(rtol: float) -> float:
         nonlocal state
-        value, state = jax.block_until_ready(step(state, data))
+        value, state = jax.block_until_ready(step(state, data, rtol))
         return float(value)
 
     return call
 
 
 def decoding(
-    model: LatentODE, z0: Tensor, batch: SeriesBatch, cotangent: Tensor, decode: Diffrax
-) -> Callable[[], tuple[jax.Array, Tree]]:
-    """Decoder alone: states, and gradients of z0 and of the field for a given cotangent."""
-    params = parameters(model)["dynamics"]
-    args = (array(z0), array(batch.query_times), array(cotangent))
+    dynamics: nn.Module, z0: Tensor, times: Tensor, cotangent: Tensor, decode: Diffrax
+) -> Callable[[float], tuple[Tensor, Tensor]]:
+    """Decoder alone, jitted, as a function of the tolerance.
+
+    Its values are the states, and the gradients of the field's weights, flat, for a cotangent.
+    """
+    params = linear_layers(dynamics.net)
+    args = (array(z0), array(times), array(cotangent))
 
     @jax.jit
-    def both(params: Tree, z0: jax.Array, times: jax.Array, weight: jax.Array) -> Tree:
-        states, pull = jax.vjp(lambda p, z: decode(p, z, times), params, z0)
+    def both(params: Tree, z0: jax.Array, times: jax.Array, weight: jax.Array, rtol: jax.Array) -> Tree:
+        states, pull = jax.vjp(lambda p, z: decode(p, z, times, rtol), params, z0)
         return states, pull(weight)
 
-    return lambda: jax.block_until_ready(both(params, *args))
+    def call(rtol: float) -> tuple[Tensor, Tensor]:
+        states, (gradient, _) = jax.block_until_ready(both(params, *args, rtol))
+        # zero-copy views; the order and layout of torch's parameters
+        return _tensor(states), torch.cat([part for w, b in gradient for part in
+                                           (_tensor(w).t().flatten(), _tensor(b))])
+
+    return call
 
 
 def encoding(
     model: LatentODE, batch: SeriesBatch, cotangent: Tensor
-) -> Callable[[], tuple[jax.Array, Tree]]:
-    """Encoder alone: summaries, and gradients of its weights for a given cotangent."""
+) -> Callable[[], Tensor]:
+    """Encoder alone, jitted: summaries, and gradients of its weights for a given cotangent."""
     params, packed = parameters(model), pack(model, batch)
     params = {name: params[name] for name in ("cell", "encoder_field")}
     weight = array(cotangent)
@@ -279,18 +292,17 @@ def encoding(
         summary, pull = jax.vjp(lambda p: encode(p, packed), params)
         return summary, pull(weight)
 
-    return lambda: jax.block_until_ready(both(params, packed, weight))
+    return lambda: _tensor(jax.block_until_ready(both(params, packed, weight))[0])
 
 
-def variants(shared_times: bool) -> dict[str, Diffrax]:
-    """The ways to use diffrax, tolerance still open."""
-    grid = None if shared_times else 49
+def _tensor(values: jax.Array) -> Tensor:
+    return torch.from_numpy(np.array(values))
+
+
+def variants(shared_times: bool, target: float) -> dict[str, Diffrax]:
+    """The ways to use diffrax at an error; a grid must be fine enough for its interpolation."""
+    grid = None if shared_times else (49 if target >= 1e-2 else 97)
     return {
-        "diffrax Tsit5, vmapped": Diffrax(1e-3, True),
-        "diffrax Tsit5, batched": Diffrax(1e-3, False, grid),
+        "diffrax Tsit5, vmapped": Diffrax(vmapped=True),
+        "diffrax Tsit5, batched": Diffrax(vmapped=False, grid=grid),
     }
-
-
-def with_tolerance(decode: Diffrax, rtol: float) -> Diffrax:
-    """The same way of solving with another tolerance."""
-    return replace(decode, rtol=rtol)

@@ -60,23 +60,31 @@ W2 = Sizes(
 )  # fmt: skip
 
 
-def toy(sizes: Sizes, seed: int, *, observe_all: bool = False) -> SeriesBatch:
+def toy(sizes: Sizes, seed: int) -> SeriesBatch:
     """W1: sinusoids at shared times, half of them observed, all of them asked for."""
+    times, values = toy_values(sizes, seed)
+    return observe_some(times, values, sizes.readings, np.random.default_rng([seed, 1]))
+
+
+def toy_values(sizes: Sizes, seed: int) -> tuple[Floats, Floats]:
+    """Times and values of all points, (series, time) and (series, time, 1)."""
     drawn = toy_periodic(
         sizes.series, sizes.stamps, span=sizes.horizon, noise=0.01, random_state=seed
     ).dataset.readings
-    rng = np.random.default_rng([seed, 1])
-    times = drawn.times.reshape(sizes.series, sizes.stamps) / 1e9
-    values = drawn.values.reshape(sizes.series, sizes.stamps, 1)
-    count = sizes.stamps if observe_all else sizes.readings
-    keys = rng.random((sizes.series, sizes.stamps))
-    rows = np.sort(np.argsort(keys, axis=1)[:, :count], axis=1)
-    mask = np.ones((sizes.series, count, 1), dtype=bool)
+    shape = (sizes.series, sizes.stamps)
+    return drawn.times.reshape(shape) / 1e9, drawn.values.reshape(*shape, 1)
+
+
+def observe_some(
+    times: Floats, values: Floats, count: int, rng: np.random.Generator
+) -> SeriesBatch:
+    """Observe `count` points of each series, drawn anew for each, and ask for all of them."""
+    rows = np.sort(np.argsort(rng.random(times.shape), axis=1)[:, :count], axis=1)
     return assemble(
         np.take_along_axis(times, rows, 1),
         np.take_along_axis(values, rows[..., None], 1),
-        mask,
-        np.full(sizes.series, count),
+        np.ones((*rows.shape, 1), dtype=bool),
+        np.full(len(times), count),
         (times, values, np.ones_like(values, dtype=bool)),
     )
 

@@ -1,0 +1,102 @@
+"""Decoder alone: one solve, read at all query times, forward and backward."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.engine import ours, peers
+from benchmarks.engine.peers_torch import PerGap, TorchODE, UnionGrid
+from benchmarks.engine.subject import TOLERANCES, Subject, check_reference
+from benchmarks.frame import Run
+from benchmarks.timing import interleave
+
+Result = tuple[Tensor, Tensor]
+
+
+def measure(subject: Subject, protocol: Mapping[str, Any]) -> list[Run]:
+    """Runs of all decoders on a workload, at equal errors where they have a tolerance."""
+    cases: dict[str, Callable[[], Result]] = {}
+    labels: dict[str, Run] = {}
+
+    def add(method: str, setting: str, case: Callable[[], Result], target: float | None) -> None:
+        name = f"{method}, {setting}, {target}"
+        cases[name] = case
+        labels[name] = {"method": method, "setting": setting, "target": target}
+
+    for target in protocol["targets"]:
+        _add_ours(subject, target, add)
+        _add_adaptive(subject, target, protocol, add)
+    for method, decode in {
+        "torchdiffeq dopri5, union grid": UnionGrid(1e-3),
+        "torchdiffeq dopri5, once a gap": PerGap(1e-3),
+    }.items():
+        add(method, "rtol 1e-3", lambda decode=decode: subject.decode(decode), None)
+
+    common = {"part": "decoder", "workload": subject.name}
+    runs = []
+    timings = interleave(cases, protocol["rounds"], protocol["budget_s"])
+    for name, timing in timings.items():
+        error, gradient_error = subject.errors(cases[name]())
+        found = {"error": error, "gradient_error": gradient_error}
+        runs.append(common | labels[name] | timing.columns() | found)
+    bounds = [_bound(subject, run) for run in runs if run["method"].startswith("ours")]
+    return [run | {"reference_gap": check_reference(subject)} for run in runs] + bounds
+
+
+def _add_ours(subject: Subject, target: float, add: Callable[..., None]) -> None:
+    for method in ours.METHODS:
+        steps = subject.steps(method, target)
+        engine = ours.Engine(method, steps)
+        add(f"ours {method}", f"{steps} steps", lambda e=engine: subject.decode(e), target)
+
+
+def _add_adaptive(
+    subject: Subject, target: float, protocol: Mapping[str, Any], add: Callable[..., None]
+) -> None:
+    solvers: dict[str, Callable[[float], Result]] = {}
+    if peers.wanted("torchode", protocol):
+        solvers["torchode dopri5"] = lambda rtol: subject.decode(TorchODE(rtol))
+    if peers.wanted("diffrax", protocol):
+        from benchmarks.engine import peers_jax
+
+        for method, decode in peers_jax.variants(subject.shared_times, target).items():
+            solvers[method] = peers_jax.decoding(
+                subject.model.dynamics,
+                subject.z0,
+                subject.batch.query_times,
+                subject.cotangent,
+                decode,
+            )
+    for method, solve in solvers.items():
+        rtol = subject.cheapest(method, target, TOLERANCES, solve)
+        add(method, f"rtol {rtol:g}", lambda s=solve, r=rtol: s(r), target)
+
+
+def _bound(subject: Subject, run: Run) -> Run:
+    """What the arithmetic of one of our runs alone would take at the measured rate of products."""
+    engine = ours.Engine(run["method"].split()[1], int(run["setting"].split()[0]))
+    calls = ours.evaluations(subject.model.dynamics, subject.z0, subject.batch, engine)
+    weights = sum(p.numel() for p in subject.model.dynamics.parameters() if p.dim() == 2)
+    rows = subject.z0.shape[0] * subject.z0.shape[1]
+    # forward, gradient of the input, gradient of the weight: three products of two flops a weight
+    flops = 6 * calls * rows * weights
+    rate = product_rate()
+    label = {"part": "decoder", "workload": subject.name, "method": f"FLOP bound of {run['method']}"}
+    setting = f"{calls} evaluations at {rate / 1e9:.0f} GFLOP/s"
+    return label | {"setting": setting, "target": run["target"], "cpu_ms": flops / rate * 1e3}
+
+
+def product_rate(size: int = 1024, repeats: int = 5) -> float:
+    """Floating-point operations a CPU second in a float32 matrix product, the best of a few."""
+    a, b = torch.randn(size, size), torch.randn(size, size)
+    best = float("inf")
+    for _ in range(repeats):
+        begin = time.process_time()
+        torch.mm(a, b)
+        best = min(best, time.process_time() - begin)
+    return 2 * size**3 / best
