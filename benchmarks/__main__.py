@@ -26,7 +26,9 @@ def _settings(_context: click.Context, _parameter: click.Parameter, words: tuple
         try:
             settings[name] = json.loads(value)
         except json.JSONDecodeError:
-            raise click.BadParameter(f"expected NAME=VALUE with a JSON value, got {word!r}") from None
+            raise click.BadParameter(
+                f"expected NAME=VALUE with a JSON value, got {word!r}"
+            ) from None
         if not equals:
             raise click.BadParameter(f"expected NAME=VALUE, got {word!r}")
     return settings
@@ -41,16 +43,26 @@ def _seeds(_context: click.Context, _parameter: click.Parameter, text: str) -> t
 
 @click.command()
 @click.argument("name", metavar="TASK", type=click.Choice(sorted(TASKS)))
-@click.option("--seeds", default="0,1,2", show_default=True, callback=_seeds,
-              help="Seeds of accuracy tasks.")
+@click.option(
+    "--seeds", default="0,1,2", show_default=True, callback=_seeds, help="Seeds of accuracy tasks."
+)
 @click.option("--smoke", is_flag=True, help="Tiny settings; writes nothing unless --out is given.")
 @click.option("--check", "checks", is_flag=True, help="Exit 1 where a ratio is below its floor.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--only", multiple=True, help="Parts of the task; others keep their stored results.")
-@click.option("--set", "settings", multiple=True, callback=_settings, metavar="NAME=VALUE",
-              help="Change a setting of the protocol, for example --set epochs=50.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False),
-              help="Folder of RESULTS.md and results/; by default this package.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    callback=_settings,
+    metavar="NAME=VALUE",
+    help="Change a setting of the protocol, for example --set epochs=50.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of RESULTS.md and results/; by default this package.",
+)
 def main(
     name: str,
     seeds: tuple[int, ...],

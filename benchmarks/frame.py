@@ -124,11 +124,14 @@ def with_section(text: str, name: str, body: str) -> str:
 def origin(report: Report) -> str:
     """One line that says how a report was made."""
     versions = ", ".join(
-        f"{name} {report['machine'][name]}" for name in machine.PACKAGES if name in report["machine"]
+        f"{name} {report['machine'][name]}"
+        for name in machine.PACKAGES
+        if name in report["machine"]
     )
     commits = ", ".join(sorted({run["commit"] for run in report["runs"]}))
     return (
-        f"\n`python -m benchmarks {report['task']} --threads {report['threads']}`, commit {commits}, "
+        f"\n`python -m benchmarks {report['task']} --threads {report['threads']}`, "
+        f"commit {commits}, "
         f"{report['machine']['processor']}, {report['machine']['cores']} cores, "
         f"Python {report['machine']['python']}, {versions}.\n"
     )
@@ -174,5 +177,9 @@ def accuracy_table(rows: Sequence[Run]) -> str:
     header = ("model", "setting", "metric", "mean", "std", "seeds", "parameters", "train CPU s")
     keys = ("model", "setting", "metric", "mean", "std", "seeds", "parameters", "train_seconds")
     return markdown_table(
-        header, [[", ".join(map(str, v)) if isinstance(v := row[k], list) else v for k in keys] for row in rows]
+        header,
+        [
+            [", ".join(map(str, v)) if isinstance(v := row[k], list) else v for k in keys]
+            for row in rows
+        ],
     )

@@ -77,7 +77,9 @@ def train(arm: str, seed: int, protocol: Mapping[str, Any]) -> list[Run]:
             for group in optimizer.param_groups:
                 group["lr"] = max(protocol["learning_rate"] / 10, group["lr"] * 0.999)
     spent = time.process_time() - begin
-    test = observe_some(times[count:], values[count:], W1.readings, np.random.default_rng([seed, 4]))
+    test = observe_some(
+        times[count:], values[count:], W1.readings, np.random.default_rng([seed, 4])
+    )
     found = score(model, sizes, test, decode)
     common = {
         "part": f"{arm}, seed {seed}",

@@ -38,14 +38,14 @@ def measure(subject: Subject, protocol: Mapping[str, Any]) -> list[Run]:
         add(method, "rtol 1e-3", lambda decode=decode: subject.decode(decode), None)
 
     common = {"part": "decoder", "workload": subject.name}
-    runs = []
+    runs, reference_gap = [], check_reference(subject)
     timings = interleave(cases, protocol["rounds"], protocol["budget_s"])
     for name, timing in timings.items():
         error, gradient_error = subject.errors(cases[name]())
-        found = {"error": error, "gradient_error": gradient_error}
+        found = {"error": error, "gradient_error": gradient_error, "reference_gap": reference_gap}
         runs.append(common | labels[name] | timing.columns() | found)
     bounds = [_bound(subject, run) for run in runs if run["method"].startswith("ours")]
-    return [run | {"reference_gap": check_reference(subject)} for run in runs] + bounds
+    return runs + bounds
 
 
 def _add_ours(subject: Subject, target: float, add: Callable[..., None]) -> None:
@@ -86,9 +86,14 @@ def _bound(subject: Subject, run: Run) -> Run:
     # forward, gradient of the input, gradient of the weight: three products of two flops a weight
     flops = 6 * calls * rows * weights
     rate = product_rate()
-    label = {"part": "decoder", "workload": subject.name, "method": f"FLOP bound of {run['method']}"}
-    setting = f"{calls} evaluations at {rate / 1e9:.0f} GFLOP/s"
-    return label | {"setting": setting, "target": run["target"], "cpu_ms": flops / rate * 1e3}
+    return {
+        "part": "decoder",
+        "workload": subject.name,
+        "method": f"FLOP bound of {run['method']}",
+        "setting": f"{calls} evaluations at {rate / 1e9:.0f} GFLOP/s",
+        "target": run["target"],
+        "cpu_ms": flops / rate * 1e3,
+    }
 
 
 def product_rate(size: int = 1024, repeats: int = 5) -> float:

@@ -48,9 +48,7 @@ def solve_once(gradient: str, steps: int) -> dict[str, float]:
         z0 = torch.randn(sizes.draws, batch.size, sizes.latent).requires_grad_()
 
     def both(count: int) -> None:
-        config = ours.solver(
-            ours.METHOD, batch.upper / count, gradient, max(1, count // INTERVALS)
-        )
+        config = ours.solver(ours.METHOD, batch.upper / count, gradient, max(1, count // INTERVALS))
         states = ours.solve(dynamics, z0, batch, config).at(batch.query_times, check=False)
         torch.autograd.backward(states.square().mean())
 

@@ -55,7 +55,9 @@ def solver(
     return SolverConfig.model_validate(settings | {"max_nfe": 1_000_000})
 
 
-def solve(dynamics: MLPDynamics, z0: Tensor, batch: SeriesBatch, config: SolverConfig) -> ode.Trajectory:
+def solve(
+    dynamics: MLPDynamics, z0: Tensor, batch: SeriesBatch, config: SolverConfig
+) -> ode.Trajectory:
     """Solve the window of the batch from 0 to its end."""
     return ode.solve(
         bind(dynamics, batch), z0, 0.0, batch.upper, config, params=tuple(dynamics.parameters())

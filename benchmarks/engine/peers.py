@@ -22,5 +22,6 @@ def _available(name: str) -> bool:
     # cached, so that what is missing is said once
     missing = [package for package in _NEEDS[name] if importlib.util.find_spec(package) is None]
     if missing:
-        click.echo(f"{name} is left out: {', '.join(missing)} not installed (extra 'bench')", err=True)
+        reason = f"{', '.join(missing)} not installed (extra 'bench')"
+        click.echo(f"{name} is left out: {reason}", err=True)
     return not missing

@@ -42,7 +42,10 @@ def linear_layers(net: nn.Module) -> list[tuple[jax.Array, jax.Array]]:
 def parameters(model: LatentODE) -> Tree:
     """The weights of a model with the ODE-RNN encoder as a tree."""
     cell, field = ours.ode_rnn_parts(model.encoder)
-    gru = {name: array(value.t() if value.dim() == 2 else value) for name, value in cell.named_parameters()}
+    gru = {
+        name: array(value.t() if value.dim() == 2 else value)
+        for name, value in cell.named_parameters()
+    }
     return {
         "cell": gru,
         "encoder_field": linear_layers(field),
@@ -87,9 +90,7 @@ class Diffrax:
         states = self._solve(dynamics, z0, knots, rtol)  # (knot, draw, batch, latent)
         return hermite(states, mlp(dynamics, states), times / knots[1], knots[1])
 
-    def _solve(
-        self, dynamics: Tree, z0: jax.Array, ts: jax.Array, rtol: jax.Array
-    ) -> jax.Array:
+    def _solve(self, dynamics: Tree, z0: jax.Array, ts: jax.Array, rtol: jax.Array) -> jax.Array:
         return diffrax.diffeqsolve(
             diffrax.ODETerm(lambda _t, z, layers: mlp(layers, z)),
             diffrax.Tsit5(),
@@ -182,7 +183,7 @@ def encode(params: Tree, packed: Packed) -> jax.Array:
 
 
 def gru(cell: Tree, projected: jax.Array, state: jax.Array) -> jax.Array:
-    """torch's GRU cell on inputs that are projected already."""
+    """Torch's GRU cell on inputs that are projected already."""
     hidden = state @ cell["weight_hh"] + cell["bias_hh"]
     reset_in, update_in, new_in = jnp.split(projected, 3, axis=-1)
     reset_h, update_h, new_h = jnp.split(hidden, 3, axis=-1)
@@ -266,22 +267,23 @@ def decoding(
     args = (array(z0), array(times), array(cotangent))
 
     @jax.jit
-    def both(params: Tree, z0: jax.Array, times: jax.Array, weight: jax.Array, rtol: jax.Array) -> Tree:
+    def both(
+        params: Tree, z0: jax.Array, times: jax.Array, weight: jax.Array, rtol: jax.Array
+    ) -> Tree:
         states, pull = jax.vjp(lambda p, z: decode(p, z, times, rtol), params, z0)
         return states, pull(weight)
 
     def call(rtol: float) -> tuple[Tensor, Tensor]:
         states, (gradient, _) = jax.block_until_ready(both(params, *args, rtol))
         # zero-copy views; the order and layout of torch's parameters
-        return _tensor(states), torch.cat([part for w, b in gradient for part in
-                                           (_tensor(w).t().flatten(), _tensor(b))])
+        return _tensor(states), torch.cat(
+            [part for w, b in gradient for part in (_tensor(w).t().flatten(), _tensor(b))]
+        )
 
     return call
 
 
-def encoding(
-    model: LatentODE, batch: SeriesBatch, cotangent: Tensor
-) -> Callable[[], Tensor]:
+def encoding(model: LatentODE, batch: SeriesBatch, cotangent: Tensor) -> Callable[[], Tensor]:
     """Encoder alone, jitted: summaries, and gradients of its weights for a given cotangent."""
     params, packed = parameters(model), pack(model, batch)
     params = {name: params[name] for name in ("cell", "encoder_field")}

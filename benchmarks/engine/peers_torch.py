@@ -107,7 +107,8 @@ class UnionRows:
     Attributes:
         features: What the encoder reads, 0 where a series has no row, (union, batch, feature).
         present: True where a series has a row, (union, batch, 1).
-        gaps: Time since the union point read before, (union,).
+        gaps: Time since the union point read before, 0 before a series' first row and after its
+            last, (union, batch, 1).
     """
 
     features: Tensor
@@ -130,8 +131,12 @@ def union_rows(batch: SeriesBatch) -> UnionRows:
     scattered[place[valid], series[valid]] = features[valid]
     present[place[valid], series[valid]] = True
     backwards = union.flip(0)
-    gaps = torch.diff(-backwards, prepend=-backwards[:1]).to(features.dtype)
-    return UnionRows(scattered, present, gaps)
+    gaps = torch.diff(-backwards, prepend=-backwards[:1])[:, None, None]
+    # a series that has begun, and has rows left; the original moves all of them all the time, which
+    # costs the same and is another function of the readings
+    seen = present.int().cumsum(0)
+    within = (seen - present.int() > 0) & (seen - present.int() < seen[-1])
+    return UnionRows(scattered, present, (gaps * within).to(features.dtype))
 
 
 class UnionODERNN(nn.Module):
@@ -151,7 +156,7 @@ class UnionODERNN(nn.Module):
         assert reverse
         cell, field = ours.ode_rnn_parts(self.encoder)
         rows = self.rows
-        counts = ours.euler_counts(self.encoder, rows.gaps).long().tolist()
+        counts = ours.euler_counts(self.encoder, rows.gaps).amax((1, 2)).long().tolist()
         state = rows.features.new_zeros(batch.size, self.encoder.hidden_dim)
         for features, present, gap, count in zip(
             rows.features, rows.present, rows.gaps, counts, strict=True

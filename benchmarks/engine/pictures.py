@@ -7,22 +7,27 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from benchmarks.frame import Run
 
-OURS, PEER = "#1f6f8b", "#b0b0b0"
+OURS, PEER = "#1f6f8b", "#8a8a8a"
 
 
 def _save(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
+def _clock_label(clock: str) -> str:
+    return "CPU time, ms" if clock == "cpu_ms" else "wall time, ms"
+
+
 def _is_ours(run: Run) -> bool:
     return "ours" in run["method"]
 
 
-def bars(runs: Sequence[Run], clock: str, path: Path) -> None:
-    """Times of all methods, a panel a workload, the fastest on top."""
+def times(runs: Sequence[Run], clock: str, path: Path) -> None:
+    """Times of all methods, a panel a workload, the fastest on top; lines from least to most."""
     workloads = sorted({run["workload"] for run in runs})
     most = max(sum(r["workload"] == w for r in runs) for w in workloads)
     figure = Figure(figsize=(6.4 * len(workloads), 1.1 + 0.27 * most), layout="constrained")
@@ -31,12 +36,19 @@ def bars(runs: Sequence[Run], clock: str, path: Path) -> None:
         members = [r for r in runs if r["workload"] == workload and clock in r]
         members.sort(key=lambda r: r[clock])
         for place, run in enumerate(members):
-            axes.barh(place, run[clock], color=OURS if _is_ours(run) else PEER, height=0.7)
-            axes.text(run[clock], place, f" {run[clock]:.3g}", va="center", fontsize=8)
+            color = OURS if _is_ours(run) else PEER
+            axes.plot(run[clock], place, "o", color=color)
+            if clock == "cpu_ms":
+                axes.hlines(place, run["cpu_min"], run["cpu_max"], color=color)
+            axes.annotate(
+                f"{run[clock]:.3g}", (run[clock], place), (0, 4), textcoords="offset points",
+                ha="center", fontsize=7,
+            )  # fmt: skip
         axes.set_yticks(range(len(members)), [_label(run) for run in members], fontsize=8)
         axes.invert_yaxis()
-        axes.set(xscale="log", xlabel=f"{clock.split('_')[0]} time, ms", title=workload)
-        axes.set_xlim(right=3 * axes.get_xlim()[1])
+        axes.set(xscale="log", xlabel=_clock_label(clock), title=workload)
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.grid(axis="x", alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     _save(figure, path)
 
@@ -63,10 +75,10 @@ def error_and_time(runs: Sequence[Run], clock: str, path: Path) -> None:
             )  # fmt: skip
         bound = [r["cpu_ms"] for r in here if "FLOP" in r["method"]]
         if bound:
-            axes.axvline(min(bound), color=PEER, linestyle=":", label="FLOP bound, coarsest of ours")
-        axes.set(
-            xscale="log", yscale="log", title=workload, xlabel=f"{clock.split('_')[0]} time, ms"
-        )
+            axes.axvline(
+                min(bound), color=PEER, linestyle=":", label="FLOP bound, coarsest of ours"
+            )
+        axes.set(xscale="log", yscale="log", title=workload, xlabel=_clock_label(clock))
         axes.grid(alpha=0.3, which="both")
     panels[0].set_ylabel("relative error of the states")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
@@ -93,9 +105,7 @@ def growth(runs: Sequence[Run], clock: str, path: Path) -> None:
 def _growth_panel(panel: Axes, axis: str, sizes: list[float], times: list[float]) -> None:
     panel.plot(sizes, times, "o-", color=OURS)
     if axis != "stamps":
-        panel.plot(
-            sizes, [times[0] * s / sizes[0] for s in sizes], ":", color=PEER, label="linear"
-        )
+        panel.plot(sizes, [times[0] * s / sizes[0] for s in sizes], ":", color=PEER, label="linear")
         panel.legend(frameon=False, fontsize=8)
     panel.set(xscale="log", yscale="log", title=f"distinct {axis}" if axis == "stamps" else axis)
     panel.grid(alpha=0.3)
@@ -119,8 +129,8 @@ def memory(runs: Sequence[Run], _clock: str, path: Path) -> None:
 
 DRAW = {
     "decoder": error_and_time,
-    "encoder": bars,
-    "iteration": bars,
+    "encoder": times,
+    "iteration": times,
     "growth": growth,
     "memory": memory,
 }

@@ -93,9 +93,7 @@ class Subject:
 
     def steps(self, method: str, target: float) -> int:
         """Steps that our engine needs for an error."""
-        return self.cheapest(
-            method, target, STEPS, lambda n: self.decode(ours.Engine(method, n))
-        )
+        return self.cheapest(method, target, STEPS, lambda n: self.decode(ours.Engine(method, n)))
 
 
 def relative_error(values: Tensor, exact: Tensor) -> float:
@@ -150,7 +148,8 @@ def set_pace(dynamics: MLPDynamics, z0: Tensor, batch: SeriesBatch) -> float:
         last.weight.copy_(weight * factor)
         last.bias.copy_(bias * factor)
         coarse, fine = (
-            ours.Engine("rk4", steps)(dynamics, z0, batch) for steps in (PACE_STEPS, 16 * PACE_STEPS)
+            ours.Engine("rk4", steps)(dynamics, z0, batch)
+            for steps in (PACE_STEPS, 16 * PACE_STEPS)
         )
         if relative_error(coarse, fine.double()) > PACE_ERROR:
             high = factor
@@ -164,9 +163,7 @@ def solve_exactly(
 ) -> tuple[Tensor, Tensor]:
     """States and weight gradients in float64 by dopri8 at 1e-9, a method of no competitor."""
     twin = copy.deepcopy(dynamics).double()
-    return differentiate(
-        UnionGrid(1e-9, "dopri8"), twin, z0.double(), batch, cotangent.double()
-    )
+    return differentiate(UnionGrid(1e-9, "dopri8"), twin, z0.double(), batch, cotangent.double())
 
 
 def fine_summary(model: LatentODE, batch: SeriesBatch) -> Tensor:
@@ -188,4 +185,3 @@ def check_reference(subject: Subject) -> float:
         states = ours.Engine("rk4", 1024)(twin, subject.z0.double(), subject.batch)
     valid = valid_queries(subject.batch)
     return relative_error(states[:, valid], subject.exact[0][:, valid])
-
