@@ -49,7 +49,9 @@ def _seeds(_context: click.Context, _parameter: click.Parameter, text: str) -> t
 @click.option("--smoke", is_flag=True, help="Tiny settings; writes nothing unless --out is given.")
 @click.option("--check", "checks", is_flag=True, help="Exit 1 where a ratio is below its floor.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
-@click.option("--only", multiple=True, help="Parts of the task; others keep their stored results.")
+@click.option(
+    "--only", multiple=True, help="Parts of the task; repeat it. Others keep their stored results."
+)
 @click.option(
     "--set",
     "settings",
@@ -85,6 +87,11 @@ def main(
             f"expected settings among {', '.join(task.PROTOCOL)}, got {', '.join(unknown)}"
         )
     protocol = task.PROTOCOL | (task.SMOKE if smoke else {}) | settings
+    strange = sorted(set(only) - set(task.names(protocol)))
+    if strange:
+        raise click.BadParameter(
+            f"expected --only among {', '.join(task.names(protocol))}, got {', '.join(strange)}"
+        )
     options = frame.Options(protocol, seeds, threads, only)
     folder = out or (None if smoke else HERE)
     report = frame.execute(name, task, options, folder)

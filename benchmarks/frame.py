@@ -3,8 +3,9 @@
 A task is a module with
 
 - ``PROTOCOL`` and ``SMOKE``: its settings, and what a smoke run changes in them;
+- ``names(protocol)``: what ``--only`` may name;
 - ``run(options)``: measures, and returns ``{"runs": [...]}``; each run is a flat dictionary whose
-  "part" names what was repeated together;
+  "part" (and "workload", if any) names what was measured together;
 - ``tables(report)``: the report as Markdown;
 - optional ``summarise(runs)``: rows out of runs (the runs themselves by default);
 - optional ``check(report)``: sentences that say which stored floor was missed;
@@ -38,7 +39,7 @@ class Options:
         protocol: Settings of the task, complete.
         seeds: Seeds of accuracy tasks.
         threads: Threads that the process was held to.
-        only: Parts to run; empty for all.
+        only: Names that the run is narrowed to, see `chosen`.
     """
 
     protocol: Mapping[str, Any]
@@ -46,9 +47,9 @@ class Options:
     threads: int = 1
     only: tuple[str, ...] = ()
 
-    def wants(self, part: str) -> bool:
-        """True if `part` is to be run."""
-        return not self.only or part in self.only
+    def chosen(self, names: Sequence[str]) -> list[str]:
+        """Those of `names` that were asked for; all of them where none was."""
+        return [name for name in names if name in self.only] or list(names)
 
 
 def execute(name: str, task: ModuleType, options: Options, folder: Path | None) -> Report:
@@ -90,8 +91,12 @@ def merged(stored: Report, envelope: Report, runs: Sequence[Run]) -> list[Run]:
     """
     if any(stored.get(key) != value for key, value in envelope.items()):
         return list(runs)
-    repeated = {run["part"] for run in runs}
-    return [run for run in stored["runs"] if run["part"] not in repeated] + list(runs)
+    repeated = {_unit(run) for run in runs}
+    return [run for run in stored["runs"] if _unit(run) not in repeated] + list(runs)
+
+
+def _unit(run: Run) -> tuple[str, str]:
+    return run["part"], run.get("workload", "")
 
 
 def _write(task: ModuleType, report: Report, folder: Path, path: Path) -> None:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from latentode.data.batch import SeriesBatch
 
 PROTOCOL: dict[str, Any] = {
-    "arms": ["engine", "torchdiffeq"],
     "epochs": 500,
     "series": 1000,
     "test_series": 200,
@@ -35,6 +34,7 @@ PROTOCOL: dict[str, Any] = {
     "learning_rate": 1e-2,
 }
 SMOKE: dict[str, Any] = {"epochs": 1, "series": 20, "test_series": 10, "batch": 10, "steps": 24}
+ARMS = ("engine", "torchdiffeq")
 METRICS = ("test MSE", "test MSE, solved accurately", "solver error")
 # three seeds scatter by more than a factor of two; beyond that the engine would be to blame
 TOLERATED_STDS = 2.0
@@ -44,10 +44,14 @@ def run(options: Options) -> Report:
     """Train every arm on every seed; ``--only engine`` runs one arm."""
     runs = []
     for seed in options.seeds:
-        for arm in options.protocol["arms"]:
-            if options.wants(arm):
-                runs += train(arm, seed, options.protocol)
+        for arm in options.chosen(ARMS):
+            runs += train(arm, seed, options.protocol)
     return {"runs": runs}
+
+
+def names(_protocol: Mapping[str, Any]) -> list[str]:
+    """Arms."""
+    return list(ARMS)
 
 
 def solver_of(arm: str, protocol: Mapping[str, Any]) -> Decode:

@@ -1,14 +1,14 @@
 """Task speed-engine: time, growth and memory of the engine and encoders, beside competitors.
 
-Parts (``--only``): decoder, encoder, iteration, growth, memory. Competitors run the same weights in
-one process, in interleaved rounds; compilation and warm-up are in no median. Times are CPU time
-for one thread, wall time for more.
+``--only`` takes parts (decoder, encoder, iteration, growth, memory) and workloads. Competitors run
+the same weights in one process, in interleaved rounds; compilation and warm-up are in no median.
+Times are CPU time for one thread, wall time for more.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -71,18 +71,22 @@ def run(options: Options) -> Report:
     from benchmarks.engine.subject import prepare
 
     protocol, runs = options.protocol, []
-    parts = {"decoder": decoder, "encoder": encoder, "iteration": iteration}
-    if any(options.wants(part) for part in parts):
-        for name in protocol["workloads"]:
-            subject = prepare(name, protocol)
-            for part, module in parts.items():
-                if options.wants(part):
-                    runs += module.measure(subject, protocol)
-    if options.wants("growth"):
-        runs += growth.measure(protocol)
-    if options.wants("memory"):
-        runs += memory.measure(protocol)
+    parts = options.chosen(PARTS)
+    compared = {"decoder": decoder, "encoder": encoder, "iteration": iteration}
+    modules = [module for part, module in compared.items() if part in parts]
+    for name in options.chosen(protocol["workloads"]) if modules else ():
+        subject = prepare(name, protocol)
+        for module in modules:
+            runs += module.measure(subject, protocol)
+    for part, module in {"growth": growth, "memory": memory}.items():
+        if part in parts:
+            runs += module.measure(protocol)
     return {"runs": runs}
+
+
+def names(protocol: Mapping[str, Any]) -> list[str]:
+    """Parts, and workloads."""
+    return [*PARTS, *protocol["workloads"]]
 
 
 def ratios(report: Report) -> dict[str, float]:

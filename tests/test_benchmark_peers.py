@@ -75,8 +75,11 @@ def test_the_union_grid_is_the_same_ode_rnn_at_small_steps(name):
 
 def test_the_pace_gives_rk4_the_error_that_is_promised():
     _, batch, model, noise = small("W1")
+    with torch.no_grad():
+        for layer in model.dynamics.net.layers:
+            layer.weight.mul_(3)  # at initialisation every solver is exact
     factor = set_pace(model.dynamics, 3 * noise, batch)
-    assert 0.1 < factor < 10
+    assert 0.1 < factor < 100
     with torch.no_grad():
         coarse, fine = (ours.Engine("rk4", n)(model.dynamics, 3 * noise, batch) for n in (24, 384))
     assert float((coarse - fine).norm() / fine.norm()) == pytest.approx(1e-2, rel=0.2)

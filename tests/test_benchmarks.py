@@ -47,12 +47,15 @@ def test_a_section_without_its_end_is_an_error():
 
 
 def test_parts_that_are_not_repeated_are_kept(tmp_path):
-    execute(tmp_path, [{"part": "x", "value": 1}, {"part": "y", "value": 1}])
-    report = execute(tmp_path, [{"part": "y", "value": 2}])
+    execute(tmp_path, [{"part": name, "workload": "W1", "value": 1} for name in "xy"])
+    report = execute(tmp_path, [{"part": "y", "workload": "W1", "value": 2}])
     assert [(run["part"], run["value"]) for run in report["runs"]] == [("x", 1), ("y", 2)]
     stored = json.loads((tmp_path / "results/toy.json").read_text("utf-8"))
     assert stored["runs"] == report["runs"]
     assert "2 runs" in (tmp_path / "RESULTS.md").read_text("utf-8")
+    # a part of another workload is another measurement
+    report = execute(tmp_path, [{"part": "y", "workload": "W2", "value": 3}])
+    assert [run["value"] for run in report["runs"]] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("change", [{"protocol": {"epochs": 2}}, {"threads": 2}])
@@ -152,6 +155,7 @@ def test_every_floor_belongs_to_a_ratio_that_the_protocol_measures():
         (["sped-engine"], "speed-engine"),
         (["speed-engine", "--set", "epoch=3"], "expected settings among"),
         (["speed-engine", "--set", "rounds=x"], "JSON value"),
+        (["speed-engine", "--only", "decoders"], "expected --only among decoder, encoder"),
         (["quality-engine", "--seeds", "a"], "expected numbers"),
     ],
 )
@@ -180,7 +184,7 @@ def test_speed_engine_runs_without_optional_packages(tmp_path):
 
 
 def test_quality_engine_joins_seeds_run_apart(tmp_path):
-    words = ("quality-engine", "--smoke", "--set", "series=10", "--set", 'arms=["engine"]')
+    words = ("quality-engine", "--smoke", "--set", "series=10", "--only", "engine")
     for seed in ("0", "1"):
         done = program(*words, "--seeds", seed, folder=tmp_path)
         assert done.returncode == 0, done.stderr
@@ -192,4 +196,4 @@ def test_quality_engine_joins_seeds_run_apart(tmp_path):
 def test_every_task_fulfils_the_frame():
     for module in map(importlib.import_module, TASKS.values()):
         assert set(module.SMOKE) - {"series"} <= set(module.PROTOCOL)
-        assert all(callable(getattr(module, name)) for name in ("run", "tables", "check"))
+        assert all(callable(getattr(module, name)) for name in ("run", "names", "tables", "check"))

@@ -142,9 +142,10 @@ def set_pace(dynamics: MLPDynamics, z0: Tensor, batch: SeriesBatch) -> float:
     """
     last = dynamics.net.layers[-1]
     weight, bias = last.weight.clone(), last.bias.clone()
-    low, high = 0.1, 10.0
-    for _ in range(14):
-        factor = (low * high) ** 0.5
+    low, high = 0.1, 100.0
+    for attempt in range(17):
+        # the last one sets what was found
+        factor = (low * high) ** 0.5 if attempt < 16 else low
         last.weight.copy_(weight * factor)
         last.bias.copy_(bias * factor)
         coarse, fine = (
