@@ -110,3 +110,19 @@ def test_jax_computes_our_loss_and_gradient(name, vmapped):
     ):
         found = torch.tensor(path.tolist())
         assert float((found - expected).norm() / expected.norm()) < 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("vmapped", [True, False])
+def test_the_jax_decoder_returns_states_and_gradients_in_our_layout(vmapped):
+    pytest.importorskip("optax")
+    peers_jax = pytest.importorskip("benchmarks.engine.peers_jax")
+    _, batch, model, noise = small("W1")
+    cotangent = torch.ones(3, 4, batch.query_times.shape[1], noise.shape[-1])
+    exact = differentiate(ours.Engine("rk4", 400), model.dynamics, noise, batch, cotangent)
+    alone = peers_jax.Decoding(
+        model.dynamics, noise, batch.query_times, cotangent, peers_jax.Diffrax(vmapped)
+    )
+    for found, expected in zip(alone.solution(1e-6), exact, strict=True):
+        # float32 on both sides
+        assert float((found - expected).norm() / expected.norm()) < 1e-4

@@ -13,19 +13,26 @@ from benchmarks.engine import ours, peers
 from benchmarks.engine.peers_torch import PerGap, TorchODE, UnionGrid
 from benchmarks.engine.subject import TOLERANCES, Subject, check_reference
 from benchmarks.frame import Run
-from benchmarks.timing import interleave
+from benchmarks.timing import Case, interleave
 
 Result = tuple[Tensor, Tensor]
 
 
 def measure(subject: Subject, protocol: Mapping[str, Any]) -> list[Run]:
     """Runs of all decoders on a workload, at equal errors where they have a tolerance."""
-    cases: dict[str, Callable[[], Result]] = {}
+    cases: dict[str, Case] = {}
+    solutions: dict[str, Callable[[], Result]] = {}
     labels: dict[str, Run] = {}
 
-    def add(method: str, setting: str, case: Callable[[], Result], target: float | None) -> None:
+    def add(
+        method: str,
+        setting: str,
+        target: float | None,
+        solution: Callable[[], Result],
+        case: Case | None = None,
+    ) -> None:
         name = f"{method}, {setting}, {target}"
-        cases[name] = case
+        cases[name], solutions[name] = case or solution, solution
         labels[name] = {"method": method, "setting": setting, "target": target}
 
     for target in protocol["targets"]:
@@ -35,13 +42,13 @@ def measure(subject: Subject, protocol: Mapping[str, Any]) -> list[Run]:
         "torchdiffeq dopri5, union grid": UnionGrid(1e-3),
         "torchdiffeq dopri5, once a gap": PerGap(1e-3),
     }.items():
-        add(method, "rtol 1e-3", lambda decode=decode: subject.decode(decode), None)
+        add(method, "rtol 1e-3", None, lambda decode=decode: subject.decode(decode))
 
     common = {"part": "decoder", "workload": subject.name}
     runs, reference_gap = [], check_reference(subject)
     timings = interleave(cases, protocol["rounds"], protocol["budget_s"])
     for name, timing in timings.items():
-        error, gradient_error = subject.errors(cases[name]())
+        error, gradient_error = subject.errors(solutions[name]())
         found = {"error": error, "gradient_error": gradient_error, "reference_gap": reference_gap}
         runs.append(common | labels[name] | timing.columns() | found)
     bounds = [_bound(subject, run) for run in runs if run["method"].startswith("ours")]
@@ -52,29 +59,31 @@ def _add_ours(subject: Subject, target: float, add: Callable[..., None]) -> None
     for method in ours.METHODS:
         steps = subject.steps(method, target)
         engine = ours.Engine(method, steps)
-        add(f"ours {method}", f"{steps} steps", lambda e=engine: subject.decode(e), target)
+        add(f"ours {method}", f"{steps} steps", target, lambda e=engine: subject.decode(e))
 
 
 def _add_adaptive(
     subject: Subject, target: float, protocol: Mapping[str, Any], add: Callable[..., None]
 ) -> None:
-    solvers: dict[str, Callable[[float], Result]] = {}
     if peers.wanted("torchode", protocol):
-        solvers["torchode dopri5"] = lambda rtol: subject.decode(TorchODE(rtol))
+        method = "torchode dopri5"
+        rtol = subject.cheapest(
+            method, target, TOLERANCES, lambda rtol: subject.decode(TorchODE(rtol))
+        )
+        add(method, f"rtol {rtol:g}", target, lambda r=rtol: subject.decode(TorchODE(r)))
     if peers.wanted("diffrax", protocol):
         from benchmarks.engine import peers_jax
 
         for method, decode in peers_jax.variants(subject.shared_times, target).items():
-            solvers[method] = peers_jax.decoding(
-                subject.model.dynamics,
-                subject.z0,
-                subject.batch.query_times,
-                subject.cotangent,
-                decode,
+            alone, rtol = peers_jax.calibrated(subject, method, decode, target)
+            # conversion to torch is in no time
+            add(
+                method,
+                f"rtol {rtol:g}",
+                target,
+                lambda alone=alone, r=rtol: alone.solution(r),
+                lambda alone=alone, r=rtol: alone.run(r),
             )
-    for method, solve in solvers.items():
-        rtol = subject.cheapest(method, target, TOLERANCES, solve)
-        add(method, f"rtol {rtol:g}", lambda s=solve, r=rtol: s(r), target)
 
 
 def _bound(subject: Subject, run: Run) -> Run:

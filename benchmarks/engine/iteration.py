@@ -12,7 +12,7 @@ from torch import Tensor
 from benchmarks.engine import ours, peers
 from benchmarks.engine.model import Decode, LatentODE, build_model
 from benchmarks.engine.peers_torch import UnionGrid, UnionODERNN, union_rows
-from benchmarks.engine.subject import TOLERANCES, Subject
+from benchmarks.engine.subject import Subject
 from benchmarks.frame import Run
 from benchmarks.timing import interleave
 from latentode.data.batch import SeriesBatch
@@ -59,10 +59,7 @@ def _add_diffrax(subject: Subject, target: float, add: Callable[..., None]) -> N
     from benchmarks.engine import peers_jax
 
     for method, decode in peers_jax.variants(subject.shared_times, target).items():
-        alone = peers_jax.decoding(
-            subject.model.dynamics, subject.z0, subject.batch.query_times, subject.cotangent, decode
-        )
-        rtol = subject.cheapest(method, target, TOLERANCES, alone)
+        _, rtol = peers_jax.calibrated(subject, method, decode, target)
         call = peers_jax.iteration(subject.model, subject.batch, subject.noise, decode, RATE)
         add(method, f"rtol {rtol:g}", lambda call=call, rtol=rtol: call(rtol), target)
 

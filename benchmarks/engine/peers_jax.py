@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from benchmarks.engine import ours
 from benchmarks.engine.model import STD_FLOOR, LatentODE
+from benchmarks.engine.subject import TOLERANCES, Subject
 from latentode.data.batch import SeriesBatch
 from latentode.encoders.base import row_features
 
@@ -256,31 +257,50 @@ def iteration(
     return call
 
 
-def decoding(
-    dynamics: nn.Module, z0: Tensor, times: Tensor, cotangent: Tensor, decode: Diffrax
-) -> Callable[[float], tuple[Tensor, Tensor]]:
-    """Decoder alone, jitted, as a function of the tolerance.
+class Decoding:
+    """Decoder alone, jitted: states, and gradients of weights and z0 for a given cotangent.
 
-    Its values are the states, and the gradients of the field's weights, flat, for a cotangent.
+    Args:
+        dynamics: Whose weights are used.
+        z0: States at the start, shape (draw, batch, latent).
+        times: Query times, shape (batch, step).
+        cotangent: Shape of the states.
+        decode: The way of solving.
     """
-    params = linear_layers(dynamics.net)
-    args = (array(z0), array(times), array(cotangent))
 
-    @jax.jit
-    def both(
-        params: Tree, z0: jax.Array, times: jax.Array, weight: jax.Array, rtol: jax.Array
-    ) -> Tree:
-        states, pull = jax.vjp(lambda p, z: decode(p, z, times, rtol), params, z0)
-        return states, pull(weight)
+    def __init__(
+        self, dynamics: nn.Module, z0: Tensor, times: Tensor, cotangent: Tensor, decode: Diffrax
+    ) -> None:
+        params, start, at, weight = (
+            linear_layers(dynamics.net), array(z0), array(times), array(cotangent)
+        )  # fmt: skip
 
-    def call(rtol: float) -> tuple[Tensor, Tensor]:
-        states, (gradient, _) = jax.block_until_ready(both(params, *args, rtol))
-        # zero-copy views; the order and layout of torch's parameters
-        return _tensor(states), torch.cat(
-            [part for w, b in gradient for part in (_tensor(w).t().flatten(), _tensor(b))]
-        )
+        @jax.jit
+        def both(params: Tree, z0: jax.Array, at: jax.Array, rtol: jax.Array) -> Tree:
+            states, pull = jax.vjp(lambda p, z: decode(p, z, at, rtol), params, z0)
+            return states, pull(weight)
 
-    return call
+        self._both = lambda rtol: both(params, start, at, rtol)
+
+    def run(self, rtol: float) -> Tree:
+        """What is timed."""
+        return jax.block_until_ready(self._both(rtol))
+
+    def solution(self, rtol: float) -> tuple[Tensor, Tensor]:
+        """States and flat weight gradients in the layout of torch."""
+        states, (gradient, _) = self.run(rtol)
+        layers = [(_tensor(weight).t().flatten(), _tensor(bias)) for weight, bias in gradient]
+        return _tensor(states), torch.cat([part for layer in layers for part in layer])
+
+
+def calibrated(
+    subject: Subject, method: str, decode: Diffrax, target: float
+) -> tuple[Decoding, float]:
+    """The decoder alone, and the loosest tolerance at which its states have an error."""
+    alone = Decoding(
+        subject.model.dynamics, subject.z0, subject.batch.query_times, subject.cotangent, decode
+    )
+    return alone, subject.cheapest(method, target, TOLERANCES, alone.solution)
 
 
 def encoding(model: LatentODE, batch: SeriesBatch, cotangent: Tensor) -> Callable[[], Tensor]:
@@ -298,6 +318,7 @@ def encoding(model: LatentODE, batch: SeriesBatch, cotangent: Tensor) -> Callabl
 
 
 def _tensor(values: jax.Array) -> Tensor:
+    # copied, as torch has no tensors that cannot be written
     return torch.from_numpy(np.array(values))
 
 
