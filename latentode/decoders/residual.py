@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from latentode.decoders.exponentials import Kriging, SumOfApproaches
+
 # the few parameters of the covariance must move by several units while weights move by hundredths
 _GAIN = 5.0
 # standard deviation below which a channel counts as at rest, and log-variance of an ordinary one
@@ -65,19 +67,8 @@ class ResidualMemory(nn.Module):
         """
         weights = functional.softmax(self.base_logits + _GAIN * self.logit_shift, dim=0)
         rates = torch.exp(self.log_rates + _GAIN * self.rate_shift)
-        shape = (len(rates), *(1,) * (gaps.dim() - 1), gaps.shape[-1])
-        present = torch.isfinite(gaps)
-        # an infinite gap would give the right value, 0, but a NaN gradient: inf * 0
-        decay = torch.exp(rates.neg().view(shape) * gaps.masked_fill(~present, 0.0))
-        weighted = weights[:-1].view(shape) * decay  # (rate, 2, batch, time, channel)
-        before, after = weighted.sum(dim=0) * present
-        # the gap between the neighbours is the sum of both: no further exponentials
-        between = (weighted[:, 0] * decay[:, 1]).sum(dim=0) * present.all(dim=0)
-        determinant = (1.0 - between * between).clamp(min=1e-6)
-        left = (before - between * after) / determinant
-        right = (after - between * before) / determinant
-        variance = 1.0 - left * before - right * after
-        return left * residuals[0] + right * residuals[1], variance.clamp(min=1e-6)
+        mean, variance = Kriging.apply(gaps, residuals, rates, weights[:-1])
+        return mean, variance
 
 
 class RecentBehaviour(nn.Module):
@@ -133,13 +124,12 @@ class RecentBehaviour(nn.Module):
             the log-scale, shape (draw, batch, 1, channel).
         """
         drifts, variance = self._moments(times, mask, residuals)
-        damping = (_GAIN * self.log_damping).exp().T[..., None]  # (channel, span, 1)
-        # trend of every span: (batch, channel, draw, span) times (batch, channel, span, step)
-        faded = -torch.expm1(-damping * ages.transpose(1, 2)[:, :, None])
-        slopes = drifts * (self.drift.T / damping[..., 0])[:, None]
+        damping = (_GAIN * self.log_damping).exp()
+        slopes = drifts * (self.drift / damping).T[:, None]
+        trend = SumOfApproaches.apply(ages.transpose(1, 2).contiguous(), damping.T, slopes)
         ahead = (ages > 0).to(residuals.dtype)
         level = torch.einsum("sc,bcds->dbc", self.smoothing, drifts)[:, :, None]
-        shift = (slopes @ faded).permute(2, 0, 3, 1) + level * ahead
+        shift = trend.permute(2, 0, 3, 1) + level * ahead
         spread = 0.5 * (variance.log() - _TYPICAL)
         moved = torch.einsum("ksc,bcds->kdbc", _GAIN * self.restlessness, spread)
         between, beyond = (moved + _GAIN * self.offset[:, None, None])[:, :, :, None]
@@ -201,20 +191,22 @@ def nearest_readings(
     offsets = torch.arange(2 * len(times), device=times.device).view(2, -1, 1)
     where = (offsets * (times.shape[1] + 1) + position).flatten()
     shape = (2, *query_times.shape, mask.shape[-1])
-    index, found = (table.flatten(0, 2).index_select(0, where).view(shape) for table in (rows, stamps))
+    index, found = (
+        table.flatten(0, 2).index_select(0, where).view(shape) for table in (rows, stamps)
+    )
     return index, found.sub_(query_times[..., None]).abs_()
 
 
-def gather_readings(residuals: Tensor, index: Tensor, found: Tensor) -> Tensor:
-    """Residuals at rows found by `nearest_readings`, 0 where there is none.
+def gather_readings(residuals: Tensor, index: Tensor) -> Tensor:
+    """Residuals at rows found by `nearest_readings`.
 
     Args:
         residuals: Shape (draw, batch, time, channel).
         index: Rows, shape (2, batch, step, channel).
-        found: Whether there is such a row, same shape.
 
     Returns:
-        Residuals, shape (2, draw, batch, step, channel).
+        Residuals, shape (2, draw, batch, step, channel); those of row 0 where there is no reading.
     """
-    picked = [residuals.gather(-2, rows.expand(len(residuals), *rows.shape)) for rows in index]
-    return torch.where(found[:, None], torch.stack(picked), torch.zeros((), dtype=residuals.dtype))
+    side = (2, *residuals.shape)
+    rows = index[:, None].expand(2, len(residuals), *index.shape[1:])
+    return residuals.expand(side).gather(-2, rows)
