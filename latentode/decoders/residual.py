@@ -124,9 +124,9 @@ class RecentBehaviour(nn.Module):
             the log-scale, shape (draw, batch, 1, channel).
         """
         drifts, variance = self._moments(times, mask, residuals)
-        damping = (_GAIN * self.log_damping).exp()
-        slopes = drifts * (self.drift / damping).T[:, None]
-        trend = SumOfApproaches.apply(ages.transpose(1, 2).contiguous(), damping.T, slopes)
+        damping = (_GAIN * self.log_damping).exp().T.contiguous()  # (channel, span)
+        slopes = drifts * (self.drift.T / damping)[:, None]
+        trend = SumOfApproaches.apply(ages.transpose(1, 2).contiguous(), damping, slopes)
         ahead = (ages > 0).to(residuals.dtype)
         level = torch.einsum("sc,bcds->dbc", self.smoothing, drifts)[:, :, None]
         shift = trend.permute(2, 0, 3, 1) + level * ahead
@@ -136,7 +136,10 @@ class RecentBehaviour(nn.Module):
         return shift, torch.lerp(between, beyond, ahead)
 
     def _moments(self, times: Tensor, mask: Tensor, residuals: Tensor) -> tuple[Tensor, Tensor]:
-        """Newest residual less the mean of each span, and the variance, (batch, channel, draw, span)."""
+        """What the newest residual has over the mean of each span, and the variance there.
+
+        Both of shape (batch, channel, draw, span).
+        """
         # channels before times: the sums over time are then products of matrices as they lie
         stamps = times[..., None].masked_fill(~mask, -torch.inf).transpose(1, 2).contiguous()
         last, row = stamps.max(dim=-1, keepdim=True)  # (batch, channel, 1)
