@@ -260,9 +260,9 @@ class LatentODEModel(nn.Module):
             season = expected[..., :steps, :]
             residuals = torch.where(mask, residuals - expected[..., steps:, :], torch.zeros(()))
         index, gaps = nearest_readings(times, mask, lengths, batch.query_times)
-        found = torch.isfinite(gaps)
         gaps = gaps.to(location.dtype)
-        mean, variance = self.memory(gaps, gather_readings(residuals, index, found))
+        found = gaps < torch.inf
+        mean, variance = self.memory(gaps, gather_readings(residuals, index))
         ages = gaps[0].masked_fill(~found[0] | found[1], 0.0)  # of forecasts only
         shift, log_scale = self.recent(times, mask, residuals, ages)
         factor = variance.sqrt() * log_scale.clamp(-_MAX_RESTLESSNESS, _MAX_RESTLESSNESS).exp()

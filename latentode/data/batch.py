@@ -188,7 +188,7 @@ class BatchBuilder:
 
 
 def _float32(values: Float64) -> Tensor:
-    return torch.from_numpy(np.nan_to_num(values, nan=0.0).astype(np.float32))
+    return torch.from_numpy(values.astype(np.float32)).nan_to_num_(nan=0.0)
 
 
 def _forward_fill(values: Float64) -> Float64:

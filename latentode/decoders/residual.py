@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from latentode.decoders.exponentials import Kriging, SumOfApproaches
+
 # the few parameters of the covariance must move by several units while weights move by hundredths
 _GAIN = 5.0
 # standard deviation below which a channel counts as at rest, and log-variance of an ordinary one
@@ -64,21 +66,9 @@ class ResidualMemory(nn.Module):
             the stationary scale.
         """
         weights = functional.softmax(self.base_logits + _GAIN * self.logit_shift, dim=0)
-        before, after = self._covariance(gaps, weights)
-        between = self._covariance(gaps.sum(dim=0), weights)
-        determinant = (1.0 - between * between).clamp(min=1e-6)
-        left = (before - between * after) / determinant
-        right = (after - between * before) / determinant
-        variance = 1.0 - left * before - right * after
-        return left * residuals[0] + right * residuals[1], variance.clamp(min=1e-6)
-
-    def _covariance(self, gaps: Tensor, weights: Tensor) -> Tensor:
         rates = torch.exp(self.log_rates + _GAIN * self.rate_shift)
-        shape = (-1,) + (1,) * (gaps.dim() - 1) + (gaps.shape[-1],)
-        present = torch.isfinite(gaps)
-        # an infinite gap would give the right value, 0, but a NaN gradient: inf * 0
-        decay = torch.exp(-rates.view(shape) * gaps.masked_fill(~present, 0.0))
-        return (weights[:-1].view(shape) * decay).sum(dim=0) * present
+        mean, variance = Kriging.apply(gaps, residuals, rates, weights[:-1])
+        return mean, variance
 
 
 class RecentBehaviour(nn.Module):
@@ -133,28 +123,37 @@ class RecentBehaviour(nn.Module):
             Shift of the location, zero where `ages` is, shape (draw, batch, step, channel), and of
             the log-scale, shape (draw, batch, 1, channel).
         """
-        stamps = times[..., None].expand_as(mask).masked_fill(~mask, -torch.inf)
-        last = stamps.amax(dim=1, keepdim=True)  # (batch, 1, channel)
-        # (span, batch, time, channel)
-        recent = (stamps >= last - self.spans.view(-1, 1, 1, 1)) & mask
-        weights = recent.to(residuals.dtype)
-        weights = weights / weights.sum(dim=2, keepdim=True).clamp(min=1.0)
-        newest = torch.einsum(
-            "btc,dbtc->dbc", (mask & (stamps == last)).to(residuals.dtype), residuals
-        )
-        # moments of differences from the newest: those of the residuals would cancel in float32
-        below = newest[:, :, None] - residuals
-        drifts = torch.einsum("sbtc,dbtc->dsbc", weights, below)  # (draw, span, batch, channel)
-        squares = torch.einsum("sbtc,dbtc->dsbc", weights, below * below)
-        variance = (squares - drifts * drifts).clamp(min=0.0) + _CALM**2
-        damping = (_GAIN * self.log_damping).exp()[:, None, None]
-        reach = -torch.expm1(-damping * ages) / damping  # (span, batch, step, channel)
-        gains = self.smoothing[:, None, None] * (ages > 0) + self.drift[:, None, None] * reach
-        shift = torch.einsum("sbqc,dsbc->dbqc", gains, drifts)
+        drifts, variance = self._moments(times, mask, residuals)
+        damping = (_GAIN * self.log_damping).exp().T.contiguous()  # (channel, span)
+        slopes = drifts * (self.drift.T / damping)[:, None]
+        trend = SumOfApproaches.apply(ages.transpose(1, 2).contiguous(), damping, slopes)
+        ahead = (ages > 0).to(residuals.dtype)
+        level = torch.einsum("sc,bcds->dbc", self.smoothing, drifts)[:, :, None]
+        shift = trend.permute(2, 0, 3, 1) + level * ahead
         spread = 0.5 * (variance.log() - _TYPICAL)
-        moved = torch.einsum("ksc,dsbc->kdbc", _GAIN * self.restlessness, spread)
-        between, ahead = (moved + _GAIN * self.offset[:, None, None])[:, :, :, None]
-        return shift, torch.where(ages > 0, ahead, between)
+        moved = torch.einsum("ksc,bcds->kdbc", _GAIN * self.restlessness, spread)
+        between, beyond = (moved + _GAIN * self.offset[:, None, None])[:, :, :, None]
+        return shift, torch.lerp(between, beyond, ahead)
+
+    def _moments(self, times: Tensor, mask: Tensor, residuals: Tensor) -> tuple[Tensor, Tensor]:
+        """What the newest residual has over the mean of each span, and the variance there.
+
+        Both of shape (batch, channel, draw, span).
+        """
+        # channels before times: the sums over time are then products of matrices as they lie
+        stamps = times[..., None].masked_fill(~mask, -torch.inf).transpose(1, 2).contiguous()
+        last, row = stamps.max(dim=-1, keepdim=True)  # (batch, channel, 1)
+        # a channel without readings has none that is recent: its stamps are infinitely old
+        since = last.clamp(min=torch.finfo(times.dtype).min) - self.spans
+        recent = (stamps[:, :, None] >= since[..., None]).to(residuals.dtype)
+        count = recent.sum(dim=-1).clamp(min=1.0)[:, :, None]  # (batch, channel, 1, span)
+        own = residuals.permute(1, 3, 0, 2).contiguous()  # (batch, channel, draw, time)
+        newest = own.gather(-1, row[:, :, None].expand(-1, -1, own.shape[2], -1))
+        # moments of differences from the newest: those of the residuals would cancel in float32
+        below = newest - own
+        sums = torch.cat([below, below * below], dim=2) @ recent.transpose(-1, -2)
+        drifts, squares = (sums / count).chunk(2, dim=2)
+        return drifts, (squares - drifts * drifts).clamp(min=0.0) + _CALM**2
 
 
 def nearest_readings(
@@ -172,40 +171,45 @@ def nearest_readings(
         Row index, 0 where there is none, int64, and gap, +inf where there is none; both of shape
         (2, batch, step, channel).
     """
-    rows = torch.arange(times.shape[1], device=times.device)[None, :, None]
-    previous = torch.where(mask, rows, -1).cummax(dim=1).values
-    following = torch.where(mask, rows, times.shape[1]).flip(1).cummin(dim=1).values.flip(1)
     # padding repeats the last time: searchsorted must not count it
     position = torch.searchsorted(times.contiguous(), query_times.contiguous(), right=True)
     position = torch.minimum(position, lengths[:, None])
-    channels = mask.shape[-1]
+    # What is before and after position p of a window, p from 0 to its number of rows: a table of
+    # rows, as whole rows of channels are copied faster than single numbers are gathered.
+    seen = times[..., None]
+    past, past_row = seen.masked_fill(~mask, -torch.inf).cummax(dim=1)
+    future, future_row = seen.masked_fill(~mask, torch.inf).flip(1).cummin(dim=1)
+    stamps = torch.stack(
+        [
+            functional.pad(past, (0, 0, 1, 0), value=-torch.inf),
+            functional.pad(future.flip(1), (0, 0, 0, 1), value=torch.inf),
+        ]
+    )
+    rows = torch.stack(
+        [
+            functional.pad(past_row, (0, 0, 1, 0)),
+            functional.pad(times.shape[1] - 1 - future_row.flip(1), (0, 0, 0, 1)),
+        ]
+    ).masked_fill_(torch.isinf(stamps), 0)
+    offsets = torch.arange(2 * len(times), device=times.device).view(2, -1, 1)
+    where = (offsets * (times.shape[1] + 1) + position).flatten()
+    shape = (2, *query_times.shape, mask.shape[-1])
+    index, found = (
+        table.flatten(0, 2).index_select(0, where).view(shape) for table in (rows, stamps)
+    )
+    return index, found.sub_(query_times[..., None]).abs_()
 
-    def read(table: Tensor, index: Tensor, valid: Tensor, none: int) -> Tensor:
-        picked = table.gather(
-            1, index.clamp(0, times.shape[1] - 1)[..., None].expand(-1, -1, channels)
-        )
-        return torch.where(valid[..., None], picked, none)
 
-    before = read(previous, position - 1, position > 0, -1)
-    after = read(following, position, position < lengths[:, None], times.shape[1])
-    index = torch.stack([before, after])
-    absent = torch.stack([before < 0, after >= times.shape[1]])
-    index = index.masked_fill(absent, 0)
-    found = times[None, :, :, None].expand(2, -1, -1, channels).gather(2, index)
-    gaps = (query_times[None, :, :, None] - found).abs().masked_fill(absent, torch.inf)
-    return index, gaps
-
-
-def gather_readings(residuals: Tensor, index: Tensor, found: Tensor) -> Tensor:
-    """Residuals at rows found by `nearest_readings`, 0 where there is none.
+def gather_readings(residuals: Tensor, index: Tensor) -> Tensor:
+    """Residuals at rows found by `nearest_readings`.
 
     Args:
         residuals: Shape (draw, batch, time, channel).
         index: Rows, shape (2, batch, step, channel).
-        found: Whether there is such a row, same shape.
 
     Returns:
-        Residuals, shape (2, draw, batch, step, channel).
+        Residuals, shape (2, draw, batch, step, channel); those of row 0 where there is no reading.
     """
-    picked = [residuals.gather(-2, rows.expand(len(residuals), *rows.shape)) for rows in index]
-    return torch.where(found[:, None], torch.stack(picked), torch.zeros((), dtype=residuals.dtype))
+    side = (2, *residuals.shape)
+    rows = index[:, None].expand(2, len(residuals), *index.shape[1:])
+    return residuals.expand(side).gather(-2, rows)

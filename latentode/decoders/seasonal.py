@@ -54,8 +54,8 @@ class SeasonalMemory(nn.Module):
         index, gaps = nearest_readings(times, mask, lengths, earlier)
         apart = gaps.sum(dim=0)
         known = apart <= _MAX_GAP * self.period
-        share = torch.where(known & (apart > 0), gaps[0] / apart, 0.0).to(residuals.dtype)
-        before, after = gather_readings(residuals, index, torch.isfinite(gaps))
-        expected = torch.lerp(before, after, share.expand_as(before))
-        strength = torch.sigmoid(_GAIN * self.strength - 1.0)
-        return torch.where(known, strength * expected, 0.0)
+        tiny = torch.finfo(apart.dtype).tiny
+        share = torch.where(known, gaps[0] / apart.clamp(min=tiny), 0.0).to(residuals.dtype)
+        before, after = gather_readings(residuals, index)
+        expected = torch.lerp(before, after, share) * known
+        return expected * torch.sigmoid(_GAIN * self.strength - 1.0)

@@ -210,14 +210,16 @@ class Trajectory:
         last = len(self.states) - 1
         position = position.clamp(-RANGE_SLACK, last + RANGE_SLACK)
         index = position.detach().floor().long().clamp(0, last - 1)  # (batch, time)
-        # (step + 1, ..., batch, latent) -> (..., batch, step + 1, 2 latent), for a single gather
-        nodes = torch.cat([self.states, self.slopes], -1).movedim(0, -2)
-        both = torch.cat([index, index + 1], -1)[..., None]
-        picked = nodes.gather(-2, both.expand(*nodes.shape[:-2], -1, nodes.shape[-1]))
-        before, after = picked.chunk(2, -2)  # (..., batch, time, 2 latent)
-        left, left_slope = before.chunk(2, -1)
-        right, right_slope = after.chunk(2, -1)
-        return left, right, left_slope, right_slope, (position - index)[..., None]
+        states, slopes = self.states.movedim(0, -2), self.slopes.movedim(0, -2)
+        before = index[..., None].expand(*states.shape[:-2], -1, states.shape[-1])
+        after = (index + 1)[..., None].expand_as(before)
+        return (
+            states.gather(-2, before),
+            states.gather(-2, after),
+            slopes.gather(-2, before),
+            slopes.gather(-2, after),
+            (position - index)[..., None],
+        )
 
     def _positions(self, times: Tensor | float, check: bool) -> Tensor:
         """Times as grid positions, shape (batch, time), float64 for any dtype of the states."""

@@ -1,0 +1,109 @@
+r"""Functions of exponentials at many gaps whose gradients are written by hand.
+
+Left to autograd, each would keep and pass several times over arrays of shape (rate, gap, channel).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+_LEAST = 1e-6
+
+
+class Kriging(torch.autograd.Function):
+    r"""Simple kriging from up to two neighbours, see `ResidualMemory`.
+
+    ``Kriging.apply(gaps, residuals, rates, weights)`` takes gaps to both neighbours, +inf where
+    there is none, shape (2, batch, step, channel), residuals there, shape (2, draw, batch, step,
+    channel), and rates and weights of the covariance, shape (rate, channel). It returns mean
+    (draw, batch, step, channel) and variance (batch, step, channel), and has no gradient in the
+    gaps.
+
+    With :math:`u = K^{-1}k` and :math:`s = K^{-1}r`, the gradients are
+
+    .. math:: dm = s^\top dk - u^\top dK\, s + u^\top dr, \qquad dv = u^\top dK\, u - 2 u^\top dk,
+
+    where dK has the change of the covariance between the neighbours off its diagonal.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, gaps: Tensor, residuals: Tensor, rates: Tensor, weights: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Mean and variance."""
+        gaps = torch.cat([gaps, gaps.sum(dim=0, keepdim=True)])  # the last: between the neighbours
+        present = gaps < torch.inf
+        gaps = torch.where(present, gaps, 0.0)  # in the gradient, inf * 0 would be NaN
+        decay = (gaps * -_over(rates, gaps)).exp_()  # (rate, 3, batch, step, channel)
+        decay *= present
+        before, after, between = (_over(weights, gaps) * decay).sum(dim=0)
+        inverse = (1.0 - between * between).clamp_(min=_LEAST).reciprocal_()
+        left = (before - between * after) * inverse
+        right = (after - between * before) * inverse
+        variance = 1.0 - left * before - right * after
+        mean = left * residuals[0] + right * residuals[1]
+        ctx.save_for_backward(gaps, residuals, weights, decay, between, inverse, left, right)
+        ctx.known = variance < _LEAST
+        return mean, variance.clamp_(min=_LEAST)
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any, in_mean: Tensor, in_variance: Tensor
+    ) -> tuple[None, Tensor, Tensor, Tensor]:
+        """Gradients in residuals, rates and weights."""
+        gaps, residuals, weights, decay, between, inverse, left, right = ctx.saved_tensors
+        in_variance = in_variance.masked_fill(ctx.known, 0.0)
+        # sum over draws of the mean's gradient times s
+        pulls = (in_mean * residuals).sum(dim=1)
+        first = (pulls[0] - between * pulls[1]) * inverse
+        second = (pulls[1] - between * pulls[0]) * inverse
+        twice = 2.0 * in_variance
+        in_covariance = torch.stack(
+            [
+                first - twice * left,
+                second - twice * right,
+                twice * left * right - left * second - right * first,
+            ]
+        )
+        parts = decay * in_covariance
+        in_weights = parts.flatten(1, -2).sum(dim=1)
+        in_rates = -weights * parts.mul_(gaps).flatten(1, -2).sum(dim=1)
+        return None, torch.stack([in_mean * left, in_mean * right]), in_rates, in_weights
+
+
+def _over(table: Tensor, gaps: Tensor) -> Tensor:
+    """A table (rate, channel) that broadcasts against gaps."""
+    return table.view(len(table), *(1,) * (gaps.dim() - 1), -1)
+
+
+class SumOfApproaches(torch.autograd.Function):
+    r""":math:`\sum_j g_{cj} (1 - e^{-k_{cj} a_c})`, without a gradient in the ages a.
+
+    ``SumOfApproaches.apply(ages, rates, gains)`` takes ages (batch, channel, step), rates
+    (channel, rate) and gains (batch, channel, draw, rate), and returns (batch, channel, draw,
+    step).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, ages: Tensor, rates: Tensor, gains: Tensor) -> Tensor:
+        """Evaluate the sums."""
+        # (batch, channel, rate, step)
+        grown = (ages[:, :, None] * -rates[..., None]).expm1_().neg_()
+        ctx.save_for_backward(ages, grown, gains)
+        return gains @ grown
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor, Tensor]:
+        """Gradients in rates and gains."""
+        ages, grown, gains = ctx.saved_tensors
+        aged = grad * ages[:, :, None]
+        both = torch.cat([grad, aged], dim=2) @ grown.transpose(-1, -2)
+        in_gains, risen = both.chunk(2, dim=2)  # (batch, channel, draw, rate)
+        in_rates = gains * (aged.sum(dim=-1, keepdim=True) - risen)
+        return None, in_rates.sum(dim=(0, 2)), in_gains

@@ -1,0 +1,58 @@
+"""Gradients written by hand in the decoder's memory, against finite differences."""
+
+import pytest
+import torch
+
+from latentode.decoders.exponentials import Kriging, SumOfApproaches
+
+INF = float("inf")
+
+
+def positive(generator, *shape):
+    return (0.2 + torch.rand(shape, generator=generator).double()).requires_grad_()
+
+
+def normal(generator, *shape):
+    return torch.randn(shape, generator=generator).double().requires_grad_()
+
+
+@pytest.mark.parametrize("draws", [1, 3])
+def test_kriging_has_the_gradient_of_finite_differences(draws):
+    generator = torch.Generator().manual_seed(draws)
+    gaps = torch.rand((2, 2, 4, 3), generator=generator).double()
+    gaps[0, 0, 0], gaps[1, 1, 1], gaps[:, 0, 2, 1] = INF, INF, INF  # one or both neighbours absent
+    residuals = normal(generator, 2, draws, 2, 4, 3)
+    rates = positive(generator, 3, 3)
+    weights = (0.3 * positive(generator, 3, 3).detach() / 1.2).requires_grad_()
+
+    def krige(residuals, rates, weights):
+        return Kriging.apply(gaps, residuals, rates, weights)
+
+    assert torch.autograd.gradcheck(krige, (residuals, rates, weights))
+
+
+def test_a_query_on_a_reading_without_white_noise_has_no_variance_and_no_gradient_of_it():
+    gaps = torch.tensor([0.0, 1.0]).double().view(2, 1, 1, 1)
+    residuals = torch.tensor([2.0, -1.0]).double().view(2, 1, 1, 1, 1)
+    rates = torch.tensor([[0.5]]).double().requires_grad_()
+    weights = torch.tensor([[1.0]]).double().requires_grad_()
+    mean, variance = Kriging.apply(gaps, residuals, rates, weights)
+    assert mean.item() == pytest.approx(2.0, rel=1e-12)
+    assert variance.item() == pytest.approx(1e-6, rel=1e-12)  # the floor
+    variance.sum().backward()
+    assert float(rates.grad) == 0.0
+    assert float(weights.grad) == 0.0
+
+
+def test_damped_trends_have_the_gradient_of_finite_differences():
+    generator = torch.Generator().manual_seed(0)
+    ages = torch.rand((2, 3, 4), generator=generator).double()
+    ages[0, :, 1] = 0.0
+    rates, gains = positive(generator, 3, 5), normal(generator, 2, 3, 2, 5)
+
+    def approach(rates, gains):
+        return SumOfApproaches.apply(ages, rates, gains)
+
+    expected = (gains @ (1 - torch.exp(-rates[..., None] * ages[:, :, None]))).detach()
+    torch.testing.assert_close(approach(rates, gains).detach(), expected)
+    assert torch.autograd.gradcheck(approach, (rates, gains))
