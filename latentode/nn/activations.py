@@ -12,6 +12,13 @@ from torch.nn import functional
 
 Activation = Literal["tanh", "silu", "softplus", "elu", "gelu"]
 
+# looked up once: by name, each call costs as much as its arithmetic
+_TANH = torch.ops.aten.tanh_backward.grad_input
+_SILU = torch.ops.aten.silu_backward.grad_input
+_SOFTPLUS = torch.ops.aten.softplus_backward.grad_input
+_ELU = torch.ops.aten.elu_backward.grad_input
+_GELU = torch.ops.aten.gelu_backward.grad_input
+
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "silu": functional.silu,
@@ -58,14 +65,13 @@ def pull_activation(
         value: :math:`\phi(u)`; read for "tanh" alone.
         out: Receives the result, contiguous; all shapes are alike.
     """
-    aten = torch.ops.aten
     if activation == "tanh":
-        aten.tanh_backward.grad_input(cotangent, value, grad_input=out)
+        _TANH(cotangent, value, grad_input=out)
     elif activation == "silu":
-        aten.silu_backward.grad_input(cotangent, u, grad_input=out)
+        _SILU(cotangent, u, grad_input=out)
     elif activation == "softplus":
-        aten.softplus_backward.grad_input(cotangent, u, 1.0, 20.0, grad_input=out)
+        _SOFTPLUS(cotangent, u, 1.0, 20.0, grad_input=out)
     elif activation == "elu":
-        aten.elu_backward.grad_input(cotangent, 1.0, 1.0, 1.0, False, u, grad_input=out)
+        _ELU(cotangent, 1.0, 1.0, 1.0, False, u, grad_input=out)
     else:
-        aten.gelu_backward.grad_input(cotangent, u, grad_input=out)
+        _GELU(cotangent, u, grad_input=out)
