@@ -49,7 +49,7 @@ class KnownInputs:
             1,
             index.clamp(min=0)[..., None].expand(-1, -1, self.knot_values.shape[-1]),
         )
-        held = torch.where(index[..., None] >= 0, gathered, torch.zeros((), dtype=dtype))
+        held = torch.where(index[..., None] >= 0, gathered, 0.0)
         return torch.cat([features, held], dim=-1)
 
     def to(self, device: torch.device | str) -> KnownInputs:
