@@ -143,9 +143,7 @@ class LatentODEModel(nn.Module):
             mean, functional.softplus(raw - 1.0) + _MIN_POSTERIOR_STD, validate_args=False
         )
 
-    def trajectory(
-        self, z0: Tensor, batch: SeriesBatch, *, check: bool = True
-    ) -> ode.Trajectory:
+    def trajectory(self, z0: Tensor, batch: SeriesBatch, *, check: bool = True) -> ode.Trajectory:
         """Solve once for all rows and queries of a batch.
 
         Args:
@@ -167,9 +165,7 @@ class LatentODEModel(nn.Module):
         forward = ode.solve(field, z0, 0.0, batch.upper, solver, params=parameters, check=check)
         if batch.lower == 0.0:
             return forward
-        backward = ode.solve(
-            field, z0, 0.0, batch.lower, solver, params=parameters, check=check
-        )
+        backward = ode.solve(field, z0, 0.0, batch.lower, solver, params=parameters, check=check)
         return ode.join(backward, forward, check=check)
 
     def set_solver(self, method: str, step_size: float) -> None:

@@ -143,7 +143,7 @@ def test_unchecked_halves_join_as_checked_ones_do():
 
     def both(check):
         ahead, back = (
-            ode.solve(lambda t, z: -z, z0, 0.0, end, config, check=check) for end in (1.0, -0.6)
+            ode.solve(lambda _, z: -z, z0, 0.0, end, config, check=check) for end in (1.0, -0.6)
         )
         return join(back, ahead, check=check)
 

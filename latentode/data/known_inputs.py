@@ -56,6 +56,10 @@ class KnownInputs:
         """Move every tensor."""
         return replace(self, **{k: getattr(self, k).to(device) for k in self.__dataclass_fields__})
 
+    def clone(self) -> KnownInputs:
+        """Copy every tensor."""
+        return replace(self, **{k: getattr(self, k).clone() for k in self.__dataclass_fields__})
+
     def select(self, windows: Tensor) -> KnownInputs:
         """Keep some windows, by index."""
         return replace(
