@@ -49,8 +49,8 @@ ALLOWED = {
     "torch": {
         "_types", "_checks", "nn", "data.batch", "data.buckets", "data.known_inputs", "ode",
         "encoders", "decoders", "dynamics", "flows", "priors", "likelihoods", "objectives",
-        "metrics", "baselines", "model", "training", "prediction", "scoring", "latent_paths", "backtest",
-        "labelled", "estimator", "evaluation", "point_process", "cli",
+        "metrics", "baselines", "model", "training", "prediction", "scoring", "latent_paths",
+        "backtest", "labelled", "estimator", "evaluation", "point_process", "cli",
     },
     "torchdiffeq": {"ode.adaptive"},
     "pandas": {"data", "results", "estimator", "cli"},
