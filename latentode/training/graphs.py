@@ -1,16 +1,14 @@
 """Loss and gradient of a step as one CUDA graph a shape.
 
 A step of a small model launches about a thousand short kernels, and on a GPU the launches are the
-time. A graph is launched as a whole. What is here follows the documentation of CUDA graphs in
-torch; it has been run on a CPU, without the recording, but not yet on a GPU.
+time. A graph is launched as a whole. What is here has been run on a CPU, where a recording is the
+computation itself, but not yet on a GPU.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -19,11 +17,10 @@ from torch import Tensor
 from latentode.data.batch import SeriesBatch
 from latentode.model import LatentODEModel
 from latentode.ode.grid import FIXED_STEP
+from latentode.training.capture import Run
 from latentode.training.guarded import LossTerms
 
-Run = Callable[[], None]
 Objective = Callable[[LossTerms, Tensor], Tensor]
-_WARM_UPS = 3
 _MOST_GRAPHS = 16
 
 
@@ -40,61 +37,6 @@ def can_be_captured(model: LatentODEModel) -> bool:
         and solver.method in FIXED_STEP
         and solver.gradient == "backprop"
     )
-
-
-class CudaRecorder:
-    """Captures computations on one GPU, in one pool of memory.
-
-    The graphs can share it in any order of replay: nothing of a replay lives on in the pool, as
-    results are copied to tensors that were made before.
-
-    Args:
-        device: The GPU.
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-        self._stream = torch.cuda.Stream(device)
-        self._pool = torch.cuda.graph_pool_handle()
-
-    def __call__(self, run: Run) -> Run:
-        """Run a few times, so that libraries allocate what they need, then capture.
-
-        Args:
-            run: Reads and writes tensors of fixed places, and waits for nothing.
-
-        Returns:
-            What does the same again, in one launch.
-
-        Raises:
-            RuntimeError: If the host waits for the device in `run`, or it cannot be captured.
-        """
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.device(self._device):
-            self._stream.wait_stream(torch.cuda.current_stream())
-            # the outer block restores the stream if the capture fails
-            with torch.cuda.stream(self._stream):
-                run()
-                # a capture that fails can leave the generator unusable, these runs cannot
-                with _waiting_forbidden():
-                    for _ in range(_WARM_UPS - 1):
-                        run()
-                with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
-                    run()
-            torch.cuda.current_stream().wait_stream(self._stream)
-        return graph.replay
-
-
-@contextmanager
-def _waiting_forbidden() -> Iterator[None]:
-    before = torch.cuda.get_sync_debug_mode()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Synchronization debug mode")  # a prototype, says torch
-        torch.cuda.set_sync_debug_mode("error")
-        try:
-            yield
-        finally:
-            torch.cuda.set_sync_debug_mode(before)
 
 
 @dataclass
@@ -117,7 +59,7 @@ class StepGraphs:
         model: The model, in training mode; its parameters are only ever changed in place.
         objective: Loss from the terms and the weight of the KL term, 0-dim.
         parameters: What gets gradients.
-        record: Makes a computation repeatable, as `CudaRecorder` does.
+        record: Makes a computation repeatable, as `capture.CudaRecorder` does.
         limit: Most recordings that are kept.
     """
 

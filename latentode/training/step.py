@@ -18,8 +18,9 @@ from latentode.data.sampler import WindowSampler
 from latentode.errors import SolverError
 from latentode.model import LatentODEModel
 from latentode.objectives import elbo, iwae, kl_annealing
+from latentode.training.capture import CudaRecorder
 from latentode.training.distributed import agree, local_part, rank, world_size, wrap
-from latentode.training.graphs import CudaRecorder, StepGraphs, can_be_captured
+from latentode.training.graphs import StepGraphs, can_be_captured
 from latentode.training.guarded import GuardedModel, LossTerms
 from latentode.training.precision import matrix_products
 

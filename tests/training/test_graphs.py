@@ -8,7 +8,8 @@ import torch
 from model_cases import case, noise_for
 from training_cases import parts, with_poison
 
-from latentode.training.graphs import CudaRecorder, StepGraphs, can_be_captured
+from latentode.training.capture import CudaRecorder
+from latentode.training.graphs import StepGraphs, can_be_captured
 from latentode.training.optimizer import make_optimizer
 from latentode.training.precision import matrix_products
 from latentode.training.step import GradientStep
