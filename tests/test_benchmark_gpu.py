@@ -1,0 +1,29 @@
+import pytest
+import torch
+
+from benchmarks import gpu_step
+from benchmarks.frame import Options
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_without_a_gpu_the_task_says_why_it_measures_nothing():
+    with pytest.raises(SystemExit, match="speed-gpu: expected a CUDA device, got none"):
+        gpu_step.run(Options(gpu_step.PROTOCOL))
+
+
+def test_operations_grow_with_the_series_and_count_products_in_place():
+    protocol = gpu_step.PROTOCOL | {"encoder": "attention", "steps": 8}
+    one, two = (gpu_step.flops(protocol, series, 16) for series in (8, 16))
+    # but for products that no series has a part in
+    assert two == pytest.approx(2 * one, rel=0.05)
+    # the field alone: forward, recomputed, pulled back and gradient of weights, at 17 nodes or more
+    weights = 16 * 64 + 64 * 64 + 64 * 16
+    assert one > 4 * 2 * weights * 17 * 3 * 8
+
+
+@pytest.mark.gpu
+def test_a_smoke_run_has_all_columns(device):
+    assert device.type == "cuda"
+    runs = gpu_step.run(Options(gpu_step.PROTOCOL | gpu_step.SMOKE))["runs"]
+    assert runs[0]["graphed_launches"] < runs[0]["eager_launches"]
+    assert "graph ms" in gpu_step.tables({"runs": runs})
