@@ -11,6 +11,7 @@ def test_without_a_gpu_the_task_says_why_it_measures_nothing():
         gpu_step.run(Options(gpu_step.PROTOCOL))
 
 
+@pytest.mark.slow  # torch imports its compiler for the device "meta"
 def test_operations_grow_with_the_series_and_count_products_in_place():
     protocol = gpu_step.PROTOCOL | {"encoder": "attention", "steps": 8}
     one, two = (gpu_step.flops(protocol, series, 16) for series in (8, 16))
