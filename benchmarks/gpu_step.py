@@ -34,6 +34,7 @@ PROTOCOL: dict[str, Any] = {
     "rounds": 30,
 }
 SMOKE: dict[str, Any] = {"series": [64], "latent": [16], "rounds": 3}
+LEAST_GAIN = 5.0  # of a graph over eager steps, at 64 series
 LAUNCHES = ("cudaLaunchKernel", "cudaLaunchKernelExC", "cuLaunchKernel", "cudaGraphLaunch")
 
 
@@ -153,6 +154,17 @@ def _peak_flops(device: torch.device, size: int = 4096, rounds: int = 10) -> flo
     _ = one @ one
     best = min(_milliseconds(lambda: one @ one) for _ in range(rounds))
     return 2.0 * size**3 / (best / 1e3)
+
+
+def check(report: Report) -> list[str]:
+    """Sizes of 64 series at which a graph gains less than it was asked to."""
+    small = [run for run in report["runs"] if run["workload"].startswith("W2, 64 x")]
+    return [
+        f"{run['workload']}: expected eager / graph of at least {LEAST_GAIN:g}, got "
+        f"{run['eager_ms'] / run['graphed_ms']:.3g}."
+        for run in small
+        if not run["eager_ms"] >= LEAST_GAIN * run["graphed_ms"]
+    ]
 
 
 def tables(report: Report) -> str:

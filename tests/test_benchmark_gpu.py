@@ -22,6 +22,16 @@ def test_operations_grow_with_the_series_and_count_products_in_place():
     assert one > 4 * 2 * weights * 17 * 3 * 8
 
 
+def test_a_graph_that_gains_too_little_at_64_series_is_reported():
+    runs = [
+        {"workload": f"W2, {series} x 16", "eager_ms": 12.0, "graphed_ms": graphed}
+        for series, graphed in ((64, 2.0), (64, 4.0), (512, 9.0))
+    ]
+    assert gpu_step.check({"runs": runs}) == [
+        "W2, 64 x 16: expected eager / graph of at least 5, got 3."
+    ]
+
+
 @pytest.mark.gpu
 def test_a_smoke_run_has_all_columns(device):
     assert device.type == "cuda"
