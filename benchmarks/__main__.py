@@ -13,6 +13,7 @@ from benchmarks.machine import limit_threads
 
 TASKS = {
     "speed-engine": "benchmarks.speed_engine",
+    "speed-gpu": "benchmarks.gpu_step",
     "quality-engine": "benchmarks.quality_engine",
 }
 HERE = Path(__file__).resolve().parent

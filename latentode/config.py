@@ -249,6 +249,9 @@ class TrainConfig(_Config):
     )
     seed: int = Field(0, ge=0)
     device: str = "cpu"
+    precision: Literal["float32", "tf32"] = Field(
+        "float32", description="of matrix products in training on a GPU"
+    )
     on_nan: Literal["stop", "skip", "rollback"] = "rollback"
     optimizer: OptimizerConfig = OptimizerConfig()
     objective: ObjectiveConfig = ObjectiveConfig()

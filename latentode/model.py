@@ -143,12 +143,13 @@ class LatentODEModel(nn.Module):
             mean, functional.softplus(raw - 1.0) + _MIN_POSTERIOR_STD, validate_args=False
         )
 
-    def trajectory(self, z0: Tensor, batch: SeriesBatch) -> ode.Trajectory:
+    def trajectory(self, z0: Tensor, batch: SeriesBatch, *, check: bool = True) -> ode.Trajectory:
         """Solve once for all rows and queries of a batch.
 
         Args:
             z0: Latent states at the anchor, shape (draw, batch, latent).
             batch: Windows; `lower` and `upper` say how far to go to either side.
+            check: As in `ode.solve`. With a step size given, nothing waits for the device without.
 
         Returns:
             Dense output over [lower, upper].
@@ -161,11 +162,11 @@ class LatentODEModel(nn.Module):
         solver = self.solver
         if solver.step_size is None:
             solver = self.choose_solver(z0, batch, solver)
-        forward = ode.solve(field, z0, 0.0, batch.upper, solver, params=parameters)
+        forward = ode.solve(field, z0, 0.0, batch.upper, solver, params=parameters, check=check)
         if batch.lower == 0.0:
             return forward
-        backward = ode.solve(field, z0, 0.0, batch.lower, solver, params=parameters)
-        return ode.join(backward, forward)
+        backward = ode.solve(field, z0, 0.0, batch.lower, solver, params=parameters, check=check)
+        return ode.join(backward, forward, check=check)
 
     def set_solver(self, method: str, step_size: float) -> None:
         """Solve by another method or step from now on."""
@@ -216,12 +217,17 @@ class LatentODEModel(nn.Module):
         scale = torch.hypot(scale * factor, self.scale_floor)
         return Decoded(location[..., :steps, :] + mean, scale)
 
-    def forward(self, batch: SeriesBatch, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, batch: SeriesBatch, noise: Tensor, *, check: bool = True
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Log-likelihood of the targets and divergence from the prior.
 
         Args:
             batch: Windows with targets.
             noise: Standard normal numbers of the posterior draws, shape (draw, batch, latent).
+            check: Whether a solve that fails raises a `SolverError`. Without, its numbers are not
+                finite, and the host does not wait for the device (but for the "ode_rnn" encoder,
+                which lays a schedule on the host).
 
         Returns:
             log p(targets | z, visible) in nats of scaled units, shape (draw, batch); log p(z) - log
@@ -229,7 +235,7 @@ class LatentODEModel(nn.Module):
         """
         posterior = self.posterior(batch)
         z0 = posterior.mean + posterior.stddev * noise
-        decoded = self.decode(self.trajectory(z0, batch), batch)
+        decoded = self.decode(self.trajectory(z0, batch, check=check), batch)
         # a NaN at an unobserved place would pass the sum, but not its gradient: 0 * NaN
         targets = batch.targets.masked_fill(~batch.target_mask, 0.0)
         density = self.likelihood.log_prob(targets, decoded.location, decoded.scale)
@@ -251,14 +257,14 @@ class LatentODEModel(nn.Module):
     def _remember(self, batch: SeriesBatch, location: Tensor) -> tuple[Tensor, Tensor]:
         """What visible readings say of the queries: shift of the location, factor of the scale."""
         times, mask, lengths = batch.times, batch.mask, batch.lengths
-        residuals = torch.where(mask, batch.values - location, torch.zeros(()))
+        residuals = torch.where(mask, batch.values - location, 0.0)
         season: Tensor | float = 0.0
         if self.seasonal is not None:
             asked = torch.cat([batch.query_times, times], dim=1)
             expected = self.seasonal(times, mask, lengths, residuals, asked)
             steps = batch.query_times.shape[1]
             season = expected[..., :steps, :]
-            residuals = torch.where(mask, residuals - expected[..., steps:, :], torch.zeros(()))
+            residuals = torch.where(mask, residuals - expected[..., steps:, :], 0.0)
         index, gaps = nearest_readings(times, mask, lengths, batch.query_times)
         gaps = gaps.to(location.dtype)
         found = gaps < torch.inf

@@ -17,13 +17,13 @@ import torch
 from torch import Tensor
 
 
-def elbo(log_likelihood: Tensor, kl: Tensor, kl_weight: float = 1.0) -> Tensor:
+def elbo(log_likelihood: Tensor, kl: Tensor, kl_weight: float | Tensor = 1.0) -> Tensor:
     r"""Evidence lower bound of each series, :math:`E_q[\log p(x\mid z)] - \beta\,KL(q\,\|\,p)`.
 
     Args:
         log_likelihood: log p(x | z) in nats, summed over readings, shape (draw, batch).
         kl: KL(q(z | x) || p(z)) in nats, shape (batch,).
-        kl_weight: The weight beta; a bound for beta >= 1.
+        kl_weight: The weight beta, a number or 0-dim; a bound for beta >= 1.
 
     Returns:
         Bound in nats a series, shape (batch,).

@@ -47,10 +47,10 @@ LAYER_OF = {family: rank for rank, families in enumerate(LAYERS) for family in f
 ALLOWED = {
     "numpy": set(LAYER_OF),
     "torch": {
-        "_types", "_checks", "nn", "data.batch", "data.known_inputs", "ode", "encoders", "decoders",
-        "dynamics", "flows", "priors", "likelihoods", "objectives", "metrics", "baselines", "model",
-        "training", "prediction", "scoring", "latent_paths", "backtest", "labelled", "estimator",
-        "evaluation", "point_process", "cli",
+        "_types", "_checks", "nn", "data.batch", "data.buckets", "data.known_inputs", "ode",
+        "encoders", "decoders", "dynamics", "flows", "priors", "likelihoods", "objectives",
+        "metrics", "baselines", "model", "training", "prediction", "scoring", "latent_paths",
+        "backtest", "labelled", "estimator", "evaluation", "point_process", "cli",
     },
     "torchdiffeq": {"ode.adaptive"},
     "pandas": {"data", "results", "estimator", "cli"},

@@ -57,6 +57,10 @@ class SeriesBatch:
         """Move every tensor."""
         return self._map(lambda part: part.to(device))
 
+    def clone(self) -> SeriesBatch:
+        """Copy every tensor."""
+        return self._map(lambda part: part.clone())
+
     def select(self, windows: Tensor) -> SeriesBatch:
         """Keep some windows, by index."""
         return self._map(

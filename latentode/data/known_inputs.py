@@ -49,12 +49,16 @@ class KnownInputs:
             1,
             index.clamp(min=0)[..., None].expand(-1, -1, self.knot_values.shape[-1]),
         )
-        held = torch.where(index[..., None] >= 0, gathered, torch.zeros((), dtype=dtype))
+        held = torch.where(index[..., None] >= 0, gathered, 0.0)
         return torch.cat([features, held], dim=-1)
 
     def to(self, device: torch.device | str) -> KnownInputs:
         """Move every tensor."""
         return replace(self, **{k: getattr(self, k).to(device) for k in self.__dataclass_fields__})
+
+    def clone(self) -> KnownInputs:
+        """Copy every tensor."""
+        return replace(self, **{k: getattr(self, k).clone() for k in self.__dataclass_fields__})
 
     def select(self, windows: Tensor) -> KnownInputs:
         """Keep some windows, by index."""

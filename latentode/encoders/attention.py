@@ -85,7 +85,7 @@ class AttentionEncoder(Encoder):
         readings = torch.cat([part.to(dtype) for part in parts], dim=-1)
         inputs_seen = inside.expand(-1, -1, batch.inputs.dim)
         seen = torch.cat([batch.mask & inside, inputs_seen, inside], dim=-1)
-        read = torch.where(seen[..., :-1], readings, torch.zeros((), dtype=dtype))
+        read = torch.where(seen[..., :-1], readings, 0.0)
         sums, masses = (weights.transpose(1, 2) @ torch.cat([read, seen.to(dtype)], dim=-1)).split(
             [read.shape[-1], seen.shape[-1]], dim=-1
         )

@@ -84,4 +84,4 @@ def relative_values(batch: SeriesBatch) -> Tensor:
     rows = torch.arange(batch.times.shape[1], device=batch.times.device)[:, None]
     newest = torch.where(batch.mask, rows, 0).amax(dim=1, keepdim=True)  # (batch, 1, channel)
     difference = batch.values - batch.values.gather(1, newest)
-    return torch.where(batch.mask, difference, torch.zeros((), dtype=difference.dtype))
+    return torch.where(batch.mask, difference, 0.0)

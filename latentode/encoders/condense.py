@@ -28,13 +28,13 @@ def condense(batch: SeriesBatch, max_rows: int) -> SeriesBatch:
     if batch.times.shape[1] <= max_rows:
         return batch
     rank = _ranks(batch.times, batch.lengths, max_rows)
-    width = int(rank.max()) + 1
     index = rank[..., None].expand_as(batch.values)
-    shape = (batch.size, width, batch.values.shape[-1])
+    # as wide as can be: how wide it must be only the device knows
+    shape = (batch.size, max_rows, batch.values.shape[-1])
     counts = batch.values.new_zeros(shape).scatter_add(1, index, batch.mask.to(batch.values.dtype))
     sums = batch.values.new_zeros(shape).scatter_add(1, index, batch.values)
     lengths = torch.where(batch.lengths > 0, rank[:, -1] + 1, 0)
-    times = batch.times.new_full((batch.size, width), -torch.inf)
+    times = batch.times.new_full((batch.size, max_rows), -torch.inf)
     times = times.scatter_reduce(1, rank, batch.times, "amax")
     return replace(
         batch,

@@ -33,7 +33,7 @@ class RNNEncoder(Encoder):
     def forward(self, batch: SeriesBatch, *, reverse: bool) -> Tensor:
         """See `Encoder`."""
         features, _ = row_features(batch, reverse=reverse)
-        if features.is_cuda:
+        if features.device.type != "cpu":
             # one launch for all rows, and no schedule to wait for; padding stands at the end
             states, _ = self.gru(features)
             last = (batch.lengths - 1).clamp(min=0)[:, None, None].expand(-1, 1, self.hidden_dim)

@@ -43,6 +43,4 @@ def masked_sum(log_density: Tensor, mask: Tensor) -> Tensor:
     Returns:
         Log-likelihood in nats, shape (..., batch).
     """
-    return torch.where(mask, log_density, torch.zeros((), dtype=log_density.dtype)).sum(
-        dim=(-2, -1)
-    )
+    return torch.where(mask, log_density, 0.0).sum(dim=(-2, -1))

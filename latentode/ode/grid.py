@@ -119,7 +119,10 @@ def _spans(
 
 
 def _time(name: str, value: Tensor | float, z0: Tensor) -> Tensor:
-    time = torch.as_tensor(value, dtype=torch.float64, device=z0.device)
+    if not isinstance(value, Tensor):
+        # filled on the device: a copy from the host would wait, and cannot be captured in a graph
+        return torch.full((), value, dtype=torch.float64, device=z0.device)
+    time = value.to(z0.device, torch.float64)
     batch = z0.shape[-2]
     if time.dim() > 1 or (time.dim() == 1 and len(time) != batch):
         raise ShapeError(

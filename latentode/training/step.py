@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from latentode.config import TrainConfig
+from latentode.data.batch import SeriesBatch
+from latentode.data.buckets import bucketed
 from latentode.data.dataset import Int64
 from latentode.data.sampler import WindowSampler
+from latentode.errors import SolverError
 from latentode.model import LatentODEModel
 from latentode.objectives import elbo, iwae, kl_annealing
+from latentode.training.capture import CudaRecorder
 from latentode.training.distributed import agree, local_part, rank, world_size, wrap
+from latentode.training.graphs import StepGraphs, can_be_captured
 from latentode.training.guarded import GuardedModel, LossTerms
+from latentode.training.precision import matrix_products
 
 
 @dataclass(frozen=True)
@@ -38,11 +46,24 @@ class StepOutcome:
     skipped_windows: int
 
 
+class _Gradient(NamedTuple):
+    """What is known of a gradient that stands in the parameters: loss and mean KL are 0-dim."""
+
+    loss: Tensor
+    kl: Tensor
+    skipped: int = 0
+    reason: str = ""
+
+
 class GradientStep:
     """Builds a batch, takes the gradient of the objective, and steps the optimiser.
 
     The loss is the negative bound, summed within a window and averaged over windows, over a
     constant that only sets the scale of gradients.
+
+    On one GPU, loss and gradient run as a CUDA graph where the model allows it (`can_be_captured`),
+    on batches padded to few shapes and without checks. Where the result is not finite, the step is
+    repeated with checks, so that windows whose solve fails are left out, as on a CPU.
 
     Args:
         model: Model; under torchrun a replica of it is made, with gradients averaged.
@@ -62,6 +83,7 @@ class GradientStep:
         device: torch.device,
         targets_per_window: float,
     ) -> None:
+        self.model = model
         self.guarded = wrap(GuardedModel(model))
         self.latent_dim = model.config.latent_dim
         self.sampler = sampler
@@ -70,53 +92,87 @@ class GradientStep:
         self.device = device
         self.targets_per_window = targets_per_window
         self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        self.graphs: StepGraphs | None = None
+        if device.type == "cuda" and world_size() == 1:
+            record = CudaRecorder(device)
+            self.graphs = StepGraphs(model, self._loss, self.parameters, record)
 
     def __call__(self, rows: Int64, step: int, lr: float) -> StepOutcome:
         """Take step number `step` on the windows of some anchor rows (of all processes)."""
         part = local_part(len(rows))
         noise = self._noise(len(rows), step)[:, part]
         batch = self.sampler.batch(rows[part], (self.config.seed, 2, step), first=part.start)
-        self.optimizer.zero_grad(set_to_none=True)
+        objective = self.config.objective
+        weight = kl_annealing(step, objective.kl_anneal_steps, objective.kl_weight)
+        seed = _seed(self.config.seed, 3, step, rank())
         devices = [self.device] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
-            # dropout draws from the global stream: seeded by the step, it needs no saved state
-            torch.manual_seed(_seed(self.config.seed, 3, step, rank()))
-            terms = self.guarded(batch.to(self.device), noise)
-            loss = self._loss(terms, step)
-            loss.backward()
-        return self._apply(terms, loss.detach(), lr)
+        products = matrix_products(self.config.precision, self.device)
+        with products, torch.random.fork_rng(devices=devices):
+            gradient = self._graphed(batch, noise, weight, seed)
+            outcome = None if gradient is None else self._apply(gradient, lr)
+            if outcome is None or not outcome.finite:
+                outcome = self._apply(self._checked(batch, noise, weight, seed), lr)
+        return outcome
+
+    def _graphed(
+        self, batch: SeriesBatch, noise: Tensor, weight: float, seed: int
+    ) -> _Gradient | None:
+        """Gradient of all windows without checks; None where it cannot be had so."""
+        if self.graphs is None or not can_be_captured(self.model):
+            return None
+        solver = self.model.solver
+        assert solver.step_size is not None
+        padded = bucketed(batch, solver.step_size * solver.substeps)
+        try:
+            return _Gradient(*self.graphs(padded, noise, weight, seed))
+        except SolverError:  # the padded span takes more steps than allowed: the own may not
+            return None
+        except RuntimeError as error:
+            warnings.warn(f"training goes on without CUDA graphs: {error}", stacklevel=2)
+            self.graphs = None
+            return None
+
+    def _checked(self, batch: SeriesBatch, noise: Tensor, weight: float, seed: int) -> _Gradient:
+        """Gradient of the windows that can be solved."""
+        self.optimizer.zero_grad(set_to_none=True)
+        # dropout draws from the global stream: seeded by the step, it needs no saved state
+        torch.manual_seed(seed)
+        terms = self.guarded(batch.to(self.device), noise)
+        loss = self._loss(terms, weight)
+        loss.backward()
+        return _Gradient(loss.detach(), terms.kl.detach().mean(), terms.skipped, terms.reason)
 
     def _noise(self, size: int, step: int) -> Tensor:
         generator = torch.Generator().manual_seed(_seed(self.config.seed, 4, step))
         shape = (self.config.objective.num_draws, size, self.latent_dim)
         return torch.randn(shape, generator=generator).to(self.device)
 
-    def _loss(self, terms: LossTerms, step: int) -> Tensor:
-        objective = self.config.objective
-        weight = kl_annealing(step, objective.kl_anneal_steps, objective.kl_weight)
-        if objective.name == "elbo":
+    def _loss(self, terms: LossTerms, weight: float | Tensor) -> Tensor:
+        if self.config.objective.name == "elbo":
             bound = elbo(terms.log_likelihood, terms.kl, weight)
         else:
             bound = iwae(terms.log_likelihood + weight * terms.log_ratio)
         return -bound.mean() / self.targets_per_window
 
-    def _apply(self, terms: LossTerms, loss: Tensor, lr: float) -> StepOutcome:
+    def _apply(self, gradient: _Gradient, lr: float) -> StepOutcome:
         norm = nn.utils.clip_grad_norm_(self.parameters, self.config.optimizer.clip_norm)
-        bad = (~(torch.isfinite(norm) & torch.isfinite(loss))).to(torch.float32)
+        bad = (~(torch.isfinite(norm) & torch.isfinite(gradient.loss))).to(torch.float32)
         if world_size() > 1:
             bad = agree(bad)
-        finite = not bool(bad)
+        # one transfer for all that the host must know
+        numbers = torch.stack([bad.to(norm), gradient.loss, gradient.kl, norm]).tolist()
+        finite = not numbers[0]
         if finite:
             for group in self.optimizer.param_groups:
                 group["lr"] = lr
             self.optimizer.step()
         return StepOutcome(
             finite=finite,
-            reason=terms.reason or "the loss or its gradient is not finite",
-            loss=float(loss),
-            kl=float(terms.kl.detach().mean()),
-            grad_norm=float(norm),
-            skipped_windows=terms.skipped,
+            reason=gradient.reason or "the loss or its gradient is not finite",
+            loss=numbers[1],
+            kl=numbers[2],
+            grad_norm=numbers[3],
+            skipped_windows=gradient.skipped,
         )
 
 
