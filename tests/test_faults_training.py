@@ -232,17 +232,17 @@ def test_windows_that_fail_one_after_another_are_all_left_out(monkeypatch):
     forward = type(made.model).forward
     sizes = []
 
-    def failing(self, batch, noise):
+    def failing(self, batch, noise, *, check=True):
         sizes.append(batch.size)
         if batch.size > 2:
             raise SolverError("no", status="non_finite", time_reached=0.0, series=[0])
-        return forward(self, batch, noise)
+        return forward(self, batch, noise, check=check)
 
     monkeypatch.setattr(type(made.model), "forward", failing)
     trainer = made.trainer(validator=None)
     trainer.config = trainer.config.model_copy(update={"max_epochs": 1, "steps_per_epoch": 1})
     (record,) = trainer.fit()
-    assert sizes == [4, 3, 2]
+    assert sizes[:3] == [4, 3, 2]  # the error of the solver is estimated afterwards
     assert record["skipped"] == 2
 
 

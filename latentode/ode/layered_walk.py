@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,9 +12,10 @@ from latentode.nn.layered import Layers
 from latentode.nn.tape import Evaluator, Tape
 from latentode.ode.fixed_step import AB4, Walk, walk
 
-# Bytes of tables that are recorded together: what is written in one pass and read in the next
-# should still lie in the cache.
+# Bytes of tables that are recorded together: on a CPU, what is written in one pass and read in the
+# next should still lie in the cache; elsewhere, few large kernels are better than many small ones.
 _CHUNK_BYTES = 1 << 21
+_DEVICE_CHUNK_BYTES = 1 << 27
 
 
 def walk_layers(layers: Layers, z0: Tensor, plan: Walk) -> tuple[Tensor, Tensor]:
@@ -88,7 +90,7 @@ class _Forward:
         """States and slopes, both (step + 1, draw, batch, latent)."""
         plan, (states, slopes) = self.plan, self._rows
         now, past = list(self.states.flatten(1)), _windows(self.slopes.flatten(1))
-        weights = self.states.new_tensor(AB4[::-1]) * plan.step
+        weights = _filled(self.states, AB4[::-1]) * plan.step
         for k in range(plan.steps):
             self._evaluate(plan.node(k), states[k], slopes[k])
             if k < plan.starts:
@@ -144,10 +146,11 @@ class _Backward:
         if plan.done is not None:
             self._used = torch.zeros_like(self._cotangents)
         self._users = _windows(self._used.flatten(1))
-        self._weights = self.states.new_tensor(AB4) * plan.step
+        self._weights = _filled(self.states, AB4) * plan.step
         widths = sum(len(weight) for weight in layers.weights)
         node_bytes = 2 * widths * len(self.states[0]) * self.states.element_size()
-        self._chunk = max(4, _CHUNK_BYTES // node_bytes)
+        on_cpu = self.states.device.type == "cpu"
+        self._chunk = max(4, (_CHUNK_BYTES if on_cpu else _DEVICE_CHUNK_BYTES) // node_bytes)
 
     def run(self) -> Tensor:
         """Cotangent of the initial state, shape (draw, batch, latent)."""
@@ -217,6 +220,11 @@ class _Backward:
             torch.addmv(self._by_slopes[k], users.flatten(1).mT, weights, out=out.view(-1))
         else:
             out.copy_(self._by_slopes[k].view_as(out))
+
+
+def _filled(like: Tensor, numbers: Sequence[float]) -> Tensor:
+    """Numbers of the host on the device, without a copy, for which the host would wait."""
+    return torch.stack([like.new_full((), number) for number in numbers])
 
 
 def _windows(rows: Tensor) -> list[Tensor]:
