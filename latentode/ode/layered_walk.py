@@ -14,7 +14,7 @@ from latentode.ode.fixed_step import AB4, Walk, walk
 
 # Bytes of tables that are recorded together: on a CPU, what is written in one pass and read in the
 # next should still lie in the cache; elsewhere, few large kernels are better than many small ones.
-_CHUNK_BYTES = 1 << 21
+_CHUNK_BYTES = 1 << 22
 _DEVICE_CHUNK_BYTES = 1 << 27
 
 
