@@ -108,6 +108,8 @@ def _growth_panel(panel: Axes, axis: str, sizes: list[float], times: list[float]
         panel.plot(sizes, [times[0] * s / sizes[0] for s in sizes], ":", color=PEER, label="linear")
         panel.legend(frameon=False, fontsize=8)
     panel.set(xscale="log", yscale="log", title=f"distinct {axis}" if axis == "stamps" else axis)
+    panel.set_xticks(sizes, [f"{size:g}" for size in sizes], fontsize=8)
+    panel.set_xticks([], minor=True)
     panel.grid(alpha=0.3)
 
 
