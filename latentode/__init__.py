@@ -11,12 +11,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from latentode import baselines, errors, metrics, objectives, ode, plot, results
+    from latentode import baselines, errors, flows, metrics, objectives, ode, plot, results
     from latentode.config import LatentODEConfig, SolverConfig, TrainConfig
     from latentode.data import synthetic
     from latentode.data.dataset import TimeSeriesDataset
     from latentode.encoders import ODERNNEncoder, RNNEncoder
     from latentode.estimator import LatentODE
+    from latentode.flows import CNF
     from latentode.likelihoods import GaussianLikelihood, StudentTLikelihood
     from latentode.model import LatentODEModel
     from latentode.priors import StandardNormal
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "CNF",
     "GaussianLikelihood",
     "LatentODE",
     "LatentODEConfig",
@@ -40,6 +42,7 @@ __all__ = [
     "__version__",
     "baselines",
     "errors",
+    "flows",
     "metrics",
     "objectives",
     "ode",
@@ -49,6 +52,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "CNF": "flows",
     "GaussianLikelihood": "likelihoods",
     "LatentODE": "estimator",
     "LatentODEConfig": "config",
@@ -65,6 +69,7 @@ _HOMES = {
 _MODULES = {
     "baselines": "baselines",
     "errors": "errors",
+    "flows": "flows",
     "metrics": "metrics",
     "objectives": "objectives",
     "ode": "ode",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import get_args
+from typing import cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -49,12 +49,13 @@ class ConcatSquash(nn.Module):
         sizes = (dim, *hidden_dims, dim)
         self.activation = activation
         self.widths = sizes[1:]
-        self.linears = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in pairwise(sizes))
+        linears = [nn.Linear(a, b, bias=False) for a, b in pairwise(sizes)]
+        self.linears = nn.ModuleList(linears)
         self.biases = nn.Linear(1 + context_dim, sum(self.widths))
         self.gates = nn.Linear(1 + context_dim, sum(hidden_dims)) if hidden_dims else None
         self.last_gate = nn.Linear(1, dim)
         with torch.no_grad():
-            self.linears[-1].weight.mul_(0.1)  # a flow that begins near the identity
+            linears[-1].weight.mul_(0.1)  # a flow that begins near the identity
 
     def layers(self, times: Tensor, context: Tensor, speed: Tensor) -> Layers:
         """The network at some times.
@@ -74,7 +75,7 @@ class ConcatSquash(nn.Module):
         gates = [] if self.gates is None else self.gates(seen).sigmoid().split(self.widths[:-1], -1)
         last_gate = speed * self.last_gate(clock).sigmoid()
         biases[-1] = speed * biases[-1]
-        weights = tuple(linear.weight for linear in self.linears)
+        weights = tuple(cast(nn.Linear, linear).weight for linear in self.linears)
         return Layers(weights, tuple(biases), (*gates, last_gate), self.activation)
 
 

@@ -64,7 +64,7 @@ class FlowResult:
 
     @property
     def nfe_backward(self) -> int:
-        """Evaluations of the backward pass: one VJP for each evaluation, or the adjoint's so far."""
+        """Evaluations of the backward pass: a VJP for each evaluation, or the adjoint's so far."""
         if self.solver.gradient == "backprop":
             return self.nfe
         return sum(counted.calls for counted in self._counts) - self.nfe

@@ -136,8 +136,9 @@ def divergence(
             _generic(field, times[k], states[k], None if used == "exact" else probes)
             for k in range(len(states))
         ]
-        slopes, traces = zip(*pairs, strict=True)
-        return torch.stack(slopes), torch.stack(traces)
+        return torch.stack([slope for slope, _ in pairs]), torch.stack(
+            [trace for _, trace in pairs]
+        )
     layers: Layers = field.layers(times)
     slopes, factors = _linearise(layers, states)
     if used == "analytic":
@@ -171,8 +172,8 @@ def jacobian_products(
         slopes, factors = _linearise(layers, states)
         return slopes, _push(layers, factors, probe[None, None])[0]
     pairs = [_vjp(field, times[k], states[k], probe[None]) for k in range(len(states))]
-    slopes, products = zip(*pairs, strict=True)
-    return torch.stack(slopes), torch.stack([product[0] for product in products])
+    products = torch.stack([product[0] for _, product in pairs])
+    return torch.stack([slope for slope, _ in pairs]), products
 
 
 def slopes_at(field: FieldFunction, times: Tensor, states: Tensor) -> Tensor:

@@ -192,7 +192,7 @@ def test_the_coupled_reference_gives_the_same_density(options):
             solver=solver,
             trace=TraceConfig("hutchinson"),
             generator=torch.Generator().manual_seed(2),
-        )  # fmt: skip
+        )
         for solver in (FINE, REFERENCE)
     ]
     assert {result.trace for result in noisy} == {"hutchinson"}
@@ -281,11 +281,11 @@ def test_wrong_points_contexts_and_settings_are_refused():
         flow.log_prob(torch.zeros(4, 2))
     with pytest.raises(ShapeError, match=r"context: expected shape \(4, 0\) .* got \(4, 3\)"):
         CNF(2).log_prob(torch.zeros(4, 2), torch.zeros(4, 3))
-    with pytest.raises(ConfigError, match="activation: expected one of tanh.*got 'relu'.*kinks"):
+    with pytest.raises(ConfigError, match=r"activation: expected one of tanh.*got 'relu'.*kinks"):
         CNF(2, activation="relu")
-    with pytest.raises(ConfigError, match="base: expected one of normal, student_t, got 'cauchy'"):
+    with pytest.raises(ConfigError, match=r"base: expected one of normal, student_t, got 'cauchy'"):
         CNF(2, base="cauchy")
     with pytest.raises(ConfigError, match=r"steer: expected a share .* got 1.5"):
         CNF(2, steer=1.5)
-    with pytest.raises(ConfigError, match="dim, blocks: expected 1 or more, got 2 and 0"):
+    with pytest.raises(ConfigError, match=r"dim, blocks: expected 1 or more, got 2 and 0"):
         CNF(2, blocks=0)

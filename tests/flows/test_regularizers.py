@@ -114,5 +114,5 @@ def test_gradients_of_regularisers_are_those_of_finite_differences(name):
 
 def test_an_unknown_regulariser_is_refused():
     field = lambda _t, z: z  # noqa: E731
-    with pytest.raises(ConfigError, match="regularizers: expected some of kinetic.* got entropy"):
+    with pytest.raises(ConfigError, match=r"regularizers: expected some of kinetic.* got entropy"):
         path_regularizers(field, solve(field), ["entropy"])

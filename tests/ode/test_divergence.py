@@ -1,5 +1,6 @@
 """Divergences against autograd's Jacobian, and the laws of their estimates."""
 
+from itertools import pairwise
 from typing import get_args
 
 import pytest
@@ -33,9 +34,7 @@ class Gated:
     ):
         sizes = (DIM, *hidden, DIM)
         self.hidden, self.activation, self.gated = hidden, activation, gated
-        self.weights = [
-            0.7 * rand(b, a, seed=k) for k, (a, b) in enumerate(zip(sizes, sizes[1:], strict=False))
-        ]
+        self.weights = [0.7 * rand(b, a, seed=k) for k, (a, b) in enumerate(pairwise(sizes))]
         rows = [BATCH if by_sample else 1] * len(hidden) + [BATCH if last_by_sample else 1]
         self.tables = [
             (rand(1, row, b, seed=10 + k), rand(1, row, b, seed=20 + k))
@@ -71,7 +70,9 @@ STATES = rand(NODES, DRAWS, BATCH, DIM, seed=5)
 
 def check(field, used, times=TIMES):
     slopes, trace = divergence(field, times, STATES, used, None)
-    torch.testing.assert_close(slopes, torch.stack([field(t, z) for t, z in zip(times, STATES)]))
+    torch.testing.assert_close(
+        slopes, torch.stack([field(t, z) for t, z in zip(times, STATES, strict=True)])
+    )
     torch.testing.assert_close(trace, jacobian_trace(field, times, STATES), rtol=1e-11, atol=1e-11)
 
 
@@ -270,7 +271,7 @@ def test_kinks_noise_and_batch_dependence_are_refused_with_the_reason(part, mess
 def test_unknown_kinds_and_probes_are_refused():
     with pytest.raises(ConfigError, match=r'trace: expected "auto".* got \'approx\''):
         TraceConfig("approx")
-    with pytest.raises(ConfigError, match="probes: expected 1 or more of .* got 0 of 'gaussian'"):
+    with pytest.raises(ConfigError, match=r"probes: expected 1 or more of .* got 0 of 'gaussian'"):
         TraceConfig("hutchinson", "gaussian", 0)
-    with pytest.raises(ConfigError, match="probes: expected 1 or more .* got 1 of 'sphere'"):
+    with pytest.raises(ConfigError, match=r"probes: expected 1 or more .* got 1 of 'sphere'"):
         TraceConfig("hutchinson", "sphere")
