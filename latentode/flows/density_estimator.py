@@ -170,6 +170,7 @@ class DensityEstimator:
 
 def _evaluation(solver: SolverConfig) -> SolverConfig:
     """The gap was checked in fit, and a single outlier shall not refuse a whole table."""
+    assert solver.step_size is not None
     return solver.model_copy(update={"step_size": solver.step_size / 4})
 
 

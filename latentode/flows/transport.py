@@ -15,8 +15,6 @@ from latentode.flows.regularizers import Regularizer, regularizers_on_nodes
 from latentode.ode.divergence import TraceConfig, TraceUsed, choose_trace, divergence, draw_probes
 from latentode.ode.quadrature import unit_rule
 
-_LEAST_NODES = 12
-
 
 @dataclass(frozen=True)
 class Route:
@@ -26,6 +24,8 @@ class Route:
         fields: Field of each block, on a clock from 0 to 1.
         trace: How the divergence is found.
         solver: How each block is solved.
+        nodes: Gauss-Legendre nodes of the integrals, on the whole clock: where the dense output is
+            accurate, one rule for all of it beats one rule a step.
         regularizers: Integrals to take along the paths.
         generator: Source of probes.
     """
@@ -33,6 +33,7 @@ class Route:
     fields: tuple[FlowField, ...]
     trace: TraceConfig
     solver: SolverConfig
+    nodes: int
     regularizers: tuple[Regularizer, ...]
     generator: torch.Generator | None
 
@@ -154,7 +155,7 @@ def _decoupled(
     path = ode.solve(block, points, begin, end, route.solver)
     if used is None:
         return path.at(end)[..., 0, :], points.new_zeros(()), {}, _Counted(None, path.stats.nfe)
-    nodes, weights, read = _read(path, route.solver, end)
+    nodes, weights, read = _read(path, route.nodes, end)
     states = read[..., :-1, :].movedim(-2, 0)  # (node, draw, batch, dim)
     slopes = divergence(block, nodes, states, used, probes)[1]
     change = torch.tensordot(weights.to(slopes.dtype), slopes, 1)
@@ -186,7 +187,7 @@ def _coupled(
     start = torch.cat([points, torch.zeros_like(points[..., :1])], -1)
     params = [*block.net.parameters(), block.context, block.end_time]
     path = ode.solve(counted, start, begin, end, route.solver, params=params)
-    nodes, weights, read = _read(path, route.solver, end)
+    nodes, weights, read = _read(path, route.nodes, end)
     integrals = regularizers_on_nodes(
         block,
         nodes,
@@ -199,13 +200,8 @@ def _coupled(
     return read[..., -1, :-1], -change if backward else change, integrals, counted
 
 
-def _read(path: ode.Trajectory, solver: SolverConfig, end: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Nodes and weights on the flow's clock, and the states there and at the end.
-
-    One rule for the whole clock: where the solver's steps are accurate, so is the dense output, and
-    nodes cost as much as steps.
-    """
-    count = max(_LEAST_NODES, round(1 / solver.step_size))
+def _read(path: ode.Trajectory, count: int, end: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Nodes and weights on the flow's clock, and the states there and at the end."""
     nodes, weights = (part.to(path.states.device) for part in unit_rule("gauss_legendre", count))
     read = path.at(torch.cat([nodes, nodes.new_tensor([end])]))
     return nodes, weights, read

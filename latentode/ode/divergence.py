@@ -12,7 +12,7 @@ Three ways, of which a result always names the one that was used:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -140,14 +140,14 @@ def divergence(
             [trace for _, trace in pairs]
         )
     layers: Layers = field.layers(times)
-    slopes, factors = _linearise(layers, states)
+    net = _linearise(layers, states)
     if used == "analytic":
-        return slopes, _closed_form(layers, slopes, factors)
+        return net.value, _closed_form(net)
     if used == "exact":
-        return slopes, _by_axes(layers, slopes, factors)
+        return net.value, _by_axes(net)
     assert probes is not None
     along = probes[:, None]  # (probe, 1, ..., batch, latent)
-    return slopes, (along * _push(layers, factors, along)).sum(-1).mean(0)
+    return net.value, (along * _push(net, along)).sum(-1).mean(0)
 
 
 def jacobian_products(
@@ -168,9 +168,8 @@ def jacobian_products(
         Slopes and products, both of the shape of `states`.
     """
     if hasattr(field, "layers"):
-        layers = field.layers(times)
-        slopes, factors = _linearise(layers, states)
-        return slopes, _push(layers, factors, probe[None, None])[0]
+        net = _linearise(field.layers(times), states)
+        return net.value, _push(net, probe[None, None])[0]
     pairs = [_vjp(field, times[k], states[k], probe[None]) for k in range(len(states))]
     products = torch.stack([product[0] for _, product in pairs])
     return torch.stack([slope for slope, _ in pairs]), products
@@ -179,31 +178,59 @@ def jacobian_products(
 def slopes_at(field: FieldFunction, times: Tensor, states: Tensor) -> Tensor:
     """Slopes at all nodes, shape of `states`; arguments as in `divergence`."""
     if hasattr(field, "layers"):
-        return _linearise(field.layers(times), states)[0]
+        return _linearise(field.layers(times), states).value
     clock = times.to(states.dtype)
     return torch.stack([field(clock[k], states[k]) for k in range(len(states))])
 
 
-def _linearise(layers: Layers, states: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """Values, and the factors d = phi'(u) g of the hidden layers, (node, ..., batch, hidden)."""
-    value, factors, last = states, [], len(layers.weights) - 1
-    for layer, weight in enumerate(layers.weights):
-        bias, gate = _fit(layers.biases[layer], states), _fit(layers.gates[layer], states)
-        product = functional.linear(value, weight)
-        u = product + bias if gate is None else torch.addcmul(bias, product, gate)
-        if layer < last:
+@dataclass(frozen=True)
+class _Linearised:
+    """A network about given states.
+
+    Attributes:
+        value: The network's value, shape of the states.
+        matrices: Weights times the gates that a batch shares, (out, in) or (node, out, in).
+        factors: Slope of each hidden layer, times the gate where samples have their own, shape
+            (node, ..., batch, hidden).
+        last: Gate of the last layer where samples have their own, (node, ..., batch, out).
+    """
+
+    value: Tensor
+    matrices: list[Tensor]
+    factors: list[Tensor]
+    last: Tensor | None
+
+
+def _linearise(layers: Layers, states: Tensor) -> _Linearised:
+    value, matrices, factors, own = states, [], [], None
+    parts = zip(layers.weights, layers.biases, layers.gates, strict=True)
+    for layer, (weight, bias, gate) in enumerate(parts):
+        # a gate that the batch shares costs a product with the weights, not one with each sample
+        shared = gate is not None and gate.shape[1] == 1
+        matrix = gate.mT * weight if gate is not None and shared else weight
+        matrices.append(matrix[0] if len(matrix) == 1 and shared else matrix)
+        own = None if gate is None or shared else _between(gate, states)
+        product, bias = _apply(matrices[-1], value), _between(bias, states)
+        u = product + bias if own is None else torch.addcmul(bias, product, own)
+        if layer + 1 < len(layers.weights):
             value = ACTIVATIONS[layers.activation](u)
             slope = activation_slope(layers.activation, u, value)
-            factors.append(slope if gate is None else slope * gate)
-    return u, factors
+            factors.append(slope if own is None else slope * own)
+    return _Linearised(u, matrices, factors, own)
 
 
-def _fit(values: Any, states: Tensor) -> Any:
-    """A bias or gate (node, batch, out) with axes between for those of the states, or None."""
-    if values is None:
-        return None
-    between = [1] * (states.dim() - 3)
-    return values.reshape(values.shape[0], *between, *values.shape[1:])
+def _between(table: Tensor, states: Tensor) -> Tensor:
+    """(node, batch, width) or (node, rows, columns) with the axes between those of the states."""
+    axes = [1] * (states.dim() - 3)
+    return table.reshape(table.shape[0], *axes, *table.shape[1:])
+
+
+def _apply(matrix: Tensor, values: Tensor, probe_axes: int = 0) -> Tensor:
+    """Matrices on values (probe ..., node, ..., batch, in)."""
+    if matrix.dim() == 2:
+        return functional.linear(values, matrix)
+    like = values[(0,) * probe_axes]
+    return torch.matmul(values, _between(matrix.mT, like))
 
 
 def _has_closed_form(layers: Layers) -> bool:
@@ -211,45 +238,50 @@ def _has_closed_form(layers: Layers) -> bool:
     return hidden < 2 or (hidden == 2 and (gate is None or gate.shape[1] == 1))
 
 
-def _closed_form(layers: Layers, slopes: Tensor, factors: list[Tensor]) -> Tensor:
-    first, last, gate = layers.weights[0], layers.weights[-1], layers.gates[-1]
-    if gate is None:
-        gate = first.new_ones(1, 1, len(last))
-    if not factors:
-        return _fit(gate * first.diagonal(), slopes).sum(-1).expand(slopes.shape[:-1])
-    if len(factors) == 1:
-        loops = functional.linear(gate, last.T * first)  # (node, batch, hidden): (W1 G W2)_hh
-        return (factors[0] * _fit(loops, factors[0])).sum(-1)
-    # (node, hidden 1, hidden 2)
-    loops = torch.matmul(first * gate, last)
-    mixed = layers.weights[1] * loops.mT
-    rows = factors[1].flatten(1, -2)  # (node, ..., batch, hidden) -> (node, row, hidden)
-    return (torch.matmul(rows, mixed).view_as(factors[0]) * factors[0]).sum(-1)
+def _closed_form(net: _Linearised) -> Tensor:
+    first, last = net.matrices[0], net.matrices[-1]
+    if len(net.factors) == 2:
+        loops = torch.matmul(first, last)  # (hidden 1, hidden 2), or one a node
+        return (_apply(loops * net.matrices[1].mT, net.factors[1]) * net.factors[0]).sum(-1)
+    if not net.factors:
+        diagonal = first.diagonal(dim1=-2, dim2=-1)
+        if net.last is None:
+            total = diagonal.sum(-1)
+            return total.reshape(-1, *[1] * (net.value.dim() - 2)).expand(net.value.shape[:-1])
+        return (net.last * diagonal).sum(-1).expand(net.value.shape[:-1])
+    loops = last.mT * first  # (hidden, axis)
+    if net.last is not None:
+        return (_apply(loops, net.last) * net.factors[0]).sum(-1)
+    return _apply(loops.sum(-1)[..., None, :], net.factors[0])[..., 0]
 
 
-def _push(layers: Layers, factors: list[Tensor], along: Tensor) -> Tensor:
+def _push(net: _Linearised, along: Tensor) -> Tensor:
     """J e for directions (probe, node or 1, ..., batch, latent): (probe, node, ..., batch, out)."""
-    for weight, factor in zip(layers.weights, factors, strict=False):
-        along = functional.linear(along, weight) * factor
-    product = functional.linear(along, layers.weights[-1])
-    gate = layers.gates[-1]
-    return product if gate is None else product * _fit(gate, product[0])
+    for matrix, factor in zip(net.matrices, net.factors, strict=False):
+        along = _apply(matrix, along, 1) * factor
+    product = _apply(net.matrices[-1], along, 1)
+    return product if net.last is None else product * net.last
 
 
-def _by_axes(layers: Layers, slopes: Tensor, factors: list[Tensor]) -> Tensor:
+def _by_axes(net: _Linearised) -> Tensor:
     """Sum of the diagonal by one tangent an axis; the last two layers are contracted in one."""
-    if len(factors) < 2:
-        return _closed_form(layers, slopes, factors)
-    first, last, gate = layers.weights[0], layers.weights[-1], layers.gates[-1]
-    ones = [1] * (factors[0].dim() - 1)
-    along = first.T.reshape(first.shape[1], *ones, -1) * factors[0]  # (axis, node, ..., hidden)
-    for weight, factor in zip(layers.weights[1:-2], factors[1:-1], strict=True):
-        along = functional.linear(along, weight) * factor
-    along = functional.linear(along, layers.weights[-2])
-    ends = last.reshape(len(last), *ones, -1)  # (axis, 1, ..., hidden)
-    if gate is not None:
-        ends = ends * _fit(gate, factors[0]).movedim(-1, 0)[..., None]
-    return ((ends * along).sum(0) * factors[-1]).sum(-1)
+    if len(net.factors) < 2:
+        return _closed_form(net)
+    along = _rows(net.matrices[0].mT, net.value) * net.factors[0]
+    for matrix, factor in zip(net.matrices[1:-2], net.factors[1:-1], strict=True):
+        along = _apply(matrix, along, 1) * factor
+    along = _apply(net.matrices[-2], along, 1)
+    ends = _rows(net.matrices[-1], net.value)
+    if net.last is not None:
+        ends = ends * net.last.movedim(-1, 0)[..., None]
+    return ((ends * along).sum(0) * net.factors[-1]).sum(-1)
+
+
+def _rows(matrix: Tensor, states: Tensor) -> Tensor:
+    """Rows of matrices as one tensor each, (axis, node or 1, 1 ..., 1, hidden)."""
+    matrix = matrix[None] if matrix.dim() == 2 else matrix  # (node or 1, axis, hidden)
+    axes = [1] * (states.dim() - 2)
+    return matrix.movedim(1, 0).reshape(matrix.shape[1], len(matrix), *axes, -1)
 
 
 def _generic(
