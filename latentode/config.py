@@ -175,14 +175,24 @@ class WindowConfig(_Config):
 class SolverConfig(_Config):
     """How an ordinary differential equation is solved.
 
-    ``step_size`` is in model time. For adaptive methods it is the spacing of the dense output.
+    Fixed steps are taken by "ab4" (Adams-Bashforth, one evaluation a step) and "rk4" (four, but
+    stable for steps ten times as long); the other methods choose their steps themselves.
     """
 
-    method: Literal["rk4", "dopri5", "bosh3", "dopri8", "adaptive_heun"] = "rk4"
-    step_size: float = Field(0.1, gt=0)
+    method: Literal["ab4", "rk4", "dopri5", "bosh3", "dopri8", "adaptive_heun"] = "ab4"
+    step_size: float | None = Field(
+        None,
+        gt=0,
+        description="step in model time, for adaptive methods the spacing of the dense output; "
+        "None is chosen by a pilot solve",
+    )
+    substeps: int = Field(1, ge=1, description="steps between two points of the dense output")
+    tolerance: float = Field(
+        1e-3, gt=0, description="relative error of the states that a chosen step may have"
+    )
     rtol: float = Field(1e-5, gt=0)
     atol: float = Field(1e-6, gt=0)
-    gradient: Literal["backprop", "adjoint"] = "backprop"
+    gradient: Literal["backprop", "checkpoint", "adjoint"] = "backprop"
     max_nfe: int = Field(20_000, ge=1, description="budget of evaluations of the field, a solve")
 
 

@@ -146,11 +146,7 @@ class LatentODEModel(nn.Module):
         Raises:
             SolverError: If the solve fails.
         """
-
-        def field(t: Tensor, z: Tensor) -> Tensor:
-            slope: Tensor = self.dynamics(t, z, batch.inputs, batch.static)
-            return slope
-
+        field = self.dynamics.bind(batch.inputs, batch.static)
         parameters = tuple(self.dynamics.parameters())
         forward = ode.solve(field, z0, 0.0, batch.upper, self.solver, params=parameters)
         if batch.lower == 0.0:

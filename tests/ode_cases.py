@@ -4,7 +4,7 @@ from functools import partial
 
 from latentode import config, ode
 
-SolverConfig = partial(config.SolverConfig, step_size=0.05)
+SolverConfig = partial(config.SolverConfig, method="rk4", step_size=0.05)
 
 
 def solve(field, z0, t0, t1, settings=SolverConfig(), **kwargs):  # noqa: B008

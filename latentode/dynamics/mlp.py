@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from latentode.data.known_inputs import KnownInputs
+from latentode.nn.layered import Layers
 from latentode.nn.mlp import MLP
 
 DynamicsKind = Literal["autonomous", "time", "inputs"]
@@ -39,24 +41,57 @@ class MLPDynamics(nn.Module):
         in_dim = latent_dim + extra + static_dim
         self.net = MLP(in_dim, (hidden_dim, hidden_dim), latent_dim, final_scale=0.3)
 
-    def forward(self, t: Tensor, z: Tensor, inputs: KnownInputs, static: Tensor) -> Tensor:
-        """Slope of z.
+    def bind(self, inputs: KnownInputs, static: Tensor) -> BoundDynamics:
+        """The field of a batch of windows, for `latentode.ode.solve`.
 
         Args:
-            t: Model time, scalar or shape (batch,).
-            z: Latent states, shape (..., batch, latent).
+            inputs: Known inputs of the batch.
+            static: Static covariates, shape (batch, static).
+        """
+        return BoundDynamics(self, inputs, static)
+
+    def context(self, times: Tensor, inputs: KnownInputs, static: Tensor) -> Tensor:
+        """What the field sees beside the state.
+
+        Args:
+            times: Model times, float64, shape (node,) or (node, batch).
             inputs: Known inputs of the batch.
             static: Static covariates, shape (batch, static).
 
         Returns:
-            dz/dt, shape of `z`.
+            Features of each node, shape (node, batch, feature); (1, batch, feature) where they do
+            not depend on time.
         """
-        context = [static]
-        if self.kind != "autonomous":
-            times = t.expand(z.shape[-2])[:, None]  # (batch, 1)
-            context.append(times.to(z.dtype))
-            if self.kind == "inputs":
-                context.append(inputs(times.double())[:, 0].to(z.dtype))
-        u = torch.cat(context, dim=-1)
-        out: Tensor = self.net(torch.cat([z, u.expand(*z.shape[:-1], u.shape[-1])], dim=-1))
-        return out
+        if self.kind == "autonomous":
+            return static[None]
+        dtype, size = static.dtype, len(static)
+        clock = times.reshape(len(times), -1).expand(-1, size)  # (node, batch)
+        parts = [clock[..., None].to(dtype)]
+        if self.kind == "inputs":
+            parts.append(inputs(clock.mT).movedim(1, 0).to(dtype))
+        parts.append(static.expand(len(times), -1, -1))
+        return torch.cat(parts, dim=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class BoundDynamics:
+    """`MLPDynamics` with the inputs and covariates of a batch, a `latentode.ode.LayeredField`.
+
+    Attributes:
+        dynamics: The network.
+        inputs: Known inputs of the batch.
+        static: Static covariates, shape (batch, static).
+    """
+
+    dynamics: MLPDynamics
+    inputs: KnownInputs
+    static: Tensor
+
+    def __call__(self, t: Tensor, z: Tensor) -> Tensor:
+        """Slope of z, shape (..., batch, latent), at a model time, scalar or (batch,)."""
+        return self.layers(t.double()[None]).evaluate(0, z)
+
+    def layers(self, times: Tensor) -> Layers:
+        """The network at model times of shape (node,) or (node, batch)."""
+        context = self.dynamics.context(times, self.inputs, self.static)
+        return self.dynamics.net.given(context)

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-Activation = Literal["tanh", "silu", "softplus", "elu", "gelu"]
-
-# smooth activations only: a field with kinks lowers the order of every solver
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "tanh": torch.tanh,
-    "silu": functional.silu,
-    "softplus": functional.softplus,
-    "elu": functional.elu,
-    "gelu": functional.gelu,
-}
+from latentode.nn.activations import ACTIVATIONS, Activation
+from latentode.nn.layered import Layers
 
 
 class MLP(nn.Module):
@@ -48,7 +39,7 @@ class MLP(nn.Module):
         super().__init__()
         sizes = (in_dim, *hidden_dims, out_dim)
         layers = [nn.Linear(a, b) for a, b in pairwise(sizes)]
-        self.layers = nn.ModuleList(layers)
+        self.layers: Sequence[nn.Linear] = nn.ModuleList(layers)  # type: ignore[assignment]
         self.activation = activation
         self.dropout = dropout
         with torch.no_grad():
@@ -62,3 +53,23 @@ class MLP(nn.Module):
             x = functional.dropout(phi(layer(x)), self.dropout, self.training)
         out: Tensor = self.layers[-1](x)
         return out
+
+    def given(self, context: Tensor) -> Layers:
+        """The network as a function of the first part of its input, the rest being given.
+
+        Args:
+            context: The last features of the input, shape (node, batch, feature), node or batch 1
+                where they are shared.
+
+        Returns:
+            The network of the first features; without features in `context` no bias depends on it.
+        """
+        assert self.dropout == 0.0, "a network with dropout is not a function of its input"
+        first, *others = self.layers
+        state_dim = first.in_features - context.shape[-1]
+        bias = first.bias[None, None]
+        if context.shape[-1]:
+            bias = bias + functional.linear(context, first.weight[:, state_dim:])
+        weights = (first.weight[:, :state_dim], *(layer.weight for layer in others))
+        biases = (bias, *(layer.bias[None, None] for layer in others))
+        return Layers(weights, biases, (None,) * len(weights), self.activation)

@@ -5,8 +5,20 @@
 `join` glues a backward and a forward solve from the same start.
 """
 
-from latentode.ode.fields import VectorField
+from latentode.ode.fields import LayeredField, VectorField
+from latentode.ode.odeint import odeint
+from latentode.ode.pilot import choose_step, step_error
 from latentode.ode.solve import solve
 from latentode.ode.trajectory import SolveStats, Trajectory, join
 
-__all__ = ["SolveStats", "Trajectory", "VectorField", "join", "solve"]
+__all__ = [
+    "LayeredField",
+    "SolveStats",
+    "Trajectory",
+    "VectorField",
+    "choose_step",
+    "join",
+    "odeint",
+    "solve",
+    "step_error",
+]

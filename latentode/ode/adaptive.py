@@ -63,13 +63,16 @@ def solve_torchdiffeq(
     # the slopes at the grid points come after the solve and belong to the same budget
     watch = _Watch(on_offsets, config, config.max_nfe - len(offsets))
     settings: dict[str, Any] = {"method": config.method, "rtol": config.rtol, "atol": config.atol}
-    if config.method != "rk4":
+    if config.method == "rk4":
+        settings["options"] = {"grid_constructor": _Refined(config.substeps)}
+    else:
         settings["options"] = {"norm": _largest_rms, "step_t": offsets[1:]}
     if config.gradient == "adjoint":
         states = _solve_adjoint(watch, z0, offsets, settings, (*params, shift))
     else:
         states = torchdiffeq.odeint(watch, z0, offsets, **settings)
-    steps = len(offsets) - 1 if config.method == "rk4" else watch.accepted
+    fixed = config.method == "rk4"
+    steps = (len(offsets) - 1) * config.substeps if fixed else watch.accepted
     slopes = [on_offsets(s, z) for s, z in zip(offsets, states.unbind(0), strict=True)]
     nfe = counted.nfe
     return states, torch.stack(slopes), nfe, steps
@@ -83,8 +86,10 @@ def _solve_adjoint(
     params: tuple[Tensor, ...],
 ) -> Tensor:
     backward: dict[str, Any] = {"norm": "seminorm"}
-    if "options" in settings:
+    if "step_t" in settings["options"]:
         backward["step_t"] = offsets
+    else:
+        backward = settings["options"]
     wanted = tuple(param for param in params if param.requires_grad)
     states: Tensor = torchdiffeq.odeint_adjoint(
         watch, z0, offsets, **settings, adjoint_params=wanted, adjoint_options=backward
@@ -92,6 +97,18 @@ def _solve_adjoint(
     if states.requires_grad:
         states.register_hook(watch.restart)
     return states
+
+
+class _Refined:
+    """Grid of torchdiffeq's fixed steps: equal parts of each distance between output times."""
+
+    def __init__(self, substeps: int) -> None:
+        self._parts = torch.arange(substeps, dtype=torch.float64) / substeps
+
+    def __call__(self, _field: FieldFunction, _state: Tensor, times: Tensor) -> Tensor:
+        parts = self._parts.to(times)
+        inner = times[:-1, None] + parts * times.diff()[:, None]
+        return torch.cat([inner.flatten(), times[-1:]])
 
 
 def _largest_rms(state: Tensor) -> Tensor:

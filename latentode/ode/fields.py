@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from latentode.errors import ShapeError
+from latentode.nn.layered import Layers
 
 FieldFunction = Callable[[Tensor, Tensor], Tensor]
 
@@ -33,6 +35,31 @@ class VectorField(torch.nn.Module, ABC):
         Returns:
             Slope in states per unit of model time, shape and dtype of `z`.
         """
+
+
+@runtime_checkable
+class LayeredField(Protocol):
+    """A field that can say what network it is at given times.
+
+    `latentode.ode.solve` evaluates what depends on time and context alone for all steps at once,
+    and differentiates the solve by hand (`latentode.ode.layered_walk`).
+    """
+
+    def __call__(self, t: Tensor, z: Tensor) -> Tensor:
+        """Compute dz/dt, see `VectorField`."""
+        ...
+
+    def layers(self, times: Tensor) -> Layers:
+        """The network at some times.
+
+        Args:
+            times: Model times of the nodes, float64, shape (node,) where all series share them,
+                else (node, batch).
+
+        Returns:
+            Layers whose tables have one entry a node, or one for all.
+        """
+        ...
 
 
 class CountedField:

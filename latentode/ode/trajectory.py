@@ -27,6 +27,8 @@ class SolveStats:
         method: Name of the method.
         status: "ok"; a solve that fails raises `latentode.errors.SolverError` with its status.
         failed: Batch indices of series that failed; empty for a solve that returned.
+        error: Estimated relative error of the states where the step was chosen, None where it was
+            given.
     """
 
     nfe: int
@@ -34,6 +36,7 @@ class SolveStats:
     method: str
     status: SolverStatus = "ok"
     failed: tuple[int, ...] = ()
+    error: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

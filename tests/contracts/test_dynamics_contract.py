@@ -23,7 +23,7 @@ def test_the_slope_has_the_shape_of_the_state(kind):
     _, batch = case()
     field, z = field_of(kind, batch), states(batch)
     for t in (torch.tensor(0.3), torch.linspace(-1, 1, batch.size)):
-        slope = field(t, z, batch.inputs, batch.static)
+        slope = field.bind(batch.inputs, batch.static)(t, z)
         assert slope.shape == z.shape
         assert slope.dtype == z.dtype
 
@@ -33,10 +33,10 @@ def test_a_series_does_not_depend_on_the_others(kind):
     _, batch = case()
     field, z = field_of(kind, batch), states(batch)
     t = torch.linspace(-1, 1, batch.size)
-    together = field(t, z, batch.inputs, batch.static)
+    together = field.bind(batch.inputs, batch.static)(t, z)
     for w in range(batch.size):
         one = batch.select(torch.tensor([w]))
-        alone = field(t[w : w + 1], z[:, w : w + 1], one.inputs, one.static)
+        alone = field.bind(one.inputs, one.static)(t[w : w + 1], z[:, w : w + 1])
         torch.testing.assert_close(alone[:, 0], together[:, w], rtol=0, atol=1e-6)
 
 
@@ -44,12 +44,12 @@ def test_a_series_does_not_depend_on_the_others(kind):
 def test_the_field_sees_what_its_kind_says_and_no_more(kind):
     _, batch = case()
     field, z = field_of(kind, batch), states(batch)
-    slope = field(torch.tensor(0.1), z, batch.inputs, batch.static)
+    slope = field.bind(batch.inputs, batch.static)(torch.tensor(0.1), z)
     # an hour of model time later, and with other known inputs at the same time
-    later = field(torch.tensor(0.4), z, batch.inputs, batch.static)
+    later = field.bind(batch.inputs, batch.static)(torch.tensor(0.4), z)
     order = torch.arange(batch.size).flip(0)
-    swapped = field(torch.tensor(0.1), z, batch.inputs.select(order), batch.static)
-    other_static = field(torch.tensor(0.1), z, batch.inputs, batch.static + 1)
+    swapped = field.bind(batch.inputs.select(order), batch.static)(torch.tensor(0.1), z)
+    other_static = field.bind(batch.inputs, batch.static + 1)(torch.tensor(0.1), z)
     assert torch.equal(slope, later) is (kind == "autonomous")
     assert torch.equal(slope, swapped) is (kind != "inputs")
     assert not torch.equal(slope, other_static)
@@ -59,5 +59,6 @@ def test_the_field_sees_what_its_kind_says_and_no_more(kind):
 def test_every_parameter_gets_a_gradient(kind):
     _, batch = case()
     field = field_of(kind, batch)
-    field(torch.tensor(0.1), states(batch), batch.inputs, batch.static).square().sum().backward()
+    slope = field.bind(batch.inputs, batch.static)(torch.tensor(0.1), states(batch))
+    slope.square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().max() > 0 for p in field.parameters())

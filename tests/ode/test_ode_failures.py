@@ -119,7 +119,7 @@ fields = {
 }
 for name, field in fields.items():
     for method in ("rk4", "dopri5", "adaptive_heun"):
-        config = SolverConfig(method=method, max_nfe=3000)
+        config = SolverConfig(method=method, step_size=0.1, max_nfe=3000)
         try:
             solve(field, torch.ones(2, 1, dtype=torch.float64), 0.0, 2.0, config)
             status = "ok"

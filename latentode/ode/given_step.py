@@ -1,0 +1,117 @@
+"""Solves whose step size is given: fixed steps by our own methods, others through torchdiffeq."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from latentode.config import SolverConfig
+from latentode.errors import ConfigError
+from latentode.ode.adaptive import solve_torchdiffeq
+from latentode.ode.fields import CountedField, FieldFunction, LayeredField
+from latentode.ode.fixed_step import Walk, walk
+from latentode.ode.grid import FIXED_STEP, Grid, check_budget, check_finite, evaluations, plan_grid
+from latentode.ode.layered_walk import walk_layers
+from latentode.ode.trajectory import SolveStats, Trajectory
+
+_ROUNDING_FLOOR = 1e-6
+
+
+def solve_given_step(
+    field: FieldFunction,
+    z0: Tensor,
+    t0: Tensor | float,
+    t1: Tensor | float,
+    config: SolverConfig,
+    *,
+    params: Sequence[Tensor] | None = None,
+    check: bool = True,
+) -> Trajectory:
+    """Solve with ``config.step_size``, which is not None; see `latentode.ode.solve`."""
+    assert config.step_size is not None
+    grid = plan_grid(z0, t0, t1, config.step_size, config.substeps, check)
+    check_budget(grid, config)
+    if config.method in FIXED_STEP and config.gradient != "adjoint":
+        states, slopes, nfe = _solve_fixed(field, z0, grid, config)
+        steps = grid.intervals * grid.substeps
+    else:
+        wanted = _adjoint_params(field, params, config) if config.gradient == "adjoint" else ()
+        _check_tolerance(z0, config)
+        states, slopes, nfe, steps = solve_torchdiffeq(
+            field, z0, grid.t0, grid.offsets(), config, wanted
+        )
+    if check:
+        check_finite(states, slopes, grid, config.method)
+    stats = SolveStats(nfe=nfe, steps=steps, method=config.method)
+    return Trajectory(grid.t0, grid.step, states, slopes, grid.t0, grid.t1, stats)
+
+
+def _solve_fixed(
+    field: FieldFunction, z0: Tensor, grid: Grid, config: SolverConfig
+) -> tuple[Tensor, Tensor, int]:
+    if config.gradient == "backprop":
+        plan = grid.walk(config, 0, grid.intervals)
+        states, slopes = _walk(field, z0, grid.t0, plan)
+        keep = slice(None, None, grid.substeps)
+        return states[keep], slopes[keep], evaluations(config.method, plan.steps)
+
+    state = z0
+    kept: list[Tensor] = [z0]
+    slope_of: list[Tensor] = []
+    for first in range(grid.intervals):
+        plan = grid.walk(config, first, 1)
+        start = grid.t0 + first * grid.step
+        # the field draws no random numbers, so there is no state of a generator to restore
+        state, slope, last = checkpoint(
+            _walk_interval, field, state, start, plan, use_reentrant=False, preserve_rng_state=False
+        )
+        kept.append(state)
+        slope_of.append(slope)
+    slope_of.append(last)
+    nfe = grid.intervals * evaluations(config.method, grid.substeps)
+    return torch.stack(kept), torch.stack(slope_of), nfe
+
+
+def _walk_interval(
+    field: FieldFunction, state: Tensor, start: Tensor, plan: Walk
+) -> tuple[Tensor, Tensor, Tensor]:
+    states, slopes = _walk(field, state, start, plan)
+    return states[-1], slopes[0], slopes[-1]
+
+
+def _walk(field: FieldFunction, z0: Tensor, t0: Tensor, plan: Walk) -> tuple[Tensor, Tensor]:
+    offsets = plan.offsets(z0.device)
+    times = t0 + offsets.reshape(-1, *[1] * t0.dim())
+    if isinstance(field, LayeredField):
+        return walk_layers(field.layers(times), z0, plan)
+    counted, clock = CountedField(field), times.to(z0.dtype).unbind(0)
+    return walk(lambda node, z: counted(clock[node], z), z0, plan)
+
+
+def _check_tolerance(z0: Tensor, config: SolverConfig) -> None:
+    if z0.dtype == torch.float32 and config.rtol < _ROUNDING_FLOOR and config.method != "rk4":
+        raise ConfigError(
+            f"rtol: expected at least {_ROUNDING_FLOOR:g} for float32 states, got "
+            f"{config.rtol:g}, which is lost in rounding. Solve in float64 or raise rtol."
+        )
+
+
+def _adjoint_params(
+    field: FieldFunction, params: Sequence[Tensor] | None, config: SolverConfig
+) -> Sequence[Tensor]:
+    if config.method == "ab4":
+        raise ConfigError(
+            'gradient: expected "backprop" or "checkpoint" with method "ab4", got "adjoint", which '
+            'torchdiffeq does not have for it. Take method "rk4" or an adaptive one.'
+        )
+    if params is not None:
+        return tuple(params)
+    if isinstance(field, torch.nn.Module):
+        return tuple(field.parameters())
+    raise ConfigError(
+        "params: expected the tensors that the adjoint gives gradients to, as the field is no "
+        f"torch.nn.Module, got None for {type(field).__name__}. Pass params=(), or the tensors."
+    )
