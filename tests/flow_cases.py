@@ -15,7 +15,9 @@ def bent(dim=2, *, seed=0, size=1.5, **options):
     flow = CNF(dim, **({"hidden_dims": (8, 9), "solver": FINE} | options)).double()
     with torch.no_grad():
         for net in flow.nets:
-            net.linears[-1].weight.mul_(10)  # undo the start near the identity
+            # undo the start near the identity
+            for part in (net.linears[-1].weight, net.biases.weight[-dim:], net.biases.bias[-dim:]):
+                part.mul_(10)
             for linear_map in net.linears:
                 linear_map.weight.mul_(2 * size)
             net.gates.weight.mul_(2)

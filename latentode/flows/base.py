@@ -25,8 +25,13 @@ class Base(nn.Module, ABC):
         self.dim = dim
 
     @abstractmethod
-    def log_prob(self, z: Tensor) -> Tensor:
-        """Log-density in nats, shape of `z` without its last axis."""
+    def axis_log_prob(self, z: Tensor) -> Tensor:
+        """Log-density in nats of each axis, shape of `z`."""
+
+    def log_prob(self, z: Tensor, observed: Tensor | None = None) -> Tensor:
+        """Log-density in nats, shape of `z` without its last axis; of the `observed` axes alone."""
+        density = self.axis_log_prob(z)
+        return (density if observed is None else density.masked_fill(~observed, 0.0)).sum(-1)
 
     @abstractmethod
     def rsample(
@@ -38,9 +43,9 @@ class Base(nn.Module, ABC):
 class NormalBase(Base):
     """Standard normal."""
 
-    def log_prob(self, z: Tensor) -> Tensor:
+    def axis_log_prob(self, z: Tensor) -> Tensor:
         """See `Base`."""
-        return -0.5 * (z.square() + math.log(2 * math.pi)).sum(-1)
+        return -0.5 * (z.square() + math.log(2 * math.pi))
 
     def rsample(
         self, shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None
@@ -72,11 +77,11 @@ class StudentTBase(Base):
         """Degrees of freedom, shape (dim,)."""
         return 2.0 + functional.softplus(self.raw_df)
 
-    def log_prob(self, z: Tensor) -> Tensor:
+    def axis_log_prob(self, z: Tensor) -> Tensor:
         """See `Base`."""
         df = self.df
         constant = torch.lgamma((df + 1) / 2) - torch.lgamma(df / 2) - 0.5 * torch.log(df * math.pi)
-        return (constant - 0.5 * (df + 1) * torch.log1p(z.square() / df)).sum(-1)
+        return constant - 0.5 * (df + 1) * torch.log1p(z.square() / df)
 
     def rsample(
         self, shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None

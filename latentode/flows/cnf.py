@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -118,6 +117,7 @@ class CNF(nn.Module):
         x: Tensor,
         context: Tensor | None = None,
         *,
+        observed: Tensor | None = None,
         regularizers: Sequence[Regularizer] = (),
         generator: torch.Generator | None = None,
         trace: TraceConfig | None = None,
@@ -128,6 +128,9 @@ class CNF(nn.Module):
         Args:
             x: Points, shape (..., dim), or (..., batch, dim) with a context.
             context: Shape (batch, context).
+            observed: True for the axes that are there, shape (batch, dim), the batch axis being
+                that of `x` before `dim`; the density is over these, and the trace, too. What
+                stands in the others does not matter. None for all.
             regularizers: Integrals to take along the same paths, summed over blocks.
             generator: Source of probes and of the end time of STEER.
             trace: In place of what the mode of the module asks for.
@@ -141,7 +144,7 @@ class CNF(nn.Module):
             SolverError: If the solve fails, or in evaluation mode the gap is too large.
         """
         points, context = self._arrange(x, context)
-        plan = self._route(context, regularizers, generator, trace, solver)
+        plan = self._route(context, regularizers, generator, trace, solver, observed)
         result, log_prob = self._density(points, plan)
         gap = None
         if not self.training and solver is None and result.trace != "hutchinson":
@@ -171,16 +174,24 @@ class CNF(nn.Module):
         Returns:
             Points of shape (*shape, dim) or (*shape, batch, dim) in ``value``, and log-densities.
         """
-        start, context = self._draw(shape, context, generator)
+        return self.push(self._draw(shape, context, generator), context, generator=generator)
+
+    def push(
+        self, z: Tensor, context: Tensor | None = None, *, generator: torch.Generator | None = None
+    ) -> FlowResult:
+        """Carry points of the base to the data, with the log-density that they have there.
+
+        Args:
+            z: Points, shape (..., dim), or (..., batch, dim) with a context.
+            context: Shape (batch, context).
+            generator: Source of probes.
+        """
+        points, context = self._arrange(z, context)
         plan = self._route(context, (), generator, None, None)
-        flat = start.reshape(-1, *start.shape[-2:])
-        result = transport(plan, flat, backward=False)
-        log_prob = self.base.log_prob(flat) - result.log_det - self.scale.log().sum()
-        x = (self.shift + self.scale * result.value).reshape(start.shape)
-        log_prob = log_prob.reshape(start.shape[:-1])
-        if not self.context_dim:
-            x, log_prob = x.reshape(*shape, self.dim), log_prob.reshape(shape)
-        return result.finished(x, log_prob, None)
+        result = transport(plan, points, backward=False)
+        log_prob = self.base.log_prob(points) - result.log_det - self.scale.log().sum()
+        x = (self.shift + self.scale * result.value).reshape(z.shape)
+        return result.finished(x, log_prob.reshape(z.shape[:-1]), None)
 
     def rsample(
         self,
@@ -190,9 +201,8 @@ class CNF(nn.Module):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Differentiable draws; see `rsample_and_log_prob`, whose density is not computed here."""
-        start, context = self._draw(shape, context, generator)
-        x = self(start, context if self.context_dim else None)
-        return x if self.context_dim else x.reshape(*shape, self.dim)
+        x: Tensor = self(self._draw(shape, context, generator), context)
+        return x
 
     @torch.no_grad()
     def sample(
@@ -220,7 +230,10 @@ class CNF(nn.Module):
         return transport(plan, standard, backward=True, density=False).value.reshape(x.shape)
 
     def fields(
-        self, context: Tensor, generator: torch.Generator | None = None
+        self,
+        context: Tensor,
+        generator: torch.Generator | None = None,
+        observed: Tensor | None = None,
     ) -> tuple[FlowField, ...]:
         """The field of each block for a context (batch or 1, context), on a clock from 0 to 1."""
         end_times = self.end_times
@@ -230,7 +243,7 @@ class CNF(nn.Module):
             )
             end_times = end_times * (1 + self.steer * (2 * uniform - 1))
         return tuple(
-            FlowField(net, context, end_time)  # type: ignore[arg-type]
+            FlowField(net, context, end_time, observed)  # type: ignore[arg-type]
             for net, end_time in zip(self.nets, end_times, strict=True)
         )
 
@@ -241,6 +254,7 @@ class CNF(nn.Module):
         generator: torch.Generator | None,
         trace: TraceConfig | None,
         solver: SolverConfig | None,
+        observed: Tensor | None = None,
     ) -> Route:
         if solver is None:
             solver = self.solver if self.training else _finer(self.solver)
@@ -248,13 +262,18 @@ class CNF(nn.Module):
         nodes = TRAIN_NODES if solver is self.solver else FINE_NODES
         if trace is None:
             trace = self.trace if self.training else TraceConfig("exact")
-        fields = self.fields(context, generator)
+        fields = self.fields(context, generator, observed)
         return Route(fields, trace, solver, nodes, tuple(regularizers), generator)
 
     def _density(self, points: Tensor, plan: Route) -> tuple[FlowResult, Tensor]:
-        result = transport(plan, (points - self.shift) / self.scale, backward=True)
-        at_base = self.base.log_prob(result.value)
-        return result, at_base - result.log_det - self.scale.log().sum()
+        observed = plan.fields[0].observed
+        standard, log_scale = (points - self.shift) / self.scale, self.scale.log()
+        if observed is not None:
+            standard = standard.masked_fill(~observed, 0.0)
+            log_scale = log_scale.expand_as(observed).masked_fill(~observed, 0.0)
+        result = transport(plan, standard, backward=True)
+        at_base = self.base.log_prob(result.value, observed)
+        return result, at_base - result.log_det - log_scale.sum(-1)
 
     @torch.no_grad()
     def _gap(self, points: Tensor, fine: Tensor, plan: Route) -> float:
@@ -273,11 +292,9 @@ class CNF(nn.Module):
 
     def _draw(
         self, shape: tuple[int, ...], context: Tensor | None, generator: torch.Generator | None
-    ) -> tuple[Tensor, Tensor]:
-        rows = math.prod(shape) if context is None else len(context)
-        full = (*shape, rows) if context is not None else (rows,)
-        start = self.base.rsample(full, self.shift, generator)
-        return start, self._arrange(start, context)[1]
+    ) -> Tensor:
+        own = () if context is None else (len(context),)
+        return self.base.rsample((*shape, *own), self.shift, generator)
 
     def _arrange(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         """Points as (draw, batch, dim), and the context as (batch or 1, context)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import cast, get_args
 
@@ -55,7 +55,10 @@ class ConcatSquash(nn.Module):
         self.gates = nn.Linear(1 + context_dim, sum(hidden_dims)) if hidden_dims else None
         self.last_gate = nn.Linear(1, dim)
         with torch.no_grad():
-            linears[-1].weight.mul_(0.1)  # a flow that begins near the identity
+            # a flow that begins near the identity
+            linears[-1].weight.mul_(0.1)
+            self.biases.weight[-dim:].mul_(0.1)
+            self.biases.bias[-dim:].mul_(0.1)
 
     def layers(self, times: Tensor, context: Tensor, speed: Tensor) -> Layers:
         """The network at some times.
@@ -90,15 +93,23 @@ class FlowField:
         net: Network of the block.
         context: Shape (batch or 1, context).
         end_time: T, 0-dim.
+        observed: True for the axes that move, shape (batch or 1, dim); None for all.
     """
 
     net: ConcatSquash
     context: Tensor
     end_time: Tensor
+    observed: Tensor | None = None
 
     def layers(self, times: Tensor) -> Layers:
         """The network at flow times of shape (node,) or (node, batch)."""
-        return self.net.layers(times * self.end_time, self.context, self.end_time)
+        layers = self.net.layers(times * self.end_time, self.context, self.end_time)
+        if self.observed is None:
+            return layers
+        moves, gate = self.observed.to(self.context.dtype), layers.gates[-1]
+        assert gate is not None
+        biases = (*layers.biases[:-1], layers.biases[-1] * moves)
+        return replace(layers, biases=biases, gates=(*layers.gates[:-1], gate * moves))
 
     def __call__(self, t: Tensor, z: Tensor) -> Tensor:
         """Slope at flow time t, 0-dim or (batch,), of states (..., batch, latent)."""

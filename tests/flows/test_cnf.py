@@ -289,3 +289,24 @@ def test_wrong_points_contexts_and_settings_are_refused():
         CNF(2, steer=1.5)
     with pytest.raises(ConfigError, match=r"dim, blocks: expected 1 or more, got 2 and 0"):
         CNF(2, blocks=0)
+
+
+def test_axes_that_are_not_observed_carry_no_density_and_do_not_matter():
+    flow, x = bent(3, context_dim=3, hidden_dims=(9,)), points(2, 5, 3)
+    flow.standardize(torch.tensor([3.0, -1.0, 0.0]), torch.tensor([0.5, 4.0, 2.0]))
+    observed = torch.tensor([[1, 1, 1], [1, 0, 1], [0, 1, 0], [0, 0, 0], [1, 1, 0]]).bool()
+    result = flow.evaluate(x, observed.double(), observed=observed)
+    assert result.trace == "analytic"
+    changed = torch.where(observed, x, torch.nan)
+    again = flow.evaluate(changed, observed.double(), observed=observed)
+    assert torch.equal(again.log_prob, result.log_prob)
+    torch.testing.assert_close(result.log_prob[:, 3], torch.zeros(2).double())
+    full = flow.evaluate(x, observed.double()).log_prob
+    torch.testing.assert_close(result.log_prob[:, 0], full[:, 0])
+    # the density over the one observed axis of row 2 integrates to one
+    grid = torch.linspace(-60, 60, 1201, dtype=torch.float64)
+    line = torch.zeros(1201, 1, 3).double()
+    line[:, 0, 1] = grid
+    mask = observed[2:3]
+    density = flow.evaluate(line, mask.double(), observed=mask).log_prob[:, 0].exp()
+    assert torch.trapezoid(density, grid).item() == pytest.approx(1.0, abs=1e-6)

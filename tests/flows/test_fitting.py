@@ -67,7 +67,7 @@ def test_the_loss_of_the_optimal_field_is_that_of_the_closed_form():
     """Data at a single point m: the field (m - x) / (1 - t) leaves no residual."""
 
     class Perfect(CNF):
-        def fields(self, _context, _generator=None):
+        def fields(self, _context, _generator=None, _observed=None):
             return (lambda t, z: (2.0 - z) / (1 - t[:, None]),)
 
     loss = flow_matching_loss(Perfect(1), torch.full((64, 1), 2.0), generator=seeded())
