@@ -34,10 +34,17 @@ class Base(nn.Module, ABC):
         return (density if observed is None else density.masked_fill(~observed, 0.0)).sum(-1)
 
     @abstractmethod
+    def transform(self, uniform: Tensor) -> Tensor:
+        """Turn uniform numbers in (0, 1), shape (2, ..., dim), into draws of shape (..., dim)."""
+
     def rsample(
         self, shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None
     ) -> Tensor:
         """Draws of shape (*shape, dim), of the dtype and device of `like`."""
+        uniform = torch.rand(
+            2, *shape, self.dim, generator=generator, dtype=torch.float64, device=like.device
+        )
+        return self.transform(uniform).to(like.dtype)
 
 
 class NormalBase(Base):
@@ -47,13 +54,10 @@ class NormalBase(Base):
         """See `Base`."""
         return -0.5 * (z.square() + math.log(2 * math.pi))
 
-    def rsample(
-        self, shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None
-    ) -> Tensor:
-        """See `Base`."""
-        return torch.randn(
-            *shape, self.dim, generator=generator, dtype=like.dtype, device=like.device
-        )
+    def transform(self, uniform: Tensor) -> Tensor:
+        """See `Base`; by the polar form of Box and Muller."""
+        radius = torch.sqrt(-2.0 * torch.log1p(-uniform[0]))
+        return radius * torch.cos(2 * math.pi * uniform[1])
 
 
 class StudentTBase(Base):
@@ -83,16 +87,12 @@ class StudentTBase(Base):
         constant = torch.lgamma((df + 1) / 2) - torch.lgamma(df / 2) - 0.5 * torch.log(df * math.pi)
         return constant - 0.5 * (df + 1) * torch.log1p(z.square() / df)
 
-    def rsample(
-        self, shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None
-    ) -> Tensor:
+    def transform(self, uniform: Tensor) -> Tensor:
         """See `Base`; by Bailey's polar form, differentiable in the degrees of freedom."""
-        uniform = torch.rand(
-            2, *shape, self.dim, generator=generator, dtype=torch.float64, device=like.device
-        )
-        df = self.df.double()
+        df = self.df.to(uniform.dtype)
+        # expm1 keeps the small radii that u^(-2/df) - 1 would cancel
         radius = torch.sqrt(df * torch.expm1(-2.0 / df * torch.log1p(-uniform[0])))
-        return (radius * torch.cos(2 * math.pi * uniform[1])).to(like.dtype)
+        return radius * torch.cos(2 * math.pi * uniform[1])
 
 
 BASES: dict[str, type[Base]] = {"normal": NormalBase, "student_t": StudentTBase}

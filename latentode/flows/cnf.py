@@ -17,8 +17,8 @@ from latentode.flows.transport import FlowResult, Route, transport
 from latentode.nn.activations import Activation
 from latentode.ode.divergence import TraceConfig
 
-TRAIN_SOLVER = SolverConfig(method="rk4", step_size=1 / 8)
-TRAIN_NODES, FINE_NODES = 12, 24
+TRAIN_SOLVER = SolverConfig(method="ab4", step_size=1 / 24)
+TRAIN_NODES, FINE_NODES = 16, 32
 _FINER = 4
 LARGEST_GAP = 0.05
 
@@ -342,5 +342,5 @@ def _check_step(solver: SolverConfig) -> None:
     if solver.step_size is None:
         raise ConfigError(
             "step_size: expected a step on the flow's clock from 0 to 1, got None. A step chosen "
-            "for a batch would make a density depend on it: give one, such as 1/8."
+            "for a batch would make a density depend on it: give one, such as 1/24."
         )
