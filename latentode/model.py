@@ -40,6 +40,9 @@ _MAX_RESTLESSNESS = 4.0
 _ENCODER_ROWS = 128
 
 
+_STEADIER = ("adaptive_heun", "bosh3", "ab4", "rk4", "dopri5", "dopri8")
+
+
 @dataclass(frozen=True)
 class Decoded:
     """Location and scale of every channel at some times, in scaled units.
@@ -68,7 +71,8 @@ class LatentODEModel(nn.Module):
 
     Args:
         config: Parts and sizes.
-        solver: How the dynamics are solved.
+        solver: How the dynamics are solved. Without a step size each batch gets one of its own, so
+            that a window depends on the others within the tolerance; training chooses one for all.
         num_channels: Channels of the log.
         input_dim: Known-input features.
         static_dim: Static covariates.
@@ -156,11 +160,42 @@ class LatentODEModel(nn.Module):
         """
         field = self.dynamics.bind(batch.inputs, batch.static)
         parameters = tuple(self.dynamics.parameters())
-        forward = ode.solve(field, z0, 0.0, batch.upper, self.solver, params=parameters)
+        solver = self.solver
+        if solver.step_size is None:
+            solver = self.choose_solver(z0, batch, solver)
+        forward = ode.solve(field, z0, 0.0, batch.upper, solver, params=parameters)
         if batch.lower == 0.0:
             return forward
-        backward = ode.solve(field, z0, 0.0, batch.lower, self.solver, params=parameters)
+        backward = ode.solve(field, z0, 0.0, batch.lower, solver, params=parameters)
         return ode.join(backward, forward)
+
+    def set_solver(self, method: str, step_size: float) -> None:
+        """Solve by another method or step from now on."""
+        changed = {**self.solver.model_dump(), "method": method, "step_size": step_size}
+        self.solver = SolverConfig.model_validate(changed)
+
+    def choose_solver(self, z0: Tensor, batch: SeriesBatch, solver: SolverConfig) -> SolverConfig:
+        """Choose method and step for a batch, within the tolerance; see `ode.choose_step`.
+
+        Args:
+            z0: Latent states at the anchor, shape (draw, batch, latent).
+            batch: Windows.
+            solver: Method to begin with, tolerances and budget.
+
+        Raises:
+            SolverError: If no method can solve it.
+        """
+        field = self.dynamics.bind(batch.inputs, batch.static)
+        choices = [ode.choose_step(field, z0, 0.0, end, solver)[0] for end in _ends(batch)]
+        # both directions are joined: the steadier method and the shorter step
+        steadiest = max(choices, key=lambda choice: _STEADIER.index(choice.method))
+        shortest = min(choice.step_size or 0.0 for choice in choices)
+        return steadiest.model_copy(update={"step_size": shortest})
+
+    def solver_error(self, z0: Tensor, batch: SeriesBatch) -> float:
+        """Estimated relative error of the latent states of a batch; see `ode.step_error`."""
+        field = self.dynamics.bind(batch.inputs, batch.static)
+        return max(ode.step_error(field, z0, 0.0, end, self.solver) for end in _ends(batch))
 
     def decode(
         self, trajectory: ode.Trajectory, batch: SeriesBatch, *, remember: bool = True
@@ -239,3 +274,8 @@ class LatentODEModel(nn.Module):
         shift, log_scale = self.recent(times, mask, residuals, ages)
         factor = variance.sqrt() * log_scale.clamp(-_MAX_RESTLESSNESS, _MAX_RESTLESSNESS).exp()
         return season + mean + shift, factor
+
+
+def _ends(batch: SeriesBatch) -> tuple[float, ...]:
+    """Where the solves of a batch end, from the anchor on."""
+    return (batch.upper,) if batch.lower == 0.0 else (batch.upper, batch.lower)

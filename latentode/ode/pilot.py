@@ -15,6 +15,8 @@ from latentode.ode.trajectory import Trajectory
 
 _FEWEST_INTERVALS = 4
 _MOST_INTERVALS = 512
+_ORDER = 4
+_SAFETY = 0.7
 
 
 def step_error(
@@ -56,10 +58,11 @@ def choose_step(
 ) -> tuple[SolverConfig, float]:
     """Choose the longest step whose error, by `step_error`, is within ``config.tolerance``.
 
-    Steps are halved from a quarter of the span on. For method "ab4", "rk4" is tried as well, and
-    the one with fewer evaluations is taken: a steep field makes Adams-Bashforth unstable at steps
-    that Runge-Kutta can still take. If neither reaches the tolerance within 512 steps, the field is
-    stiff: then "dopri5" is taken, whose step size is the spacing of its dense output.
+    Steps are halved from a quarter of the span on; between the last that was too long and the first
+    that was not, the order of the method tells where to go. For method "ab4", "rk4" is tried as
+    well, and the one with fewer evaluations is taken: a steep field makes Adams-Bashforth unstable
+    at steps that Runge-Kutta can still take. If neither reaches the tolerance within 512 steps, the
+    field is stiff: then "dopri5" is taken, whose step size is the spacing of its dense output.
 
     Args:
         field: Callable ``(t, z) -> dz/dt``.
@@ -108,17 +111,36 @@ def _search(
     most: float,
 ) -> tuple[SolverConfig, float, int] | None:
     """The longest step within the tolerance, its error and evaluations; None if there is none."""
-    coarse = _try(field, z0, t0, t1, config)
+    coarse, above = _try(field, z0, t0, t1, config), math.inf
     for _ in range(int(math.log2(_MOST_INTERVALS / _FEWEST_INTERVALS))):
-        if coarse is not None and coarse.stats.nfe >= most:
-            return None
         finer = _with_step(config, 0.5)
         fine = _try(field, z0, t0, t1, finer)
         error = _difference(coarse, fine)
-        if coarse is not None and error <= config.tolerance:
-            return config, error, coarse.stats.nfe
-        config, coarse = finer, fine
+        if error <= config.tolerance:
+            config, error = _stretched(field, z0, t0, t1, config, error, above)
+            evaluations = solve_given_step(field, z0, t0, t1, _plain(config)).stats.nfe
+            return (config, error, evaluations) if evaluations < most else None
+        config, coarse, above = finer, fine, error
     return None
+
+
+def _stretched(
+    field: FieldFunction,
+    z0: Tensor,
+    t0: Tensor | float,
+    t1: Tensor | float,
+    config: SolverConfig,
+    error: float,
+    above: float,
+) -> tuple[SolverConfig, float]:
+    """A step between that of `config` and twice that, whose error was `above` the tolerance."""
+    factor = 2 * (_SAFETY * config.tolerance / above) ** (1 / _ORDER)
+    if factor > 1:
+        longer = _with_step(config, factor)
+        estimate = step_error(field, z0, t0, t1, longer)
+        if estimate <= config.tolerance:
+            return longer, estimate
+    return config, error
 
 
 def _with_step(config: SolverConfig, factor: float) -> SolverConfig:

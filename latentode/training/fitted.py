@@ -121,6 +121,7 @@ class FittedModel:
             f"- Context {format_duration(schema.lengths.context_ns)}, horizon "
             f"{format_duration(schema.lengths.horizon_ns)}",
             f"- Series in training log: {len(self.context)}",
+            f"- Solver: {config.solver.method}, step {config.solver.step_size:.3g} model time",
             f"- Epochs: {len(self.history)}; best validation CRPS "
             f"{best.get('validation_crps', float('nan')):.4g} training standard deviations",
             "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -68,6 +69,7 @@ def fit_model(
             stop_early=num_stretches(dataset, fitted, "validation") >= _FEWEST_STRETCHES,
         )
         fitted.history.extend(trainer.fit(resume=resume))
+        fitted = replace(fitted, config=config.model_copy(update={"solver": model.solver}))
         if run_dir is not None and rank() == 0:
             fitted.save(run_dir / "model")
     return fitted

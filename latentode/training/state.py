@@ -44,6 +44,8 @@ class Progress:
         failures: Non-finite steps in a row.
         rollbacks: Returns to the last good state.
         lr_factor: Factor on the learning rate, halved by a rollback.
+        solver_method: Method of the solver; "" as the settings have it.
+        step_size: Its step in model time; 0 as the settings have it.
         history: One record an epoch.
     """
 
@@ -59,6 +61,8 @@ class Progress:
     failures: int = 0
     rollbacks: int = 0
     lr_factor: float = 1.0
+    solver_method: str = ""
+    step_size: float = 0.0
     history: list[Record] = field(default_factory=list)
 
 

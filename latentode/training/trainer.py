@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from latentode.config import TrainConfig
+from latentode.data.batch import SeriesBatch
 from latentode.data.dataset import Int64
 from latentode.data.sampler import WindowSampler
 from latentode.errors import SolverError, TrainingError
@@ -22,6 +23,7 @@ from latentode.training.history import Record
 from latentode.training.interrupt import StopRequest, stop_on_signal
 from latentode.training.optimizer import WeightAverage, learning_rate, make_optimizer
 from latentode.training.pace import Pace
+from latentode.training.solver_watch import SolverWatch
 from latentode.training.state import Checkpoints, Progress
 from latentode.training.step import GradientStep
 
@@ -106,13 +108,19 @@ class Trainer:
         if resume:
             self._restore()
         rows = self.sampler.eligible_rows()
+        first = self._first_windows(rows)
+        self._watch = SolverWatch(
+            self.model,
+            first.select(torch.arange(min(first.size, 16))),
+            lambda text: self._emit(event="note", text=text),
+        )
         self._step = GradientStep(
             self.model,
             self.sampler,
             self._optimizer,
             self.config,
             self.device,
-            self._typical_targets(rows),
+            max(1.0, float(first.target_mask.sum()) / first.size),
         )
         self._pace = Pace(self.config, self.progress.step)
         self._snapshot = self._capture()
@@ -123,12 +131,12 @@ class Trainer:
         self._emit(event="done", epochs=self.progress.epoch, steps=self.progress.step)
         return self.progress.history
 
-    def _typical_targets(self, rows: Int64) -> float:
-        """Targets of a window, from windows that all processes and resumed runs draw alike."""
+    def _first_windows(self, rows: Int64) -> SeriesBatch:
+        """Windows that all processes and resumed runs draw alike."""
         seed = (self.config.seed, 0)
         size = self.config.batch_size * world_size()
         batch = self.sampler.batch(self.sampler.epoch(rows, 1, size, seed)[0], seed)
-        return max(1.0, float(batch.target_mask.sum()) / batch.size)
+        return batch.to(self.device)
 
     def _run_epoch(self, rows: Int64, stop: StopRequest) -> None:
         p, config = self.progress, self.config
@@ -210,6 +218,7 @@ class Trainer:
         }
         if self.validator is not None:
             record |= self._validate()
+        record |= self._check_solver()
         p.history.append(record)
         p.epoch, p.step_in_epoch, p.epoch_sums = p.epoch + 1, 0, [0.0] * 4
         best = self._note_best(record.get(_SCORE))
@@ -225,6 +234,12 @@ class Trainer:
             seconds=self._pace.elapsed,
             eta_seconds=self._pace.seconds_left(p.step, self._total_steps()),
         )
+
+    def _check_solver(self) -> Record:
+        record = self._watch.check()
+        solver = self.model.solver
+        self.progress.solver_method, self.progress.step_size = solver.method, solver.step_size or 0
+        return record
 
     def _tell_step(self) -> None:
         p = self.progress
@@ -324,10 +339,14 @@ class Trainer:
         self.progress, self._best = self._checkpoints.restore(
             self.model, self._average, self._optimizer
         )
+        if self.progress.step_size:
+            self.model.set_solver(self.progress.solver_method, self.progress.step_size)
 
     def _load_best(self) -> None:
         self.model.load_state_dict(self._best if self._best is not None else self._average.tensors)
         self.model.eval()
+        self._check_solver()  # these weights may be of an epoch with another step
+        self._emit(event="note", text=self._watch.summary())
 
     def _emit(self, **event: Any) -> None:
         if self._on_event is not None:

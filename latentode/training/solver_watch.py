@@ -1,0 +1,123 @@
+"""The error of the solver, watched and bounded while the weights change."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from latentode.config import SolverConfig
+from latentode.data.batch import SeriesBatch
+from latentode.errors import SolverError
+from latentode.model import LatentODEModel
+from latentode.training.distributed import agree
+from latentode.training.history import Record
+
+# A step is chosen for this share of the tolerance, as the dynamics grow steeper while they are
+# trained, and chosen again where it proves to be ten times as exact as that.
+_MARGIN = 1 / 4
+_NEEDLESS = 1 / 40
+
+
+class SolverWatch:
+    """Keeps the step of a model's solver as long as its tolerance allows.
+
+    The error is estimated on a fixed set of windows, by comparison with half the step
+    (`latentode.ode.step_error`). Beyond the tolerance, and far below it, method and step are
+    chosen anew.
+
+    Args:
+        model: The model, whose `solver` is changed in place.
+        batch: The windows, on the device of the model.
+        on_change: Told in a sentence when an error was too large.
+    """
+
+    def __init__(
+        self, model: LatentODEModel, batch: SeriesBatch, on_change: Callable[[str], None]
+    ) -> None:
+        self._on_change = on_change
+        self._model = model
+        self._batch = batch
+        self._tolerance = model.solver.tolerance
+        if model.solver.step_size is None:
+            self._choose()
+
+    def check(self) -> Record:
+        """Estimate the error, and change the solver where it is too large or needlessly small.
+
+        Returns:
+            "solver_error", relative error of the states; "solver_gap", change of the log-likelihood
+            by half the step, nats a target reading; "nfe", evaluations of the field a batch; all
+            before the change.
+        """
+        before, error = self._model.solver, self._error()
+        record = {"solver_error": error, "solver_gap": self._gap(), "nfe": float(self._nfe())}
+        if error > self._tolerance or error < self._tolerance * _NEEDLESS:
+            self._choose()
+        if error > self._tolerance:
+            now = f"{_words(self._model.solver)} from now on, {_words(before)} until now"
+            self._on_change(f"solver error {error:.2g} above {self._tolerance:g}: {now}")
+        return record
+
+    def summary(self) -> str:
+        """What solver is used, and how exact it is."""
+        return (
+            f"solver {_words(self._model.solver)}: relative error {self._error():.1e}; half the "
+            f"step moves the log-likelihood by {self._gap():.1e} nats a reading"
+        )
+
+    def _set(self, solver: SolverConfig) -> None:
+        self._model.solver = solver
+
+    def _choose(self) -> None:
+        solver = self._model.solver
+        wanted = solver.model_copy(update={"tolerance": self._tolerance * _MARGIN})
+        try:
+            with torch.no_grad():
+                chosen = self._model.choose_solver(self._start(), self._batch, wanted)
+        except SolverError:
+            return  # what cannot be solved shows in the loss, which knows how to recover
+        self._set(chosen.model_copy(update={"tolerance": self._tolerance}))
+
+    def _error(self) -> float:
+        with torch.no_grad():
+            error = self._model.solver_error(self._start(), self._batch)
+        return float(agree(torch.tensor([error], dtype=torch.float64)).item())
+
+    def _start(self) -> Tensor:
+        """Posterior means, as without dropout, shape (1, batch, latent)."""
+        training = self._model.training
+        self._model.eval()
+        try:
+            return self._model.posterior(self._batch).mean[None]
+        finally:
+            self._model.train(training)
+
+    def _nfe(self) -> int:
+        with torch.no_grad():
+            return self._model.trajectory(self._start(), self._batch).stats.nfe
+
+    def _gap(self) -> float:
+        """Mean change of the log-likelihood by half the step, nats a target reading."""
+        solver, training = self._model.solver, self._model.training
+        assert solver.step_size is not None
+        noise = torch.zeros_like(self._start())
+        values = []
+        self._model.eval()
+        try:
+            for step in (solver.step_size, solver.step_size / 2):
+                self._set(solver.model_copy(update={"step_size": step}))
+                with torch.no_grad():
+                    values.append(self._model(self._batch, noise)[0].sum())
+        except SolverError:
+            return math.nan
+        finally:
+            self._set(solver)
+            self._model.train(training)
+        return float((values[1] - values[0]) / self._batch.target_mask.sum().clamp(min=1))
+
+
+def _words(solver: SolverConfig) -> str:
+    return f"{solver.method}, step {solver.step_size:.3g}"
