@@ -243,6 +243,19 @@ class LatentODE:
         """
         return self._labelled(num_draws).score(self._aligned(log))
 
+    def surprise(self, log: Log, *, num_draws: int = 200) -> xr.Dataset:
+        """Anomaly score of each reading: minus its log-density given what came before, in nats.
+
+        Args:
+            log: Readings.
+            num_draws: Posterior draws.
+
+        Returns:
+            ``value`` (draw of 1, series, step, channel), NaN where nothing was read, with ``time``;
+            see `latentode.scoring.reading_scores`.
+        """
+        return self._labelled(num_draws).surprise(self._aligned(log))
+
     def evaluate(
         self, log: Log, *, split: str = "test", max_windows: int = 400, num_draws: int = 100
     ) -> dict[str, Any]:
