@@ -302,7 +302,7 @@ def test_density_draws_the_grid_with_samples_field_and_paths_upon_it():
     (image,) = axes.get_images()
     assert image.get_array().max() == 1.0
     assert image.get_array()[10].min() == 1.0
-    assert image.get_extent() == (-3.0, 3.0, 0.0, 2.0)
+    assert list(image.get_extent()) == [-3.0, 3.0, 0.0, 2.0]
     assert image.origin == "lower"
     samples, *paths = axes.get_lines()
     assert len(samples.get_xdata()) == 5
