@@ -1,7 +1,7 @@
 """Task density: test likelihoods of flows at equal CPU time, and toy densities of known entropy.
 
-Part "protein": every model gets the same CPU seconds of one thread on the same 90 % of the rows, and
-the step sizes are decayed over them. Part "toys": negative log-density of fresh draws, less the
+Part "protein": every model gets the same CPU seconds of one thread on the same 90 % of the rows,
+and the step sizes are decayed over them. Part "toys": negative log-density of fresh draws, less the
 entropy where it is known.
 """
 
@@ -46,7 +46,16 @@ MODELS = (
     "zuko NSF",
     "zuko MAF",
 )
-TOYS = ("8gaussians", "checkerboard", "2spirals", "rings", "moons", "pinwheel", "swissroll", "circles")  # fmt: skip
+TOYS = (
+    "8gaussians",
+    "checkerboard",
+    "2spirals",
+    "rings",
+    "moons",
+    "pinwheel",
+    "swissroll",
+    "circles",
+)
 # greatest values of test NLL in nats that the issue asks for
 CEILINGS = {
     ("ours, matching then likelihood", "protein"): -1.6,
@@ -109,8 +118,8 @@ def tables(report: Report) -> str:
     parts = [
         "## Densities\n",
         f"UCI protein, 10 columns, test NLL in nats of z-scored rows; {protocol['seconds']:g} CPU "
-        f"seconds of one thread for each model, batch {protocol['batch']}. Flows are scored with the "
-        "exact trace and a finer solver than they were trained with; gap: what the solver of "
+        f"seconds of one thread for each model, batch {protocol['batch']}. Flows are scored with "
+        "the exact trace and a finer solver than they were trained with; gap: what the solver of "
         "training would have claimed instead.\n",
     ]
     header = ("model", "test NLL", "sd", "seeds", "parameters", "CPU s")
@@ -130,5 +139,7 @@ def tables(report: Report) -> str:
         parts.append(markdown_table((title, *header[1:]), cells))
     gaps = [abs(r["gap"]) for r in report["runs"] if r.get("gap") is not None]
     if gaps:
-        parts.append(f"Largest gap between the solvers of training and test: {max(gaps):.4f} nat.\n")
+        parts.append(
+            f"Largest gap between the solvers of training and test: {max(gaps):.4f} nat.\n"
+        )
     return "\n".join(parts)

@@ -15,18 +15,20 @@ if TYPE_CHECKING:
     from latentode.config import LatentODEConfig, SolverConfig, TrainConfig
     from latentode.data import synthetic
     from latentode.data.dataset import TimeSeriesDataset
-    from latentode.encoders import ODERNNEncoder, RNNEncoder
+    from latentode.encoders import AttentionEncoder, ODERNNEncoder, RNNEncoder
     from latentode.estimator import LatentODE
     from latentode.flows import CNF
-    from latentode.likelihoods import GaussianLikelihood, StudentTLikelihood
+    from latentode.likelihoods import FlowLikelihood, GaussianLikelihood, StudentTLikelihood
     from latentode.model import LatentODEModel
     from latentode.priors import StandardNormal
     from latentode.training import Trainer
 
 __version__ = "0.1.0"
 
-__all__ = [
+__all__ = [  # noqa: RUF022 -- plain order, which has no place of its own for CNF
+    "AttentionEncoder",
     "CNF",
+    "FlowLikelihood",
     "GaussianLikelihood",
     "LatentODE",
     "LatentODEConfig",
@@ -52,7 +54,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AttentionEncoder": "encoders",
     "CNF": "flows",
+    "FlowLikelihood": "likelihoods",
     "GaussianLikelihood": "likelihoods",
     "LatentODE": "estimator",
     "LatentODEConfig": "config",

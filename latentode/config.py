@@ -201,7 +201,7 @@ class ModelConfig(_Config):
 
     latent_dim: int = Field(16, ge=1, le=1024)
     hidden_dim: int = Field(64, ge=1, le=8192)
-    encoder: Literal["rnn", "ode_rnn"] = "rnn"
+    encoder: Literal["rnn", "ode_rnn", "attention"] = "rnn"
     anchor: Literal["origin", "start"] = "origin"
     dynamics: Literal["autonomous", "time", "inputs"] = "inputs"
     prior: Literal["normal", "cnf"] = "normal"

@@ -20,14 +20,20 @@ from latentode.decoders.residual import (
 )
 from latentode.decoders.seasonal import SeasonalMemory
 from latentode.dynamics.mlp import MLPDynamics
-from latentode.encoders import ODERNNEncoder, RNNEncoder, condense, relative_values
+from latentode.encoders import (
+    AttentionEncoder,
+    ODERNNEncoder,
+    RNNEncoder,
+    condense,
+    relative_values,
+)
 from latentode.encoders.posterior import FlowPosterior, NormalPosterior
 from latentode.flows import CNF
 from latentode.likelihoods import FlowLikelihood, GaussianLikelihood, StudentTLikelihood
 from latentode.nn.mlp import MLP
 from latentode.priors import CNFPrior, StandardNormal
 
-_ENCODERS = {"rnn": RNNEncoder, "ode_rnn": ODERNNEncoder}
+_ENCODERS = {"rnn": RNNEncoder, "ode_rnn": ODERNNEncoder, "attention": AttentionEncoder}
 _LIKELIHOODS = {
     "gaussian": GaussianLikelihood,
     "student_t": StudentTLikelihood,

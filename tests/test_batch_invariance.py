@@ -11,7 +11,7 @@ from latentode.data.dataset import Readings
 
 KINDS = [
     {"model__encoder": encoder, "model__anchor": anchor, "model__likelihood": likelihood}
-    for encoder in ("rnn", "ode_rnn")
+    for encoder in ("rnn", "ode_rnn", "attention")
     for anchor in ("origin", "start")
     for likelihood in ("gaussian", "student_t")
 ]

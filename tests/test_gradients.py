@@ -12,7 +12,7 @@ from latentode.config import SolverConfig
 from latentode.objectives import elbo, iwae
 
 AXES = {
-    "encoder": ("rnn", "ode_rnn"),
+    "encoder": ("rnn", "ode_rnn", "attention"),
     "anchor": ("origin", "start"),
     "dynamics": ("autonomous", "time", "inputs"),
     "likelihood": ("gaussian", "student_t"),
@@ -75,7 +75,8 @@ def test_what_stands_at_an_unobserved_target_reaches_neither_loss_nor_gradient(l
 @pytest.mark.parametrize(
     "choice",
     [("rnn", "origin", "inputs", "student_t", "state", "elbo"),
-     ("ode_rnn", "start", "time", "gaussian", "constant", "iwae")],
+     ("ode_rnn", "start", "time", "gaussian", "constant", "iwae"),
+     ("attention", "start", "inputs", "student_t", "state", "elbo")],
     ids="-".join,
 )  # fmt: skip
 def test_gradients_in_float64_are_those_of_finite_differences(choice):

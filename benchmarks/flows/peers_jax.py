@@ -44,7 +44,9 @@ def _field(weights: Any, widths: tuple[int, ...], t: Any, z: Any) -> Any:
     return (z @ weights["linears"][-1]) * jax.nn.sigmoid(table["last_gate"]) + biases[-1]
 
 
-def by_diffrax(flow: CNF, x: Tensor, tolerance: float) -> tuple[Callable[[], Tensor], Callable[[], object]]:
+def by_diffrax(
+    flow: CNF, x: Tensor, tolerance: float
+) -> tuple[Callable[[], Tensor], Callable[[], object]]:
     """Batched Tsit5 with steps by the whole batch, trace by a tangent for each axis."""
     weights, widths = _weights(flow), tuple(flow.nets[0].widths)
     points = jnp.asarray(((x - flow.shift) / flow.scale).numpy())
@@ -55,7 +57,10 @@ def by_diffrax(flow: CNF, x: Tensor, tolerance: float) -> tuple[Callable[[], Ten
         field = lambda z: _field(weights, widths, t, z)  # noqa: E731
         slope = field(state[0])
         axes = jnp.eye(dim, dtype=points.dtype)
-        tangents = [jax.jvp(field, (state[0],), (jnp.broadcast_to(axes[k], points.shape),))[1] for k in range(dim)]
+        tangents = [
+            jax.jvp(field, (state[0],), (jnp.broadcast_to(axes[k], points.shape),))[1]
+            for k in range(dim)
+        ]
         return slope, sum(tangents[k][:, k] for k in range(dim))
 
     def densities(weights: Any) -> Any:

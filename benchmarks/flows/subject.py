@@ -7,10 +7,8 @@ from typing import Any
 
 import torch
 import torchdiffeq
-import zuko
 from torch import Tensor
 
-from benchmarks.flows import peers_jax
 from latentode.config import SolverConfig
 from latentode.flows import CNF, FlowFitConfig, draw_toy, fit_flow
 from latentode.ode.divergence import TraceConfig
@@ -107,7 +105,7 @@ def by_torchdiffeq(flow: CNF, x: Tensor, tolerance: float) -> Case:
 
 
 def by_zuko(flow: CNF, x: Tensor, tolerance: float) -> Case:
-    """zuko's free-form flow with the exact trace and its own adjoint."""
+    """Zuko's free-form flow with the exact trace and its own adjoint."""
     field = plain_field(flow)
     transform = zuko.transforms.FreeFormJacobianTransform(
         field,

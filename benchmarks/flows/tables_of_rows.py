@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import zuko
 from torch import Tensor, nn
 
 from benchmarks.frame import Run
@@ -20,7 +19,7 @@ DATA = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "tabular
 
 
 def rows_of(protocol: Any) -> tuple[Tensor, Tensor]:
-    """Training and test rows, z-scored by the training part; the split is the same for all seeds."""
+    """Training and test rows, z-scored by the training part; one split for all seeds."""
     table = np.load(DATA)["protein"]
     table = table[np.random.default_rng(0).permutation(len(table))][: protocol["rows"]]
     count = len(table) * 9 // 10
@@ -80,6 +79,8 @@ def _fit_ours(flow: CNF, model: str, train: Tensor, protocol: Any) -> None:
 
 
 def _zuko(model: str, dim: int, hidden: tuple[int, ...]) -> nn.Module:
+    import zuko
+
     if model.startswith("zuko CNF"):
         flow = zuko.flows.CNF(
             dim, hidden_features=hidden, activation=nn.Tanh, atol=1e-4, rtol=1e-4,
@@ -108,7 +109,7 @@ def descend(
     share: float,
     lr: float,
 ) -> None:
-    """Adam with a cosine decay over a share of the CPU time; the loop is the same for all models."""
+    """Adam with a cosine decay over a share of the CPU time; one loop for all models."""
     optimizer = torch.optim.Adam(flow.parameters(), lr=lr)
     budget, begin = share * protocol["seconds"], time.process_time()
     while (spent := time.process_time() - begin) < budget:

@@ -1,8 +1,16 @@
 """Encoders: from visible rows to a summary of each window; `base` says which to take when."""
 
+from latentode.encoders.attention import AttentionEncoder
 from latentode.encoders.base import Encoder, relative_values
 from latentode.encoders.condense import condense
 from latentode.encoders.ode_rnn import ODERNNEncoder
 from latentode.encoders.rnn import RNNEncoder
 
-__all__ = ["Encoder", "ODERNNEncoder", "RNNEncoder", "condense", "relative_values"]
+__all__ = [
+    "AttentionEncoder",
+    "Encoder",
+    "ODERNNEncoder",
+    "RNNEncoder",
+    "condense",
+    "relative_values",
+]

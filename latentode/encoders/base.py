@@ -1,7 +1,10 @@
-"""The contract of encoders.
+"""The contract of encoders, and which to take.
 
-Use `RNNEncoder` unless readings are far apart compared with the time constants of the system and
-the hidden state must move between them: then `ODERNNEncoder`, at several times the cost.
+- `RNNEncoder`: by default. It sees gaps, masks and the time since each channel was last read.
+- `ODERNNEncoder`: where readings are far apart compared with the time constants of the system and
+  the state must move between them; up to twice the cost, more where gaps take many steps.
+- `AttentionEncoder`: where speed counts, or windows have many rows: no step waits for another. It
+  reads averages around a few reference points, so it says less of fast changes between them.
 """
 
 from __future__ import annotations

@@ -7,7 +7,10 @@ from torch import Tensor, nn
 
 from latentode.data.batch import SeriesBatch
 from latentode.encoders.base import Encoder, row_features
+from latentode.nn.gated import Field, Unit
 from latentode.nn.mlp import MLP
+from latentode.nn.recurrent import recur
+from latentode.nn.schedule import Schedule
 
 
 class ODERNNEncoder(Encoder):
@@ -15,7 +18,8 @@ class ODERNNEncoder(Encoder):
 
     Each series takes :math:`n = \lceil \Delta t / \text{max\_step} \rceil` Euler steps (at most
     `max_substeps`) over its own gap :math:`\Delta t`: no union of time stamps, and a summary that
-    does not depend on the batch. One step a gap trains worse on sparse series.
+    does not depend on the batch. One step a gap trains worse on sparse series. The cost grows with
+    the most steps that one series takes, wherever the long gaps of the others are.
 
     Args:
         num_channels: Channels of the log.
@@ -47,17 +51,16 @@ class ODERNNEncoder(Encoder):
     def forward(self, batch: SeriesBatch, *, reverse: bool) -> Tensor:
         """See `Encoder`."""
         features, gaps = row_features(batch, reverse=reverse)
-        counts = torch.ceil(gaps / self.max_step).clamp(1, self.max_substeps)
-        longest = counts.amax(dim=0).long().tolist()
-        state = features.new_zeros(batch.size, self.hidden_dim)
-        for row, substeps in enumerate(longest):
-            present = (row < batch.lengths)[:, None]
-            moved = self._move(state, gaps[:, row], counts[:, row], substeps)
-            state = torch.where(present, self.cell(features[:, row], moved), state)
-        return state
-
-    def _move(self, state: Tensor, gap: Tensor, count: Tensor, substeps: int) -> Tensor:
-        step = (gap / count)[:, None]
-        for index in range(substeps):
-            state = torch.where(index < count[:, None], state + step * self.field(state), state)
-        return state
+        counts = torch.ceil(gaps.detach() / self.max_step).clamp(1, self.max_substeps)
+        rows = torch.arange(gaps.shape[1], device=gaps.device)
+        schedule = Schedule.of(counts.long().where(rows < batch.lengths[:, None], 0))
+        steps = (gaps / counts).flatten().index_select(0, schedule.rows)
+        first, second = self.field.layers
+        last = recur(
+            schedule,
+            features.flatten(0, 1).index_select(0, schedule.rows),
+            Unit(*self.cell.parameters()),
+            steps,
+            Field(*first.parameters(), *second.parameters()),
+        )
+        return last.new_zeros(batch.size, self.hidden_dim).index_copy(0, schedule.series, last)

@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 from latentode.data.batch import SeriesBatch
 from latentode.encoders.base import Encoder, row_features
+from latentode.nn.gated import Unit
+from latentode.nn.recurrent import recur
+from latentode.nn.schedule import Schedule
 
 
 class RNNEncoder(Encoder):
@@ -30,12 +33,15 @@ class RNNEncoder(Encoder):
     def forward(self, batch: SeriesBatch, *, reverse: bool) -> Tensor:
         """See `Encoder`."""
         features, _ = row_features(batch, reverse=reverse)
-        # Padding stands at the end and the state is read before it. PackedSequence would save its
-        # arithmetic, but its backward on CPU is quadratic in the length: 3.4 s against 0.1 s at 450
-        # rows.
-        states, _ = self.gru(features)
-        last = (batch.lengths - 1).clamp(min=0)[:, None, None].expand(-1, 1, self.hidden_dim)
-        summary = states.gather(1, last)[:, 0]  # (batch, hidden)
-        return torch.where(
-            batch.lengths[:, None] > 0, summary, torch.zeros((), dtype=summary.dtype)
-        )
+        if features.is_cuda:
+            # one launch for all rows, and no schedule to wait for; padding stands at the end
+            states, _ = self.gru(features)
+            last = (batch.lengths - 1).clamp(min=0)[:, None, None].expand(-1, 1, self.hidden_dim)
+            return states.gather(1, last)[:, 0].masked_fill(batch.lengths[:, None] == 0, 0.0)
+        # Faster than nn.GRU on a CPU by 1.5 at 64 windows of 60 rows and by 4 at 16 of 450, where
+        # its backward pass spends its time on subnormal cotangents.
+        rows = torch.arange(features.shape[1])
+        schedule = Schedule.of((rows < batch.lengths[:, None]).long())
+        packed = features.flatten(0, 1).index_select(0, schedule.rows)
+        last = recur(schedule, packed, Unit(*self.gru.parameters()))
+        return last.new_zeros(batch.size, self.hidden_dim).index_copy(0, schedule.series, last)

@@ -38,7 +38,8 @@ def solve_given_step(
         states, slopes, nfe = _solve_fixed(field, z0, grid, config)
         steps = grid.intervals * grid.substeps
     else:
-        wanted = _adjoint_params(field, params, config) if config.gradient == "adjoint" else ()
+        _check_gradient(config)
+        wanted = _adjoint_params(field, params) if config.gradient == "adjoint" else ()
         _check_tolerance(z0, config)
         states, slopes, nfe, steps = solve_torchdiffeq(
             field, z0, grid.t0, grid.offsets(), config, wanted
@@ -99,14 +100,20 @@ def _check_tolerance(z0: Tensor, config: SolverConfig) -> None:
         )
 
 
-def _adjoint_params(
-    field: FieldFunction, params: Sequence[Tensor] | None, config: SolverConfig
-) -> Sequence[Tensor]:
+def _check_gradient(config: SolverConfig) -> None:
     if config.method == "ab4":
         raise ConfigError(
             'gradient: expected "backprop" or "checkpoint" with method "ab4", got "adjoint", which '
             'torchdiffeq does not have for it. Take method "rk4" or an adaptive one.'
         )
+    if config.gradient == "checkpoint":
+        raise ConfigError(
+            'gradient: expected "backprop" or "adjoint" with an adaptive method, got "checkpoint" '
+            f'with {config.method!r}. Take "adjoint", or method "rk4" or "ab4".'
+        )
+
+
+def _adjoint_params(field: FieldFunction, params: Sequence[Tensor] | None) -> Sequence[Tensor]:
     if params is not None:
         return tuple(params)
     if isinstance(field, torch.nn.Module):

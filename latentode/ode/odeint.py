@@ -149,7 +149,7 @@ class _Shapes:
     def _shape(self, rows: Tensor, lead: tuple[int, ...]) -> State:
         sizes = [shape.numel() for shape in self.shapes]
         parts = [
-            part.reshape(*lead, *shape)
+            part.reshape((*lead, *shape))
             for part, shape in zip(rows.split(sizes, -1), self.shapes, strict=True)
         ]
         return tuple(parts) if self.is_tuple else parts[0]

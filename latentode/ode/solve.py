@@ -65,8 +65,8 @@ def solve(
 
     Raises:
         ShapeError: If `z0`, `t0` and `t1` disagree on the batch, or directions on their sign.
-        ConfigError: If the adjoint is asked of "ab4", or of a plain callable without `params`, or a
-            tolerance lies below the rounding of float32.
+        ConfigError: If the adjoint is asked of "ab4" or of a plain callable without `params`,
+            checkpoints of an adaptive method, or a tolerance below the rounding of float32.
         SolverError: "max_steps" when the budget does not suffice (before the solve where that is
             known), "dt_underflow", or "non_finite"; names the series and the offset reached.
 

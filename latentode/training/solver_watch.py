@@ -19,6 +19,7 @@ from latentode.training.history import Record
 # trained, and chosen again where it proves to be ten times as exact as that.
 _MARGIN = 1 / 4
 _NEEDLESS = 1 / 40
+_MOST_WINDOWS = 16
 
 
 class SolverWatch:
@@ -30,7 +31,7 @@ class SolverWatch:
 
     Args:
         model: The model, whose `solver` is changed in place.
-        batch: The windows, on the device of the model.
+        batch: Windows, on the device of the model, of which the first few serve.
         on_change: Told in a sentence when an error was too large.
     """
 
@@ -39,7 +40,7 @@ class SolverWatch:
     ) -> None:
         self._on_change = on_change
         self._model = model
-        self._batch = batch
+        self._batch = batch.select(torch.arange(min(batch.size, _MOST_WINDOWS)))
         self._tolerance = model.solver.tolerance
         if model.solver.step_size is None:
             self._choose()
@@ -53,7 +54,7 @@ class SolverWatch:
             before the change.
         """
         before, error = self._model.solver, self._error()
-        record = {"solver_error": error, "solver_gap": self._gap(), "nfe": float(self._nfe())}
+        record = {"solver_error": error, "solver_gap": self._gap(), "nfe": self._nfe()}
         if error > self._tolerance or error < self._tolerance * _NEEDLESS:
             self._choose()
         if error > self._tolerance:
@@ -95,9 +96,12 @@ class SolverWatch:
         finally:
             self._model.train(training)
 
-    def _nfe(self) -> int:
-        with torch.no_grad():
-            return self._model.trajectory(self._start(), self._batch).stats.nfe
+    def _nfe(self) -> float:
+        try:
+            with torch.no_grad():
+                return float(self._model.trajectory(self._start(), self._batch).stats.nfe)
+        except SolverError:
+            return math.nan
 
     def _gap(self) -> float:
         """Mean change of the log-likelihood by half the step, nats a target reading."""

@@ -109,11 +109,7 @@ class Trainer:
             self._restore()
         rows = self.sampler.eligible_rows()
         first = self._first_windows(rows)
-        self._watch = SolverWatch(
-            self.model,
-            first.select(torch.arange(min(first.size, 16))),
-            lambda text: self._emit(event="note", text=text),
-        )
+        self._watch = SolverWatch(self.model, first, self._note)
         self._step = GradientStep(
             self.model,
             self.sampler,
@@ -198,9 +194,8 @@ class Trainer:
         self._average.tensors = {k: v.clone() for k, v in average.items()}
         self._optimizer.load_state_dict(copy.deepcopy(optimizer))  # it keeps what it is given
         p.failures, p.rollbacks, p.lr_factor = 0, p.rollbacks + 1, p.lr_factor / 2
-        self._emit(
-            event="note",
-            text=f"{reason} at step {p.step}: back to the last good weights, learning rate halved",
+        self._note(
+            f"{reason} at step {p.step}: back to the last good weights, learning rate halved"
         )
 
     def _close_epoch(self) -> None:
@@ -264,7 +259,7 @@ class Trainer:
             with torch.no_grad():
                 return self.validator(self.model)
         except SolverError as error:
-            self._emit(event="note", text=f"validation: {error}")
+            self._note(f"validation: {error}")
             return {_SCORE: math.nan}
         finally:
             self.model.train()
@@ -311,16 +306,13 @@ class Trainer:
     def _finished(self) -> bool:
         p = self.progress
         if p.epoch and p.epochs_since_best >= self.config.patience:
-            self._emit(
-                event="note",
-                text=f"no better validation CRPS for {p.epochs_since_best} epochs: stopped",
-            )
+            self._note(f"no better validation CRPS for {p.epochs_since_best} epochs: stopped")
             return True
         late = p.epoch > 0 and self._pace.is_over
         if world_size() > 1:
             late = bool(agree(torch.tensor([int(late)], device=self.device)).item())
         if late and p.epoch < p.total_epochs:
-            self._emit(event="note", text=f"--max-time {self.config.max_time} is over: stopped")
+            self._note(f"--max-time {self.config.max_time} is over: stopped")
         return late or p.epoch >= (p.total_epochs or self.config.max_epochs)
 
     def _capture(self) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]]:
@@ -346,7 +338,10 @@ class Trainer:
         self.model.load_state_dict(self._best if self._best is not None else self._average.tensors)
         self.model.eval()
         self._check_solver()  # these weights may be of an epoch with another step
-        self._emit(event="note", text=self._watch.summary())
+        self._note(self._watch.summary())
+
+    def _note(self, text: str) -> None:
+        self._emit(event="note", text=text)
 
     def _emit(self, **event: Any) -> None:
         if self._on_event is not None:

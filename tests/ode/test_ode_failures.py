@@ -187,3 +187,18 @@ def test_adjoint_of_a_plain_callable_needs_its_parameters(method):
     settings = SolverConfig(method=method, gradient="adjoint")
     with pytest.raises(ConfigError, match="params: expected the tensors"):
         solve(squared, torch.zeros(2, 1), 0.0, 1.0, settings)
+
+
+def test_gradients_that_a_method_does_not_have_are_refused():
+    z0 = torch.ones(1, 1)
+    with pytest.raises(ConfigError, match=r'with method "ab4", got "adjoint".* Take method "rk4"'):
+        solve(squared, z0, 0.0, 1.0, SolverConfig(method="ab4", gradient="adjoint"), params=())
+    with pytest.raises(ConfigError, match=r'with an adaptive method, got "checkpoint" with'):
+        solve(squared, z0, 0.0, 1.0, SolverConfig(method="dopri5", gradient="checkpoint"))
+
+
+@pytest.mark.parametrize(("gradient", "needed"), [("backprop", 20), ("checkpoint", 5 * 9)])
+def test_budget_of_ab4_is_exact(gradient, needed):
+    settings = {"method": "ab4", "gradient": gradient, "step_size": 0.1, "substeps": 2}
+    solve(squared, torch.zeros(1, 1), 0.0, 1.0, SolverConfig(**settings, max_nfe=needed))
+    fails("max_steps", squared, torch.zeros(1, 1), **settings, max_nfe=needed - 1)

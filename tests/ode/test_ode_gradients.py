@@ -4,12 +4,15 @@ import math
 
 import pytest
 import torch
+from nn_cases import LayeredTimeField
 from ode_cases import SolverConfig, solve
 
 from latentode.errors import SolverError
 from latentode.ode import VectorField
 
 METHODS = ["rk4", "dopri5", "bosh3", "dopri8", "adaptive_heun"]
+CASES = [(method, gradient) for method in METHODS for gradient in ("backprop", "adjoint")]
+CASES += [("ab4", "backprop"), ("ab4", "checkpoint"), ("rk4", "checkpoint")]
 REFERENCE = SolverConfig(method="dopri8", rtol=1e-12, atol=1e-13, step_size=0.025)
 
 
@@ -72,8 +75,7 @@ def truth():
     return inputs, loss, *slopes_along(inputs, loss)
 
 
-@pytest.mark.parametrize("gradient", ["backprop", "adjoint"])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("method", "gradient"), CASES)
 def test_gradients_equal_finite_differences_for_every_input(truth, method, gradient):
     inputs, loss, directions, expected = truth
     tolerance = 1e-6 if method == "adaptive_heun" else 1e-9
@@ -91,16 +93,20 @@ def test_gradients_equal_finite_differences_for_every_input(truth, method, gradi
     torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6 * float(expected.abs().max()))
 
 
-def test_rk4_backprop_passes_gradcheck():
-    field = Net()
+@pytest.mark.parametrize("layered", [False, True])
+@pytest.mark.parametrize("method", ["rk4", "ab4"])
+def test_gradients_of_fixed_steps_pass_gradcheck(method, layered):
+    field = LayeredTimeField(batch=2, latent=2, hidden=4) if layered else Net()
     z0 = torch.randn(2, 2, dtype=torch.float64, requires_grad=True)
     times = torch.tensor([[0.31, 0.05], [0.12, 0.31]], dtype=torch.float64, requires_grad=True)
 
     def read(z0, times, *_weights):
-        trajectory = solve(field, z0, 0.0, 0.4, SolverConfig(step_size=0.1))
+        trajectory = solve(field, z0, 0.0, 0.6, SolverConfig(method=method, step_size=0.1))
         return trajectory.at(times), trajectory.slope_at(times)
 
-    torch.autograd.gradcheck(read, (z0, times, *field.parameters()))
+    inputs = (z0, times, *field.parameters())
+    torch.autograd.gradcheck(read, inputs)
+    torch.autograd.gradgradcheck(read, inputs)
 
 
 def test_adjoint_finds_the_parameters_of_a_module_by_itself():

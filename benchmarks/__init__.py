@@ -1,0 +1,1 @@
+"""Benchmarks: ``python -m benchmarks TASK``; one module a task, tables in RESULTS.md."""

@@ -1,0 +1,111 @@
+"""The command ``python -m benchmarks TASK``."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks.machine import limit_threads
+
+TASKS = {
+    "speed-engine": "benchmarks.speed_engine",
+    "quality-engine": "benchmarks.quality_engine",
+    "speed-cnf": "benchmarks.speed_cnf",
+    "density": "benchmarks.density",
+}
+HERE = Path(__file__).resolve().parent
+
+
+def _settings(_context: click.Context, _parameter: click.Parameter, words: tuple[str, ...]) -> Any:
+    """``NAME=VALUE`` with a JSON value."""
+    settings = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        try:
+            settings[name] = json.loads(value)
+        except json.JSONDecodeError:
+            raise click.BadParameter(
+                f"expected NAME=VALUE with a JSON value, got {word!r}"
+            ) from None
+        if not equals:
+            raise click.BadParameter(f"expected NAME=VALUE, got {word!r}")
+    return settings
+
+
+def _seeds(_context: click.Context, _parameter: click.Parameter, text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(word) for word in text.replace(",", " ").split())
+    except ValueError:
+        raise click.BadParameter(f"expected numbers such as 0,1,2, got {text!r}") from None
+
+
+@click.command()
+@click.argument("name", metavar="TASK", type=click.Choice(sorted(TASKS)))
+@click.option(
+    "--seeds", default="0,1,2", show_default=True, callback=_seeds, help="Seeds of accuracy tasks."
+)
+@click.option("--smoke", is_flag=True, help="Tiny settings; writes nothing unless --out is given.")
+@click.option("--check", "checks", is_flag=True, help="Exit 1 where a ratio is below its floor.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
+@click.option(
+    "--only", multiple=True, help="Parts of the task; repeat it. Others keep their stored results."
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    callback=_settings,
+    metavar="NAME=VALUE",
+    help="Change a setting of the protocol, for example --set epochs=50.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of RESULTS.md and results/; by default this package.",
+)
+def main(
+    name: str,
+    seeds: tuple[int, ...],
+    smoke: bool,
+    checks: bool,
+    threads: int,
+    only: tuple[str, ...],
+    settings: dict[str, Any],
+    out: Path | None,
+) -> None:
+    """Run a benchmark task, print its tables and keep its results."""
+    # before anything imports torch
+    limit_threads(threads)
+    from benchmarks import frame
+
+    task = importlib.import_module(TASKS[name])
+    unknown = sorted(set(settings) - set(task.PROTOCOL))
+    if unknown:
+        raise click.BadParameter(
+            f"expected settings among {', '.join(task.PROTOCOL)}, got {', '.join(unknown)}"
+        )
+    protocol = task.PROTOCOL | (task.SMOKE if smoke else {}) | settings
+    strange = sorted(set(only) - set(task.names(protocol)))
+    if strange:
+        raise click.BadParameter(
+            f"expected --only among {', '.join(task.names(protocol))}, got {', '.join(strange)}"
+        )
+    options = frame.Options(protocol, seeds, threads, only)
+    folder = out or (None if smoke else HERE)
+    report = frame.execute(name, task, options, folder)
+    click.echo(task.tables(report))
+    if not checks:
+        return
+    failures = task.check(report) if hasattr(task, "check") else []
+    for failure in failures:
+        click.echo(failure, err=True)
+    if failures:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

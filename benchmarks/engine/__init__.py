@@ -1,0 +1,1 @@
+"""Workloads, competitors and parts of the tasks about the engine."""

@@ -1,0 +1,111 @@
+"""The step of the solver follows the dynamics while they are trained."""
+
+import json
+import math
+
+import torch
+from training_cases import parts, same, stopped_after, weights_of
+
+from latentode.training.solver_watch import SolverWatch
+
+
+def watched(**values):
+    made = parts(**values)
+    rows = made.sampler.eligible_rows()[::7]
+    notes = []
+    watch = SolverWatch(made.model, made.sampler.batch(rows, (1, 2)), notes.append)
+    return made.model, watch, notes
+
+
+def steepen(model, factor):
+    """Dynamics that many times as fast."""
+    with torch.no_grad():
+        for parameter in model.dynamics.net.layers[-1].parameters():
+            parameter.mul_(factor)
+
+
+def test_a_step_is_chosen_where_none_is_given():
+    model, watch, notes = watched(solver__step_size=None)
+    assert model.solver.step_size > 0
+    record = watch.check()
+    assert 0 < record["solver_error"] <= model.solver.tolerance / 4
+    assert abs(record["solver_gap"]) < 1e-2
+    assert record["nfe"] > 4
+    assert notes == []
+
+
+def test_a_given_step_is_kept_as_long_as_it_is_exact_enough():
+    chosen = watched(solver__step_size=None)[0].solver
+    model, watch, _ = watched(solver__method=chosen.method, solver__step_size=chosen.step_size)
+    assert watch.check()["solver_error"] < model.solver.tolerance
+    assert model.solver == chosen
+
+
+def test_a_step_that_has_become_too_long_is_shortened_and_said_so():
+    model, watch, notes = watched(solver__step_size=None)
+    before = model.solver.step_size
+    steepen(model, 30.0)
+    assert watch.check()["solver_error"] > model.solver.tolerance
+    assert model.solver.step_size < before
+    assert "above 0.001: " in notes[0]
+    assert f"step {before:.3g} until now" in notes[0]
+    assert watch.check()["solver_error"] <= model.solver.tolerance / 4
+
+
+def test_a_step_that_is_needlessly_short_is_lengthened():
+    model, watch, notes = watched(solver__step_size=0.01)
+    watch.check()
+    assert model.solver.step_size > 0.02
+    assert watch.check()["solver_error"] <= model.solver.tolerance / 4
+    assert notes == []
+
+
+def test_dynamics_that_cannot_be_solved_leave_the_solver_and_say_nan():
+    model, watch, notes = watched(solver__step_size=0.2)
+    steepen(model, math.nan)
+    record = watch.check()
+    assert record["solver_error"] == math.inf
+    assert math.isnan(record["solver_gap"])
+    assert model.solver.step_size == 0.2
+    assert "solver error inf above" in notes[0]
+
+
+def test_watching_changes_neither_weights_nor_mode_nor_dropout():
+    model, watch, _ = watched()
+    weights = weights_of(model)
+    model.train()
+    torch.manual_seed(5)
+    watch.check()
+    watch.summary()
+    assert model.training
+    assert same(weights, weights_of(model))
+    after = torch.rand(3)
+    torch.manual_seed(5)
+    torch.testing.assert_close(torch.rand(3), after, rtol=0, atol=0)
+
+
+def test_the_solver_stands_in_the_history_and_goes_on_after_a_resume(tmp_path):
+    whole = parts(solver__step_size=None)
+    trainer = whole.trainer(run_dir=tmp_path / "whole")
+    history = trainer.fit()
+    assert {"solver_error", "solver_gap", "nfe"} <= set(history[0])
+
+    stopped_after(2, tmp_path / "cut", solver__step_size=None)
+    resumed = parts(solver__step_size=None)
+    again = resumed.trainer(run_dir=tmp_path / "cut")
+    assert again.fit(resume=True) == history
+    assert resumed.model.solver == whole.model.solver
+    state = json.loads((tmp_path / "cut" / "checkpoints" / "last.json").read_text())
+    saved = tmp_path / "cut" / "checkpoints" / state["checkpoint"] / "state.json"
+    assert json.loads(saved.read_text())["progress"]["step_size"] > 0
+
+
+def test_the_end_says_how_exact_the_solver_is():
+    notes = []
+
+    def listener(event):
+        if event["event"] == "note":
+            notes.append(event["text"])
+
+    parts().trainer(on_event=listener).fit()
+    assert any("half the step moves the log-likelihood by" in note for note in notes)
