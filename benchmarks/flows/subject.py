@@ -105,7 +105,9 @@ def by_torchdiffeq(flow: CNF, x: Tensor, tolerance: float) -> Case:
 
 
 def by_zuko(flow: CNF, x: Tensor, tolerance: float) -> Case:
-    """Zuko's free-form flow with the exact trace and its own adjoint."""
+    """A free-form flow of zuko, with the exact trace and its own adjoint."""
+    import zuko
+
     field = plain_field(flow)
     transform = zuko.transforms.FreeFormJacobianTransform(
         field,
@@ -124,4 +126,11 @@ def by_zuko(flow: CNF, x: Tensor, tolerance: float) -> Case:
     return _step(flow, density)
 
 
-PEERS = {"torchdiffeq": by_torchdiffeq, "zuko": by_zuko, "diffrax": peers_jax.by_diffrax}
+def by_diffrax(flow: CNF, x: Tensor, tolerance: float) -> Case:
+    """See `benchmarks.flows.peers_jax`."""
+    from benchmarks.flows import peers_jax
+
+    return peers_jax.by_diffrax(flow, x, tolerance)
+
+
+PEERS = {"torchdiffeq": by_torchdiffeq, "zuko": by_zuko, "diffrax": by_diffrax}
