@@ -7,9 +7,9 @@ from model_cases import case, double, irregular_log, noise_for
 from scipy import stats
 from test_gradients import gradients, loss_of
 
-from latentode import LatentODE, LatentODEConfig
+from latentode import LatentODE, LatentODEConfig, SolverConfig, ode
 from latentode.encoders.posterior import FlowPosterior, NormalPosterior
-from latentode.flows import CNF
+from latentode.flows import CNF, path_regularizers
 from latentode.likelihoods import FlowLikelihood
 from latentode.priors import CNFPrior, StandardNormal
 
@@ -191,3 +191,33 @@ def test_an_estimator_of_flows_fits_forecasts_scores_and_returns_from_its_folder
         for name in forecast.data_vars
         if forecast[name].dtype.kind == "f"
     )
+
+
+def test_regularisers_apply_to_the_latent_dynamics_of_each_window():
+    model, batch = case(size=3)
+    model, batch = model.double(), double(batch)
+    field = model.dynamics.bind(batch.inputs, batch.static)
+    z0 = torch.randn(2, 3, 3, generator=torch.Generator().manual_seed(0)).double()
+    start = torch.zeros(3, dtype=torch.float64)
+    end = torch.tensor([1.0, 0.5, 0.25], dtype=torch.float64)
+    trajectory = ode.solve(field, z0, start, end, SolverConfig(method="rk4", step_size=0.05))
+    names = ["kinetic", "jacobian", "second_derivative", "polynomial"]
+    seeded = lambda: torch.Generator().manual_seed(1)  # noqa: E731
+    found = path_regularizers(field, trajectory, names, generator=seeded())
+    for value in found.values():
+        assert value.shape == (2, 3)
+        assert torch.isfinite(value).all()
+    # the energy by the quadrature of the trajectory itself
+    energy = trajectory.integrate(lambda t, z: 0.5 * _slopes(field, t, z).square().mean(-1))
+    torch.testing.assert_close(found["kinetic"], energy, rtol=1e-6, atol=0)
+    plain = path_regularizers(lambda t, z: field(t, z), trajectory, names[2:])
+    for name in names[2:]:
+        torch.testing.assert_close(found[name], plain[name])
+    gradient = torch.autograd.grad(found["jacobian"].sum(), list(model.dynamics.parameters()))
+    assert all(torch.isfinite(part).all() for part in gradient)
+
+
+def _slopes(field, times, states):
+    """Slopes at (batch, node) times of (draw, batch, node, latent) states, node by node."""
+    nodes = range(times.shape[1])
+    return torch.stack([field(times[:, k], states[:, :, k]) for k in nodes], dim=2)
