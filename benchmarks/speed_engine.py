@@ -22,7 +22,7 @@ PROTOCOL: dict[str, Any] = {
     "targets": [1e-2, 1e-3],
     "train_iterations": 300,
     "train_batches": 20,
-    "train_steps": 28,
+    "train_steps": 56,
     "rounds": 15,
     "budget_s": 25.0,
     "growth_steps": 56,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,21 +12,23 @@ from latentode import ode
 from latentode.config import SolverConfig
 from latentode.data.batch import SeriesBatch
 from latentode.dynamics.mlp import MLPDynamics
-from latentode.encoders import Encoder, ODERNNEncoder, RNNEncoder
+from latentode.encoders import AttentionEncoder, Encoder, ODERNNEncoder, RNNEncoder
 from latentode.nn.mlp import MLP
 from latentode.ode.fields import FieldFunction
 
-METHODS = ("rk4",)
-ENCODERS = ("ode_rnn", "rnn")
+METHODS = ("ab4", "rk4")
+ENCODERS = ("ode_rnn", "rnn", "attention")
 # what the whole iteration and the growth curves are measured with
-METHOD = "rk4"
-GRADIENTS = ("backprop", "adjoint")
+METHOD = "ab4"
+GRADIENTS = ("backprop", "checkpoint", "adjoint")
 
 
 def make_encoder(name: str, sizes: Sizes) -> Encoder:
     """An encoder for a workload without known inputs."""
     if name == "rnn":
         return RNNEncoder(sizes.channels, 0, sizes.hidden)
+    if name == "attention":
+        return AttentionEncoder(sizes.channels, 0, sizes.hidden)
     encoder = ODERNNEncoder(sizes.channels, 0, sizes.hidden)
     # the workloads give the field of the ODE-RNN a width of its own
     encoder.field = MLP(sizes.hidden, (sizes.encoder_units,), sizes.hidden, final_scale=0.3)
@@ -41,7 +42,7 @@ def make_dynamics(sizes: Sizes) -> MLPDynamics:
 
 def bind(dynamics: MLPDynamics, batch: SeriesBatch) -> FieldFunction:
     """The dynamics as a field of time and state."""
-    return lambda t, z: dynamics(t, z, batch.inputs, batch.static)
+    return dynamics.bind(batch.inputs, batch.static)
 
 
 @lru_cache(maxsize=256)
@@ -49,10 +50,13 @@ def solver(
     method: str, step_size: float, gradient: str = "backprop", substeps: int = 1
 ) -> SolverConfig:
     """Settings of a solve; `substeps` solver steps lie between two points of the dense output."""
-    settings: dict[str, Any] = {"method": method, "step_size": step_size, "gradient": gradient}
-    if substeps > 1:
-        settings["substeps"] = substeps
-    return SolverConfig.model_validate(settings | {"max_nfe": 1_000_000})
+    return SolverConfig(
+        method=method,
+        step_size=step_size,
+        gradient=gradient,
+        substeps=substeps,
+        max_nfe=1_000_000,
+    )
 
 
 def solve(

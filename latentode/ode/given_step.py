@@ -80,7 +80,8 @@ def _walk_interval(
     field: FieldFunction, state: Tensor, start: Tensor, plan: Walk
 ) -> tuple[Tensor, Tensor, Tensor]:
     states, slopes = _walk(field, state, start, plan)
-    return states[-1], slopes[0], slopes[-1]
+    # copies: a view would keep the whole interval alive
+    return states[-1].clone(), slopes[0].clone(), slopes[-1].clone()
 
 
 def _walk(field: FieldFunction, z0: Tensor, t0: Tensor, plan: Walk) -> tuple[Tensor, Tensor]:
