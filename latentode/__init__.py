@@ -11,21 +11,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from latentode import baselines, errors, metrics, objectives, ode, plot, results
+    from latentode import baselines, errors, flows, metrics, objectives, ode, plot, results
     from latentode.config import LatentODEConfig, SolverConfig, TrainConfig
     from latentode.data import synthetic
     from latentode.data.dataset import TimeSeriesDataset
     from latentode.encoders import AttentionEncoder, ODERNNEncoder, RNNEncoder
     from latentode.estimator import LatentODE
-    from latentode.likelihoods import GaussianLikelihood, StudentTLikelihood
+    from latentode.flows import CNF
+    from latentode.likelihoods import FlowLikelihood, GaussianLikelihood, StudentTLikelihood
     from latentode.model import LatentODEModel
     from latentode.priors import StandardNormal
     from latentode.training import Trainer
 
 __version__ = "0.1.0"
 
-__all__ = [
+__all__ = [  # noqa: RUF022 -- plain order, which has no place of its own for CNF
     "AttentionEncoder",
+    "CNF",
+    "FlowLikelihood",
     "GaussianLikelihood",
     "LatentODE",
     "LatentODEConfig",
@@ -41,6 +44,7 @@ __all__ = [
     "__version__",
     "baselines",
     "errors",
+    "flows",
     "metrics",
     "objectives",
     "ode",
@@ -51,6 +55,8 @@ __all__ = [
 
 _HOMES = {
     "AttentionEncoder": "encoders",
+    "CNF": "flows",
+    "FlowLikelihood": "likelihoods",
     "GaussianLikelihood": "likelihoods",
     "LatentODE": "estimator",
     "LatentODEConfig": "config",
@@ -67,6 +73,7 @@ _HOMES = {
 _MODULES = {
     "baselines": "baselines",
     "errors": "errors",
+    "flows": "flows",
     "metrics": "metrics",
     "objectives": "objectives",
     "ode": "ode",

@@ -26,8 +26,9 @@ LAYERS = [
     {"config"},
     {"nn", "data"},
     {"ode"},
+    {"flows"},
     {
-        "encoders", "decoders", "dynamics", "flows", "priors", "likelihoods",
+        "encoders", "decoders", "dynamics", "priors", "likelihoods",
         "objectives", "metrics", "baselines",
     },
     {"model"},
@@ -53,6 +54,7 @@ ALLOWED = {
         "backtest", "labelled", "estimator", "evaluation", "point_process", "cli",
     },
     "torchdiffeq": {"ode.adaptive"},
+    "scipy": {"flows.flow_matching"},
     "pandas": {"data", "results", "estimator", "cli"},
     "pyarrow": {"data"},
     "xarray": {"results", "estimator"},

@@ -12,7 +12,7 @@ from latentode.cli import settings
 from latentode.cli.options import given_settings
 from latentode.cli.run_folder import RunFolder
 from latentode.cli.session import Session
-from latentode.errors import CheckpointError
+from latentode.errors import CheckpointError, DataError
 
 if TYPE_CHECKING:
     from latentode.config import LatentODEConfig
@@ -98,6 +98,19 @@ def read_for(
     if absent:
         session.warn(f"channels that this log does not have: {', '.join(absent)}")
     return schema.align(dataset, allow_missing=True)
+
+
+def own_log(run: Path, folder: RunFolder | None) -> Path:
+    """The log that the model of a run was trained on.
+
+    Raises:
+        DataError: If the run, or a model outside of one, has none.
+    """
+    if folder is None or not folder.log_path.exists():
+        raise DataError(
+            f"{run}: expected the log that the model was trained on, got none. Name LOGS."
+        )
+    return folder.log_path
 
 
 def config_for(trained: LatentODEConfig, given: Mapping[str, Any]) -> LatentODEConfig:
