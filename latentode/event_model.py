@@ -17,31 +17,16 @@ from latentode.config import SolverConfig
 from latentode.data.event_batch import EventBatch
 from latentode.dynamics.jump import JumpDynamics
 from latentode.likelihoods.compensator import cumulative
+from latentode.likelihoods.event_scores import (
+    EventScores,
+    gap_knots,
+    gap_windows,
+    scores_from,
+)
 from latentode.likelihoods.poisson_process import Link, PoissonProcess
 from latentode.nn.decayed_counts import decayed_counts
 from latentode.nn.mlp import MLP
 from latentode.ode.trajectory import Trajectory
-
-
-@dataclass(frozen=True, eq=False)
-class EventScores:
-    """What a point process says about observed events; all that is scored derives from it.
-
-    Attributes:
-        log_intensity: Log-rate of what happened, just before it happened, per unit of model time,
-            shape (batch, event); 0 where not scored.
-        increments: Expected counts of each kind between consecutive events (and from the start of
-            the window, and to its end), shape (batch, event + 1, channel).
-        scored: True for events that count, shape (batch, event).
-    """
-
-    log_intensity: Tensor
-    increments: Tensor
-    scored: Tensor
-
-    def log_prob(self) -> Tensor:
-        """Log-likelihood of each series in nats, shape (batch,)."""
-        return self.log_intensity.sum(-1) - self.increments.sum((-2, -1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,48 +73,33 @@ class HistoryFreeProcess(nn.Module):
         out: Tensor = self.field(torch.cat([z, share], dim=-1))
         return out
 
-    def compensator(self, until: float = 1.0) -> Trajectory:
-        """Expected counts since the start of a window, in shares of `span`, batch of 1."""
-        z0 = self.initial[None]
-        trajectory = ode.solve(self._slope, z0, 0.0, until, self.solver)
-        return cumulative(trajectory, lambda s, z: self._rate(z) + 0.0 * s[..., None])
+    def solve(self, until: float) -> tuple[Trajectory, Trajectory]:
+        """Solve the state and integrate its rates.
 
-    def _rate(self, states: Tensor) -> Tensor:
+        Args:
+            until: End of the solve in model time.
+
+        Returns:
+            States, and expected counts since the start of a window, both with a batch of 1, on a
+            clock that counts shares of `span`.
+        """
+        end = max(1.0, until / self.span)
+        states = ode.solve(self._slope, self.initial[None], 0.0, end, self.solver)
+        return states, cumulative(states, self._rate)
+
+    def _rate(self, share: Tensor, states: Tensor) -> Tensor:
+        del share
         return self.process.log_intensity(states).exp() * self.span
 
     def score(self, events: EventBatch) -> EventScores:
-        """Score events; the first window starts at time 0."""
-        until = max(1.0, float(events.end.max()) / self.span)
-        trajectory = ode.solve(self._slope, self.initial[None], 0.0, until, self.solver)
-        total = cumulative(trajectory, lambda s, z: self._rate(z) + 0.0 * s[..., None])
-        scored = events.scored
-        origin = torch.zeros((), dtype=torch.float64)
-        at = torch.where(scored, events.times, origin) / self.span
-        states = trajectory.at(at.flatten()).unflatten(1, at.shape)[0]
-        rates = self.process.log_intensity(states)  # (batch, event, channel)
-        picked = rates.gather(-1, events.marks[..., None])[..., 0]
+        """Score events; windows count from model time 0."""
+        states, total = self.solve(float(events.end.max()))
+        zero = torch.zeros((), dtype=torch.float64, device=events.times.device)
+        at = torch.where(events.scored, events.times, zero) / self.span
+        read = states.at(at.flatten()).unflatten(1, at.shape)[0]  # (batch, event, latent)
         low, high = gap_windows(events)
         expected = _per_kind(total, high / self.span) - _per_kind(total, low / self.span)
-        return EventScores(torch.where(scored, picked, 0.0), expected, scored)
-
-
-def gap_windows(events: EventBatch) -> tuple[Tensor, Tensor]:
-    """Observed part of the gap before each event and after the last, (batch, event + 1, channel).
-
-    A gap that no window meets has no length there.
-    """
-    knots = gap_knots(events)[..., None]
-    start, end = events.start[:, None], events.end[:, None]
-    low = torch.minimum(torch.maximum(knots[:, :-1], start), end)
-    high = torch.minimum(torch.maximum(knots[:, 1:], start), end)
-    return low, high
-
-
-def gap_knots(events: EventBatch) -> Tensor:
-    """Start of the stream, its events, and the end of its windows, shape (batch, event + 2)."""
-    first = events.times[:, :1].clamp(max=0.0)
-    last = torch.maximum(events.end.max(1, keepdim=True).values, events.times[:, -1:])
-    return torch.cat([first, events.times, last], dim=1)
+        return scores_from(self.process.log_intensity(read), expected, events)
 
 
 def _per_kind(total: Trajectory, times: Tensor) -> Tensor:
@@ -195,9 +165,8 @@ class JumpProcess(nn.Module):
         zero = torch.zeros(shape, dtype=self.log_decay.dtype, device=self.log_decay.device)
         return Past(zero, self.dynamics.initial.expand(batch, -1))
 
-    def counts_before(self, events: EventBatch, past: Past | None = None) -> Tensor:
+    def counts_before(self, events: EventBatch, past: Past) -> Tensor:
         """Decayed counts just before each event, shape (batch, event, rate, channel)."""
-        past = past or self.fresh(len(events.times))
         first = gap_knots(events)[:, :1]
         decay = self.decay
         elapsed = (events.times[:, :1] - first).to(decay.dtype)[..., None]
@@ -206,30 +175,38 @@ class JumpProcess(nn.Module):
             events.times, events.marks, events.valid, decay, self.num_marks, carried
         )
 
-    def score(
-        self, events: EventBatch, past: Past | None = None, *, nodes: int | None = None
-    ) -> EventScores:
-        """Score events.
+    def score(self, events: EventBatch, *, nodes: int | None = None) -> EventScores:
+        """Score events whose history begins with the stream.
 
         Args:
             events: Events and windows in model time.
-            past: What came before the first event or time 0, whichever is earlier.
             nodes: Gauss-Legendre nodes for each solver step; 4 by default.
         """
-        past = past or self.fresh(len(events.times))
+        return self.follow(events, self.fresh(len(events.times)), nodes=nodes)[0]
+
+    def follow(
+        self, events: EventBatch, past: Past, *, nodes: int | None = None
+    ) -> tuple[EventScores, Tensor]:
+        """Score events after a given past.
+
+        Args:
+            events: Events and windows in model time.
+            past: What came before time 0, or before the first event if that is earlier.
+            nodes: Gauss-Legendre nodes for each solver step; 4 by default.
+
+        Returns:
+            Scores, and latent states at the end of the windows, shape (batch, latent).
+        """
         before = self.counts_before(events, past)
         knots = gap_knots(events)
         lengths = self.dynamics.to_clock(knots.diff(dim=1))  # (batch, gap)
-        flow, _ = self.dynamics.walk(past.state, events.marks, lengths)
+        flow, state = self.dynamics.walk(past.state, events.marks, events.valid, lengths)
         after = self._after(events, before, past)  # (batch, gap, rate, channel)
-        scored = events.scored
         ends = flow.at(lengths.flatten()[:, None], check=False)[:, 0]
         states = ends.unflatten(0, lengths.shape)[:, :-1]  # (batch, event, latent)
         rates = self.process.log_link(self._drive(states, before))
-        picked = rates.gather(-1, events.marks[..., None])[..., 0]
         expected = self._expected(events, flow, after.flatten(0, 1), knots, nodes)
-        zero = torch.zeros((), dtype=picked.dtype)
-        return EventScores(torch.where(scored, picked, zero), expected, scored)
+        return scores_from(rates, expected, events), state
 
     def _after(self, events: EventBatch, before: Tensor, past: Past) -> Tensor:
         """Counts at the start of each gap, the event there included."""

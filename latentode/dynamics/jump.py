@@ -87,25 +87,29 @@ class JumpDynamics(nn.Module):
         out: Tensor = self.cell(seen, h)
         return out
 
-    def walk(self, h: Tensor, marks: Tensor, lengths: Tensor) -> tuple[Trajectory, Tensor]:
+    def walk(
+        self, h: Tensor, marks: Tensor, valid: Tensor, lengths: Tensor
+    ) -> tuple[Trajectory, Tensor]:
         """Advance all series gap by gap, with a jump between gaps.
 
         Args:
             h: States at the start of the first gap, shape (batch, latent).
-            marks: Kind of the event at the end of each gap but the last, shape (batch, gap - 1).
-            lengths: Lengths of the gaps in clock time, float64, shape (batch, gap).
+            marks: Kind of the event at the end of each gap but the last, shape (batch, event).
+            valid: False for padded events, which do not jump, shape (batch, event).
+            lengths: Lengths of the gaps in clock time, float64, shape (batch, event + 1).
 
         Returns:
-            One dense output whose batch is the gaps, series after series, shape (batch * gap); and
-            the states after the last gap, shape (batch, latent), left limits.
+            One dense output whose batch is the gaps, series after series, shape
+            (batch * (event + 1)); and the states at the end of the last gap, (batch, latent).
         """
         pieces = []
-        for i in range(lengths.shape[1]):
-            piece = self.flow(h, lengths[:, i])
-            left = piece.at(lengths[:, i : i + 1], check=False)[:, 0]
+        for i, length in enumerate(lengths.unbind(1)):
+            piece = self.flow(h, length)
             pieces.append(piece)
+            left = piece.at(length[:, None], check=False)[:, 0]
             if i < marks.shape[1]:
-                h = self.jump(left, marks[:, i], lengths[:, i])
+                jumped = self.jump(left, marks[:, i], length)
+                h = torch.where(valid[:, i, None], jumped, left)
         return _stack(pieces, lengths), left
 
 

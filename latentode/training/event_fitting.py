@@ -10,15 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from latentode.data.dataset import Int64
 from latentode.data.event_batch import EventBatch
 from latentode.data.events import EventStreams
 from latentode.errors import DataError, TrainingError
-from latentode.event_model import HistoryFreeProcess, JumpProcess
+from latentode.event_model import JumpProcess, Past
+from latentode.likelihoods.event_scores import EventProcess
 from latentode.training.event_windows import EventWindows
-
-EventModel = HistoryFreeProcess | JumpProcess
-
 
 @dataclass(frozen=True)
 class EventFitting:
@@ -29,7 +26,6 @@ class EventFitting:
         lr: Peak learning rate; it warms up over a twentieth of the steps and decays to nothing.
         batch: Windows a step.
         length: Events that a window scores.
-        warm_up: Events that a window sees before.
         weight_decay: Of AdamW.
         seed: Seed of the order of windows.
     """
@@ -38,7 +34,6 @@ class EventFitting:
     lr: float = 5e-3
     batch: int = 48
     length: int = 64
-    warm_up: int = 16
     weight_decay: float = 1e-4
     seed: int = 0
 
@@ -53,7 +48,7 @@ def typical_gap(streams: EventStreams, unit_ns: float) -> float:
 
 
 def fit_events(
-    model: EventModel,
+    model: nn.Module,
     streams: EventStreams,
     unit_ns: float,
     fitting: EventFitting,
@@ -78,7 +73,8 @@ def fit_events(
     if streams.num_scored == 0:
         raise DataError("events: expected at least one event in the windows, got none.")
     optimizer = torch.optim.AdamW(_groups(model, fitting))
-    for step, loss in enumerate(_losses(model, streams, unit_ns, fitting), start=1):
+    losses = _losses(model, streams, unit_ns, fitting)
+    for step, loss in zip(range(1, fitting.steps + 1), losses, strict=False):
         value = float(loss.detach())
         if not math.isfinite(value):
             raise TrainingError(
@@ -95,7 +91,7 @@ def fit_events(
             on_step(step, value)
 
 
-def _groups(model: EventModel, fitting: EventFitting) -> list[dict[str, object]]:
+def _groups(model: nn.Module, fitting: EventFitting) -> list[dict[str, object]]:
     """Time constants move on a log scale over decades, and are not pulled to any."""
     slow = [p for name, p in model.named_parameters() if name.endswith("log_decay")]
     rest = [p for name, p in model.named_parameters() if not name.endswith("log_decay")]
@@ -113,45 +109,48 @@ def _schedule(step: int, steps: int) -> float:
 
 
 def _losses(
-    model: EventModel, streams: EventStreams, unit_ns: float, fitting: EventFitting
+    model: EventProcess, streams: EventStreams, unit_ns: float, fitting: EventFitting
 ) -> Iterator[Tensor]:
     rng = np.random.default_rng(fitting.seed)
-    if isinstance(model, HistoryFreeProcess):
-        yield from _whole(model, streams, unit_ns, fitting, rng)
-        return
-    done = 0
-    while done < fitting.steps:
-        offset = int(rng.integers(fitting.length))
-        windows = EventWindows.cut(streams, unit_ns, fitting.length, fitting.warm_up, offset)
+    if isinstance(model, JumpProcess):
+        return _by_windows(model, streams, unit_ns, fitting, rng)
+    return _whole(model, streams, unit_ns, fitting, rng)
+
+
+def _by_windows(
+    model: JumpProcess,
+    streams: EventStreams,
+    unit_ns: float,
+    fitting: EventFitting,
+    rng: np.random.Generator,
+) -> Iterator[Tensor]:
+    """Truncated back-propagation: windows follow each other and hand their states on."""
+    windows = EventWindows.cut(streams, unit_ns, fitting.length)
+    per_window = streams.num_scored / len(windows.series)
+    states = model.fresh(len(windows.series)).state.detach().clone()
+    inner = torch.from_numpy(windows.first > 0)
+    while True:
         counts = windows.entry_counts(model)
-        per_window = streams.num_scored / len(windows.series)
-        for index in _batches(windows, fitting.batch, rng):
-            past = windows.past(index, counts, model)
-            scores = model.score(windows.batch(index), past)
+        for index in windows.lanes(fitting.batch, rng):
+            rows = torch.from_numpy(index)
+            fresh = model.fresh(len(index)).state
+            state = torch.where(inner[rows, None], states[rows], fresh)
+            scores, left = model.follow(windows.batch(index), Past(counts[rows], state))
+            following = rows + 1
+            kept = (following < len(states)) & inner[following.clamp(max=len(states) - 1)]
+            states[following[kept]] = left.detach()[kept]
             yield -scores.log_prob().sum() / (len(index) * per_window)
-            done += 1
-            if done == fitting.steps:
-                return
-
-
-def _batches(windows: EventWindows, size: int, rng: np.random.Generator) -> list[Int64]:
-    """Shuffled batches of windows of about one length, as the longest sets the cost."""
-    lengths = windows.stop - windows.entry
-    order = np.argsort(lengths + rng.random(len(lengths)), kind="stable")
-    count = max(1, round(len(order) / size))
-    batches = np.array_split(order, count)
-    return [batches[i] for i in rng.permutation(count)]
 
 
 def _whole(
-    model: HistoryFreeProcess,
+    model: EventProcess,
     streams: EventStreams,
     unit_ns: float,
     fitting: EventFitting,
     rng: np.random.Generator,
 ) -> Iterator[Tensor]:
     per_series = streams.num_scored / streams.num_series
-    for _ in range(fitting.steps):
+    while True:
         size = min(fitting.batch, streams.num_series)
         index = np.sort(rng.choice(streams.num_series, size, replace=False))
         scores = model.score(EventBatch.of(streams, unit_ns, index))

@@ -11,7 +11,7 @@ from torch import Tensor
 from latentode.data.dataset import Int64
 from latentode.data.event_batch import EventBatch
 from latentode.data.events import EventStreams
-from latentode.event_model import JumpProcess, Past
+from latentode.event_model import JumpProcess
 
 _SERIES_AT_ONCE = 64
 
@@ -20,62 +20,62 @@ _SERIES_AT_ONCE = 64
 class EventWindows:
     """Windows that together score every event once.
 
-    A window is entered some events before the first that it scores, so that the latent state has
-    seen a recent past; the decayed counts bring the whole past along.
+    A window is entered with its past: the decayed counts of everything before, and the latent state
+    that was left behind when the window before it was last followed.
 
     Attributes:
         streams: What the windows are cut from.
         unit_ns: Nanoseconds in one unit of model time.
         series: Series of each window, shape (window,).
-        entry: Event (index in the series) at which a window is entered; -1 at the start.
-        first: First event that it scores.
+        first: First event (index in the series) that it scores.
         stop: End of its events; where it is the last, the stream is followed to its end.
     """
 
     streams: EventStreams
     unit_ns: float
     series: Int64
-    entry: Int64
     first: Int64
     stop: Int64
 
     @classmethod
-    def cut(
-        cls, streams: EventStreams, unit_ns: float, length: int, warm_up: int, offset: int
-    ) -> EventWindows:
-        """Cut all streams every `length` events, beginning `offset` events early."""
+    def cut(cls, streams: EventStreams, unit_ns: float, length: int) -> EventWindows:
+        """Cut each stream into equal windows of at most `length` events."""
         rows = []
         for i, count in enumerate(np.diff(streams.starts).tolist()):
-            firsts = np.maximum(np.arange(-offset, max(count, 1), length), 0)
-            stops = np.minimum(np.append(firsts[1:], count), count)
-            entry = np.where(firsts > 0, np.maximum(firsts - 1 - warm_up, -1), -1)
-            rows.append(np.stack([np.full_like(firsts, i), entry, firsts, stops]))
-        series, entry, first, stop = np.concatenate(rows, axis=1)
-        empty = (stop <= first) & (first > 0)
-        keep = ~empty
-        return cls(streams, unit_ns, series[keep], entry[keep], first[keep], stop[keep])
+            parts = max(1, -(-count // length))
+            edges = np.linspace(0, count, parts + 1).astype(np.int64)
+            rows.append(np.stack([np.full(parts, i), edges[:-1], edges[1:]]))
+        series, first, stop = np.concatenate(rows, axis=1)
+        return cls(streams, unit_ns, series, first, stop)
+
+    def lanes(self, size: int, rng: np.random.Generator) -> list[Int64]:
+        """Batches in the order of time: the next batch holds the next window of most streams.
+
+        Streams are laid end to end in random order and cut into `size` lanes; batch j is the j-th
+        window of each lane.
+        """
+        rank = rng.permutation(self.streams.num_series)
+        order = np.lexsort((self.first, rank[self.series]))
+        steps = -(-len(order) // size)
+        return [order[j::steps] for j in range(steps)]
 
     def batch(self, index: Int64) -> EventBatch:
         """Some windows in model time from where they are entered."""
-        s, series = self.streams, self.series[index]
-        low = s.starts[series]
-        counts = self.stop[index] - self.entry[index] - 1
+        s, series, first = self.streams, self.series[index], self.first[index]
+        low, counts = s.starts[series], self.stop[index] - first
+        inner = first > 0
         slots = np.arange(max(1, int(counts.max())))
         valid = slots < counts[:, None]
-        place = low + self.entry[index]
-        rows = (place + 1)[:, None] + np.minimum(slots, np.maximum(counts - 1, 0)[:, None])
-        origin = np.where(self.entry[index] < 0, s.origins[series], self._time(place))
+        rows = (low + first)[:, None] + np.minimum(slots, np.maximum(counts - 1, 0)[:, None])
+        origin = np.where(inner, self._time(low + first - 1), s.origins[series])
         times = (self._time(rows) - origin[:, None]) / self.unit_ns
         times = np.where(counts[:, None] > 0, times, 0.0)
-        last = self.stop[index] == s.starts[series + 1] - low
         start = (s.windows[series, :, 0] - origin[:, None]) / self.unit_ns
         end = (s.windows[series, :, 1] - origin[:, None]) / self.unit_ns
-        # scoring begins after the event before the first, which belongs to another window
-        before = (self._time(low + self.first[index] - 1) - origin) / self.unit_ns
-        inner = self.first[index] > 0
-        start[inner] = np.maximum(start[inner], np.nextafter(before, np.inf)[inner, None])
-        final = times[:, -1]
-        end[~last] = np.minimum(end[~last], final[~last, None])
+        # the event at which a window is entered belongs to the window before
+        start[inner] = np.maximum(start[inner], np.nextafter(0.0, 1.0))
+        last = self.stop[index] == s.starts[series + 1] - low
+        end[~last] = np.minimum(end[~last], times[~last, -1:])
         marks = np.where(valid, s.marks[np.minimum(rows, len(s.marks) - 1)], 0)
         return EventBatch(
             *(torch.from_numpy(np.ascontiguousarray(a)) for a in (times, marks, valid, start, end))
@@ -86,26 +86,20 @@ class EventWindows:
 
     @torch.no_grad()
     def entry_counts(self, model: JumpProcess) -> Tensor:
-        """Decayed counts just after each entry, shape (window, rate, channel)."""
+        """Decayed counts at the entry of each window, shape (window, rate, channel)."""
         total = model.fresh(len(self.series)).counts.clone()
-        lengths = np.diff(self.streams.starts)
-        order = np.argsort(lengths, kind="stable")
+        order = np.argsort(np.diff(self.streams.starts), kind="stable")
         for low in range(0, len(order), _SERIES_AT_ONCE):
             chosen = order[low : low + _SERIES_AT_ONCE]
             slot = np.full(self.streams.num_series, -1)
             slot[chosen] = np.arange(len(chosen))
-            rows = np.flatnonzero((slot[self.series] >= 0) & (self.entry >= 0))
+            rows = np.flatnonzero((slot[self.series] >= 0) & (self.first > 0))
             if not len(rows):
                 continue
             batch = EventBatch.of(self.streams, self.unit_ns, chosen)
-            before = model.counts_before(batch)
-            at = torch.from_numpy(slot[self.series[rows]]), torch.from_numpy(self.entry[rows])
-            kinds = batch.marks[at]
+            before = model.counts_before(batch, model.fresh(len(chosen)))
+            at = torch.from_numpy(slot[self.series[rows]]), torch.from_numpy(self.first[rows] - 1)
             after = before[at]
-            after[torch.arange(len(rows)), :, kinds] += 1.0
+            after[torch.arange(len(rows)), :, batch.marks[at]] += 1.0
             total[torch.from_numpy(rows)] = after
         return total
-
-    def past(self, index: Int64, counts: Tensor, model: JumpProcess) -> Past:
-        """What some windows bring along."""
-        return Past(counts[torch.from_numpy(index)], model.fresh(len(index)).state)
