@@ -13,45 +13,49 @@ from latentode.ode.trajectory import Trajectory
 _BISECTIONS = 60
 
 
-def cumulative(trajectory: Trajectory, rate: Callable[[Tensor, Tensor], Tensor]) -> Trajectory:
+def cumulative(
+    trajectory: Trajectory, rate: Callable[[Tensor, Tensor], Tensor], *, refine: int = 1
+) -> Trajectory:
     r"""Integrate a rate along a solve, :math:`\Lambda(t) = \int_{t_0}^t \lambda(z(s))\,ds`.
 
-    Each grid interval is one Gauss-Legendre rule; between grid points the compensator is the cubic
-    Hermite polynomial through values and slopes, off by O(h^4).
+    Each grid interval is `refine` Gauss-Legendre rules; between their edges the compensator is the
+    cubic Hermite polynomial through values and slopes, off by O((h / refine)^4).
 
     Args:
         trajectory: Dense output of the state, solved forward.
         rate: Maps times (batch, node) and states (..., batch, node, latent) to rates
             (..., batch, node, channel) per unit of the trajectory's time.
+        refine: Parts of each grid interval; more where the rate moves faster than the state.
 
     Returns:
         Dense output with one "state" for each kind of event: its expected count since the start.
     """
     points, weights = unit_rule("gauss_legendre")
     points, weights = points.to(trajectory.t0.device), weights.to(trajectory.states)
-    steps = len(trajectory.states) - 1
+    steps = (len(trajectory.states) - 1) * refine
+    step = trajectory.step / refine
     grid = torch.arange(steps + 1, dtype=torch.float64, device=points.device)
     batch = trajectory.states.shape[-2]
 
     def at(position: Tensor) -> Tensor:
-        times = trajectory.t0.reshape(-1, 1) + (position + trajectory.first) * trajectory.step
+        times = trajectory.t0.reshape(-1, 1) + (position + trajectory.first * refine) * step
         times = times.expand(batch, -1)
         states = trajectory.at(times, check=False)
         return rate(times.to(states.dtype), states)  # (..., batch, node, channel)
 
     values = at((grid[:-1, None] + points).flatten())
     values = values.unflatten(-2, (steps, len(points)))
-    pieces = (values * weights[:, None]).sum(-2) * trajectory.step  # (..., batch, step, channel)
+    pieces = (values * weights[:, None]).sum(-2) * step  # (..., batch, step, channel)
     total = torch.nn.functional.pad(pieces.cumsum(-2), (0, 0, 1, 0))
     return Trajectory(
         trajectory.t0,
-        trajectory.step,
+        step,
         total.movedim(-2, 0),
         at(grid).movedim(-2, 0),
         trajectory.start,
         trajectory.end,
         trajectory.stats,
-        trajectory.first,
+        trajectory.first * refine,
     )
 
 

@@ -34,7 +34,7 @@ _KOLMOGOROV_TERMS = 100
 
 
 @dataclass(frozen=True)
-class Test:
+class FitTest:
     """Result of a test.
 
     Attributes:
@@ -69,13 +69,13 @@ def rescale(scores: EventScores, events: EventBatch, kind: int | None = None) ->
         events: The events that it scored.
         kind: One kind of event by its own compensator; all kinds together by default.
     """
-    steps = scores.increments.double()
+    steps = scores.increments.detach().double()
     chosen = scores.scored if kind is None else scores.scored & (events.marks == kind)
     along = (steps.sum(-1) if kind is None else steps[..., kind]).cumsum(1)  # (batch, event + 1)
     ends = along[:, -1].cumsum(0)
     begin = torch.nn.functional.pad(ends[:-1], (1, 0))
     times = (begin[:, None] + along[:, :-1])[chosen]
-    return Rescaled(times.detach().cpu().numpy(), float(ends[-1]))
+    return Rescaled(times.cpu().numpy(), float(ends[-1]))
 
 
 def gaps(rescaled: Rescaled) -> Float64:
@@ -83,17 +83,17 @@ def gaps(rescaled: Rescaled) -> Float64:
     return np.diff(rescaled.times, prepend=0.0)
 
 
-def time_rescaling(rescaled: Rescaled) -> Test:
+def time_rescaling(rescaled: Rescaled) -> FitTest:
     """Kolmogorov-Smirnov test of the gaps against the exponential of mean 1."""
     return _against_uniform(-np.expm1(-gaps(rescaled)))
 
 
-def uniformity(rescaled: Rescaled) -> Test:
+def uniformity(rescaled: Rescaled) -> FitTest:
     """Kolmogorov-Smirnov test of the places of events, given their number."""
     return _against_uniform(rescaled.times / max(rescaled.total, 1e-300))
 
 
-def dispersion(rescaled: Rescaled, expected: float = 10.0) -> Test:
+def dispersion(rescaled: Rescaled, expected: float = 10.0) -> FitTest:
     """Test of the variance of counts in equal windows, two-sided.
 
     Args:
@@ -107,7 +107,7 @@ def dispersion(rescaled: Rescaled, expected: float = 10.0) -> Test:
     statistic = float(((counts - mean) ** 2).sum() / mean)
     below = _chi_square_below(statistic, windows - 1)
     p_value = 2 * min(below, 1 - below)
-    return Test(statistic / (windows - 1), min(1.0, p_value), windows)
+    return FitTest(statistic / (windows - 1), min(1.0, p_value), windows)
 
 
 def quantiles(rescaled: Rescaled) -> tuple[Float64, Float64]:
@@ -119,7 +119,7 @@ def quantiles(rescaled: Rescaled) -> tuple[Float64, Float64]:
 
 def goodness_of_fit(
     scores: EventScores, events: EventBatch, mark_names: tuple[str, ...]
-) -> dict[str, dict[str, Test]]:
+) -> dict[str, dict[str, FitTest]]:
     """All tests, for the events together ("all") and for each kind that has ten or more."""
     found = {"all": _tests(rescale(scores, events))}
     for kind, name in enumerate(mark_names):
@@ -129,7 +129,7 @@ def goodness_of_fit(
     return found
 
 
-def _tests(rescaled: Rescaled) -> dict[str, Test]:
+def _tests(rescaled: Rescaled) -> dict[str, FitTest]:
     return {
         "time_rescaling": time_rescaling(rescaled),
         "uniformity": uniformity(rescaled),
@@ -137,14 +137,14 @@ def _tests(rescaled: Rescaled) -> dict[str, Test]:
     }
 
 
-def _against_uniform(values: Float64) -> Test:
+def _against_uniform(values: Float64) -> FitTest:
     count = len(values)
     if count == 0:
-        return Test(0.0, 1.0, 0)
+        return FitTest(0.0, 1.0, 0)
     ordered = np.sort(values)
     steps = np.arange(count + 1) / count
     distance = float(max((steps[1:] - ordered).max(), (ordered - steps[:-1]).max()))
-    return Test(distance, kolmogorov_p(distance, count), count)
+    return FitTest(distance, kolmogorov_p(distance, count), count)
 
 
 def kolmogorov_p(distance: float, count: int) -> float:

@@ -1,9 +1,4 @@
-r"""Models of event streams: a history that jumps, and none.
-
-Use `JumpProcess` where events change what comes after them (aftershocks, follow-up alarms, queues);
-`HistoryFreeProcess` where only the clock of the window counts, and as the yardstick of how much the
-history is worth.
-"""
+"""A point process with a history."""
 
 from __future__ import annotations
 
@@ -12,11 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from latentode import ode
-from latentode.config import SolverConfig
 from latentode.data.event_batch import EventBatch
 from latentode.dynamics.jump import JumpDynamics
-from latentode.likelihoods.compensator import cumulative
 from latentode.likelihoods.event_scores import (
     EventScores,
     gap_knots,
@@ -25,7 +17,6 @@ from latentode.likelihoods.event_scores import (
 )
 from latentode.likelihoods.poisson_process import Link, PoissonProcess
 from latentode.nn.decayed_counts import decayed_counts
-from latentode.nn.mlp import MLP
 from latentode.ode.trajectory import Trajectory
 
 
@@ -42,70 +33,26 @@ class Past:
     state: Tensor
 
 
-class HistoryFreeProcess(nn.Module):
-    r"""Poisson process whose rate follows a latent ODE from one learned initial state.
+@dataclass(frozen=True, eq=False)
+class Gaps:
+    """A walk through the events of a batch: one gap before each event, and one after the last.
 
-    Args:
-        latent_dim: Size of the latent state.
-        hidden_dim: Hidden units of field and head.
-        rates: Mean rate of each kind per unit of model time, shape (channel,).
-        span: Longest window in model time; the solver takes 50 steps of it.
-        link: Link of the rate.
+    Attributes:
+        flow: Latent states in clock time since the start of each gap; its batch is the gaps, series
+            after series.
+        lengths: Lengths of the gaps in clock time, shape (batch, event + 1).
+        knots: Edges of the gaps in model time, shape (batch, event + 2).
+        before: Decayed counts just before each event, shape (batch, event, rate, channel).
+        after: Decayed counts at the start of each gap, shape (batch, event + 1, rate, channel).
+        last: Latent states at the end of the last gap, shape (batch, latent).
     """
 
-    def __init__(
-        self,
-        latent_dim: int,
-        hidden_dim: int,
-        rates: Tensor,
-        span: float,
-        link: Link = "softplus",
-    ) -> None:
-        super().__init__()
-        self.span = span
-        self.solver = SolverConfig(method="rk4", step_size=0.02)
-        self.initial = nn.Parameter(0.5 * torch.randn(latent_dim))
-        self.field = MLP(latent_dim + 1, (hidden_dim, hidden_dim), latent_dim)
-        self.process = PoissonProcess(latent_dim, rates, hidden_dim=hidden_dim, link=link)
-
-    def _slope(self, s: Tensor, z: Tensor) -> Tensor:
-        share = s[..., None].expand(*z.shape[:-1], 1).to(z.dtype)
-        out: Tensor = self.field(torch.cat([z, share], dim=-1))
-        return out
-
-    def solve(self, until: float) -> tuple[Trajectory, Trajectory]:
-        """Solve the state and integrate its rates.
-
-        Args:
-            until: End of the solve in model time.
-
-        Returns:
-            States, and expected counts since the start of a window, both with a batch of 1, on a
-            clock that counts shares of `span`.
-        """
-        end = max(1.0, until / self.span)
-        states = ode.solve(self._slope, self.initial[None], 0.0, end, self.solver)
-        return states, cumulative(states, self._rate)
-
-    def _rate(self, share: Tensor, states: Tensor) -> Tensor:
-        del share
-        return self.process.log_intensity(states).exp() * self.span
-
-    def score(self, events: EventBatch) -> EventScores:
-        """Score events; windows count from model time 0."""
-        states, total = self.solve(float(events.end.max()))
-        zero = torch.zeros((), dtype=torch.float64, device=events.times.device)
-        at = torch.where(events.scored, events.times, zero) / self.span
-        read = states.at(at.flatten()).unflatten(1, at.shape)[0]  # (batch, event, latent)
-        low, high = gap_windows(events)
-        expected = _per_kind(total, high / self.span) - _per_kind(total, low / self.span)
-        return scores_from(self.process.log_intensity(read), expected, events)
-
-
-def _per_kind(total: Trajectory, times: Tensor) -> Tensor:
-    """Read each kind of a compensator with a batch of 1 at its own times (..., channel)."""
-    read = total.at(times.flatten()).unflatten(1, times.shape)[0]  # (..., channel, channel)
-    return read.diagonal(dim1=-2, dim2=-1)
+    flow: Trajectory
+    lengths: Tensor
+    knots: Tensor
+    before: Tensor
+    after: Tensor
+    last: Tensor
 
 
 class JumpProcess(nn.Module):
@@ -197,16 +144,20 @@ class JumpProcess(nn.Module):
         Returns:
             Scores, and latent states at the end of the windows, shape (batch, latent).
         """
-        before = self.counts_before(events, past)
-        knots = gap_knots(events)
-        lengths = self.dynamics.to_clock(knots.diff(dim=1))  # (batch, gap)
-        flow, state = self.dynamics.walk(past.state, events.marks, events.valid, lengths)
-        after = self._after(events, before, past)  # (batch, gap, rate, channel)
+        gaps = self.gaps(events, past)
+        flow, lengths = gaps.flow, gaps.lengths
         ends = flow.at(lengths.flatten()[:, None], check=False)[:, 0]
         states = ends.unflatten(0, lengths.shape)[:, :-1]  # (batch, event, latent)
-        rates = self.process.log_link(self._drive(states, before))
-        expected = self._expected(events, flow, after.flatten(0, 1), knots, nodes)
-        return scores_from(rates, expected, events), state
+        rates = self.process.log_link(self._drive(states, gaps.before))
+        return scores_from(rates, self._expected(events, gaps, nodes), events), gaps.last
+
+    def gaps(self, events: EventBatch, past: Past) -> Gaps:
+        """Walk through the events of a batch."""
+        before = self.counts_before(events, past)
+        knots = gap_knots(events)
+        lengths = self.dynamics.to_clock(knots.diff(dim=1))
+        flow, last = self.dynamics.walk(past.state, events.marks, events.valid, lengths)
+        return Gaps(flow, lengths, knots, before, self._after(events, before, past), last)
 
     def _after(self, events: EventBatch, before: Tensor, past: Past) -> Tensor:
         """Counts at the start of each gap, the event there included."""
@@ -223,17 +174,11 @@ class JumpProcess(nn.Module):
         """The rate in a gap as a function of clock time and state; see `RateOnClock`."""
         return RateOnClock(self, after)
 
-    def _expected(
-        self,
-        events: EventBatch,
-        flow: Trajectory,
-        after: Tensor,
-        knots: Tensor,
-        nodes: int | None,
-    ) -> Tensor:
-        low, high = (edge - knots[:, :-1, None] for edge in gap_windows(events))
+    def _expected(self, events: EventBatch, gaps: Gaps, nodes: int | None) -> Tensor:
+        low, high = (edge - gaps.knots[:, :-1, None] for edge in gap_windows(events))
         shape = low.shape
         low, high = (self.dynamics.to_clock(t.clamp(min=0.0)).flatten(0, 1) for t in (low, high))
+        flow, after = gaps.flow, gaps.after.flatten(0, 1)
         kinds = self.num_marks
         if bool((low == low[:, :1]).all() & (high == high[:, :1]).all()):
             parts = [self._by_steps(flow, after, low[:, 0], high[:, 0], nodes)]
