@@ -17,6 +17,9 @@ from latentode.event_model import JumpProcess, Past
 from latentode.likelihoods.event_scores import EventProcess
 from latentode.training.event_windows import EventWindows
 
+_DRAWN_NODES = 5  # a solver step
+
+
 @dataclass(frozen=True)
 class EventFitting:
     """How a model of event streams is fitted.
@@ -129,13 +132,17 @@ def _by_windows(
     per_window = streams.num_scored / len(windows.series)
     states = model.fresh(len(windows.series)).state.detach().clone()
     inner = torch.from_numpy(windows.first > 0)
+    generator = torch.Generator().manual_seed(fitting.seed)
     while True:
         counts = windows.entry_counts(model)
         for index in windows.lanes(fitting.batch, rng):
             rows = torch.from_numpy(index)
             fresh = model.fresh(len(index)).state
             state = torch.where(inner[rows, None], states[rows], fresh)
-            scores, left = model.follow(windows.batch(index), Past(counts[rows], state))
+            past = Past(counts[rows], state)
+            scores, left = model.follow(
+                windows.batch(index), past, nodes=_DRAWN_NODES, generator=generator
+            )
             following = rows + 1
             kept = (following < len(states)) & inner[following.clamp(max=len(states) - 1)]
             states[following[kept]] = left.detach()[kept]
