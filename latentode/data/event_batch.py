@@ -15,13 +15,13 @@ from latentode.data.events import EventStreams
 
 @dataclass(frozen=True, eq=False)
 class EventBatch:
-    """Events of some series in model time, each from the start of its own window.
+    """Events of some series in model time, each counted from its own origin.
 
     A padded slot repeats the last time of its series, so that its gap has no length; nothing of it
     reaches a likelihood or a gradient.
 
     Attributes:
-        times: Model time of each event, float64, shape (batch, event); history is negative.
+        times: Model time of each event, float64, shape (batch, event).
         marks: Kind of each event, 0 where padded, shape (batch, event).
         valid: True for events, False where padded, shape (batch, event).
         start: Start of observation of each kind in model time, float64, shape (batch, channel).

@@ -27,6 +27,8 @@ class EventStreams:
         times: Nanoseconds of the clock, not decreasing within a series, shape (event,), int64.
         marks: Kind of each event, shape (event,), int64.
         windows: Start and end of observation of each kind, shape (series, channel, 2), int64.
+        origins: From when each series counts its time, shape (series,), int64; a part of the
+            windows keeps it.
         clock: What the times mean.
         resolution: Nanoseconds to which times were recorded, at least 1.
     """
@@ -37,6 +39,7 @@ class EventStreams:
     times: Int64
     marks: Int64
     windows: Int64
+    origins: Int64
     clock: Clock
     resolution: int = 1
 
@@ -83,7 +86,7 @@ class EventStreams:
         starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         streams = cls(
             tuple(series_ids), tuple(mark_names), starts, times.astype(np.int64),
-            marks.astype(np.int64), windows, clock, int(resolution),
+            marks.astype(np.int64), windows, windows[..., 0].min(1), clock, int(resolution),
         )  # fmt: skip
         streams._check(series.astype(np.int64))
         return streams
@@ -120,11 +123,6 @@ class EventStreams:
     def series(self) -> Int64:
         """Series index of each event, shape (event,)."""
         return np.repeat(np.arange(self.num_series), np.diff(self.starts))
-
-    @property
-    def origins(self) -> Int64:
-        """Earliest start of observation of each series in nanoseconds, shape (series,)."""
-        return self.windows[..., 0].min(1)
 
     @property
     def scored(self) -> np.ndarray:
@@ -164,6 +162,7 @@ class EventStreams:
             times=self.times[kept],
             marks=self.marks[kept],
             windows=self.windows[index],
+            origins=self.origins[index],
         )
 
     def between(self, start: Int64 | int, end: Int64 | int) -> EventStreams:

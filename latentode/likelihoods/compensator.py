@@ -10,7 +10,7 @@ from torch import Tensor
 from latentode.ode.quadrature import unit_rule
 from latentode.ode.trajectory import Trajectory
 
-_BISECTIONS = 60
+_BISECTIONS = 44  # a span of 5 to 3e-13
 
 
 def cumulative(

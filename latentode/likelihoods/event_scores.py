@@ -40,8 +40,8 @@ class EventProcess(Protocol):
 
 
 def gap_knots(events: EventBatch) -> Tensor:
-    """Start of each stream, its events, and the end of its windows, shape (batch, event + 2)."""
-    first = events.times[:, :1].clamp(max=0.0)
+    """Origin of each stream, its events, and the end of its windows, shape (batch, event + 2)."""
+    first = torch.zeros_like(events.times[:, :1])
     last = torch.maximum(events.end.max(1, keepdim=True).values, events.times[:, -1:])
     return torch.cat([first, events.times, last], dim=1)
 

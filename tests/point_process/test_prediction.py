@@ -88,7 +88,7 @@ def test_intensities_are_left_limits_at_events_and_agree_with_the_likelihood(pro
 
 def test_draws_of_the_next_event_follow_its_survival(process, events):
     following = prediction.NextEvent(process, prediction.present(process, events), 30.0)
-    drawn = following.draw(4000, torch.Generator().manual_seed(0))
+    drawn = following.draw(1000, torch.Generator().manual_seed(0))
     for series in (0, 1):
         times = drawn[series][torch.isfinite(drawn[series])]
         survival = following.survival(times.expand(2, -1))[series]
@@ -131,39 +131,40 @@ def test_inversion_and_thinning_draw_the_same_futures():
     process, generator = bounded_process(), torch.Generator().manual_seed(1)
     events = batch_of([ROWS[0]], [MARKS[0]], kinds=2, window=(0.0, 3.0))
     at = prediction.present(process, events)
-    drawn = prediction.simulate(process, at, 6.0, 1500, generator)
+    drawn = prediction.simulate(process, at, 3.0, 400, generator)
     by_inversion = torch.isfinite(drawn.times).sum(-1)[:, 0].numpy()
-    by_thinning = np.array([len(thinned(process, at, 6.0, generator)) for _ in range(300)])
+    by_thinning = np.array([len(thinned(process, at, 3.0, generator)) for _ in range(80)])
     assert stats.ks_2samp(by_inversion, by_thinning).pvalue > 0.01
     assert by_inversion.mean() == pytest.approx(
-        by_thinning.mean(), abs=4 * by_thinning.std() / np.sqrt(300)
+        by_thinning.mean(), abs=4 * by_thinning.std() / np.sqrt(80)
     )
 
 
 def test_simulated_counts_less_their_compensator_have_mean_0_and_the_martingale_variance():
     process = bounded_process()
     at = prediction.present(process, batch_of([[]], kinds=2, window=(0.0, 1.0)))
-    drawn = prediction.simulate(process, at, 8.0, 1000, torch.Generator().manual_seed(0))
+    drawn = prediction.simulate(process, at, 5.0, 400, torch.Generator().manual_seed(0))
     times, marks = drawn.times[:, 0], drawn.marks[:, 0]
     rows = [(1 + t[torch.isfinite(t)]).tolist() for t in times]
     kinds = [m[m >= 0].tolist() for m in marks]
-    futures = streams(rows, kinds, kinds=2, window=(0.0, 9.0)).between(SECOND, 9 * SECOND)
-    batch = EventBatch.of(streams(rows, kinds, kinds=2, window=(0.0, 9.0)), SECOND)
+    futures = streams(rows, kinds, kinds=2, window=(0.0, 6.0)).between(SECOND, 6 * SECOND)
+    batch = EventBatch.of(streams(rows, kinds, kinds=2, window=(0.0, 6.0)), SECOND)
     with torch.no_grad():
         seen = process.score(batch).increments.sum((1, 2))
         before = process.score(longer([], [], 1.0)).increments.sum()
     error = futures.counts().sum(1) - (seen - before).numpy()
     variance = float((seen - before).mean())
-    assert abs(error.mean()) < 4 * np.sqrt(variance / 1000)
-    assert error.var() == pytest.approx(variance, rel=0.2)
+    assert abs(error.mean()) < 4 * np.sqrt(variance / 400)
+    assert error.var() == pytest.approx(variance, rel=0.3)
     assert drawn.counts(2).sum().item() == sum(map(len, rows))
 
 
-def test_what_cannot_be_is_refused(process, events):
+def test_what_cannot_be_is_refused(process, events, monkeypatch):
     at = prediction.present(process, events)
     with pytest.raises(ConfigError, match="a length above 0"):
         prediction.NextEvent(process, at, 0.0)
+    monkeypatch.setattr(prediction, "_MAX_EVENTS", 5)
     with torch.no_grad():
-        process.process.log_scale.add_(12.0)
+        process.process.log_scale.add_(3.0)
     with pytest.raises(ResourceError, match="Shorten the horizon"):
-        prediction.simulate(process, at, 10.0, 40_000, torch.Generator())
+        prediction.simulate(process, at, 10.0, 2, torch.Generator())
