@@ -14,9 +14,12 @@ from latentode.data.event_batch import EventBatch
 from latentode.data.events import EventStreams
 from latentode.errors import DataError, TrainingError
 from latentode.event_model import JumpProcess, Past
-from latentode.likelihoods.event_scores import EventProcess
+from latentode.likelihoods.event_scores import EventProcess, EventScores
+from latentode.likelihoods.poisson_process import Link
 from latentode.training.event_windows import EventWindows
 
+# in units of the mean rate: from the last few dozen events to a thirtieth of a gap
+_DECAYS = (0.03, 0.3, 3.0, 30.0)
 _DRAWN_NODES = 5  # a solver step
 
 
@@ -39,6 +42,29 @@ class EventFitting:
     length: int = 64
     weight_decay: float = 1e-4
     seed: int = 0
+
+
+def new_jump_process(
+    streams: EventStreams,
+    unit_ns: float,
+    *,
+    latent_dim: int = 16,
+    hidden_dim: int = 32,
+    link: Link = "softplus",
+) -> JumpProcess:
+    """Make a process for streams: rates, decays and clock start from what was observed.
+
+    Args:
+        streams: Training part.
+        unit_ns: Nanoseconds in one unit of model time.
+        latent_dim: Size of the latent state.
+        hidden_dim: Hidden units of field and head.
+        link: Link of the rate.
+    """
+    rates = torch.from_numpy(streams.rates(unit_ns))
+    decay = rates.sum() * torch.tensor(_DECAYS, dtype=torch.float64)
+    clock = typical_gap(streams, unit_ns)
+    return JumpProcess(latent_dim, hidden_dim, rates, decay, clock, link=link)
 
 
 def typical_gap(streams: EventStreams, unit_ns: float) -> float:
@@ -162,3 +188,28 @@ def _whole(
         index = np.sort(rng.choice(streams.num_series, size, replace=False))
         scores = model.score(EventBatch.of(streams, unit_ns, index))
         yield -scores.log_prob().sum() / (size * per_series)
+
+
+@torch.no_grad()
+def score_streams(
+    model: EventProcess, streams: EventStreams, unit_ns: float, *, at_once: int = 64
+) -> tuple[EventScores, EventBatch]:
+    """Score all streams, some of about one length at a time.
+
+    Returns:
+        Scores and events of all series, in the order of the streams.
+    """
+    lengths = np.diff(streams.starts)
+    order = np.argsort(lengths, kind="stable")
+    whole = EventBatch.of(streams, unit_ns)
+    width, kinds = whole.times.shape[1], streams.num_marks
+    log_intensity = torch.zeros(whole.times.shape, dtype=torch.float64)
+    increments = torch.zeros(len(order), width + 1, kinds, dtype=torch.float64)
+    for low in range(0, len(order), at_once):
+        rows = order[low : low + at_once]
+        part = model.score(EventBatch.of(streams, unit_ns, rows))
+        size = part.log_intensity.shape[1]
+        log_intensity[rows, :size] = part.log_intensity.double()
+        increments[rows, :size] = part.increments[:, :-1].double()
+        increments[rows, -1] = part.increments[:, -1].double()
+    return EventScores(log_intensity, increments, whole.scored), whole
