@@ -225,7 +225,9 @@ def _truths() -> dict[str, torch.nn.Module]:
 
     def hawkes(alpha: list[float], beta: list[float]) -> HawkesProcess:
         branching = torch.tensor([[[a] for a in alpha]], dtype=F64)
-        return HawkesProcess.of(torch.tensor([0.2], dtype=F64), branching, torch.tensor(beta, dtype=F64))
+        return HawkesProcess.of(
+            torch.tensor([0.2], dtype=F64), branching, torch.tensor(beta, dtype=F64)
+        )
 
     return {
         "poisson": HomogeneousProcess(torch.ones(1, dtype=F64)),
@@ -261,7 +263,9 @@ def stackoverflow() -> Task:
     users = sorted(frame["series"].unique())
     windows = pd.DataFrame({"id": users, "start": 0.0, "end": 731.0})
     streams = read_events(frame, config, windows=windows).spread_ties()
-    return Task("stackoverflow", streams.select(range(2400)), streams.select(range(2400, 3000)), "d", 420)
+    return Task(
+        "stackoverflow", streams.select(range(2400)), streams.select(range(2400, 3000)), "d", 420
+    )
 
 
 def quakes() -> Task:

@@ -30,7 +30,7 @@ LAYERS = [
         "encoders", "decoders", "dynamics", "flows", "priors", "likelihoods",
         "objectives", "metrics", "baselines",
     },
-    {"model"},
+    {"model", "event_model", "event_baselines"},
     {"training"},
     {"results", "grids", "prediction"},
     {"scoring", "latent_paths", "findings"},
@@ -47,9 +47,9 @@ LAYER_OF = {family: rank for rank, families in enumerate(LAYERS) for family in f
 ALLOWED = {
     "numpy": set(LAYER_OF),
     "torch": {
-        "_types", "_checks", "nn", "data.batch", "data.known_inputs", "ode", "encoders", "decoders",
-        "dynamics", "flows", "priors", "likelihoods", "objectives", "metrics", "baselines", "model",
-        "training", "prediction", "scoring", "latent_paths", "backtest", "labelled", "estimator",
+        "_types", "_checks", "nn", "data.batch", "data.event_batch", "data.known_inputs", "ode",
+        "encoders", "decoders", "dynamics", "flows", "priors", "likelihoods", "objectives",
+        "metrics", "baselines", "model", "event_model", "event_baselines", "training", "prediction", "scoring", "latent_paths", "backtest", "labelled", "estimator",
         "evaluation", "point_process", "cli",
     },
     "torchdiffeq": {"ode.adaptive"},

@@ -47,7 +47,10 @@ def batch_of(times, marks=None, **options):
 def line(batch, slope=1.0, end=10.0, step=0.05):
     """A latent state that is z(t) = slope * t for every series, shape (batch, 1)."""
     z0 = torch.zeros(batch, 1, dtype=F64)
-    field = lambda t, z: torch.full_like(z, slope)  # noqa: E731
+
+    def field(t, z):
+        return torch.full_like(z, slope) + 0 * t
+
     return ode.solve(field, z0, 0.0, end, SolverConfig(step_size=step))
 
 

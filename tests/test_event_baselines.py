@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -61,7 +63,7 @@ def test_expected_counts_are_the_integral_of_the_rate(name):
         low, high = knots[gap], knots[gap + 1]
         cuts = [low, *(c for c in inner if low < c < high), high]
         total = np.zeros(2)
-        for a, b in zip(cuts, cuts[1:], strict=False):
+        for a, b in itertools.pairwise(cuts):
             nodes = (a + b) / 2 + (b - a) / 2 * points
             rates = [rate_at(process, times[:gap], marks[:gap], t, 2) for t in nodes]
             total += (b - a) / 2 * (weights @ np.array(rates))

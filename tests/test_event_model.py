@@ -87,9 +87,7 @@ def test_the_rate_before_an_event_does_not_know_when_it_comes():
     batch = events([[1.0, 3.0], [1.0, 6.5]], [[0, 0], [0, 0]])
     knots = torch.tensor([[0.0, 1.0, 3.0, 8.0], [0.0, 1.0, 6.5, 8.0]], dtype=F64)
     lengths = process.dynamics.to_clock(knots.diff(dim=1))
-    flow, _ = process.dynamics.walk(
-        process.fresh(2).state, batch.marks, batch.valid, lengths
-    )
+    flow, _ = process.dynamics.walk(process.fresh(2).state, batch.marks, batch.valid, lengths)
     early = process.dynamics.to_clock(torch.tensor([[0.4, 1.1, 1.9]], dtype=F64)).expand(6, -1)
     read = flow.at(early, check=False).unflatten(0, (2, 3))
     assert torch.equal(read[0, 1], read[1, 1])
@@ -198,9 +196,7 @@ def test_the_history_free_process_agrees_with_its_own_likelihood_term():
     )
     with torch.no_grad():
         process.process.log_scale += math.log(8.0)
-    wide = ode.solve(
-        process._slope, process.initial.expand(3, -1), 0.0, 1.0, process.solver
-    )
+    wide = ode.solve(process._slope, process.initial.expand(3, -1), 0.0, 1.0, process.solver)
     expected = process.process.log_prob(wide, batch_in_shares)
     got = scores.log_prob() + torch.tensor([5.0, 0.0, 2.0], dtype=F64) * math.log(8.0)
     torch.testing.assert_close(got, expected, rtol=1e-7, atol=1e-6)

@@ -76,10 +76,8 @@ def test_the_compensator_agrees_with_an_adaptive_augmented_solve():
 def test_a_change_of_the_unit_of_time_costs_n_log_c():
     times, c = [[1.0, 2.5, 7.0], [3.0]], 60.0
     one, other = batch_of(times), batch_of(times)
-    scaled = type(other)(
-        other.times * c, other.marks, other.valid, other.start * c, other.end * c
-    )
-    short = ode.solve(lambda t, z: 1 / c + 0 * z, torch.zeros(2, 1, dtype=F64), 0.0, 10 * c,
+    scaled = type(other)(other.times * c, other.marks, other.valid, other.start * c, other.end * c)
+    short = ode.solve(lambda t, z: 1 / c + 0 * (t + z), torch.zeros(2, 1, dtype=F64), 0.0, 10 * c,
                       SolverConfig(step_size=0.05 * c))  # fmt: skip
     process, slow = affine(-1.0, 0.2), affine(-1.0 - math.log(c), 0.2)
     gain = process.log_prob(line(2), one) - slow.log_prob(short, scaled)
@@ -168,7 +166,12 @@ def test_counts_in_intervals_follow_the_poisson_distribution():
 def test_log_softplus_is_exact_where_softplus_underflows():
     u = torch.tensor([-800.0, -30.0, -1.0, 0.0, 5.0, 50.0], dtype=F64, requires_grad=True)
     got = log_softplus(u)
-    expected = [-800.0, -30.0, *(math.log(math.log1p(math.exp(x))) for x in (-1, 0, 5)), math.log(50)]
+    expected = [
+        -800.0,
+        -30.0,
+        *(math.log(math.log1p(math.exp(x))) for x in (-1, 0, 5)),
+        math.log(50),
+    ]
     torch.testing.assert_close(got, torch.tensor(expected, dtype=F64), rtol=1e-12, atol=1e-12)
     got.sum().backward()
     assert torch.isfinite(u.grad).all()

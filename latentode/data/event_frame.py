@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from latentode.config import DataConfig
+from latentode.config import NS_PER_UNIT, DataConfig
 from latentode.data.build import natural_key
 from latentode.data.chunks import ReadPlan, factorize
 from latentode.data.dataset import Clock, Int64
@@ -22,6 +22,10 @@ from latentode.errors import DataError
 
 _ID_WORDS = ("id", "series", "series_id", "node", "device", "sensor", "sensor_id", "pump", "user")
 _MARK_WORDS = ("mark", "event", "type", "kind", "alarm", "code", "event_type")
+_RESOLUTIONS = (
+    *(NS_PER_UNIT[unit] for unit in ("d", "h", "min")),
+    *(10**k for k in range(9, 0, -1)),
+)
 _DEFAULT = DataConfig.model_validate({})
 
 
@@ -85,8 +89,8 @@ def read_events(
 
 
 def resolution_of(times: Int64) -> int:
-    """Nanoseconds to which times were recorded: the coarsest decimal or clock unit they all keep."""
-    for unit in (86_400_000_000_000, 3_600_000_000_000, 60_000_000_000, *(10**k for k in range(9, 0, -1))):
+    """Nanoseconds to which times were recorded: the coarsest unit that all of them keep."""
+    for unit in _RESOLUTIONS:
         if len(times) and not (times % unit).any():
             return unit
     return 1
@@ -113,9 +117,7 @@ def _rows(
     found: dict[str, list[np.ndarray]] = {name: [] for name in texts}
     for make in table.chunks(plan):
         chunk = make()
-        raw.append(
-            read_times(chunk, time, stamps=stamps, time=config.time, decimal=table.decimal)
-        )
+        raw.append(read_times(chunk, time, stamps=stamps, time=config.time, decimal=table.decimal))
         lines.append(chunk.lines)
         for name in texts:
             codes, spellings = factorize(chunk.text(name))
@@ -125,11 +127,20 @@ def _rows(
         raise DataError(
             f"{table.name}: line {line}: got {fields} fields, unlike the header. Repair it."
         )
-    return raw, {name: np.concatenate(parts) for name, parts in found.items()}, np.concatenate(lines)
+    return (
+        raw,
+        {name: np.concatenate(parts) for name, parts in found.items()},
+        np.concatenate(lines),
+    )
 
 
 def _times(
-    table: Table, raw: list[RawTimes], lines: Int64, time: str, config: DataConfig, clock: Clock | None
+    table: Table,
+    raw: list[RawTimes],
+    lines: Int64,
+    time: str,
+    config: DataConfig,
+    clock: Clock | None,
 ) -> tuple[Int64, np.ndarray, Clock]:
     settings = config.time
     if clock is not None:
@@ -162,9 +173,7 @@ def _refuse_unreadable(table: Table, status: np.ndarray, lines: Int64, time: str
         )
 
 
-def _refuse_unknown(
-    table: Table, kinds: np.ndarray, known: Sequence[str], lines: Int64
-) -> None:
+def _refuse_unknown(table: Table, kinds: np.ndarray, known: Sequence[str], lines: Int64) -> None:
     strange = [row for row, kind in enumerate(kinds) if kind not in set(known)]
     if strange:
         shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
@@ -195,7 +204,7 @@ class _Spans:
         missing = {"id", "start", "end"} - set(frame.columns)
         if missing:
             raise DataError(
-                f"windows: expected columns id, start, end, got {', '.join(map(str, frame.columns))}. "
+                f"windows: expected columns id, start, end, got {', '.join(map(str, frame))}. "
                 f"Add {', '.join(sorted(missing))}."
             )
         self.ids = [str(name) for name in frame["id"]]
@@ -223,7 +232,9 @@ class _Spans:
 
 def _times_of(frame: pd.DataFrame, edge: str, config: DataConfig, clock: Clock) -> Int64:
     table = open_table(pd.DataFrame({edge: frame[edge]}), config)
-    raw, _, lines = _rows(table, edge, (), config if clock.kind == "calendar" else _elapsed(config, clock))
+    raw, _, lines = _rows(
+        table, edge, (), config if clock.kind == "calendar" else _elapsed(config, clock)
+    )
     times, status, _ = _times(table, raw, lines, edge, config, clock)
     _refuse_unreadable(table, status, lines, edge)
     return times

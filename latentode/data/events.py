@@ -142,11 +142,11 @@ class EventStreams:
         np.add.at(table, (self.series[scored], self.marks[scored]), 1)
         return table
 
-    def exposure(self, unit_ns: int) -> Float64:
+    def exposure(self, unit_ns: float) -> Float64:
         """Length of the windows in a unit of time, shape (series, channel)."""
         return (self.windows[..., 1] - self.windows[..., 0]) / unit_ns
 
-    def rates(self, unit_ns: int) -> Float64:
+    def rates(self, unit_ns: float) -> Float64:
         """Events a unit of time by kind; half an event where there is none, shape (channel,)."""
         return np.maximum(self.counts().sum(0), 0.5) / self.exposure(unit_ns).sum(0)
 

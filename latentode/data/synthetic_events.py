@@ -48,7 +48,7 @@ def poisson_events(
     times = rng.uniform(0, span, len(series))
     if not isinstance(rate, int | float):
         values = rate(times)
-        if len(values) and not (0 <= values.min() and values.max() <= top):
+        if len(values) and not (values.min() >= 0 and values.max() <= top):
             raise ConfigError(
                 f"bound: expected rates in [0, {top:g}], got {values.min():g} to "
                 f"{values.max():g}. Raise the bound."
@@ -106,7 +106,9 @@ def _children(
     decay: Float64,
 ) -> tuple[Int64, Float64, Int64]:
     counts = rng.poisson(branching[:, :, marks])  # (channel, rate, event)
-    kind, kernel, parent = (np.repeat(i, counts.ravel()) for i in np.indices(counts.shape).reshape(3, -1))
+    kind, kernel, parent = (
+        np.repeat(i, counts.ravel()) for i in np.indices(counts.shape).reshape(3, -1)
+    )
     born = times[parent] + rng.exponential(1 / decay[kernel])
     seen = born <= span
     return series[parent[seen]], born[seen], kind[seen]

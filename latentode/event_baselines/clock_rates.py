@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from latentode.data.event_batch import EventBatch
-from latentode.likelihoods.event_scores import EventScores, gap_windows, scores_from
+from latentode.likelihoods.event_scores import EventProcess, EventScores, gap_windows, scores_from
 
 
-class HomogeneousProcess(nn.Module):
+class HomogeneousProcess(EventProcess):
     r"""A constant rate of each kind, :math:`\lambda_k(t) = \lambda_k`.
 
     Args:
@@ -27,7 +27,7 @@ class HomogeneousProcess(nn.Module):
         return scores_from(rates, (high - low) * self.log_rate.exp(), events)
 
 
-class PiecewiseConstantProcess(nn.Module):
+class PiecewiseConstantProcess(EventProcess):
     r"""A constant rate in each of equal parts of the span; the last one goes on after it.
 
     Args:
@@ -35,6 +35,8 @@ class PiecewiseConstantProcess(nn.Module):
         span: Length that is divided, in model time.
         bins: Number of parts.
     """
+
+    edges: Tensor
 
     def __init__(self, rates: Tensor, span: float, bins: int = 10) -> None:
         super().__init__()
@@ -55,7 +57,7 @@ class PiecewiseConstantProcess(nn.Module):
         return (inside.clamp(min=0.0) * self.log_rate.exp().T).sum(-1)
 
 
-class LogLinearProcess(nn.Module):
+class LogLinearProcess(EventProcess):
     r"""A rate that grows or decays with the clock, :math:`\lambda_k(t) = e^{\alpha_k + \beta_k t}`.
 
     Args:

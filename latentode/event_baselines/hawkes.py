@@ -6,11 +6,17 @@ import torch
 from torch import Tensor, nn
 
 from latentode.data.event_batch import EventBatch
-from latentode.likelihoods.event_scores import EventScores, gap_knots, gap_windows, scores_from
+from latentode.likelihoods.event_scores import (
+    EventProcess,
+    EventScores,
+    gap_knots,
+    gap_windows,
+    scores_from,
+)
 from latentode.nn.decayed_counts import decayed_counts
 
 
-class HawkesProcess(nn.Module):
+class HawkesProcess(EventProcess):
     r"""Events that excite events, exactly and in linear time.
 
     .. math::

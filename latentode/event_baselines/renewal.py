@@ -8,10 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from latentode.data.event_batch import EventBatch
-from latentode.likelihoods.event_scores import EventScores, gap_knots, gap_windows, scores_from
+from latentode.likelihoods.event_scores import (
+    EventProcess,
+    EventScores,
+    gap_knots,
+    gap_windows,
+    scores_from,
+)
 
 
-class RenewalProcess(nn.Module):
+class RenewalProcess(EventProcess):
     r"""Independent gaps from a mixture of log-normals; the rate is the hazard of the gap.
 
     .. math:: \lambda_k(t) = p_k \frac{f(t - t_n)}{1 - F(t - t_n)}
@@ -28,6 +34,8 @@ class RenewalProcess(nn.Module):
         Shchur, Bilos, Guennemann (2020), Intensity-free learning of temporal point processes,
         https://arxiv.org/abs/1909.12127; without its recurrent history.
     """
+
+    log_share: Tensor
 
     def __init__(self, rates: Tensor, gap: float, components: int = 8) -> None:
         super().__init__()

@@ -6,10 +6,16 @@ import torch
 from torch import Tensor, nn
 
 from latentode.data.event_batch import EventBatch
-from latentode.likelihoods.event_scores import EventScores, gap_knots, gap_windows, scores_from
+from latentode.likelihoods.event_scores import (
+    EventProcess,
+    EventScores,
+    gap_knots,
+    gap_windows,
+    scores_from,
+)
 
 
-class SelfCorrectingProcess(nn.Module):
+class SelfCorrectingProcess(EventProcess):
     r"""Pressure that grows with time and falls with every event.
 
     .. math:: \lambda_k(t) = p_k \exp(\mu + a t - b N(t^-))
@@ -21,6 +27,8 @@ class SelfCorrectingProcess(nn.Module):
         Isham and Westcott (1979), A self-correcting point process, Stochastic Processes and their
         Applications 8.
     """
+
+    log_share: Tensor
 
     def __init__(self, rates: Tensor) -> None:
         super().__init__()

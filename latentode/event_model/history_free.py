@@ -9,13 +9,13 @@ from latentode import ode
 from latentode.config import SolverConfig
 from latentode.data.event_batch import EventBatch
 from latentode.likelihoods.compensator import cumulative
-from latentode.likelihoods.event_scores import EventScores, gap_windows, scores_from
+from latentode.likelihoods.event_scores import EventProcess, EventScores, gap_windows, scores_from
 from latentode.likelihoods.poisson_process import Link, PoissonProcess
 from latentode.nn.mlp import MLP
 from latentode.ode.trajectory import Trajectory
 
 
-class HistoryFreeProcess(nn.Module):
+class HistoryFreeProcess(EventProcess):
     r"""Poisson process whose rate follows a latent ODE from one learned initial state.
 
     Args:

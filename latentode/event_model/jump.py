@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from latentode.data.event_batch import EventBatch
 from latentode.dynamics.jump import JumpDynamics
 from latentode.likelihoods.event_scores import (
+    EventProcess,
     EventScores,
     gap_knots,
     gap_windows,
@@ -57,7 +58,7 @@ class Gaps:
     last: Tensor
 
 
-class JumpProcess(nn.Module):
+class JumpProcess(EventProcess):
     r"""Point process with a history: a latent jump ODE beside decaying counts of past events.
 
     .. math::
@@ -81,6 +82,8 @@ class JumpProcess(nn.Module):
         Jia and Benson (2019), https://arxiv.org/abs/1905.10403 (jumps); Mei and Eisner (2017), The
         neural Hawkes process, https://arxiv.org/abs/1612.09328 (decaying state, scaled softplus).
     """
+
+    total_rate: Tensor
 
     def __init__(
         self,

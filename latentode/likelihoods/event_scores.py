@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from latentode.data.event_batch import EventBatch
 
@@ -32,11 +31,12 @@ class EventScores:
         return self.log_intensity.sum(-1) - self.increments.sum((-2, -1))
 
 
-class EventProcess(Protocol):
-    """Anything that scores events: models, baselines, simulated truths."""
+class EventProcess(nn.Module):
+    """The contract of all that scores events: models, baselines, simulated truths."""
 
     def score(self, events: EventBatch) -> EventScores:
         """Score the events of a batch, in the model's unit of time."""
+        raise NotImplementedError
 
 
 def gap_knots(events: EventBatch) -> Tensor:

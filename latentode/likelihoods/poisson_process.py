@@ -102,9 +102,7 @@ class PoissonProcess(nn.Module):
         Returns:
             Expected counts, shape (..., batch, channel).
         """
-        same = start.dim() == 1 or bool(
-            (start == start[:, :1]).all() & (end == end[:, :1]).all()
-        )
+        same = start.dim() == 1 or bool((start == start[:, :1]).all() & (end == end[:, :1]).all())
         if same:
             low, high = (t if t.dim() == 1 else t[:, 0] for t in (start, end))
             return trajectory.integrate(self._rate(), low, high, nodes=nodes)

@@ -14,7 +14,8 @@ def decayed_counts(
 ) -> Tensor:
     r"""Sum the decayed past of each event, itself left out.
 
-    .. math:: m_{ijk} = \sum_{l < i,\ k_l = k} e^{-\beta_j (t_i - t_l)} + e^{-\beta_j(t_i - t_0)} c_{jk}
+    .. math::
+        m_{ijk} = \sum_{l < i,\ k_l = k} e^{-\beta_j (t_i - t_l)} + e^{-\beta_j(t_i - t_0)} c_{jk}
 
     Pairs are summed inside blocks of events, and a carry goes from block to block, so that no
     growing exponential is ever formed and the number of operations is linear in the events.

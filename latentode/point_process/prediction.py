@@ -203,7 +203,8 @@ def simulate(
     rows = torch.arange(batch, device=at.last.device).repeat(num_draws)
     current = Present(at.state[rows], at.counts[rows], at.last[rows], at.now[rows])
     spent = torch.zeros(len(rows), dtype=torch.float64, device=rows.device)
-    times, marks = [], []
+    times: list[Tensor] = []
+    marks: list[Tensor] = []
     while True:
         following = NextEvent(model, current, horizon)
         ahead = following.draw(1, generator)[:, 0]
@@ -244,7 +245,7 @@ def intensity(model: JumpProcess, events: EventBatch, times: Tensor) -> Tensor:
     gaps = model.gaps(events, model.fresh(len(times)))
     count = gaps.lengths.shape[1]
     # a padded slot opens a gap of no length at the last event; the one after it is the longest
-    index = (torch.searchsorted(gaps.knots.contiguous(), times.contiguous()) - 1)
+    index = torch.searchsorted(gaps.knots.contiguous(), times.contiguous()) - 1
     index = index.clamp(0, count - 1)  # (batch, time)
     rows = (torch.arange(len(times), device=times.device)[:, None] * count + index).flatten()
     elapsed = (times - gaps.knots.gather(1, index)).clamp(min=0.0)

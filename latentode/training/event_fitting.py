@@ -77,7 +77,7 @@ def typical_gap(streams: EventStreams, unit_ns: float) -> float:
 
 
 def fit_events(
-    model: nn.Module,
+    model: EventProcess,
     streams: EventStreams,
     unit_ns: float,
     fitting: EventFitting,
@@ -120,7 +120,7 @@ def fit_events(
             on_step(step, value)
 
 
-def _groups(model: nn.Module, fitting: EventFitting) -> list[dict[str, object]]:
+def _groups(model: EventProcess, fitting: EventFitting) -> list[dict[str, object]]:
     """Time constants move on a log scale over decades, and are not pulled to any."""
     slow = [p for name, p in model.named_parameters() if name.endswith("log_decay")]
     rest = [p for name, p in model.named_parameters() if not name.endswith("log_decay")]
