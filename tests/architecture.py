@@ -49,7 +49,8 @@ ALLOWED = {
     "torch": {
         "_types", "_checks", "nn", "data.batch", "data.event_batch", "data.known_inputs", "ode",
         "encoders", "decoders", "dynamics", "flows", "priors", "likelihoods", "objectives",
-        "metrics", "baselines", "model", "event_model", "event_baselines", "training", "prediction", "scoring", "latent_paths", "backtest", "labelled", "estimator",
+        "metrics", "baselines", "model", "event_model", "event_baselines", "training",
+        "prediction", "scoring", "latent_paths", "backtest", "labelled", "estimator",
         "evaluation", "point_process", "cli",
     },
     "torchdiffeq": {"ode.adaptive"},
