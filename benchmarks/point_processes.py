@@ -177,7 +177,7 @@ def _jump(task: Task, seed: int, smoke: bool) -> torch.nn.Module:
 def _history_free(task: Task, seed: int, smoke: bool) -> torch.nn.Module:
     span = float(task.train.exposure(task.unit_ns).max())
     model = HistoryFreeProcess(8, 32, torch.from_numpy(task.train.rates(task.unit_ns)), span)
-    fitting = EventFitting(steps=4 if smoke else 150, lr=5e-3, batch=256, seed=seed)
+    fitting = EventFitting(steps=4 if smoke else 150, lr=5e-3, batch=16, seed=seed)
     fit_events(model, task.train, task.unit_ns, fitting)
     return model
 

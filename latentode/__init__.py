@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from latentode.data.dataset import TimeSeriesDataset
     from latentode.encoders import ODERNNEncoder, RNNEncoder
     from latentode.estimator import LatentODE
-    from latentode.likelihoods import GaussianLikelihood, StudentTLikelihood
+    from latentode.event_estimator import EventForecaster
+    from latentode.event_model import JumpProcess
+    from latentode.likelihoods import GaussianLikelihood, PoissonProcess, StudentTLikelihood
     from latentode.model import LatentODEModel
     from latentode.priors import StandardNormal
     from latentode.training import Trainer
@@ -25,11 +27,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "EventForecaster",
     "GaussianLikelihood",
+    "JumpProcess",
     "LatentODE",
     "LatentODEConfig",
     "LatentODEModel",
     "ODERNNEncoder",
+    "PoissonProcess",
     "RNNEncoder",
     "SolverConfig",
     "StandardNormal",
@@ -49,11 +54,14 @@ __all__ = [
 ]
 
 _HOMES = {
+    "EventForecaster": "event_estimator",
     "GaussianLikelihood": "likelihoods",
+    "JumpProcess": "event_model",
     "LatentODE": "estimator",
     "LatentODEConfig": "config",
     "LatentODEModel": "model",
     "ODERNNEncoder": "encoders",
+    "PoissonProcess": "likelihoods",
     "RNNEncoder": "encoders",
     "SolverConfig": "config",
     "StandardNormal": "priors",

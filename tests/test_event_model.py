@@ -82,6 +82,21 @@ def test_more_nodes_change_nothing_at_the_default_step():
     torch.testing.assert_close(default, fine, rtol=0, atol=1e-4)
 
 
+def test_drawn_nodes_estimate_the_compensator_without_bias_even_of_a_spike():
+    process, batch = jump_process(step=1.0), events(ROWS[:1], MARKS[:1])
+    many = EventBatch(*(getattr(batch, n).expand(2000, -1) for n in batch.__dataclass_fields__))
+    with torch.no_grad():
+        process.log_decay[1] = math.log(200.0)  # over long before the first fixed node
+        fixed = process.score(batch, nodes=4).increments.sum()
+        exact = process.score(batch, nodes=200).increments.sum()
+        generator = torch.Generator().manual_seed(0)
+        scores, _ = process.follow(many, process.fresh(2000), nodes=4, generator=generator)
+        drawn = scores.increments.sum((1, 2)).numpy()
+    error = np.std(drawn) / math.sqrt(2000)
+    assert abs(drawn.mean() - exact.item()) < 4 * error
+    assert abs(fixed.item() - exact.item()) > 4 * error  # the test can tell
+
+
 def test_the_rate_before_an_event_does_not_know_when_it_comes():
     process = jump_process(step=1.0)
     batch = events([[1.0, 3.0], [1.0, 6.5]], [[0, 0], [0, 0]])

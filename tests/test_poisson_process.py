@@ -105,6 +105,18 @@ def test_padding_order_and_company_of_series_change_nothing():
     torch.testing.assert_close(together, turned, rtol=1e-12, atol=1e-12)
 
 
+def test_every_draw_of_the_state_has_its_own_log_weight():
+    process, batch = affine(-1.0, 0.2), batch_of([[1.0, 2.5, 7.0], []])
+    z0 = torch.tensor([[[0.0], [0.0]], [[1.0], [2.0]]], dtype=F64)  # (draw, batch, latent)
+    config = SolverConfig(step_size=0.05)
+    flow = ode.solve(lambda t, z: torch.ones_like(z) + 0 * t, z0, 0.0, 10.0, config)
+    got = process.log_prob(flow, batch)
+    assert got.shape == (2, 2)
+    for draw in (0, 1):
+        one = ode.solve(lambda t, z: torch.ones_like(z) + 0 * t, z0[draw], 0.0, 10.0, config)
+        torch.testing.assert_close(got[draw], process.log_prob(one, batch), rtol=1e-12, atol=0)
+
+
 def test_windows_may_differ_between_kinds():
     windows = [[[0.0, 10.0], [2.0, 6.0]]]
     events = batch_of([[1.0, 3.0]], [[0, 1]], kinds=2, windows=windows)
