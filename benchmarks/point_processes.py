@@ -1,8 +1,11 @@
 """Event models against simulated truths, quakes, badges and coal-mine disasters.
 
 Protocol: five simulated sets (48 sequences to train, the last 16 to test, full windows); the first
-2,400 users of StackOverflow to train and the last 600 to test; San Jacinto quakes and coal-mine
-disasters split in time at 80 %, where models see the whole past of what they score. Everything is
+2,400 users of StackOverflow to train and the last 600 to test; report times of 180 nodes of a
+sensor log to train and 60 to test; San Jacinto quakes and coal-mine disasters split in time at
+80 %, where models see the whole past of what they score.
+
+Everything is
 nats per event on the test part: absolute ones ("nll", for events per the unit named in the
 setting), and gained over the homogeneous process fitted to the training part ("gain", free of
 units). "ks_p" is the p-value of time rescaling on the concatenated test part.
@@ -285,6 +288,22 @@ def coal() -> Task:
     return _split_in_time("coal", read_events(frame, config, windows=windows).spread_ties(), 60)
 
 
+def report_times() -> Task:
+    """When 240 wireless nodes report: regular, with jitter and drop-outs; 180 nodes to train.
+
+    A window ends with the last report of any node of the same room.
+    """
+    frame = pd.read_parquet(DATA / "room_climate_A.parquet", columns=["series", "time"])
+    last = frame.groupby("series", observed=True)["time"].max()
+    room = last.groupby(last.index.astype(str).str.split("-").str[0]).transform("max")
+    windows = pd.DataFrame({"id": last.index.astype(str), "start": 0.0, "end": room.to_numpy()})
+    config = DataConfig.model_validate({"time": {"unit": "s"}})
+    streams = read_events(frame, config, windows=windows).spread_ties()
+    return Task(
+        "report_times", streams.select(range(180)), streams.select(range(180, 240)), "s", 160
+    )
+
+
 def _split_in_time(name: str, streams: EventStreams, steps: int) -> Task:
     start, end = streams.windows[0, 0].tolist()
     edge = start + round(0.8 * (end - start))
@@ -296,5 +315,6 @@ TASKS: dict[str, Callable[[], Task]] = {
     **{name: (lambda name=name: simulated(name)) for name in SIMULATED},
     "stackoverflow": stackoverflow,
     "quakes": quakes,
+    "report_times": report_times,
     "coal": coal,
 }
