@@ -253,13 +253,13 @@ class EventForecaster:
         self._fitted().save(Path(folder))
 
     @classmethod
-    def load(cls, folder: str | Path, device: str = "cpu") -> Self:
+    def load(cls, folder: str | Path) -> Self:
         """Read a model that `save` or a training run wrote.
 
         Raises:
             CheckpointError: If the folder is broken, tampered with or of another version.
         """
-        fitted = FittedEvents.load(Path(folder), device)
+        fitted = FittedEvents.load(Path(folder))
         sizes = fitted.sizes
         estimator = cls(
             latent_dim=sizes["latent_dim"], hidden_dim=sizes["hidden_dim"], link=sizes["link"],

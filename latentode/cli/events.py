@@ -9,7 +9,7 @@ import click
 
 from latentode.cli.command import command
 from latentode.cli.event_files import describe, find_events_model, read_windows, windows_option
-from latentode.cli.models import device_option, run_argument
+from latentode.cli.models import run_argument
 from latentode.cli.outputs import check_stdout_free
 from latentode.cli.session import Outcome, Session
 from latentode.cli.table import aligned
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 @click.option("--horizon", help="How far ahead to look, e.g. 6h; ten mean gaps by default.")
 @click.option("--samples", type=click.IntRange(1), default=100, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the results.")
-@device_option
 def events_command(
     session: Session,
     run: Path,
@@ -40,7 +39,6 @@ def events_command(
     horizon: str | None,
     samples: int,
     out: Path | None,
-    device: str,
 ) -> Outcome:
     """Rates, next events and goodness of fit of RUN's model on EVENTS (default: its own events).
 
@@ -52,7 +50,7 @@ def events_command(
 
     from latentode.event_estimator import EventForecaster
 
-    model = EventForecaster.load(model_path, device)
+    model = EventForecaster.load(model_path)
     streams = model.read(events, read_windows(windows))
     session.lines("plan", describe(streams))
     target = _folder(

@@ -67,6 +67,7 @@ def read_events(
     stamps, names, lines = _rows(table, time, texts, config)
     times, status, found = _times(table, stamps, lines, time, config, clock)
     _refuse_unreadable(table, status, lines, time)
+    _refuse_blank(table, names, lines)
     ids = names.get(identity or "", np.full(len(times), table.stem, dtype=object))
     kinds = names.get(mark or "", np.full(len(times), "event", dtype=object))
     known = tuple(mark_names) if mark_names else tuple(sorted(set(kinds), key=natural_key))
@@ -171,6 +172,16 @@ def _refuse_unreadable(table: Table, status: np.ndarray, lines: Int64, time: str
             f"{table.name}: {table.place} {lines[wrong[0]]}: column {time!r} holds no time of 1678 "
             "to 2261 that can be read. Correct it, or drop the event."
         )
+
+
+def _refuse_blank(table: Table, names: dict[str, np.ndarray], lines: Int64) -> None:
+    for column, cells in names.items():
+        blank = np.flatnonzero(cells == "")
+        if len(blank):
+            raise DataError(
+                f"{table.name}: {table.place} {lines[blank[0]]}: expected a text in column "
+                f"{column!r}, got an empty cell. Fill it, or drop the event."
+            )
 
 
 def _refuse_unknown(table: Table, kinds: np.ndarray, known: Sequence[str], lines: Int64) -> None:

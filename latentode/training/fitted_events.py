@@ -16,7 +16,6 @@ from latentode.data.events import EventStreams
 from latentode.errors import CheckpointError, DataError
 from latentode.event_model import JumpProcess
 from latentode.training.checkpoint import load_folder, load_strictly, save_folder
-from latentode.training.distributed import device_of
 
 STEM = "events"
 _FIELDS = {"sizes", "data", "streams"}
@@ -88,13 +87,12 @@ class FittedEvents:
         save_folder(folder, STEM, tensors, meta, {"MODEL_CARD.md": self.card().encode()})
 
     @classmethod
-    def load(cls, folder: Path, device: str = "cpu") -> FittedEvents:
+    def load(cls, folder: Path) -> FittedEvents:
         """Read what `save` wrote.
 
         Raises:
             CheckpointError: If the folder is broken, tampered with or of another version.
         """
-        target = device_of(device)
         tensors, meta = load_folder(folder, STEM, _FIELDS)
         try:
             about = meta["streams"]
@@ -121,7 +119,7 @@ class FittedEvents:
             ) from None
         weights = {k.removeprefix("model."): v for k, v in tensors.items() if k not in known}
         load_strictly(model, weights, folder / "events.safetensors")
-        return cls(model.to(target).eval(), data, mark_column, streams, sizes)
+        return cls(model.eval(), data, mark_column, streams, sizes)
 
     def card(self) -> str:
         """A page about the model, in Markdown."""
