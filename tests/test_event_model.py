@@ -56,10 +56,11 @@ def test_quadrature_equals_an_adaptive_augmented_solve_of_every_gap():
     state, counts, last = process.dynamics.initial[None], torch.zeros(1, 2, 2, dtype=F64), 0.0
     for i, time in enumerate([*ROWS[0], 8.0]):
 
-        def field(w, z, counts=counts):
+        def field(w, z, counts=counts, last=last):
             since = process.dynamics.from_clock(w)
             m = counts * torch.exp(-since * process.decay)[:, None]
-            rate = process.process.log_link(process._drive(z[..., :4], m)).exp()
+            age = (last + since).expand(z.shape[:-1])
+            rate = process.log_rates(z[..., :4], m, age).exp()
             slope = process.dynamics.slope(w, z[..., :4])
             return torch.cat([slope, rate * process.dynamics.clock * w.exp()], -1)
 
@@ -119,7 +120,7 @@ def test_without_weights_on_the_state_it_is_a_hawkes_process():
         process.process.log_scale.fill_(math.log(background / 30.0))
         scale = (2 * process.decay / process.total_rate).sqrt()
         process.excite.weight.zero_()
-        process.excite.weight[0, 1] = weight / scale[1] * 30.0 / background
+        process.excite.weight[0, 3] = weight / scale[1] * 30.0 / background
     batch = batch_of([ROWS[0]], window=(0.0, 8.0))
     beta = process.decay[1].item()
     expected = 0.0
@@ -182,7 +183,7 @@ def test_windows_of_training_add_up_to_the_whole_stream():
     total = torch.zeros(4, dtype=F64)
     with torch.no_grad():
         for i, series in enumerate(windows.series):
-            past = Past(counts[[i]], states[[i]])
+            past = Past(counts[[i]], states[[i]], windows.ages(np.array([i])))
             scores, left = process.follow(windows.batch(np.array([i])), past)
             total[series] += scores.log_prob()[0]
             if i + 1 < len(states) and windows.first[i + 1] > 0:

@@ -30,10 +30,12 @@ class Past:
     Attributes:
         counts: Decayed counts just after the time of entry, shape (batch, rate, channel).
         state: Latent state just after it, shape (batch, latent).
+        age: Model time from the origin of the stream to the time of entry, shape (batch,).
     """
 
     counts: Tensor
     state: Tensor
+    age: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +49,7 @@ class Gaps:
         knots: Edges of the gaps in model time, shape (batch, event + 2).
         before: Decayed counts just before each event, shape (batch, event, rate, channel).
         after: Decayed counts at the start of each gap, shape (batch, event + 1, rate, channel).
+        ages: Time from the origin of the stream to each edge in model time, (batch, event + 2).
         last: Latent states at the end of the last gap, shape (batch, latent).
     """
 
@@ -55,6 +58,7 @@ class Gaps:
     knots: Tensor
     before: Tensor
     after: Tensor
+    ages: Tensor
     last: Tensor
 
 
@@ -62,12 +66,14 @@ class JumpProcess(EventProcess):
     r"""Point process with a history: a latent jump ODE beside decaying counts of past events.
 
     .. math::
-        \lambda_k(t) = s_k\,g\Big(w_k(h(t)) + \sum_{jl} v_{kjl}\,\beta_j^{1/2}\,m_{jl}(t)\Big)
+        \lambda_k(t) = s_k\,g\Big(w_k(h(t)) + \sum_{j,l} v_{kjl}\,\beta_j^{1/2}\,m_{jl}(t)\Big)
 
     with :math:`h` a `JumpDynamics` and :math:`m_{jl}` the count of past events of kind l that
-    decays at rate :math:`\beta_j`. The counts are what a Hawkes process consists of, solved in
-    closed form over the whole past; the latent state gates, saturates and forgets. One kind of
-    history alone is not enough: a gated state forgets slow sums, and sums cannot saturate.
+    decays at rate :math:`\beta_j`; kind 0 is time itself, :math:`(1 - e^{-\beta_j t}) / \beta_j`.
+    The counts are what a Hawkes process consists of, solved in closed form over the whole past, and
+    slow counts less time are what presses in a self-correcting one; the latent state gates,
+    saturates and forgets. One kind of history alone is not enough: a gated state forgets slow sums,
+    and sums cannot saturate.
 
     Args:
         latent_dim: Size of h.
@@ -103,7 +109,7 @@ class JumpProcess(EventProcess):
         dtype = torch.get_default_dtype()
         self.log_decay = nn.Parameter(decay.log().to(dtype))
         self.register_buffer("total_rate", rates.sum().to(dtype))
-        self.excite = nn.Linear(len(decay) * self.num_marks, self.num_marks, bias=False)
+        self.excite = nn.Linear(len(decay) * (self.num_marks + 1), self.num_marks, bias=False)
         nn.init.zeros_(self.excite.weight)
 
     @property
@@ -115,7 +121,8 @@ class JumpProcess(EventProcess):
         """The past of streams that begin with their windows."""
         shape = (batch, len(self.log_decay), self.num_marks)
         zero = torch.zeros(shape, dtype=self.log_decay.dtype, device=self.log_decay.device)
-        return Past(zero, self.dynamics.initial.expand(batch, -1))
+        age = torch.zeros(batch, dtype=torch.float64, device=zero.device)
+        return Past(zero, self.dynamics.initial.expand(batch, -1), age)
 
     def counts_before(self, events: EventBatch, past: Past) -> Tensor:
         """Decayed counts just before each event, shape (batch, event, rate, channel)."""
@@ -164,7 +171,7 @@ class JumpProcess(EventProcess):
         flow, lengths = gaps.flow, gaps.lengths
         ends = flow.at(lengths.flatten()[:, None], check=False)[:, 0]
         states = ends.unflatten(0, lengths.shape)[:, :-1]  # (batch, event, latent)
-        rates = self.process.log_link(self._drive(states, gaps.before))
+        rates = self.log_rates(states, gaps.before, gaps.ages[:, 1:-1])
         return scores_from(rates, self._expected(events, gaps, nodes, generator), events), gaps.last
 
     def gaps(self, events: EventBatch, past: Past) -> Gaps:
@@ -173,18 +180,30 @@ class JumpProcess(EventProcess):
         knots = gap_knots(events)
         lengths = self.dynamics.to_clock(knots.diff(dim=1))
         flow, last = self.dynamics.walk(past.state, events.marks, events.valid, lengths)
-        return Gaps(flow, lengths, knots, before, self._after(events, before, past), last)
+        after = self._after(events, before, past)
+        return Gaps(flow, lengths, knots, before, after, past.age[:, None] + knots, last)
 
     def _after(self, events: EventBatch, before: Tensor, past: Past) -> Tensor:
         """Counts at the start of each gap, the event there included."""
         one = nn.functional.one_hot(events.marks, self.num_marks) * events.valid[..., None]
         return torch.cat([past.counts[:, None], before + one[:, :, None].to(before.dtype)], dim=1)
 
-    def _drive(self, states: Tensor, counts: Tensor) -> Tensor:
-        """What goes into the link, from states (..., latent) and counts (..., rate, channel)."""
-        scale = (2 * self.decay / self.total_rate).sqrt()
-        out: Tensor = self.process.head(states) + self.excite((counts * scale[:, None]).flatten(-2))
-        return out
+    def log_rates(self, states: Tensor, counts: Tensor, ages: Tensor) -> Tensor:
+        """Log-rates per unit of model time.
+
+        Args:
+            states: Latent states, shape (..., latent).
+            counts: Decayed counts, shape (..., rate, channel).
+            ages: Time since the origin of the stream, shape (...).
+
+        Returns:
+            Log-rates of each kind, shape (..., channel).
+        """
+        decay, rate = self.decay, self.total_rate
+        time = -torch.expm1(-ages[..., None].to(decay.dtype) * decay) / decay  # (..., rate)
+        parts = torch.cat([rate * time[..., None], counts], dim=-1)
+        scaled = parts * (2 * decay / rate).sqrt()[:, None]
+        return self.process.log_link(self.process.head(states) + self.excite(scaled.flatten(-2)))
 
     def _expected(
         self, events: EventBatch, gaps: Gaps, nodes: int, generator: torch.Generator | None
@@ -192,18 +211,18 @@ class JumpProcess(EventProcess):
         low, high = (edge - gaps.knots[:, :-1, None] for edge in gap_windows(events))
         shape = low.shape
         low, high = (self.dynamics.to_clock(t.clamp(min=0.0)).flatten(0, 1) for t in (low, high))
-        flow, after = gaps.flow, gaps.after.flatten(0, 1)
+        start = gaps.after.flatten(0, 1), gaps.ages[:, :-1].flatten()
         same = bool((low == low[:, :1]).all() & (high == high[:, :1]).all())
         parts = []
         for k in range(1 if same else self.num_marks):
-            part = self._by_steps(flow, after, low[:, k], high[:, k], nodes, generator)
+            part = self._by_steps(gaps.flow, start, low[:, k], high[:, k], nodes, generator)
             parts.append(part if same else part[:, k : k + 1])
         return torch.cat(parts, dim=-1).reshape(shape)
 
     def _by_steps(
         self,
         flow: Trajectory,
-        after: Tensor,
+        start: tuple[Tensor, Tensor],
         low: Tensor,
         high: Tensor,
         nodes: int,
@@ -212,6 +231,7 @@ class JumpProcess(EventProcess):
         """Integrate gaps of equal numbers of steps together: most are short, a few are long."""
         needed = (high / flow.step - 1e-9).ceil().clamp(min=1, max=len(flow.states) - 1).long()
         needed = torch.where(high > low, needed, 0)
+        after, ages = start
         total = torch.zeros(len(low), self.num_marks, dtype=after.dtype, device=after.device)
         for steps in needed.unique().tolist():
             if steps == 0:
@@ -221,7 +241,7 @@ class JumpProcess(EventProcess):
                 flow.t0, flow.step, flow.states[: steps + 1, rows], flow.slopes[: steps + 1, rows],
                 flow.start, flow.end[rows], flow.stats,
             )  # fmt: skip
-            rate = RateOnClock(self, after[rows])
+            rate = RateOnClock(self, after[rows], ages[rows])
             if generator is None:
                 expected = part.integrate(rate, low[rows], high[rows], nodes=nodes, check=False)
             else:
@@ -253,18 +273,20 @@ class RateOnClock:
     Args:
         model: The process.
         after: Decayed counts at the start of each gap, shape (batch, rate, channel).
+        ages: Time from the origin of the stream to it in model time, shape (batch,).
     """
 
-    def __init__(self, model: JumpProcess, after: Tensor) -> None:
+    def __init__(self, model: JumpProcess, after: Tensor, ages: Tensor) -> None:
         self._model = model
         self._after = after
+        self._ages = ages
 
     def log_intensity(self, w: Tensor, states: Tensor) -> Tensor:
         """Log-rates per unit of model time at clock times (batch, node)."""
         elapsed = self._model.dynamics.from_clock(w)
         decay = torch.exp(-elapsed[..., None] * self._model.decay)  # (batch, node, rate)
         counts = self._after[:, None] * decay[..., None]
-        return self._model.process.log_link(self._model._drive(states, counts))
+        return self._model.log_rates(states, counts, self._ages[:, None] + elapsed)
 
     def __call__(self, w: Tensor, states: Tensor) -> Tensor:
         """Rates per unit of clock time, shape (batch, node, channel)."""

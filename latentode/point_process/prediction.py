@@ -32,7 +32,7 @@ class Present:
     Attributes:
         state: Latent states just after it, shape (batch, latent).
         counts: Decayed counts just after it, shape (batch, rate, channel).
-        last: Its time in model time; the start of the stream where there is none, shape (batch,).
+        last: Its time since the origin in model time; 0 where there is none, shape (batch,).
         now: Until when nothing else was seen, shape (batch,).
     """
 
@@ -80,7 +80,7 @@ class NextEvent:
         self._begin = model.dynamics.to_clock(at.now - at.last)
         self._end = model.dynamics.to_clock(at.now - at.last + horizon)
         self._flow = model.dynamics.flow(at.state, self._end)
-        self._rate = RateOnClock(model, at.counts)
+        self._rate = RateOnClock(model, at.counts, at.last)
         self._total: Trajectory = cumulative(self._flow, self._rate, refine=_REFINE)
 
     def _clock(self, ahead: Tensor) -> Tensor:
@@ -256,5 +256,5 @@ def intensity(model: JumpProcess, events: EventBatch, times: Tensor) -> Tensor:
         flow.end[rows], flow.stats,
     )  # fmt: skip
     states = part.at(w, check=False)
-    rate = RateOnClock(model, gaps.after.flatten(0, 1)[rows])
+    rate = RateOnClock(model, gaps.after.flatten(0, 1)[rows], gaps.ages[:, :-1].flatten()[rows])
     return rate.log_intensity(w.to(states.dtype), states)[:, 0].exp().unflatten(0, times.shape)

@@ -121,13 +121,16 @@ def fit_events(
 
 
 def _groups(model: EventProcess, fitting: EventFitting) -> list[dict[str, object]]:
-    """Time constants move on a log scale over decades, and are not pulled to any."""
-    slow = [p for name, p in model.named_parameters() if name.endswith("log_decay")]
-    rest = [p for name, p in model.named_parameters() if not name.endswith("log_decay")]
-    return [
-        {"params": rest, "factor": 1.0, "weight_decay": fitting.weight_decay},
-        {"params": slow, "factor": 3.0, "weight_decay": 0.0},
-    ]
+    """Time constants and the weights of counts must travel far, and are not pulled to any place."""
+    far = {"log_decay": 3.0, "excite.weight": 5.0}
+    groups: list[dict[str, object]] = []
+    rest = []
+    for name, parameter in model.named_parameters():
+        if name in far:
+            groups.append({"params": [parameter], "factor": far[name], "weight_decay": 0.0})
+        else:
+            rest.append(parameter)
+    return [*groups, {"params": rest, "factor": 1.0, "weight_decay": fitting.weight_decay}]
 
 
 def _schedule(step: int, steps: int) -> float:
@@ -165,7 +168,7 @@ def _by_windows(
             rows = torch.from_numpy(index)
             fresh = model.fresh(len(index)).state
             state = torch.where(inner[rows, None], states[rows], fresh)
-            past = Past(counts[rows], state)
+            past = Past(counts[rows], state, windows.ages(index))
             scores, left = model.follow(
                 windows.batch(index), past, nodes=_DRAWN_NODES, generator=generator
             )

@@ -84,6 +84,12 @@ class EventWindows:
     def _time(self, rows: Int64) -> Int64:
         return self.streams.times[np.clip(rows, 0, len(self.streams.times) - 1)]
 
+    def ages(self, index: Int64) -> Tensor:
+        """Model time from the origin of each stream to the entry of some windows."""
+        s, series, first = self.streams, self.series[index], self.first[index]
+        entry = np.where(first > 0, self._time(s.starts[series] + first - 1), s.origins[series])
+        return torch.from_numpy((entry - s.origins[series]) / self.unit_ns)
+
     @torch.no_grad()
     def entry_counts(self, model: JumpProcess) -> Tensor:
         """Decayed counts at the entry of each window, shape (window, rate, channel)."""
