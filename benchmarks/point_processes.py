@@ -256,7 +256,7 @@ def simulated(name: str) -> Task:
         clock=Clock("elapsed", None, "s"),
     ).spread_ties()
     train, test = streams.select(range(48)), streams.select(range(48, 64))
-    return Task(name, train, test, "s", 80 if name == "poisson" else 320, _truths()[name])
+    return Task(name, train, test, "s", 80 if name == "poisson" else 400, _truths()[name])
 
 
 def stackoverflow() -> Task:
@@ -300,7 +300,7 @@ def report_times() -> Task:
     config = DataConfig.model_validate({"time": {"unit": "s"}})
     streams = read_events(frame, config, windows=windows).spread_ties()
     return Task(
-        "report_times", streams.select(range(180)), streams.select(range(180, 240)), "s", 160
+        "report_times", streams.select(range(180)), streams.select(range(180, 240)), "s", 480
     )
 
 

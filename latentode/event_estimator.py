@@ -58,7 +58,7 @@ class EventForecaster:
         latent_dim: int = 16,
         hidden_dim: int = 32,
         link: Link = "softplus",
-        steps: int = 320,
+        steps: int = 400,
         lr: float = 1e-2,
         random_state: int = 0,
         data: DataConfig | None = None,

@@ -38,8 +38,8 @@ class EventFitting:
 
     steps: int = 400
     lr: float = 5e-3
-    batch: int = 96
-    length: int = 32
+    batch: int = 48
+    length: int = 64
     weight_decay: float = 1e-4
     seed: int = 0
 
