@@ -17,8 +17,15 @@ if TYPE_CHECKING:
     from latentode.data.dataset import TimeSeriesDataset
     from latentode.encoders import AttentionEncoder, ODERNNEncoder, RNNEncoder
     from latentode.estimator import LatentODE
+    from latentode.event_estimator import EventForecaster
+    from latentode.event_model import JumpProcess
     from latentode.flows import CNF
-    from latentode.likelihoods import FlowLikelihood, GaussianLikelihood, StudentTLikelihood
+    from latentode.likelihoods import (
+        FlowLikelihood,
+        GaussianLikelihood,
+        PoissonProcess,
+        StudentTLikelihood,
+    )
     from latentode.model import LatentODEModel
     from latentode.priors import StandardNormal
     from latentode.training import Trainer
@@ -28,12 +35,15 @@ __version__ = "0.1.0"
 __all__ = [  # noqa: RUF022 -- plain order, which has no place of its own for CNF
     "AttentionEncoder",
     "CNF",
+    "EventForecaster",
     "FlowLikelihood",
     "GaussianLikelihood",
+    "JumpProcess",
     "LatentODE",
     "LatentODEConfig",
     "LatentODEModel",
     "ODERNNEncoder",
+    "PoissonProcess",
     "RNNEncoder",
     "SolverConfig",
     "StandardNormal",
@@ -56,12 +66,15 @@ __all__ = [  # noqa: RUF022 -- plain order, which has no place of its own for CN
 _HOMES = {
     "AttentionEncoder": "encoders",
     "CNF": "flows",
+    "EventForecaster": "event_estimator",
     "FlowLikelihood": "likelihoods",
     "GaussianLikelihood": "likelihoods",
+    "JumpProcess": "event_model",
     "LatentODE": "estimator",
     "LatentODEConfig": "config",
     "LatentODEModel": "model",
     "ODERNNEncoder": "encoders",
+    "PoissonProcess": "likelihoods",
     "RNNEncoder": "encoders",
     "SolverConfig": "config",
     "StandardNormal": "priors",

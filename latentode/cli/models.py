@@ -52,6 +52,11 @@ def find_model(path: Path, session: Session) -> tuple[Path, RunFolder | None]:
     folder = RunFolder.open(path)
     session.run_dir = path
     if not (folder.model_path / "model.json").is_file():
+        if folder.record.get("kind") == "events":
+            raise CheckpointError(
+                f"{path}: expected a model of readings, got a model of events. "
+                f"Use `{session.command_line('events', path)}`."
+            )
         status = folder.record.get("status")
         raise CheckpointError(
             f"{path}: expected a trained model, got a run that is {status}. "

@@ -6,6 +6,7 @@ returns the axes it drew into, and shows nothing: use `save`, or the axes' own `
 
 from latentode.plot.calibration import calibration
 from latentode.plot.density import density
+from latentode.plot.events import intensity, rescaled_gaps
 from latentode.plot.fan import forecast, interpolation
 from latentode.plot.latent import latent_trajectory
 from latentode.plot.style import save
@@ -15,8 +16,10 @@ __all__ = [
     "calibration",
     "density",
     "forecast",
+    "intensity",
     "interpolation",
     "latent_trajectory",
+    "rescaled_gaps",
     "save",
     "training_curves",
 ]
