@@ -17,6 +17,7 @@ TASKS = {
     "quality-engine": "benchmarks.quality_engine",
     "speed-cnf": "benchmarks.speed_cnf",
     "density": "benchmarks.density",
+    "point-processes": "benchmarks.point_processes",
 }
 HERE = Path(__file__).resolve().parent
 

@@ -1,21 +1,21 @@
-"""Event models against simulated truths, quakes, badges and coal-mine disasters.
+"""Task point-processes: event models on simulated truths, badges, quakes and disasters.
 
-Protocol: five simulated sets (48 sequences to train, the last 16 to test, full windows); the first
-2,400 users of StackOverflow to train and the last 600 to test; report times of 180 nodes of a
-sensor log to train and 60 to test; San Jacinto quakes and coal-mine disasters split in time at
-80 %, where models see the whole past of what they score.
+Five simulated sets (48 sequences to train, the last 16 to test, full windows); the first 2,400
+users of StackOverflow to train and the last 600 to test; report times of 180 nodes of a sensor log
+to train and 60 to test; San Jacinto quakes and coal-mine disasters split in time at 80 %, where
+models see the whole past of what they score.
 
-Everything is
-nats per event on the test part: absolute ones ("nll", for events per the unit named in the
+Nats per event on the test part: absolute ones ("nll", for events per the unit named in the
 setting), and gained over the homogeneous process fitted to the training part ("gain", free of
-units). "ks_p" is the p-value of time rescaling on the concatenated test part.
+units). "ks_p" is the p-value of time rescaling on the concatenated test part. ``--only`` takes data
+sets and models.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from benchmarks.frame import Options, Report, Run, accuracy_rows, markdown_table
 from latentode.config import NS_PER_UNIT, DataConfig
 from latentode.data.dataset import Clock
 from latentode.data.event_frame import read_events
@@ -46,7 +47,8 @@ from latentode.training.event_fitting import (
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 F64 = torch.float64
-PROTOCOL = __doc__.partition("Protocol: ")[2] if __doc__ else ""
+PROTOCOL: dict[str, Any] = {"series": None, "steps": None}
+SMOKE: dict[str, Any] = {"series": 4, "steps": 4}
 MODELS = ("history-free", "jump", "Hawkes", "log-normal mixture")
 SIMULATED = ("poisson", "hawkes1", "hawkes2", "self_correcting", "renewal")
 
@@ -68,70 +70,78 @@ class Task:
         return NS_PER_UNIT[self.unit]
 
 
-def run(options: Any) -> dict[str, Any]:
-    """Fit and score all models on all tasks.
-
-    Args:
-        options: `seeds` (of the neural models), `smoke`, and `only`, names of tasks or models.
-    """
-    only = set(getattr(options, "only", ()) or ())
-    rows: list[dict[str, Any]] = []
-    for name, make in TASKS.items():
-        if only & set(TASKS) and name not in only:
-            continue
-        task = make()
-        if options.smoke:
-            task = _smaller(task)
-        wanted = [m for m in MODELS if not only & set(MODELS) or m in only]
-        rows += _rows_of(task, wanted, list(options.seeds), bool(options.smoke))
-    return {"task": "point-processes", "protocol": PROTOCOL, "rows": rows}
+def names(_protocol: Mapping[str, Any]) -> list[str]:
+    """Data sets and models."""
+    return [*TASKS, *MODELS]
 
 
-def tables(report: dict[str, Any]) -> str:
-    """The report as Markdown: one table a metric, a row a setting, a column a model."""
-    parts = []
-    for metric in ("gain", "nll", "ks_p", "train_seconds"):
-        rows = [row for row in report["rows"] if row["metric"] in (metric, "gain")]
-        models = list(dict.fromkeys(row["model"] for row in rows))
-        settings = list(dict.fromkeys(row["setting"] for row in rows))
-        head = f"| {metric} | " + " | ".join(models) + " |"
-        lines = [head, "|" + " --- |" * (len(models) + 1)]
-        for setting in settings:
-            cells = [_cell(report["rows"], model, setting, metric) for model in models]
-            lines.append(f"| {setting} | " + " | ".join(cells) + " |")
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts) + "\n"
+def run(options: Options) -> Report:
+    """Fit and score the chosen models on the chosen data sets."""
+    runs = []
+    for name in options.chosen(list(TASKS)):
+        task = TASKS[name]()
+        if options.protocol["series"] is not None:
+            task = _smaller(task, options.protocol["series"])
+        runs += _runs_of(task, options)
+    return {"runs": runs}
 
 
-def _cell(rows: list[dict[str, Any]], model: str, setting: str, metric: str) -> str:
-    wanted = "gain" if metric == "train_seconds" else metric
-    for row in rows:
-        if (row["model"], row["setting"], row["metric"]) == (model, setting, wanted):
-            if metric == "train_seconds":
-                return f"{row['train_seconds']:.0f}"
-            spread = f" ± {row['std']:.4f}" if row["seeds"] > 1 else ""
-            return f"{row['mean']:.4f}{spread}"
-    return ""
+def summarise(runs: list[Run]) -> list[Run]:
+    """Mean and standard deviation over seeds."""
+    return accuracy_rows(runs)
 
 
-def _rows_of(task: Task, models: list[str], seeds: list[int], smoke: bool) -> list[dict[str, Any]]:
+def check(report: Report) -> list[str]:
+    """The jump model is within 0.02 nat of the truth where the truth is known."""
+    mean = {
+        (row["model"], row["setting"]): row["mean"]
+        for row in report["rows"]
+        if row["metric"] == "nll"
+    }
+    return [
+        f"{setting}: expected the jump model within 0.02 nat of {truth:.4f}, got "
+        f"{mean['jump', setting]:.4f}."
+        for (model, setting), truth in mean.items()
+        if model == "truth" and mean.get(("jump", setting), truth) > truth + 0.02
+    ]
+
+
+def tables(report: Report) -> str:
+    """The report as Markdown: a section a metric, a row a data set, a column a model."""
+    parts = ["## Point processes\n"]
+    models = list(dict.fromkeys(row["model"] for row in report["rows"]))
+    settings = list(dict.fromkeys(row["setting"] for row in report["rows"]))
+    for metric in ("gain", "nll", "ks_p"):
+        cells = {
+            (row["setting"], row["model"]): f"{row['mean']:.4f}"
+            + (f" ± {row['std']:.4f}" if row["std"] is not None else "")
+            for row in report["rows"]
+            if row["metric"] == metric
+        }
+        rows = [[name, *(cells.get((name, model)) for model in models)] for name in settings]
+        parts.append(markdown_table((metric, *models), rows))
+    seconds = {(row["setting"], row["model"]): row["train_seconds"] for row in report["rows"]}
+    rows = [[name, *(seconds.get((name, model)) for model in models)] for name in settings]
+    parts.append(markdown_table(("CPU s of training", *models), rows))
+    return "\n".join(parts)
+
+
+def _runs_of(task: Task, options: Options) -> list[Run]:
     homogeneous = HomogeneousProcess(torch.from_numpy(task.train.rates(task.unit_ns)))
     base = _figures(homogeneous, task)
-    found = _row_set(task, "homogeneous", [base], base, homogeneous, 0.0)
+    runs = _runs(task, "homogeneous", options.seeds[0], homogeneous, base, base, 0.0)
     if task.truth is not None:
-        found += _row_set(task, "truth", [_figures(task.truth, task)], base, task.truth, 0.0)
-    for name in models:
-        fitted = []
-        for seed in seeds if name in ("jump", "history-free") else seeds[:1]:
+        figures = _figures(task.truth, task)
+        runs += _runs(task, "truth", options.seeds[0], task.truth, figures, base, 0.0)
+    for name in options.chosen(list(MODELS)):
+        # the baselines start from the data, not from a seed
+        for seed in options.seeds if name in ("jump", "history-free") else options.seeds[:1]:
             torch.manual_seed(seed)
             started = time.process_time()
-            model = BUILDERS[name](task, seed, smoke)
+            model = BUILDERS[name](task, seed, options.protocol["steps"])
             seconds = time.process_time() - started
-            fitted.append((_figures(model, task), model, seconds))
-        figures = [f for f, _, _ in fitted]
-        seconds = float(np.mean([s for _, _, s in fitted]))
-        found += _row_set(task, name, figures, base, fitted[0][1], seconds)
-    return found
+            runs += _runs(task, name, seed, model, _figures(model, task), base, seconds)
+    return runs
 
 
 def _figures(model: Any, task: Task) -> dict[str, float]:
@@ -142,70 +152,63 @@ def _figures(model: Any, task: Task) -> dict[str, float]:
     return {"nll": -float(scores.log_prob().sum()) / count, "ks_p": test.p_value}
 
 
-def _row_set(
+def _runs(
     task: Task,
     name: str,
-    figures: list[dict[str, float]],
-    base: dict[str, float],
+    seed: int,
     model: torch.nn.Module,
+    figures: dict[str, float],
+    base: dict[str, float],
     seconds: float,
-) -> list[dict[str, Any]]:
-    values = {
-        "nll": [f["nll"] for f in figures],
-        "gain": [base["nll"] - f["nll"] for f in figures],
-        "ks_p": [f["ks_p"] for f in figures],
+) -> list[Run]:
+    common = {
+        "part": f"{task.name}, {name}, seed {seed}",
+        "model": name,
+        "setting": f"{task.name} ({task.unit})",
+        "seed": seed,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "train_seconds": seconds,
     }
-    return [
-        {
-            "model": name,
-            "setting": f"{task.name} ({task.unit})",
-            "metric": metric,
-            "mean": float(np.mean(got)),
-            "std": float(np.std(got)),
-            "seeds": len(got),
-            "parameters": sum(p.numel() for p in model.parameters()),
-            "train_seconds": seconds,
-        }
-        for metric, got in values.items()
-    ]
+    values = figures | {"gain": base["nll"] - figures["nll"]}
+    return [common | {"metric": metric, "value": value} for metric, value in values.items()]
 
 
-def _jump(task: Task, seed: int, smoke: bool) -> torch.nn.Module:
+def _jump(task: Task, seed: int, most_steps: int | None) -> torch.nn.Module:
     model = new_jump_process(task.train, task.unit_ns)
-    steps = 4 if smoke else task.jump_steps
+    steps = most_steps or task.jump_steps
     fit_events(model, task.train, task.unit_ns, EventFitting(steps=steps, lr=1e-2, seed=seed))
     return model
 
 
-def _history_free(task: Task, seed: int, smoke: bool) -> torch.nn.Module:
+def _history_free(task: Task, seed: int, most_steps: int | None) -> torch.nn.Module:
     span = float(task.train.exposure(task.unit_ns).max())
     model = HistoryFreeProcess(8, 32, torch.from_numpy(task.train.rates(task.unit_ns)), span)
-    fitting = EventFitting(steps=4 if smoke else 150, lr=5e-3, batch=16, seed=seed)
+    fitting = EventFitting(steps=most_steps or 150, lr=5e-3, batch=16, seed=seed)
     fit_events(model, task.train, task.unit_ns, fitting)
     return model
 
 
-def _hawkes(task: Task, seed: int, smoke: bool) -> torch.nn.Module:
+def _hawkes(task: Task, seed: int, most_steps: int | None) -> torch.nn.Module:
     rates = torch.from_numpy(task.train.rates(task.unit_ns))
     decay = rates.sum() * torch.tensor([0.3, 5.0], dtype=F64)
-    return _baseline(HawkesProcess(rates, decay), task, seed, smoke)
+    return _baseline(HawkesProcess(rates, decay), task, seed, most_steps)
 
 
-def _renewal(task: Task, seed: int, smoke: bool) -> torch.nn.Module:
+def _renewal(task: Task, seed: int, most_steps: int | None) -> torch.nn.Module:
     rates = torch.from_numpy(task.train.rates(task.unit_ns))
     gap = typical_gap(task.train, task.unit_ns)
-    return _baseline(RenewalProcess(rates, gap), task, seed, smoke)
+    return _baseline(RenewalProcess(rates, gap), task, seed, most_steps)
 
 
-def _baseline(model: torch.nn.Module, task: Task, seed: int, smoke: bool) -> torch.nn.Module:
-    fitting = EventFitting(
-        steps=4 if smoke else 200, lr=0.05, batch=64, weight_decay=0.0, seed=seed
-    )
+def _baseline(
+    model: torch.nn.Module, task: Task, seed: int, most_steps: int | None
+) -> torch.nn.Module:
+    fitting = EventFitting(steps=most_steps or 200, lr=0.05, batch=64, weight_decay=0.0, seed=seed)
     fit_events(model, task.train, task.unit_ns, fitting)
     return model
 
 
-BUILDERS: dict[str, Callable[[Task, int, bool], torch.nn.Module]] = {
+BUILDERS: dict[str, Callable[[Task, int, int | None], torch.nn.Module]] = {
     "history-free": _history_free,
     "jump": _jump,
     "Hawkes": _hawkes,
@@ -213,8 +216,8 @@ BUILDERS: dict[str, Callable[[Task, int, bool], torch.nn.Module]] = {
 }
 
 
-def _smaller(task: Task) -> Task:
-    few = [range(min(4, part.num_series)) for part in (task.train, task.test)]
+def _smaller(task: Task, series: int) -> Task:
+    few = [range(min(series, part.num_series)) for part in (task.train, task.test)]
     train, test = task.train.select(few[0]), task.test.select(few[1])
     if train.num_series == 1 and train.num_scored > 500:
         edge = int(train.times[300])
