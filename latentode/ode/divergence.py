@@ -203,13 +203,11 @@ class _Linearised:
 
 def _linearise(layers: Layers, states: Tensor) -> _Linearised:
     value, matrices, factors, own = states, [], [], None
+    layers = layers.folded()
     parts = zip(layers.weights, layers.biases, layers.gates, strict=True)
     for layer, (weight, bias, gate) in enumerate(parts):
-        # a gate that the batch shares costs a product with the weights, not one with each sample
-        shared = gate is not None and gate.shape[1] == 1
-        matrix = gate.mT * weight if gate is not None and shared else weight
-        matrices.append(matrix[0] if len(matrix) == 1 and shared else matrix)
-        own = None if gate is None or shared else _between(gate, states)
+        matrices.append(weight[0] if weight.dim() == 3 and len(weight) == 1 else weight)
+        own = None if gate is None else _between(gate, states)
         product, bias = _apply(matrices[-1], value), _between(bias, states)
         u = product + bias if own is None else torch.addcmul(bias, product, own)
         if layer + 1 < len(layers.weights):
