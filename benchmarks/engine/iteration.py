@@ -50,7 +50,7 @@ def measure(subject: Subject, protocol: Mapping[str, Any]) -> list[Run]:
         {"part": "iteration", "workload": subject.name}
         | labels[name]
         | timing.columns()
-        | {"loss": cases[name](), "pace": subject.pace}
+        | {"loss": cases[name]()}
         for name, timing in timings.items()
     ]
 

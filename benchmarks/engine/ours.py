@@ -86,6 +86,28 @@ class Engine:
         return solve(dynamics, z0, batch, config).at(batch.query_times, check=False)
 
 
+class WatchedEngine:
+    """An engine whose method and step follow the dynamics, as they do in `latentode.training`.
+
+    Args:
+        tolerance: Relative error that the states may have.
+    """
+
+    def __init__(self, tolerance: float) -> None:
+        self._wanted = SolverConfig(tolerance=tolerance / 4)
+        self._config = self._wanted
+
+    @torch.no_grad()
+    def settle(self, dynamics: MLPDynamics, z0: Tensor, batch: SeriesBatch) -> None:
+        """Choose method and step for the dynamics as they are."""
+        field = bind(dynamics, batch)
+        self._config, _ = ode.choose_step(field, z0, 0.0, batch.upper, self._wanted)
+
+    def __call__(self, dynamics: MLPDynamics, z0: Tensor, batch: SeriesBatch) -> Tensor:
+        """States at the queries of each series, shape (draw, batch, step, latent)."""
+        return solve(dynamics, z0, batch, self._config).at(batch.query_times, check=False)
+
+
 def evaluations(dynamics: MLPDynamics, z0: Tensor, batch: SeriesBatch, engine: Engine) -> int:
     """Evaluations of the field that a decoding takes."""
     config = solver(engine.method, batch.upper / engine.steps)

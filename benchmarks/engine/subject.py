@@ -25,8 +25,6 @@ from latentode.dynamics.mlp import MLPDynamics
 
 STEPS = (8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 256, 384)
 TOLERANCES = (3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
-# RK4 with 24 steps has this error on the workloads, whatever the short training led to
-PACE_STEPS, PACE_ERROR = 24, 1e-2
 
 
 @dataclass
@@ -42,7 +40,6 @@ class Subject:
         z0: States at the start, drawn from the posterior, (draw, batch, latent).
         cotangent: What states are multiplied with before the backward pass; 0 at padding.
         exact: States and weight gradients of the decoder in float64.
-        pace: Factor on the field, see `set_pace`.
     """
 
     name: str
@@ -53,7 +50,6 @@ class Subject:
     z0: Tensor
     cotangent: Tensor
     exact: tuple[Tensor, Tensor]
-    pace: float
     _reached: dict[tuple[str, float], tuple[Any, float]] = field(default_factory=dict)
 
     @property
@@ -113,7 +109,7 @@ def differentiate(
 
 
 def prepare(name: str, protocol: Mapping[str, Any]) -> Subject:
-    """Build a workload, train on 20 other batches of its kind, set the pace, solve exactly."""
+    """Build a workload, train on 20 other batches of its kind, solve exactly."""
     seed = protocol["seed"]
     changes = {"series": protocol["series"]} if "series" in protocol else {}
     sizes, batch = build(name, seed, **changes)
@@ -125,38 +121,11 @@ def prepare(name: str, protocol: Mapping[str, Any]) -> Subject:
     with torch.no_grad():
         mean, std = model.infer(batch)
     z0 = mean + std * noise
-    pace = set_pace(model.dynamics, z0, batch)
     generator = torch.Generator().manual_seed(seed)
     shape = (*z0.shape[:2], batch.query_times.shape[1], z0.shape[2])
     cotangent = torch.randn(shape, generator=generator) * valid_queries(batch)[..., None]
     exact = solve_exactly(model.dynamics, z0, batch, cotangent)
-    return Subject(name, sizes, batch, model, noise, z0, cotangent, exact, pace)
-
-
-@torch.no_grad()
-def set_pace(dynamics: MLPDynamics, z0: Tensor, batch: SeriesBatch) -> float:
-    """Speed the field up or down until RK4 with 24 steps has an error of 1e-2; return the factor.
-
-    How hard the dynamics are after a short training depends on the seed and on the engine that
-    trained; the comparison must not.
-    """
-    last = dynamics.net.layers[-1]
-    weight, bias = last.weight.clone(), last.bias.clone()
-    low, high = 0.1, 100.0
-    for attempt in range(17):
-        # the last one sets what was found
-        factor = (low * high) ** 0.5 if attempt < 16 else low
-        last.weight.copy_(weight * factor)
-        last.bias.copy_(bias * factor)
-        coarse, fine = (
-            ours.Engine("rk4", steps)(dynamics, z0, batch)
-            for steps in (PACE_STEPS, 16 * PACE_STEPS)
-        )
-        if relative_error(coarse, fine.double()) > PACE_ERROR:
-            high = factor
-        else:
-            low = factor
-    return factor
+    return Subject(name, sizes, batch, model, noise, z0, cotangent, exact)
 
 
 def solve_exactly(
