@@ -15,6 +15,9 @@ TASKS = {
     "speed-engine": "benchmarks.speed_engine",
     "speed-gpu": "benchmarks.gpu_step",
     "quality-engine": "benchmarks.quality_engine",
+    "speed-cnf": "benchmarks.speed_cnf",
+    "density": "benchmarks.density",
+    "point-processes": "benchmarks.point_processes",
 }
 HERE = Path(__file__).resolve().parent
 

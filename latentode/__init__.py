@@ -11,26 +11,39 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from latentode import baselines, errors, metrics, objectives, ode, plot, results
+    from latentode import baselines, errors, flows, metrics, objectives, ode, plot, results
     from latentode.config import LatentODEConfig, SolverConfig, TrainConfig
     from latentode.data import synthetic
     from latentode.data.dataset import TimeSeriesDataset
     from latentode.encoders import AttentionEncoder, ODERNNEncoder, RNNEncoder
     from latentode.estimator import LatentODE
-    from latentode.likelihoods import GaussianLikelihood, StudentTLikelihood
+    from latentode.event_estimator import EventForecaster
+    from latentode.event_model import JumpProcess
+    from latentode.flows import CNF
+    from latentode.likelihoods import (
+        FlowLikelihood,
+        GaussianLikelihood,
+        PoissonProcess,
+        StudentTLikelihood,
+    )
     from latentode.model import LatentODEModel
     from latentode.priors import StandardNormal
     from latentode.training import Trainer
 
 __version__ = "0.1.0"
 
-__all__ = [
+__all__ = [  # noqa: RUF022 -- plain order, which has no place of its own for CNF
     "AttentionEncoder",
+    "CNF",
+    "EventForecaster",
+    "FlowLikelihood",
     "GaussianLikelihood",
+    "JumpProcess",
     "LatentODE",
     "LatentODEConfig",
     "LatentODEModel",
     "ODERNNEncoder",
+    "PoissonProcess",
     "RNNEncoder",
     "SolverConfig",
     "StandardNormal",
@@ -41,6 +54,7 @@ __all__ = [
     "__version__",
     "baselines",
     "errors",
+    "flows",
     "metrics",
     "objectives",
     "ode",
@@ -51,11 +65,16 @@ __all__ = [
 
 _HOMES = {
     "AttentionEncoder": "encoders",
+    "CNF": "flows",
+    "EventForecaster": "event_estimator",
+    "FlowLikelihood": "likelihoods",
     "GaussianLikelihood": "likelihoods",
+    "JumpProcess": "event_model",
     "LatentODE": "estimator",
     "LatentODEConfig": "config",
     "LatentODEModel": "model",
     "ODERNNEncoder": "encoders",
+    "PoissonProcess": "likelihoods",
     "RNNEncoder": "encoders",
     "SolverConfig": "config",
     "StandardNormal": "priors",
@@ -67,6 +86,7 @@ _HOMES = {
 _MODULES = {
     "baselines": "baselines",
     "errors": "errors",
+    "flows": "flows",
     "metrics": "metrics",
     "objectives": "objectives",
     "ode": "ode",

@@ -204,8 +204,9 @@ class ModelConfig(_Config):
     encoder: Literal["rnn", "ode_rnn", "attention"] = "rnn"
     anchor: Literal["origin", "start"] = "origin"
     dynamics: Literal["autonomous", "time", "inputs"] = "inputs"
-    prior: Literal["normal"] = "normal"
-    likelihood: Literal["gaussian", "student_t"] = "student_t"
+    prior: Literal["normal", "cnf"] = "normal"
+    posterior: Literal["normal", "cnf"] = "normal"
+    likelihood: Literal["gaussian", "student_t", "flow"] = "student_t"
     noise: Literal["constant", "state"] = Field(
         "state", description="scale per channel, or also per time"
     )

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-SolverStatus = Literal["ok", "max_steps", "dt_underflow", "non_finite"]
+SolverStatus = Literal["ok", "max_steps", "dt_underflow", "non_finite", "inaccurate"]
 
 
 class LatentODEError(Exception):
@@ -69,7 +69,7 @@ class SolverError(LatentODEError, RuntimeError):
     """A solve failed.
 
     Attributes:
-        status: Why: "max_steps", "dt_underflow" or "non_finite".
+        status: Why: "max_steps", "dt_underflow", "non_finite" or "inaccurate".
         time_reached: Last time offset with a finite state, in model time units.
         series: Batch indices of the series that failed, where they can be told apart.
     """

@@ -31,8 +31,9 @@ class LatentODE:
     Args:
         latent_dim: Size of the latent state.
         encoder: "rnn", "ode_rnn" or "attention".
-        prior: "normal".
-        likelihood: "student_t" (robust) or "gaussian".
+        prior: "normal" or "cnf" (learned) density of the latent state.
+        posterior: "normal" or "cnf" (bent by a flow) approximate posterior.
+        likelihood: "student_t" (robust), "gaussian", or "flow" (joint over channels).
         context: What the encoder reads, for example "48h"; None is chosen from the data.
         horizon: What is predicted ahead; None is chosen from the data.
         max_time: Wall-clock budget of `fit`, for example "10min".
@@ -58,6 +59,7 @@ class LatentODE:
         latent_dim: int | None = None,
         encoder: str | None = None,
         prior: str | None = None,
+        posterior: str | None = None,
         likelihood: str | None = None,
         context: str | None = None,
         horizon: str | None = None,
@@ -69,6 +71,7 @@ class LatentODE:
         self.latent_dim = latent_dim
         self.encoder = encoder
         self.prior = prior
+        self.posterior = posterior
         self.likelihood = likelihood
         self.context = context
         self.horizon = horizon
@@ -240,6 +243,19 @@ class LatentODE:
         """
         return self._labelled(num_draws).score(self._aligned(log))
 
+    def surprise(self, log: Log, *, num_draws: int = 200) -> xr.Dataset:
+        """Anomaly score of each reading: minus its log-density given what came before, in nats.
+
+        Args:
+            log: Readings.
+            num_draws: Posterior draws.
+
+        Returns:
+            ``value`` (draw of 1, series, step, channel), NaN where nothing was read, with ``time``;
+            see `latentode.scoring.reading_scores`.
+        """
+        return self._labelled(num_draws).surprise(self._aligned(log))
+
     def evaluate(
         self, log: Log, *, split: str = "test", max_windows: int = 400, num_draws: int = 100
     ) -> dict[str, Any]:
@@ -294,6 +310,7 @@ class LatentODE:
             "model.latent_dim": self.latent_dim,
             "model.encoder": self.encoder,
             "model.prior": self.prior,
+            "model.posterior": self.posterior,
             "model.likelihood": self.likelihood,
             "windows.context": self.context,
             "windows.horizon": self.horizon,

@@ -15,7 +15,7 @@ from latentode.errors import ConfigError, DataError
 from latentode.grids import Grid, check_size, forecast_grid, span_grid
 from latentode.latent_paths import interpolate_states, path_offsets
 from latentode.prediction import Predictor
-from latentode.scoring import prequential_score
+from latentode.scoring import prequential_score, reading_scores
 from latentode.training.context import last_context
 from latentode.training.fitted import FittedModel
 
@@ -141,6 +141,24 @@ class LabelledPredictor:
             raise ConfigError(f"num_draws: expected at least 2 for a score, got {self.num_draws}.")
         return results.from_scores(
             *prequential_score(self._predictor(), dataset), series_ids=dataset.series_ids
+        )
+
+    def surprise(self, dataset: TimeSeriesDataset) -> xr.Dataset:
+        """Negative log-density of each reading; see `scoring.reading_scores`."""
+        series, times, log_prob = reading_scores(self._predictor(), dataset)
+        schema = self.fitted.schema
+        # in the density of the logarithm there is no unit to name
+        return results.from_queries(
+            -log_prob[None],
+            series,
+            times,
+            series_ids=dataset.series_ids,
+            channels=schema.channels,
+            clock=schema.clock,
+            units=(),
+            kind="surprise",
+            dim="channel",
+            attrs={"num_draws": self.num_draws, "seed": self.fitted.config.train.seed},
         )
 
     def backtest(

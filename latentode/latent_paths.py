@@ -63,7 +63,7 @@ def interpolate_states(
     rows: Rows = builder.rows(pair.readings, anchors)
     batch = builder.build(pair, anchors, rows, (np.stack([times, times]), nothing))
     batch = batch.to(next(model.parameters()).device)
-    means = model.posterior(batch).mean  # (2, latent)
+    means = model.posterior(batch).centre  # (2, latent)
     shares = torch.linspace(0, 1, num_points).to(means)[:, None]
     states = (1 - shares) * means[0] + shares * means[1]
     first = batch.select(torch.zeros(num_points, dtype=torch.long, device=means.device))

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Normal
 from torch.nn import functional
 
 from latentode import ode
@@ -28,14 +27,19 @@ from latentode.encoders import (
     condense,
     relative_values,
 )
-from latentode.likelihoods import GaussianLikelihood, StudentTLikelihood
-from latentode.likelihoods.base import masked_sum
+from latentode.encoders.posterior import FlowPosterior, NormalPosterior
+from latentode.flows import CNF
+from latentode.likelihoods import FlowLikelihood, GaussianLikelihood, StudentTLikelihood
 from latentode.nn.mlp import MLP
-from latentode.priors import StandardNormal
+from latentode.priors import CNFPrior, StandardNormal
 
 _ENCODERS = {"rnn": RNNEncoder, "ode_rnn": ODERNNEncoder, "attention": AttentionEncoder}
-_LIKELIHOODS = {"gaussian": GaussianLikelihood, "student_t": StudentTLikelihood}
-_PRIORS = {"normal": StandardNormal}
+_LIKELIHOODS = {
+    "gaussian": GaussianLikelihood,
+    "student_t": StudentTLikelihood,
+    "flow": FlowLikelihood,
+}
+_PRIORS: dict[str, type[StandardNormal | CNFPrior]] = {"normal": StandardNormal, "cnf": CNFPrior}
 _MIN_POSTERIOR_STD = 1e-3
 _LOG_SCALE_RANGE = (-9.0, 6.0)
 _MAX_RESTLESSNESS = 4.0
@@ -107,7 +111,10 @@ class LatentODEModel(nn.Module):
         context = input_dim + static_dim
         self.encoder = _ENCODERS[config.encoder](num_channels, input_dim, hidden)
         self.posterior_head = MLP(hidden + context, (hidden,), 2 * latent, dropout=config.dropout)
-        self.prior = _PRIORS[config.prior](latent)
+        self.prior: StandardNormal | CNFPrior = _PRIORS[config.prior](latent)
+        self.posterior_flow = (
+            CNF(latent, context_dim=hidden + context) if config.posterior == "cnf" else None
+        )
         self.dynamics = MLPDynamics(latent, hidden, input_dim, static_dim, config.dynamics)
         self.decoder = MLPDecoder(
             latent,
@@ -127,8 +134,8 @@ class LatentODEModel(nn.Module):
         self.register_buffer("scale_floor", floor.to(torch.get_default_dtype()).clamp(min=1e-4))
         self.likelihood = _LIKELIHOODS[config.likelihood](num_channels)
 
-    def posterior(self, batch: SeriesBatch) -> Normal:
-        """Approximate posterior of the latent state at the anchor, batch shape (batch, latent)."""
+    def posterior(self, batch: SeriesBatch) -> NormalPosterior | FlowPosterior:
+        """Approximate posterior of the latent state at the anchor of each window."""
         rows = condense(batch, _ENCODER_ROWS)
         if self.config.memory:
             rows = replace(rows, values=relative_values(rows))
@@ -139,9 +146,10 @@ class LatentODEModel(nn.Module):
         features = torch.cat([summary, context], dim=-1)
         mean, raw = self.posterior_head(features).chunk(2, dim=-1)
         # softplus with a floor: |.| and exp reach 0 or infinity, where the KL is infinite
-        return Normal(
-            mean, functional.softplus(raw - 1.0) + _MIN_POSTERIOR_STD, validate_args=False
-        )
+        stddev = functional.softplus(raw - 1.0) + _MIN_POSTERIOR_STD
+        if self.posterior_flow is None:
+            return NormalPosterior(mean, stddev)
+        return FlowPosterior(mean, stddev, self.posterior_flow, features)
 
     def trajectory(self, z0: Tensor, batch: SeriesBatch, *, check: bool = True) -> ode.Trajectory:
         """Solve once for all rows and queries of a batch.
@@ -231,22 +239,27 @@ class LatentODEModel(nn.Module):
 
         Returns:
             log p(targets | z, visible) in nats of scaled units, shape (draw, batch); log p(z) - log
-            q(z), shape (draw, batch); exact KL(q || p), shape (batch,).
+            q(z), shape (draw, batch); KL(q || p), exact between normals, else the mean over the
+            draws, shape (batch,).
         """
         posterior = self.posterior(batch)
-        z0 = posterior.mean + posterior.stddev * noise
+        z0, log_posterior = posterior.draw(noise)
         decoded = self.decode(self.trajectory(z0, batch, check=check), batch)
         # a NaN at an unobserved place would pass the sum, but not its gradient: 0 * NaN
         targets = batch.targets.masked_fill(~batch.target_mask, 0.0)
-        density = self.likelihood.log_prob(targets, decoded.location, decoded.scale)
-        log_likelihood = masked_sum(density, batch.target_mask)
-        log_ratio = self.prior.log_prob(z0) - posterior.log_prob(z0).sum(dim=-1)
-        return log_likelihood, log_ratio, self.prior.kl_from(posterior.mean, posterior.stddev)
+        log_likelihood = self.likelihood.joint(
+            targets, decoded.location, decoded.scale, batch.target_mask
+        )
+        log_ratio = self.prior.log_prob(z0) - log_posterior
+        if isinstance(posterior, NormalPosterior) and isinstance(self.prior, StandardNormal):
+            kl = self.prior.kl_from(posterior.mean, posterior.stddev)
+        else:
+            kl = -log_ratio.mean(0)
+        return log_likelihood, log_ratio, kl
 
     def predict(self, batch: SeriesBatch, noise: Tensor) -> Decoded:
         """Location and scale at the query times for given posterior noise (draw, batch, latent)."""
-        posterior = self.posterior(batch)
-        z0 = posterior.mean + posterior.stddev * noise
+        z0 = self.posterior(batch).at(noise)
         return self.decode(self.trajectory(z0, batch), batch)
 
     def _context(self, batch: SeriesBatch, times: Tensor) -> Tensor:

@@ -16,7 +16,6 @@ from latentode.data.schema import DataSchema
 from latentode.data.targets import Targets
 from latentode.data.tiles import Tiles, lay_tiles
 from latentode.data.windows import cut
-from latentode.likelihoods.base import masked_sum
 from latentode.model import LatentODEModel
 
 # elements of (draw, window, row, channel) at a time: hidden layers are some ten times as wide
@@ -145,8 +144,11 @@ class Predictor:
             batch = batch.to(self.device)
             z0 = self._posterior_draws(batch, [visible.series_ids[i] for i in tiles.series[chunk]])
             decoded = self.model.decode(self.model.trajectory(z0, batch), batch)
-            density = self.model.likelihood.log_prob(batch.targets, decoded.location, decoded.scale)
-            total = masked_sum(density, batch.target_mask).double().cpu().numpy()
+            given = batch.targets.masked_fill(~batch.target_mask, 0.0)
+            density = self.model.likelihood.joint(
+                given, decoded.location, decoded.scale, batch.target_mask
+            )
+            total = density.double().cpu().numpy()
             scales = batch.target_mask.sum(dim=1).cpu().numpy() @ np.log(self.schema.scaler.scale)
             # a window without a visible row has a tile for every one of its queries
             np.add.at(weights.T, tiles.series[chunk], (total - scales).T)
@@ -248,4 +250,4 @@ class Predictor:
         )  # (2, draw, batch, latent)
         noise = np.sqrt(-2.0 * np.log1p(-uniform[0])) * np.cos(2 * np.pi * uniform[1])
         posterior = self.model.posterior(batch)
-        return posterior.mean + posterior.stddev * torch.from_numpy(noise).to(posterior.mean)
+        return posterior.at(torch.from_numpy(noise).to(posterior.mean))

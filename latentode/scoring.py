@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
@@ -34,6 +36,58 @@ def prequential_score(
     Reference:
         Dawid (1984), The prequential approach, Journal of the Royal Statistical Society A 147.
     """
+    blocks = _blocks(predictor, dataset)
+    readings = dataset.readings
+    targets = blocks.targets.readings
+    values = targets.dense(slice(0, targets.num_rows))
+    weights = torch.from_numpy(
+        predictor.log_weights(blocks.visible, targets.row_series(), targets.times, values)
+    )  # (draw, block)
+    log_prob, error = np.zeros(len(dataset)), np.zeros(len(dataset))
+    np.add.at(log_prob, blocks.series, iwae(weights).numpy())
+    np.add.at(error, blocks.series, iwae_standard_error(weights).numpy() ** 2)
+    return log_prob, np.sqrt(error), np.diff(readings.row_starts[readings.series_starts])
+
+
+def reading_scores(
+    predictor: Predictor, dataset: TimeSeriesDataset
+) -> tuple[Int64, Int64, Float64]:
+    """Log-density of each reading given what came before its block of one horizon.
+
+    The anomaly score of a reading is its negative. Those of one time are marginal densities, so
+    they do not add up to that of a series where channels or times hang together.
+
+    Args:
+        predictor: Predictor of a fitted model.
+        dataset: Series, aligned with its schema.
+
+    Returns:
+        Series and time in nanoseconds of each row, shape (row,), and log-densities in nats of
+        original units, NaN where nothing was read, shape (row, channel).
+    """
+    blocks = _blocks(predictor, dataset)
+    targets = blocks.targets.readings
+    owner, values = targets.row_series(), targets.dense(slice(0, targets.num_rows))
+    found = predictor.query(blocks.visible, owner, targets.times, values, latent=False)
+    return blocks.series[owner], targets.times, found.log_prob
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """Stretches of one horizon that hold readings, in order of series and time.
+
+    Attributes:
+        series: Series of each block, shape (block,).
+        visible: What came before each block, one window a block.
+        targets: The readings of each block, likewise.
+    """
+
+    series: Int64
+    visible: TimeSeriesDataset
+    targets: TimeSeriesDataset
+
+
+def _blocks(predictor: Predictor, dataset: TimeSeriesDataset) -> _Blocks:
     lengths, readings = predictor.schema.lengths, dataset.readings
     first, _ = readings.first_and_last()
     owner = readings.row_series()
@@ -43,12 +97,4 @@ def prequential_score(
     series = owner[fresh]
     starts = first[series] - 1 + number[fresh] * lengths.horizon_ns
     visible = cut(dataset, series, starts - lengths.context_ns, starts)
-    targets = cut(dataset, series, starts, starts + lengths.horizon_ns).readings
-    values = targets.dense(slice(0, targets.num_rows))
-    weights = torch.from_numpy(
-        predictor.log_weights(visible, targets.row_series(), targets.times, values)
-    )  # (draw, block)
-    log_prob, error = np.zeros(len(dataset)), np.zeros(len(dataset))
-    np.add.at(log_prob, series, iwae(weights).numpy())
-    np.add.at(error, series, iwae_standard_error(weights).numpy() ** 2)
-    return log_prob, np.sqrt(error), np.diff(readings.row_starts[readings.series_starts])
+    return _Blocks(series, visible, cut(dataset, series, starts, starts + lengths.horizon_ns))

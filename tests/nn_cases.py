@@ -7,7 +7,7 @@ import torch
 from latentode.nn.layered import Layers
 
 ACTIVATIONS = ["tanh", "silu", "softplus", "elu", "gelu"]
-KINDS = ["shared", "by time", "by time and series", "gated"]
+KINDS = ["shared", "by time", "by time and series", "gated", "a weight a node"]
 
 
 def layered(kind, activation, nodes, batch=3, sizes=(4, 8, 7, 4), dtype=torch.float64):
@@ -20,11 +20,14 @@ def layered(kind, activation, nodes, batch=3, sizes=(4, 8, 7, 4), dtype=torch.fl
 
     table = {
         "shared": (1, 1), "by time": (nodes, 1), "by time and series": (nodes, batch),
-        "gated": (nodes, batch),
+        "gated": (nodes, batch), "a weight a node": (nodes, batch),
     }[kind]  # fmt: skip
     inner = list(pairwise(sizes))
     weights = tuple(leaf(out, size, scale=size**-0.5) for size, out in inner)
     biases = (leaf(*table, sizes[1], scale=0.3), *(leaf(1, 1, out) for _, out in inner[1:]))
+    if kind == "a weight a node":
+        first = leaf(nodes, sizes[1], sizes[0], scale=sizes[0] ** -0.5)
+        weights = (first, leaf(1, sizes[2], sizes[1], scale=sizes[1] ** -0.5), *weights[2:])
     gates = [None] * len(inner)
     if kind == "gated":
         gates[0] = leaf(nodes, 1, sizes[1], scale=0.3, offset=1.0)

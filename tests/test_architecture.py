@@ -26,7 +26,7 @@ TORCH_FREE = (
     "latentode.plot",
     "latentode.results",
 )
-MODEL_SIDE = ("batch", "buckets", "known_inputs", "sampler", "schema")  # of latentode/data
+MODEL_SIDE = ("batch", "buckets", "event_batch", "known_inputs", "sampler", "schema")
 
 
 def sources(*patterns):

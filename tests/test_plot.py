@@ -285,3 +285,39 @@ def test_no_picture_touches_the_global_state_of_pyplot():
     plot.forecast(prediction())
     pyplot = sys.modules.get("matplotlib.pyplot")
     assert pyplot is None or not pyplot.get_fignums()
+
+
+def test_density_draws_the_grid_with_samples_field_and_paths_upon_it():
+    rows = np.mgrid[0:32, 0:48][0]
+    log_density = -0.01 * (rows - 10.0) ** 2
+    field = np.stack([np.ones_like(log_density), np.zeros_like(log_density)], -1)
+    axes = plot.density(
+        log_density,
+        extent=(-3.0, 3.0, 0.0, 2.0),
+        samples=np.zeros((5, 2)),
+        field=field,
+        paths=np.zeros((2, 4, 2)),
+        labels=("x (m)", "y (m)"),
+    )
+    (image,) = axes.get_images()
+    assert image.get_array().max() == 1.0
+    assert image.get_array()[10].min() == 1.0
+    assert list(image.get_extent()) == [-3.0, 3.0, 0.0, 2.0]
+    assert image.origin == "lower"
+    samples, *paths = axes.get_lines()
+    assert len(samples.get_xdata()) == 5
+    assert len(paths) == 2
+    assert axes.get_xlabel() == "x (m)"
+    (arrows,) = [item for item in axes.collections if hasattr(item, "U")]
+    assert (arrows.U == 1.0).all()
+    assert (arrows.V == 0.0).all()
+    assert not plot.density(None, extent=(0.0, 1.0, 0.0, 1.0)).get_images()
+
+
+def test_density_refuses_arrays_that_are_no_grid():
+    with pytest.raises(
+        ShapeError, match=r"log_density: expected shape \(row, column\), got \(3,\)"
+    ):
+        plot.density(np.zeros(3), extent=(0.0, 1.0, 0.0, 1.0))
+    with pytest.raises(ShapeError, match=r"field: expected shape \(row, column, 2\), got \(3, 3\)"):
+        plot.density(None, extent=(0.0, 1.0, 0.0, 1.0), field=np.zeros((3, 3)))

@@ -12,7 +12,7 @@ from small_series import DAY, EPOCH, make_dataset
 from latentode.data.dataset import Readings
 from latentode.data.windows import cut
 from latentode.latent_paths import interpolate_states, path_offsets
-from latentode.scoring import prequential_score
+from latentode.scoring import prequential_score, reading_scores
 from latentode.training.context import last_context
 
 DRAWS = 6
@@ -76,6 +76,26 @@ def test_a_score_is_the_sum_of_block_densities_given_what_came_before():
         assert log_prob[series] == pytest.approx(total, rel=1e-4)
         assert error[series] == pytest.approx(np.sqrt(variance), rel=1e-3)
         assert counts[series] == np.diff(dataset.readings.row_starts[[rows.start, rows.stop]])
+
+
+def test_a_reading_alone_in_its_block_has_the_density_of_the_block():
+    dataset = irregular_log((14, 9), num_channels=1, extras=False)
+    predictor = scorer(dataset, windows__horizon="1min")  # readings are a minute apart or more
+    series, times, log_prob = reading_scores(predictor, dataset)
+    assert np.array_equal(series, dataset.readings.row_series())
+    assert np.array_equal(times, dataset.readings.times)
+    total, _, _ = prequential_score(predictor, dataset)
+    sums = [np.nansum(log_prob[series == index]) for index in range(2)]
+    np.testing.assert_allclose(sums, total, rtol=1e-5)
+
+
+def test_a_reading_that_was_moved_away_is_the_most_surprising_one():
+    dataset = irregular_log((40,), num_channels=1, extras=False)
+    values = dataset.readings.values.copy()
+    values[-1] += 500.0  # the last one: what follows a spike would be surprising as well
+    moved = dataset.with_readings(Readings(**{**vars(dataset.readings), "values": values}))
+    log_prob = reading_scores(scorer(dataset), moved)[2]
+    assert np.nanargmin(log_prob[:, 0]) == moved.readings.reading_rows()[-1]
 
 
 def test_a_score_does_not_depend_on_other_series():

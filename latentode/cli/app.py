@@ -24,6 +24,8 @@ COMMANDS = {
         "forecast": "Forecast beyond the end of a log.",
         "interpolate": "Fill in between the readings of a log.",
         "evaluate": "Score forecasts and interpolations beside naive baselines.",
+        "density": "Log-densities of series, and how surprising each reading is.",
+        "events": "Show rates of events, what comes next, and whether the model fits.",
         "plot": "Draw a run or a result file.",
         "info": "Describe a run, a model or this installation.",
         "data": "List or make synthetic logs.",

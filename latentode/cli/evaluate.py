@@ -14,6 +14,7 @@ from latentode.cli.models import (
     device_option,
     load_model,
     missing_option,
+    own_log,
     read_for,
     run_argument,
 )
@@ -25,10 +26,8 @@ from latentode.cli.outputs import (
     output_option,
     overwrite_option,
 )
-from latentode.cli.run_folder import RunFolder
 from latentode.cli.session import Outcome, Session, jsonable
 from latentode.cli.table import aligned
-from latentode.errors import DataError
 from latentode.files import atomic_write
 
 
@@ -78,7 +77,7 @@ def evaluate_command(
         check_output(output, suffixes=(".json",), overwrite=overwrite)
     model, folder = load_model(run, session, device)
     log = read_for(
-        model, logs or _own_log(run, folder), options, session, allow_missing=allow_missing
+        model, logs or own_log(run, folder), options, session, allow_missing=allow_missing
     )
     scores = model.evaluate(log, split=split, max_windows=rolling, num_draws=samples)
     text = json.dumps(jsonable(scores), indent=2, allow_nan=False) + "\n"
@@ -112,11 +111,3 @@ def _task(name: str, result: Any) -> Iterator[str]:
     yield aligned(table(result), numbers=True)
     yield from result.get("sentences", ())
     yield ""
-
-
-def _own_log(run: Path, folder: RunFolder | None) -> Path:
-    if folder is None or not folder.log_path.exists():
-        raise DataError(
-            f"{run}: expected the log that the model was trained on, got none. Name LOGS."
-        )
-    return folder.log_path

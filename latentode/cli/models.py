@@ -12,7 +12,7 @@ from latentode.cli import settings
 from latentode.cli.options import given_settings
 from latentode.cli.run_folder import RunFolder
 from latentode.cli.session import Session
-from latentode.errors import CheckpointError
+from latentode.errors import CheckpointError, DataError
 
 if TYPE_CHECKING:
     from latentode.config import LatentODEConfig
@@ -52,6 +52,11 @@ def find_model(path: Path, session: Session) -> tuple[Path, RunFolder | None]:
     folder = RunFolder.open(path)
     session.run_dir = path
     if not (folder.model_path / "model.json").is_file():
+        if folder.record.get("kind") == "events":
+            raise CheckpointError(
+                f"{path}: expected a model of readings, got a model of events. "
+                f"Use `{session.command_line('events', path)}`."
+            )
         status = folder.record.get("status")
         raise CheckpointError(
             f"{path}: expected a trained model, got a run that is {status}. "
@@ -98,6 +103,19 @@ def read_for(
     if absent:
         session.warn(f"channels that this log does not have: {', '.join(absent)}")
     return schema.align(dataset, allow_missing=True)
+
+
+def own_log(run: Path, folder: RunFolder | None) -> Path:
+    """The log that the model of a run was trained on.
+
+    Raises:
+        DataError: If the run, or a model outside of one, has none.
+    """
+    if folder is None or not folder.log_path.exists():
+        raise DataError(
+            f"{run}: expected the log that the model was trained on, got none. Name LOGS."
+        )
+    return folder.log_path
 
 
 def config_for(trained: LatentODEConfig, given: Mapping[str, Any]) -> LatentODEConfig:

@@ -57,6 +57,8 @@ TRAIN_OPTIONS = {
     "--encoder": ("model.encoder", "Network that reads the context."),
     "--anchor": ("model.anchor", "Time at which the latent state is inferred."),
     "--dynamics": ("model.dynamics", "What the latent dynamics sees beside the state."),
+    "--prior": ("model.prior", "Density of the latent state; cnf is learned."),
+    "--posterior": ("model.posterior", "Approximate posterior; cnf is bent by a flow."),
     "--likelihood": ("model.likelihood", "Distribution of a reading around the decoded value."),
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from latentode.cli.command import command
+from latentode.cli.event_files import EventFile, mark_option, windows_option
 from latentode.cli.options import (
     RESUMABLE,
     config_options,
@@ -36,6 +37,13 @@ threads_option = click.option(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Continue this run.",
 )
+@click.option(
+    "--events",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="CSV of id,time,mark: model these events, without LOGS.",
+)
+@mark_option
+@windows_option
 @click.option("--dry-run", is_flag=True, help="Print the resolved settings as TOML, and stop.")
 @data_options
 @config_options
@@ -46,28 +54,43 @@ def train_command(
     name: str | None,
     threads: int | None,
     resume: Path | None,
+    events: Path | None,
+    mark_column: str | None,
+    windows: Path | None,
     dry_run: bool,
     **options: Any,
 ) -> Outcome:
     """Train a model on LOGS and leave a run folder, whose path is printed.
 
     LOGS alone is enough: format, clock, context and horizon are detected and said. Under torchrun
-    the processes share the work.
+    the processes share the work. With --events and no LOGS, a point process of the events.
     """
     if resume is not None:
-        _refuse_with_resume(options, out=out, name=name, dry_run=dry_run)
+        _refuse_with_resume(options, out=out, name=name, dry_run=dry_run, events=events)
         return _resume(session, resume, logs, threads, options)
-    if logs is None:
-        raise click.UsageError("Missing argument 'LOGS' (or --resume RUN).")
+    if (logs is None) == (events is None):
+        raise click.UsageError(
+            "Missing argument 'LOGS' (or --events FILE, or --resume RUN)."
+            if logs is None
+            else "--events is modelled without LOGS; leave one of them out."
+        )
+    if events is None and (mark_column or windows):
+        raise click.UsageError("--mark-column and --windows belong to --events.")
     if out is not None and name is not None:
         raise click.UsageError("--out names the whole folder; --name has no place beside it.")
     config = resolve_options(options)
     if dry_run:
         return Outcome(data=config.to_dict(), text=config.to_toml())
 
-    from latentode.cli.training_run import Job, run_new
+    if logs is not None:
+        from latentode.cli.training_run import Job, run_new
 
-    return run_new(session, Job(logs, config, threads), out=out, name=name)
+        return run_new(session, Job(logs, config, threads), out=out, name=name)
+
+    from latentode.cli.events_run import train_events
+
+    file = EventFile(events or Path(), mark_column, windows)
+    return train_events(session, file, config, out=out, name=name, threads=threads)
 
 
 def _refuse_with_resume(options: dict[str, Any], **others: Any) -> None:

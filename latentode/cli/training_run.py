@@ -71,6 +71,11 @@ def run_again(
     first = _is_first_rank()
     session.silent, session.run_dir = not first, path
     config = LatentODEConfig.from_toml(folder.config_path).updated(**changes)
+    if folder.record.get("kind") == "events" and folder.record.get("status") != "done":
+        raise DataError(
+            f"{path}: a run on events keeps no checkpoints, and cannot be continued. "
+            "Start it again with `train --events`."
+        )
     if folder.record.get("status") == "done":  # its schedule has come to its end
         session.note(f"{path}: the run is done, there is nothing to continue.")
         return Outcome(run_dir=path)

@@ -1,10 +1,20 @@
 """Observation densities.
 
-Use `StudentTLikelihood` for logs with spikes and steps, `GaussianLikelihood` for clean signals.
+Use `StudentTLikelihood` for logs with spikes and steps, `GaussianLikelihood` for clean signals,
+`FlowLikelihood` where the channels of one time err together; `PoissonProcess` for the times of
+events.
 """
 
 from latentode.likelihoods.base import Likelihood
+from latentode.likelihoods.flow import FlowLikelihood
 from latentode.likelihoods.gaussian import GaussianLikelihood
+from latentode.likelihoods.poisson_process import PoissonProcess
 from latentode.likelihoods.student_t import StudentTLikelihood
 
-__all__ = ["GaussianLikelihood", "Likelihood", "StudentTLikelihood"]
+__all__ = [
+    "FlowLikelihood",
+    "GaussianLikelihood",
+    "Likelihood",
+    "PoissonProcess",
+    "StudentTLikelihood",
+]

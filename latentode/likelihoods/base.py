@@ -9,13 +9,28 @@ from torch import Tensor, nn
 class Likelihood(nn.Module):
     """Density of one reading given its location and scale, the same family for every channel.
 
-    Channels and times are independent given location and scale; what correlates them is the latent
-    trajectory and the memory of the decoder. The last axis of every argument is `channel`.
+    Times are independent given location and scale, and channels too unless `joint` says otherwise;
+    what correlates them is the latent trajectory and the memory of the decoder. The last axis of
+    every argument is `channel`.
     """
 
     def log_prob(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """Log-density in nats of each reading, in scaled units; the broadcast shape."""
         raise NotImplementedError
+
+    def joint(self, values: Tensor, location: Tensor, scale: Tensor, mask: Tensor) -> Tensor:
+        """Log-density in nats of all observed readings of a series together.
+
+        Args:
+            values: Readings, finite everywhere, shape (batch, time, channel).
+            location: Shape (..., batch, time, channel).
+            scale: Shape of `location`.
+            mask: True where observed, shape (batch, time, channel).
+
+        Returns:
+            Log-likelihood, shape (..., batch).
+        """
+        return masked_sum(self.log_prob(values, location, scale), mask)
 
     def transform(self, uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """Turn uniform numbers into a draw of each reading.

@@ -24,7 +24,7 @@ class Layers:
     of a solve in one go and before it. A node is a time at which a solver asks for the network.
 
     Attributes:
-        weights: :math:`W_l`, shapes (out, in).
+        weights: :math:`W_l`, shapes (out, in), or (node or 1, out, in).
         biases: :math:`c_l`, shapes (node or 1, batch or 1, out).
         gates: :math:`g_l`, shapes likewise; None for a gate of one.
         activation: Name of :math:`\phi`.
@@ -47,13 +47,24 @@ class Layers:
         weights, biases = tuple(tensors[:count]), tuple(tensors[count : 2 * count])
         return Layers(weights, biases, gates, self.activation)
 
+    def folded(self) -> Layers:
+        """The same network with the gates that a batch shares in the weights, one set a node.
+
+        A gate then costs a product with each weight, once a node, not with each state.
+        """
+        weights, gates = list(self.weights), list(self.gates)
+        for layer, gate in enumerate(gates):
+            if gate is not None and gate.shape[1] == 1:
+                weights[layer] = gate.mT * weights[layer]  # (node, out, in)
+                gates[layer] = None
+        return Layers(tuple(weights), self.biases, tuple(gates), self.activation)
+
     def evaluate(self, node: int, z: Tensor) -> Tensor:
         """Value at one node for states `z`, shape (..., batch, in); differentiable."""
         phi = ACTIVATIONS[self.activation]
         value, last = z, len(self.weights) - 1
-        for layer, weight in enumerate(self.weights):
-            biases, gates = self.by_node[layer]
-            bias = biases[node % len(biases)]
+        for layer, (weights, biases, gates) in enumerate(self.by_node):
+            weight, bias = weights[node % len(weights)], biases[node % len(biases)]
             if gates is not None:
                 gate = gates[node % len(gates)]
                 value = torch.addcmul(bias, functional.linear(value, weight), gate)
@@ -66,12 +77,15 @@ class Layers:
         return value
 
     @cached_property
-    def by_node(self) -> list[tuple[Sequence[Tensor], Sequence[Tensor] | None]]:
-        """Bias and gate of each layer, a tensor a node: (batch or 1, out); a lone bias (out,)."""
+    def by_node(
+        self,
+    ) -> list[tuple[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor] | None]]:
+        """Weight, bias and gate of each layer, a tensor a node; a lone bias has shape (out,)."""
         # unbound once: to index a tensor at every evaluation costs as much as an activation
-        tables: list[tuple[Sequence[Tensor], Sequence[Tensor] | None]] = []
-        for bias, gate in zip(self.biases, self.gates, strict=True):
+        tables: list[tuple[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor] | None]] = []
+        for weight, bias, gate in zip(self.weights, self.biases, self.gates, strict=True):
             fused = bias.shape[1] == 1 and gate is None
             biases = (bias[:, 0] if fused else bias).unbind(0)
-            tables.append((biases, None if gate is None else gate.unbind(0)))
+            weights = (weight,) if weight.dim() == 2 else weight.unbind(0)
+            tables.append((weights, biases, None if gate is None else gate.unbind(0)))
         return tables

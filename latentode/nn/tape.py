@@ -27,10 +27,9 @@ class Tape:
         self.layers = layers
         self._axes = like.shape[:2]
         rows = like.shape[0] * like.shape[1]
-        self._transposed = [weight.mT for weight in layers.weights]
 
         def table(layer: int) -> Tensor:
-            return like.new_empty(size, rows, len(layers.weights[layer]))
+            return like.new_empty(size, rows, layers.weights[layer].shape[-2])
 
         number = range(len(layers.weights))
         self._hidden = [table(layer) for layer in number[:-1]]
@@ -57,6 +56,12 @@ class Tape:
             Values, shape (node, row, out), valid until the next recording.
         """
         self.nodes, self._states, count = nodes, states, len(states)
+        self._weights = [
+            list(weight[nodes])
+            if weight.dim() == 3 and len(weight) > 1
+            else [weight.view(weight.shape[-2:])] * count
+            for weight in self.layers.weights
+        ]
         value = states
         for layer, hidden in enumerate(self._hidden):
             argument = self._affine(layer, value, self._arguments[layer][:count])
@@ -72,22 +77,29 @@ class Tape:
     def _affine(self, layer: int, inputs: Tensor, out: Tensor) -> Tensor:
         """Write :math:`g (W x) + c` at all nodes to `out`."""
         bias, gate = self.layers.biases[layer], self.layers.gates[layer]
-        flat, x = out.flatten(0, 1), inputs.flatten(0, 1)
-        if gate is None and bias.numel() == bias.shape[-1]:
-            torch.addmm(bias.view(-1), x, self._transposed[layer], out=flat)
-        elif gate is None:
-            self._by_draw(out).copy_(self._table(bias))
-            flat.addmm_(x, self._transposed[layer])
-        else:
+        weight = self.layers.weights[layer]
+        if gate is not None:
             product = self._product(layer, len(out))
-            torch.mm(x, self._transposed[layer], out=product.flatten(0, 1))
-            torch.addcmul(
-                self._table(bias),
-                self._by_draw(product),
-                self._table(gate),
-                out=self._by_draw(out),
-            )
+            self._multiply(layer, inputs, product, beta=0)
+            shaped = self._by_draw(product)
+            torch.addcmul(self._table(bias), shaped, self._table(gate), out=self._by_draw(out))
+        elif weight.dim() == 2 and bias.numel() == bias.shape[-1]:
+            flat = out.flatten(0, 1)
+            torch.addmm(bias.view(-1), inputs.flatten(0, 1), weight.mT, out=flat)
+        else:
+            self._by_draw(out).copy_(self._table(bias))
+            self._multiply(layer, inputs, out, beta=1)
         return out
+
+    def _multiply(self, layer: int, inputs: Tensor, out: Tensor, beta: int) -> None:
+        """Write :math:`W x`, plus `out` for a beta of 1, at all nodes to `out`."""
+        weight = self.layers.weights[layer]
+        if weight.dim() == 2:
+            flat = out.flatten(0, 1)
+            torch.addmm(flat, inputs.flatten(0, 1), weight.mT, beta=beta, out=flat)
+        else:
+            own = weight.expand(len(out), -1, -1) if len(weight) == 1 else weight[self.nodes]
+            torch.baddbmm(out, inputs, own.mT, beta=beta, out=out)
 
     def _by_draw(self, rows: Tensor) -> Tensor:
         return rows.view(len(rows), *self._axes, rows.shape[-1])  # (node, draw, batch, width)
@@ -114,13 +126,13 @@ class Tape:
             out: Receives the cotangent of the state, same shape.
         """
         arguments, hidden, cotangents = self._at
-        weights, activation = self.layers.weights, self.layers.activation
+        weights, activation = self._weights, self.layers.activation
         for layer in range(len(weights) - 1, 0, -1):
             target = cotangents[layer - 1][index]
-            torch.mm(self._gated(layer, index), weights[layer], out=target)
+            torch.mm(self._gated(layer, index), weights[layer][index], out=target)
             argument, value = arguments[layer - 1][index], hidden[layer - 1][index]
             pull_activation(activation, target, argument, value, target)
-        torch.addmm(base, self._gated(0, index), weights[0], out=out)
+        torch.addmm(base, self._gated(0, index), weights[0][index], out=out)
 
     def _gated(self, layer: int, index: int) -> Tensor:
         cotangent, gate = self._at[2][layer][index], self.layers.gates[layer]
@@ -145,7 +157,12 @@ class Tape:
                 by_gate = self._by_draw(cotangent) * product
                 _add_sum(next(gate_totals), by_gate, self.nodes)
                 cotangent = (self._by_draw(cotangent) * self._table(gate)).view_as(cotangent)
-            totals[layer].addmm_(cotangent.flatten(0, 1).mT, inputs[layer][:count].flatten(0, 1))
+            total, own = totals[layer], inputs[layer][:count]
+            if total.dim() == 3 and len(total) > 1:
+                total[self.nodes].baddbmm_(cotangent.mT, own)
+            else:
+                total = total.view(total.shape[-2:])
+                total.addmm_(cotangent.flatten(0, 1).mT, own.flatten(0, 1))
 
 
 class Evaluator:
@@ -160,24 +177,25 @@ class Evaluator:
         self._layers = layers
         self._axes = like.shape[:2]
         rows = like.shape[0] * like.shape[1]
-        self._transposed = [weight.mT for weight in layers.weights]
-        self._buffers = [like.new_empty(rows, len(weight)) for weight in layers.weights[:-1]]
+        self._transposed = [[weight.mT for weight in weights] for weights, *_ in layers.by_node]
+        self._buffers = [like.new_empty(rows, weight.shape[-2]) for weight in layers.weights[:-1]]
 
     def __call__(self, node: int, z: Tensor, out: Tensor) -> None:
         """Write the value at a node for states `z` (row, in) to `out` (row, out)."""
         activation = self._layers.activation
         for layer, buffer in enumerate((*self._buffers, out)):
-            biases, gates = self._layers.by_node[layer]
-            bias = biases[node % len(biases)]
+            _, biases, gates = self._layers.by_node[layer]
+            weights = self._transposed[layer]
+            weight, bias = weights[node % len(weights)], biases[node % len(biases)]
             if gates is not None:
-                torch.mm(z, self._transposed[layer], out=buffer)
+                torch.mm(z, weight, out=buffer)
                 shaped = buffer.view(*self._axes, -1)
                 torch.addcmul(bias, shaped, gates[node % len(gates)], out=shaped)
             elif bias.dim() == 1:
-                torch.addmm(bias, z, self._transposed[layer], out=buffer)
+                torch.addmm(bias, z, weight, out=buffer)
             else:
                 buffer.view(*self._axes, -1).copy_(bias)
-                buffer.addmm_(z, self._transposed[layer])
+                buffer.addmm_(z, weight)
             if buffer is not out:
                 z = buffer.tanh_() if activation == "tanh" else ACTIVATIONS[activation](buffer)
 

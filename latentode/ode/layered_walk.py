@@ -37,6 +37,7 @@ def walk_layers(layers: Layers, z0: Tensor, plan: Walk) -> tuple[Tensor, Tensor]
     """
     shape = z0.shape
     start = z0.reshape(-1, *shape[-2:])  # (draw, batch, latent)
+    layers = layers.folded()
     states, slopes = _LayeredWalk.apply(layers, plan, start, *layers.tensors())
     return states.view(-1, *shape), slopes.view(-1, *shape)
 
@@ -147,7 +148,7 @@ class _Backward:
             self._used = torch.zeros_like(self._cotangents)
         self._users = _windows(self._used.flatten(1))
         self._weights = _filled(self.states, AB4) * plan.step
-        widths = sum(len(weight) for weight in layers.weights)
+        widths = sum(weight.shape[-2] for weight in layers.weights)
         node_bytes = 2 * widths * len(self.states[0]) * self.states.element_size()
         on_cpu = self.states.device.type == "cpu"
         self._chunk = max(4, (_CHUNK_BYTES if on_cpu else _DEVICE_CHUNK_BYTES) // node_bytes)

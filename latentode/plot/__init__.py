@@ -5,6 +5,8 @@ returns the axes it drew into, and shows nothing: use `save`, or the axes' own `
 """
 
 from latentode.plot.calibration import calibration
+from latentode.plot.density import density
+from latentode.plot.events import intensity, rescaled_gaps
 from latentode.plot.fan import forecast, interpolation
 from latentode.plot.latent import latent_trajectory
 from latentode.plot.style import save
@@ -12,9 +14,12 @@ from latentode.plot.training import training_curves
 
 __all__ = [
     "calibration",
+    "density",
     "forecast",
+    "intensity",
     "interpolation",
     "latent_trajectory",
+    "rescaled_gaps",
     "save",
     "training_curves",
 ]

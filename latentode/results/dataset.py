@@ -80,9 +80,9 @@ def to_dataset(
         coords={
             "series": ("series", np.array(list(series_ids), dtype=object)),
             dim: (dim, np.array(names, dtype=object if channels is not None else np.int64)),
-            "time": _time_coordinate(stamps, real, clock),
+            "time": time_coordinate(stamps, real, clock),
         },
-        attrs=_provenance(kind, units) | {k: _plain(v) for k, v in (attrs or {}).items()},
+        attrs=provenance(kind, units) | {k: _plain(v) for k, v in (attrs or {}).items()},
     )
 
 
@@ -134,9 +134,10 @@ def _padded(values: NDArray[np.floating], real: NDArray[np.bool_]) -> NDArray[np
     return values if real.all() else np.where(real[..., None], values, np.nan)
 
 
-def _time_coordinate(
+def time_coordinate(
     stamps: NDArray[np.int64], real: NDArray[np.bool_], clock: Clock
 ) -> tuple[tuple[str, str], NDArray[Any], dict[str, str]]:
+    """Times of (series, step) as a coordinate; where not `real` there is none."""
     dims = ("series", "step")
     if clock.kind == "calendar":
         moments = np.where(real, stamps, _NOT_A_TIME).view("datetime64[ns]")
@@ -145,7 +146,8 @@ def _time_coordinate(
     return dims, elapsed, {"units": clock.unit}
 
 
-def _provenance(kind: str, units: Sequence[tuple[str, str]]) -> dict[str, str]:
+def provenance(kind: str, units: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Attributes of every result: creator, version, time, kind and units."""
     try:
         release = version("latentode")
     except PackageNotFoundError:  # run from a source tree that was not installed

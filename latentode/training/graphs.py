@@ -27,12 +27,16 @@ _MOST_GRAPHS = 16
 def can_be_captured(model: LatentODEModel) -> bool:
     """Whether nothing in a step of the model waits for the device.
 
-    The ODE-RNN encoder lays its schedule on the host; adaptive methods, a step size that is chosen
-    for each batch, and the gradients by checkpoints and adjoint ask the device, too.
+    The ODE-RNN encoder lays its schedule on the host; flows check their solves; adaptive methods,
+    a step size that is chosen for each batch, and the gradients by checkpoints and adjoint ask the
+    device, too.
     """
     solver = model.solver
+    config = model.config
     return (
-        model.config.encoder != "ode_rnn"
+        config.encoder != "ode_rnn"
+        and (config.prior, config.posterior) == ("normal", "normal")
+        and config.likelihood != "flow"
         and solver.step_size is not None
         and solver.method in FIXED_STEP
         and solver.gradient == "backprop"

@@ -88,11 +88,11 @@ class SolverWatch:
         return float(agree(torch.tensor([error], dtype=torch.float64)).item())
 
     def _start(self) -> Tensor:
-        """Posterior means, as without dropout, shape (1, batch, latent)."""
+        """Centres of the posteriors, as without dropout, shape (1, batch, latent)."""
         training = self._model.training
         self._model.eval()
         try:
-            return self._model.posterior(self._batch).mean[None]
+            return self._model.posterior(self._batch).centre[None]
         finally:
             self._model.train(training)
 

@@ -238,6 +238,23 @@ def test_evaluate_takes_the_log_of_the_run_and_answers_in_json(folder):
     assert answer["outputs"] == [str(folder / "metrics.json")]
 
 
+def test_density_prints_series_and_surprising_readings_and_writes_them_all(trained, log, tmp_path):
+    target = tmp_path / "surprise.csv"
+    result = run("density", trained, log, "--samples", "10", "-o", target)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["series", "log-density", "se", "readings", "nats", "a", "reading"]
+    assert len([line for line in lines[1:5] if line.split()]) == 4
+    answer = answer_of("density", trained, "--samples", "10")["data"]
+    assert [row["series"] for row in answer["series"]] == [line.split()[0] for line in lines[1:5]]
+    assert answer["trace"] == "none needed"
+    found = [row["surprise"] for row in answer["surprising"]]
+    assert found == sorted(found, reverse=True)
+    rows = [row for row in rows_of(target) if row["mean"]]
+    assert len(rows) == sum(row["num_readings"] for row in answer["series"])
+    assert max(float(row["mean"]) for row in rows) == pytest.approx(found[0], rel=1e-6)
+
+
 def test_evaluate_quiet_prints_the_path(folder):
     result = run("-q", "evaluate", folder, "--samples", "10", "--rolling", "5")
     assert result.stdout == f"{folder / 'metrics.json'}\n"

@@ -88,3 +88,14 @@ def test_a_network_given_its_context_is_the_network(hidden):
         torch.testing.assert_close(layers.evaluate(node, z), net(whole), rtol=1e-12, atol=1e-14)
     everything = net.given(torch.zeros(1, 1, 0, dtype=torch.float64))
     torch.testing.assert_close(everything.evaluate(0, whole), net(whole))
+
+
+def test_folding_puts_shared_gates_into_the_weights_and_changes_no_value():
+    layers = layered("gated", "tanh", 4)
+    folded = layers.folded()
+    assert [gate is None for gate in folded.gates] == [True, True, False]
+    assert folded.weights[0].shape == (4, 8, 4)
+    z = torch.randn(2, 3, 4, dtype=torch.float64)
+    for node in range(4):
+        expected = layers.evaluate(node, z)
+        torch.testing.assert_close(folded.evaluate(node, z), expected, rtol=1e-12, atol=1e-13)

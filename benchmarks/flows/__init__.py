@@ -1,0 +1,1 @@
+"""Subjects and competitors of the tasks on flows."""

@@ -1,0 +1,132 @@
+"""``density RUN [LOGS]``: how likely a log is under a model, by series and by reading."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from latentode.cli.command import command
+from latentode.cli.models import (
+    device_option,
+    load_model,
+    missing_option,
+    own_log,
+    read_for,
+    run_argument,
+)
+from latentode.cli.options import data_options
+from latentode.cli.outputs import check_output, output_option, overwrite_option
+from latentode.cli.session import Outcome, Session
+from latentode.cli.table import aligned
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+SUFFIXES = (".csv", ".nc", ".parquet", ".json")
+_SHOWN = 10
+
+
+@command("density")
+@run_argument
+@click.argument("logs", required=False, type=click.Path(exists=True, path_type=Path))
+@click.option("--samples", type=click.IntRange(2), default=200, show_default=True)
+@device_option
+@output_option
+@overwrite_option
+@missing_option
+@data_options
+def density_command(
+    session: Session,
+    run: Path,
+    logs: Path | None,
+    samples: int,
+    device: str,
+    output: Path | None,
+    overwrite: bool,
+    allow_missing: bool,
+    **options: Any,
+) -> Outcome:
+    """Log-density of every series of LOGS (default: the log of RUN), and its surprising readings.
+
+    The table is printed, in nats of the log's units, with the standard error by posterior draws;
+    the surprise of every reading (minus its log-density given what came before) goes to the output.
+    """
+    if output is not None:
+        check_output(output, suffixes=SUFFIXES, overwrite=overwrite)
+    model, folder = load_model(run, session, device)
+    log = read_for(
+        model, logs or own_log(run, folder), options, session, allow_missing=allow_missing
+    )
+    scores = model.score(log, num_draws=samples)
+    surprise = model.surprise(log, num_draws=samples)
+    if output is not None:
+        from latentode import results
+
+        results.write(surprise, output, quantiles=(), overwrite=overwrite)
+    series = _series(scores)
+    worst = _worst(surprise)
+    parts = {name: getattr(model.config_.model, name) for name in ("prior", "posterior")}
+    parts |= {"likelihood": model.config_.model.likelihood}
+    # a flow in evaluation mode takes no estimate, so there is no error of a trace to state
+    trace = "exact" if {"cnf", "flow"} & set(parts.values()) else "none needed"
+    return Outcome(
+        run_dir=folder.path if folder else None,
+        outputs=() if output is None else (output,),
+        data={"series": series, "surprising": worst, "trace": trace, **parts},
+        text="\n".join(_lines(series, worst, trace)),
+    )
+
+
+def _series(scores: xr.Dataset) -> list[dict[str, Any]]:
+    return [
+        {
+            "series": str(name),
+            "log_prob": float(scores["log_prob"].values[index]),
+            "standard_error": float(scores["standard_error"].values[index]),
+            "num_readings": int(scores["num_readings"].values[index]),
+        }
+        for index, name in enumerate(scores["series"].values)
+    ]
+
+
+def _worst(surprise: xr.Dataset) -> list[dict[str, Any]]:
+    """The readings of the greatest surprise, greatest first."""
+    values = surprise["value"].values[0]  # (series, step, channel)
+    order = np.argsort(np.where(np.isnan(values), -np.inf, values), axis=None)[::-1]
+    found = []
+    for place in order[: min(_SHOWN, int(np.isfinite(values).sum()))]:
+        series, step, channel = np.unravel_index(place, values.shape)
+        found.append(
+            {
+                "series": str(surprise["series"].values[series]),
+                "time": str(surprise["time"].values[series, step]),
+                "channel": str(surprise["channel"].values[channel]),
+                "surprise": float(values[series, step, channel]),
+            }
+        )
+    return found
+
+
+def _lines(series: list[dict[str, Any]], worst: list[dict[str, Any]], trace: str) -> list[str]:
+    head = ("series", "log-density", "se", "readings", "nats a reading")
+    rows = [
+        (
+            row["series"],
+            f"{row['log_prob']:.1f}",
+            f"{row['standard_error']:.2g}",
+            f"{row['num_readings']}",
+            f"{row['log_prob'] / max(row['num_readings'], 1):.3f}",
+        )
+        for row in series
+    ]
+    odd = [(r["series"], r["time"], r["channel"], f"{r['surprise']:.1f}") for r in worst]
+    return [
+        aligned([head, *rows], numbers=True),
+        "",
+        f"trace: {trace}",
+        "",
+        aligned([("series", "time", "channel", "surprise in nats"), *odd]),
+    ]

@@ -1,0 +1,222 @@
+"""Ragged streams of marked events, with the windows in which they could have been seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from latentode.data.dataset import Clock, Float64, Int64
+from latentode.errors import DataError, ShapeError
+
+
+@dataclass(frozen=True, eq=False)
+class EventStreams:
+    """Events of many series.
+
+    Series ``i`` owns events ``starts[i]:starts[i + 1]``. A window is a fact of the data, not of the
+    events: from the first event to the last it would be too short, and a rate of 1 would be
+    estimated as far more on short streams. Events before the window of their mark are history:
+    models may condition on them, and do not score them.
+
+    Attributes:
+        series_ids: Names of the series; a series may have no event.
+        mark_names: Names of the kinds of event.
+        starts: First event of each series, shape (series + 1,), int64.
+        times: Nanoseconds of the clock, not decreasing within a series, shape (event,), int64.
+        marks: Kind of each event, shape (event,), int64.
+        windows: Start and end of observation of each kind, shape (series, channel, 2), int64.
+        origins: From when each series counts its time, shape (series,), int64; a part of the
+            windows keeps it.
+        clock: What the times mean.
+        resolution: Nanoseconds to which times were recorded, at least 1.
+    """
+
+    series_ids: tuple[str, ...]
+    mark_names: tuple[str, ...]
+    starts: Int64
+    times: Int64
+    marks: Int64
+    windows: Int64
+    origins: Int64
+    clock: Clock
+    resolution: int = 1
+
+    @classmethod
+    def build(
+        cls,
+        series: Int64,
+        times: Int64,
+        marks: Int64,
+        *,
+        series_ids: Sequence[str],
+        mark_names: Sequence[str],
+        windows: Int64,
+        clock: Clock,
+        resolution: int = 1,
+    ) -> EventStreams:
+        """Build from events in any order.
+
+        Args:
+            series: Series index of each event, shape (event,).
+            times: Nanoseconds, shape (event,).
+            marks: Kind of each event, shape (event,).
+            series_ids: Names of the series.
+            mark_names: Names of the kinds.
+            windows: Shape (series, 2), or (series, channel, 2) where kinds differ.
+            clock: What the times mean.
+            resolution: Nanoseconds to which times were recorded.
+
+        Raises:
+            DataError: If a window has no length, or an event lies outside the window of its kind.
+        """
+        windows = np.asarray(windows, dtype=np.int64)
+        shape = (len(series_ids), len(mark_names), 2)
+        if windows.ndim == 2:
+            windows = np.broadcast_to(windows[:, None], shape)
+        if windows.shape != shape:
+            raise ShapeError(
+                f"windows: expected shape {shape} or {(shape[0], 2)}, got {windows.shape}. "
+                "Give a start and an end for each series."
+            )
+        order = np.lexsort((marks, times, series))
+        series, times, marks = (np.asarray(a)[order] for a in (series, times, marks))
+        counts = np.bincount(series, minlength=shape[0])
+        starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        streams = cls(
+            tuple(series_ids), tuple(mark_names), starts, times.astype(np.int64),
+            marks.astype(np.int64), windows, windows[..., 0].min(1), clock, int(resolution),
+        )  # fmt: skip
+        streams._check(series.astype(np.int64))
+        return streams
+
+    def _check(self, series: Int64) -> None:
+        empty = np.argwhere(self.windows[..., 1] <= self.windows[..., 0])
+        if len(empty):
+            i, k = empty[0]
+            raise DataError(
+                f"window of {self.mark_names[k]!r}: expected an end after its start, got "
+                f"{self.windows[i, k].tolist()} ns in series {self.series_ids[i]!r}. Correct it."
+            )
+        low, high = self.windows[series, self.marks].T
+        outside = np.flatnonzero((self.times < low) | (self.times > high))
+        if len(outside):
+            row = outside[0]
+            raise DataError(
+                f"event {self.mark_names[self.marks[row]]!r}: expected a time within "
+                f"[{low[row]}, {high[row]}] ns, got {self.times[row]} in series "
+                f"{self.series_ids[series[row]]!r}. Widen the window, or drop the event."
+            )
+
+    @property
+    def num_series(self) -> int:
+        """Number of series, empty ones included."""
+        return len(self.series_ids)
+
+    @property
+    def num_marks(self) -> int:
+        """Number of kinds of event."""
+        return len(self.mark_names)
+
+    @property
+    def series(self) -> Int64:
+        """Series index of each event, shape (event,)."""
+        return np.repeat(np.arange(self.num_series), np.diff(self.starts))
+
+    @property
+    def scored(self) -> np.ndarray:
+        """True for events inside the window of their kind, False for history, shape (event,)."""
+        low, high = self.windows[self.series, self.marks].T
+        return (self.times >= low) & (self.times <= high)
+
+    @property
+    def num_scored(self) -> int:
+        """Number of events that a likelihood scores."""
+        return int(self.scored.sum())
+
+    def counts(self) -> Int64:
+        """Scored events by series and kind, shape (series, channel)."""
+        table = np.zeros((self.num_series, self.num_marks), dtype=np.int64)
+        scored = self.scored
+        np.add.at(table, (self.series[scored], self.marks[scored]), 1)
+        return table
+
+    def exposure(self, unit_ns: float) -> Float64:
+        """Length of the windows in a unit of time, shape (series, channel)."""
+        return (self.windows[..., 1] - self.windows[..., 0]) / unit_ns
+
+    def rates(self, unit_ns: float) -> Float64:
+        """Events a unit of time by kind; half an event where there is none, shape (channel,)."""
+        return np.maximum(self.counts().sum(0), 0.5) / self.exposure(unit_ns).sum(0)
+
+    def select(self, series: Sequence[int] | Int64) -> EventStreams:
+        """Keep some series, in the order given."""
+        index = np.asarray(series, dtype=np.int64)
+        rows = [np.arange(self.starts[i], self.starts[i + 1]) for i in index]
+        kept = np.concatenate([np.zeros(0, np.int64), *rows])
+        return replace(
+            self,
+            series_ids=tuple(self.series_ids[i] for i in index),
+            starts=np.cumsum([0, *map(len, rows)]).astype(np.int64),
+            times=self.times[kept],
+            marks=self.marks[kept],
+            windows=self.windows[index],
+            origins=self.origins[index],
+        )
+
+    def between(self, start: Int64 | int, end: Int64 | int) -> EventStreams:
+        """Cut the windows to [start, end] (ns, a number or one a series); what was before stays.
+
+        Events before `start` become history; events after `end` are dropped. An event at `end`
+        belongs to this part, and is history of the next one.
+
+        Raises:
+            DataError: If nothing is left of a window.
+        """
+        low = np.broadcast_to(np.asarray(start, np.int64), (self.num_series,))
+        high = np.broadcast_to(np.asarray(end, np.int64), (self.num_series,))
+        windows = np.stack(
+            [
+                np.maximum(self.windows[..., 0], low[:, None]),
+                np.minimum(self.windows[..., 1], high[:, None]),
+            ],
+            axis=-1,
+        )
+        if (windows[..., 1] <= windows[..., 0]).any():
+            i = int((windows[..., 1] <= windows[..., 0]).any(1).argmax())
+            raise DataError(
+                f"between: expected a part of the window {self.windows[i, 0].tolist()} ns, got "
+                f"[{low[i]}, {high[i]}] in series {self.series_ids[i]!r}. Choose other times."
+            )
+        keep = self.times <= high[self.series]
+        counts = np.bincount(self.series[keep], minlength=self.num_series)
+        return replace(
+            self,
+            starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            times=self.times[keep],
+            marks=self.marks[keep],
+            windows=windows,
+        )
+
+    def spread_ties(self, random_state: int | np.random.Generator = 0) -> EventStreams:
+        """Move tied events apart within the recorded resolution.
+
+        A simple point process has no two events at one time; a tie says that times were rounded.
+        Each tied event gets a uniform place in the cell [t, t + resolution) that it was recorded
+        in; events without a tie stay. Where the resolution is a nanosecond, ties stay as they are.
+
+        Returns:
+            The same events in order; none leaves the window of its kind.
+        """
+        series = self.series
+        same = (np.diff(self.times) == 0) & (np.diff(series) == 0)
+        tied = np.zeros(len(self.times), dtype=bool)
+        tied[1:] |= same
+        tied[:-1] |= same
+        rng = np.random.default_rng(random_state)
+        moved = self.times.copy()
+        moved[tied] += rng.integers(0, self.resolution, int(tied.sum()))
+        moved = np.minimum(moved, np.maximum(self.windows[series, self.marks, 1], self.times))
+        order = np.lexsort((self.marks, moved, series))
+        return replace(self, times=moved[order], marks=self.marks[order])

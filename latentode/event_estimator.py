@@ -1,0 +1,277 @@
+"""The estimator of event streams: frames in, labelled intensities and next events out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pandas as pd
+import torch
+
+from latentode.config import NS_PER_UNIT, DataConfig, parse_duration
+from latentode.data.event_batch import EventBatch
+from latentode.data.event_frame import read_events
+from latentode.data.events import EventStreams
+from latentode.errors import DataError, NotFittedError
+from latentode.event_baselines import HomogeneousProcess
+from latentode.likelihoods.event_scores import EventScores
+from latentode.likelihoods.poisson_process import Link
+from latentode.point_process import diagnostics, prediction
+from latentode.results.events import intensity_dataset, next_event_dataset
+from latentode.training.event_fitting import (
+    EventFitting,
+    fit_events,
+    new_jump_process,
+    score_streams,
+)
+from latentode.training.fitted_events import FittedEvents, unit_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Events = EventStreams | pd.DataFrame | str | os.PathLike[str]
+
+
+class EventForecaster:
+    """Point process for streams of marked events: fit, then ask for rates and what comes next.
+
+    Args:
+        latent_dim: Size of the latent state.
+        hidden_dim: Hidden units.
+        link: "softplus" (effects add) or "exp" (effects multiply).
+        steps: Steps of training.
+        lr: Peak learning rate.
+        random_state: Seed of everything.
+        data: How event files are read.
+
+    Attributes:
+        fitted_: The trained process with the streams it was trained on.
+        losses_: Nats per event of each training step.
+    """
+
+    def __init__(
+        self,
+        *,
+        latent_dim: int = 16,
+        hidden_dim: int = 32,
+        link: Link = "softplus",
+        steps: int = 400,
+        lr: float = 1e-2,
+        random_state: int = 0,
+        data: DataConfig | None = None,
+    ) -> None:
+        self.latent_dim = latent_dim
+        self.hidden_dim = hidden_dim
+        self.link = link
+        self.steps = steps
+        self.lr = lr
+        self.random_state = random_state
+        self.data = data
+
+    def fit(
+        self,
+        events: Events,
+        *,
+        mark_column: str | None = None,
+        windows: pd.DataFrame | None = None,
+        on_step: Callable[[int, float], None] | None = None,
+    ) -> Self:
+        """Train on event streams.
+
+        Args:
+            events: Streams; or a file or frame with id, time and mark, see
+                `latentode.data.event_frame.read_events`.
+            mark_column: Column of kinds.
+            windows: When each series was observed.
+            on_step: Told the number of each step and its loss.
+
+        Raises:
+            DataError: If the events cannot be read, or there is none.
+        """
+        config = self.data or DataConfig.model_validate({})
+        streams = self._read(events, config, mark_column, windows).spread_ties(self.random_state)
+        if streams.num_scored == 0:
+            raise DataError("events: expected at least one event in the windows, got none.")
+        torch.manual_seed(self.random_state)
+        unit_ns = NS_PER_UNIT[unit_of(streams.clock)]
+        model = new_jump_process(
+            streams, unit_ns, latent_dim=self.latent_dim, hidden_dim=self.hidden_dim, link=self.link
+        )
+        losses: list[float] = []
+
+        def note(step: int, loss: float) -> None:
+            losses.append(loss)
+            if on_step is not None:
+                on_step(step, loss)
+
+        fitting = EventFitting(steps=self.steps, lr=self.lr, seed=self.random_state)
+        fit_events(model, streams, unit_ns, fitting, note)
+        sizes = {
+            "latent_dim": self.latent_dim,
+            "hidden_dim": self.hidden_dim,
+            "link": self.link,
+            "num_decays": len(model.log_decay),
+            "clock": model.dynamics.clock,
+        }
+        self.fitted_ = FittedEvents(model.eval(), config, mark_column, streams, sizes)
+        self.losses_ = losses
+        return self
+
+    @staticmethod
+    def _read(
+        events: Events, config: DataConfig, mark_column: str | None, windows: pd.DataFrame | None
+    ) -> EventStreams:
+        if isinstance(events, EventStreams):
+            return events
+        return read_events(events, config, mark_column=mark_column, windows=windows)
+
+    def read(self, events: Events | None, windows: pd.DataFrame | None = None) -> EventStreams:
+        """Streams as the model's own were read; those of the training for None."""
+        fitted = self._fitted()
+        if events is None:
+            return fitted.streams
+        if isinstance(events, EventStreams):
+            streams = events
+        else:
+            streams = read_events(
+                events,
+                fitted.data,
+                mark_column=fitted.mark_column,
+                windows=windows,
+                clock=fitted.streams.clock,
+                mark_names=fitted.streams.mark_names,
+            )
+        fitted.check(streams)
+        return streams.spread_ties(self.random_state)
+
+    def intensity(
+        self, events: Events | None = None, *, every: str | None = None, points: int = 300
+    ) -> xr.Dataset:
+        """Rate of each kind on an even grid over the windows, given what happened before.
+
+        Args:
+            events: Streams; those of the training by default.
+            every: Spacing, for example "5min"; `points` steps over the longest window by default.
+            points: Steps where `every` is None.
+
+        Returns:
+            ``intensity`` (series, step, mark) in events per unit of time.
+        """
+        fitted, streams = self._fitted(), self.read(events)
+        start = streams.windows[..., 0].min(1)
+        length = streams.windows[..., 1].max(1) - start
+        spacing = parse_duration(every, fitted.unit) if every else int(length.max()) // points
+        steps = np.arange(int(length.max()) // max(spacing, 1) + 1) * max(spacing, 1)
+        times = start[:, None] + np.minimum(steps, length[:, None])
+        at = torch.from_numpy((times - streams.origins[:, None]) / fitted.unit_ns)
+        batch = EventBatch.of(streams, fitted.unit_ns)
+        rates = prediction.intensity(fitted.model, batch, at)
+        return intensity_dataset(
+            rates.numpy(), times, series_ids=streams.series_ids, mark_names=streams.mark_names,
+            clock=streams.clock, unit=fitted.unit,
+        )  # fmt: skip
+
+    def next_event(
+        self,
+        events: Events | None = None,
+        *,
+        horizon: str | float,
+        levels: Sequence[float] = (0.05, 0.5, 0.95),
+        num_draws: int = 100,
+    ) -> xr.Dataset:
+        """What comes after the end of each window.
+
+        Args:
+            events: Streams; those of the training by default.
+            horizon: How far ahead, for example "6h", or a number in the unit of the model.
+            levels: Probabilities of the quantiles.
+            num_draws: Simulated futures, for expected counts.
+
+        Returns:
+            Quantiles and mean of the time to the next event, probability of none until the horizon,
+            probability of each kind, and simulated counts until the horizon.
+        """
+        fitted, streams = self._fitted(), self.read(events)
+        ahead = parse_duration(horizon, fitted.unit) / fitted.unit_ns
+        at = prediction.present(fitted.model, EventBatch.of(streams, fitted.unit_ns))
+        following = prediction.NextEvent(fitted.model, at, ahead)
+        end = torch.full((streams.num_series, 1), ahead, dtype=torch.float64)
+        median = following.quantile(torch.tensor([0.5])).clamp(max=ahead)
+        generator = torch.Generator().manual_seed(self.random_state)
+        futures = prediction.simulate(fitted.model, at, ahead, num_draws, generator)
+        return next_event_dataset(
+            following.quantile(torch.tensor(list(levels))).numpy(),
+            levels,
+            following.mean().numpy(),
+            following.survival(end)[:, 0].numpy(),
+            following.marks(median)[:, 0].numpy(),
+            futures.counts(streams.num_marks).numpy(),
+            series_ids=streams.series_ids,
+            mark_names=streams.mark_names,
+            unit=fitted.unit,
+        )
+
+    def score(self, events: Events | None = None) -> dict[str, float]:
+        """Nats per event, absolute and gained over the constant rates of the training.
+
+        Returns:
+            "nats_per_event" for events per unit of the model, "gain_per_event" (free of units),
+            and the number of "events".
+        """
+        fitted, streams = self._fitted(), self.read(events)
+        scores, batch = self._scores(streams)
+        rates = torch.from_numpy(fitted.streams.rates(fitted.unit_ns))
+        constant = HomogeneousProcess(rates).score(batch).log_prob().detach()
+        count = max(1, streams.num_scored)
+        own = float(scores.log_prob().sum()) / count
+        return {
+            "nats_per_event": own,
+            "gain_per_event": own - float(constant.sum()) / count,
+            "events": streams.num_scored,
+        }
+
+    def goodness_of_fit(
+        self, events: Events | None = None
+    ) -> dict[str, dict[str, diagnostics.FitTest]]:
+        """Tests of the rescaled process, together and by kind; see `point_process.diagnostics`."""
+        streams = self.read(events)
+        return diagnostics.goodness_of_fit(*self._scores(streams), streams.mark_names)
+
+    def rescaled_quantiles(self, events: Events | None = None) -> tuple[Any, Any]:
+        """Points of the QQ plot: exponential quantiles and sorted rescaled gaps."""
+        return diagnostics.quantiles(diagnostics.rescale(*self._scores(self.read(events))))
+
+    def _scores(self, streams: EventStreams) -> tuple[EventScores, EventBatch]:
+        fitted = self._fitted()
+        return score_streams(fitted.model, streams, fitted.unit_ns)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model: safetensors and JSON, no pickle."""
+        self._fitted().save(Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read a model that `save` or a training run wrote.
+
+        Raises:
+            CheckpointError: If the folder is broken, tampered with or of another version.
+        """
+        fitted = FittedEvents.load(Path(folder))
+        sizes = fitted.sizes
+        estimator = cls(
+            latent_dim=sizes["latent_dim"], hidden_dim=sizes["hidden_dim"], link=sizes["link"],
+            data=fitted.data,
+        )  # fmt: skip
+        estimator.fitted_ = fitted
+        return estimator
+
+    def _fitted(self) -> FittedEvents:
+        fitted: FittedEvents | None = getattr(self, "fitted_", None)
+        if fitted is None:
+            raise NotFittedError(
+                "EventForecaster: expected a fitted model. Call fit or load first."
+            )
+        return fitted

@@ -1,0 +1,207 @@
+"""Points along the fields of a flow, with the log-determinant of the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from latentode import ode
+from latentode.config import SolverConfig
+from latentode.flows.field import FlowField
+from latentode.flows.regularizers import Regularizer, regularizers_on_nodes
+from latentode.ode.divergence import TraceConfig, TraceUsed, choose_trace, divergence, draw_probes
+from latentode.ode.quadrature import unit_rule
+
+
+@dataclass(frozen=True)
+class Route:
+    """How points are carried.
+
+    Attributes:
+        fields: Field of each block, on a clock from 0 to 1.
+        trace: How the divergence is found.
+        solver: How each block is solved.
+        nodes: Gauss-Legendre nodes of the integrals, on the whole clock: where the dense output is
+            accurate, one rule for all of it beats one rule a step.
+        regularizers: Integrals to take along the paths.
+        generator: Source of probes.
+    """
+
+    fields: tuple[FlowField, ...]
+    trace: TraceConfig
+    solver: SolverConfig
+    nodes: int
+    regularizers: tuple[Regularizer, ...]
+    generator: torch.Generator | None
+
+
+@dataclass(frozen=True)
+class FlowResult:
+    """Where points went, and how.
+
+    Attributes:
+        value: The points at the other end.
+        log_prob: Log-density in nats of the data-side points.
+        log_det: Logarithm of the determinant of the way from base to data in standardised units.
+        regularizers: Integrals along the paths by name, one a point, summed over blocks.
+        trace: How the divergence was found.
+        solver: What solved.
+        nfe: Evaluations of the field: those of the solver and of the quadrature.
+        solver_gap: Mean difference in nats between training's solver and this one, where measured.
+    """
+
+    value: Tensor
+    log_det: Tensor
+    regularizers: dict[str, Tensor]
+    trace: TraceUsed
+    solver: SolverConfig
+    nfe: int
+    log_prob: Tensor = field(default_factory=lambda: torch.empty(0))
+    solver_gap: float | None = None
+    _counts: tuple[_Counted, ...] = ()
+
+    @property
+    def nfe_backward(self) -> int:
+        """Evaluations of the backward pass: a VJP for each evaluation, or the adjoint's so far."""
+        if self.solver.gradient == "backprop":
+            return self.nfe
+        return sum(counted.calls for counted in self._counts) - self.nfe
+
+    def finished(self, value: Tensor, log_prob: Tensor, gap: float | None) -> FlowResult:
+        """The result with its density, its tensors in the caller's shape."""
+        shape = log_prob.shape
+        regularizers = {k: v.reshape(shape) for k, v in self.regularizers.items()}
+        log_det = self.log_det.reshape(shape)
+        return replace(
+            self,
+            value=value,
+            log_prob=log_prob,
+            log_det=log_det,
+            regularizers=regularizers,
+            solver_gap=gap,
+        )
+
+
+def transport(route: Route, points: Tensor, *, backward: bool, density: bool = True) -> FlowResult:
+    """Carry points from base to data, or backward, through all blocks.
+
+    Args:
+        route: How.
+        points: Shape (draw, batch, dim), standardised.
+        backward: From data to base.
+        density: Whether the log-determinant is needed; it is 0 otherwise.
+
+    Returns:
+        Points at the other end, and the log-determinant from base to data.
+
+    Raises:
+        SolverError: If a solve fails.
+    """
+    log_det, nfe = points.new_zeros(points.shape[:-1]), 0
+    used: TraceUsed = choose_trace(route.fields[0], points, route.trace)
+    totals: dict[str, Tensor] = {}
+    counts = []
+    leg = _decoupled if _is_decoupled(route.solver) else _coupled
+    # before all else that draws, so that an estimate does not depend on the regularisers
+    probes = [
+        draw_probes(points, route.trace, route.generator) if used == "hutchinson" else None
+        for _ in route.fields
+    ]
+    blocks = reversed(route.fields) if backward else route.fields
+    for block, probe in zip(blocks, probes, strict=True):
+        points, change, integrals, counted = leg(
+            route, block, points, backward, used if density else None, probe
+        )
+        log_det = log_det + change
+        for name, value in integrals.items():
+            totals[name] = totals[name] + value if name in totals else value
+        nfe += counted.calls
+        counts.append(counted)
+    return FlowResult(points, log_det, totals, used, route.solver, nfe, _counts=tuple(counts))
+
+
+class _Counted:
+    """A field that counts its calls, for the solves that go through torchdiffeq."""
+
+    def __init__(self, fn: Callable[[Tensor, Tensor], Tensor] | None, calls: int = 0) -> None:
+        self._fn = fn
+        self.calls = calls
+
+    def __call__(self, t: Tensor, state: Tensor) -> Tensor:
+        assert self._fn is not None
+        self.calls += 1
+        return self._fn(t, state)
+
+
+_Leg = tuple[Tensor, Tensor, dict[str, Tensor], _Counted]
+
+
+def _is_decoupled(solver: SolverConfig) -> bool:
+    return solver.method in ("rk4", "ab4") and solver.gradient == "backprop"
+
+
+def _decoupled(
+    route: Route,
+    block: FlowField,
+    points: Tensor,
+    backward: bool,
+    used: TraceUsed | None,
+    probes: Tensor | None,
+) -> _Leg:
+    begin, end = (1.0, 0.0) if backward else (0.0, 1.0)
+    path = ode.solve(block, points, begin, end, route.solver)
+    if used is None:
+        return path.at(end)[..., 0, :], points.new_zeros(()), {}, _Counted(None, path.stats.nfe)
+    nodes, weights, read = _read(path, route.nodes, end)
+    states = read[..., :-1, :].movedim(-2, 0)  # (node, draw, batch, dim)
+    slopes = divergence(block, nodes, states, used, probes)[1]
+    change = torch.tensordot(weights.to(slopes.dtype), slopes, 1)
+    integrals = regularizers_on_nodes(
+        block, nodes, states, weights, route.regularizers, route.generator
+    )
+    counted = _Counted(None, path.stats.nfe + len(nodes))
+    return read[..., -1, :], change, integrals, counted
+
+
+def _coupled(
+    route: Route,
+    block: FlowField,
+    points: Tensor,
+    backward: bool,
+    used: TraceUsed | None,
+    probes: Tensor | None,
+) -> _Leg:
+    """Point and log-determinant in one state, (draw, batch, dim + 1)."""
+    begin, end = (1.0, 0.0) if backward else (0.0, 1.0)
+    used = "exact" if used is None else used
+
+    def augmented(t: Tensor, state: Tensor) -> Tensor:
+        z = state[None, ..., :-1]
+        slope, trace = divergence(block, t.double()[None], z, used, probes)
+        return torch.cat([slope[0], trace[0, ..., None]], -1)
+
+    counted = _Counted(augmented)
+    start = torch.cat([points, torch.zeros_like(points[..., :1])], -1)
+    params = [*block.net.parameters(), block.context, block.end_time]
+    path = ode.solve(counted, start, begin, end, route.solver, params=params)
+    nodes, weights, read = _read(path, route.nodes, end)
+    integrals = regularizers_on_nodes(
+        block,
+        nodes,
+        read[..., :-1, :-1].movedim(-2, 0),
+        weights,
+        route.regularizers,
+        route.generator,
+    )
+    change = read[..., -1, -1]
+    return read[..., -1, :-1], -change if backward else change, integrals, counted
+
+
+def _read(path: ode.Trajectory, count: int, end: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Nodes and weights on the flow's clock, and the states there and at the end."""
+    nodes, weights = (part.to(path.states.device) for part in unit_rule("gauss_legendre", count))
+    read = path.at(torch.cat([nodes, nodes.new_tensor([end])]))
+    return nodes, weights, read

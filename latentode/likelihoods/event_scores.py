@@ -1,0 +1,72 @@
+"""What a point process says about observed events: the one interface of all models of events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from latentode.data.event_batch import EventBatch
+
+
+@dataclass(frozen=True, eq=False)
+class EventScores:
+    """Rates at events and expected counts between them; all that is scored derives from these.
+
+    Attributes:
+        log_intensity: Log-rate of what happened, just before it happened, per unit of model time,
+            shape (batch, event); 0 where not scored.
+        increments: Expected counts of each kind between consecutive events (and from the start of
+            the window, and to its end), shape (batch, event + 1, channel).
+        scored: True for events that count, shape (batch, event).
+    """
+
+    log_intensity: Tensor
+    increments: Tensor
+    scored: Tensor
+
+    def log_prob(self) -> Tensor:
+        """Log-likelihood of each series in nats, shape (batch,)."""
+        return self.log_intensity.sum(-1) - self.increments.sum((-2, -1))
+
+
+class EventProcess(nn.Module):
+    """The contract of all that scores events: models, baselines, simulated truths."""
+
+    def score(self, events: EventBatch) -> EventScores:
+        """Score the events of a batch, in the model's unit of time."""
+        raise NotImplementedError
+
+
+def gap_knots(events: EventBatch) -> Tensor:
+    """Origin of each stream, its events, and the end of its windows, shape (batch, event + 2)."""
+    first = torch.zeros_like(events.times[:, :1])
+    last = torch.maximum(events.end.max(1, keepdim=True).values, events.times[:, -1:])
+    return torch.cat([first, events.times, last], dim=1)
+
+
+def gap_windows(events: EventBatch) -> tuple[Tensor, Tensor]:
+    """Observed part of the gap before each event and after the last, (batch, event + 1, channel).
+
+    A gap that no window meets has no length there.
+    """
+    knots = gap_knots(events)[..., None]
+    start, end = events.start[:, None], events.end[:, None]
+    low = torch.minimum(torch.maximum(knots[:, :-1], start), end)
+    high = torch.minimum(torch.maximum(knots[:, 1:], start), end)
+    return low, high
+
+
+def scores_from(rates: Tensor, increments: Tensor, events: EventBatch) -> EventScores:
+    """Pick the rate of what happened.
+
+    Args:
+        rates: Log-rates of each kind just before each event, shape (batch, event, channel).
+        increments: As in `EventScores`.
+        events: The events.
+    """
+    picked = rates.gather(-1, events.marks[..., None])[..., 0]
+    # `where`, not a product: what a padded slot reads must not reach a gradient
+    zero = torch.zeros((), dtype=picked.dtype, device=picked.device)
+    return EventScores(torch.where(events.scored, picked, zero), increments, events.scored)

@@ -1,0 +1,116 @@
+"""Rates of events, and whether a process explains them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from latentode.config import NS_PER_UNIT
+from latentode.errors import ConfigError, ShapeError
+from latentode.plot.style import (
+    ACCENT,
+    MODEL,
+    MUTED,
+    name_axis,
+    panels,
+    plot_times,
+    time_axis,
+    title,
+)
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_MAX_PANELS = 6
+
+
+def intensity(
+    result: xr.Dataset, *, series: str | None = None, observed: Any = None, ax: Any = None
+) -> NDArray[Any]:
+    """Draw the rate of each kind of event over time, with the events as ticks below.
+
+    Args:
+        result: What `latentode.event_estimator.EventForecaster.intensity` returns.
+        series: One series; the first by default.
+        observed: Event streams whose events are marked.
+        ax: As many axes as there are kinds (six at most); None makes a new figure.
+
+    Returns:
+        The axes, one a kind.
+
+    Raises:
+        ConfigError: If there is no such series.
+        ShapeError: If `ax` has not as many axes as are needed.
+    """
+    names = [str(name) for name in result["series"].values]
+    wanted = names[0] if series is None else series
+    if wanted not in names:
+        raise ConfigError(f"series: expected one of {', '.join(names[:8])}, got {wanted!r}.")
+    row = names.index(wanted)
+    kinds = [str(name) for name in result["mark"].values][:_MAX_PANELS]
+    grid: NDArray[Any] = panels(len(kinds), 1, ax, size=(7.2, 2.0), sharex="col")[:, 0]
+    time = result["time"]
+    for kind, axes in enumerate(grid):
+        rates = result["intensity"].values[row, :, kind]
+        axes.plot(plot_times(time.values[row]), rates, color=MODEL, linewidth=1.2)
+        if observed is not None:
+            _ticks(axes, observed, wanted, kind, time)
+        axes.set_ylim(bottom=0)
+        name_axis(axes.yaxis, f"events per {result['intensity'].attrs['units'][2:]}")
+        title(axes, f"{wanted}: {kinds[kind]}")
+    time_axis(grid[-1], time.attrs)
+    return grid
+
+
+def _ticks(axes: Axes, observed: Any, series: str, kind: int, time: xr.DataArray) -> None:
+    """Events as ticks on the lower edge."""
+    row = observed.series_ids.index(series)
+    part = slice(observed.starts[row], observed.starts[row + 1])
+    moments = observed.times[part][observed.marks[part] == kind]
+    if time.dtype.kind == "M":
+        places = plot_times(moments.view("M8[ns]"))
+    else:
+        places = moments / NS_PER_UNIT[time.attrs["units"]]
+    axes.plot(
+        places, np.zeros(len(places)), linestyle="", marker="|", markersize=9, color=ACCENT,
+        clip_on=False,
+    )  # fmt: skip
+
+
+def rescaled_gaps(
+    expected: Sequence[float],
+    observed: Sequence[float],
+    *,
+    p_value: float | None = None,
+    ax: Any = None,
+) -> NDArray[Any]:
+    """Draw rescaled gaps against the exponential: on the diagonal, if the process is right.
+
+    Args:
+        expected: Exponential quantiles, see `latentode.point_process.diagnostics.quantiles`.
+        observed: Sorted gaps in expected events.
+        p_value: Of the test of Kolmogorov and Smirnov, for the title.
+        ax: One axes; None makes a new figure.
+
+    Returns:
+        The axes, shape (1,).
+
+    Raises:
+        ShapeError: If there is not one observed gap for each expected one.
+    """
+    if len(expected) != len(observed):
+        raise ShapeError(
+            f"gaps: expected as many quantiles as gaps, got {len(expected)} and {len(observed)}."
+        )
+    grid: NDArray[Any] = panels(1, 1, ax, size=(4.0, 3.6))[0]
+    top = max(1.0, *map(float, expected[-1:]), *map(float, observed[-1:]))
+    grid[0].plot([0, top], [0, top], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+    grid[0].plot(expected, observed, color=MODEL, linestyle="", marker=".", markersize=3)
+    name_axis(grid[0].xaxis, "exponential quantile")
+    name_axis(grid[0].yaxis, "rescaled gap (expected events)")
+    title(grid[0], "Time rescaling" + ("" if p_value is None else f", p = {p_value:.3g}"))
+    return grid

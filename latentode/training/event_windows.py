@@ -1,0 +1,111 @@
+"""Short windows of long event streams, entered in the middle with their past."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latentode.data.dataset import Int64
+from latentode.data.event_batch import EventBatch
+from latentode.data.events import EventStreams
+from latentode.event_model import JumpProcess
+
+_SERIES_AT_ONCE = 64
+
+
+@dataclass(frozen=True, eq=False)
+class EventWindows:
+    """Windows that together score every event once.
+
+    A window is entered with its past: the decayed counts of everything before, and the latent state
+    that was left behind when the window before it was last followed.
+
+    Attributes:
+        streams: What the windows are cut from.
+        unit_ns: Nanoseconds in one unit of model time.
+        series: Series of each window, shape (window,).
+        first: First event (index in the series) that it scores.
+        stop: End of its events; where it is the last, the stream is followed to its end.
+    """
+
+    streams: EventStreams
+    unit_ns: float
+    series: Int64
+    first: Int64
+    stop: Int64
+
+    @classmethod
+    def cut(cls, streams: EventStreams, unit_ns: float, length: int) -> EventWindows:
+        """Cut each stream into equal windows of at most `length` events."""
+        rows = []
+        for i, count in enumerate(np.diff(streams.starts).tolist()):
+            parts = max(1, -(-count // length))
+            edges = np.linspace(0, count, parts + 1).astype(np.int64)
+            rows.append(np.stack([np.full(parts, i), edges[:-1], edges[1:]]))
+        series, first, stop = np.concatenate(rows, axis=1)
+        return cls(streams, unit_ns, series, first, stop)
+
+    def lanes(self, size: int, rng: np.random.Generator) -> list[Int64]:
+        """Batches in the order of time: the next batch holds the next window of most streams.
+
+        Streams are laid end to end in random order and cut into `size` lanes; batch j is the j-th
+        window of each lane.
+        """
+        rank = rng.permutation(self.streams.num_series)
+        order = np.lexsort((self.first, rank[self.series]))
+        steps = -(-len(order) // size)
+        return [order[j::steps] for j in range(steps)]
+
+    def batch(self, index: Int64) -> EventBatch:
+        """Some windows in model time from where they are entered."""
+        s, series, first = self.streams, self.series[index], self.first[index]
+        low, counts = s.starts[series], self.stop[index] - first
+        inner = first > 0
+        slots = np.arange(max(1, int(counts.max())))
+        valid = slots < counts[:, None]
+        rows = (low + first)[:, None] + np.minimum(slots, np.maximum(counts - 1, 0)[:, None])
+        origin = np.where(inner, self._time(low + first - 1), s.origins[series])
+        times = (self._time(rows) - origin[:, None]) / self.unit_ns
+        times = np.where(counts[:, None] > 0, times, 0.0)
+        start = (s.windows[series, :, 0] - origin[:, None]) / self.unit_ns
+        end = (s.windows[series, :, 1] - origin[:, None]) / self.unit_ns
+        # the event at which a window is entered belongs to the window before
+        start[inner] = np.maximum(start[inner], np.nextafter(0.0, 1.0))
+        last = self.stop[index] == s.starts[series + 1] - low
+        end[~last] = np.minimum(end[~last], times[~last, -1:])
+        marks = np.where(valid, s.marks[np.minimum(rows, len(s.marks) - 1)], 0)
+        return EventBatch(
+            *(torch.from_numpy(np.ascontiguousarray(a)) for a in (times, marks, valid, start, end))
+        )
+
+    def _time(self, rows: Int64) -> Int64:
+        return self.streams.times[np.clip(rows, 0, len(self.streams.times) - 1)]
+
+    def ages(self, index: Int64) -> Tensor:
+        """Model time from the origin of each stream to the entry of some windows."""
+        s, series, first = self.streams, self.series[index], self.first[index]
+        entry = np.where(first > 0, self._time(s.starts[series] + first - 1), s.origins[series])
+        return torch.from_numpy((entry - s.origins[series]) / self.unit_ns)
+
+    @torch.no_grad()
+    def entry_counts(self, model: JumpProcess) -> Tensor:
+        """Decayed counts at the entry of each window, shape (window, rate, channel)."""
+        total = model.fresh(len(self.series)).counts.clone()
+        order = np.argsort(np.diff(self.streams.starts), kind="stable")
+        for low in range(0, len(order), _SERIES_AT_ONCE):
+            chosen = order[low : low + _SERIES_AT_ONCE]
+            slot = np.full(self.streams.num_series, -1)
+            slot[chosen] = np.arange(len(chosen))
+            rows = np.flatnonzero((slot[self.series] >= 0) & (self.first > 0))
+            if not len(rows):
+                continue
+            batch = EventBatch.of(self.streams, self.unit_ns, chosen)
+            before = model.counts_before(batch, model.fresh(len(chosen)))
+            at = torch.from_numpy(slot[self.series[rows]]), torch.from_numpy(self.first[rows] - 1)
+            after = before[at]
+            after[torch.arange(len(rows)), :, batch.marks[at]] += 1.0
+            total[torch.from_numpy(rows)] = after
+        return total
