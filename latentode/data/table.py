@@ -22,7 +22,7 @@ def to_timestamps(times: Int64, clock: Clock) -> pd.Index:
     Returns:
         ``datetime64[ns, UTC]`` where the zone is known, ``datetime64[ns]`` (naive wall clock) where
         the log names none, and numbers in ``clock.unit`` for an elapsed clock: int64 for "ns",
-        float64 for other units, exact to the nanosecond up to 104 days.
+        float64 for other units, exact to the nanosecond up to 26 days.
     """
     if clock.kind == "calendar":
         stamps = pd.DatetimeIndex(np.asarray(times, dtype=np.int64).view("datetime64[ns]"))

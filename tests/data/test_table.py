@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from latentode.config import NS_PER_UNIT
@@ -82,9 +82,11 @@ def test_calendar_and_ns_stamps_keep_every_nanosecond(times):
     np.testing.assert_array_equal(to_timestamps(array, Clock("elapsed", unit="ns")), array)
 
 
-@given(st.lists(st.integers(0, 2**53), min_size=1, max_size=5), st.sampled_from(["s", "h", "d"]))
+# there and back are two roundings of 2^-53 each: less than half a nanosecond below 2^51
+@given(st.lists(st.integers(0, 2**51), min_size=1, max_size=5), st.sampled_from(["s", "h", "d"]))
+@example([4503599627370491 // 2], "s")
 @settings(max_examples=50, deadline=None)
-def test_elapsed_stamps_return_to_the_same_nanosecond_within_104_days(times, unit):
+def test_elapsed_stamps_return_to_the_same_nanosecond_within_26_days(times, unit):
     array = np.array(times, dtype=np.int64)
     stamps = to_timestamps(array, Clock("elapsed", unit=unit))
     np.testing.assert_array_equal(np.rint(stamps.to_numpy() * NS_PER_UNIT[unit]), array)
