@@ -17,6 +17,7 @@ Only ratios are compared with floors: times belong to a machine, ratios within o
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -152,6 +153,16 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
     return "" if value is None else str(value)
+
+
+def below_floors(found: Mapping[str, float], floors: Mapping[str, float]) -> list[str]:
+    """Sentences on the ratios that are below their floor, or were not measured."""
+    return [
+        f"{name}: expected at least {floor:.3g}, got "
+        + (f"{found[name]:.3g}." if name in found else "no measurement.")
+        for name, floor in floors.items()
+        if not found.get(name, -math.inf) >= floor
+    ]
 
 
 def accuracy_rows(runs: Sequence[Run]) -> list[Run]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import Tensor
 
-from benchmarks.frame import Options, Report, Run, markdown_table
+from benchmarks.frame import Options, Report, Run, below_floors, markdown_table
 from benchmarks.timing import interleave
 
 PROTOCOL: dict[str, Any] = {
@@ -130,13 +130,7 @@ def ratios(report: Report) -> dict[str, float]:
 
 def check(report: Report) -> list[str]:
     """Floors that are missed, and those that were not measured."""
-    found = ratios(report)
-    return [
-        f"{name}: expected at least {floor:.3g}, got "
-        + (f"{found[name]:.3g}." if name in found else "no measurement.")
-        for name, floor in FLOORS.items()
-        if not found.get(name, float("-inf")) >= floor
-    ]
+    return below_floors(ratios(report), FLOORS)
 
 
 def tables(report: Report) -> str:

@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from benchmarks.frame import Options, Report, Run, markdown_table
+from benchmarks.frame import Options, Report, Run, below_floors, markdown_table
 
 PROTOCOL: dict[str, Any] = {
     "seed": 0,
@@ -161,13 +161,7 @@ def _memory(runs: Sequence[Run]) -> Iterator[tuple[str, float]]:
 
 def check(report: Report) -> list[str]:
     """Floors that are missed, and those that were not measured."""
-    found = ratios(report)
-    return [
-        f"{name}: expected at least {floor:.3g}, got "
-        + (f"{found[name]:.3g}." if name in found else "no measurement.")
-        for name, floor in FLOORS.items()
-        if not found.get(name, -math.inf) >= floor
-    ]
+    return below_floors(ratios(report), FLOORS)
 
 
 def tables(report: Report) -> str:

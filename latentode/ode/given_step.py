@@ -79,16 +79,18 @@ def _solve_fixed(
 def _walk_interval(
     field: FieldFunction, state: Tensor, start: Tensor, plan: Walk
 ) -> tuple[Tensor, Tensor, Tensor]:
-    states, slopes = _walk(field, state, start, plan)
+    states, slopes = _walk(field, state, start, plan, once=True)
     # copies: a view would keep the whole interval alive
     return states[-1].clone(), slopes[0].clone(), slopes[-1].clone()
 
 
-def _walk(field: FieldFunction, z0: Tensor, t0: Tensor, plan: Walk) -> tuple[Tensor, Tensor]:
+def _walk(
+    field: FieldFunction, z0: Tensor, t0: Tensor, plan: Walk, *, once: bool = False
+) -> tuple[Tensor, Tensor]:
     offsets = plan.offsets(z0.device)
     times = t0 + offsets.reshape(-1, *[1] * t0.dim())
     if isinstance(field, LayeredField):
-        return walk_layers(field.layers(times), z0, plan)
+        return walk_layers(field.layers(times), z0, plan, once=once)
     counted, clock = CountedField(field), times.to(z0.dtype).unbind(0)
     return walk(lambda node, z: counted(clock[node], z), z0, plan)
 

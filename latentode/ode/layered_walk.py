@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from latentode.errors import ConfigError
 from latentode.nn.layered import Layers
 from latentode.nn.tape import Evaluator, Tape
 from latentode.ode.fixed_step import AB4, Walk, walk
@@ -18,7 +19,9 @@ _CHUNK_BYTES = 1 << 22
 _DEVICE_CHUNK_BYTES = 1 << 27
 
 
-def walk_layers(layers: Layers, z0: Tensor, plan: Walk) -> tuple[Tensor, Tensor]:
+def walk_layers(
+    layers: Layers, z0: Tensor, plan: Walk, *, once: bool = False
+) -> tuple[Tensor, Tensor]:
     """Take all steps as `walk` does, with a backward pass that needs no graph.
 
     Kept from the forward pass are the states and slopes at the grid points alone, which are the
@@ -31,24 +34,29 @@ def walk_layers(layers: Layers, z0: Tensor, plan: Walk) -> tuple[Tensor, Tensor]
         layers: The network at the nodes of `plan`.
         z0: State at the start, shape (..., batch, latent).
         plan: The steps.
+        once: Refuse second derivatives. Inside a checkpoint what was kept comes back without its
+            graph, and they would be wrong.
 
     Returns:
         States and slopes at the grid points, both (step + 1, ..., batch, latent).
+
+    Raises:
+        ConfigError: From ``backward()``, if a second derivative is refused.
     """
     shape = z0.shape
     start = z0.reshape(-1, *shape[-2:])  # (draw, batch, latent)
     layers = layers.folded()
-    states, slopes = _LayeredWalk.apply(layers, plan, start, *layers.tensors())
+    states, slopes = _LayeredWalk.apply(layers, plan, once, start, *layers.tensors())
     return states.view(-1, *shape), slopes.view(-1, *shape)
 
 
 class _LayeredWalk(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, layers: Layers, plan: Walk, z0: Tensor, *tensors: Tensor
+        ctx: Any, layers: Layers, plan: Walk, once: bool, z0: Tensor, *tensors: Tensor
     ) -> tuple[Tensor, Tensor]:
         states, slopes = _Forward(layers.with_tensors(tensors), z0, plan).run()
-        ctx.layers, ctx.plan = layers, plan
+        ctx.layers, ctx.plan, ctx.once = layers, plan, once
         ctx.save_for_backward(z0, states, slopes, *tensors)
         return states, slopes
 
@@ -56,10 +64,15 @@ class _LayeredWalk(torch.autograd.Function):
     def backward(ctx: Any, by_states: Tensor, by_slopes: Tensor) -> tuple[Tensor | None, ...]:
         z0, states, slopes, *tensors = ctx.saved_tensors
         layers = ctx.layers.with_tensors(tensors)
+        if torch.is_grad_enabled() and ctx.once:
+            raise ConfigError(
+                'gradient: expected "backprop" for second derivatives of a network, got '
+                '"checkpoint". Solve with gradient="backprop", or leave out create_graph.'
+            )
         if torch.is_grad_enabled():
-            return None, None, *_differentiable(layers, ctx.plan, z0, by_states, by_slopes)
+            return None, None, None, *_differentiable(layers, ctx.plan, z0, by_states, by_slopes)
         sweep = _Backward(layers, ctx.plan, (states, slopes), (by_states, by_slopes))
-        return None, None, sweep.run(), *sweep.totals
+        return None, None, None, sweep.run(), *sweep.totals
 
 
 def _differentiable(

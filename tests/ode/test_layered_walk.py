@@ -5,6 +5,7 @@ import torch
 from nn_cases import ACTIVATIONS, KINDS, LayeredTimeField, layered
 from ode_cases import SolverConfig, solve
 
+from latentode.errors import ConfigError
 from latentode.ode import layered_walk
 from latentode.ode.fixed_step import Walk, walk
 from latentode.ode.layered_walk import walk_layers
@@ -150,3 +151,23 @@ def test_the_gradient_keeps_states_and_slopes_and_nothing_else():
     hand = floats(field, 500) - floats(field, 100)
     assert hand <= 400 * (2 * z0.numel() + 12 * 3 * 8)
     assert floats(lambda t, z: field(t, z), 100) > 2 * floats(field, 100)
+
+
+def second_derivatives(function, field, gradient):
+    z0 = torch.linspace(-1, 1, 9, dtype=torch.float64).reshape(3, 3).requires_grad_()
+    wanted = (z0, *field.parameters())
+    settings = SolverConfig(method="rk4", gradient=gradient, substeps=3, step_size=0.1)
+    loss = solve(function, z0, 0.0, 0.9, settings).states.sin().sum()
+    first = torch.autograd.grad(loss, wanted, create_graph=True)
+    return torch.autograd.grad(sum(part.square().sum() for part in first), wanted)
+
+
+def test_second_derivatives_through_checkpoints_are_right_or_refused():
+    field = LayeredTimeField(batch=3)
+    plain = lambda t, z: field(t, z)  # noqa: E731
+    expected = second_derivatives(plain, field, "backprop")
+    for function, gradient in ((field, "backprop"), (plain, "checkpoint")):
+        got = second_derivatives(function, field, gradient)
+        torch.testing.assert_close(got, expected, rtol=1e-8, atol=1e-10)
+    with pytest.raises(ConfigError, match='"backprop" for second derivatives of a network'):
+        second_derivatives(field, field, "checkpoint")
