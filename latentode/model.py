@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +30,12 @@ from latentode.encoders import (
 )
 from latentode.encoders.posterior import FlowPosterior, NormalPosterior
 from latentode.flows import CNF
-from latentode.likelihoods import FlowLikelihood, GaussianLikelihood, StudentTLikelihood
+from latentode.likelihoods import (
+    FlowLikelihood,
+    GaussianLikelihood,
+    PoissonProcess,
+    StudentTLikelihood,
+)
 from latentode.nn.mlp import MLP
 from latentode.priors import CNFPrior, StandardNormal
 
@@ -69,6 +75,10 @@ class LatentODEModel(nn.Module):
         z_0 \sim q(z_0 \mid \text{visible rows}), \quad \dot z = f(z, t, u(t)), \quad
         x_c(t) \mid z \sim p\big(\mu_c(z(t)) + m_c(t),\; \sigma_c(z(t))\sqrt{v_c(t)}\big)
 
+    Events beside the readings, where there are any, are a Poisson process of rates
+    :math:`\lambda_k(z(t), u(t))`, see `PoissonProcess`: given the state they know nothing of the
+    readings, and nothing of each other.
+
     :math:`m_c, v_c` are what the nearest visible readings still say about channel c once the
     trajectory is known (`ResidualMemory`, `RecentBehaviour`, `SeasonalMemory`); with
     ``memory=False`` they are 0 and 1, and the encoder sees absolute values. Model time 0 is the
@@ -85,6 +95,8 @@ class LatentODEModel(nn.Module):
         scale_floor: Least scale of each channel in scaled units, as its readings are rounded, shape
             (channel,); None is 1e-4.
         season: Period of the seasonal memory in model time; None goes without.
+        event_rates: Mean rate of each kind of event per unit of model time, shape (kind,); None for
+            a log without events.
 
     Reference:
         Rubanova, Chen, Duvenaud (2019), https://arxiv.org/abs/1907.03907. There the noise is
@@ -103,6 +115,7 @@ class LatentODEModel(nn.Module):
         static_dim: int = 0,
         scale_floor: Tensor | None = None,
         season: float | None = None,
+        event_rates: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.config = config
@@ -133,6 +146,11 @@ class LatentODEModel(nn.Module):
         floor = torch.full((num_channels,), 1e-4) if scale_floor is None else scale_floor
         self.register_buffer("scale_floor", floor.to(torch.get_default_dtype()).clamp(min=1e-4))
         self.likelihood = _LIKELIHOODS[config.likelihood](num_channels)
+        self.event_process = (
+            PoissonProcess(latent, event_rates, context_dim=context, hidden_dim=hidden)
+            if event_rates is not None
+            else None
+        )
 
     def posterior(self, batch: SeriesBatch) -> NormalPosterior | FlowPosterior:
         """Approximate posterior of the latent state at the anchor of each window."""
@@ -142,7 +160,7 @@ class LatentODEModel(nn.Module):
         summary = self.encoder(rows, reverse=self.config.anchor == "start")
         summary = functional.dropout(summary, self.config.dropout, self.training)
         anchor = batch.times.new_zeros(batch.size, 1)
-        context = self._context(batch, anchor)[:, 0]
+        context = self.context(batch, anchor)[:, 0]
         features = torch.cat([summary, context], dim=-1)
         mean, raw = self.posterior_head(features).chunk(2, dim=-1)
         # softplus with a floor: |.| and exp reach 0 or infinity, where the KL is infinite
@@ -215,7 +233,7 @@ class LatentODEModel(nn.Module):
             remember: Whether the nearest visible readings are taken into account.
         """
         times = torch.cat([batch.query_times, batch.times], dim=1)
-        context = self._context(batch, times)
+        context = self.context(batch, times)
         location, log_scale = self.decoder(trajectory.at(times, check=False), context)
         steps = batch.query_times.shape[1]
         scale = log_scale[..., :steps, :].clamp(*_LOG_SCALE_RANGE).exp()
@@ -228,7 +246,10 @@ class LatentODEModel(nn.Module):
     def forward(
         self, batch: SeriesBatch, noise: Tensor, *, check: bool = True
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Log-likelihood of the targets and divergence from the prior.
+        """Log-likelihood of targets and events, and divergence from the prior.
+
+        Events count over the whole of their windows, what lies before the anchor included: the
+        posterior has not seen them, so that the bound stays one.
 
         Args:
             batch: Windows with targets.
@@ -238,18 +259,20 @@ class LatentODEModel(nn.Module):
                 which lays a schedule on the host).
 
         Returns:
-            log p(targets | z, visible) in nats of scaled units, shape (draw, batch); log p(z) - log
-            q(z), shape (draw, batch); KL(q || p), exact between normals, else the mean over the
+            log p(targets, events | z, visible) in nats of scaled units and of events per unit of
+            model time, shape (draw, batch); log p(z) - log q(z), shape (draw, batch); KL(q || p), exact between normals, else the mean over the
             draws, shape (batch,).
         """
         posterior = self.posterior(batch)
         z0, log_posterior = posterior.draw(noise)
-        decoded = self.decode(self.trajectory(z0, batch, check=check), batch)
+        trajectory = self.trajectory(z0, batch, check=check)
+        decoded = self.decode(trajectory, batch)
         # a NaN at an unobserved place would pass the sum, but not its gradient: 0 * NaN
         targets = batch.targets.masked_fill(~batch.target_mask, 0.0)
         log_likelihood = self.likelihood.joint(
             targets, decoded.location, decoded.scale, batch.target_mask
         )
+        log_likelihood = log_likelihood + self.event_log_prob(trajectory, batch)
         log_ratio = self.prior.log_prob(z0) - log_posterior
         if isinstance(posterior, NormalPosterior) and isinstance(self.prior, StandardNormal):
             kl = self.prior.kl_from(posterior.mean, posterior.stddev)
@@ -262,8 +285,17 @@ class LatentODEModel(nn.Module):
         z0 = self.posterior(batch).at(noise)
         return self.decode(self.trajectory(z0, batch), batch)
 
-    def _context(self, batch: SeriesBatch, times: Tensor) -> Tensor:
-        inputs = batch.inputs(times)  # (batch, time, input)
+    def event_log_prob(self, trajectory: ode.Trajectory, batch: SeriesBatch) -> Tensor:
+        """Log-likelihood of the events of a batch, shape (draw, batch); 0 without."""
+        if self.event_process is None or batch.events is None:
+            return trajectory.states.new_zeros(trajectory.states.shape[1:-1])
+        return self.event_process.log_prob(
+            trajectory, batch.events, context=partial(self.context, batch)
+        )
+
+    def context(self, batch: SeriesBatch, times: Tensor) -> Tensor:
+        """Known inputs and static covariates at times (batch, time), (batch, time, context)."""
+        inputs = batch.inputs(times.double())  # (batch, time, input)
         static = batch.static[:, None, :].expand(-1, times.shape[1], -1)
         return torch.cat([inputs, static], dim=-1)
 

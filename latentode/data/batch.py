@@ -12,6 +12,7 @@ from torch import Tensor
 
 from latentode.data.calendar import phases
 from latentode.data.dataset import Float64, Int64, Readings, TimeSeriesDataset
+from latentode.data.event_batch import EventBatch
 from latentode.data.known_inputs import KnownInputs
 from latentode.data.scaler import Scaler
 from latentode.data.time_scale import TimeScale
@@ -34,6 +35,7 @@ class SeriesBatch:
         upper: Latest time, at least 0.
         targets: Scaled readings at the query times, 0 where absent, shape (batch, step, channel).
         target_mask: True where there is a target, shape (batch, step, channel).
+        events: Events beside the readings; None for a model without.
     """
 
     times: Tensor
@@ -47,6 +49,7 @@ class SeriesBatch:
     upper: float
     targets: Tensor
     target_mask: Tensor
+    events: EventBatch | None = None
 
     @property
     def size(self) -> int:
@@ -64,11 +67,12 @@ class SeriesBatch:
     def select(self, windows: Tensor) -> SeriesBatch:
         """Keep some windows, by index."""
         return self._map(
-            lambda part: part.select(windows) if isinstance(part, KnownInputs) else part[windows]
+            lambda part: part[windows] if isinstance(part, Tensor) else part.select(windows)
         )
 
     def _map(self, change: Callable[[Any], Any]) -> SeriesBatch:
-        parts = {k: v for k, v in vars(self).items() if isinstance(v, Tensor | KnownInputs)}
+        kinds = Tensor | KnownInputs | EventBatch
+        parts = {k: v for k, v in vars(self).items() if isinstance(v, kinds)}
         return replace(self, **{name: change(part) for name, part in parts.items()})
 
 
@@ -134,6 +138,7 @@ class BatchBuilder:
         anchors: Int64,
         visible: Rows,
         queries: tuple[Float64, Float64],
+        events: EventBatch | None = None,
     ) -> SeriesBatch:
         """Assemble a batch.
 
@@ -143,6 +148,7 @@ class BatchBuilder:
             visible: Rows that the encoder may see.
             queries: Query times (batch, step) in model time, and target values (batch, step,
                 channel), scaled, NaN where there is none.
+            events: Events beside the readings; the solve covers their windows.
 
         Returns:
             The batch, on the CPU, float32 values and float64 times.
@@ -151,6 +157,7 @@ class BatchBuilder:
         times, values, lengths = visible.pad(size)
         query_times, targets = queries
         mask, target_mask = ~np.isnan(values), ~np.isnan(targets)
+        reach = [0.0] if events is None else [float(events.start.min()), float(events.end.max())]
         return SeriesBatch(
             times=torch.from_numpy(times),
             values=_float32(values),
@@ -159,10 +166,11 @@ class BatchBuilder:
             query_times=torch.from_numpy(query_times),
             inputs=self._known_inputs(windows, anchors),
             static=self._static(windows),
-            lower=float(min(times.min(), query_times.min(initial=0.0), 0.0)),
-            upper=float(max(times.max(), query_times.max(initial=0.0), 0.0)),
+            lower=float(min(times.min(), query_times.min(initial=0.0), 0.0, *reach)),
+            upper=float(max(times.max(), query_times.max(initial=0.0), 0.0, *reach)),
             targets=_float32(targets),
             target_mask=torch.from_numpy(target_mask),
+            events=events,
         )
 
     def _known_inputs(self, windows: TimeSeriesDataset, anchors: Int64) -> KnownInputs:

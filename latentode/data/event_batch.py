@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -67,6 +67,49 @@ class EventBatch:
             torch.from_numpy(windows[..., 1].copy()),
         )
 
+    @classmethod
+    def cut(
+        cls,
+        streams: EventStreams,
+        series: Int64,
+        low: Int64,
+        high: Int64,
+        anchors: Int64,
+        unit_ns: float,
+    ) -> EventBatch:
+        """Cut windows ``low < time <= high``, in model time from an anchor of their own.
+
+        A series may be cut many times. A kind that was not watched in a window has no length there.
+
+        Args:
+            streams: The streams.
+            series: Series of each window, shape (batch,).
+            low: Exclusive start of each window in nanoseconds, shape (batch,).
+            high: Inclusive end, at least 1 later, shape (batch,).
+            anchors: Time that is model time 0 of each window, nanoseconds, shape (batch,).
+            unit_ns: Nanoseconds in one unit of model time.
+        """
+        first, stop = (streams.place(series, edge) for edge in (low, high))
+        counts = stop - first
+        slots = np.arange(max(1, int(counts.max(initial=0))))
+        valid = slots < counts[:, None]  # (batch, event)
+        rows = first[:, None] + np.minimum(slots, np.maximum(counts - 1, 0)[:, None])
+        rows = np.minimum(rows, max(0, len(streams.times) - 1))
+        edges = (low + 1)[:, None, None], high[:, None, None]
+        windows = np.clip(streams.windows[series], *edges)
+        shift, some = anchors[:, None], counts[:, None] > 0
+        times, marks = np.broadcast_to(shift, valid.shape), np.zeros(valid.shape, dtype=np.int64)
+        if len(streams.times):
+            times = np.where(some, streams.times[rows], shift)
+            marks = np.where(valid, streams.marks[rows], 0)
+            watched = streams.windows[series[:, None], marks]  # (batch, event, 2)
+            valid = valid & (times >= watched[..., 0]) & (times <= watched[..., 1])
+        parts = (
+            (times - shift) / unit_ns, marks, valid, (windows[..., 0] - shift) / unit_ns,
+            (windows[..., 1] - shift) / unit_ns,
+        )  # fmt: skip
+        return cls(*(torch.from_numpy(np.ascontiguousarray(part)) for part in parts))
+
     @property
     def scored(self) -> Tensor:
         """True for events inside the window of their kind, shape (batch, event)."""
@@ -76,5 +119,15 @@ class EventBatch:
 
     def to(self, device: torch.device | str) -> EventBatch:
         """Move to a device."""
-        moved = {name: getattr(self, name).to(device) for name in self.__dataclass_fields__}
-        return replace(self, **moved)
+        return self._map(lambda part: part.to(device))
+
+    def clone(self) -> EventBatch:
+        """Copy every tensor."""
+        return self._map(lambda part: part.clone())
+
+    def select(self, series: Tensor) -> EventBatch:
+        """Keep some series, by index."""
+        return self._map(lambda part: part[series])
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> EventBatch:
+        return replace(self, **{k: change(getattr(self, k)) for k in self.__dataclass_fields__})

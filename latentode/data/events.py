@@ -142,13 +142,31 @@ class EventStreams:
         np.add.at(table, (self.series[scored], self.marks[scored]), 1)
         return table
 
+    def place(self, series: Int64, times: Int64) -> Int64:
+        """First event of a series after a time, as a row of all events.
+
+        Args:
+            series: Series of each question, shape (query,).
+            times: Nanoseconds, shape (query,).
+        """
+        found = np.empty(len(series), dtype=np.int64)
+        for index in np.unique(series):
+            own = self.times[self.starts[index] : self.starts[index + 1]]
+            chosen = series == index
+            after = np.searchsorted(own, times[chosen], side="right")
+            found[chosen] = self.starts[index] + after
+        return found
+
     def exposure(self, unit_ns: float) -> Float64:
         """Length of the windows in a unit of time, shape (series, channel)."""
         return (self.windows[..., 1] - self.windows[..., 0]) / unit_ns
 
     def rates(self, unit_ns: float) -> Float64:
         """Events a unit of time by kind; half an event where there is none, shape (channel,)."""
-        return np.maximum(self.counts().sum(0), 0.5) / self.exposure(unit_ns).sum(0)
+        least = 1 / unit_ns  # a kind that was nowhere watched has a rate all the same
+        return np.maximum(self.counts().sum(0), 0.5) / np.maximum(
+            self.exposure(unit_ns).sum(0), least
+        )
 
     def select(self, series: Sequence[int] | Int64) -> EventStreams:
         """Keep some series, in the order given."""
@@ -197,6 +215,22 @@ class EventStreams:
             times=self.times[keep],
             marks=self.marks[keep],
             windows=windows,
+        )
+
+    def clipped(self, start: Int64, end: Int64) -> EventStreams:
+        """Cut the windows to ``start < time <= end`` of each series, as parts of a log are.
+
+        Unlike `between` it may leave nothing of a series or a kind: a window without a length.
+        """
+        edges = (start + 1)[:, None, None], np.maximum(start + 1, end)[:, None, None]
+        cut = replace(self, windows=np.clip(self.windows, *edges))
+        kept = self.scored & cut.scored & (self.times <= end[self.series])
+        counts = np.bincount(self.series[kept], minlength=self.num_series)
+        return replace(
+            cut,
+            starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            times=self.times[kept],
+            marks=self.marks[kept],
         )
 
     def spread_ties(self, random_state: int | np.random.Generator = 0) -> EventStreams:

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from latentode.data.batch import BatchBuilder, Rows, SeriesBatch
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
+from latentode.data.event_batch import EventBatch
+from latentode.data.events import EventStreams
 from latentode.data.windows import WindowLengths, cut
 from latentode.errors import DataError
 
@@ -32,6 +34,8 @@ class WindowSampler:
         anchor: "origin": model time 0 is the last visible row; "start": the first.
         max_rows: Newest visible rows that are kept of a window.
         max_queries: Most query rows of a window; a random choice is kept of more.
+        events: Events of the series of the log. Those from the first visible row to the end of the
+            horizon are scored, as far as they lie in the part and were watched.
     """
 
     dataset: TimeSeriesDataset
@@ -42,6 +46,7 @@ class WindowSampler:
     anchor: str
     max_rows: int = 512
     max_queries: int = 256
+    events: EventStreams | None = None
 
     def eligible_rows(self) -> Int64:
         """Rows that can be an anchor: some reading of the part follows within the horizon."""
@@ -107,7 +112,12 @@ class WindowSampler:
         queries, values, _ = Rows(all_rows.window[asked], shifted[asked], targets[asked]).pad(size)
         anchors_ns = times + np.round(anchors * self.builder.time_scale.unit_ns).astype(np.int64)
         shown = Rows(all_rows.window[seen], shifted[seen], visible[seen])
-        return self.builder.build(windows, anchors_ns, shown, (queries, values))
+        events = None
+        if self.events is not None:
+            low = np.maximum(starts, self.starts[series])
+            unit = self.builder.time_scale.unit_ns
+            events = EventBatch.cut(self.events, series, low, stops, anchors_ns, unit)
+        return self.builder.build(windows, anchors_ns, shown, (queries, values), events)
 
     def _series_of(self, rows: Int64) -> Int64:
         return np.searchsorted(self.dataset.readings.series_starts, rows, side="right") - 1

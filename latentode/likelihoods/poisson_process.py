@@ -16,6 +16,7 @@ from latentode.nn.mlp import MLP
 from latentode.ode.trajectory import Trajectory
 
 Link = Literal["exp", "softplus"]
+Context = Callable[[Tensor], Tensor]
 
 # where softplus(u) = exp(u) to the last bit of float32
 _DEEP = -20.0
@@ -48,15 +49,27 @@ class PoissonProcess(nn.Module):
         latent_dim: Size of the latent state.
         rates: Mean rate of each kind in events per unit of model time, shape (channel,); see
             `latentode.data.events.EventStreams.rates`.
+        context_dim: Known inputs beside the state.
         hidden_dim: Units of a hidden layer; 0 for an affine map of the state.
         link: "exp" or "softplus".
+
+    Attributes:
+        mean_rates: The rates that it started from, of which gains are counted, shape (channel,).
 
     Reference:
         Daley and Vere-Jones (2003), An Introduction to the Theory of Point Processes, chapter 7.
     """
 
+    mean_rates: Tensor
+
     def __init__(
-        self, latent_dim: int, rates: Tensor, *, hidden_dim: int = 0, link: Link = "softplus"
+        self,
+        latent_dim: int,
+        rates: Tensor,
+        *,
+        context_dim: int = 0,
+        hidden_dim: int = 0,
+        link: Link = "softplus",
     ) -> None:
         super().__init__()
         if not bool((rates > 0).all() & torch.isfinite(rates).all()):
@@ -68,20 +81,26 @@ class PoissonProcess(nn.Module):
             raise ConfigError(f'link: expected "exp" or "softplus", got {link!r}.')
         self.link = link
         hidden = (hidden_dim,) if hidden_dim else ()
-        self.head = MLP(latent_dim, hidden, len(rates), final_scale=0.1)
+        self.head = MLP(latent_dim + context_dim, hidden, len(rates), final_scale=0.1)
         self.log_scale = nn.Parameter(rates.log().to(torch.get_default_dtype()))
+        self.register_buffer("mean_rates", rates.to(torch.get_default_dtype()))
         if link == "softplus":
             nn.init.constant_(self.head.layers[-1].bias, _UNIT_SOFTPLUS)
 
-    def log_intensity(self, states: Tensor) -> Tensor:
+    def log_intensity(self, states: Tensor, context: Tensor | None = None) -> Tensor:
         """Log of the rate of each kind of event, per unit of model time.
 
         Args:
             states: Latent states, shape (..., latent).
+            context: Known inputs, shape (batch, time, input) where states are
+                (..., batch, time, latent).
 
         Returns:
             Log-intensities, shape (..., channel).
         """
+        if context is not None:
+            wide = context.expand(*states.shape[:-1], context.shape[-1])
+            states = torch.cat([states, wide], dim=-1)
         return self.log_link(self.head(states))
 
     def log_link(self, u: Tensor) -> Tensor:
@@ -89,7 +108,13 @@ class PoissonProcess(nn.Module):
         return self.log_scale + (u.clamp(max=_MAX_LOG) if self.link == "exp" else log_softplus(u))
 
     def compensator(
-        self, trajectory: Trajectory, start: Tensor, end: Tensor, *, nodes: int | None = None
+        self,
+        trajectory: Trajectory,
+        start: Tensor,
+        end: Tensor,
+        *,
+        context: Context | None = None,
+        nodes: int | None = None,
     ) -> Tensor:
         r"""Expected number of events, :math:`\int_a^b \lambda_k\,dt`.
 
@@ -97,6 +122,7 @@ class PoissonProcess(nn.Module):
             trajectory: Dense output that covers the windows.
             start: Start of each kind's window in model time, shape (batch, channel) or (batch,).
             end: End, likewise.
+            context: Known inputs (batch, time, input) at times (batch, time); None without.
             nodes: Gauss-Legendre nodes for each grid interval; 4 by default.
 
         Returns:
@@ -105,23 +131,37 @@ class PoissonProcess(nn.Module):
         same = start.dim() == 1 or bool((start == start[:, :1]).all() & (end == end[:, :1]).all())
         if same:
             low, high = (t if t.dim() == 1 else t[:, 0] for t in (start, end))
-            return trajectory.integrate(self._rate(), low, high, nodes=nodes)
+            return trajectory.integrate(self.rate(context), low, high, nodes=nodes)
         parts = [
-            trajectory.integrate(self._rate(k), start[:, k], end[:, k], nodes=nodes)
+            trajectory.integrate(self.rate(context, k), start[:, k], end[:, k], nodes=nodes)
             for k in range(start.shape[1])
         ]
         return torch.stack(parts, dim=-1)
 
-    def _rate(self, kind: int | None = None) -> Callable[[Tensor, Tensor], Tensor]:
+    def rate(
+        self, context: Context | None = None, kind: int | None = None
+    ) -> Callable[[Tensor, Tensor], Tensor]:
+        """Rates as a function of times (batch, node) and states, for quadrature.
+
+        Args:
+            context: Known inputs at any times; None without.
+            kind: One kind; all of them by default, on a last axis.
+        """
+
         def rate(times: Tensor, states: Tensor) -> Tensor:
-            del times
-            intensity = self.log_intensity(states).exp()
+            known = None if context is None else context(times)
+            intensity = self.log_intensity(states, known).exp()
             return intensity if kind is None else intensity[..., kind]
 
         return rate
 
     def log_prob(
-        self, trajectory: Trajectory, events: EventBatch, *, nodes: int | None = None
+        self,
+        trajectory: Trajectory,
+        events: EventBatch,
+        *,
+        context: Context | None = None,
+        nodes: int | None = None,
     ) -> Tensor:
         """Log-likelihood of the events of each series over its windows.
 
@@ -130,6 +170,7 @@ class PoissonProcess(nn.Module):
         Args:
             trajectory: Dense output that covers the windows; states (..., batch, latent).
             events: Events and windows, in the time of the trajectory.
+            context: Known inputs (batch, time, input) at times (batch, time); None without.
             nodes: Gauss-Legendre nodes for each grid interval; 4 by default.
 
         Returns:
@@ -141,11 +182,26 @@ class PoissonProcess(nn.Module):
         # slots that do not count are read where the solve is known to be defined
         origin = events.start.min(1, keepdim=True).values
         times = torch.where(scored, events.times, origin)
-        rates = self.log_intensity(trajectory.at(times))  # (..., batch, event, channel)
+        known = None if context is None else context(times)
+        rates = self.log_intensity(trajectory.at(times), known)  # (..., batch, event, channel)
         index = events.marks.expand(rates.shape[:-1])[..., None]
         picked = rates.gather(-1, index)[..., 0]
-        total = torch.where(scored, picked, torch.zeros((), dtype=picked.dtype)).sum(-1)
-        return total - self.compensator(trajectory, events.start, events.end, nodes=nodes).sum(-1)
+        total = torch.where(scored, picked, picked.new_zeros(())).sum(-1)
+        expected = self.compensator(
+            trajectory, events.start, events.end, context=context, nodes=nodes
+        )
+        return total - expected.sum(-1)
+
+    def constant_log_prob(self, events: EventBatch) -> Tensor:
+        """Log-likelihood of each series under the constant mean rates, shape (batch,).
+
+        Gains of `log_prob` over it are free of units.
+        """
+        self._check(events)
+        rates = self.mean_rates.double()
+        per_event = rates.log()[events.marks]
+        total = torch.where(events.scored, per_event, per_event.new_zeros(())).sum(-1)
+        return total - (rates * (events.end - events.start)).sum(-1)
 
     def log_prob_counts(
         self,
@@ -181,9 +237,9 @@ class PoissonProcess(nn.Module):
         ]
         expected = torch.stack(parts, dim=-2)  # (..., batch, bin, channel)
         n = counts.to(expected.dtype)
-        safe = torch.where(mask, expected, torch.ones((), dtype=expected.dtype))
+        safe = torch.where(mask, expected, expected.new_ones(()))
         log_density = torch.xlogy(n, safe) - safe - torch.lgamma(n + 1)
-        return torch.where(mask, log_density, torch.zeros((), dtype=safe.dtype)).sum((-2, -1))
+        return torch.where(mask, log_density, safe.new_zeros(())).sum((-2, -1))
 
     def _check(self, events: EventBatch) -> None:
         kinds = len(self.log_scale)

@@ -12,6 +12,7 @@ import torch
 
 from latentode.config import LatentODEConfig, format_duration
 from latentode.data.dataset import TimeSeriesDataset
+from latentode.data.log_events import LogEvents
 from latentode.data.schema import DataSchema
 from latentode.errors import CheckpointError
 from latentode.model import LatentODEModel
@@ -19,11 +20,13 @@ from latentode.training.checkpoint import load_folder, load_strictly, save_folde
 from latentode.training.context import PREFIXES, pack, unpack
 from latentode.training.distributed import device_of
 from latentode.training.history import Record, from_json, to_json
+from latentode.training.stored_streams import PREFIX as STREAMS
+from latentode.training.stored_streams import pack_streams, unpack_streams
 
 # Least scale over the step to which a channel is rounded: the density of a value that repeats has
 # no bound, and would outweigh all other channels.
 _FLOOR = 0.01
-_FIELDS = {"config", "data", "history", "context_ids"}
+_FIELDS = {"config", "data", "history", "context_ids", "events"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class FittedModel:
         model: The network, with the best averaged weights.
         history: One record an epoch.
         context: The newest readings of every series, from which it forecasts without a log.
+        events: The events beside the training log; None for readings alone.
     """
 
     config: LatentODEConfig
@@ -43,6 +47,7 @@ class FittedModel:
     model: LatentODEModel
     history: list[Record]
     context: TimeSeriesDataset
+    events: LogEvents | None = None
 
     @property
     def num_parameters(self) -> int:
@@ -53,11 +58,17 @@ class FittedModel:
         """Write ``model.safetensors``, ``model.json`` and ``MODEL_CARD.md``, by rename."""
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         tensors |= pack(self.context)
+        about = None
+        if self.events is not None:
+            packed, streams = pack_streams(self.events.streams)
+            tensors |= packed
+            about = {"streams": streams, **self.events.facts()}
         meta = {
             "config": self.config.to_dict(),
             "data": self.schema.to_dict(),
             "history": to_json(self.history),
             "context_ids": list(self.context.series_ids),
+            "events": about,
         }
         card = {"MODEL_CARD.md": self.card().encode()}
         save_folder(folder, "model", tensors, meta, card)
@@ -78,18 +89,21 @@ class FittedModel:
             _check(schema, meta["data"])
             context = unpack(tensors, meta["context_ids"], schema)
             history = from_json(meta["history"])
+            events = _events(tensors, meta["events"])
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(
                 f"{folder / 'model.json'}: not the description of a model "
                 f"({type(error).__name__}: {error})."
             ) from None
-        model = build_model(config, schema)
+        kinds = None if events is None else torch.ones(events.streams.num_marks)
+        model = build_model(config, schema, kinds)
         # a name that belongs nowhere goes to the weights, which refuse it
+        others = (*PREFIXES, STREAMS)
         weights = {
-            k.removeprefix("model."): v for k, v in tensors.items() if not k.startswith(PREFIXES)
+            k.removeprefix("model."): v for k, v in tensors.items() if not k.startswith(others)
         }
         load_strictly(model, weights, folder / "model.safetensors")
-        return cls(config, schema, model.to(target).eval(), history, context)
+        return cls(config, schema, model.to(target).eval(), history, context, events)
 
     def describe(self) -> dict[str, Any]:
         """What a reader wants to know of the model, JSON types."""
@@ -104,6 +118,15 @@ class FittedModel:
             "split": data["split"]["kind"],
             "card": self.card(),
         }
+
+    def event_lines(self) -> list[str]:
+        """What is modelled beside the readings, in a line or none."""
+        if self.events is None:
+            return []
+        streams = self.events.streams
+        source = "report times of the log" if self.events.reports else "events beside the log"
+        names = ", ".join(streams.mark_names)
+        return [f"events: {streams.num_scored:,} of {names} ({source})"]
 
     def card(self) -> str:
         """A page about the model, in Markdown."""
@@ -121,6 +144,7 @@ class FittedModel:
             f"- Context {format_duration(schema.lengths.context_ns)}, horizon "
             f"{format_duration(schema.lengths.horizon_ns)}",
             f"- Series in training log: {len(self.context)}",
+            *(f"- {line}" for line in self.event_lines()),
             f"- Solver: {config.solver.method}, step {config.solver.step_size:.3g} model time",
             f"- Epochs: {len(self.history)}; best validation CRPS "
             f"{best.get('validation_crps', float('nan')):.4g} training standard deviations",
@@ -151,7 +175,16 @@ def _validation_crps(record: Record) -> float:
     return float(np.nan_to_num(record.get("validation_crps", np.inf), nan=np.inf))
 
 
-def build_model(config: LatentODEConfig, schema: DataSchema) -> LatentODEModel:
+def _events(tensors: Mapping[str, torch.Tensor], about: Mapping[str, Any] | None) -> Any:
+    if about is None:
+        return None
+    facts = dict(about)
+    return LogEvents(unpack_streams(tensors, facts.pop("streams")), **facts)
+
+
+def build_model(
+    config: LatentODEConfig, schema: DataSchema, event_rates: torch.Tensor | None = None
+) -> LatentODEModel:
     """A network of the sizes that settings and data ask for, freshly initialised."""
     return LatentODEModel(
         config.model,
@@ -161,4 +194,5 @@ def build_model(config: LatentODEConfig, schema: DataSchema) -> LatentODEModel:
         static_dim=len(schema.static_columns),
         scale_floor=torch.from_numpy(_FLOOR * schema.scaler.resolution / schema.scaler.scale),
         season=schema.season,
+        event_rates=event_rates,
     )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from latentode.config import NS_PER_UNIT, DataConfig
@@ -16,6 +15,7 @@ from latentode.data.events import EventStreams
 from latentode.errors import CheckpointError, DataError
 from latentode.event_model import JumpProcess
 from latentode.training.checkpoint import load_folder, load_strictly, save_folder
+from latentode.training.stored_streams import PREFIX, pack_streams, unpack_streams
 
 STEM = "events"
 _FIELDS = {"sizes", "data", "streams"}
@@ -70,19 +70,12 @@ class FittedEvents:
 
     def save(self, folder: Path) -> None:
         """Write ``events.safetensors``, ``events.json`` and ``MODEL_CARD.md``, by rename."""
-        s = self.streams
-        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
-        for name in ("starts", "times", "marks", "windows", "origins"):
-            tensors[f"streams.{name}"] = torch.from_numpy(np.ascontiguousarray(getattr(s, name)))
+        packed, about = pack_streams(self.streams)
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()} | packed
         meta = {
             "sizes": dict(self.sizes),
             "data": {"config": self.data.model_dump(mode="json"), "mark_column": self.mark_column},
-            "streams": {
-                "series_ids": list(s.series_ids),
-                "mark_names": list(s.mark_names),
-                "clock": asdict(s.clock),
-                "resolution": s.resolution,
-            },
+            "streams": about,
         }
         save_folder(folder, STEM, tensors, meta, {"MODEL_CARD.md": self.card().encode()})
 
@@ -95,29 +88,20 @@ class FittedEvents:
         """
         tensors, meta = load_folder(folder, STEM, _FIELDS)
         try:
-            about = meta["streams"]
-            parts = {
-                name: tensors[f"streams.{name}"].numpy()
-                for name in ("starts", "times", "marks", "windows", "origins")
-            }
-            streams = EventStreams(
-                series_ids=tuple(about["series_ids"]),
-                mark_names=tuple(about["mark_names"]),
-                clock=Clock(**about["clock"]),
-                resolution=int(about["resolution"]),
-                **parts,
-            )
+            streams = unpack_streams(tensors, meta["streams"])
             data = DataConfig.model_validate(meta["data"]["config"])
             mark_column = meta["data"]["mark_column"]
             sizes = meta["sizes"]
             model = build_process(sizes, len(streams.mark_names))
-            known = {f"streams.{name}" for name in parts}
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(
                 f"{folder / 'events.json'}: not the description of a model of events "
                 f"({type(error).__name__}: {error})."
             ) from None
-        weights = {k.removeprefix("model."): v for k, v in tensors.items() if k not in known}
+        # a name that belongs nowhere goes to the weights, which refuse it
+        weights = {
+            k.removeprefix("model."): v for k, v in tensors.items() if not k.startswith(PREFIX)
+        }
         load_strictly(model, weights, folder / "events.safetensors")
         return cls(model.eval(), data, mark_column, streams, sizes)
 

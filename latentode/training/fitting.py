@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from latentode.config import LatentODEConfig
 from latentode.data.dataset import TimeSeriesDataset
+from latentode.data.log_events import LogEvents
 from latentode.data.sampler import WindowSampler
 from latentode.data.schema import DataSchema
 from latentode.data.splits import Part
@@ -28,6 +30,7 @@ def fit_model(
     dataset: TimeSeriesDataset,
     config: LatentODEConfig,
     *,
+    events: LogEvents | None = None,
     run_dir: Path | None = None,
     resume: bool = False,
     on_event: Callable[[Event], None] | None = None,
@@ -37,6 +40,7 @@ def fit_model(
     Args:
         dataset: The whole log; the split decides what is trained on.
         config: Settings.
+        events: Events of the series of the log; None models the readings alone.
         run_dir: Where checkpoints, metrics and the model go; None keeps everything in memory.
         resume: Go on from the last checkpoint of `run_dir`.
         on_event: Called on the first process with {"event": "plan" | "note" | "step" | "epoch" |
@@ -50,13 +54,16 @@ def fit_model(
         Interrupted: After a signal, once the state is saved.
         TrainingError: If training diverges beyond recovery.
     """
-    dataset = _trainable(dataset, config.data.min_obs)
+    kept = _trainable(dataset, config.data.min_obs)
+    dataset = dataset if len(kept) == len(dataset) else dataset.select_series(kept)
+    events = None if events is None else events.select(kept)
     schema = DataSchema.fit(dataset, config)
+    rates = None if events is None else _event_rates(events, dataset, schema)
     with process_group(config.train.device):
         with torch.random.fork_rng():
             torch.manual_seed(config.train.seed)
-            model = build_model(config, schema)
-        fitted = FittedModel(config, schema, model, [], last_context(dataset, schema))
+            model = build_model(config, schema, rates)
+        fitted = FittedModel(config, schema, model, [], last_context(dataset, schema), events)
         if on_event is not None and rank() == 0:
             on_event({"event": "plan", "lines": plan_lines(fitted)})
         trainer = Trainer(
@@ -95,6 +102,7 @@ def plan_lines(fitted: FittedModel) -> list[str]:
     model = fitted.config.model
     return [
         *fitted.schema.plan(),
+        *fitted.event_lines(),
         f"model: {model.encoder} encoder, latent {model.latent_dim}, {fitted.num_parameters:,} "
         f"parameters; seed {fitted.config.train.seed}, device {fitted.config.train.device}",
     ]
@@ -112,6 +120,7 @@ def window_sampler(dataset: TimeSeriesDataset, fitted: FittedModel, part: Part) 
         fitted.config.model.anchor,
         max_rows=fitted.config.windows.max_rows,
         max_queries=fitted.config.windows.max_queries,
+        events=None if fitted.events is None else fitted.events.streams,
     )
 
 
@@ -128,7 +137,18 @@ def _validator(dataset: TimeSeriesDataset, fitted: FittedModel) -> WindowValidat
         return None  # a log of a few readings: train to the end of the schedule
 
 
-def _trainable(dataset: TimeSeriesDataset, min_obs: int) -> TimeSeriesDataset:
+def _event_rates(events: LogEvents, dataset: TimeSeriesDataset, schema: DataSchema) -> Tensor:
+    """Mean rate of each kind in the training part, per unit of model time."""
+    streams = events.streams.clipped(*schema.split.bounds(dataset, "train"))
+    if streams.num_scored == 0:
+        raise DataError(
+            f"events: expected at least one in the training part, got {len(events.streams.times)} "
+            "elsewhere. Check --split, --windows and the clock of the events."
+        )
+    return torch.from_numpy(streams.rates(schema.time_scale.unit_ns))
+
+
+def _trainable(dataset: TimeSeriesDataset, min_obs: int) -> list[int]:
     readings = dataset.readings
     counts = readings.row_starts[readings.series_starts]
     enough = [i for i, n in enumerate(counts[1:] - counts[:-1]) if n >= min_obs]
@@ -137,4 +157,4 @@ def _trainable(dataset: TimeSeriesDataset, min_obs: int) -> TimeSeriesDataset:
             f"log: expected a series with at least {min_obs} readings, found none in "
             f"{len(dataset)} series. Check --id-column and --channels, or lower --min-obs."
         )
-    return dataset if len(enough) == len(dataset) else dataset.select_series(enough)
+    return enough

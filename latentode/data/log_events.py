@@ -1,0 +1,183 @@
+"""Events beside a log: alarms and the like on its clock, or the times at which it reports.
+
+Use `read_log_events` for a file of events of the same series; `report_times` where what is reported
+depends on the state, so that the times themselves carry information.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from latentode.config import DataConfig
+from latentode.data.dataset import TimeSeriesDataset
+from latentode.data.event_frame import read_events, resolution_of
+from latentode.data.events import EventStreams
+from latentode.data.frame import Source
+from latentode.data.tables import open_table
+from latentode.errors import DataError
+
+_SEPARATE = 0.5  # channels report separately if more than this share of the rows holds only one
+
+
+@dataclass(frozen=True, eq=False)
+class LogEvents:
+    """Event streams of the series of a log, in their order.
+
+    Attributes:
+        streams: The events.
+        mark_column: Column of kinds in event files; None finds it.
+        reports: True if the events are the report times of the log itself.
+    """
+
+    streams: EventStreams
+    mark_column: str | None = None
+    reports: bool = False
+
+    def facts(self) -> dict[str, Any]:
+        """All but the streams, JSON types."""
+        return {"mark_column": self.mark_column, "reports": self.reports}
+
+    def select(self, series: Sequence[int]) -> LogEvents:
+        """Keep some series, in the order given."""
+        return replace(self, streams=self.streams.select(series))
+
+
+def read_log_events(
+    source: EventStreams | Source,
+    dataset: TimeSeriesDataset,
+    config: DataConfig,
+    *,
+    mark_column: str | None = None,
+    windows: pd.DataFrame | None = None,
+    mark_names: Sequence[str] | None = None,
+) -> EventStreams:
+    """Read the events of the series of a log.
+
+    Args:
+        source: Streams; or a file or frame with id, time and mark, whose columns are called as in
+            the log or are found.
+        dataset: The log.
+        config: How times are written, as for the log.
+        mark_column: Column of kinds.
+        windows: When each series was watched. Without it, from its first reading to its last;
+            earlier events are history, and later ones are dropped.
+        mark_names: Kinds that a model knows; others are refused.
+
+    Returns:
+        Streams in the order of the series of the log; a series without events has none.
+
+    Raises:
+        DataError: If an event belongs to a series that the log does not have, or a series that the
+            log has was not watched.
+    """
+    if isinstance(source, EventStreams):
+        return _in_order(source, dataset)
+    table = open_table(source, config)
+    named = {
+        role: name if name in table.columns else None
+        for role, name in (("time", config.columns.time), ("id", config.columns.id))
+    }
+    own = config.model_copy(update={"columns": config.columns.model_copy(update=named)})
+    streams = read_events(
+        source, own, mark_column=mark_column, windows=windows, clock=dataset.clock,
+        mark_names=mark_names,
+    )  # fmt: skip
+    if windows is not None:
+        return _in_order(streams, dataset)
+    return _watched(streams, dataset)
+
+
+def report_times(dataset: TimeSeriesDataset) -> EventStreams:
+    """The time stamps of a log as events.
+
+    One kind, "report"; where most rows hold a single one of several channels, a kind for each
+    channel. On a calendar a series is watched from its first row to the last row of the log, on an
+    elapsed clock to its own last row. The first row opens the window, and is not scored: a window
+    from the first event on would make rates too high.
+    """
+    readings = dataset.readings
+    per_row = np.diff(readings.row_starts)
+    separate = len(dataset.channels) > 1 and (per_row == 1).mean() > _SEPARATE
+    rows = readings.reading_rows() if separate else np.arange(readings.num_rows)
+    marks = readings.channel_index if separate else np.zeros(readings.num_rows, np.int64)
+    first, last = readings.first_and_last()
+    first, last = first.copy(), last.copy()
+    empty = last < first
+    if dataset.clock.kind == "calendar" or empty.any():
+        low, high = readings.times.min(), readings.times.max()
+        first[empty] = low
+        last[:] = high if dataset.clock.kind == "calendar" else np.where(empty, high, last)
+    last = np.maximum(last, first + 2)  # a series of one row is watched for no time worth naming
+    times = readings.times[rows]
+    return EventStreams.build(
+        readings.row_series()[rows],
+        times,
+        marks.astype(np.int64),
+        series_ids=dataset.series_ids,
+        mark_names=dataset.channels if separate else ("report",),
+        windows=np.stack([first, last], axis=1),
+        clock=dataset.clock,
+        resolution=resolution_of(times),
+    ).between(first + 1, last)
+
+
+def _in_order(streams: EventStreams, dataset: TimeSeriesDataset) -> EventStreams:
+    """The streams of the series of a log, all of which must have been watched."""
+    _refuse_strange(streams, dataset)
+    place = {name: i for i, name in enumerate(streams.series_ids)}
+    absent = [name for name in dataset.series_ids if name not in place]
+    if absent:
+        raise DataError(
+            f"events: expected a window for every series of the log, got none for {absent[0]!r} "
+            f"({len(absent)} in all). Add its row to --windows, or give the events of this log."
+        )
+    if streams.clock.kind != dataset.clock.kind:
+        raise DataError(
+            f"events: expected {dataset.clock.kind} times as in the log, got {streams.clock.kind} "
+            "times. Write both on one clock."
+        )
+    return streams.select([place[name] for name in dataset.series_ids])
+
+
+def _watched(streams: EventStreams, dataset: TimeSeriesDataset) -> EventStreams:
+    """Streams of all series of a log, watched while the series was read."""
+    _refuse_strange(streams, dataset)
+    first, last = dataset.readings.first_and_last()
+    # a series without two time stamps was not watched for any length of time
+    start = np.where(last >= first, first, dataset.readings.times.min())
+    end = np.maximum(np.where(last >= first, last, start), start + 1)
+    owner = {name: i for i, name in enumerate(dataset.series_ids)}
+    series = np.array([owner[streams.series_ids[i]] for i in streams.series], dtype=np.int64)
+    kept = streams.times <= end[series]
+    earliest = start.copy()
+    np.minimum.at(earliest, series[kept], streams.times[kept])
+    return EventStreams.build(
+        series[kept],
+        streams.times[kept],
+        streams.marks[kept],
+        series_ids=dataset.series_ids,
+        mark_names=streams.mark_names,
+        windows=np.stack([earliest, end], axis=1),
+        clock=streams.clock,
+        resolution=streams.resolution,
+    ).between(start, end)
+
+
+def _refuse_strange(streams: EventStreams, dataset: TimeSeriesDataset) -> None:
+    strange = [name for name in streams.series_ids if name not in set(dataset.series_ids)]
+    owned = [name for name in strange if _has_events(streams, name)]
+    if owned:
+        raise DataError(
+            f"events: expected series of the log, got {owned[0]!r} ({len(owned)} in all), which it "
+            "does not have. Drop these events, or correct --id-column."
+        )
+
+
+def _has_events(streams: EventStreams, name: str) -> bool:
+    i = streams.series_ids.index(name)
+    return bool(streams.starts[i + 1] > streams.starts[i])
