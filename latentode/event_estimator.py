@@ -202,13 +202,15 @@ class EventForecaster:
         median = following.quantile(torch.tensor([0.5])).clamp(max=ahead)
         generator = torch.Generator().manual_seed(self.random_state)
         futures = prediction.simulate(fitted.model, at, ahead, num_draws, generator)
+        counts = futures.counts(streams.num_marks).double()
         return next_event_dataset(
             following.quantile(torch.tensor(list(levels))).numpy(),
             levels,
             following.mean().numpy(),
             following.survival(end)[:, 0].numpy(),
             following.marks(median)[:, 0].numpy(),
-            futures.counts(streams.num_marks).numpy(),
+            counts.mean(0).numpy(),
+            counts.long().numpy(),
             series_ids=streams.series_ids,
             mark_names=streams.mark_names,
             unit=fitted.unit,

@@ -260,8 +260,8 @@ class LatentODEModel(nn.Module):
 
         Returns:
             log p(targets, events | z, visible) in nats of scaled units and of events per unit of
-            model time, shape (draw, batch); log p(z) - log q(z), shape (draw, batch); KL(q || p), exact between normals, else the mean over the
-            draws, shape (batch,).
+            model time, shape (draw, batch); log p(z) - log q(z), shape (draw, batch); KL(q || p),
+            exact between normals, else the mean over the draws, shape (batch,).
         """
         posterior = self.posterior(batch)
         z0, log_posterior = posterior.draw(noise)

@@ -16,7 +16,10 @@ from latentode.data.schema import DataSchema
 from latentode.data.targets import Targets
 from latentode.data.tiles import Tiles, lay_tiles
 from latentode.data.windows import cut
+from latentode.errors import ConfigError
+from latentode.likelihoods import PoissonProcess
 from latentode.model import LatentODEModel
+from latentode.ode.trajectory import Trajectory
 
 # elements of (draw, window, row, channel) at a time: hidden layers are some ten times as wide
 _MAX_ELEMENTS = 2_000_000
@@ -32,11 +35,31 @@ class Predictions:
         latent: Latent states, shape (draw, query, latent); no columns where they were not wanted.
         log_prob: Log of the mean density over draws, nats, of each given reading in original units,
             NaN where none was given, shape (query, channel).
+        rates: Intensities in events per unit of model time, shape (draw, query, kind); no kinds
+            where they were not wanted.
     """
 
     draws: Float64
     latent: Float64
     log_prob: Float64
+    rates: Float64
+
+
+@dataclass(frozen=True, eq=False)
+class Followed:
+    """Windows that were solved from what is visible to an end of their own.
+
+    Attributes:
+        windows: Which ones, shape (batch,).
+        batch: What the model has seen of them.
+        anchors: Time that is model time 0 of each, nanoseconds, shape (batch,).
+        trajectory: Posterior draws of their latent states.
+    """
+
+    windows: Int64
+    batch: SeriesBatch
+    anchors: Int64
+    trajectory: Trajectory
 
 
 class Predictor:
@@ -88,6 +111,7 @@ class Predictor:
         values: Float64 | None = None,
         *,
         latent: bool = True,
+        rates: bool = False,
     ) -> Predictions:
         """Predict every channel at some times.
 
@@ -98,6 +122,7 @@ class Predictor:
             values: Readings whose density is wanted, original units, NaN elsewhere, (query,
                 channel).
             latent: Whether latent states are wanted too.
+            rates: Whether intensities of events are wanted too.
 
         Returns:
             Predictions in the order of the queries.
@@ -111,12 +136,51 @@ class Predictor:
         width = self.model.config.latent_dim if latent else 0
         states = np.empty((self.num_draws, len(tiles.times), width))
         log_prob = np.full((len(tiles.times), channels), np.nan)
+        kinds = len(self.event_process.mean_rates) if rates else 0
+        intensity = np.empty((self.num_draws, len(tiles.times), kinds))
+        out = draws, states, log_prob, intensity
         self.model.eval()
         for chunk in self._chunks(tiles, visible):
             queries = np.flatnonzero(np.isin(tiles.tile, chunk))
-            batch, own = self._batch(visible, tiles, chunk, queries, distinct)
-            self._answer(batch, visible, tiles, chunk, queries, own, (draws, states, log_prob))
-        return Predictions(draws[:, place], states[:, place], log_prob[place])
+            batch, own, _ = self._batch(visible, tiles, chunk, queries, distinct)
+            self._answer(batch, visible, tiles, chunk, queries, own, out)
+        return Predictions(draws[:, place], states[:, place], log_prob[place], intensity[:, place])
+
+    @property
+    def event_process(self) -> PoissonProcess:
+        """The rates of events that the latent state drives.
+
+        Raises:
+            ConfigError: If the model was trained on readings alone.
+        """
+        if self.model.event_process is None:
+            raise ConfigError(
+                "events: expected a model that was trained with events, got one of readings alone. "
+                "Train with --events or --model-times."
+            )
+        return self.model.event_process
+
+    @torch.no_grad()
+    def follow(self, visible: TimeSeriesDataset, begins: Int64, ends: Int64) -> Iterator[Followed]:
+        """Solve windows from what is visible of them onward, some of about one size at a time.
+
+        Args:
+            visible: One window a series, no reading after its begin.
+            begins: Until when it was read, nanoseconds, shape (window,).
+            ends: Until when it is followed, shape (window,).
+        """
+        every = np.arange(len(visible))
+        times = np.stack([begins, ends], axis=1).ravel()
+        starts = begins - self.schema.lengths.context_ns
+        tiles = Tiles(every, starts, begins, np.repeat(every, 2), times)
+        nothing = np.full((len(times), len(self.schema.channels)), np.nan)
+        self.model.eval()
+        for chunk in self._chunks(tiles, visible):
+            queries = np.flatnonzero(np.isin(tiles.tile, chunk))
+            batch, _, anchors = self._batch(visible, tiles, chunk, queries, nothing)
+            batch = batch.to(self.device)
+            z0 = self._posterior_draws(batch, [visible.series_ids[i] for i in chunk])
+            yield Followed(chunk, batch, anchors, self.model.trajectory(z0, batch))
 
     @torch.no_grad()
     def log_weights(
@@ -140,7 +204,7 @@ class Predictor:
         self.model.eval()
         for chunk in self._chunks(tiles, visible):
             queries = np.flatnonzero(np.isin(tiles.tile, chunk))
-            batch, _ = self._batch(visible, tiles, chunk, queries, distinct)
+            batch, _, _ = self._batch(visible, tiles, chunk, queries, distinct)
             batch = batch.to(self.device)
             z0 = self._posterior_draws(batch, [visible.series_ids[i] for i in tiles.series[chunk]])
             decoded = self.model.decode(self.model.trajectory(z0, batch), batch)
@@ -177,8 +241,8 @@ class Predictor:
         chunk: Int64,
         queries: Int64,
         values: Float64,
-    ) -> tuple[SeriesBatch, Int64]:
-        """The batch of some tiles, and the column of each query in it."""
+    ) -> tuple[SeriesBatch, Int64, Int64]:
+        """The batch of some tiles, the column of each query in it, and the anchors."""
         windows = cut(visible, tiles.series[chunk], tiles.starts[chunk], tiles.stops[chunk])
         size, readings = len(chunk), windows.readings
         own = np.searchsorted(chunk, tiles.tile[queries])
@@ -198,7 +262,7 @@ class Predictor:
         scaled = self.schema.scaler.transform(values[queries])
         query_times, targets, lengths = Rows(own, asked_times, scaled).pad(size)
         column = np.arange(len(queries)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        return builder.build(windows, anchors, rows, (query_times, targets)), column
+        return builder.build(windows, anchors, rows, (query_times, targets)), column, anchors
 
     def _answer(
         self,
@@ -208,9 +272,9 @@ class Predictor:
         chunk: Int64,
         queries: Int64,
         column: Int64,
-        out: tuple[Float64, Float64, Float64],
+        out: tuple[Float64, Float64, Float64, Float64],
     ) -> None:
-        draws, states, log_prob = out
+        draws, states, log_prob, rates = out
         batch = batch.to(self.device)
         names = [visible.series_ids[i] for i in tiles.series[chunk]]
         z0 = self._posterior_draws(batch, names)
@@ -221,9 +285,13 @@ class Predictor:
         mixture = mixture.masked_fill(~batch.target_mask, torch.nan).cpu().numpy()
         own = np.searchsorted(chunk, tiles.tile[queries])
         log_prob[queries] = mixture[own, column] - np.log(self.schema.scaler.scale)
+        read = trajectory.at(batch.query_times, check=False)
         if states.shape[-1]:
-            read = trajectory.at(batch.query_times, check=False).cpu().numpy()
-            states[:, queries] = read[:, own, column]
+            states[:, queries] = read.cpu().numpy()[:, own, column]
+        if rates.shape[-1]:
+            known = self.model.context(batch, batch.query_times)
+            found = self.event_process.log_intensity(read, known).exp()
+            rates[:, queries] = found.cpu().numpy()[:, own, column]
         for index, name in enumerate(names):
             mine = own == index
             steps = int(mine.sum())

@@ -31,6 +31,7 @@ from latentode.data.event_batch import EventBatch
 from latentode.likelihoods.event_scores import EventScores
 
 _KOLMOGOROV_TERMS = 100
+_FEWEST_WINDOWS = 10
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,10 @@ def dispersion(rescaled: Rescaled, expected: float = 10.0) -> FitTest:
 
     Args:
         rescaled: The concatenated process.
-        expected: Events that are expected in each window.
+        expected: Events that are expected in each window; fewer where that leaves few windows.
     """
-    windows = max(2, int(rescaled.total // expected))
+    # of two windows with equal counts by chance, none would be too regular
+    windows = max(_FEWEST_WINDOWS, int(rescaled.total // expected))
     edges = np.linspace(0.0, rescaled.total, windows + 1)
     counts = np.histogram(rescaled.times, edges)[0]
     mean = max(float(counts.mean()), 1e-300)

@@ -21,24 +21,28 @@ def intensity_dataset(
     mark_names: Sequence[str],
     clock: Clock,
     unit: str,
+    real: Any = None,
 ) -> xr.Dataset:
     """Label rates with series, times and kinds of event.
 
     Args:
-        rates: Events per `unit`, shape (series, step, channel).
+        rates: Events per `unit`, shape (series, step, channel), or with draws on a first axis.
         times: Nanoseconds of the clock, shape (series, step).
         series_ids: Names of the series.
         mark_names: Names of the kinds.
         clock: What times mean.
         unit: Unit of time of the rates.
+        real: False for steps that only pad shorter series, (series, step); None pads nothing.
 
     Returns:
-        ``intensity`` (series, step, mark) with the coordinate ``time`` (series, step).
+        ``intensity`` (series, step, mark), or (draw, series, step, mark), with the coordinate
+        ``time`` (series, step).
     """
-    stamps = np.asarray(times, dtype=np.int64)
-    real = np.ones(stamps.shape, dtype=bool)
+    stamps, values = np.asarray(times, dtype=np.int64), np.asarray(rates)
+    real = np.ones(stamps.shape, dtype=bool) if real is None else real
+    dims = ("draw", "series", "step", "mark")[4 - values.ndim :]
     return xr.Dataset(
-        {"intensity": (("series", "step", "mark"), np.asarray(rates), {"units": f"1/{unit}"})},
+        {"intensity": (dims, values, {"units": f"1/{unit}"})},
         coords={
             "series": ("series", np.array(list(series_ids), dtype=object)),
             "mark": ("mark", np.array(list(mark_names), dtype=object)),
@@ -54,6 +58,7 @@ def next_event_dataset(
     mean: Any,
     survival: Any,
     marks: Any,
+    expected: Any,
     counts: Any,
     *,
     series_ids: Sequence[str],
@@ -68,13 +73,15 @@ def next_event_dataset(
         mean: Mean time to the next event or the horizon, shape (series,).
         survival: Probability of no event until the horizon, shape (series,).
         marks: Probability of each kind at the median (or the horizon), (series, mark).
+        expected: Expected number of events until the horizon, shape (series, mark).
         counts: Simulated numbers of events until the horizon, (draw, series, mark).
         series_ids: Names of the series.
         mark_names: Names of the kinds.
         unit: Unit of time.
 
     Returns:
-        ``quantile_time``, ``mean_time``, ``survival``, ``mark_probability`` and ``count``.
+        ``quantile_time``, ``mean_time``, ``survival``, ``mark_probability``, ``expected_count`` and
+        ``count``.
     """
     time = {"units": unit}
     return xr.Dataset(
@@ -83,6 +90,7 @@ def next_event_dataset(
             "mean_time": (("series",), np.asarray(mean), time),
             "survival": (("series",), np.asarray(survival)),
             "mark_probability": (("series", "mark"), np.asarray(marks)),
+            "expected_count": (("series", "mark"), np.asarray(expected)),
             "count": (("draw", "series", "mark"), np.asarray(counts)),
         },
         coords={
@@ -95,9 +103,15 @@ def next_event_dataset(
 
 
 def intensity_frame(dataset: xr.Dataset) -> pd.DataFrame:
-    """Rows ``series, time, mark, intensity``."""
-    frame = dataset["intensity"].to_dataframe().reset_index()
-    return frame[["series", "time", "mark", "intensity"]]
+    """Rows ``series, time, mark, intensity``; with draws their mean, and the quantiles q05, q95."""
+    rates = dataset["intensity"]
+    columns = {"intensity": rates}
+    if "draw" in rates.dims:
+        columns = {"intensity": rates.mean("draw")}
+        for name, level in (("q05", 0.05), ("q95", 0.95)):
+            columns[name] = rates.quantile(level, "draw", skipna=False).drop_vars("quantile")
+    frame = xr.Dataset(columns).to_dataframe().reset_index()
+    return frame[["series", "time", "mark", *columns]].dropna(subset="intensity")
 
 
 def next_event_frame(dataset: xr.Dataset) -> pd.DataFrame:
@@ -110,5 +124,5 @@ def next_event_frame(dataset: xr.Dataset) -> pd.DataFrame:
     best = dataset["mark_probability"].argmax("mark").values
     columns["likeliest"] = dataset["mark"].values[best]
     for name in dataset["mark"].values:
-        columns[f"expected_{name}"] = dataset["count"].sel(mark=name).mean("draw").values
+        columns[f"expected_{name}"] = dataset["expected_count"].sel(mark=name).values
     return pd.DataFrame(columns)

@@ -1,4 +1,4 @@
-"""The estimator: data frames in, labelled predictions out, in original units."""
+"""`LatentODE`: fit, forecast, interpolate, score."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ import xarray as xr
 
 from latentode.config import LatentODEConfig
 from latentode.data.dataset import TimeSeriesDataset
-from latentode.data.frame import read_log, read_query_times
 from latentode.errors import NotFittedError
+from latentode.estimator.event_view import EventView
+from latentode.estimator.logs import (
+    Events,
+    Log,
+    aligned,
+    events_for_training,
+    read,
+    resolved,
+)
 from latentode.grids import missing_grid
 from latentode.labelled import LabelledPredictor
 from latentode.training.fitted import FittedModel
 from latentode.training.fitting import fit_model, plan_lines
 from latentode.training.trainer import Event
-
-Log = TimeSeriesDataset | pd.DataFrame | str | Path
 
 
 class LatentODE:
@@ -88,6 +94,10 @@ class LatentODE:
         time_column: str | None = None,
         channel_column: str | None = None,
         value_column: str | None = None,
+        events: Events | None = None,
+        mark_column: str | None = None,
+        windows: pd.DataFrame | None = None,
+        model_times: bool = False,
         run_dir: str | Path | None = None,
         resume: bool = False,
         on_event: Callable[[Event], None] | None = None,
@@ -100,6 +110,12 @@ class LatentODE:
             time_column: Column with the time stamps.
             channel_column: Long layout: column with the channel's name.
             value_column: Long layout: column with the value.
+            events: Events of the same series (file or frame of id, time, mark): the latent state
+                then drives their rates too.
+            mark_column: Column of kinds of event.
+            windows: When each series was watched for events (id, start, end), by default while it
+                was read; see `latentode.data.log_events.read_log_events`.
+            model_times: Take the report times of the log itself for events.
             run_dir: Folder for checkpoints, metrics.csv and the model.
             resume: Go on from the last checkpoint of `run_dir`.
             on_event: Called with a dictionary for the plan, notes, some steps and every epoch.
@@ -117,11 +133,15 @@ class LatentODE:
             "data.columns.channel": channel_column,
             "data.columns.value": value_column,
         }
-        config = self._resolved().updated(**{k: v for k, v in columns.items() if v is not None})
-        dataset, self.config_ = _read(log, config)
+        config = resolved(self.config, vars(self)).updated(
+            **{k: v for k, v in columns.items() if v is not None}
+        )
+        dataset, self.config_ = read(log, config)
+        given = events_for_training(dataset, config, events, mark_column, windows, model_times)
         self.fitted_ = fit_model(
             dataset,
             self.config_,
+            events=given,
             run_dir=None if run_dir is None else Path(run_dir),
             resume=resume,
             on_event=on_event,
@@ -149,10 +169,9 @@ class LatentODE:
         Returns:
             ``value`` (draw, series, step, channel) with ``time`` (series, step), original units.
         """
-        fitted = self._fitted()
-        dataset = fitted.context if log is None else self._aligned(log)
+        dataset = self._given(log)
         if times is not None:
-            return self._at(dataset, times, num_draws, "forecast")
+            return self._labelled(num_draws).at_times(dataset, times, "forecast")
         return self._labelled(num_draws).ahead(dataset, horizon, every)
 
     def interpolate(
@@ -179,7 +198,7 @@ class LatentODE:
         """
         dataset = self._aligned(log)
         if times is not None:
-            return self._at(dataset, times, num_draws, "interpolation")
+            return self._labelled(num_draws).at_times(dataset, times, "interpolation")
         predictor = self._labelled(num_draws)
         if at_missing:
             return predictor.at(dataset, missing_grid(dataset), "interpolation")
@@ -196,7 +215,7 @@ class LatentODE:
         Returns:
             As `forecast`; steps in the order of `times`.
         """
-        return self._at(self._aligned(log), times, num_draws, "prediction")
+        return self._labelled(num_draws).at_times(self._aligned(log), times, "prediction")
 
     def latent_trajectory(
         self, log: Log, *, every: str | None = None, num_draws: int = 50
@@ -230,6 +249,11 @@ class LatentODE:
         """
         return self._labelled(1).between(self._aligned(log), (first, second), num_steps, every)
 
+    @property
+    def events(self) -> EventView:
+        """Intensities, next events and tests of fit of a model that was trained with events."""
+        return EventView(self._fitted())
+
     def score(self, log: Log, *, num_draws: int = 200) -> xr.Dataset:
         """Log-density of each series, nats, with standard error: low means unlike the training log.
 
@@ -257,22 +281,35 @@ class LatentODE:
         return self._labelled(num_draws).surprise(self._aligned(log))
 
     def evaluate(
-        self, log: Log, *, split: str = "test", max_windows: int = 400, num_draws: int = 100
+        self,
+        log: Log,
+        *,
+        events: Events | None = None,
+        split: str = "test",
+        max_windows: int = 400,
+        num_draws: int = 100,
     ) -> dict[str, Any]:
         """Back-test rolling forecasts and interpolations of hidden readings, beside baselines.
 
         Args:
             log: The log; the part that the split of training calls test is scored.
+            events: Its events, for a model that was trained with events; None takes those of the
+                training.
             split: "test", or "all" to score the whole log.
             max_windows: Most forecast origins.
             num_draws: Predictive draws.
 
         Returns:
-            {"forecast": scores, "interpolation": scores}; see `latentode.evaluation.evaluate_task`.
+            {"forecast": scores, "interpolation": scores}, see `latentode.evaluation.evaluate_task`;
+            with events also "events", see `EventView.score`.
         """
-        return self._labelled(num_draws).backtest(
-            self._aligned(log), split=split, max_windows=max_windows
-        )
+        dataset = self._aligned(log)
+        found = self._labelled(num_draws).backtest(dataset, split=split, max_windows=max_windows)
+        if self._fitted().events is not None or events is not None:
+            found["events"] = self.events.score(
+                dataset, events=events, split=split, num_draws=num_draws
+            )
+        return found
 
     def save(self, folder: str | Path) -> None:
         """Write the model: safetensors and JSON, no pickle."""
@@ -305,44 +342,11 @@ class LatentODE:
             raise NotFittedError("LatentODE: expected a fitted model. Call fit or load first.")
         return fitted
 
-    def _resolved(self) -> LatentODEConfig:
-        given = {
-            "model.latent_dim": self.latent_dim,
-            "model.encoder": self.encoder,
-            "model.prior": self.prior,
-            "model.posterior": self.posterior,
-            "model.likelihood": self.likelihood,
-            "windows.context": self.context,
-            "windows.horizon": self.horizon,
-            "train.max_time": self.max_time,
-            "train.device": self.device,
-            "train.seed": self.random_state,
-        }
-        base = self.config or LatentODEConfig()
-        return base.updated(**{k: v for k, v in given.items() if v is not None})
-
-    def _dataset(self, log: Log) -> TimeSeriesDataset:
-        return _read(log, self.config_)[0]
+    def _given(self, log: Log | None) -> TimeSeriesDataset:
+        return self._fitted().context if log is None else self._aligned(log)
 
     def _aligned(self, log: Log) -> TimeSeriesDataset:
-        return self._fitted().schema.align(self._dataset(log))
+        return aligned(self._fitted(), log)
 
     def _labelled(self, num_draws: int) -> LabelledPredictor:
         return LabelledPredictor(self._fitted(), num_draws)
-
-    def _at(self, dataset: TimeSeriesDataset, times: Any, num_draws: int, kind: str) -> xr.Dataset:
-        grid = read_query_times(
-            times,
-            series_ids=dataset.series_ids,
-            clock=self._fitted().schema.clock,
-            config=self.config_.data,
-        )
-        return self._labelled(num_draws).at(dataset, grid, kind)
-
-
-def _read(log: Log, config: LatentODEConfig) -> tuple[TimeSeriesDataset, LatentODEConfig]:
-    """A log, and the settings with what was detected of it, for every log to come."""
-    if isinstance(log, TimeSeriesDataset):
-        return log, config
-    dataset, report = read_log(log, config.data)
-    return dataset, config.model_copy(update={"data": report.pinned(config.data)})

@@ -1,0 +1,135 @@
+"""What `LatentODE` is given: logs, and the events beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from latentode.config import LatentODEConfig
+from latentode.data.dataset import TimeSeriesDataset
+from latentode.data.events import EventStreams
+from latentode.data.frame import read_log
+from latentode.data.log_events import LogEvents, read_log_events, report_times
+from latentode.errors import ConfigError, DataError
+from latentode.training.fitted import FittedModel
+
+Log = TimeSeriesDataset | pd.DataFrame | str | Path
+Events = EventStreams | pd.DataFrame | str | Path
+_SETTINGS = {
+    "latent_dim": "model.latent_dim",
+    "encoder": "model.encoder",
+    "prior": "model.prior",
+    "posterior": "model.posterior",
+    "likelihood": "model.likelihood",
+    "context": "windows.context",
+    "horizon": "windows.horizon",
+    "max_time": "train.max_time",
+    "device": "train.device",
+    "random_state": "train.seed",
+}
+
+
+def resolved(
+    config: LatentODEConfig | None, arguments: Mapping[str, Any], columns: Mapping[str, Any]
+) -> LatentODEConfig:
+    """Settings with those that were given.
+
+    Args:
+        config: What is left as it is; None for the defaults.
+        arguments: Arguments of `LatentODE`; None is not given.
+        columns: Settings by dotted name, likewise.
+    """
+    given = {name: arguments[argument] for argument, name in _SETTINGS.items()} | dict(columns)
+    base = config or LatentODEConfig()
+    return base.updated(**{k: v for k, v in given.items() if v is not None})
+
+
+def read(log: Log, config: LatentODEConfig) -> tuple[TimeSeriesDataset, LatentODEConfig]:
+    """A log, and the settings with what was detected of it, for every log to come."""
+    if isinstance(log, TimeSeriesDataset):
+        return log, config
+    dataset, report = read_log(log, config.data)
+    return dataset, config.model_copy(update={"data": report.pinned(config.data)})
+
+
+def aligned(fitted: FittedModel, log: Log) -> TimeSeriesDataset:
+    """A log as the model's own was read, its channels in the order of the model."""
+    return fitted.schema.align(read(log, fitted.config)[0])
+
+
+def events_for_training(
+    dataset: TimeSeriesDataset,
+    config: LatentODEConfig,
+    events: Events | None,
+    mark_column: str | None,
+    windows: pd.DataFrame | None,
+    model_times: bool,
+) -> LogEvents | None:
+    """Events beside a log as `LatentODE.fit` was given them, ties spread; None for none.
+
+    Raises:
+        ConfigError: If both events and report times are wanted, or windows of neither.
+        DataError: If the events cannot be read, or do not belong to the log.
+    """
+    if model_times and events is not None:
+        raise ConfigError("events: expected a file of events or model_times, got both. Choose one.")
+    if events is None and (mark_column is not None or windows is not None):
+        raise ConfigError("mark_column and windows: expected events that they describe, got none.")
+    if model_times:
+        streams = report_times(dataset)
+    elif events is None:
+        return None
+    else:
+        streams = read_log_events(
+            events, dataset, config.data, mark_column=mark_column, windows=windows
+        )
+    return LogEvents(streams.spread_ties(config.train.seed), mark_column, reports=model_times)
+
+
+def events_of(
+    fitted: FittedModel,
+    dataset: TimeSeriesDataset,
+    events: Events | None,
+    windows: pd.DataFrame | None = None,
+) -> EventStreams:
+    """The events of a log that a model is asked about.
+
+    Args:
+        fitted: A model that was trained with events.
+        dataset: The log, aligned with its schema.
+        events: Events; None takes the report times of the log, where they are what is modelled, or
+            the events of the training, if they are of the same series.
+        windows: When each series was watched.
+
+    Raises:
+        ConfigError: If the model knows no events.
+        DataError: If the events cannot be read, or are not of these series or kinds.
+    """
+    known, config = fitted.events, fitted.config
+    if known is None:
+        raise ConfigError(
+            "events: expected a model that was trained with events, got one of readings alone. "
+            "Train with --events or --model-times."
+        )
+    if known.reports:
+        if events is not None:
+            raise ConfigError("events: this model knows the report times of the log alone.")
+        streams = report_times(dataset)
+    else:
+        streams = read_log_events(
+            known.streams if events is None else events,
+            dataset,
+            config.data,
+            mark_column=known.mark_column,
+            windows=windows,
+            mark_names=known.streams.mark_names,
+        )
+    if streams.mark_names != known.streams.mark_names:
+        raise DataError(
+            f"events: expected the kinds {', '.join(known.streams.mark_names)}, got "
+            f"{', '.join(streams.mark_names)}. Give events like those of the training."
+        )
+    return streams.spread_ties(config.train.seed)

@@ -1,0 +1,290 @@
+"""Rates of events that the latent state of a log drives: intensities, what comes next, tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from latentode.config import NS_PER_UNIT, parse_duration
+from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
+from latentode.data.event_batch import EventBatch
+from latentode.data.events import EventStreams
+from latentode.data.windows import cut
+from latentode.errors import ConfigError
+from latentode.grids import check_size, forecast_grid, span_grid
+from latentode.likelihoods.compensator import cumulative
+from latentode.likelihoods.event_scores import EventScores
+from latentode.ode.trajectory import Trajectory
+from latentode.point_process.mixture import NextOfMixture, increments_between, mixture_scores
+from latentode.prediction import Followed, Predictor
+from latentode.results.events import intensity_dataset, next_event_dataset
+from latentode.training.context import last_context
+from latentode.training.fitted import FittedModel
+from latentode.training.fitted_events import unit_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_REFINE = 4
+
+
+@dataclass(frozen=True, eq=False)
+class BlockScores:
+    """What a model says of events, block by block in order of series and time.
+
+    Attributes:
+        scores: Scores of each block.
+        events: The events of each block.
+        series: Series of each block, shape (block,).
+        constant: Log-likelihood of each block under the constant rates of the training, (block,).
+        unit: Nanoseconds in the unit of model time, which rates are counted in.
+    """
+
+    scores: EventScores
+    events: EventBatch
+    series: Int64
+    constant: Float64
+    unit: int
+
+    @property
+    def num_events(self) -> int:
+        """Number of scored events."""
+        return int(self.events.scored.sum())
+
+    def figures(self, unit_ns: int) -> dict[str, float]:
+        """Nats per event for events per unit, the gain over constant rates, and the events."""
+        count = max(1, self.num_events)
+        own = float(self.scores.log_prob().sum()) / count
+        return {
+            "nats_per_event": own + float(np.log(unit_ns / self.unit)),
+            "gain_per_event": own - float(self.constant.sum()) / count,
+            "events": self.num_events,
+        }
+
+
+@dataclass(frozen=True)
+class LatentRates:
+    """Rates of events of a fitted model of a log, by the names of series and kinds.
+
+    Every data set that it is given is aligned with the model's schema, and streams with the data
+    set.
+
+    Attributes:
+        fitted: A model that was trained with events.
+        num_draws: Draws of the latent state.
+
+    Raises:
+        ConfigError: If there is no draw, or the model knows no events.
+    """
+
+    fitted: FittedModel
+    num_draws: int
+
+    def __post_init__(self) -> None:
+        if self.num_draws < 1:
+            raise ConfigError(f"num_draws: expected at least 1, got {self.num_draws}.")
+        _ = self._predictor.event_process
+
+    @property
+    def unit(self) -> str:
+        """Unit of rates: that of an elapsed clock, hours on a calendar."""
+        return unit_of(self.fitted.schema.clock)
+
+    @property
+    def unit_ns(self) -> int:
+        """Nanoseconds in it."""
+        return NS_PER_UNIT[self.unit]
+
+    @property
+    def mark_names(self) -> tuple[str, ...]:
+        """Kinds of event."""
+        assert self.fitted.events is not None
+        return self.fitted.events.streams.mark_names
+
+    def intensity(
+        self, dataset: TimeSeriesDataset, every: str | None, horizon: str | None
+    ) -> xr.Dataset:
+        """Draws of the rate of each kind on an even grid.
+
+        Inside the span of a series they are given the readings on both sides; beyond its last
+        reading they are forecasts. Events themselves are not looked at.
+
+        Args:
+            dataset: Readings.
+            every: Spacing of the grid; None is the typical spacing of the readings.
+            horizon: How far beyond the last reading; None stays inside.
+
+        Returns:
+            ``intensity`` (draw, series, step, mark) in events per `unit`.
+        """
+        spacing = None if every is None else parse_duration(every, self.unit)
+        series, times = span_grid(dataset, spacing)
+        if horizon is not None:
+            ahead = forecast_grid(dataset, parse_duration(horizon, self.unit), spacing)
+            series, times = np.concatenate([series, ahead[0]]), np.concatenate([times, ahead[1]])
+            order = np.lexsort((times, series))
+            series, times = series[order], times[order]
+        counts = np.bincount(series, minlength=len(dataset))
+        check_size(len(dataset) * int(counts.max(initial=0)), self.num_draws, len(self.mark_names))
+        found = self._predictor.query(dataset, series, times, latent=False, rates=True).rates
+        scale = self.unit_ns / self.fitted.schema.time_scale.unit_ns
+        column = np.arange(len(series)) - np.repeat(np.cumsum(counts) - counts, counts)
+        shape = (len(dataset), int(counts.max(initial=0)))
+        rates = np.full((self.num_draws, *shape, len(self.mark_names)), np.nan)
+        rates[:, series, column] = found * scale
+        stamps = np.zeros(shape, dtype=np.int64)
+        stamps[series, column] = times
+        return intensity_dataset(
+            rates, stamps, real=np.arange(shape[1]) < counts[:, None], mark_names=self.mark_names,
+            series_ids=dataset.series_ids, clock=self.fitted.schema.clock, unit=self.unit,
+        )  # fmt: skip
+
+    @torch.no_grad()
+    def next_event(
+        self, dataset: TimeSeriesDataset, horizon: str | float, levels: Sequence[float]
+    ) -> xr.Dataset:
+        """What comes after the last reading of each series, given the readings.
+
+        Args:
+            dataset: Readings.
+            horizon: How far ahead; a number counts in `unit`.
+            levels: Probabilities of the quantiles.
+
+        Returns:
+            As `latentode.event_estimator.EventForecaster.next_event`; series without a reading are
+            left out.
+        """
+        first, last = dataset.readings.first_and_last()
+        dataset = dataset.select_series(np.flatnonzero(last >= first))
+        begins = dataset.readings.first_and_last()[1]
+        ends = begins + parse_duration(horizon, self.unit)
+        visible = last_context(dataset, self.fitted.schema)
+        parts: list[tuple[Any, ...]] = []
+        rows = []
+        for part in self._predictor.follow(visible, begins, ends):
+            span = (self._model_time(edge[part.windows], part.anchors) for edge in (begins, ends))
+            following = NextOfMixture(self._expected(part), *span)
+            parts.append(self._of_next(following, levels))
+            rows.append(part.windows)
+        order = np.argsort(np.concatenate(rows))
+        quantiles, mean, survival, marks, expected = (
+            np.concatenate(column)[order] for column in zip(*parts, strict=True)
+        )
+        rng = np.random.default_rng(self.fitted.config.train.seed)
+        expected = expected.swapaxes(0, 1)  # (draw, series, kind)
+        return next_event_dataset(
+            quantiles, levels, mean, survival, marks, expected.mean(0), rng.poisson(expected),
+            series_ids=dataset.series_ids, mark_names=self.mark_names, unit=self.unit,
+        )  # fmt: skip
+
+    def _of_next(self, following: NextOfMixture, levels: Sequence[float]) -> tuple[Any, ...]:
+        """Numbers of some series, series first, times in `unit`."""
+        scale = self.fitted.schema.time_scale.unit_ns / self.unit_ns
+        median = following.quantile(torch.tensor([0.5]))[:, 0] + following.begin
+        numbers = (
+            scale * following.quantile(torch.tensor(list(levels), dtype=torch.float64)),
+            scale * following.mean(),
+            following.survival(following.end[:, None])[:, 0],
+            following.marks(torch.minimum(median, following.end)),
+            following.expected().movedim(0, 1),
+        )
+        return tuple(number.double().cpu().numpy() for number in numbers)
+
+    @torch.no_grad()
+    def score(
+        self, dataset: TimeSeriesDataset, streams: EventStreams, starts: Int64, stops: Int64
+    ) -> BlockScores:
+        r"""Score events by blocks of one horizon, each given the readings before it.
+
+        .. math:: \log p(N) = \sum_b \log \tfrac1K \sum_k p(N_b \mid z_k),\quad
+                  z_k \sim q(z \mid x_{<b})
+
+        a proper density of the events, to which readings inside a block add nothing.
+
+        Args:
+            dataset: Readings.
+            streams: Events of its series.
+            starts: Exclusive start of what is scored of each series, nanoseconds, shape (series,).
+            stops: Inclusive end, shape (series,).
+        """
+        predictor, schema = self._predictor, self.fitted.schema
+        unit = schema.time_scale.unit_ns
+        series, low, high = _blocks(streams, starts, stops, schema.lengths.horizon_ns)
+        visible = cut(dataset, series, low - schema.lengths.context_ns, low)
+        anchors = np.zeros(len(series), dtype=np.int64)
+        found: list[tuple[Int64, EventScores]] = []
+        for part in predictor.follow(visible, low, high):
+            rows = part.windows
+            anchors[rows] = part.anchors
+            events = EventBatch.cut(
+                streams, series[rows], low[rows], high[rows], part.anchors, unit
+            ).to(predictor.device)
+            found.append((rows, self._scores(part, events)))
+        whole = EventBatch.cut(streams, series, low, high, anchors, unit)
+        constant = predictor.event_process.constant_log_prob(whole.to(predictor.device))
+        return BlockScores(
+            _joined(found, whole, streams.num_marks), whole, series, constant.cpu().numpy(), unit
+        )
+
+    def _scores(self, part: Followed, events: EventBatch) -> EventScores:
+        times = torch.where(events.scored, events.times, events.start.min(1, keepdim=True).values)
+        known = self._predictor.model.context(part.batch, times)
+        states = part.trajectory.at(times, check=False)
+        rates = self._predictor.event_process.log_intensity(states, known)
+        picked = rates.gather(-1, events.marks.expand(rates.shape[:-1])[..., None])[..., 0]
+        picked = torch.where(events.scored, picked, picked.new_zeros(())).double()
+        increments = increments_between(self._expected(part), events).double()
+        return mixture_scores(picked, increments.clamp(min=0.0), events.scored)
+
+    @property
+    def _predictor(self) -> Predictor:
+        config = self.fitted.config
+        return Predictor(
+            self.fitted.model,
+            self.fitted.schema,
+            seed=config.train.seed,
+            num_draws=self.num_draws,
+            max_rows=config.windows.max_rows,
+        )
+
+    def _expected(self, part: Followed) -> Trajectory:
+        predictor = self._predictor
+        rate = predictor.event_process.rate(partial(predictor.model.context, part.batch))
+        return cumulative(part.trajectory, rate, refine=_REFINE)
+
+    def _model_time(self, times: Int64, anchors: Int64) -> torch.Tensor:
+        shifted = self.fitted.schema.time_scale.to_model(times, anchors)
+        return torch.from_numpy(shifted).to(self._predictor.device)
+
+
+def _blocks(
+    streams: EventStreams, starts: Int64, stops: Int64, length: int
+) -> tuple[Int64, Int64, Int64]:
+    """Series, exclusive start and inclusive end of blocks that tile what was watched of a part."""
+    low = np.maximum(starts, streams.windows[..., 0].min(1) - 1)
+    high = np.minimum(stops, streams.windows[..., 1].max(1))
+    counts = np.where(high > low, -(-(high - low) // length), 0)
+    series = np.repeat(np.arange(len(low)), counts)
+    number = np.arange(len(series)) - np.repeat(np.cumsum(counts) - counts, counts)
+    begins = low[series] + number * length
+    return series, begins, np.minimum(begins + length, high[series])
+
+
+def _joined(
+    found: Sequence[tuple[Int64, EventScores]], whole: EventBatch, num_marks: int
+) -> EventScores:
+    """Scores of all blocks in their order."""
+    width = whole.times.shape[1]
+    log_intensity = torch.zeros(whole.times.shape, dtype=torch.float64)
+    increments = torch.zeros(len(whole.times), width + 1, num_marks, dtype=torch.float64)
+    for rows, part in found:
+        size = part.log_intensity.shape[1]
+        log_intensity[rows, :size] = part.log_intensity.cpu()
+        increments[rows, :size] = part.increments[:, :-1].cpu()
+        increments[rows, -1] = part.increments[:, -1].cpu()
+    return EventScores(log_intensity, increments, whole.scored)
