@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from latentode.cli.command import command
+from latentode.cli.event_files import event_lines, events_option, streams_for, windows_option
 from latentode.cli.models import (
     device_option,
     load_model,
@@ -50,6 +51,8 @@ from latentode.files import atomic_write
     show_default=True,
     help="Most moments to forecast from, spread over the part.",
 )
+@events_option
+@windows_option
 @device_option
 @output_option
 @overwrite_option
@@ -62,6 +65,8 @@ def evaluate_command(
     split: str,
     samples: int,
     rolling: int,
+    events: Path | None,
+    windows: Path | None,
     device: str,
     output: Path | None,
     overwrite: bool,
@@ -79,7 +84,10 @@ def evaluate_command(
     log = read_for(
         model, logs or own_log(run, folder), options, session, allow_missing=allow_missing
     )
-    scores = model.evaluate(log, split=split, max_windows=rolling, num_draws=samples)
+    streams = streams_for(model, log, events, windows)
+    scores = model.evaluate(
+        log, events=streams, split=split, max_windows=rolling, num_draws=samples
+    )
     text = json.dumps(jsonable(scores), indent=2, allow_nan=False) + "\n"
     run_dir = folder.path if folder else None
     if output == STDOUT:
@@ -97,6 +105,9 @@ def describe(scores: Mapping[str, Any]) -> str:
 
 
 def _task(name: str, result: Any) -> Iterator[str]:
+    if name == "events":
+        yield from event_lines(result)
+        yield ""
     if not isinstance(result, Mapping) or "overall" not in result:
         return
 

@@ -1,22 +1,30 @@
-"""Event files of commands: windows beside them, and the model that reads them."""
+"""Events of commands: their files, and what is said of them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from latentode.cli.run_folder import RunFolder
-from latentode.cli.session import Session
-from latentode.errors import CheckpointError, DataError
+from latentode.cli.provenance import fingerprint
+from latentode.cli.table import aligned
+from latentode.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from latentode.data.dataset import TimeSeriesDataset
     from latentode.data.events import EventStreams
+    from latentode.estimator import LatentODE
 
+events_option = click.option(
+    "--events",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="CSV of id,time,mark: the events beside LOGS (default: those of the training).",
+)
 windows_option = click.option(
     "--windows",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -38,6 +46,31 @@ class EventFile:
     path: Path
     mark_column: str | None = None
     windows: Path | None = None
+
+    def record(self) -> dict[str, Any]:
+        """What a run remembers of them, JSON types."""
+        windows = None if self.windows is None else fingerprint(self.windows)
+        return {**fingerprint(self.path), "mark_column": self.mark_column, "windows": windows}
+
+    @classmethod
+    def recorded(cls, record: Mapping[str, Any]) -> EventFile:
+        """The files of an earlier run, unchanged since.
+
+        Raises:
+            DataError: If one of them has gone or changed.
+        """
+        windows = record["windows"]
+        for known in (record, windows):
+            path = Path(known["path"]) if known else None
+            if path is not None and not path.exists():
+                raise DataError(f"{path}: the events of this run have gone. Bring the file back.")
+            if path is not None and fingerprint(path)["sha256"] != known["sha256"]:
+                raise DataError(
+                    f"{path}: expected the events that this run was started on, got another "
+                    "content. Start a new run with `train`."
+                )
+        known_windows = Path(windows["path"]) if windows else None
+        return cls(Path(record["path"]), record["mark_column"], known_windows)
 
 
 def read_windows(path: Path | None) -> pd.DataFrame | None:
@@ -68,19 +101,39 @@ def describe(streams: EventStreams) -> list[str]:
     ]
 
 
-def find_events_model(path: Path, session: Session) -> tuple[Path, RunFolder | None]:
-    """The folder of a model of events in a run folder, or such a folder as it is.
+def streams_for(
+    model: LatentODE, log: TimeSeriesDataset, events: Path | None, windows: Path | None
+) -> EventStreams | None:
+    """Events beside a log for a model of both; None for a model of readings alone.
 
     Raises:
-        CheckpointError: If there is none.
+        ConfigError: If files are named that the model has no use for.
     """
-    if (path / "events.json").is_file():
-        return path, None
-    folder = RunFolder.open(path)
-    session.run_dir = path
-    if not (folder.model_path / "events.json").is_file():
-        raise CheckpointError(
-            f"{path}: expected a trained model of events, got a run without one "
-            f"({folder.record.get('status')}). Train one with --events."
+    if model.fitted_.events is None and events is None and windows is None:
+        return None
+    if windows is not None and events is None:
+        raise click.UsageError("--windows belongs to --events.")
+    return model.events.read(log, events, read_windows(windows))
+
+
+def event_lines(scores: Mapping[str, Any]) -> list[str]:
+    """Scores and tests of fit of a process, as lines of text.
+
+    Args:
+        scores: "events", "nats_per_event", "gain_per_event", "unit" and "tests".
+    """
+    rows = [["", "time rescaling p", "uniformity p", "dispersion", "p"]]
+    for group, found in scores["tests"].items():
+        rescaling, uniform, spread = (
+            found[name] for name in ("time_rescaling", "uniformity", "dispersion")
         )
-    return folder.model_path, folder
+        numbers = (
+            rescaling["p_value"], uniform["p_value"], spread["statistic"], spread["p_value"]
+        )  # fmt: skip
+        rows.append([group, *(f"{number:.3g}" for number in numbers)])
+    return [
+        f"{scores['events']:,} events: {scores['nats_per_event']:.4f} nats an event (rates per "
+        f"{scores['unit']}), {scores['gain_per_event']:+.4f} over constant rates",
+        "",
+        *aligned(rows, numbers=True).splitlines(),
+    ]

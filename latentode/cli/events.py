@@ -1,16 +1,26 @@
-"""``events RUN [EVENTS]``: intensities, what comes next, and whether the process fits."""
+"""``events RUN [FILE]``: intensities, what comes next, and whether the process fits."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from latentode.cli.command import command
-from latentode.cli.event_files import describe, find_events_model, read_windows, windows_option
+from latentode.cli.event_files import (
+    describe,
+    event_lines,
+    events_option,
+    read_windows,
+    streams_for,
+    windows_option,
+)
+from latentode.cli.models import device_option, find_model, load_model, own_log, read_for
 from latentode.cli.models import run_argument
 from latentode.cli.outputs import check_stdout_free
+from latentode.cli.run_folder import RunFolder
 from latentode.cli.session import Outcome, Session
 from latentode.cli.table import aligned
 from latentode.errors import ResourceError
@@ -19,63 +29,127 @@ from latentode.files import atomic_write
 if TYPE_CHECKING:
     import xarray as xr
 
-    from latentode.event_estimator import EventForecaster
+    from latentode.data.events import EventStreams
+
+_MEAN_GAPS = 10
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What was asked: the file, and the options of the command."""
+
+    file: Path | None
+    events: Path | None
+    windows: Path | None
+    every: str | None
+    horizon: str | None
+    samples: int
+    device: str
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What a model says of event streams.
+
+    Attributes:
+        streams: The events.
+        scores: Nats per event and tests of fit.
+        quantiles: Exponential quantiles and rescaled gaps.
+        following: What comes next.
+        intensity: Rates on a grid.
+        origin: From when next events count.
+    """
+
+    streams: EventStreams
+    scores: dict[str, Any]
+    quantiles: tuple[Any, Any]
+    following: xr.Dataset
+    intensity: xr.Dataset
+    origin: str
 
 
 @command("events")
 @run_argument
-@click.argument("events", required=False, type=click.Path(exists=True, path_type=Path))
+@click.argument("file", required=False, type=click.Path(exists=True, path_type=Path))
+@events_option
 @windows_option
 @click.option("--every", help="Spacing of the intensity grid, e.g. 5min.")
 @click.option("--horizon", help="How far ahead to look, e.g. 6h; ten mean gaps by default.")
-@click.option("--samples", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--samples", type=click.IntRange(2), default=100, show_default=True)
+@device_option
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the results.")
-def events_command(
-    session: Session,
-    run: Path,
-    events: Path | None,
-    windows: Path | None,
-    every: str | None,
-    horizon: str | None,
-    samples: int,
-    out: Path | None,
-) -> Outcome:
-    """Rates, next events and goodness of fit of RUN's model on EVENTS (default: its own events).
+def events_command(session: Session, run: Path, out: Path | None, **options: Any) -> Outcome:
+    """Rates, next events and goodness of fit of RUN's model on FILE.
 
-    The table is printed. intensity.csv, next_event.csv and two pictures go to RUN/events, or to
-    the folder named.
+    FILE is LOGS for a model of events beside a log (or of its report times), and EVENTS for a model
+    of events alone; the default is what RUN was trained on. The table is printed. intensity.csv,
+    next_event.csv and two pictures go to RUN/events, or to the folder named.
     """
     check_stdout_free(None, session.json_output)
-    model_path, folder = find_events_model(run, session)
-
-    from latentode.event_estimator import EventForecaster
-
-    model = EventForecaster.load(model_path)
-    streams = model.read(events, read_windows(windows))
-    session.lines("plan", describe(streams))
-    target = _folder(
-        out or (folder.subfolder("events") if folder else model_path.parent / "events")
-    )
-    unit = model.fitted_.unit
-    ahead = horizon or 10 / float(streams.rates(model.fitted_.unit_ns).sum())
-    scores, tests = model.score(streams), model.goodness_of_fit(streams)
-    following = model.next_event(streams, horizon=ahead, num_draws=samples)
-    intensity = model.intensity(streams, every=every)
-    written = _write(target, model, streams, intensity, following)
-    metrics = {
-        **scores,
-        "unit": unit,
-        "tests": {
-            group: {name: vars(test) for name, test in found.items()}
-            for group, found in tests.items()
-        },
-    }
+    question = _Question(**options)
+    alone = next((p for p in (run, run / "model") if (p / "events.json").is_file()), None)
+    if alone is not None:
+        if question.events is not None:
+            raise click.UsageError("--events belongs to a model of events beside LOGS.")
+        session.run_dir = run if alone != run else None
+        answer = _of_streams(session, alone, question)
+        home = alone.parent
+    else:
+        model_path, _ = find_model(run, session)
+        answer = _of_log(session, run, question)
+        home = model_path.parent
+    written = _write(_folder(out or home / "events"), answer)
     return Outcome(
-        run_dir=session.run_dir,
-        outputs=written,
-        metrics=metrics,
-        text=_text(scores, tests, following, unit),
+        run_dir=session.run_dir, outputs=written, metrics=answer.scores, text=_text(answer)
     )
+
+
+def _of_streams(session: Session, path: Path, question: _Question) -> _Answer:
+    from latentode.event_estimator import EventForecaster
+    from latentode.point_process import diagnostics
+
+    model = EventForecaster.load(path, device=question.device)
+    streams = model.read(question.file, read_windows(question.windows))
+    session.lines("plan", describe(streams))
+    horizon = question.horizon or _default_horizon(streams, model.fitted_.unit_ns)
+    tests = diagnostics.as_numbers(model.goodness_of_fit(streams))
+    return _Answer(
+        streams,
+        {**model.score(streams), "unit": model.fitted_.unit, "tests": tests},
+        model.rescaled_quantiles(streams),
+        model.next_event(streams, horizon=horizon, num_draws=question.samples),
+        model.intensity(streams, every=question.every),
+        "the end of the window",
+    )
+
+
+def _of_log(session: Session, run: Path, question: _Question) -> _Answer:
+    from latentode.config import NS_PER_UNIT
+
+    model, folder = load_model(run, session, question.device)
+    view = model.events
+    log = read_for(model, question.file or own_log(run, folder), {}, session)
+    streams = streams_for(model, log, question.events, question.windows)
+    assert streams is not None
+    session.lines("plan", describe(streams))
+    horizon = question.horizon or _default_horizon(streams, NS_PER_UNIT[view.unit])
+    # of the log of the training, only the test part was not seen
+    split = "test" if question.file is None else "all"
+    blocks = view.blocks(log, events=streams, split=split, num_draws=question.samples)
+    return _Answer(
+        streams,
+        blocks.summary(),
+        blocks.rescaled_quantiles(),
+        view.next_event(log, horizon=horizon, num_draws=question.samples),
+        view.intensity(
+            log, every=question.every, horizon=question.horizon, num_draws=question.samples
+        ),
+        "the last reading",
+    )
+
+
+def _default_horizon(streams: EventStreams, unit_ns: int) -> float:
+    return _MEAN_GAPS / float(streams.rates(unit_ns).sum())
 
 
 def _folder(path: Path) -> Path:
@@ -86,52 +160,40 @@ def _folder(path: Path) -> Path:
     return path
 
 
-def _write(
-    target: Path,
-    model: EventForecaster,
-    streams: Any,
-    intensity: xr.Dataset,
-    following: xr.Dataset,
-) -> tuple[Path, ...]:
+def _write(target: Path, answer: _Answer) -> tuple[Path, ...]:
     from latentode import plot
     from latentode.results.events import intensity_frame, next_event_frame
 
     frames = {
-        "intensity.csv": intensity_frame(intensity),
-        "next_event.csv": next_event_frame(following),
+        "intensity.csv": intensity_frame(answer.intensity),
+        "next_event.csv": next_event_frame(answer.following),
     }
-    paths = [
-        atomic_write(target / name, frame.to_csv(index=False).encode())
-        for name, frame in frames.items()
-    ]
-    expected, observed = model.rescaled_quantiles(streams)
-    paths.append(plot.save(plot.intensity(intensity, observed=streams), target / "intensity.png"))
-    paths.append(plot.save(plot.rescaled_gaps(expected, observed), target / "rescaled_gaps.png"))
-    return tuple(paths)
+    pictures = {
+        "intensity.png": plot.intensity(answer.intensity, observed=answer.streams),
+        "rescaled_gaps.png": plot.rescaled_gaps(*answer.quantiles),
+    }
+    return (
+        *(
+            atomic_write(target / name, frame.to_csv(index=False).encode())
+            for name, frame in frames.items()
+        ),
+        *(plot.save(axes, target / name) for name, axes in pictures.items()),
+    )
 
 
-def _text(scores: dict[str, float], tests: Any, following: xr.Dataset, unit: str) -> str:
+def _text(answer: _Answer) -> str:
     from latentode.results.events import next_event_frame
 
-    rows = [["", "time rescaling p", "uniformity p", "dispersion", "p"]]
-    for group, found in tests.items():
-        kinds = (found[name] for name in ("time_rescaling", "uniformity", "dispersion"))
-        rescaling, uniform, spread = kinds
-        numbers = (rescaling.p_value, uniform.p_value, spread.statistic, spread.p_value)
-        rows.append([group, *(f"{number:.3g}" for number in numbers)])
-    frame = next_event_frame(following).head(20)
+    frame = next_event_frame(answer.following).head(20)
     table = [
         [str(cell) if isinstance(cell, str) else f"{cell:.4g}" for cell in row]
         for row in frame.itertuples(index=False)
     ]
     return "\n".join(
         [
-            f"{scores['events']:,} events: {scores['nats_per_event']:.4f} nats an event (rates per "
-            f"{unit}), {scores['gain_per_event']:+.4f} over constant rates",
+            *event_lines(answer.scores),
             "",
-            aligned(rows, numbers=True),
-            "",
-            f"next event, time from the end of the window in {unit}:",
+            f"next event, time from {answer.origin} in {answer.scores['unit']}:",
             aligned([[str(name) for name in frame.columns], *table], numbers=True),
         ]
     )

@@ -40,10 +40,13 @@ threads_option = click.option(
 @click.option(
     "--events",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="CSV of id,time,mark: model these events, without LOGS.",
+    help="CSV of id,time,mark: model these events, alone or beside LOGS.",
 )
 @mark_option
 @windows_option
+@click.option(
+    "--model-times", is_flag=True, help="Model when LOGS report: the times carry information."
+)
 @click.option("--dry-run", is_flag=True, help="Print the resolved settings as TOML, and stop.")
 @data_options
 @config_options
@@ -57,24 +60,28 @@ def train_command(
     events: Path | None,
     mark_column: str | None,
     windows: Path | None,
+    model_times: bool,
     dry_run: bool,
     **options: Any,
 ) -> Outcome:
     """Train a model on LOGS and leave a run folder, whose path is printed.
 
     LOGS alone is enough: format, clock, context and horizon are detected and said. Under torchrun
-    the processes share the work. With --events and no LOGS, a point process of the events.
+    the processes share the work. With --events the same latent state drives their rates too; with
+    --events and no LOGS, a point process of the events alone is trained.
     """
+    file = None if events is None else EventFile(events, mark_column, windows)
     if resume is not None:
-        _refuse_with_resume(options, out=out, name=name, dry_run=dry_run, events=events)
+        _refuse_with_resume(
+            options, out=out, name=name, dry_run=dry_run, events=events, mark_column=mark_column,
+            windows=windows, model_times=model_times,
+        )  # fmt: skip
         return _resume(session, resume, logs, threads, options)
-    if (logs is None) == (events is None):
-        raise click.UsageError(
-            "Missing argument 'LOGS' (or --events FILE, or --resume RUN)."
-            if logs is None
-            else "--events is modelled without LOGS; leave one of them out."
-        )
-    if events is None and (mark_column or windows):
+    if logs is None and file is None:
+        raise click.UsageError("Missing argument 'LOGS' (or --events FILE, or --resume RUN).")
+    if model_times and (logs is None or file is not None):
+        raise click.UsageError("--model-times takes the times of LOGS, and no --events.")
+    if file is None and (mark_column or windows):
         raise click.UsageError("--mark-column and --windows belong to --events.")
     if out is not None and name is not None:
         raise click.UsageError("--out names the whole folder; --name has no place beside it.")
@@ -85,11 +92,12 @@ def train_command(
     if logs is not None:
         from latentode.cli.training_run import Job, run_new
 
-        return run_new(session, Job(logs, config, threads), out=out, name=name)
+        job = Job(logs, config, threads, events=file, model_times=model_times)
+        return run_new(session, job, out=out, name=name)
 
     from latentode.cli.events_run import train_events
 
-    file = EventFile(events or Path(), mark_column, windows)
+    assert file is not None
     return train_events(session, file, config, out=out, name=name, threads=threads)
 
 

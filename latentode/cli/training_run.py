@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from latentode.cli.event_files import EventFile, read_windows
 from latentode.cli.progress import Display, training_display
 from latentode.cli.provenance import fingerprint
 from latentode.cli.run_folder import RunFolder, new_folder, start_new
@@ -28,12 +29,16 @@ class Job:
         config: Settings, resolved.
         threads: Threads of torch; None leaves torch's own choice.
         resume: Whether training goes on from a checkpoint of the folder.
+        events: Events of the same series; None for readings alone.
+        model_times: Whether the report times of the log are modelled.
     """
 
     logs: Path
     config: LatentODEConfig
     threads: int | None = None
     resume: bool = False
+    events: EventFile | None = None
+    model_times: bool = False
 
 
 def run_new(session: Session, job: Job, *, out: Path | None, name: str | None) -> Outcome:
@@ -84,6 +89,8 @@ def run_again(
         config=config,
         threads=threads or folder.record.get("threads"),
         resume=folder.has_checkpoint,
+        events=EventFile.recorded(folder.record["events"]) if folder.record.get("events") else None,
+        model_times=bool(folder.record.get("model_times")),
     )
     if not job.logs.exists():
         raise DataError(f"{job.logs}: the log of this run has gone. Name its new place: RUN LOGS.")
@@ -116,12 +123,12 @@ def _fit(session: Session, job: Job, folder: RunFolder | None) -> Outcome:
         listener = _Listener(session, owned, display)
         try:
             LatentODE(config=config).fit(
-                dataset, run_dir=run_dir, resume=job.resume, on_event=listener
+                dataset, run_dir=run_dir, resume=job.resume, on_event=listener, **_events(job)
             )
         except Interrupted as stop:
             raise Stopped(int(stop.signal), saved=True) from stop
     if run_dir is not None:
-        _propose_next(session, run_dir, job.logs)
+        _propose_next(session, run_dir, job)
     return Outcome(run_dir=run_dir, metrics=listener.metrics())
 
 
@@ -180,22 +187,32 @@ def _proposing_resume(session: Session, folder: RunFolder) -> Iterator[None]:
         raise
 
 
-def _propose_next(session: Session, path: Path, logs: Path) -> None:
-    session.lines(
-        "next",
-        [
-            "next:",
-            f"  {session.command_line('forecast', path)}",
-            f"  {session.command_line('evaluate', path, logs)}",
-            f"  {session.command_line('plot', path)}",
-        ],
-    )
+def _events(job: Job) -> dict[str, Any]:
+    """What `LatentODE.fit` is told of events: nothing for readings alone."""
+    if job.events is None:
+        return {"model_times": True} if job.model_times else {}
+    return {
+        "events": job.events.path,
+        "mark_column": job.events.mark_column,
+        "windows": read_windows(job.events.windows),
+    }
+
+
+def _propose_next(session: Session, path: Path, job: Job) -> None:
+    words: list[tuple[object, ...]] = [
+        ("forecast", path), ("evaluate", path, job.logs), ("plot", path)
+    ]  # fmt: skip
+    if _events(job):
+        words.append(("events", path, job.logs))
+    session.lines("next", ["next:", *(f"  {session.command_line(*line)}" for line in words)])
 
 
 def _facts(session: Session, job: Job) -> dict[str, Any]:
     return {
         "command": [*session.program.split(), *session.args],
         "log": fingerprint(job.logs),
+        "events": None if job.events is None else job.events.record(),
+        "model_times": job.model_times,
         "seed": job.config.train.seed,
         "threads": job.threads,
     }

@@ -59,8 +59,8 @@ def read_log_events(
     """Read the events of the series of a log.
 
     Args:
-        source: Streams; or a file or frame with id, time and mark, whose columns are called as in
-            the log or are found.
+        source: Streams, of more series perhaps; or a file or frame with id, time and mark, whose
+            columns are called as in the log or are found.
         dataset: The log.
         config: How times are written, as for the log.
         mark_column: Column of kinds.
@@ -87,6 +87,7 @@ def read_log_events(
         source, own, mark_column=mark_column, windows=windows, clock=dataset.clock,
         mark_names=mark_names,
     )  # fmt: skip
+    _refuse_strange(streams, dataset)
     if windows is not None:
         return _in_order(streams, dataset)
     return _watched(streams, dataset)
@@ -128,7 +129,6 @@ def report_times(dataset: TimeSeriesDataset) -> EventStreams:
 
 def _in_order(streams: EventStreams, dataset: TimeSeriesDataset) -> EventStreams:
     """The streams of the series of a log, all of which must have been watched."""
-    _refuse_strange(streams, dataset)
     place = {name: i for i, name in enumerate(streams.series_ids)}
     absent = [name for name in dataset.series_ids if name not in place]
     if absent:
@@ -146,7 +146,6 @@ def _in_order(streams: EventStreams, dataset: TimeSeriesDataset) -> EventStreams
 
 def _watched(streams: EventStreams, dataset: TimeSeriesDataset) -> EventStreams:
     """Streams of all series of a log, watched while the series was read."""
-    _refuse_strange(streams, dataset)
     first, last = dataset.readings.first_and_last()
     # a series without two time stamps was not watched for any length of time
     start = np.where(last >= first, first, dataset.readings.times.min())

@@ -11,7 +11,6 @@ from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.events import EventStreams
 from latentode.errors import ConfigError
 from latentode.estimator.logs import Events, Log, aligned, events_of
-from latentode.point_process import diagnostics
 from latentode.point_process.latent_rates import BlockScores, LatentRates
 from latentode.training.fitted import FittedModel
 
@@ -119,17 +118,7 @@ class EventView:
             "nats_per_event" for events per "unit", "gain_per_event" over the constant rates of the
             training (free of units), the number of "events", and "tests" by kind.
         """
-        blocks = self.blocks(log, events=events, split=split, num_draws=num_draws)
-        rates = LatentRates(self._fitted, num_draws)
-        tests = diagnostics.goodness_of_fit(blocks.scores, blocks.events, rates.mark_names)
-        return {
-            **blocks.figures(rates.unit_ns),
-            "unit": rates.unit,
-            "tests": {
-                group: {name: vars(test) for name, test in found.items()}
-                for group, found in tests.items()
-            },
-        }
+        return self.blocks(log, events=events, split=split, num_draws=num_draws).summary()
 
     def blocks(
         self,

@@ -133,9 +133,7 @@ class LatentODE:
             "data.columns.channel": channel_column,
             "data.columns.value": value_column,
         }
-        config = resolved(self.config, vars(self)).updated(
-            **{k: v for k, v in columns.items() if v is not None}
-        )
+        config = resolved(self.config, vars(self), columns)
         dataset, self.config_ = read(log, config)
         given = events_for_training(dataset, config, events, mark_column, windows, model_times)
         self.fitted_ = fit_model(

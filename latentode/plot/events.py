@@ -33,8 +33,11 @@ def intensity(
 ) -> NDArray[Any]:
     """Draw the rate of each kind of event over time, with the events as ticks below.
 
+    Draws are shown as their mean and the central 90 % of them.
+
     Args:
-        result: What `latentode.event_estimator.EventForecaster.intensity` returns.
+        result: Rates (series, step, mark), or with draws: what `EventForecaster.intensity` or
+            `LatentODE.events.intensity` returns.
         series: One series; the first by default.
         observed: Event streams whose events are marked.
         ax: As many axes as there are kinds (six at most); None makes a new figure.
@@ -55,8 +58,13 @@ def intensity(
     grid: NDArray[Any] = panels(len(kinds), 1, ax, size=(7.2, 2.0), sharex="col")[:, 0]
     time = result["time"]
     for kind, axes in enumerate(grid):
-        rates = result["intensity"].values[row, :, kind]
-        axes.plot(plot_times(time.values[row]), rates, color=MODEL, linewidth=1.2)
+        rates = result["intensity"].isel(series=row, mark=kind)
+        places = plot_times(time.values[row])
+        if "draw" in rates.dims:
+            low, high = rates.quantile([0.05, 0.95], "draw", skipna=False).values
+            axes.fill_between(places, low, high, color=MODEL, alpha=0.25, linewidth=0)
+            rates = rates.mean("draw", skipna=False)
+        axes.plot(places, rates.values, color=MODEL, linewidth=1.2)
         if observed is not None:
             _ticks(axes, observed, wanted, kind, time)
         axes.set_ylim(bottom=0)

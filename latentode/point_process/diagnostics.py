@@ -21,6 +21,7 @@ Reference:
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,6 +130,16 @@ def goodness_of_fit(
         if len(mark_names) > 1 and len(rescaled.times) >= 10:
             found[name] = _tests(rescaled)
     return found
+
+
+def as_numbers(
+    tests: Mapping[str, Mapping[str, FitTest]],
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Results of `goodness_of_fit` as JSON types."""
+    return {
+        group: {name: dict(vars(test)) for name, test in found.items()}
+        for group, found in tests.items()
+    }
 
 
 def _tests(rescaled: Rescaled) -> dict[str, FitTest]:

@@ -20,6 +20,7 @@ from latentode.grids import check_size, forecast_grid, span_grid
 from latentode.likelihoods.compensator import cumulative
 from latentode.likelihoods.event_scores import EventScores
 from latentode.ode.trajectory import Trajectory
+from latentode.point_process import diagnostics
 from latentode.point_process.mixture import NextOfMixture, increments_between, mixture_scores
 from latentode.prediction import Followed, Predictor
 from latentode.results.events import intensity_dataset, next_event_dataset
@@ -42,29 +43,35 @@ class BlockScores:
         events: The events of each block.
         series: Series of each block, shape (block,).
         constant: Log-likelihood of each block under the constant rates of the training, (block,).
-        unit: Nanoseconds in the unit of model time, which rates are counted in.
+        model_ns: Nanoseconds in the unit of model time, which rates are counted in.
+        unit: Unit of time for people.
+        mark_names: Kinds of event.
     """
 
     scores: EventScores
     events: EventBatch
     series: Int64
     constant: Float64
-    unit: int
+    model_ns: int
+    unit: str
+    mark_names: tuple[str, ...]
 
-    @property
-    def num_events(self) -> int:
-        """Number of scored events."""
-        return int(self.events.scored.sum())
-
-    def figures(self, unit_ns: int) -> dict[str, float]:
-        """Nats per event for events per unit, the gain over constant rates, and the events."""
-        count = max(1, self.num_events)
-        own = float(self.scores.log_prob().sum()) / count
+    def summary(self) -> dict[str, Any]:
+        """Nats per event for events per "unit", the gain over constant rates, tests of fit."""
+        events = int(self.events.scored.sum())
+        own = float(self.scores.log_prob().sum()) / max(1, events)
+        tests = diagnostics.goodness_of_fit(self.scores, self.events, self.mark_names)
         return {
-            "nats_per_event": own + float(np.log(unit_ns / self.unit)),
-            "gain_per_event": own - float(self.constant.sum()) / count,
-            "events": self.num_events,
+            "nats_per_event": own + float(np.log(NS_PER_UNIT[self.unit] / self.model_ns)),
+            "gain_per_event": own - float(self.constant.sum()) / max(1, events),
+            "events": events,
+            "unit": self.unit,
+            "tests": diagnostics.as_numbers(tests),
         }
+
+    def rescaled_quantiles(self) -> tuple[Float64, Float64]:
+        """Points of the QQ plot: exponential quantiles and sorted rescaled gaps."""
+        return diagnostics.quantiles(diagnostics.rescale(self.scores, self.events))
 
 
 @dataclass(frozen=True)
@@ -228,8 +235,9 @@ class LatentRates:
         whole = EventBatch.cut(streams, series, low, high, anchors, unit)
         constant = predictor.event_process.constant_log_prob(whole.to(predictor.device))
         return BlockScores(
-            _joined(found, whole, streams.num_marks), whole, series, constant.cpu().numpy(), unit
-        )
+            _joined(found, whole, streams.num_marks), whole, series, constant.cpu().numpy(), unit,
+            self.unit, self.mark_names,
+        )  # fmt: skip
 
     def _scores(self, part: Followed, events: EventBatch) -> EventScores:
         times = torch.where(events.scored, events.times, events.start.min(1, keepdim=True).values)
