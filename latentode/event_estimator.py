@@ -21,6 +21,7 @@ from latentode.likelihoods.event_scores import EventScores
 from latentode.likelihoods.poisson_process import Link
 from latentode.point_process import diagnostics, prediction
 from latentode.results.events import intensity_dataset, next_event_dataset
+from latentode.training.distributed import device_of
 from latentode.training.event_fitting import (
     EventFitting,
     fit_events,
@@ -45,6 +46,7 @@ class EventForecaster:
         steps: Steps of training.
         lr: Peak learning rate.
         random_state: Seed of everything.
+        device: "cpu" or "cuda".
         data: How event files are read.
 
     Attributes:
@@ -61,6 +63,7 @@ class EventForecaster:
         steps: int = 400,
         lr: float = 1e-2,
         random_state: int = 0,
+        device: str = "cpu",
         data: DataConfig | None = None,
     ) -> None:
         self.latent_dim = latent_dim
@@ -69,6 +72,7 @@ class EventForecaster:
         self.steps = steps
         self.lr = lr
         self.random_state = random_state
+        self.device = device
         self.data = data
 
     def fit(
@@ -77,6 +81,8 @@ class EventForecaster:
         *,
         mark_column: str | None = None,
         windows: pd.DataFrame | None = None,
+        run_dir: str | Path | None = None,
+        resume: bool = False,
         on_step: Callable[[int, float], None] | None = None,
     ) -> Self:
         """Train on event streams.
@@ -86,6 +92,8 @@ class EventForecaster:
                 `latentode.data.event_frame.read_events`.
             mark_column: Column of kinds.
             windows: When each series was observed.
+            run_dir: Folder for checkpoints and the model.
+            resume: Go on from the last checkpoint of `run_dir`.
             on_step: Told the number of each step and its loss.
 
         Raises:
@@ -95,20 +103,19 @@ class EventForecaster:
         streams = self._read(events, config, mark_column, windows).spread_ties(self.random_state)
         if streams.num_scored == 0:
             raise DataError("events: expected at least one event in the windows, got none.")
-        torch.manual_seed(self.random_state)
         unit_ns = NS_PER_UNIT[unit_of(streams.clock)]
-        model = new_jump_process(
-            streams, unit_ns, latent_dim=self.latent_dim, hidden_dim=self.hidden_dim, link=self.link
-        )
-        losses: list[float] = []
-
-        def note(step: int, loss: float) -> None:
-            losses.append(loss)
-            if on_step is not None:
-                on_step(step, loss)
-
+        device = device_of(self.device)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.random_state)
+            model = new_jump_process(
+                streams, unit_ns, latent_dim=self.latent_dim, hidden_dim=self.hidden_dim,
+                link=self.link,
+            ).to(device)  # fmt: skip
         fitting = EventFitting(steps=self.steps, lr=self.lr, seed=self.random_state)
-        fit_events(model, streams, unit_ns, fitting, note)
+        folder = None if run_dir is None else Path(run_dir)
+        losses = fit_events(
+            model, streams, unit_ns, fitting, on_step, run_dir=folder, resume=resume
+        )
         sizes = {
             "latent_dim": self.latent_dim,
             "hidden_dim": self.hidden_dim,
@@ -118,6 +125,8 @@ class EventForecaster:
         }
         self.fitted_ = FittedEvents(model.eval(), config, mark_column, streams, sizes)
         self.losses_ = losses
+        if folder is not None:
+            self.fitted_.save(folder / "model")
         return self
 
     @staticmethod
@@ -167,11 +176,11 @@ class EventForecaster:
         steps = np.arange(int(length.max()) // max(spacing, 1) + 1) * max(spacing, 1)
         times = start[:, None] + np.minimum(steps, length[:, None])
         at = torch.from_numpy((times - streams.origins[:, None]) / fitted.unit_ns)
-        batch = EventBatch.of(streams, fitted.unit_ns)
-        rates = prediction.intensity(fitted.model, batch, at)
+        batch = self._batch(streams)
+        rates = prediction.intensity(fitted.model, batch, at.to(batch.times.device))
         return intensity_dataset(
-            rates.numpy(), times, series_ids=streams.series_ids, mark_names=streams.mark_names,
-            clock=streams.clock, unit=fitted.unit,
+            rates.cpu().numpy(), times, series_ids=streams.series_ids,
+            mark_names=streams.mark_names, clock=streams.clock, unit=fitted.unit,
         )  # fmt: skip
 
     def next_event(
@@ -196,21 +205,22 @@ class EventForecaster:
         """
         fitted, streams = self._fitted(), self.read(events)
         ahead = parse_duration(horizon, fitted.unit) / fitted.unit_ns
-        at = prediction.present(fitted.model, EventBatch.of(streams, fitted.unit_ns))
+        at = prediction.present(fitted.model, self._batch(streams))
+        device = at.now.device
         following = prediction.NextEvent(fitted.model, at, ahead)
-        end = torch.full((streams.num_series, 1), ahead, dtype=torch.float64)
+        end = torch.full((streams.num_series, 1), ahead, dtype=torch.float64, device=device)
         median = following.quantile(torch.tensor([0.5])).clamp(max=ahead)
-        generator = torch.Generator().manual_seed(self.random_state)
+        generator = torch.Generator(device).manual_seed(self.random_state)
         futures = prediction.simulate(fitted.model, at, ahead, num_draws, generator)
         counts = futures.counts(streams.num_marks).double()
         return next_event_dataset(
-            following.quantile(torch.tensor(list(levels))).numpy(),
+            following.quantile(torch.tensor(list(levels))).cpu().numpy(),
             levels,
-            following.mean().numpy(),
-            following.survival(end)[:, 0].numpy(),
-            following.marks(median)[:, 0].numpy(),
-            counts.mean(0).numpy(),
-            counts.long().numpy(),
+            following.mean().cpu().numpy(),
+            following.survival(end)[:, 0].cpu().numpy(),
+            following.marks(median)[:, 0].cpu().numpy(),
+            counts.mean(0).cpu().numpy(),
+            counts.long().cpu().numpy(),
             series_ids=streams.series_ids,
             mark_names=streams.mark_names,
             unit=fitted.unit,
@@ -246,6 +256,11 @@ class EventForecaster:
         """Points of the QQ plot: exponential quantiles and sorted rescaled gaps."""
         return diagnostics.quantiles(diagnostics.rescale(*self._scores(self.read(events))))
 
+    def _batch(self, streams: EventStreams) -> EventBatch:
+        fitted = self._fitted()
+        device = next(fitted.model.parameters()).device
+        return EventBatch.of(streams, fitted.unit_ns).to(device)
+
     def _scores(self, streams: EventStreams) -> tuple[EventScores, EventBatch]:
         fitted = self._fitted()
         return score_streams(fitted.model, streams, fitted.unit_ns)
@@ -255,17 +270,18 @@ class EventForecaster:
         self._fitted().save(Path(folder))
 
     @classmethod
-    def load(cls, folder: str | Path) -> Self:
+    def load(cls, folder: str | Path, device: str = "cpu") -> Self:
         """Read a model that `save` or a training run wrote.
 
         Raises:
+            ConfigError: If there is no such device.
             CheckpointError: If the folder is broken, tampered with or of another version.
         """
-        fitted = FittedEvents.load(Path(folder))
+        fitted = FittedEvents.load(Path(folder), device)
         sizes = fitted.sizes
         estimator = cls(
             latent_dim=sizes["latent_dim"], hidden_dim=sizes["hidden_dim"], link=sizes["link"],
-            data=fitted.data,
+            device=device, data=fitted.data,
         )  # fmt: skip
         estimator.fitted_ = fitted
         return estimator

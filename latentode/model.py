@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -13,12 +13,8 @@ from latentode import ode
 from latentode.config import ModelConfig, SolverConfig
 from latentode.data.batch import SeriesBatch
 from latentode.decoders.mlp import MLPDecoder
-from latentode.decoders.residual import (
-    RecentBehaviour,
-    ResidualMemory,
-    gather_readings,
-    nearest_readings,
-)
+from latentode.decoders.remember import remember
+from latentode.decoders.residual import RecentBehaviour, ResidualMemory
 from latentode.decoders.seasonal import SeasonalMemory
 from latentode.dynamics.mlp import MLPDynamics
 from latentode.encoders import (
@@ -48,8 +44,8 @@ _LIKELIHOODS = {
 _PRIORS: dict[str, type[StandardNormal | CNFPrior]] = {"normal": StandardNormal, "cnf": CNFPrior}
 _MIN_POSTERIOR_STD = 1e-3
 _LOG_SCALE_RANGE = (-9.0, 6.0)
-_MAX_RESTLESSNESS = 4.0
 _ENCODER_ROWS = 128
+_NODES_PER_UNIT, _MOST_NODES = 16, 4
 
 
 _STEADIER = ("adaptive_heun", "bosh3", "ab4", "rk4", "dopri5", "dopri8")
@@ -62,10 +58,12 @@ class Decoded:
     Attributes:
         location: Shape (draw, batch, step, channel).
         scale: Positive, same shape.
+        at_rows: What the trajectory alone says at the visible rows, (draw, batch, time, channel).
     """
 
     location: Tensor
     scale: Tensor
+    at_rows: Tensor
 
 
 class LatentODEModel(nn.Module):
@@ -76,8 +74,8 @@ class LatentODEModel(nn.Module):
         x_c(t) \mid z \sim p\big(\mu_c(z(t)) + m_c(t),\; \sigma_c(z(t))\sqrt{v_c(t)}\big)
 
     Events beside the readings, where there are any, are a Poisson process of rates
-    :math:`\lambda_k(z(t), u(t))`, see `PoissonProcess`: given the state they know nothing of the
-    readings, and nothing of each other.
+    :math:`\lambda_k(z(t), u(t), \mu(t) + m(t))`, see `PoissonProcess`: given the state and the
+    visible readings they know nothing of the others, nor of each other.
 
     :math:`m_c, v_c` are what the nearest visible readings still say about channel c once the
     trajectory is known (`ResidualMemory`, `RecentBehaviour`, `SeasonalMemory`); with
@@ -147,7 +145,9 @@ class LatentODEModel(nn.Module):
         self.register_buffer("scale_floor", floor.to(torch.get_default_dtype()).clamp(min=1e-4))
         self.likelihood = _LIKELIHOODS[config.likelihood](num_channels)
         self.event_process = (
-            PoissonProcess(latent, event_rates, context_dim=context, hidden_dim=hidden)
+            PoissonProcess(
+                latent, event_rates, context_dim=context + num_channels, hidden_dim=hidden
+            )
             if event_rates is not None
             else None
         )
@@ -160,7 +160,7 @@ class LatentODEModel(nn.Module):
         summary = self.encoder(rows, reverse=self.config.anchor == "start")
         summary = functional.dropout(summary, self.config.dropout, self.training)
         anchor = batch.times.new_zeros(batch.size, 1)
-        context = self.context(batch, anchor)[:, 0]
+        context = self._context(batch, anchor)[:, 0]
         features = torch.cat([summary, context], dim=-1)
         mean, raw = self.posterior_head(features).chunk(2, dim=-1)
         # softplus with a floor: |.| and exp reach 0 or infinity, where the KL is infinite
@@ -233,15 +233,16 @@ class LatentODEModel(nn.Module):
             remember: Whether the nearest visible readings are taken into account.
         """
         times = torch.cat([batch.query_times, batch.times], dim=1)
-        context = self.context(batch, times)
+        context = self._context(batch, times)
         location, log_scale = self.decoder(trajectory.at(times, check=False), context)
         steps = batch.query_times.shape[1]
         scale = log_scale[..., :steps, :].clamp(*_LOG_SCALE_RANGE).exp()
+        location, at_rows = location[..., :steps, :], location[..., steps:, :]
         if not (remember and self.config.memory):
-            return Decoded(location[..., :steps, :], torch.hypot(scale, self.scale_floor))
-        mean, factor = self._remember(batch, location[..., steps:, :])
+            return Decoded(location, torch.hypot(scale, self.scale_floor), at_rows)
+        mean, factor = self._remember(batch, batch.query_times, at_rows)
         scale = torch.hypot(scale * factor, self.scale_floor)
-        return Decoded(location[..., :steps, :] + mean, scale)
+        return Decoded(location + mean, scale, at_rows)
 
     def forward(
         self, batch: SeriesBatch, noise: Tensor, *, check: bool = True
@@ -272,7 +273,7 @@ class LatentODEModel(nn.Module):
         log_likelihood = self.likelihood.joint(
             targets, decoded.location, decoded.scale, batch.target_mask
         )
-        log_likelihood = log_likelihood + self.event_log_prob(trajectory, batch)
+        log_likelihood = log_likelihood + self.event_log_prob(trajectory, batch, decoded)
         log_ratio = self.prior.log_prob(z0) - log_posterior
         if isinstance(posterior, NormalPosterior) and isinstance(self.prior, StandardNormal):
             kl = self.prior.kl_from(posterior.mean, posterior.stddev)
@@ -285,39 +286,55 @@ class LatentODEModel(nn.Module):
         z0 = self.posterior(batch).at(noise)
         return self.decode(self.trajectory(z0, batch), batch)
 
-    def event_log_prob(self, trajectory: ode.Trajectory, batch: SeriesBatch) -> Tensor:
-        """Log-likelihood of the events of a batch, shape (draw, batch); 0 without."""
+    def event_log_prob(
+        self, trajectory: ode.Trajectory, batch: SeriesBatch, decoded: Decoded
+    ) -> Tensor:
+        """Log-likelihood of the events of a batch, shape (draw, batch); 0 without.
+
+        Args:
+            trajectory: Solution for the batch.
+            batch: Windows with events.
+            decoded: What `decode` gave for them.
+        """
         if self.event_process is None or batch.events is None:
             return trajectory.states.new_zeros(trajectory.states.shape[1:-1])
-        return self.event_process.log_prob(
-            trajectory, batch.events, context=partial(self.context, batch)
-        )
+        # rates change with the readings, however long the steps of the solver are
+        nodes = min(_MOST_NODES, 1 + int(_NODES_PER_UNIT * abs(trajectory.step)))
+        context = self.event_context(batch, decoded)
+        return self.event_process.log_prob(trajectory, batch.events, context=context, nodes=nodes)
 
-    def context(self, batch: SeriesBatch, times: Tensor) -> Tensor:
-        """Known inputs and static covariates at times (batch, time), (batch, time, context)."""
-        inputs = batch.inputs(times.double())  # (batch, time, input)
+    def event_context(
+        self, batch: SeriesBatch, decoded: Decoded
+    ) -> Callable[[Tensor, Tensor], Tensor]:
+        """What drives the rates of events beside the state: known inputs and decoded readings.
+
+        The state is of changes; levels stand in the readings, as `decode` locates them. Of these it
+        knows the visible ones.
+
+        Returns:
+            Function of times (batch, time) and states (draw, batch, time, latent), with values
+            (draw, batch, time, context + channel).
+        """
+
+        def at(times: Tensor, states: Tensor) -> Tensor:
+            times = times.double()
+            known = self._context(batch, times)
+            location, _ = self.decoder(states, known)
+            if self.config.memory:
+                location = location + self._remember(batch, times, decoded.at_rows)[0]
+            return torch.cat([known.expand(*states.shape[:-1], -1), location], dim=-1)
+
+        return at
+
+    def _context(self, batch: SeriesBatch, times: Tensor) -> Tensor:
+        inputs = batch.inputs(times)  # (batch, time, input)
         static = batch.static[:, None, :].expand(-1, times.shape[1], -1)
         return torch.cat([inputs, static], dim=-1)
 
-    def _remember(self, batch: SeriesBatch, location: Tensor) -> tuple[Tensor, Tensor]:
-        """What visible readings say of the queries: shift of the location, factor of the scale."""
-        times, mask, lengths = batch.times, batch.mask, batch.lengths
-        residuals = torch.where(mask, batch.values - location, 0.0)
-        season: Tensor | float = 0.0
-        if self.seasonal is not None:
-            asked = torch.cat([batch.query_times, times], dim=1)
-            expected = self.seasonal(times, mask, lengths, residuals, asked)
-            steps = batch.query_times.shape[1]
-            season = expected[..., :steps, :]
-            residuals = torch.where(mask, residuals - expected[..., steps:, :], 0.0)
-        index, gaps = nearest_readings(times, mask, lengths, batch.query_times)
-        gaps = gaps.to(location.dtype)
-        found = gaps < torch.inf
-        mean, variance = self.memory(gaps, gather_readings(residuals, index))
-        ages = gaps[0].masked_fill(~found[0] | found[1], 0.0)  # of forecasts only
-        shift, log_scale = self.recent(times, mask, residuals, ages)
-        factor = variance.sqrt() * log_scale.clamp(-_MAX_RESTLESSNESS, _MAX_RESTLESSNESS).exp()
-        return season + mean + shift, factor
+    def _remember(
+        self, batch: SeriesBatch, asked: Tensor, at_rows: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        return remember(self.memory, self.recent, self.seasonal, batch, asked, at_rows)
 
 
 def _ends(batch: SeriesBatch) -> tuple[float, ...]:

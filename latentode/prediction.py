@@ -289,7 +289,7 @@ class Predictor:
         if states.shape[-1]:
             states[:, queries] = read.cpu().numpy()[:, own, column]
         if rates.shape[-1]:
-            known = self.model.context(batch, batch.query_times)
+            known = self.model.event_context(batch, decoded)(batch.query_times, read)
             found = self.event_process.log_intensity(read, known).exp()
             rates[:, queries] = found.cpu().numpy()[:, own, column]
         for index, name in enumerate(names):

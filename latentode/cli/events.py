@@ -17,10 +17,15 @@ from latentode.cli.event_files import (
     streams_for,
     windows_option,
 )
-from latentode.cli.models import device_option, find_model, load_model, own_log, read_for
-from latentode.cli.models import run_argument
+from latentode.cli.models import (
+    device_option,
+    find_model,
+    load_model,
+    own_log,
+    read_for,
+    run_argument,
+)
 from latentode.cli.outputs import check_stdout_free
-from latentode.cli.run_folder import RunFolder
 from latentode.cli.session import Outcome, Session
 from latentode.cli.table import aligned
 from latentode.errors import ResourceError

@@ -16,7 +16,7 @@ from latentode.nn.mlp import MLP
 from latentode.ode.trajectory import Trajectory
 
 Link = Literal["exp", "softplus"]
-Context = Callable[[Tensor], Tensor]
+Context = Callable[[Tensor, Tensor], Tensor]
 
 # where softplus(u) = exp(u) to the last bit of float32
 _DEEP = -20.0
@@ -49,7 +49,7 @@ class PoissonProcess(nn.Module):
         latent_dim: Size of the latent state.
         rates: Mean rate of each kind in events per unit of model time, shape (channel,); see
             `latentode.data.events.EventStreams.rates`.
-        context_dim: Known inputs beside the state.
+        context_dim: What else drives the rates beside the state.
         hidden_dim: Units of a hidden layer; 0 for an affine map of the state.
         link: "exp" or "softplus".
 
@@ -92,15 +92,13 @@ class PoissonProcess(nn.Module):
 
         Args:
             states: Latent states, shape (..., latent).
-            context: Known inputs, shape (batch, time, input) where states are
-                (..., batch, time, latent).
+            context: What else drives the rates, shape (..., input).
 
         Returns:
             Log-intensities, shape (..., channel).
         """
         if context is not None:
-            wide = context.expand(*states.shape[:-1], context.shape[-1])
-            states = torch.cat([states, wide], dim=-1)
+            states = torch.cat([states, context], dim=-1)
         return self.log_link(self.head(states))
 
     def log_link(self, u: Tensor) -> Tensor:
@@ -122,7 +120,8 @@ class PoissonProcess(nn.Module):
             trajectory: Dense output that covers the windows.
             start: Start of each kind's window in model time, shape (batch, channel) or (batch,).
             end: End, likewise.
-            context: Known inputs (batch, time, input) at times (batch, time); None without.
+            context: What else drives the rates, (..., batch, time, input), at times (batch, time)
+                and states (..., batch, time, latent); None without.
             nodes: Gauss-Legendre nodes for each grid interval; 4 by default.
 
         Returns:
@@ -144,12 +143,12 @@ class PoissonProcess(nn.Module):
         """Rates as a function of times (batch, node) and states, for quadrature.
 
         Args:
-            context: Known inputs at any times; None without.
+            context: What else drives the rates, as in `log_prob`.
             kind: One kind; all of them by default, on a last axis.
         """
 
         def rate(times: Tensor, states: Tensor) -> Tensor:
-            known = None if context is None else context(times)
+            known = None if context is None else context(times, states)
             intensity = self.log_intensity(states, known).exp()
             return intensity if kind is None else intensity[..., kind]
 
@@ -170,7 +169,8 @@ class PoissonProcess(nn.Module):
         Args:
             trajectory: Dense output that covers the windows; states (..., batch, latent).
             events: Events and windows, in the time of the trajectory.
-            context: Known inputs (batch, time, input) at times (batch, time); None without.
+            context: What else drives the rates, (..., batch, time, input), at times (batch, time)
+                and states (..., batch, time, latent); None without.
             nodes: Gauss-Legendre nodes for each grid interval; 4 by default.
 
         Returns:
@@ -182,8 +182,9 @@ class PoissonProcess(nn.Module):
         # slots that do not count are read where the solve is known to be defined
         origin = events.start.min(1, keepdim=True).values
         times = torch.where(scored, events.times, origin)
-        known = None if context is None else context(times)
-        rates = self.log_intensity(trajectory.at(times), known)  # (..., batch, event, channel)
+        states = trajectory.at(times)
+        known = None if context is None else context(times, states)
+        rates = self.log_intensity(states, known)  # (..., batch, event, channel)
         index = events.marks.expand(rates.shape[:-1])[..., None]
         picked = rates.gather(-1, index)[..., 0]
         total = torch.where(scored, picked, picked.new_zeros(())).sum(-1)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -241,8 +240,8 @@ class LatentRates:
 
     def _scores(self, part: Followed, events: EventBatch) -> EventScores:
         times = torch.where(events.scored, events.times, events.start.min(1, keepdim=True).values)
-        known = self._predictor.model.context(part.batch, times)
         states = part.trajectory.at(times, check=False)
+        known = self._context(part)(times, states)
         rates = self._predictor.event_process.log_intensity(states, known)
         picked = rates.gather(-1, events.marks.expand(rates.shape[:-1])[..., None])[..., 0]
         picked = torch.where(events.scored, picked, picked.new_zeros(())).double()
@@ -261,9 +260,12 @@ class LatentRates:
         )
 
     def _expected(self, part: Followed) -> Trajectory:
-        predictor = self._predictor
-        rate = predictor.event_process.rate(partial(predictor.model.context, part.batch))
+        rate = self._predictor.event_process.rate(self._context(part))
         return cumulative(part.trajectory, rate, refine=_REFINE)
+
+    def _context(self, part: Followed) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+        model = self.fitted.model
+        return model.event_context(part.batch, model.decode(part.trajectory, part.batch))
 
     def _model_time(self, times: Int64, anchors: Int64) -> torch.Tensor:
         shifted = self.fitted.schema.time_scale.to_model(times, anchors)

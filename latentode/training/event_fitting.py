@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,35 +13,16 @@ from torch import Tensor, nn
 from latentode.data.event_batch import EventBatch
 from latentode.data.events import EventStreams
 from latentode.errors import DataError, TrainingError
-from latentode.event_model import JumpProcess, Past
+from latentode.event_model import JumpProcess
 from latentode.likelihoods.event_scores import EventProcess, EventScores
 from latentode.likelihoods.poisson_process import Link
-from latentode.training.event_windows import EventWindows
+from latentode.training.event_losses import EventFitting, loss_source
+from latentode.training.event_state import EventCheckpoints
+from latentode.training.interrupt import stop_on_signal
 
 # in units of the mean rate: from the last few dozen events to a thirtieth of a gap
 _DECAYS = (0.03, 0.3, 3.0, 30.0)
-_DRAWN_NODES = 5  # a solver step
-
-
-@dataclass(frozen=True)
-class EventFitting:
-    """How a model of event streams is fitted.
-
-    Attributes:
-        steps: Steps of the optimiser.
-        lr: Peak learning rate; it warms up over a twentieth of the steps and decays to nothing.
-        batch: Windows a step.
-        length: Events that a window scores.
-        weight_decay: Of AdamW.
-        seed: Seed of the order of windows.
-    """
-
-    steps: int = 400
-    lr: float = 5e-3
-    batch: int = 48
-    length: int = 64
-    weight_decay: float = 1e-4
-    seed: int = 0
+_SAVED_EVERY = 50
 
 
 def new_jump_process(
@@ -82,42 +63,74 @@ def fit_events(
     unit_ns: float,
     fitting: EventFitting,
     on_step: Callable[[int, float], None] | None = None,
-) -> None:
+    *,
+    run_dir: Path | None = None,
+    resume: bool = False,
+) -> list[float]:
     """Fit a model in place; the loss is nats per event, over all kinds and windows.
 
     Every step divides by the mean number of events a window of the whole set has, not by the number
-    that happens to be in the batch: a batch of silences counts as one.
+    that happens to be in the batch: a batch of silences counts as one. With `run_dir`, the state is
+    saved now and then and on SIGINT or SIGTERM, and a resumed run gives the same bits on the same
+    machine and thread count.
 
     Args:
-        model: The model, its rates initialised from the same streams.
+        model: The model, its rates initialised from the same streams, on the device to train on.
         streams: Streams to train on, ties spread.
         unit_ns: Nanoseconds in one unit of model time.
         fitting: Steps, rates and sizes.
         on_step: Told the number of each step and its loss.
+        run_dir: Where checkpoints go; None keeps everything in memory.
+        resume: Go on from the last checkpoint of `run_dir`.
+
+    Returns:
+        Loss of each step.
 
     Raises:
         DataError: If there is no event.
+        Interrupted: After SIGINT or SIGTERM, once the state is saved.
         TrainingError: If the loss is not finite.
     """
     if streams.num_scored == 0:
         raise DataError("events: expected at least one event in the windows, got none.")
     optimizer = torch.optim.AdamW(_groups(model, fitting))
-    losses = _losses(model, streams, unit_ns, fitting)
-    for step, loss in zip(range(1, fitting.steps + 1), losses, strict=False):
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise TrainingError(
-                f"training on events: expected a finite loss, got {value} at step {step}. "
-                "Lower the learning rate, or check the windows."
-            )
-        for group in optimizer.param_groups:
-            group["lr"] = fitting.lr * group["factor"] * _schedule(step, fitting.steps)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        if on_step is not None:
-            on_step(step, value)
+    source = loss_source(model, streams, unit_ns, fitting)
+    checkpoints = None if run_dir is None else EventCheckpoints(run_dir)
+    losses: list[float] = []
+    if resume and checkpoints is not None:
+        losses = checkpoints.restore(model, optimizer, source.carried)
+    with stop_on_signal() as stop:
+        while len(losses) < fitting.steps:
+            step = len(losses) + 1
+            losses.append(_take_step(model, optimizer, source(step), step, fitting))
+            if on_step is not None:
+                on_step(step, losses[-1])
+            if checkpoints is not None and (stop.number or step % _SAVED_EVERY == 0):
+                checkpoints.save(losses, model, optimizer, source.carried)
+            stop.raise_if_asked()
+    return losses
+
+
+def _take_step(
+    model: EventProcess,
+    optimizer: torch.optim.Optimizer,
+    loss: Tensor,
+    step: int,
+    fitting: EventFitting,
+) -> float:
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise TrainingError(
+            f"training on events: expected a finite loss, got {value} at step {step}. "
+            "Lower the learning rate, or check the windows."
+        )
+    for group in optimizer.param_groups:
+        group["lr"] = fitting.lr * group["factor"] * _schedule(step, fitting.steps)
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    return value
 
 
 def _groups(model: EventProcess, fitting: EventFitting) -> list[dict[str, object]]:
@@ -140,59 +153,6 @@ def _schedule(step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))) + 1e-3
 
 
-def _losses(
-    model: EventProcess, streams: EventStreams, unit_ns: float, fitting: EventFitting
-) -> Iterator[Tensor]:
-    rng = np.random.default_rng(fitting.seed)
-    if isinstance(model, JumpProcess):
-        return _by_windows(model, streams, unit_ns, fitting, rng)
-    return _whole(model, streams, unit_ns, fitting, rng)
-
-
-def _by_windows(
-    model: JumpProcess,
-    streams: EventStreams,
-    unit_ns: float,
-    fitting: EventFitting,
-    rng: np.random.Generator,
-) -> Iterator[Tensor]:
-    """Truncated back-propagation: windows follow each other and hand their states on."""
-    windows = EventWindows.cut(streams, unit_ns, fitting.length)
-    per_window = streams.num_scored / len(windows.series)
-    states = model.fresh(len(windows.series)).state.detach().clone()
-    inner = torch.from_numpy(windows.first > 0)
-    generator = torch.Generator().manual_seed(fitting.seed)
-    while True:
-        counts = windows.entry_counts(model)
-        for index in windows.lanes(fitting.batch, rng):
-            rows = torch.from_numpy(index)
-            fresh = model.fresh(len(index)).state
-            state = torch.where(inner[rows, None], states[rows], fresh)
-            past = Past(counts[rows], state, windows.ages(index))
-            scores, left = model.follow(
-                windows.batch(index), past, nodes=_DRAWN_NODES, generator=generator
-            )
-            following = rows + 1
-            kept = (following < len(states)) & inner[following.clamp(max=len(states) - 1)]
-            states[following[kept]] = left.detach()[kept]
-            yield -scores.log_prob().sum() / (len(index) * per_window)
-
-
-def _whole(
-    model: EventProcess,
-    streams: EventStreams,
-    unit_ns: float,
-    fitting: EventFitting,
-    rng: np.random.Generator,
-) -> Iterator[Tensor]:
-    per_series = streams.num_scored / streams.num_series
-    while True:
-        size = min(fitting.batch, streams.num_series)
-        index = np.sort(rng.choice(streams.num_series, size, replace=False))
-        scores = model.score(EventBatch.of(streams, unit_ns, index))
-        yield -scores.log_prob().sum() / (size * per_series)
-
-
 @torch.no_grad()
 def score_streams(
     model: EventProcess, streams: EventStreams, unit_ns: float, *, at_once: int = 64
@@ -200,8 +160,9 @@ def score_streams(
     """Score all streams, some of about one length at a time.
 
     Returns:
-        Scores and events of all series, in the order of the streams.
+        Scores and events of all series, in the order of the streams, on the CPU.
     """
+    device = next(model.parameters()).device
     lengths = np.diff(streams.starts)
     order = np.argsort(lengths, kind="stable")
     whole = EventBatch.of(streams, unit_ns)
@@ -210,9 +171,9 @@ def score_streams(
     increments = torch.zeros(len(order), width + 1, kinds, dtype=torch.float64)
     for low in range(0, len(order), at_once):
         rows = order[low : low + at_once]
-        part = model.score(EventBatch.of(streams, unit_ns, rows))
+        part = model.score(EventBatch.of(streams, unit_ns, rows).to(device))
         size = part.log_intensity.shape[1]
-        log_intensity[rows, :size] = part.log_intensity.double()
-        increments[rows, :size] = part.increments[:, :-1].double()
-        increments[rows, -1] = part.increments[:, -1].double()
+        log_intensity[rows, :size] = part.log_intensity.double().cpu()
+        increments[rows, :size] = part.increments[:, :-1].double().cpu()
+        increments[rows, -1] = part.increments[:, -1].double().cpu()
     return EventScores(log_intensity, increments, whole.scored), whole

@@ -102,10 +102,13 @@ class EventWindows:
             rows = np.flatnonzero((slot[self.series] >= 0) & (self.first > 0))
             if not len(rows):
                 continue
-            batch = EventBatch.of(self.streams, self.unit_ns, chosen)
+            batch = EventBatch.of(self.streams, self.unit_ns, chosen).to(total.device)
             before = model.counts_before(batch, model.fresh(len(chosen)))
-            at = torch.from_numpy(slot[self.series[rows]]), torch.from_numpy(self.first[rows] - 1)
+            at = tuple(
+                torch.from_numpy(part).to(total.device)
+                for part in (slot[self.series[rows]], self.first[rows] - 1)
+            )
             after = before[at]
             after[torch.arange(len(rows)), :, batch.marks[at]] += 1.0
-            total[torch.from_numpy(rows)] = after
+            total[torch.from_numpy(rows).to(total.device)] = after
         return total

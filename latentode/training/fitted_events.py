@@ -15,6 +15,7 @@ from latentode.data.events import EventStreams
 from latentode.errors import CheckpointError, DataError
 from latentode.event_model import JumpProcess
 from latentode.training.checkpoint import load_folder, load_strictly, save_folder
+from latentode.training.distributed import device_of
 from latentode.training.stored_streams import PREFIX, pack_streams, unpack_streams
 
 STEM = "events"
@@ -80,12 +81,14 @@ class FittedEvents:
         save_folder(folder, STEM, tensors, meta, {"MODEL_CARD.md": self.card().encode()})
 
     @classmethod
-    def load(cls, folder: Path) -> FittedEvents:
+    def load(cls, folder: Path, device: str = "cpu") -> FittedEvents:
         """Read what `save` wrote.
 
         Raises:
+            ConfigError: If there is no such device.
             CheckpointError: If the folder is broken, tampered with or of another version.
         """
+        target = device_of(device)
         tensors, meta = load_folder(folder, STEM, _FIELDS)
         try:
             streams = unpack_streams(tensors, meta["streams"])
@@ -103,7 +106,7 @@ class FittedEvents:
             k.removeprefix("model."): v for k, v in tensors.items() if not k.startswith(PREFIX)
         }
         load_strictly(model, weights, folder / "events.safetensors")
-        return cls(model.eval(), data, mark_column, streams, sizes)
+        return cls(model.to(target).eval(), data, mark_column, streams, sizes)
 
     def card(self) -> str:
         """A page about the model, in Markdown."""

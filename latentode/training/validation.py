@@ -9,7 +9,7 @@ from latentode.data.batch import SeriesBatch
 from latentode.data.dataset import Float64, Int64
 from latentode.data.sampler import WindowSampler
 from latentode.metrics import crps_from_draws
-from latentode.model import LatentODEModel
+from latentode.model import Decoded, LatentODEModel
 from latentode.objectives import iwae
 from latentode.ode.trajectory import Trajectory
 from latentode.training.history import Record
@@ -104,7 +104,7 @@ class WindowValidator:
             ahead[mask],
             crps_from_draws(chosen, values),
             (values >= low) & (values <= high),
-            *_event_gain(model, trajectory, moved),
+            *_event_gain(model, trajectory, moved, decoded),
         )
 
     def _channel_mean(self, channel: Int64, crps: Float64) -> float:
@@ -114,12 +114,12 @@ class WindowValidator:
 
 
 def _event_gain(
-    model: LatentODEModel, trajectory: Trajectory, batch: SeriesBatch
+    model: LatentODEModel, trajectory: Trajectory, batch: SeriesBatch, decoded: Decoded
 ) -> tuple[Float64, Int64]:
     """Nats over constant rates and number of events of each window; nothing without events."""
     if model.event_process is None or batch.events is None:
         return np.zeros(0), np.zeros(0, np.int64)
-    own = iwae(model.event_log_prob(trajectory, batch).double())
+    own = iwae(model.event_log_prob(trajectory, batch, decoded).double())
     gain = own - model.event_process.constant_log_prob(batch.events)
     return gain.cpu().numpy(), batch.events.scored.sum(-1).cpu().numpy()
 
