@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from latentode.cli.event_files import EventFile, describe, read_windows
-from latentode.cli.provenance import fingerprint
-from latentode.cli.run_folder import new_folder, start_new
+from latentode.cli.run_folder import RunFolder, new_folder, proposing_resume, start_new
 from latentode.cli.session import Outcome, Session
+from latentode.cli.signals import Stopped
 from latentode.config import LatentODEConfig
 from latentode.files import RunLock
 
@@ -28,7 +29,8 @@ def train_events(
     Args:
         session: Session of the call.
         file: The events.
-        config: Settings; the sizes of the model, epochs, seed and the way files are read count.
+        config: Settings; the sizes of the model, epochs, seed, device and the way files are read
+            count.
         out: Folder of the run.
         name: First part of its name, where `out` is None.
         threads: Threads of torch.
@@ -37,30 +39,60 @@ def train_events(
     with RunLock(path):
         folder = start_new(path)
         session.run_dir = path
-        facts = {
-            "kind": "events",
-            "command": [*session.program.split(), *session.args],
-            "log": fingerprint(file.path),
-            "seed": config.train.seed,
-            "threads": threads,
-        }
-        with folder.recorded(**facts):
+        with proposing_resume(session, folder), folder.recorded(
+            **_facts(session, file, config, threads)
+        ):  # fmt: skip
             folder.write_config(config)
-            metrics = _fit(session, file, config, folder.model_path, threads)
-    session.lines("next", ["next:", f"  {session.command_line('events', path)}"])
-    return Outcome(run_dir=path, metrics=metrics)
+            return _fit(session, file, config, folder, threads)
+
+
+def continue_events(
+    session: Session, folder: RunFolder, config: LatentODEConfig, threads: int | None
+) -> Outcome:
+    """Continue the run of a folder from its last checkpoint, or from the start without one.
+
+    Args:
+        session: Session of the call.
+        folder: Folder of a run on events, not done.
+        config: Its settings, with what was changed.
+        threads: Threads; None takes those of the run, which its bits depend on.
+    """
+    file = EventFile.recorded(folder.record["events"])
+    threads = threads or folder.record.get("threads")
+    facts = _facts(session, file, config, threads)
+    with folder.held(), proposing_resume(session, folder), folder.recorded(**facts):
+        folder.write_config(config)
+        return _fit(session, file, config, folder, threads)
+
+
+def _facts(
+    session: Session, file: EventFile, config: LatentODEConfig, threads: int | None
+) -> dict[str, Any]:
+    return {
+        "kind": "events",
+        "command": [*session.program.split(), *session.args],
+        "events": file.record(),
+        "seed": config.train.seed,
+        "threads": threads,
+    }
 
 
 def _fit(
-    session: Session, file: EventFile, config: LatentODEConfig, target: Path, threads: int | None
-) -> dict[str, float]:
+    session: Session,
+    file: EventFile,
+    config: LatentODEConfig,
+    folder: RunFolder,
+    threads: int | None,
+) -> Outcome:
     import torch
 
     from latentode.data.event_frame import read_events
     from latentode.event_estimator import EventForecaster
+    from latentode.training import Interrupted
 
     if threads is not None:
         torch.set_num_threads(threads)
+    folder.update(threads=torch.get_num_threads())
     windows = read_windows(file.windows)
     streams = read_events(file.path, config.data, mark_column=file.mark_column, windows=windows)
     session.lines("plan", describe(streams))
@@ -83,8 +115,15 @@ def _fit(
         hidden_dim=config.model.hidden_dim,
         steps=config.train.max_epochs * config.train.steps_per_epoch,
         random_state=config.train.seed,
+        device=config.train.device,
         data=config.data,
     )
-    model.fit(streams, mark_column=file.mark_column, on_step=told)
-    model.save(target)
-    return model.score()
+    try:
+        model.fit(
+            streams, mark_column=file.mark_column, run_dir=folder.path,
+            resume=folder.has_checkpoint, on_step=told,
+        )  # fmt: skip
+    except Interrupted as stop:
+        raise Stopped(int(stop.signal), saved=True) from stop
+    session.lines("next", ["next:", f"  {session.command_line('events', folder.path)}"])
+    return Outcome(run_dir=folder.path, metrics=model.score())

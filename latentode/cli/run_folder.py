@@ -17,7 +17,7 @@ from typing import Any
 
 from latentode.cli.failures import classify
 from latentode.cli.provenance import circumstances, fingerprint, utc_now, utc_stamp
-from latentode.cli.session import jsonable
+from latentode.cli.session import Session, jsonable
 from latentode.cli.signals import Stopped
 from latentode.config import LatentODEConfig
 from latentode.errors import CheckpointError, DataError, OutputExistsError, ResourceError
@@ -217,6 +217,16 @@ def start_new(path: Path) -> RunFolder:
     """
     _check_empty(path)
     return RunFolder(path)
+
+
+@contextmanager
+def proposing_resume(session: Session, folder: RunFolder) -> Iterator[None]:
+    """Say how to go on where a signal stops the block."""
+    try:
+        yield
+    except Stopped as stop:
+        stop.hint = f"Continue with: {session.command_line('resume', folder.path)}"
+        raise
 
 
 def _check_empty(path: Path) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
+
 from latentode.cli.event_files import EventFile, read_windows
+from latentode.cli.events_run import continue_events
 from latentode.cli.progress import Display, training_display
 from latentode.cli.provenance import fingerprint
-from latentode.cli.run_folder import RunFolder, new_folder, start_new
+from latentode.cli.run_folder import RunFolder, new_folder, proposing_resume, start_new
 from latentode.cli.session import Outcome, Session
 from latentode.cli.signals import Stopped
 from latentode.config import LatentODEConfig
@@ -50,7 +52,7 @@ def run_new(session: Session, job: Job, *, out: Path | None, name: str | None) -
     with RunLock(path):
         folder = start_new(path)
         session.run_dir = path
-        with _proposing_resume(session, folder), folder.recorded(**_facts(session, job)):
+        with proposing_resume(session, folder), folder.recorded(**_facts(session, job)):
             folder.write_config(job.config)
             return _fit(session, job, folder)
 
@@ -76,14 +78,13 @@ def run_again(
     first = _is_first_rank()
     session.silent, session.run_dir = not first, path
     config = LatentODEConfig.from_toml(folder.config_path).updated(**changes)
-    if folder.record.get("kind") == "events" and folder.record.get("status") != "done":
-        raise DataError(
-            f"{path}: a run on events keeps no checkpoints, and cannot be continued. "
-            "Start it again with `train --events`."
-        )
     if folder.record.get("status") == "done":  # its schedule has come to its end
         session.note(f"{path}: the run is done, there is nothing to continue.")
         return Outcome(run_dir=path)
+    if folder.record.get("kind") == "events":
+        if logs is not None:
+            raise click.UsageError("a run on events alone has no LOGS; leave them out.")
+        return continue_events(session, folder, config, threads)
     job = Job(
         logs=logs or folder.log_path,
         config=config,
@@ -98,7 +99,7 @@ def run_again(
         return _fit(session, job, folder)
     with folder.held():
         folder.check_log_unchanged(job.logs)
-        with _proposing_resume(session, folder), folder.recorded(**_facts(session, job)):
+        with proposing_resume(session, folder), folder.recorded(**_facts(session, job)):
             folder.write_config(config)
             return _fit(session, job, folder)
 
@@ -176,15 +177,6 @@ class _Listener:
             "steps": last.get("step"),
             "train_loss": last.get("train_loss"),
         }
-
-
-@contextmanager
-def _proposing_resume(session: Session, folder: RunFolder) -> Iterator[None]:
-    try:
-        yield
-    except Stopped as stop:
-        stop.hint = f"Continue with: {session.command_line('resume', folder.path)}"
-        raise
 
 
 def _events(job: Job) -> dict[str, Any]:

@@ -126,7 +126,6 @@ def bounded_process():
     return process
 
 
-@pytest.mark.slow
 def test_inversion_and_thinning_draw_the_same_futures():
     process, generator = bounded_process(), torch.Generator().manual_seed(1)
     events = batch_of([ROWS[0]], [MARKS[0]], kinds=2, window=(0.0, 3.0))
