@@ -146,7 +146,11 @@ def test_train_and_events_on_a_file_of_events(run, files):
 def test_the_command_line_refuses_what_it_cannot_do(run, files):
     for words, code, message in (
         (("train",), 2, "Missing argument 'LOGS' (or --events FILE"),
-        (("train", "--events", files / "alarms.csv", "--model-times"), 2, "takes the times of LOGS"),
+        (
+            ("train", "--events", files / "alarms.csv", "--model-times"),
+            2,
+            "takes the times of LOGS",
+        ),
         (("train", files / "alarms.csv", "--mark-column", "mark"), 2, "belong to --events"),
         (("forecast", run), 5, "got a model of events"),
         (("events", files), 5, "expected a run folder"),

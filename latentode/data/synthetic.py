@@ -5,6 +5,10 @@ recovered (one linear field for all series, Gaussian noise of known size); `toy_
 with published numbers; `sensor` for a log with a calendar clock whose channels are read at times of
 their own. `make` builds any of them by name.
 
+Event streams of known point processes: `make_events` draws the six processes of
+`latentode.data.event_oracles` by name; `poisson_events` (constant rate or any function),
+`hawkes_events`, `self_correcting_events` and `renewal_events` take parameters of their own.
+
 Every generator takes `random_state`: the same value gives the same data set, bit for bit.
 """
 
@@ -18,11 +22,32 @@ from typing import Any
 import numpy as np
 
 from latentode.data.dataset import Float64, Int64
+from latentode.data.event_oracles import ORACLES, make_events
+from latentode.data.synthetic_events import (
+    hawkes_events,
+    poisson_events,
+    renewal_events,
+    self_correcting_events,
+)
 from latentode.data.synthetic_sensor import sensor
 from latentode.data.truth import SECOND_NS, Synthetic, check_design, observe, uniform_times
 from latentode.errors import ConfigError
 
-__all__ = ["GENERATORS", "Synthetic", "make", "oscillator", "sensor", "spiral", "toy_periodic"]
+__all__ = [
+    "GENERATORS",
+    "ORACLES",
+    "Synthetic",
+    "hawkes_events",
+    "make",
+    "make_events",
+    "oscillator",
+    "poisson_events",
+    "renewal_events",
+    "self_correcting_events",
+    "sensor",
+    "spiral",
+    "toy_periodic",
+]
 
 
 def spiral(

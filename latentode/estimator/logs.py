@@ -114,9 +114,9 @@ def events_of(
             "events: expected a model that was trained with events, got one of readings alone. "
             "Train with --events or --model-times."
         )
-    if known.reports:
-        if events is not None:
-            raise ConfigError("events: this model knows the report times of the log alone.")
+    if known.reports and not isinstance(events, EventStreams | None):
+        raise ConfigError("events: this model knows the report times of the log alone.")
+    if known.reports and events is None:
         streams = report_times(dataset)
     else:
         streams = read_log_events(
