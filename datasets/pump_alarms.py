@@ -2,9 +2,9 @@ r"""Alarms of the simulated pumps, at a rate that their state drives and that is
 
 .. math:: \lambda(t) = 0.08\,\mathrm{h}^{-1}\, \exp\big((T(t) - 25)/7 + 0.6\,v(t)\big)
 
-with the noise-free motor temperature T in degC and vibration v in mm/s of `pump_physics`: a hot pump
-that shakes alarms often, a cold one that stands hardly ever. Given the state, alarms know nothing
-of each other. They are drawn by thinning.
+with the noise-free motor temperature T in degC and vibration v in mm/s of `pump_physics`: a hot
+pump that shakes alarms often, a cold one that stands hardly ever. Given the state, alarms know
+nothing of each other. They are drawn by thinning.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ import pandas as pd
 from latentode import LatentODE, LatentODEConfig, plot
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.frame import read_log
-from latentode.plot.style import ACCENT, plot_times
+from latentode.plot.style import plot_times
 
 DATASETS = Path(__file__).resolve().parents[1] / "datasets"
 sys.path.insert(0, str(DATASETS))  # the simulation is a script, not part of the package
@@ -154,10 +154,9 @@ def draw(model: LatentODE, test: TimeSeriesDataset, rates: Any, truth: Truth) ->
     name = streams.series_ids[int(streams.counts().sum(1).argmax())]
     axes = plot.intensity(rates, series=name, observed=streams)
     course = alarm_rate(truth.values[:, truth.pump_ids.index(name)])
-    axes[0].plot(
-        plot_times(truth.times.view("M8[ns]")), course, color=ACCENT, linewidth=0.9, zorder=0,
-        label="true rate",
-    )  # fmt: skip
+    times = truth.times.view("M8[ns]")
+    axes[0].plot(plot_times(times), course, color="black", linewidth=0.7, label="true rate")
+    axes[0].set_ylim(top=1.25 * course.max())
     axes[0].legend(loc="upper right")
     return axes
 

@@ -145,8 +145,13 @@ class LatentODEModel(nn.Module):
         self.register_buffer("scale_floor", floor.to(torch.get_default_dtype()).clamp(min=1e-4))
         self.likelihood = _LIKELIHOODS[config.likelihood](num_channels)
         self.event_process = (
+            # effects multiply, as in models of hazards: what doubles a rate, doubles any
             PoissonProcess(
-                latent, event_rates, context_dim=context + num_channels, hidden_dim=hidden
+                latent,
+                event_rates,
+                context_dim=context + num_channels,
+                hidden_dim=hidden,
+                link="exp",
             )
             if event_rates is not None
             else None

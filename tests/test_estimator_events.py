@@ -287,3 +287,19 @@ def test_what_makes_no_sense_is_refused_at_the_shell(run, files):
     ):
         done = call(*words)
         assert (done.exit_code, message in done.stderr) == (code, True), (words, done.stderr)
+
+
+@pytest.mark.gpu
+def test_events_are_trained_and_asked_about_on_the_device(device, tmp_path):
+    log = wide_frame()
+    model = LatentODE(random_state=0, config=TINY, device=str(device))
+    model.fit(log, events=alarms(), **COLUMNS)
+    model.save(tmp_path / "model")
+    here = LatentODE.load(tmp_path / "model", device=str(device))
+    there = LatentODE.load(tmp_path / "model")
+    one, other = (m.events.score(log, split="all") for m in (here, there))
+    assert one["gain_per_event"] == pytest.approx(other["gain_per_event"], abs=1e-3)
+    rates = [m.events.intensity(log, every="2h", num_draws=5)["intensity"] for m in (here, there)]
+    np.testing.assert_allclose(*(rate.values for rate in rates), rtol=1e-2)
+    following = here.events.next_event(log, horizon="4h", num_draws=5)
+    assert np.isfinite(following["mean_time"]).all()

@@ -120,7 +120,8 @@ def test_without_weights_on_the_state_it_is_a_hawkes_process():
         process.process.log_scale.fill_(math.log(background / 30.0))
         scale = (2 * process.decay / process.total_rate).sqrt()
         process.excite.weight.zero_()
-        process.excite.weight[0, 3] = weight / scale[1] * 30.0 / background
+        # counts are less their mean, which time gives back
+        process.excite.weight[0, 2:] = weight / scale[1] * 30.0 / background
     batch = batch_of([ROWS[0]], window=(0.0, 8.0))
     beta = process.decay[1].item()
     expected = 0.0
@@ -152,7 +153,7 @@ def test_a_change_of_the_unit_of_time_costs_n_log_c():
     with torch.no_grad():
         other.dynamics.clock *= c
         other.log_decay -= math.log(c)
-        other.total_rate /= c
+        other.process.mean_rates /= c
         other.process.log_scale -= math.log(c)
     gain = process.score(batch).log_prob() - other.score(scaled).log_prob()
     expected = torch.tensor([5.0, 0.0, 2.0], dtype=F64) * math.log(c)

@@ -44,9 +44,11 @@ def sinusoidal_rate(seconds: Float64) -> Float64:
 
 
 def _hawkes(branching: list[float], decay: list[float]) -> Simulator:
+    children = np.array(branching)[None, :, None]  # (kind, kernel, kind)
+
     def draw(num_series: int, span: float, seed: int | np.random.Generator) -> EventStreams:
         return hawkes_events(
-            num_series, span, background=np.array([0.2]), branching=np.array(branching)[None, :, None],
+            num_series, span, background=np.array([0.2]), branching=children,
             decay=np.array(decay), random_state=seed,
         )  # fmt: skip
 

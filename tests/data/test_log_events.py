@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -135,7 +137,10 @@ def test_a_batch_of_windows_holds_what_a_loop_finds():
             if low[w] < t <= high[w] and windows[i, k, 0] <= t <= windows[i, k, 1]
         ]
         own = got.scored[w]
-        assert list(zip(got.times[w][own].tolist(), got.marks[w][own].tolist())) == expected
+        assert (
+            list(zip(got.times[w][own].tolist(), got.marks[w][own].tolist(), strict=True))
+            == expected
+        )
         start = np.clip(windows[i, :, 0], low[w] + 1e-9, high[w])
         end = np.clip(windows[i, :, 1], low[w] + 1e-9, high[w])
         np.testing.assert_allclose(got.start[w], (start - anchors[w]) / 2, atol=1e-9)
@@ -148,9 +153,7 @@ def test_a_batch_of_windows_holds_what_a_loop_finds():
 def test_parts_of_streams_may_hold_nothing_and_add_up():
     whole = streams([[1.0, 2.0, 5.0], [4.0]], window=(0.0, 10.0))
     edges = [np.array([-1, -1]), np.array([2, 9]), np.array([10, 9])]
-    parts = [
-        whole.clipped(a * SECOND, b * SECOND) for a, b in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    parts = [whole.clipped(a * SECOND, b * SECOND) for a, b in pairwise(edges)]
     assert [part.num_scored for part in parts] == [3, 1]
     total = sum(part.exposure(SECOND) for part in parts)
     np.testing.assert_allclose(total, [[10.0], [9.0]], atol=1e-8)

@@ -1,4 +1,4 @@
-"""Poisson processes of an uncertain rate: two draws by hand, and what follows from a closed form."""
+"""Poisson processes of an uncertain rate: constant rates, where all is known in closed form."""
 
 import math
 
