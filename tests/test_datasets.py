@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 DATASETS = Path(__file__).resolve().parents[1] / "datasets"
 sys.path.insert(0, str(DATASETS))  # the generators are scripts, not part of the package
 
 import make_fixtures  # noqa: E402
 import make_pump_station  # noqa: E402
+import pump_alarms  # noqa: E402
 import pump_physics  # noqa: E402
 
 FIXTURES = DATASETS / "fixtures"
@@ -250,3 +252,22 @@ def test_every_fixture_holds_the_same_readings(name):
     }
     assert len(truth) > 150
     assert read_fixture(name).to_dict() == truth
+
+
+@pytest.mark.parametrize("pump", [0, 15])
+def test_alarms_follow_the_rate_that_is_said_to_drive_them(truth, pump):
+    rng = np.random.default_rng(4)
+    alarms = pump_alarms.draw_alarms(truth, pump, rng)
+    expected = pump_alarms.expected_alarms(truth, pump, np.append(alarms, truth.times[-1]))
+    assert len(alarms) == pytest.approx(expected[-1], abs=4 * expected[-1] ** 0.5)
+    shares = expected[:-1] / expected[-1]
+    assert stats.kstest(shares, "uniform").pvalue > 0.01
+    # a constant rate is told apart
+    even = (alarms - truth.times[0]) / (truth.times[-1] - truth.times[0])
+    assert stats.kstest(even, "uniform").pvalue < 0.01
+
+
+def test_the_rate_of_alarms_is_the_formula_that_is_documented(truth):
+    values = truth.values[::997, 15]
+    by_hand = 0.08 * np.exp((values[:, TEMPERATURE] - 25) / 7 + 0.6 * values[:, VIBRATION])
+    np.testing.assert_allclose(pump_alarms.alarm_rate(values), by_hand)

@@ -1,5 +1,6 @@
 """Every example runs with --smoke and leaves the pictures it promises."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,3 +32,19 @@ def test_example_runs_and_draws(path, tmp_path):
     assert promised
     for name in promised:
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG"), name
+
+
+@pytest.mark.slow
+def test_rates_of_alarms_are_recovered_on_pumps_that_were_held_out(tmp_path):
+    program = ROOT / "examples" / "22_alarms_beside_a_sensor_log.py"
+    done = subprocess.run(
+        [sys.executable, str(program), "--out", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=3600,
+        check=True,
+    )
+    found = dict(re.findall(r"^ *([a-z ,]+): ([+-]?[\d.]+)%$", done.stdout, re.MULTILINE))
+    error, stretches, constant = (float(value) / 100 for value in found.values())
+    assert abs(error) < 0.1
+    assert stretches < 0.3 < constant
