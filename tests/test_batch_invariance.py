@@ -114,7 +114,9 @@ def assert_same(one, other):
 
 
 def subset(found, index):
-    return type(found)(found.draws[:, index], found.latent[:, index], found.log_prob[index])
+    return type(found)(
+        found.draws[:, index], found.latent[:, index], found.log_prob[index], found.rates[:, index]
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)
