@@ -25,10 +25,10 @@ _DEVICE_CHUNK_BYTES = 1 << 27
 def axis_trace(
     weights: Sequence[Tensor], biases: Sequence[Tensor], states: Tensor, activation: Activation
 ) -> tuple[Tensor, Tensor]:
-    r"""Value of a network and trace of its Jacobian, with :math:`s_l = \phi'(u_l)`:
+    r"""Value of a network and trace of its Jacobian, layers and states given node by node.
 
     .. math:: \mathrm{tr}\,J = \sum_k e_k^T W_L \mathrm{diag}(s_{L-1}) W_{L-1} \cdots
-              \mathrm{diag}(s_1) W_1 e_k .
+              \mathrm{diag}(s_1) W_1 e_k, \quad s_l = \phi'(u_l)
 
     A few nodes are gone through at a time, so that what one operation writes the next finds in the
     cache. A second derivative is taken through the graph of the formula.
