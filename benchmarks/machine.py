@@ -20,6 +20,7 @@ def limit_threads(threads: int) -> None:
     """
     for name in _THREAD_VARIABLES:
         os.environ[name] = str(threads)
+    os.environ["JAX_PLATFORMS"] = "cpu"  # as all others, where there is a GPU
     if threads == 1:
         os.environ["XLA_FLAGS"] = (
             "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
