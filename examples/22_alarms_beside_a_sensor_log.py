@@ -12,9 +12,9 @@ alarms are forecast a day ahead; and the picture: the recovered rate with its ba
 Reference: Snyder and Miller (1991), Random Point Processes in Time and Space, chapter 7: Poisson
 processes whose rate is a random process.
 
-Expected output: an error below 10 % in all, some 20 to 25 % in stretches of six hours where the
-constant rate is off by some 90 %, and alarms_beside_a_sensor_log.png in the output folder. Run
-time: about 5 minutes on one core; 30 seconds with --smoke.
+Expected output: an error below 10 % in all, some 15 % in stretches of six hours where the constant
+rate is off by 99 %, and alarms_beside_a_sensor_log.png in the output folder. Run time: some minutes
+on one core; half a minute with --smoke.
 
     python examples/22_alarms_beside_a_sensor_log.py [--smoke] [--out FOLDER]
 """

@@ -149,7 +149,7 @@ class LatentODEModel(nn.Module):
             PoissonProcess(
                 latent,
                 event_rates,
-                context_dim=context + num_channels,
+                context_dim=context + 2 * num_channels,
                 hidden_dim=hidden,
                 link="exp",
             )
@@ -313,21 +313,24 @@ class LatentODEModel(nn.Module):
     ) -> Callable[[Tensor, Tensor], Tensor]:
         """What drives the rates of events beside the state: known inputs and decoded readings.
 
-        The state is of changes; levels stand in the readings, as `decode` locates them. Of these it
-        knows the visible ones.
+        The state is of changes; levels stand in the readings, as `decode` locates them from the
+        visible ones. Their log-scale comes along: where rates grow ever faster with a reading, not
+        knowing it well makes more events likely.
 
         Returns:
             Function of times (batch, time) and states (draw, batch, time, latent), with values
-            (draw, batch, time, context + channel).
+            (draw, batch, time, context + 2 * channel).
         """
 
         def at(times: Tensor, states: Tensor) -> Tensor:
             times = times.double()
             known = self._context(batch, times)
-            location, _ = self.decoder(states, known)
+            location, log_scale = self.decoder(states, known)
             if self.config.memory:
-                location = location + self._remember(batch, times, decoded.at_rows)[0]
-            return torch.cat([known.expand(*states.shape[:-1], -1), location], dim=-1)
+                mean, factor = self._remember(batch, times, decoded.at_rows)
+                location, log_scale = location + mean, log_scale + factor.log()
+            log_scale = log_scale.clamp(*_LOG_SCALE_RANGE).expand_as(location)
+            return torch.cat([known.expand(*states.shape[:-1], -1), location, log_scale], dim=-1)
 
         return at
 

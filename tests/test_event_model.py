@@ -120,8 +120,7 @@ def test_without_weights_on_the_state_it_is_a_hawkes_process():
         process.process.log_scale.fill_(math.log(background / 30.0))
         scale = (2 * process.decay / process.total_rate).sqrt()
         process.excite.weight.zero_()
-        # counts are less their mean, which time gives back
-        process.excite.weight[0, 2:] = weight / scale[1] * 30.0 / background
+        process.excite.weight[0, 3] = weight / scale[1] * 30.0 / background
     batch = batch_of([ROWS[0]], window=(0.0, 8.0))
     beta = process.decay[1].item()
     expected = 0.0

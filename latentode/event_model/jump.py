@@ -69,8 +69,7 @@ class JumpProcess(EventProcess):
         \lambda_k(t) = s_k\,g\Big(w_k(h(t)) + \sum_{j,l} v_{kjl}\,\beta_j^{1/2}\,m_{jl}(t)\Big)
 
     with :math:`h` a `JumpDynamics` and :math:`m_{jl}` the count of past events of kind l that
-    decays at rate :math:`\beta_j`, less what the mean rate of its kind would make it; kind 0 is
-    time itself, :math:`(1 - e^{-\beta_j t}) / \beta_j`.
+    decays at rate :math:`\beta_j`; kind 0 is time itself, :math:`(1 - e^{-\beta_j t}) / \beta_j`.
     The counts are what a Hawkes process consists of, solved in closed form over the whole past, and
     slow counts less time are what presses in a self-correcting one; the latent state gates,
     saturates and forgets. One kind of history alone is not enough: a gated state forgets slow sums,
@@ -203,10 +202,8 @@ class JumpProcess(EventProcess):
             Log-rates of each kind, shape (..., channel).
         """
         decay, rate = self.decay, self.total_rate
-        time = (-torch.expm1(-ages[..., None].to(decay.dtype) * decay) / decay)[..., None]
-        # slow counts and the time grow together, and their difference is what matters: counts less
-        # their mean can be weighed by steps of a size
-        parts = torch.cat([rate * time, counts - self.process.mean_rates * time], dim=-1)
+        time = -torch.expm1(-ages[..., None].to(decay.dtype) * decay) / decay  # (..., rate)
+        parts = torch.cat([rate * time[..., None], counts], dim=-1)
         scaled = parts * (2 * decay / rate).sqrt()[:, None]
         return self.process.log_link(self.process.head(states) + self.excite(scaled.flatten(-2)))
 
