@@ -19,6 +19,7 @@ TASKS = {
     "density": "benchmarks.density",
     "point-processes": "benchmarks.point_processes",
     "hopper": "benchmarks.hopper",
+    "toy": "benchmarks.toy",
 }
 HERE = Path(__file__).resolve().parent
 

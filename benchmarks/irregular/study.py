@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.frame import Options, Run
+from benchmarks.frame import Options, Report, Run
 from benchmarks.irregular import naive, training
 from benchmarks.irregular.task import SeriesTask
 from benchmarks.irregular.windows import Floats, Scale, Windows
@@ -38,6 +38,15 @@ def run(settings: Mapping[str, Build], options: Options) -> list[Run]:
                 else:
                     runs += _trained_rows(task, scale, model, seed, options)
     return runs
+
+
+def figure(report: Report, model: str, setting: str, metric: str) -> float:
+    """Mean over seeds of a figure of a report; NaN where it was not measured."""
+    wanted = (model, setting, metric)
+    for row in report["rows"]:
+        if (row["model"], row["setting"], row["metric"]) == wanted:
+            return row["mean"]
+    return float("nan")
 
 
 def _naive_rows(task: SeriesTask, scale: Scale, seed: int) -> list[Run]:
