@@ -20,6 +20,8 @@ TASKS = {
     "point-processes": "benchmarks.point_processes",
     "hopper": "benchmarks.hopper",
     "toy": "benchmarks.toy",
+    "physionet-forecast": "benchmarks.physionet_forecast",
+    "physionet-interpolation": "benchmarks.physionet_interpolation",
 }
 HERE = Path(__file__).resolve().parent
 
