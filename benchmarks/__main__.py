@@ -22,6 +22,7 @@ TASKS = {
     "toy": "benchmarks.toy",
     "physionet-forecast": "benchmarks.physionet_forecast",
     "physionet-interpolation": "benchmarks.physionet_interpolation",
+    "physionet-mortality": "benchmarks.physionet_mortality",
 }
 HERE = Path(__file__).resolve().parent
 
