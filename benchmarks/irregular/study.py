@@ -15,8 +15,8 @@ from benchmarks.irregular.windows import Floats, Scale, Windows
 from latentode import metrics
 
 Build = Callable[[int, Mapping[str, Any]], SeriesTask]
-MODELS = ("naive", "LatentODE")
-BUILDERS = {"LatentODE": training.latent_ode}
+BUILDERS = {"LatentODE": training.latent_ode, "GRU-decay": training.gru_decay}
+MODELS = ("naive", *BUILDERS)
 
 
 def run(settings: Mapping[str, Build], options: Options) -> list[Run]:

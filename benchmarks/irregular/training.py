@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from benchmarks.irregular.gru_decay import of_equal_size
 from benchmarks.irregular.task import SeriesTask
 from benchmarks.irregular.windows import Floats, Scale, Windows
 from latentode.config import LatentODEConfig
@@ -120,6 +121,18 @@ def settings(protocol: Mapping[str, Any], task: SeriesTask, seed: int, device: s
         "train.device": device,
     }
     return LatentODEConfig().updated(**schedule, **protocol["config"])
+
+
+def gru_decay(config: LatentODEConfig, channels: int, static: int, scale: Scale) -> nn.Module:
+    """A GRU with decay of the same size, freshly initialised."""
+    return of_equal_size(
+        latent_ode(config, channels, static, scale),
+        config,
+        num_channels=channels,
+        input_dim=0,
+        static_dim=static,
+        scale_floor=torch.from_numpy(scale.scaler.density_floor),
+    )
 
 
 def latent_ode(config: LatentODEConfig, channels: int, static: int, scale: Scale) -> nn.Module:
