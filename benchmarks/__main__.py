@@ -23,6 +23,7 @@ TASKS = {
     "physionet-forecast": "benchmarks.physionet_forecast",
     "physionet-interpolation": "benchmarks.physionet_interpolation",
     "physionet-mortality": "benchmarks.physionet_mortality",
+    "sensors": "benchmarks.sensors",
 }
 HERE = Path(__file__).resolve().parent
 

@@ -140,9 +140,6 @@ class GRUDecay(nn.Module):
         """The solver that is not used."""
         return self.solver
 
-    def set_solver(self, method: str, step_size: float) -> None:
-        """Nothing to change."""
-
     def solver_error(self, *_arguments: object) -> float:
         """An error that asks for no other step."""
         return self.solver.tolerance / 2

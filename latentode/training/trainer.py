@@ -227,8 +227,9 @@ class Trainer:
 
     def _check_solver(self) -> Record:
         record = self._watch.check()
-        solver = self.model.solver
-        self.progress.solver_method, self.progress.step_size = solver.method, solver.step_size or 0
+        solver, p = self.model.solver, self.progress
+        p.solver_method, p.step_size = solver.method, solver.step_size or 0.0
+        p.tolerance = solver.tolerance
         return record
 
     def _tell_step(self) -> None:
@@ -326,8 +327,9 @@ class Trainer:
         self.progress, self._best = self._checkpoints.restore(
             self.model, self._average, self._optimizer
         )
-        if self.progress.step_size:
-            self.model.set_solver(self.progress.solver_method, self.progress.step_size)
+        p = self.progress
+        if p.step_size:
+            self.model.set_solver(p.solver_method, p.step_size, p.tolerance)
 
     def _load_best(self) -> None:
         self.model.load_state_dict(self._best if self._best is not None else self._average.tensors)
