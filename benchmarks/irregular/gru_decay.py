@@ -242,5 +242,3 @@ def of_equal_size(
             return abs(sum(p.numel() for p in build(hidden).parameters()) - wanted)
 
     return build(min(_WIDTHS, key=distance))
-
-

@@ -202,13 +202,9 @@ def predict(
     for start in range(0, len(windows), _CHUNK):
         part = windows.take(slice(start, start + _CHUNK))
         batch = part.batch(scale, model.config.anchor)
-        noise = torch.randn(
-            (num_draws, batch.size, model.config.latent_dim), generator=generator
-        )
+        noise = torch.randn((num_draws, batch.size, model.config.latent_dim), generator=generator)
         decoded = model.predict(batch.to(device), noise.to(device))
-        uniform = torch.rand(
-            (2, *decoded.location.shape), generator=generator, dtype=torch.float64
-        )
+        uniform = torch.rand((2, *decoded.location.shape), generator=generator, dtype=torch.float64)
         drawn = model.likelihood.transform(uniform.to(device), decoded.location, decoded.scale)
         means.append(scale.scaler.inverse(decoded.location.mean(0).double().cpu().numpy()))
         draws.append(scale.scaler.inverse(drawn.cpu().numpy()).astype(np.float32))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -189,25 +188,6 @@ class Scale:
         return cls(Scaler.fit(readings), unit, mean, np.where(std > 0, std, 1.0))
 
 
-def joined(parts: Sequence[Windows]) -> Windows:
-    """Windows of several sets in one, padded to the widest."""
-    rows = max(part.times.shape[1] for part in parts)
-    steps = max(part.query_times.shape[1] for part in parts)
-    wide = [
-        replace(
-            part,
-            times=_widened(part.times, rows, None),
-            values=_widened(part.values, rows, np.nan),
-            query_times=_widened(part.query_times, steps, None),
-            targets=_widened(part.targets, steps, np.nan),
-            seen=_widened(part.seen, steps, False),
-        )
-        for part in parts
-    ]
-    columns = zip(*([getattr(part, f.name) for f in fields(Windows)] for part in wide), strict=True)
-    return Windows(*(np.concatenate(column) for column in columns))
-
-
 def _packed(
     times: Floats, kept: Flags, *arrays: NDArray
 ) -> tuple[Floats, NDArray[np.int64], *tuple[NDArray, ...]]:
@@ -226,14 +206,6 @@ def _packed(
     # the last time again: a gap of zero; a window without rows stands at 0
     packed_times = np.where(lengths[:, None] > 0, np.take_along_axis(times, order, 1), 0.0)
     return packed_times, lengths.astype(np.int64), *moved
-
-
-def _widened(array: NDArray, width: int, value: float | None) -> NDArray:
-    more = [(0, 0)] * array.ndim
-    more[1] = (0, width - array.shape[1])
-    if value is None:
-        return np.pad(array, more, mode="edge")
-    return np.pad(array, more, constant_values=value)
 
 
 def _ns(times: Floats) -> NDArray[np.int64]:

@@ -20,7 +20,7 @@ from latentode.training.history import Record
 _MARGIN = 1 / 4
 _NEEDLESS = 1 / 40
 _MOST_WINDOWS = 16
-# Where known inputs jump, the order of every method is one: what no step reaches is not insisted on.
+# Where known inputs jump, every method is of order one: what no step reaches is not insisted on.
 _SLACK = (1.0, 10.0, 100.0)
 
 
