@@ -3,7 +3,8 @@
 Sets a and b; 80 % of the stays, shuffled, to learn from, of which the last fifth validates, and
 20 % to test. 41 channels: 37 measured, and age, gender, height and unit as readings at admission.
 Scaled to (x - min) / max of all stays, as published. Of the time points of each stay 50 to 90 % are
-shown, and the readings of the others are asked for, pooled over channels. "All points" is what
+shown, and the readings of the others are asked for, pooled over channels. Unknown height and
+weight are missing here; the released code reads their code, -1, as a value. "All points" is what
 mTAN's script prints; the paper's figures are of held-out points.
 
 Reference:

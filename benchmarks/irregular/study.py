@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.frame import Options, Report, Run
 from benchmarks.irregular import naive, training
 from benchmarks.irregular.task import SeriesTask
-from benchmarks.irregular.windows import Floats, Scale, Windows
+from benchmarks.irregular.windows import Scale
 from latentode import metrics
 
 Build = Callable[[int, Mapping[str, Any]], SeriesTask]
@@ -65,20 +65,25 @@ def _trained_rows(
     fitted = training.fit(
         task, scale, config, BUILDERS[name], lambda event: _tell(f"{task.name}, {name}", event)
     )
-    mean, draws = training.predict(
-        fitted.model, task.test, scale, options.protocol["draws"], seed=seed
-    )
-    figures = task.metrics(mean, task.test) | _calibration(draws, task.test)
+    figures = score(fitted, task, options.protocol["draws"], seed)
     return _rows(task, name, seed, figures, fitted.num_parameters, fitted.seconds)
 
 
-def _calibration(draws: Floats, windows: Windows) -> dict[str, float]:
-    asked = windows.asked(held_out=True)
-    chosen, values = draws[:, asked], windows.targets[asked]
-    return {
-        "CRPS": float(metrics.crps_from_draws(chosen, values).mean()),
-        "coverage 90": metrics.coverage(chosen, values),
+def score(fitted: training.Fitted, task: SeriesTask, num_draws: int, seed: int) -> dict[str, float]:
+    """Metrics of the test windows; CRPS and coverage of 90 % bands over held-out readings."""
+    means, crps, inside = [], [], []
+    for part in training.predict(fitted.model, task.test, fitted.scale, num_draws, seed=seed):
+        asked = part.windows.asked(held_out=True)
+        draws, values = part.draw()[:, asked], part.windows.targets[asked]
+        low, high = metrics.central_interval(draws, 0.9)
+        means.append(part.mean)
+        crps.append(metrics.crps_from_draws(draws, values))
+        inside.append((low <= values) & (values <= high))
+    calibration = {
+        "CRPS": float(np.concatenate(crps).mean()),
+        "coverage 90": float(np.concatenate(inside).mean()),
     }
+    return task.metrics(np.concatenate(means), task.test) | calibration
 
 
 def _rows(

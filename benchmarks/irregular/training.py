@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from benchmarks.irregular.task import SeriesTask
 from benchmarks.irregular.windows import Floats, Scale, Windows
 from latentode.config import LatentODEConfig
 from latentode.data.batch import SeriesBatch
-from latentode.model import LatentODEModel
+from latentode.model import Decoded, LatentODEModel
 from latentode.training import Trainer
 from latentode.training.distributed import device_of
 from latentode.training.history import Record
@@ -74,8 +74,9 @@ class TaskValidator:
 
     def __call__(self, model: nn.Module) -> Record:
         """Metrics by name; the first one counts."""
-        mean, _ = predict(model, self.task.validation, self.scale, self.num_draws, seed=1)
-        return self.task.metrics(mean, self.task.validation)
+        windows = self.task.validation
+        parts = predict(model, windows, self.scale, self.num_draws, seed=1)
+        return self.task.metrics(np.concatenate([part.mean for part in parts]), windows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,32 +181,49 @@ def fit(
     return Fitted(model, scale, history, clock() - began)
 
 
-@torch.no_grad()
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a model says of some windows.
+
+    Attributes:
+        windows: The windows.
+        mean: Mean prediction in the protocol's unit, shape (window, step, channel).
+        draw: Gives predictive draws, one for each draw of the latent state, float32, shape (draw,
+            window, step, channel).
+    """
+
+    windows: Windows
+    mean: Floats
+    draw: Callable[[], Floats]
+
+
 def predict(
     model: nn.Module, windows: Windows, scale: Scale, num_draws: int, *, seed: int
-) -> tuple[Floats, Floats]:
-    """Mean of the predictions, and predictive draws, in the protocol's unit.
+) -> Iterator[Prediction]:
+    """Predict some windows at a time, as the draws of all would not fit into memory.
 
     Args:
         model: A model on the contract of `LatentODEModel`.
         windows: Windows.
         scale: Scales that it was trained with.
-        num_draws: Draws of the latent state, each with one draw of every reading.
+        num_draws: Draws of the latent state.
         seed: Seed of the draws.
-
-    Returns:
-        Means (window, step, channel), and draws (draw, window, step, channel) in float32.
     """
     device = next(model.parameters()).device
     generator = torch.Generator().manual_seed(seed)
-    means, draws = [], []
     for start in range(0, len(windows), _CHUNK):
         part = windows.take(slice(start, start + _CHUNK))
         batch = part.batch(scale, model.config.anchor)
         noise = torch.randn((num_draws, batch.size, model.config.latent_dim), generator=generator)
-        decoded = model.predict(batch.to(device), noise.to(device))
-        uniform = torch.rand((2, *decoded.location.shape), generator=generator, dtype=torch.float64)
-        drawn = model.likelihood.transform(uniform.to(device), decoded.location, decoded.scale)
-        means.append(scale.scaler.inverse(decoded.location.mean(0).double().cpu().numpy()))
-        draws.append(scale.scaler.inverse(drawn.cpu().numpy()).astype(np.float32))
-    return np.concatenate(means), np.concatenate(draws, axis=1)
+        with torch.no_grad():
+            decoded = model.predict(batch.to(device), noise.to(device))
+
+        def draw(decoded: Decoded = decoded) -> Floats:
+            shape = (2, *decoded.location.shape)
+            uniform = torch.rand(shape, generator=generator, dtype=torch.float64).to(device)
+            with torch.no_grad():
+                drawn = model.likelihood.transform(uniform, decoded.location, decoded.scale)
+            return scale.scaler.inverse(drawn.cpu().numpy()).astype(np.float32)
+
+        mean = decoded.location.mean(0).double().cpu().numpy()
+        yield Prediction(part, scale.scaler.inverse(mean), draw)
