@@ -18,6 +18,12 @@ TASKS = {
     "speed-cnf": "benchmarks.speed_cnf",
     "density": "benchmarks.density",
     "point-processes": "benchmarks.point_processes",
+    "hopper": "benchmarks.hopper",
+    "toy": "benchmarks.toy",
+    "physionet-forecast": "benchmarks.physionet_forecast",
+    "physionet-interpolation": "benchmarks.physionet_interpolation",
+    "physionet-mortality": "benchmarks.physionet_mortality",
+    "sensors": "benchmarks.sensors",
 }
 HERE = Path(__file__).resolve().parent
 
@@ -53,6 +59,7 @@ def _seeds(_context: click.Context, _parameter: click.Parameter, text: str) -> t
 @click.option("--smoke", is_flag=True, help="Tiny settings; writes nothing unless --out is given.")
 @click.option("--check", "checks", is_flag=True, help="Exit 1 where a ratio is below its floor.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--device", default="cpu", show_default=True, help="Where models are trained.")
 @click.option(
     "--only", multiple=True, help="Parts of the task; repeat it. Others keep their stored results."
 )
@@ -75,6 +82,7 @@ def main(
     smoke: bool,
     checks: bool,
     threads: int,
+    device: str,
     only: tuple[str, ...],
     settings: dict[str, Any],
     out: Path | None,
@@ -96,7 +104,7 @@ def main(
         raise click.BadParameter(
             f"expected --only among {', '.join(task.names(protocol))}, got {', '.join(strange)}"
         )
-    options = frame.Options(protocol, seeds, threads, only)
+    options = frame.Options(protocol, seeds, threads, only, device)
     folder = out or (None if smoke else HERE)
     report = frame.execute(name, task, options, folder)
     click.echo(task.tables(report))
