@@ -17,7 +17,14 @@ TASKS = {
     "quality-engine": "benchmarks.quality_engine",
     "speed-cnf": "benchmarks.speed_cnf",
     "density": "benchmarks.density",
+    "toy-densities": "benchmarks.toy_densities",
     "point-processes": "benchmarks.point_processes",
+    "hopper": "benchmarks.hopper",
+    "toy": "benchmarks.toy",
+    "physionet-forecast": "benchmarks.physionet_forecast",
+    "physionet-interpolation": "benchmarks.physionet_interpolation",
+    "physionet-mortality": "benchmarks.physionet_mortality",
+    "sensors": "benchmarks.sensors",
 }
 HERE = Path(__file__).resolve().parent
 
@@ -53,6 +60,7 @@ def _seeds(_context: click.Context, _parameter: click.Parameter, text: str) -> t
 @click.option("--smoke", is_flag=True, help="Tiny settings; writes nothing unless --out is given.")
 @click.option("--check", "checks", is_flag=True, help="Exit 1 where a ratio is below its floor.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--device", default="cpu", show_default=True, help="Where models are trained.")
 @click.option(
     "--only", multiple=True, help="Parts of the task; repeat it. Others keep their stored results."
 )
@@ -69,15 +77,24 @@ def _seeds(_context: click.Context, _parameter: click.Parameter, text: str) -> t
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of RESULTS.md and results/; by default this package.",
 )
+@click.option(
+    "--collect",
+    "collected",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Run nothing, and join reports of one protocol and machine; repeat it.",
+)
 def main(
     name: str,
     seeds: tuple[int, ...],
     smoke: bool,
     checks: bool,
     threads: int,
+    device: str,
     only: tuple[str, ...],
     settings: dict[str, Any],
     out: Path | None,
+    collected: tuple[Path, ...],
 ) -> None:
     """Run a benchmark task, print its tables and keep its results."""
     # before anything imports torch
@@ -96,9 +113,12 @@ def main(
         raise click.BadParameter(
             f"expected --only among {', '.join(task.names(protocol))}, got {', '.join(strange)}"
         )
-    options = frame.Options(protocol, seeds, threads, only)
+    options = frame.Options(protocol, seeds, threads, only, device)
     folder = out or (None if smoke else HERE)
-    report = frame.execute(name, task, options, folder)
+    if collected:
+        report = frame.collect(task, collected, folder or HERE)
+    else:
+        report = frame.execute(name, task, options, folder)
     click.echo(task.tables(report))
     if not checks:
         return

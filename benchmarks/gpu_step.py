@@ -182,6 +182,6 @@ def tables(report: Report) -> str:
     ]  # fmt: skip
     gpu = ", ".join(sorted({run["gpu"] for run in report["runs"]}))
     return (
-        f"## Step on a GPU\n\n{gpu}. Loss and gradient, series x latent; the bound is the speed of a "
-        "large float32 matrix product on the same device.\n\n" + markdown_table(header, rows)
+        f"## Step on a GPU\n\n{gpu}. Loss and gradient, series x latent; the bound is the speed of "
+        "a large float32 matrix product on the same device.\n\n" + markdown_table(header, rows)
     )

@@ -30,14 +30,22 @@ def limit_threads(threads: int) -> None:
         os.sched_setaffinity(0, cores[:threads])
 
 
-def describe() -> dict[str, str]:
-    """Processor, system and the versions of the packages that are compared."""
+def describe(device: str = "cpu") -> dict[str, str]:
+    """Processor, system and the versions of the packages that are compared.
+
+    Args:
+        device: Device of the models; a GPU is named, as its figures belong to it.
+    """
     versions = {}
     for name in PACKAGES:
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             versions[name] = "absent"
+    if device != "cpu":
+        import torch
+
+        versions["device"] = torch.cuda.get_device_name(device)
     return {
         "processor": _processor(),
         "cores": str(os.cpu_count()),

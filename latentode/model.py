@@ -63,7 +63,7 @@ class Decoded:
 
     location: Tensor
     scale: Tensor
-    at_rows: Tensor
+    at_rows: Tensor | None = None
 
 
 class LatentODEModel(nn.Module):
@@ -199,10 +199,10 @@ class LatentODEModel(nn.Module):
         backward = ode.solve(field, z0, 0.0, batch.lower, solver, params=parameters, check=check)
         return ode.join(backward, forward, check=check)
 
-    def set_solver(self, method: str, step_size: float) -> None:
-        """Solve by another method or step from now on."""
-        changed = {**self.solver.model_dump(), "method": method, "step_size": step_size}
-        self.solver = SolverConfig.model_validate(changed)
+    def set_solver(self, method: str, step_size: float, tolerance: float) -> None:
+        """Solve by another method, step and tolerance from now on."""
+        changed = {"method": method, "step_size": step_size, "tolerance": tolerance}
+        self.solver = SolverConfig.model_validate({**self.solver.model_dump(), **changed})
 
     def choose_solver(self, z0: Tensor, batch: SeriesBatch, solver: SolverConfig) -> SolverConfig:
         """Choose method and step for a batch, within the tolerance; see `ode.choose_step`.
@@ -326,7 +326,7 @@ class LatentODEModel(nn.Module):
             times = times.double()
             known = self._context(batch, times)
             location, log_scale = self.decoder(states, known)
-            if self.config.memory:
+            if self.config.memory and decoded.at_rows is not None:
                 mean, factor = self._remember(batch, times, decoded.at_rows)
                 location, log_scale = location + mean, log_scale + factor.log()
             log_scale = log_scale.clamp(*_LOG_SCALE_RANGE).expand_as(location)

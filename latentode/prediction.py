@@ -285,10 +285,11 @@ class Predictor:
         mixture = mixture.masked_fill(~batch.target_mask, torch.nan).cpu().numpy()
         own = np.searchsorted(chunk, tiles.tile[queries])
         log_prob[queries] = mixture[own, column] - np.log(self.schema.scaler.scale)
-        read = trajectory.at(batch.query_times, check=False)
         if states.shape[-1]:
+            read = trajectory.at(batch.query_times, check=False)
             states[:, queries] = read.cpu().numpy()[:, own, column]
         if rates.shape[-1]:
+            read = trajectory.at(batch.query_times, check=False)
             known = self.model.event_context(batch, decoded)(batch.query_times, read)
             found = self.event_process.log_intensity(read, known).exp()
             rates[:, queries] = found.cpu().numpy()[:, own, column]

@@ -23,9 +23,6 @@ from latentode.training.history import Record, from_json, to_json
 from latentode.training.stored_streams import PREFIX as STREAMS
 from latentode.training.stored_streams import pack_streams, unpack_streams
 
-# Least scale over the step to which a channel is rounded: the density of a value that repeats has
-# no bound, and would outweigh all other channels.
-_FLOOR = 0.01
 _FIELDS = {"config", "data", "history", "context_ids", "events"}
 
 
@@ -192,7 +189,7 @@ def build_model(
         num_channels=len(schema.channels),
         input_dim=schema.input_dim,
         static_dim=len(schema.static_columns),
-        scale_floor=torch.from_numpy(_FLOOR * schema.scaler.resolution / schema.scaler.scale),
+        scale_floor=torch.from_numpy(schema.scaler.density_floor),
         season=schema.season,
         event_rates=event_rates,
     )

@@ -16,6 +16,7 @@ from latentode.data.sampler import WindowSampler
 from latentode.data.schema import DataSchema
 from latentode.data.splits import Part
 from latentode.errors import DataError
+from latentode.model import LatentODEModel
 from latentode.training.context import last_context
 from latentode.training.distributed import device_of, process_group, rank
 from latentode.training.fitted import FittedModel, build_model
@@ -34,6 +35,7 @@ def fit_model(
     run_dir: Path | None = None,
     resume: bool = False,
     on_event: Callable[[Event], None] | None = None,
+    build: Callable[..., LatentODEModel] = build_model,
 ) -> FittedModel:
     """Learn scales, train a network and stop it by validation.
 
@@ -45,6 +47,8 @@ def fit_model(
         resume: Go on from the last checkpoint of `run_dir`.
         on_event: Called on the first process with {"event": "plan" | "note" | "step" | "epoch" |
             "done", ...}.
+        build: Makes the network from settings, schema and, with events, their mean rates; one on the
+            contract of `LatentODEModel` can be compared with it.
 
     Returns:
         The fitted model.
@@ -62,7 +66,7 @@ def fit_model(
     with process_group(config.train.device):
         with torch.random.fork_rng():
             torch.manual_seed(config.train.seed)
-            model = build_model(config, schema, rates)
+            model = build(config, schema) if rates is None else build(config, schema, rates)
         fitted = FittedModel(config, schema, model, [], last_context(dataset, schema), events)
         if on_event is not None and rank() == 0:
             on_event({"event": "plan", "lines": plan_lines(fitted)})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import torch
 
@@ -9,12 +11,19 @@ from latentode.data.batch import SeriesBatch
 from latentode.data.dataset import Float64, Int64
 from latentode.data.sampler import WindowSampler
 from latentode.metrics import crps_from_draws
-from latentode.model import Decoded, LatentODEModel
+from latentode.model import LatentODEModel
 from latentode.objectives import iwae
-from latentode.ode.trajectory import Trajectory
 from latentode.training.history import Record
 
 _HIDDEN_SHARE = 0.3
+
+
+class Validator(Protocol):
+    """Scores a model on the validation part, by name; the one that counts is better lower."""
+
+    def __call__(self, model: LatentODEModel) -> Record:
+        """Scores by name."""
+        ...
 
 
 class WindowValidator:
@@ -84,8 +93,7 @@ class WindowValidator:
         shape = (self.num_draws, batch.size, model.config.latent_dim)
         noise = torch.randn(shape, generator=generator, device=self.device)
         moved = batch.to(self.device)
-        trajectory = model.trajectory(model.posterior(moved).at(noise), moved)
-        decoded = model.decode(trajectory, moved)
+        decoded = model.predict(moved, noise)
         uniform = torch.rand(
             (2, *decoded.location.shape),
             generator=generator,
@@ -104,7 +112,7 @@ class WindowValidator:
             ahead[mask],
             crps_from_draws(chosen, values),
             (values >= low) & (values <= high),
-            *_event_gain(model, trajectory, moved, decoded),
+            *_event_gain(model, moved, noise),
         )
 
     def _channel_mean(self, channel: Int64, crps: Float64) -> float:
@@ -114,11 +122,13 @@ class WindowValidator:
 
 
 def _event_gain(
-    model: LatentODEModel, trajectory: Trajectory, batch: SeriesBatch, decoded: Decoded
+    model: LatentODEModel, batch: SeriesBatch, noise: torch.Tensor
 ) -> tuple[Float64, Int64]:
     """Nats over constant rates and number of events of each window; nothing without events."""
-    if model.event_process is None or batch.events is None:
+    if batch.events is None or model.event_process is None:
         return np.zeros(0), np.zeros(0, np.int64)
+    trajectory = model.trajectory(model.posterior(batch).at(noise), batch)
+    decoded = model.decode(trajectory, batch)
     own = iwae(model.event_log_prob(trajectory, batch, decoded).double())
     gain = own - model.event_process.constant_log_prob(batch.events)
     return gain.cpu().numpy(), batch.events.scored.sum(-1).cpu().numpy()

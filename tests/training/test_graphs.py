@@ -148,7 +148,7 @@ def test_another_shape_span_or_solver_is_recorded_anew():
     graphs(batch, noise, 1.0, 0)
     graphs(replace(batch, upper=batch.upper + 1.0), noise, 1.0, 0)
     graphs(batch.select(torch.arange(4)), noise[:, :4], 1.0, 0)
-    model.set_solver("rk4", 0.25)
+    model.set_solver("rk4", 0.25, 1e-3)
     graphs(batch, noise, 1.0, 0)
     assert record.count == 4
 
