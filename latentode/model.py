@@ -19,7 +19,7 @@ from latentode.decoders.residual import (
     nearest_readings,
 )
 from latentode.decoders.seasonal import SeasonalMemory
-from latentode.dynamics.mlp import MLPDynamics
+from latentode.dynamics.mlp import BoundDynamics, MLPDynamics
 from latentode.encoders import (
     AttentionEncoder,
     ODERNNEncoder,
@@ -151,13 +151,20 @@ class LatentODEModel(nn.Module):
             return NormalPosterior(mean, stddev)
         return FlowPosterior(mean, stddev, self.posterior_flow, features)
 
-    def trajectory(self, z0: Tensor, batch: SeriesBatch, *, check: bool = True) -> ode.Trajectory:
+    def field(self, batch: SeriesBatch, rate: Tensor | None = None) -> BoundDynamics:
+        """The latent dynamics of a batch; `rate` as in `BoundDynamics`."""
+        return self.dynamics.bind(batch.inputs, batch.static, rate)
+
+    def trajectory(
+        self, z0: Tensor, batch: SeriesBatch, *, check: bool = True, rate: Tensor | None = None
+    ) -> ode.Trajectory:
         """Solve once for all rows and queries of a batch.
 
         Args:
             z0: Latent states at the anchor, shape (draw, batch, latent).
             batch: Windows; `lower` and `upper` say how far to go to either side.
             check: As in `ode.solve`. With a step size given, nothing waits for the device without.
+            rate: Factor on time, see `field`.
 
         Returns:
             Dense output over [lower, upper].
@@ -165,7 +172,7 @@ class LatentODEModel(nn.Module):
         Raises:
             SolverError: If the solve fails.
         """
-        field = self.dynamics.bind(batch.inputs, batch.static)
+        field = self.field(batch, rate)
         parameters = tuple(self.dynamics.parameters())
         solver = self.solver
         if solver.step_size is None:
@@ -192,7 +199,7 @@ class LatentODEModel(nn.Module):
         Raises:
             SolverError: If no method can solve it.
         """
-        field = self.dynamics.bind(batch.inputs, batch.static)
+        field = self.field(batch)
         choices = [ode.choose_step(field, z0, 0.0, end, solver)[0] for end in _ends(batch)]
         # both directions are joined: the steadier method and the shorter step
         steadiest = max(choices, key=lambda choice: _STEADIER.index(choice.method))
@@ -201,7 +208,7 @@ class LatentODEModel(nn.Module):
 
     def solver_error(self, z0: Tensor, batch: SeriesBatch) -> float:
         """Estimated relative error of the latent states of a batch; see `ode.step_error`."""
-        field = self.dynamics.bind(batch.inputs, batch.static)
+        field = self.field(batch)
         return max(ode.step_error(field, z0, 0.0, end, self.solver) for end in _ends(batch))
 
     def decode(
@@ -242,9 +249,28 @@ class LatentODEModel(nn.Module):
             q(z), shape (draw, batch); KL(q || p), exact between normals, else the mean over the
             draws, shape (batch,).
         """
+        return self.evidence(batch, noise, check=check)[1]
+
+    def evidence(
+        self,
+        batch: SeriesBatch,
+        noise: Tensor,
+        *,
+        check: bool = True,
+        rate: Tensor | None = None,
+    ) -> tuple[ode.Trajectory, tuple[Tensor, Tensor, Tensor]]:
+        """Trajectory of the posterior draws, and what `forward` says of it.
+
+        Args:
+            batch: Windows with targets.
+            noise: As in `forward`.
+            check: As in `forward`.
+            rate: Factor on time, see `field`.
+        """
         posterior = self.posterior(batch)
         z0, log_posterior = posterior.draw(noise)
-        decoded = self.decode(self.trajectory(z0, batch, check=check), batch)
+        trajectory = self.trajectory(z0, batch, check=check, rate=rate)
+        decoded = self.decode(trajectory, batch)
         # a NaN at an unobserved place would pass the sum, but not its gradient: 0 * NaN
         targets = batch.targets.masked_fill(~batch.target_mask, 0.0)
         log_likelihood = self.likelihood.joint(
@@ -255,7 +281,7 @@ class LatentODEModel(nn.Module):
             kl = self.prior.kl_from(posterior.mean, posterior.stddev)
         else:
             kl = -log_ratio.mean(0)
-        return log_likelihood, log_ratio, kl
+        return trajectory, (log_likelihood, log_ratio, kl)
 
     def predict(self, batch: SeriesBatch, noise: Tensor) -> Decoded:
         """Location and scale at the query times for given posterior noise (draw, batch, latent)."""

@@ -22,7 +22,7 @@ BANNED_ATTRIBUTES = {("torch", "load"), ("torch", "save"), ("os", "system")}
 # one family (data, ode, cli, ...) do.
 LAYERS = [
     {"errors", "_types"},
-    {"_checks", "files", "toml"},
+    {"_checks", "files", "toml", "config_messages"},
     {"config"},
     {"nn", "data"},
     {"ode"},
@@ -63,7 +63,7 @@ ALLOWED = {
     "matplotlib": {"plot", "report"},
     "click": {"cli"},
     "rich": {"cli"},
-    "pydantic": {"config", "cli.config", "cli.settings"},
+    "pydantic": {"config", "config_messages", "cli.config", "cli.settings"},
     "safetensors": {"training.checkpoint", "training.state", "estimator.model_folder"},
 }  # fmt: skip
 
