@@ -271,6 +271,11 @@ class TrainConfig(_Config):
     )
     on_nan: Literal["stop", "skip", "rollback"] = "rollback"
     optimizer: OptimizerConfig = OptimizerConfig()
+    fit_prior: bool = Field(
+        default=False,
+        description="after training, fit a flow to the encoded windows of the training part, and "
+        "keep it as prior where it is better on the validation part",
+    )
     objective: ObjectiveConfig = ObjectiveConfig()
     regularizers: RegularizersConfig = RegularizersConfig()
 

@@ -188,6 +188,11 @@ class LatentODEModel(nn.Module):
         changed = {**self.solver.model_dump(), "method": method, "step_size": step_size}
         self.solver = SolverConfig.model_validate(changed)
 
+    def set_prior(self, prior: StandardNormal | CNFPrior) -> None:
+        """Put another prior in the place of that of training."""
+        name = next(name for name, kind in _PRIORS.items() if isinstance(prior, kind))
+        self.prior, self.config = prior, self.config.model_copy(update={"prior": name})
+
     def choose_solver(self, z0: Tensor, batch: SeriesBatch, solver: SolverConfig) -> SolverConfig:
         """Choose method and step for a batch, within the tolerance; see `ode.choose_step`.
 

@@ -1,4 +1,4 @@
-"""The estimator: data frames in, labelled predictions out, in original units."""
+"""Fit, predict, score: what users call."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-import pandas as pd
 import xarray as xr
 
 from latentode.config import LatentODEConfig
-from latentode.data.dataset import TimeSeriesDataset
-from latentode.data.frame import read_log, read_query_times
 from latentode.errors import NotFittedError
+from latentode.estimator.reading import Log, ModelReader, read, resolved
+from latentode.flows import FlowFitConfig
 from latentode.grids import missing_grid
-from latentode.labelled import LabelledPredictor
 from latentode.training.fitted import FittedModel
-from latentode.training.fitting import fit_model, plan_lines
+from latentode.training.fitting import fit_model, fit_prior_to, plan_lines
+from latentode.training.prior_fitting import PRIOR_FIT, PriorReport
 from latentode.training.trainer import Event
-
-Log = TimeSeriesDataset | pd.DataFrame | str | Path
 
 
 class LatentODE:
@@ -44,6 +41,7 @@ class LatentODE:
     Attributes:
         config_: Settings of the last fit.
         fitted_: Network, schema and history of the last fit.
+        prior_report_: Old and new prior on the validation part, after `fit_prior`.
 
     Example:
         >>> from latentode.data import synthetic
@@ -117,8 +115,10 @@ class LatentODE:
             "data.columns.channel": channel_column,
             "data.columns.value": value_column,
         }
-        config = self._resolved().updated(**{k: v for k, v in columns.items() if v is not None})
-        dataset, self.config_ = _read(log, config)
+        config = resolved(vars(self), self.config).updated(
+            **{k: v for k, v in columns.items() if v is not None}
+        )
+        dataset, self.config_ = read(log, config)
         self.fitted_ = fit_model(
             dataset,
             self.config_,
@@ -126,6 +126,29 @@ class LatentODE:
             resume=resume,
             on_event=on_event,
         )
+        return self
+
+    def fit_prior(self, log: Log, *, fit_config: FlowFitConfig = PRIOR_FIT) -> Self:
+        """Fit a flow to the latent states of the training part, as prior of a model that is fitted.
+
+        It takes the place of the prior, whichever that was, if its log-density of the states of the
+        validation part is higher; `latentode.training.prior_fitting.fit_prior` says when this
+        raises the likelihood of a log.
+
+        Args:
+            log: The log of training, whose split is known.
+            fit_config: Steps of the fit.
+
+        Returns:
+            The estimator, with the comparison in `prior_report_`.
+
+        Raises:
+            DataError: If the training or the validation part of the log has no window.
+            SolverError: If the flow that was learned cannot be solved as it was trained.
+        """
+        dataset = self._reader.aligned(log)
+        self.fitted_, report = fit_prior_to(dataset, self._fitted(), fit_config)
+        self.prior_report_: PriorReport = report
         return self
 
     def forecast(
@@ -150,10 +173,10 @@ class LatentODE:
             ``value`` (draw, series, step, channel) with ``time`` (series, step), original units.
         """
         fitted = self._fitted()
-        dataset = fitted.context if log is None else self._aligned(log)
+        dataset = fitted.context if log is None else self._reader.aligned(log)
         if times is not None:
-            return self._at(dataset, times, num_draws, "forecast")
-        return self._labelled(num_draws).ahead(dataset, horizon, every)
+            return self._reader.at(dataset, times, num_draws, "forecast")
+        return self._reader.labelled(num_draws).ahead(dataset, horizon, every)
 
     def interpolate(
         self,
@@ -177,10 +200,10 @@ class LatentODE:
         Returns:
             ``value`` (draw, series, step, channel) with ``time`` (series, step), original units.
         """
-        dataset = self._aligned(log)
+        dataset = self._reader.aligned(log)
         if times is not None:
-            return self._at(dataset, times, num_draws, "interpolation")
-        predictor = self._labelled(num_draws)
+            return self._reader.at(dataset, times, num_draws, "interpolation")
+        predictor = self._reader.labelled(num_draws)
         if at_missing:
             return predictor.at(dataset, missing_grid(dataset), "interpolation")
         return predictor.inside(dataset, every, "interpolation")
@@ -196,7 +219,7 @@ class LatentODE:
         Returns:
             As `forecast`; steps in the order of `times`.
         """
-        return self._at(self._aligned(log), times, num_draws, "prediction")
+        return self._reader.at(self._reader.aligned(log), times, num_draws, "prediction")
 
     def latent_trajectory(
         self, log: Log, *, every: str | None = None, num_draws: int = 50
@@ -205,8 +228,8 @@ class LatentODE:
 
         Each window has its own latent state; where one window hands over to the next, it may jump.
         """
-        dataset = self._aligned(log)
-        return self._labelled(num_draws).inside(dataset, every, "latent_trajectory")
+        dataset = self._reader.aligned(log)
+        return self._reader.labelled(num_draws).inside(dataset, every, "latent_trajectory")
 
     def interpolate_latent(
         self, first: str, second: str, log: Log, *, num_steps: int = 8, every: str | None = None
@@ -228,7 +251,9 @@ class LatentODE:
             DataError: If an id is not in the log.
             ConfigError: If there are fewer than two points.
         """
-        return self._labelled(1).between(self._aligned(log), (first, second), num_steps, every)
+        return self._reader.labelled(1).between(
+            self._reader.aligned(log), (first, second), num_steps, every
+        )
 
     def score(self, log: Log, *, num_draws: int = 200) -> xr.Dataset:
         """Log-density of each series, nats, with standard error: low means unlike the training log.
@@ -241,7 +266,7 @@ class LatentODE:
             ``log_prob``, ``standard_error`` and ``num_readings`` by series; see
             `latentode.scoring.prequential_score`.
         """
-        return self._labelled(num_draws).score(self._aligned(log))
+        return self._reader.labelled(num_draws).score(self._reader.aligned(log))
 
     def surprise(self, log: Log, *, num_draws: int = 200) -> xr.Dataset:
         """Anomaly score of each reading: minus its log-density given what came before, in nats.
@@ -254,7 +279,7 @@ class LatentODE:
             ``value`` (draw of 1, series, step, channel), NaN where nothing was read, with ``time``;
             see `latentode.scoring.reading_scores`.
         """
-        return self._labelled(num_draws).surprise(self._aligned(log))
+        return self._reader.labelled(num_draws).surprise(self._reader.aligned(log))
 
     def evaluate(
         self, log: Log, *, split: str = "test", max_windows: int = 400, num_draws: int = 100
@@ -270,8 +295,8 @@ class LatentODE:
         Returns:
             {"forecast": scores, "interpolation": scores}; see `latentode.evaluation.evaluate_task`.
         """
-        return self._labelled(num_draws).backtest(
-            self._aligned(log), split=split, max_windows=max_windows
+        return self._reader.labelled(num_draws).backtest(
+            self._reader.aligned(log), split=split, max_windows=max_windows
         )
 
     def save(self, folder: str | Path) -> None:
@@ -299,50 +324,12 @@ class LatentODE:
         """Card of the model, JSON types."""
         return self._fitted().describe()
 
+    @property
+    def _reader(self) -> ModelReader:
+        return ModelReader(self._fitted(), self.config_)
+
     def _fitted(self) -> FittedModel:
         fitted: FittedModel | None = getattr(self, "fitted_", None)
         if fitted is None:
             raise NotFittedError("LatentODE: expected a fitted model. Call fit or load first.")
         return fitted
-
-    def _resolved(self) -> LatentODEConfig:
-        given = {
-            "model.latent_dim": self.latent_dim,
-            "model.encoder": self.encoder,
-            "model.prior": self.prior,
-            "model.posterior": self.posterior,
-            "model.likelihood": self.likelihood,
-            "windows.context": self.context,
-            "windows.horizon": self.horizon,
-            "train.max_time": self.max_time,
-            "train.device": self.device,
-            "train.seed": self.random_state,
-        }
-        base = self.config or LatentODEConfig()
-        return base.updated(**{k: v for k, v in given.items() if v is not None})
-
-    def _dataset(self, log: Log) -> TimeSeriesDataset:
-        return _read(log, self.config_)[0]
-
-    def _aligned(self, log: Log) -> TimeSeriesDataset:
-        return self._fitted().schema.align(self._dataset(log))
-
-    def _labelled(self, num_draws: int) -> LabelledPredictor:
-        return LabelledPredictor(self._fitted(), num_draws)
-
-    def _at(self, dataset: TimeSeriesDataset, times: Any, num_draws: int, kind: str) -> xr.Dataset:
-        grid = read_query_times(
-            times,
-            series_ids=dataset.series_ids,
-            clock=self._fitted().schema.clock,
-            config=self.config_.data,
-        )
-        return self._labelled(num_draws).at(dataset, grid, kind)
-
-
-def _read(log: Log, config: LatentODEConfig) -> tuple[TimeSeriesDataset, LatentODEConfig]:
-    """A log, and the settings with what was detected of it, for every log to come."""
-    if isinstance(log, TimeSeriesDataset):
-        return log, config
-    dataset, report = read_log(log, config.data)
-    return dataset, config.model_copy(update={"data": report.pinned(config.data)})
