@@ -10,6 +10,7 @@ import xarray as xr
 
 from latentode.config import LatentODEConfig
 from latentode.errors import NotFittedError
+from latentode.estimator.latent_space import LatentSpace
 from latentode.estimator.reading import Log, ModelReader, read, resolved
 from latentode.flows import FlowFitConfig
 from latentode.grids import missing_grid
@@ -323,6 +324,11 @@ class LatentODE:
     def describe(self) -> dict[str, Any]:
         """Card of the model, JSON types."""
         return self._fitted().describe()
+
+    @property
+    def latent(self) -> LatentSpace:
+        """Densities of the latent states at any time, and what a picture of them shows."""
+        return LatentSpace(self._reader)
 
     @property
     def _reader(self) -> ModelReader:

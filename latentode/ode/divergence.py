@@ -62,8 +62,17 @@ class TraceConfig:
             )
 
 
-def choose_trace(field: FieldFunction, z: Tensor, config: TraceConfig) -> TraceUsed:
-    """Decide how the divergence of a field at states like `z`, (..., batch, latent), is found.
+def choose_trace(
+    field: FieldFunction, z: Tensor, config: TraceConfig, *, own_times: bool = False
+) -> TraceUsed:
+    """Decide how the divergence of a field is found.
+
+    Args:
+        field: The field.
+        z: States like those at which it is wanted, shape (..., batch, latent).
+        config: What is allowed.
+        own_times: Whether series have times of their own, so that a gate that sees time differs
+            between them.
 
     Raises:
         ConfigError: If the field has kinks, or is random or dependent on the batch.
@@ -72,8 +81,10 @@ def choose_trace(field: FieldFunction, z: Tensor, config: TraceConfig) -> TraceU
     if config.kind == "hutchinson":
         return "hutchinson"
     if hasattr(field, "layers"):
+        shape = (1, z.shape[-2]) if own_times else (1,)
         with torch.no_grad():
-            if _has_closed_form(field.layers(torch.zeros(1, dtype=torch.float64, device=z.device))):
+            layers = field.layers(torch.zeros(shape, dtype=torch.float64, device=z.device))
+            if _has_closed_form(layers):
                 return "analytic"
     return "exact" if config.kind == "exact" or z.shape[-1] <= LARGEST_LOOP else "hutchinson"
 
@@ -239,6 +250,7 @@ def _has_closed_form(layers: Layers) -> bool:
 def _closed_form(net: _Linearised) -> Tensor:
     first, last = net.matrices[0], net.matrices[-1]
     if len(net.factors) == 2:
+        assert net.last is None, "no closed form where samples have a last gate of their own"
         loops = torch.matmul(first, last)  # (hidden 1, hidden 2), or one a node
         return (_apply(loops * net.matrices[1].mT, net.factors[1]) * net.factors[0]).sum(-1)
     if not net.factors:
