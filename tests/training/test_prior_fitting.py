@@ -116,7 +116,6 @@ def test_the_estimator_saves_and_loads_it_and_repeats_to_the_bit(tmp_path, estim
 
 @pytest.mark.parametrize("prior", ["normal", "cnf"])
 def test_training_fits_it_where_it_is_asked_to_and_says_so(monkeypatch, prior):
-    monkeypatch.setattr("latentode.training.fitting.PRIOR_FIT", BRIEF)
     monkeypatch.setattr("latentode.training.fitting.fit_prior_to.__defaults__", (BRIEF,))
     notes = []
     config = LatentODEConfig().updated(**SMALL, **{"train.fit_prior": True, "model.prior": prior})
