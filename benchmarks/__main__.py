@@ -18,6 +18,7 @@ TASKS = {
     "speed-cnf": "benchmarks.speed_cnf",
     "density": "benchmarks.density",
     "point-processes": "benchmarks.point_processes",
+    "latent-density": "benchmarks.latent_density",
 }
 HERE = Path(__file__).resolve().parent
 
