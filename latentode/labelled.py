@@ -11,6 +11,7 @@ from latentode import results
 from latentode.backtest import backtest
 from latentode.config import parse_duration
 from latentode.data.dataset import TimeSeriesDataset
+from latentode.data.frame import read_query_times
 from latentode.errors import ConfigError, DataError
 from latentode.grids import Grid, check_size, forecast_grid, span_grid
 from latentode.latent_paths import interpolate_states, path_offsets
@@ -90,6 +91,16 @@ class LabelledPredictor:
             dim="latent" if latent else "channel",
             attrs={"num_draws": self.num_draws, "seed": self.fitted.config.train.seed},
         )
+
+    def at_times(self, dataset: TimeSeriesDataset, times: Any, kind: str) -> xr.Dataset:
+        """Predict at the times of a frame or file of ids and times, in its order; see `at`."""
+        grid = read_query_times(
+            times,
+            series_ids=dataset.series_ids,
+            clock=self.fitted.schema.clock,
+            config=self.fitted.config.data,
+        )
+        return self.at(dataset, grid, kind)
 
     def between(
         self,

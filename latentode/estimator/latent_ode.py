@@ -9,11 +9,13 @@ from typing import Any, Self
 import xarray as xr
 
 from latentode.config import LatentODEConfig
+from latentode.data.dataset import TimeSeriesDataset
 from latentode.errors import NotFittedError
 from latentode.estimator.latent_space import LatentSpace
-from latentode.estimator.reading import Log, ModelReader, read, resolved
+from latentode.estimator.logs import Log, aligned, read, resolved
 from latentode.flows import FlowFitConfig
 from latentode.grids import missing_grid
+from latentode.labelled import LabelledPredictor
 from latentode.training.fitted import FittedModel
 from latentode.training.fitting import fit_model, fit_prior_to, plan_lines
 from latentode.training.prior_fitting import PRIOR_FIT, PriorReport
@@ -116,9 +118,7 @@ class LatentODE:
             "data.columns.channel": channel_column,
             "data.columns.value": value_column,
         }
-        config = resolved(vars(self), self.config).updated(
-            **{k: v for k, v in columns.items() if v is not None}
-        )
+        config = resolved(self.config, vars(self), columns)
         dataset, self.config_ = read(log, config)
         self.fitted_ = fit_model(
             dataset,
@@ -147,7 +147,7 @@ class LatentODE:
             DataError: If the training or the validation part of the log has no window.
             SolverError: If the flow that was learned cannot be solved as it was trained.
         """
-        dataset = self._reader.aligned(log)
+        dataset = self._aligned(log)
         self.fitted_, report = fit_prior_to(dataset, self._fitted(), fit_config)
         self.prior_report_: PriorReport = report
         return self
@@ -174,10 +174,10 @@ class LatentODE:
             ``value`` (draw, series, step, channel) with ``time`` (series, step), original units.
         """
         fitted = self._fitted()
-        dataset = fitted.context if log is None else self._reader.aligned(log)
+        dataset = fitted.context if log is None else self._aligned(log)
         if times is not None:
-            return self._reader.at(dataset, times, num_draws, "forecast")
-        return self._reader.labelled(num_draws).ahead(dataset, horizon, every)
+            return self._labelled(num_draws).at_times(dataset, times, "forecast")
+        return self._labelled(num_draws).ahead(dataset, horizon, every)
 
     def interpolate(
         self,
@@ -201,10 +201,10 @@ class LatentODE:
         Returns:
             ``value`` (draw, series, step, channel) with ``time`` (series, step), original units.
         """
-        dataset = self._reader.aligned(log)
+        dataset = self._aligned(log)
         if times is not None:
-            return self._reader.at(dataset, times, num_draws, "interpolation")
-        predictor = self._reader.labelled(num_draws)
+            return self._labelled(num_draws).at_times(dataset, times, "interpolation")
+        predictor = self._labelled(num_draws)
         if at_missing:
             return predictor.at(dataset, missing_grid(dataset), "interpolation")
         return predictor.inside(dataset, every, "interpolation")
@@ -220,7 +220,7 @@ class LatentODE:
         Returns:
             As `forecast`; steps in the order of `times`.
         """
-        return self._reader.at(self._reader.aligned(log), times, num_draws, "prediction")
+        return self._labelled(num_draws).at_times(self._aligned(log), times, "prediction")
 
     def latent_trajectory(
         self, log: Log, *, every: str | None = None, num_draws: int = 50
@@ -229,8 +229,8 @@ class LatentODE:
 
         Each window has its own latent state; where one window hands over to the next, it may jump.
         """
-        dataset = self._reader.aligned(log)
-        return self._reader.labelled(num_draws).inside(dataset, every, "latent_trajectory")
+        dataset = self._aligned(log)
+        return self._labelled(num_draws).inside(dataset, every, "latent_trajectory")
 
     def interpolate_latent(
         self, first: str, second: str, log: Log, *, num_steps: int = 8, every: str | None = None
@@ -252,9 +252,7 @@ class LatentODE:
             DataError: If an id is not in the log.
             ConfigError: If there are fewer than two points.
         """
-        return self._reader.labelled(1).between(
-            self._reader.aligned(log), (first, second), num_steps, every
-        )
+        return self._labelled(1).between(self._aligned(log), (first, second), num_steps, every)
 
     def score(self, log: Log, *, num_draws: int = 200) -> xr.Dataset:
         """Log-density of each series, nats, with standard error: low means unlike the training log.
@@ -267,7 +265,7 @@ class LatentODE:
             ``log_prob``, ``standard_error`` and ``num_readings`` by series; see
             `latentode.scoring.prequential_score`.
         """
-        return self._reader.labelled(num_draws).score(self._reader.aligned(log))
+        return self._labelled(num_draws).score(self._aligned(log))
 
     def surprise(self, log: Log, *, num_draws: int = 200) -> xr.Dataset:
         """Anomaly score of each reading: minus its log-density given what came before, in nats.
@@ -280,7 +278,7 @@ class LatentODE:
             ``value`` (draw of 1, series, step, channel), NaN where nothing was read, with ``time``;
             see `latentode.scoring.reading_scores`.
         """
-        return self._reader.labelled(num_draws).surprise(self._reader.aligned(log))
+        return self._labelled(num_draws).surprise(self._aligned(log))
 
     def evaluate(
         self, log: Log, *, split: str = "test", max_windows: int = 400, num_draws: int = 100
@@ -296,8 +294,8 @@ class LatentODE:
         Returns:
             {"forecast": scores, "interpolation": scores}; see `latentode.evaluation.evaluate_task`.
         """
-        return self._reader.labelled(num_draws).backtest(
-            self._reader.aligned(log), split=split, max_windows=max_windows
+        return self._labelled(num_draws).backtest(
+            self._aligned(log), split=split, max_windows=max_windows
         )
 
     def save(self, folder: str | Path) -> None:
@@ -328,14 +326,16 @@ class LatentODE:
     @property
     def latent(self) -> LatentSpace:
         """Densities of the latent states at any time, and what a picture of them shows."""
-        return LatentSpace(self._reader)
-
-    @property
-    def _reader(self) -> ModelReader:
-        return ModelReader(self._fitted(), self.config_)
+        return LatentSpace(self._fitted())
 
     def _fitted(self) -> FittedModel:
         fitted: FittedModel | None = getattr(self, "fitted_", None)
         if fitted is None:
             raise NotFittedError("LatentODE: expected a fitted model. Call fit or load first.")
         return fitted
+
+    def _aligned(self, log: Log) -> TimeSeriesDataset:
+        return aligned(self._fitted(), log)
+
+    def _labelled(self, num_draws: int) -> LabelledPredictor:
+        return LabelledPredictor(self._fitted(), num_draws)

@@ -10,10 +10,11 @@ import xarray as xr
 from latentode import results
 from latentode.config import parse_duration
 from latentode.errors import ConfigError
-from latentode.estimator.reading import Log, ModelReader
+from latentode.estimator.logs import Log, aligned
 from latentode.latent_density import SOURCES, LatentPlane, Source, density_paths, latent_plane
 from latentode.latent_paths import path_offsets
 from latentode.training.context import last_context
+from latentode.training.fitted import FittedModel
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,10 @@ class LatentSpace:
     """Densities of latent states; `LatentODE.latent` makes one.
 
     Attributes:
-        reader: The model, and how it reads logs.
+        fitted: The model.
     """
 
-    reader: ModelReader
+    fitted: FittedModel
 
     def density(
         self,
@@ -60,9 +61,9 @@ class LatentSpace:
             raise ConfigError(
                 f"source: expected {' or '.join(SOURCES)}, got {source!r}. Choose one of these."
             )
-        fitted = self.reader.fitted
+        fitted = self.fitted
         schema, clock = fitted.schema, fitted.schema.clock
-        windows = last_context(self.reader.aligned(log), schema)
+        windows = last_context(aligned(fitted, log), schema)
         unit = clock.unit if clock.kind == "elapsed" else None
         spacing = None if every is None else parse_duration(every, unit)
         offsets = path_offsets(schema, spacing, len(windows) * num_draws)
@@ -108,8 +109,8 @@ class LatentSpace:
             ConfigError: If there are no such coordinates, or no such series.
             SolverError: If a solve fails.
         """
-        fitted = self.reader.fitted
-        windows = last_context(self.reader.aligned(log), fitted.schema)
+        fitted = self.fitted
+        windows = last_context(aligned(fitted, log), fitted.schema)
         ids = windows.series_ids
         if series is not None and series not in ids:
             raise ConfigError(f"series: expected one of {', '.join(ids[:5])}, got {series!r}.")
