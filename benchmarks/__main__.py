@@ -19,6 +19,12 @@ TASKS = {
     "density": "benchmarks.density",
     "point-processes": "benchmarks.point_processes",
     "latent-density": "benchmarks.latent_density",
+    "hopper": "benchmarks.hopper",
+    "toy": "benchmarks.toy",
+    "physionet-forecast": "benchmarks.physionet_forecast",
+    "physionet-interpolation": "benchmarks.physionet_interpolation",
+    "physionet-mortality": "benchmarks.physionet_mortality",
+    "sensors": "benchmarks.sensors",
 }
 HERE = Path(__file__).resolve().parent
 
@@ -54,6 +60,7 @@ def _seeds(_context: click.Context, _parameter: click.Parameter, text: str) -> t
 @click.option("--smoke", is_flag=True, help="Tiny settings; writes nothing unless --out is given.")
 @click.option("--check", "checks", is_flag=True, help="Exit 1 where a ratio is below its floor.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--device", default="cpu", show_default=True, help="Where models are trained.")
 @click.option(
     "--only", multiple=True, help="Parts of the task; repeat it. Others keep their stored results."
 )
@@ -76,6 +83,7 @@ def main(
     smoke: bool,
     checks: bool,
     threads: int,
+    device: str,
     only: tuple[str, ...],
     settings: dict[str, Any],
     out: Path | None,
@@ -97,7 +105,7 @@ def main(
         raise click.BadParameter(
             f"expected --only among {', '.join(task.names(protocol))}, got {', '.join(strange)}"
         )
-    options = frame.Options(protocol, seeds, threads, only)
+    options = frame.Options(protocol, seeds, threads, only, device)
     folder = out or (None if smoke else HERE)
     report = frame.execute(name, task, options, folder)
     click.echo(task.tables(report))

@@ -18,10 +18,11 @@ PROTOCOL: dict[str, Any] = {
     "hidden": [128, 128],
     "rows": None,
     "test_rows": 2000,
-    "toy_hidden": [128, 128],
+    "toy_hidden": [64, 64, 64],
     "toy_draws": 50_000,
-    "toy_warm_up_steps": 20_000,
-    "toy_steps": 1_000,
+    "toy_warm_up_steps": 3_000,
+    "toy_steps": 8_000,
+    "toy_lr": 1e-2,
     "toy_test_draws": 10_000,
 }
 SMOKE: dict[str, Any] = {

@@ -41,12 +41,14 @@ class Options:
         seeds: Seeds of accuracy tasks.
         threads: Threads that the process was held to.
         only: Names that the run is narrowed to, see `chosen`.
+        device: Device that models are trained on.
     """
 
     protocol: Mapping[str, Any]
     seeds: tuple[int, ...] = (0, 1, 2)
     threads: int = 1
     only: tuple[str, ...] = ()
+    device: str = "cpu"
 
     def chosen(self, names: Sequence[str]) -> list[str]:
         """Those of `names` that were asked for; all of them where none was."""
@@ -70,7 +72,7 @@ def execute(name: str, task: ModuleType, options: Options, folder: Path | None) 
     envelope = {
         "task": name,
         "protocol": json.loads(json.dumps(dict(options.protocol))),
-        "machine": machine.describe(),
+        "machine": machine.describe(options.device),
         "threads": options.threads,
     }
     runs = [run | state for run in task.run(options)["runs"]]

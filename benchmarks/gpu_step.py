@@ -1,6 +1,6 @@
 """Task speed-gpu: loss and gradient of the model on W2 shapes, eager and as a CUDA graph.
 
-It needs a CUDA device, and has not been run on one yet.
+It needs a CUDA device.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ def run(options: Options) -> Report:
             found = {"gflop": flops(protocol, series, latent) / 1e9, "peak_tflops": peak / 1e12}
             found |= _measured(model.to(device), batch, noise, protocol["rounds"], device)
             found["bound_share"] = found["gflop"] * 1e12 / (peak * found["graphed_ms"])
-            runs.append({"part": "step", "workload": f"W2, {series} x {latent}"} | found)
+            name = {"gpu": torch.cuda.get_device_name(device)}
+            runs.append({"part": "step", "workload": f"W2, {series} x {latent}"} | name | found)
     return {"runs": runs}
 
 
@@ -143,7 +144,7 @@ def _milliseconds(case: Callable[[], object]) -> float:
 def _launches(case: Callable[[], object]) -> int:
     """Launches from the host; a graph is one."""
     kinds = [torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
-    with torch.profiler.profile(activities=kinds) as profile:
+    with torch.profiler.profile(activities=kinds, acc_events=True) as profile:
         case()
         torch.cuda.synchronize()
     return sum(event.count for event in profile.key_averages() if event.key in LAUNCHES)
@@ -180,7 +181,8 @@ def tables(report: Report) -> str:
          r["bound_share"])
         for r in report["runs"]
     ]  # fmt: skip
+    gpu = ", ".join(sorted({run["gpu"] for run in report["runs"]}))
     return (
-        "## Step on a GPU\n\nLoss and gradient, series x latent; the bound is the speed of a large "
-        "float32 matrix product on the same device.\n\n" + markdown_table(header, rows)
+        f"## Step on a GPU\n\n{gpu}. Loss and gradient, series x latent; the bound is the speed of "
+        "a large float32 matrix product on the same device.\n\n" + markdown_table(header, rows)
     )

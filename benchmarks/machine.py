@@ -20,6 +20,7 @@ def limit_threads(threads: int) -> None:
     """
     for name in _THREAD_VARIABLES:
         os.environ[name] = str(threads)
+    os.environ["JAX_PLATFORMS"] = "cpu"  # as all others, where there is a GPU
     if threads == 1:
         os.environ["XLA_FLAGS"] = (
             "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
@@ -29,14 +30,22 @@ def limit_threads(threads: int) -> None:
         os.sched_setaffinity(0, cores[:threads])
 
 
-def describe() -> dict[str, str]:
-    """Processor, system and the versions of the packages that are compared."""
+def describe(device: str = "cpu") -> dict[str, str]:
+    """Processor, system and the versions of the packages that are compared.
+
+    Args:
+        device: Device of the models; a GPU is named, as its figures belong to it.
+    """
     versions = {}
     for name in PACKAGES:
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             versions[name] = "absent"
+    if device != "cpu":
+        import torch
+
+        versions["device"] = torch.cuda.get_device_name(device)
     return {
         "processor": _processor(),
         "cores": str(os.cpu_count()),

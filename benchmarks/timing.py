@@ -57,11 +57,15 @@ def interleave(
         case()
         timings[name] = Timing(time.perf_counter() - begin)
         case()
+    # what stands by now, compilers and their caches, need not be looked through before every call
+    gc.collect()
+    gc.freeze()
     for index in range(rounds):
         for name, case in cases.items():
             spent = sum(timings[name].wall_ms) / 1e3
             if index < min_rounds or spent < budget_s:
                 _measure(case, timings[name])
+    gc.unfreeze()
     return timings
 
 

@@ -183,10 +183,10 @@ class LatentODEModel(nn.Module):
         backward = ode.solve(field, z0, 0.0, batch.lower, solver, params=parameters, check=check)
         return ode.join(backward, forward, check=check)
 
-    def set_solver(self, method: str, step_size: float) -> None:
-        """Solve by another method or step from now on."""
-        changed = {**self.solver.model_dump(), "method": method, "step_size": step_size}
-        self.solver = SolverConfig.model_validate(changed)
+    def set_solver(self, method: str, step_size: float, tolerance: float) -> None:
+        """Solve by another method, step and tolerance from now on."""
+        changed = {"method": method, "step_size": step_size, "tolerance": tolerance}
+        self.solver = SolverConfig.model_validate({**self.solver.model_dump(), **changed})
 
     def set_prior(self, prior: StandardNormal | CNFPrior) -> None:
         """Put another prior in the place of that of training."""

@@ -229,16 +229,16 @@ def test_a_poisoned_window_in_every_batch_is_counted_and_the_others_train(tmp_pa
 
 def test_windows_that_fail_one_after_another_are_all_left_out(monkeypatch):
     made = parts()
-    evidence = type(made.model).evidence
+    forward = type(made.model).forward
     sizes = []
 
-    def failing(self, batch, noise, **options):
+    def failing(self, batch, noise, *, check=True):
         sizes.append(batch.size)
         if batch.size > 2:
             raise SolverError("no", status="non_finite", time_reached=0.0, series=[0])
-        return evidence(self, batch, noise, **options)
+        return forward(self, batch, noise, check=check)
 
-    monkeypatch.setattr(type(made.model), "evidence", failing)
+    monkeypatch.setattr(type(made.model), "forward", failing)
     trainer = made.trainer(validator=None)
     trainer.config = trainer.config.model_copy(update={"max_epochs": 1, "steps_per_epoch": 1})
     (record,) = trainer.fit()

@@ -65,6 +65,7 @@ def parts(**values):
         seed=1,
         num_windows=8,
         num_draws=4,
+        device=config.train.device,
     )
     return Parts(model, sampler_of(dataset, schema, config), validator, config)
 

@@ -20,7 +20,12 @@ def score(name: Any, seed: int, protocol: Any) -> Run:
     flow = CNF(2, hidden_dims=tuple(protocol["toy_hidden"]))
     flow.standardize(data.mean(0), data.std(0))
     begin = time.process_time()
-    config = FlowFitConfig(protocol["toy_warm_up_steps"], protocol["toy_steps"], protocol["batch"])
+    config = FlowFitConfig(
+        protocol["toy_warm_up_steps"],
+        protocol["toy_steps"],
+        protocol["batch"],
+        lr=protocol["toy_lr"],
+    )
     fit_flow(flow, data, config=config, generator=generator)
     seconds = time.process_time() - begin
     with torch.no_grad():

@@ -119,9 +119,8 @@ def _program() -> str:
 def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     del parameter
     if value and not ctx.resilient_parsing:
-        from importlib.metadata import version
-
-        click.echo(f"latentode {version('latentode')}")
+        # not from the metadata: a checkout that was not installed has none
+        click.echo(f"latentode {sys.modules['latentode'].__version__}")
         ctx.exit()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,22 @@ from latentode.data.windows import WindowLengths, cut
 from latentode.errors import DataError
 
 _BUCKET_BATCHES = 8
+
+
+class Sampler(Protocol):
+    """What training takes its windows from; the same arguments give the same windows."""
+
+    def eligible_rows(self) -> Int64:
+        """Numbers that stand for windows, shape (row,)."""
+        ...
+
+    def epoch(self, rows: Int64, num_batches: int, batch_size: int, seed: tuple[int, ...]) -> Int64:
+        """Rows of the batches of one epoch, shape (batch, window)."""
+        ...
+
+    def batch(self, rows: Int64, seed: tuple[int, ...], *, first: int = 0) -> SeriesBatch:
+        """Windows of some rows, with targets; `first` is the place of the first over all ranks."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,9 @@ _HUGE = float(np.finfo(np.float64).max)
 # readings at an extreme, in number and in share, that make it a bound
 _FEWEST = 5
 _COMMON = 0.01
+# Least scale of a density over the step to which a channel is rounded: the density of a value that
+# repeats has no bound, and would outweigh all other channels.
+_FLOOR = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +66,11 @@ class Scaler:
                 rows[channel] = _channel_statistics(values)
         center, scale, mean, std, resolution, lower, upper, constant = rows.T
         return cls(center, scale, mean, std, resolution, lower, upper, constant.astype(bool))
+
+    @property
+    def density_floor(self) -> Float64:
+        """Least scale of a density in scaled units, as readings are rounded, shape (channel,)."""
+        return _FLOOR * self.resolution / self.scale
 
     def transform(self, values: Float64, channel: np.ndarray | slice = slice(None)) -> Float64:
         """Scale values; `channel` gives the channel of each value, default: the last axis."""

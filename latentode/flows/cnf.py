@@ -18,7 +18,7 @@ from latentode.nn.activations import Activation
 from latentode.ode.divergence import TraceConfig
 
 TRAIN_SOLVER = SolverConfig(method="ab4", step_size=1 / 24)
-TRAIN_NODES, FINE_NODES = 16, 32
+TRAIN_NODES, FINE_NODES = 18, 32
 _FINER = 4
 LARGEST_GAP = 0.05
 

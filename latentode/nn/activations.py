@@ -40,7 +40,7 @@ def activation_slope(activation: Activation, u: Tensor, value: Tensor) -> Tensor
         Slopes, shape of `u`.
     """
     if activation == "tanh":
-        return 1 - value * value
+        return torch.addcmul(value.new_ones(()), value, value, value=-1)
     if activation == "softplus":
         # torch's softplus is the identity above 20
         return torch.sigmoid(u).masked_fill(u > 20, 1.0)
@@ -51,6 +51,31 @@ def activation_slope(activation: Activation, u: Tensor, value: Tensor) -> Tensor
         return gate + value * (1 - gate)
     density = torch.exp(-0.5 * u * u) / math.sqrt(2 * math.pi)
     return 0.5 * (1 + torch.erf(u / math.sqrt(2))) + u * density
+
+
+def activation_curvature(activation: Activation, u: Tensor, value: Tensor, slope: Tensor) -> Tensor:
+    r"""Second derivative :math:`\phi''(u)`, elementwise.
+
+    Args:
+        activation: Name of :math:`\phi`.
+        u: Argument.
+        value: :math:`\phi(u)`.
+        slope: :math:`\phi'(u)`.
+
+    Returns:
+        Curvatures, shape of `u`.
+    """
+    if activation == "tanh":
+        return -2 * value * slope
+    if activation == "softplus":
+        gate = torch.sigmoid(u)
+        return (gate * (1 - gate)).masked_fill(u > 20, 0.0)
+    if activation == "elu":
+        return torch.where(u > 0, 0.0, u.clamp(max=0.0).exp())
+    if activation == "silu":
+        gate = torch.sigmoid(u)
+        return gate * (1 - gate) * (2 + u * (1 - 2 * gate))
+    return torch.exp(-0.5 * u * u) / math.sqrt(2 * math.pi) * (2 - u * u)
 
 
 def pull_activation(

@@ -35,6 +35,11 @@ class Layers:
     gates: tuple[Tensor | None, ...]
     activation: Activation
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether all samples of a batch have the same gates and biases."""
+        return all(table is None or table.shape[1] == 1 for table in (*self.biases, *self.gates))
+
     def tensors(self) -> tuple[Tensor, ...]:
         """All weights, biases and gates, flat; `with_tensors` puts others in their places."""
         return (*self.weights, *self.biases, *(gate for gate in self.gates if gate is not None))

@@ -202,7 +202,8 @@ class Evaluator:
 
 def _add_sum(total: Tensor, values: Tensor, nodes: slice) -> None:
     """Add `values` (node, draw, batch, width), summed to the shape of `total`."""
-    if len(total) == 1:
-        total += values.flatten(0, 1).sum_to_size(1, *total.shape[1:])
-    else:
-        total[nodes] += values.sum(1).sum_to_size(len(values), *total.shape[1:])
+    rows, samples = total.shape[:2]
+    summed = values.flatten(0, 1)[None] if rows == 1 else values
+    # in one go where a batch shares it: to sum over a single draw first would be a copy
+    summed = summed.flatten(1, 2).sum(1, keepdim=True) if samples == 1 else summed.sum(1)
+    total[nodes if rows > 1 else slice(None)] += summed

@@ -21,6 +21,7 @@ from torch.nn import functional
 from latentode.errors import ConfigError
 from latentode.nn.activations import ACTIVATIONS, activation_slope
 from latentode.nn.layered import Layers
+from latentode.ode.axis_trace import axis_trace
 from latentode.ode.fields import FieldFunction
 
 TraceKind = Literal["auto", "exact", "hutchinson"]
@@ -151,6 +152,8 @@ def divergence(
             [trace for _, trace in pairs]
         )
     layers: Layers = field.layers(times)
+    if used == "exact" and len(layers.weights) > 2 and layers.is_shared:
+        return _shared_trace(layers.folded(), states)
     net = _linearise(layers, states)
     if used == "analytic":
         return net.value, _closed_form(net)
@@ -271,6 +274,16 @@ def _push(net: _Linearised, along: Tensor) -> Tensor:
         along = _apply(matrix, along, 1) * factor
     product = _apply(net.matrices[-1], along, 1)
     return product if net.last is None else product * net.last
+
+
+def _shared_trace(layers: Layers, states: Tensor) -> tuple[Tensor, Tensor]:
+    """`axis_trace` of folded layers that a batch shares."""
+    count = len(states)
+    weights = [w.expand(count, *w.shape[-2:]) for w in layers.weights]
+    biases = [b.expand(count, *b.shape[-2:]) for b in layers.biases]
+    rows = states.reshape(count, -1, states.shape[-1])
+    value, trace = axis_trace(weights, biases, rows, layers.activation)
+    return value.view(states.shape), trace.view(states.shape[:-1])
 
 
 def _by_axes(net: _Linearised) -> Tensor:

@@ -1,7 +1,7 @@
 """Computations captured in CUDA graphs.
 
 This follows the documentation of torch (https://docs.pytorch.org/docs/stable/notes/cuda.html,
-"CUDA graphs"). It has not been run on a GPU yet: `pytest --device cuda -m gpu` is to tell.
+"CUDA graphs").
 """
 
 from __future__ import annotations

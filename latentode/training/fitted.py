@@ -20,9 +20,6 @@ from latentode.training.context import PREFIXES, pack, unpack
 from latentode.training.distributed import device_of
 from latentode.training.history import Record, from_json, to_json
 
-# Least scale over the step to which a channel is rounded: the density of a value that repeats has
-# no bound, and would outweigh all other channels.
-_FLOOR = 0.01
 _FIELDS = {"config", "data", "history", "context_ids"}
 
 
@@ -159,6 +156,6 @@ def build_model(config: LatentODEConfig, schema: DataSchema) -> LatentODEModel:
         num_channels=len(schema.channels),
         input_dim=schema.input_dim,
         static_dim=len(schema.static_columns),
-        scale_floor=torch.from_numpy(_FLOOR * schema.scaler.resolution / schema.scaler.scale),
+        scale_floor=torch.from_numpy(schema.scaler.density_floor),
         season=schema.season,
     )

@@ -15,6 +15,7 @@ from latentode.data.schema import DataSchema
 from latentode.data.splits import Part
 from latentode.errors import DataError, SolverError
 from latentode.flows import FlowFitConfig
+from latentode.model import LatentODEModel
 from latentode.training.context import last_context
 from latentode.training.distributed import device_of, process_group, rank
 from latentode.training.fitted import FittedModel, build_model
@@ -33,6 +34,7 @@ def fit_model(
     run_dir: Path | None = None,
     resume: bool = False,
     on_event: Callable[[Event], None] | None = None,
+    build: Callable[[LatentODEConfig, DataSchema], LatentODEModel] = build_model,
 ) -> FittedModel:
     """Learn scales, train a network and stop it by validation.
 
@@ -43,6 +45,7 @@ def fit_model(
         resume: Go on from the last checkpoint of `run_dir`.
         on_event: Called on the first process with {"event": "plan" | "note" | "step" | "epoch" |
             "done", ...}.
+        build: Makes the network; one on the contract of `LatentODEModel` can be compared with it.
 
     Returns:
         The fitted model.
@@ -57,7 +60,7 @@ def fit_model(
     with process_group(config.train.device):
         with torch.random.fork_rng():
             torch.manual_seed(config.train.seed)
-            model = build_model(config, schema)
+            model = build(config, schema)
         fitted = FittedModel(config, schema, model, [], last_context(dataset, schema))
         if on_event is not None and rank() == 0:
             on_event({"event": "plan", "lines": plan_lines(fitted)})

@@ -20,6 +20,8 @@ from latentode.training.history import Record
 _MARGIN = 1 / 4
 _NEEDLESS = 1 / 40
 _MOST_WINDOWS = 16
+# Where known inputs jump, every method is of order one: what no step reaches is not insisted on.
+_SLACK = (1.0, 10.0, 100.0)
 
 
 class SolverWatch:
@@ -27,7 +29,8 @@ class SolverWatch:
 
     The error is estimated on a fixed set of windows, by comparison with half the step
     (`latentode.ode.step_error`). Beyond the tolerance, and far below it, method and step are
-    chosen anew.
+    chosen anew. A tolerance that no step reaches, as where known inputs jump, is raised, by up to a
+    hundred.
 
     Args:
         model: The model, whose `solver` is changed in place.
@@ -74,13 +77,23 @@ class SolverWatch:
 
     def _choose(self) -> None:
         solver = self._model.solver
-        wanted = solver.model_copy(update={"tolerance": self._tolerance * _MARGIN})
-        try:
-            with torch.no_grad():
-                chosen = self._model.choose_solver(self._start(), self._batch, wanted)
-        except SolverError:
-            return  # what cannot be solved shows in the loss, which knows how to recover
-        self._set(chosen.model_copy(update={"tolerance": self._tolerance}))
+        for slack in _SLACK:
+            tolerance = self._tolerance * slack
+            wanted = solver.model_copy(update={"tolerance": tolerance * _MARGIN})
+            try:
+                with torch.no_grad():
+                    chosen = self._model.choose_solver(self._start(), self._batch, wanted)
+            except SolverError:
+                continue
+            if slack > 1:
+                self._on_change(
+                    f"no step of the solver reaches a relative error of {self._tolerance:g}, as "
+                    f"where known inputs jump: {tolerance:g} from now on"
+                )
+                self._tolerance = tolerance
+            self._set(chosen.model_copy(update={"tolerance": tolerance}))
+            return
+        # what cannot be solved shows in the loss, which knows how to recover
 
     def _error(self) -> float:
         with torch.no_grad():

@@ -47,6 +47,7 @@ class Progress:
         lr_factor: Factor on the learning rate, halved by a rollback.
         solver_method: Method of the solver; "" as the settings have it.
         step_size: Its step in model time; 0 as the settings have it.
+        tolerance: Its tolerance; 0 as the settings have it.
         history: One record an epoch.
     """
 
@@ -65,6 +66,7 @@ class Progress:
     lr_factor: float = 1.0
     solver_method: str = ""
     step_size: float = 0.0
+    tolerance: float = 0.0
     history: list[Record] = field(default_factory=list)
 
     def add(self, values: Mapping[str, float]) -> None:

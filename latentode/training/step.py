@@ -14,7 +14,7 @@ from latentode.config import TrainConfig
 from latentode.data.batch import SeriesBatch
 from latentode.data.buckets import bucketed
 from latentode.data.dataset import Int64
-from latentode.data.sampler import WindowSampler
+from latentode.data.sampler import Sampler
 from latentode.errors import SolverError
 from latentode.model import LatentODEModel
 from latentode.objectives import elbo, iwae, kl_annealing
@@ -87,7 +87,7 @@ class GradientStep:
     def __init__(
         self,
         model: LatentODEModel,
-        sampler: WindowSampler,
+        sampler: Sampler,
         optimizer: torch.optim.Optimizer,
         config: TrainConfig,
         device: torch.device,

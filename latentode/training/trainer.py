@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from torch import Tensor
 from latentode.config import TrainConfig
 from latentode.data.batch import SeriesBatch
 from latentode.data.dataset import Int64
-from latentode.data.sampler import WindowSampler
+from latentode.data.sampler import Sampler
 from latentode.errors import SolverError, TrainingError
 from latentode.model import LatentODEModel
 from latentode.training.distributed import agree, device_of, rank, world_size
@@ -26,20 +26,12 @@ from latentode.training.pace import Pace
 from latentode.training.solver_watch import SolverWatch
 from latentode.training.state import Checkpoints, Progress
 from latentode.training.step import GradientStep
+from latentode.training.validation import Validator
 
 Event = dict[str, Any]
-_SCORE = "validation_crps"
 _TIMED_STEPS = 3
 _MAX_FAILURES = 3
 _MAX_ROLLBACKS = 3
-
-
-class Validator(Protocol):
-    """Scores a model on the validation part: "validation_crps" and more, lower is better."""
-
-    def __call__(self, model: LatentODEModel) -> Record:
-        """Scores by name."""
-        ...
 
 
 class Trainer:
@@ -60,6 +52,7 @@ class Trainer:
             times a second with a step, which has step, total_steps, train_loss and eta_seconds.
         stop_early: Stop by the validation score, and keep the weights that were best by it;
             otherwise train to the end of the schedule and keep the last.
+        score: Name of the validation score that counts; lower is better.
 
     Attributes:
         progress: Counters and history.
@@ -68,15 +61,17 @@ class Trainer:
     def __init__(
         self,
         model: LatentODEModel,
-        sampler: WindowSampler,
+        sampler: Sampler,
         validator: Validator | None,
         config: TrainConfig,
         *,
         run_dir: Path | None = None,
         on_event: Callable[[Event], None] | None = None,
         stop_early: bool = True,
+        score: str = "validation_crps",
     ) -> None:
         self.stop_early = stop_early
+        self.score = score
         self.model = model
         self.sampler = sampler
         self.validator = validator
@@ -207,9 +202,9 @@ class Trainer:
         record |= self._check_solver()
         p.history.append(record)
         p.next_epoch()
-        best = self._note_best(record.get(_SCORE))
+        best = self._note_best(record.get(self.score))
         self._save()
-        if not p.failures and math.isfinite(record.get(_SCORE, 0.0)):
+        if not p.failures and math.isfinite(record.get(self.score, 0.0)):
             self._snapshot = self._capture()
         self._emit(
             event="epoch",
@@ -223,8 +218,9 @@ class Trainer:
 
     def _check_solver(self) -> Record:
         record = self._watch.check()
-        solver = self.model.solver
-        self.progress.solver_method, self.progress.step_size = solver.method, solver.step_size or 0
+        solver, p = self.model.solver, self.progress
+        p.solver_method, p.step_size = solver.method, solver.step_size or 0.0
+        p.tolerance = solver.tolerance
         return record
 
     def _tell_step(self) -> None:
@@ -250,7 +246,7 @@ class Trainer:
                 return self.validator(self.model)
         except SolverError as error:
             self._note(f"validation: {error}")
-            return {_SCORE: math.nan}
+            return {self.score: math.nan}
         finally:
             self.model.train()
             self._average.swap(self.model)
@@ -296,7 +292,7 @@ class Trainer:
     def _finished(self) -> bool:
         p = self.progress
         if p.epoch and p.epochs_since_best >= self.config.patience:
-            self._note(f"no better validation CRPS for {p.epochs_since_best} epochs: stopped")
+            self._note(f"no better {self.score} for {p.epochs_since_best} epochs: stopped")
             return True
         late = p.epoch > 0 and self._pace.is_over
         if world_size() > 1:
@@ -321,8 +317,9 @@ class Trainer:
         self.progress, self._best = self._checkpoints.restore(
             self.model, self._average, self._optimizer
         )
-        if self.progress.step_size:
-            self.model.set_solver(self.progress.solver_method, self.progress.step_size)
+        p = self.progress
+        if p.step_size:
+            self.model.set_solver(p.solver_method, p.step_size, p.tolerance)
 
     def _load_best(self) -> None:
         self.model.load_state_dict(self._best if self._best is not None else self._average.tensors)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import torch
 
@@ -13,6 +15,14 @@ from latentode.model import LatentODEModel
 from latentode.training.history import Record
 
 _HIDDEN_SHARE = 0.3
+
+
+class Validator(Protocol):
+    """Scores a model on the validation part, by name; the one that counts is better lower."""
+
+    def __call__(self, model: LatentODEModel) -> Record:
+        """Scores by name."""
+        ...
 
 
 class WindowValidator:

@@ -6,6 +6,7 @@ import math
 import torch
 from training_cases import parts, same, stopped_after, weights_of
 
+from latentode.errors import SolverError
 from latentode.training.solver_watch import SolverWatch
 
 
@@ -109,3 +110,31 @@ def test_the_end_says_how_exact_the_solver_is():
 
     parts().trainer(on_event=listener).fit()
     assert any("half the step moves the log-likelihood by" in note for note in notes)
+
+
+def test_a_tolerance_that_jumping_inputs_do_not_allow_is_raised_and_said_so(monkeypatch):
+    notes, asked = [], []
+    made = parts(solver__step_size=None)
+    choose = made.model.choose_solver
+
+    def as_with_jumps(z0, batch, solver):
+        asked.append(solver.tolerance)
+        if solver.tolerance < 1e-3:
+            raise SolverError("no step", status="max_steps", time_reached=0.0)
+        return choose(z0, batch, solver)
+
+    monkeypatch.setattr(made.model, "choose_solver", as_with_jumps)
+    batch = made.sampler.batch(made.sampler.eligible_rows()[::7], (1, 2))
+    SolverWatch(made.model, batch, notes.append)
+    assert asked == [0.001 / 4, 0.01 / 4]
+    assert made.model.solver.step_size > 0
+    assert made.model.solver.tolerance == 0.01
+    assert "0.01 from now on" in notes[0]
+
+
+def test_a_raised_tolerance_goes_on_after_a_resume(tmp_path):
+    stopped_after(1, tmp_path, solver__step_size=None, solver__tolerance=0.02)
+    resumed = parts(solver__step_size=None)
+    trainer = resumed.trainer(run_dir=tmp_path)
+    trainer.fit(resume=True)
+    assert resumed.model.solver.tolerance == 0.02

@@ -1,0 +1,244 @@
+"""A recurrent network whose state and inputs decay, trained by the package's trainer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from latentode.config import LatentODEConfig, ModelConfig, SolverConfig
+from latentode.data.batch import SeriesBatch
+from latentode.decoders.residual import gather_readings, nearest_readings
+from latentode.encoders import condense
+from latentode.encoders.posterior import NormalPosterior
+from latentode.likelihoods import StudentTLikelihood
+from latentode.model import Decoded
+from latentode.nn.mlp import MLP
+
+_ROWS = 128
+_LOG_SCALE_RANGE = (-9.0, 6.0)
+_WIDTHS = range(4, 513)
+
+
+class DecayingGRU(nn.Module):
+    r"""A GRU over rows: :math:`h \leftarrow \mathrm{GRU}([\hat x, m],\, e^{-\gamma_h(\delta)} h)`.
+
+    A missing input is the last reading of its channel, decayed to the training centre at a rate of
+    its own; :math:`\delta` is the time since each channel was last read.
+
+    Args:
+        num_channels: Channels.
+        hidden_dim: Size of the state.
+
+    Reference:
+        Che et al. (2018), Recurrent neural networks for multivariate time series with missing
+        values, https://arxiv.org/abs/1606.01865
+    """
+
+    def __init__(self, num_channels: int, hidden_dim: int) -> None:
+        super().__init__()
+        self.cell = nn.GRUCell(2 * num_channels, hidden_dim)
+        self.input_rate = nn.Parameter(torch.zeros(num_channels))
+        self.state_decay = nn.Linear(num_channels, hidden_dim)
+        self.query_rate = nn.Parameter(torch.zeros(hidden_dim))
+
+    def forward(self, times: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+        """States before the first row and after each, shape (batch, 1 + time, hidden)."""
+        seen = torch.where(mask, times[..., None], -torch.inf).cummax(1).values
+        before = torch.cat([torch.full_like(seen[:, :1], -torch.inf), seen[:, :-1]], dim=1)
+        never = torch.isinf(before)
+        # as if never read for a whole window: the longest gap there is
+        age = torch.where(never, 4.0, times[..., None] - before).to(values.dtype)
+        rows = torch.where(mask, torch.arange(mask.shape[1], device=mask.device)[:, None], 0)
+        held = values.gather(1, rows.cummax(1).values)
+        kept = torch.exp(-self.input_rate.exp() * age)
+        inputs = torch.cat([torch.where(mask, values, kept * held), mask.to(values.dtype)], dim=-1)
+        decay = torch.exp(-torch.relu(self.state_decay(age)))
+        states = [values.new_zeros(len(values), self.cell.hidden_size)]
+        for row in range(values.shape[1]):
+            states.append(self.cell(inputs[:, row], decay[:, row] * states[-1]))
+        return torch.stack(states, dim=1)
+
+    def read(self, states: Tensor, rows: Tensor, gaps: Tensor) -> Tensor:
+        """States after some numbers of rows, decayed by gaps, shape (batch, step, hidden)."""
+        index = rows[..., None].expand(-1, -1, states.shape[-1])
+        return states.gather(1, index) * torch.exp(-self.query_rate.exp() * gaps[..., None])
+
+
+@dataclass(frozen=True)
+class _NoSolve:
+    """What stands for a solve: this network has none."""
+
+    nfe: int = 0
+
+    @property
+    def stats(self) -> _NoSolve:
+        """Itself."""
+        return self
+
+
+class GRUDecay(nn.Module):
+    r"""Forecast and interpolate from decaying states before and after a query.
+
+    .. math::
+        \mu_c(t) = e^{-k_c a}\,\tilde x_c(t) + f_c(h_\to, h_\leftarrow, a, b, u(t), s), \qquad
+        \log \sigma_c(t) = g_c(\dots) + w_c \log a_c
+
+    with :math:`\tilde x` the line between the nearest readings (or the only one), :math:`a, b` the
+    gaps to the rows before and after, and a Student-t likelihood as the package's default. It
+    keeps the contract of `LatentODEModel`, with a latent state that nothing depends on.
+
+    Args:
+        config: Settings of the model that it is compared with.
+        num_channels: Channels.
+        hidden_dim: Size of both states and of the hidden layer.
+        input_dim: Known-input features.
+        static_dim: Covariates.
+        scale_floor: Least scale of each channel, shape (channel,).
+    """
+
+    scale_floor: Tensor
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        num_channels: int,
+        hidden_dim: int,
+        *,
+        input_dim: int,
+        static_dim: int,
+        scale_floor: Tensor,
+    ) -> None:
+        super().__init__()
+        self.config = config.model_copy(update={"latent_dim": 1})
+        self.solver = SolverConfig(step_size=1.0)
+        self.forwards = DecayingGRU(num_channels, hidden_dim)
+        self.backwards = DecayingGRU(num_channels, hidden_dim)
+        self.head = MLP(
+            2 * hidden_dim + 2 + input_dim + static_dim,
+            (hidden_dim,),
+            2 * num_channels,
+            dropout=config.dropout,
+            final_scale=0.1,
+        )
+        self.reading_rate = nn.Parameter(torch.full((num_channels,), -3.0))
+        self.growth = nn.Parameter(torch.zeros(num_channels))
+        self.register_buffer("scale_floor", scale_floor.to(torch.float32).clamp(min=1e-4))
+        self.likelihood = StudentTLikelihood(num_channels)
+
+    def posterior(self, batch: SeriesBatch) -> NormalPosterior:
+        """A latent state that nothing depends on."""
+        zero = batch.values.new_zeros(batch.size, 1)
+        return NormalPosterior(zero, torch.ones_like(zero))
+
+    def trajectory(self, _z0: Tensor, _batch: SeriesBatch, **_options: bool) -> _NoSolve:
+        """Nothing to solve."""
+        return _NoSolve()
+
+    def choose_solver(self, *_arguments: object) -> SolverConfig:
+        """The solver that is not used."""
+        return self.solver
+
+    def solver_error(self, *_arguments: object) -> float:
+        """An error that asks for no other step."""
+        return self.solver.tolerance / 2
+
+    def decode(self, _trajectory: _NoSolve, batch: SeriesBatch) -> Decoded:
+        """Location and scale at the queries, one draw."""
+        rows = condense(batch, _ROWS)
+        before, after, gaps = self._states(rows, batch.query_times)
+        static = batch.static[:, None].expand(-1, batch.query_times.shape[1], -1)
+        context = [before, after, _log_time(gaps), batch.inputs(batch.query_times), static]
+        moved, log_scale = self.head(torch.cat(context, dim=-1)).chunk(2, dim=-1)
+        line, age = self._line(batch)
+        location = moved + torch.exp(-self.reading_rate.exp() * age) * line
+        log_scale = log_scale + self.growth * _log_time(age)
+        scale = torch.hypot(log_scale.clamp(*_LOG_SCALE_RANGE).exp(), self.scale_floor)
+        return Decoded(location[None], scale[None])
+
+    def forward(
+        self, batch: SeriesBatch, noise: Tensor, *, check: bool = True
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Log-likelihood (draw, batch), and zeros for what a posterior would cost."""
+        del check
+        decoded = self.decode(_NoSolve(), batch)
+        targets = batch.targets.masked_fill(~batch.target_mask, 0.0)
+        density = self.likelihood.joint(
+            targets, decoded.location, decoded.scale, batch.target_mask
+        ).expand(len(noise), -1)
+        return density, torch.zeros_like(density), density.new_zeros(batch.size)
+
+    def predict(self, batch: SeriesBatch, noise: Tensor) -> Decoded:
+        """Location and scale at the queries, the same for every draw."""
+        decoded = self.decode(_NoSolve(), batch)
+        shape = (len(noise), *decoded.location.shape[1:])
+        return Decoded(decoded.location.expand(shape), decoded.scale.expand(shape))
+
+    def _states(self, rows: SeriesBatch, queries: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """States before and after each query, and the gaps to their rows (batch, step, 2)."""
+        times, lengths = rows.times, rows.lengths[:, None]
+        mirror = (lengths - 1 - torch.arange(times.shape[1], device=times.device)).clamp(min=0)
+        across = mirror[..., None].expand_as(rows.values)
+        reading = self.forwards(times, rows.values, rows.mask)
+        back = self.backwards(
+            -times.gather(1, mirror), rows.values.gather(1, across), rows.mask.gather(1, across)
+        )
+        position = torch.searchsorted(times.contiguous(), queries.contiguous(), right=True)
+        position = torch.minimum(position, lengths)
+        later = times.gather(1, position.clamp(max=times.shape[1] - 1))
+        earlier = times.gather(1, (position - 1).clamp(min=0))
+        # where no row is on that side the state is zero, whatever the gap
+        gaps = torch.stack([queries - earlier, later - queries], dim=-1).clamp(min=0)
+        gaps = gaps.to(rows.values.dtype)
+        return (
+            self.forwards.read(reading, position, gaps[..., 0]),
+            self.backwards.read(back, lengths - position, gaps[..., 1]),
+            gaps,
+        )
+
+    def _line(self, batch: SeriesBatch) -> tuple[Tensor, Tensor]:
+        """Line between the nearest readings of each channel, 0 without any; gap to the nearer."""
+        index, gaps = nearest_readings(batch.times, batch.mask, batch.lengths, batch.query_times)
+        before, after = gather_readings(batch.values[None], index)[:, 0]
+        gaps = gaps.to(batch.values.dtype)
+        has_before, has_after = torch.isfinite(gaps)
+        a, b = gaps.masked_fill(torch.isinf(gaps), 1.0)
+        share = torch.where(has_before & has_after, a / (a + b).clamp(min=1e-9), 0.0)
+        share = torch.where(has_before, share, has_after.to(a.dtype))
+        line = torch.lerp(before, after, share)
+        some = has_before | has_after
+        return torch.where(some, line, 0.0), gaps.amin(0).clamp(max=4.0)
+
+
+def _log_time(gap: Tensor) -> Tensor:
+    return torch.log(gap + 1e-4) / 4.0 + 1.0
+
+
+def of_equal_size(
+    reference: nn.Module,
+    config: LatentODEConfig,
+    *,
+    num_channels: int,
+    input_dim: int,
+    static_dim: int,
+    scale_floor: Tensor,
+) -> GRUDecay:
+    """A network whose number of parameters is nearest to that of a reference."""
+    wanted = sum(p.numel() for p in reference.parameters())
+
+    def build(hidden: int) -> GRUDecay:
+        return GRUDecay(
+            config.model,
+            num_channels,
+            hidden,
+            input_dim=input_dim,
+            static_dim=static_dim,
+            scale_floor=scale_floor,
+        )
+
+    def distance(hidden: int) -> int:
+        with torch.device("meta"):
+            return abs(sum(p.numel() for p in build(hidden).parameters()) - wanted)
+
+    return build(min(_WIDTHS, key=distance))

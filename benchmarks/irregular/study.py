@@ -1,0 +1,116 @@
+"""Rows of a benchmark: every setting, naive and trained, for every seed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from benchmarks.frame import Options, Report, Run
+from benchmarks.irregular import naive, training
+from benchmarks.irregular.task import SeriesTask
+from benchmarks.irregular.windows import Scale
+from latentode import metrics
+
+Build = Callable[[int, Mapping[str, Any]], SeriesTask]
+BUILDERS = {"LatentODE": training.latent_ode, "GRU-decay": training.gru_decay}
+MODELS = ("naive", *BUILDERS)
+
+
+def run(settings: Mapping[str, Build], options: Options) -> list[Run]:
+    """Score the chosen models on the chosen settings.
+
+    Args:
+        settings: What builds the task of a setting from a seed and the protocol, by name.
+        options: What to run; ``--only`` takes settings and models.
+    """
+    runs: list[Run] = []
+    for name in options.chosen(list(settings)):
+        for seed in options.seeds:
+            task = settings[name](seed, options.protocol)
+            training_windows = task.draw(np.arange(task.train_size), np.random.default_rng(seed))
+            scale = Scale.fit(training_windows, task.span / 4)
+            for model in options.chosen(list(MODELS)):
+                if model == "naive":
+                    runs += _naive_rows(task, scale, seed)
+                else:
+                    runs += _trained_rows(task, scale, model, seed, options)
+    return runs
+
+
+def figure(report: Report, model: str, setting: str, metric: str) -> float:
+    """Mean over seeds of a figure of a report; NaN where it was not measured."""
+    wanted = (model, setting, metric)
+    for row in report["rows"]:
+        if (row["model"], row["setting"], row["metric"]) == wanted:
+            return row["mean"]
+    return float("nan")
+
+
+def _naive_rows(task: SeriesTask, scale: Scale, seed: int) -> list[Run]:
+    found = naive.predict(task, task.test, scale.scaler.mean)
+    return [
+        row
+        for name, answer in found.items()
+        for row in _rows(task, name, seed, task.metrics(answer, task.test), 0, 0.0)
+    ]
+
+
+def _trained_rows(
+    task: SeriesTask, scale: Scale, name: str, seed: int, options: Options
+) -> list[Run]:
+    config = training.settings(options.protocol, task, seed, options.device)
+    fitted = training.fit(
+        task, scale, config, BUILDERS[name], lambda event: _tell(f"{task.name}, {name}", event)
+    )
+    figures = score(fitted, task, options.protocol["draws"], seed)
+    return _rows(task, name, seed, figures, fitted.num_parameters, fitted.seconds)
+
+
+def score(fitted: training.Fitted, task: SeriesTask, num_draws: int, seed: int) -> dict[str, float]:
+    """Metrics of the test windows; CRPS and coverage of 90 % bands over held-out readings."""
+    means, crps, inside = [], [], []
+    for part in training.predict(fitted.model, task.test, fitted.scale, num_draws, seed=seed):
+        asked = part.windows.asked(held_out=True)
+        draws, values = part.draw()[:, asked], part.windows.targets[asked]
+        low, high = metrics.central_interval(draws, 0.9)
+        means.append(part.mean)
+        crps.append(metrics.crps_from_draws(draws, values))
+        inside.append((low <= values) & (values <= high))
+    calibration = {
+        "CRPS": float(np.concatenate(crps).mean()),
+        "coverage 90": float(np.concatenate(inside).mean()),
+    }
+    return task.metrics(np.concatenate(means), task.test) | calibration
+
+
+def _rows(
+    task: SeriesTask,
+    model: str,
+    seed: int,
+    figures: Mapping[str, float],
+    parameters: int,
+    seconds: float,
+) -> list[Run]:
+    common = {
+        "part": f"{task.name}, {model}, seed {seed}",
+        "model": model,
+        "setting": task.name,
+        "seed": seed,
+        "parameters": parameters,
+        "train_seconds": seconds,
+    }
+    return [common | {"metric": name, "value": value} for name, value in figures.items()]
+
+
+def _tell(name: str, event: Mapping[str, Any]) -> None:
+    """Epochs of a long run, on standard error."""
+    if event["event"] == "epoch":
+        scores = [f"{k} {v:.4g}" for k, v in event.items() if k.startswith(("train_loss", "M"))]
+        sys.stderr.write(
+            f"{name}: epoch {event['epoch']}/{event['total_epochs']}, {', '.join(scores)}, "
+            f"{event['seconds']:.0f} s\n"
+        )
+        sys.stderr.flush()

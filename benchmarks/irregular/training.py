@@ -1,0 +1,229 @@
+"""The package's model and trainer on a task."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from benchmarks.irregular.gru_decay import of_equal_size
+from benchmarks.irregular.task import SeriesTask
+from benchmarks.irregular.windows import Floats, Scale, Windows
+from latentode.config import LatentODEConfig
+from latentode.data.batch import SeriesBatch
+from latentode.model import Decoded, LatentODEModel
+from latentode.training import Trainer
+from latentode.training.distributed import device_of
+from latentode.training.history import Record
+
+Build = Callable[[LatentODEConfig, int, int, Scale], nn.Module]
+_CHUNK = 100
+
+
+@dataclass(frozen=True, eq=False)
+class TaskSampler:
+    """Training windows of a task, as the trainer takes them.
+
+    Attributes:
+        task: The task.
+        scale: Scales of its training part.
+        anchor: Where model time 0 is.
+        ask_seen: Whether visible readings are targets too. A model that remembers readings would
+            only learn to repeat them.
+    """
+
+    task: SeriesTask
+    scale: Scale
+    anchor: str
+    ask_seen: bool
+
+    def eligible_rows(self) -> NDArray[np.int64]:
+        """Numbers of the training series."""
+        return np.arange(self.task.train_size)
+
+    def epoch(
+        self, rows: NDArray[np.int64], num_batches: int, batch_size: int, seed: tuple[int, ...]
+    ) -> NDArray[np.int64]:
+        """Series of the batches, (batch, window): every series once before any comes again."""
+        generator, wanted = np.random.default_rng(seed), num_batches * batch_size
+        rounds = [generator.permutation(rows) for _ in range(-(-wanted // len(rows)))]
+        return np.concatenate(rounds)[:wanted].reshape(num_batches, batch_size)
+
+    def batch(
+        self, rows: NDArray[np.int64], seed: tuple[int, ...], *, first: int = 0
+    ) -> SeriesBatch:
+        """Windows of some series, drawn from the stream of `seed` and `first`."""
+        windows = self.task.draw(rows, np.random.default_rng((*seed, first)))
+        asked = windows if self.ask_seen else windows.without_seen()
+        return asked.batch(self.scale, self.anchor)
+
+
+@dataclass(frozen=True, eq=False)
+class TaskValidator:
+    """Metrics of the mean prediction on the validation windows."""
+
+    task: SeriesTask
+    scale: Scale
+    num_draws: int
+
+    def __call__(self, model: nn.Module) -> Record:
+        """Metrics by name; the first one counts."""
+        windows = self.task.validation
+        parts = predict(model, windows, self.scale, self.num_draws, seed=1)
+        return self.task.metrics(np.concatenate([part.mean for part in parts]), windows)
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A model trained on a task.
+
+    Attributes:
+        model: The model, with the weights that were best in validation.
+        scale: Scales of the training part.
+        history: One record an epoch.
+        seconds: What training took: CPU seconds of the process, or of the wall on a GPU.
+    """
+
+    model: nn.Module
+    scale: Scale
+    history: list[Record]
+    seconds: float
+
+    @property
+    def num_parameters(self) -> int:
+        """Number of trained numbers."""
+        return sum(p.numel() for p in self.model.parameters())
+
+
+def settings(protocol: Mapping[str, Any], task: SeriesTask, seed: int, device: str) -> Any:
+    """Settings of a run: the package's defaults, the protocol's schedule, and its changes.
+
+    Args:
+        protocol: "epochs" (passes over the training series), "batch", and "config", changed
+            settings by dotted name.
+        task: The task.
+        seed: Seed of everything.
+        device: Device.
+    """
+    batch = min(protocol["batch"], task.train_size)
+    schedule = {
+        "train.max_time": None,
+        "train.max_epochs": protocol["epochs"],
+        "train.steps_per_epoch": max(1, task.train_size // batch),
+        "train.batch_size": batch,
+        "train.patience": protocol["epochs"],
+        "train.seed": seed,
+        "train.device": device,
+    }
+    return LatentODEConfig().updated(**schedule, **protocol["config"])
+
+
+def gru_decay(config: LatentODEConfig, channels: int, static: int, scale: Scale) -> nn.Module:
+    """A GRU with decay of the same size, freshly initialised."""
+    return of_equal_size(
+        latent_ode(config, channels, static, scale),
+        config,
+        num_channels=channels,
+        input_dim=0,
+        static_dim=static,
+        scale_floor=torch.from_numpy(scale.scaler.density_floor),
+    )
+
+
+def latent_ode(config: LatentODEConfig, channels: int, static: int, scale: Scale) -> nn.Module:
+    """The package's model, freshly initialised."""
+    return LatentODEModel(
+        config.model,
+        config.solver,
+        num_channels=channels,
+        static_dim=static,
+        scale_floor=torch.from_numpy(scale.scaler.density_floor),
+    )
+
+
+def fit(
+    task: SeriesTask,
+    scale: Scale,
+    config: LatentODEConfig,
+    build: Build = latent_ode,
+    on_event: Callable[[dict[str, Any]], None] | None = None,
+) -> Fitted:
+    """Train a model on a task, and keep the weights that were best in validation.
+
+    Args:
+        task: The task.
+        scale: Scales of its training part.
+        config: Settings.
+        build: Makes the model from settings, numbers of channels and covariates, and scales.
+        on_event: As in `Trainer`.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(config.train.seed)
+        windows = task.validation
+        model = build(config, windows.values.shape[-1], windows.static.shape[-1], scale)
+    trainer = Trainer(
+        model,
+        TaskSampler(task, scale, config.model.anchor, ask_seen=not config.model.memory),
+        TaskValidator(task, scale, num_draws=4),
+        config.train,
+        on_event=on_event,
+        score=next(iter(task.metrics(windows.targets, windows))),
+    )
+    clock = time.process_time if device_of(config.train.device).type == "cpu" else time.monotonic
+    began = clock()
+    history = trainer.fit()
+    return Fitted(model, scale, history, clock() - began)
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a model says of some windows.
+
+    Attributes:
+        windows: The windows.
+        mean: Mean prediction in the protocol's unit, shape (window, step, channel).
+        draw: Gives predictive draws, one for each draw of the latent state, float32, shape (draw,
+            window, step, channel).
+    """
+
+    windows: Windows
+    mean: Floats
+    draw: Callable[[], Floats]
+
+
+def predict(
+    model: nn.Module, windows: Windows, scale: Scale, num_draws: int, *, seed: int
+) -> Iterator[Prediction]:
+    """Predict some windows at a time, as the draws of all would not fit into memory.
+
+    Args:
+        model: A model on the contract of `LatentODEModel`.
+        windows: Windows.
+        scale: Scales that it was trained with.
+        num_draws: Draws of the latent state.
+        seed: Seed of the draws.
+    """
+    device = next(model.parameters()).device
+    generator = torch.Generator().manual_seed(seed)
+    for start in range(0, len(windows), _CHUNK):
+        part = windows.take(slice(start, start + _CHUNK))
+        batch = part.batch(scale, model.config.anchor)
+        noise = torch.randn((num_draws, batch.size, model.config.latent_dim), generator=generator)
+        with torch.no_grad():
+            decoded = model.predict(batch.to(device), noise.to(device))
+
+        def draw(decoded: Decoded = decoded) -> Floats:
+            shape = (2, *decoded.location.shape)
+            uniform = torch.rand(shape, generator=generator, dtype=torch.float64).to(device)
+            with torch.no_grad():
+                drawn = model.likelihood.transform(uniform, decoded.location, decoded.scale)
+            return scale.scaler.inverse(drawn.cpu().numpy()).astype(np.float32)
+
+        mean = decoded.location.mean(0).double().cpu().numpy()
+        yield Prediction(part, scale.scaler.inverse(mean), draw)

@@ -1,0 +1,97 @@
+"""Task physionet-interpolation: held-out time points of intensive care (protocol of mTAN).
+
+Sets a and b; 80 % of the stays, shuffled, to learn from, of which the last fifth validates, and
+20 % to test. 41 channels: 37 measured, and age, gender, height and unit as readings at admission.
+Scaled to (x - min) / max of all stays, as published. Of the time points of each stay 50 to 90 % are
+shown, and the readings of the others are asked for, pooled over channels. Unknown height and
+weight are missing here; the released code reads their code, -1, as a value. "All points" is what
+mTAN's script prints; the paper's figures are of held-out points.
+
+Reference:
+    Shukla, Marlin (2021), Multi-time attention networks for irregularly sampled time series, ICLR,
+    https://arxiv.org/abs/2101.10318, and issue 5 of its repository.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from benchmarks.data import physionet
+from benchmarks.frame import Options, Report, Run, accuracy_rows, accuracy_table
+from benchmarks.irregular import study
+from benchmarks.irregular.choices import parts, some_of
+from benchmarks.irregular.task import SeriesTask, pooled_metrics
+from benchmarks.irregular.windows import Windows
+
+PROTOCOL: dict[str, Any] = {"stays": None, "epochs": 20, "batch": 50, "draws": 16, "config": {}}
+SMOKE: dict[str, Any] = {"stays": 120, "epochs": 1, "batch": 16, "draws": 2}
+# MSE of held-out points by per cent shown: mTAN, read off a picture but for the last
+PUBLISHED = {50: 4.1e-3, 60: 4.0e-3, 70: 4.2e-3, 80: 4.4e-3, 90: 4.798e-3}
+
+
+def interpolation(share: int, seed: int, protocol: Mapping[str, Any]) -> SeriesTask:
+    """`share` per cent of the time points of each stay shown."""
+    stays = physionet.load(protocol["stays"]).with_demographics()
+    flat = stays.values.reshape(-1, len(stays.channels))
+    values = (stays.values - np.nanmin(flat, axis=0)) / np.nanmax(flat, axis=0)
+    rows = np.isfinite(values).any(-1)
+    learn, test = physionet.shuffled(len(stays), seed)
+    train, validation = parts(learn, 0.8)
+
+    def draw(index: np.ndarray, rng: np.random.Generator) -> Windows:
+        shown = some_of(rng, rows[index], share / 100)[..., None]
+        return Windows.build(stays.hours[index], values[index], shown, np.ones_like(shown))
+
+    return SeriesTask(
+        name=f"{share} % shown",
+        train_size=len(train),
+        draw=lambda index, rng: draw(train[index], rng),
+        validation=draw(validation, np.random.default_rng([seed, 1])),
+        test=draw(test, np.random.default_rng([seed, 2])),
+        span=physionet.HOURS,
+        metrics=pooled_metrics,
+        interpolates=True,
+    )
+
+
+SETTINGS: dict[str, study.Build] = {
+    f"shown-{share}": lambda seed, protocol, share=share: interpolation(share, seed, protocol)
+    for share in PUBLISHED
+}
+
+
+def names(_protocol: Mapping[str, Any]) -> list[str]:
+    """Settings and models."""
+    return [*SETTINGS, *study.MODELS]
+
+
+def run(options: Options) -> Report:
+    """Naive and trained rows of the chosen settings."""
+    return {"runs": study.run(SETTINGS, options)}
+
+
+def summarise(runs: list[Run]) -> list[Run]:
+    """Mean and standard deviation over splits."""
+    return accuracy_rows(runs)
+
+
+def check(report: Report) -> list[str]:
+    """Sentences on what is above mTAN."""
+    failures = []
+    for share, published in PUBLISHED.items():
+        setting = f"{share} % shown"
+        found = study.figure(report, "LatentODE", setting, "MSE, held out")
+        if not found <= published:
+            failures.append(
+                f"physionet-interpolation, {setting}: expected an MSE of at most {published}, "
+                f"got {found:.4g}."
+            )
+    return failures
+
+
+def tables(report: Report) -> str:
+    """Rows over splits."""
+    return "## PhysioNet, interpolation\n\n" + accuracy_table(report["rows"])
