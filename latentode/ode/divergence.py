@@ -66,14 +66,9 @@ class TraceConfig:
 def choose_trace(
     field: FieldFunction, z: Tensor, config: TraceConfig, *, own_times: bool = False
 ) -> TraceUsed:
-    """Decide how the divergence of a field is found.
+    """Decide how the divergence of a field at states like `z`, (..., batch, latent), is found.
 
-    Args:
-        field: The field.
-        z: States like those at which it is wanted, shape (..., batch, latent).
-        config: What is allowed.
-        own_times: Whether series have times of their own, so that a gate that sees time differs
-            between them.
+    With `own_times`, series have times of their own, and a gate that sees time differs between them.
 
     Raises:
         ConfigError: If the field has kinks, or is random or dependent on the batch.

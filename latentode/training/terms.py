@@ -104,7 +104,8 @@ def loss_terms(
         SolverError: If a solve fails and is checked.
     """
     if not (penalties.names or penalties.steer):
-        return LossTerms(*model(batch, noise, check=check), noise.new_zeros(0))
+        log_likelihood, log_ratio, kl = model(batch, noise, check=check)
+        return LossTerms(log_likelihood, log_ratio, kl, noise.new_zeros(0))
     rate = penalties.rate(noise)
     path, terms = model.evidence(batch, noise, check=check, rate=rate)
     # last, so that the probes they draw change nothing but themselves
