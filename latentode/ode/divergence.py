@@ -68,7 +68,7 @@ def choose_trace(
 ) -> TraceUsed:
     """Decide how the divergence of a field at states like `z`, (..., batch, latent), is found.
 
-    With `own_times`, series have times of their own, and a gate that sees time differs between them.
+    With `own_times`, series have times of their own, and a gate of time differs between them.
 
     Raises:
         ConfigError: If the field has kinks, or is random or dependent on the batch.
