@@ -17,6 +17,7 @@ TASKS = {
     "quality-engine": "benchmarks.quality_engine",
     "speed-cnf": "benchmarks.speed_cnf",
     "density": "benchmarks.density",
+    "toy-densities": "benchmarks.toy_densities",
     "point-processes": "benchmarks.point_processes",
     "latent-density": "benchmarks.latent_density",
     "hopper": "benchmarks.hopper",
@@ -77,6 +78,13 @@ def _seeds(_context: click.Context, _parameter: click.Parameter, text: str) -> t
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of RESULTS.md and results/; by default this package.",
 )
+@click.option(
+    "--collect",
+    "collected",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Run nothing, and join reports of one protocol and machine; repeat it.",
+)
 def main(
     name: str,
     seeds: tuple[int, ...],
@@ -87,6 +95,7 @@ def main(
     only: tuple[str, ...],
     settings: dict[str, Any],
     out: Path | None,
+    collected: tuple[Path, ...],
 ) -> None:
     """Run a benchmark task, print its tables and keep its results."""
     # before anything imports torch
@@ -107,7 +116,10 @@ def main(
         )
     options = frame.Options(protocol, seeds, threads, only, device)
     folder = out or (None if smoke else HERE)
-    report = frame.execute(name, task, options, folder)
+    if collected:
+        report = frame.collect(task, collected, folder or HERE)
+    else:
+        report = frame.execute(name, task, options, folder)
     click.echo(task.tables(report))
     if not checks:
         return

@@ -30,6 +30,7 @@ from latentode.files import atomic_write
 
 Run = dict[str, Any]
 Report = dict[str, Any]
+_ENVELOPE = ("task", "protocol", "machine", "threads")
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,39 @@ def execute(name: str, task: ModuleType, options: Options, folder: Path | None) 
         "machine": machine.describe(options.device),
         "threads": options.threads,
     }
-    runs = [run | state for run in task.run(options)["runs"]]
-    path = None if folder is None else folder / "results" / f"{name}.json"
+    return _kept(task, envelope | state, [r | state for r in task.run(options)["runs"]], folder)
+
+
+def collect(task: ModuleType, paths: Sequence[Path], folder: Path) -> Report:
+    """Join reports, such as those of seeds that ran side by side, with the stored one.
+
+    Args:
+        task: Module of the task.
+        paths: Files of reports.
+        folder: Where RESULTS.md and results/ are.
+
+    Raises:
+        ValueError: If they differ in task, protocol, machine or threads.
+    """
+    reports = [json.loads(path.read_text("utf-8")) for path in paths]
+    envelope = {key: reports[0][key] for key in _ENVELOPE}
+    for path, report in zip(paths, reports, strict=True):
+        if any(report[key] != value for key, value in envelope.items()):
+            raise ValueError(
+                f"{path}: expected the {', '.join(_ENVELOPE)} of {paths[0]}, got others. "
+                "Collect what was run alike."
+            )
+    runs = [run for report in reports for run in report["runs"]]
+    return _kept(task, envelope | {"commit": reports[-1]["commit"]}, runs, folder)
+
+
+def _kept(task: ModuleType, head: Report, runs: list[Run], folder: Path | None) -> Report:
+    """The report with the stored runs that stand beside the new ones, written to a folder."""
+    path = None if folder is None else folder / "results" / f"{head['task']}.json"
     if path is not None and path.exists():
-        runs = merged(json.loads(path.read_text("utf-8")), envelope, runs)
-    report = envelope | state | {"runs": runs, "rows": runs}
+        stored, envelope = json.loads(path.read_text("utf-8")), {k: head[k] for k in _ENVELOPE}
+        runs = merged(stored, envelope, runs)
+    report = head | {"runs": runs, "rows": runs}
     if hasattr(task, "summarise"):
         report["rows"] = task.summarise(runs)
     if folder is not None and path is not None:
@@ -98,8 +127,9 @@ def merged(stored: Report, envelope: Report, runs: Sequence[Run]) -> list[Run]:
     return [run for run in stored["runs"] if _unit(run) not in repeated] + list(runs)
 
 
-def _unit(run: Run) -> tuple[str, str]:
-    return run["part"], run.get("workload", "")
+def _unit(run: Run) -> tuple[Any, ...]:
+    """What a run stands for; all runs of a part or workload, where a run has no model and seed."""
+    return tuple(run.get(key) for key in ("part", "workload", "model", "setting", "seed"))
 
 
 def _write(task: ModuleType, report: Report, folder: Path, path: Path) -> None:

@@ -1,10 +1,12 @@
 """Tasks on flows: what their checks make of a report, and that they run."""
 
+import json
+
 import pytest
 import torch
 from click.testing import CliRunner
 
-from benchmarks import density, speed_cnf
+from benchmarks import density, speed_cnf, toy_densities
 from benchmarks.__main__ import main
 
 
@@ -37,29 +39,44 @@ def test_a_competitor_is_measured_against_our_fastest_setting_within_the_target(
 
 def test_missed_ceilings_of_likelihood_and_a_lost_comparison_are_told():
     rows = [
-        {"model": "ours, matching then likelihood", "setting": "protein", "mean": -1.5},
-        {"model": "ours, likelihood", "setting": "protein", "mean": 0.5},
-        {"model": "zuko CNF, exact", "setting": "protein", "mean": 0.4},
+        {"model": "ours, matching then likelihood", "mean": -1.5},
+        {"model": "ours, likelihood", "mean": 0.5},
+        {"model": "zuko CNF, exact", "mean": 0.4},
+    ]
+    assert density.check({"rows": rows}) == [
+        "ours, matching then likelihood: expected at most -1.6, got -1.500.",
+        "ours, likelihood: expected below zuko's 0.400, got 0.500.",
+    ]
+    rows = [
         {"model": "8gaussians", "setting": "above entropy", "mean": 0.01},
         {"model": "rings", "setting": "above entropy", "mean": 0.09},
     ]
-    failures = density.check({"rows": rows})
-    assert failures == [
-        "ours, matching then likelihood, protein: expected at most -1.6, got -1.500.",
-        "rings, above entropy: expected at most 0.05, got 0.090.",
-        "checkerboard, above entropy: expected at most 0.05, got no measurement.",
-        "ours, likelihood: expected below zuko's 0.400, got 0.500.",
+    assert toy_densities.check({"rows": rows}) == [
+        "rings: expected at most 0.05 nat above the entropy, got 0.090.",
+        "checkerboard: expected at most 0.05 nat above the entropy, got no measurement.",
     ]
 
 
-def test_a_toy_is_fitted_and_scored_above_its_entropy(monkeypatch):
+def test_a_toy_is_fitted_and_scored_above_its_entropy_and_seeds_are_collected(
+    monkeypatch, tmp_path
+):
     threads = torch.get_num_threads()
     # would bind the process of the tests to one core
     monkeypatch.setattr("benchmarks.__main__.limit_threads", lambda _threads: None)
-    done = CliRunner().invoke(main, ["density", "--smoke", "--seeds", "0", "--only", "8gaussians"])
+    task = ["toy-densities", "--smoke"]
+    for seed in "01":
+        words = ["--seeds", seed, "--only", "8gaussians", "--out", str(tmp_path / seed)]
+        done = CliRunner().invoke(main, [*task, *words])
+        assert done.exit_code == 0, done.output
+        assert "| 8gaussians |" in done.output
+        assert "Largest gap between the solvers" in done.output
+    reports = [str(tmp_path / seed / "results" / "toy-densities.json") for seed in "01"]
+    words = [word for report in reports for word in ("--collect", report)]
+    done = CliRunner().invoke(main, [*task, *words, "--out", str(tmp_path / "both")])
     assert done.exit_code == 0, done.output
-    assert "| 8gaussians |" in done.output
-    assert "Largest gap between the solvers" in done.output
+    assert "| 0, 1 |" in done.output
+    found = json.loads((tmp_path / "both" / "results" / "toy-densities.json").read_text())
+    assert [run["seed"] for run in found["runs"]] == [0, 1]
     assert torch.get_num_threads() == threads
 
 

@@ -15,16 +15,16 @@ def score(name: Any, seed: int, protocol: Any) -> Run:
     """Fit to draws, and score fresh ones."""
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
-    data = draw_toy(name, protocol["toy_draws"], generator).float()
-    test = draw_toy(name, protocol["toy_test_draws"], generator).float()
-    flow = CNF(2, hidden_dims=tuple(protocol["toy_hidden"]))
+    data = draw_toy(name, protocol["draws"], generator).float()
+    test = draw_toy(name, protocol["test_draws"], generator).float()
+    flow = CNF(2, hidden_dims=tuple(protocol["hidden"]))
     flow.standardize(data.mean(0), data.std(0))
     begin = time.process_time()
     config = FlowFitConfig(
-        protocol["toy_warm_up_steps"],
-        protocol["toy_steps"],
+        protocol["warm_up_steps"],
+        protocol["steps"],
         protocol["batch"],
-        lr=protocol["toy_lr"],
+        lr=protocol["lr"],
     )
     fit_flow(flow, data, config=config, generator=generator)
     seconds = time.process_time() - begin

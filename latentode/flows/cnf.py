@@ -18,7 +18,7 @@ from latentode.nn.activations import Activation
 from latentode.ode.divergence import TraceConfig
 
 TRAIN_SOLVER = SolverConfig(method="ab4", step_size=1 / 24)
-TRAIN_NODES, FINE_NODES = 18, 32
+TRAIN_NODES = 18
 _FINER = 4
 LARGEST_GAP = 0.05
 
@@ -36,7 +36,8 @@ class CNF(nn.Module):
 
     In training mode the trace is as `trace` says and the solver is `solver`. In evaluation mode the
     trace is exact and the steps are four times finer, and the difference to `solver` is measured:
-    beyond 0.05 nat a density is refused, as the training has then been of another model.
+    beyond 0.05 nat a density is refused, as the training has then been of another model. Training
+    by `fit_flow` watches the difference and refines the solver in time; see `refine`.
 
     Args:
         dim: Size of a point.
@@ -62,6 +63,7 @@ class CNF(nn.Module):
 
     shift: Tensor
     scale: Tensor
+    refinements: Tensor
 
     def __init__(
         self,
@@ -82,6 +84,7 @@ class CNF(nn.Module):
         _check_step(solver)
         self.dim, self.context_dim = dim, context_dim
         self.trace, self.solver, self.steer = trace, solver, steer
+        self.nodes, self._refined = TRAIN_NODES, 0
         self.base = BASES[base](dim)
         self.nets = nn.ModuleList(
             ConcatSquash(dim, context_dim, hidden_dims, activation) for _ in range(blocks)
@@ -90,6 +93,26 @@ class CNF(nn.Module):
         self.root_end_time = nn.Parameter(roots) if learn_end_time else None
         self.register_buffer("shift", torch.zeros(dim))
         self.register_buffer("scale", torch.ones(dim))
+        self.register_buffer("refinements", torch.zeros((), dtype=torch.int64))
+        self.register_load_state_dict_post_hook(CNF._take_up_refinements)
+
+    def refine(self) -> None:
+        """Halve the step of the solver of training, and double the nodes of its quadrature.
+
+        How often that was done is part of the state, and taken up when it is loaded.
+        """
+        self._refine_to(self._refined + 1)
+        self.refinements.fill_(self._refined)
+
+    def _refine_to(self, count: int) -> None:
+        assert self.solver.step_size is not None
+        factor = 2.0 ** (count - self._refined)
+        changes = {"step_size": self.solver.step_size / factor}
+        self.solver = self.solver.model_copy(update=changes)
+        self.nodes, self._refined = round(self.nodes * factor), count
+
+    def _take_up_refinements(self, _keys: object) -> None:
+        self._refine_to(int(self.refinements))
 
     @property
     def end_times(self) -> Tensor:
@@ -148,7 +171,7 @@ class CNF(nn.Module):
         result, log_prob = self._density(points, plan)
         gap = None
         if not self.training and solver is None and result.trace != "hutchinson":
-            gap = self._gap(points, log_prob, plan)
+            gap = self._checked_gap(points, log_prob, plan)
         return result.finished(result.value.reshape(x.shape), log_prob.reshape(x.shape[:-1]), gap)
 
     def log_prob(
@@ -259,7 +282,7 @@ class CNF(nn.Module):
         if solver is None:
             solver = self.solver if self.training else _finer(self.solver)
         _check_step(solver)
-        nodes = TRAIN_NODES if solver is self.solver else FINE_NODES
+        nodes = self.nodes if solver is self.solver else 2 * self.nodes
         if trace is None:
             trace = self.trace if self.training else TraceConfig("exact")
         fields = self.fields(context, generator, observed)
@@ -276,10 +299,20 @@ class CNF(nn.Module):
         return result, at_base - result.log_det - log_scale.sum(-1)
 
     @torch.no_grad()
+    def solver_gap(self, x: Tensor, context: Tensor | None = None) -> float:
+        """What solver and quadrature of training claim more than finer ones, in nats on average."""
+        points, context = self._arrange(x, context)
+        exact, source = TraceConfig("exact"), torch.Generator(points.device).manual_seed(0)
+        fine = self._route(context, (), source, exact, _finer(self.solver))
+        return self._gap(points, self._density(points, fine)[1], fine)
+
+    @torch.no_grad()
     def _gap(self, points: Tensor, fine: Tensor, plan: Route) -> float:
-        """What the solver and nodes of training say more than finer ones, in nats on average."""
-        coarse = replace(plan, solver=self.solver, nodes=TRAIN_NODES, regularizers=())
-        gap = float((self._density(points, coarse)[1] - fine).mean())
+        coarse = replace(plan, solver=self.solver, nodes=self.nodes, regularizers=())
+        return float((self._density(points, coarse)[1] - fine).mean())
+
+    def _checked_gap(self, points: Tensor, fine: Tensor, plan: Route) -> float:
+        gap = self._gap(points, fine, plan)
         if not abs(gap) <= LARGEST_GAP:
             raise SolverError(
                 f"density: expected the solver of training to be within {LARGEST_GAP} nat of a "

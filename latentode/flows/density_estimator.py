@@ -104,7 +104,7 @@ class DensityEstimator:
         standard = ((rows - self._mean) / self._std).to(torch.get_default_dtype())
         with torch.no_grad():
             parts = [
-                self.flow_.evaluate(part, solver=_evaluation(self.solver)).log_prob
+                self.flow_.evaluate(part, solver=_evaluation(self.flow_.solver)).log_prob
                 for part in standard.split(_ROWS_AT_ONCE)
             ]
         density: NDArray[np.float64] = (torch.cat(parts).double() - self._std.log().sum()).numpy()

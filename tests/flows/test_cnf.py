@@ -1,5 +1,6 @@
 """Densities of flows against closed forms, Jacobians, grids and a second method; in float64."""
 
+import copy
 import math
 
 import pytest
@@ -311,3 +312,19 @@ def test_axes_that_are_not_observed_carry_no_density_and_do_not_matter():
     mask = observed[2:3]
     density = flow.evaluate(line, mask.double(), observed=mask).log_prob[:, 0].exp()
     assert torch.trapezoid(density, grid).item() == pytest.approx(1.0, abs=1e-6)
+
+
+def test_a_refined_flow_is_more_accurate_and_stays_so_when_it_is_loaded():
+    flow, x = bent(), points(6, 2)
+    flow.solver = SolverConfig(method="rk4", step_size=0.5)
+    before, fresh = abs(flow.solver_gap(x)), copy.deepcopy(flow)
+    flow.refine()
+    flow.refine()
+    assert flow.solver.step_size == 0.125
+    assert flow.nodes == 4 * TRAIN_NODES
+    assert abs(flow.solver_gap(x)) < before / 20  # of fourth order: 256
+    coarse = copy.deepcopy(fresh.state_dict())
+    fresh.load_state_dict(flow.state_dict())
+    assert (fresh.solver, fresh.nodes) == (flow.solver, flow.nodes)
+    fresh.load_state_dict(coarse)
+    assert (fresh.solver.step_size, fresh.nodes) == (0.5, TRAIN_NODES)

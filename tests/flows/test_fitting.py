@@ -19,6 +19,7 @@ from latentode.flows import (
     FlowFitConfig,
     draw_toy,
     fit_flow,
+    fitting,
     flow_matching_loss,
     toy_entropy,
 )
@@ -122,6 +123,25 @@ def test_a_report_says_what_was_used_and_is_logged(caplog):
     assert abs(report.solver_gap) < 0.05
     assert "NLL" in caplog.text
     assert "by the solver of training" in caplog.text
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_likelihood_would_learn_the_error_of_a_coarse_solver_if_nobody_watched(
+    watched, monkeypatch
+):
+    if not watched:
+        monkeypatch.setattr(fitting, "keep_accurate", lambda *_rows: None)
+    torch.manual_seed(0)
+    flow = CNF(2, hidden_dims=(32, 32), solver=SolverConfig(method="rk4", step_size=1.0))
+    x = draw_toy("rings", 2_000, seeded()).float()
+    config = FlowFitConfig(0, 300, 256, lr=3e-2)
+    if not watched:
+        with pytest.raises(SolverError, match=r"within 0\.05 nat"):
+            fit_flow(flow, x, config=config, generator=seeded())
+        return
+    report = fit_flow(flow, x, config=config, generator=seeded())
+    assert int(flow.refinements) > 0
+    assert abs(report.solver_gap) < 0.05
 
 
 def test_a_field_too_steep_for_its_solver_fails_the_fit():
