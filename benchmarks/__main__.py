@@ -19,6 +19,7 @@ TASKS = {
     "density": "benchmarks.density",
     "toy-densities": "benchmarks.toy_densities",
     "point-processes": "benchmarks.point_processes",
+    "latent-density": "benchmarks.latent_density",
     "hopper": "benchmarks.hopper",
     "toy": "benchmarks.toy",
     "physionet-forecast": "benchmarks.physionet_forecast",

@@ -23,7 +23,7 @@ from latentode.model import LatentODEModel
 from latentode.objectives import elbo
 from latentode.training.capture import CudaRecorder
 from latentode.training.graphs import StepGraphs
-from latentode.training.guarded import LossTerms
+from latentode.training.terms import LossTerms, PathPenalties, loss_terms
 
 PROTOCOL: dict[str, Any] = {
     "seed": 0,
@@ -35,6 +35,7 @@ PROTOCOL: dict[str, Any] = {
 }
 SMOKE: dict[str, Any] = {"series": [64], "latent": [16], "rounds": 3}
 LEAST_GAIN = 5.0  # of a graph over eager steps, at 64 series
+_NO_PENALTIES = PathPenalties((), (), 0.0)
 LAUNCHES = ("cudaLaunchKernel", "cudaLaunchKernelExC", "cuLaunchKernel", "cudaGraphLaunch")
 
 
@@ -100,8 +101,7 @@ def _addmm_flops(_total: Any, one: Any, other: Any, **_rest: Any) -> int:
 
 
 def _eager(model: LatentODEModel, batch: SeriesBatch, noise: Tensor, *, check: bool) -> Tensor:
-    log_likelihood, log_ratio, kl = model(batch, noise, check=check)
-    loss = _objective(LossTerms(log_likelihood, log_ratio, kl, 0, ""), 1.0)
+    loss = _objective(loss_terms(model, batch, noise, _NO_PENALTIES, check=check), 1.0)
     torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
     return loss
 
@@ -114,7 +114,8 @@ def _measured(
     model: LatentODEModel, batch: SeriesBatch, noise: Tensor, rounds: int, device: torch.device
 ) -> Run:
     batch, noise = batch.to(device), noise.to(device)
-    graphs = StepGraphs(model, _objective, list(model.parameters()), CudaRecorder(device))
+    parameters = list(model.parameters())
+    graphs = StepGraphs(model, _objective, parameters, _NO_PENALTIES, CudaRecorder(device))
     cases: dict[str, Callable[[], object]] = {
         "eager": lambda: _eager(model, batch, noise, check=True),
         "unchecked": lambda: _eager(model, batch, noise, check=False),

@@ -6,7 +6,6 @@ of an elapsed clock. ``None`` means "chosen from the data, and stated".
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from latentode.config_messages import explain
 from latentode.errors import ConfigError
 from latentode.toml import NONE, read_toml, render_toml
 
@@ -238,6 +238,22 @@ class ObjectiveConfig(_Config):
     kl_anneal_steps: int = Field(200, ge=0)
 
 
+class RegularizersConfig(_Config):
+    """What keeps the latent dynamics easy to solve, in training alone; all off by default.
+
+    A weight is in nats a window for one unit of the integral along the latent path, in model time,
+    that `latentode.flows.regularizers` defines.
+    """
+
+    kinetic: float = Field(0.0, ge=0)
+    jacobian: float = Field(0.0, ge=0)
+    second_derivative: float = Field(0.0, ge=0)
+    polynomial: float = Field(0.0, ge=0)
+    steer: float = Field(
+        0.0, ge=0, lt=1, description="the time of a batch is stretched by a factor in 1 +- steer"
+    )
+
+
 class TrainConfig(_Config):
     """How long and on what a model is trained."""
 
@@ -255,7 +271,13 @@ class TrainConfig(_Config):
     )
     on_nan: Literal["stop", "skip", "rollback"] = "rollback"
     optimizer: OptimizerConfig = OptimizerConfig()
+    fit_prior: bool = Field(
+        default=False,
+        description="after training, fit a flow to the encoded windows of the training part, and "
+        "keep it as prior where it is better on the validation part",
+    )
     objective: ObjectiveConfig = ObjectiveConfig()
+    regularizers: RegularizersConfig = RegularizersConfig()
 
 
 class LatentODEConfig(_Config):
@@ -277,7 +299,7 @@ class LatentODEConfig(_Config):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise ConfigError(_explain(cls, error)) from None
+            raise ConfigError(explain(cls, error)) from None
 
     @classmethod
     def from_toml(cls, path: str | Path) -> LatentODEConfig:
@@ -308,31 +330,3 @@ def set_dotted(tree: dict[str, Any], name: str, value: Any) -> None:
         if not isinstance(tree, dict):
             raise ConfigError(f"{name}: {table!r} is a setting, not a table.")
     tree[leaf] = value
-
-
-def _explain(cls: type[BaseModel], error: ValidationError) -> str:
-    messages = []
-    for item in error.errors():
-        place = [str(part) for part in item["loc"]]
-        name = ".".join(place)
-        if item["type"] == "extra_forbidden":
-            known = sorted(_known_keys(cls))
-            near = difflib.get_close_matches(name, known, n=1) or [
-                key for key in known if key.split(".")[-1] == place[-1]
-            ]
-            hint = f' Did you mean "{near[0]}"?' if near else ""
-            messages.append(f"{name}: unknown setting.{hint}")
-        else:
-            messages.append(f"{name}: {item['msg']}, got {item['input']!r}.")
-    return " ".join(messages)
-
-
-def _known_keys(cls: type[BaseModel], prefix: str = "") -> list[str]:
-    names = []
-    for key, field in cls.model_fields.items():
-        nested = field.annotation
-        if isinstance(nested, type) and issubclass(nested, BaseModel):
-            names += _known_keys(nested, f"{prefix}{key}.")
-        else:
-            names.append(prefix + key)
-    return names

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from latentode.data.batch import Rows
+from latentode.data.batch import Rows, SeriesBatch
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.schema import DataSchema
 from latentode.grids import check_size
@@ -29,6 +29,31 @@ def path_offsets(schema: DataSchema, spacing_ns: int | None, num_points: int) ->
     spacing = max(1, (before + after) // _DEFAULT_STEPS) if spacing_ns is None else spacing_ns
     check_size(num_points * ((before + after) // spacing + 1), 1, len(schema.channels))
     return np.arange(-before, after + 1, spacing)
+
+
+def batch_of(
+    model: LatentODEModel, schema: DataSchema, windows: TimeSeriesDataset, offsets: Int64
+) -> tuple[SeriesBatch, Int64]:
+    """Windows as a batch that asks for the same times around each anchor.
+
+    Args:
+        model: Fitted model, whose device the batch is on.
+        schema: Its data schema.
+        windows: One series a window, aligned with the schema.
+        offsets: Times after the anchor, nanoseconds, shape (step,).
+
+    Returns:
+        The batch, and the anchors in nanoseconds, shape (batch,).
+    """
+    builder = schema.builder()
+    end = 1 if model.config.anchor == "origin" else 0
+    anchors = windows.readings.first_and_last()[end]
+    times = builder.time_scale.to_model(offsets, np.zeros(1, np.int64))
+    nothing = np.full((len(windows), len(offsets), len(schema.channels)), np.nan)
+    rows: Rows = builder.rows(windows.readings, anchors)
+    asked = (np.tile(times, (len(windows), 1)), nothing)
+    batch = builder.build(windows, anchors, rows, asked)
+    return batch.to(next(model.parameters()).device), anchors
 
 
 @torch.no_grad()
@@ -55,14 +80,7 @@ def interpolate_states(
         Locations in original units, shape (point, step, channel), and their times in nanoseconds
         around the anchor of the first window, shape (point, step).
     """
-    builder = schema.builder()
-    end = 1 if model.config.anchor == "origin" else 0
-    anchors = pair.readings.first_and_last()[end]
-    times = builder.time_scale.to_model(offsets, np.zeros(1, np.int64))
-    nothing = np.full((2, len(offsets), len(schema.channels)), np.nan)
-    rows: Rows = builder.rows(pair.readings, anchors)
-    batch = builder.build(pair, anchors, rows, (np.stack([times, times]), nothing))
-    batch = batch.to(next(model.parameters()).device)
+    batch, anchors = batch_of(model, schema, pair, offsets)
     means = model.posterior(batch).centre  # (2, latent)
     shares = torch.linspace(0, 1, num_points).to(means)[:, None]
     states = (1 - shares) * means[0] + shares * means[1]

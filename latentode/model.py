@@ -16,7 +16,7 @@ from latentode.decoders.mlp import MLPDecoder
 from latentode.decoders.remember import remember
 from latentode.decoders.residual import RecentBehaviour, ResidualMemory
 from latentode.decoders.seasonal import SeasonalMemory
-from latentode.dynamics.mlp import MLPDynamics
+from latentode.dynamics.mlp import BoundDynamics, MLPDynamics
 from latentode.encoders import (
     AttentionEncoder,
     ODERNNEncoder,
@@ -174,13 +174,20 @@ class LatentODEModel(nn.Module):
             return NormalPosterior(mean, stddev)
         return FlowPosterior(mean, stddev, self.posterior_flow, features)
 
-    def trajectory(self, z0: Tensor, batch: SeriesBatch, *, check: bool = True) -> ode.Trajectory:
+    def field(self, batch: SeriesBatch, rate: Tensor | None = None) -> BoundDynamics:
+        """The latent dynamics of a batch; `rate` as in `BoundDynamics`."""
+        return self.dynamics.bind(batch.inputs, batch.static, rate)
+
+    def trajectory(
+        self, z0: Tensor, batch: SeriesBatch, *, check: bool = True, rate: Tensor | None = None
+    ) -> ode.Trajectory:
         """Solve once for all rows and queries of a batch.
 
         Args:
             z0: Latent states at the anchor, shape (draw, batch, latent).
             batch: Windows; `lower` and `upper` say how far to go to either side.
             check: As in `ode.solve`. With a step size given, nothing waits for the device without.
+            rate: Factor on time, see `field`.
 
         Returns:
             Dense output over [lower, upper].
@@ -188,7 +195,7 @@ class LatentODEModel(nn.Module):
         Raises:
             SolverError: If the solve fails.
         """
-        field = self.dynamics.bind(batch.inputs, batch.static)
+        field = self.field(batch, rate)
         parameters = tuple(self.dynamics.parameters())
         solver = self.solver
         if solver.step_size is None:
@@ -204,6 +211,11 @@ class LatentODEModel(nn.Module):
         changed = {"method": method, "step_size": step_size, "tolerance": tolerance}
         self.solver = SolverConfig.model_validate({**self.solver.model_dump(), **changed})
 
+    def set_prior(self, prior: StandardNormal | CNFPrior) -> None:
+        """Put another prior in the place of that of training."""
+        name = next(name for name, kind in _PRIORS.items() if isinstance(prior, kind))
+        self.prior, self.config = prior, self.config.model_copy(update={"prior": name})
+
     def choose_solver(self, z0: Tensor, batch: SeriesBatch, solver: SolverConfig) -> SolverConfig:
         """Choose method and step for a batch, within the tolerance; see `ode.choose_step`.
 
@@ -215,7 +227,7 @@ class LatentODEModel(nn.Module):
         Raises:
             SolverError: If no method can solve it.
         """
-        field = self.dynamics.bind(batch.inputs, batch.static)
+        field = self.field(batch)
         choices = [ode.choose_step(field, z0, 0.0, end, solver)[0] for end in _ends(batch)]
         # both directions are joined: the steadier method and the shorter step
         steadiest = max(choices, key=lambda choice: _STEADIER.index(choice.method))
@@ -224,7 +236,7 @@ class LatentODEModel(nn.Module):
 
     def solver_error(self, z0: Tensor, batch: SeriesBatch) -> float:
         """Estimated relative error of the latent states of a batch; see `ode.step_error`."""
-        field = self.dynamics.bind(batch.inputs, batch.static)
+        field = self.field(batch)
         return max(ode.step_error(field, z0, 0.0, end, self.solver) for end in _ends(batch))
 
     def decode(
@@ -269,9 +281,27 @@ class LatentODEModel(nn.Module):
             model time, shape (draw, batch); log p(z) - log q(z), shape (draw, batch); KL(q || p),
             exact between normals, else the mean over the draws, shape (batch,).
         """
+        return self.evidence(batch, noise, check=check)[1]
+
+    def evidence(
+        self,
+        batch: SeriesBatch,
+        noise: Tensor,
+        *,
+        check: bool = True,
+        rate: Tensor | None = None,
+    ) -> tuple[ode.Trajectory, tuple[Tensor, Tensor, Tensor]]:
+        """Trajectory of the posterior draws, and what `forward` says of it.
+
+        Args:
+            batch: Windows with targets.
+            noise: As in `forward`.
+            check: As in `forward`.
+            rate: Factor on time, see `field`.
+        """
         posterior = self.posterior(batch)
         z0, log_posterior = posterior.draw(noise)
-        trajectory = self.trajectory(z0, batch, check=check)
+        trajectory = self.trajectory(z0, batch, check=check, rate=rate)
         decoded = self.decode(trajectory, batch)
         # a NaN at an unobserved place would pass the sum, but not its gradient: 0 * NaN
         targets = batch.targets.masked_fill(~batch.target_mask, 0.0)
@@ -284,7 +314,7 @@ class LatentODEModel(nn.Module):
             kl = self.prior.kl_from(posterior.mean, posterior.stddev)
         else:
             kl = -log_ratio.mean(0)
-        return log_likelihood, log_ratio, kl
+        return trajectory, (log_likelihood, log_ratio, kl)
 
     def predict(self, batch: SeriesBatch, noise: Tensor) -> Decoded:
         """Location and scale at the query times for given posterior noise (draw, batch, latent)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -311,12 +311,26 @@ class Predictor:
 
     def _posterior_draws(self, batch: SeriesBatch, names: list[str]) -> Tensor:
         """Posterior draws whose noise belongs to the series: a draw goes on from tile to tile."""
-        # kinds 2 and 3: the noise of readings at time 0 is of kinds 0 and 1
-        shape = (4, self.num_draws, self.model.config.latent_dim)
-        zero = np.zeros(1, np.int64)
-        uniform = np.stack(
-            [place_noise(self.seed, name, zero, shape)[2:, :, 0] for name in names], axis=2
-        )  # (2, draw, batch, latent)
-        noise = np.sqrt(-2.0 * np.log1p(-uniform[0])) * np.cos(2 * np.pi * uniform[1])
+        noise = latent_noise(self.seed, names, (self.num_draws, self.model.config.latent_dim))
         posterior = self.model.posterior(batch)
         return posterior.at(torch.from_numpy(noise).to(posterior.mean))
+
+
+def latent_noise(seed: int, names: Sequence[str], shape: tuple[int, int]) -> Float64:
+    """Standard normal noise of latent states, a pure function of seed and series.
+
+    Args:
+        seed: Seed.
+        names: Series ids.
+        shape: Numbers wanted for each: (draw, latent).
+
+    Returns:
+        Shape (draw, series, latent).
+    """
+    # kinds 2 and 3: the noise of readings at time 0 is of kinds 0 and 1
+    zero = np.zeros(1, np.int64)
+    uniform = np.stack(
+        [place_noise(seed, name, zero, (4, *shape))[2:, :, 0] for name in names], axis=2
+    )  # (2, draw, series, latent)
+    noise: Float64 = np.sqrt(-2.0 * np.log1p(-uniform[0])) * np.cos(2 * np.pi * uniform[1])
+    return noise

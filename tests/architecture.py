@@ -22,7 +22,7 @@ BANNED_ATTRIBUTES = {("torch", "load"), ("torch", "save"), ("os", "system")}
 # one family (data, ode, cli, ...) do.
 LAYERS = [
     {"errors", "_types"},
-    {"_checks", "files", "toml"},
+    {"_checks", "files", "toml", "config_messages"},
     {"config"},
     {"nn", "data"},
     {"ode"},
@@ -35,7 +35,7 @@ LAYERS = [
     {"training"},
     {"results", "grids", "prediction"},
     {"scoring", "latent_paths", "findings"},
-    {"evaluation"},
+    {"evaluation", "latent_density"},
     {"backtest"},
     {"labelled"},
     {"point_process"},
@@ -52,7 +52,8 @@ ALLOWED = {
         "_types", "_checks", "nn", "data.batch", "data.buckets", "data.event_batch",
         "data.known_inputs", "ode", "encoders", "decoders", "dynamics", "flows", "priors",
         "likelihoods", "objectives", "metrics", "baselines", "model", "event_model",
-        "event_baselines", "training", "prediction", "scoring", "latent_paths", "backtest",
+        "event_baselines", "training", "prediction", "scoring", "latent_paths", "latent_density",
+        "backtest",
         "labelled", "estimator", "evaluation", "point_process", "event_estimator", "cli",
     },
     "torchdiffeq": {"ode.adaptive"},
@@ -63,7 +64,7 @@ ALLOWED = {
     "matplotlib": {"plot", "report"},
     "click": {"cli"},
     "rich": {"cli"},
-    "pydantic": {"config", "cli.config", "cli.settings"},
+    "pydantic": {"config", "config_messages", "cli.config", "cli.settings"},
     "safetensors": {"training.checkpoint", "training.state", "estimator.model_folder"},
 }  # fmt: skip
 

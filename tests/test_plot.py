@@ -314,6 +314,16 @@ def test_density_draws_the_grid_with_samples_field_and_paths_upon_it():
     assert not plot.density(None, extent=(0.0, 1.0, 0.0, 1.0)).get_images()
 
 
+def test_densities_stand_side_by_side_under_their_titles():
+    view = {"log_density": np.zeros((4, 4)), "extent": (0.0, 1.0, 0.0, 1.0)}
+    axes = plot.densities({"one $x": view, "two": view}, labels=("a", "b"))
+    assert [ax.get_title(loc="left") for ax in axes] == ["one $x", "two"]
+    assert axes[0].figure is axes[1].figure
+    assert [ax.get_ylabel() for ax in axes] == ["b", "b"]
+    with pytest.raises(ShapeError, match="ax: expected 1 axes"):
+        plot.densities({"one": view}, ax=axes)
+
+
 def test_density_refuses_arrays_that_are_no_grid():
     with pytest.raises(
         ShapeError, match=r"log_density: expected shape \(row, column\), got \(3,\)"

@@ -14,7 +14,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from latentode import ode
+from latentode.config import RegularizersConfig
+from latentode.flows.regularizers import REGULARIZERS
 from latentode.ode.trajectory import join
+from latentode.training.terms import PathPenalties, loss_terms
 
 # what cannot be answered before the device has come to the end of its work
 WAITING = {
@@ -98,6 +101,19 @@ def test_the_host_never_waits_inside_an_unchecked_model(encoder, values):
     assert batch.lower < 0 or "model__anchor" in values
     found = waits_of_the_model(model, batch, check=False)
     assert found == []
+
+
+def test_nor_does_it_under_regularisers_of_the_paths():
+    model, batch = case(model__anchor="start", model__dropout=0.1)
+    weights = dict.fromkeys((*REGULARIZERS, "steer"), 0.5)
+    penalties = PathPenalties.of(RegularizersConfig(**weights))
+    model, batch, noise = model.train().to("meta"), batch.to("meta"), noise_for(batch).to("meta")
+
+    def loss():
+        terms = loss_terms(model, batch, noise, penalties, check=False)
+        return terms.kl.sum() + penalties.total(terms.regularizers)
+
+    assert waits(loss) == []
 
 
 def test_nor_does_it_where_long_windows_are_condensed():

@@ -25,7 +25,11 @@ from latentode.cli.table import aligned
 if TYPE_CHECKING:
     import xarray as xr
 
+    from latentode.data.dataset import TimeSeriesDataset
+    from latentode.estimator import LatentODE
+
 SUFFIXES = (".csv", ".nc", ".parquet", ".json")
+PICTURES = (".png", ".svg", ".pdf")
 _SHOWN = 10
 
 
@@ -33,6 +37,19 @@ _SHOWN = 10
 @run_argument
 @click.argument("logs", required=False, type=click.Path(exists=True, path_type=Path))
 @click.option("--samples", type=click.IntRange(2), default=200, show_default=True)
+@click.option(
+    "--plot",
+    "picture",
+    type=click.Path(path_type=Path),
+    help="Picture of the latent space: prior, encoded windows, both a horizon later.",
+)
+@click.option(
+    "--components",
+    nargs=2,
+    type=click.IntRange(0),
+    help="Latent coordinates of the picture, as 0 3; default those that vary most.",
+)
+@click.option("--series", help="Series whose known inputs drive the picture; default the first.")
 @device_option
 @output_option
 @overwrite_option
@@ -43,6 +60,9 @@ def density_command(
     run: Path,
     logs: Path | None,
     samples: int,
+    picture: Path | None,
+    components: tuple[int, int] | None,
+    series: str | None,
     device: str,
     output: Path | None,
     overwrite: bool,
@@ -53,7 +73,12 @@ def density_command(
 
     The table is printed, in nats of the log's units, with the standard error by posterior draws;
     the surprise of every reading (minus its log-density given what came before) goes to the output.
+    With --plot, the density of the latent states is drawn, with samples, field and trajectories.
     """
+    if picture is None and (components is not None or series is not None):
+        raise click.UsageError("--components and --series belong to --plot.")
+    if picture is not None:
+        check_output(picture, suffixes=PICTURES, overwrite=overwrite)
     if output is not None:
         check_output(output, suffixes=SUFFIXES, overwrite=overwrite)
     model, folder = load_model(run, session, device)
@@ -66,18 +91,41 @@ def density_command(
         from latentode import results
 
         results.write(surprise, output, quantiles=(), overwrite=overwrite)
-    series = _series(scores)
+    if picture is not None:
+        _draw(model, log, picture, components, series)
+    rows = _series(scores)
     worst = _worst(surprise)
-    parts = {name: getattr(model.config_.model, name) for name in ("prior", "posterior")}
-    parts |= {"likelihood": model.config_.model.likelihood}
+    names = ("prior", "posterior", "likelihood")
+    parts = {name: getattr(model.config_.model, name) for name in names}
     # a flow in evaluation mode takes no estimate, so there is no error of a trace to state
     trace = "exact" if {"cnf", "flow"} & set(parts.values()) else "none needed"
     return Outcome(
         run_dir=folder.path if folder else None,
-        outputs=() if output is None else (output,),
-        data={"series": series, "surprising": worst, "trace": trace, **parts},
-        text="\n".join(_lines(series, worst, trace)),
+        outputs=tuple(path for path in (output, picture) if path is not None),
+        data={"series": rows, "surprising": worst, "trace": trace, **parts},
+        text="\n".join(_lines(rows, worst, trace)),
     )
+
+
+def _draw(
+    model: LatentODE,
+    log: TimeSeriesDataset,
+    path: Path,
+    components: tuple[int, int] | None,
+    series: str | None,
+) -> None:
+    """Draw the latent space of a model under the windows of a log."""
+    from latentode import plot
+
+    plane = model.latent.plane(log, components=components, series=series)
+    how = "" if plane.exact else ", kernel estimate"
+    views = {
+        f"prior and its draws{how}": vars(plane.prior),
+        "prior and encoded windows": vars(plane.encoded),
+        "one horizon later": vars(plane.later),
+    }
+    one, other = plane.components
+    plot.save(plot.densities(views, labels=(f"latent {one}", f"latent {other}")), path)
 
 
 def _series(scores: xr.Dataset) -> list[dict[str, Any]]:

@@ -41,14 +41,17 @@ class MLPDynamics(nn.Module):
         in_dim = latent_dim + extra + static_dim
         self.net = MLP(in_dim, (hidden_dim, hidden_dim), latent_dim, final_scale=0.3)
 
-    def bind(self, inputs: KnownInputs, static: Tensor) -> BoundDynamics:
+    def bind(
+        self, inputs: KnownInputs, static: Tensor, rate: Tensor | None = None
+    ) -> BoundDynamics:
         """The field of a batch of windows, for `latentode.ode.solve`.
 
         Args:
             inputs: Known inputs of the batch.
             static: Static covariates, shape (batch, static).
+            rate: Factor on time, 0-dim; None is 1.
         """
-        return BoundDynamics(self, inputs, static)
+        return BoundDynamics(self, inputs, static, rate)
 
     def context(self, times: Tensor, inputs: KnownInputs, static: Tensor) -> Tensor:
         """What the field sees beside the state.
@@ -75,17 +78,23 @@ class MLPDynamics(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class BoundDynamics:
-    """`MLPDynamics` with the inputs and covariates of a batch, a `latentode.ode.LayeredField`.
+    r"""`MLPDynamics` with the inputs and covariates of a batch, a `latentode.ode.LayeredField`.
+
+    With a rate r the field is :math:`r f(z, rt, u(rt), s)`: what the solve reaches at t is what the
+    dynamics reach at r t. A random rate is a random end time (STEER) for every reading of a window,
+    on the same grid.
 
     Attributes:
         dynamics: The network.
         inputs: Known inputs of the batch.
         static: Static covariates, shape (batch, static).
+        rate: Factor on time, 0-dim; None is 1.
     """
 
     dynamics: MLPDynamics
     inputs: KnownInputs
     static: Tensor
+    rate: Tensor | None = None
 
     def __call__(self, t: Tensor, z: Tensor) -> Tensor:
         """Slope of z, shape (..., batch, latent), at a model time, scalar or (batch,)."""
@@ -93,5 +102,8 @@ class BoundDynamics:
 
     def layers(self, times: Tensor) -> Layers:
         """The network at model times of shape (node,) or (node, batch)."""
+        if self.rate is not None:
+            times = times * self.rate
         context = self.dynamics.context(times, self.inputs, self.static)
-        return self.dynamics.net.given(context)
+        layers = self.dynamics.net.given(context)
+        return layers if self.rate is None else layers.scaled(self.rate)

@@ -1,5 +1,6 @@
 """The estimator: data frames in, labelled predictions out, in original units."""
 
 from latentode.estimator.latent_ode import LatentODE
+from latentode.estimator.latent_space import LatentSpace
 
-__all__ = ["LatentODE"]
+__all__ = ["LatentODE", "LatentSpace"]

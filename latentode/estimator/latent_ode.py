@@ -13,6 +13,7 @@ from latentode.config import LatentODEConfig
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.errors import NotFittedError
 from latentode.estimator.event_view import EventView
+from latentode.estimator.latent_space import LatentSpace
 from latentode.estimator.logs import (
     Events,
     Log,
@@ -21,10 +22,12 @@ from latentode.estimator.logs import (
     read,
     resolved,
 )
+from latentode.flows import FlowFitConfig
 from latentode.grids import missing_grid
 from latentode.labelled import LabelledPredictor
 from latentode.training.fitted import FittedModel
-from latentode.training.fitting import fit_model, plan_lines
+from latentode.training.fitting import fit_model, fit_prior_to, plan_lines
+from latentode.training.prior_fitting import PRIOR_FIT, PriorReport
 from latentode.training.trainer import Event
 
 
@@ -50,6 +53,7 @@ class LatentODE:
     Attributes:
         config_: Settings of the last fit.
         fitted_: Network, schema and history of the last fit.
+        prior_report_: Old and new prior on the validation part, after `fit_prior`.
 
     Example:
         >>> from latentode.data import synthetic
@@ -144,6 +148,29 @@ class LatentODE:
             resume=resume,
             on_event=on_event,
         )
+        return self
+
+    def fit_prior(self, log: Log, *, fit_config: FlowFitConfig = PRIOR_FIT) -> Self:
+        """Fit a flow to the latent states of the training part, as prior of a model that is fitted.
+
+        It takes the place of the prior, whichever that was, if its log-density of the states of the
+        validation part is higher; `latentode.training.prior_fitting.fit_prior` says when this
+        raises the likelihood of a log.
+
+        Args:
+            log: The log of training, whose split is known.
+            fit_config: Steps of the fit.
+
+        Returns:
+            The estimator, with the comparison in `prior_report_`.
+
+        Raises:
+            DataError: If the training or the validation part of the log has no window.
+            SolverError: If the flow that was learned cannot be solved as it was trained.
+        """
+        dataset = self._aligned(log)
+        self.fitted_, report = fit_prior_to(dataset, self._fitted(), fit_config)
+        self.prior_report_: PriorReport = report
         return self
 
     def forecast(
@@ -333,6 +360,11 @@ class LatentODE:
     def describe(self) -> dict[str, Any]:
         """Card of the model, JSON types."""
         return self._fitted().describe()
+
+    @property
+    def latent(self) -> LatentSpace:
+        """Densities of the latent states at any time, and what a picture of them shows."""
+        return LatentSpace(self._fitted())
 
     def _fitted(self) -> FittedModel:
         fitted: FittedModel | None = getattr(self, "fitted_", None)

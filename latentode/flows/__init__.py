@@ -9,6 +9,7 @@ from latentode.flows.cnf import CNF
 from latentode.flows.density_estimator import DensityEstimator
 from latentode.flows.fitting import FlowFitConfig, FlowFitReport, fit_flow
 from latentode.flows.flow_matching import flow_matching_loss
+from latentode.flows.push_forward import PushedDensity, log_prob_at, push_forward
 from latentode.flows.regularizers import path_regularizers
 from latentode.flows.toy_densities import draw_toy, toy_entropy
 from latentode.flows.transport import FlowResult
@@ -19,9 +20,12 @@ __all__ = [
     "FlowFitConfig",
     "FlowFitReport",
     "FlowResult",
+    "PushedDensity",
     "draw_toy",
     "fit_flow",
     "flow_matching_loss",
+    "log_prob_at",
     "path_regularizers",
+    "push_forward",
     "toy_entropy",
 ]

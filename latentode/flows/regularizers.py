@@ -11,7 +11,8 @@ D dimensions:
 - "polynomial" :math:`\int \|z - Pz\|^2/D`, P the best straight line (CNF-TPR): needs no derivative
   at all; take this one first where the others cost too much.
 
-A random end time (STEER) is the fifth: `latentode.flows.CNF` takes it as ``steer``.
+A random end time (STEER) is the fifth: `latentode.flows.CNF` takes it as ``steer``, the latent
+dynamics as `latentode.dynamics.mlp.BoundDynamics.rate`.
 
 Reference:
     Finlay, Jacobsen, Nurbekyan, Oberman (2020), RNODE, https://arxiv.org/abs/2002.02798;
@@ -31,10 +32,11 @@ from torch import Tensor
 from latentode.errors import ConfigError
 from latentode.ode.divergence import TraceConfig, draw_probes, jacobian_products, slopes_at
 from latentode.ode.fields import FieldFunction
-from latentode.ode.quadrature import unit_rule
+from latentode.ode.quadrature import rule_on
 from latentode.ode.trajectory import Trajectory
 
 Regularizer = Literal["kinetic", "jacobian", "second_derivative", "polynomial"]
+REGULARIZERS: tuple[Regularizer, ...] = get_args(Regularizer)
 
 
 def path_regularizers(
@@ -42,8 +44,11 @@ def path_regularizers(
     trajectory: Trajectory,
     names: Sequence[Regularizer],
     *,
+    t0: Tensor | None = None,
+    t1: Tensor | None = None,
     nodes: int = 12,
     generator: torch.Generator | None = None,
+    check: bool = True,
 ) -> dict[str, Tensor]:
     """Integrate regularisers along a trajectory, from each series' own start to its own end.
 
@@ -51,19 +56,25 @@ def path_regularizers(
         field: The field that was solved.
         trajectory: Its solution.
         names: Which ones.
+        t0: Where the path of each series begins, model time, float64, shape (batch,) or 0-dim; None
+            is the start of the solve.
+        t1: Where it ends, likewise.
         nodes: Gauss-Legendre nodes on the whole path.
         generator: Source of the probe of "jacobian", one draw a sample.
+        check: Refuse paths that the solve does not cover, which waits for the device once.
 
     Returns:
         Integrals by name, each of shape (..., batch); differentiable.
 
     Raises:
         ConfigError: If a name is unknown.
+        ShapeError: If a path is not covered.
     """
-    points, weights = (part.to(trajectory.t0.device) for part in unit_rule("gauss_legendre", nodes))
-    span = trajectory.end - trajectory.start
-    own = trajectory.start[..., None] + span[..., None] * points  # (node,) or (batch, node)
-    states = trajectory.at(own).movedim(-2, 0)  # (node, ..., batch, latent)
+    points, weights = rule_on(trajectory.t0.device, "gauss_legendre", nodes)
+    start = trajectory.start if t0 is None else t0
+    span = (trajectory.end if t1 is None else t1) - start
+    own = start[..., None] + span[..., None] * points  # (node,) or (batch, node)
+    states = trajectory.at(own, check=check).movedim(-2, 0)  # (node, ..., batch, latent)
     # (node,) or (node, 1 ..., batch)
     lengths = (span.abs()[..., None] * weights).movedim(-1, 0)
     return regularizers_on_nodes(field, own.movedim(-1, 0), states, lengths, names, generator)
@@ -90,9 +101,9 @@ def regularizers_on_nodes(
     Returns:
         As `path_regularizers`.
     """
-    if unknown := set(names) - set(get_args(Regularizer)):
+    if unknown := set(names) - set(REGULARIZERS):
         raise ConfigError(
-            f"regularizers: expected some of {', '.join(get_args(Regularizer))}, got "
+            f"regularizers: expected some of {', '.join(REGULARIZERS)}, got "
             f"{', '.join(sorted(unknown))}. Correct the name."
         )
     found: dict[str, Tensor] = {}
@@ -145,7 +156,7 @@ def _off_line(times: Tensor, states: Tensor, weights: Tensor) -> Tensor:
     """What the best straight line through the path leaves, best by the weights."""
     squares = states[..., 0]
     weight, t = _spread(weights, squares)[..., None], _spread(times, squares)[..., None]
-    weight = weight / weight.sum(0)
+    weight = weight / weight.sum(0).clamp(min=1e-30)  # a path may have no length
     centred = states - (weight * states).sum(0)
     t = t - (weight * t).sum(0)
     rate = (weight * t * centred).sum(0) / (weight * t.square()).sum(0).clamp(min=1e-30)

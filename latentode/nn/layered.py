@@ -64,6 +64,12 @@ class Layers:
                 gates[layer] = None
         return Layers(tuple(weights), self.biases, tuple(gates), self.activation)
 
+    def scaled(self, factor: Tensor) -> Layers:
+        """The same network with its value times a 0-dim factor."""
+        weights = (*self.weights[:-1], self.weights[-1] * factor)
+        biases = (*self.biases[:-1], self.biases[-1] * factor)
+        return Layers(weights, biases, self.gates, self.activation)
+
     def evaluate(self, node: int, z: Tensor) -> Tensor:
         """Value at one node for states `z`, shape (..., batch, in); differentiable."""
         phi = ACTIVATIONS[self.activation]

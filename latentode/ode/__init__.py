@@ -1,13 +1,15 @@
 """Ordinary differential equations: solved once, read and integrated everywhere.
 
 `solve` is the only door. It returns a `Trajectory`, dense output that is read at any times
-(`Trajectory.at`), differentiated (`Trajectory.slope_at`) and integrated (`Trajectory.integrate`);
-`join` glues a backward and a forward solve from the same start.
+(`Trajectory.at`), differentiated (`Trajectory.slope_at`) and integrated (`Trajectory.integrate`, up
+to every time at once by `running_integral`); `join` glues a backward and a forward solve from the
+same start.
 """
 
 from latentode.ode.fields import LayeredField, VectorField
 from latentode.ode.odeint import odeint
 from latentode.ode.pilot import choose_step, step_error
+from latentode.ode.running import running_integral
 from latentode.ode.solve import solve
 from latentode.ode.trajectory import SolveStats, Trajectory, join
 
@@ -19,6 +21,7 @@ __all__ = [
     "choose_step",
     "join",
     "odeint",
+    "running_integral",
     "solve",
     "step_error",
 ]

@@ -63,8 +63,12 @@ class TraceConfig:
             )
 
 
-def choose_trace(field: FieldFunction, z: Tensor, config: TraceConfig) -> TraceUsed:
+def choose_trace(
+    field: FieldFunction, z: Tensor, config: TraceConfig, *, own_times: bool = False
+) -> TraceUsed:
     """Decide how the divergence of a field at states like `z`, (..., batch, latent), is found.
+
+    With `own_times`, series have times of their own, and a gate of time differs between them.
 
     Raises:
         ConfigError: If the field has kinks, or is random or dependent on the batch.
@@ -73,8 +77,10 @@ def choose_trace(field: FieldFunction, z: Tensor, config: TraceConfig) -> TraceU
     if config.kind == "hutchinson":
         return "hutchinson"
     if hasattr(field, "layers"):
+        shape = (1, z.shape[-2]) if own_times else (1,)
         with torch.no_grad():
-            if _has_closed_form(field.layers(torch.zeros(1, dtype=torch.float64, device=z.device))):
+            layers = field.layers(torch.zeros(shape, dtype=torch.float64, device=z.device))
+            if _has_closed_form(layers):
                 return "analytic"
     return "exact" if config.kind == "exact" or z.shape[-1] <= LARGEST_LOOP else "hutchinson"
 
@@ -242,6 +248,7 @@ def _has_closed_form(layers: Layers) -> bool:
 def _closed_form(net: _Linearised) -> Tensor:
     first, last = net.matrices[0], net.matrices[-1]
     if len(net.factors) == 2:
+        assert net.last is None, "no closed form where samples have a last gate of their own"
         loops = torch.matmul(first, last)  # (hidden 1, hidden 2), or one a node
         return (_apply(loops * net.matrices[1].mT, net.factors[1]) * net.factors[0]).sum(-1)
     if not net.factors:

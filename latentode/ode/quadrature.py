@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+import functools
 from typing import Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ from latentode.errors import ConfigError
 Rule = Literal["gauss_legendre", "simpson"]
 
 
-@lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=32)
 def unit_rule(rule: Rule, nodes: int | None = None) -> tuple[Tensor, Tensor]:
     """Points and weights of a quadrature rule on [0, 1].
 
@@ -42,3 +42,16 @@ def unit_rule(rule: Rule, nodes: int | None = None) -> tuple[Tensor, Tensor]:
         'rule: expected "gauss_legendre" with 1 or more nodes, or "simpson" with an odd number of '
         f"3 or more, got {rule!r} with nodes={nodes}. Choose one of these."
     )
+
+
+def rule_on(device: torch.device, rule: Rule, nodes: int | None = None) -> tuple[Tensor, Tensor]:
+    """`unit_rule` on a device, filled there number by number: for a copy the host would wait."""
+    points, weights = unit_rule(rule, nodes)
+    if device.type == "cpu":
+        return points, weights
+    return _filled(device, points), _filled(device, weights)
+
+
+def _filled(device: torch.device, numbers: Tensor) -> Tensor:
+    fill = functools.partial(torch.full, (), dtype=numbers.dtype, device=device)
+    return torch.stack([fill(number) for number in numbers.tolist()])

@@ -5,7 +5,7 @@ returns the axes it drew into, and shows nothing: use `save`, or the axes' own `
 """
 
 from latentode.plot.calibration import calibration
-from latentode.plot.density import density
+from latentode.plot.density import densities, density
 from latentode.plot.events import intensity, rescaled_gaps
 from latentode.plot.fan import forecast, interpolation
 from latentode.plot.latent import latent_trajectory
@@ -14,6 +14,7 @@ from latentode.plot.training import training_curves
 
 __all__ = [
     "calibration",
+    "densities",
     "density",
     "forecast",
     "intensity",

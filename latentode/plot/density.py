@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from latentode.errors import ShapeError
-from latentode.plot.style import ACCENT, OBSERVED, name_axis, panels
+from latentode.plot.style import ACCENT, CYCLE, OBSERVED, name_axis, panels, title
 
 _MAX_SAMPLES = 2_000
 _ARROWS = 16
+_PATH = CYCLE[2]
 
 
 def density(
@@ -60,12 +64,38 @@ def density(
         arrows = field[::rows, ::columns]
         axes.quiver(x, y, arrows[..., 0], arrows[..., 1], color=ACCENT, width=0.004)
     for path in () if paths is None else paths:
-        axes.plot(*path.T, color=OBSERVED, linewidth=0.6, alpha=0.6)
+        axes.plot(*path.T, color=_PATH, linewidth=0.9, alpha=0.8)
     axes.grid(visible=False)
     axes.set(xlim=extent[:2], ylim=extent[2:], aspect="equal")
     name_axis(axes.xaxis, labels[0])
     name_axis(axes.yaxis, labels[1])
     return axes
+
+
+def densities(
+    views: Mapping[str, Mapping[str, Any]],
+    *,
+    labels: tuple[str, str] = ("x", "y"),
+    ax: Any = None,
+) -> NDArray[Any]:
+    """Draw several densities over planes side by side.
+
+    Args:
+        views: By title, the arguments that `density` takes.
+        labels: Names of the axes, with units.
+        ax: As many axes as there are views; None makes a new figure.
+
+    Returns:
+        The axes, shape (view,).
+
+    Raises:
+        ShapeError: If an array has another shape, or there are not as many axes.
+    """
+    grid: NDArray[Any] = panels(1, len(views), ax, size=(4.4, 4.0))[0]
+    for axes, (text, view) in zip(grid, views.items(), strict=True):
+        density(**view, labels=labels, ax=axes)
+        title(axes, text)
+    return grid
 
 
 def _check(log_density: NDArray[np.float64] | None, field: NDArray[np.float64] | None) -> None:

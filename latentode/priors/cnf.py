@@ -33,6 +33,11 @@ class CNFPrior(nn.Module):
         """Log-density in nats with the exact trace, shape of `z` without its last axis."""
         return self.flow.log_prob(z)
 
+    def draw(self, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """States for standard normal noise (..., latent), and their log-density, in one solve."""
+        pushed = self.flow.push(noise)
+        return pushed.value, pushed.log_prob
+
     def sample(self, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
         """Draws of shape (*shape, latent)."""
         return self.flow.sample(shape, generator=generator)

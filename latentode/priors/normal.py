@@ -35,6 +35,10 @@ class StandardNormal(nn.Module):
         """
         return (0.5 * (std * std + mean * mean - 1.0) - std.log()).sum(dim=-1)
 
+    def draw(self, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """States for standard normal noise (..., latent), and their log-density in nats (...,)."""
+        return noise, self.log_prob(noise)
+
     def sample(self, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
         """Draws of shape (*shape, latent)."""
         return torch.randn((*shape, self.latent_dim), generator=generator)

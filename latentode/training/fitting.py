@@ -15,11 +15,13 @@ from latentode.data.log_events import LogEvents
 from latentode.data.sampler import WindowSampler
 from latentode.data.schema import DataSchema
 from latentode.data.splits import Part
-from latentode.errors import DataError
+from latentode.errors import DataError, SolverError
+from latentode.flows import FlowFitConfig
 from latentode.model import LatentODEModel
 from latentode.training.context import last_context
 from latentode.training.distributed import device_of, process_group, rank
 from latentode.training.fitted import FittedModel, build_model
+from latentode.training.prior_fitting import PRIOR_FIT, PriorReport, fit_prior
 from latentode.training.trainer import Event, Trainer
 from latentode.training.validation import WindowValidator
 
@@ -47,8 +49,8 @@ def fit_model(
         resume: Go on from the last checkpoint of `run_dir`.
         on_event: Called on the first process with {"event": "plan" | "note" | "step" | "epoch" |
             "done", ...}.
-        build: Makes the network from settings, schema and, with events, their mean rates; one on the
-            contract of `LatentODEModel` can be compared with it.
+        build: Makes the network from settings, schema and, with events, their mean rates; one on
+            the contract of `LatentODEModel` can be compared with it.
 
     Returns:
         The fitted model.
@@ -81,8 +83,32 @@ def fit_model(
         )
         fitted.history.extend(trainer.fit(resume=resume))
         fitted = replace(fitted, config=config.model_copy(update={"solver": model.solver}))
+        if config.train.fit_prior:
+            fitted = _with_fitted_prior(dataset, fitted, on_event if rank() == 0 else None)
         if run_dir is not None and rank() == 0:
             fitted.save(run_dir / "model")
+    return fitted
+
+
+def fit_prior_to(
+    dataset: TimeSeriesDataset, fitted: FittedModel, config: FlowFitConfig = PRIOR_FIT
+) -> tuple[FittedModel, PriorReport]:
+    """Fit a prior to the training part of a log, aligned with the schema; see `fit_prior`."""
+    train, validation = (window_sampler(dataset, fitted, p) for p in ("train", "validation"))
+    return fit_prior(fitted, train, validation, config)
+
+
+def _with_fitted_prior(
+    dataset: TimeSeriesDataset, fitted: FittedModel, on_event: Callable[[Event], None] | None
+) -> FittedModel:
+    """The model with a fitted prior, or as it is where none can be had."""
+    try:
+        fitted, report = fit_prior_to(dataset, fitted)
+        text = str(report)
+    except (DataError, SolverError) as error:
+        text = f"the prior stays as it is: {error}"
+    if on_event is not None:
+        on_event({"event": "note", "text": text})
     return fitted
 
 

@@ -18,7 +18,7 @@ from latentode.data.batch import SeriesBatch
 from latentode.model import LatentODEModel
 from latentode.ode.grid import FIXED_STEP
 from latentode.training.capture import Run
-from latentode.training.guarded import LossTerms
+from latentode.training.terms import LossTerms, PathPenalties, loss_terms
 
 Objective = Callable[[LossTerms, Tensor], Tensor]
 _MOST_GRAPHS = 16
@@ -64,6 +64,7 @@ class StepGraphs:
         model: The model, in training mode; its parameters are only ever changed in place.
         objective: Loss from the terms and the weight of the KL term, 0-dim.
         parameters: What gets gradients.
+        penalties: Regularisers of the latent paths.
         record: Makes a computation repeatable, as `capture.CudaRecorder` does.
         limit: Most recordings that are kept.
     """
@@ -73,13 +74,16 @@ class StepGraphs:
         model: LatentODEModel,
         objective: Objective,
         parameters: list[Tensor],
+        penalties: PathPenalties,
         record: Callable[[Run], Run],
         limit: int = _MOST_GRAPHS,
     ) -> None:
         self._model, self._objective = model, objective
         self._parameters, self._record, self._limit = parameters, record, limit
+        self._penalties = penalties
         self._gradients = [torch.zeros_like(parameter) for parameter in parameters]
         self._weight, self._loss, self._kl = parameters[0].new_zeros(3).unbind()
+        self._means = parameters[0].new_zeros(len(penalties.names))
         self._kept: OrderedDict[Hashable, _Recorded] = OrderedDict()
 
     def __len__(self) -> int:
@@ -88,17 +92,18 @@ class StepGraphs:
 
     def __call__(
         self, batch: SeriesBatch, noise: Tensor, weight: float, seed: int
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Leave the gradients in the parameters; nothing waits for the device but a recording.
 
         Args:
             batch: Windows, on any device, of a shape that comes again; see `data.buckets`.
             noise: Standard normal numbers, shape (draw, batch, latent).
             weight: Weight of the KL term.
-            seed: Seed of the dropout.
+            seed: Seed of the dropout, of probes and of the rate of time.
 
         Returns:
-            Loss and mean KL, 0-dim, until the next call; not finite if a solve failed.
+            Loss and mean KL, 0-dim, and the means of the regularisers, until the next call; not
+            finite if a solve failed.
 
         Raises:
             SolverError: "max_steps", before anything runs.
@@ -120,7 +125,7 @@ class StepGraphs:
             self._parameters, self._gradients, recorded.used, strict=True
         ):
             parameter.grad = gradient if used else None
-        return self._loss, self._kl
+        return self._loss, self._kl, self._means
 
     def _key(self, batch: SeriesBatch, noise: Tensor) -> Hashable:
         shapes = tuple((part.shape, part.dtype) for part in _tensors(batch, noise))
@@ -131,8 +136,9 @@ class StepGraphs:
         recorded = _Recorded(batch.to(device).clone(), noise.to(device).clone(), [], _nothing)
 
         def run() -> None:
-            log_likelihood, log_ratio, kl = self._model(recorded.batch, recorded.noise, check=False)
-            terms = LossTerms(log_likelihood, log_ratio, kl, 0, "")
+            terms = loss_terms(
+                self._model, recorded.batch, recorded.noise, self._penalties, check=False
+            )
             loss = self._objective(terms, self._weight)
             gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True)
             recorded.used = [gradient is not None for gradient in gradients]
@@ -141,7 +147,9 @@ class StepGraphs:
                 for target, source in zip(self._gradients, gradients, strict=True)
                 if source is not None
             ]
-            pairs += [(self._loss, loss.detach()), (self._kl, kl.detach().mean())]
+            pairs += [(self._loss, loss.detach()), (self._kl, terms.kl.detach().mean())]
+            if self._penalties.names:
+                pairs.append((self._means, terms.regularizers.detach()))
             targets, sources = zip(*pairs, strict=True)
             torch._foreach_copy_(targets, sources)  # one kernel for all
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -11,24 +9,7 @@ from torch import Tensor, nn
 from latentode.data.batch import SeriesBatch
 from latentode.errors import SolverError
 from latentode.model import LatentODEModel
-
-
-class LossTerms(NamedTuple):
-    """What the objective is made of.
-
-    Attributes:
-        log_likelihood: Nats of scaled units, NaN if no window is left, shape (draw, batch).
-        log_ratio: log p(z) - log q(z), shape (draw, batch).
-        kl: KL of the posterior from the prior, shape (batch,).
-        skipped: Windows that were left out.
-        reason: Why the last of them was, or "".
-    """
-
-    log_likelihood: Tensor
-    log_ratio: Tensor
-    kl: Tensor
-    skipped: int
-    reason: str
+from latentode.training.terms import LossTerms, PathPenalties, loss_terms
 
 
 class GuardedModel(nn.Module):
@@ -39,11 +20,13 @@ class GuardedModel(nn.Module):
 
     Args:
         model: The model.
+        penalties: Regularisers of the latent paths.
     """
 
-    def __init__(self, model: LatentODEModel) -> None:
+    def __init__(self, model: LatentODEModel, penalties: PathPenalties) -> None:
         super().__init__()
         self.model = model
+        self.penalties = penalties
 
     def forward(self, batch: SeriesBatch, noise: Tensor) -> LossTerms:
         """Loss terms of the windows that can be solved.
@@ -58,8 +41,8 @@ class GuardedModel(nn.Module):
         size, reason = batch.size, ""
         while True:
             try:
-                log_likelihood, log_ratio, kl = self.model(batch, noise)
-                return LossTerms(log_likelihood, log_ratio, kl, size - batch.size, reason)
+                terms = loss_terms(self.model, batch, noise, self.penalties)
+                return terms._replace(skipped=size - batch.size, reason=reason)
             except SolverError as error:
                 reason = str(error)
                 keep = np.setdiff1d(np.arange(batch.size), error.series)
@@ -71,4 +54,5 @@ class GuardedModel(nn.Module):
     def _nothing(self, noise: Tensor, size: int, reason: str) -> LossTerms:
         touched = torch.stack([p.sum() for p in self.parameters()]).sum() * 0.0
         terms = touched + noise.new_full(noise.shape[:2], torch.nan)
-        return LossTerms(terms, terms, terms[0], size, reason)
+        means = noise.new_full((len(self.penalties.names),), torch.nan)
+        return LossTerms(terms, terms, terms[0], means, size, reason)

@@ -36,7 +36,8 @@ class Progress:
         epoch: Epochs finished.
         step_in_epoch: Steps taken of the current epoch.
         total_epochs: Epochs of the schedule; 0 until the time of a step is known.
-        epoch_sums: Running sums of the current epoch's loss, KL, gradient norm and number of steps.
+        epoch_sums: Running sums of what the good steps of the current epoch gave, by name.
+        epoch_count: Number of these steps.
         best_score: Lowest validation score so far.
         best_step: Step of the best weights.
         epochs_since_best: Epochs without a better score.
@@ -54,7 +55,8 @@ class Progress:
     epoch: int = 0
     step_in_epoch: int = 0
     total_epochs: int = 0
-    epoch_sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0, 0.0])
+    epoch_sums: dict[str, float] = field(default_factory=dict)
+    epoch_count: int = 0
     best_score: float | None = None
     best_step: int = -1
     epochs_since_best: int = 0
@@ -66,6 +68,21 @@ class Progress:
     step_size: float = 0.0
     tolerance: float = 0.0
     history: list[Record] = field(default_factory=list)
+
+    def add(self, values: Mapping[str, float]) -> None:
+        """Count what a good step gave."""
+        for name, value in values.items():
+            self.epoch_sums[name] = self.epoch_sums.get(name, 0.0) + value
+        self.epoch_count += 1
+
+    def epoch_means(self) -> Record:
+        """Means over the good steps of the current epoch so far."""
+        return {name: total / self.epoch_count for name, total in self.epoch_sums.items()}
+
+    def next_epoch(self) -> None:
+        """Close the current epoch."""
+        self.epoch, self.step_in_epoch = self.epoch + 1, 0
+        self.epoch_sums, self.epoch_count = {}, 0
 
 
 class Checkpoints:

@@ -21,8 +21,9 @@ from latentode.objectives import elbo, iwae, kl_annealing
 from latentode.training.capture import CudaRecorder
 from latentode.training.distributed import agree, local_part, rank, world_size, wrap
 from latentode.training.graphs import StepGraphs, can_be_captured
-from latentode.training.guarded import GuardedModel, LossTerms
+from latentode.training.guarded import GuardedModel
 from latentode.training.precision import matrix_products
+from latentode.training.terms import LossTerms, PathPenalties
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,11 @@ class StepOutcome:
     Attributes:
         finite: False if the step was refused.
         reason: Why it was refused.
-        loss: Negative bound in nats per target reading of the batch.
+        loss: Negative bound in nats per target reading of the batch, without regularisers.
         kl: Mean KL of the posterior from the prior, nats a window.
         grad_norm: Norm of the gradient before clipping.
         skipped_windows: Windows left out because their solve failed.
+        regularizers: Mean integral along the latent paths of each that is switched on.
     """
 
     finite: bool
@@ -44,6 +46,12 @@ class StepOutcome:
     kl: float
     grad_norm: float
     skipped_windows: int
+    regularizers: dict[str, float]
+
+    def figures(self) -> dict[str, float]:
+        """What is told of it, by the names of metrics.csv."""
+        own = {"train_loss": self.loss, "kl": self.kl, "grad_norm": self.grad_norm}
+        return own | self.regularizers
 
 
 class _Gradient(NamedTuple):
@@ -51,6 +59,7 @@ class _Gradient(NamedTuple):
 
     loss: Tensor
     kl: Tensor
+    regularizers: Tensor
     skipped: int = 0
     reason: str = ""
 
@@ -58,8 +67,9 @@ class _Gradient(NamedTuple):
 class GradientStep:
     """Builds a batch, takes the gradient of the objective, and steps the optimiser.
 
-    The loss is the negative bound, summed within a window and averaged over windows, over a
-    constant that only sets the scale of gradients.
+    The loss is the negative bound, summed within a window and averaged over windows, with the
+    regularisers of the latent paths (`PathPenalties`), over a constant that only sets the scale of
+    gradients.
 
     On one GPU, loss and gradient run as a CUDA graph where the model allows it (`can_be_captured`),
     on batches padded to few shapes and without checks. Where the result is not finite, the step is
@@ -84,7 +94,8 @@ class GradientStep:
         targets_per_window: float,
     ) -> None:
         self.model = model
-        self.guarded = wrap(GuardedModel(model))
+        self.penalties = PathPenalties.of(config.regularizers)
+        self.guarded = wrap(GuardedModel(model, self.penalties))
         self.latent_dim = model.config.latent_dim
         self.sampler = sampler
         self.optimizer = optimizer
@@ -95,7 +106,7 @@ class GradientStep:
         self.graphs: StepGraphs | None = None
         if device.type == "cuda" and world_size() == 1:
             record = CudaRecorder(device)
-            self.graphs = StepGraphs(model, self._loss, self.parameters, record)
+            self.graphs = StepGraphs(model, self._loss, self.parameters, self.penalties, record)
 
     def __call__(self, rows: Int64, step: int, lr: float) -> StepOutcome:
         """Take step number `step` on the windows of some anchor rows (of all processes)."""
@@ -135,12 +146,14 @@ class GradientStep:
     def _checked(self, batch: SeriesBatch, noise: Tensor, weight: float, seed: int) -> _Gradient:
         """Gradient of the windows that can be solved."""
         self.optimizer.zero_grad(set_to_none=True)
-        # dropout draws from the global stream: seeded by the step, it needs no saved state
+        # dropout, probes and the rate of time draw from the global stream: seeded by the step, it
+        # needs no saved state
         torch.manual_seed(seed)
         terms = self.guarded(batch.to(self.device), noise)
         loss = self._loss(terms, weight)
         loss.backward()
-        return _Gradient(loss.detach(), terms.kl.detach().mean(), terms.skipped, terms.reason)
+        kl, means = terms.kl.detach().mean(), terms.regularizers.detach()
+        return _Gradient(loss.detach(), kl, means, terms.skipped, terms.reason)
 
     def _noise(self, size: int, step: int) -> Tensor:
         generator = torch.Generator().manual_seed(_seed(self.config.seed, 4, step))
@@ -152,7 +165,8 @@ class GradientStep:
             bound = elbo(terms.log_likelihood, terms.kl, weight)
         else:
             bound = iwae(terms.log_likelihood + weight * terms.log_ratio)
-        return -bound.mean() / self.targets_per_window
+        penalty = self.penalties.total(terms.regularizers)
+        return (penalty - bound.mean()) / self.targets_per_window
 
     def _apply(self, gradient: _Gradient, lr: float) -> StepOutcome:
         norm = nn.utils.clip_grad_norm_(self.parameters, self.config.optimizer.clip_norm)
@@ -160,8 +174,11 @@ class GradientStep:
         if world_size() > 1:
             bad = agree(bad)
         # one transfer for all that the host must know
-        numbers = torch.stack([bad.to(norm), gradient.loss, gradient.kl, norm]).tolist()
-        finite = not numbers[0]
+        numbers = torch.stack(
+            [bad.to(norm), gradient.loss, gradient.kl, norm, *gradient.regularizers.unbind()]
+        ).tolist()
+        finite, means = not numbers[0], numbers[4:]
+        weighed = sum(w * m for w, m in zip(self.penalties.weights, means, strict=True))
         if finite:
             for group in self.optimizer.param_groups:
                 group["lr"] = lr
@@ -169,10 +186,11 @@ class GradientStep:
         return StepOutcome(
             finite=finite,
             reason=gradient.reason or "the loss or its gradient is not finite",
-            loss=numbers[1],
+            loss=numbers[1] - weighed / self.targets_per_window,
             kl=numbers[2],
             grad_norm=numbers[3],
             skipped_windows=gradient.skipped,
+            regularizers=dict(zip(self.penalties.names, means, strict=True)),
         )
 
 

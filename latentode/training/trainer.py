@@ -160,8 +160,7 @@ class Trainer:
             self._recover(outcome.reason)
             return
         p.failures = 0
-        for index, value in enumerate((outcome.loss, outcome.kl, outcome.grad_norm, 1.0)):
-            p.epoch_sums[index] += value
+        p.add(outcome.figures())
         self._average.update(self.model, p.step)
 
     def _learning_rate(self, step: int) -> float:
@@ -195,22 +194,14 @@ class Trainer:
 
     def _close_epoch(self) -> None:
         p = self.progress
-        loss, kl, grad_norm, count = p.epoch_sums
-        count = max(count, 1.0)
-        record: Record = {
-            "epoch": p.epoch + 1,
-            "step": p.step,
-            "train_loss": loss / count,
-            "kl": kl / count,
-            "grad_norm": grad_norm / count,
-            "lr": self._learning_rate(p.step - 1),
-            "skipped": p.skipped,
-        }
+        record: Record = {"epoch": p.epoch + 1, "step": p.step}
+        record |= dict.fromkeys(("train_loss", "kl", "grad_norm"), 0.0) | p.epoch_means()
+        record |= {"lr": self._learning_rate(p.step - 1), "skipped": p.skipped}
         if self.validator is not None:
             record |= self._validate()
         record |= self._check_solver()
         p.history.append(record)
-        p.epoch, p.step_in_epoch, p.epoch_sums = p.epoch + 1, 0, [0.0] * 4
+        p.next_epoch()
         best = self._note_best(record.get(self.score))
         self._save()
         if not p.failures and math.isfinite(record.get(self.score, 0.0)):
@@ -235,12 +226,11 @@ class Trainer:
     def _tell_step(self) -> None:
         p = self.progress
         if self._pace.is_report_due():
-            loss, _, _, count = p.epoch_sums
             self._emit(
                 event="step",
                 step=p.step,
                 total_steps=self._total_steps(),
-                train_loss=loss / count if count else None,
+                train_loss=p.epoch_means().get("train_loss"),
                 eta_seconds=self._pace.seconds_left(p.step, self._total_steps()),
             )
 

@@ -13,6 +13,7 @@ from latentode.training.graphs import StepGraphs, can_be_captured
 from latentode.training.optimizer import make_optimizer
 from latentode.training.precision import matrix_products
 from latentode.training.step import GradientStep
+from latentode.training.terms import PathPenalties
 
 
 class Repeat:
@@ -37,7 +38,9 @@ def step_of(made, *, graphed, device="cpu", sampler=None, **options):
     )
     if device.type == "cpu" and graphed:
         record = options.pop("record", Repeat())
-        step.graphs = StepGraphs(made.model, step._loss, step.parameters, record, **options)
+        step.graphs = StepGraphs(
+            made.model, step._loss, step.parameters, step.penalties, record, **options
+        )
     elif not graphed:
         step.graphs = None
     return step
@@ -124,7 +127,8 @@ def graphs_of(model, record, **options):
     def objective(terms, weight):
         return (weight * terms.kl - terms.log_likelihood[0]).mean()
 
-    return StepGraphs(model, objective, list(model.parameters()), record, **options)
+    off = PathPenalties((), (), 0.0)
+    return StepGraphs(model, objective, list(model.parameters()), off, record, **options)
 
 
 def test_a_shape_is_recorded_once_and_weight_noise_and_values_are_inputs():

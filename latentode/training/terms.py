@@ -1,0 +1,112 @@
+"""What the objective of a step is made of: likelihood, divergence, regularisers of the paths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+import torch
+from torch import Tensor
+
+from latentode.config import RegularizersConfig
+from latentode.data.batch import SeriesBatch
+from latentode.flows.regularizers import REGULARIZERS, Regularizer, path_regularizers
+from latentode.model import LatentODEModel
+from latentode.ode.fields import FieldFunction
+from latentode.ode.trajectory import Trajectory
+
+
+class LossTerms(NamedTuple):
+    """What the objective is made of.
+
+    Attributes:
+        log_likelihood: Nats of scaled units, NaN if no window is left, shape (draw, batch).
+        log_ratio: log p(z) - log q(z), shape (draw, batch).
+        kl: KL of the posterior from the prior, shape (batch,).
+        regularizers: Integrals along the latent paths, means over draws and windows, in the order
+            of `PathPenalties.names`, shape (regularizer,).
+        skipped: Windows that were left out.
+        reason: Why the last of them was, or "".
+    """
+
+    log_likelihood: Tensor
+    log_ratio: Tensor
+    kl: Tensor
+    regularizers: Tensor
+    skipped: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class PathPenalties:
+    """Regularisers of the latent paths, as the settings weigh them; see `RegularizersConfig`.
+
+    Each window's path goes from its earliest row or query to its latest, so that its penalty does
+    not depend on the batch. Nothing waits for the device.
+
+    Attributes:
+        names: Regularisers whose weight is positive.
+        weights: Their weights, nats a window for one unit.
+        steer: Largest relative change of the speed of time.
+    """
+
+    names: tuple[Regularizer, ...]
+    weights: tuple[float, ...]
+    steer: float
+
+    @classmethod
+    def of(cls, config: RegularizersConfig) -> Self:
+        """Those that the settings switch on."""
+        weights = {name: float(getattr(config, name)) for name in REGULARIZERS}
+        names = tuple(name for name in REGULARIZERS if weights[name])
+        return cls(names, tuple(weights[name] for name in names), config.steer)
+
+    def rate(self, like: Tensor) -> Tensor | None:
+        """A factor on time for a batch, U(1 - steer, 1 + steer), 0-dim; None without STEER."""
+        if not self.steer:
+            return None
+        uniform = torch.rand((), dtype=like.dtype, device=like.device)
+        return 1.0 + self.steer * (2.0 * uniform - 1.0)
+
+    def means(self, field: FieldFunction, path: Trajectory, batch: SeriesBatch) -> Tensor:
+        """Mean of each regulariser over draws and windows, shape (regularizer,)."""
+        if not self.names:
+            return path.states.new_zeros(0)
+        earliest = torch.minimum(batch.times.amin(1), batch.query_times.amin(1)).clamp(max=0.0)
+        latest = torch.maximum(batch.times.amax(1), batch.query_times.amax(1)).clamp(min=0.0)
+        found = path_regularizers(field, path, self.names, t0=earliest, t1=latest, check=False)
+        return torch.stack([found[name].mean() for name in self.names])
+
+    def total(self, means: Tensor) -> Tensor | float:
+        """Weighted sum of `means`, nats a window."""
+        parts = zip(self.weights, means.unbind(), strict=True)
+        return sum((weight * mean for weight, mean in parts), 0.0)
+
+
+def loss_terms(
+    model: LatentODEModel,
+    batch: SeriesBatch,
+    noise: Tensor,
+    penalties: PathPenalties,
+    *,
+    check: bool = True,
+) -> LossTerms:
+    """Terms of a batch in training.
+
+    Args:
+        model: The model.
+        batch: Windows with targets.
+        noise: Standard normal numbers, shape (draw, batch, latent).
+        penalties: Regularisers of the paths.
+        check: As in `LatentODEModel.forward`.
+
+    Raises:
+        SolverError: If a solve fails and is checked.
+    """
+    if not (penalties.names or penalties.steer):
+        log_likelihood, log_ratio, kl = model(batch, noise, check=check)
+        return LossTerms(log_likelihood, log_ratio, kl, noise.new_zeros(0))
+    rate = penalties.rate(noise)
+    path, terms = model.evidence(batch, noise, check=check, rate=rate)
+    # last, so that the probes they draw change nothing but themselves
+    return LossTerms(*terms, penalties.means(model.field(batch, rate), path, batch))
