@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from latentode.errors import ConfigError
+
 BaseName = Literal["normal", "student_t"]
 
 
@@ -95,4 +97,21 @@ class StudentTBase(Base):
         return radius * torch.cos(2 * math.pi * uniform[1])
 
 
-BASES: dict[str, type[Base]] = {"normal": NormalBase, "student_t": StudentTBase}
+_BASES: dict[str, type[Base]] = {"normal": NormalBase, "student_t": StudentTBase}
+
+
+def base_of(name: str, dim: int) -> Base:
+    """The base density of a name.
+
+    Args:
+        name: "normal" or "student_t".
+        dim: Number of axes.
+
+    Raises:
+        ConfigError: If there is no such base.
+    """
+    if name not in _BASES:
+        raise ConfigError(
+            f"base: expected one of {', '.join(_BASES)}, got {name!r}. Choose one of these."
+        )
+    return _BASES[name](dim)

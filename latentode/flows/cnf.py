@@ -9,18 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from latentode.config import SolverConfig
-from latentode.errors import ConfigError, ShapeError, SolverError
-from latentode.flows.base import BASES, BaseName
+from latentode.errors import ConfigError, ShapeError
+from latentode.flows.base import BaseName, base_of
 from latentode.flows.field import ConcatSquash, FlowField
 from latentode.flows.regularizers import Regularizer
+from latentode.flows.solvers import TRAIN_NODES, TRAIN_SOLVER, check_gap, check_step, finer
 from latentode.flows.transport import FlowResult, Route, transport
 from latentode.nn.activations import Activation
 from latentode.ode.divergence import TraceConfig
-
-TRAIN_SOLVER = SolverConfig(method="ab4", step_size=1 / 24)
-TRAIN_NODES = 18
-_FINER = 4
-LARGEST_GAP = 0.05
 
 
 class CNF(nn.Module):
@@ -80,12 +76,12 @@ class CNF(nn.Module):
         steer: float = 0.0,
     ) -> None:
         super().__init__()
-        _check_sizes(dim, blocks, base, steer)
-        _check_step(solver)
+        _check_sizes(dim, blocks, steer)
+        check_step(solver)
         self.dim, self.context_dim = dim, context_dim
         self.trace, self.solver, self.steer = trace, solver, steer
         self.nodes, self._refined = TRAIN_NODES, 0
-        self.base = BASES[base](dim)
+        self.base = base_of(base, dim)
         self.nets = nn.ModuleList(
             ConcatSquash(dim, context_dim, hidden_dims, activation) for _ in range(blocks)
         )
@@ -171,7 +167,8 @@ class CNF(nn.Module):
         result, log_prob = self._density(points, plan)
         gap = None
         if not self.training and solver is None and result.trace != "hutchinson":
-            gap = self._checked_gap(points, log_prob, plan)
+            gap = self._gap(points, log_prob, plan)
+            check_gap(gap, log_prob.numel())
         return result.finished(result.value.reshape(x.shape), log_prob.reshape(x.shape[:-1]), gap)
 
     def log_prob(
@@ -280,8 +277,8 @@ class CNF(nn.Module):
         observed: Tensor | None = None,
     ) -> Route:
         if solver is None:
-            solver = self.solver if self.training else _finer(self.solver)
-        _check_step(solver)
+            solver = self.solver if self.training else finer(self.solver)
+        check_step(solver)
         nodes = self.nodes if solver is self.solver else 2 * self.nodes
         if trace is None:
             trace = self.trace if self.training else TraceConfig("exact")
@@ -303,25 +300,13 @@ class CNF(nn.Module):
         """What solver and quadrature of training claim more than finer ones, in nats on average."""
         points, context = self._arrange(x, context)
         exact, source = TraceConfig("exact"), torch.Generator(points.device).manual_seed(0)
-        fine = self._route(context, (), source, exact, _finer(self.solver))
+        fine = self._route(context, (), source, exact, finer(self.solver))
         return self._gap(points, self._density(points, fine)[1], fine)
 
     @torch.no_grad()
     def _gap(self, points: Tensor, fine: Tensor, plan: Route) -> float:
         coarse = replace(plan, solver=self.solver, nodes=self.nodes, regularizers=())
         return float((self._density(points, coarse)[1] - fine).mean())
-
-    def _checked_gap(self, points: Tensor, fine: Tensor, plan: Route) -> float:
-        gap = self._gap(points, fine, plan)
-        if not abs(gap) <= LARGEST_GAP:
-            raise SolverError(
-                f"density: expected the solver of training to be within {LARGEST_GAP} nat of a "
-                f"{_FINER} times finer one, got {gap:.3g} on average over {fine.numel()} points. "
-                "Train with a smaller step_size or a regulariser, or pass solver= to evaluate.",
-                status="inaccurate",
-                time_reached=1.0,
-            )
-        return gap
 
     def _draw(
         self, shape: tuple[int, ...], context: Tensor | None, generator: torch.Generator | None
@@ -348,32 +333,10 @@ class CNF(nn.Module):
         return x.reshape(-1, *x.shape[-2:]), context
 
 
-def _finer(solver: SolverConfig) -> SolverConfig:
-    assert solver.step_size is not None
-    changes = {
-        "step_size": solver.step_size / _FINER,
-        "rtol": solver.rtol / _FINER,
-        "atol": solver.atol / _FINER,
-    }
-    return solver.model_copy(update=changes)
-
-
-def _check_sizes(dim: int, blocks: int, base: str, steer: float) -> None:
+def _check_sizes(dim: int, blocks: int, steer: float) -> None:
     if dim < 1 or blocks < 1:
         raise ConfigError(f"dim, blocks: expected 1 or more, got {dim} and {blocks}. Raise them.")
-    if base not in BASES:
-        raise ConfigError(
-            f"base: expected one of {', '.join(BASES)}, got {base!r}. Choose one of these."
-        )
     if not 0 <= steer < 1:
         raise ConfigError(
             f"steer: expected a share of the end time in [0, 1), got {steer}. Choose about 0.25."
-        )
-
-
-def _check_step(solver: SolverConfig) -> None:
-    if solver.step_size is None:
-        raise ConfigError(
-            "step_size: expected a step on the flow's clock from 0 to 1, got None. A step chosen "
-            "for a batch would make a density depend on it: give one, such as 1/24."
         )

@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from latentode.config import SolverConfig
 from latentode.errors import ConfigError, DataError, NotFittedError
 from latentode.flows.base import BaseName
-from latentode.flows.cnf import CNF, TRAIN_SOLVER
+from latentode.flows.cnf import CNF
 from latentode.flows.fitting import FlowFitConfig, fit_flow
+from latentode.flows.solvers import TRAIN_SOLVER
 
 _ROWS_AT_ONCE = 4_096
 

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from latentode.errors import TrainingError
-from latentode.flows.cnf import CNF, LARGEST_GAP
+from latentode.flows.cnf import CNF
 from latentode.flows.flow_matching import Pairing, flow_matching_loss
 from latentode.flows.regularizers import Regularizer
+from latentode.flows.solvers import LARGEST_GAP
 
 _LOG = logging.getLogger(__name__)
 _CLIP_NORM = 5.0

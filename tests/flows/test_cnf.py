@@ -11,7 +11,7 @@ from flow_cases import FINE, REFERENCE, bent, linear, points
 from latentode.config import SolverConfig
 from latentode.errors import ConfigError, ShapeError, SolverError
 from latentode.flows import CNF
-from latentode.flows.cnf import TRAIN_NODES
+from latentode.flows.solvers import TRAIN_NODES
 from latentode.ode.divergence import TraceConfig
 
 MATRIX = torch.tensor([[0.3, -0.8, 0.1], [0.5, -0.2, 0.4], [0.0, 0.6, 0.9]], dtype=torch.float64)
