@@ -1,0 +1,207 @@
+"""What a fitted estimator can be asked."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import xarray as xr
+
+from latentode.data.dataset import TimeSeriesDataset
+from latentode.estimator.event_view import EventView
+from latentode.estimator.latent_space import LatentSpace
+from latentode.estimator.logs import Events, Log, aligned
+from latentode.grids import missing_grid
+from latentode.labelled import LabelledPredictor
+from latentode.training.fitted import FittedModel
+
+
+class Answers(ABC):
+    """Forecasts, interpolations, latent states and scores of logs, by a fitted model."""
+
+    @abstractmethod
+    def _fitted(self) -> FittedModel:
+        """The model.
+
+        Raises:
+            NotFittedError: If there is none yet.
+        """
+
+    def forecast(
+        self,
+        log: Log | None = None,
+        *,
+        horizon: str | None = None,
+        every: str | None = None,
+        times: Any = None,
+        num_draws: int = 200,
+    ) -> xr.Dataset:
+        """Forecast every series beyond its last reading.
+
+        Args:
+            log: Readings to forecast from; None takes the newest ones of training.
+            horizon: How far; None is the horizon of training.
+            every: Spacing of the forecast; None is the typical spacing of the readings.
+            times: Instead of a grid: frame or file of ids and times, any order.
+            num_draws: Predictive draws.
+
+        Returns:
+            ``value`` (draw, series, step, channel) with ``time`` (series, step), original units.
+        """
+        dataset = self._given(log)
+        if times is not None:
+            return self._labelled(num_draws).at_times(dataset, times, "forecast")
+        return self._labelled(num_draws).ahead(dataset, horizon, every)
+
+    def interpolate(
+        self,
+        log: Log,
+        *,
+        every: str | None = None,
+        times: Any = None,
+        at_missing: bool = False,
+        num_draws: int = 200,
+    ) -> xr.Dataset:
+        """Fill in every series inside its observed span.
+
+        Args:
+            log: Readings.
+            every: Spacing of the grid from the first reading to the last; None is the typical
+                spacing.
+            times: Instead of a grid: frame or file of ids and times.
+            at_missing: Instead of a grid: the time stamps at which some channel was not read.
+            num_draws: Predictive draws.
+
+        Returns:
+            ``value`` (draw, series, step, channel) with ``time`` (series, step), original units.
+        """
+        dataset = self._aligned(log)
+        if times is not None:
+            return self._labelled(num_draws).at_times(dataset, times, "interpolation")
+        predictor = self._labelled(num_draws)
+        if at_missing:
+            return predictor.at(dataset, missing_grid(dataset), "interpolation")
+        return predictor.inside(dataset, every, "interpolation")
+
+    def predict(self, log: Log, times: Any, *, num_draws: int = 200) -> xr.Dataset:
+        """Predict at any times of any series: the one primitive.
+
+        Args:
+            log: Readings that may be used.
+            times: Frame or file with the id column and the time column of the log, any order.
+            num_draws: Predictive draws.
+
+        Returns:
+            As `forecast`; steps in the order of `times`.
+        """
+        return self._labelled(num_draws).at_times(self._aligned(log), times, "prediction")
+
+    def latent_trajectory(
+        self, log: Log, *, every: str | None = None, num_draws: int = 50
+    ) -> xr.Dataset:
+        """Posterior draws of the latent state, (draw, series, step, latent), in the observed span.
+
+        Each window has its own latent state; where one window hands over to the next, it may jump.
+        """
+        dataset = self._aligned(log)
+        return self._labelled(num_draws).inside(dataset, every, "latent_trajectory")
+
+    def interpolate_latent(
+        self, first: str, second: str, log: Log, *, num_steps: int = 8, every: str | None = None
+    ) -> xr.Dataset:
+        """Trajectories decoded from points between the latent states of two series.
+
+        Args:
+            first: Id of the series at the one end.
+            second: Id of the series at the other.
+            log: Readings of both.
+            num_steps: Points, both ends included.
+            every: Spacing of the decoded trajectories; None is a fiftieth of context and horizon.
+
+        Returns:
+            ``value`` (draw, series, step, channel): one draw, the mean; "series" runs over the
+            points, "0" at `first` to "1" at `second`; times are those of `first`.
+
+        Raises:
+            DataError: If an id is not in the log.
+            ConfigError: If there are fewer than two points.
+        """
+        return self._labelled(1).between(self._aligned(log), (first, second), num_steps, every)
+
+    @property
+    def events(self) -> EventView:
+        """Intensities, next events and tests of fit of a model that was trained with events."""
+        return EventView(self._fitted())
+
+    def score(self, log: Log, *, num_draws: int = 200) -> xr.Dataset:
+        """Log-density of each series, nats, with standard error: low means unlike the training log.
+
+        It is of the readings; `events` scores the events beside them.
+
+        Args:
+            log: Readings.
+            num_draws: Posterior draws, at least 2.
+
+        Returns:
+            ``log_prob``, ``standard_error`` and ``num_readings`` by series; see
+            `latentode.scoring.prequential_score`.
+        """
+        return self._labelled(num_draws).score(self._aligned(log))
+
+    def surprise(self, log: Log, *, num_draws: int = 200) -> xr.Dataset:
+        """Anomaly score of each reading: minus its log-density given what came before, in nats.
+
+        Args:
+            log: Readings.
+            num_draws: Posterior draws.
+
+        Returns:
+            ``value`` (draw of 1, series, step, channel), NaN where nothing was read, with ``time``;
+            see `latentode.scoring.reading_scores`.
+        """
+        return self._labelled(num_draws).surprise(self._aligned(log))
+
+    def evaluate(
+        self,
+        log: Log,
+        *,
+        events: Events | None = None,
+        split: str = "test",
+        max_windows: int = 400,
+        num_draws: int = 100,
+    ) -> dict[str, Any]:
+        """Back-test rolling forecasts and interpolations of hidden readings, beside baselines.
+
+        Args:
+            log: The log; the part that the split of training calls test is scored.
+            events: Its events, for a model that was trained with events; None takes those of the
+                training.
+            split: "test", or "all" to score the whole log.
+            max_windows: Most forecast origins.
+            num_draws: Predictive draws.
+
+        Returns:
+            {"forecast": scores, "interpolation": scores}, see `latentode.evaluation.evaluate_task`;
+            with events also "events", see `EventView.score`.
+        """
+        dataset = self._aligned(log)
+        found = self._labelled(num_draws).backtest(dataset, split=split, max_windows=max_windows)
+        if self._fitted().events is not None or events is not None:
+            found["events"] = self.events.score(
+                dataset, events=events, split=split, num_draws=num_draws
+            )
+        return found
+
+    @property
+    def latent(self) -> LatentSpace:
+        """Densities of the latent states at any time, and what a picture of them shows."""
+        return LatentSpace(self._fitted())
+
+    def _given(self, log: Log | None) -> TimeSeriesDataset:
+        return self._fitted().context if log is None else self._aligned(log)
+
+    def _aligned(self, log: Log) -> TimeSeriesDataset:
+        return aligned(self._fitted(), log)
+
+    def _labelled(self, num_draws: int) -> LabelledPredictor:
+        return LabelledPredictor(self._fitted(), num_draws)
