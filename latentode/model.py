@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from latentode import ode
 from latentode.config import ModelConfig, SolverConfig
 from latentode.data.batch import SeriesBatch
 from latentode.decoders.mlp import MLPDecoder
+from latentode.decoders.readout import Decoded, Readout
 from latentode.decoders.remember import remember
 from latentode.decoders.residual import RecentBehaviour, ResidualMemory
 from latentode.decoders.seasonal import SeasonalMemory
@@ -43,27 +45,8 @@ _LIKELIHOODS = {
 }
 _PRIORS: dict[str, type[StandardNormal | CNFPrior]] = {"normal": StandardNormal, "cnf": CNFPrior}
 _MIN_POSTERIOR_STD = 1e-3
-_LOG_SCALE_RANGE = (-9.0, 6.0)
 _ENCODER_ROWS = 128
 _NODES_PER_UNIT, _MOST_NODES = 16, 4
-
-
-_STEADIER = ("adaptive_heun", "bosh3", "ab4", "rk4", "dopri5", "dopri8")
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """Location and scale of every channel at some times, in scaled units.
-
-    Attributes:
-        location: Shape (draw, batch, step, channel).
-        scale: Positive, same shape.
-        at_rows: What the trajectory alone says at the visible rows, (draw, batch, time, channel).
-    """
-
-    location: Tensor
-    scale: Tensor
-    at_rows: Tensor | None = None
 
 
 class LatentODEModel(nn.Module):
@@ -217,7 +200,7 @@ class LatentODEModel(nn.Module):
         self.prior, self.config = prior, self.config.model_copy(update={"prior": name})
 
     def choose_solver(self, z0: Tensor, batch: SeriesBatch, solver: SolverConfig) -> SolverConfig:
-        """Choose method and step for a batch, within the tolerance; see `ode.choose_step`.
+        """Choose method and step for a batch, within the tolerance; see `ode.choose_joint_step`.
 
         Args:
             z0: Latent states at the anchor, shape (draw, batch, latent).
@@ -227,12 +210,7 @@ class LatentODEModel(nn.Module):
         Raises:
             SolverError: If no method can solve it.
         """
-        field = self.field(batch)
-        choices = [ode.choose_step(field, z0, 0.0, end, solver)[0] for end in _ends(batch)]
-        # both directions are joined: the steadier method and the shorter step
-        steadiest = max(choices, key=lambda choice: _STEADIER.index(choice.method))
-        shortest = min(choice.step_size or 0.0 for choice in choices)
-        return steadiest.model_copy(update={"step_size": shortest})
+        return ode.choose_joint_step(self.field(batch), z0, 0.0, _ends(batch), solver)
 
     def solver_error(self, z0: Tensor, batch: SeriesBatch) -> float:
         """Estimated relative error of the latent states of a batch; see `ode.step_error`."""
@@ -249,17 +227,7 @@ class LatentODEModel(nn.Module):
             batch: Windows.
             remember: Whether the nearest visible readings are taken into account.
         """
-        times = torch.cat([batch.query_times, batch.times], dim=1)
-        context = self._context(batch, times)
-        location, log_scale = self.decoder(trajectory.at(times, check=False), context)
-        steps = batch.query_times.shape[1]
-        scale = log_scale[..., :steps, :].clamp(*_LOG_SCALE_RANGE).exp()
-        location, at_rows = location[..., :steps, :], location[..., steps:, :]
-        if not (remember and self.config.memory):
-            return Decoded(location, torch.hypot(scale, self.scale_floor), at_rows)
-        mean, factor = self._remember(batch, batch.query_times, at_rows)
-        scale = torch.hypot(scale * factor, self.scale_floor)
-        return Decoded(location + mean, scale, at_rows)
+        return self._readout(batch, memory=remember).at_queries(trajectory, batch)
 
     def forward(
         self, batch: SeriesBatch, noise: Tensor, *, check: bool = True
@@ -341,38 +309,26 @@ class LatentODEModel(nn.Module):
     def event_context(
         self, batch: SeriesBatch, decoded: Decoded
     ) -> Callable[[Tensor, Tensor], Tensor]:
-        """What drives the rates of events beside the state: known inputs and decoded readings.
+        """What drives the rates of events beside the state; see `Readout.rate_context`.
 
-        The state is of changes; levels stand in the readings, as `decode` locates them from the
-        visible ones. Their log-scale comes along: where rates grow ever faster with a reading, not
-        knowing it well makes more events likely.
-
-        Returns:
-            Function of times (batch, time) and states (draw, batch, time, latent), with values
-            (draw, batch, time, context + 2 * channel).
+        Args:
+            batch: Windows.
+            decoded: What `decode` gave for them.
         """
+        return self._readout(batch).rate_context(decoded.at_rows)
 
-        def at(times: Tensor, states: Tensor) -> Tensor:
-            times = times.double()
-            known = self._context(batch, times)
-            location, log_scale = self.decoder(states, known)
-            if self.config.memory and decoded.at_rows is not None:
-                mean, factor = self._remember(batch, times, decoded.at_rows)
-                location, log_scale = location + mean, log_scale + factor.log()
-            log_scale = log_scale.clamp(*_LOG_SCALE_RANGE).expand_as(location)
-            return torch.cat([known.expand(*states.shape[:-1], -1), location, log_scale], dim=-1)
-
-        return at
+    def _readout(self, batch: SeriesBatch, *, memory: bool = True) -> Readout:
+        remembered = (
+            partial(remember, self.memory, self.recent, self.seasonal, batch)
+            if memory and self.config.memory
+            else None
+        )
+        return Readout(self.decoder, partial(self._context, batch), remembered, self.scale_floor)
 
     def _context(self, batch: SeriesBatch, times: Tensor) -> Tensor:
         inputs = batch.inputs(times)  # (batch, time, input)
         static = batch.static[:, None, :].expand(-1, times.shape[1], -1)
         return torch.cat([inputs, static], dim=-1)
-
-    def _remember(
-        self, batch: SeriesBatch, asked: Tensor, at_rows: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        return remember(self.memory, self.recent, self.seasonal, batch, asked, at_rows)
 
 
 def _ends(batch: SeriesBatch) -> tuple[float, ...]:

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from latentode.config import LatentODEConfig, ModelConfig, SolverConfig
 from latentode.data.batch import SeriesBatch
+from latentode.decoders.readout import Decoded
 from latentode.decoders.residual import gather_readings, nearest_readings
 from latentode.encoders import condense
 from latentode.encoders.posterior import NormalPosterior
 from latentode.likelihoods import StudentTLikelihood
-from latentode.model import Decoded
 from latentode.nn.mlp import MLP
 
 _ROWS = 128

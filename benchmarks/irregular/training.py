@@ -17,7 +17,8 @@ from benchmarks.irregular.task import SeriesTask
 from benchmarks.irregular.windows import Floats, Scale, Windows
 from latentode.config import LatentODEConfig
 from latentode.data.batch import SeriesBatch
-from latentode.model import Decoded, LatentODEModel
+from latentode.decoders.readout import Decoded
+from latentode.model import LatentODEModel
 from latentode.training import Trainer
 from latentode.training.distributed import device_of
 from latentode.training.history import Record

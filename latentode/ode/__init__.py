@@ -8,7 +8,7 @@ same start.
 
 from latentode.ode.fields import LayeredField, VectorField
 from latentode.ode.odeint import odeint
-from latentode.ode.pilot import choose_step, step_error
+from latentode.ode.pilot import choose_joint_step, choose_step, step_error
 from latentode.ode.running import running_integral
 from latentode.ode.solve import solve
 from latentode.ode.trajectory import SolveStats, Trajectory, join
@@ -18,6 +18,7 @@ __all__ = [
     "SolveStats",
     "Trajectory",
     "VectorField",
+    "choose_joint_step",
     "choose_step",
     "join",
     "odeint",

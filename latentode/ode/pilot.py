@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ _FEWEST_INTERVALS = 4
 _MOST_INTERVALS = 512
 _ORDER = 4
 _SAFETY = 0.7
+_STEADIER = ("adaptive_heun", "bosh3", "ab4", "rk4", "dopri5", "dopri8")
 
 
 def step_error(
@@ -100,6 +102,33 @@ def choose_step(
         status="max_steps",
         time_reached=0.0,
     )
+
+
+def choose_joint_step(
+    field: FieldFunction,
+    z0: Tensor,
+    t0: float,
+    ends: Sequence[float],
+    config: SolverConfig,
+) -> SolverConfig:
+    """Choose one method and step for solves from a start to several ends, to be joined.
+
+    They are the steadiest method and the shortest step that `choose_step` finds for any of them.
+
+    Args:
+        field: Callable ``(t, z) -> dz/dt``.
+        z0: State at the start, shape (..., batch, latent).
+        t0: Start in model time.
+        ends: Ends in model time.
+        config: Method, tolerances and budget; its step size is not looked at.
+
+    Raises:
+        SolverError: If no method can solve one of them.
+    """
+    choices = [choose_step(field, z0, t0, end, config)[0] for end in ends]
+    steadiest = max(choices, key=lambda choice: _STEADIER.index(choice.method))
+    shortest = min(choice.step_size or 0.0 for choice in choices)
+    return steadiest.model_copy(update={"step_size": shortest})
 
 
 def _search(

@@ -8,7 +8,7 @@ from nn_cases import LayeredTimeField
 
 from latentode.config import SolverConfig
 from latentode.errors import SolverError
-from latentode.ode import choose_step, solve, step_error
+from latentode.ode import choose_joint_step, choose_step, solve, step_error
 
 
 def relaxing(rate):
@@ -91,6 +91,21 @@ def test_the_choice_holds_for_backward_and_layered_solves_and_none_at_all():
         assert error <= 1e-3
         assert solve(field, z0, 0.0, end, chosen).stats.nfe < 400
     assert solve(field, z0, 1.0, 1.0).states.shape[1:] == z0.shape
+
+
+def test_a_joint_choice_is_the_steadier_method_and_the_shorter_step_of_both_directions():
+    def field(t, z):  # steep after the start, gentle before it
+        return torch.where(t > 0, 300.0, 1.0) * (torch.cos(t)[..., None] - z)
+
+    z0 = torch.ones(2, 1, dtype=torch.float64)
+    ends = (1.0, -0.02)
+    alone = [choose_step(field, z0, 0.0, end, SolverConfig())[0] for end in ends]
+    assert [choice.method for choice in alone] == ["rk4", "ab4"]
+    assert alone[1].step_size < alone[0].step_size
+    for order in (ends, ends[::-1]):
+        joint = choose_joint_step(field, z0, 0.0, order, SolverConfig())
+        assert (joint.method, joint.step_size) == ("rk4", alone[1].step_size)
+    assert choose_joint_step(field, z0, 0.0, (-0.02,), SolverConfig()) == alone[1]
 
 
 def test_a_step_that_makes_the_method_unstable_has_an_infinite_error():

@@ -1,0 +1,92 @@
+"""Readings at any time: what the latent state says of them, and what the visible ones add."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from latentode.data.batch import SeriesBatch
+from latentode.ode.trajectory import Trajectory
+
+_LOG_SCALE_RANGE = (-9.0, 6.0)
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Location and scale of every channel at some times, in scaled units.
+
+    Attributes:
+        location: Shape (draw, batch, step, channel).
+        scale: Positive, same shape.
+        at_rows: What the trajectory alone says at the visible rows, (draw, batch, time, channel).
+    """
+
+    location: Tensor
+    scale: Tensor
+    at_rows: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Readout:
+    """How the readings of a batch are located at any time.
+
+    Attributes:
+        decoder: Location and log-scale of states (draw, batch, step, latent) and what is known.
+        known: Known inputs and static covariates (batch, step, context) at times (batch, step).
+        memory: Shift of the location and factor of the scale at times (batch, step), given what the
+            trajectory says at the visible rows; see `remember`. None without.
+        scale_floor: Least scale of each channel in scaled units, shape (channel,).
+    """
+
+    decoder: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+    known: Callable[[Tensor], Tensor]
+    memory: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None
+    scale_floor: Tensor
+
+    def at_queries(self, trajectory: Trajectory, batch: SeriesBatch) -> Decoded:
+        """Location and scale of every channel at the query times.
+
+        Args:
+            trajectory: Solution for the batch.
+            batch: Windows.
+        """
+        times = torch.cat([batch.query_times, batch.times], dim=1)
+        location, log_scale = self.decoder(trajectory.at(times, check=False), self.known(times))
+        steps = batch.query_times.shape[1]
+        scale = log_scale[..., :steps, :].clamp(*_LOG_SCALE_RANGE).exp()
+        location, at_rows = location[..., :steps, :], location[..., steps:, :]
+        if self.memory is None:
+            return Decoded(location, torch.hypot(scale, self.scale_floor), at_rows)
+        shift, factor = self.memory(batch.query_times, at_rows)
+        scale = torch.hypot(scale * factor, self.scale_floor)
+        return Decoded(location + shift, scale, at_rows)
+
+    def rate_context(self, at_rows: Tensor | None) -> Callable[[Tensor, Tensor], Tensor]:
+        """What drives the rates of events beside the state: known inputs and decoded readings.
+
+        The state is of changes; levels stand in the readings, as they are located from the visible
+        ones. Their log-scale comes along: where rates grow ever faster with a reading, not knowing
+        it well makes more events likely.
+
+        Args:
+            at_rows: What `at_queries` found at the visible rows.
+
+        Returns:
+            Function of times (batch, time) and states (draw, batch, time, latent), with values
+            (draw, batch, time, context + 2 * channel).
+        """
+
+        def at(times: Tensor, states: Tensor) -> Tensor:
+            times = times.double()
+            known = self.known(times)
+            location, log_scale = self.decoder(states, known)
+            if self.memory is not None and at_rows is not None:
+                shift, factor = self.memory(times, at_rows)
+                location, log_scale = location + shift, log_scale + factor.log()
+            log_scale = log_scale.clamp(*_LOG_SCALE_RANGE).expand_as(location)
+            return torch.cat([known.expand(*states.shape[:-1], -1), location, log_scale], dim=-1)
+
+        return at
