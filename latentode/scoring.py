@@ -23,7 +23,8 @@ def prequential_score(
 
     with :math:`z_k` drawn from the posterior given the context of the block: a proper joint density
     by the chain rule. The mean over draws is unbiased, its logarithm low by Jensen's inequality;
-    the standard error is by the delta method. A block without readings adds nothing.
+    the standard error is by the delta method. A block without readings adds nothing, and events
+    beside the readings are no part of it: `latentode.point_process.latent_rates` scores those.
 
     Args:
         predictor: Predictor of a fitted model.

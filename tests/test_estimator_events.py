@@ -1,6 +1,7 @@
 """`LatentODE` with events beside the log, from a frame to answers, and the same at the shell."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from latentode import LatentODE, plot
 from latentode.cli.app import root
 from latentode.cli.run_folder import RunFolder
 from latentode.errors import ConfigError, DataError
+from latentode.flows import FlowFitConfig
 from latentode.results.events import intensity_frame, next_event_frame
 
 COLUMNS = {"id_column": "pump", "time_column": "timestamp"}
@@ -187,6 +189,23 @@ def test_training_with_events_goes_on_where_it_stopped(tmp_path):
     assert "event_gain" in whole.fitted_.history[-1]
 
 
+BRIEF = FlowFitConfig(warm_up_steps=20, steps=2)
+
+
+def test_a_prior_is_fitted_where_a_series_of_the_log_is_too_short_to_have_events():
+    log = pd.concat([wide_frame(1, names=("p0",)).assign(flow=1.0, pressure=1.0), wide_frame()])
+    config = TINY.updated(**{"data.min_obs": 3})
+    given = alarms(names=("p0", "p1", "p2"))
+    model = LatentODE(random_state=0, config=config).fit(log, events=given, **COLUMNS)
+    assert len(model.fitted_.events.streams.series_ids) == 2
+    report = model.fit_prior(log, fit_config=BRIEF).prior_report_
+    assert np.isfinite([report.before, report.after]).all()
+    # events know nothing of it
+    bare = LatentODE(random_state=0, config=config)
+    bare.config_, bare.fitted_ = model.config_, replace(model.fitted_, events=None)
+    assert bare.fit_prior(log, fit_config=BRIEF).prior_report_.num_windows == report.num_windows
+
+
 def test_a_picture_of_draws_has_a_band(fitted, tmp_path):
     rates = fitted.events.intensity(wide_frame(), every="1h", num_draws=9)
     axes = plot.intensity(rates, series="p2", observed=fitted.events.read(wide_frame()))
@@ -246,6 +265,24 @@ def test_the_shell_asks_for_intensities_and_scores(run, files):
     evaluated = call("evaluate", run, "--samples", "20", "--rolling", "5")
     assert evaluated.exit_code == 0, evaluated.stderr
     assert "nats an event (rates per h)" in evaluated.stdout
+
+
+def test_regularisers_and_a_fitted_prior_go_together_with_events(files, monkeypatch):
+    monkeypatch.setattr("latentode.training.fitting.fit_prior_to.__defaults__", (BRIEF,))
+    settings = ("kinetic=0.1", "jacobian=0.1", "steer=0.2")
+    words = [f"train.regularizers.{setting}" for setting in settings] + ["train.fit_prior=true"]
+    done = call(
+        "train", files / "pumps.csv", "--events", files / "alarms.csv", "--id-column", "pump",
+        *SMALL, *(word for setting in words for word in ("--set", setting)), "--out",
+        files / "regularised",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    rows = pd.read_csv(files / "regularised" / "metrics.csv")
+    assert (rows[["kinetic", "jacobian"]] > 0).all(axis=None)
+    assert np.isfinite(rows[["event_gain", "train_loss"]]).all(axis=None)
+    assert "prior on the aggregate posterior" in done.stderr
+    asked = call("events", files / "regularised", "--samples", "4")
+    assert asked.exit_code == 0, asked.stderr
 
 
 def test_an_interrupted_run_remembers_its_events(run, files):

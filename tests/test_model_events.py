@@ -7,6 +7,7 @@ import pytest
 import torch
 from model_cases import double, irregular_log, noise_for, sampler_of, settings
 
+from latentode.config import RegularizersConfig
 from latentode.data.dataset import Clock
 from latentode.data.events import EventStreams
 from latentode.data.schema import DataSchema
@@ -15,6 +16,7 @@ from latentode.model import LatentODEModel
 from latentode.objectives import elbo, iwae
 from latentode.prediction import Predictor
 from latentode.training.graphs import can_be_captured
+from latentode.training.terms import PathPenalties, loss_terms
 
 KINDS = ("alarm", "stop")
 
@@ -174,6 +176,54 @@ def test_a_window_does_not_depend_on_the_others():
     for w in range(batch.size):
         alone = model(batch.select(torch.tensor([w])), noise[:, [w]])[0][:, 0]
         torch.testing.assert_close(alone, whole[:, w], rtol=1e-4, atol=1e-3)
+
+
+def test_regularisers_leave_the_term_of_the_events_in_the_log_weight():
+    model, batch = case()
+    noise = noise_for(batch)
+    penalties = PathPenalties.of(RegularizersConfig(kinetic=0.3, jacobian=0.3))
+    with_events = loss_terms(model, batch, noise, penalties)
+    without = loss_terms(model, replace(batch, events=None), noise, penalties)
+    assert all(map(torch.equal, with_events[:3], model(batch, noise)))
+    trajectory = model.trajectory(model.posterior(batch).at(noise), batch)
+    term = model.event_log_prob(trajectory, batch, model.decode(trajectory, batch))
+    torch.testing.assert_close(with_events.log_likelihood - without.log_likelihood, term)
+    assert (term.abs() > 0.1).all()
+
+
+def test_under_steer_the_events_are_read_on_the_path_that_is_stretched():
+    model, batch = case(perturb=0.3)
+    noise, rate = noise_for(batch), torch.tensor(1.4)
+    path, (whole, _, _) = model.evidence(batch, noise, rate=rate)
+    bare = model.evidence(replace(batch, events=None), noise, rate=rate)[1][0]
+    term = model.event_log_prob(path, batch, model.decode(path, batch))
+    torch.testing.assert_close(whole - bare, term, rtol=1e-4, atol=1e-4)
+    plain = model.trajectory(model.posterior(batch).at(noise), batch)
+    unstretched = model.event_log_prob(plain, batch, model.decode(plain, batch))
+    assert not torch.allclose(term, unstretched, atol=1e-2)
+
+
+def test_the_penalty_of_a_path_goes_as_far_as_its_events_were_watched():
+    model, batch = case()
+    last, slope = model.dynamics.net.layers[-1], torch.tensor([0.5, -1.0, 2.0])
+    with torch.no_grad():
+        last.weight.zero_()
+        last.bias.copy_(slope)
+    # the second kind is watched longest in the last window, and not at all in the first
+    events = batch.events
+    start, end = events.start.clone(), events.end.clone()
+    start[0, 1] = end[0, 1] = batch.upper
+    end[0, 0] = start[0, 0]
+    batch = replace(batch, events=replace(events, start=start, end=end))
+    rows = torch.cat([batch.times, batch.query_times, torch.zeros(batch.size, 1)], dim=1)
+    low, high = rows.amin(1), rows.amax(1)
+    spans = torch.maximum(high, end.amax(1)) - torch.minimum(low, start.amin(1))
+    spans[0] = (high - low)[0]
+    assert (spans[1:] > (high - low)[1:]).any()
+    penalties = PathPenalties.of(RegularizersConfig(kinetic=1.0))
+    (found,) = loss_terms(model, batch, noise_for(batch), penalties).regularizers
+    expected = 0.5 * slope.square().mean() * spans.mean().float()
+    torch.testing.assert_close(found, expected)
 
 
 def test_steps_with_events_are_not_captured():

@@ -1,9 +1,12 @@
-"""Bounds of held-out windows, and anomaly scores of their readings."""
+"""Bounds of held-out windows, and anomaly scores of their readings.
+
+They are of readings alone: of a model that knows events too, the term of these is left out.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -95,6 +98,7 @@ def _scores(
     labels: np.ndarray,
     protocol: Mapping[str, Any],
 ) -> Scores:
+    fitted = replace(fitted, events=None)
     values = window_sampler(dataset, fitted, "test")
     truth = window_sampler(labels_as_readings(dataset, labels, fitted), fitted, "test")
     rows, parts = evenly(values.eligible_rows(), protocol["windows"]), []

@@ -93,8 +93,12 @@ def fit_model(
 def fit_prior_to(
     dataset: TimeSeriesDataset, fitted: FittedModel, config: FlowFitConfig = PRIOR_FIT
 ) -> tuple[FittedModel, PriorReport]:
-    """Fit a prior to the training part of a log, aligned with the schema; see `fit_prior`."""
-    train, validation = (window_sampler(dataset, fitted, p) for p in ("train", "validation"))
+    """Fit a prior to the training part of a log, aligned with the schema; see `fit_prior`.
+
+    Events are left out, as no encoder sees them and the log may have series that have none.
+    """
+    bare = replace(fitted, events=None)
+    train, validation = (window_sampler(dataset, bare, part) for part in ("train", "validation"))
     return fit_prior(fitted, train, validation, config)
 
 

@@ -33,7 +33,7 @@ class StepOutcome:
     Attributes:
         finite: False if the step was refused.
         reason: Why it was refused.
-        loss: Negative bound in nats per target reading of the batch, without regularisers.
+        loss: Negative bound, events included, in nats per target reading, without regularisers.
         kl: Mean KL of the posterior from the prior, nats a window.
         grad_norm: Norm of the gradient before clipping.
         skipped_windows: Windows left out because their solve failed.

@@ -20,7 +20,8 @@ class LossTerms(NamedTuple):
     """What the objective is made of.
 
     Attributes:
-        log_likelihood: Nats of scaled units, NaN if no window is left, shape (draw, batch).
+        log_likelihood: Of targets and events, as `LatentODEModel.forward` has it; NaN if no window
+            is left, shape (draw, batch).
         log_ratio: log p(z) - log q(z), shape (draw, batch).
         kl: KL of the posterior from the prior, shape (batch,).
         regularizers: Integrals along the latent paths, means over draws and windows, in the order
@@ -41,8 +42,9 @@ class LossTerms(NamedTuple):
 class PathPenalties:
     """Regularisers of the latent paths, as the settings weigh them; see `RegularizersConfig`.
 
-    Each window's path goes from its earliest row or query to its latest, so that its penalty does
-    not depend on the batch. Nothing waits for the device.
+    Each window's path goes from the earliest time that its likelihood asks for to the latest: rows,
+    queries, and while events were watched. So its penalty does not depend on the batch. Nothing
+    waits for the device.
 
     Attributes:
         names: Regularisers whose weight is positive.
@@ -72,8 +74,8 @@ class PathPenalties:
         """Mean of each regulariser over draws and windows, shape (regularizer,)."""
         if not self.names:
             return path.states.new_zeros(0)
-        earliest = torch.minimum(batch.times.amin(1), batch.query_times.amin(1)).clamp(max=0.0)
-        latest = torch.maximum(batch.times.amax(1), batch.query_times.amax(1)).clamp(min=0.0)
+        asked = _asked(batch)
+        earliest, latest = asked.amin(1).clamp(max=0.0), asked.amax(1).clamp(min=0.0)
         found = path_regularizers(field, path, self.names, t0=earliest, t1=latest, check=False)
         return torch.stack([found[name].mean() for name in self.names])
 
@@ -81,6 +83,16 @@ class PathPenalties:
         """Weighted sum of `means`, nats a window."""
         parts = zip(self.weights, means.unbind(), strict=True)
         return sum((weight * mean for weight, mean in parts), 0.0)
+
+
+def _asked(batch: SeriesBatch) -> Tensor:
+    """Times between which the likelihood of each window reads its path, shape (batch, time)."""
+    times = [batch.times, batch.query_times]
+    if batch.events is not None:
+        low, high = batch.events.start, batch.events.end
+        # a kind that was not watched has no length, and may lie anywhere
+        times += [edge.masked_fill(high <= low, 0.0) for edge in (low, high)]
+    return torch.cat(times, dim=1)
 
 
 def loss_terms(
