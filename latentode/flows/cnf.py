@@ -93,7 +93,7 @@ class CNF(nn.Module):
         self.register_load_state_dict_post_hook(CNF._take_up_refinements)
 
     def refine(self) -> None:
-        """Halve the step of the solver of training, and double the nodes of its quadrature.
+        """Take a quarter more steps, and nodes of the quadrature, in training.
 
         How often that was done is part of the state, and taken up when it is loaded.
         """
@@ -102,10 +102,10 @@ class CNF(nn.Module):
 
     def _refine_to(self, count: int) -> None:
         assert self.solver.step_size is not None
-        factor = 2.0 ** (count - self._refined)
+        factor = 1.25 ** (count - self._refined)
         changes = {"step_size": self.solver.step_size / factor}
         self.solver = self.solver.model_copy(update=changes)
-        self.nodes, self._refined = round(self.nodes * factor), count
+        self.nodes, self._refined = round(TRAIN_NODES * 1.25**count), count
 
     def _take_up_refinements(self, _keys: object) -> None:
         self._refine_to(int(self.refinements))

@@ -20,7 +20,7 @@ _LOG = logging.getLogger(__name__)
 _CLIP_NORM = 5.0
 _CHECKED_ROWS = 1_000
 _AVERAGED = 0.02
-_WATCHED_STEPS, _WATCHED_ROWS = 50, 256
+_WATCHED_STEPS, _WATCHED_ROWS, _REFINEMENTS = 50, 512, 6
 _WATCHED_GAP = LARGEST_GAP / 2
 
 
@@ -132,11 +132,14 @@ def keep_accurate(flow: CNF, x: Tensor, context: Tensor | None = None) -> None:
 
     Args:
         flow: A flow in training.
-        x: Rows, of which the first 256 are looked at.
+        x: Rows, of which the first 512 are looked at.
         context: Their contexts.
     """
     rows = slice(0, _WATCHED_ROWS)
-    if abs(flow.solver_gap(x[rows], None if context is None else context[rows])) > _WATCHED_GAP:
+    x, context = x[rows], None if context is None else context[rows]
+    for _ in range(_REFINEMENTS):
+        if abs(flow.solver_gap(x, context)) <= _WATCHED_GAP:
+            return
         flow.refine()
         _LOG.info("flow: step of training %.4g", flow.solver.step_size)
 
