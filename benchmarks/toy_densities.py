@@ -16,7 +16,7 @@ PROTOCOL: dict[str, Any] = {
     "hidden": [64, 64, 64],
     "draws": 50_000,
     "warm_up_steps": 3_000,
-    "steps": 6_000,
+    "steps": 7_500,
     "lr": 1e-2,
     "test_draws": 10_000,
 }

@@ -92,12 +92,15 @@ class CNF(nn.Module):
         self.register_buffer("refinements", torch.zeros((), dtype=torch.int64))
         self.register_load_state_dict_post_hook(CNF._take_up_refinements)
 
-    def refine(self) -> None:
+    def refine(self, levels: int = 1) -> None:
         """Take a quarter more steps, and nodes of the quadrature, in training.
 
         How often that was done is part of the state, and taken up when it is loaded.
+
+        Args:
+            levels: How often; below 0 takes refinements back, as far as there are any.
         """
-        self._refine_to(self._refined + 1)
+        self._refine_to(max(0, self._refined + levels))
         self.refinements.fill_(self._refined)
 
     def _refine_to(self, count: int) -> None:

@@ -21,7 +21,7 @@ _CLIP_NORM = 5.0
 _CHECKED_ROWS = 1_000
 _AVERAGED = 0.02
 _WATCHED_STEPS, _WATCHED_ROWS, _REFINEMENTS = 50, 512, 6
-_WATCHED_GAP = LARGEST_GAP / 2
+_WATCHED_GAP, _EASY_GAP = LARGEST_GAP / 2, LARGEST_GAP / 16
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def fit_flow(
 
 
 def keep_accurate(flow: CNF, x: Tensor, context: Tensor | None = None) -> None:
-    """Refine the solver of training where likelihood begins to feed on its error.
+    """Refine the solver of training where likelihood feeds on its error, and ease it later.
 
     The maximum of a discrete solver's likelihood lies where the solver is wrong: left alone, the
     error grows until it is all that is learned.
@@ -137,10 +137,15 @@ def keep_accurate(flow: CNF, x: Tensor, context: Tensor | None = None) -> None:
     """
     rows = slice(0, _WATCHED_ROWS)
     x, context = x[rows], None if context is None else context[rows]
+    before, gap = int(flow.refinements), abs(flow.solver_gap(x, context))
+    if gap < _EASY_GAP:
+        flow.refine(-1)  # what a step of training spoiled, the next ones may have mended
     for _ in range(_REFINEMENTS):
-        if abs(flow.solver_gap(x, context)) <= _WATCHED_GAP:
-            return
+        if gap <= _WATCHED_GAP:
+            break
         flow.refine()
+        gap = abs(flow.solver_gap(x, context))
+    if int(flow.refinements) != before:
         _LOG.info("flow: step of training %.4g", flow.solver.step_size)
 
 

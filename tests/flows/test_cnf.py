@@ -323,6 +323,11 @@ def test_a_refined_flow_is_more_accurate_and_stays_so_when_it_is_loaded():
     assert flow.solver.step_size == pytest.approx(0.5 / 1.25**6)
     assert flow.nodes == round(TRAIN_NODES * 1.25**6)
     assert abs(flow.solver_gap(x)) < before / 20  # of fourth order: 212
+    eased = copy.deepcopy(flow)
+    eased.refine(-2)
+    assert eased.solver.step_size == pytest.approx(0.5 / 1.25**4)
+    eased.refine(-9)
+    assert eased.solver.step_size == pytest.approx(0.5)
     coarse = copy.deepcopy(fresh.state_dict())
     fresh.load_state_dict(flow.state_dict())
     assert fresh.solver.step_size == pytest.approx(flow.solver.step_size)

@@ -23,7 +23,7 @@ from latentode.flows import (
     flow_matching_loss,
     toy_entropy,
 )
-from latentode.flows.fitting import descend
+from latentode.flows.fitting import descend, keep_accurate
 from latentode.flows.flow_matching import optimal_pairs
 from latentode.flows.toy_densities import _gaussians_log_density, _rings_log_density
 
@@ -142,6 +142,13 @@ def test_likelihood_would_learn_the_error_of_a_coarse_solver_if_nobody_watched(
     report = fit_flow(flow, x, config=config, generator=seeded())
     assert int(flow.refinements) > 0
     assert abs(report.solver_gap) < 0.05
+
+
+def test_a_solver_that_has_become_finer_than_it_need_be_is_eased():
+    flow, x = CNF(2, hidden_dims=(8, 8)), points(50, 2).float()
+    flow.refine(2)
+    keep_accurate(flow, x)
+    assert int(flow.refinements) == 1
 
 
 def test_a_field_too_steep_for_its_solver_fails_the_fit():
