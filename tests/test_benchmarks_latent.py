@@ -109,6 +109,7 @@ def test_the_labels_of_nab_are_no_channel_and_reach_the_right_readings(shared_da
     assert found["elbo"] <= found["iwae"]
 
 
+@pytest.mark.slow
 def test_the_task_runs_on_the_pump_station(monkeypatch):
     # would bind the process of the tests to one core
     monkeypatch.setattr("benchmarks.__main__.limit_threads", lambda _threads: None)

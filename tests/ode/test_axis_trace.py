@@ -57,9 +57,14 @@ def test_value_and_trace_are_those_of_the_network(hidden):
             torch.testing.assert_close(trace[node, row], jacobian.trace())
 
 
-@pytest.mark.parametrize("activation", get_args(Activation))
-@pytest.mark.parametrize("hidden", [(5, 6), (4, 6, 5)])
-@pytest.mark.parametrize("nodes_at_once", [1, 2, 99])
+@pytest.mark.parametrize(
+    ("activation", "hidden", "nodes_at_once"),
+    [
+        *((name, (4, 6, 5), 2) for name in get_args(Activation)),
+        ("silu", (5, 6), 1),
+        ("gelu", (5, 6), 99),
+    ],
+)
 def test_gradients_equal_finite_differences(activation, hidden, nodes_at_once, monkeypatch):
     monkeypatch.setattr(module, "_CHUNK_BYTES", nodes_at_once * DIM * ROWS * max(hidden) * 8)
     inputs, _ = case(hidden, activation)
