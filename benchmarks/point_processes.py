@@ -259,7 +259,7 @@ def simulated(name: str) -> Task:
         clock=Clock("elapsed", None, "s"),
     ).spread_ties()
     train, test = streams.select(range(48)), streams.select(range(48, 64))
-    return Task(name, train, test, "s", 80 if name == "poisson" else 400, _truths()[name])
+    return Task(name, train, test, "s", 80 if name == "poisson" else 700, _truths()[name])
 
 
 def stackoverflow() -> Task:
