@@ -20,12 +20,8 @@ def score(name: Any, seed: int, protocol: Any) -> Run:
     flow = CNF(2, hidden_dims=tuple(protocol["hidden"]))
     flow.standardize(data.mean(0), data.std(0))
     begin = time.process_time()
-    config = FlowFitConfig(
-        protocol["warm_up_steps"],
-        protocol["steps"],
-        protocol["batch"],
-        lr=protocol["lr"],
-    )
+    matching, steps, lr = protocol["recipes"].get(name, protocol["recipes"]["others"])
+    config = FlowFitConfig(matching, steps, protocol["batch"], lr=lr)
     fit_flow(flow, data, config=config, generator=generator)
     seconds = time.process_time() - begin
     with torch.no_grad():
