@@ -7,9 +7,9 @@ models see the whole past of what they score.
 
 Nats per event on the test part: absolute ones ("nll", for events per the unit named in the
 setting), and gained over the homogeneous process fitted to the training part ("gain", free of
-units). Four of the report-time nodes that are tested report five to ten times as often as any in
-training. "ks_p" is the p-value of time rescaling on the concatenated test part. ``--only`` takes data
-sets and models.
+units). Among the report times, four of the nodes that are tested report every 0.7 s, and all that
+are trained on every 4 s. "ks_p" is the p-value of time rescaling on the concatenated test part.
+``--only`` takes data sets and models.
 """
 
 from __future__ import annotations
