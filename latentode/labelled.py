@@ -181,14 +181,7 @@ class LabelledPredictor:
         )
 
     def _predictor(self) -> Predictor:
-        config = self.fitted.config
-        return Predictor(
-            self.fitted.model,
-            self.fitted.schema,
-            seed=config.train.seed,
-            num_draws=self.num_draws,
-            max_rows=config.windows.max_rows,
-        )
+        return Predictor.of(self.fitted, self.num_draws)
 
     def _duration(self, text: str | None) -> int | None:
         clock = self.fitted.schema.clock

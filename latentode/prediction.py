@@ -20,6 +20,7 @@ from latentode.errors import ConfigError
 from latentode.likelihoods import PoissonProcess
 from latentode.model import LatentODEModel
 from latentode.ode.trajectory import Trajectory
+from latentode.training.fitted import FittedModel
 
 # elements of (draw, window, row, channel) at a time: hidden layers are some ten times as wide
 _MAX_ELEMENTS = 2_000_000
@@ -91,6 +92,18 @@ class Predictor:
         self.num_draws = num_draws
         self.max_rows = max_rows
         self.device = next(model.parameters()).device
+
+    @classmethod
+    def of(cls, fitted: FittedModel, num_draws: int) -> Predictor:
+        """For a fitted model, with the seed and the rows of its settings."""
+        config = fitted.config
+        return cls(
+            fitted.model,
+            fitted.schema,
+            seed=config.train.seed,
+            num_draws=num_draws,
+            max_rows=config.windows.max_rows,
+        )
 
     def __call__(self, visible: TimeSeriesDataset, targets: Targets) -> tuple[Float64, Float64]:
         """Draws (draw, target) and log densities (target,), as in `latentode.evaluation`."""

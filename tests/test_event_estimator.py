@@ -152,6 +152,11 @@ def test_the_command_line_refuses_what_it_cannot_do(run, files):
             "takes the times of LOGS",
         ),
         (("train", files / "alarms.csv", "--mark-column", "mark"), 2, "belong to --events"),
+        (
+            ("train", "--events", files / "alarms.csv", "--set", "train.regularizers.kinetic=0.1"),
+            4,
+            "train.regularizers.kinetic: expected a log beside the events",
+        ),
         (("forecast", run), 5, "got a model of events"),
         (("events", files), 5, "expected a run folder"),
     ):

@@ -10,6 +10,7 @@ from latentode.cli.run_folder import RunFolder, new_folder, proposing_resume, st
 from latentode.cli.session import Outcome, Session
 from latentode.cli.signals import Stopped
 from latentode.config import LatentODEConfig
+from latentode.errors import ConfigError
 from latentode.files import RunLock
 
 _TOLD_EVERY = 20
@@ -34,7 +35,11 @@ def train_events(
         out: Folder of the run.
         name: First part of its name, where `out` is None.
         threads: Threads of torch.
+
+    Raises:
+        ConfigError: If a setting is asked for that only models of readings have.
     """
+    _refuse_latent_settings(config)
     path = new_folder(name or file.path.resolve().name.split(".")[0] or "events", out)
     with RunLock(path):
         folder = start_new(path)
@@ -44,6 +49,16 @@ def train_events(
         ):  # fmt: skip
             folder.write_config(config)
             return _fit(session, file, config, folder, threads)
+
+
+def _refuse_latent_settings(config: LatentODEConfig) -> None:
+    asked = [f"train.regularizers.{k}" for k, v in config.train.regularizers if v]
+    asked += ["train.fit_prior"] if config.train.fit_prior else []
+    if asked:
+        raise ConfigError(
+            f"{asked[0]}: expected a log beside the events, got events alone. Their model has "
+            "neither a prior nor penalised paths: leave it out, or give LOGS as well."
+        )
 
 
 def continue_events(

@@ -56,6 +56,9 @@ class _Pass:
         slopes: phi'(u) of each hidden layer.
         tangents: Behind each hidden layer but the last, (node, axis, row, hidden).
         pushed: Before the slopes of each hidden layer but the first, likewise.
+        value: Value of the network.
+        trace: Trace of its Jacobian, (node, row).
+        ends: Last of `pushed`, contracted with the last weights, (node, row, hidden).
     """
 
     inputs: list[Tensor]

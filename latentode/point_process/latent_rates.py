@@ -250,14 +250,7 @@ class LatentRates:
 
     @property
     def _predictor(self) -> Predictor:
-        config = self.fitted.config
-        return Predictor(
-            self.fitted.model,
-            self.fitted.schema,
-            seed=config.train.seed,
-            num_draws=self.num_draws,
-            max_rows=config.windows.max_rows,
-        )
+        return Predictor.of(self.fitted, self.num_draws)
 
     def _expected(self, part: Followed) -> Trajectory:
         rate = self._predictor.event_process.rate(self._context(part))
