@@ -221,13 +221,22 @@ def accuracy_rows(runs: Sequence[Run]) -> list[Run]:
 
 
 def accuracy_table(rows: Sequence[Run]) -> str:
-    """Rows of `accuracy_rows` as Markdown."""
-    header = ("model", "setting", "metric", "mean", "std", "seeds", "parameters", "train CPU s")
-    keys = ("model", "setting", "metric", "mean", "std", "seeds", "parameters", "train_seconds")
-    return markdown_table(
-        header,
-        [
-            [", ".join(map(str, v)) if isinstance(v := row[k], list) else v for k in keys]
-            for row in rows
-        ],
-    )
+    """Rows of `accuracy_rows` as Markdown: a line for each setting and model, a column a metric."""
+    metrics = list(dict.fromkeys(row["metric"] for row in rows))
+    lines: dict[tuple[str, str], list[Run]] = {}
+    for row in sorted(rows, key=lambda row: row["setting"]):
+        lines.setdefault((row["setting"], row["model"]), []).append(row)
+    header = ("setting", "model", *metrics, "seeds", "parameters", "training, CPU s")
+    table = []
+    for (setting, model), members in lines.items():
+        figures = {row["metric"]: _spread(row) for row in members}
+        one = members[0]
+        cells = [figures.get(metric) for metric in metrics]
+        cost = [one["parameters"] or None, one["train_seconds"] or None]
+        table.append([setting, model, *cells, ", ".join(map(str, one["seeds"])), *cost])
+    return markdown_table(header, table)
+
+
+def _spread(row: Run) -> str:
+    std = row["std"]
+    return _cell(row["mean"]) + ("" if std is None else f" ± {std:.2g}")

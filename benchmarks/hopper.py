@@ -7,12 +7,13 @@ so that errors compare; models see it standardised by the training part.
 Interpolation: 100 consecutive steps from a random place, a share of the time points shown; scored
 over all 100 points as published, and over held-out points alone. Extrapolation: a share of the
 first 66 (or 100) of 200 steps is shown, the other 134 (or 100) are asked for. What is shown of the
-test trajectories is drawn anew for each seed.
+test trajectories is drawn anew for each seed. One model interpolates, and one extrapolates, for all
+shares and both spans, which each training window draws; published models have one of each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -21,7 +22,7 @@ import numpy as np
 from benchmarks.data import hopper as trajectories
 from benchmarks.frame import Options, Report, Run, accuracy_rows, accuracy_table
 from benchmarks.irregular import study
-from benchmarks.irregular.choices import parts, some
+from benchmarks.irregular.choices import parts, some_of
 from benchmarks.irregular.task import SeriesTask, forecast_metrics, interpolation_metrics
 from benchmarks.irregular.windows import Floats, Windows
 
@@ -34,59 +35,69 @@ PROTOCOL: dict[str, Any] = {
 }
 SMOKE: dict[str, Any] = {"series": 60, "epochs": 1, "batch": 8, "draws": 4}
 _LENGTH = 100
-_SHARES = (10, 20, 30, 50)
+SHARES = (10, 20, 30, 50)
+KNOWN = (66, 100)
 # x1e-2, of the published model (table 3), by share shown
 PUBLISHED = {
-    "interpolation": dict(zip(_SHARES, (0.360, 0.295, 0.300, 0.285), strict=True)),
-    "66 to 134": dict(zip(_SHARES, (1.441, 1.400, 1.175, 1.258), strict=True)),
+    "interpolation": dict(zip(SHARES, (0.360, 0.295, 0.300, 0.285), strict=True)),
+    "66 to 134": dict(zip(SHARES, (1.441, 1.400, 1.175, 1.258), strict=True)),
 }
 
 
-def interpolation(share: int, seed: int, protocol: Mapping[str, Any]) -> SeriesTask:
-    """100 steps of each trajectory, `share` per cent of them shown."""
+def interpolation(seed: int, protocol: Mapping[str, Any]) -> SeriesTask:
+    """100 steps of each trajectory, a share of them shown."""
     data, (train, validation, test) = _parts(protocol["series"])
-    count = share * _LENGTH // 100
 
-    def draw(index: np.ndarray, rng: np.random.Generator) -> Windows:
+    def draw(index: np.ndarray, rng: np.random.Generator, shares: Sequence[int]) -> Windows:
         begin = rng.integers(0, trajectories.STEPS - _LENGTH + 1, len(index))
         steps = begin[:, None] + np.arange(_LENGTH)
         values = data[index[:, None], steps]  # (window, time, dimension)
         times = np.broadcast_to(np.arange(_LENGTH, dtype=np.float64), steps.shape)
-        shown = some(rng, len(index), _LENGTH, count)[..., None]
+        share = rng.choice(shares, len(index)) / 100
+        shown = some_of(rng, np.ones(times.shape, dtype=bool), share)[..., None]
         return Windows.build(times, values, shown, np.ones_like(shown))
 
     return SeriesTask(
-        name=f"interpolation, {share} % shown",
+        name="interpolation",
         train_size=len(train),
-        draw=draw,
-        validation=draw(validation, np.random.default_rng([seed, 1])),
-        test=draw(test, np.random.default_rng([seed, 2])),
+        draw=lambda index, rng: draw(index, rng, SHARES),
+        validation=draw(validation, np.random.default_rng([seed, 1]), SHARES),
+        tests={
+            f"interpolation, {share} % shown": draw(test, np.random.default_rng([seed, 2]), [share])
+            for share in SHARES
+        },
         span=_LENGTH,
         metrics=interpolation_metrics,
         interpolates=True,
     )
 
 
-def extrapolation(known: int, share: int, seed: int, protocol: Mapping[str, Any]) -> SeriesTask:
-    """`share` per cent of the first `known` steps shown, the rest of the 200 asked for."""
+def extrapolation(seed: int, protocol: Mapping[str, Any]) -> SeriesTask:
+    """A share of the first 66 or 100 steps shown, the rest of the 200 asked for."""
     data, (train, validation, test) = _parts(protocol["series"])
-    count = share * known // 100
 
-    def draw(index: np.ndarray, rng: np.random.Generator) -> Windows:
-        times = np.broadcast_to(
-            np.arange(trajectories.STEPS, dtype=np.float64), (len(index), trajectories.STEPS)
-        )
-        shown = np.zeros((*times.shape, 1), dtype=bool)
-        shown[:, :known, 0] = some(rng, len(index), known, count)
-        later = times[..., None] >= known
-        return Windows.build(times, data[index], shown, later)
+    def draw(
+        index: np.ndarray, rng: np.random.Generator, spans: Sequence[int], shares: Sequence[int]
+    ) -> Windows:
+        steps = np.arange(trajectories.STEPS, dtype=np.float64)
+        times = np.broadcast_to(steps, (len(index), trajectories.STEPS))
+        known = times < rng.choice(spans, (len(index), 1))
+        shown = some_of(rng, known, rng.choice(shares, len(index)) / 100)
+        return Windows.build(times, data[index], shown[..., None], ~known[..., None])
+
+    def tested(known: int, share: int) -> Windows:
+        return draw(test, np.random.default_rng([seed, 2]), [known], [share])
 
     return SeriesTask(
-        name=f"{known} to {trajectories.STEPS - known}, {share} % shown",
+        name="extrapolation",
         train_size=len(train),
-        draw=draw,
-        validation=draw(validation, np.random.default_rng([seed, 1])),
-        test=draw(test, np.random.default_rng([seed, 2])),
+        draw=lambda index, rng: draw(index, rng, KNOWN, SHARES),
+        validation=draw(validation, np.random.default_rng([seed, 1]), KNOWN, SHARES),
+        tests={
+            f"{known} to {trajectories.STEPS - known}, {share} % shown": tested(known, share)
+            for known in KNOWN
+            for share in SHARES
+        },
         span=trajectories.STEPS,
         metrics=forecast_metrics,
         interpolates=False,
@@ -104,21 +115,8 @@ def _parts(count: int) -> tuple[Floats, tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 SETTINGS: dict[str, study.Build] = {
-    **{
-        f"interpolation-{share}": lambda seed, protocol, share=share: interpolation(
-            share, seed, protocol
-        )
-        for share in _SHARES
-    },
-    **{
-        f"{known}-to-{trajectories.STEPS - known}-{share}": (
-            lambda seed, protocol, known=known, share=share: extrapolation(
-                known, share, seed, protocol
-            )
-        )
-        for known in (66, 100)
-        for share in _SHARES
-    },
+    "interpolation": interpolation,
+    "extrapolation": extrapolation,
 }
 
 

@@ -48,11 +48,11 @@ def forecast(seed: int, protocol: Mapping[str, Any]) -> SeriesTask:
         )
 
     return SeriesTask(
-        name="24 h to 24 h",
+        name="forecast",
         train_size=len(train),
         draw=lambda index, _rng: windows(train[index]),
         validation=windows(validation),
-        test=windows(test[some[test]]),
+        tests={"24 h to 24 h": windows(test[some[test]])},
         span=physionet.HOURS,
         metrics=channel_mean_metrics,
         interpolates=False,

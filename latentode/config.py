@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    WrapValidator,
     model_validator,
 )
 
@@ -93,6 +94,15 @@ def _check_duration(value: Any) -> Any:
             raise ValueError(str(error)) from None
     return value if value is None else str(value)
 
+
+# None passes: the type is that of a settled config
+_UNLESS_CHOSEN = WrapValidator(lambda value, check: None if value in (None, NONE) else check(value))
+_MANY_SERIES = (50, 500)
+_SIZES: tuple[dict[str, Any], ...] = (
+    {"latent_dim": 16, "hidden_dim": 64, "levels": False, "dropout": 0.1},
+    {"latent_dim": 16, "hidden_dim": 64, "levels": True, "dropout": 0.1},
+    {"latent_dim": 32, "hidden_dim": 128, "levels": True, "dropout": 0.0},
+)
 
 Duration = Annotated[str | None, BeforeValidator(_check_duration)]
 
@@ -197,12 +207,23 @@ class SolverConfig(_Config):
 
 
 class ModelConfig(_Config):
-    """The parts of a Latent ODE and their sizes."""
+    """The parts of a Latent ODE and their sizes; see `settled` for those that are None."""
 
-    latent_dim: int = Field(16, ge=1, le=1024)
-    hidden_dim: int = Field(64, ge=1, le=8192)
-    encoder: Literal["rnn", "ode_rnn", "attention"] = "rnn"
+    latent_dim: Annotated[int, _UNLESS_CHOSEN] = Field(None, ge=1, le=1024)
+    hidden_dim: Annotated[int, _UNLESS_CHOSEN] = Field(None, ge=1, le=8192)
+    encoder: Literal["rnn", "ode_rnn", "attention", "rnn_attention"] = "rnn_attention"
     anchor: Literal["origin", "start"] = "origin"
+    levels: Annotated[bool, _UNLESS_CHOSEN] = Field(
+        None,
+        description="the encoder sees readings as they are, not less the newest of their channel",
+    )
+    knots: int = Field(
+        16,
+        ge=0,
+        le=256,
+        description="latent states along a typical context, each inferred from what was read "
+        'around it, with the anchor "origin"; 0: one path through the state at the anchor',
+    )
     dynamics: Literal["autonomous", "time", "inputs"] = "inputs"
     prior: Literal["normal", "cnf"] = "normal"
     posterior: Literal["normal", "cnf"] = "normal"
@@ -215,7 +236,21 @@ class ModelConfig(_Config):
         description="nearest and recent readings count beside the trajectory; false: as in the "
         "classic Latent ODE the trajectory alone, whose latent states then say more",
     )
-    dropout: float = Field(0.1, ge=0, lt=1)
+    dropout: Annotated[float, _UNLESS_CHOSEN] = Field(None, ge=0, lt=1)
+
+    def settled(self, num_series: int = 0) -> ModelConfig:
+        """The same with a value for everything that is None, from what there is to learn from.
+
+        Absolute levels tell the series of a small log apart, and a network remembers them; and a
+        large network learns the noise of few series.
+
+        Args:
+            num_series: Training series where others are to be predicted; 0 where the future of the
+                same series is.
+        """
+        chosen = _SIZES[sum(num_series >= least for least in _MANY_SERIES)]
+        kept = {k: v for k, v in self.model_dump().items() if v is not None}
+        return type(self)(**(chosen | kept))
 
 
 class OptimizerConfig(_Config):

@@ -46,7 +46,7 @@ def pushed(
     """
     start = model.posterior(batch) if source == "posterior" else model.prior
     z0, log_prob = start.draw(noise)
-    return push_forward(model.field(batch), model.trajectory(z0, batch), log_prob)
+    return push_forward(model.field(batch), model.trajectory(z0, batch, remember=False), log_prob)
 
 
 @torch.no_grad()

@@ -85,7 +85,7 @@ def interpolate_states(
     shares = torch.linspace(0, 1, num_points).to(means)[:, None]
     states = (1 - shares) * means[0] + shares * means[1]
     first = batch.select(torch.zeros(num_points, dtype=torch.long, device=means.device))
-    trajectory = model.trajectory(states[None], first)
+    trajectory = model.trajectory(states[None], first, remember=False)
     location = model.decode(trajectory, first, remember=False).location[0]
     values = schema.scaler.inverse(location.cpu().numpy().astype(np.float64))
     return values, np.broadcast_to(anchors[0] + offsets, values.shape[:2])

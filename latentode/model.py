@@ -22,7 +22,9 @@ from latentode.dynamics.mlp import BoundDynamics, MLPDynamics
 from latentode.encoders import (
     AttentionEncoder,
     ODERNNEncoder,
+    RNNAttentionEncoder,
     RNNEncoder,
+    Smoother,
     condense,
     relative_values,
 )
@@ -36,8 +38,14 @@ from latentode.likelihoods import (
 )
 from latentode.nn.mlp import MLP
 from latentode.priors import CNFPrior, StandardNormal
+from latentode.shooting import Shooting
 
-_ENCODERS = {"rnn": RNNEncoder, "ode_rnn": ODERNNEncoder, "attention": AttentionEncoder}
+_ENCODERS = {
+    "rnn": RNNEncoder,
+    "ode_rnn": ODERNNEncoder,
+    "attention": AttentionEncoder,
+    "rnn_attention": RNNAttentionEncoder,
+}
 _LIKELIHOODS = {
     "gaussian": GaussianLikelihood,
     "student_t": StudentTLikelihood,
@@ -99,7 +107,7 @@ class LatentODEModel(nn.Module):
         event_rates: Tensor | None = None,
     ) -> None:
         super().__init__()
-        self.config = config
+        self.config = config = config.settled()
         self.solver = solver
         latent, hidden = config.latent_dim, config.hidden_dim
         context = input_dim + static_dim
@@ -108,6 +116,14 @@ class LatentODEModel(nn.Module):
         self.prior: StandardNormal | CNFPrior = _PRIORS[config.prior](latent)
         self.posterior_flow = (
             CNF(latent, context_dim=hidden + context) if config.posterior == "cnf" else None
+        )
+        self.shooting = (
+            Shooting(
+                Smoother(num_channels, input_dim, context, hidden, latent, config.dropout),
+                config.knots,
+            )
+            if config.knots and config.anchor == "origin"
+            else None
         )
         self.dynamics = MLPDynamics(latent, hidden, input_dim, static_dim, config.dynamics)
         self.decoder = MLPDecoder(
@@ -142,10 +158,7 @@ class LatentODEModel(nn.Module):
 
     def posterior(self, batch: SeriesBatch) -> NormalPosterior | FlowPosterior:
         """Approximate posterior of the latent state at the anchor of each window."""
-        rows = condense(batch, _ENCODER_ROWS)
-        if self.config.memory:
-            rows = replace(rows, values=relative_values(rows))
-        summary = self.encoder(rows, reverse=self.config.anchor == "start")
+        summary = self.encoder(self._rows(batch), reverse=self.config.anchor == "start")
         summary = functional.dropout(summary, self.config.dropout, self.training)
         anchor = batch.times.new_zeros(batch.size, 1)
         context = self._context(batch, anchor)[:, 0]
@@ -162,7 +175,13 @@ class LatentODEModel(nn.Module):
         return self.dynamics.bind(batch.inputs, batch.static, rate)
 
     def trajectory(
-        self, z0: Tensor, batch: SeriesBatch, *, check: bool = True, rate: Tensor | None = None
+        self,
+        z0: Tensor,
+        batch: SeriesBatch,
+        *,
+        check: bool = True,
+        rate: Tensor | None = None,
+        remember: bool = True,
     ) -> ode.Trajectory:
         """Solve once for all rows and queries of a batch.
 
@@ -171,6 +190,8 @@ class LatentODEModel(nn.Module):
             batch: Windows; `lower` and `upper` say how far to go to either side.
             check: As in `ode.solve`. With a step size given, nothing waits for the device without.
             rate: Factor on time, see `field`.
+            remember: Whether the path before the anchor goes through the knots of what was read;
+                otherwise it is the one that leads to `z0`.
 
         Returns:
             Dense output over [lower, upper].
@@ -178,14 +199,27 @@ class LatentODEModel(nn.Module):
         Raises:
             SolverError: If the solve fails.
         """
-        field = self.field(batch, rate)
+        field, solver = self.field(batch, rate), self.solver
         parameters = tuple(self.dynamics.parameters())
-        solver = self.solver
         if solver.step_size is None:
             solver = self.choose_solver(z0, batch, solver)
+        knots = self.shooting if remember and batch.lower < 0.0 else None
+        if knots is not None:
+            solver = knots.between(solver)
         forward = ode.solve(field, z0, 0.0, batch.upper, solver, params=parameters, check=check)
         if batch.lower == 0.0:
             return forward
+        if knots is not None:
+            pieces, ends = knots.segments(
+                z0,
+                self._rows(batch),
+                partial(self._context, batch),
+                lambda index: self.field(batch.select(index), rate),
+                solver,
+                parameters,
+                check=check,
+            )
+            return ode.through_knots(pieces, ends, forward)
         backward = ode.solve(field, z0, 0.0, batch.lower, solver, params=parameters, check=check)
         return ode.join(backward, forward, check=check)
 
@@ -210,12 +244,12 @@ class LatentODEModel(nn.Module):
         Raises:
             SolverError: If no method can solve it.
         """
-        return ode.choose_joint_step(self.field(batch), z0, 0.0, _ends(batch), solver)
+        return ode.choose_joint_step(self.field(batch), z0, 0.0, self._ends(batch), solver)
 
     def solver_error(self, z0: Tensor, batch: SeriesBatch) -> float:
         """Estimated relative error of the latent states of a batch; see `ode.step_error`."""
         field = self.field(batch)
-        return max(ode.step_error(field, z0, 0.0, end, self.solver) for end in _ends(batch))
+        return max(ode.step_error(field, z0, 0.0, end, self.solver) for end in self._ends(batch))
 
     def decode(
         self, trajectory: ode.Trajectory, batch: SeriesBatch, *, remember: bool = True
@@ -317,6 +351,13 @@ class LatentODEModel(nn.Module):
         """
         return self._readout(batch).rate_context(decoded.at_rows)
 
+    def _rows(self, batch: SeriesBatch) -> SeriesBatch:
+        """Rows as encoders see them."""
+        rows = condense(batch, _ENCODER_ROWS)
+        if self.config.levels or not self.config.memory:
+            return rows
+        return replace(rows, values=relative_values(rows))
+
     def _readout(self, batch: SeriesBatch, *, memory: bool = True) -> Readout:
         remembered = (
             partial(remember, self.memory, self.recent, self.seasonal, batch)
@@ -325,12 +366,13 @@ class LatentODEModel(nn.Module):
         )
         return Readout(self.decoder, partial(self._context, batch), remembered, self.scale_floor)
 
+    def _ends(self, batch: SeriesBatch) -> tuple[float, ...]:
+        """Where the solves of a batch end, from the anchor on."""
+        if self.shooting is not None:
+            return (max(batch.upper, self.shooting.spacing),)
+        return (batch.upper,) if batch.lower == 0.0 else (batch.upper, batch.lower)
+
     def _context(self, batch: SeriesBatch, times: Tensor) -> Tensor:
         inputs = batch.inputs(times)  # (batch, time, input)
         static = batch.static[:, None, :].expand(-1, times.shape[1], -1)
         return torch.cat([inputs, static], dim=-1)
-
-
-def _ends(batch: SeriesBatch) -> tuple[float, ...]:
-    """Where the solves of a batch end, from the anchor on."""
-    return (batch.upper,) if batch.lower == 0.0 else (batch.upper, batch.lower)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.irregular.windows import Flags
+from benchmarks.irregular.windows import Flags, Floats
 
 
-def some(rng: np.random.Generator, size: int, length: int, count: int) -> Flags:
-    """True at `count` random places of each of `size` rows, (row, length)."""
-    rank = rng.random((size, length)).argsort(axis=1).argsort(axis=1)
-    return rank < count
+def some_of(rng: np.random.Generator, rows: Flags, share: Floats) -> Flags:
+    """True at a share, rounded down, of the places that are True.
 
-
-def some_of(rng: np.random.Generator, rows: Flags, share: float) -> Flags:
-    """True at the given share, rounded down, of the places that are True, (row, length)."""
+    Args:
+        rng: Chooses the places.
+        rows: The places, shape (row, length).
+        share: Of each row, shape (row,).
+    """
     chance = np.where(rows, rng.random(rows.shape), np.inf)
     rank = chance.argsort(axis=1).argsort(axis=1)
     # a share of 0.3 of 10 is 3: 0.3 * 10 may be below it by rounding

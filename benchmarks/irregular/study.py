@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.frame import Options, Report, Run
 from benchmarks.irregular import naive, training
 from benchmarks.irregular.task import SeriesTask
-from benchmarks.irregular.windows import Scale
+from benchmarks.irregular.windows import Scale, Windows
 from latentode import metrics
 
 Build = Callable[[int, Mapping[str, Any]], SeriesTask]
@@ -50,11 +50,11 @@ def figure(report: Report, model: str, setting: str, metric: str) -> float:
 
 
 def _naive_rows(task: SeriesTask, scale: Scale, seed: int) -> list[Run]:
-    found = naive.predict(task, task.test, scale.scaler.mean)
     return [
         row
-        for name, answer in found.items()
-        for row in _rows(task, name, seed, task.metrics(answer, task.test), 0, 0.0)
+        for setting, windows in task.tests.items()
+        for name, answer in naive.predict(task, windows, scale.scaler.mean).items()
+        for row in _rows(setting, name, seed, task.metrics(answer, windows), 0, 0.0)
     ]
 
 
@@ -65,14 +65,19 @@ def _trained_rows(
     fitted = training.fit(
         task, scale, config, BUILDERS[name], lambda event: _tell(f"{task.name}, {name}", event)
     )
-    figures = score(fitted, task, options.protocol["draws"], seed)
-    return _rows(task, name, seed, figures, fitted.num_parameters, fitted.seconds)
+    draws, rows = options.protocol["draws"], []
+    for setting, windows in task.tests.items():
+        figures = score(fitted, task, windows, draws, seed)
+        rows += _rows(setting, name, seed, figures, fitted.num_parameters, fitted.seconds)
+    return rows
 
 
-def score(fitted: training.Fitted, task: SeriesTask, num_draws: int, seed: int) -> dict[str, float]:
-    """Metrics of the test windows; CRPS and coverage of 90 % bands over held-out readings."""
+def score(
+    fitted: training.Fitted, task: SeriesTask, windows: Windows, num_draws: int, seed: int
+) -> dict[str, float]:
+    """Metrics of test windows; CRPS and coverage of 90 % bands over held-out readings."""
     means, crps, inside = [], [], []
-    for part in training.predict(fitted.model, task.test, fitted.scale, num_draws, seed=seed):
+    for part in training.predict(fitted.model, windows, fitted.scale, num_draws, seed=seed):
         asked = part.windows.asked(held_out=True)
         draws, values = part.draw()[:, asked], part.windows.targets[asked]
         low, high = metrics.central_interval(draws, 0.9)
@@ -83,11 +88,11 @@ def score(fitted: training.Fitted, task: SeriesTask, num_draws: int, seed: int) 
         "CRPS": float(np.concatenate(crps).mean()),
         "coverage 90": float(np.concatenate(inside).mean()),
     }
-    return task.metrics(np.concatenate(means), task.test) | calibration
+    return task.metrics(np.concatenate(means), windows) | calibration
 
 
 def _rows(
-    task: SeriesTask,
+    setting: str,
     model: str,
     seed: int,
     figures: Mapping[str, float],
@@ -95,9 +100,9 @@ def _rows(
     seconds: float,
 ) -> list[Run]:
     common = {
-        "part": f"{task.name}, {model}, seed {seed}",
+        "part": f"{setting}, {model}, seed {seed}",
         "model": model,
-        "setting": task.name,
+        "setting": setting,
         "seed": seed,
         "parameters": parameters,
         "train_seconds": seconds,

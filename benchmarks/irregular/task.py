@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,13 +18,15 @@ Metrics = Callable[[Floats, Windows], dict[str, float]]
 class SeriesTask:
     """Irregular series, what is shown of them and what is asked.
 
+    One model is trained for all settings of a task, such as shares of points that are shown.
+
     Attributes:
-        name: The setting, as it stands in tables.
+        name: What one model is trained for.
         train_size: Number of training series.
         draw: Windows of some training series, drawn anew at each call: what is hidden, where a
             window begins. It gets series numbers below `train_size` and a generator.
         validation: Fixed windows that choose.
-        test: Fixed windows that are scored once.
+        tests: Fixed windows that are scored once, by setting, as it stands in tables.
         span: Length of a window in the protocol's unit of time.
         metrics: Figures of point predictions (window, step, channel) of some windows; the first
             one chooses.
@@ -36,7 +38,7 @@ class SeriesTask:
     train_size: int
     draw: Draw
     validation: Windows
-    test: Windows
+    tests: Mapping[str, Windows]
     span: float
     metrics: Metrics
     interpolates: bool

@@ -122,7 +122,8 @@ def settings(protocol: Mapping[str, Any], task: SeriesTask, seed: int, device: s
         "train.seed": seed,
         "train.device": device,
     }
-    return LatentODEConfig().updated(**schedule, **protocol["config"])
+    config = LatentODEConfig().updated(**schedule, **protocol["config"])
+    return config.model_copy(update={"model": config.model.settled(task.train_size)})
 
 
 def gru_decay(config: LatentODEConfig, channels: int, static: int, scale: Scale) -> nn.Module:

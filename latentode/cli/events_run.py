@@ -125,9 +125,10 @@ def _fit(
                 facts={"step": step, "loss": loss},
             )
 
+    sizes = config.model.settled()
     model = EventForecaster(
-        latent_dim=config.model.latent_dim,
-        hidden_dim=config.model.hidden_dim,
+        latent_dim=sizes.latent_dim,
+        hidden_dim=sizes.hidden_dim,
         steps=config.train.max_epochs * config.train.steps_per_epoch,
         random_state=config.train.seed,
         device=config.train.device,

@@ -58,7 +58,7 @@ def row_features(batch: SeriesBatch, *, reverse: bool) -> tuple[Tensor, Tensor]:
     before = torch.cat([torch.full_like(seen[:, :1], -torch.inf), seen[:, :-1]], dim=1)
     age = torch.where(torch.isinf(before), 100.0, times[..., None] - before)
     # asinh is the identity for ordinary readings and tames outliers
-    features = [_asinh(values), mask, _log_time(age), _log_time(gaps)[..., None], inputs]
+    features = [_asinh(values), mask, log_time(age), log_time(gaps)[..., None], inputs]
     return torch.cat([f.to(values.dtype) for f in features], dim=-1), gaps.to(values.dtype)
 
 
@@ -70,7 +70,8 @@ def _asinh(x: Tensor) -> Tensor:
     ).copysign(x)
 
 
-def _log_time(gap: Tensor) -> Tensor:
+def log_time(gap: Tensor) -> Tensor:
+    """A gap in model time as a feature, 0 to 2 for gaps of 1e-4 to 1e2."""
     # log keeps apart gaps from 1e-4 to 1e2 of the window, which a linear feature cannot
     return torch.log(gap.clamp(min=0) + 1e-4) / 4.0 + 1.0
 

@@ -59,7 +59,7 @@ def recur(
         field: The field; None for a plain gated recurrence.
 
     Returns:
-        Last states of the series in `schedule.series`, shape (series, hidden).
+        The states that the schedule asks for, shape (state, hidden).
 
     Raises:
         ConfigError: In the backward pass, where it is to be differentiated again (create_graph).

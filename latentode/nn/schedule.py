@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -19,8 +19,8 @@ class Schedule:
         sizes: Series still running at each event, not increasing.
         rows: Row (into batch x time) that each packed event belongs to, shape (event,).
         is_end: True where an event is the last of its row, shape (event,).
-        last: State in which each series ends, shape (series,). States are numbered from the initial
-            ones on (`sizes[0]` of them), then one a packed event.
+        last: States that are asked for: those in which the series end, shape (series,). States are
+            numbered from the initial ones on (`sizes[0]` of them), then one a packed event.
         series: Index in the batch of each series with events, shape (series,).
     """
 
@@ -57,6 +57,10 @@ class Schedule:
         # one copy to the device
         rows, is_end, last, series = torch.cat(parts).to(device).split([len(p) for p in parts])
         return cls(sizes.tolist(), rows, is_end.bool(), last, series)
+
+    def with_all_states(self) -> Schedule:
+        """The same, asking for the state after each packed event."""
+        return replace(self, last=torch.arange(len(self.rows)) + sum(self.sizes[:1]))
 
     def segments(self) -> list[tuple[slice, slice]]:
         """Stretches of about equal work: their events, and their packed events."""

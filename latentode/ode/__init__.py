@@ -3,10 +3,11 @@
 `solve` is the only door. It returns a `Trajectory`, dense output that is read at any times
 (`Trajectory.at`), differentiated (`Trajectory.slope_at`) and integrated (`Trajectory.integrate`, up
 to every time at once by `running_integral`); `join` glues a backward and a forward solve from the
-same start.
+same start, `through_knots` short solves of which each begins at a state of its own.
 """
 
 from latentode.ode.fields import LayeredField, VectorField
+from latentode.ode.knots import through_knots
 from latentode.ode.odeint import odeint
 from latentode.ode.pilot import choose_joint_step, choose_step, step_error
 from latentode.ode.running import running_integral
@@ -25,4 +26,5 @@ __all__ = [
     "running_integral",
     "solve",
     "step_error",
+    "through_knots",
 ]

@@ -64,6 +64,7 @@ def fit_model(
     dataset = dataset if len(kept) == len(dataset) else dataset.select_series(kept)
     events = None if events is None else events.select(kept)
     schema = DataSchema.fit(dataset, config)
+    config = settled(config, dataset, schema)
     rates = None if events is None else _event_rates(events, dataset, schema)
     with process_group(config.train.device):
         with torch.random.fork_rng():
@@ -88,6 +89,16 @@ def fit_model(
         if run_dir is not None and rank() == 0:
             fitted.save(run_dir / "model")
     return fitted
+
+
+def settled(
+    config: LatentODEConfig, dataset: TimeSeriesDataset, schema: DataSchema
+) -> LatentODEConfig:
+    """Settings with a value for every part and size that the training part decides on."""
+    starts, stops = schema.split.bounds(dataset, "train")
+    others = schema.split.kind == "series"
+    model = config.model.settled(int((stops > starts).sum()) if others else 0)
+    return config.model_copy(update={"model": model})
 
 
 def fit_prior_to(
