@@ -50,18 +50,20 @@ class PathPenalties:
         names: Regularisers whose weight is positive.
         weights: Their weights, nats a window for one unit.
         steer: Largest relative change of the speed of time.
+        balance: How readings are weighed, see `Likelihood.joint`.
     """
 
     names: tuple[Regularizer, ...]
     weights: tuple[float, ...]
     steer: float
+    balance: float = 0.0
 
     @classmethod
-    def of(cls, config: RegularizersConfig) -> Self:
+    def of(cls, config: RegularizersConfig, balance: float = 0.0) -> Self:
         """Those that the settings switch on."""
         weights = {name: float(getattr(config, name)) for name in REGULARIZERS}
         names = tuple(name for name in REGULARIZERS if weights[name])
-        return cls(names, tuple(weights[name] for name in names), config.steer)
+        return cls(names, tuple(weights[name] for name in names), config.steer, balance)
 
     def rate(self, like: Tensor) -> Tensor | None:
         """A factor on time for a batch, U(1 - steer, 1 + steer), 0-dim; None without STEER."""
@@ -116,9 +118,9 @@ def loss_terms(
         SolverError: If a solve fails and is checked.
     """
     if not (penalties.names or penalties.steer):
-        log_likelihood, log_ratio, kl = model(batch, noise, check=check)
+        log_likelihood, log_ratio, kl = model(batch, noise, check=check, balance=penalties.balance)
         return LossTerms(log_likelihood, log_ratio, kl, noise.new_zeros(0))
     rate = penalties.rate(noise)
-    path, terms = model.evidence(batch, noise, check=check, rate=rate)
+    path, terms = model.evidence(batch, noise, check=check, rate=rate, balance=penalties.balance)
     # last, so that the probes they draw change nothing but themselves
     return LossTerms(*terms, penalties.means(model.field(batch, rate), path, batch))
