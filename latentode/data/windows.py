@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latentode.config import NS_PER_UNIT, WindowConfig, parse_duration
+from latentode.config import WindowConfig
 from latentode.data.dataset import Int64, Readings, TimeSeriesDataset, ragged_arange
+from latentode.durations import NS_PER_UNIT, parse_duration
 from latentode.errors import DataError
 
 _BURSTS = 20

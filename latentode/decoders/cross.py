@@ -19,7 +19,7 @@ class CrossMemory(nn.Module):
     both sides of a query, the gaps to them, :math:`a_{sc}`, and two learned rates a channel,
 
     .. math::
-        (\Delta\mu, \Delta\log\sigma) = W\phi + \mathrm{MLP}(\phi), \qquad
+        (\Delta\mu, \Delta\log\sigma) = A\phi + V\tanh(B\phi + b) + c, \qquad
         \phi = \big(r_{sc}\, e^{-k_{jc} a_{sc}},\; e^{-k_{jc} a_{sc}}\big)_{s,c,j},
 
     where what was never read counts as infinitely far away. It starts at zero.
@@ -38,12 +38,10 @@ class CrossMemory(nn.Module):
         super().__init__()
         rates = torch.tensor(_RATES).log()[:, None].expand(-1, num_channels)
         self.log_rates = nn.Parameter(rates.clone())
+        each = 2 * len(_RATES) * num_channels
         self.net = SkipMLP(
-            4 * len(_RATES) * num_channels, hidden_dim, 2 * num_channels, dropout=dropout
+            (each, each), hidden_dim, 2 * num_channels, dropout=dropout, at_rest=True
         )
-        with torch.no_grad():
-            self.net.linear.weight.zero_()
-            self.net.hidden.layers[-1].weight.zero_()
 
     def forward(self, gaps: Tensor, residuals: Tensor) -> tuple[Tensor, Tensor]:
         """Shift of the location and of the log-scale.
@@ -59,9 +57,8 @@ class CrossMemory(nn.Module):
         rates = self.log_rates.exp()[:, None, None, None]
         # (rate, 2, batch, step, channel); infinity times 0 would be NaN in the gradient
         near = torch.where(gaps < torch.inf, (-rates * gaps.clamp(max=_FARTHEST)).exp(), 0.0)
-        draws = residuals.shape[1]
-        both = [near[:, :, None] * residuals, near[:, :, None].expand(-1, -1, draws, -1, -1, -1)]
-        # (rate, side, draw, batch, step, channel) to features last
-        features = torch.cat([part.movedim((0, 1), (-3, -2)).flatten(-3) for part in both], dim=-1)
-        shift, log_scale = self.net(features).chunk(2, dim=-1)
+        # rates and sides to the features
+        decayed = (near[:, :, None] * residuals).movedim((0, 1), (-3, -2)).flatten(-3)
+        weights = near.movedim((0, 1), (-3, -2)).flatten(-3)
+        shift, log_scale = self.net(weights, decayed).chunk(2, dim=-1)
         return shift, log_scale

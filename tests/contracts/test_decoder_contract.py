@@ -208,8 +208,7 @@ def test_other_channels_correct_by_their_nearest_residuals_as_the_formula_says()
         for step in range(3):
             near = torch.exp(-rates[None] * gaps[:, 0, step][:, None])  # (side, rate, channel)
             decayed = near * residuals[:, draw, 0, step][:, None]
-            features = torch.cat([part.transpose(0, 1).flatten() for part in (decayed, near)])
-            expected = memory.net(features)
+            expected = memory.net(*(p.transpose(0, 1).flatten() for p in (near, decayed)))
             found = torch.cat([shift[draw, 0, step], log_scale[draw, 0, step]])
             torch.testing.assert_close(found, expected)
     fresh = CrossMemory(2, 4, 0.0).double()
