@@ -106,19 +106,20 @@ def settings(protocol: Mapping[str, Any], task: SeriesTask, seed: int, device: s
     """Settings of a run: the package's defaults, the protocol's schedule, and its changes.
 
     Args:
-        protocol: "epochs" (passes over the training series), "batch", and "config", changed
-            settings by dotted name.
+        protocol: "epochs" (passes over the training series, a number or one by name of task),
+            "batch", and "config", changed settings by dotted name.
         task: The task.
         seed: Seed of everything.
         device: Device.
     """
-    batch = min(protocol["batch"], task.train_size)
+    batch, epochs = min(protocol["batch"], task.train_size), protocol["epochs"]
+    epochs = epochs[task.name] if isinstance(epochs, Mapping) else epochs
     schedule = {
         "train.max_time": None,
-        "train.max_epochs": protocol["epochs"],
+        "train.max_epochs": epochs,
         "train.steps_per_epoch": max(1, task.train_size // batch),
         "train.batch_size": batch,
-        "train.patience": protocol["epochs"],
+        "train.patience": epochs,
         "train.seed": seed,
         "train.device": device,
     }
