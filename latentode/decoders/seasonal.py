@@ -1,4 +1,4 @@
-"""What was read one period earlier."""
+"""What was read one and more periods earlier."""
 
 from __future__ import annotations
 
@@ -10,29 +10,36 @@ from latentode.nn.nearest import gather_readings, nearest_readings
 _GAIN = 5.0
 # neighbours further apart than this share of a period do not say what was read in between
 _MAX_GAP = 0.25
+_MOST_PERIODS = 4
 
 
 class SeasonalMemory(nn.Module):
-    r"""Residuals one period earlier, as far as the window has them.
+    r"""Residuals whole periods earlier, as far as the window has them.
 
-    The residual of channel c at time t is expected to be :math:`\lambda_c\, r_c(t - kP)`, with
-    the least k >= 1 for which :math:`t - kP` lies in the visible past, read linearly between its
-    two neighbours, and :math:`\lambda_c \in (0, 1)` learned. Where the window reaches back less
-    than a period, or the neighbours are more than a quarter of it apart, the expectation is 0. It
-    is the seasonal autoregression of ARIMA models, for irregular time stamps.
+    The residual of channel c at time t is expected to be
+
+    .. math:: \lambda_c\, \frac{\sum_{j=0}^{3} \rho_c^j\, r_c(t - (k+j)P)}{\sum_j \rho_c^j}
+
+    with the least k >= 1 for which :math:`t - kP` lies in the visible past, residuals read linearly
+    between their two neighbours, and :math:`\lambda_c, \rho_c \in (0, 1)` learned: seasonal
+    exponential smoothing, for irregular time stamps. Periods that the window does not reach back
+    to, or whose neighbours are more than a quarter of a period apart, are left out of both sums;
+    without any the expectation is 0.
 
     Args:
         num_channels: Channels of the log.
         period: P in model time.
 
     Reference:
-        Box, Jenkins (1970), Time series analysis: forecasting and control, chapter 9.
+        Winters (1960), Forecasting sales by exponentially weighted moving averages, Management
+        Science 6.
     """
 
     def __init__(self, num_channels: int, period: float) -> None:
         super().__init__()
         self.period = period
         self.strength = nn.Parameter(torch.zeros(num_channels))
+        self.forgetting = nn.Parameter(torch.zeros(num_channels))
 
     def forward(
         self, times: Tensor, mask: Tensor, lengths: Tensor, residuals: Tensor, query_times: Tensor
@@ -50,12 +57,19 @@ class SeasonalMemory(nn.Module):
             Expected residual, shape (draw, batch, step, channel).
         """
         behind = (query_times - times[:, -1:]) / self.period
-        earlier = query_times - self.period * torch.ceil(behind).clamp(min=1.0)
-        index, gaps = nearest_readings(times, mask, lengths, earlier)
+        nearest = torch.ceil(behind).clamp(min=1.0)
+        lags = torch.arange(_MOST_PERIODS, device=times.device)
+        # (batch, lag * step): one search for all
+        earlier = query_times[:, None] - self.period * (nearest[:, None] + lags[:, None])
+        index, gaps = nearest_readings(times, mask, lengths, earlier.flatten(1))
         apart = gaps.sum(dim=0)
         known = apart <= _MAX_GAP * self.period
         tiny = torch.finfo(apart.dtype).tiny
         share = torch.where(known, gaps[0] / apart.clamp(min=tiny), 0.0).to(residuals.dtype)
         before, after = gather_readings(residuals, index)
-        expected = torch.lerp(before, after, share) * known
+        read = torch.lerp(before, after, share).unflatten(-2, earlier.shape[1:])
+        kept = torch.sigmoid(_GAIN * self.forgetting)
+        weight = kept ** lags[:, None, None] * known.unflatten(1, earlier.shape[1:])
+        least = torch.finfo(weight.dtype).eps
+        expected = (weight * read).sum(dim=-3) / weight.sum(dim=1).clamp(min=least)
         return expected * torch.sigmoid(_GAIN * self.strength - 1.0)

@@ -35,6 +35,20 @@ def test_a_periodic_residual_is_expected_again():
     np.testing.assert_allclose(found, 0.8 * np.sin(2 * np.pi * queries), atol=0.8 * 0.0124)
 
 
+def test_earlier_periods_count_less_and_less():
+    times = np.linspace(-6.0, 0.0, 121)
+    rows = window(times, np.floor(times + 1e-9))  # one value a period
+    module, query = memory(strength=0.5), 0.5
+    with torch.no_grad():
+        module.forgetting.fill_(np.log(0.3 / 0.7) / 5.0)
+    weights = 0.3 ** np.arange(4)
+    expected = 0.5 * (weights * [-1, -2, -3, -4]).sum() / weights.sum()
+    np.testing.assert_allclose(ask(module, rows, [query]), [expected], rtol=1e-12)
+    found = ask(module, window(times[80:], np.floor(times[80:] + 1e-9)), [query])
+    weights = weights[:2]
+    np.testing.assert_allclose(found, [0.5 * (weights * [-1, -2]).sum() / weights.sum()])
+
+
 def test_only_the_past_is_read():
     times = np.linspace(-2.0, 0.0, 21)
     before, after = np.cos(times), np.cos(times)
