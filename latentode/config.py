@@ -237,6 +237,12 @@ class ModelConfig(_Config):
         "classic Latent ODE the trajectory alone, whose latent states then say more",
     )
     dropout: Annotated[float, _UNLESS_CHOSEN] = Field(None, ge=0, lt=1)
+    label_weight: float = Field(
+        10.0,
+        ge=0,
+        description="nats of the objective for one nat of a window's label, where there are "
+        "labels; 1 is the bound, in which hundreds of readings outweigh one label",
+    )
 
     def settled(self, num_series: int = 0) -> ModelConfig:
         """The same with a value for everything that is None, from what there is to learn from.

@@ -29,12 +29,16 @@ from latentode.encoders import (
     relative_values,
 )
 from latentode.encoders.posterior import FlowPosterior, NormalPosterior
+from latentode.errors import ConfigError
 from latentode.flows import CNF
 from latentode.likelihoods import (
     FlowLikelihood,
     GaussianLikelihood,
+    LabelHead,
     PoissonProcess,
     StudentTLikelihood,
+    label_log_prob,
+    path_summary,
 )
 from latentode.nn.mlp import MLP
 from latentode.priors import CNFPrior, StandardNormal
@@ -86,6 +90,7 @@ class LatentODEModel(nn.Module):
         season: Period of the seasonal memory in model time; None goes without.
         event_rates: Mean rate of each kind of event per unit of model time, shape (kind,); None for
             a log without events.
+        num_classes: Classes of the labels of windows, see `LabelHead`; 0 goes without.
 
     Reference:
         Rubanova, Chen, Duvenaud (2019), https://arxiv.org/abs/1907.03907. There the noise is
@@ -105,6 +110,7 @@ class LatentODEModel(nn.Module):
         scale_floor: Tensor | None = None,
         season: float | None = None,
         event_rates: Tensor | None = None,
+        num_classes: int = 0,
     ) -> None:
         super().__init__()
         self.config = config = config.settled()
@@ -155,11 +161,29 @@ class LatentODEModel(nn.Module):
             if event_rates is not None
             else None
         )
+        self.label_head = (
+            LabelHead(
+                num_classes,
+                feature_dim=hidden + 3 * latent,
+                num_channels=num_channels,
+                static_dim=static_dim,
+                hidden_dim=hidden,
+                dropout=config.dropout,
+            )
+            if num_classes
+            else None
+        )
 
     def posterior(self, batch: SeriesBatch) -> NormalPosterior | FlowPosterior:
         """Approximate posterior of the latent state at the anchor of each window."""
+        return self._posterior(self._summary(batch), batch)
+
+    def _summary(self, batch: SeriesBatch) -> Tensor:
+        """What the encoder made of each window, shape (batch, hidden)."""
         summary = self.encoder(self._rows(batch), reverse=self.config.anchor == "start")
-        summary = functional.dropout(summary, self.config.dropout, self.training)
+        return functional.dropout(summary, self.config.dropout, self.training)
+
+    def _posterior(self, summary: Tensor, batch: SeriesBatch) -> NormalPosterior | FlowPosterior:
         anchor = batch.times.new_zeros(batch.size, 1)
         context = self._context(batch, anchor)[:, 0]
         features = torch.cat([summary, context], dim=-1)
@@ -266,10 +290,11 @@ class LatentODEModel(nn.Module):
     def forward(
         self, batch: SeriesBatch, noise: Tensor, *, check: bool = True
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Log-likelihood of targets and events, and divergence from the prior.
+        """Log-likelihood of targets, events and labels, and divergence from the prior.
 
         Events count over the whole of their windows, what lies before the anchor included: the
-        posterior has not seen them, so that the bound stays one.
+        posterior has not seen them, so that the bound stays one. The label of a window counts
+        `label_weight` times.
 
         Args:
             batch: Windows with targets.
@@ -279,7 +304,7 @@ class LatentODEModel(nn.Module):
                 which lays a schedule on the host).
 
         Returns:
-            log p(targets, events | z, visible) in nats of scaled units and of events per unit of
+            log p(targets, events, label | z, visible) in nats of scaled units and of events per unit of
             model time, shape (draw, batch); log p(z) - log q(z), shape (draw, batch); KL(q || p),
             exact between normals, else the mean over the draws, shape (batch,).
         """
@@ -301,7 +326,8 @@ class LatentODEModel(nn.Module):
             check: As in `forward`.
             rate: Factor on time, see `field`.
         """
-        posterior = self.posterior(batch)
+        summary = self._summary(batch)
+        posterior = self._posterior(summary, batch)
         z0, log_posterior = posterior.draw(noise)
         trajectory = self.trajectory(z0, batch, check=check, rate=rate)
         decoded = self.decode(trajectory, batch)
@@ -311,6 +337,9 @@ class LatentODEModel(nn.Module):
             targets, decoded.location, decoded.scale, batch.target_mask
         )
         log_likelihood = log_likelihood + self.event_log_prob(trajectory, batch, decoded)
+        if self.label_head is not None and batch.labels is not None:
+            log_labels = label_log_prob(self._logits(summary, z0, trajectory, batch), batch.labels)
+            log_likelihood = log_likelihood + self.config.label_weight * log_labels
         log_ratio = self.prior.log_prob(z0) - log_posterior
         if isinstance(posterior, NormalPosterior) and isinstance(self.prior, StandardNormal):
             kl = self.prior.kl_from(posterior.mean, posterior.stddev)
@@ -322,6 +351,38 @@ class LatentODEModel(nn.Module):
         """Location and scale at the query times for given posterior noise (draw, batch, latent)."""
         z0 = self.posterior(batch).at(noise)
         return self.decode(self.trajectory(z0, batch), batch)
+
+    def label_probabilities(self, batch: SeriesBatch, noise: Tensor) -> Tensor:
+        """Probability of each class of each window, the mean over posterior draws.
+
+        Args:
+            batch: Windows.
+            noise: As in `forward`.
+
+        Returns:
+            Shape (batch, class).
+
+        Raises:
+            ConfigError: If the model was built without classes.
+        """
+        if self.label_head is None:
+            raise ConfigError(
+                "label_probabilities: expected a model of at least 2 classes, got one of "
+                "num_classes=0. Build the model with num_classes, and train it on labels."
+            )
+        summary = self._summary(batch)
+        z0 = self._posterior(summary, batch).at(noise)
+        logits = self._logits(summary, z0, self.trajectory(z0, batch), batch)
+        return logits.softmax(-1).mean(0)
+
+    def _logits(
+        self, summary: Tensor, z0: Tensor, trajectory: ode.Trajectory, batch: SeriesBatch
+    ) -> Tensor:
+        assert self.label_head is not None
+        path = path_summary(trajectory, z0, batch)
+        features = torch.cat([summary.expand(len(z0), -1, -1), path], dim=-1)
+        logits: Tensor = self.label_head(features, batch)
+        return logits
 
     def event_log_prob(
         self, trajectory: ode.Trajectory, batch: SeriesBatch, decoded: Decoded
