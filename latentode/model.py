@@ -304,9 +304,9 @@ class LatentODEModel(nn.Module):
                 which lays a schedule on the host).
 
         Returns:
-            log p(targets, events, label | z, visible) in nats of scaled units and of events per unit of
-            model time, shape (draw, batch); log p(z) - log q(z), shape (draw, batch); KL(q || p),
-            exact between normals, else the mean over the draws, shape (batch,).
+            log p(targets, events, label | z, visible) in nats of scaled units and of events per
+            unit of model time, shape (draw, batch); log p(z) - log q(z), shape (draw, batch);
+            KL(q || p), exact between normals, else the mean over the draws, shape (batch,).
         """
         return self.evidence(batch, noise, check=check)[1]
 

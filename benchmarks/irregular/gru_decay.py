@@ -165,7 +165,9 @@ class GRUDecay(nn.Module):
         rows = condense(batch, _ROWS)
         return self._decoded(self._read(rows), rows, batch)
 
-    def _decoded(self, read: tuple[Tensor, Tensor], rows: SeriesBatch, batch: SeriesBatch) -> Decoded:
+    def _decoded(
+        self, read: tuple[Tensor, Tensor], rows: SeriesBatch, batch: SeriesBatch
+    ) -> Decoded:
         before, after, gaps = self._states(read, rows, batch.query_times)
         static = batch.static[:, None].expand(-1, batch.query_times.shape[1], -1)
         context = [before, after, _log_time(gaps), batch.inputs(batch.query_times), static]
@@ -185,9 +187,7 @@ class GRUDecay(nn.Module):
         read = self._read(rows)
         decoded = self._decoded(read, rows, batch)
         targets = batch.targets.masked_fill(~batch.target_mask, 0.0)
-        density = self.likelihood.joint(
-            targets, decoded.location, decoded.scale, batch.target_mask
-        )
+        density = self.likelihood.joint(targets, decoded.location, decoded.scale, batch.target_mask)
         if self.label_head is not None and batch.labels is not None:
             log_labels = label_log_prob(self._logits(read, rows, batch), batch.labels)
             density = density + self.config.label_weight * log_labels
@@ -214,7 +214,9 @@ class GRUDecay(nn.Module):
         mirror = _mirror(rows)
         across = mirror[..., None].expand_as(rows.values)
         return self.forwards(rows.times, rows.values, rows.mask), self.backwards(
-            -rows.times.gather(1, mirror), rows.values.gather(1, across), rows.mask.gather(1, across)
+            -rows.times.gather(1, mirror),
+            rows.values.gather(1, across),
+            rows.mask.gather(1, across),
         )
 
     def _states(

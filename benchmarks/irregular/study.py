@@ -113,7 +113,11 @@ def _rows(
 def tell(name: str, event: Mapping[str, Any]) -> None:
     """Epochs of a long run, on standard error."""
     if event["event"] == "epoch":
-        scores = [f"{k} {v:.4g}" for k, v in event.items() if k.startswith(("train_loss", "M", "1 - AUC", "Brier"))]
+        scores = [
+            f"{k} {v:.4g}"
+            for k, v in event.items()
+            if k.startswith(("train_loss", "M", "1 - AUC", "Brier"))
+        ]
         sys.stderr.write(
             f"{name}: epoch {event['epoch']}/{event['total_epochs']}, {', '.join(scores)}, "
             f"{event['seconds']:.0f} s\n"
