@@ -164,7 +164,7 @@ class LatentODEModel(nn.Module):
         self.label_head = (
             LabelHead(
                 num_classes,
-                feature_dim=hidden + 3 * latent,
+                feature_dim=hidden + context + 3 * latent,
                 num_channels=num_channels,
                 static_dim=static_dim,
                 hidden_dim=hidden,
@@ -176,14 +176,8 @@ class LatentODEModel(nn.Module):
 
     def posterior(self, batch: SeriesBatch) -> NormalPosterior | FlowPosterior:
         """Approximate posterior of the latent state at the anchor of each window."""
-        return self._posterior(self._summary(batch), batch)
-
-    def _summary(self, batch: SeriesBatch) -> Tensor:
-        """What the encoder made of each window, shape (batch, hidden)."""
         summary = self.encoder(self._rows(batch), reverse=self.config.anchor == "start")
-        return functional.dropout(summary, self.config.dropout, self.training)
-
-    def _posterior(self, summary: Tensor, batch: SeriesBatch) -> NormalPosterior | FlowPosterior:
+        summary = functional.dropout(summary, self.config.dropout, self.training)
         anchor = batch.times.new_zeros(batch.size, 1)
         context = self._context(batch, anchor)[:, 0]
         features = torch.cat([summary, context], dim=-1)
@@ -191,7 +185,7 @@ class LatentODEModel(nn.Module):
         # softplus with a floor: |.| and exp reach 0 or infinity, where the KL is infinite
         stddev = functional.softplus(raw - 1.0) + _MIN_POSTERIOR_STD
         if self.posterior_flow is None:
-            return NormalPosterior(mean, stddev)
+            return NormalPosterior(mean, stddev, features)
         return FlowPosterior(mean, stddev, self.posterior_flow, features)
 
     def field(self, batch: SeriesBatch, rate: Tensor | None = None) -> BoundDynamics:
@@ -326,8 +320,7 @@ class LatentODEModel(nn.Module):
             check: As in `forward`.
             rate: Factor on time, see `field`.
         """
-        summary = self._summary(batch)
-        posterior = self._posterior(summary, batch)
+        posterior = self.posterior(batch)
         z0, log_posterior = posterior.draw(noise)
         trajectory = self.trajectory(z0, batch, check=check, rate=rate)
         decoded = self.decode(trajectory, batch)
@@ -338,7 +331,8 @@ class LatentODEModel(nn.Module):
         )
         log_likelihood = log_likelihood + self.event_log_prob(trajectory, batch, decoded)
         if self.label_head is not None and batch.labels is not None:
-            log_labels = label_log_prob(self._logits(summary, z0, trajectory, batch), batch.labels)
+            logits = self.label_head(path_summary(trajectory, z0, posterior.context, batch), batch)
+            log_labels = label_log_prob(logits, batch.labels)
             log_likelihood = log_likelihood + self.config.label_weight * log_labels
         log_ratio = self.prior.log_prob(z0) - log_posterior
         if isinstance(posterior, NormalPosterior) and isinstance(self.prior, StandardNormal):
@@ -370,19 +364,11 @@ class LatentODEModel(nn.Module):
                 "label_probabilities: expected a model of at least 2 classes, got one of "
                 "num_classes=0. Build the model with num_classes, and train it on labels."
             )
-        summary = self._summary(batch)
-        z0 = self._posterior(summary, batch).at(noise)
-        logits = self._logits(summary, z0, self.trajectory(z0, batch), batch)
+        posterior = self.posterior(batch)
+        z0 = posterior.at(noise)
+        path = path_summary(self.trajectory(z0, batch), z0, posterior.context, batch)
+        logits: Tensor = self.label_head(path, batch)
         return logits.softmax(-1).mean(0)
-
-    def _logits(
-        self, summary: Tensor, z0: Tensor, trajectory: ode.Trajectory, batch: SeriesBatch
-    ) -> Tensor:
-        assert self.label_head is not None
-        path = path_summary(trajectory, z0, batch)
-        features = torch.cat([summary.expand(len(z0), -1, -1), path], dim=-1)
-        logits: Tensor = self.label_head(features, batch)
-        return logits
 
     def event_log_prob(
         self, trajectory: ode.Trajectory, batch: SeriesBatch, decoded: Decoded

@@ -167,11 +167,12 @@ def test_the_path_is_summarised_over_the_visible_rows():
     model, batch = labelled()
     z0 = model.posterior(batch).at(noise_for(batch))
     trajectory = model.trajectory(z0, batch)
-    found = path_summary(trajectory, z0, batch)
+    context = torch.randn(batch.size, 4)
+    found = path_summary(trajectory, z0, context, batch)
     for w in range(batch.size):
         times = batch.times[w, : batch.lengths[w]].expand(batch.size, -1)
         own = trajectory.at(times)[:, w]
-        expected = torch.cat([z0[:, w], own.mean(1), own.amax(1)], dim=-1)
+        expected = torch.cat([context[w].expand(2, -1), z0[:, w], own.mean(1), own.amax(1)], dim=-1)
         torch.testing.assert_close(found[:, w], expected)
 
 

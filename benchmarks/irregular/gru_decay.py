@@ -146,7 +146,7 @@ class GRUDecay(nn.Module):
     def posterior(self, batch: SeriesBatch) -> NormalPosterior:
         """A latent state that nothing depends on."""
         zero = batch.values.new_zeros(batch.size, 1)
-        return NormalPosterior(zero, torch.ones_like(zero))
+        return NormalPosterior(zero, torch.ones_like(zero), zero)
 
     def trajectory(self, _z0: Tensor, _batch: SeriesBatch, **_options: bool) -> _NoSolve:
         """Nothing to solve."""

@@ -22,10 +22,13 @@ class NormalPosterior:
     Attributes:
         mean: Shape (batch, latent).
         stddev: Positive, same shape.
+        context: What the encoder made of each window, and the known inputs and static covariates at
+            its anchor, shape (batch, context).
     """
 
     mean: Tensor
     stddev: Tensor
+    context: Tensor
 
     @property
     def centre(self) -> Tensor:
@@ -50,7 +53,7 @@ class FlowPosterior:
         mean: Shape (batch, latent).
         stddev: Positive, same shape.
         flow: The flow, its gates and biases conditional on the context: one for all windows.
-        context: What the encoder made of each window, shape (batch, context).
+        context: As in `NormalPosterior`.
     """
 
     mean: Tensor

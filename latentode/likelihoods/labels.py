@@ -89,21 +89,22 @@ def label_log_prob(logits: Tensor, labels: Tensor) -> Tensor:
     return torch.where(labels >= 0, log_prob, 0.0)
 
 
-def path_summary(trajectory: Trajectory, z0: Tensor, batch: SeriesBatch) -> Tensor:
-    """The latent path in few numbers: state at the anchor; mean and greatest at the visible rows.
+def path_summary(trajectory: Trajectory, z0: Tensor, context: Tensor, batch: SeriesBatch) -> Tensor:
+    """The latent path in few numbers: state at the anchor, mean and greatest at the visible rows.
 
     Args:
         trajectory: Solution for the batch, over all visible rows.
         z0: States at the anchor, shape (draw, batch, latent).
+        context: What is known of the windows whatever the draw, put before, (batch, context).
         batch: Windows; one without rows has zeros beside its state at the anchor.
 
     Returns:
-        Shape (draw, batch, 3 * latent).
+        Shape (draw, batch, context + 3 * latent).
     """
     states = trajectory.at(batch.times, check=False)  # (draw, batch, time, latent)
     rows = torch.arange(batch.times.shape[1], device=states.device) < batch.lengths[:, None]
     mean, greatest = _mean(states, rows[..., None]), _greatest(states, rows[..., None])
-    return torch.cat([z0, mean, greatest], dim=-1)
+    return torch.cat([context.expand(len(z0), -1, -1), z0, mean, greatest], dim=-1)
 
 
 def window_summaries(batch: SeriesBatch) -> Tensor:
