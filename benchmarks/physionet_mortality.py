@@ -42,7 +42,7 @@ PROTOCOL: dict[str, Any] = {
         "model.hidden_dim": 64,
         "model.dropout": 0.3,
         "model.knots": 0,
-        "model.label_weight": 50.0,
+        "train.objective.label_weight": 50.0,
         "solver.tolerance": 0.02,
     },
 }

@@ -2,7 +2,8 @@
 
 1,000 sinusoids of unit amplitude at the same 100 irregular times in [0, 5], the last 200 to test
 and the 80 before them to validate; a share of the points of each is shown, and all 100 are scored,
-held-out ones also alone. One model is trained for all shares. The times, the sinusoids and what is shown are drawn anew for each seed.
+held-out ones also alone. One model is trained for all shares. The times, the sinusoids and what is
+shown are drawn anew for each seed.
 The paper's own figures belong to another set: its RNN-VAE is below the variance of this one.
 """
 

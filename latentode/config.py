@@ -95,7 +95,8 @@ def _check_duration(value: Any) -> Any:
     return value if value is None else str(value)
 
 
-# None passes: the type is that of a settled config
+# None passes, to be chosen from the data: types are those of a settled config
+_CHOSEN: Any = None
 _UNLESS_CHOSEN = WrapValidator(lambda value, check: None if value in (None, NONE) else check(value))
 _MANY_SERIES = (50, 500)
 _SIZES: tuple[dict[str, Any], ...] = (
@@ -209,12 +210,12 @@ class SolverConfig(_Config):
 class ModelConfig(_Config):
     """The parts of a Latent ODE and their sizes; see `settled` for those that are None."""
 
-    latent_dim: Annotated[int, _UNLESS_CHOSEN] = Field(None, ge=1, le=1024)
-    hidden_dim: Annotated[int, _UNLESS_CHOSEN] = Field(None, ge=1, le=8192)
+    latent_dim: Annotated[int, _UNLESS_CHOSEN] = Field(_CHOSEN, ge=1, le=1024)
+    hidden_dim: Annotated[int, _UNLESS_CHOSEN] = Field(_CHOSEN, ge=1, le=8192)
     encoder: Literal["rnn", "ode_rnn", "attention", "rnn_attention"] = "rnn_attention"
     anchor: Literal["origin", "start"] = "origin"
     levels: Annotated[bool, _UNLESS_CHOSEN] = Field(
-        None,
+        _CHOSEN,
         description="the encoder sees readings as they are, not less the newest of their channel",
     )
     knots: int = Field(
@@ -236,13 +237,7 @@ class ModelConfig(_Config):
         description="nearest and recent readings count beside the trajectory; false: as in the "
         "classic Latent ODE the trajectory alone, whose latent states then say more",
     )
-    dropout: Annotated[float, _UNLESS_CHOSEN] = Field(None, ge=0, lt=1)
-    label_weight: float = Field(
-        10.0,
-        ge=0,
-        description="nats of the objective for one nat of a window's label, where there are "
-        "labels; 1 is the bound, in which hundreds of readings outweigh one label",
-    )
+    dropout: Annotated[float, _UNLESS_CHOSEN] = Field(_CHOSEN, ge=0, lt=1)
 
     def settled(self, num_series: int = 0) -> ModelConfig:
         """The same with a value for everything that is None, from what there is to learn from.
@@ -277,6 +272,19 @@ class ObjectiveConfig(_Config):
     num_draws: int = Field(1, ge=1)
     kl_weight: float = Field(1.0, ge=0, description="final weight of the KL term; 1 is the bound")
     kl_anneal_steps: int = Field(200, ge=0)
+    balance: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="readings count by their predicted scale to the power of twice this, so that "
+        "those that are hard to predict are learned too; 0 is the bound",
+    )
+    label_weight: float = Field(
+        10.0,
+        ge=0,
+        description="nats for one nat of a window's label, where there are labels; 1 is the bound, "
+        "in which hundreds of readings outweigh one label",
+    )
 
 
 class RegularizersConfig(_Config):

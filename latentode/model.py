@@ -15,48 +15,22 @@ from latentode.config import ModelConfig, SolverConfig
 from latentode.data.batch import SeriesBatch
 from latentode.decoders.mlp import MLPDecoder
 from latentode.decoders.readout import Decoded, Readout
-from latentode.decoders.remember import remember
-from latentode.decoders.residual import RecentBehaviour, ResidualMemory
-from latentode.decoders.seasonal import SeasonalMemory
+from latentode.decoders.remember import Memory
 from latentode.dynamics.mlp import BoundDynamics, MLPDynamics
-from latentode.encoders import (
-    AttentionEncoder,
-    ODERNNEncoder,
-    RNNAttentionEncoder,
-    RNNEncoder,
-    Smoother,
-    condense,
-    relative_values,
-)
-from latentode.encoders.posterior import FlowPosterior, NormalPosterior
+from latentode.encoders import ENCODERS, Smoother, condense, newest_readings, relative_values
+from latentode.encoders.posterior import FlowPosterior, NormalPosterior, PosteriorHead
 from latentode.errors import ConfigError
-from latentode.flows import CNF
 from latentode.likelihoods import (
-    FlowLikelihood,
-    GaussianLikelihood,
+    LIKELIHOODS,
     LabelHead,
     PoissonProcess,
-    StudentTLikelihood,
     label_log_prob,
     path_summary,
 )
-from latentode.nn.mlp import MLP
 from latentode.priors import CNFPrior, StandardNormal
 from latentode.shooting import Shooting
 
-_ENCODERS = {
-    "rnn": RNNEncoder,
-    "ode_rnn": ODERNNEncoder,
-    "attention": AttentionEncoder,
-    "rnn_attention": RNNAttentionEncoder,
-}
-_LIKELIHOODS = {
-    "gaussian": GaussianLikelihood,
-    "student_t": StudentTLikelihood,
-    "flow": FlowLikelihood,
-}
 _PRIORS: dict[str, type[StandardNormal | CNFPrior]] = {"normal": StandardNormal, "cnf": CNFPrior}
-_MIN_POSTERIOR_STD = 1e-3
 _ENCODER_ROWS = 128
 _NODES_PER_UNIT, _MOST_NODES = 16, 4
 
@@ -73,13 +47,14 @@ class LatentODEModel(nn.Module):
     visible readings they know nothing of the others, nor of each other.
 
     :math:`m_c, v_c` are what the nearest visible readings still say about channel c once the
-    trajectory is known (`ResidualMemory`, `RecentBehaviour`, `SeasonalMemory`); with
-    ``memory=False`` they are 0 and 1, and the encoder sees absolute values. Model time 0 is the
-    anchor of a window: its last visible row (`anchor="origin"`, encoder reads forwards) or its
-    first (`anchor="start"`, encoder reads backwards).
+    trajectory is known (`Memory`); with ``memory=False`` they are 0 and 1, and the encoder sees
+    absolute values. Model time 0 is the anchor of a window: its last visible row
+    (`anchor="origin"`, encoder reads forwards) or its first (`anchor="start"`, encoder reads
+    backwards). Before the last row, the path goes through states of its own (`Shooting`).
 
     Args:
-        config: Parts and sizes.
+        config: Parts and sizes; those that are None are those for a small log, see
+            `ModelConfig.settled`.
         solver: How the dynamics are solved. Without a step size each batch gets one of its own, so
             that a window depends on the others within the tolerance; training chooses one for all.
         num_channels: Channels of the log.
@@ -117,12 +92,12 @@ class LatentODEModel(nn.Module):
         self.solver = solver
         latent, hidden = config.latent_dim, config.hidden_dim
         context = input_dim + static_dim
-        self.encoder = _ENCODERS[config.encoder](num_channels, input_dim, hidden)
-        self.posterior_head = MLP(hidden + context, (hidden,), 2 * latent, dropout=config.dropout)
-        self.prior: StandardNormal | CNFPrior = _PRIORS[config.prior](latent)
-        self.posterior_flow = (
-            CNF(latent, context_dim=hidden + context) if config.posterior == "cnf" else None
+        self.encoder = ENCODERS[config.encoder](num_channels, input_dim, hidden)
+        seen = hidden + 2 * num_channels + context
+        self.posterior_head = PosteriorHead(
+            seen, hidden, latent, dropout=config.dropout, bent=config.posterior == "cnf"
         )
+        self.prior: StandardNormal | CNFPrior = _PRIORS[config.prior](latent)
         self.shooting = (
             Shooting(
                 Smoother(num_channels, input_dim, context, hidden, latent, config.dropout),
@@ -140,15 +115,10 @@ class LatentODEModel(nn.Module):
             state_noise=config.noise == "state",
             dropout=config.dropout,
         )
-        if config.memory:
-            self.memory = ResidualMemory(num_channels)
-            self.recent = RecentBehaviour(num_channels)
-        self.seasonal = (
-            SeasonalMemory(num_channels, season) if config.memory and season is not None else None
-        )
+        self.memory = Memory(num_channels, season) if config.memory else None
         floor = torch.full((num_channels,), 1e-4) if scale_floor is None else scale_floor
         self.register_buffer("scale_floor", floor.to(torch.get_default_dtype()).clamp(min=1e-4))
-        self.likelihood = _LIKELIHOODS[config.likelihood](num_channels)
+        self.likelihood = LIKELIHOODS[config.likelihood](num_channels)
         self.event_process = (
             # effects multiply, as in models of hazards: what doubles a rate, doubles any
             PoissonProcess(
@@ -164,7 +134,7 @@ class LatentODEModel(nn.Module):
         self.label_head = (
             LabelHead(
                 num_classes,
-                feature_dim=hidden + context + 3 * latent,
+                feature_dim=seen + 3 * latent,
                 num_channels=num_channels,
                 static_dim=static_dim,
                 hidden_dim=hidden,
@@ -176,17 +146,16 @@ class LatentODEModel(nn.Module):
 
     def posterior(self, batch: SeriesBatch) -> NormalPosterior | FlowPosterior:
         """Approximate posterior of the latent state at the anchor of each window."""
-        summary = self.encoder(self._rows(batch), reverse=self.config.anchor == "start")
+        rows, reverse = self._rows(batch), self.config.anchor == "start"
+        summary = self.encoder(rows, reverse=reverse)
         summary = functional.dropout(summary, self.config.dropout, self.training)
         anchor = batch.times.new_zeros(batch.size, 1)
         context = self._context(batch, anchor)[:, 0]
-        features = torch.cat([summary, context], dim=-1)
-        mean, raw = self.posterior_head(features).chunk(2, dim=-1)
-        # softplus with a floor: |.| and exp reach 0 or infinity, where the KL is infinite
-        stddev = functional.softplus(raw - 1.0) + _MIN_POSTERIOR_STD
-        if self.posterior_flow is None:
-            return NormalPosterior(mean, stddev, features)
-        return FlowPosterior(mean, stddev, self.posterior_flow, features)
+        newest = newest_readings(rows, reverse=reverse)
+        found: NormalPosterior | FlowPosterior = self.posterior_head(
+            torch.cat([summary, newest, context], dim=-1)
+        )
+        return found
 
     def field(self, batch: SeriesBatch, rate: Tensor | None = None) -> BoundDynamics:
         """The latent dynamics of a batch; `rate` as in `BoundDynamics`."""
@@ -282,13 +251,18 @@ class LatentODEModel(nn.Module):
         return self._readout(batch, memory=remember).at_queries(trajectory, batch)
 
     def forward(
-        self, batch: SeriesBatch, noise: Tensor, *, check: bool = True
+        self,
+        batch: SeriesBatch,
+        noise: Tensor,
+        *,
+        check: bool = True,
+        balance: float = 0.0,
+        label_weight: float = 1.0,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Log-likelihood of targets, events and labels, and divergence from the prior.
 
         Events count over the whole of their windows, what lies before the anchor included: the
-        posterior has not seen them, so that the bound stays one. The label of a window counts
-        `label_weight` times.
+        posterior has not seen them, so that the bound stays one.
 
         Args:
             batch: Windows with targets.
@@ -296,13 +270,16 @@ class LatentODEModel(nn.Module):
             check: Whether a solve that fails raises a `SolverError`. Without, its numbers are not
                 finite, and the host does not wait for the device (but for the "ode_rnn" encoder,
                 which lays a schedule on the host).
+            balance: As in `Likelihood.joint`.
+            label_weight: How often the label of a window counts; 1 is the bound.
 
         Returns:
             log p(targets, events, label | z, visible) in nats of scaled units and of events per
             unit of model time, shape (draw, batch); log p(z) - log q(z), shape (draw, batch);
             KL(q || p), exact between normals, else the mean over the draws, shape (batch,).
         """
-        return self.evidence(batch, noise, check=check)[1]
+        found = self.evidence(batch, noise, check=check, balance=balance, label_weight=label_weight)
+        return found[1]
 
     def evidence(
         self,
@@ -311,6 +288,8 @@ class LatentODEModel(nn.Module):
         *,
         check: bool = True,
         rate: Tensor | None = None,
+        balance: float = 0.0,
+        label_weight: float = 1.0,
     ) -> tuple[ode.Trajectory, tuple[Tensor, Tensor, Tensor]]:
         """Trajectory of the posterior draws, and what `forward` says of it.
 
@@ -319,6 +298,8 @@ class LatentODEModel(nn.Module):
             noise: As in `forward`.
             check: As in `forward`.
             rate: Factor on time, see `field`.
+            balance: As in `forward`.
+            label_weight: As in `forward`.
         """
         posterior = self.posterior(batch)
         z0, log_posterior = posterior.draw(noise)
@@ -327,13 +308,13 @@ class LatentODEModel(nn.Module):
         # a NaN at an unobserved place would pass the sum, but not its gradient: 0 * NaN
         targets = batch.targets.masked_fill(~batch.target_mask, 0.0)
         log_likelihood = self.likelihood.joint(
-            targets, decoded.location, decoded.scale, batch.target_mask
+            targets, decoded.location, decoded.scale, batch.target_mask, balance=balance
         )
         log_likelihood = log_likelihood + self.event_log_prob(trajectory, batch, decoded)
         if self.label_head is not None and batch.labels is not None:
             logits = self.label_head(path_summary(trajectory, z0, posterior.context, batch), batch)
             log_labels = label_log_prob(logits, batch.labels)
-            log_likelihood = log_likelihood + self.config.label_weight * log_labels
+            log_likelihood = log_likelihood + label_weight * log_labels
         log_ratio = self.prior.log_prob(z0) - log_posterior
         if isinstance(posterior, NormalPosterior) and isinstance(self.prior, StandardNormal):
             kl = self.prior.kl_from(posterior.mean, posterior.stddev)
@@ -406,12 +387,9 @@ class LatentODEModel(nn.Module):
         return replace(rows, values=relative_values(rows))
 
     def _readout(self, batch: SeriesBatch, *, memory: bool = True) -> Readout:
-        remembered = (
-            partial(remember, self.memory, self.recent, self.seasonal, batch)
-            if memory and self.config.memory
-            else None
-        )
-        return Readout(self.decoder, partial(self._context, batch), remembered, self.scale_floor)
+        known = partial(self._context, batch)
+        remembered = partial(self.memory, batch) if memory and self.memory is not None else None
+        return Readout(self.decoder, known, remembered, self.scale_floor)
 
     def _ends(self, batch: SeriesBatch) -> tuple[float, ...]:
         """Where the solves of a batch end, from the anchor on."""

@@ -31,6 +31,7 @@ LAYERS = [
         "encoders", "decoders", "dynamics", "priors", "likelihoods",
         "objectives", "metrics", "classification", "baselines",
     },
+    {"shooting"},
     {"model", "event_model", "event_baselines"},
     {"training"},
     {"results", "grids", "prediction"},
@@ -51,7 +52,7 @@ ALLOWED = {
     "torch": {
         "_types", "_checks", "nn", "data.batch", "data.buckets", "data.event_batch",
         "data.known_inputs", "ode", "encoders", "decoders", "dynamics", "flows", "priors",
-        "likelihoods", "objectives", "metrics", "baselines", "model", "event_model",
+        "likelihoods", "objectives", "metrics", "baselines", "shooting", "model", "event_model",
         "event_baselines", "training", "prediction", "scoring", "latent_paths", "latent_density",
         "backtest",
         "labelled", "estimator", "evaluation", "point_process", "event_estimator", "cli",

@@ -153,9 +153,9 @@ def test_the_estimated_divergence_is_the_exact_one_where_both_are_normal():
     model, batch = case(size=3, model__posterior="cnf")
     assert isinstance(model.prior, StandardNormal)
     with torch.no_grad():
-        for parameter in model.posterior_flow.nets[0].linears[-1].parameters():
+        for parameter in model.posterior_head.flow.nets[0].linears[-1].parameters():
             parameter.zero_()
-        for parameter in model.posterior_flow.nets[0].biases.parameters():
+        for parameter in model.posterior_head.flow.nets[0].biases.parameters():
             parameter.zero_()  # no flow is left
         _, ratio, kl = model(batch, noise_for(batch, draws=500))
         posterior = model.posterior(batch)

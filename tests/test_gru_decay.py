@@ -106,10 +106,10 @@ def test_it_has_the_head_of_the_model_on_its_final_states():
     model, batch = network(num_classes=3), batch_of()
     batch = replace(batch, labels=torch.tensor([2, -1, 0, 1, -1]))
     noise = torch.zeros(2, batch.size, 1)
-    gain = model(batch, noise)[0] - model(replace(batch, labels=None), noise)[0]
+    gain = model(batch, noise, label_weight=7.0)[0] - model(replace(batch, labels=None), noise)[0]
     chosen = model.label_probabilities(batch, noise)
     own = chosen.gather(1, batch.labels.clamp(min=0)[:, None])[:, 0].log()
-    expected = torch.where(batch.labels >= 0, model.config.label_weight * own, 0.0)
+    expected = torch.where(batch.labels >= 0, 7.0 * own, 0.0)
     torch.testing.assert_close(gain, expected.expand(2, -1), rtol=1e-4, atol=1e-3)
     chosen[0, 0].log().backward()
     for part in (model.forwards.cell, model.backwards.cell, model.label_head):

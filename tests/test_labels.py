@@ -42,11 +42,11 @@ def test_the_likelihood_is_the_cross_entropy_of_torch():
 
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)
 def test_a_label_adds_its_weighted_log_likelihood_and_an_unknown_one_nothing(kind):
-    model, batch = labelled(model__label_weight=7.0, **kind)
+    model, batch = labelled(**kind)
     noise = noise_for(batch, draws=1)
     with torch.no_grad():
         bare = model(replace(batch, labels=None), noise)
-        with_labels = model(batch, noise)
+        with_labels = model(batch, noise, label_weight=7.0)
         probability = model.label_probabilities(batch, noise)
     gain = (with_labels[0] - bare[0])[0]
     own = torch.log(probability.gather(1, batch.labels.clamp(min=0)[:, None])[:, 0])

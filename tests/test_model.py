@@ -32,7 +32,7 @@ LIKELIHOODS = pytest.mark.parametrize("likelihood", ["gaussian", "student_t"])
 
 @ANCHORS
 def test_the_encoder_reads_towards_the_anchor(anchor):
-    model, template = case(size=8, model__anchor=anchor)
+    model, template = case(size=8, model__anchor=anchor, model__encoder="rnn")
     rows = 60
     times = torch.linspace(-2.0, 0.0, rows, dtype=torch.float64).expand(8, -1)
     batch = replace(
@@ -85,7 +85,7 @@ def test_the_exact_divergence_is_the_mean_of_the_ratios():
 
 def test_the_posterior_is_never_without_spread():
     model, batch = case()
-    torch.nn.init.constant_(model.posterior_head.layers[-1].bias, -1e4)
+    torch.nn.init.constant_(model.posterior_head.normal.hidden.layers[-1].bias, -1e4)
     posterior = model.posterior(batch)
     assert (posterior.stddev >= 1e-3).all()
     assert torch.isfinite(model(batch, noise_for(batch))[2]).all()

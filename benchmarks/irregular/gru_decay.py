@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from latentode.config import LatentODEConfig, ModelConfig, SolverConfig
 from latentode.data.batch import SeriesBatch
 from latentode.decoders.readout import Decoded
-from latentode.decoders.residual import gather_readings, nearest_readings
 from latentode.encoders import condense
 from latentode.encoders.posterior import NormalPosterior
 from latentode.likelihoods import LabelHead, StudentTLikelihood, label_log_prob
 from latentode.nn.mlp import MLP
+from latentode.nn.nearest import gather_readings, nearest_readings
 
 _ROWS = 128
 _LOG_SCALE_RANGE = (-9.0, 6.0)
@@ -179,7 +179,13 @@ class GRUDecay(nn.Module):
         return Decoded(location[None], scale[None])
 
     def forward(
-        self, batch: SeriesBatch, noise: Tensor, *, check: bool = True
+        self,
+        batch: SeriesBatch,
+        noise: Tensor,
+        *,
+        check: bool = True,
+        balance: float = 0.0,
+        label_weight: float = 1.0,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Log-likelihood (draw, batch), and zeros for what a posterior would cost."""
         del check
@@ -187,10 +193,12 @@ class GRUDecay(nn.Module):
         read = self._read(rows)
         decoded = self._decoded(read, rows, batch)
         targets = batch.targets.masked_fill(~batch.target_mask, 0.0)
-        density = self.likelihood.joint(targets, decoded.location, decoded.scale, batch.target_mask)
+        density = self.likelihood.joint(
+            targets, decoded.location, decoded.scale, batch.target_mask, balance=balance
+        )
         if self.label_head is not None and batch.labels is not None:
             log_labels = label_log_prob(self._logits(read, rows, batch), batch.labels)
-            density = density + self.config.label_weight * log_labels
+            density = density + label_weight * log_labels
         density = density.expand(len(noise), -1)
         return density, torch.zeros_like(density), density.new_zeros(batch.size)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from latentode.decoders.residual import gather_readings, nearest_readings
+from latentode.nn.nearest import gather_readings, nearest_readings
 
 _GAIN = 5.0
 # neighbours further apart than this share of a period do not say what was read in between

@@ -1,14 +1,23 @@
 """Encoders: from visible rows to a summary of each window; `base` says which to take when."""
 
 from latentode.encoders.attention import AttentionEncoder
-from latentode.encoders.base import Encoder, relative_values
+from latentode.encoders.base import Encoder, newest_readings, relative_values
 from latentode.encoders.condense import condense
 from latentode.encoders.ode_rnn import ODERNNEncoder
 from latentode.encoders.rnn import RNNEncoder
 from latentode.encoders.rnn_attention import RNNAttentionEncoder
 from latentode.encoders.smoother import Smoother
 
+#: Encoders by the name that settings have for them.
+ENCODERS = {
+    "rnn": RNNEncoder,
+    "ode_rnn": ODERNNEncoder,
+    "attention": AttentionEncoder,
+    "rnn_attention": RNNAttentionEncoder,
+}
+
 __all__ = [
+    "ENCODERS",
     "AttentionEncoder",
     "Encoder",
     "ODERNNEncoder",
@@ -16,5 +25,6 @@ __all__ = [
     "RNNEncoder",
     "Smoother",
     "condense",
+    "newest_readings",
     "relative_values",
 ]

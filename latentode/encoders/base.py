@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from latentode.data.batch import SeriesBatch
 
+_NEVER = 100.0
+
 
 class Encoder(nn.Module):
     """Summarise the visible rows of each window in one vector.
@@ -56,10 +58,27 @@ def row_features(batch: SeriesBatch, *, reverse: bool) -> tuple[Tensor, Tensor]:
     # time at which each channel was last read before this row
     seen = torch.where(mask, times[..., None], -torch.inf).cummax(dim=1).values
     before = torch.cat([torch.full_like(seen[:, :1], -torch.inf), seen[:, :-1]], dim=1)
-    age = torch.where(torch.isinf(before), 100.0, times[..., None] - before)
+    age = torch.where(torch.isinf(before), _NEVER, times[..., None] - before)
     # asinh is the identity for ordinary readings and tames outliers
     features = [_asinh(values), mask, log_time(age), log_time(gaps)[..., None], inputs]
     return torch.cat([f.to(values.dtype) for f in features], dim=-1), gaps.to(values.dtype)
+
+
+def newest_readings(batch: SeriesBatch, *, reverse: bool) -> Tensor:
+    """The last reading of each channel in reading order, and how far from the anchor it is.
+
+    A recurrent state keeps what it was told to a few digits; a state of the system that was just
+    read can be known to more.
+
+    Returns:
+        Readings, 0 where there is none, and log-times, shape (batch, 2 * channel).
+    """
+    times = -batch.times if reverse else batch.times
+    seen = times[..., None].masked_fill(~batch.mask, -torch.inf)
+    last, row = seen.max(dim=1, keepdim=True)  # (batch, 1, channel)
+    values = batch.values.gather(1, row)[:, 0]
+    age = (-last[:, 0]).clamp(0.0, _NEVER)
+    return torch.cat([values, log_time(age).to(values.dtype)], dim=-1)
 
 
 def _asinh(x: Tensor) -> Tensor:

@@ -10,9 +10,13 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
 from latentode.flows import CNF
+from latentode.nn.mlp import SkipMLP
+
+_MIN_STD = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,8 +26,8 @@ class NormalPosterior:
     Attributes:
         mean: Shape (batch, latent).
         stddev: Positive, same shape.
-        context: What the encoder made of each window, and the known inputs and static covariates at
-            its anchor, shape (batch, context).
+        context: What is known of each window: what the encoder made of it, its newest readings, and
+            the known inputs and static covariates at its anchor, shape (batch, context).
     """
 
     mean: Tensor
@@ -75,3 +79,31 @@ class FlowPosterior:
         """States, and their log-density in nats with the exact trace, in one solve."""
         bent = self.flow.push(noise, self.context)
         return self.mean + self.stddev * bent.value, bent.log_prob - self.stddev.log().sum(-1)
+
+
+class PosteriorHead(nn.Module):
+    """From what is known of a window to the posterior of its state at the anchor.
+
+    Args:
+        in_dim: Features of a window.
+        hidden_dim: Size of the hidden layer.
+        latent_dim: Size of the state.
+        dropout: Share of hidden units dropped in training.
+        bent: Whether a flow bends the normal.
+    """
+
+    def __init__(
+        self, in_dim: int, hidden_dim: int, latent_dim: int, *, dropout: float, bent: bool
+    ) -> None:
+        super().__init__()
+        self.normal = SkipMLP(in_dim, hidden_dim, 2 * latent_dim, dropout=dropout)
+        self.flow = CNF(latent_dim, context_dim=in_dim) if bent else None
+
+    def forward(self, features: Tensor) -> NormalPosterior | FlowPosterior:
+        """Posteriors given features, shape (batch, in_dim)."""
+        mean, raw = self.normal(features).chunk(2, dim=-1)
+        # softplus with a floor: |.| and exp reach 0 or infinity, where the KL is infinite
+        stddev = functional.softplus(raw - 1.0) + _MIN_STD
+        if self.flow is None:
+            return NormalPosterior(mean, stddev, features)
+        return FlowPosterior(mean, stddev, self.flow, features)

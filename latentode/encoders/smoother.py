@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from latentode.data.batch import SeriesBatch
 from latentode.encoders.base import log_time, row_features
 from latentode.encoders.rnn import states_after_rows
-from latentode.nn.mlp import MLP
+from latentode.nn.mlp import SkipMLP
+from latentode.nn.nearest import nearest_readings
 
 _FARTHEST = 100.0
 
@@ -16,11 +17,12 @@ _FARTHEST = 100.0
 class Smoother(nn.Module):
     r"""Read the rows forwards and backwards, and say what state there is between two rows.
 
-    .. math:: z(\tau) = g(h^\to_i, h^\leftarrow_{i+1}, \tau - t_i, t_{i+1} - \tau, u(\tau), s, z_0),
-        \qquad t_i \le \tau < t_{i+1},
+    .. math:: z(\tau) = g(h^\to_i, h^\leftarrow_{i+1}, \tau - t_i, t_{i+1} - \tau, x^\to, a^\to,
+        x^\leftarrow, a^\leftarrow, u(\tau), s, z_0), \qquad t_i \le \tau < t_{i+1},
 
     with the states of two gated recurrent units after the rows on either side, zero where there is
-    none, and the state at the anchor, which knows of all rows.
+    none, the nearest readings x of each channel before and after and how far they are, and the
+    state at the anchor, which knows of all rows.
 
     Args:
         num_channels: Channels of the log.
@@ -48,12 +50,8 @@ class Smoother(nn.Module):
         features = 3 * num_channels + 1 + input_dim
         self.forwards = nn.GRU(features, hidden_dim, batch_first=True)
         self.backwards = nn.GRU(features, hidden_dim, batch_first=True)
-        self.head = MLP(
-            2 * hidden_dim + 2 + context_dim + latent_dim,
-            (hidden_dim,),
-            latent_dim,
-            dropout=dropout,
-        )
+        seen = 2 * hidden_dim + 2 + 4 * num_channels + context_dim + latent_dim
+        self.head = SkipMLP(seen, hidden_dim, latent_dim, dropout=dropout)
 
     def forward(self, batch: SeriesBatch, times: Tensor, context: Tensor, z0: Tensor) -> Tensor:
         """States at some times.
@@ -79,8 +77,12 @@ class Smoother(nn.Module):
             nearest = (position if reverse else position - 1).clamp(0, batch.times.shape[1] - 1)
             gap = (batch.times.gather(1, nearest) - times).abs()
             gaps.append(torch.where(read > 0, gap, _FARTHEST))
-        near = log_time(torch.stack(gaps, dim=-1)).to(context.dtype)
-        around = torch.cat([*sides, near, context], dim=-1)
+        index, away = nearest_readings(batch.times, batch.mask, batch.lengths, times)
+        # (2, batch, knot, channel): 0 where there is none
+        values = batch.values.expand(2, *batch.values.shape).gather(2, index)
+        values = torch.where(torch.isinf(away), 0.0, values)
+        near = log_time(torch.cat([*away.clamp(max=_FARTHEST), torch.stack(gaps, dim=-1)], dim=-1))
+        around = torch.cat([*sides, *values, near.to(values.dtype), context], dim=-1)
         both = torch.cat(
             [
                 around.expand(len(z0), *around.shape),

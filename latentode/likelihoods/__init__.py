@@ -12,7 +12,15 @@ from latentode.likelihoods.labels import LabelHead, label_log_prob, path_summary
 from latentode.likelihoods.poisson_process import PoissonProcess
 from latentode.likelihoods.student_t import StudentTLikelihood
 
+#: Likelihoods of readings by the name that settings have for them.
+LIKELIHOODS = {
+    "gaussian": GaussianLikelihood,
+    "student_t": StudentTLikelihood,
+    "flow": FlowLikelihood,
+}
+
 __all__ = [
+    "LIKELIHOODS",
     "FlowLikelihood",
     "GaussianLikelihood",
     "LabelHead",

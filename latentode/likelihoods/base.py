@@ -18,19 +18,41 @@ class Likelihood(nn.Module):
         """Log-density in nats of each reading, in scaled units; the broadcast shape."""
         raise NotImplementedError
 
-    def joint(self, values: Tensor, location: Tensor, scale: Tensor, mask: Tensor) -> Tensor:
-        """Log-density in nats of all observed readings of a series together.
+    def joint(
+        self,
+        values: Tensor,
+        location: Tensor,
+        scale: Tensor,
+        mask: Tensor,
+        *,
+        balance: float = 0.0,
+    ) -> Tensor:
+        r"""Log-density in nats of all observed readings of a series together.
 
         Args:
             values: Readings, finite everywhere, shape (batch, time, channel).
             location: Shape (..., batch, time, channel).
             scale: Shape of `location`.
             mask: True where observed, shape (batch, time, channel).
+            balance: :math:`\beta`; the log-density of each reading counts
+                :math:`\sigma^{2\beta}` times, over the mean of that in the batch, constants for
+                the gradient. Likelihood alone hardly fits what it takes for noisy; the result is
+                then no log-density.
 
         Returns:
             Log-likelihood, shape (..., batch).
+
+        Reference:
+            Seitzer et al. (2022), On the pitfalls of heteroscedastic uncertainty estimation with
+            probabilistic neural networks, https://arxiv.org/abs/2203.09168
         """
-        return masked_sum(self.log_prob(values, location, scale), mask)
+        log_density = self.log_prob(values, location, scale)
+        if balance:
+            weight = torch.where(mask, scale.detach() ** (2.0 * balance), 0.0)
+            count = mask.sum() * (weight.numel() / mask.numel())
+            least = torch.finfo(weight.dtype).tiny  # a batch without targets
+            log_density = log_density * weight * (count / weight.sum().clamp(min=least))
+        return masked_sum(log_density, mask)
 
     def transform(self, uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """Turn uniform numbers into a draw of each reading.

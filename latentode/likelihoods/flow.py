@@ -48,8 +48,17 @@ class FlowLikelihood(Likelihood):
         density = self._density(each[None], alone.repeat(len(rows), 1))
         return density.reshape(error.shape) - scale.log()
 
-    def joint(self, values: Tensor, location: Tensor, scale: Tensor, mask: Tensor) -> Tensor:
-        """See `Likelihood`."""
+    def joint(
+        self,
+        values: Tensor,
+        location: Tensor,
+        scale: Tensor,
+        mask: Tensor,
+        *,
+        balance: float = 0.0,
+    ) -> Tensor:
+        """See `Likelihood`; channels have one density together, and are not balanced."""
+        del balance
         error = (values - location) / scale
         draws = math.prod(error.shape[:-3])
         error, seen = error.reshape(draws, *mask.shape), mask.any(-1)  # seen: (batch, time)

@@ -112,7 +112,7 @@ class Stretch(NamedTuple):
         sizes: Series running at each event.
         start: States before the events, shape (event, hidden).
         after: Cotangents of the states after them, shape (event, hidden).
-        before: Cotangents of the states before each event, filled in by the walk.
+        before: Cotangents of the states before each event, to which the walk adds.
     """
 
     sizes: list[int]
@@ -156,7 +156,7 @@ def back_with_field(
 ) -> Tensor:
     """Walk back through a segment with a field; `of_steps`, unless None, is filled in."""
     (steps, inner, moved), (unit, field) = moves, weights
-    slopes, through = _slopes(tape, moved), torch.empty_like(moved)
+    slopes, through = _slopes(tape, moved), torch.zeros_like(moved)
     bends = torch.ops.aten.tanh_backward(steps.expand_as(inner), inner)
     through_parts = through.split(stretch.sizes)
     own = zip(reversed(bends.split(stretch.sizes)), reversed(stretch.before), strict=True)
@@ -166,7 +166,7 @@ def back_with_field(
         _update_back(part, unit.weight_hh)
         into = part[1]
         bend.mul_(into @ field.second)
-        torch.addmm(into, bend, field.first, out=before)
+        before.add_(into).addmm_(bend, field.first)
     if of_steps is not None:
         drift = torch.addmm(field.second_bias, inner, field.second.t())
         torch.sum(through * drift, dim=1, out=of_steps)
@@ -194,7 +194,7 @@ def _slopes(tape: Tape, moved: Tensor) -> _Slopes:
 def _parts_back(
     stretch: Stretch, into: Sequence[Tensor], tape: Tape, slopes: _Slopes
 ) -> Iterator[tuple[Tensor, ...]]:
-    """Parts of each event, the last event first: what `_update_back` reads and fills."""
+    """Parts of each event, the last event first: what `_update_back` reads and adds to."""
     hidden = slopes.new.shape[1]
     parts = (
         stretch.after,
@@ -213,7 +213,7 @@ def _update_back(parts: tuple[Tensor, ...], weight: Tensor) -> None:
     smallest = torch.finfo(after.dtype).tiny ** 0.5
     torch.ops.aten.hardshrink.out(after, smallest, out=after)
     thirds.mul_(wide)
-    torch.mul(after, keep, out=into)
+    into.addcmul_(after, keep)
     into.addmm_(gates, weight)
 
 

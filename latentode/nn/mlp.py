@@ -73,3 +73,26 @@ class MLP(nn.Module):
         weights = (first.weight[:, :state_dim], *(layer.weight for layer in others))
         biases = (bias, *(layer.bias[None, None] for layer in others))
         return Layers(weights, biases, (None,) * len(weights), self.activation)
+
+
+class SkipMLP(nn.Module):
+    r"""A multilayer perceptron beside an affine map, :math:`x \mapsto W x + \mathrm{MLP}(x)`.
+
+    What is linear in the input keeps its digits, and needs no hidden unit.
+
+    Args:
+        in_dim: Size of the last axis of the input.
+        hidden_dim: Size of the hidden layer.
+        out_dim: Size of the last axis of the output.
+        dropout: Share of hidden units dropped in training mode.
+    """
+
+    def __init__(self, in_dim: int, hidden_dim: int, out_dim: int, *, dropout: float) -> None:
+        super().__init__()
+        self.hidden = MLP(in_dim, (hidden_dim,), out_dim, dropout=dropout)
+        self.linear = nn.Linear(in_dim, out_dim, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Evaluate at `x`, shape (..., in_dim); the result has shape (..., out_dim)."""
+        out: Tensor = self.hidden(x) + self.linear(x)
+        return out

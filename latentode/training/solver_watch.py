@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -100,39 +101,42 @@ class SolverWatch:
             error = self._model.solver_error(self._start(), self._batch)
         return float(agree(torch.tensor([error], dtype=torch.float64)).item())
 
-    def _start(self) -> Tensor:
-        """Centres of the posteriors, as without dropout, shape (1, batch, latent)."""
+    @contextmanager
+    def _without_dropout(self) -> Iterator[None]:
         training = self._model.training
         self._model.eval()
         try:
-            return self._model.posterior(self._batch).centre[None]
+            yield
         finally:
             self._model.train(training)
 
+    def _start(self) -> Tensor:
+        """Centres of the posteriors, shape (1, batch, latent)."""
+        with self._without_dropout():
+            return self._model.posterior(self._batch).centre[None]
+
     def _nfe(self) -> float:
         try:
-            with torch.no_grad():
+            with torch.no_grad(), self._without_dropout():
                 return float(self._model.trajectory(self._start(), self._batch).stats.nfe)
         except SolverError:
             return math.nan
 
     def _gap(self) -> float:
         """Mean change of the log-likelihood by half the step, nats a target reading."""
-        solver, training = self._model.solver, self._model.training
+        solver = self._model.solver
         assert solver.step_size is not None
         noise = torch.zeros_like(self._start())
         values = []
-        self._model.eval()
         try:
             for step in (solver.step_size, solver.step_size / 2):
                 self._set(solver.model_copy(update={"step_size": step}))
-                with torch.no_grad():
+                with torch.no_grad(), self._without_dropout():
                     values.append(self._model(self._batch, noise)[0].sum())
         except SolverError:
             return math.nan
         finally:
             self._set(solver)
-            self._model.train(training)
         return float((values[1] - values[0]) / self._batch.target_mask.sum().clamp(min=1))
 
 

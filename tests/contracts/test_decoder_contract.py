@@ -9,7 +9,8 @@ from oracles import kriging, nearest_by_loop, recent_statistics
 
 from latentode.decoders import residual
 from latentode.decoders.mlp import MLPDecoder
-from latentode.decoders.residual import RecentBehaviour, ResidualMemory, nearest_readings
+from latentode.decoders.residual import RecentBehaviour, ResidualMemory
+from latentode.nn.nearest import nearest_readings
 
 INF = float("inf")
 

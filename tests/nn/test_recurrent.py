@@ -91,6 +91,37 @@ def test_states_and_gradients_are_those_of_autograd(has_field, cotangent, segmen
         torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("has_field", [True, False], ids=["field", "no field"])
+def test_the_state_after_every_event_can_be_asked_for(has_field):
+    counts = counts_of(most=3 if has_field else 1)
+    (features, gaps), (cell, field) = data_of(counts), networks()
+    field = field if has_field else None
+    plan = Schedule.of(counts)
+    steps = None if field is None else (gaps / counts.clamp(min=1)).flatten()[plan.rows]
+    weights = None if field is None else Field(*field.parameters())
+    read = features.flatten(0, 1)[plan.rows]
+    found = recur(plan.with_all_states(), read, Unit(*cell.parameters()), steps, weights)
+    # what a series of the first rows alone ends in; an event within a row has no end of its own
+    places = plan.is_end.nonzero()[:, 0]
+    width = counts.shape[1]
+    expected = []
+    for place in places.tolist():
+        series, row = divmod(int(plan.rows[place]), width)
+        short = counts[series, : row + 1][None]
+        own = features[[series], : row + 1], gaps[[series], : row + 1]
+        expected.append(by_loops(short, *own, cell, field)[0])
+    expected = torch.stack(expected)
+    torch.testing.assert_close(found[places], expected, rtol=0, atol=1e-14)
+    asked = [features, *cell.parameters(), *([gaps, *field.parameters()] if has_field else [])]
+    grad = torch.randn_like(expected)
+    for one, other in zip(
+        torch.autograd.grad(found[places], asked, grad),
+        torch.autograd.grad(expected, asked, grad),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
+
+
 def test_gradients_are_those_of_finite_differences():
     counts = counts_of((3, 0, 2), most=3)
     (features, gaps), (cell, field) = data_of(counts), networks()
