@@ -201,7 +201,7 @@ class LatentODEModel(nn.Module):
                 z0,
                 self._rows(batch),
                 partial(self._context, batch),
-                lambda index: self.field(batch.select(index), rate),
+                lambda index, start: replace(self.field(batch.select(index), rate), start=start),
                 solver,
                 parameters,
                 check=check,

@@ -53,7 +53,7 @@ class Shooting(nn.Module):
         z0: Tensor,
         rows: SeriesBatch,
         known: Callable[[Tensor], Tensor],
-        field_of: Callable[[Tensor], FieldFunction],
+        field_of: Callable[[Tensor, Tensor], FieldFunction],
         solver: SolverConfig,
         parameters: Sequence[Tensor],
         *,
@@ -65,7 +65,7 @@ class Shooting(nn.Module):
             z0: States at the anchor, shape (draw, batch, latent).
             rows: Windows as encoders see them.
             known: Known inputs and static covariates at times (batch, knot).
-            field_of: Field of some windows, by index.
+            field_of: Field of some windows, by index, in times from some starts (window,) on.
             solver: What `between` gave.
             parameters: Of the field.
             check: As in `ode.solve`.
@@ -79,12 +79,12 @@ class Shooting(nn.Module):
         times = starts.expand(rows.size, -1)
         # (draw, segment, batch, latent), in the order of time
         knots = self.smoother(rows, times, known(times), z0).transpose(1, 2)
-        begin = starts.repeat_interleave(rows.size)
+        every = torch.arange(rows.size, device=device).repeat(count)
         pieces = ode.solve(
-            field_of(torch.arange(rows.size, device=device).repeat(count)),
+            field_of(every, starts.repeat_interleave(rows.size)),
             knots.flatten(1, 2),
-            begin,
-            begin + self.spacing,
+            0.0,  # numbers, for which nobody must ask the device
+            self.spacing,
             solver,
             params=parameters,
             check=check,

@@ -21,28 +21,31 @@ def times_shown(windows, index):
     return set(windows.times[index, : windows.lengths[index]].tolist())
 
 
-@pytest.mark.parametrize("share", [10, 50])
-def test_toy_shows_a_share_of_the_points_and_scores_all(share):
-    task = toy.interpolation(share, 0, toy.SMOKE)
-    assert (len(task.test), len(task.validation), task.train_size) == (10, 4, 36)
-    assert (task.test.lengths == share).all()
-    assert task.test.asked().sum() == 10 * 100
-    assert task.test.asked(held_out=True).sum() == 10 * (100 - share)
+def test_toy_shows_a_share_of_the_points_and_scores_all():
+    task = toy.interpolation(0, toy.SMOKE)
+    assert (len(task.validation), task.train_size) == (4, 36)
+    for share in toy.SHARES:
+        windows = task.tests[f"{share} % shown"]
+        assert (windows.lengths == share).all()
+        assert windows.asked().sum() == 10 * 100
+        assert windows.asked(held_out=True).sum() == 10 * (100 - share)
+    assert set(drawn(task, 0, 36).lengths.tolist()) == set(toy.SHARES)
 
 
 def test_toy_draws_anew_for_training_and_keeps_its_test():
-    task, again = (toy.interpolation(20, 0, toy.SMOKE) for _ in range(2))
-    assert np.array_equal(task.test.times, again.test.times)
+    task, again = (toy.interpolation(0, toy.SMOKE) for _ in range(2))
+    test, same = (one.tests["20 % shown"] for one in (task, again))
+    assert np.array_equal(test.times, same.times)
     assert np.array_equal(drawn(task, 1).times, drawn(again, 1).times)
-    assert not np.array_equal(drawn(task, 1).times, drawn(task, 2).times)
-    other = toy.interpolation(20, 1, toy.SMOKE)
-    assert not np.array_equal(task.test.targets, other.test.targets)
+    assert not np.array_equal(drawn(task, 1).lengths, drawn(task, 2).lengths)
+    other = toy.interpolation(1, toy.SMOKE).tests["20 % shown"]
+    assert not np.array_equal(test.targets, other.targets)
 
 
 @pytest.mark.usefixtures("shared_data")
 def test_hopper_interpolation_is_a_slice_of_each_trajectory():
-    task = hopper.interpolation(20, 0, hopper.SMOKE)
-    windows = task.test
+    task = hopper.interpolation(0, hopper.SMOKE)
+    windows = task.tests["interpolation, 20 % shown"]
     assert windows.asked().sum() == 12 * 100 * 14
     assert (windows.lengths == 20).all()
     data = trajectories.load(60)
@@ -53,15 +56,19 @@ def test_hopper_interpolation_is_a_slice_of_each_trajectory():
 
 
 @pytest.mark.usefixtures("shared_data")
-@pytest.mark.parametrize("known", [66, 100])
+@pytest.mark.parametrize("known", hopper.KNOWN)
 def test_hopper_extrapolation_shows_nothing_that_is_asked(known):
-    task = hopper.extrapolation(known, 10, 0, hopper.SMOKE)
-    windows = task.test
+    task = hopper.extrapolation(0, hopper.SMOKE)
+    windows = task.tests[f"{known} to {200 - known}, 10 % shown"]
     assert windows.times.max() < known
     assert windows.query_times.min() == known
     assert windows.query_times.shape[1] == 200 - known
     assert not windows.seen.any()
     assert (windows.lengths == known // 10).all()
+    training = drawn(task, 0, 36)
+    begins = set(training.query_times.min(1).tolist())
+    assert begins == set(hopper.KNOWN)
+    assert (training.times.max(1) < training.query_times.min(1)).all()
 
 
 @pytest.mark.usefixtures("shared_data")
@@ -141,12 +148,13 @@ def test_stays_are_split_as_published():
 @pytest.mark.usefixtures("shared_data")
 def test_the_second_day_is_asked_and_the_first_shown():
     task = physionet_forecast.forecast(0, physionet_forecast.SMOKE)
-    assert task.test.times.max() < 24.0
-    asked = task.test.query_times[task.test.asked().any(-1)]
+    test = task.tests["24 h to 24 h"]
+    assert test.times.max() < 24.0
+    asked = test.query_times[test.asked().any(-1)]
     assert asked.min() >= 24.0
     assert asked.max() <= 48.0
-    assert not task.test.seen.any()
-    assert task.test.asked().any((1, 2)).all()
+    assert not test.seen.any()
+    assert test.asked().any((1, 2)).all()
 
 
 def test_scaling_to_a_range_does_not_see_the_test():
@@ -157,8 +165,9 @@ def test_scaling_to_a_range_does_not_see_the_test():
 
 @pytest.mark.usefixtures("shared_data")
 def test_held_out_time_points_show_nothing():
-    task = physionet_interpolation.interpolation(50, 0, physionet_interpolation.SMOKE)
-    windows, held_out = task.test, task.test.asked(held_out=True)
+    task = physionet_interpolation.interpolation(0, physionet_interpolation.SMOKE)
+    windows = task.tests["50 % shown"]
+    held_out = windows.asked(held_out=True)
     for index in range(len(windows)):
         hidden = set(windows.query_times[index, held_out[index].any(-1)].tolist())
         assert not hidden & times_shown(windows, index)
@@ -181,7 +190,7 @@ def test_the_remaining_life_of_an_engine_is_not_shown():
 
 
 def toy_run(device="cpu", build=training.latent_ode, **config):
-    task = toy.interpolation(30, 0, toy.SMOKE)
+    task = toy.interpolation(0, toy.SMOKE)
     scale = Scale.fit(drawn(task, 0, 36), task.span / 4)
     changed = {"model.latent_dim": 2, "model.hidden_dim": 6, **config}
     settings = training.settings(toy.SMOKE | {"config": changed}, task.train_size, 0, str(device))
@@ -191,13 +200,14 @@ def toy_run(device="cpu", build=training.latent_ode, **config):
 @pytest.mark.parametrize("build", [training.latent_ode, training.gru_decay])
 def test_a_trained_model_predicts_in_the_unit_of_the_task_and_repeats(build, device):
     task, fitted = toy_run(device, build)
-    (found,) = training.predict(fitted.model, task.test, fitted.scale, 400, seed=0)
+    test = task.tests["30 % shown"]
+    (found,) = training.predict(fitted.model, test, fitted.scale, 400, seed=0)
     draws = found.draw()
-    assert found.mean.shape == task.test.targets.shape
+    assert found.mean.shape == test.targets.shape
     assert draws.shape == (400, *found.mean.shape)
     # the median of symmetric draws is near their mean, as far as 400 draws tell
     error = np.abs(np.median(draws, axis=0) - found.mean) / draws.std(axis=0)
-    assert np.median(error[task.test.asked()]) < 0.15
+    assert np.median(error[test.asked()]) < 0.15
     assert list(fitted.history[0])[-3:] == ["solver_error", "solver_gap", "nfe"]
     assert fitted.history[0]["MSE, held out"] > 0
     again = toy_run(device, build)[1]
@@ -206,16 +216,18 @@ def test_a_trained_model_predicts_in_the_unit_of_the_task_and_repeats(build, dev
 
 
 def test_a_model_that_remembers_is_not_asked_for_what_it_sees():
-    task = toy.interpolation(30, 0, toy.SMOKE)
+    task = toy.interpolation(0, toy.SMOKE)
     scale = Scale.fit(drawn(task, 0, 36), task.span / 4)
     rows = np.arange(5)
-    for ask_seen, count in ((False, 5 * 70), (True, 5 * 100)):
+    for ask_seen in (False, True):
         sampler = training.TaskSampler(task, scale, "origin", ask_seen)
-        assert sampler.batch(rows, (0, 1)).target_mask.sum() == count
+        batch = sampler.batch(rows, (0, 1))
+        seen = 0 if ask_seen else int(batch.mask.sum())
+        assert batch.target_mask.sum() == 5 * 100 - seen
 
 
 def test_an_epoch_takes_every_series_before_any_again():
-    task = toy.interpolation(30, 0, toy.SMOKE)
+    task = toy.interpolation(0, toy.SMOKE)
     sampler = training.TaskSampler(task, Scale.fit(drawn(task, 0), 1.0), "origin", False)
     batches = sampler.epoch(sampler.eligible_rows(), 9, 8, (0, 1))
     assert np.bincount(batches.ravel(), minlength=36).tolist() == [2] * 36

@@ -59,7 +59,7 @@ def case(size=5, *, perturb=0.1, **values):
 def test_the_log_weight_of_each_draw_holds_the_events(anchor, memory):
     # given inputs jump at their knots, and the memory at readings, inside an interval of the
     # quadrature, which is off by up to half of the jump times the interval: it must be short
-    step = 0.005 if memory else 0.02
+    step = 0.002 if memory else 0.02
     model, batch = case(model__anchor=anchor, model__memory=memory, solver__step_size=step)
     noise = noise_for(batch)
     whole, ratio, kl = model(batch, noise)

@@ -89,12 +89,14 @@ class BoundDynamics:
         inputs: Known inputs of the batch.
         static: Static covariates, shape (batch, static).
         rate: Factor on time, 0-dim; None is 1.
+        start: Model time that counts as 0, shape (batch,); None is 0.
     """
 
     dynamics: MLPDynamics
     inputs: KnownInputs
     static: Tensor
     rate: Tensor | None = None
+    start: Tensor | None = None
 
     def __call__(self, t: Tensor, z: Tensor) -> Tensor:
         """Slope of z, shape (..., batch, latent), at a model time, scalar or (batch,)."""
@@ -102,6 +104,8 @@ class BoundDynamics:
 
     def layers(self, times: Tensor) -> Layers:
         """The network at model times of shape (node,) or (node, batch)."""
+        if self.start is not None:
+            times = times.reshape(len(times), -1) + self.start
         if self.rate is not None:
             times = times * self.rate
         context = self.dynamics.context(times, self.inputs, self.static)

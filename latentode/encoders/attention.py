@@ -12,9 +12,9 @@ from latentode.encoders.base import Encoder
 from latentode.nn.mlp import MLP
 
 _LONGEST, _SHORTEST = 16.0, 0.1  # first periods of the embedding, model time; a window has 4
-# weights below exp(-60) of the largest count as exp(-60): a channel that was read far from a
-# reference point alone still has an average in float32
-_LEAST_SCORE = -60.0
+# weights below exp(-30) of the largest count as exp(-30): a channel that was read far from a
+# reference point alone still has an average in float32, with a gradient that is finite
+_LEAST_SCORE = -30.0
 
 
 class AttentionEncoder(Encoder):
@@ -89,9 +89,10 @@ class AttentionEncoder(Encoder):
         sums, masses = (weights.transpose(1, 2) @ torch.cat([read, seen.to(dtype)], dim=-1)).split(
             [read.shape[-1], seen.shape[-1]], dim=-1
         )
-        least = torch.finfo(dtype).tiny
-        averages = sums / masses[..., :-1].clamp(min=least)
-        shares = masses[..., : batch.values.shape[-1]] / masses[..., -1:].clamp(min=least)
+        # 1 where nothing was read: the gradient of 0 / tiny is infinite
+        divisors = torch.where(masses > 0, masses, 1.0)
+        averages = sums / divisors[..., :-1]
+        shares = masses[..., : batch.values.shape[-1]] / divisors[..., -1:]
         summary: Tensor = self.head(torch.cat([averages, shares], dim=-1).flatten(1))
         return summary
 

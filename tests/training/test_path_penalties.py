@@ -52,7 +52,7 @@ def test_regularisers_change_nothing_but_the_penalty():
 
 
 def test_a_constant_field_costs_its_kinetic_energy_over_the_own_span_of_each_window():
-    model, batch = case()
+    model, batch = case(model__knots=0)
     model, batch = model.double(), double(batch)
     last, slope = model.dynamics.net.layers[-1], torch.tensor([0.5, -1.0, 2.0]).double()
     with torch.no_grad():
@@ -95,7 +95,9 @@ def test_a_window_without_length_costs_nothing_and_has_a_gradient():
 @pytest.mark.parametrize("kind", ["autonomous", "inputs"])
 @pytest.mark.parametrize("rate", [0.7, 1.3])
 def test_a_rate_reaches_at_t_what_the_dynamics_reach_at_rate_times_t(kind, rate):
-    model, batch = case(model__dynamics=kind, solver__method="rk4", solver__step_size=0.02)
+    model, batch = case(
+        model__dynamics=kind, model__knots=0, solver__method="rk4", solver__step_size=0.02
+    )
     model, batch = model.double(), double(batch)
     # given inputs jump, where no step of any size is of high order
     batch = replace(batch, inputs=replace(batch.inputs, knot_values=0 * batch.inputs.knot_values))
