@@ -40,10 +40,12 @@ PROTOCOL: dict[str, Any] = {
     "config": {
         "model.latent_dim": 16,
         "model.hidden_dim": 64,
-        "model.dropout": 0.3,
+        "model.dropout": 0.4,
         "model.knots": 0,
-        "train.objective.label_weight": 50.0,
         "solver.tolerance": 0.02,
+        "train.objective.label_weight": 50.0,
+        "train.optimizer.lr": 1e-3,
+        "train.optimizer.weight_decay": 0.05,
     },
 }
 SMOKE: dict[str, Any] = {"stays": 400, "epochs": 1, "draws": 2, "members": 2}
