@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from latentode.data.batch import SeriesBatch
+from latentode.errors import ConfigError
 from latentode.nn.mlp import MLP
 from latentode.ode.trajectory import Trajectory
 
@@ -32,6 +33,9 @@ class LabelHead(nn.Module):
         hidden_dim: Size of the hidden layer.
         dropout: Share of the inputs, and of the hidden units, dropped in training mode.
 
+    Raises:
+        ConfigError: If there are fewer than 2 classes.
+
     Reference:
         Cheng et al. (2016), Wide & deep learning for recommender systems,
         https://arxiv.org/abs/1606.07792
@@ -48,6 +52,11 @@ class LabelHead(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
+        if num_classes < 2:
+            raise ConfigError(
+                f"num_classes: expected at least 2, got {num_classes}. A label of one class says "
+                "nothing; 0 makes a model without labels."
+            )
         known = _SUMMARIES * num_channels + static_dim
         self.wide = nn.Linear(known, num_classes)
         nn.init.zeros_(self.wide.weight)
