@@ -28,9 +28,9 @@ from benchmarks.irregular.windows import Floats, Windows
 
 PROTOCOL: dict[str, Any] = {
     "series": 10_000,
-    "epochs": 100,
+    "epochs": 24,
     "batch": 50,
-    "draws": 32,
+    "draws": 16,
     "config": {},
 }
 SMOKE: dict[str, Any] = {"series": 60, "epochs": 1, "batch": 8, "draws": 4}

@@ -26,7 +26,7 @@ from benchmarks.irregular.choices import parts
 from benchmarks.irregular.task import SeriesTask, channel_mean_metrics
 from benchmarks.irregular.windows import Floats, Windows
 
-PROTOCOL: dict[str, Any] = {"stays": None, "epochs": 15, "batch": 32, "draws": 16, "config": {}}
+PROTOCOL: dict[str, Any] = {"stays": None, "epochs": 4, "batch": 32, "draws": 16, "config": {}}
 SMOKE: dict[str, Any] = {"stays": 120, "epochs": 1, "batch": 16, "draws": 2}
 _KNOWN = 24.0
 PUBLISHED = {"Latent-ODE": 6.05e-3, "t-PatchGNN": 4.98e-3, "GraFITi": 4.89e-3}

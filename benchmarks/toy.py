@@ -23,9 +23,9 @@ from latentode.data.synthetic import toy_periodic
 
 PROTOCOL: dict[str, Any] = {
     "series": 1_000,
-    "epochs": 300,
+    "epochs": 200,
     "batch": 50,
-    "draws": 32,
+    "draws": 16,
     "config": {},
 }
 SMOKE: dict[str, Any] = {"series": 50, "epochs": 1, "batch": 8, "draws": 4}

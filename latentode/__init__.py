@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from latentode.data import synthetic
     from latentode.data.dataset import TimeSeriesDataset
     from latentode.encoders import AttentionEncoder, ODERNNEncoder, RNNEncoder
-    from latentode.estimator import LatentODE
+    from latentode.estimator import LatentODE, recommend
     from latentode.event_estimator import EventForecaster
     from latentode.event_model import JumpProcess
     from latentode.flows import CNF
@@ -59,6 +59,7 @@ __all__ = [  # noqa: RUF022 -- plain order, which has no place of its own for CN
     "objectives",
     "ode",
     "plot",
+    "recommend",
     "results",
     "synthetic",
 ]
@@ -82,6 +83,7 @@ _HOMES = {
     "TimeSeriesDataset": "data.dataset",
     "TrainConfig": "config",
     "Trainer": "training",
+    "recommend": "estimator",
 }
 _MODULES = {
     "baselines": "baselines",

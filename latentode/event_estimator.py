@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from latentode.config import NS_PER_UNIT, DataConfig, parse_duration
+from latentode.config import DataConfig
 from latentode.data.event_batch import EventBatch
 from latentode.data.event_frame import read_events
 from latentode.data.events import EventStreams
+from latentode.durations import NS_PER_UNIT, parse_duration
 from latentode.errors import DataError, NotFittedError
 from latentode.event_baselines import HomogeneousProcess
 from latentode.likelihoods.event_scores import EventScores

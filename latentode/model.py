@@ -115,7 +115,9 @@ class LatentODEModel(nn.Module):
             state_noise=config.noise == "state",
             dropout=config.dropout,
         )
-        self.memory = Memory(num_channels, season) if config.memory else None
+        self.memory = (
+            Memory(num_channels, hidden, config.dropout, season) if config.memory else None
+        )
         floor = torch.full((num_channels,), 1e-4) if scale_floor is None else scale_floor
         self.register_buffer("scale_floor", floor.to(torch.get_default_dtype()).clamp(min=1e-4))
         self.likelihood = LIKELIHOODS[config.likelihood](num_channels)

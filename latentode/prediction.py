@@ -22,8 +22,8 @@ from latentode.model import LatentODEModel
 from latentode.ode.trajectory import Trajectory
 from latentode.training.fitted import FittedModel
 
-# elements of (draw, window, row, channel) at a time: hidden layers are some ten times as wide
-_MAX_ELEMENTS = 2_000_000
+# elements of (draw, window, row, channel) at a time: hidden layers are up to ten times as wide
+_MAX_ELEMENTS, _HIDDEN = 2_000_000, 10
 _TINY = 1e-15  # uniform numbers of 0 or 1 would be infinite draws
 
 
@@ -234,11 +234,12 @@ class Predictor:
     def _chunks(self, tiles: Tiles, visible: TimeSeriesDataset) -> Iterator[Int64]:
         """Tiles in groups of similar length and bounded size."""
         queries = np.bincount(tiles.tile, minlength=len(tiles.series))
-        rows = np.diff(cut(visible, tiles.series, tiles.starts, tiles.stops).readings.series_starts)
-        load = (queries + np.minimum(rows, self.max_rows)) * len(self.schema.channels)
-        order = np.argsort(load, kind="stable")
+        starts = cut(visible, tiles.series, tiles.starts, tiles.stops).readings.series_starts
+        width = max(len(self.schema.channels), self.model.config.hidden_dim // _HIDDEN)
+        rows = np.minimum(np.diff(starts), self.max_rows) + self.model.config.knots
+        load = (queries + rows) * width
         group: list[int] = []
-        for tile in order:
+        for tile in np.argsort(load, kind="stable"):
             # the largest comes last, and padding makes all as large
             if group and (len(group) + 1) * load[tile] * self.num_draws > _MAX_ELEMENTS:
                 yield np.array(sorted(group))

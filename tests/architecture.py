@@ -22,7 +22,7 @@ BANNED_ATTRIBUTES = {("torch", "load"), ("torch", "save"), ("os", "system")}
 # one family (data, ode, cli, ...) do.
 LAYERS = [
     {"errors", "_types"},
-    {"_checks", "files", "toml", "config_messages"},
+    {"_checks", "files", "toml", "config_messages", "durations"},
     {"config"},
     {"nn", "data"},
     {"ode"},

@@ -85,7 +85,8 @@ def test_the_exact_divergence_is_the_mean_of_the_ratios():
 
 def test_the_posterior_is_never_without_spread():
     model, batch = case()
-    torch.nn.init.constant_(model.posterior_head.normal.hidden.layers[-1].bias, -1e4)
+    head = model.posterior_head.normal
+    torch.nn.init.constant_(head.bias[head.sizes[0] :], -1e4)
     posterior = model.posterior(batch)
     assert (posterior.stddev >= 1e-3).all()
     assert torch.isfinite(model(batch, noise_for(batch))[2]).all()

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latentode.config import DataConfig, format_duration
+from latentode.config import DataConfig
 from latentode.data.dataset import Clock, Readings
+from latentode.durations import format_duration
 
 #: Reason of a count -> how the plan words it.
 REASONS = {

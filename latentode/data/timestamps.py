@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from latentode.config import NS_PER_UNIT, TimeConfig
+from latentode.config import TimeConfig
 from latentode.data.chunks import MISSING as MISSING_TEXTS
 from latentode.data.chunks import Chunk, factorize
 from latentode.data.dataset import Clock, Int64
@@ -29,6 +29,7 @@ from latentode.data.stamps import (
     parse_stamps,
     to_nanoseconds,
 )
+from latentode.durations import NS_PER_UNIT
 from latentode.errors import DataError
 
 _EPOCH_UNITS = ("s", "ms", "us", "ns")

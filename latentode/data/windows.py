@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latentode.config import NS_PER_UNIT, WindowConfig, parse_duration
+from latentode.config import WindowConfig
 from latentode.data.dataset import Int64, Readings, TimeSeriesDataset, ragged_arange
+from latentode.durations import NS_PER_UNIT, parse_duration
 from latentode.errors import DataError
 
+_BURSTS = 20
 _ROUND = [
     step * NS_PER_UNIT[unit]
     for unit, steps in {
@@ -70,7 +72,11 @@ def choose_lengths(dataset: TimeSeriesDataset, config: WindowConfig) -> WindowLe
 
 
 def typical_gap_and_span(dataset: TimeSeriesDataset) -> tuple[int, int]:
-    """Median gap between rows of a series, and median span of the series with two rows or more."""
+    """Typical gap between rows of a series, and median span of the series with two rows or more.
+
+    The gap is the median one; the mean one where it is more than twenty times as long: such a log
+    is read in bursts, and what changes from burst to burst would fit into no window.
+    """
     readings = dataset.readings
     counts = np.diff(readings.series_starts)
     several = counts > 1
@@ -87,7 +93,9 @@ def typical_gap_and_span(dataset: TimeSeriesDataset) -> tuple[int, int]:
         readings.times[readings.series_starts[1:][several] - 1]
         - readings.times[readings.series_starts[:-1][several]]
     )
-    return max(1, int(np.median(gaps[inside]))), max(1, int(np.median(spans)))
+    median, mean = float(np.median(gaps[inside])), float(gaps[inside].mean())
+    gap = mean if mean > _BURSTS * median else median
+    return max(1, int(gap)), max(1, int(np.median(spans)))
 
 
 def _round_down(nanoseconds: int) -> int:

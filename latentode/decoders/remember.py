@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from latentode.data.batch import SeriesBatch
+from latentode.decoders.cross import CrossMemory
 from latentode.decoders.residual import RecentBehaviour, ResidualMemory
 from latentode.decoders.seasonal import SeasonalMemory
 from latentode.nn.nearest import gather_readings, nearest_readings
@@ -18,12 +19,17 @@ class Memory(nn.Module):
 
     Args:
         num_channels: Channels of the log.
+        hidden_dim: Size of the network between channels.
+        dropout: Share of its hidden units dropped in training.
         season: Period of the season in model time; None goes without.
     """
 
-    def __init__(self, num_channels: int, season: float | None = None) -> None:
+    def __init__(
+        self, num_channels: int, hidden_dim: int, dropout: float, season: float | None = None
+    ) -> None:
         super().__init__()
         self.nearest = ResidualMemory(num_channels)
+        self.cross = CrossMemory(num_channels, hidden_dim, dropout)
         self.recent = RecentBehaviour(num_channels)
         self.seasonal = None if season is None else SeasonalMemory(num_channels, season)
 
@@ -51,8 +57,13 @@ class Memory(nn.Module):
         index, gaps = nearest_readings(times, mask, lengths, asked)
         gaps = gaps.to(at_rows.dtype)
         found = gaps < torch.inf
-        mean, variance = self.nearest(gaps, gather_readings(residuals, index))
+        near = torch.where(found[:, None], gather_readings(residuals, index), 0.0)
+        mean, variance = self.nearest(gaps, near)
+        # what its own readings leave open of a channel, others may close
+        moved, spread = self.cross(gaps, near)
+        mean = mean + variance * moved
         ages = gaps[0].masked_fill(~found[0] | found[1], 0.0)  # of forecasts only
         shift, log_scale = self.recent(times, mask, residuals, ages)
+        log_scale = log_scale + spread
         factor = variance.sqrt() * log_scale.clamp(-_MAX_RESTLESSNESS, _MAX_RESTLESSNESS).exp()
         return season + mean + shift, factor

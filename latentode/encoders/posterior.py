@@ -96,7 +96,7 @@ class PosteriorHead(nn.Module):
         self, in_dim: int, hidden_dim: int, latent_dim: int, *, dropout: float, bent: bool
     ) -> None:
         super().__init__()
-        self.normal = SkipMLP(in_dim, hidden_dim, 2 * latent_dim, dropout=dropout)
+        self.normal = SkipMLP((in_dim,), hidden_dim, 2 * latent_dim, dropout=dropout)
         self.flow = CNF(latent_dim, context_dim=in_dim) if bent else None
 
     def forward(self, features: Tensor) -> NormalPosterior | FlowPosterior:

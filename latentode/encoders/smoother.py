@@ -50,8 +50,8 @@ class Smoother(nn.Module):
         features = 3 * num_channels + 1 + input_dim
         self.forwards = nn.GRU(features, hidden_dim, batch_first=True)
         self.backwards = nn.GRU(features, hidden_dim, batch_first=True)
-        seen = 2 * hidden_dim + 2 + 4 * num_channels + context_dim + latent_dim
-        self.head = SkipMLP(seen, hidden_dim, latent_dim, dropout=dropout)
+        seen = 2 * hidden_dim + 2 + 4 * num_channels + context_dim
+        self.head = SkipMLP((seen, latent_dim), hidden_dim, latent_dim, dropout=dropout)
 
     def forward(self, batch: SeriesBatch, times: Tensor, context: Tensor, z0: Tensor) -> Tensor:
         """States at some times.
@@ -83,12 +83,5 @@ class Smoother(nn.Module):
         values = torch.where(torch.isinf(away), 0.0, values)
         near = log_time(torch.cat([*away.clamp(max=_FARTHEST), torch.stack(gaps, dim=-1)], dim=-1))
         around = torch.cat([*sides, *values, near.to(values.dtype), context], dim=-1)
-        both = torch.cat(
-            [
-                around.expand(len(z0), *around.shape),
-                z0[:, :, None].expand(-1, -1, times.shape[1], -1),
-            ],
-            dim=-1,
-        )
-        found: Tensor = self.head(both)
+        found: Tensor = self.head(around, z0[:, :, None])
         return found

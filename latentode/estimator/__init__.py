@@ -2,5 +2,6 @@
 
 from latentode.estimator.latent_ode import LatentODE
 from latentode.estimator.latent_space import LatentSpace
+from latentode.estimator.recommendation import recommend
 
-__all__ = ["LatentODE", "LatentSpace"]
+__all__ = ["LatentODE", "LatentSpace", "recommend"]

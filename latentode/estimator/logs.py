@@ -42,7 +42,7 @@ def resolved(
         arguments: Arguments of `LatentODE`; None is not given.
         columns: Settings by dotted name, likewise.
     """
-    given = {name: arguments[argument] for argument, name in _SETTINGS.items()} | dict(columns)
+    given = {name: arguments.get(argument) for argument, name in _SETTINGS.items()} | dict(columns)
     base = config or LatentODEConfig()
     return base.updated(**{k: v for k, v in given.items() if v is not None})
 

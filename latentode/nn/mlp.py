@@ -76,23 +76,50 @@ class MLP(nn.Module):
 
 
 class SkipMLP(nn.Module):
-    r"""A multilayer perceptron beside an affine map, :math:`x \mapsto W x + \mathrm{MLP}(x)`.
+    r"""A perceptron beside a linear map, of several inputs together.
 
-    What is linear in the input keeps its digits, and needs no hidden unit.
+    .. math:: y = \sum_p A_p x_p + V \tanh\big(\sum_p B_p x_p + b\big) + c
+
+    What is linear in the inputs keeps its digits, and needs no hidden unit. Inputs broadcast: one
+    that is the same for many draws is mapped once.
 
     Args:
-        in_dim: Size of the last axis of the input.
+        in_dims: Size of the last axis of each input.
         hidden_dim: Size of the hidden layer.
         out_dim: Size of the last axis of the output.
         dropout: Share of hidden units dropped in training mode.
+        at_rest: Whether it starts at zero.
     """
 
-    def __init__(self, in_dim: int, hidden_dim: int, out_dim: int, *, dropout: float) -> None:
+    def __init__(
+        self,
+        in_dims: tuple[int, ...],
+        hidden_dim: int,
+        out_dim: int,
+        *,
+        dropout: float,
+        at_rest: bool = False,
+    ) -> None:
         super().__init__()
-        self.hidden = MLP(in_dim, (hidden_dim,), out_dim, dropout=dropout)
-        self.linear = nn.Linear(in_dim, out_dim, bias=False)
+        total = nn.Linear(sum(in_dims), hidden_dim + out_dim)
+        self.parts = nn.ParameterList(part.clone() for part in total.weight.split(in_dims, dim=1))
+        self.bias = nn.Parameter(torch.zeros(hidden_dim + out_dim))
+        self.last = nn.Linear(hidden_dim, out_dim, bias=False)
+        self.sizes, self.dropout = (hidden_dim, out_dim), dropout
+        with torch.no_grad():
+            self.bias[:hidden_dim].copy_(total.bias[:hidden_dim])
+            if at_rest:
+                self.last.weight.zero_()
+                for part in self.parts:
+                    part[hidden_dim:].zero_()
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Evaluate at `x`, shape (..., in_dim); the result has shape (..., out_dim)."""
-        out: Tensor = self.hidden(x) + self.linear(x)
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Evaluate at inputs of shapes (..., in_dim) that broadcast; shape (..., out_dim)."""
+        first, *others = zip(inputs, self.parts, strict=True)
+        mapped = functional.linear(*first, self.bias)
+        for x, weight in others:
+            mapped = mapped + functional.linear(x, weight)
+        hidden, straight = mapped.split(self.sizes, dim=-1)
+        hidden = functional.dropout(torch.tanh(hidden), self.dropout, self.training)
+        out: Tensor = straight + self.last(hidden)
         return out

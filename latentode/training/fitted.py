@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from latentode.config import LatentODEConfig, format_duration
+from latentode.config import LatentODEConfig
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.log_events import LogEvents
 from latentode.data.schema import DataSchema
+from latentode.durations import format_duration
 from latentode.errors import CheckpointError
 from latentode.model import LatentODEModel
 from latentode.training.checkpoint import load_folder, load_strictly, save_folder

@@ -148,7 +148,8 @@ def plan_lines(fitted: FittedModel) -> list[str]:
     return [
         *fitted.schema.plan(),
         *fitted.event_lines(),
-        f"model: {model.encoder} encoder, latent {model.latent_dim}, {fitted.num_parameters:,} "
+        f"model: {model.encoder} encoder of {'levels' if model.levels else 'changes'}, latent "
+        f"{model.latent_dim}, hidden {model.hidden_dim}, {fitted.num_parameters:,} "
         f"parameters; seed {fitted.config.train.seed}, device {fitted.config.train.device}",
     ]
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from oracles import kriging, nearest_by_loop, recent_statistics
 
 from latentode.decoders import residual
+from latentode.decoders.cross import CrossMemory
 from latentode.decoders.mlp import MLPDecoder
 from latentode.decoders.residual import RecentBehaviour, ResidualMemory
 from latentode.nn.nearest import nearest_readings
@@ -192,3 +193,31 @@ def test_the_decoder_gives_location_and_scale_of_every_channel(state_noise):
     assert (spread > 0).all() if state_noise else (spread == 0).all()
     (location.square().sum() + log_scale.exp().sum()).backward()
     assert all(p.grad is not None and p.grad.abs().max() > 0 for p in decoder.parameters())
+
+
+def test_other_channels_correct_by_their_nearest_residuals_as_the_formula_says():
+    memory = randomised(CrossMemory(2, 4, 0.0), size=0.5)
+    generator = torch.Generator().manual_seed(3)
+    gaps = torch.rand(2, 1, 3, 2, generator=generator).double()
+    gaps[0, 0, 1, 0] = INF
+    residuals = torch.randn(2, 2, 1, 3, 2, generator=generator).double()
+    residuals = torch.where(gaps[:, None] < INF, residuals, 0.0)
+    shift, log_scale = memory(gaps, residuals)
+    rates = memory.log_rates.exp()  # (rate, channel)
+    for draw in range(2):
+        for step in range(3):
+            near = torch.exp(-rates[None] * gaps[:, 0, step][:, None])  # (side, rate, channel)
+            decayed = near * residuals[:, draw, 0, step][:, None]
+            expected = memory.net(*(p.transpose(0, 1).flatten() for p in (near, decayed)))
+            found = torch.cat([shift[draw, 0, step], log_scale[draw, 0, step]])
+            torch.testing.assert_close(found, expected)
+    fresh = CrossMemory(2, 4, 0.0).double()
+    assert all((part == 0).all() for part in fresh(gaps, residuals))
+
+
+def test_what_was_never_read_has_a_gradient():
+    memory = CrossMemory(2, 4, 0.0)
+    gaps = torch.full((2, 1, 3, 2), INF)
+    shift, _ = randomised(memory)(gaps.double(), torch.zeros(2, 1, 1, 3, 2).double())
+    shift.sum().backward()
+    assert all(torch.isfinite(p.grad).all() for p in memory.parameters() if p.grad is not None)

@@ -136,3 +136,28 @@ def test_a_masked_sum_takes_the_observed_places_only():
     mask = torch.tensor([[[True, False], [False, True]]])
     assert masked_sum(density, mask).tolist() == [[5.0]] * 3
     assert masked_sum(density, torch.zeros_like(mask)).tolist() == [[0.0]] * 3
+
+
+@pytest.mark.parametrize("make", CASES)
+def test_balanced_readings_count_by_their_scale_and_as_much_as_before_in_all(make):
+    likelihood, _ = make()
+    shape, generator = (2, 3, 5, 3), torch.Generator().manual_seed(1)
+    values = torch.randn(shape[1:], generator=generator).double()
+    location = torch.randn(shape, generator=generator).double().requires_grad_()
+    scale = torch.rand(shape, generator=generator).double().add(0.1).requires_grad_()
+    mask = torch.rand(shape[1:], generator=generator) < 0.7
+    plain = likelihood.joint(values, location, scale, mask)
+    density = likelihood.log_prob(values, location, scale)
+    for balance in (0.25, 1.0):
+        found = likelihood.joint(values, location, scale, mask, balance=balance)
+        weight = scale.detach() ** (2 * balance)
+        weight = weight / weight[mask.expand(shape)].mean()
+        expected = (density * weight * mask).sum((-2, -1))
+        torch.testing.assert_close(found, expected)
+        # a constant for the gradient
+        (one,) = torch.autograd.grad(found.sum(), scale, retain_graph=True)
+        (other,) = torch.autograd.grad(expected.sum(), scale, retain_graph=True)
+        torch.testing.assert_close(one, other)
+    assert torch.equal(likelihood.joint(values, location, scale, mask, balance=0.0), plain)
+    nothing = likelihood.joint(values, location, scale, mask & False, balance=0.5)
+    assert torch.equal(nothing, torch.zeros(shape[:2]).double())

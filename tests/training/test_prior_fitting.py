@@ -45,8 +45,8 @@ def shifted(estimator, offset):
     """The fitted model, its encoder moved: every state is encoded `offset` further."""
     fitted = estimator.fitted_
     with torch.no_grad():
-        last = fitted.model.posterior_head.normal.hidden.layers[-1]
-        last.bias[:2] += torch.tensor(offset)
+        head = fitted.model.posterior_head.normal
+        head.bias[head.sizes[0] :][:2] += torch.tensor(offset)
     return fitted
 
 

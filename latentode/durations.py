@@ -1,0 +1,65 @@
+"""Durations as text: "90s", "10min", "48h", "7d"."""
+
+from __future__ import annotations
+
+import re
+
+from latentode.errors import ConfigError
+
+NS_PER_UNIT = {
+    "ns": 1,
+    "us": 1_000,
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "min": 60_000_000_000,
+    "h": 3_600_000_000_000,
+    "d": 86_400_000_000_000,
+}
+_DURATION = re.compile(r"^\s*([0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)\s*([a-zA-Z]*)\s*$")
+_UNIT_ALIASES = {
+    "m": "min",
+    "sec": "s",
+    "hour": "h",
+    "hours": "h",
+    "day": "d",
+    "days": "d",
+    "w": "7d",
+}
+
+
+def parse_duration(text: str | float, default_unit: str | None = None) -> int:
+    """Read a duration as nanoseconds.
+
+    Args:
+        text: "90s", "10min", "1.5h", "2d"; or a number in `default_unit`.
+        default_unit: Unit of a plain number; None refuses plain numbers.
+
+    Returns:
+        The duration in nanoseconds, at least 1.
+
+    Raises:
+        ConfigError: If the text is no positive duration, or has no unit where one is needed.
+    """
+    match = _DURATION.match(str(text))
+    unit = match.group(2) if match else ""
+    unit = _UNIT_ALIASES.get(unit, unit) or (default_unit or "")
+    scale = 7 * NS_PER_UNIT["d"] if unit == "7d" else NS_PER_UNIT.get(unit)
+    if match is None or scale is None:
+        raise ConfigError(
+            f"duration: expected a number with a unit ({', '.join(NS_PER_UNIT)}), got {text!r}. "
+            'Write for example "48h" or "10min".'
+        )
+    nanoseconds = round(float(match.group(1)) * scale)
+    if not 1 <= nanoseconds < 2**62:
+        raise ConfigError(
+            f"duration: expected at least 1 ns and less than 146 years, got {text!r}."
+        )
+    return nanoseconds
+
+
+def format_duration(nanoseconds: float) -> str:
+    """Write a duration in its largest fitting unit, with at most four digits."""
+    for unit in ("d", "h", "min", "s", "ms", "us"):
+        if nanoseconds >= NS_PER_UNIT[unit] * (2 if unit in ("d", "h", "min") else 1):
+            return f"{nanoseconds / NS_PER_UNIT[unit]:.4g}{unit}"
+    return f"{nanoseconds:.0f}ns"
