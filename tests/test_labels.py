@@ -86,7 +86,7 @@ def test_the_gradient_of_a_label_reaches_head_encoder_and_dynamics(kind):
 def test_the_gradient_is_that_of_finite_differences():
     model, batch = labelled()
     model, batch, noise = model.double(), double(batch), noise_for(batch).double()
-    weight = model.label_head.deep.layers[0].weight
+    weight = model.label_head.network.parts[0]
 
     def label_part():
         return (model(batch, noise)[0] - model(replace(batch, labels=None), noise)[0]).sum()
@@ -182,6 +182,8 @@ def test_a_head_drops_nothing_outside_training():
     _, batch = case()
     sizes = {"feature_dim": 4, "num_channels": 2, "static_dim": 2, "hidden_dim": 5}
     head, features = LabelHead(2, **sizes, dropout=0.5), torch.ones(3, batch.size, 4)
+    assert (head(features, batch) == 0).all()  # at rest at first
+    torch.nn.init.ones_(head.network.last.weight)
     assert not torch.equal(head(features, batch), head(features, batch))
     head.eval()
     assert torch.equal(head(features, batch), head(features, batch))

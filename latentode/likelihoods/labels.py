@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from latentode.data.batch import SeriesBatch
 from latentode.errors import ConfigError
-from latentode.nn.mlp import MLP
+from latentode.nn.mlp import SkipMLP
 from latentode.ode.trajectory import Trajectory
 
 _FARTHEST = 5.0  # scaled units: an error of a sensor counts no more than that
@@ -19,11 +19,11 @@ class LabelHead(nn.Module):
     r"""Categorical label of a window, wide and deep.
 
     .. math::
-        p(y \mid z, \text{visible rows}) = \mathrm{softmax}(W a + g(a, h)), \quad a = (r, s)
+        p(y \mid z, \text{visible rows}) = \mathrm{softmax}(W x + g(x)), \quad x = (r, s, h)
 
-    with :math:`h` what other networks made of the window, :math:`r` its `window_summaries` and
-    :math:`s` the static covariates. W alone is the regression that is hard to beat where series are
-    few; the network g is small at first.
+    with :math:`r` the `window_summaries`, :math:`s` the static covariates and :math:`h` what other
+    networks made of the window. W is the regression that is hard to beat where series are few; both
+    parts start at zero.
 
     Args:
         num_classes: Classes, at least 2.
@@ -58,10 +58,8 @@ class LabelHead(nn.Module):
                 "nothing; 0 makes a model without labels."
             )
         known = _SUMMARIES * num_channels + static_dim
-        self.wide = nn.Linear(known, num_classes)
-        nn.init.zeros_(self.wide.weight)
-        self.deep = MLP(
-            known + feature_dim, (hidden_dim,), num_classes, dropout=dropout, final_scale=0.1
+        self.network = SkipMLP(
+            (known, feature_dim), hidden_dim, num_classes, dropout=dropout, at_rest=True
         )
         self.dropout = dropout
 
@@ -78,8 +76,7 @@ class LabelHead(nn.Module):
         known = torch.cat([window_summaries(batch), batch.static], dim=-1)
         known = functional.dropout(known, self.dropout, self.training)
         features = functional.dropout(features, self.dropout, self.training)
-        known = known.expand(*features.shape[:-1], -1)
-        logits: Tensor = self.wide(known) + self.deep(torch.cat([known, features], dim=-1))
+        logits: Tensor = self.network(known, features)
         return logits
 
 
