@@ -250,7 +250,7 @@ class TrainConfig(_Config):
 
     max_time: Duration = "10min"
     max_epochs: int = Field(16, ge=1)
-    steps_per_epoch: int = Field(25, ge=1)
+    steps_per_epoch: int = Field(50, ge=1)
     batch_size: int = Field(64, ge=1)
     patience: int = Field(
         12, ge=1, description="epochs without a better validation CRPS before stopping"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -12,10 +14,15 @@ from latentode.decoders.seasonal import SeasonalMemory
 from latentode.nn.nearest import gather_readings, nearest_readings
 
 _MAX_RESTLESSNESS = 4.0
+_PRIOR_COUNT = 8.0
 
 
 class Memory(nn.Module):
-    """Memories of the nearest readings, of recent behaviour and of the season, joined.
+    r"""Memories of the level, the season, the nearest readings and recent behaviour, joined.
+
+    What is left of the residuals r of a window once the season is known has a level of its own,
+    :math:`\sum_i r_{ic} / (n_c + \kappa_c)` with a learned :math:`\kappa`: the best linear
+    prediction of a random mean. The nearest readings are then taken around it.
 
     Args:
         num_channels: Channels of the log.
@@ -32,6 +39,7 @@ class Memory(nn.Module):
         self.cross = CrossMemory(num_channels, hidden_dim, dropout)
         self.recent = RecentBehaviour(num_channels)
         self.seasonal = None if season is None else SeasonalMemory(num_channels, season)
+        self.log_prior_count = nn.Parameter(torch.full((num_channels,), math.log(_PRIOR_COUNT)))
 
     def forward(self, batch: SeriesBatch, asked: Tensor, at_rows: Tensor) -> tuple[Tensor, Tensor]:
         """Shift of the location and factor of the scale.
@@ -54,6 +62,8 @@ class Memory(nn.Module):
             expected = self.seasonal(times, mask, lengths, residuals, both)
             season = expected[..., :steps, :]
             residuals = torch.where(mask, residuals - expected[..., steps:, :], 0.0)
+        level = self._level(mask, residuals)
+        residuals = torch.where(mask, residuals - level, 0.0)
         index, gaps = nearest_readings(times, mask, lengths, asked)
         gaps = gaps.to(at_rows.dtype)
         found = gaps < torch.inf
@@ -66,4 +76,9 @@ class Memory(nn.Module):
         shift, log_scale = self.recent(times, mask, residuals, ages)
         log_scale = log_scale + spread
         factor = variance.sqrt() * log_scale.clamp(-_MAX_RESTLESSNESS, _MAX_RESTLESSNESS).exp()
-        return season + mean + shift, factor
+        return season + level + mean + shift, factor
+
+    def _level(self, mask: Tensor, residuals: Tensor) -> Tensor:
+        """Mean residual of each window and channel, shrunk, shape (draw, batch, 1, channel)."""
+        count = mask.sum(dim=1, keepdim=True) + self.log_prior_count.exp()
+        return residuals.sum(dim=-2, keepdim=True) / count

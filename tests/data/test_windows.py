@@ -102,3 +102,11 @@ def test_cut_takes_the_rows_after_start_up_to_stop(data):
         # known inputs are known outside the window too
         knots = found.inputs.times[found.inputs.rows_of(index)]
         np.testing.assert_array_equal(knots, log.inputs.times[log.inputs.rows_of(owner)])
+
+
+def test_a_log_that_is_read_in_bursts_has_windows_of_several():
+    nights = np.arange(40)[:, None] * 86_400 + np.arange(5) * 60
+    rows = make_dataset([(nights.ravel() * SECOND, np.zeros(200, int), np.zeros(200))])
+    gap, span = typical_gap_and_span(rows)
+    assert gap == int(span / 199)
+    assert choose_lengths(rows, WindowConfig()).horizon_ns >= 2 * 86_400 * SECOND
