@@ -54,8 +54,7 @@ class LabelHead(nn.Module):
         super().__init__()
         if num_classes < 2:
             raise ConfigError(
-                f"num_classes: expected at least 2, got {num_classes}. A label of one class says "
-                "nothing; 0 makes a model without labels."
+                f"num_classes: expected at least 2, or 0 for no labels, got {num_classes}."
             )
         known = _SUMMARIES * num_channels + static_dim
         self.network = SkipMLP(
