@@ -28,12 +28,17 @@ from benchmarks.irregular.windows import Floats, Windows
 
 PROTOCOL: dict[str, Any] = {
     "series": 10_000,
-    "epochs": 24,
+    "epochs": {"interpolation": 10, "extrapolation": 40},
     "batch": 50,
     "draws": 16,
     "config": {},
 }
-SMOKE: dict[str, Any] = {"series": 60, "epochs": 1, "batch": 8, "draws": 4}
+SMOKE: dict[str, Any] = {
+    "series": 60,
+    "epochs": {"interpolation": 1, "extrapolation": 1},
+    "batch": 8,
+    "draws": 4,
+}
 _LENGTH = 100
 SHARES = (10, 20, 30, 50)
 KNOWN = (66, 100)

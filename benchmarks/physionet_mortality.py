@@ -156,7 +156,7 @@ def _trained_rows(
     fitted, found = [], []
     for member in range(members):
         config = training.settings(
-            protocol, len(chosen.train), members * seed + member, options.device
+            protocol, "mortality", len(chosen.train), members * seed + member, options.device
         )
         fitted.append(labels.fit(task, config, build, partial(study.tell, f"mortality, {name}")))
         model, draws = fitted[-1].model, protocol["draws"]

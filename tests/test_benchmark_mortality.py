@@ -43,7 +43,7 @@ def levels_task(count=120, length=12):
 @pytest.mark.parametrize("name", list(study.BUILDERS))
 def test_a_trained_network_tells_labels_apart_and_repeats(name):
     task = levels_task()
-    config = training.settings(TINY | {"epochs": 4}, 80, 0, "cpu")
+    config = training.settings(TINY | {"epochs": 4}, "levels", 80, 0, "cpu")
 
     def run():
         build = study.BUILDERS[name]

@@ -64,9 +64,14 @@ def turbofans(seed: int) -> pd.DataFrame:
 
 
 def variable_stars(_seed: int) -> pd.DataFrame:
-    """RR Lyrae stars in five bands, each read at times of its own."""
+    """RR Lyrae stars in five bands, each read at times of its own.
+
+    The survey writes about 99.99 where it found no star; such magnitudes are missing here.
+    """
     frame = pd.read_csv(public_file("s82_rrlyrae.csv.gz"))
-    return frame[["series", "time", "u", "g", "r", "i", "z"]]
+    bands = ["u", "g", "r", "i", "z"]
+    frame[bands] = frame[bands].where(frame[bands] < _NO_STAR)
+    return frame[["series", "time", *bands]].dropna(subset=bands, how="all")
 
 
 def diabetes(_seed: int) -> pd.DataFrame:
@@ -75,6 +80,7 @@ def diabetes(_seed: int) -> pd.DataFrame:
     return frame[["series", "time", "glucose", *_DOSES]]
 
 
+_NO_STAR = 90.0
 _DOSES = ["regular", "nph", "ultralente", "meal"]
 _SERIES = {"data.columns.id": "series", "data.columns.time": "time"}
 

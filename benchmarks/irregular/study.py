@@ -61,7 +61,7 @@ def _naive_rows(task: SeriesTask, scale: Scale, seed: int) -> list[Run]:
 def _trained_rows(
     task: SeriesTask, scale: Scale, name: str, seed: int, options: Options
 ) -> list[Run]:
-    config = training.settings(options.protocol, task.train_size, seed, options.device)
+    config = training.settings(options.protocol, task.name, task.train_size, seed, options.device)
     fitted = training.fit(
         task, scale, config, BUILDERS[name], lambda event: tell(f"{task.name}, {name}", event)
     )

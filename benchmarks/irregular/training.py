@@ -111,23 +111,27 @@ class Fitted:
         return sum(p.numel() for p in self.model.parameters())
 
 
-def settings(protocol: Mapping[str, Any], train_size: int, seed: int, device: str) -> Any:
+def settings(
+    protocol: Mapping[str, Any], name: str, train_size: int, seed: int, device: str
+) -> Any:
     """Settings of a run: the package's defaults, the protocol's schedule, and its changes.
 
     Args:
-        protocol: "epochs" (passes over the training series), "batch", and "config", changed
-            settings by dotted name.
+        protocol: "epochs" (passes over the training series, a number or one by name of task),
+            "batch", and "config", changed settings by dotted name.
+        name: Name of the task.
         train_size: Number of training series.
         seed: Seed of everything.
         device: Device.
     """
-    batch = min(protocol["batch"], train_size)
+    batch, epochs = min(protocol["batch"], train_size), protocol["epochs"]
+    epochs = epochs[name] if isinstance(epochs, Mapping) else epochs
     schedule = {
         "train.max_time": None,
-        "train.max_epochs": protocol["epochs"],
+        "train.max_epochs": epochs,
         "train.steps_per_epoch": max(1, train_size // batch),
         "train.batch_size": batch,
-        "train.patience": protocol["epochs"],
+        "train.patience": epochs,
         "train.seed": seed,
         "train.device": device,
     }

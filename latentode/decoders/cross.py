@@ -7,7 +7,9 @@ from torch import Tensor, nn
 
 from latentode.nn.mlp import SkipMLP
 
-_RATES = (1.0, 16.0)  # per unit of model time; a window has 4
+# per unit of model time, of which a window has 4: the last tells the same moment from any other
+_RATES = (1.0, 16.0, 512.0)
+_GAIN = 5.0  # rates must move by factors while weights move by hundredths
 _FARTHEST = 100.0
 
 
@@ -16,7 +18,7 @@ class CrossMemory(nn.Module):
 
     Where one channel was read and another was not, the first knows of the second: bands of a star,
     load and temperature, a position between two velocities. With the residuals :math:`r_{sc}` on
-    both sides of a query, the gaps to them, :math:`a_{sc}`, and two learned rates a channel,
+    both sides of a query, the gaps to them, :math:`a_{sc}`, and three learned rates a channel,
 
     .. math::
         (\Delta\mu, \Delta\log\sigma) = A\phi + V\tanh(B\phi + b) + c, \qquad
@@ -34,10 +36,12 @@ class CrossMemory(nn.Module):
         linear, with weights from covariances between channels (cokriging).
     """
 
+    log_rates: Tensor
+
     def __init__(self, num_channels: int, hidden_dim: int, dropout: float) -> None:
         super().__init__()
-        rates = torch.tensor(_RATES).log()[:, None].expand(-1, num_channels)
-        self.log_rates = nn.Parameter(rates.clone())
+        self.register_buffer("log_rates", torch.tensor(_RATES).log()[:, None])
+        self.rate_shift = nn.Parameter(torch.zeros(len(_RATES), num_channels))
         each = 2 * len(_RATES) * num_channels
         self.net = SkipMLP(
             (each, each), hidden_dim, 2 * num_channels, dropout=dropout, at_rest=True
@@ -54,7 +58,7 @@ class CrossMemory(nn.Module):
         Returns:
             Both of shape (draw, batch, step, channel).
         """
-        rates = self.log_rates.exp()[:, None, None, None]
+        rates = (self.log_rates + _GAIN * self.rate_shift).exp()[:, None, None, None]
         # (rate, 2, batch, step, channel); infinity times 0 would be NaN in the gradient
         near = torch.where(gaps < torch.inf, (-rates * gaps.clamp(max=_FARTHEST)).exp(), 0.0)
         # rates and sides to the features

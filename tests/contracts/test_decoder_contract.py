@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import kriging, nearest_by_loop, recent_statistics
 
-from latentode.decoders import residual
+from latentode.decoders import cross, residual
 from latentode.decoders.cross import CrossMemory
 from latentode.decoders.mlp import MLPDecoder
 from latentode.decoders.residual import RecentBehaviour, ResidualMemory
@@ -203,7 +203,7 @@ def test_other_channels_correct_by_their_nearest_residuals_as_the_formula_says()
     residuals = torch.randn(2, 2, 1, 3, 2, generator=generator).double()
     residuals = torch.where(gaps[:, None] < INF, residuals, 0.0)
     shift, log_scale = memory(gaps, residuals)
-    rates = memory.log_rates.exp()  # (rate, channel)
+    rates = (memory.log_rates + cross._GAIN * memory.rate_shift).exp()  # (rate, channel)
     for draw in range(2):
         for step in range(3):
             near = torch.exp(-rates[None] * gaps[:, 0, step][:, None])  # (side, rate, channel)
