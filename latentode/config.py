@@ -221,6 +221,12 @@ class ObjectiveConfig(_Config):
         description="readings count by their predicted scale to the power of twice this, so that "
         "those that are hard to predict are learned too; 0 is the bound",
     )
+    label_weight: float = Field(
+        10.0,
+        ge=0,
+        description="nats for one nat of a window's label, where there are labels; 1 is the bound, "
+        "in which hundreds of readings outweigh one label",
+    )
 
 
 class RegularizersConfig(_Config):

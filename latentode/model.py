@@ -19,7 +19,14 @@ from latentode.decoders.remember import Memory
 from latentode.dynamics.mlp import BoundDynamics, MLPDynamics
 from latentode.encoders import ENCODERS, Smoother, condense, newest_readings, relative_values
 from latentode.encoders.posterior import FlowPosterior, NormalPosterior, PosteriorHead
-from latentode.likelihoods import LIKELIHOODS, PoissonProcess
+from latentode.errors import ConfigError
+from latentode.likelihoods import (
+    LIKELIHOODS,
+    LabelHead,
+    PoissonProcess,
+    label_log_prob,
+    path_summary,
+)
 from latentode.priors import CNFPrior, StandardNormal
 from latentode.shooting import Shooting
 
@@ -58,6 +65,7 @@ class LatentODEModel(nn.Module):
         season: Period of the seasonal memory in model time; None goes without.
         event_rates: Mean rate of each kind of event per unit of model time, shape (kind,); None for
             a log without events.
+        num_classes: Classes of the labels of windows, see `LabelHead`; 0 goes without.
 
     Reference:
         Rubanova, Chen, Duvenaud (2019), https://arxiv.org/abs/1907.03907. There the noise is
@@ -77,6 +85,7 @@ class LatentODEModel(nn.Module):
         scale_floor: Tensor | None = None,
         season: float | None = None,
         event_rates: Tensor | None = None,
+        num_classes: int = 0,
     ) -> None:
         super().__init__()
         self.config = config = config.settled()
@@ -122,6 +131,18 @@ class LatentODEModel(nn.Module):
                 link="exp",
             )
             if event_rates is not None
+            else None
+        )
+        self.label_head = (
+            LabelHead(
+                num_classes,
+                feature_dim=seen + 3 * latent,
+                num_channels=num_channels,
+                static_dim=static_dim,
+                hidden_dim=hidden,
+                dropout=config.dropout,
+            )
+            if num_classes
             else None
         )
 
@@ -232,9 +253,15 @@ class LatentODEModel(nn.Module):
         return self._readout(batch, memory=remember).at_queries(trajectory, batch)
 
     def forward(
-        self, batch: SeriesBatch, noise: Tensor, *, check: bool = True, balance: float = 0.0
+        self,
+        batch: SeriesBatch,
+        noise: Tensor,
+        *,
+        check: bool = True,
+        balance: float = 0.0,
+        label_weight: float = 1.0,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Log-likelihood of targets and events, and divergence from the prior.
+        """Log-likelihood of targets, events and labels, and divergence from the prior.
 
         Events count over the whole of their windows, what lies before the anchor included: the
         posterior has not seen them, so that the bound stays one.
@@ -246,13 +273,15 @@ class LatentODEModel(nn.Module):
                 finite, and the host does not wait for the device (but for the "ode_rnn" encoder,
                 which lays a schedule on the host).
             balance: As in `Likelihood.joint`.
+            label_weight: How often the label of a window counts; 1 is the bound.
 
         Returns:
-            log p(targets, events | z, visible) in nats of scaled units and of events per unit of
-            model time, shape (draw, batch); log p(z) - log q(z), shape (draw, batch); KL(q || p),
-            exact between normals, else the mean over the draws, shape (batch,).
+            log p(targets, events, label | z, visible) in nats of scaled units and of events per
+            unit of model time, shape (draw, batch); log p(z) - log q(z), shape (draw, batch);
+            KL(q || p), exact between normals, else the mean over the draws, shape (batch,).
         """
-        return self.evidence(batch, noise, check=check, balance=balance)[1]
+        found = self.evidence(batch, noise, check=check, balance=balance, label_weight=label_weight)
+        return found[1]
 
     def evidence(
         self,
@@ -262,6 +291,7 @@ class LatentODEModel(nn.Module):
         check: bool = True,
         rate: Tensor | None = None,
         balance: float = 0.0,
+        label_weight: float = 1.0,
     ) -> tuple[ode.Trajectory, tuple[Tensor, Tensor, Tensor]]:
         """Trajectory of the posterior draws, and what `forward` says of it.
 
@@ -271,6 +301,7 @@ class LatentODEModel(nn.Module):
             check: As in `forward`.
             rate: Factor on time, see `field`.
             balance: As in `forward`.
+            label_weight: As in `forward`.
         """
         posterior = self.posterior(batch)
         z0, log_posterior = posterior.draw(noise)
@@ -282,6 +313,10 @@ class LatentODEModel(nn.Module):
             targets, decoded.location, decoded.scale, batch.target_mask, balance=balance
         )
         log_likelihood = log_likelihood + self.event_log_prob(trajectory, batch, decoded)
+        if self.label_head is not None and batch.labels is not None:
+            logits = self.label_head(path_summary(trajectory, z0, posterior.context, batch), batch)
+            log_labels = label_log_prob(logits, batch.labels)
+            log_likelihood = log_likelihood + label_weight * log_labels
         log_ratio = self.prior.log_prob(z0) - log_posterior
         if isinstance(posterior, NormalPosterior) and isinstance(self.prior, StandardNormal):
             kl = self.prior.kl_from(posterior.mean, posterior.stddev)
@@ -293,6 +328,30 @@ class LatentODEModel(nn.Module):
         """Location and scale at the query times for given posterior noise (draw, batch, latent)."""
         z0 = self.posterior(batch).at(noise)
         return self.decode(self.trajectory(z0, batch), batch)
+
+    def label_probabilities(self, batch: SeriesBatch, noise: Tensor) -> Tensor:
+        """Probability of each class of each window, the mean over posterior draws.
+
+        Args:
+            batch: Windows.
+            noise: As in `forward`.
+
+        Returns:
+            Shape (batch, class).
+
+        Raises:
+            ConfigError: If the model was built without classes.
+        """
+        if self.label_head is None:
+            raise ConfigError(
+                "label_probabilities: expected a model of at least 2 classes, got one of "
+                "num_classes=0. Build the model with num_classes, and train it on labels."
+            )
+        posterior = self.posterior(batch)
+        z0 = posterior.at(noise)
+        path = path_summary(self.trajectory(z0, batch), z0, posterior.context, batch)
+        logits: Tensor = self.label_head(path, batch)
+        return logits.softmax(-1).mean(0)
 
     def event_log_prob(
         self, trajectory: ode.Trajectory, batch: SeriesBatch, decoded: Decoded

@@ -29,7 +29,7 @@ LAYERS = [
     {"flows"},
     {
         "encoders", "decoders", "dynamics", "priors", "likelihoods",
-        "objectives", "metrics", "baselines",
+        "objectives", "metrics", "classification", "baselines",
     },
     {"shooting"},
     {"model", "event_model", "event_baselines"},

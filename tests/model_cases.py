@@ -81,7 +81,7 @@ def sampler_of(dataset, schema, config, part="train", **changes):
     return replace(sampler, **changes)
 
 
-def model_of(schema, config, *, perturb=0.1, seed=0):
+def model_of(schema, config, *, perturb=0.1, seed=0, num_classes=0):
     """A model whose every parameter is off its initial value, so that no part rests at zero."""
     torch.manual_seed(seed)
     model = LatentODEModel(
@@ -90,6 +90,7 @@ def model_of(schema, config, *, perturb=0.1, seed=0):
         num_channels=len(schema.channels),
         input_dim=schema.input_dim,
         static_dim=len(schema.static_columns),
+        num_classes=num_classes,
     )
     with torch.no_grad():
         for parameter in model.parameters():
@@ -97,7 +98,7 @@ def model_of(schema, config, *, perturb=0.1, seed=0):
     return model.eval()
 
 
-def case(dataset=None, size=6, **values):
+def case(dataset=None, size=6, num_classes=0, **values):
     """A model and a batch of training windows for it."""
     dataset = irregular_log() if dataset is None else dataset
     config = settings(**values)
@@ -105,7 +106,7 @@ def case(dataset=None, size=6, **values):
     sampler = sampler_of(dataset, schema, config)
     rows = sampler.eligible_rows()
     chosen = rows[np.linspace(0, len(rows) - 1, size).astype(np.int64)]
-    return model_of(schema, config), sampler.batch(chosen, (0, 1))
+    return model_of(schema, config, num_classes=num_classes), sampler.batch(chosen, (0, 1))
 
 
 def predictor_of(dataset, num_draws=5, seed=3, max_rows=512, **values):

@@ -27,7 +27,7 @@ def moved(module, *, seed=0, size=0.6):
 
 def test_a_normal_posterior_has_the_density_of_torch():
     mean, stddev, noise = torch.randn(4, 3), torch.rand(4, 3) + 0.1, torch.randn(5, 4, 3)
-    z, log_density = NormalPosterior(mean, stddev).draw(noise)
+    z, log_density = NormalPosterior(mean, stddev, mean).draw(noise)
     torch.testing.assert_close(
         log_density, torch.distributions.Normal(mean, stddev).log_prob(z).sum(-1)
     )

@@ -13,10 +13,16 @@ from benchmarks.irregular.windows import Scale
 from latentode.config import LatentODEConfig
 
 
-def network(channels=2, hidden=6):
+def network(channels=2, hidden=6, num_classes=0):
     config = LatentODEConfig().updated(**{"model.dropout": 0.0})
     model = GRUDecay(
-        config.model, channels, hidden, input_dim=0, static_dim=0, scale_floor=torch.zeros(channels)
+        config.model,
+        channels,
+        hidden,
+        input_dim=0,
+        static_dim=0,
+        scale_floor=torch.zeros(channels),
+        num_classes=num_classes,
     )
     # zero rates and weights would hide most of what is tested
     with torch.no_grad():
@@ -94,3 +100,22 @@ def test_it_is_of_the_size_of_the_model(channels):
     )
     sizes = [sum(p.numel() for p in model.parameters()) for model in (reference, peer)]
     assert sizes[1] == pytest.approx(sizes[0], rel=0.03)
+
+
+def test_it_has_the_head_of_the_model_on_its_final_states():
+    model, batch = network(num_classes=3), batch_of()
+    batch = replace(batch, labels=torch.tensor([2, -1, 0, 1, -1]))
+    noise = torch.zeros(2, batch.size, 1)
+    gain = model(batch, noise, label_weight=7.0)[0] - model(replace(batch, labels=None), noise)[0]
+    chosen = model.label_probabilities(batch, noise)
+    own = chosen.gather(1, batch.labels.clamp(min=0)[:, None])[:, 0].log()
+    expected = torch.where(batch.labels >= 0, 7.0 * own, 0.0)
+    torch.testing.assert_close(gain, expected.expand(2, -1), rtol=1e-4, atol=1e-3)
+    chosen[0, 0].log().backward()
+    for part in (model.forwards.cell, model.backwards.cell, model.label_head):
+        for name, parameter in part.named_parameters():
+            assert parameter.grad.abs().max() > 0, name
+    for index in range(batch.size):
+        own = batch.select(torch.tensor([index]))
+        alone = model.label_probabilities(own, noise[:, :1])
+        torch.testing.assert_close(alone[0], chosen[index])

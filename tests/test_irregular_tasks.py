@@ -193,7 +193,9 @@ def toy_run(device="cpu", build=training.latent_ode, **config):
     task = toy.interpolation(0, toy.SMOKE)
     scale = Scale.fit(drawn(task, 0, 36), task.span / 4)
     changed = {"model.latent_dim": 2, "model.hidden_dim": 6, **config}
-    settings = training.settings(toy.SMOKE | {"config": changed}, task, 0, str(device))
+    settings = training.settings(
+        toy.SMOKE | {"config": changed}, task.name, task.train_size, 0, str(device)
+    )
     return task, training.fit(task, scale, settings, build)
 
 

@@ -5,6 +5,7 @@ read, and what goes to it from the host is seen by the modes below.
 """
 
 import traceback
+from dataclasses import replace
 
 import pytest
 import torch
@@ -114,6 +115,15 @@ def test_nor_does_it_under_regularisers_of_the_paths():
         return terms.kl.sum() + penalties.total(terms.regularizers)
 
     assert waits(loss) == []
+
+
+@pytest.mark.parametrize("anchor", ["origin", "start"])
+def test_nor_does_it_for_labels(anchor):
+    sizes = {"model__knots": 0, "model__dropout": 0.1}
+    model, batch = case(num_classes=3, model__anchor=anchor, **sizes)
+    labels = torch.arange(batch.size) % 4 - 1
+    found = waits_of_the_model(model, replace(batch, labels=labels), check=False)
+    assert found == []
 
 
 def test_nor_does_it_where_long_windows_are_condensed():

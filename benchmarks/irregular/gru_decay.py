@@ -12,7 +12,7 @@ from latentode.data.batch import SeriesBatch
 from latentode.decoders.readout import Decoded
 from latentode.encoders import condense
 from latentode.encoders.posterior import NormalPosterior
-from latentode.likelihoods import StudentTLikelihood
+from latentode.likelihoods import LabelHead, StudentTLikelihood, label_log_prob
 from latentode.nn.mlp import MLP
 from latentode.nn.nearest import gather_readings, nearest_readings
 
@@ -96,6 +96,8 @@ class GRUDecay(nn.Module):
         input_dim: Known-input features.
         static_dim: Covariates.
         scale_floor: Least scale of each channel, shape (channel,).
+        num_classes: Classes of the labels of windows, of which a `LabelHead` on the final states of
+            both directions speaks; 0 goes without.
     """
 
     scale_floor: Tensor
@@ -109,6 +111,7 @@ class GRUDecay(nn.Module):
         input_dim: int,
         static_dim: int,
         scale_floor: Tensor,
+        num_classes: int = 0,
     ) -> None:
         super().__init__()
         self.config = config.model_copy(update={"latent_dim": 1})
@@ -127,11 +130,23 @@ class GRUDecay(nn.Module):
         self.growth = nn.Parameter(torch.zeros(num_channels))
         self.register_buffer("scale_floor", scale_floor.to(torch.float32).clamp(min=1e-4))
         self.likelihood = StudentTLikelihood(num_channels)
+        self.label_head = (
+            LabelHead(
+                num_classes,
+                feature_dim=2 * hidden_dim,
+                num_channels=num_channels,
+                static_dim=static_dim,
+                hidden_dim=hidden_dim,
+                dropout=config.dropout,
+            )
+            if num_classes
+            else None
+        )
 
     def posterior(self, batch: SeriesBatch) -> NormalPosterior:
         """A latent state that nothing depends on."""
         zero = batch.values.new_zeros(batch.size, 1)
-        return NormalPosterior(zero, torch.ones_like(zero))
+        return NormalPosterior(zero, torch.ones_like(zero), zero)
 
     def trajectory(self, _z0: Tensor, _batch: SeriesBatch, **_options: bool) -> _NoSolve:
         """Nothing to solve."""
@@ -148,7 +163,12 @@ class GRUDecay(nn.Module):
     def decode(self, _trajectory: _NoSolve, batch: SeriesBatch) -> Decoded:
         """Location and scale at the queries, one draw."""
         rows = condense(batch, _ROWS)
-        before, after, gaps = self._states(rows, batch.query_times)
+        return self._decoded(self._read(rows), rows, batch)
+
+    def _decoded(
+        self, read: tuple[Tensor, Tensor], rows: SeriesBatch, batch: SeriesBatch
+    ) -> Decoded:
+        before, after, gaps = self._states(read, rows, batch.query_times)
         static = batch.static[:, None].expand(-1, batch.query_times.shape[1], -1)
         context = [before, after, _log_time(gaps), batch.inputs(batch.query_times), static]
         moved, log_scale = self.head(torch.cat(context, dim=-1)).chunk(2, dim=-1)
@@ -159,15 +179,27 @@ class GRUDecay(nn.Module):
         return Decoded(location[None], scale[None])
 
     def forward(
-        self, batch: SeriesBatch, noise: Tensor, *, check: bool = True, balance: float = 0.0
+        self,
+        batch: SeriesBatch,
+        noise: Tensor,
+        *,
+        check: bool = True,
+        balance: float = 0.0,
+        label_weight: float = 1.0,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Log-likelihood (draw, batch), and zeros for what a posterior would cost."""
         del check
-        decoded = self.decode(_NoSolve(), batch)
+        rows = condense(batch, _ROWS)
+        read = self._read(rows)
+        decoded = self._decoded(read, rows, batch)
         targets = batch.targets.masked_fill(~batch.target_mask, 0.0)
         density = self.likelihood.joint(
             targets, decoded.location, decoded.scale, batch.target_mask, balance=balance
-        ).expand(len(noise), -1)
+        )
+        if self.label_head is not None and batch.labels is not None:
+            log_labels = label_log_prob(self._logits(read, rows, batch), batch.labels)
+            density = density + label_weight * log_labels
+        density = density.expand(len(noise), -1)
         return density, torch.zeros_like(density), density.new_zeros(batch.size)
 
     def predict(self, batch: SeriesBatch, noise: Tensor) -> Decoded:
@@ -176,15 +208,30 @@ class GRUDecay(nn.Module):
         shape = (len(noise), *decoded.location.shape[1:])
         return Decoded(decoded.location.expand(shape), decoded.scale.expand(shape))
 
-    def _states(self, rows: SeriesBatch, queries: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def label_probabilities(self, batch: SeriesBatch, _noise: Tensor) -> Tensor:
+        """Probability of each class, shape (batch, class)."""
+        rows = condense(batch, _ROWS)
+        return self._logits(self._read(rows), rows, batch).softmax(-1)
+
+    def _logits(self, read: tuple[Tensor, Tensor], rows: SeriesBatch, batch: SeriesBatch) -> Tensor:
+        last = rows.lengths[:, None, None].expand(-1, 1, read[0].shape[-1])
+        return self.label_head(torch.cat([s.gather(1, last)[:, 0] for s in read], dim=-1), batch)
+
+    def _read(self, rows: SeriesBatch) -> tuple[Tensor, Tensor]:
+        """States of both directions after some numbers of rows, shape (batch, 1 + time, hidden)."""
+        mirror = _mirror(rows)
+        across = mirror[..., None].expand_as(rows.values)
+        return self.forwards(rows.times, rows.values, rows.mask), self.backwards(
+            -rows.times.gather(1, mirror),
+            rows.values.gather(1, across),
+            rows.mask.gather(1, across),
+        )
+
+    def _states(
+        self, read: tuple[Tensor, Tensor], rows: SeriesBatch, queries: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """States before and after each query, and the gaps to their rows (batch, step, 2)."""
         times, lengths = rows.times, rows.lengths[:, None]
-        mirror = (lengths - 1 - torch.arange(times.shape[1], device=times.device)).clamp(min=0)
-        across = mirror[..., None].expand_as(rows.values)
-        reading = self.forwards(times, rows.values, rows.mask)
-        back = self.backwards(
-            -times.gather(1, mirror), rows.values.gather(1, across), rows.mask.gather(1, across)
-        )
         position = torch.searchsorted(times.contiguous(), queries.contiguous(), right=True)
         position = torch.minimum(position, lengths)
         later = times.gather(1, position.clamp(max=times.shape[1] - 1))
@@ -193,8 +240,8 @@ class GRUDecay(nn.Module):
         gaps = torch.stack([queries - earlier, later - queries], dim=-1).clamp(min=0)
         gaps = gaps.to(rows.values.dtype)
         return (
-            self.forwards.read(reading, position, gaps[..., 0]),
-            self.backwards.read(back, lengths - position, gaps[..., 1]),
+            self.forwards.read(read[0], position, gaps[..., 0]),
+            self.backwards.read(read[1], lengths - position, gaps[..., 1]),
             gaps,
         )
 
@@ -212,6 +259,12 @@ class GRUDecay(nn.Module):
         return torch.where(some, line, 0.0), gaps.amin(0).clamp(max=4.0)
 
 
+def _mirror(rows: SeriesBatch) -> Tensor:
+    """Number of the row in each row's place when a window is read backwards, (batch, time)."""
+    place = torch.arange(rows.times.shape[1], device=rows.times.device)
+    return (rows.lengths[:, None] - 1 - place).clamp(min=0)
+
+
 def _log_time(gap: Tensor) -> Tensor:
     return torch.log(gap + 1e-4) / 4.0 + 1.0
 
@@ -224,6 +277,7 @@ def of_equal_size(
     input_dim: int,
     static_dim: int,
     scale_floor: Tensor,
+    num_classes: int = 0,
 ) -> GRUDecay:
     """A network whose number of parameters is nearest to that of a reference."""
     wanted = sum(p.numel() for p in reference.parameters())
@@ -236,6 +290,7 @@ def of_equal_size(
             input_dim=input_dim,
             static_dim=static_dim,
             scale_floor=scale_floor,
+            num_classes=num_classes,
         )
 
     def distance(hidden: int) -> int:

@@ -61,9 +61,9 @@ def _naive_rows(task: SeriesTask, scale: Scale, seed: int) -> list[Run]:
 def _trained_rows(
     task: SeriesTask, scale: Scale, name: str, seed: int, options: Options
 ) -> list[Run]:
-    config = training.settings(options.protocol, task, seed, options.device)
+    config = training.settings(options.protocol, task.name, task.train_size, seed, options.device)
     fitted = training.fit(
-        task, scale, config, BUILDERS[name], lambda event: _tell(f"{task.name}, {name}", event)
+        task, scale, config, BUILDERS[name], lambda event: tell(f"{task.name}, {name}", event)
     )
     draws, rows = options.protocol["draws"], []
     for setting, windows in task.tests.items():
@@ -110,10 +110,14 @@ def _rows(
     return [common | {"metric": name, "value": value} for name, value in figures.items()]
 
 
-def _tell(name: str, event: Mapping[str, Any]) -> None:
+def tell(name: str, event: Mapping[str, Any]) -> None:
     """Epochs of a long run, on standard error."""
     if event["event"] == "epoch":
-        scores = [f"{k} {v:.4g}" for k, v in event.items() if k.startswith(("train_loss", "M"))]
+        scores = [
+            f"{k} {v:.4g}"
+            for k, v in event.items()
+            if k.startswith(("train_loss", "M", "1 - AUC", "Brier"))
+        ]
         sys.stderr.write(
             f"{name}: epoch {event['epoch']}/{event['total_epochs']}, {', '.join(scores)}, "
             f"{event['seconds']:.0f} s\n"

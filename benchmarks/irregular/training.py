@@ -17,14 +17,25 @@ from benchmarks.irregular.task import SeriesTask
 from benchmarks.irregular.windows import Floats, Scale, Windows
 from latentode.config import LatentODEConfig
 from latentode.data.batch import SeriesBatch
+from latentode.data.sampler import Sampler
 from latentode.decoders.readout import Decoded
 from latentode.model import LatentODEModel
 from latentode.training import Trainer
 from latentode.training.distributed import device_of
 from latentode.training.history import Record
+from latentode.training.validation import Validator
 
 Build = Callable[[LatentODEConfig, int, int, Scale], nn.Module]
 _CHUNK = 100
+
+
+def epoch_of(
+    rows: NDArray[np.int64], num_batches: int, batch_size: int, seed: tuple[int, ...]
+) -> NDArray[np.int64]:
+    """Series of the batches, (batch, window): every series once before any comes again."""
+    generator, wanted = np.random.default_rng(seed), num_batches * batch_size
+    rounds = [generator.permutation(rows) for _ in range(-(-wanted // len(rows)))]
+    return np.concatenate(rounds)[:wanted].reshape(num_batches, batch_size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,10 +62,8 @@ class TaskSampler:
     def epoch(
         self, rows: NDArray[np.int64], num_batches: int, batch_size: int, seed: tuple[int, ...]
     ) -> NDArray[np.int64]:
-        """Series of the batches, (batch, window): every series once before any comes again."""
-        generator, wanted = np.random.default_rng(seed), num_batches * batch_size
-        rounds = [generator.permutation(rows) for _ in range(-(-wanted // len(rows)))]
-        return np.concatenate(rounds)[:wanted].reshape(num_batches, batch_size)
+        """Series of the batches; see `epoch_of`."""
+        return epoch_of(rows, num_batches, batch_size, seed)
 
     def batch(
         self, rows: NDArray[np.int64], seed: tuple[int, ...], *, first: int = 0
@@ -102,44 +111,52 @@ class Fitted:
         return sum(p.numel() for p in self.model.parameters())
 
 
-def settings(protocol: Mapping[str, Any], task: SeriesTask, seed: int, device: str) -> Any:
+def settings(
+    protocol: Mapping[str, Any], name: str, train_size: int, seed: int, device: str
+) -> Any:
     """Settings of a run: the package's defaults, the protocol's schedule, and its changes.
 
     Args:
         protocol: "epochs" (passes over the training series, a number or one by name of task),
             "batch", and "config", changed settings by dotted name.
-        task: The task.
+        name: Name of the task.
+        train_size: Number of training series.
         seed: Seed of everything.
         device: Device.
     """
-    batch, epochs = min(protocol["batch"], task.train_size), protocol["epochs"]
-    epochs = epochs[task.name] if isinstance(epochs, Mapping) else epochs
+    batch, epochs = min(protocol["batch"], train_size), protocol["epochs"]
+    epochs = epochs[name] if isinstance(epochs, Mapping) else epochs
     schedule = {
         "train.max_time": None,
         "train.max_epochs": epochs,
-        "train.steps_per_epoch": max(1, task.train_size // batch),
+        "train.steps_per_epoch": max(1, train_size // batch),
         "train.batch_size": batch,
         "train.patience": epochs,
         "train.seed": seed,
         "train.device": device,
     }
     config = LatentODEConfig().updated(**schedule, **protocol["config"])
-    return config.model_copy(update={"model": config.model.settled(task.train_size)})
+    return config.model_copy(update={"model": config.model.settled(train_size)})
 
 
-def gru_decay(config: LatentODEConfig, channels: int, static: int, scale: Scale) -> nn.Module:
+def gru_decay(
+    config: LatentODEConfig, channels: int, static: int, scale: Scale, *, num_classes: int = 0
+) -> nn.Module:
     """A GRU with decay of the same size, freshly initialised."""
     return of_equal_size(
-        latent_ode(config, channels, static, scale),
+        latent_ode(config, channels, static, scale, num_classes=num_classes),
         config,
         num_channels=channels,
         input_dim=0,
         static_dim=static,
         scale_floor=torch.from_numpy(scale.scaler.density_floor),
+        num_classes=num_classes,
     )
 
 
-def latent_ode(config: LatentODEConfig, channels: int, static: int, scale: Scale) -> nn.Module:
+def latent_ode(
+    config: LatentODEConfig, channels: int, static: int, scale: Scale, *, num_classes: int = 0
+) -> nn.Module:
     """The package's model, freshly initialised."""
     return LatentODEModel(
         config.model,
@@ -147,6 +164,7 @@ def latent_ode(config: LatentODEConfig, channels: int, static: int, scale: Scale
         num_channels=channels,
         static_dim=static,
         scale_floor=torch.from_numpy(scale.scaler.density_floor),
+        num_classes=num_classes,
     )
 
 
@@ -166,18 +184,47 @@ def fit(
         build: Makes the model from settings, numbers of channels and covariates, and scales.
         on_event: As in `Trainer`.
     """
-    with torch.random.fork_rng():
-        torch.manual_seed(config.train.seed)
-        windows = task.validation
-        model = build(config, windows.values.shape[-1], windows.static.shape[-1], scale)
-    trainer = Trainer(
-        model,
+    windows = task.validation
+    return trained(
+        initial(build, config, windows, scale),
+        scale,
         TaskSampler(task, scale, config.model.anchor, ask_seen=not config.model.memory),
         TaskValidator(task, scale, num_draws=4),
-        config.train,
-        on_event=on_event,
+        config,
         score=next(iter(task.metrics(windows.targets, windows))),
+        on_event=on_event,
     )
+
+
+def initial(build: Build, config: LatentODEConfig, windows: Windows, scale: Scale) -> nn.Module:
+    """A model for windows of some shape, initialised from the seed of the settings."""
+    with torch.random.fork_rng():
+        torch.manual_seed(config.train.seed)
+        return build(config, windows.values.shape[-1], windows.static.shape[-1], scale)
+
+
+def trained(
+    model: nn.Module,
+    scale: Scale,
+    sampler: Sampler,
+    validator: Validator,
+    config: LatentODEConfig,
+    *,
+    score: str,
+    on_event: Callable[[dict[str, Any]], None] | None = None,
+) -> Fitted:
+    """Run the trainer.
+
+    Args:
+        model: The model, trained in place.
+        scale: Scales of the training part.
+        sampler: Training windows.
+        validator: Scores of the validation windows.
+        config: Settings.
+        score: Name of the score that chooses the weights, lower is better.
+        on_event: As in `Trainer`.
+    """
+    trainer = Trainer(model, sampler, validator, config.train, on_event=on_event, score=score)
     clock = time.process_time if device_of(config.train.device).type == "cpu" else time.monotonic
     began = clock()
     history = trainer.fit()

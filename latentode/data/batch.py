@@ -36,6 +36,7 @@ class SeriesBatch:
         targets: Scaled readings at the query times, 0 where absent, shape (batch, step, channel).
         target_mask: True where there is a target, shape (batch, step, channel).
         events: Events beside the readings; None for a model without.
+        labels: Class of each window, -1 where unknown, int64, shape (batch,); None without.
     """
 
     times: Tensor
@@ -50,6 +51,7 @@ class SeriesBatch:
     targets: Tensor
     target_mask: Tensor
     events: EventBatch | None = None
+    labels: Tensor | None = None
 
     @property
     def size(self) -> int:

@@ -26,10 +26,13 @@ class NormalPosterior:
     Attributes:
         mean: Shape (batch, latent).
         stddev: Positive, same shape.
+        context: What is known of each window: what the encoder made of it, its newest readings, and
+            the known inputs and static covariates at its anchor, shape (batch, context).
     """
 
     mean: Tensor
     stddev: Tensor
+    context: Tensor
 
     @property
     def centre(self) -> Tensor:
@@ -54,7 +57,7 @@ class FlowPosterior:
         mean: Shape (batch, latent).
         stddev: Positive, same shape.
         flow: The flow, its gates and biases conditional on the context: one for all windows.
-        context: What the encoder made of each window, shape (batch, context).
+        context: As in `NormalPosterior`.
     """
 
     mean: Tensor
@@ -102,5 +105,5 @@ class PosteriorHead(nn.Module):
         # softplus with a floor: |.| and exp reach 0 or infinity, where the KL is infinite
         stddev = functional.softplus(raw - 1.0) + _MIN_STD
         if self.flow is None:
-            return NormalPosterior(mean, stddev)
+            return NormalPosterior(mean, stddev, features)
         return FlowPosterior(mean, stddev, self.flow, features)

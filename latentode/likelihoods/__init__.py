@@ -2,12 +2,13 @@
 
 Use `StudentTLikelihood` for logs with spikes and steps, `GaussianLikelihood` for clean signals,
 `FlowLikelihood` where the channels of one time err together; `PoissonProcess` for the times of
-events.
+events, `LabelHead` for the classes of whole windows.
 """
 
 from latentode.likelihoods.base import Likelihood
 from latentode.likelihoods.flow import FlowLikelihood
 from latentode.likelihoods.gaussian import GaussianLikelihood
+from latentode.likelihoods.labels import LabelHead, label_log_prob, path_summary
 from latentode.likelihoods.poisson_process import PoissonProcess
 from latentode.likelihoods.student_t import StudentTLikelihood
 
@@ -22,7 +23,10 @@ __all__ = [
     "LIKELIHOODS",
     "FlowLikelihood",
     "GaussianLikelihood",
+    "LabelHead",
     "Likelihood",
     "PoissonProcess",
     "StudentTLikelihood",
+    "label_log_prob",
+    "path_summary",
 ]

@@ -96,7 +96,9 @@ class GradientStep:
         self.model = model
         # weights would spoil the log-weights of draws
         balance = config.objective.balance if config.objective.name == "elbo" else 0.0
-        self.penalties = PathPenalties.of(config.regularizers, balance)
+        self.penalties = PathPenalties.of(
+            config.regularizers, balance, config.objective.label_weight
+        )
         self.guarded = wrap(GuardedModel(model, self.penalties))
         self.latent_dim = model.config.latent_dim
         self.sampler = sampler

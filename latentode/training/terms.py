@@ -51,19 +51,24 @@ class PathPenalties:
         weights: Their weights, nats a window for one unit.
         steer: Largest relative change of the speed of time.
         balance: How readings are weighed, see `Likelihood.joint`.
+        label_weight: How often the label of a window counts.
     """
 
     names: tuple[Regularizer, ...]
     weights: tuple[float, ...]
     steer: float
     balance: float = 0.0
+    label_weight: float = 1.0
 
     @classmethod
-    def of(cls, config: RegularizersConfig, balance: float = 0.0) -> Self:
+    def of(
+        cls, config: RegularizersConfig, balance: float = 0.0, label_weight: float = 1.0
+    ) -> Self:
         """Those that the settings switch on."""
         weights = {name: float(getattr(config, name)) for name in REGULARIZERS}
         names = tuple(name for name in REGULARIZERS if weights[name])
-        return cls(names, tuple(weights[name] for name in names), config.steer, balance)
+        chosen = tuple(weights[name] for name in names)
+        return cls(names, chosen, config.steer, balance, label_weight)
 
     def rate(self, like: Tensor) -> Tensor | None:
         """A factor on time for a batch, U(1 - steer, 1 + steer), 0-dim; None without STEER."""
@@ -117,10 +122,11 @@ def loss_terms(
     Raises:
         SolverError: If a solve fails and is checked.
     """
+    weights = {"balance": penalties.balance, "label_weight": penalties.label_weight}
     if not (penalties.names or penalties.steer):
-        log_likelihood, log_ratio, kl = model(batch, noise, check=check, balance=penalties.balance)
+        log_likelihood, log_ratio, kl = model(batch, noise, check=check, **weights)
         return LossTerms(log_likelihood, log_ratio, kl, noise.new_zeros(0))
     rate = penalties.rate(noise)
-    path, terms = model.evidence(batch, noise, check=check, rate=rate, balance=penalties.balance)
+    path, terms = model.evidence(batch, noise, check=check, rate=rate, **weights)
     # last, so that the probes they draw change nothing but themselves
     return LossTerms(*terms, penalties.means(model.field(batch, rate), path, batch))

@@ -1,0 +1,149 @@
+"""The label of a whole window: what a network makes of it, and its likelihood."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from latentode.data.batch import SeriesBatch
+from latentode.errors import ConfigError
+from latentode.nn.mlp import SkipMLP
+from latentode.ode.trajectory import Trajectory
+
+_FARTHEST = 5.0  # scaled units: an error of a sensor counts no more than that
+_SUMMARIES = 7
+
+
+class LabelHead(nn.Module):
+    r"""Categorical label of a window, wide and deep.
+
+    .. math::
+        p(y \mid z, \text{visible rows}) = \mathrm{softmax}(W x + g(x)), \quad x = (r, s, h)
+
+    with :math:`r` the `window_summaries`, :math:`s` the static covariates and :math:`h` what other
+    networks made of the window. W is the regression that is hard to beat where series are few; both
+    parts start at zero.
+
+    Args:
+        num_classes: Classes, at least 2.
+        feature_dim: Size of :math:`h`.
+        num_channels: Channels of the log.
+        static_dim: Static covariates.
+        hidden_dim: Size of the hidden layer.
+        dropout: Share of the inputs, and of the hidden units, dropped in training mode.
+
+    Raises:
+        ConfigError: If there are fewer than 2 classes.
+
+    Reference:
+        Cheng et al. (2016), Wide & deep learning for recommender systems,
+        https://arxiv.org/abs/1606.07792
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        feature_dim: int,
+        num_channels: int,
+        static_dim: int,
+        hidden_dim: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        if num_classes < 2:
+            raise ConfigError(
+                f"num_classes: expected at least 2, or 0 for no labels, got {num_classes}."
+            )
+        known = _SUMMARIES * num_channels + static_dim
+        self.network = SkipMLP(
+            (known, feature_dim), hidden_dim, num_classes, dropout=dropout, at_rest=True
+        )
+        self.dropout = dropout
+
+    def forward(self, features: Tensor, batch: SeriesBatch) -> Tensor:
+        """Logits of each window.
+
+        Args:
+            features: What else is known of the windows, shape (..., batch, feature).
+            batch: Windows.
+
+        Returns:
+            Shape (..., batch, class).
+        """
+        known = torch.cat([window_summaries(batch), batch.static], dim=-1)
+        known = functional.dropout(known, self.dropout, self.training)
+        features = functional.dropout(features, self.dropout, self.training)
+        logits: Tensor = self.network(known, features)
+        return logits
+
+
+def label_log_prob(logits: Tensor, labels: Tensor) -> Tensor:
+    r"""Log-probability of labels, :math:`\ell_y - \log \sum_k e^{\ell_k}`, 0 where one is unknown.
+
+    Args:
+        logits: Shape (..., batch, class).
+        labels: Numbers of classes, -1 where unknown, int64, shape (batch,).
+
+    Returns:
+        Nats, shape (..., batch).
+    """
+    chosen = labels.clamp(min=0).expand(logits.shape[:-1])[..., None]
+    log_prob = logits.log_softmax(-1).gather(-1, chosen)[..., 0]
+    return torch.where(labels >= 0, log_prob, 0.0)
+
+
+def path_summary(trajectory: Trajectory, z0: Tensor, context: Tensor, batch: SeriesBatch) -> Tensor:
+    """The latent path in few numbers: state at the anchor, mean and greatest at the visible rows.
+
+    Args:
+        trajectory: Solution for the batch, over all visible rows.
+        z0: States at the anchor, shape (draw, batch, latent).
+        context: What is known of the windows whatever the draw, put before, (batch, context).
+        batch: Windows; one without rows has zeros beside its state at the anchor.
+
+    Returns:
+        Shape (draw, batch, context + 3 * latent).
+    """
+    states = trajectory.at(batch.times, check=False)  # (draw, batch, time, latent)
+    rows = torch.arange(batch.times.shape[1], device=states.device) < batch.lengths[:, None]
+    mean, greatest = _mean(states, rows[..., None]), _greatest(states, rows[..., None])
+    return torch.cat([context.expand(len(z0), -1, -1), z0, mean, greatest], dim=-1)
+
+
+def window_summaries(batch: SeriesBatch) -> Tensor:
+    """Numbers that say what the readings of a window were like.
+
+    Args:
+        batch: Windows.
+
+    Returns:
+        First, last, mean, least and greatest reading and standard deviation of every channel in
+        scaled units, none farther out than 5, and the logarithm of one plus its number of
+        readings; 0 where a channel was not read. Shape (batch, 7 * channel).
+    """
+    values, read = batch.values, batch.mask
+    count = read.sum(1)
+    order = torch.arange(1, read.shape[1] + 1, device=read.device)[:, None]
+    last = (read * order).amax(1)
+    first = (read * order.flip(0)).amax(1)
+    # of a channel without readings any row will do: its values are 0
+    ends = [order.shape[0] - first.clamp(min=1), last.clamp(min=1) - 1]
+    edges = [values.gather(1, index[:, None])[:, 0] for index in ends]
+    mean = _mean(values, read)
+    variance = _mean((values - mean[:, None]).square(), read)
+    parts = [*edges, mean, -_greatest(-values, read), _greatest(values, read), variance.sqrt()]
+    bounded = [part.clamp(-_FARTHEST, _FARTHEST) for part in parts]
+    return torch.cat([*bounded, torch.log1p(count.to(values.dtype))], dim=-1)
+
+
+def _mean(values: Tensor, kept: Tensor) -> Tensor:
+    """Mean over the time axis, the last but one, of what is kept; 0 of nothing."""
+    return torch.where(kept, values, 0.0).sum(-2) / kept.sum(-2).clamp(min=1)
+
+
+def _greatest(values: Tensor, kept: Tensor) -> Tensor:
+    """Greatest along the time axis, the last but one, of what is kept; 0 of nothing."""
+    found = values.masked_fill(~kept, -torch.inf).amax(-2)
+    return torch.where(kept.any(-2), found, 0.0)
