@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -98,14 +98,10 @@ class LatentODEModel(nn.Module):
             seen, hidden, latent, dropout=config.dropout, bent=config.posterior == "cnf"
         )
         self.prior: StandardNormal | CNFPrior = _PRIORS[config.prior](latent)
-        self.shooting = (
-            Shooting(
-                Smoother(num_channels, input_dim, context, hidden, latent, config.dropout),
-                config.knots,
-            )
-            if config.knots and config.anchor == "origin"
-            else None
-        )
+        self.shooting = None
+        if config.knots and config.anchor == "origin":
+            smoother = Smoother(num_channels, input_dim, context, hidden, latent, config.dropout)
+            self.shooting = Shooting(smoother, config.knots)
         self.dynamics = MLPDynamics(latent, hidden, input_dim, static_dim, config.dynamics)
         self.decoder = MLPDecoder(
             latent,
@@ -121,20 +117,16 @@ class LatentODEModel(nn.Module):
         floor = torch.full((num_channels,), 1e-4) if scale_floor is None else scale_floor
         self.register_buffer("scale_floor", floor.to(torch.get_default_dtype()).clamp(min=1e-4))
         self.likelihood = LIKELIHOODS[config.likelihood](num_channels)
-        self.event_process = (
+        self.event_process = None
+        if event_rates is not None:
             # effects multiply, as in models of hazards: what doubles a rate, doubles any
-            PoissonProcess(
-                latent,
-                event_rates,
-                context_dim=context + 2 * num_channels,
-                hidden_dim=hidden,
-                link="exp",
+            rated = context + 2 * num_channels
+            self.event_process = PoissonProcess(
+                latent, event_rates, context_dim=rated, hidden_dim=hidden, link="exp"
             )
-            if event_rates is not None
-            else None
-        )
-        self.label_head = (
-            LabelHead(
+        self.label_head = None
+        if num_classes:
+            self.label_head = LabelHead(
                 num_classes,
                 feature_dim=seen + 3 * latent,
                 num_channels=num_channels,
@@ -142,9 +134,6 @@ class LatentODEModel(nn.Module):
                 hidden_dim=hidden,
                 dropout=config.dropout,
             )
-            if num_classes
-            else None
-        )
 
     def posterior(self, batch: SeriesBatch) -> NormalPosterior | FlowPosterior:
         """Approximate posterior of the latent state at the anchor of each window."""
@@ -223,16 +212,7 @@ class LatentODEModel(nn.Module):
         self.prior, self.config = prior, self.config.model_copy(update={"prior": name})
 
     def choose_solver(self, z0: Tensor, batch: SeriesBatch, solver: SolverConfig) -> SolverConfig:
-        """Choose method and step for a batch, within the tolerance; see `ode.choose_joint_step`.
-
-        Args:
-            z0: Latent states at the anchor, shape (draw, batch, latent).
-            batch: Windows.
-            solver: Method to begin with, tolerances and budget.
-
-        Raises:
-            SolverError: If no method can solve it.
-        """
+        """Method and step for states (draw, batch, latent), see `ode.choose_joint_step`."""
         return ode.choose_joint_step(self.field(batch), z0, 0.0, self._ends(batch), solver)
 
     def solver_error(self, z0: Tensor, batch: SeriesBatch) -> float:
@@ -253,35 +233,10 @@ class LatentODEModel(nn.Module):
         return self._readout(batch, memory=remember).at_queries(trajectory, batch)
 
     def forward(
-        self,
-        batch: SeriesBatch,
-        noise: Tensor,
-        *,
-        check: bool = True,
-        balance: float = 0.0,
-        label_weight: float = 1.0,
+        self, batch: SeriesBatch, noise: Tensor, **options: Any
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Log-likelihood of targets, events and labels, and divergence from the prior.
-
-        Events count over the whole of their windows, what lies before the anchor included: the
-        posterior has not seen them, so that the bound stays one.
-
-        Args:
-            batch: Windows with targets.
-            noise: Standard normal numbers of the posterior draws, shape (draw, batch, latent).
-            check: Whether a solve that fails raises a `SolverError`. Without, its numbers are not
-                finite, and the host does not wait for the device (but for the "ode_rnn" encoder,
-                which lays a schedule on the host).
-            balance: As in `Likelihood.joint`.
-            label_weight: How often the label of a window counts; 1 is the bound.
-
-        Returns:
-            log p(targets, events, label | z, visible) in nats of scaled units and of events per
-            unit of model time, shape (draw, batch); log p(z) - log q(z), shape (draw, batch);
-            KL(q || p), exact between normals, else the mean over the draws, shape (batch,).
-        """
-        found = self.evidence(batch, noise, check=check, balance=balance, label_weight=label_weight)
-        return found[1]
+        """What `evidence` says beside the trajectory; same arguments."""
+        return self.evidence(batch, noise, **options)[1]
 
     def evidence(
         self,
@@ -293,15 +248,26 @@ class LatentODEModel(nn.Module):
         balance: float = 0.0,
         label_weight: float = 1.0,
     ) -> tuple[ode.Trajectory, tuple[Tensor, Tensor, Tensor]]:
-        """Trajectory of the posterior draws, and what `forward` says of it.
+        """Trajectory of posterior draws, their log-likelihood, and the divergence from the prior.
+
+        Events count over the whole of their windows, what lies before the anchor included: the
+        posterior has not seen them, so that the bound stays one.
 
         Args:
             batch: Windows with targets.
-            noise: As in `forward`.
-            check: As in `forward`.
+            noise: Standard normal numbers of the posterior draws, shape (draw, batch, latent).
+            check: Whether a solve that fails raises a `SolverError`. Without, its numbers are not
+                finite, and the host does not wait for the device (but for the "ode_rnn" encoder,
+                which lays a schedule on the host).
             rate: Factor on time, see `field`.
-            balance: As in `forward`.
-            label_weight: As in `forward`.
+            balance: As in `Likelihood.joint`.
+            label_weight: How often the label of a window counts; 1 is the bound.
+
+        Returns:
+            The trajectory; and log p(targets, events, label | z, visible) in nats of scaled units
+            and of events per unit of model time, shape (draw, batch), log p(z) - log q(z), shape
+            (draw, batch), and KL(q || p), exact between normals, else the mean over the draws,
+            shape (batch,).
         """
         posterior = self.posterior(batch)
         z0, log_posterior = posterior.draw(noise)
@@ -315,8 +281,7 @@ class LatentODEModel(nn.Module):
         log_likelihood = log_likelihood + self.event_log_prob(trajectory, batch, decoded)
         if self.label_head is not None and batch.labels is not None:
             logits = self.label_head(path_summary(trajectory, z0, posterior.context, batch), batch)
-            log_labels = label_log_prob(logits, batch.labels)
-            log_likelihood = log_likelihood + label_weight * log_labels
+            log_likelihood = log_likelihood + label_weight * label_log_prob(logits, batch.labels)
         log_ratio = self.prior.log_prob(z0) - log_posterior
         if isinstance(posterior, NormalPosterior) and isinstance(self.prior, StandardNormal):
             kl = self.prior.kl_from(posterior.mean, posterior.stddev)
@@ -330,22 +295,18 @@ class LatentODEModel(nn.Module):
         return self.decode(self.trajectory(z0, batch), batch)
 
     def label_probabilities(self, batch: SeriesBatch, noise: Tensor) -> Tensor:
-        """Probability of each class of each window, the mean over posterior draws.
+        """Probability of each class of each window, the mean over draws, shape (batch, class).
 
         Args:
             batch: Windows.
-            noise: As in `forward`.
-
-        Returns:
-            Shape (batch, class).
+            noise: As in `evidence`.
 
         Raises:
             ConfigError: If the model was built without classes.
         """
         if self.label_head is None:
             raise ConfigError(
-                "label_probabilities: expected a model of at least 2 classes, got one of "
-                "num_classes=0. Build the model with num_classes, and train it on labels."
+                "num_classes: expected at least 2, got 0. Build the model with it, and train it."
             )
         posterior = self.posterior(batch)
         z0 = posterior.at(noise)
@@ -356,30 +317,14 @@ class LatentODEModel(nn.Module):
     def event_log_prob(
         self, trajectory: ode.Trajectory, batch: SeriesBatch, decoded: Decoded
     ) -> Tensor:
-        """Log-likelihood of the events of a batch, shape (draw, batch); 0 without.
-
-        Args:
-            trajectory: Solution for the batch.
-            batch: Windows with events.
-            decoded: What `decode` gave for them.
-        """
+        """Log-likelihood of the events of a batch that `decode` gave, (draw, batch); 0 without."""
         if self.event_process is None or batch.events is None:
             return trajectory.states.new_zeros(trajectory.states.shape[1:-1])
         # rates change with the readings, however long the steps of the solver are
         nodes = min(_MOST_NODES, 1 + int(_NODES_PER_UNIT * abs(trajectory.step)))
-        context = self.event_context(batch, decoded)
-        return self.event_process.log_prob(trajectory, batch.events, context=context, nodes=nodes)
-
-    def event_context(
-        self, batch: SeriesBatch, decoded: Decoded
-    ) -> Callable[[Tensor, Tensor], Tensor]:
-        """What drives the rates of events beside the state; see `Readout.rate_context`.
-
-        Args:
-            batch: Windows.
-            decoded: What `decode` gave for them.
-        """
-        return self._readout(batch).rate_context(decoded.at_rows)
+        return self.event_process.log_prob(
+            trajectory, batch.events, context=decoded.rate_context, nodes=nodes
+        )
 
     def _rows(self, batch: SeriesBatch) -> SeriesBatch:
         """Rows as encoders see them."""

@@ -304,7 +304,7 @@ class Predictor:
             states[:, queries] = read.cpu().numpy()[:, own, column]
         if rates.shape[-1]:
             read = trajectory.at(batch.query_times, check=False)
-            known = self.model.event_context(batch, decoded)(batch.query_times, read)
+            known = decoded.rate_context(batch.query_times, read)
             found = self.event_process.log_intensity(read, known).exp()
             rates[:, queries] = found.cpu().numpy()[:, own, column]
         for index, name in enumerate(names):

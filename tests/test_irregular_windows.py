@@ -6,7 +6,7 @@ import torch
 from scipy.interpolate import CubicSpline
 
 from benchmarks.irregular import naive
-from benchmarks.irregular.choices import parts, some, some_of
+from benchmarks.irregular.choices import parts, some_of
 from benchmarks.irregular.task import (
     SeriesTask,
     channel_mean_metrics,
@@ -164,12 +164,14 @@ def test_a_variable_without_targets_does_not_count():
 
 def test_choices_keep_exactly_what_they_are_told():
     rng = np.random.default_rng(0)
-    assert (some(rng, 50, 30, 7).sum(1) == 7).all()
     rows = rng.random((50, 30)) < 0.5
-    kept = some_of(rng, rows, 0.3)
+    kept = some_of(rng, rows, np.full(50, 0.3))
     assert not (kept & ~rows).any()
     assert kept.sum(1).tolist() == [int(3 * n // 10) for n in rows.sum(1)]
-    places = sum(some(rng, 1, 10, 3)[0] for _ in range(500)) / 500
+    each = np.repeat([0.1, 0.5], 25)
+    own = some_of(rng, np.ones((50, 30), dtype=bool), each)
+    assert own.sum(1).tolist() == [3] * 25 + [15] * 25
+    places = some_of(rng, np.ones((500, 10), dtype=bool), np.full(500, 0.3)).mean(0)
     assert np.abs(places - 0.3).max() < 0.1  # five standard deviations
 
 

@@ -176,7 +176,7 @@ class GRUDecay(nn.Module):
         location = moved + torch.exp(-self.reading_rate.exp() * age) * line
         log_scale = log_scale + self.growth * _log_time(age)
         scale = torch.hypot(log_scale.clamp(*_LOG_SCALE_RANGE).exp(), self.scale_floor)
-        return Decoded(location[None], scale[None])
+        return Decoded(location[None], scale[None], _no_rates)
 
     def forward(
         self,
@@ -206,7 +206,7 @@ class GRUDecay(nn.Module):
         """Location and scale at the queries, the same for every draw."""
         decoded = self.decode(_NoSolve(), batch)
         shape = (len(noise), *decoded.location.shape[1:])
-        return Decoded(decoded.location.expand(shape), decoded.scale.expand(shape))
+        return Decoded(decoded.location.expand(shape), decoded.scale.expand(shape), _no_rates)
 
     def label_probabilities(self, batch: SeriesBatch, _noise: Tensor) -> Tensor:
         """Probability of each class, shape (batch, class)."""
@@ -263,6 +263,10 @@ def _mirror(rows: SeriesBatch) -> Tensor:
     """Number of the row in each row's place when a window is read backwards, (batch, time)."""
     place = torch.arange(rows.times.shape[1], device=rows.times.device)
     return (rows.lengths[:, None] - 1 - place).clamp(min=0)
+
+
+def _no_rates(_times: Tensor, _states: Tensor) -> Tensor:
+    raise NotImplementedError("a network without events has no rates")
 
 
 def _log_time(gap: Tensor) -> Tensor:

@@ -21,12 +21,12 @@ class Decoded:
     Attributes:
         location: Shape (draw, batch, step, channel).
         scale: Positive, same shape.
-        at_rows: What the trajectory alone says at the visible rows, (draw, batch, time, channel).
+        rate_context: What drives the rates of events beside the state, see `Readout.rate_context`.
     """
 
     location: Tensor
     scale: Tensor
-    at_rows: Tensor | None = None
+    rate_context: Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,14 @@ class Readout:
         steps = batch.query_times.shape[1]
         scale = log_scale[..., :steps, :].clamp(*_LOG_SCALE_RANGE).exp()
         location, at_rows = location[..., :steps, :], location[..., steps:, :]
+        context = self.rate_context(at_rows)
         if self.memory is None:
-            return Decoded(location, torch.hypot(scale, self.scale_floor), at_rows)
+            return Decoded(location, torch.hypot(scale, self.scale_floor), context)
         shift, factor = self.memory(batch.query_times, at_rows)
         scale = torch.hypot(scale * factor, self.scale_floor)
-        return Decoded(location + shift, scale, at_rows)
+        return Decoded(location + shift, scale, context)
 
-    def rate_context(self, at_rows: Tensor | None) -> Callable[[Tensor, Tensor], Tensor]:
+    def rate_context(self, at_rows: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
         """What drives the rates of events beside the state: known inputs and decoded readings.
 
         The state is of changes; levels stand in the readings, as they are located from the visible
@@ -72,7 +73,8 @@ class Readout:
         it well makes more events likely.
 
         Args:
-            at_rows: What `at_queries` found at the visible rows.
+            at_rows: What the trajectory alone says at the visible rows, shape (draw, batch, time,
+                channel).
 
         Returns:
             Function of times (batch, time) and states (draw, batch, time, latent), with values
@@ -83,7 +85,7 @@ class Readout:
             times = times.double()
             known = self.known(times)
             location, log_scale = self.decoder(states, known)
-            if self.memory is not None and at_rows is not None:
+            if self.memory is not None:
                 shift, factor = self.memory(times, at_rows)
                 location, log_scale = location + shift, log_scale + factor.log()
             log_scale = log_scale.clamp(*_LOG_SCALE_RANGE).expand_as(location)
