@@ -167,7 +167,7 @@ def test_the_path_between_two_windows_is_a_straight_line_of_latent_states(anchor
         means = model.posterior(batch).mean
         first = batch.select(torch.tensor([0]))
         for point, state in enumerate((means[0], means.mean(dim=0), means[1])):
-            trajectory = model.trajectory(state[None, None], first)
+            trajectory = model.trajectory(state[None, None], first, remember=False)
             location = model.decode(trajectory, first, remember=False).location[0, 0]
             expected = schema.scaler.inverse(location.double().numpy())
             np.testing.assert_allclose(values[point], expected, rtol=1e-5)

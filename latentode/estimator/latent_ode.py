@@ -46,7 +46,7 @@ class LatentODE(Answers):
         config: All other settings.
 
     Attributes:
-        config_: Settings of the last fit.
+        config_: Settings of the last fit, with what was chosen in it.
         fitted_: Network, schema and history of the last fit.
         prior_report_: Old and new prior on the validation part, after `fit_prior`.
 
@@ -133,16 +133,17 @@ class LatentODE(Answers):
             "data.columns.value": value_column,
         }
         config = resolved(self.config, vars(self), columns)
-        dataset, self.config_ = read(log, config)
+        dataset, config = read(log, config)
         given = events_for_training(dataset, config, events, mark_column, windows, model_times)
         self.fitted_ = fit_model(
             dataset,
-            self.config_,
+            config,
             events=given,
             run_dir=None if run_dir is None else Path(run_dir),
             resume=resume,
             on_event=on_event,
         )
+        self.config_ = self.fitted_.config
         return self
 
     def fit_prior(self, log: Log, *, fit_config: FlowFitConfig = PRIOR_FIT) -> Self:

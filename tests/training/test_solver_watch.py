@@ -45,7 +45,7 @@ def test_a_given_step_is_kept_as_long_as_it_is_exact_enough():
 def test_a_step_that_has_become_too_long_is_shortened_and_said_so():
     model, watch, notes = watched(solver__step_size=None)
     before = model.solver.step_size
-    steepen(model, 30.0)
+    steepen(model, 60.0)
     assert watch.check()["solver_error"] > model.solver.tolerance
     assert model.solver.step_size < before
     assert "above 0.001: " in notes[0]
