@@ -41,6 +41,7 @@ def _check_duration(value: Any) -> Any:
 _CHOSEN: Any = None
 _UNLESS_CHOSEN = WrapValidator(lambda value, check: None if value in (None, NONE) else check(value))
 _MANY_SERIES = (50, 500)
+_STEPS_PER_EPOCH = {False: 12, True: 50}
 _SIZES: tuple[dict[str, Any], ...] = (
     {"latent_dim": 16, "hidden_dim": 64, "levels": False, "dropout": 0.1},
     {"latent_dim": 16, "hidden_dim": 64, "levels": True, "dropout": 0.1},
@@ -250,7 +251,7 @@ class TrainConfig(_Config):
 
     max_time: Duration = "10min"
     max_epochs: int = Field(16, ge=1)
-    steps_per_epoch: int = Field(50, ge=1)
+    steps_per_epoch: Annotated[int, _UNLESS_CHOSEN] = Field(_CHOSEN, ge=1)
     batch_size: int = Field(64, ge=1)
     patience: int = Field(
         12, ge=1, description="epochs without a better validation CRPS before stopping"
@@ -269,6 +270,16 @@ class TrainConfig(_Config):
     )
     objective: ObjectiveConfig = ObjectiveConfig()
     regularizers: RegularizersConfig = RegularizersConfig()
+
+    def settled(self, *, stops_early: bool = True) -> TrainConfig:
+        """The same with a value for what is None.
+
+        Args:
+            stops_early: Whether the validation part is long enough to stop by; a training that
+                nothing stops in time is short.
+        """
+        steps = self.steps_per_epoch or _STEPS_PER_EPOCH[stops_early]
+        return self.model_copy(update={"steps_per_epoch": steps})
 
 
 class LatentODEConfig(_Config):

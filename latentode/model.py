@@ -31,8 +31,7 @@ from latentode.priors import CNFPrior, StandardNormal
 from latentode.shooting import Shooting
 
 _PRIORS: dict[str, type[StandardNormal | CNFPrior]] = {"normal": StandardNormal, "cnf": CNFPrior}
-_ENCODER_ROWS = 128
-_NODES_PER_UNIT, _MOST_NODES = 16, 4
+_ENCODER_ROWS, _NODES_PER_UNIT, _MOST_NODES = 128, 16, 4
 
 
 class LatentODEModel(nn.Module):
@@ -111,9 +110,10 @@ class LatentODEModel(nn.Module):
             state_noise=config.noise == "state",
             dropout=config.dropout,
         )
-        self.memory = (
-            Memory(num_channels, hidden, config.dropout, season) if config.memory else None
-        )
+        self.memory = None
+        if config.memory:
+            many = config.levels
+            self.memory = Memory(num_channels, hidden, config.dropout, many=many, season=season)
         floor = torch.full((num_channels,), 1e-4) if scale_floor is None else scale_floor
         self.register_buffer("scale_floor", floor.to(torch.get_default_dtype()).clamp(min=1e-4))
         self.likelihood = LIKELIHOODS[config.likelihood](num_channels)

@@ -13,6 +13,7 @@ from latentode.config import LatentODEConfig
 from latentode.errors import ConfigError
 from latentode.files import RunLock
 
+_STEPS_PER_EPOCH = 25
 _TOLD_EVERY = 20
 
 
@@ -129,7 +130,7 @@ def _fit(
     model = EventForecaster(
         latent_dim=sizes.latent_dim,
         hidden_dim=sizes.hidden_dim,
-        steps=config.train.max_epochs * config.train.steps_per_epoch,
+        steps=config.train.max_epochs * (config.train.steps_per_epoch or _STEPS_PER_EPOCH),
         random_state=config.train.seed,
         device=config.train.device,
         data=config.data,

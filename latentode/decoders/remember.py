@@ -28,18 +28,28 @@ class Memory(nn.Module):
         num_channels: Channels of the log.
         hidden_dim: Size of the network between channels.
         dropout: Share of its hidden units dropped in training.
+        many: Whether there are many series to learn from. Of few, a network learns how they went
+            on: channels then correct each other only up to the last row, and there is no level.
         season: Period of the season in model time; None goes without.
     """
 
     def __init__(
-        self, num_channels: int, hidden_dim: int, dropout: float, season: float | None = None
+        self,
+        num_channels: int,
+        hidden_dim: int,
+        dropout: float,
+        *,
+        many: bool,
+        season: float | None = None,
     ) -> None:
         super().__init__()
+        self.many = many
         self.nearest = ResidualMemory(num_channels)
         self.cross = CrossMemory(num_channels, hidden_dim, dropout)
         self.recent = RecentBehaviour(num_channels)
         self.seasonal = None if season is None else SeasonalMemory(num_channels, season)
-        self.log_prior_count = nn.Parameter(torch.full((num_channels,), math.log(_PRIOR_COUNT)))
+        count = torch.full((num_channels,), math.log(_PRIOR_COUNT))
+        self.log_prior_count = nn.Parameter(count) if many else None
 
     def forward(self, batch: SeriesBatch, asked: Tensor, at_rows: Tensor) -> tuple[Tensor, Tensor]:
         """Shift of the location and factor of the scale.
@@ -62,8 +72,10 @@ class Memory(nn.Module):
             expected = self.seasonal(times, mask, lengths, residuals, both)
             season = expected[..., :steps, :]
             residuals = torch.where(mask, residuals - expected[..., steps:, :], 0.0)
-        level = self._level(mask, residuals)
-        residuals = torch.where(mask, residuals - level, 0.0)
+        level: Tensor | float = 0.0
+        if self.log_prior_count is not None:
+            level = self._level(mask, residuals, self.log_prior_count)
+            residuals = torch.where(mask, residuals - level, 0.0)
         index, gaps = nearest_readings(times, mask, lengths, asked)
         gaps = gaps.to(at_rows.dtype)
         found = gaps < torch.inf
@@ -71,6 +83,9 @@ class Memory(nn.Module):
         mean, variance = self.nearest(gaps, near)
         # what its own readings leave open of a channel, others may close
         moved, spread = self.cross(gaps, near)
+        if not self.many:
+            inside = (asked <= times[:, -1:])[..., None]
+            moved, spread = torch.where(inside, moved, 0.0), torch.where(inside, spread, 0.0)
         mean = mean + variance * moved
         ages = gaps[0].masked_fill(~found[0] | found[1], 0.0)  # of forecasts only
         shift, log_scale = self.recent(times, mask, residuals, ages)
@@ -78,7 +93,7 @@ class Memory(nn.Module):
         factor = variance.sqrt() * log_scale.clamp(-_MAX_RESTLESSNESS, _MAX_RESTLESSNESS).exp()
         return season + level + mean + shift, factor
 
-    def _level(self, mask: Tensor, residuals: Tensor) -> Tensor:
+    def _level(self, mask: Tensor, residuals: Tensor, log_prior_count: Tensor) -> Tensor:
         """Mean residual of each window and channel, shrunk, shape (draw, batch, 1, channel)."""
-        count = mask.sum(dim=1, keepdim=True) + self.log_prior_count.exp()
+        count = mask.sum(dim=1, keepdim=True) + log_prior_count.exp()
         return residuals.sum(dim=-2, keepdim=True) / count

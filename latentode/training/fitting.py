@@ -80,7 +80,7 @@ def fit_model(
             config.train,
             run_dir=run_dir,
             on_event=on_event,
-            stop_early=num_stretches(dataset, fitted, "validation") >= _FEWEST_STRETCHES,
+            stop_early=_stops_early(dataset, schema),
         )
         fitted.history.extend(trainer.fit(resume=resume))
         fitted = replace(fitted, config=config.model_copy(update={"solver": model.solver}))
@@ -98,7 +98,12 @@ def settled(
     starts, stops = schema.split.bounds(dataset, "train")
     others = schema.split.kind == "series"
     model = config.model.settled(int((stops > starts).sum()) if others else 0)
-    return config.model_copy(update={"model": model})
+    train = config.train.settled(stops_early=_stops_early(dataset, schema))
+    return config.model_copy(update={"model": model, "train": train})
+
+
+def _stops_early(dataset: TimeSeriesDataset, schema: DataSchema) -> bool:
+    return num_stretches(dataset, schema, "validation") >= _FEWEST_STRETCHES
 
 
 def fit_prior_to(
@@ -127,19 +132,19 @@ def _with_fitted_prior(
     return fitted
 
 
-def num_stretches(dataset: TimeSeriesDataset, fitted: FittedModel, part: Part) -> float:
+def num_stretches(dataset: TimeSeriesDataset, schema: DataSchema, part: Part) -> float:
     """How many independent forecasts a part holds: horizons in its span, or whole series.
 
     Series of one calendar share what happens at a moment, so they count once.
     """
-    starts, stops = fitted.schema.split.bounds(dataset, part)
+    starts, stops = schema.split.bounds(dataset, part)
     spans = (stops - starts)[stops > starts]
     if len(spans) == 0:
         return 0.0
-    if fitted.schema.split.kind == "series":
+    if schema.split.kind == "series":
         return float(len(spans))
-    total = spans.max() if fitted.schema.clock.kind == "calendar" else spans.sum()
-    return float(total) / fitted.schema.lengths.horizon_ns
+    total = spans.max() if schema.clock.kind == "calendar" else spans.sum()
+    return float(total) / schema.lengths.horizon_ns
 
 
 def plan_lines(fitted: FittedModel) -> list[str]:

@@ -75,7 +75,7 @@ class Trainer:
         self.model = model
         self.sampler = sampler
         self.validator = validator
-        self.config = config
+        self.config = config.settled()
         self.device = device_of(config.device)
         self.progress = Progress()
         self._checkpoints = None if run_dir is None else Checkpoints(run_dir)
