@@ -161,6 +161,11 @@ class ModelConfig(_Config):
         _CHOSEN,
         description="the encoder sees readings as they are, not less the newest of their channel",
     )
+    pooled: Annotated[bool, _UNLESS_CHOSEN] = Field(
+        _CHOSEN,
+        description="windows have a level, and channels correct each other in forecasts too, which "
+        "takes many series to learn",
+    )
     knots: int = Field(
         16,
         ge=0,
@@ -182,17 +187,19 @@ class ModelConfig(_Config):
     )
     dropout: Annotated[float, _UNLESS_CHOSEN] = Field(_CHOSEN, ge=0, lt=1)
 
-    def settled(self, num_series: int = 0) -> ModelConfig:
+    def settled(self, num_series: int = 0, *, unseen: bool = True) -> ModelConfig:
         """The same with a value for everything that is None, from what there is to learn from.
 
         Absolute levels tell the series of a small log apart, and a network remembers them; and a
         large network learns the noise of few series.
 
         Args:
-            num_series: Training series where others are to be predicted; 0 where the future of the
-                same series is.
+            num_series: Training series.
+            unseen: Whether others are to be predicted, not the future of the same.
         """
-        chosen = _SIZES[sum(num_series >= least for least in _MANY_SERIES)]
+        learned = num_series if unseen else 0
+        chosen = _SIZES[sum(learned >= least for least in _MANY_SERIES)]
+        chosen = chosen | {"pooled": num_series >= _MANY_SERIES[0]}
         kept = {k: v for k, v in self.model_dump().items() if v is not None}
         return type(self)(**(chosen | kept))
 

@@ -112,7 +112,7 @@ class LatentODEModel(nn.Module):
         )
         self.memory = None
         if config.memory:
-            many = config.levels
+            many = config.pooled
             self.memory = Memory(num_channels, hidden, config.dropout, many=many, season=season)
         floor = torch.full((num_channels,), 1e-4) if scale_floor is None else scale_floor
         self.register_buffer("scale_floor", floor.to(torch.get_default_dtype()).clamp(min=1e-4))

@@ -97,7 +97,7 @@ def settled(
     """Settings with a value for every part and size that the training part decides on."""
     starts, stops = schema.split.bounds(dataset, "train")
     others = schema.split.kind == "series"
-    model = config.model.settled(int((stops > starts).sum()) if others else 0)
+    model = config.model.settled(int((stops > starts).sum()), unseen=others)
     train = config.train.settled(stops_early=_stops_early(dataset, schema))
     return config.model_copy(update={"model": model, "train": train})
 
