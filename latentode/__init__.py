@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from latentode.config import LatentODEConfig, SolverConfig, TrainConfig
     from latentode.data import synthetic
     from latentode.data.dataset import TimeSeriesDataset
-    from latentode.encoders import AttentionEncoder, ODERNNEncoder, RNNEncoder
+    from latentode.encoders import (
+        AttentionEncoder,
+        ODERNNEncoder,
+        RNNAttentionEncoder,
+        RNNEncoder,
+    )
     from latentode.estimator import LatentODE, recommend
     from latentode.event_estimator import EventForecaster
     from latentode.event_model import JumpProcess
@@ -44,6 +49,7 @@ __all__ = [  # noqa: RUF022 -- plain order, which has no place of its own for CN
     "LatentODEModel",
     "ODERNNEncoder",
     "PoissonProcess",
+    "RNNAttentionEncoder",
     "RNNEncoder",
     "SolverConfig",
     "StandardNormal",
@@ -76,6 +82,7 @@ _HOMES = {
     "LatentODEModel": "model",
     "ODERNNEncoder": "encoders",
     "PoissonProcess": "likelihoods",
+    "RNNAttentionEncoder": "encoders",
     "RNNEncoder": "encoders",
     "SolverConfig": "config",
     "StandardNormal": "priors",

@@ -1,6 +1,7 @@
 """The contract of encoders, and which to take.
 
-- `RNNEncoder`: by default. It sees gaps, masks and the time since each channel was last read.
+- `RNNAttentionEncoder`: by default: `RNNEncoder` and `AttentionEncoder` together.
+- `RNNEncoder`: cheaper. It sees gaps, masks and the time since each channel was last read.
 - `ODERNNEncoder`: where readings are far apart compared with the time constants of the system and
   the state must move between them; up to twice the cost, more where gaps take many steps.
 - `AttentionEncoder`: where speed counts, or windows have many rows: no step waits for another. It

@@ -8,9 +8,15 @@ from model_cases import case, double
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from latentode.data.known_inputs import KnownInputs
-from latentode.encoders import AttentionEncoder, ODERNNEncoder, RNNEncoder, condense
+from latentode.encoders import (
+    AttentionEncoder,
+    ODERNNEncoder,
+    RNNAttentionEncoder,
+    RNNEncoder,
+    condense,
+)
 
-ENCODERS = [RNNEncoder, ODERNNEncoder, AttentionEncoder]
+ENCODERS = [RNNEncoder, ODERNNEncoder, AttentionEncoder, RNNAttentionEncoder]
 pytestmark = [
     pytest.mark.parametrize("kind", ENCODERS),
     pytest.mark.parametrize("reverse", [False, True]),
