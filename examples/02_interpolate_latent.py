@@ -34,8 +34,14 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
 
     log = synthetic.make("spiral", random_state=0).dataset
-    # without the memory of readings, the latent state alone must carry the whole trajectory
-    settings = {"windows.split": "series", "train.max_epochs": 40, "model.memory": False}
+    # without the memory of readings and states at knots, the state at the anchor alone must carry
+    # the whole trajectory
+    settings = {
+        "windows.split": "series",
+        "train.max_epochs": 40,
+        "model.memory": False,
+        "model.knots": 0,
+    }
     if options.smoke:
         settings |= {"train.max_epochs": 1, "train.steps_per_epoch": 5}
     config = LatentODEConfig().updated(**settings)

@@ -183,7 +183,7 @@ class ModelConfig(_Config):
     memory: bool = Field(
         default=True,
         description="nearest and recent readings count beside the trajectory; false: as in the "
-        "classic Latent ODE the trajectory alone, whose latent states then say more",
+        "classic Latent ODE (which has no knots) the trajectory alone, whose states then say more",
     )
     dropout: Annotated[float, _UNLESS_CHOSEN] = Field(_CHOSEN, ge=0, lt=1)
 

@@ -33,7 +33,8 @@ class StepOutcome:
     Attributes:
         finite: False if the step was refused.
         reason: Why it was refused.
-        loss: Negative bound, events included, in nats per target reading, without regularisers.
+        loss: Negative bound, events included, a target reading, without regularisers; in nats where
+            readings and labels are not weighed (`ObjectiveConfig`).
         kl: Mean KL of the posterior from the prior, nats a window.
         grad_norm: Norm of the gradient before clipping.
         skipped_windows: Windows left out because their solve failed.
@@ -67,9 +68,9 @@ class _Gradient(NamedTuple):
 class GradientStep:
     """Builds a batch, takes the gradient of the objective, and steps the optimiser.
 
-    The loss is the negative bound, summed within a window and averaged over windows, with the
-    regularisers of the latent paths (`PathPenalties`), over a constant that only sets the scale of
-    gradients.
+    The loss is the negative bound, summed within a window and averaged over windows, readings and
+    labels weighed and with the regularisers of the latent paths (`PathPenalties`), over a constant
+    that only sets the scale of gradients.
 
     On one GPU, loss and gradient run as a CUDA graph where the model allows it (`can_be_captured`),
     on batches padded to few shapes and without checks. Where the result is not finite, the step is
