@@ -87,8 +87,7 @@ class LatentODEModel(nn.Module):
         num_classes: int = 0,
     ) -> None:
         super().__init__()
-        self.config = config = config.settled()
-        self.solver = solver
+        self.config, self.solver = (config := config.settled()), solver
         latent, hidden = config.latent_dim, config.hidden_dim
         context = input_dim + static_dim
         self.encoder = ENCODERS[config.encoder](num_channels, input_dim, hidden)
@@ -211,9 +210,12 @@ class LatentODEModel(nn.Module):
         name = next(name for name, kind in _PRIORS.items() if isinstance(prior, kind))
         self.prior, self.config = prior, self.config.model_copy(update={"prior": name})
 
-    def choose_solver(self, z0: Tensor, batch: SeriesBatch, solver: SolverConfig) -> SolverConfig:
+    def choose_solver(
+        self, z0: Tensor, batch: SeriesBatch, solver: SolverConfig, **options: bool
+    ) -> SolverConfig:
         """Method and step for states (draw, batch, latent), see `ode.choose_joint_step`."""
-        return ode.choose_joint_step(self.field(batch), z0, 0.0, self._ends(batch), solver)
+        field, ends = self.field(batch), self._ends(batch)
+        return ode.choose_joint_step(field, z0, 0.0, ends, solver, **options)
 
     def solver_error(self, z0: Tensor, batch: SeriesBatch) -> float:
         """Estimated relative error of the latent states of a batch; see `ode.step_error`."""
@@ -342,7 +344,7 @@ class LatentODEModel(nn.Module):
         """Where the solves of a batch end, from the anchor on."""
         if self.shooting is not None:
             return (max(batch.upper, self.shooting.spacing),)
-        return (batch.upper,) if batch.lower == 0.0 else (batch.upper, batch.lower)
+        return (batch.upper, batch.lower)[: 1 if batch.lower == 0.0 else 2]
 
     def _context(self, batch: SeriesBatch, times: Tensor) -> Tensor:
         inputs = batch.inputs(times)  # (batch, time, input)

@@ -152,7 +152,7 @@ class GRUDecay(nn.Module):
         """Nothing to solve."""
         return _NoSolve()
 
-    def choose_solver(self, *_arguments: object) -> SolverConfig:
+    def choose_solver(self, *_arguments: object, **_options: bool) -> SolverConfig:
         """The solver that is not used."""
         return self.solver
 

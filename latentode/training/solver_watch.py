@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -31,7 +32,8 @@ class SolverWatch:
     The error is estimated on a fixed set of windows, by comparison with half the step
     (`latentode.ode.step_error`). Beyond the tolerance, and far below it, method and step are
     chosen anew. A tolerance that no step reaches, as where known inputs jump, is raised, by up to a
-    hundred.
+    hundred; with given inputs that is done before an adaptive method is tried, which would stop at
+    each of their jumps.
 
     Args:
         model: The model, whose `solver` is changed in place.
@@ -77,13 +79,15 @@ class SolverWatch:
         self._model.solver = solver
 
     def _choose(self) -> None:
-        solver = self._model.solver
-        for slack in _SLACK:
+        solver, jumps = self._model.solver, self._batch.inputs.knot_values.shape[-1] > 0
+        for stiff, slack in product((False, True) if jumps else (True,), _SLACK):
             tolerance = self._tolerance * slack
             wanted = solver.model_copy(update={"tolerance": tolerance * _MARGIN})
             try:
                 with torch.no_grad():
-                    chosen = self._model.choose_solver(self._start(), self._batch, wanted)
+                    chosen = self._model.choose_solver(
+                        self._start(), self._batch, wanted, stiff=stiff
+                    )
             except SolverError:
                 continue
             if slack > 1:

@@ -16,6 +16,7 @@ from latentode.objectives import iwae
 from latentode.training.history import Record
 
 _HIDDEN_SHARE = 0.3
+_MOST_WINDOWS = 8  # times as many where few rows follow
 
 
 class Validator(Protocol):
@@ -38,6 +39,8 @@ class WindowValidator:
         scale_to_std: Scale over training standard deviation of each channel, shape (channel,).
         seed: Seed of the windows and draws.
         num_windows: Windows, evenly spread over the rows of the part.
+        fewest_ahead: Rows that should follow them, as scores of few forecasts are a matter of luck;
+            where fewer do, there are up to eight times as many windows.
         num_draws: Draws of each prediction.
         batch_size: Windows at a time.
         device: Device of the model.
@@ -50,6 +53,7 @@ class WindowValidator:
         *,
         seed: int,
         num_windows: int = 128,
+        fewest_ahead: int = 1_024,
         num_draws: int = 32,
         batch_size: int = 16,
         device: torch.device | str = "cpu",
@@ -59,11 +63,19 @@ class WindowValidator:
         self.num_draws = num_draws
         self.device = device
         rows = sampler.eligible_rows()
-        chosen = rows[np.unique(np.linspace(0, len(rows) - 1, num_windows).astype(np.int64))]
-        self.batches = [
-            sampler.batch(part, (seed, 5), first=int(start), hidden=_HIDDEN_SHARE)
-            for start, part in _chunks(chosen, batch_size)
-        ]
+
+        def spread(count: int) -> list[SeriesBatch]:
+            chosen = rows[np.unique(np.linspace(0, len(rows) - 1, count).astype(np.int64))]
+            return [
+                sampler.batch(part, (seed, 5), first=int(start), hidden=_HIDDEN_SHARE)
+                for start, part in _chunks(chosen, batch_size)
+            ]
+
+        self.batches = spread(num_windows)
+        following = max(1, sum(int(_ahead(batch).sum()) for batch in self.batches))
+        if following < fewest_ahead:
+            factor = min(_MOST_WINDOWS, fewest_ahead / following)
+            self.batches = spread(round(num_windows * factor))
 
     def __call__(self, model: LatentODEModel) -> Record:
         """Scores of the model as it is."""
@@ -103,8 +115,7 @@ class WindowValidator:
         draws = model.likelihood.transform(uniform, decoded.location, decoded.scale).cpu().numpy()
         values = batch.targets.numpy()[mask].astype(np.float64)
         chosen = draws[:, mask].astype(np.float64)
-        last = np.where(batch.lengths > 0, batch.times.amax(dim=1), -np.inf)
-        ahead = (batch.query_times.numpy() > last[:, None])[..., None] & mask
+        ahead = _ahead(batch)[..., None] & mask
         channel = np.broadcast_to(np.arange(mask.shape[-1]), mask.shape)[mask]
         low, high = np.quantile(chosen, [0.05, 0.95], axis=0)
         return (
@@ -119,6 +130,13 @@ class WindowValidator:
         present = np.unique(channel)
         means = [float(crps[channel == c].mean()) * self.scale_to_std[c] for c in present]
         return float(np.mean(means)) if means else float("nan")
+
+
+def _ahead(batch: SeriesBatch) -> np.ndarray:
+    """True for query rows with a target behind the last visible row, shape (batch, step)."""
+    last = np.where(batch.lengths > 0, batch.times.amax(dim=1), -np.inf)
+    asked: np.ndarray = batch.target_mask.any(-1).numpy()
+    return (batch.query_times.numpy() > last[:, None]) & asked
 
 
 def _event_gain(

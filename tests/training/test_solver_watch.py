@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import torch
 from training_cases import parts, same, stopped_after, weights_of
@@ -117,19 +118,42 @@ def test_a_tolerance_that_jumping_inputs_do_not_allow_is_raised_and_said_so(monk
     made = parts(solver__step_size=None)
     choose = made.model.choose_solver
 
-    def as_with_jumps(z0, batch, solver):
-        asked.append(solver.tolerance)
+    def as_with_jumps(z0, batch, solver, *, stiff):
+        asked.append((solver.tolerance, stiff))
         if solver.tolerance < 1e-3:
             raise SolverError("no step", status="max_steps", time_reached=0.0)
-        return choose(z0, batch, solver)
+        return choose(z0, batch, solver, stiff=stiff)
 
     monkeypatch.setattr(made.model, "choose_solver", as_with_jumps)
     batch = made.sampler.batch(made.sampler.eligible_rows()[::7], (1, 2))
     SolverWatch(made.model, batch, notes.append)
-    assert asked == [0.001 / 4, 0.01 / 4]
+    assert asked == [(0.001 / 4, True), (0.01 / 4, True)]
     assert made.model.solver.step_size > 0
     assert made.model.solver.tolerance == 0.01
     assert "0.01 from now on" in notes[0]
+
+
+def test_where_inputs_are_given_a_tolerance_is_raised_before_an_adaptive_method_is_tried(
+    monkeypatch,
+):
+    asked = []
+    made = parts(solver__step_size=None)
+
+    def hopeless(_z0, _batch, solver, *, stiff):
+        asked.append((solver.tolerance * 4, stiff))
+        raise SolverError("no step", status="max_steps", time_reached=0.0)
+
+    monkeypatch.setattr(made.model, "choose_solver", hopeless)
+    batch = made.sampler.batch(made.sampler.eligible_rows()[::7], (1, 2))
+    doses = replace(
+        batch.inputs,
+        knot_times=torch.zeros(batch.size, 1, dtype=torch.float64),
+        knot_values=torch.ones(batch.size, 1, 1),
+    )
+    # the model has no such input: what it would start from does not matter here
+    monkeypatch.setattr(SolverWatch, "_start", lambda _self: None)
+    SolverWatch(made.model, replace(batch, inputs=doses), lambda _text: None)
+    assert asked == [(t, stiff) for stiff in (False, True) for t in (0.001, 0.01, 0.1)]
 
 
 def test_a_raised_tolerance_goes_on_after_a_resume(tmp_path):

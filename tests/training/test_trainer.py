@@ -95,6 +95,14 @@ def test_without_early_stopping_the_last_average_is_kept():
     assert same(weights_of(made.model), validator.seen[-1])
 
 
+def test_more_windows_validate_where_few_rows_follow_them():
+    def count(**options):
+        return sum(batch.size for batch in parts(**options).validator.batches)
+
+    assert count() == 8
+    assert 8 < count(fewest_ahead=60) < count(fewest_ahead=10_000) <= 64
+
+
 def test_without_a_validator_training_goes_to_the_end_and_keeps_the_last_average(monkeypatch):
     made = parts(train__max_epochs=2, train__patience=1)
     averages = []
