@@ -51,7 +51,7 @@ def training_settings(**values):
     return settings(**{**TRAINING, **values})
 
 
-def parts(*, fewest_ahead=0, **values):
+def parts(**values):
     """Model, training windows and a validator of a small log; names with "__" for dots."""
     config = training_settings(**values)
     dataset = irregular_log((60, 50, 40), extras=False)
@@ -64,7 +64,7 @@ def parts(*, fewest_ahead=0, **values):
         scale,
         seed=1,
         num_windows=8,
-        fewest_ahead=fewest_ahead,
+        fewest_ahead=0,
         num_draws=4,
         device=config.train.device,
     )

@@ -11,6 +11,7 @@ from training_cases import parts, same, stopped_after, weights_of
 from latentode.errors import CheckpointError, SolverError, TrainingError
 from latentode.training import Interrupted
 from latentode.training.optimizer import WeightAverage, learning_rate
+from latentode.training.validation import WindowValidator
 
 
 class Scripted:
@@ -96,11 +97,15 @@ def test_without_early_stopping_the_last_average_is_kept():
 
 
 def test_more_windows_validate_where_few_rows_follow_them():
-    def count(**options):
-        return sum(batch.size for batch in parts(**options).validator.batches)
+    made = parts()
 
-    assert count() == 8
-    assert 8 < count(fewest_ahead=60) < count(fewest_ahead=10_000) <= 64
+    def windows(fewest):
+        options = {"seed": 1, "num_windows": 4, "fewest_ahead": fewest}
+        validator = WindowValidator(made.sampler, made.validator.scale_to_std, **options)
+        return sum(batch.size for batch in validator.batches)
+
+    assert windows(0) == 4
+    assert 4 < windows(60) < windows(10_000) == 32
 
 
 def test_without_a_validator_training_goes_to_the_end_and_keeps_the_last_average(monkeypatch):
