@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from benchmarks.machine import limit_threads
 
@@ -53,10 +54,16 @@ def _seeds(_context: click.Context, _parameter: click.Parameter, text: str) -> t
         raise click.BadParameter(f"expected numbers such as 0,1,2, got {text!r}") from None
 
 
-@click.command()
+@click.command(options_metavar="[--seeds SEED...] [OPTIONS]")
 @click.argument("name", metavar="TASK", type=click.Choice(sorted(TASKS)))
+@click.argument("others", metavar="", nargs=-1, type=int)
 @click.option(
-    "--seeds", default="0,1,2", show_default=True, callback=_seeds, help="Seeds of accuracy tasks."
+    "--seeds",
+    default="0,1,2",
+    show_default=True,
+    callback=_seeds,
+    metavar="SEED...",
+    help="Seeds of accuracy tasks, such as 0 1 2.",
 )
 @click.option("--smoke", is_flag=True, help="Tiny settings; writes nothing unless --out is given.")
 @click.option("--check", "checks", is_flag=True, help="Exit 1 where a ratio is below its floor.")
@@ -85,8 +92,11 @@ def _seeds(_context: click.Context, _parameter: click.Parameter, text: str) -> t
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Run nothing, and join reports of one protocol and machine; repeat it.",
 )
+@click.pass_context
 def main(
+    context: click.Context,
     name: str,
+    others: tuple[int, ...],
     seeds: tuple[int, ...],
     smoke: bool,
     checks: bool,
@@ -98,6 +108,9 @@ def main(
     collected: tuple[Path, ...],
 ) -> None:
     """Run a benchmark task, print its tables and keep its results."""
+    if others and context.get_parameter_source("seeds") is ParameterSource.DEFAULT:
+        raise click.UsageError(f"expected seeds behind --seeds, got {others[0]} on its own")
+    seeds = (*seeds, *others)
     # before anything imports torch
     limit_threads(threads)
     from benchmarks import frame

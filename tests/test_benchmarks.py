@@ -157,6 +157,7 @@ def test_every_floor_belongs_to_a_ratio_that_the_protocol_measures():
         (["speed-engine", "--set", "rounds=x"], "JSON value"),
         (["speed-engine", "--only", "decoders"], "expected --only among decoder, encoder"),
         (["quality-engine", "--seeds", "a"], "expected numbers"),
+        (["quality-engine", "1"], "expected seeds behind --seeds, got 1"),
     ],
 )
 def test_the_command_explains_what_it_refuses(words, message, monkeypatch):
@@ -191,6 +192,21 @@ def test_quality_engine_joins_seeds_run_apart(tmp_path):
     report = json.loads((tmp_path / "results/quality-engine.json").read_text("utf-8"))
     assert all(row["seeds"] == [0, 1] for row in report["rows"])
     assert {row["metric"] for row in report["rows"]} >= {"test MSE", "solver error"}
+
+
+@pytest.mark.parametrize("words", [("0", "2"), ("0,2",), ("2", "0")])
+def test_seeds_are_written_with_spaces_or_commas(words, monkeypatch):
+    monkeypatch.setattr("benchmarks.__main__.limit_threads", lambda _threads: None)
+    seen = []
+
+    def run(options):
+        seen.extend(options.seeds)
+        return {"runs": []}
+
+    task = SimpleNamespace(PROTOCOL={}, SMOKE={}, names=lambda _protocol: [], run=run)
+    monkeypatch.setattr("benchmarks.__main__.importlib.import_module", lambda _name: task)
+    CliRunner().invoke(main, ["toy", "--smoke", "--seeds", *words])
+    assert sorted(seen) == [0, 2]
 
 
 def test_every_task_fulfils_the_frame():

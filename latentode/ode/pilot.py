@@ -119,7 +119,9 @@ def choose_joint_step(
 ) -> SolverConfig:
     """Choose one method and step for solves from a start to several ends, to be joined.
 
-    They are the steadiest method and the shortest step that `choose_step` finds for any of them.
+    The step of the farthest end holds for the others as far as its error there is within the
+    tolerance, by `step_error`; else they have a choice of their own, and the steadiest method and
+    the shortest step of all are taken.
 
     Args:
         field: Callable ``(t, z) -> dz/dt``.
@@ -132,7 +134,11 @@ def choose_joint_step(
     Raises:
         SolverError: If no method can solve one of them.
     """
-    choices = [choose_step(field, z0, t0, end, config, stiff=stiff)[0] for end in ends]
+    farthest, *others = sorted(ends, key=lambda end: -abs(end - t0))
+    choices = [choose_step(field, z0, t0, farthest, config, stiff=stiff)[0]]
+    for end in others:
+        if step_error(field, z0, t0, end, choices[0]) > config.tolerance:
+            choices.append(choose_step(field, z0, t0, end, config, stiff=stiff)[0])
     steadiest = max(choices, key=lambda choice: _STEADIER.index(choice.method))
     shortest = min(choice.step_size or 0.0 for choice in choices)
     return steadiest.model_copy(update={"step_size": shortest})

@@ -102,18 +102,25 @@ def test_the_choice_holds_for_backward_and_layered_solves_and_none_at_all():
 
 
 def test_a_joint_choice_is_the_steadier_method_and_the_shorter_step_of_both_directions():
-    def field(t, z):  # steep after the start, gentle before it
-        return torch.where(t > 0, 300.0, 1.0) * (torch.cos(t)[..., None] - z)
+    def field(t, z):  # steep before the start, gentle after it
+        return torch.where(t < 0, -300.0, 1.0) * (torch.cos(t)[..., None] - z)
 
     z0 = torch.ones(2, 1, dtype=torch.float64)
-    ends = (1.0, -0.02)
+    ends = (1.0, -0.5)
     alone = [choose_step(field, z0, 0.0, end, SolverConfig())[0] for end in ends]
-    assert [choice.method for choice in alone] == ["rk4", "ab4"]
+    assert [choice.method for choice in alone] == ["ab4", "rk4"]
     assert alone[1].step_size < alone[0].step_size
     for order in (ends, ends[::-1]):
         joint = choose_joint_step(field, z0, 0.0, order, SolverConfig())
-        assert (joint.method, joint.step_size) == ("rk4", alone[1].step_size)
-    assert choose_joint_step(field, z0, 0.0, (-0.02,), SolverConfig()) == alone[1]
+        assert joint == alone[1]
+    assert choose_joint_step(field, z0, 0.0, (-0.5,), SolverConfig()) == alone[1]
+
+
+def test_an_end_close_to_the_start_does_not_shorten_the_step():
+    z0, config = torch.ones(2, 2, dtype=torch.float64), SolverConfig()
+    alone, _ = choose_step(oscillating, z0, 0.0, -4.0, config)
+    for close in (0.0, 1e-6, 0.01):
+        assert choose_joint_step(oscillating, z0, 0.0, (close, -4.0), config) == alone
 
 
 def test_a_step_that_makes_the_method_unstable_has_an_infinite_error():
