@@ -299,17 +299,11 @@ class LatentODEModel(nn.Module):
     def label_probabilities(self, batch: SeriesBatch, noise: Tensor) -> Tensor:
         """Probability of each class of each window, the mean over draws, shape (batch, class).
 
-        Args:
-            batch: Windows.
-            noise: As in `evidence`.
-
         Raises:
             ConfigError: If the model was built without classes.
         """
         if self.label_head is None:
-            raise ConfigError(
-                "num_classes: expected at least 2, got 0. Build the model with it, and train it."
-            )
+            raise ConfigError("labels: expected a model that was trained with some, got none.")
         posterior = self.posterior(batch)
         z0 = posterior.at(noise)
         path = path_summary(self.trajectory(z0, batch), z0, posterior.context, batch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latentode.data.batch import Rows, SeriesBatch
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
-from latentode.data.noise import path_noise, place_noise
+from latentode.data.noise import latent_noise, path_noise
 from latentode.data.schema import DataSchema
 from latentode.data.targets import Targets
 from latentode.data.tiles import Tiles, lay_tiles
@@ -175,7 +175,15 @@ class Predictor:
 
     @torch.no_grad()
     def follow(self, visible: TimeSeriesDataset, begins: Int64, ends: Int64) -> Iterator[Followed]:
-        """Solve windows from what is visible of them onward, some of about one size at a time.
+        """Solve windows from what is visible of them onward; arguments as in `windows`."""
+        for chunk, batch, anchors in self.windows(visible, begins, ends):
+            z0 = self.model.posterior(batch).at(self.noise([visible.series_ids[i] for i in chunk]))
+            yield Followed(chunk, batch, anchors, self.model.trajectory(z0, batch))
+
+    def windows(
+        self, visible: TimeSeriesDataset, begins: Int64, ends: Int64
+    ) -> Iterator[tuple[Int64, SeriesBatch, Int64]]:
+        """Windows of about one size at a time: which ones, their batch on the device, and anchors.
 
         Args:
             visible: One window a series, no reading after its begin.
@@ -191,9 +199,7 @@ class Predictor:
         for chunk in self._chunks(tiles, visible):
             queries = np.flatnonzero(np.isin(tiles.tile, chunk))
             batch, _, anchors = self._batch(visible, tiles, chunk, queries, nothing)
-            batch = batch.to(self.device)
-            z0 = self._posterior_draws(batch, [visible.series_ids[i] for i in chunk])
-            yield Followed(chunk, batch, anchors, self.model.trajectory(z0, batch))
+            yield chunk, batch.to(self.device), anchors
 
     @torch.no_grad()
     def log_weights(
@@ -219,7 +225,8 @@ class Predictor:
             queries = np.flatnonzero(np.isin(tiles.tile, chunk))
             batch, _, _ = self._batch(visible, tiles, chunk, queries, distinct)
             batch = batch.to(self.device)
-            z0 = self._posterior_draws(batch, [visible.series_ids[i] for i in tiles.series[chunk]])
+            names = [visible.series_ids[i] for i in tiles.series[chunk]]
+            z0 = self.model.posterior(batch).at(self.noise(names))
             decoded = self.model.decode(self.model.trajectory(z0, batch), batch)
             given = batch.targets.masked_fill(~batch.target_mask, 0.0)
             density = self.model.likelihood.joint(
@@ -291,7 +298,7 @@ class Predictor:
         draws, states, log_prob, rates = out
         batch = batch.to(self.device)
         names = [visible.series_ids[i] for i in tiles.series[chunk]]
-        z0 = self._posterior_draws(batch, names)
+        z0 = self.model.posterior(batch).at(self.noise(names))
         trajectory = self.model.trajectory(z0, batch)
         decoded = self.model.decode(trajectory, batch)
         density = self.model.likelihood.log_prob(batch.targets, decoded.location, decoded.scale)
@@ -323,28 +330,11 @@ class Predictor:
             values = scaler.inverse(sampled.cpu().numpy())
             draws[:, queries[mine]] = np.clip(values, scaler.lower, scaler.upper)
 
-    def _posterior_draws(self, batch: SeriesBatch, names: list[str]) -> Tensor:
-        """Posterior draws whose noise belongs to the series: a draw goes on from tile to tile."""
-        noise = latent_noise(self.seed, names, (self.num_draws, self.model.config.latent_dim))
-        posterior = self.model.posterior(batch)
-        return posterior.at(torch.from_numpy(noise).to(posterior.mean))
+    def noise(self, names: list[str]) -> Tensor:
+        """Noise of posterior draws, which belongs to the series: a draw goes on from tile to tile.
 
-
-def latent_noise(seed: int, names: Sequence[str], shape: tuple[int, int]) -> Float64:
-    """Standard normal noise of latent states, a pure function of seed and series.
-
-    Args:
-        seed: Seed.
-        names: Series ids.
-        shape: Numbers wanted for each: (draw, latent).
-
-    Returns:
         Shape (draw, series, latent).
-    """
-    # kinds 2 and 3: the noise of readings at time 0 is of kinds 0 and 1
-    zero = np.zeros(1, np.int64)
-    uniform = np.stack(
-        [place_noise(seed, name, zero, (4, *shape))[2:, :, 0] for name in names], axis=2
-    )  # (2, draw, series, latent)
-    noise: Float64 = np.sqrt(-2.0 * np.log1p(-uniform[0])) * np.cos(2 * np.pi * uniform[1])
-    return noise
+        """
+        shape = (self.num_draws, self.model.config.latent_dim)
+        noise = torch.from_numpy(latent_noise(self.seed, names, shape))
+        return noise.to(next(self.model.parameters()))

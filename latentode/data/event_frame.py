@@ -21,7 +21,7 @@ from latentode.data.zones import localize
 from latentode.durations import NS_PER_UNIT
 from latentode.errors import DataError
 
-_ID_WORDS = ("id", "series", "series_id", "node", "device", "sensor", "sensor_id", "pump", "user")
+ID_WORDS = ("id", "series", "series_id", "node", "device", "sensor", "sensor_id", "pump", "user")
 _MARK_WORDS = ("mark", "event", "type", "kind", "alarm", "code", "event_type")
 _RESOLUTIONS = (
     *(NS_PER_UNIT[unit] for unit in ("d", "h", "min")),
@@ -62,8 +62,8 @@ def read_events(
     config = config or _DEFAULT
     table = open_table(source, config)
     time = config.columns.time or find_time(table)
-    identity = _column(table, config.columns.id, _ID_WORDS, "--id-column")
-    mark = _column(table, mark_column, _MARK_WORDS, "--mark-column")
+    identity = find_column(table, config.columns.id, ID_WORDS, "--id-column")
+    mark = find_column(table, mark_column, _MARK_WORDS, "--mark-column")
     texts = tuple(name for name in (identity, mark) if name)
     stamps, names, lines = _rows(table, time, texts, config)
     times, status, found = _times(table, stamps, lines, time, config, clock)
@@ -98,7 +98,12 @@ def resolution_of(times: Int64) -> int:
     return 1
 
 
-def _column(table: Table, wanted: str | None, words: Sequence[str], option: str) -> str | None:
+def find_column(table: Table, wanted: str | None, words: Sequence[str], option: str) -> str | None:
+    """The column of a table that is wanted, else the first that is called by a usual word.
+
+    Raises:
+        DataError: If the wanted one is absent; `option` is where it was named.
+    """
     if wanted is not None:
         if wanted not in table.columns:
             raise DataError(

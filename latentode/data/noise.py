@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -68,6 +69,26 @@ def path_noise(
     left, right = place.reshape(2, -1)
     turn = (0.5 * np.pi * (times % length_ns) / length_ns)[:, None]
     return normal[:, :, left] * np.cos(turn) + normal[:, :, right] * np.sin(turn)
+
+
+def latent_noise(seed: int, names: Sequence[str], shape: tuple[int, int]) -> Float64:
+    """Standard normal noise of latent states, a pure function of seed and series.
+
+    Args:
+        seed: Seed.
+        names: Series ids.
+        shape: Numbers wanted for each: (draw, latent).
+
+    Returns:
+        Shape (draw, series, latent).
+    """
+    # kinds 2 and 3: the noise of readings at time 0 is of kinds 0 and 1
+    zero = np.zeros(1, np.int64)
+    uniform = np.stack(
+        [place_noise(seed, name, zero, (4, *shape))[2:, :, 0] for name in names], axis=2
+    )  # (2, draw, series, latent)
+    noise: Float64 = np.sqrt(-2.0 * np.log1p(-uniform[0])) * np.cos(2 * np.pi * uniform[1])
+    return noise
 
 
 def _mix(x: np.ndarray) -> np.ndarray:

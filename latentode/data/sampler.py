@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from latentode.data.batch import BatchBuilder, Rows, SeriesBatch
@@ -53,6 +54,8 @@ class WindowSampler:
         max_queries: Most query rows of a window; a random choice is kept of more.
         events: Events of the series of the log. Those from the first visible row to the end of the
             horizon are scored, as far as they lie in the part and were watched.
+        labels: Class of each series, which all its windows have, -1 where it is not known, shape
+            (series,); None without labels.
     """
 
     dataset: TimeSeriesDataset
@@ -64,6 +67,7 @@ class WindowSampler:
     max_rows: int = 512
     max_queries: int = 256
     events: EventStreams | None = None
+    labels: Int64 | None = None
 
     def eligible_rows(self) -> Int64:
         """Rows that can be an anchor: some reading of the part follows within the horizon."""
@@ -134,7 +138,10 @@ class WindowSampler:
             low = np.maximum(starts, self.starts[series])
             unit = self.builder.time_scale.unit_ns
             events = EventBatch.cut(self.events, series, low, stops, anchors_ns, unit)
-        return self.builder.build(windows, anchors_ns, shown, (queries, values), events)
+        batch = self.builder.build(windows, anchors_ns, shown, (queries, values), events)
+        if self.labels is None:
+            return batch
+        return replace(batch, labels=torch.from_numpy(self.labels[series]))
 
     def _series_of(self, rows: Int64) -> Int64:
         return np.searchsorted(self.dataset.readings.series_starts, rows, side="right") - 1

@@ -5,13 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
+import pandas as pd
 import xarray as xr
 
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.estimator.event_view import EventView
 from latentode.estimator.latent_space import LatentSpace
-from latentode.estimator.logs import Events, Log, aligned
+from latentode.estimator.logs import Events, Labels, Log, aligned, labels_of
 from latentode.grids import missing_grid
+from latentode.label_scores import classify, score_labels
 from latentode.labelled import LabelledPredictor
 from latentode.training.fitted import FittedModel
 
@@ -191,6 +193,46 @@ class Answers(ABC):
                 dataset, events=events, split=split, num_draws=num_draws
             )
         return found
+
+    def classify(self, log: Log | None = None, *, num_draws: int = 100) -> pd.DataFrame:
+        """Probability of each class of each series, from its newest context.
+
+        Args:
+            log: Readings; None takes the newest ones of training.
+            num_draws: Posterior draws.
+
+        Returns:
+            A row a series, by its id, and a column a class.
+
+        Raises:
+            ConfigError: If the model was trained without labels.
+        """
+        return classify(self._fitted(), self._given(log), num_draws)
+
+    def score_labels(
+        self,
+        log: Log,
+        labels: Labels | None = None,
+        *,
+        label_column: str | None = None,
+        split: str = "test",
+        num_draws: int = 100,
+    ) -> dict[str, Any]:
+        """Judge `classify` by known labels: AUC, accuracy, log loss, Brier score and calibration.
+
+        Args:
+            log: The log.
+            labels: Its labels, as in `fit`; None takes those of the training.
+            label_column: Column of labels.
+            split: "test" for series whose label training has not seen, or "all".
+            num_draws: Posterior draws.
+
+        Returns:
+            Numbers by name, see `latentode.label_scores.score_labels`.
+        """
+        dataset, fitted = self._aligned(log), self._fitted()
+        known = labels_of(fitted, dataset, labels, label_column)
+        return score_labels(fitted, dataset, known, split=split, num_draws=num_draws)
 
     @property
     def latent(self) -> LatentSpace:

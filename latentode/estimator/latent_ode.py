@@ -13,9 +13,11 @@ from latentode.errors import NotFittedError
 from latentode.estimator.answers import Answers
 from latentode.estimator.logs import (
     Events,
+    Labels,
     Log,
     aligned,
     events_for_training,
+    labels_for_training,
     read,
     resolved,
 )
@@ -97,6 +99,8 @@ class LatentODE(Answers):
         mark_column: str | None = None,
         windows: pd.DataFrame | None = None,
         model_times: bool = False,
+        labels: Labels | None = None,
+        label_column: str | None = None,
         run_dir: str | Path | None = None,
         resume: bool = False,
         on_event: Callable[[Event], None] | None = None,
@@ -115,6 +119,10 @@ class LatentODE(Answers):
             windows: When each series was watched for events (id, start, end), by default while it
                 was read; see `latentode.data.log_events.read_log_events`.
             model_times: Take the report times of the log itself for events.
+            labels: A class for each series, or for some: file or frame of id and label, or a
+                mapping or pandas series by id. Every window of a series learns its label, and
+                unless the split is given, it is then by series; see docs/labels.md.
+            label_column: Column of labels.
             run_dir: Folder for checkpoints, metrics.csv and the model.
             resume: Go on from the last checkpoint of `run_dir`.
             on_event: Called with a dictionary for the plan, notes, some steps and every epoch.
@@ -139,6 +147,7 @@ class LatentODE(Answers):
             dataset,
             config,
             events=given,
+            labels=labels_for_training(dataset, config, labels, label_column),
             run_dir=None if run_dir is None else Path(run_dir),
             resume=resume,
             on_event=on_event,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from latentode.config import LatentODEConfig
@@ -13,11 +14,14 @@ from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.events import EventStreams
 from latentode.data.frame import read_log
 from latentode.data.log_events import LogEvents, read_log_events, report_times
+from latentode.data.series_labels import SeriesLabels, read_labels
 from latentode.errors import ConfigError, DataError
+from latentode.label_scores import known_classes
 from latentode.training.fitted import FittedModel
 
 Log = TimeSeriesDataset | pd.DataFrame | str | Path
 Events = EventStreams | pd.DataFrame | str | Path
+Labels = Mapping[str, Any] | pd.Series | pd.DataFrame | str | Path
 _SETTINGS = {
     "latent_dim": "model.latent_dim",
     "encoder": "model.encoder",
@@ -87,6 +91,57 @@ def events_for_training(
             events, dataset, config.data, mark_column=mark_column, windows=windows
         )
     return LogEvents(streams.spread_ties(config.train.seed), mark_column, reports=model_times)
+
+
+def labels_for_training(
+    dataset: TimeSeriesDataset, config: LatentODEConfig, labels: Labels | None, column: str | None
+) -> SeriesLabels | None:
+    """Labels as `LatentODE.fit` was given them; None for none.
+
+    Raises:
+        ConfigError: If a column is named without labels.
+        DataError: If the labels cannot be read, or do not belong to the log.
+    """
+    if labels is None:
+        if column is not None:
+            raise ConfigError("label_column: expected labels that it describes, got none.")
+        return None
+    return read_labels(_table(labels), dataset, config.data, column=column)
+
+
+def labels_of(
+    fitted: FittedModel, dataset: TimeSeriesDataset, labels: Labels | None, column: str | None
+) -> SeriesLabels:
+    """The labels of a log that a model is judged by.
+
+    Args:
+        fitted: A model that was trained with labels.
+        dataset: The log, aligned with its schema.
+        labels: Labels; None takes those of the training, by id.
+        column: Column of labels.
+
+    Raises:
+        ConfigError: If the model knows no labels, or a column is named without labels.
+        DataError: If they cannot be read, or are not of these series and classes.
+    """
+    classes = known_classes(fitted)
+    if labels is not None:
+        return read_labels(
+            _table(labels), dataset, fitted.config.data, column=column, classes=classes
+        )
+    if column is not None:
+        raise ConfigError("label_column: expected labels that it describes, got none.")
+    assert fitted.labels is not None
+    codes = dict(zip(fitted.context.series_ids, fitted.labels.codes.tolist(), strict=True))
+    own = [codes.get(name, -1) for name in dataset.series_ids]
+    return SeriesLabels(classes, np.array(own, dtype=np.int64))
+
+
+def _table(labels: Labels) -> pd.DataFrame | str | Path:
+    if isinstance(labels, pd.DataFrame | str | Path):
+        return labels
+    found = dict(labels.items())
+    return pd.DataFrame({"id": list(found), "label": list(found.values())})
 
 
 def events_of(

@@ -14,6 +14,7 @@ from latentode.config import LatentODEConfig
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.log_events import LogEvents
 from latentode.data.schema import DataSchema
+from latentode.data.series_labels import SeriesLabels
 from latentode.durations import format_duration
 from latentode.errors import CheckpointError
 from latentode.model import LatentODEModel
@@ -24,7 +25,7 @@ from latentode.training.history import Record, from_json, to_json
 from latentode.training.stored_streams import PREFIX as STREAMS
 from latentode.training.stored_streams import pack_streams, unpack_streams
 
-_FIELDS = {"config", "data", "history", "context_ids", "events"}
+_FIELDS = {"config", "data", "history", "context_ids", "events", "labels"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class FittedModel:
         history: One record an epoch.
         context: The newest readings of every series, from which it forecasts without a log.
         events: The events beside the training log; None for readings alone.
+        labels: The labels of its series; None without.
     """
 
     config: LatentODEConfig
@@ -46,6 +48,7 @@ class FittedModel:
     history: list[Record]
     context: TimeSeriesDataset
     events: LogEvents | None = None
+    labels: SeriesLabels | None = None
 
     @property
     def num_parameters(self) -> int:
@@ -67,6 +70,7 @@ class FittedModel:
             "history": to_json(self.history),
             "context_ids": list(self.context.series_ids),
             "events": about,
+            "labels": None if self.labels is None else self.labels.to_dict(),
         }
         card = {"MODEL_CARD.md": self.card().encode()}
         save_folder(folder, "model", tensors, meta, card)
@@ -88,20 +92,21 @@ class FittedModel:
             context = unpack(tensors, meta["context_ids"], schema)
             history = from_json(meta["history"])
             events = _events(tensors, meta["events"])
+            labels = _labels(meta["labels"], len(context))
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(
                 f"{folder / 'model.json'}: not the description of a model "
                 f"({type(error).__name__}: {error})."
             ) from None
         kinds = None if events is None else torch.ones(events.streams.num_marks)
-        model = build_model(config, schema, kinds)
+        model = build_model(config, schema, **beside(kinds, labels))
         # a name that belongs nowhere goes to the weights, which refuse it
         others = (*PREFIXES, STREAMS)
         weights = {
             k.removeprefix("model."): v for k, v in tensors.items() if not k.startswith(others)
         }
         load_strictly(model, weights, folder / "model.safetensors")
-        return cls(config, schema, model.to(target).eval(), history, context, events)
+        return cls(config, schema, model.to(target).eval(), history, context, events, labels)
 
     def describe(self) -> dict[str, Any]:
         """What a reader wants to know of the model, JSON types."""
@@ -117,14 +122,18 @@ class FittedModel:
             "card": self.card(),
         }
 
-    def event_lines(self) -> list[str]:
-        """What is modelled beside the readings, in a line or none."""
-        if self.events is None:
-            return []
-        streams = self.events.streams
-        source = "report times of the log" if self.events.reports else "events beside the log"
-        names = ", ".join(streams.mark_names)
-        return [f"events: {streams.num_scored:,} of {names} ({source})"]
+    def lines_beside(self) -> list[str]:
+        """What is modelled beside the readings, a line each."""
+        lines = []
+        if self.events is not None:
+            streams = self.events.streams
+            source = "report times of the log" if self.events.reports else "events beside the log"
+            names = ", ".join(streams.mark_names)
+            lines.append(f"events: {streams.num_scored:,} of {names} ({source})")
+        if self.labels is not None:
+            counts = ", ".join(f"{name} {count:,}" for name, count in self.labels.counts().items())
+            lines.append(f"labels of series: {counts}")
+        return lines
 
     def card(self) -> str:
         """A page about the model, in Markdown."""
@@ -142,7 +151,7 @@ class FittedModel:
             f"- Context {format_duration(schema.lengths.context_ns)}, horizon "
             f"{format_duration(schema.lengths.horizon_ns)}",
             f"- Series in training log: {len(self.context)}",
-            *(f"- {line}" for line in self.event_lines()),
+            *(f"- {line}" for line in self.lines_beside()),
             f"- Solver: {config.solver.method}, step {config.solver.step_size:.3g} model time",
             f"- Epochs: {len(self.history)}; best validation CRPS "
             f"{best.get('validation_crps', float('nan')):.4g} training standard deviations",
@@ -180,8 +189,27 @@ def _events(tensors: Mapping[str, torch.Tensor], about: Mapping[str, Any] | None
     return LogEvents(unpack_streams(tensors, facts.pop("streams")), **facts)
 
 
+def _labels(about: Mapping[str, Any] | None, num_series: int) -> SeriesLabels | None:
+    if about is None:
+        return None
+    labels = SeriesLabels.from_dict(about)
+    if labels.codes.shape != (num_series,):
+        raise ValueError(f"labels: {len(labels.codes)} of {num_series} series")
+    return labels
+
+
+def beside(event_rates: torch.Tensor | None, labels: SeriesLabels | None) -> dict[str, Any]:
+    """What `build_model` is told of events and labels: nothing for readings alone."""
+    given = {} if event_rates is None else {"event_rates": event_rates}
+    return given if labels is None else {**given, "num_classes": len(labels.classes)}
+
+
 def build_model(
-    config: LatentODEConfig, schema: DataSchema, event_rates: torch.Tensor | None = None
+    config: LatentODEConfig,
+    schema: DataSchema,
+    *,
+    event_rates: torch.Tensor | None = None,
+    num_classes: int = 0,
 ) -> LatentODEModel:
     """A network of the sizes that settings and data ask for, freshly initialised."""
     return LatentODEModel(
@@ -193,4 +221,5 @@ def build_model(
         scale_floor=torch.from_numpy(schema.scaler.density_floor),
         season=schema.season,
         event_rates=event_rates,
+        num_classes=num_classes,
     )

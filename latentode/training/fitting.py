@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,19 +16,22 @@ from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.log_events import LogEvents
 from latentode.data.sampler import WindowSampler
 from latentode.data.schema import DataSchema
-from latentode.data.splits import Part
+from latentode.data.series_labels import SeriesLabels
+from latentode.data.splits import PARTS, Part
+from latentode.durations import format_duration
 from latentode.errors import DataError, SolverError
 from latentode.flows import FlowFitConfig
 from latentode.model import LatentODEModel
 from latentode.training.context import last_context
 from latentode.training.distributed import device_of, process_group, rank
-from latentode.training.fitted import FittedModel, build_model
+from latentode.training.fitted import FittedModel, beside, build_model
 from latentode.training.prior_fitting import PRIOR_FIT, PriorReport, fit_prior
 from latentode.training.trainer import Event, Trainer
 from latentode.training.validation import WindowValidator
 
 # a validation part of fewer horizons than this is an anecdote: to stop by it is to stop by chance
 _FEWEST_STRETCHES = 5
+_WHOLE = 0.9
 
 
 def fit_model(
@@ -34,6 +39,7 @@ def fit_model(
     config: LatentODEConfig,
     *,
     events: LogEvents | None = None,
+    labels: SeriesLabels | None = None,
     run_dir: Path | None = None,
     resume: bool = False,
     on_event: Callable[[Event], None] | None = None,
@@ -45,6 +51,9 @@ def fit_model(
         dataset: The whole log; the split decides what is trained on.
         config: Settings.
         events: Events of the series of the log; None models the readings alone.
+        labels: Labels of its series. Unless they are given, the split is then by series, as a label
+            is judged on series that training has not seen, which decide when it stops; and the
+            context holds a whole series, or nine of ten.
         run_dir: Where checkpoints, metrics and the model go; None keeps everything in memory.
         resume: Go on from the last checkpoint of `run_dir`.
         on_event: Called on the first process with {"event": "plan" | "note" | "step" | "epoch" |
@@ -63,14 +72,19 @@ def fit_model(
     kept = _trainable(dataset, config.data.min_obs)
     dataset = dataset if len(kept) == len(dataset) else dataset.select_series(kept)
     events = None if events is None else events.select(kept)
+    if labels is not None:
+        labels = labels.select(kept)
+        config = _for_labels(config, dataset)
     schema = DataSchema.fit(dataset, config)
     config = settled(config, dataset, schema)
     rates = None if events is None else _event_rates(events, dataset, schema)
     with process_group(config.train.device):
         with torch.random.fork_rng():
             torch.manual_seed(config.train.seed)
-            model = build(config, schema) if rates is None else build(config, schema, rates)
-        fitted = FittedModel(config, schema, model, [], last_context(dataset, schema), events)
+            model = build(config, schema, **beside(rates, labels))
+        fitted = FittedModel(
+            config, schema, model, [], last_context(dataset, schema), events, labels
+        )
         if on_event is not None and rank() == 0:
             on_event({"event": "plan", "lines": plan_lines(fitted)})
         trainer = Trainer(
@@ -81,6 +95,7 @@ def fit_model(
             run_dir=run_dir,
             on_event=on_event,
             stop_early=_stops_early(dataset, schema),
+            score=_score(dataset, fitted),
         )
         fitted.history.extend(trainer.fit(resume=resume))
         fitted = replace(fitted, config=config.model_copy(update={"solver": model.solver}))
@@ -102,6 +117,17 @@ def settled(
     return config.model_copy(update={"model": model, "train": train})
 
 
+def _for_labels(config: LatentODEConfig, dataset: TimeSeriesDataset) -> LatentODEConfig:
+    """Settings with a split and a context that suit labels of whole series, unless given."""
+    given = config.windows
+    first, last = dataset.readings.first_and_last()
+    span = float(np.quantile((last - first)[last > first], _WHOLE)) if (last > first).any() else 0.0
+    changed: dict[str, Any] = {"windows.split": "series"} if given.split == "auto" else {}
+    if given.context is None and span > 0:
+        changed["windows.context"] = format_duration(span)
+    return config.updated(**changed)
+
+
 def _stops_early(dataset: TimeSeriesDataset, schema: DataSchema) -> bool:
     return num_stretches(dataset, schema, "validation") >= _FEWEST_STRETCHES
 
@@ -113,7 +139,7 @@ def fit_prior_to(
 
     Events are left out, as no encoder sees them and the log may have series that have none.
     """
-    bare = replace(fitted, events=None)
+    bare = replace(fitted, events=None, labels=None)
     train, validation = (window_sampler(dataset, bare, part) for part in ("train", "validation"))
     return fit_prior(fitted, train, validation, config)
 
@@ -152,7 +178,7 @@ def plan_lines(fitted: FittedModel) -> list[str]:
     model = fitted.config.model
     return [
         *fitted.schema.plan(),
-        *fitted.event_lines(),
+        *fitted.lines_beside(),
         f"model: {model.encoder} encoder of {'levels' if model.levels else 'changes'}, latent "
         f"{model.latent_dim}, hidden {model.hidden_dim}, {fitted.num_parameters:,} "
         f"parameters; seed {fitted.config.train.seed}, device {fitted.config.train.device}",
@@ -172,6 +198,7 @@ def window_sampler(dataset: TimeSeriesDataset, fitted: FittedModel, part: Part) 
         max_rows=fitted.config.windows.max_rows,
         max_queries=fitted.config.windows.max_queries,
         events=None if fitted.events is None else fitted.events.streams,
+        labels=None if fitted.labels is None else fitted.labels.codes,
     )
 
 
@@ -186,6 +213,27 @@ def _validator(dataset: TimeSeriesDataset, fitted: FittedModel) -> WindowValidat
         )
     except DataError:
         return None  # a log of a few readings: train to the end of the schedule
+
+
+def _score(dataset: TimeSeriesDataset, fitted: FittedModel) -> str:
+    """The validation score that counts: of labels, where series that nobody trained on have some.
+
+    Raises:
+        DataError: If no series of the training part has a label.
+    """
+    if fitted.labels is None:
+        return "validation_crps"
+    known, split = fitted.labels.codes >= 0, fitted.schema.split
+    parts = {}
+    for part in PARTS:
+        starts, stops = split.bounds(dataset, part)
+        parts[part] = bool((known & (stops > starts)).any())
+    if not parts["train"]:
+        raise DataError(
+            "labels: expected some of series in the training part, got none. Label more series, or "
+            "choose another --seed for the split."
+        )
+    return "label_loss" if split.kind == "series" and parts["validation"] else "validation_crps"
 
 
 def _event_rates(events: LogEvents, dataset: TimeSeriesDataset, schema: DataSchema) -> Tensor:

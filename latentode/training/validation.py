@@ -16,6 +16,7 @@ from latentode.objectives import iwae
 from latentode.training.history import Record
 
 _HIDDEN_SHARE = 0.3
+_LEAST = 1e-12  # a float32 probability can be 0
 _MOST_WINDOWS = 8  # times as many where few rows follow
 
 
@@ -32,7 +33,8 @@ class WindowValidator:
 
     "validation_crps" is the mean of the two, each averaged over channels. Where there are events,
     "event_gain" is what their intensities, given the readings of the window, gain over constant
-    rates, in nats per event; training does not stop by it.
+    rates, in nats per event; training does not stop by it. Where series have labels, "label_loss"
+    is minus the log-probability of the true one, nats a window.
 
     Args:
         sampler: Windows of the validation part.
@@ -81,7 +83,7 @@ class WindowValidator:
         """Scores of the model as it is."""
         generator = torch.Generator(device=self.device).manual_seed(self.seed)
         parts = [self._score(model, batch, generator) for batch in self.batches]
-        channel, ahead, crps, inside, gain, events = (
+        channel, ahead, crps, inside, gain, events, loss = (
             np.concatenate(column) for column in zip(*parts, strict=True)
         )
         forecast = self._channel_mean(channel[ahead], crps[ahead])
@@ -96,6 +98,8 @@ class WindowValidator:
         }
         if len(gain):
             record["event_gain"] = float(gain.sum()) / max(1, int(events.sum()))
+        if len(loss):
+            record["label_loss"] = float(loss.mean())
         return record
 
     def _score(
@@ -124,6 +128,7 @@ class WindowValidator:
             crps_from_draws(chosen, values),
             (values >= low) & (values <= high),
             *_event_gain(model, moved, noise),
+            _label_loss(model, moved, noise),
         )
 
     def _channel_mean(self, channel: Int64, crps: Float64) -> float:
@@ -150,6 +155,16 @@ def _event_gain(
     own = iwae(model.event_log_prob(trajectory, batch, decoded).double())
     gain = own - model.event_process.constant_log_prob(batch.events)
     return gain.cpu().numpy(), batch.events.scored.sum(-1).cpu().numpy()
+
+
+def _label_loss(model: LatentODEModel, batch: SeriesBatch, noise: torch.Tensor) -> Float64:
+    """Nats of each window whose label is known; nothing without labels."""
+    if batch.labels is None or model.label_head is None:
+        return np.zeros(0)
+    known = batch.labels >= 0
+    probability = model.label_probabilities(batch, noise)[known]
+    own = probability.gather(-1, batch.labels[known, None])
+    return -own[:, 0].double().clamp(min=_LEAST).log().cpu().numpy()
 
 
 def _chunks(rows: Int64, size: int) -> list[tuple[int, Int64]]:

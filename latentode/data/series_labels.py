@@ -1,0 +1,153 @@
+"""Labels of whole series: a class each, read from a table beside the log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from latentode.config import DataConfig
+from latentode.data.build import natural_key
+from latentode.data.chunks import MISSING, ReadPlan
+from latentode.data.dataset import Int64, TimeSeriesDataset
+from latentode.data.event_frame import ID_WORDS, find_column
+from latentode.data.frame import Source
+from latentode.data.tables import Table, open_table
+from latentode.errors import DataError
+
+_LABEL_WORDS = ("label", "class", "outcome", "target", "y")
+_UNKNOWN = -1
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesLabels:
+    """Classes of the series of a log, in their order.
+
+    Attributes:
+        classes: Names of the classes, in natural order.
+        codes: Index of the class of each series, -1 where it is not known, shape (series,).
+    """
+
+    classes: tuple[str, ...]
+    codes: Int64
+
+    def select(self, series: Sequence[int]) -> SeriesLabels:
+        """Keep some series, in the order given."""
+        return replace(self, codes=self.codes[np.asarray(series, dtype=np.int64)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON types."""
+        return {"classes": list(self.classes), "codes": self.codes.tolist()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> SeriesLabels:
+        """Rebuild from `to_dict`.
+
+        Raises:
+            ValueError: If it is not what `to_dict` gave.
+        """
+        classes = tuple(str(name) for name in values["classes"])
+        labels = cls(classes, np.array(values["codes"], dtype=np.int64))
+        out_of_range = (labels.codes < _UNKNOWN) | (labels.codes >= len(classes))
+        if labels.to_dict() != values or len(set(classes)) < 2 or out_of_range.any():
+            raise ValueError("labels: a field is unknown, of another type, or out of range")
+        return labels
+
+    def counts(self) -> dict[str, int]:
+        """Number of series of each class."""
+        found = np.bincount(self.codes[self.codes >= 0], minlength=len(self.classes))
+        return dict(zip(self.classes, found.tolist(), strict=True))
+
+
+def read_labels(
+    source: Source,
+    dataset: TimeSeriesDataset,
+    config: DataConfig,
+    *,
+    column: str | None = None,
+    classes: Sequence[str] | None = None,
+) -> SeriesLabels:
+    """Read a label for each series of a log.
+
+    Args:
+        source: File or frame with a row a series: its id, called as in the log or "id", "series",
+            ..., and its label. Series that the log does not have are left out; an empty label, or
+            none, is unknown.
+        dataset: The log.
+        config: How cells are written, as for the log.
+        column: Column of labels; "label", "class", "outcome", ... by default, else the only other.
+        classes: Classes that a model knows; others are refused.
+
+    Raises:
+        DataError: If a column cannot be found, a series has two labels, no series of the log has
+            one, there is but one class, or a class is unknown.
+    """
+    table = open_table(source, config)
+    identity, label = _columns(table, config.columns.id, column)
+    ids, found, lines = _cells(table, identity, label)
+    known = np.array([text not in MISSING for text in found], dtype=bool)
+    ids, found, lines = ids[known], found[known], lines[known]
+    named = _one_each(table, ids, found, lines)
+    present = {name: named[name] for name in dataset.series_ids if name in named}
+    if not present:
+        raise DataError(
+            f"{table.name}: expected labels of the series of the log ({dataset.series_ids[0]!r}, "
+            f"...), got {', '.join(map(repr, list(named)[:3])) or 'none'}. Correct column "
+            f"{identity!r}."
+        )
+    names = tuple(classes or sorted(set(present.values()), key=natural_key))
+    place = {name: index for index, name in enumerate(names)}
+    strange = [name for name in present.values() if name not in place]
+    if strange:
+        raise DataError(
+            f"{table.name}: expected a class of the model ({', '.join(names)}), got "
+            f"{strange[0]!r}. Drop these labels, or train on them."
+        )
+    if len(names) < 2:
+        raise DataError(
+            f"{table.name}: expected at least two classes in column {label!r}, got {names[0]!r} "
+            "alone. There is nothing to tell apart."
+        )
+    codes = [place[present[name]] if name in present else _UNKNOWN for name in dataset.series_ids]
+    return SeriesLabels(names, np.array(codes, dtype=np.int64))
+
+
+def _columns(table: Table, identity: str | None, label: str | None) -> tuple[str, str]:
+    own = identity if identity in table.columns else None
+    found = find_column(table, own, ID_WORDS, "--id-column")
+    if found is None:
+        raise DataError(
+            f"{table.name}: expected a column of ids such as {identity or 'id'!r}, got "
+            f"{', '.join(table.columns[:12])}. Rename it."
+        )
+    named = find_column(table, label, _LABEL_WORDS, "--label-column")
+    others = [name for name in table.columns if name != found]
+    if named is None and len(others) != 1:
+        raise DataError(
+            f"{table.name}: expected one column of labels beside {found!r}, got "
+            f"{', '.join(others[:12]) or 'none'}. Name it with --label-column."
+        )
+    return found, named or others[0]
+
+
+def _cells(table: Table, identity: str, label: str) -> tuple[np.ndarray, np.ndarray, Int64]:
+    plan = ReadPlan((identity, label), identity, stamps=True, numbers=(), decimal=table.decimal)
+    chunks = [make() for make in table.chunks(plan)]
+    ids, labels = (
+        np.concatenate([chunk.text(name).to_numpy(dtype=object) for chunk in chunks])
+        for name in (identity, label)
+    )
+    return ids, labels, np.concatenate([chunk.lines for chunk in chunks])
+
+
+def _one_each(table: Table, ids: np.ndarray, labels: np.ndarray, lines: Int64) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, label, line in zip(ids, labels, lines, strict=True):
+        if found.setdefault(str(name), str(label)) != label:
+            raise DataError(
+                f"{table.name}: {table.place} {line}: expected one label for series {name!r}, got "
+                f"{found[name]!r} and {label!r}. Keep one."
+            )
+    return found

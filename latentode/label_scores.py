@@ -1,0 +1,136 @@
+"""Labels of series by a fitted model: probabilities, and what they are worth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from latentode.classification import area_under_curve, brier, calibration_error
+from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
+from latentode.data.series_labels import SeriesLabels
+from latentode.errors import ConfigError, DataError
+from latentode.prediction import Predictor
+from latentode.training.context import last_context
+from latentode.training.fitted import FittedModel
+
+_LEAST = 1e-12
+
+
+def known_classes(fitted: FittedModel) -> tuple[str, ...]:
+    """Classes of a model.
+
+    Raises:
+        ConfigError: If it was trained without labels.
+    """
+    if fitted.labels is None:
+        raise ConfigError(
+            "labels: expected a model that was trained with labels, got one without. Train with "
+            "--labels, or fit(log, labels=...)."
+        )
+    return fitted.labels.classes
+
+
+def classify(fitted: FittedModel, dataset: TimeSeriesDataset, num_draws: int) -> pd.DataFrame:
+    r"""Probability of each class of each series, from its newest context.
+
+    .. math:: p(y \mid x) = \frac1K \sum_k p(y \mid z_k, x), \qquad z_k \sim q(z \mid x)
+
+    Args:
+        fitted: A model with labels.
+        dataset: The log, aligned with its schema.
+        num_draws: Posterior draws K.
+
+    Returns:
+        A row a series, by its id, and a column a class.
+    """
+    classes = known_classes(fitted)
+    found = np.empty((len(dataset), len(classes)))
+    predictor, visible = Predictor.of(fitted, num_draws), last_context(dataset, fitted.schema)
+    first, last = visible.readings.first_and_last()
+    # a series without readings is asked about at the origin, where it shows nothing
+    last = np.where(last < first, fitted.schema.origin_ns, last)
+    with torch.no_grad():
+        for chunk, batch, _ in predictor.windows(visible, last, last):
+            noise = predictor.noise([visible.series_ids[i] for i in chunk])
+            found[chunk] = fitted.model.label_probabilities(batch, noise).double().cpu().numpy()
+    index = pd.Index(dataset.series_ids, name="series")
+    return pd.DataFrame(found, index=index, columns=pd.Index(classes, name="class"))
+
+
+def unseen(fitted: FittedModel, dataset: TimeSeriesDataset, labels: SeriesLabels) -> Int64:
+    """Series with a label that training has not seen: numbers of those of a log."""
+    assert fitted.labels is not None
+    starts, stops = fitted.schema.split.bounds(fitted.context, "test")
+    alone = fitted.schema.split.kind == "series"
+    test = (stops > starts) if alone else np.zeros(len(fitted.context), bool)
+    open_ = test | (fitted.labels.codes < 0)
+    trained = {
+        name for name, free in zip(fitted.context.series_ids, open_, strict=True) if not free
+    }
+    fresh = np.array([name not in trained for name in dataset.series_ids], dtype=bool)
+    return np.flatnonzero(fresh & (labels.codes >= 0))
+
+
+def score_labels(
+    fitted: FittedModel,
+    dataset: TimeSeriesDataset,
+    labels: SeriesLabels,
+    *,
+    split: str,
+    num_draws: int,
+) -> dict[str, Any]:
+    """Judge the probabilities of known labels.
+
+    Args:
+        fitted: A model with labels.
+        dataset: The log, aligned with its schema.
+        labels: Its labels.
+        split: "test": series whose label training has not seen; "all".
+        num_draws: Posterior draws.
+
+    Returns:
+        "series", their number; "accuracy" of the most probable class; "log_loss", nats; "auc",
+        "brier" and "calibration_error" of the last class of two, else the mean over classes, each
+        against all others.
+
+    Raises:
+        ConfigError: If the split is unknown.
+        DataError: If no label is left to judge by.
+    """
+    if split not in ("test", "all"):
+        raise ConfigError(f"split: expected 'test' or 'all', got {split!r}.")
+    chosen = np.flatnonzero(labels.codes >= 0)
+    if split == "test":
+        chosen = unseen(fitted, dataset, labels)
+    if not len(chosen):
+        raise DataError(
+            "labels: expected a labelled series that training has not seen, got none. Split by "
+            "series, give a log of others, or score all."
+        )
+    table = classify(fitted, dataset.select_series(chosen.tolist()), num_draws)
+    return _scores(table.to_numpy(), labels.codes[chosen])
+
+
+def _scores(probability: Float64, codes: Int64) -> dict[str, Any]:
+    own = probability[np.arange(len(codes)), codes]
+    found: dict[str, Any] = {
+        "series": len(codes),
+        "accuracy": float((probability.argmax(1) == codes).mean()),
+        "log_loss": float(-np.log(np.maximum(own, _LEAST)).mean()),
+    }
+    classes = [1] if probability.shape[1] == 2 else range(probability.shape[1])
+    # a class without series, or with all, has no pairs to put in order
+    judged = [k for k in classes if 0 < (codes == k).sum() < len(codes)]
+    # rounding may leave a mean of probabilities just above 1
+    bounded = probability.clip(0.0, 1.0)
+    for name, judge in (
+        ("auc", area_under_curve),
+        ("brier", brier),
+        ("calibration_error", calibration_error),
+    ):
+        each = [judge(bounded[:, k], codes == k) for k in judged]
+        found[name] = float(np.mean(each)) if each else float("nan")
+    return found
