@@ -23,6 +23,7 @@ COMMANDS = {
         "resume": "Continue an interrupted run.",
         "forecast": "Forecast beyond the end of a log.",
         "interpolate": "Fill in between the readings of a log.",
+        "classify": "Write the probability of each class of each series.",
         "evaluate": "Score forecasts and interpolations beside naive baselines.",
         "density": "Log-densities of series, and how surprising each reading is.",
         "events": "Show rates of events, what comes next, and whether the model fits.",

@@ -11,6 +11,12 @@ import click
 
 from latentode.cli.command import command
 from latentode.cli.event_files import event_lines, events_option, streams_for, windows_option
+from latentode.cli.label_files import (
+    LabelFile,
+    label_column_option,
+    label_lines,
+    labels_option,
+)
 from latentode.cli.models import (
     device_option,
     load_model,
@@ -53,6 +59,8 @@ from latentode.files import atomic_write
 )
 @events_option
 @windows_option
+@labels_option
+@label_column_option
 @device_option
 @output_option
 @overwrite_option
@@ -67,6 +75,8 @@ def evaluate_command(
     rolling: int,
     events: Path | None,
     windows: Path | None,
+    labels: Path | None,
+    label_column: str | None,
     device: str,
     output: Path | None,
     overwrite: bool,
@@ -80,13 +90,19 @@ def evaluate_command(
     check_stdout_free(output, session.json_output)
     if output is not None and output != STDOUT:
         check_output(output, suffixes=(".json",), overwrite=overwrite)
+    classes = LabelFile.given(labels, label_column)
     model, folder = load_model(run, session, device)
     log = read_for(
         model, logs or own_log(run, folder), options, session, allow_missing=allow_missing
     )
     streams = streams_for(model, log, events, windows)
     scores = model.evaluate(
-        log, events=streams, split=split, max_windows=rolling, num_draws=samples
+        log,
+        events=streams,
+        split=split,
+        max_windows=rolling,
+        num_draws=samples,
+        **(classes.arguments() if classes else {}),
     )
     text = json.dumps(jsonable(scores), indent=2, allow_nan=False) + "\n"
     run_dir = folder.path if folder else None
@@ -107,6 +123,9 @@ def describe(scores: Mapping[str, Any]) -> str:
 def _task(name: str, result: Any) -> Iterator[str]:
     if name == "events":
         yield from event_lines(result)
+        yield ""
+    if name == "labels":
+        yield from label_lines(result)
         yield ""
     if not isinstance(result, Mapping) or "overall" not in result:
         return

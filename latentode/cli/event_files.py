@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from latentode.cli.provenance import fingerprint
+from latentode.cli.provenance import fingerprint, unchanged
 from latentode.cli.table import aligned
 from latentode.errors import DataError
 
@@ -59,18 +59,8 @@ class EventFile:
         Raises:
             DataError: If one of them has gone or changed.
         """
-        windows = record["windows"]
-        for known in (record, windows):
-            path = Path(known["path"]) if known else None
-            if path is not None and not path.exists():
-                raise DataError(f"{path}: the events of this run have gone. Bring the file back.")
-            if path is not None and fingerprint(path)["sha256"] != known["sha256"]:
-                raise DataError(
-                    f"{path}: expected the events that this run was started on, got another "
-                    "content. Start a new run with `train`."
-                )
-        known_windows = Path(windows["path"]) if windows else None
-        return cls(Path(record["path"]), record["mark_column"], known_windows)
+        windows = record["windows"] and unchanged(record["windows"], "windows of events")
+        return cls(unchanged(record, "events"), record["mark_column"], windows)
 
 
 def read_windows(path: Path | None) -> pd.DataFrame | None:

@@ -145,12 +145,12 @@ def deliver(
         return Outcome(run_dir=run_dir, data=facts, text=text)
     if output is None:
         parent = folder.subfolder("forecasts") if folder else Path()
-        output = _free_name(parent, kind)
+        output = free_name(parent, kind)
     results.write(result, output, quantiles=quantiles, overwrite=overwrite)
     return Outcome(run_dir=run_dir, outputs=(output,), data=facts)
 
 
-def _free_name(parent: Path, kind: str) -> Path:
+def free_name(parent: Path, kind: str) -> Path:
     """``<kind>-<UTC stamp>.csv``, numbered where two calls fall into one second."""
     stem = f"{kind}-{utc_stamp()}"
     names = (stem, *(f"{stem}-{number}" for number in range(2, 1000)))

@@ -6,10 +6,13 @@ import hashlib
 import os
 import platform
 import socket
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from latentode.errors import DataError
 
 PACKAGES = ("latentode", "torch", "numpy", "pandas", "xarray", "pydantic", "click", "torchdiffeq")
 _BLOCK_BYTES = 1 << 20
@@ -59,3 +62,24 @@ def circumstances() -> dict[str, Any]:
 def utc_now() -> str:
     """Now, as it stands in files."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def unchanged(record: Mapping[str, Any], what: str) -> Path:
+    """A file of an earlier run, whose `fingerprint` it still has.
+
+    Args:
+        record: The fingerprint.
+        what: What the file holds, for messages.
+
+    Raises:
+        DataError: If it has gone or changed.
+    """
+    path = Path(record["path"])
+    if not path.exists():
+        raise DataError(f"{path}: the {what} of this run have gone. Bring the file back.")
+    if fingerprint(path)["sha256"] != record["sha256"]:
+        raise DataError(
+            f"{path}: expected the {what} that this run was started on, got another content. "
+            "Start a new run with `train`."
+        )
+    return path

@@ -9,6 +9,7 @@ import click
 
 from latentode.cli.command import command
 from latentode.cli.event_files import EventFile, mark_option, windows_option
+from latentode.cli.label_files import LabelFile, label_column_option, labels_option
 from latentode.cli.options import (
     RESUMABLE,
     config_options,
@@ -47,6 +48,8 @@ threads_option = click.option(
 @click.option(
     "--model-times", is_flag=True, help="Model when LOGS report: the times carry information."
 )
+@labels_option
+@label_column_option
 @click.option("--dry-run", is_flag=True, help="Print the resolved settings as TOML, and stop.")
 @data_options
 @config_options
@@ -61,6 +64,8 @@ def train_command(
     mark_column: str | None,
     windows: Path | None,
     model_times: bool,
+    labels: Path | None,
+    label_column: str | None,
     dry_run: bool,
     **options: Any,
 ) -> Outcome:
@@ -68,17 +73,21 @@ def train_command(
 
     LOGS alone is enough: format, clock, context and horizon are detected and said. Under torchrun
     the processes share the work. With --events the same latent state drives their rates too; with
-    --events and no LOGS, a point process of the events alone is trained.
+    --events and no LOGS, a point process of the events alone is trained. With --labels the model
+    also learns the class of a series.
     """
     file = None if events is None else EventFile(events, mark_column, windows)
+    classes = LabelFile.given(labels, label_column)
     if resume is not None:
         _refuse_with_resume(
             options, out=out, name=name, dry_run=dry_run, events=events, mark_column=mark_column,
-            windows=windows, model_times=model_times,
+            windows=windows, model_times=model_times, labels=labels, label_column=label_column,
         )  # fmt: skip
         return _resume(session, resume, logs, threads, options)
     if logs is None and file is None:
         raise click.UsageError("Missing argument 'LOGS' (or --events FILE, or --resume RUN).")
+    if classes is not None and logs is None:
+        raise click.UsageError("--labels are those of the series of LOGS.")
     if model_times and (logs is None or file is not None):
         raise click.UsageError("--model-times takes the times of LOGS, and no --events.")
     if file is None and (mark_column or windows):
@@ -92,7 +101,7 @@ def train_command(
     if logs is not None:
         from latentode.cli.training_run import Job, run_new
 
-        job = Job(logs, config, threads, events=file, model_times=model_times)
+        job = Job(logs, config, threads, events=file, model_times=model_times, labels=classes)
         return run_new(session, job, out=out, name=name)
 
     from latentode.cli.events_run import train_events

@@ -12,6 +12,7 @@ import click
 
 from latentode.cli.event_files import EventFile, read_windows
 from latentode.cli.events_run import continue_events
+from latentode.cli.label_files import LabelFile
 from latentode.cli.progress import Display, training_display
 from latentode.cli.provenance import fingerprint
 from latentode.cli.run_folder import RunFolder, new_folder, proposing_resume, start_new
@@ -33,6 +34,7 @@ class Job:
         resume: Whether training goes on from a checkpoint of the folder.
         events: Events of the same series; None for readings alone.
         model_times: Whether the report times of the log are modelled.
+        labels: Labels of its series; None for none.
     """
 
     logs: Path
@@ -41,6 +43,7 @@ class Job:
     resume: bool = False
     events: EventFile | None = None
     model_times: bool = False
+    labels: LabelFile | None = None
 
 
 def run_new(session: Session, job: Job, *, out: Path | None, name: str | None) -> Outcome:
@@ -92,6 +95,7 @@ def run_again(
         resume=folder.has_checkpoint,
         events=EventFile.recorded(folder.record["events"]) if folder.record.get("events") else None,
         model_times=bool(folder.record.get("model_times")),
+        labels=LabelFile.recorded(folder.record["labels"]) if folder.record.get("labels") else None,
     )
     if not job.logs.exists():
         raise DataError(f"{job.logs}: the log of this run has gone. Name its new place: RUN LOGS.")
@@ -124,7 +128,7 @@ def _fit(session: Session, job: Job, folder: RunFolder | None) -> Outcome:
         listener = _Listener(session, owned, display)
         try:
             LatentODE(config=config).fit(
-                dataset, run_dir=run_dir, resume=job.resume, on_event=listener, **_events(job)
+                dataset, run_dir=run_dir, resume=job.resume, on_event=listener, **_beside(job)
             )
         except Interrupted as stop:
             raise Stopped(int(stop.signal), saved=True) from stop
@@ -179,14 +183,16 @@ class _Listener:
         }
 
 
-def _events(job: Job) -> dict[str, Any]:
-    """What `LatentODE.fit` is told of events: nothing for readings alone."""
+def _beside(job: Job) -> dict[str, Any]:
+    """What `LatentODE.fit` is told of events and labels: nothing for readings alone."""
+    labels = {} if job.labels is None else job.labels.arguments()
     if job.events is None:
-        return {"model_times": True} if job.model_times else {}
+        return labels | ({"model_times": True} if job.model_times else {})
     return {
         "events": job.events.path,
         "mark_column": job.events.mark_column,
         "windows": read_windows(job.events.windows),
+        **labels,
     }
 
 
@@ -194,8 +200,10 @@ def _propose_next(session: Session, path: Path, job: Job) -> None:
     words: list[tuple[object, ...]] = [
         ("forecast", path), ("evaluate", path, job.logs), ("plot", path)
     ]  # fmt: skip
-    if _events(job):
+    if job.events is not None or job.model_times:
         words.append(("events", path, job.logs))
+    if job.labels is not None:
+        words.append(("classify", path))
     session.lines("next", ["next:", *(f"  {session.command_line(*line)}" for line in words)])
 
 
@@ -205,6 +213,7 @@ def _facts(session: Session, job: Job) -> dict[str, Any]:
         "log": fingerprint(job.logs),
         "events": None if job.events is None else job.events.record(),
         "model_times": job.model_times,
+        "labels": None if job.labels is None else job.labels.record(),
         "seed": job.config.train.seed,
         "threads": job.threads,
     }

@@ -13,7 +13,7 @@ from latentode.estimator.event_view import EventView
 from latentode.estimator.latent_space import LatentSpace
 from latentode.estimator.logs import Events, Labels, Log, aligned, labels_of
 from latentode.grids import missing_grid
-from latentode.label_scores import classify, score_labels
+from latentode.label_scores import classify, score_labels, unseen
 from latentode.labelled import LabelledPredictor
 from latentode.training.fitted import FittedModel
 
@@ -168,6 +168,8 @@ class Answers(ABC):
         log: Log,
         *,
         events: Events | None = None,
+        labels: Labels | None = None,
+        label_column: str | None = None,
         split: str = "test",
         max_windows: int = 400,
         num_draws: int = 100,
@@ -178,13 +180,17 @@ class Answers(ABC):
             log: The log; the part that the split of training calls test is scored.
             events: Its events, for a model that was trained with events; None takes those of the
                 training.
+            labels: Labels of its series, for a model that was trained with labels; None takes those
+                of the training, as far as it has not seen them.
+            label_column: Column of labels.
             split: "test", or "all" to score the whole log.
             max_windows: Most forecast origins.
             num_draws: Predictive draws.
 
         Returns:
             {"forecast": scores, "interpolation": scores}, see `latentode.evaluation.evaluate_task`;
-            with events also "events", see `EventView.score`.
+            with events also "events", see `EventView.score`, with labels "labels", see
+            `score_labels`.
         """
         dataset = self._aligned(log)
         found = self._labelled(num_draws).backtest(dataset, split=split, max_windows=max_windows)
@@ -192,6 +198,12 @@ class Answers(ABC):
             found["events"] = self.events.score(
                 dataset, events=events, split=split, num_draws=num_draws
             )
+        if self._fitted().labels is not None or labels is not None or label_column is not None:
+            known = labels_of(self._fitted(), dataset, labels, label_column)
+            if split == "all" or len(unseen(self._fitted(), dataset, known)):
+                found["labels"] = score_labels(
+                    self._fitted(), dataset, known, split=split, num_draws=num_draws
+                )
         return found
 
     def classify(self, log: Log | None = None, *, num_draws: int = 100) -> pd.DataFrame:
