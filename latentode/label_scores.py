@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 
 from latentode.classification import area_under_curve, brier, calibration_error
@@ -33,7 +32,7 @@ def known_classes(fitted: FittedModel) -> tuple[str, ...]:
     return fitted.labels.classes
 
 
-def classify(fitted: FittedModel, dataset: TimeSeriesDataset, num_draws: int) -> pd.DataFrame:
+def classify(fitted: FittedModel, dataset: TimeSeriesDataset, num_draws: int) -> Float64:
     r"""Probability of each class of each series, from its newest context.
 
     .. math:: p(y \mid x) = \frac1K \sum_k p(y \mid z_k, x), \qquad z_k \sim q(z \mid x)
@@ -44,7 +43,7 @@ def classify(fitted: FittedModel, dataset: TimeSeriesDataset, num_draws: int) ->
         num_draws: Posterior draws K.
 
     Returns:
-        A row a series, by its id, and a column a class.
+        Probabilities, shape (series, class).
     """
     classes = known_classes(fitted)
     found = np.empty((len(dataset), len(classes)))
@@ -56,8 +55,7 @@ def classify(fitted: FittedModel, dataset: TimeSeriesDataset, num_draws: int) ->
         for chunk, batch, _ in predictor.windows(visible, last, last):
             noise = predictor.noise([visible.series_ids[i] for i in chunk])
             found[chunk] = fitted.model.label_probabilities(batch, noise).double().cpu().numpy()
-    index = pd.Index(dataset.series_ids, name="series")
-    return pd.DataFrame(found, index=index, columns=pd.Index(classes, name="class"))
+    return found
 
 
 def unseen(fitted: FittedModel, dataset: TimeSeriesDataset, labels: SeriesLabels) -> Int64:
@@ -110,8 +108,8 @@ def score_labels(
             "labels: expected a labelled series that training has not seen, got none. Split by "
             "series, give a log of others, or score all."
         )
-    table = classify(fitted, dataset.select_series(chosen.tolist()), num_draws)
-    return _scores(table.to_numpy(), labels.codes[chosen])
+    found = classify(fitted, dataset.select_series(chosen.tolist()), num_draws)
+    return _scores(found, labels.codes[chosen])
 
 
 def _scores(probability: Float64, codes: Int64) -> dict[str, Any]:

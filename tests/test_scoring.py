@@ -46,7 +46,8 @@ def weights_by_hand(predictor, dataset, series, start, stop, visible=None):
     queries = (times[None], schema.scaler.transform(values)[None])
     batch = builder.build(visible, anchor, builder.rows(visible.readings, anchor), queries)
     with torch.no_grad():
-        z0 = predictor._posterior_draws(batch, [dataset.series_ids[series]])
+        noise = predictor.noise([dataset.series_ids[series]])
+        z0 = predictor.model.posterior(batch).at(noise)
         decoded = model.decode(model.trajectory(z0, batch), batch)
     mean = schema.scaler.inverse(decoded.location[:, 0].double().numpy())
     sd = schema.scaler.scale * decoded.scale[:, 0].double().numpy()

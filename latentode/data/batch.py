@@ -141,6 +141,7 @@ class BatchBuilder:
         visible: Rows,
         queries: tuple[Float64, Float64],
         events: EventBatch | None = None,
+        labels: Int64 | None = None,
     ) -> SeriesBatch:
         """Assemble a batch.
 
@@ -151,6 +152,7 @@ class BatchBuilder:
             queries: Query times (batch, step) in model time, and target values (batch, step,
                 channel), scaled, NaN where there is none.
             events: Events beside the readings; the solve covers their windows.
+            labels: Class of each window, -1 where unknown, shape (batch,).
 
         Returns:
             The batch, on the CPU, float32 values and float64 times.
@@ -173,6 +175,7 @@ class BatchBuilder:
             targets=_float32(targets),
             target_mask=torch.from_numpy(target_mask),
             events=events,
+            labels=None if labels is None else torch.from_numpy(labels),
         )
 
     def _known_inputs(self, windows: TimeSeriesDataset, anchors: Int64) -> KnownInputs:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from latentode.data.batch import BatchBuilder, Rows, SeriesBatch
@@ -138,10 +137,8 @@ class WindowSampler:
             low = np.maximum(starts, self.starts[series])
             unit = self.builder.time_scale.unit_ns
             events = EventBatch.cut(self.events, series, low, stops, anchors_ns, unit)
-        batch = self.builder.build(windows, anchors_ns, shown, (queries, values), events)
-        if self.labels is None:
-            return batch
-        return replace(batch, labels=torch.from_numpy(self.labels[series]))
+        labels = None if self.labels is None else self.labels[series]
+        return self.builder.build(windows, anchors_ns, shown, (queries, values), events, labels)
 
     def _series_of(self, rows: Int64) -> Int64:
         return np.searchsorted(self.dataset.readings.series_starts, rows, side="right") - 1

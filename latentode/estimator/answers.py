@@ -13,7 +13,7 @@ from latentode.estimator.event_view import EventView
 from latentode.estimator.latent_space import LatentSpace
 from latentode.estimator.logs import Events, Labels, Log, aligned, labels_of
 from latentode.grids import missing_grid
-from latentode.label_scores import classify, score_labels, unseen
+from latentode.label_scores import classify, known_classes, score_labels, unseen
 from latentode.labelled import LabelledPredictor
 from latentode.training.fitted import FittedModel
 
@@ -219,7 +219,10 @@ class Answers(ABC):
         Raises:
             ConfigError: If the model was trained without labels.
         """
-        return classify(self._fitted(), self._given(log), num_draws)
+        fitted, dataset = self._fitted(), self._given(log)
+        found = classify(fitted, dataset, num_draws)
+        index = pd.Index(dataset.series_ids, name="series")
+        return pd.DataFrame(found, index, pd.Index(known_classes(fitted), name="class"))
 
     def score_labels(
         self,
