@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -62,51 +61,27 @@ def _naive_rows(task: SeriesTask, scale: Scale, seed: int) -> list[Run]:
 def _trained_rows(
     task: SeriesTask, scale: Scale, name: str, seed: int, options: Options
 ) -> list[Run]:
-    members, fitted = options.protocol.get("members", 1), []
-    for member in range(members):
-        config = training.settings(
-            options.protocol, task.name, task.train_size, members * seed + member, options.device
-        )
-        fitted.append(
-            training.fit(task, scale, config, BUILDERS[name], partial(tell, f"{task.name}, {name}"))
-        )
-    groups = {name: fitted[:1]} | ({f"{name}, {members} members": fitted} if members > 1 else {})
-    return [
-        row
-        for title, group in groups.items()
-        for setting, windows in task.tests.items()
-        for row in _rows(
-            setting,
-            title,
-            seed,
-            score(group, task, windows, options.protocol["draws"], seed),
-            sum(one.num_parameters for one in group),
-            sum(one.seconds for one in group),
-        )
-    ]
+    config = training.settings(options.protocol, task.name, task.train_size, seed, options.device)
+    fitted = training.fit(
+        task, scale, config, BUILDERS[name], lambda event: tell(f"{task.name}, {name}", event)
+    )
+    draws, rows = options.protocol["draws"], []
+    for setting, windows in task.tests.items():
+        figures = score(fitted, task, windows, draws, seed)
+        rows += _rows(setting, name, seed, figures, fitted.num_parameters, fitted.seconds)
+    return rows
 
 
 def score(
-    members: Sequence[training.Fitted],
-    task: SeriesTask,
-    windows: Windows,
-    num_draws: int,
-    seed: int,
+    fitted: training.Fitted, task: SeriesTask, windows: Windows, num_draws: int, seed: int
 ) -> dict[str, float]:
-    """Metrics of test windows; CRPS and coverage of 90 % bands over held-out readings.
-
-    The prediction of several members is the mixture of theirs.
-    """
+    """Metrics of test windows; CRPS and coverage of 90 % bands over held-out readings."""
     means, crps, inside = [], [], []
-    predictions = [
-        training.predict(one.model, windows, one.scale, num_draws, seed=seed) for one in members
-    ]
-    for found in zip(*predictions, strict=True):
-        asked = found[0].windows.asked(held_out=True)
-        draws = np.concatenate([one.draw()[:, asked] for one in found])
-        values = found[0].windows.targets[asked]
+    for part in training.predict(fitted.model, windows, fitted.scale, num_draws, seed=seed):
+        asked = part.windows.asked(held_out=True)
+        draws, values = part.draw()[:, asked], part.windows.targets[asked]
         low, high = metrics.central_interval(draws, 0.9)
-        means.append(np.mean([one.mean for one in found], axis=0))
+        means.append(part.mean)
         crps.append(metrics.crps_from_draws(draws, values))
         inside.append((low <= values) & (values <= high))
     calibration = {
