@@ -110,7 +110,7 @@ def main(
     """Run a benchmark task, print its tables and keep its results."""
     if others and context.get_parameter_source("seeds") is ParameterSource.DEFAULT:
         raise click.UsageError(f"expected seeds behind --seeds, got {others[0]} on its own")
-    seeds = (*seeds, *others)
+    seeds = tuple(dict.fromkeys((*seeds, *others)))
     # before anything imports torch
     limit_threads(threads)
     from benchmarks import frame

@@ -58,18 +58,33 @@ def classify(fitted: FittedModel, dataset: TimeSeriesDataset, num_draws: int) ->
     return found
 
 
-def unseen(fitted: FittedModel, dataset: TimeSeriesDataset, labels: SeriesLabels) -> Int64:
-    """Series with a label that training has not seen: numbers of those of a log."""
+def judged(
+    fitted: FittedModel, dataset: TimeSeriesDataset, labels: SeriesLabels, split: str
+) -> Int64:
+    """Numbers of the series of a log whose label can be judged.
+
+    Args:
+        fitted: A model with labels.
+        dataset: The log.
+        labels: Its labels.
+        split: "test": series whose label training has not seen; "all".
+
+    Raises:
+        ConfigError: If the split is unknown.
+    """
     assert fitted.labels is not None
-    starts, stops = fitted.schema.split.bounds(fitted.context, "test")
-    alone = fitted.schema.split.kind == "series"
-    test = (stops > starts) if alone else np.zeros(len(fitted.context), bool)
-    open_ = test | (fitted.labels.codes < 0)
-    trained = {
-        name for name, free in zip(fitted.context.series_ids, open_, strict=True) if not free
-    }
-    fresh = np.array([name not in trained for name in dataset.series_ids], dtype=bool)
-    return np.flatnonzero(fresh & (labels.codes >= 0))
+    if split not in ("test", "all"):
+        raise ConfigError(f"split: expected 'test' or 'all', got {split!r}.")
+    known = labels.codes >= 0
+    if split == "all":
+        return np.flatnonzero(known)
+    own, codes = fitted.context, fitted.labels.codes
+    if fitted.schema.split.kind == "series":
+        starts, stops = fitted.schema.split.bounds(own, "test")
+        codes = np.where(stops > starts, -1, codes)
+    seen = {name for name, code in zip(own.series_ids, codes, strict=True) if code >= 0}
+    fresh = [name not in seen for name in dataset.series_ids]
+    return np.flatnonzero(known & np.array(fresh, dtype=bool))
 
 
 def score_labels(
@@ -90,23 +105,20 @@ def score_labels(
         num_draws: Posterior draws.
 
     Returns:
-        "series", their number; "accuracy" of the most probable class; "log_loss", nats; "auc",
-        "brier" and "calibration_error" of the last class of two, else the mean over classes, each
-        against all others.
+        "series", their number; "accuracy" of the most probable class; "log_loss", nats; "auc" (NaN
+        without two classes), "brier" and "calibration_error" of the second class of two, else the
+        mean over classes, each against all others.
 
     Raises:
         ConfigError: If the split is unknown.
         DataError: If no label is left to judge by.
     """
-    if split not in ("test", "all"):
-        raise ConfigError(f"split: expected 'test' or 'all', got {split!r}.")
-    chosen = np.flatnonzero(labels.codes >= 0)
-    if split == "test":
-        chosen = unseen(fitted, dataset, labels)
+    chosen = judged(fitted, dataset, labels, split)
     if not len(chosen):
+        wanted = "a labelled series" + (" that training has not seen" if split == "test" else "")
         raise DataError(
-            "labels: expected a labelled series that training has not seen, got none. Split by "
-            "series, give a log of others, or score all."
+            f"labels: expected {wanted}, got none in a log of {len(dataset)} series. Train with a "
+            "split by series, or give labels of other series."
         )
     found = classify(fitted, dataset.select_series(chosen.tolist()), num_draws)
     return _scores(found, labels.codes[chosen])
@@ -119,16 +131,16 @@ def _scores(probability: Float64, codes: Int64) -> dict[str, Any]:
         "accuracy": float((probability.argmax(1) == codes).mean()),
         "log_loss": float(-np.log(np.maximum(own, _LEAST)).mean()),
     }
-    classes = [1] if probability.shape[1] == 2 else range(probability.shape[1])
+    classes = [1] if probability.shape[1] == 2 else list(range(probability.shape[1]))
     # a class without series, or with all, has no pairs to put in order
-    judged = [k for k in classes if 0 < (codes == k).sum() < len(codes)]
+    ordered = [k for k in classes if 0 < (codes == k).sum() < len(codes)]
     # rounding may leave a mean of probabilities just above 1
     bounded = probability.clip(0.0, 1.0)
-    for name, judge in (
-        ("auc", area_under_curve),
-        ("brier", brier),
-        ("calibration_error", calibration_error),
+    for name, judge, which in (
+        ("auc", area_under_curve, ordered),
+        ("brier", brier, classes),
+        ("calibration_error", calibration_error, classes),
     ):
-        each = [judge(bounded[:, k], codes == k) for k in judged]
+        each = [judge(bounded[:, k], codes == k) for k in which]
         found[name] = float(np.mean(each)) if each else float("nan")
     return found

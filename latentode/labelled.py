@@ -33,17 +33,10 @@ class LabelledPredictor:
     Attributes:
         fitted: The model.
         num_draws: Predictive draws.
-
-    Raises:
-        ConfigError: If there is no draw.
     """
 
     fitted: FittedModel
     num_draws: int
-
-    def __post_init__(self) -> None:
-        if self.num_draws < 1:
-            raise ConfigError(f"num_draws: expected at least 1, got {self.num_draws}.")
 
     def ahead(
         self, dataset: TimeSeriesDataset, horizon: str | None, every: str | None

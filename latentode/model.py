@@ -87,7 +87,8 @@ class LatentODEModel(nn.Module):
         num_classes: int = 0,
     ) -> None:
         super().__init__()
-        self.config, self.solver = (config := config.settled()), solver
+        self.config = config = config.settled()
+        self.solver = solver
         latent, hidden = config.latent_dim, config.hidden_dim
         context = input_dim + static_dim
         self.encoder = ENCODERS[config.encoder](num_channels, input_dim, hidden)
@@ -299,6 +300,10 @@ class LatentODEModel(nn.Module):
     def label_probabilities(self, batch: SeriesBatch, noise: Tensor) -> Tensor:
         """Probability of each class of each window, the mean over draws, shape (batch, class).
 
+        Args:
+            batch: Windows.
+            noise: As in `evidence`.
+
         Raises:
             ConfigError: If the model was built without classes.
         """
@@ -318,9 +323,8 @@ class LatentODEModel(nn.Module):
             return trajectory.states.new_zeros(trajectory.states.shape[1:-1])
         # rates change with the readings, however long the steps of the solver are
         nodes = min(_MOST_NODES, 1 + int(_NODES_PER_UNIT * abs(trajectory.step)))
-        return self.event_process.log_prob(
-            trajectory, batch.events, context=decoded.rate_context, nodes=nodes
-        )
+        known = decoded.rate_context
+        return self.event_process.log_prob(trajectory, batch.events, context=known, nodes=nodes)
 
     def _rows(self, batch: SeriesBatch) -> SeriesBatch:
         """Rows as encoders see them."""
@@ -338,7 +342,7 @@ class LatentODEModel(nn.Module):
         """Where the solves of a batch end, from the anchor on."""
         if self.shooting is not None:
             return (max(batch.upper, self.shooting.spacing),)
-        return (batch.upper, batch.lower)[: 1 if batch.lower == 0.0 else 2]
+        return (batch.upper,) if batch.lower == 0.0 else (batch.upper, batch.lower)
 
     def _context(self, batch: SeriesBatch, times: Tensor) -> Tensor:
         inputs = batch.inputs(times)  # (batch, time, input)

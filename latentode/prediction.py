@@ -75,6 +75,9 @@ class Predictor:
         seed: Seed of posterior and observation noise.
         num_draws: Draws.
         max_rows: Newest rows of a window that the encoder reads.
+
+    Raises:
+        ConfigError: If there is no draw.
     """
 
     def __init__(
@@ -86,6 +89,8 @@ class Predictor:
         num_draws: int,
         max_rows: int = 512,
     ) -> None:
+        if num_draws < 1:
+            raise ConfigError(f"num_draws: expected at least 1, got {num_draws}.")
         self.model = model
         self.schema = schema
         self.seed = seed
@@ -177,7 +182,7 @@ class Predictor:
     def follow(self, visible: TimeSeriesDataset, begins: Int64, ends: Int64) -> Iterator[Followed]:
         """Solve windows from what is visible of them onward; arguments as in `windows`."""
         for chunk, batch, anchors in self.windows(visible, begins, ends):
-            z0 = self.model.posterior(batch).at(self.noise([visible.series_ids[i] for i in chunk]))
+            z0 = self._draws(batch, [visible.series_ids[i] for i in chunk])
             yield Followed(chunk, batch, anchors, self.model.trajectory(z0, batch))
 
     def windows(
@@ -225,8 +230,7 @@ class Predictor:
             queries = np.flatnonzero(np.isin(tiles.tile, chunk))
             batch, _, _ = self._batch(visible, tiles, chunk, queries, distinct)
             batch = batch.to(self.device)
-            names = [visible.series_ids[i] for i in tiles.series[chunk]]
-            z0 = self.model.posterior(batch).at(self.noise(names))
+            z0 = self._draws(batch, [visible.series_ids[i] for i in tiles.series[chunk]])
             decoded = self.model.decode(self.model.trajectory(z0, batch), batch)
             given = batch.targets.masked_fill(~batch.target_mask, 0.0)
             density = self.model.likelihood.joint(
@@ -298,7 +302,7 @@ class Predictor:
         draws, states, log_prob, rates = out
         batch = batch.to(self.device)
         names = [visible.series_ids[i] for i in tiles.series[chunk]]
-        z0 = self.model.posterior(batch).at(self.noise(names))
+        z0 = self._draws(batch, names)
         trajectory = self.model.trajectory(z0, batch)
         decoded = self.model.decode(trajectory, batch)
         density = self.model.likelihood.log_prob(batch.targets, decoded.location, decoded.scale)
@@ -329,6 +333,9 @@ class Predictor:
             scaler = self.schema.scaler
             values = scaler.inverse(sampled.cpu().numpy())
             draws[:, queries[mine]] = np.clip(values, scaler.lower, scaler.upper)
+
+    def _draws(self, batch: SeriesBatch, names: list[str]) -> Tensor:
+        return self.model.posterior(batch).at(self.noise(names))
 
     def noise(self, names: list[str]) -> Tensor:
         """Noise of posterior draws, which belongs to the series: a draw goes on from tile to tile.

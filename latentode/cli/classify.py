@@ -63,7 +63,7 @@ def classify_command(
         else read_for(model, logs, options, session, allow_missing=allow_missing)
     )
     table = model.classify(log, num_draws=samples)
-    table.insert(0, "label", table.idxmax(axis=1))
+    table.insert(0, "label", table.idxmax(axis=1), allow_duplicates=True)
     text = table.to_csv()
     run_dir = folder.path if folder else None
     if output == STDOUT:

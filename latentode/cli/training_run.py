@@ -176,6 +176,7 @@ class _Listener:
             return {}
         return {
             "validation_crps": best.get("validation_crps"),
+            **({"label_loss": best["label_loss"]} if "label_loss" in best else {}),
             "best_epoch": best.get("epoch"),
             "epochs": last.get("epoch"),
             "steps": last.get("step"),

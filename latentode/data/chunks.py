@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from latentode.data.dataset import Int64
+from latentode.errors import DataError
 
 ROWS_PER_CHUNK = 500_000
 HEAD_ROWS = 1_000
@@ -159,6 +160,19 @@ class FrameTable:
         for start in range(0, len(self.frame), ROWS_PER_CHUNK):
             rows = slice(start, start + ROWS_PER_CHUNK)
             yield partial(FrameChunk, self.frame.iloc[rows], lines[rows])
+
+
+def refuse_ragged(table: Table) -> None:
+    """Refuse a table, all of whose chunks were read, that has rows of another length.
+
+    Raises:
+        DataError: With the first of them.
+    """
+    if table.ragged:
+        line, fields = min(table.ragged)
+        raise DataError(
+            f"{table.name}: line {line}: got {fields} fields, unlike the header. Repair it."
+        )
 
 
 def as_text(column: pd.Series) -> pd.Series:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from latentode.config import DataConfig
 from latentode.data.build import natural_key
-from latentode.data.chunks import ReadPlan, factorize
+from latentode.data.chunks import ReadPlan, factorize, refuse_ragged
 from latentode.data.dataset import Clock, Int64
 from latentode.data.detect import find_time
 from latentode.data.events import EventStreams
@@ -99,10 +99,19 @@ def resolution_of(times: Int64) -> int:
 
 
 def find_column(table: Table, wanted: str | None, words: Sequence[str], option: str) -> str | None:
-    """The column of a table that is wanted, else the first that is called by a usual word.
+    """Find a column.
+
+    Args:
+        table: The table.
+        wanted: Its name, where it was given.
+        words: What it is usually called, in lower case, likeliest first.
+        option: Where it is named, for messages.
+
+    Returns:
+        The wanted one, else the first that is called by a usual word, else None.
 
     Raises:
-        DataError: If the wanted one is absent; `option` is where it was named.
+        DataError: If the wanted one is absent.
     """
     if wanted is not None:
         if wanted not in table.columns:
@@ -129,11 +138,7 @@ def _rows(
         for name in texts:
             codes, spellings = factorize(chunk.text(name))
             found[name].append(np.array(spellings, dtype=object)[codes])
-    if table.ragged:
-        line, fields = min(table.ragged)
-        raise DataError(
-            f"{table.name}: line {line}: got {fields} fields, unlike the header. Repair it."
-        )
+    refuse_ragged(table)
     return (
         raw,
         {name: np.concatenate(parts) for name, parts in found.items()},

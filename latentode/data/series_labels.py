@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from latentode.config import DataConfig
 from latentode.data.build import natural_key
-from latentode.data.chunks import MISSING, ReadPlan
+from latentode.data.chunks import ReadPlan, refuse_ragged
 from latentode.data.dataset import Int64, TimeSeriesDataset
 from latentode.data.event_frame import ID_WORDS, find_column
 from latentode.data.frame import Source
@@ -19,6 +20,9 @@ from latentode.errors import DataError
 
 _LABEL_WORDS = ("label", "class", "outcome", "target", "y")
 _UNKNOWN = -1
+# as pandas writes what is missing; "none" and "NA" may well be names of classes
+_MISSING = frozenset({"", "nan", "NaN"})
+_WHOLE = re.compile(r"(-?\d+)(?:\.0+)?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +77,9 @@ def read_labels(
 
     Args:
         source: File or frame with a row a series: its id, called as in the log or "id", "series",
-            ..., and its label. Series that the log does not have are left out; an empty label, or
-            none, is unknown.
+            ..., and its label, a word or number. Series that the log does not have are left out; a
+            label is unknown where it is empty or "nan", or is written as the config says that
+            missing values are.
         dataset: The log.
         config: How cells are written, as for the log.
         column: Column of labels; "label", "class", "outcome", ... by default, else the only other.
@@ -87,15 +92,16 @@ def read_labels(
     table = open_table(source, config)
     identity, label = _columns(table, config.columns.id, column)
     ids, found, lines = _cells(table, identity, label)
-    known = np.array([text not in MISSING for text in found], dtype=bool)
-    ids, found, lines = ids[known], found[known], lines[known]
-    named = _one_each(table, ids, found, lines)
+    missing = _MISSING | set(config.cells.na)
+    known = np.array([text not in missing for text in found], dtype=bool)
+    if not known.any():
+        raise DataError(f"{table.name}: expected labels in column {label!r}, got none.")
+    named = _one_each(table, ids[known], _plain(found[known]), lines[known])
     present = {name: named[name] for name in dataset.series_ids if name in named}
     if not present:
         raise DataError(
             f"{table.name}: expected labels of the series of the log ({dataset.series_ids[0]!r}, "
-            f"...), got {', '.join(map(repr, list(named)[:3])) or 'none'}. Correct column "
-            f"{identity!r}."
+            f"...), got {', '.join(map(repr, list(named)[:3]))}. Correct column {identity!r}."
         )
     names = tuple(classes or sorted(set(present.values()), key=natural_key))
     place = {name: index for index, name in enumerate(names)}
@@ -122,9 +128,11 @@ def _columns(table: Table, identity: str | None, label: str | None) -> tuple[str
             f"{table.name}: expected a column of ids such as {identity or 'id'!r}, got "
             f"{', '.join(table.columns[:12])}. Rename it."
         )
-    named = find_column(table, label, _LABEL_WORDS, "--label-column")
     others = [name for name in table.columns if name != found]
-    if named is None and len(others) != 1:
+    named = find_column(table, label, (), "--label-column")
+    if named is None:
+        named = next((n for word in _LABEL_WORDS for n in others if n.lower() == word), None)
+    if named == found or (named is None and len(others) != 1):
         raise DataError(
             f"{table.name}: expected one column of labels beside {found!r}, got "
             f"{', '.join(others[:12]) or 'none'}. Name it with --label-column."
@@ -139,7 +147,14 @@ def _cells(table: Table, identity: str, label: str) -> tuple[np.ndarray, np.ndar
         np.concatenate([chunk.text(name).to_numpy(dtype=object) for chunk in chunks])
         for name in (identity, label)
     )
+    refuse_ragged(table)
     return ids, labels, np.concatenate([chunk.lines for chunk in chunks])
+
+
+def _plain(labels: np.ndarray) -> np.ndarray:
+    """Whole numbers without the point that one missing label among them brings in."""
+    found = [_WHOLE.fullmatch(text) for text in labels]
+    return np.array([match[1] for match in found if match], dtype=object) if all(found) else labels
 
 
 def _one_each(table: Table, ids: np.ndarray, labels: np.ndarray, lines: Int64) -> dict[str, str]:

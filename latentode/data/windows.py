@@ -47,8 +47,8 @@ def choose_lengths(dataset: TimeSeriesDataset, config: WindowConfig) -> WindowLe
 
     A calendar log of at least ten days with several readings a day gets one day of horizon, the
     period that most of them share. Any other gets a fourteenth of the typical series, but at most
-    150 typical gaps, rounded down to a customary length. The context is two horizons (three without
-    a calendar).
+    150 typical gaps, rounded down to a customary length; and three gaps where that is shorter than
+    one. The context is two horizons (three without a calendar).
 
     Raises:
         DataError: If no series has two rows and a length is not given.
@@ -63,6 +63,7 @@ def choose_lengths(dataset: TimeSeriesDataset, config: WindowConfig) -> WindowLe
     daily = dataset.clock.kind == "calendar" and span >= 10 * day and gap <= day // 6
     if horizon is None:
         horizon = day if daily else _round_down(min(span // 14, 150 * gap))
+        horizon = horizon if horizon >= gap else _round_down(3 * gap)
         reason = (
             "one day, the calendar's period" if daily else "from the log's span and typical gap"
         )

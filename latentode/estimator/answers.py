@@ -13,7 +13,7 @@ from latentode.estimator.event_view import EventView
 from latentode.estimator.latent_space import LatentSpace
 from latentode.estimator.logs import Events, Labels, Log, aligned, labels_of
 from latentode.grids import missing_grid
-from latentode.label_scores import classify, known_classes, score_labels, unseen
+from latentode.label_scores import classify, judged, known_classes, score_labels
 from latentode.labelled import LabelledPredictor
 from latentode.training.fitted import FittedModel
 
@@ -192,18 +192,19 @@ class Answers(ABC):
             with events also "events", see `EventView.score`, with labels "labels", see
             `score_labels`.
         """
-        dataset = self._aligned(log)
+        dataset, fitted = self._aligned(log), self._fitted()
+        known = None
+        if fitted.labels is not None or labels is not None or label_column is not None:
+            known = labels_of(fitted, dataset, labels, label_column)
+            if labels is None and not len(judged(fitted, dataset, known, split)):
+                known = None
         found = self._labelled(num_draws).backtest(dataset, split=split, max_windows=max_windows)
-        if self._fitted().events is not None or events is not None:
+        if fitted.events is not None or events is not None:
             found["events"] = self.events.score(
                 dataset, events=events, split=split, num_draws=num_draws
             )
-        if self._fitted().labels is not None or labels is not None or label_column is not None:
-            known = labels_of(self._fitted(), dataset, labels, label_column)
-            if split == "all" or len(unseen(self._fitted(), dataset, known)):
-                found["labels"] = score_labels(
-                    self._fitted(), dataset, known, split=split, num_draws=num_draws
-                )
+        if known is not None:
+            found["labels"] = score_labels(fitted, dataset, known, split=split, num_draws=num_draws)
         return found
 
     def classify(self, log: Log | None = None, *, num_draws: int = 100) -> pd.DataFrame:

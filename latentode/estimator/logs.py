@@ -140,8 +140,10 @@ def labels_of(
 def _table(labels: Labels) -> pd.DataFrame | str | Path:
     if isinstance(labels, pd.DataFrame | str | Path):
         return labels
-    found = dict(labels.items())
-    return pd.DataFrame({"id": list(found), "label": list(found.values())})
+    pairs = list(labels.items())
+    if not pairs:
+        raise DataError("labels: expected at least one, got none.")
+    return pd.DataFrame(pairs, columns=["id", "label"])
 
 
 def events_of(

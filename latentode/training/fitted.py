@@ -138,7 +138,8 @@ class FittedModel:
     def card(self) -> str:
         """A page about the model, in Markdown."""
         schema, config = self.schema, self.config
-        best = min(self.history, key=_validation_crps, default={})
+        best = min(self.history, key=_score, default={})
+        others = f", label loss {best['label_loss']:.4g} nats" if "label_loss" in best else ""
         lines = [
             "# Model card",
             "",
@@ -153,8 +154,8 @@ class FittedModel:
             f"- Series in training log: {len(self.context)}",
             *(f"- {line}" for line in self.lines_beside()),
             f"- Solver: {config.solver.method}, step {config.solver.step_size:.3g} model time",
-            f"- Epochs: {len(self.history)}; best validation CRPS "
-            f"{best.get('validation_crps', float('nan')):.4g} training standard deviations",
+            f"- Epochs: {len(self.history)}; the best has a validation CRPS of "
+            f"{best.get('validation_crps', float('nan')):.4g} training standard deviations{others}",
             "",
             "Predictions hold for series like those of the training log. Bands hold at each time; "
             "they are not bands of whole paths.",
@@ -178,8 +179,10 @@ def _check(schema: DataSchema, given: Mapping[str, Any]) -> None:
         raise ValueError("data: a field is unknown, of another type, or out of range")
 
 
-def _validation_crps(record: Record) -> float:
-    return float(np.nan_to_num(record.get("validation_crps", np.inf), nan=np.inf))
+def _score(record: Record) -> float:
+    """What chose the weights: labels, where they were judged."""
+    found = record.get("label_loss", record.get("validation_crps", np.inf))
+    return float(np.nan_to_num(found, nan=np.inf))
 
 
 def _events(tensors: Mapping[str, torch.Tensor], about: Mapping[str, Any] | None) -> Any:

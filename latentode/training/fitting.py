@@ -52,8 +52,9 @@ def fit_model(
         config: Settings.
         events: Events of the series of the log; None models the readings alone.
         labels: Labels of its series. Unless they are given, the split is then by series, as a label
-            is judged on series that training has not seen, which decide when it stops; and the
-            context holds a whole series, or nine of ten.
+            is judged on series that training has not seen, which decide when it stops if there are
+            five of two classes; and the context holds a whole series, or nine of ten, as far as
+            the encoder reads that many rows.
         run_dir: Where checkpoints, metrics and the model go; None keeps everything in memory.
         resume: Go on from the last checkpoint of `run_dir`.
         on_event: Called on the first process with {"event": "plan" | "note" | "step" | "epoch" |
@@ -85,17 +86,18 @@ def fit_model(
         fitted = FittedModel(
             config, schema, model, [], last_context(dataset, schema), events, labels
         )
+        checked = _checked(dataset, fitted)
         if on_event is not None and rank() == 0:
             on_event({"event": "plan", "lines": plan_lines(fitted)})
         trainer = Trainer(
             model,
             window_sampler(dataset, fitted, "train"),
-            _validator(dataset, fitted),
+            _validator(dataset, checked),
             config.train,
             run_dir=run_dir,
             on_event=on_event,
             stop_early=_stops_early(dataset, schema),
-            score=_score(dataset, fitted),
+            score="validation_crps" if checked.labels is None else "label_loss",
         )
         fitted.history.extend(trainer.fit(resume=resume))
         fitted = replace(fitted, config=config.model_copy(update={"solver": model.solver}))
@@ -119,12 +121,14 @@ def settled(
 
 def _for_labels(config: LatentODEConfig, dataset: TimeSeriesDataset) -> LatentODEConfig:
     """Settings with a split and a context that suit labels of whole series, unless given."""
-    given = config.windows
-    first, last = dataset.readings.first_and_last()
-    span = float(np.quantile((last - first)[last > first], _WHOLE)) if (last > first).any() else 0.0
+    given, readings = config.windows, dataset.readings
+    first, last = readings.first_and_last()
+    rows = np.diff(readings.series_starts)
+    spans = ((last - first) * np.minimum(1.0, given.max_rows / np.maximum(rows, 1)))[rows > 1]
     changed: dict[str, Any] = {"windows.split": "series"} if given.split == "auto" else {}
-    if given.context is None and span > 0:
-        changed["windows.context"] = format_duration(span)
+    if given.context is None and spans.any():
+        # a context begins after its start, and the duration is written in four digits
+        changed["windows.context"] = format_duration(1.001 * np.quantile(spans, _WHOLE) + 1)
     return config.updated(**changed)
 
 
@@ -215,25 +219,31 @@ def _validator(dataset: TimeSeriesDataset, fitted: FittedModel) -> WindowValidat
         return None  # a log of a few readings: train to the end of the schedule
 
 
-def _score(dataset: TimeSeriesDataset, fitted: FittedModel) -> str:
-    """The validation score that counts: of labels, where series that nobody trained on have some.
+def _checked(dataset: TimeSeriesDataset, fitted: FittedModel) -> FittedModel:
+    """The model as validation sees it: without labels that it could not judge.
+
+    Those can be judged that belong to series of their own, five at least, and of two classes.
 
     Raises:
-        DataError: If no series of the training part has a label.
+        DataError: If the training part has no two classes.
     """
-    if fitted.labels is None:
-        return "validation_crps"
-    known, split = fitted.labels.codes >= 0, fitted.schema.split
-    parts = {}
+    labels, split = fitted.labels, fitted.schema.split
+    if labels is None:
+        return fitted
+    codes = {}
     for part in PARTS:
         starts, stops = split.bounds(dataset, part)
-        parts[part] = bool((known & (stops > starts)).any())
-    if not parts["train"]:
+        own = labels.codes[stops > starts]
+        codes[part] = own[own >= 0]
+    found = [labels.classes[code] for code in np.unique(codes["train"])]
+    if len(found) < 2:
         raise DataError(
-            "labels: expected some of series in the training part, got none. Label more series, or "
-            "choose another --seed for the split."
+            f"labels: expected two classes among the series of the training part, got "
+            f"{', '.join(found) or 'none'}. Label more series, or try another --seed."
         )
-    return "label_loss" if split.kind == "series" and parts["validation"] else "validation_crps"
+    held = codes["validation"]
+    enough = len(held) >= _FEWEST_STRETCHES and len(np.unique(held)) > 1
+    return fitted if split.kind == "series" and enough else replace(fitted, labels=None)
 
 
 def _event_rates(events: LogEvents, dataset: TimeSeriesDataset, schema: DataSchema) -> Tensor:

@@ -39,15 +39,22 @@ class SolverWatch:
         model: The model, whose `solver` is changed in place.
         batch: Windows, on the device of the model, of which the first few serve.
         on_change: Told in a sentence when an error was too large.
+        tolerance: The one that was asked for; None is that of the model's solver, which a stopped
+            run may have raised.
     """
 
     def __init__(
-        self, model: LatentODEModel, batch: SeriesBatch, on_change: Callable[[str], None]
+        self,
+        model: LatentODEModel,
+        batch: SeriesBatch,
+        on_change: Callable[[str], None],
+        tolerance: float | None = None,
     ) -> None:
         self._on_change = on_change
         self._model = model
         self._batch = batch.select(torch.arange(min(batch.size, _MOST_WINDOWS)))
         self._tolerance = model.solver.tolerance
+        self._asked = tolerance or model.solver.tolerance
         if model.solver.step_size is None:
             self._choose()
 
@@ -81,7 +88,7 @@ class SolverWatch:
     def _choose(self) -> None:
         solver, jumps = self._model.solver, self._batch.inputs.knot_values.shape[-1] > 0
         for stiff, slack in product((False, True) if jumps else (True,), _SLACK):
-            tolerance = self._tolerance * slack
+            tolerance = max(self._tolerance, self._asked * slack)
             wanted = solver.model_copy(update={"tolerance": tolerance * _MARGIN})
             try:
                 with torch.no_grad():
@@ -90,7 +97,7 @@ class SolverWatch:
                     )
             except SolverError:
                 continue
-            if slack > 1:
+            if tolerance > self._tolerance:
                 self._on_change(
                     f"no step of the solver reaches a relative error of {self._tolerance:g}, as "
                     f"where known inputs jump: {tolerance:g} from now on"

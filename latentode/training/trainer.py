@@ -73,6 +73,7 @@ class Trainer:
         self.stop_early = stop_early
         self.score = score
         self.model = model
+        self._tolerance = model.solver.tolerance
         self.sampler = sampler
         self.validator = validator
         self.config = config.settled()
@@ -104,7 +105,7 @@ class Trainer:
             self._restore()
         rows = self.sampler.eligible_rows()
         first = self._first_windows(rows)
-        self._watch = SolverWatch(self.model, first, self._note)
+        self._watch = SolverWatch(self.model, first, self._note, self._tolerance)
         self._step = GradientStep(
             self.model,
             self.sampler,

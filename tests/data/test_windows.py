@@ -57,6 +57,12 @@ def test_a_fast_log_is_cut_at_150_gaps():
     assert lengths.horizon_ns == 120 * SECOND  # 150 s, rounded down to 2 min
 
 
+@pytest.mark.parametrize("rows", [2, 5, 15, 20])
+def test_series_of_few_rows_are_predicted_up_to_the_next_row_at_least(rows):
+    for gap in (SECOND, 50 * 60 * SECOND, 7 * HOUR):
+        assert choose_lengths(regular(rows, gap), WindowConfig()).horizon_ns >= gap
+
+
 def test_a_given_horizon_sets_the_context():
     lengths = choose_lengths(regular(100, SECOND), WindowConfig(horizon="7s"))
     assert (lengths.context_ns, lengths.horizon_ns) == (21 * SECOND, 7 * SECOND)

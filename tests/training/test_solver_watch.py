@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 
+import pytest
 import torch
 from training_cases import parts, same, stopped_after, weights_of
 
@@ -154,6 +155,26 @@ def test_where_inputs_are_given_a_tolerance_is_raised_before_an_adaptive_method_
     monkeypatch.setattr(SolverWatch, "_start", lambda _self: None)
     SolverWatch(made.model, replace(batch, inputs=doses), lambda _text: None)
     assert asked == [(t, stiff) for stiff in (False, True) for t in (0.001, 0.01, 0.1)]
+
+
+def test_a_tolerance_is_raised_by_a_hundred_at_most_however_often(monkeypatch):
+    made = parts(solver__step_size=None)
+    batch = made.sampler.batch(made.sampler.eligible_rows()[::7], (1, 2))
+    watch = SolverWatch(made.model, batch, lambda _text: None, tolerance=0.001)
+    needed = 0.02 / 4
+
+    def hard(_z0, _batch, solver, *, stiff):
+        del stiff
+        if solver.tolerance < needed:
+            raise SolverError("no step", status="max_steps", time_reached=0.0)
+        return solver.model_copy(update={"step_size": 0.1})
+
+    monkeypatch.setattr(made.model, "choose_solver", hard)
+    watch._choose()
+    assert made.model.solver.tolerance == pytest.approx(0.1)
+    needed, before = 0.2 / 4, made.model.solver
+    watch._choose()
+    assert made.model.solver == before
 
 
 def test_a_raised_tolerance_goes_on_after_a_resume(tmp_path):
