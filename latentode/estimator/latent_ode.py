@@ -36,7 +36,7 @@ class LatentODE(Answers):
 
     Args:
         latent_dim: Size of the latent state.
-        encoder: "rnn", "ode_rnn" or "attention".
+        encoder: "rnn_attention", "rnn", "ode_rnn" or "attention".
         prior: "normal" or "cnf" (learned) density of the latent state.
         posterior: "normal" or "cnf" (bent by a flow) approximate posterior.
         likelihood: "student_t" (robust), "gaussian", or "flow" (joint over channels).
