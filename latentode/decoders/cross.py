@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from latentode.nn.activations import tamed
 from latentode.nn.mlp import SkipMLP
 
 # per unit of model time, of which a window has 4: the last tells the same moment from any other
@@ -62,7 +63,7 @@ class CrossMemory(nn.Module):
         # (rate, 2, batch, step, channel); infinity times 0 would be NaN in the gradient
         near = torch.where(gaps < torch.inf, (-rates * gaps.clamp(max=_FARTHEST)).exp(), 0.0)
         # rates and sides to the features
-        decayed = (near[:, :, None] * residuals).movedim((0, 1), (-3, -2)).flatten(-3)
+        decayed = (near[:, :, None] * tamed(residuals)).movedim((0, 1), (-3, -2)).flatten(-3)
         weights = near.movedim((0, 1), (-3, -2)).flatten(-3)
         shift, log_scale = self.net(weights, decayed).chunk(2, dim=-1)
         return shift, log_scale

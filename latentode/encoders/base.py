@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from latentode.data.batch import SeriesBatch
+from latentode.nn.activations import tamed
 
 _NEVER = 100.0
 
@@ -72,14 +73,14 @@ def newest_readings(batch: SeriesBatch, *, reverse: bool) -> Tensor:
     read can be known to more.
 
     Returns:
-        Readings, 0 where there is none, and log-times, shape (batch, 2 * channel).
+        Readings (`tamed`), 0 where there is none, and log-times, shape (batch, 2 * channel).
     """
     times = -batch.times if reverse else batch.times
     seen = times[..., None].masked_fill(~batch.mask, -torch.inf)
     last, row = seen.max(dim=1, keepdim=True)  # (batch, 1, channel)
     values = batch.values.gather(1, row)[:, 0]
     age = (-last[:, 0]).clamp(0.0, _NEVER)
-    return torch.cat([values, log_time(age).to(values.dtype)], dim=-1)
+    return torch.cat([tamed(values), log_time(age).to(values.dtype)], dim=-1)
 
 
 def _asinh(x: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from latentode.data.batch import SeriesBatch
 from latentode.encoders.base import log_time, row_features
 from latentode.encoders.rnn import states_after_rows
+from latentode.nn.activations import tamed
 from latentode.nn.mlp import SkipMLP
 from latentode.nn.nearest import nearest_readings
 
@@ -80,7 +81,7 @@ class Smoother(nn.Module):
         index, away = nearest_readings(batch.times, batch.mask, batch.lengths, times)
         # (2, batch, knot, channel): 0 where there is none
         values = batch.values.expand(2, *batch.values.shape).gather(2, index)
-        values = torch.where(torch.isinf(away), 0.0, values)
+        values = torch.where(torch.isinf(away), 0.0, tamed(values))
         near = log_time(torch.cat([*away.clamp(max=_FARTHEST), torch.stack(gaps, dim=-1)], dim=-1))
         around = torch.cat([*sides, *values, near.to(values.dtype), context], dim=-1)
         found: Tensor = self.head(around, z0[:, :, None])

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 Activation = Literal["tanh", "silu", "softplus", "elu", "gelu"]
+_ORDINARY = 10.0
 
 # looked up once: by name, each call costs as much as its arithmetic
 _TANH = torch.ops.aten.tanh_backward.grad_input
@@ -100,3 +101,13 @@ def pull_activation(
         _ELU(cotangent, 1.0, 1.0, 1.0, False, u, grad_input=out)
     else:
         _GELU(cotangent, u, grad_input=out)
+
+
+def tamed(values: Tensor) -> Tensor:
+    r"""Scaled readings as a network may see them: x up to 10, :math:`10 + \log(x - 9)` above.
+
+    The same below zero, and smooth up to the first derivative. What is linear in a reading of a hundred
+    scales, such as an error of a unit, would otherwise move every channel.
+    """
+    beyond = (values.abs() - _ORDINARY).clamp(min=0.0)
+    return values - (beyond - beyond.log1p()).copysign(values)
