@@ -106,8 +106,8 @@ def pull_activation(
 def tamed(values: Tensor) -> Tensor:
     r"""Scaled readings as a network may see them: x up to 10, :math:`10 + \log(x - 9)` above.
 
-    The same below zero, and smooth up to the first derivative. What is linear in a reading of a hundred
-    scales, such as an error of a unit, would otherwise move every channel.
+    The same below zero, and smooth up to the first derivative. A network that is linear in its
+    inputs would otherwise let a reading of a hundred scales, an error of a unit, move every channel.
     """
     beyond = (values.abs() - _ORDINARY).clamp(min=0.0)
     return values - (beyond - beyond.log1p()).copysign(values)
