@@ -107,7 +107,7 @@ def tamed(values: Tensor) -> Tensor:
     r"""Scaled readings as a network may see them: x up to 10, :math:`10 + \log(x - 9)` above.
 
     The same below zero, and smooth up to the first derivative. A network that is linear in its
-    inputs would otherwise let a reading of a hundred scales, an error of a unit, move every channel.
+    inputs would otherwise let a reading of a hundred scales, as in a wrong unit, move all channels.
     """
     beyond = (values.abs() - _ORDINARY).clamp(min=0.0)
     return values - (beyond - beyond.log1p()).copysign(values)
