@@ -141,7 +141,7 @@ def test_a_model_without_classes_ignores_labels_and_has_no_probabilities():
     with_labels = replace(batch, labels=torch.zeros(batch.size, dtype=torch.int64))
     noise = noise_for(batch)
     assert torch.equal(model(batch, noise)[0], model(with_labels, noise)[0])
-    with pytest.raises(ConfigError, match="num_classes: expected at least 2, got 0"):
+    with pytest.raises(ConfigError, match="labels: expected a model that was trained with some"):
         model.label_probabilities(batch, noise)
     with pytest.raises(
         ConfigError, match="num_classes: expected at least 2, or 0 for no labels, got 1"
