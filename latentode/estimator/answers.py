@@ -245,6 +245,10 @@ class Answers(ABC):
 
         Returns:
             Numbers by name, see `latentode.label_scores.score_labels`.
+
+        Raises:
+            ConfigError: If the model was trained without labels.
+            DataError: If no label is left to judge by.
         """
         dataset, fitted = self._aligned(log), self._fitted()
         known = labels_of(fitted, dataset, labels, label_column)
