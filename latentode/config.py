@@ -23,7 +23,7 @@ from pydantic import (
 from latentode.config_messages import explain
 from latentode.durations import parse_duration
 from latentode.errors import ConfigError
-from latentode.toml import NONE, read_toml, render_toml
+from latentode.toml import NONE, read_toml, render_toml, set_dotted
 
 
 def _check_duration(value: Any) -> Any:
@@ -186,6 +186,18 @@ class ModelConfig(_Config):
         "classic Latent ODE (which has no knots) the trajectory alone, whose states then say more",
     )
     dropout: Annotated[float, _UNLESS_CHOSEN] = Field(_CHOSEN, ge=0, lt=1)
+    refine: int = Field(
+        0, ge=0, le=10_000, description="steps that improve a posterior before it predicts"
+    )
+
+    @model_validator(mode="after")
+    def _refines_what_a_path_alone_says(self) -> Self:
+        if self.refine and (self.memory or self.knots or self.posterior != "normal"):
+            raise ValueError(
+                "expected memory = false, knots = 0 and posterior = 'normal' where refine is above "
+                f"0, got {str(self.memory).lower()}, {self.knots} and {self.posterior!r}"
+            )
+        return self
 
     def settled(self, num_series: int = 0, *, unseen: bool = True) -> ModelConfig:
         """The same with a value for everything that is None, from what there is to learn from.
@@ -329,13 +341,3 @@ class LatentODEConfig(_Config):
     def to_toml(self) -> str:
         """Write as TOML that `from_toml` reads back exactly."""
         return render_toml(self.to_dict(), type(self)().to_dict())
-
-
-def set_dotted(tree: dict[str, Any], name: str, value: Any) -> None:
-    """Set ``tree["a"]["b"]`` for the name "a.b", making tables on the way."""
-    *tables, leaf = name.split(".")
-    for table in tables:
-        tree = tree.setdefault(table, {})
-        if not isinstance(tree, dict):
-            raise ConfigError(f"{name}: {table!r} is a setting, not a table.")
-    tree[leaf] = value

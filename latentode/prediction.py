@@ -17,6 +17,7 @@ from latentode.data.targets import Targets
 from latentode.data.tiles import Tiles, lay_tiles
 from latentode.data.windows import cut
 from latentode.errors import ConfigError
+from latentode.inference import infer
 from latentode.likelihoods import PoissonProcess
 from latentode.model import LatentODEModel
 from latentode.ode.trajectory import Trajectory
@@ -335,7 +336,7 @@ class Predictor:
             draws[:, queries[mine]] = np.clip(values, scaler.lower, scaler.upper)
 
     def _draws(self, batch: SeriesBatch, names: list[str]) -> Tensor:
-        return self.model.posterior(batch).at(self.noise(names))
+        return infer(self.model, batch).at(self.noise(names))
 
     def noise(self, names: list[str]) -> Tensor:
         """Noise of posterior draws, which belongs to the series: a draw goes on from tile to tile.

@@ -63,3 +63,13 @@ def _value(value: Any) -> str:
     # JSON is TOML here, but for DEL and for escaped pairs of characters beyond U+FFFF
     text = json.dumps(NONE if value is None else value, ensure_ascii=False)
     return text.replace("\x7f", "\\u007f")
+
+
+def set_dotted(tree: dict[str, Any], name: str, value: Any) -> None:
+    """Set ``tree["a"]["b"]`` for the name "a.b", making tables on the way."""
+    *tables, leaf = name.split(".")
+    for table in tables:
+        tree = tree.setdefault(table, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(f"{name}: {table!r} is a setting, not a table.")
+    tree[leaf] = value

@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from latentode.config import LatentODEConfig, TrainConfig, WindowConfig
+from latentode.config import LatentODEConfig, ModelConfig, TrainConfig, WindowConfig
 from latentode.errors import ConfigError
 
 # every character that a file can hold: controls, DEL, quotes, characters beyond U+FFFF
@@ -61,6 +61,8 @@ def configs(draw, table=LatentODEConfig):
         values[name] = draw(st.one_of(options))
     if table is WindowConfig:
         assume(values["train_fraction"] + values["validation_fraction"] < 1)
+    if table is ModelConfig and values["refine"]:
+        values |= {"memory": False, "knots": 0, "posterior": "normal"}
     return table.model_validate(values)
 
 

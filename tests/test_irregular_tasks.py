@@ -217,6 +217,21 @@ def test_a_trained_model_predicts_in_the_unit_of_the_task_and_repeats(build, dev
         assert torch.equal(tensor, again.model.state_dict()[name]), name
 
 
+def test_a_refined_model_predicts_otherwise_and_has_a_scale_of_its_own():
+    plain = {"model.knots": 0, "model.memory": False}
+    task, fitted = toy_run(**plain, **{"model.refine": 5})
+    _, without = toy_run(**plain)
+    test = task.tests["30 % shown"]
+    amortised, refined = (
+        next(training.predict(fitted.model, test, fitted.scale, 4, seed=0, refine=refine)).mean
+        for refine in (False, True)
+    )
+    assert not np.allclose(amortised, refined)
+    scales = [one.model.decoder.log_scale for one in (fitted, without)]
+    assert not torch.equal(*scales)
+    assert torch.equal(fitted.model.decoder.linear.weight, without.model.decoder.linear.weight)
+
+
 def test_a_model_that_remembers_is_not_asked_for_what_it_sees():
     task = toy.interpolation(0, toy.SMOKE)
     scale = Scale.fit(drawn(task, 0, 36), task.span / 4)

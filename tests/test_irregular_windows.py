@@ -90,6 +90,19 @@ def test_a_batch_measures_time_from_the_anchor_in_units_of_the_model(anchor, zer
     np.testing.assert_allclose(back[windows.asked()], windows.targets[windows.asked()], rtol=1e-6)
 
 
+@pytest.mark.parametrize("anchor", ["origin", "start"])
+def test_networks_know_the_time_since_the_start_where_they_are_told(anchor):
+    windows = two_windows()
+    scale = Scale.fit(windows, 2.0, dated=True)
+    batch = windows.batch(scale, anchor)
+    angle = 2 * np.pi / 16 * windows.query_times[0] / 2.0
+    known = batch.inputs(batch.query_times)[0]
+    assert known.shape[-1] == scale.input_dim == 4
+    np.testing.assert_allclose(known[:, 0], np.sin(angle), rtol=1e-6)
+    np.testing.assert_allclose(known[:, 1], np.cos(angle), rtol=1e-6)
+    assert windows.batch(Scale.fit(windows, 2.0), anchor).inputs.dim == 0
+
+
 def test_scales_do_not_know_what_is_asked_twice_or_not_at_all():
     windows = two_windows()
     scale = Scale.fit(windows, 1.0)

@@ -31,7 +31,7 @@ def run(settings: Mapping[str, Build], options: Options) -> list[Run]:
         for seed in options.seeds:
             task = settings[name](seed, options.protocol)
             training_windows = task.draw(np.arange(task.train_size), np.random.default_rng(seed))
-            scale = Scale.fit(training_windows, task.span / 4)
+            scale = Scale.fit(training_windows, task.span / 4, dated=task.dated)
             for model in options.chosen(list(MODELS)):
                 if model == "naive":
                     runs += _naive_rows(task, scale, seed)
@@ -77,7 +77,9 @@ def score(
 ) -> dict[str, float]:
     """Metrics of test windows; CRPS and coverage of 90 % bands over held-out readings."""
     means, crps, inside = [], [], []
-    for part in training.predict(fitted.model, windows, fitted.scale, num_draws, seed=seed):
+    for part in training.predict(
+        fitted.model, windows, fitted.scale, num_draws, seed=seed, refine=True
+    ):
         asked = part.windows.asked(held_out=True)
         draws, values = part.draw()[:, asked], part.windows.targets[asked]
         low, high = metrics.central_interval(draws, 0.9)

@@ -32,6 +32,7 @@ class SeriesTask:
             one chooses.
         interpolates: Targets lie between visible readings; naive interpolators then hold the ends,
             as numpy.interp does, instead of going on with a line.
+        dated: Networks know the time since the start of a window.
     """
 
     name: str
@@ -42,6 +43,7 @@ class SeriesTask:
     span: float
     metrics: Metrics
     interpolates: bool
+    dated: bool = False
 
 
 def squared_errors(prediction: Floats, windows: Windows) -> Floats:

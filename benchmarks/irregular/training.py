@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,12 @@ from latentode.config import LatentODEConfig
 from latentode.data.batch import SeriesBatch
 from latentode.data.sampler import Sampler
 from latentode.decoders.readout import Decoded
+from latentode.inference import infer
 from latentode.model import LatentODEModel
 from latentode.training import Trainer
 from latentode.training.distributed import device_of
 from latentode.training.history import Record
+from latentode.training.scale_fitting import fit_scale
 from latentode.training.validation import Validator
 
 Build = Callable[[LatentODEConfig, int, int, Scale], nn.Module]
@@ -147,7 +149,7 @@ def gru_decay(
         latent_ode(config, channels, static, scale, num_classes=num_classes),
         config,
         num_channels=channels,
-        input_dim=0,
+        input_dim=scale.input_dim,
         static_dim=static,
         scale_floor=torch.from_numpy(scale.scaler.density_floor),
         num_classes=num_classes,
@@ -162,6 +164,7 @@ def latent_ode(
         config.model,
         config.solver,
         num_channels=channels,
+        input_dim=scale.input_dim,
         static_dim=static,
         scale_floor=torch.from_numpy(scale.scaler.density_floor),
         num_classes=num_classes,
@@ -184,16 +187,25 @@ def fit(
         build: Makes the model from settings, numbers of channels and covariates, and scales.
         on_event: As in `Trainer`.
     """
-    windows = task.validation
-    return trained(
-        initial(build, config, windows, scale),
+    windows, anchor = task.validation, config.model.anchor
+    model = initial(build, config, windows, scale)
+    alone = isinstance(model, LatentODEModel) and not config.model.memory
+    fitted = trained(
+        model,
         scale,
-        TaskSampler(task, scale, config.model.anchor, ask_seen=not config.model.memory),
+        TaskSampler(task, scale, anchor, ask_seen=alone),
         TaskValidator(task, scale, num_draws=4),
         config,
         score=next(iter(task.metrics(windows.targets, windows))),
         on_event=on_event,
     )
+    if not isinstance(model, LatentODEModel) or not config.model.refine:
+        return fitted
+    clock = _clock(config)
+    began = clock()
+    batch = windows.without_seen().batch(scale, anchor).to(device_of(config.train.device))
+    fit_scale(model.eval(), [batch], seed=config.train.seed)
+    return replace(fitted, seconds=fitted.seconds + clock() - began)
 
 
 def initial(build: Build, config: LatentODEConfig, windows: Windows, scale: Scale) -> nn.Module:
@@ -225,10 +237,15 @@ def trained(
         on_event: As in `Trainer`.
     """
     trainer = Trainer(model, sampler, validator, config.train, on_event=on_event, score=score)
-    clock = time.process_time if device_of(config.train.device).type == "cpu" else time.monotonic
+    clock = _clock(config)
     began = clock()
     history = trainer.fit()
     return Fitted(model, scale, history, clock() - began)
+
+
+def _clock(config: LatentODEConfig) -> Callable[[], float]:
+    on_cpu = device_of(config.train.device).type == "cpu"
+    return time.process_time if on_cpu else time.monotonic
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,7 +265,13 @@ class Prediction:
 
 
 def predict(
-    model: nn.Module, windows: Windows, scale: Scale, num_draws: int, *, seed: int
+    model: nn.Module,
+    windows: Windows,
+    scale: Scale,
+    num_draws: int,
+    *,
+    seed: int,
+    refine: bool = False,
 ) -> Iterator[Prediction]:
     """Predict some windows at a time, as the draws of all would not fit into memory.
 
@@ -258,15 +281,20 @@ def predict(
         scale: Scales that it was trained with.
         num_draws: Draws of the latent state.
         seed: Seed of the draws.
+        refine: Whether posteriors are refined first where the model is set to, which takes long.
     """
     device = next(model.parameters()).device
     generator = torch.Generator().manual_seed(seed)
     for start in range(0, len(windows), _CHUNK):
         part = windows.take(slice(start, start + _CHUNK))
-        batch = part.batch(scale, model.config.anchor)
+        batch = part.batch(scale, model.config.anchor).to(device)
         noise = torch.randn((num_draws, batch.size, model.config.latent_dim), generator=generator)
         with torch.no_grad():
-            decoded = model.predict(batch.to(device), noise.to(device))
+            if refine and isinstance(model, LatentODEModel):
+                z0 = infer(model, batch).at(noise.to(device))
+                decoded = model.decode(model.trajectory(z0, batch), batch)
+            else:
+                decoded = model.predict(batch, noise.to(device))
 
         def draw(decoded: Decoded = decoded) -> Floats:
             shape = (2, *decoded.location.shape)

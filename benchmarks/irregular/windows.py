@@ -19,6 +19,7 @@ Flags = NDArray[np.bool_]
 
 _NS = 1_000_000_000
 _MOST_SCALED = 2_000
+_LONG = 16.0  # model time; a window has 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +139,7 @@ class Windows:
             mask=torch.from_numpy(np.isfinite(self.values)),
             lengths=torch.from_numpy(self.lengths),
             query_times=torch.from_numpy(queries),
-            inputs=_no_inputs(len(self)),
+            inputs=_clock(zero[:, 0] / scale.unit, dated=scale.dated),
             static=_float32((self.static - scale.static_mean) / scale.static_std),
             lower=float(min(ends.min(), 0.0)),
             upper=float(max(ends.max(), 0.0)),
@@ -156,15 +157,22 @@ class Scale:
         unit: Unit of model time in the protocol's unit.
         static_mean: Means of the covariates, shape (static,).
         static_std: Their standard deviations, shape (static,).
+        dated: Whether networks know the time since the start of a window.
     """
 
     scaler: Scaler
     unit: float
     static_mean: Floats
     static_std: Floats
+    dated: bool = False
+
+    @property
+    def input_dim(self) -> int:
+        """Features of what is known at any time."""
+        return _clock(np.zeros(1), dated=self.dated).dim
 
     @classmethod
-    def fit(cls, training: Windows, unit: float) -> Scale:
+    def fit(cls, training: Windows, unit: float, *, dated: bool = False) -> Scale:
         """Learn the scales of training windows, of the first 2,000 at most."""
         few = training.take(slice(_MOST_SCALED))
         parts = (few.values, few.without_seen().targets)
@@ -185,7 +193,7 @@ class Scale:
         mean = np.where(known, training.static, 0.0).sum(0) / count
         square = np.where(known, training.static - mean, 0.0) ** 2
         std = np.sqrt(square.sum(0) / count)
-        return cls(Scaler.fit(readings), unit, mean, np.where(std > 0, std, 1.0))
+        return cls(Scaler.fit(readings), unit, mean, np.where(std > 0, std, 1.0), dated)
 
 
 def _packed(
@@ -220,10 +228,13 @@ def _float32(values: Floats) -> torch.Tensor:
     return torch.from_numpy(np.nan_to_num(values.astype(np.float32), nan=0.0))
 
 
-def _no_inputs(size: int) -> KnownInputs:
+def _clock(zero: Floats, *, dated: bool) -> KnownInputs:
+    """Time since the start, as the phase of a period four times as long as a window; or nothing."""
+    rates = torch.full((int(dated),), 2.0 * torch.pi / _LONG, dtype=torch.float64)
+    size = len(zero)
     return KnownInputs(
-        phases=torch.zeros(size, 0, dtype=torch.float64),
-        rates=torch.zeros(0, dtype=torch.float64),
+        phases=torch.from_numpy(zero.astype(np.float64))[:, None] * rates,
+        rates=rates,
         knot_times=torch.zeros(size, 1, dtype=torch.float64),
         knot_values=torch.zeros(size, 1, 0),
     )

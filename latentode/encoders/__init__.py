@@ -4,6 +4,7 @@ from latentode.encoders.attention import AttentionEncoder
 from latentode.encoders.base import Encoder, newest_readings, relative_values
 from latentode.encoders.condense import condense
 from latentode.encoders.ode_rnn import ODERNNEncoder
+from latentode.encoders.refine import refined
 from latentode.encoders.rnn import RNNEncoder
 from latentode.encoders.rnn_attention import RNNAttentionEncoder
 from latentode.encoders.smoother import Smoother
@@ -26,5 +27,6 @@ __all__ = [
     "Smoother",
     "condense",
     "newest_readings",
+    "refined",
     "relative_values",
 ]

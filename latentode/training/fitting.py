@@ -26,12 +26,14 @@ from latentode.training.context import last_context
 from latentode.training.distributed import device_of, process_group, rank
 from latentode.training.fitted import FittedModel, beside, build_model
 from latentode.training.prior_fitting import PRIOR_FIT, PriorReport, fit_prior
+from latentode.training.scale_fitting import fit_scale
 from latentode.training.trainer import Event, Trainer
 from latentode.training.validation import WindowValidator
 
 # a validation part of fewer horizons than this is an anecdote: to stop by it is to stop by chance
 _FEWEST_STRETCHES = 5
 _WHOLE = 0.9
+_SCALE_WINDOWS = 128
 
 
 def fit_model(
@@ -101,6 +103,8 @@ def fit_model(
         )
         fitted.history.extend(trainer.fit(resume=resume))
         fitted = replace(fitted, config=config.model_copy(update={"solver": model.solver}))
+        if config.model.refine:
+            _fit_scale(dataset, fitted)
         if config.train.fit_prior:
             fitted = _with_fitted_prior(dataset, fitted, on_event if rank() == 0 else None)
         if run_dir is not None and rank() == 0:
@@ -160,6 +164,19 @@ def _with_fitted_prior(
     if on_event is not None:
         on_event({"event": "note", "text": text})
     return fitted
+
+
+def _fit_scale(dataset: TimeSeriesDataset, fitted: FittedModel) -> None:
+    """Fit the scale to refined posteriors of validation windows, where there are any."""
+    sampler = window_sampler(dataset, fitted, "validation")
+    try:
+        rows = sampler.eligible_rows()
+    except DataError:
+        return
+    train = fitted.config.train
+    chosen = rows[np.linspace(0, len(rows) - 1, min(_SCALE_WINDOWS, len(rows))).astype(np.int64)]
+    batch = sampler.batch(chosen, (train.seed, 10)).to(device_of(train.device))
+    fit_scale(fitted.model.eval(), [batch], seed=train.seed)
 
 
 def num_stretches(dataset: TimeSeriesDataset, schema: DataSchema, part: Part) -> float:

@@ -1,0 +1,48 @@
+"""Posteriors for predictions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from latentode.data.batch import SeriesBatch
+from latentode.encoders import refined
+from latentode.encoders.posterior import FlowPosterior, NormalPosterior
+from latentode.model import LatentODEModel
+
+
+def infer(model: LatentODEModel, batch: SeriesBatch) -> NormalPosterior | FlowPosterior:
+    """What a model that predicts takes as posterior of the state at the anchor of each window.
+
+    It is that of the encoder, and with ``model.refine`` it is refined by as many steps on the
+    visible readings of the window itself. Training and validation go without, as each step costs
+    as much as one of training.
+
+    Args:
+        model: Model whose trajectory alone says what is read: without memory, knots and flow.
+        batch: Windows; what they ask for plays no part.
+    """
+    posterior = model.posterior(batch)
+    if not model.config.refine:
+        return posterior
+    assert isinstance(posterior, NormalPosterior)
+    from_end = model.config.anchor == "origin"
+    inside = torch.arange(batch.times.shape[1], device=batch.times.device) < batch.lengths[:, None]
+    seen = replace(
+        batch,
+        query_times=batch.times,
+        targets=batch.values,
+        target_mask=batch.mask & inside[..., None],
+        lower=batch.lower if from_end else 0.0,
+        upper=0.0 if from_end else batch.upper,
+    )
+    targets = seen.targets.masked_fill(~seen.target_mask, 0.0)
+
+    def log_joint(z0: Tensor) -> Tensor:
+        decoded = model.decode(model.trajectory(z0, seen, check=False), seen)
+        density = model.likelihood.joint(targets, decoded.location, decoded.scale, seen.target_mask)
+        return density + model.prior.log_prob(z0)
+
+    return refined(posterior, log_joint, model.config.refine)

@@ -1,0 +1,113 @@
+"""Refined posteriors: closed forms, independence of windows, and what a fitted model gains."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from model_cases import case, irregular_log, predictor_of
+from pydantic import ValidationError
+
+from latentode.config import ModelConfig
+from latentode.encoders import refined
+from latentode.encoders.posterior import NormalPosterior
+from latentode.inference import infer
+
+PLAIN = {"model__memory": False, "model__knots": 0}
+
+
+def start(size, latent, dtype=torch.float64):
+    mean = torch.randn(size, latent, dtype=dtype, generator=torch.Generator().manual_seed(1))
+    return NormalPosterior(mean, torch.full_like(mean, 0.7), mean)
+
+
+def gaussian(precision, centre):
+    """Joint density of independent normals, shape (draw, batch)."""
+    return lambda z: -0.5 * (precision * (z - centre).square()).sum(-1)
+
+
+def test_the_exact_posterior_of_a_gaussian_is_found():
+    precision = torch.tensor([[1.0, 4.0, 100.0], [2.0, 9.0, 0.5]], dtype=torch.float64)
+    centre = torch.tensor([[0.5, -1.0, 0.2], [1.5, 0.0, -0.3]], dtype=torch.float64)
+    found = refined(start(2, 3), gaussian(precision, centre), 1_000)
+    torch.testing.assert_close(found.mean, centre, rtol=0, atol=2e-3)
+    torch.testing.assert_close(found.stddev, precision.rsqrt(), rtol=1e-2, atol=0)
+
+
+def test_the_mean_of_a_correlated_gaussian_is_found():
+    factor = torch.randn(3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    precision, centre = factor @ factor.T + torch.eye(3), torch.tensor([0.3, -0.8, 1.1])
+    centre = centre.double()
+
+    def log_joint(z):
+        away = z - centre
+        return -0.5 * (away @ precision * away).sum(-1)
+
+    found = refined(start(4, 3), log_joint, 400)
+    torch.testing.assert_close(found.mean, centre.expand(4, -1), rtol=0, atol=5e-3)
+
+
+def test_no_window_ends_below_where_it_began():
+    begun = start(3, 2)
+
+    def broken(z):
+        # finite at the start alone, in the second window
+        far = (z - begun.mean).abs().amax((0, -1)) > 2.0
+        density = gaussian(1.0, torch.zeros(2, dtype=torch.float64))(z)
+        fails = far & (torch.arange(3) == 1)
+        return torch.where(fails, torch.nan, density * torch.tensor([1.0, -1.0, 1.0]))
+
+    found = refined(begun, broken, 200)
+    torch.testing.assert_close(found.mean[1], begun.mean[1])
+    torch.testing.assert_close(found.mean[[0, 2]], torch.zeros(2, 2).double(), rtol=0, atol=5e-3)
+
+
+def test_windows_are_refined_by_themselves():
+    model, batch = case(size=5, model__refine=8, **PLAIN)
+    together = infer(model, batch)
+    alone = infer(model, batch.select(torch.tensor([2])))
+    torch.testing.assert_close(alone.mean[0], together.mean[2], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("anchor", ["origin", "start"])
+def test_what_is_asked_plays_no_part(anchor):
+    model, batch = case(size=4, model__refine=8, model__anchor=anchor, **PLAIN)
+    other = replace(batch, targets=batch.targets + 5.0, query_times=batch.query_times * 0.5)
+    torch.testing.assert_close(infer(model, batch).mean, infer(model, other).mean)
+
+
+def test_refined_posteriors_explain_the_visible_readings_better():
+    model, batch = case(size=6, model__refine=60, **PLAIN)
+    before = model.posterior(batch).mean
+    after = infer(model, batch).mean
+    asked = replace(batch, query_times=batch.times)
+
+    def density(mean):
+        decoded = model.decode(model.trajectory(mean[None], asked), asked)
+        joint = model.likelihood.joint(batch.values, decoded.location, decoded.scale, batch.mask)
+        return (joint + model.prior.log_prob(mean[None]))[0]
+
+    with torch.no_grad():
+        assert bool((density(after) > density(before)).all())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_predictions_begin_from_refined_posteriors():
+    log = irregular_log()
+    end = log.readings.times.max()
+    latent = [
+        predictor_of(log, model__refine=steps, **PLAIN)
+        .query(log, np.zeros(1, np.int64), np.array([end]))
+        .latent
+        for steps in (0, 5)
+    ]
+    assert not np.allclose(*latent)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"memory": False}, {"knots": 0}, {"memory": False, "knots": 0, "posterior": "cnf"}],
+)
+def test_only_a_path_that_stands_alone_is_refined(settings):
+    with pytest.raises(ValidationError, match="expected memory = false, knots = 0"):
+        ModelConfig(refine=5, **settings)

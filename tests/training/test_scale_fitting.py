@@ -1,0 +1,83 @@
+"""The scale that is fitted to refined posteriors, and the estimator that fits it."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from latentode.config import LatentODEConfig
+from latentode.decoders.readout import Decoded
+from latentode.encoders.posterior import NormalPosterior
+from latentode.estimator import LatentODE
+from latentode.likelihoods import GaussianLikelihood
+from latentode.training.scale_fitting import fit_scale
+
+
+class Flat:
+    """Says 0 of every reading, with a scale per channel; keeps the contract of a model."""
+
+    def __init__(self, channels):
+        self.config = SimpleNamespace(latent_dim=1, refine=0)
+        self.decoder = SimpleNamespace(log_scale=torch.zeros(channels))
+        self.likelihood = GaussianLikelihood(channels)
+
+    def posterior(self, batch):
+        zero = torch.zeros(batch.size, 1)
+        return NormalPosterior(zero, zero + 1.0, zero)
+
+    def trajectory(self, z0, _batch):
+        return z0
+
+    def decode(self, z0, batch):
+        location = torch.zeros(len(z0), *batch.targets.shape)
+        scale = self.decoder.log_scale.exp().expand_as(location)
+        return Decoded(location, scale, None)
+
+
+def test_the_scale_is_that_of_the_errors():
+    spread = torch.tensor([0.3, 1.0, 2.5, 7.0])
+    generator = torch.Generator().manual_seed(0)
+    targets = spread * torch.randn(50, 80, 4, generator=generator)
+    mask = torch.rand(targets.shape, generator=generator) < 0.5
+    mask[..., 3] = False
+    targets = torch.where(mask, targets, 1e6)
+    batch = SimpleNamespace(size=50, targets=targets, target_mask=mask)
+    model = Flat(4)
+    total = fit_scale(model, [batch], seed=0)
+    # half a step of the grid, a tenth of a decade over two
+    np.testing.assert_allclose(total[:3], spread[:3], rtol=0.08)
+    assert total[3] == 1.0
+    torch.testing.assert_close(model.decoder.log_scale, total.log())
+
+
+@pytest.fixture(scope="module")
+def sinusoids():
+    """Sixty series of one family, hardly noisy, read at ten random times each."""
+    rng = np.random.default_rng(0)
+    frames = []
+    for series in range(60):
+        times = np.sort(rng.uniform(0, 10, 10))
+        values = np.sin(times * rng.uniform(0.5, 1.0)) + 0.01 * rng.normal(size=10)
+        frames.append(pd.DataFrame({"id": series, "t": times, "x": values}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def test_an_estimator_that_refines_predicts_and_comes_back_from_disk(sinusoids, tmp_path):
+    columns = {"data.columns.id": "id", "data.columns.time": "t", "data.time.unit": "s"}
+    small = {"model.latent_dim": 3, "model.hidden_dim": 8, "train.max_epochs": 1}
+    short = {"train.steps_per_epoch": 4, "windows.context": "6s", "windows.horizon": "2s"}
+    plain = {"model.memory": False, "model.knots": 0}
+    settings, answers = {**columns, **small, **short, **plain}, {}
+    for steps in (0, 10):
+        config = LatentODEConfig().updated(**settings, **{"model.refine": steps})
+        model = LatentODE(config=config)
+        model.fit(sinusoids)
+        answers[steps] = model.forecast(sinusoids, num_draws=8).to_dataframe()
+        model.save(tmp_path / str(steps))
+    scales = [LatentODE.load(tmp_path / str(s)).fitted_.model.decoder.log_scale for s in (0, 10)]
+    assert not torch.equal(*scales)
+    again = LatentODE.load(tmp_path / "10").forecast(sinusoids, num_draws=8).to_dataframe()
+    pd.testing.assert_frame_equal(answers[10], again)
+    assert not answers[0].equals(answers[10])
