@@ -24,8 +24,9 @@ from latentode.likelihoods import (
     LIKELIHOODS,
     LabelHead,
     PoissonProcess,
+    TimeLabelHead,
     label_log_prob,
-    path_summary,
+    label_logits,
 )
 from latentode.priors import CNFPrior, StandardNormal
 from latentode.shooting import Shooting
@@ -62,9 +63,9 @@ class LatentODEModel(nn.Module):
         scale_floor: Least scale of each channel in scaled units, as its readings are rounded, shape
             (channel,); None is 1e-4.
         season: Period of the seasonal memory in model time; None goes without.
-        event_rates: Mean rate of each kind of event per unit of model time, shape (kind,); None for
-            a log without events.
-        num_classes: Classes of the labels of windows, see `LabelHead`; 0 goes without.
+        event_rates: Mean rate of each kind of event per unit of model time, (kind,); None without.
+        num_classes: Classes of labels, see `LabelHead`; 0 goes without.
+        label_times: Whether labels are of times, not windows, see `TimeLabelHead`.
 
     Reference:
         Rubanova, Chen, Duvenaud (2019), https://arxiv.org/abs/1907.03907. There the noise is
@@ -85,6 +86,7 @@ class LatentODEModel(nn.Module):
         season: float | None = None,
         event_rates: Tensor | None = None,
         num_classes: int = 0,
+        label_times: bool = False,
     ) -> None:
         super().__init__()
         self.config = config = config.settled()
@@ -118,21 +120,19 @@ class LatentODEModel(nn.Module):
         self.register_buffer("scale_floor", floor.to(torch.get_default_dtype()).clamp(min=1e-4))
         self.likelihood = LIKELIHOODS[config.likelihood](num_channels)
         self.event_process = None
+        rated = context + 2 * num_channels  # what is known at any time
         if event_rates is not None:
             # effects multiply, as in models of hazards: what doubles a rate, doubles any
-            rated = context + 2 * num_channels
             self.event_process = PoissonProcess(
                 latent, event_rates, context_dim=rated, hidden_dim=hidden, link="exp"
             )
-        self.label_head = None
-        if num_classes:
+        self.label_head: LabelHead | TimeLabelHead | None = None
+        if label_times:
+            self.label_head = TimeLabelHead(num_classes, latent, rated, hidden, config.dropout)
+        elif num_classes:
+            sizes = {"num_channels": num_channels, "static_dim": static_dim, "hidden_dim": hidden}
             self.label_head = LabelHead(
-                num_classes,
-                feature_dim=seen + 3 * latent,
-                num_channels=num_channels,
-                static_dim=static_dim,
-                hidden_dim=hidden,
-                dropout=config.dropout,
+                num_classes, feature_dim=seen + 3 * latent, dropout=config.dropout, **sizes
             )
 
     def posterior(self, batch: SeriesBatch) -> NormalPosterior | FlowPosterior:
@@ -140,8 +140,7 @@ class LatentODEModel(nn.Module):
         rows, reverse = self._rows(batch), self.config.anchor == "start"
         summary = self.encoder(rows, reverse=reverse)
         summary = functional.dropout(summary, self.config.dropout, self.training)
-        anchor = batch.times.new_zeros(batch.size, 1)
-        context = self._context(batch, anchor)[:, 0]
+        context = self._context(batch, batch.times.new_zeros(batch.size, 1))[:, 0]
         newest = newest_readings(rows, reverse=reverse)
         found: NormalPosterior | FlowPosterior = self.posterior_head(
             torch.cat([summary, newest, context], dim=-1)
@@ -168,8 +167,7 @@ class LatentODEModel(nn.Module):
             batch: Windows; `lower` and `upper` say how far to go to either side.
             check: As in `ode.solve`. With a step size given, nothing waits for the device without.
             rate: Factor on time, see `field`.
-            remember: Whether the path before the anchor goes through the knots of what was read;
-                otherwise it is the one that leads to `z0`.
+            remember: Whether the path before the anchor goes through knots, or leads to `z0`.
 
         Returns:
             Dense output over [lower, upper].
@@ -226,12 +224,9 @@ class LatentODEModel(nn.Module):
     def decode(
         self, trajectory: ode.Trajectory, batch: SeriesBatch, *, remember: bool = True
     ) -> Decoded:
-        """Location and scale of every channel at the query times of a batch.
+        """Location and scale of every channel at the query times of a batch that was solved.
 
-        Args:
-            trajectory: Solution for the batch.
-            batch: Windows.
-            remember: Whether the nearest visible readings are taken into account.
+        With `remember`, the nearest visible readings are taken into account.
         """
         return self._readout(batch, memory=remember).at_queries(trajectory, batch)
 
@@ -259,31 +254,31 @@ class LatentODEModel(nn.Module):
         Args:
             batch: Windows with targets.
             noise: Standard normal numbers of the posterior draws, shape (draw, batch, latent).
-            check: Whether a solve that fails raises a `SolverError`. Without, its numbers are not
-                finite, and the host does not wait for the device (but for the "ode_rnn" encoder,
-                which lays a schedule on the host).
+            check: As in `ode.solve`. Without, the host does not wait for the device (but for the
+                "ode_rnn" encoder, which lays a schedule on the host).
             rate: Factor on time, see `field`.
             balance: As in `Likelihood.joint`.
             label_weight: How often the label of a window counts; 1 is the bound.
 
         Returns:
-            The trajectory; and log p(targets, events, label | z, visible) in nats of scaled units
-            and of events per unit of model time, shape (draw, batch), log p(z) - log q(z), shape
-            (draw, batch), and KL(q || p), exact between normals, else the mean over the draws,
-            shape (batch,).
+            The trajectory; and, of shape (draw, batch), log p(targets, events, label | z, visible)
+            in nats of scaled units and of events per unit of model time, and log p(z) - log q(z);
+            and KL(q || p), exact between normals, else the mean over the draws, shape (batch,).
         """
         posterior = self.posterior(batch)
         z0, log_posterior = posterior.draw(noise)
         trajectory = self.trajectory(z0, batch, check=check, rate=rate)
         decoded = self.decode(trajectory, batch)
-        # a NaN at an unobserved place would pass the sum, but not its gradient: 0 * NaN
+        # a NaN where nothing is observed would pass the sum, but not its gradient: 0 * NaN
         targets = batch.targets.masked_fill(~batch.target_mask, 0.0)
         log_likelihood = self.likelihood.joint(
             targets, decoded.location, decoded.scale, batch.target_mask, balance=balance
         )
         log_likelihood = log_likelihood + self.event_log_prob(trajectory, batch, decoded)
         if self.label_head is not None and batch.labels is not None:
-            logits = self.label_head(path_summary(trajectory, z0, posterior.context, batch), batch)
+            logits = label_logits(
+                self.label_head, trajectory, z0, posterior.context, batch, decoded.rate_context
+            )
             log_likelihood = log_likelihood + label_weight * label_log_prob(logits, batch.labels)
         log_ratio = self.prior.log_prob(z0) - log_posterior
         if isinstance(posterior, NormalPosterior) and isinstance(self.prior, StandardNormal):
@@ -298,10 +293,11 @@ class LatentODEModel(nn.Module):
         return self.decode(self.trajectory(z0, batch), batch)
 
     def label_probabilities(self, batch: SeriesBatch, noise: Tensor) -> Tensor:
-        """Probability of each class of each window, the mean over draws, shape (batch, class).
+        """Probability of each class, the mean over draws, shape (batch, class).
 
         Args:
-            batch: Windows.
+            batch: Windows; with times of labels, where those are what is labelled: the answer then
+                has the shape (batch, time, class).
             noise: As in `evidence`.
 
         Raises:
@@ -311,9 +307,10 @@ class LatentODEModel(nn.Module):
             raise ConfigError("labels: expected a model that was trained with some, got none.")
         posterior = self.posterior(batch)
         z0 = posterior.at(noise)
-        path = path_summary(self.trajectory(z0, batch), z0, posterior.context, batch)
-        logits: Tensor = self.label_head(path, batch)
-        return logits.softmax(-1).mean(0)
+        trajectory = self.trajectory(z0, batch)
+        known = self.decode(trajectory, batch).rate_context
+        found = label_logits(self.label_head, trajectory, z0, posterior.context, batch, known)
+        return found.softmax(-1).mean(0)
 
     def event_log_prob(
         self, trajectory: ode.Trajectory, batch: SeriesBatch, decoded: Decoded

@@ -36,7 +36,8 @@ class SeriesBatch:
         targets: Scaled readings at the query times, 0 where absent, shape (batch, step, channel).
         target_mask: True where there is a target, shape (batch, step, channel).
         events: Events beside the readings; None for a model without.
-        labels: Class of each window, -1 where unknown, int64, shape (batch,); None without.
+        labels: Class of each window, -1 where unknown, int64, shape (batch,); or classes at some
+            times, as marks; None without.
     """
 
     times: Tensor
@@ -51,7 +52,7 @@ class SeriesBatch:
     targets: Tensor
     target_mask: Tensor
     events: EventBatch | None = None
-    labels: Tensor | None = None
+    labels: Tensor | EventBatch | None = None
 
     @property
     def size(self) -> int:
@@ -141,7 +142,7 @@ class BatchBuilder:
         visible: Rows,
         queries: tuple[Float64, Float64],
         events: EventBatch | None = None,
-        labels: Int64 | None = None,
+        labels: Int64 | EventBatch | None = None,
     ) -> SeriesBatch:
         """Assemble a batch.
 
@@ -152,7 +153,8 @@ class BatchBuilder:
             queries: Query times (batch, step) in model time, and target values (batch, step,
                 channel), scaled, NaN where there is none.
             events: Events beside the readings; the solve covers their windows.
-            labels: Class of each window, -1 where unknown, shape (batch,).
+            labels: Class of each window, -1 where unknown, shape (batch,); or classes at times,
+                whose windows the solve covers too.
 
         Returns:
             The batch, on the CPU, float32 values and float64 times.
@@ -161,7 +163,8 @@ class BatchBuilder:
         times, values, lengths = visible.pad(size)
         query_times, targets = queries
         mask, target_mask = ~np.isnan(values), ~np.isnan(targets)
-        reach = [0.0] if events is None else [float(events.start.min()), float(events.end.max())]
+        timed = [part for part in (events, labels) if isinstance(part, EventBatch)]
+        reach = [0.0, *(float(edge) for p in timed for edge in (p.start.min(), p.end.max()))]
         return SeriesBatch(
             times=torch.from_numpy(times),
             values=_float32(values),
@@ -175,7 +178,7 @@ class BatchBuilder:
             targets=_float32(targets),
             target_mask=torch.from_numpy(target_mask),
             events=events,
-            labels=None if labels is None else torch.from_numpy(labels),
+            labels=torch.from_numpy(labels) if isinstance(labels, np.ndarray) else labels,
         )
 
     def _known_inputs(self, windows: TimeSeriesDataset, anchors: Int64) -> KnownInputs:

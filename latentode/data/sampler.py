@@ -54,7 +54,8 @@ class WindowSampler:
         events: Events of the series of the log. Those from the first visible row to the end of the
             horizon are scored, as far as they lie in the part and were watched.
         labels: Class of each series, which all its windows have, -1 where it is not known, shape
-            (series,); None without labels.
+            (series,); or streams of classes at times, of which a window has those from its first
+            visible row to the end of its horizon; None without labels.
     """
 
     dataset: TimeSeriesDataset
@@ -66,7 +67,7 @@ class WindowSampler:
     max_rows: int = 512
     max_queries: int = 256
     events: EventStreams | None = None
-    labels: Int64 | None = None
+    labels: Int64 | EventStreams | None = None
 
     def eligible_rows(self) -> Int64:
         """Rows that can be an anchor: some reading of the part follows within the horizon."""
@@ -132,12 +133,17 @@ class WindowSampler:
         queries, values, _ = Rows(all_rows.window[asked], shifted[asked], targets[asked]).pad(size)
         anchors_ns = times + np.round(anchors * self.builder.time_scale.unit_ns).astype(np.int64)
         shown = Rows(all_rows.window[seen], shifted[seen], visible[seen])
-        events = None
-        if self.events is not None:
-            low = np.maximum(starts, self.starts[series])
-            unit = self.builder.time_scale.unit_ns
-            events = EventBatch.cut(self.events, series, low, stops, anchors_ns, unit)
-        labels = None if self.labels is None else self.labels[series]
+        low, unit = np.maximum(starts, self.starts[series]), self.builder.time_scale.unit_ns
+
+        def within(streams: EventStreams) -> EventBatch:
+            return EventBatch.cut(streams, series, low, stops, anchors_ns, unit)
+
+        events = None if self.events is None else within(self.events)
+        labels: Int64 | EventBatch | None = None
+        if isinstance(self.labels, EventStreams):
+            labels = within(self.labels)
+        elif self.labels is not None:
+            labels = self.labels[series]
         return self.builder.build(windows, anchors_ns, shown, (queries, values), events, labels)
 
     def _series_of(self, rows: Int64) -> Int64:

@@ -1,12 +1,15 @@
-"""The label of a whole window: what a network makes of it, and its likelihood."""
+"""Labels of whole windows, or of times: what a network makes of them, and their likelihood."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from latentode.data.batch import SeriesBatch
+from latentode.data.event_batch import EventBatch
 from latentode.errors import ConfigError
 from latentode.nn.mlp import SkipMLP
 from latentode.ode.trajectory import Trajectory
@@ -52,10 +55,7 @@ class LabelHead(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        if num_classes < 2:
-            raise ConfigError(
-                f"num_classes: expected at least 2, or 0 for no labels, got {num_classes}."
-            )
+        _refuse_one_class(num_classes)
         known = _SUMMARIES * num_channels + static_dim
         self.network = SkipMLP(
             (known, feature_dim), hidden_dim, num_classes, dropout=dropout, at_rest=True
@@ -79,19 +79,100 @@ class LabelHead(nn.Module):
         return logits
 
 
-def label_log_prob(logits: Tensor, labels: Tensor) -> Tensor:
+class TimeLabelHead(nn.Module):
+    r"""Categorical label at a time, from the latent state and what is located there.
+
+    .. math:: p(y \mid z(t), \text{visible rows}) = \mathrm{softmax}(W x + g(x)), \quad
+        x = (z(t), u(t), s, \mu(t), \log\sigma(t))
+
+    with the known inputs u, the covariates s, and location and log-scale of every channel, which
+    the nearest readings have corrected. Given the path, labels do not depend on each other. Both
+    parts start at zero.
+
+    Args:
+        num_classes: Classes, at least 2.
+        latent_dim: Size of z.
+        context_dim: Size of the rest.
+        hidden_dim: Size of the hidden layer.
+        dropout: Share of the hidden units dropped in training mode.
+
+    Raises:
+        ConfigError: If there are fewer than 2 classes.
+
+    Reference:
+        Rubanova, Chen, Duvenaud (2019), https://arxiv.org/abs/1907.03907, section 4.4 (activity at
+        each time point), where a linear map reads z(t) alone.
+    """
+
+    def __init__(
+        self, num_classes: int, latent_dim: int, context_dim: int, hidden_dim: int, dropout: float
+    ) -> None:
+        super().__init__()
+        _refuse_one_class(num_classes)
+        self.network = SkipMLP(
+            (latent_dim, context_dim), hidden_dim, num_classes, dropout=dropout, at_rest=True
+        )
+
+    def forward(self, states: Tensor, known: Tensor) -> Tensor:
+        """Logits at some times, shape (draw, batch, time, class).
+
+        Args:
+            states: Latent states there, shape (draw, batch, time, latent).
+            known: What `Readout.rate_context` says of them, shape (draw, batch, time, context).
+        """
+        logits: Tensor = self.network(states, known)
+        return logits
+
+
+def label_logits(
+    head: LabelHead | TimeLabelHead,
+    trajectory: Trajectory,
+    z0: Tensor,
+    context: Tensor,
+    batch: SeriesBatch,
+    known: Callable[[Tensor, Tensor], Tensor],
+) -> Tensor:
+    """Logits of the labels of a batch, shape (draw, batch, class), or (draw, batch, time, class).
+
+    Args:
+        head: Network for labels of windows, or of times.
+        trajectory: Solution for the batch.
+        z0: States at the anchor, shape (draw, batch, latent).
+        context: What the posterior sees of the windows, shape (batch, context).
+        batch: Windows; those of a head for times have times of labels.
+        known: What else is known at times (batch, time) of some states, see `TimeLabelHead`.
+    """
+    if isinstance(head, LabelHead):
+        found: Tensor = head(path_summary(trajectory, z0, context, batch), batch)
+        return found
+    assert isinstance(batch.labels, EventBatch)
+    times = batch.labels.times
+    states = trajectory.at(times, check=False)
+    found = head(states, known(times, states))
+    return found
+
+
+def label_log_prob(logits: Tensor, labels: Tensor | EventBatch) -> Tensor:
     r"""Log-probability of labels, :math:`\ell_y - \log \sum_k e^{\ell_k}`, 0 where one is unknown.
 
     Args:
-        logits: Shape (..., batch, class).
-        labels: Numbers of classes, -1 where unknown, int64, shape (batch,).
+        logits: Shape (..., batch, class), or (..., batch, time, class) for labels of times, whose
+            log-probabilities are added up.
+        labels: Numbers of classes, -1 where unknown, int64, shape (batch,); or classes at times.
 
     Returns:
         Nats, shape (..., batch).
     """
+    if isinstance(labels, EventBatch):
+        return label_log_prob(logits, label_codes(labels)).sum(-1)
     chosen = labels.clamp(min=0).expand(logits.shape[:-1])[..., None]
     log_prob = logits.log_softmax(-1).gather(-1, chosen)[..., 0]
     return torch.where(labels >= 0, log_prob, 0.0)
+
+
+def label_codes(labels: EventBatch) -> Tensor:
+    """Number of the class at each time, -1 for padding, shape (batch, time)."""
+    return torch.where(labels.scored, labels.marks, -1)
 
 
 def path_summary(trajectory: Trajectory, z0: Tensor, context: Tensor, batch: SeriesBatch) -> Tensor:
@@ -136,6 +217,13 @@ def window_summaries(batch: SeriesBatch) -> Tensor:
     parts = [*edges, mean, -_greatest(-values, read), _greatest(values, read), variance.sqrt()]
     bounded = [part.clamp(-_FARTHEST, _FARTHEST) for part in parts]
     return torch.cat([*bounded, torch.log1p(count.to(values.dtype))], dim=-1)
+
+
+def _refuse_one_class(num_classes: int) -> None:
+    if num_classes < 2:
+        raise ConfigError(
+            f"num_classes: expected at least 2, or 0 for no labels, got {num_classes}."
+        )
 
 
 def _mean(values: Tensor, kept: Tensor) -> Tensor:

@@ -9,7 +9,9 @@ import torch
 
 from latentode.data.batch import SeriesBatch
 from latentode.data.dataset import Float64, Int64
+from latentode.data.event_batch import EventBatch
 from latentode.data.sampler import WindowSampler
+from latentode.likelihoods import label_codes
 from latentode.metrics import crps_from_draws
 from latentode.model import LatentODEModel
 from latentode.objectives import iwae
@@ -33,8 +35,8 @@ class WindowValidator:
 
     "validation_crps" is the mean of the two, each averaged over channels. Where there are events,
     "event_gain" is what their intensities, given the readings of the window, gain over constant
-    rates, in nats per event; training does not stop by it. Where series have labels, "label_loss"
-    is minus the log-probability of the true one, nats a window.
+    rates, in nats per event; training does not stop by it. Where there are labels, "label_loss" is
+    minus the log-probability of the true one, nats a window, or a time.
 
     Args:
         sampler: Windows of the validation part.
@@ -158,12 +160,12 @@ def _event_gain(
 
 
 def _label_loss(model: LatentODEModel, batch: SeriesBatch, noise: torch.Tensor) -> Float64:
-    """Nats of each window whose label is known; nothing without labels."""
+    """Nats of each known label, of a window or a time; nothing without labels."""
     if batch.labels is None or model.label_head is None:
         return np.zeros(0)
-    known = batch.labels >= 0
-    probability = model.label_probabilities(batch, noise)[known]
-    own = probability.gather(-1, batch.labels[known, None])
+    codes = label_codes(batch.labels) if isinstance(batch.labels, EventBatch) else batch.labels
+    known = codes >= 0
+    own = model.label_probabilities(batch, noise)[known].gather(-1, codes[known][:, None])
     return -own[:, 0].double().clamp(min=_LEAST).log().cpu().numpy()
 
 
