@@ -1,4 +1,4 @@
-"""Posteriors for predictions."""
+"""What a fitted model predicts with: posteriors, and what it knows beside the readings."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from torch import Tensor
 from latentode.data.batch import SeriesBatch
 from latentode.encoders import refined
 from latentode.encoders.posterior import FlowPosterior, NormalPosterior
+from latentode.errors import ConfigError
+from latentode.likelihoods import PoissonProcess, TimeLabelHead
 from latentode.model import LatentODEModel
 
 
@@ -46,3 +48,31 @@ def infer(model: LatentODEModel, batch: SeriesBatch) -> NormalPosterior | FlowPo
         return density + model.prior.log_prob(z0)
 
     return refined(posterior, log_joint, model.config.refine)
+
+
+def process_of(model: LatentODEModel) -> PoissonProcess:
+    """The rates of events that the latent state drives.
+
+    Raises:
+        ConfigError: If the model was trained on readings alone.
+    """
+    if model.event_process is None:
+        raise ConfigError(
+            "events: expected a model that was trained with events, got one of readings alone. "
+            "Train with --events or --model-times."
+        )
+    return model.event_process
+
+
+def time_labels_of(model: LatentODEModel) -> TimeLabelHead:
+    """The network that knows labels of times.
+
+    Raises:
+        ConfigError: If the model was trained without.
+    """
+    if not isinstance(model.label_head, TimeLabelHead):
+        raise ConfigError(
+            "labels: expected a model that was trained with labels of times, got one without. "
+            "Train with --labels, a file with a column of times."
+        )
+    return model.label_head

@@ -1,4 +1,4 @@
-"""Labels of series by a fitted model: probabilities, and what they are worth."""
+"""Labels of series, or of times, by a fitted model: probabilities, and what they are worth."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from latentode.classification import area_under_curve, brier, calibration_error
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.series_labels import SeriesLabels
+from latentode.data.time_labels import TimeLabels
 from latentode.errors import ConfigError, DataError
 from latentode.prediction import Predictor
 from latentode.training.context import last_context
@@ -58,16 +59,36 @@ def classify(fitted: FittedModel, dataset: TimeSeriesDataset, num_draws: int) ->
     return found
 
 
+def classify_times(
+    fitted: FittedModel, dataset: TimeSeriesDataset, series: Int64, times: Int64, num_draws: int
+) -> Float64:
+    r"""Probability of each class at some times, from the readings before and after.
+
+    Args:
+        fitted: A model with labels of times.
+        dataset: The log, aligned with its schema.
+        series: Series of each query, shape (query,).
+        times: Time of each in nanoseconds, shape (query,).
+        num_draws: Posterior draws.
+
+    Returns:
+        Probabilities, shape (query, class).
+    """
+    predictor = Predictor.of(fitted, num_draws)
+    return predictor.query(dataset, series, times, latent=False, classes=True).classes
+
+
 def judged(
-    fitted: FittedModel, dataset: TimeSeriesDataset, labels: SeriesLabels, split: str
+    fitted: FittedModel, dataset: TimeSeriesDataset, labels: SeriesLabels | TimeLabels, split: str
 ) -> Int64:
-    """Numbers of the series of a log whose label can be judged.
+    """Numbers of the labels of a log that can be judged: of its series, or in order of its times.
 
     Args:
         fitted: A model with labels.
         dataset: The log.
         labels: Its labels.
-        split: "test": series whose label training has not seen; "all".
+        split: "test": series whose label training has not seen, or times in the part of the log
+            that the split of training calls test; "all".
 
     Raises:
         ConfigError: If the split is unknown.
@@ -75,6 +96,14 @@ def judged(
     assert fitted.labels is not None
     if split not in ("test", "all"):
         raise ConfigError(f"split: expected 'test' or 'all', got {split!r}.")
+    if isinstance(labels, TimeLabels):
+        streams = labels.streams
+        if split == "all":
+            return np.arange(len(streams.times))
+        starts, stops = fitted.schema.split.bounds(dataset, "test")
+        after, before = starts[streams.series], stops[streams.series]
+        return np.flatnonzero((streams.times > after) & (streams.times <= before))
+    assert isinstance(fitted.labels, SeriesLabels)
     known = labels.codes >= 0
     if split == "all":
         return np.flatnonzero(known)
@@ -90,7 +119,7 @@ def judged(
 def score_labels(
     fitted: FittedModel,
     dataset: TimeSeriesDataset,
-    labels: SeriesLabels,
+    labels: SeriesLabels | TimeLabels,
     *,
     split: str,
     num_draws: int,
@@ -101,13 +130,13 @@ def score_labels(
         fitted: A model with labels.
         dataset: The log, aligned with its schema.
         labels: Its labels.
-        split: "test": series whose label training has not seen; "all".
+        split: As in `judged`.
         num_draws: Posterior draws.
 
     Returns:
-        "series", their number; "accuracy" of the most probable class; "log_loss", nats; "auc" (NaN
-        without two classes), "brier" and "calibration_error" of the second class of two, else the
-        mean over classes, each against all others.
+        "series" or "times", their number; "accuracy" of the most probable class; "log_loss", nats;
+        "auc" (NaN without two classes), "brier" and "calibration_error" of the second class of
+        two, else the mean over classes, each against all others.
 
     Raises:
         ConfigError: If the split is unknown.
@@ -115,19 +144,25 @@ def score_labels(
     """
     chosen = judged(fitted, dataset, labels, split)
     if not len(chosen):
-        wanted = "a labelled series" + (" that training has not seen" if split == "test" else "")
+        wanted = f"a labelled {'time' if isinstance(labels, TimeLabels) else 'series'}" + (
+            " that training has not seen" if split == "test" else ""
+        )
         raise DataError(
             f"labels: expected {wanted}, got none in a log of {len(dataset)} series. Train with a "
             "split by series, or give labels of other series."
         )
+    if isinstance(labels, TimeLabels):
+        streams = labels.streams
+        series, times = streams.series[chosen], streams.times[chosen]
+        found = classify_times(fitted, dataset, series, times, num_draws)
+        return {"times": len(chosen)} | _scores(found, streams.marks[chosen])
     found = classify(fitted, dataset.select_series(chosen.tolist()), num_draws)
-    return _scores(found, labels.codes[chosen])
+    return {"series": len(chosen)} | _scores(found, labels.codes[chosen])
 
 
 def _scores(probability: Float64, codes: Int64) -> dict[str, Any]:
     own = probability[np.arange(len(codes)), codes]
     found: dict[str, Any] = {
-        "series": len(codes),
         "accuracy": float((probability.argmax(1) == codes).mean()),
         "log_loss": float(-np.log(np.maximum(own, _LEAST)).mean()),
     }

@@ -17,8 +17,7 @@ from latentode.data.targets import Targets
 from latentode.data.tiles import Tiles, lay_tiles
 from latentode.data.windows import cut
 from latentode.errors import ConfigError
-from latentode.inference import infer
-from latentode.likelihoods import PoissonProcess
+from latentode.inference import infer, process_of, time_labels_of
 from latentode.model import LatentODEModel
 from latentode.ode.trajectory import Trajectory
 from latentode.training.fitted import FittedModel
@@ -39,12 +38,15 @@ class Predictions:
             NaN where none was given, shape (query, channel).
         rates: Intensities in events per unit of model time, shape (draw, query, kind); no kinds
             where they were not wanted.
+        classes: Probability of each class at each query, shape (query, class); no classes where
+            they were not wanted.
     """
 
     draws: Float64
     latent: Float64
     log_prob: Float64
     rates: Float64
+    classes: Float64
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +133,7 @@ class Predictor:
         *,
         latent: bool = True,
         rates: bool = False,
+        classes: bool = False,
     ) -> Predictions:
         """Predict every channel at some times.
 
@@ -142,6 +145,7 @@ class Predictor:
                 channel).
             latent: Whether latent states are wanted too.
             rates: Whether intensities of events are wanted too.
+            classes: Whether probabilities of classes at the queries are wanted too.
 
         Returns:
             Predictions in the order of the queries.
@@ -151,33 +155,23 @@ class Predictor:
         distinct = np.full((len(tiles.times), channels), np.nan)
         if values is not None:
             distinct[place] = values
-        draws = np.empty((self.num_draws, len(tiles.times), channels))
-        width = self.model.config.latent_dim if latent else 0
-        states = np.empty((self.num_draws, len(tiles.times), width))
-        log_prob = np.full((len(tiles.times), channels), np.nan)
-        kinds = len(self.event_process.mean_rates) if rates else 0
-        intensity = np.empty((self.num_draws, len(tiles.times), kinds))
-        out = draws, states, log_prob, intensity
+        shape = self.num_draws, len(tiles.times)
+        out = Predictions(
+            draws=np.empty((*shape, channels)),
+            latent=np.empty((*shape, self.model.config.latent_dim if latent else 0)),
+            log_prob=np.full((len(tiles.times), channels), np.nan),
+            rates=np.empty((*shape, len(process_of(self.model).mean_rates) if rates else 0)),
+            classes=np.empty(
+                (len(tiles.times), time_labels_of(self.model).num_classes if classes else 0)
+            ),
+        )
         self.model.eval()
         for chunk in self._chunks(tiles, visible):
             queries = np.flatnonzero(np.isin(tiles.tile, chunk))
             batch, own, _ = self._batch(visible, tiles, chunk, queries, distinct)
             self._answer(batch, visible, tiles, chunk, queries, own, out)
-        return Predictions(draws[:, place], states[:, place], log_prob[place], intensity[:, place])
-
-    @property
-    def event_process(self) -> PoissonProcess:
-        """The rates of events that the latent state drives.
-
-        Raises:
-            ConfigError: If the model was trained on readings alone.
-        """
-        if self.model.event_process is None:
-            raise ConfigError(
-                "events: expected a model that was trained with events, got one of readings alone. "
-                "Train with --events or --model-times."
-            )
-        return self.model.event_process
+        draws, states, intensity = (p[:, place] for p in (out.draws, out.latent, out.rates))
+        return Predictions(draws, states, out.log_prob[place], intensity, out.classes[place])
 
     @torch.no_grad()
     def follow(self, visible: TimeSeriesDataset, begins: Int64, ends: Int64) -> Iterator[Followed]:
@@ -298,9 +292,8 @@ class Predictor:
         chunk: Int64,
         queries: Int64,
         column: Int64,
-        out: tuple[Float64, Float64, Float64, Float64],
+        out: Predictions,
     ) -> None:
-        draws, states, log_prob, rates = out
         batch = batch.to(self.device)
         names = [visible.series_ids[i] for i in tiles.series[chunk]]
         z0 = self._draws(batch, names)
@@ -310,20 +303,22 @@ class Predictor:
         mixture = torch.logsumexp(density, dim=0) - np.log(self.num_draws)
         mixture = mixture.masked_fill(~batch.target_mask, torch.nan).cpu().numpy()
         own = np.searchsorted(chunk, tiles.tile[queries])
-        log_prob[queries] = mixture[own, column] - np.log(self.schema.scaler.scale)
-        if states.shape[-1]:
-            read = trajectory.at(batch.query_times, check=False)
-            states[:, queries] = read.cpu().numpy()[:, own, column]
-        if rates.shape[-1]:
-            read = trajectory.at(batch.query_times, check=False)
+        out.log_prob[queries] = mixture[own, column] - np.log(self.schema.scaler.scale)
+        read = trajectory.at(batch.query_times, check=False)
+        if out.latent.shape[-1]:
+            out.latent[:, queries] = read.cpu().numpy()[:, own, column]
+        if out.rates.shape[-1]:
             known = decoded.rate_context(batch.query_times, read)
-            found = self.event_process.log_intensity(read, known).exp()
-            rates[:, queries] = found.cpu().numpy()[:, own, column]
+            found = process_of(self.model).log_intensity(read, known).exp()
+            out.rates[:, queries] = found.cpu().numpy()[:, own, column]
+        if out.classes.shape[-1]:
+            logits = time_labels_of(self.model)(read, decoded.rate_context(batch.query_times, read))
+            out.classes[queries] = logits.softmax(-1).mean(0).cpu().numpy()[own, column]
         for index, name in enumerate(names):
             mine = own == index
             steps = int(mine.sum())
             places = tiles.times[queries[mine]] - self.schema.origin_ns
-            unit, shape = self.schema.time_scale.unit_ns, (self.num_draws, draws.shape[-1])
+            unit, shape = self.schema.time_scale.unit_ns, (self.num_draws, out.draws.shape[-1])
             noise = torch.from_numpy(path_noise(self.seed, name, places, unit, shape))
             uniform = torch.special.ndtr(noise).clamp(_TINY, 1.0 - _TINY)
             sampled = self.model.likelihood.transform(
@@ -333,7 +328,7 @@ class Predictor:
             )
             scaler = self.schema.scaler
             values = scaler.inverse(sampled.cpu().numpy())
-            draws[:, queries[mine]] = np.clip(values, scaler.lower, scaler.upper)
+            out.draws[:, queries[mine]] = np.clip(values, scaler.lower, scaler.upper)
 
     def _draws(self, batch: SeriesBatch, names: list[str]) -> Tensor:
         return infer(self.model, batch).at(self.noise(names))

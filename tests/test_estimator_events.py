@@ -135,7 +135,7 @@ def test_evaluate_reports_events_beside_readings(fitted):
 
 def test_events_and_their_kinds_must_be_those_of_the_training(fitted):
     log = wide_frame()
-    with pytest.raises(DataError, match="expected a mark of the model"):
+    with pytest.raises(DataError, match="expected one of"):
         fitted.events.read(log, alarms().assign(mark="cold"))
     with pytest.raises(ConfigError, match="split: expected 'test' or 'all'"):
         fitted.events.score(log, split="train")

@@ -12,9 +12,9 @@ from latentode.data.dataset import Clock
 from latentode.data.events import EventStreams
 from latentode.data.schema import DataSchema
 from latentode.errors import ConfigError
+from latentode.inference import process_of
 from latentode.model import LatentODEModel
 from latentode.objectives import elbo, iwae
-from latentode.prediction import Predictor
 from latentode.training.graphs import can_be_captured
 from latentode.training.terms import PathPenalties, loss_terms
 
@@ -238,6 +238,5 @@ def test_a_model_of_readings_alone_knows_no_rates():
     config = settings()
     schema = DataSchema.fit(log, config)
     model = LatentODEModel(config.model, config.solver, num_channels=2, input_dim=schema.input_dim)
-    predictor = Predictor(model, schema, seed=0, num_draws=2)
     with pytest.raises(ConfigError, match="Train with --events or --model-times"):
-        _ = predictor.event_process
+        process_of(model)

@@ -1,4 +1,4 @@
-"""``classify RUN [LOGS]``: the class of every series."""
+"""``classify RUN [LOGS]``: the class of every series, or at every time."""
 
 from __future__ import annotations
 
@@ -32,6 +32,11 @@ from latentode.files import atomic_write
 @run_argument
 @click.argument("logs", required=False, type=click.Path(exists=True, path_type=Path))
 @click.option("--samples", type=click.IntRange(1), default=200, show_default=True)
+@click.option(
+    "--times",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File of times (and ids) to classify at, in its order; for labels of times.",
+)
 @device_option
 @output_option
 @overwrite_option
@@ -42,6 +47,7 @@ def classify_command(
     run: Path,
     logs: Path | None,
     samples: int,
+    times: Path | None,
     device: str,
     output: Path | None,
     overwrite: bool,
@@ -50,8 +56,10 @@ def classify_command(
 ) -> Outcome:
     """Write the probability of each class of each series, from its newest context.
 
-    RUN was trained with --labels. Series are those of LOGS, or of the log it was trained on. The
-    path of the table is printed; by default it lies in RUN/labels. `evaluate` judges it.
+    RUN was trained with --labels. Series are those of LOGS, or of the log it was trained on. If
+    labels were of times, the table has a row for every time stamp of LOGS (by default of the newest
+    context of every series), or of --times. The path of the table is printed; by default it lies in
+    RUN/labels. `evaluate` judges it.
     """
     check_stdout_free(output, session.json_output)
     if output is not None and output != STDOUT:
@@ -62,7 +70,7 @@ def classify_command(
         if logs is None
         else read_for(model, logs, options, session, allow_missing=allow_missing)
     )
-    table = model.classify(log, num_draws=samples)
+    table = model.classify(log, times=times, num_draws=samples)
     table.insert(0, "label", table.idxmax(axis=1), allow_duplicates=True)
     text = table.to_csv()
     run_dir = folder.path if folder else None
@@ -70,4 +78,4 @@ def classify_command(
         return Outcome(run_dir=run_dir, text=text.rstrip("\n"))
     target = output or free_name(folder.subfolder("labels") if folder else Path(), "labels")
     atomic_write(target, text.encode())
-    return Outcome(run_dir=run_dir, outputs=(target,), data={"series": len(table)})
+    return Outcome(run_dir=run_dir, outputs=(target,), data={"rows": len(table)})

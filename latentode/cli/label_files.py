@@ -14,7 +14,7 @@ from latentode.cli.provenance import fingerprint, unchanged
 labels_option = click.option(
     "--labels",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="CSV of id,label: a class for each series, or for some.",
+    help="CSV of id,label: a class for each series; or of id,time,label: for times of them.",
 )
 label_column_option = click.option("--label-column", help="Column of labels.")
 
@@ -62,7 +62,8 @@ class LabelFile:
 
 def label_lines(scores: Mapping[str, Any]) -> Iterator[str]:
     """Scores of labels, as lines of text; see `latentode.label_scores.score_labels`."""
-    yield f"labels ({scores['series']:,} series)"
+    kind = "series" if "series" in scores else "times"
+    yield f"labels ({scores[kind]:,} {kind})"
     yield (
         f"AUC {scores['auc']:.3f}, accuracy {scores['accuracy']:.3f}, log loss "
         f"{scores['log_loss']:.3f} nats, Brier {scores['brier']:.3f}, calibration error "

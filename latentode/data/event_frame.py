@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import pandas as pd
@@ -38,6 +38,9 @@ def read_events(
     windows: pd.DataFrame | None = None,
     clock: Clock | None = None,
     mark_names: Sequence[str] | None = None,
+    without: Collection[str] = (),
+    spelled: Callable[[np.ndarray], np.ndarray] | None = None,
+    watched: tuple[int, int] | None = None,
 ) -> EventStreams:
     """Read event streams.
 
@@ -52,6 +55,9 @@ def read_events(
             of them all; a warning-free choice only where streams are long.
         clock: A clock that is known already, such as that of the log beside the events.
         mark_names: Kinds that a model knows; others are refused.
+        without: Kinds, as they are written, that stand for no event.
+        spelled: Names of kinds from how they are written, both shape (row,).
+        watched: What the common window holds in any case, nanoseconds.
 
     Returns:
         The streams, series in natural order, times in nanoseconds of their clock.
@@ -67,6 +73,12 @@ def read_events(
     texts = tuple(name for name in (identity, mark) if name)
     stamps, names, lines = _rows(table, time, texts, config)
     times, status, found = _times(table, stamps, lines, time, config, clock)
+    if mark and without:
+        kept = ~np.isin(names[mark], list(without))
+        times, status, lines = times[kept], status[kept], lines[kept]
+        names = {name: cells[kept] for name, cells in names.items()}
+    if mark and spelled:
+        names[mark] = spelled(names[mark])
     _refuse_unreadable(table, status, lines, time)
     _refuse_blank(table, names, lines)
     ids = names.get(identity or "", np.full(len(times), table.stem, dtype=object))
@@ -84,7 +96,9 @@ def read_events(
         _index(kinds, known),
         series_ids=series_ids,
         mark_names=known,
-        windows=spans.table(series_ids, known) if spans else _common(times, len(series_ids)),
+        windows=spans.table(series_ids, known)
+        if spans
+        else _common(times, len(series_ids), watched),
         clock=found,
         resolution=resolution_of(times),
     )
@@ -181,7 +195,7 @@ def _refuse_unreadable(table: Table, status: np.ndarray, lines: Int64, time: str
     if len(wrong):
         raise DataError(
             f"{table.name}: {table.place} {lines[wrong[0]]}: column {time!r} holds no time of 1678 "
-            "to 2261 that can be read. Correct it, or drop the event."
+            "to 2261 that can be read. Correct it, or drop the row."
         )
 
 
@@ -191,7 +205,7 @@ def _refuse_blank(table: Table, names: dict[str, np.ndarray], lines: Int64) -> N
         if len(blank):
             raise DataError(
                 f"{table.name}: {table.place} {lines[blank[0]]}: expected a text in column "
-                f"{column!r}, got an empty cell. Fill it, or drop the event."
+                f"{column!r}, got an empty cell. Fill it, or drop the row."
             )
 
 
@@ -200,8 +214,8 @@ def _refuse_unknown(table: Table, kinds: np.ndarray, known: Sequence[str], lines
     if strange:
         shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
         raise DataError(
-            f"{table.name}: {table.place} {lines[strange[0]]}: expected a mark of the model "
-            f"({shown}), got {kinds[strange[0]]!r}. Drop these events, or train on them."
+            f"{table.name}: {table.place} {lines[strange[0]]}: expected one of {shown}, which "
+            f"the model knows, got {kinds[strange[0]]!r}. Drop these rows, or train on them."
         )
 
 
@@ -210,8 +224,9 @@ def _index(names: np.ndarray, known: Sequence[str]) -> Int64:
     return np.array([place[name] for name in names], dtype=np.int64)
 
 
-def _common(times: Int64, num_series: int) -> Int64:
-    low, high = int(times.min()), int(times.max())
+def _common(times: Int64, num_series: int, watched: tuple[int, int] | None) -> Int64:
+    edges = np.concatenate([times, np.array(watched or (), dtype=np.int64)])
+    low, high = int(edges.min()), int(edges.max())
     if high <= low:
         raise DataError(
             f"events: expected times that differ, or windows, got one time {low} ns. Give windows."

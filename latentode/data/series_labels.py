@@ -18,10 +18,10 @@ from latentode.data.frame import Source
 from latentode.data.tables import Table, open_table
 from latentode.errors import DataError
 
-_LABEL_WORDS = ("label", "class", "outcome", "target", "y")
+LABEL_WORDS = ("label", "class", "outcome", "target", "y")
 _UNKNOWN = -1
 # as pandas writes what is missing; "none" and "NA" may well be names of classes
-_MISSING = frozenset({"", "nan", "NaN"})
+MISSING = frozenset({"", "nan", "NaN"})
 _WHOLE = re.compile(r"(-?\d+)(?:\.0+)?")
 
 
@@ -92,11 +92,11 @@ def read_labels(
     table = open_table(source, config)
     identity, label = _columns(table, config.columns.id, column)
     ids, found, lines = _cells(table, identity, label)
-    missing = _MISSING | set(config.cells.na)
+    missing = MISSING | set(config.cells.na)
     known = np.array([text not in missing for text in found], dtype=bool)
     if not known.any():
         raise DataError(f"{table.name}: expected labels in column {label!r}, got none.")
-    named = _one_each(table, ids[known], _plain(found[known]), lines[known])
+    named = _one_each(table, ids[known], plain_numbers(found[known]), lines[known])
     present = {name: named[name] for name in dataset.series_ids if name in named}
     if not present:
         raise DataError(
@@ -131,7 +131,7 @@ def _columns(table: Table, identity: str | None, label: str | None) -> tuple[str
     others = [name for name in table.columns if name != found]
     named = find_column(table, label, (), "--label-column")
     if named is None:
-        named = next((n for word in _LABEL_WORDS for n in others if n.lower() == word), None)
+        named = next((n for word in LABEL_WORDS for n in others if n.lower() == word), None)
     if named == found or (named is None and len(others) != 1):
         raise DataError(
             f"{table.name}: expected one column of labels beside {found!r}, got "
@@ -151,7 +151,7 @@ def _cells(table: Table, identity: str, label: str) -> tuple[np.ndarray, np.ndar
     return ids, labels, np.concatenate([chunk.lines for chunk in chunks])
 
 
-def _plain(labels: np.ndarray) -> np.ndarray:
+def plain_numbers(labels: np.ndarray) -> np.ndarray:
     """Whole numbers without the point that one missing label among them brings in."""
     found = [_WHOLE.fullmatch(text) for text in labels]
     return np.array([match[1] for match in found if match], dtype=object) if all(found) else labels

@@ -9,11 +9,13 @@ import pandas as pd
 import xarray as xr
 
 from latentode.data.dataset import TimeSeriesDataset
+from latentode.data.time_labels import TimeLabels
+from latentode.errors import ConfigError
 from latentode.estimator.event_view import EventView
 from latentode.estimator.latent_space import LatentSpace
-from latentode.estimator.logs import Events, Labels, Log, aligned, labels_of
+from latentode.estimator.logs import Events, Labels, Log, aligned, asked_times, labels_of
 from latentode.grids import missing_grid
-from latentode.label_scores import classify, judged, known_classes, score_labels
+from latentode.label_scores import classify, classify_times, judged, known_classes, score_labels
 from latentode.labelled import LabelledPredictor
 from latentode.training.fitted import FittedModel
 
@@ -207,23 +209,33 @@ class Answers(ABC):
             found["labels"] = score_labels(fitted, dataset, known, split=split, num_draws=num_draws)
         return found
 
-    def classify(self, log: Log | None = None, *, num_draws: int = 100) -> pd.DataFrame:
-        """Probability of each class of each series, from its newest context.
+    def classify(
+        self, log: Log | None = None, *, times: Any = None, num_draws: int = 100
+    ) -> pd.DataFrame:
+        """Probability of each class of each series, from its newest context; or at each time.
 
         Args:
             log: Readings; None takes the newest ones of training.
+            times: For a model with labels of times, as in `forecast`; None takes every row of the
+                log. Readings before and after a time count.
             num_draws: Posterior draws.
 
         Returns:
-            A row a series, by its id, and a column a class.
+            A row a series, by its id, or a row a time, by id and time, and a column a class.
 
         Raises:
-            ConfigError: If the model was trained without labels.
+            ConfigError: If the model was trained without labels, or times are given to one with
+                labels of series.
         """
         fitted, dataset = self._fitted(), self._given(log)
+        columns = pd.Index(known_classes(fitted), name="class")
+        if isinstance(fitted.labels, TimeLabels):
+            grid, index = asked_times(fitted, dataset, times)
+            return pd.DataFrame(classify_times(fitted, dataset, *grid, num_draws), index, columns)
+        if times is not None:
+            raise ConfigError("times: expected a model with labels of times, got one of series.")
         found = classify(fitted, dataset, num_draws)
-        index = pd.Index(dataset.series_ids, name="series")
-        return pd.DataFrame(found, index, pd.Index(known_classes(fitted), name="class"))
+        return pd.DataFrame(found, pd.Index(dataset.series_ids, name="series"), columns)
 
     def score_labels(
         self,
@@ -240,7 +252,8 @@ class Answers(ABC):
             log: The log.
             labels: Its labels, as in `fit`; None takes those of the training.
             label_column: Column of labels.
-            split: "test" for series whose label training has not seen, or "all".
+            split: "test" for series whose label training has not seen (or times in the test part of
+                the log), or "all".
             num_draws: Posterior draws.
 
         Returns:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from latentode.config import LatentODEConfig
-from latentode.data.dataset import TimeSeriesDataset
+from latentode.config import DataConfig, LatentODEConfig
+from latentode.data.dataset import Int64, TimeSeriesDataset
 from latentode.data.events import EventStreams
-from latentode.data.frame import read_log
+from latentode.data.frame import read_log, read_query_times
 from latentode.data.log_events import LogEvents, read_log_events, report_times
 from latentode.data.series_labels import SeriesLabels, read_labels
+from latentode.data.time_labels import TimeLabels, read_time_labels, time_column
 from latentode.errors import ConfigError, DataError
 from latentode.label_scores import known_classes
+from latentode.results import local_times
 from latentode.training.fitted import FittedModel
 
 Log = TimeSeriesDataset | pd.DataFrame | str | Path
@@ -95,7 +97,7 @@ def events_for_training(
 
 def labels_for_training(
     dataset: TimeSeriesDataset, config: LatentODEConfig, labels: Labels | None, column: str | None
-) -> SeriesLabels | None:
+) -> SeriesLabels | TimeLabels | None:
     """Labels as `LatentODE.fit` was given them; None for none.
 
     Raises:
@@ -106,12 +108,26 @@ def labels_for_training(
         if column is not None:
             raise ConfigError("label_column: expected labels that it describes, got none.")
         return None
-    return read_labels(_table(labels), dataset, config.data, column=column)
+    return _read_labels(labels, dataset, config.data, column, None)
+
+
+def _read_labels(
+    labels: Labels,
+    dataset: TimeSeriesDataset,
+    config: DataConfig,
+    column: str | None,
+    classes: Sequence[str] | None,
+) -> SeriesLabels | TimeLabels:
+    """Labels of times where a table has a column of times, else of series."""
+    table = _table(labels)
+    timed = time_column(table, config) is not None
+    read = read_time_labels if timed else read_labels
+    return read(table, dataset, config, column=column, classes=classes)
 
 
 def labels_of(
     fitted: FittedModel, dataset: TimeSeriesDataset, labels: Labels | None, column: str | None
-) -> SeriesLabels:
+) -> SeriesLabels | TimeLabels:
     """The labels of a log that a model is judged by.
 
     Args:
@@ -126,15 +142,43 @@ def labels_of(
     """
     classes = known_classes(fitted)
     if labels is not None:
-        return read_labels(
-            _table(labels), dataset, fitted.config.data, column=column, classes=classes
-        )
+        timed = time_column(_table(labels), fitted.config.data) is not None
+        if timed != isinstance(fitted.labels, TimeLabels):
+            got, wanted = ("times", "series") if timed else ("series", "times")
+            raise DataError(
+                f"labels: expected labels of {wanted}, as in training, got labels of {got}. A "
+                "column of times makes the difference."
+            )
+        return _read_labels(labels, dataset, fitted.config.data, column, classes)
     if column is not None:
         raise ConfigError("label_column: expected labels that it describes, got none.")
     assert fitted.labels is not None
+    if isinstance(fitted.labels, TimeLabels):
+        return fitted.labels.aligned(dataset.series_ids)
     codes = dict(zip(fitted.context.series_ids, fitted.labels.codes.tolist(), strict=True))
     own = [codes.get(name, -1) for name in dataset.series_ids]
     return SeriesLabels(classes, np.array(own, dtype=np.int64))
+
+
+def asked_times(
+    fitted: FittedModel, dataset: TimeSeriesDataset, times: Any
+) -> tuple[tuple[Int64, Int64], pd.MultiIndex]:
+    """Times at which something is asked: series and nanoseconds of each, and both as an index.
+
+    Args:
+        fitted: The model.
+        dataset: The log.
+        times: Frame or file of ids and times; None takes every row of the log.
+    """
+    readings, clock = dataset.readings, fitted.schema.clock
+    grid = readings.row_series(), readings.times
+    if times is not None:
+        grid = read_query_times(
+            times, series_ids=dataset.series_ids, clock=clock, config=fitted.config.data
+        )
+    names = np.array(dataset.series_ids, dtype=object)[grid[0]]
+    pairs = pd.DataFrame({"series": names, "time": local_times(grid[1], clock)})
+    return grid, pd.MultiIndex.from_frame(pairs)
 
 
 def _table(labels: Labels) -> pd.DataFrame | str | Path:

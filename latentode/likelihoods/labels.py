@@ -109,6 +109,7 @@ class TimeLabelHead(nn.Module):
     ) -> None:
         super().__init__()
         _refuse_one_class(num_classes)
+        self.num_classes = num_classes
         self.network = SkipMLP(
             (latent_dim, context_dim), hidden_dim, num_classes, dropout=dropout, at_rest=True
         )

@@ -16,6 +16,7 @@ from latentode.data.windows import cut
 from latentode.durations import NS_PER_UNIT, parse_duration
 from latentode.errors import ConfigError
 from latentode.grids import check_size, forecast_grid, span_grid
+from latentode.inference import process_of
 from latentode.likelihoods.compensator import cumulative
 from latentode.likelihoods.event_scores import EventScores
 from latentode.ode.trajectory import Trajectory
@@ -94,7 +95,7 @@ class LatentRates:
     def __post_init__(self) -> None:
         if self.num_draws < 1:
             raise ConfigError(f"num_draws: expected at least 1, got {self.num_draws}.")
-        _ = self._predictor.event_process
+        process_of(self._predictor.model)
 
     @property
     def unit(self) -> str:
@@ -232,7 +233,7 @@ class LatentRates:
             ).to(predictor.device)
             found.append((rows, self._scores(part, events)))
         whole = EventBatch.cut(streams, series, low, high, anchors, unit)
-        constant = predictor.event_process.constant_log_prob(whole.to(predictor.device))
+        constant = process_of(predictor.model).constant_log_prob(whole.to(predictor.device))
         return BlockScores(
             _joined(found, whole, streams.num_marks), whole, series, constant.cpu().numpy(), unit,
             self.unit, self.mark_names,
@@ -242,7 +243,7 @@ class LatentRates:
         times = torch.where(events.scored, events.times, events.start.min(1, keepdim=True).values)
         states = part.trajectory.at(times, check=False)
         known = self._context(part)(times, states)
-        rates = self._predictor.event_process.log_intensity(states, known)
+        rates = process_of(self._predictor.model).log_intensity(states, known)
         picked = rates.gather(-1, events.marks.expand(rates.shape[:-1])[..., None])[..., 0]
         picked = torch.where(events.scored, picked, picked.new_zeros(())).double()
         increments = increments_between(self._expected(part), events).double()
@@ -253,7 +254,7 @@ class LatentRates:
         return Predictor.of(self.fitted, self.num_draws)
 
     def _expected(self, part: Followed) -> Trajectory:
-        rate = self._predictor.event_process.rate(self._context(part))
+        rate = process_of(self._predictor.model).rate(self._context(part))
         return cumulative(part.trajectory, rate, refine=_REFINE)
 
     def _context(self, part: Followed) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:

@@ -7,7 +7,7 @@ out as a long table; `write`, `render` and `read` move predictions to and from f
 """
 
 from latentode.results.dataset import summarize, to_dataset
-from latentode.results.frame import DEFAULT_QUANTILES, to_frame
+from latentode.results.frame import DEFAULT_QUANTILES, local_times, to_frame
 from latentode.results.queries import from_queries, from_scores
 from latentode.results.storage import FORMATS, read, render, write
 
@@ -16,6 +16,7 @@ __all__ = [
     "FORMATS",
     "from_queries",
     "from_scores",
+    "local_times",
     "read",
     "render",
     "summarize",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from latentode.results.dataset import DEFAULT_QUANTILES, summarize
+from latentode.data.dataset import Clock, Int64
+from latentode.results.dataset import DEFAULT_QUANTILES, summarize, time_coordinate
 
 
 def to_frame(dataset: xr.Dataset, quantiles: Sequence[float] = DEFAULT_QUANTILES) -> pd.DataFrame:
@@ -48,9 +49,19 @@ def to_frame(dataset: xr.Dataset, quantiles: Sequence[float] = DEFAULT_QUANTILES
     return pd.DataFrame(columns)
 
 
+def local_times(times: Int64, clock: Clock) -> pd.Index:
+    """Times in nanoseconds of a clock as `to_frame` writes them, shape (time,)."""
+    real = np.ones((1, len(times)), dtype=bool)
+    _, moments, attributes = time_coordinate(times[None], real, clock)
+    return _in_zone(moments[0], attributes)
+
+
 def _local_times(dataset: xr.Dataset, series: Any, step: Any) -> pd.Index:
-    times = pd.Index(dataset["time"].values[series, step])
-    zone = dataset["time"].attrs.get("timezone", "naive")
+    return _in_zone(dataset["time"].values[series, step], dataset["time"].attrs)
+
+
+def _in_zone(times: Any, attributes: Mapping[str, str]) -> pd.Index:
+    zone = attributes.get("timezone", "naive")
     if zone == "naive":
-        return times
+        return pd.Index(times)
     return pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(zone)

@@ -15,6 +15,7 @@ from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.log_events import LogEvents
 from latentode.data.schema import DataSchema
 from latentode.data.series_labels import SeriesLabels
+from latentode.data.time_labels import TimeLabels
 from latentode.durations import format_duration
 from latentode.errors import CheckpointError
 from latentode.model import LatentODEModel
@@ -22,8 +23,7 @@ from latentode.training.checkpoint import load_folder, load_strictly, save_folde
 from latentode.training.context import PREFIXES, pack, unpack
 from latentode.training.distributed import device_of
 from latentode.training.history import Record, from_json, to_json
-from latentode.training.stored_streams import PREFIX as STREAMS
-from latentode.training.stored_streams import pack_streams, unpack_streams
+from latentode.training.stored_streams import EVENTS, LABELS, pack_streams, unpack_streams
 
 _FIELDS = {"config", "data", "history", "context_ids", "events", "labels"}
 
@@ -39,7 +39,7 @@ class FittedModel:
         history: One record an epoch.
         context: The newest readings of every series, from which it forecasts without a log.
         events: The events beside the training log; None for readings alone.
-        labels: The labels of its series; None without.
+        labels: The labels of its series, or of times of them; None without.
     """
 
     config: LatentODEConfig
@@ -48,7 +48,7 @@ class FittedModel:
     history: list[Record]
     context: TimeSeriesDataset
     events: LogEvents | None = None
-    labels: SeriesLabels | None = None
+    labels: SeriesLabels | TimeLabels | None = None
 
     @property
     def num_parameters(self) -> int:
@@ -64,13 +64,19 @@ class FittedModel:
             packed, streams = pack_streams(self.events.streams)
             tensors |= packed
             about = {"streams": streams, **self.events.facts()}
+        known = None
+        if isinstance(self.labels, TimeLabels):
+            packed, known = pack_streams(self.labels.streams, LABELS)
+            tensors |= packed
+        elif self.labels is not None:
+            known = self.labels.to_dict()
         meta = {
             "config": self.config.to_dict(),
             "data": self.schema.to_dict(),
             "history": to_json(self.history),
             "context_ids": list(self.context.series_ids),
             "events": about,
-            "labels": None if self.labels is None else self.labels.to_dict(),
+            "labels": known,
         }
         card = {"MODEL_CARD.md": self.card().encode()}
         save_folder(folder, "model", tensors, meta, card)
@@ -92,7 +98,7 @@ class FittedModel:
             context = unpack(tensors, meta["context_ids"], schema)
             history = from_json(meta["history"])
             events = _events(tensors, meta["events"])
-            labels = _labels(meta["labels"], len(context))
+            labels = _labels(tensors, meta["labels"], context)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(
                 f"{folder / 'model.json'}: not the description of a model "
@@ -101,7 +107,7 @@ class FittedModel:
         kinds = None if events is None else torch.ones(events.streams.num_marks)
         model = build_model(config, schema, **beside(kinds, labels))
         # a name that belongs nowhere goes to the weights, which refuse it
-        others = (*PREFIXES, STREAMS)
+        others = (*PREFIXES, EVENTS, LABELS)
         weights = {
             k.removeprefix("model."): v for k, v in tensors.items() if not k.startswith(others)
         }
@@ -132,7 +138,8 @@ class FittedModel:
             lines.append(f"events: {streams.num_scored:,} of {names} ({source})")
         if self.labels is not None:
             counts = ", ".join(f"{name} {count:,}" for name, count in self.labels.counts().items())
-            lines.append(f"labels of series: {counts}")
+            kind = "times" if isinstance(self.labels, TimeLabels) else "series"
+            lines.append(f"labels of {kind}: {counts}")
         return lines
 
     def card(self) -> str:
@@ -192,19 +199,31 @@ def _events(tensors: Mapping[str, torch.Tensor], about: Mapping[str, Any] | None
     return LogEvents(unpack_streams(tensors, facts.pop("streams")), **facts)
 
 
-def _labels(about: Mapping[str, Any] | None, num_series: int) -> SeriesLabels | None:
+def _labels(
+    tensors: Mapping[str, torch.Tensor], about: Mapping[str, Any] | None, context: TimeSeriesDataset
+) -> SeriesLabels | TimeLabels | None:
     if about is None:
         return None
+    if "codes" not in about:
+        streams = unpack_streams(tensors, about, LABELS)
+        if streams.series_ids != context.series_ids:
+            raise ValueError("labels: of other series than the context")
+        return TimeLabels(streams)
     labels = SeriesLabels.from_dict(about)
-    if labels.codes.shape != (num_series,):
-        raise ValueError(f"labels: {len(labels.codes)} of {num_series} series")
+    if labels.codes.shape != (len(context),):
+        raise ValueError(f"labels: {len(labels.codes)} of {len(context)} series")
     return labels
 
 
-def beside(event_rates: torch.Tensor | None, labels: SeriesLabels | None) -> dict[str, Any]:
+def beside(
+    event_rates: torch.Tensor | None, labels: SeriesLabels | TimeLabels | None
+) -> dict[str, Any]:
     """What `build_model` is told of events and labels: nothing for readings alone."""
     given = {} if event_rates is None else {"event_rates": event_rates}
-    return given if labels is None else {**given, "num_classes": len(labels.classes)}
+    if labels is None:
+        return given
+    timed = {"label_times": True} if isinstance(labels, TimeLabels) else {}
+    return {**given, "num_classes": len(labels.classes), **timed}
 
 
 def build_model(
@@ -213,6 +232,7 @@ def build_model(
     *,
     event_rates: torch.Tensor | None = None,
     num_classes: int = 0,
+    label_times: bool = False,
 ) -> LatentODEModel:
     """A network of the sizes that settings and data ask for, freshly initialised."""
     return LatentODEModel(
@@ -225,4 +245,5 @@ def build_model(
         season=schema.season,
         event_rates=event_rates,
         num_classes=num_classes,
+        label_times=label_times,
     )

@@ -17,7 +17,7 @@ from latentode.errors import CheckpointError, DataError
 from latentode.event_model import JumpProcess
 from latentode.training.checkpoint import load_folder, load_strictly, save_folder
 from latentode.training.distributed import device_of
-from latentode.training.stored_streams import PREFIX, pack_streams, unpack_streams
+from latentode.training.stored_streams import EVENTS, pack_streams, unpack_streams
 
 STEM = "events"
 _FIELDS = {"sizes", "data", "streams"}
@@ -104,7 +104,7 @@ class FittedEvents:
             ) from None
         # a name that belongs nowhere goes to the weights, which refuse it
         weights = {
-            k.removeprefix("model."): v for k, v in tensors.items() if not k.startswith(PREFIX)
+            k.removeprefix("model."): v for k, v in tensors.items() if not k.startswith(EVENTS)
         }
         load_strictly(model, weights, folder / "events.safetensors")
         return cls(model.to(target).eval(), data, mark_column, streams, sizes)

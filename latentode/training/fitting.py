@@ -12,12 +12,14 @@ import torch
 from torch import Tensor
 
 from latentode.config import LatentODEConfig
-from latentode.data.dataset import TimeSeriesDataset
+from latentode.data.dataset import Int64, TimeSeriesDataset
+from latentode.data.events import EventStreams
 from latentode.data.log_events import LogEvents
 from latentode.data.sampler import WindowSampler
 from latentode.data.schema import DataSchema
 from latentode.data.series_labels import SeriesLabels
 from latentode.data.splits import PARTS, Part
+from latentode.data.time_labels import TimeLabels
 from latentode.durations import format_duration
 from latentode.errors import DataError, SolverError
 from latentode.flows import FlowFitConfig
@@ -41,7 +43,7 @@ def fit_model(
     config: LatentODEConfig,
     *,
     events: LogEvents | None = None,
-    labels: SeriesLabels | None = None,
+    labels: SeriesLabels | TimeLabels | None = None,
     run_dir: Path | None = None,
     resume: bool = False,
     on_event: Callable[[Event], None] | None = None,
@@ -56,7 +58,8 @@ def fit_model(
         labels: Labels of its series. Unless they are given, the split is then by series, as a label
             is judged on series that training has not seen, which decide when it stops if there are
             five of two classes; and the context holds a whole series, or nine of ten, as far as
-            the encoder reads that many rows.
+            the encoder reads that many rows. Or labels of times, which change neither; those of the
+            validation part decide when training stops if there are two classes in it.
         run_dir: Where checkpoints, metrics and the model go; None keeps everything in memory.
         resume: Go on from the last checkpoint of `run_dir`.
         on_event: Called on the first process with {"event": "plan" | "note" | "step" | "epoch" |
@@ -77,6 +80,7 @@ def fit_model(
     events = None if events is None else events.select(kept)
     if labels is not None:
         labels = labels.select(kept)
+    if isinstance(labels, SeriesLabels):
         config = _for_labels(config, dataset)
     schema = DataSchema.fit(dataset, config)
     config = settled(config, dataset, schema)
@@ -219,8 +223,14 @@ def window_sampler(dataset: TimeSeriesDataset, fitted: FittedModel, part: Part) 
         max_rows=fitted.config.windows.max_rows,
         max_queries=fitted.config.windows.max_queries,
         events=None if fitted.events is None else fitted.events.streams,
-        labels=None if fitted.labels is None else fitted.labels.codes,
+        labels=_of_windows(fitted.labels),
     )
+
+
+def _of_windows(labels: SeriesLabels | TimeLabels | None) -> Int64 | EventStreams | None:
+    if labels is None:
+        return None
+    return labels.streams if isinstance(labels, TimeLabels) else labels.codes
 
 
 def _validator(dataset: TimeSeriesDataset, fitted: FittedModel) -> WindowValidator | None:
@@ -239,7 +249,8 @@ def _validator(dataset: TimeSeriesDataset, fitted: FittedModel) -> WindowValidat
 def _checked(dataset: TimeSeriesDataset, fitted: FittedModel) -> FittedModel:
     """The model as validation sees it: without labels that it could not judge.
 
-    Those can be judged that belong to series of their own, five at least, and of two classes.
+    Those of series can be judged that belong to series of their own, five at least, and of two
+    classes; those of times where the validation part is long enough and has two classes.
 
     Raises:
         DataError: If the training part has no two classes.
@@ -250,17 +261,27 @@ def _checked(dataset: TimeSeriesDataset, fitted: FittedModel) -> FittedModel:
     codes = {}
     for part in PARTS:
         starts, stops = split.bounds(dataset, part)
-        own = labels.codes[stops > starts]
-        codes[part] = own[own >= 0]
+        codes[part] = _codes(labels, starts, stops)
     found = [labels.classes[code] for code in np.unique(codes["train"])]
     if len(found) < 2:
         raise DataError(
             f"labels: expected two classes among the series of the training part, got "
-            f"{', '.join(found) or 'none'}. Label more series, or try another --seed."
+            f"{', '.join(found) or 'none'}. Label more of the log, or try another --seed."
         )
     held = codes["validation"]
-    enough = len(held) >= _FEWEST_STRETCHES and len(np.unique(held)) > 1
-    return fitted if split.kind == "series" and enough else replace(fitted, labels=None)
+    if isinstance(labels, TimeLabels):
+        enough = _stops_early(dataset, fitted.schema)
+    else:
+        enough = split.kind == "series" and len(held) >= _FEWEST_STRETCHES
+    return fitted if enough and len(np.unique(held)) > 1 else replace(fitted, labels=None)
+
+
+def _codes(labels: SeriesLabels | TimeLabels, starts: Int64, stops: Int64) -> Int64:
+    """Classes of the labels of a part."""
+    if isinstance(labels, TimeLabels):
+        return labels.within(starts, stops)[2]
+    own = labels.codes[stops > starts]
+    return own[own >= 0]
 
 
 def _event_rates(events: LogEvents, dataset: TimeSeriesDataset, schema: DataSchema) -> Tensor:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from latentode.data.batch import SeriesBatch
+from latentode.likelihoods import TimeLabelHead
 from latentode.model import LatentODEModel
 from latentode.ode.grid import FIXED_STEP
 from latentode.training.capture import Run
@@ -27,9 +28,9 @@ _MOST_GRAPHS = 16
 def can_be_captured(model: LatentODEModel) -> bool:
     """Whether nothing in a step of the model waits for the device.
 
-    The ODE-RNN encoder lays its schedule on the host; flows check their solves, and events where
-    they are read; adaptive methods, a step size that is chosen for each batch, and the gradients by
-    checkpoints and adjoint ask the device, too.
+    The ODE-RNN encoder lays its schedule on the host; flows check their solves, and events and
+    labels of times where they are read; adaptive methods, a step size that is chosen for each
+    batch, and the gradients by checkpoints and adjoint ask the device, too.
     """
     solver = model.solver
     config = model.config
@@ -38,6 +39,7 @@ def can_be_captured(model: LatentODEModel) -> bool:
         and (config.prior, config.posterior) == ("normal", "normal")
         and config.likelihood != "flow"
         and model.event_process is None
+        and not isinstance(model.label_head, TimeLabelHead)
         and solver.step_size is not None
         and solver.method in FIXED_STEP
         and solver.gradient == "backprop"

@@ -14,13 +14,15 @@ from latentode.data.dataset import Clock
 from latentode.data.events import EventStreams
 
 _ARRAYS = ("starts", "times", "marks", "windows", "origins")
-PREFIX = "streams."
+EVENTS, LABELS = "streams.", "labels."
 
 
-def pack_streams(streams: EventStreams) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors by names that begin with `PREFIX`, and what else there is as JSON types."""
+def pack_streams(
+    streams: EventStreams, prefix: str = EVENTS
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors by names that begin with a prefix, and what else there is as JSON types."""
     tensors = {
-        f"{PREFIX}{name}": torch.from_numpy(np.ascontiguousarray(getattr(streams, name)))
+        f"{prefix}{name}": torch.from_numpy(np.ascontiguousarray(getattr(streams, name)))
         for name in _ARRAYS
     }
     about = {
@@ -32,14 +34,16 @@ def pack_streams(streams: EventStreams) -> tuple[dict[str, Tensor], dict[str, An
     return tensors, about
 
 
-def unpack_streams(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> EventStreams:
+def unpack_streams(
+    tensors: Mapping[str, Tensor], about: Mapping[str, Any], prefix: str = EVENTS
+) -> EventStreams:
     """The streams that `pack_streams` was given.
 
     Raises:
         KeyError: If a tensor or a fact is absent.
         ValueError: If the tensors do not describe streams.
     """
-    arrays = {name: tensors[f"{PREFIX}{name}"].numpy() for name in _ARRAYS}
+    arrays = {name: tensors[f"{prefix}{name}"].numpy() for name in _ARRAYS}
     series = tuple(str(name) for name in about["series_ids"])
     marks = tuple(str(name) for name in about["mark_names"])
     starts, count = arrays["starts"], len(arrays["times"])

@@ -1,0 +1,184 @@
+"""Labels of times: the class of a series at some moments, from a table beside the log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from latentode.config import DataConfig
+from latentode.data.dataset import Int64, TimeSeriesDataset
+from latentode.data.event_frame import ID_WORDS, find_column, read_events
+from latentode.data.events import EventStreams
+from latentode.data.frame import Source
+from latentode.data.series_labels import LABEL_WORDS, MISSING, plain_numbers
+from latentode.data.tables import open_table
+from latentode.errors import DataError
+
+_TIME_WORDS = ("time", "timestamp", "datetime", "date", "ts")
+
+
+@dataclass(frozen=True, eq=False)
+class TimeLabels:
+    """Classes at times of the series of a log, in their order.
+
+    Attributes:
+        streams: The classes as marks, at most one at a time of a series.
+    """
+
+    streams: EventStreams
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return self.streams.mark_names
+
+    def select(self, series: Sequence[int]) -> TimeLabels:
+        """Keep some series, in the order given."""
+        return replace(self, streams=self.streams.select(series))
+
+    def aligned(self, series_ids: Sequence[str]) -> TimeLabels:
+        """Those of some series, in the order given; a series that is not known has none."""
+        place = {name: i for i, name in enumerate(self.streams.series_ids)}
+        known = [name for name in series_ids if name in place]
+        own = self.streams.select([place[name] for name in known])
+        index = np.array([i for i, name in enumerate(series_ids) if name in place], np.int64)
+        shape = (len(series_ids), len(self.classes), 2)
+        windows = np.broadcast_to(np.array([0, 1]), shape).copy()
+        windows[index] = own.windows
+        return TimeLabels(
+            EventStreams.build(
+                index[own.series],
+                own.times,
+                own.marks,
+                series_ids=series_ids,
+                mark_names=self.classes,
+                windows=windows,
+                clock=own.clock,
+                resolution=own.resolution,
+            )
+        )
+
+    def counts(self) -> dict[str, int]:
+        """Number of times of each class."""
+        found = np.bincount(self.streams.marks, minlength=len(self.classes))
+        return dict(zip(self.classes, found.tolist(), strict=True))
+
+    def within(self, starts: Int64, stops: Int64) -> tuple[Int64, Int64, Int64]:
+        """Series, times in nanoseconds and classes of the labels with ``start < time <= stop``."""
+        series, times = self.streams.series, self.streams.times
+        kept = (times > starts[series]) & (times <= stops[series])
+        return series[kept], times[kept], self.streams.marks[kept]
+
+
+def time_column(source: Source, config: DataConfig) -> str | None:
+    """Column of times of a table of labels: called as in the log, or as usual; None without."""
+    table = open_table(source, config)
+    named = config.columns.time
+    own = named if named in table.columns else None
+    return find_column(table, own, _TIME_WORDS, "--time-column")
+
+
+def read_time_labels(
+    source: Source,
+    dataset: TimeSeriesDataset,
+    config: DataConfig,
+    *,
+    column: str | None = None,
+    classes: Sequence[str] | None = None,
+) -> TimeLabels:
+    """Read labels of times of the series of a log.
+
+    Args:
+        source: File or frame with a row a label: id (where the log has several series), time,
+            written as in the log, and label. Rows without a label, of series that the log does not
+            have, and after a series was last read are left out.
+        dataset: The log.
+        config: How times are written, as for the log.
+        column: Column of labels; "label", "class", "outcome", ... by default, else the only other.
+        classes: Classes that a model knows; others are refused.
+
+    Raises:
+        DataError: If a column cannot be found, a time cannot be read, a series has two labels at
+            one time, no label belongs to the log, there is but one class, or a class is unknown.
+    """
+    table = open_table(source, config)
+    time = time_column(source, config)
+    given = config.columns.id if config.columns.id in table.columns else None
+    identity = find_column(table, given, ID_WORDS, "--id-column")
+    label = find_column(table, column, LABEL_WORDS, "--label-column")
+    others = [name for name in table.columns if name not in (time, identity)]
+    if label is None and len(others) != 1:
+        raise DataError(
+            f"{table.name}: expected one column of labels beside {time!r}, got "
+            f"{', '.join(others[:12]) or 'none'}. Name it with --label-column."
+        )
+    if identity is None and len(dataset) > 1:
+        raise DataError(
+            f"{table.name}: expected a column of ids such as {config.columns.id or 'id'!r}, got "
+            f"{', '.join(table.columns[:12])}. The log has {len(dataset)} series."
+        )
+    named = config.columns.model_copy(update={"time": time, "id": identity})
+    streams = read_events(
+        source,
+        config.model_copy(update={"columns": named}),
+        mark_column=label or others[0],
+        clock=dataset.clock,
+        mark_names=classes,
+        without=MISSING | set(config.cells.na),
+        spelled=plain_numbers,
+        watched=(int(dataset.readings.times.min()), int(dataset.readings.times.max()) + 1),
+    )
+    if identity is None:
+        streams = replace(streams, series_ids=dataset.series_ids)
+    found = _of_log(streams, dataset)
+    if not len(found.times):
+        raise DataError(
+            f"{table.name}: expected labels of the series of the log ({dataset.series_ids[0]!r}, "
+            f"...) while they were read, got none of {len(streams.times)}. Correct ids and times."
+        )
+    if len(found.mark_names) < 2:
+        raise DataError(
+            f"{table.name}: expected at least two classes in column {label or others[0]!r}, got "
+            f"{found.mark_names[0]!r} alone. There is nothing to tell apart."
+        )
+    return TimeLabels(_one_each(found, table.name))
+
+
+def _of_log(streams: EventStreams, dataset: TimeSeriesDataset) -> EventStreams:
+    """Labels of the series of a log, until the last reading of each."""
+    place = {name: i for i, name in enumerate(dataset.series_ids)}
+    owner = np.array([place.get(name, -1) for name in streams.series_ids], dtype=np.int64)
+    series, last = owner[streams.series], dataset.readings.first_and_last()[1]
+    kept = (series >= 0) & (streams.times <= last[series])
+    edges = np.concatenate([streams.times, dataset.readings.times])
+    return EventStreams.build(
+        series[kept],
+        streams.times[kept],
+        streams.marks[kept],
+        series_ids=dataset.series_ids,
+        mark_names=streams.mark_names,
+        windows=np.broadcast_to([edges.min(), edges.max() + 1], (len(dataset), 2)),
+        clock=streams.clock,
+        resolution=streams.resolution,
+    )
+
+
+def _one_each(streams: EventStreams, name: str) -> EventStreams:
+    """Refuse two labels at one time, and keep one of two that agree."""
+    series, times, marks = streams.series, streams.times, streams.marks
+    again = (series[1:] == series[:-1]) & (times[1:] == times[:-1])
+    clash = again & (marks[1:] != marks[:-1])
+    if clash.any():
+        row = int(clash.argmax())
+        at = streams.series_ids[series[row]]
+        first, second = (streams.mark_names[marks[i]] for i in (row, row + 1))
+        raise DataError(
+            f"{name}: expected one label at a time, got {first!r} and {second!r} for series {at!r} "
+            f"at {times[row]} ns. Keep one."
+        )
+    kept = np.concatenate([[True], ~again])
+    counts = np.bincount(series[kept], minlength=streams.num_series)
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return replace(streams, starts=starts, times=times[kept], marks=marks[kept])
