@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import torch
 
 from latentode.config import LatentODEConfig
 from latentode.data.dataset import Clock, Readings, TimeSeriesDataset
 from latentode.data.sampler import WindowSampler
 from latentode.data.schema import DataSchema
+from latentode.data.time_labels import read_time_labels
 from latentode.model import LatentODEModel
 from latentode.prediction import Predictor
 
@@ -81,7 +83,7 @@ def sampler_of(dataset, schema, config, part="train", **changes):
     return replace(sampler, **changes)
 
 
-def model_of(schema, config, *, perturb=0.1, seed=0, num_classes=0):
+def model_of(schema, config, *, perturb=0.1, seed=0, **labels):
     """A model whose every parameter is off its initial value, so that no part rests at zero."""
     torch.manual_seed(seed)
     model = LatentODEModel(
@@ -90,7 +92,7 @@ def model_of(schema, config, *, perturb=0.1, seed=0, num_classes=0):
         num_channels=len(schema.channels),
         input_dim=schema.input_dim,
         static_dim=len(schema.static_columns),
-        num_classes=num_classes,
+        **labels,
     )
     with torch.no_grad():
         for parameter in model.parameters():
@@ -107,6 +109,29 @@ def case(dataset=None, size=6, num_classes=0, **values):
     rows = sampler.eligible_rows()
     chosen = rows[np.linspace(0, len(rows) - 1, size).astype(np.int64)]
     return model_of(schema, config, num_classes=num_classes), sampler.batch(chosen, (0, 1))
+
+
+def case_with_time_labels(size=4, classes=("a", "b", "c"), **values):
+    """A model for three classes of times, and training windows with labels of times."""
+    log = irregular_log()
+    config = settings(**values)
+    schema = DataSchema.fit(log, config)
+    rng = np.random.default_rng(3)
+    series = np.repeat(np.arange(len(log)), 40)
+    first, last = log.readings.first_and_last()
+    times = rng.integers(first[series] + 1, last[series])
+    frame = pd.DataFrame(
+        {
+            "id": np.array(log.series_ids)[series],
+            "time": pd.to_datetime(times, utc=True),
+            "label": rng.choice(classes, len(times)),
+        }
+    ).drop_duplicates(["id", "time"])
+    labels = read_time_labels(frame, log, config.data)
+    sampler = sampler_of(log, schema, config, labels=labels.streams)
+    rows = sampler.eligible_rows()
+    batch = sampler.batch(rows[np.linspace(0, len(rows) - 1, size).astype(np.int64)], (0, 1))
+    return model_of(schema, config, num_classes=len(classes), label_times=True), batch
 
 
 def predictor_of(dataset, num_draws=5, seed=3, max_rows=512, **values):

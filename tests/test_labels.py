@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from model_cases import case, double, irregular_log, noise_for
+from model_cases import case, case_with_time_labels, double, irregular_log, noise_for
 from test_batch_invariance import trimmed
 from torch.nn import functional
 
@@ -27,6 +27,9 @@ def labelled(labels=(0, 2, -1, 1, 0, -1), **values):
     """A model of three classes, and windows of which two have no label."""
     model, batch = case(irregular_log((40, 25, 1)), len(labels), num_classes=3, **values)
     return model, replace(batch, labels=torch.tensor(labels))
+
+
+BUILDERS = [labelled, case_with_time_labels]
 
 
 def test_the_likelihood_is_the_cross_entropy_of_torch():
@@ -72,9 +75,10 @@ def test_unknown_labels_change_no_gradient():
         assert torch.equal(gradient, bare.get(name, torch.zeros_like(gradient))), name
 
 
+@pytest.mark.parametrize("build", BUILDERS)
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)
-def test_the_gradient_of_a_label_reaches_head_encoder_and_dynamics(kind):
-    model, batch = labelled(**kind)
+def test_the_gradient_of_a_label_reaches_head_encoder_and_dynamics(kind, build):
+    model, batch = build(**kind)
     log_probability = model.label_probabilities(batch, noise_for(batch)).log()
     label_log_prob(log_probability, batch.labels).sum().backward()
     for part in (model.label_head, model.encoder, model.posterior_head, model.dynamics):
@@ -83,8 +87,9 @@ def test_the_gradient_of_a_label_reaches_head_encoder_and_dynamics(kind):
             assert parameter.grad.abs().max() > 0, name
 
 
-def test_the_gradient_is_that_of_finite_differences():
-    model, batch = labelled()
+@pytest.mark.parametrize("build", BUILDERS)
+def test_the_gradient_is_that_of_finite_differences(build):
+    model, batch = build()
     model, batch, noise = model.double(), double(batch), noise_for(batch).double()
     weight = model.label_head.network.parts[0]
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner
-from model_cases import case, double, irregular_log, noise_for, sampler_of, settings
+from model_cases import case, case_with_time_labels, noise_for
 from torch.nn import functional
 
 from latentode import LatentODE, LatentODEConfig
@@ -18,11 +18,9 @@ from latentode.config import CellsConfig, DataConfig
 from latentode.data.buckets import bucketed
 from latentode.data.event_batch import EventBatch
 from latentode.data.frame import read_log
-from latentode.data.schema import DataSchema
 from latentode.data.time_labels import TimeLabels, read_time_labels, time_column
 from latentode.errors import CheckpointError, ConfigError, DataError
 from latentode.likelihoods import TimeLabelHead, label_codes, label_log_prob
-from latentode.model import LatentODEModel
 from latentode.training.graphs import can_be_captured
 
 SECOND = 1_000_000_000
@@ -65,44 +63,8 @@ def fitted():
     return LatentODE(random_state=0, config=CONFIG).fit(log, labels=labels, **COLUMNS)
 
 
-def labelled(size=4, classes=("a", "b", "c"), **values):
-    """A model for three classes, and training windows with labels of times."""
-    log = irregular_log()
-    config = settings(**values)
-    schema = DataSchema.fit(log, config)
-    rng = np.random.default_rng(3)
-    series = np.repeat(np.arange(len(log)), 40)
-    first, last = log.readings.first_and_last()
-    times = rng.integers(first[series] + 1, last[series])
-    frame = pd.DataFrame(
-        {
-            "id": np.array(log.series_ids)[series],
-            "time": pd.to_datetime(times, utc=True),
-            "label": rng.choice(classes, len(times)),
-        }
-    ).drop_duplicates(["id", "time"])
-    labels = read_time_labels(frame, log, config.data)
-    sampler = sampler_of(log, schema, config, labels=labels.streams)
-    rows = sampler.eligible_rows()
-    batch = sampler.batch(rows[np.linspace(0, len(rows) - 1, size).astype(np.int64)], (0, 1))
-    torch.manual_seed(0)
-    model = LatentODEModel(
-        config.model,
-        config.solver,
-        num_channels=len(schema.channels),
-        input_dim=schema.input_dim,
-        static_dim=len(schema.static_columns),
-        num_classes=len(classes),
-        label_times=True,
-    )
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter))
-    return model.eval(), batch
-
-
 def test_windows_hold_the_labels_of_their_part_and_span():
-    _, batch = labelled()
+    _, batch = case_with_time_labels()
     labels = batch.labels
     assert isinstance(labels, EventBatch)
     known = label_codes(labels) >= 0
@@ -114,7 +76,7 @@ def test_windows_hold_the_labels_of_their_part_and_span():
 
 
 def test_the_likelihood_is_the_cross_entropy_of_torch_summed_over_the_times():
-    _, batch = labelled()
+    _, batch = case_with_time_labels()
     codes = label_codes(batch.labels)
     logits = 5 * torch.randn(2, *codes.shape, 3, dtype=torch.float64)
     expected = -functional.cross_entropy(
@@ -127,7 +89,7 @@ def test_the_likelihood_is_the_cross_entropy_of_torch_summed_over_the_times():
 
 
 def test_labels_add_their_weighted_log_likelihood():
-    model, batch = labelled()
+    model, batch = case_with_time_labels()
     noise = noise_for(batch, draws=1)
     with torch.no_grad():
         bare = model(replace(batch, labels=None), noise)
@@ -141,38 +103,8 @@ def test_labels_add_their_weighted_log_likelihood():
     assert torch.equal(found[2], bare[2])
 
 
-@pytest.mark.parametrize("values", [{"model__anchor": "start"}, {"model__knots": 0}, {}])
-def test_the_gradient_of_a_label_reaches_head_encoder_and_dynamics(values):
-    model, batch = labelled(**values)
-    probability = model.label_probabilities(batch, noise_for(batch)).log()
-    label_log_prob(probability, batch.labels).sum().backward()
-    for part in (model.label_head, model.encoder, model.posterior_head, model.dynamics):
-        for name, parameter in part.named_parameters():
-            assert parameter.grad is not None, name
-            assert parameter.grad.abs().max() > 0, name
-
-
-def test_the_gradient_is_that_of_finite_differences():
-    model, batch = labelled()
-    model, batch, noise = model.double(), double(batch), noise_for(batch).double()
-    weight = model.label_head.network.parts[0]
-
-    def label_part():
-        return (model(batch, noise)[0] - model(replace(batch, labels=None), noise)[0]).sum()
-
-    (found,) = torch.autograd.grad(label_part(), weight)
-    row, column = divmod(int(found.abs().argmax()), found.shape[1])
-    with torch.no_grad():
-        values = []
-        for step in (1e-5, -2e-5):
-            weight[row, column] += step
-            values.append(label_part())
-    # central differences: an error of the order of the square of the step
-    assert float(values[0] - values[1]) / 2e-5 == pytest.approx(float(found[row, column]), rel=1e-6)
-
-
 def test_padding_changes_nothing_and_such_a_step_is_not_captured():
-    model, batch = labelled()
+    model, batch = case_with_time_labels()
     noise = noise_for(batch)
     padded = bucketed(batch, model.solver.step_size)
     torch.testing.assert_close(model(padded, noise)[0], model(batch, noise)[0])
