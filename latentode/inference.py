@@ -14,15 +14,13 @@ from latentode.errors import ConfigError
 from latentode.likelihoods import PoissonProcess, TimeLabelHead
 from latentode.model import LatentODEModel
 
-_STARTS = 7
-
 
 def infer(model: LatentODEModel, batch: SeriesBatch) -> NormalPosterior | FlowPosterior:
     """What a model that predicts takes as posterior of the state at the anchor of each window.
 
     It is that of the encoder, and with ``model.refine`` it is refined by as many steps on the
-    visible readings of the window itself, after a search from there and from a few draws of the
-    prior. Training and validation go without, as each step costs as much as one of training.
+    visible readings of the window itself. Training and validation go without, as each step costs
+    as much as one of training.
 
     Args:
         model: Model whose trajectory alone says what is read: without memory, knots and flow.
@@ -49,11 +47,7 @@ def infer(model: LatentODEModel, batch: SeriesBatch) -> NormalPosterior | FlowPo
         density = model.likelihood.joint(targets, decoded.location, decoded.scale, seen.target_mask)
         return density + model.prior.log_prob(z0)
 
-    noise = torch.randn(
-        _STARTS, 1, posterior.mean.shape[-1], generator=torch.Generator().manual_seed(1)
-    )
-    starts, _ = model.prior.draw(noise.to(posterior.mean))
-    return refined(posterior, log_joint, starts, model.config.refine)
+    return refined(posterior, log_joint, model.config.refine)
 
 
 def process_of(model: LatentODEModel) -> PoissonProcess:
