@@ -6,8 +6,8 @@ held-out ones also alone. One model is trained for all shares. The times, the si
 shown are drawn anew for each seed. Networks know the time since the start, as the published ones
 do: all sinusoids have the same phase there.
 
-The Latent ODE is the classic one, whose path is one solve from the state at the last reading, and
-whose posteriors are refined on the readings that are shown: here a signal is one of a family of two
+The Latent ODE is the classic one, whose path is one solve from the state at that time, and whose
+posteriors are refined on the readings that are shown: here a signal is one of a family of two
 parameters and hardly noisy, and knots and memory, which follow what is near, only distract.
 The paper's own figures belong to another set: its RNN-VAE is below the variance of this one.
 """
@@ -32,6 +32,7 @@ PROTOCOL: dict[str, Any] = {
     "batch": 50,
     "draws": 16,
     "config": {
+        "model.anchor": "start",
         "model.latent_dim": 6,
         "model.knots": 0,
         "model.memory": False,

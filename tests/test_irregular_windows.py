@@ -95,6 +95,8 @@ def test_networks_know_the_time_since_the_start_where_they_are_told(anchor):
     windows = two_windows()
     scale = Scale.fit(windows, 2.0, dated=True)
     batch = windows.batch(scale, anchor)
+    if anchor == "start":
+        assert batch.times[0].tolist() == [t / 2.0 for t in windows.times[0]]
     angle = 2 * np.pi / 16 * windows.query_times[0] / 2.0
     known = batch.inputs(batch.query_times)[0]
     assert known.shape[-1] == scale.input_dim == 4

@@ -125,10 +125,13 @@ class Windows:
 
         Args:
             scale: Scales of the training part.
-            anchor: "origin": model time 0 is the last visible row; "start": the first.
+            anchor: "origin": model time 0 is the last visible row; "start": the first, or the start
+                of the window where networks know the time since it.
         """
         last = np.maximum(self.lengths - 1, 0) if anchor == "origin" else np.zeros(len(self), int)
         zero = np.take_along_axis(self.times, last[:, None], 1)
+        if scale.dated and anchor == "start":
+            zero = np.zeros_like(zero)
         times = (self.times - zero) / scale.unit
         queries = (self.query_times - zero) / scale.unit
         ends = np.concatenate([times, queries], axis=1)
