@@ -28,7 +28,7 @@ from latentode.data.synthetic import toy_periodic
 
 PROTOCOL: dict[str, Any] = {
     "series": 1_000,
-    "epochs": 200,
+    "epochs": 400,
     "batch": 50,
     "draws": 16,
     "config": {
