@@ -115,7 +115,11 @@ def assert_same(one, other):
 
 def subset(found, index):
     return type(found)(
-        found.draws[:, index], found.latent[:, index], found.log_prob[index], found.rates[:, index]
+        found.draws[:, index],
+        found.latent[:, index],
+        found.log_prob[index],
+        found.rates[:, index],
+        found.classes[index],
     )
 
 
