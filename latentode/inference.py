@@ -19,8 +19,9 @@ def infer(model: LatentODEModel, batch: SeriesBatch) -> NormalPosterior | FlowPo
     """What a model that predicts takes as posterior of the state at the anchor of each window.
 
     It is that of the encoder, and with ``model.refine`` it is refined by as many steps on the
-    visible readings of the window itself. Training and validation go without, as each step costs
-    as much as one of training.
+    visible readings of the window itself, after a search from there and from the states of a few
+    training windows. Training and validation go without, as each step costs as much as one of
+    training.
 
     Args:
         model: Model whose trajectory alone says what is read: without memory, knots and flow.
@@ -47,7 +48,7 @@ def infer(model: LatentODEModel, batch: SeriesBatch) -> NormalPosterior | FlowPo
         density = model.likelihood.joint(targets, decoded.location, decoded.scale, seen.target_mask)
         return density + model.prior.log_prob(z0)
 
-    return refined(posterior, log_joint, model.config.refine)
+    return refined(posterior, log_joint, model.starts[:, None], model.config.refine)
 
 
 def process_of(model: LatentODEModel) -> PoissonProcess:

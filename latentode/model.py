@@ -32,7 +32,7 @@ from latentode.priors import CNFPrior, StandardNormal
 from latentode.shooting import Shooting
 
 _PRIORS: dict[str, type[StandardNormal | CNFPrior]] = {"normal": StandardNormal, "cnf": CNFPrior}
-_ENCODER_ROWS, _NODES_PER_UNIT, _MOST_NODES = 128, 16, 4
+_ENCODER_ROWS, _NODES_PER_UNIT, _MOST_NODES, _STARTS = 128, 16, 4, 15
 
 
 class LatentODEModel(nn.Module):
@@ -73,6 +73,7 @@ class LatentODEModel(nn.Module):
     """
 
     scale_floor: Tensor
+    starts: Tensor
 
     def __init__(
         self,
@@ -119,6 +120,8 @@ class LatentODEModel(nn.Module):
         floor = torch.full((num_channels,), 1e-4) if scale_floor is None else scale_floor
         self.register_buffer("scale_floor", floor.to(torch.get_default_dtype()).clamp(min=1e-4))
         self.likelihood = LIKELIHOODS[config.likelihood](num_channels)
+        if config.refine:
+            self.register_buffer("starts", torch.zeros(_STARTS, latent))
         self.event_process = None
         rated = context + 2 * num_channels  # what is known at any time
         if event_rates is not None:

@@ -21,6 +21,11 @@ def start(size, latent, dtype=torch.float64):
     return NormalPosterior(mean, torch.full_like(mean, 0.7), mean)
 
 
+def others(latent):
+    generator = torch.Generator().manual_seed(4)
+    return torch.randn(3, 1, latent, dtype=torch.float64, generator=generator)
+
+
 def gaussian(precision, centre):
     """Joint density of independent normals, shape (draw, batch)."""
     return lambda z: -0.5 * (precision * (z - centre).square()).sum(-1)
@@ -29,7 +34,7 @@ def gaussian(precision, centre):
 def test_the_exact_posterior_of_a_gaussian_is_found():
     precision = torch.tensor([[1.0, 4.0, 100.0], [2.0, 9.0, 0.5]], dtype=torch.float64)
     centre = torch.tensor([[0.5, -1.0, 0.2], [1.5, 0.0, -0.3]], dtype=torch.float64)
-    found = refined(start(2, 3), gaussian(precision, centre), 1_000)
+    found = refined(start(2, 3), gaussian(precision, centre), others(3), 1_000)
     torch.testing.assert_close(found.mean, centre, rtol=0, atol=2e-3)
     torch.testing.assert_close(found.stddev, precision.rsqrt(), rtol=1e-2, atol=0)
 
@@ -43,8 +48,25 @@ def test_the_mean_of_a_correlated_gaussian_is_found():
         away = z - centre
         return -0.5 * (away @ precision * away).sum(-1)
 
-    found = refined(start(4, 3), log_joint, 400)
+    found = refined(start(4, 3), log_joint, others(3), 400)
     torch.testing.assert_close(found.mean, centre.expand(4, -1), rtol=0, atol=5e-3)
+
+
+def test_the_higher_of_two_peaks_is_found():
+    begun = NormalPosterior(
+        torch.full((2, 1), -1.0).double(), torch.full((2, 1), 0.1).double(), None
+    )
+
+    def log_joint(z):
+        # peaks at -1 and 1, the right one higher in the first window, lower in the second
+        left, right = (-0.5 * ((z[..., 0] - place) / 0.1).square() for place in (-1.0, 1.0))
+        return torch.logaddexp(left, right + torch.tensor([9.0, -9.0]))
+
+    starts = torch.tensor([0.8, -0.3]).double().view(2, 1, 1)
+    found = refined(begun, log_joint, starts, 200)
+    torch.testing.assert_close(
+        found.mean[:, 0], torch.tensor([1.0, -1.0]).double(), atol=1e-3, rtol=0
+    )
 
 
 def test_no_window_ends_below_where_it_began():
@@ -57,7 +79,7 @@ def test_no_window_ends_below_where_it_began():
         fails = far & (torch.arange(3) == 1)
         return torch.where(fails, torch.nan, density * torch.tensor([1.0, -1.0, 1.0]))
 
-    found = refined(begun, broken, 200)
+    found = refined(begun, broken, others(2), 200)
     torch.testing.assert_close(found.mean[1], begun.mean[1])
     torch.testing.assert_close(found.mean[[0, 2]], torch.zeros(2, 2).double(), rtol=0, atol=5e-3)
 

@@ -24,11 +24,12 @@ from latentode.model import LatentODEModel
 from latentode.training import Trainer
 from latentode.training.distributed import device_of
 from latentode.training.history import Record
-from latentode.training.scale_fitting import fit_scale
+from latentode.training.refinement import choose_starts, fit_scale
 from latentode.training.validation import Validator
 
 Build = Callable[[LatentODEConfig, int, int, Scale], nn.Module]
 _CHUNK = 100
+_STARTS_OF = 256
 
 
 def epoch_of(
@@ -190,10 +191,11 @@ def fit(
     windows, anchor = task.validation, config.model.anchor
     model = initial(build, config, windows, scale)
     alone = isinstance(model, LatentODEModel) and not config.model.memory
+    sampler = TaskSampler(task, scale, anchor, ask_seen=alone)
     fitted = trained(
         model,
         scale,
-        TaskSampler(task, scale, anchor, ask_seen=alone),
+        sampler,
         TaskValidator(task, scale, num_draws=4),
         config,
         score=next(iter(task.metrics(windows.targets, windows))),
@@ -203,8 +205,10 @@ def fit(
         return fitted
     clock = _clock(config)
     began = clock()
-    batch = windows.without_seen().batch(scale, anchor).to(device_of(config.train.device))
-    fit_scale(model.eval(), [batch], seed=config.train.seed)
+    device, seed = device_of(config.train.device), config.train.seed
+    some = sampler.batch(np.arange(min(_STARTS_OF, task.train_size)), (seed, 10)).to(device)
+    choose_starts(model.eval(), some)
+    fit_scale(model, [windows.without_seen().batch(scale, anchor).to(device)], seed=seed)
     return replace(fitted, seconds=fitted.seconds + clock() - began)
 
 

@@ -13,11 +13,13 @@ from latentode.encoders.posterior import NormalPosterior
 _RATE = 0.05  # first step, in units of the prior's standard deviation
 _DECAY = (0.9, 0.99)
 _PAIRS = 2
+_SEARCH = 4  # the search takes a step for each so many of the climb
 
 
 def refined(
     posterior: NormalPosterior,
     log_joint: Callable[[Tensor], Tensor],
+    starts: Tensor,
     steps: int,
 ) -> NormalPosterior:
     r"""Climb the evidence bound of every window from where the encoder put its posterior.
@@ -31,10 +33,16 @@ def refined(
     mean of a Gaussian joint density is found exactly, windows do not depend on each other, and none
     ends with a lower bound than it began with.
 
+    The density may have several peaks, as that of a frequency has, and the encoder may have chosen
+    the wrong one. So before, a few steps lead uphill from its mean and from each of some other
+    states, and :math:`\mu` begins at the highest place that was found.
+
     Args:
         posterior: Where to begin.
         log_joint: log p(x, z) of latent states (draw, batch, latent), shape (draw, batch).
-        steps: Steps of Adam.
+        starts: Other states to begin the search at, the same for every window, shape (start, 1,
+            latent).
+        steps: Steps of the climb, and four times those of the search.
 
     Returns:
         The better posterior, without gradients.
@@ -43,33 +51,53 @@ def refined(
         Kim et al. (2018), Semi-amortized variational autoencoders,
         https://arxiv.org/abs/1802.02550. There the network is trained through the steps, too.
     """
-    drawn = torch.randn(
-        _PAIRS, 1, posterior.mean.shape[-1], generator=torch.Generator().manual_seed(0)
-    )
-    drawn = (drawn / drawn.square().mean(0).sqrt()).to(posterior.mean)
-    noise = torch.cat([drawn, -drawn])
     begun = [posterior.mean.detach(), posterior.stddev.detach().log()]
+    places = torch.cat([begun[0][None], starts.expand(-1, *begun[0].shape)])
+    (places,) = _climbed(log_joint, [places], steps // _SEARCH)
+    with torch.no_grad():
+        height = log_joint(places).nan_to_num(-torch.inf)
+    best = height.argmax(0)[None, :, None].expand(1, *begun[0].shape)
+    noise = _noise(begun[0])
+    found = _climbed(
+        lambda mean, log_stddev: _bound(log_joint, mean, log_stddev, noise),
+        [places.gather(0, best)[0], begun[1]],
+        steps,
+    )
+    with torch.no_grad():
+        ended, started = (_bound(log_joint, mean, log, noise) for mean, log in (found, begun))
+        gained = ended > started
+        mean, log_stddev = (
+            torch.where(gained[:, None], *pair) for pair in zip(found, begun, strict=True)
+        )
+    return replace(posterior, mean=mean, stddev=log_stddev.exp())
+
+
+def _climbed(height: Callable[..., Tensor], begun: list[Tensor], steps: int) -> list[Tensor]:
+    """Where Adam ends that begins at some tensors and makes a function of them greater."""
     place = [part.clone().requires_grad_() for part in begun]
     adam = torch.optim.Adam(place, lr=_RATE, betas=_DECAY)
-    decay = torch.optim.lr_scheduler.CosineAnnealingLR(adam, steps)
+    decay = torch.optim.lr_scheduler.CosineAnnealingLR(adam, max(1, steps))
     with torch.enable_grad():
         for _ in range(steps):
-            bound = _bound(log_joint, place, noise).sum()
-            slopes = torch.autograd.grad(bound, place)
+            slopes = torch.autograd.grad(height(*place).sum(), place)
             for part, slope in zip(place, slopes, strict=True):
                 # a window whose climb has failed stays where it is, and is put back in the end
                 part.grad = -slope.nan_to_num(0.0, 0.0, 0.0)
             adam.step()
             decay.step()
-    with torch.no_grad():
-        gained = _bound(log_joint, place, noise) > _bound(log_joint, begun, noise)
-        mean, log_stddev = (
-            torch.where(gained[:, None], *pair) for pair in zip(place, begun, strict=True)
-        )
-    return replace(posterior, mean=mean, stddev=log_stddev.exp())
+    return [part.detach() for part in place]
 
 
-def _bound(log_joint: Callable[[Tensor], Tensor], place: list[Tensor], noise: Tensor) -> Tensor:
+def _noise(like: Tensor) -> Tensor:
+    """Pairs of opposite draws of unit variance in every component, shape (draw, 1, latent)."""
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.randn(_PAIRS, 1, like.shape[-1], generator=generator)
+    drawn = (drawn / drawn.square().mean(0).sqrt()).to(like)
+    return torch.cat([drawn, -drawn])
+
+
+def _bound(
+    log_joint: Callable[[Tensor], Tensor], mean: Tensor, log_stddev: Tensor, noise: Tensor
+) -> Tensor:
     """Evidence bound of each window but for a constant, shape (batch,)."""
-    mean, log_stddev = place
     return log_joint(mean + log_stddev.exp() * noise).mean(0) + log_stddev.sum(-1)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from latentode.config import LatentODEConfig
+from latentode.data.batch import SeriesBatch
 from latentode.data.dataset import Int64, TimeSeriesDataset
 from latentode.data.events import EventStreams
 from latentode.data.log_events import LogEvents
@@ -28,7 +29,7 @@ from latentode.training.context import last_context
 from latentode.training.distributed import device_of, process_group, rank
 from latentode.training.fitted import FittedModel, beside, build_model
 from latentode.training.prior_fitting import PRIOR_FIT, PriorReport, fit_prior
-from latentode.training.scale_fitting import fit_scale
+from latentode.training.refinement import choose_starts, fit_scale
 from latentode.training.trainer import Event, Trainer
 from latentode.training.validation import WindowValidator
 
@@ -108,7 +109,7 @@ def fit_model(
         fitted.history.extend(trainer.fit(resume=resume))
         fitted = replace(fitted, config=config.model_copy(update={"solver": model.solver}))
         if config.model.refine:
-            _fit_scale(dataset, fitted)
+            _prepare_refinement(dataset, fitted)
         if config.train.fit_prior:
             fitted = _with_fitted_prior(dataset, fitted, on_event if rank() == 0 else None)
         if run_dir is not None and rank() == 0:
@@ -170,17 +171,22 @@ def _with_fitted_prior(
     return fitted
 
 
-def _fit_scale(dataset: TimeSeriesDataset, fitted: FittedModel) -> None:
-    """Fit the scale to refined posteriors of validation windows, where there are any."""
-    sampler = window_sampler(dataset, fitted, "validation")
-    try:
+def _prepare_refinement(dataset: TimeSeriesDataset, fitted: FittedModel) -> None:
+    """States to search from, and the scale that fits refined posteriors of validation windows."""
+    train, model = fitted.config.train, fitted.model.eval()
+
+    def windows(part: Part, most: int) -> SeriesBatch:
+        sampler = window_sampler(dataset, fitted, part)
         rows = sampler.eligible_rows()
+        chosen = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(np.int64)]
+        return sampler.batch(chosen, (train.seed, 10)).to(device_of(train.device))
+
+    choose_starts(model, windows("train", 2 * _SCALE_WINDOWS))
+    try:
+        held_out = windows("validation", _SCALE_WINDOWS)
     except DataError:
-        return
-    train = fitted.config.train
-    chosen = rows[np.linspace(0, len(rows) - 1, min(_SCALE_WINDOWS, len(rows))).astype(np.int64)]
-    batch = sampler.batch(chosen, (train.seed, 10)).to(device_of(train.device))
-    fit_scale(fitted.model.eval(), [batch], seed=train.seed)
+        return  # nothing to judge a scale by
+    fit_scale(model, [held_out], seed=train.seed)
 
 
 def num_stretches(dataset: TimeSeriesDataset, schema: DataSchema, part: Part) -> float:

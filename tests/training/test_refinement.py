@@ -12,7 +12,7 @@ from latentode.decoders.readout import Decoded
 from latentode.encoders.posterior import NormalPosterior
 from latentode.estimator import LatentODE
 from latentode.likelihoods import GaussianLikelihood
-from latentode.training.scale_fitting import fit_scale
+from latentode.training.refinement import choose_starts, fit_scale
 
 
 class Flat:
@@ -50,6 +50,17 @@ def test_the_scale_is_that_of_the_errors():
     np.testing.assert_allclose(total[:3], spread[:3], rtol=0.08)
     assert total[3] == 1.0
     torch.testing.assert_close(model.decoder.log_scale, total.log())
+
+
+def test_starts_lie_far_apart():
+    centres = torch.tensor([0.0, 10.0, 20.0, 30.0])
+    states = (centres[:, None] + torch.linspace(0, 1, 50)).flatten()[:, None]
+    model = SimpleNamespace(
+        posterior=lambda _batch: NormalPosterior(states, states, states), starts=torch.zeros(4, 1)
+    )
+    choose_starts(model, None)
+    found = model.starts[:, 0].sort().values
+    assert (found / 10).round().tolist() == [0, 1, 2, 3]
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Noise that fits refined posteriors: the encoder's own were wider, and training knew no others."""
+"""What a model that refines its posteriors learns after its training."""
 
 from __future__ import annotations
 
@@ -15,6 +15,26 @@ from latentode.model import LatentODEModel
 _ROUNDS = 3
 _DRAWS = 8
 _FACTORS = torch.logspace(-1.0, 0.5, 31)
+
+
+@torch.no_grad()
+def choose_starts(model: LatentODEModel, batch: SeriesBatch) -> None:
+    """Keep posterior means of training windows that lie far apart, to begin a search at.
+
+    Each is the one that is farthest from those before (Gonzalez 1985, Clustering to minimize the
+    maximum intercluster distance). With fewer windows than are kept, some are kept twice.
+
+    Args:
+        model: Model that refines, changed in place.
+        batch: Training windows.
+    """
+    states = model.posterior(batch).centre
+    kept = [states[0]]
+    distance = torch.full((len(states),), torch.inf, device=states.device)
+    for _ in range(len(model.starts) - 1):
+        distance = torch.minimum(distance, (states - kept[-1]).square().sum(-1))
+        kept.append(states[distance.argmax()])
+    model.starts.copy_(torch.stack(kept))
 
 
 @torch.no_grad()
