@@ -17,6 +17,7 @@ from latentode.training.context import last_context
 from latentode.training.fitted import FittedModel
 
 _LEAST = 1e-12
+_BLOCK = 4_096
 
 
 def known_classes(fitted: FittedModel) -> tuple[str, ...]:
@@ -74,8 +75,13 @@ def classify_times(
     Returns:
         Probabilities, shape (query, class).
     """
-    predictor = Predictor.of(fitted, num_draws)
-    return predictor.query(dataset, series, times, latent=False, classes=True).classes
+    predictor, found = Predictor.of(fitted, num_draws), []
+    # draws of the readings come along, and are not kept
+    for first in range(0, len(times), _BLOCK):
+        part = slice(first, first + _BLOCK)
+        answer = predictor.query(dataset, series[part], times[part], latent=False, classes=True)
+        found.append(answer.classes)
+    return np.concatenate(found) if found else np.zeros((0, len(known_classes(fitted))))
 
 
 def judged(
@@ -147,9 +153,13 @@ def score_labels(
         wanted = f"a labelled {'time' if isinstance(labels, TimeLabels) else 'series'}" + (
             " that training has not seen" if split == "test" else ""
         )
+        advice = (
+            "Label the test part of the log, or judge with split 'all'."
+            if isinstance(labels, TimeLabels)
+            else "Train with a split by series, or give labels of other series."
+        )
         raise DataError(
-            f"labels: expected {wanted}, got none in a log of {len(dataset)} series. Train with a "
-            "split by series, or give labels of other series."
+            f"labels: expected {wanted}, got none in a log of {len(dataset)} series. {advice}"
         )
     if isinstance(labels, TimeLabels):
         streams = labels.streams

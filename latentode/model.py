@@ -74,6 +74,7 @@ class LatentODEModel(nn.Module):
 
     scale_floor: Tensor
     starts: Tensor
+    spread: Tensor | None
 
     def __init__(
         self,
@@ -105,23 +106,19 @@ class LatentODEModel(nn.Module):
             smoother = Smoother(num_channels, input_dim, context, hidden, latent, config.dropout)
             self.shooting = Shooting(smoother, config.knots)
         self.dynamics = MLPDynamics(latent, hidden, input_dim, static_dim, config.dynamics)
+        stated = config.noise == "state"
         self.decoder = MLPDecoder(
-            latent,
-            hidden,
-            context,
-            num_channels,
-            state_noise=config.noise == "state",
-            dropout=config.dropout,
+            latent, hidden, context, num_channels, state_noise=stated, dropout=config.dropout
         )
         self.memory = None
         if config.memory:
             many = config.pooled
             self.memory = Memory(num_channels, hidden, config.dropout, many=many, season=season)
-        floor = torch.full((num_channels,), 1e-4) if scale_floor is None else scale_floor
+        floor = torch.zeros(num_channels) if scale_floor is None else scale_floor
         self.register_buffer("scale_floor", floor.to(torch.get_default_dtype()).clamp(min=1e-4))
         self.likelihood = LIKELIHOODS[config.likelihood](num_channels)
-        if config.refine:
-            self.register_buffer("starts", torch.zeros(_STARTS, latent))
+        self.register_buffer("starts", torch.zeros(_STARTS, latent) if config.refine else None)
+        self.register_buffer("spread", torch.ones(num_channels) if config.refine else None)
         self.event_process = None
         rated = context + 2 * num_channels  # what is known at any time
         if event_rates is not None:
@@ -336,7 +333,7 @@ class LatentODEModel(nn.Module):
     def _readout(self, batch: SeriesBatch, *, memory: bool = True) -> Readout:
         known = partial(self._context, batch)
         remembered = partial(self.memory, batch) if memory and self.memory is not None else None
-        return Readout(self.decoder, known, remembered, self.scale_floor)
+        return Readout(self.decoder, known, remembered, self.scale_floor, self.spread)
 
     def _ends(self, batch: SeriesBatch) -> tuple[float, ...]:
         """Where the solves of a batch end, from the anchor on."""

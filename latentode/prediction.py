@@ -24,6 +24,7 @@ from latentode.training.fitted import FittedModel
 
 # elements of (draw, window, row, channel) at a time: hidden layers are up to ten times as wide
 _MAX_ELEMENTS, _HIDDEN = 2_000_000, 10
+_SEARCHED = 128
 _TINY = 1e-15  # uniform numbers of 0 or 1 would be infinite draws
 
 
@@ -244,10 +245,12 @@ class Predictor:
         width = max(len(self.schema.channels), self.model.config.hidden_dim // _HIDDEN)
         rows = np.minimum(np.diff(starts), self.max_rows) + self.model.config.knots
         load = (queries + rows) * width
+        # a search keeps what its gradient needs
+        draws = max(self.num_draws, _SEARCHED) if self.model.config.refine else self.num_draws
         group: list[int] = []
         for tile in np.argsort(load, kind="stable"):
             # the largest comes last, and padding makes all as large
-            if group and (len(group) + 1) * load[tile] * self.num_draws > _MAX_ELEMENTS:
+            if group and (len(group) + 1) * load[tile] * draws > _MAX_ELEMENTS:
                 yield np.array(sorted(group))
                 group = []
             group.append(int(tile))

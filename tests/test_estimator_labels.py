@@ -221,7 +221,7 @@ def test_few_labels_of_validation_decide_nothing():
     model.fit(log, labels=fewer, **COLUMNS)
     assert "label_loss" not in model.fitted_.history[0]
     one = {name: "high" if members[name] == "train" else label for name, label in labels.items()}
-    with pytest.raises(DataError, match="two classes among the series of the training part"):
+    with pytest.raises(DataError, match="two classes in the training part"):
         model.fit(log, labels=one, **COLUMNS)
 
 

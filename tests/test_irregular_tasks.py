@@ -227,8 +227,8 @@ def test_a_refined_model_predicts_otherwise_and_has_a_scale_of_its_own():
         for refine in (False, True)
     )
     assert not np.allclose(amortised, refined)
-    scales = [one.model.decoder.log_scale for one in (fitted, without)]
-    assert not torch.equal(*scales)
+    assert without.model.spread is None
+    assert not torch.equal(fitted.model.spread, torch.ones_like(fitted.model.spread))
     assert torch.equal(fitted.model.decoder.linear.weight, without.model.decoder.linear.weight)
 
 

@@ -18,6 +18,7 @@ from latentode.config import CellsConfig, DataConfig
 from latentode.data.buckets import bucketed
 from latentode.data.event_batch import EventBatch
 from latentode.data.frame import read_log
+from latentode.data.series_labels import SeriesLabels, spelled_as
 from latentode.data.time_labels import TimeLabels, read_time_labels, time_column
 from latentode.errors import CheckpointError, ConfigError, DataError
 from latentode.likelihoods import TimeLabelHead, label_codes, label_log_prob
@@ -171,14 +172,17 @@ def test_a_model_with_labels_of_times_comes_back_from_disk(fitted, tmp_path):
 
 def test_labels_of_another_kind_are_refused(fitted):
     log, labels = log_and_labels()
-    with pytest.raises(DataError, match="expected labels of times, as in training, got labels of"):
+    with pytest.raises(DataError, match="expected labels of times, as in training, got no column"):
         fitted.score_labels(log, {"n0": "up", "n1": "down"})
     with pytest.raises(DataError, match="a labelled time that training has not seen"):
         fitted.score_labels(log, labels[labels["t"] < 50])
     config = CONFIG.updated(**{"train.max_epochs": 1, "train.steps_per_epoch": 1})
     other = LatentODE(config=config).fit(log, labels={"n0": "a", "n1": "b"}, **COLUMNS)
-    with pytest.raises(DataError, match="expected labels of series, as in training"):
-        other.score_labels(log, labels)
+    # a date beside the label of a series does not make it one of a time
+    dated = pd.DataFrame({"node": ["n0", "n2"], "time": [3.0, 4.0], "label": ["a", "b"]})
+    assert other.score_labels(log, dated, split="all")["series"] == 2
+    again = LatentODE(config=config).fit(log, labels=dated, **COLUMNS)
+    assert isinstance(again.fitted_.labels, SeriesLabels)
     with pytest.raises(ConfigError, match="a model with labels of times, got one of series"):
         other.classify(log, times=labels[["node", "t"]])
 
@@ -199,14 +203,14 @@ def table(*rows, columns=("node", "t", "label")):
 
 def test_what_counts_as_a_label_of_a_time():
     found = read(table(("n0", 5.0, "a"), ("n1", 6.0, "b"), ("n9", 6.0, "z"), ("n1", 7.0, "")))
-    assert found.classes == ("a", "b", "z")
-    assert found.counts() == {"a": 1, "b": 1, "z": 0}
+    assert found.classes == ("a", "b")  # what a series of another log has is not known
+    assert found.counts() == {"a": 1, "b": 1}
     # whole numbers lose the point that a missing one brings in; one label twice is one
     rows = [("n0", 5.0, 0.0), ("n0", 6.0, 1.0), ("n0", 6.0, 1.0), ("n0", 7.0, np.nan)]
     assert read(table(*rows)).counts() == {"0": 1, "1": 1}
     rows = [("n0", 5.0, "a"), ("n0", 6.0, "b"), ("n0", 7.0, "?")]
     assert read(table(*rows), na=("?",)).counts() == {"a": 1, "b": 1}
-    late = read(table(("n0", 5.0, "a"), ("n0", 6.0, "b"), ("n0", 500.0, "a")))
+    late = read(table(("n0", 5.0, "a"), ("n0", 6.0, "b"), ("n0", 500.0, "a"), ("n0", -9.0, "a")))
     assert len(late.streams.times) == 2
     kept = late.select([1, 0])
     assert kept.streams.series_ids == ("n1", "n0")
@@ -218,15 +222,44 @@ def test_what_counts_as_a_label_of_a_time():
     [
         (table(("n0", 5.0, "a"), ("n0", 5.0, "b")), "one label at a time, got 'a' and 'b'"),
         (table(("n0", 5.0, "a"), ("n0", 6.0, "a")), "at least two classes"),
-        (table(("m0", 5.0, "a"), ("m0", 6.0, "b")), "labels of the series of the log"),
+        (table(("m0", 5.0, "a"), ("m0", 6.0, "b")), "row with a label of a series of the log"),
         (table((5.0, "a"), (6.0, "b"), columns=("t", "label")), "expected a column of ids"),
         (table(("n0", 5.0, 1, 2), columns=("node", "t", "u", "v")), "--label-column"),
         (table(("n0", "soon", "a"), ("n0", "late", "b")), "no time"),
+        (
+            table(("n0", 5.0, ""), ("n0", 6.0, "")),
+            "row with a label of a series of the log, got none",
+        ),
     ],
 )
 def test_labels_of_times_that_cannot_be_used_say_why(frame, message):
     with pytest.raises(DataError, match=message):
         read(frame)
+
+
+def test_known_classes_keep_their_spelling():
+    written = np.array(["1.0", "2.0"], dtype=object)
+    assert spelled_as(written, None).tolist() == ["1", "2"]
+    assert spelled_as(written, ("1", "2", "3")).tolist() == ["1", "2"]
+    assert spelled_as(written, ("1.0", "2.0", "idle")).tolist() == ["1.0", "2.0"]
+
+
+def test_few_labels_of_validation_decide_nothing():
+    log, labels = log_and_labels()
+    config = CONFIG.updated(**{"train.max_epochs": 1, "train.steps_per_epoch": 1})
+    held = labels["t"].between(68, 80) & (labels.index % 40 > 0)
+    model = LatentODE(config=config).fit(log, labels=labels[~held], **COLUMNS)
+    assert "label_loss" not in model.fitted_.history[0]
+
+
+def test_a_label_may_stand_in_a_column_that_is_called_as_ids_are():
+    log, labels = log_and_labels(1)
+    config = CONFIG.updated(**{"train.max_epochs": 1, "train.steps_per_epoch": 1})
+    named = labels.drop(columns="node").rename(columns={"state": "device"})
+    model = LatentODE(config=config).fit(
+        log.drop(columns="node"), labels=named, label_column="device", time_column="t"
+    )
+    assert model.fitted_.labels.classes == ("down", "up")
 
 
 def test_a_log_of_one_series_needs_no_ids():
@@ -243,7 +276,7 @@ def test_a_log_of_one_series_needs_no_ids():
 def test_the_training_part_must_have_two_classes():
     log, labels = log_and_labels()
     labels.loc[labels["t"] < 75, "state"] = "up"
-    with pytest.raises(DataError, match="two classes among the series of the training part"):
+    with pytest.raises(DataError, match="two classes in the training part"):
         LatentODE(config=CONFIG).fit(log, labels=labels, **COLUMNS)
 
 

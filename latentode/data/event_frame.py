@@ -41,6 +41,7 @@ def read_events(
     without: Collection[str] = (),
     spelled: Callable[[np.ndarray], np.ndarray] | None = None,
     watched: tuple[int, int] | None = None,
+    only: Collection[str] | None = None,
 ) -> EventStreams:
     """Read event streams.
 
@@ -58,6 +59,7 @@ def read_events(
         without: Kinds, as they are written, that stand for no event.
         spelled: Names of kinds from how they are written, both shape (row,).
         watched: What the common window holds in any case, nanoseconds.
+        only: Ids of the series whose rows are read; None reads all.
 
     Returns:
         The streams, series in natural order, times in nanoseconds of their clock.
@@ -70,13 +72,17 @@ def read_events(
     time = config.columns.time or find_time(table)
     identity = find_column(table, config.columns.id, ID_WORDS, "--id-column")
     mark = find_column(table, mark_column, _MARK_WORDS, "--mark-column")
+    identity = None if identity in (time, mark) else identity
     texts = tuple(name for name in (identity, mark) if name)
     stamps, names, lines = _rows(table, time, texts, config)
     times, status, found = _times(table, stamps, lines, time, config, clock)
+    kept = np.ones(len(times), dtype=bool)
     if mark and without:
-        kept = ~np.isin(names[mark], list(without))
-        times, status, lines = times[kept], status[kept], lines[kept]
-        names = {name: cells[kept] for name, cells in names.items()}
+        kept &= ~np.isin(names[mark], list(without))
+    if identity and only is not None:
+        kept &= np.isin(names[identity], list(only))
+    times, status, lines = times[kept], status[kept], lines[kept]
+    names = {name: cells[kept] for name, cells in names.items()}
     if mark and spelled:
         names[mark] = spelled(names[mark])
     _refuse_unreadable(table, status, lines, time)
@@ -89,7 +95,8 @@ def read_events(
     spans = None if windows is None else _Spans(windows, config, found)
     series_ids = sorted({*ids, *(spans.ids if spans else ())}, key=natural_key)
     if not series_ids:
-        raise DataError(f"{table.name}: expected at least one event or window, got none.")
+        wanted = "event or window" if only is None else "row with a label of a series of the log"
+        raise DataError(f"{table.name}: expected at least one {wanted}, got none.")
     return EventStreams.build(
         _index(ids, series_ids),
         times,

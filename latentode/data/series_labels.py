@@ -91,12 +91,12 @@ def read_labels(
     """
     table = open_table(source, config)
     identity, label = _columns(table, config.columns.id, column)
-    ids, found, lines = _cells(table, identity, label)
+    ids, found, lines = cells_of(table, (identity, label))
     missing = MISSING | set(config.cells.na)
     known = np.array([text not in missing for text in found], dtype=bool)
     if not known.any():
         raise DataError(f"{table.name}: expected labels in column {label!r}, got none.")
-    named = _one_each(table, ids[known], plain_numbers(found[known]), lines[known])
+    named = _one_each(table, ids[known], spelled_as(found[known], classes), lines[known])
     present = {name: named[name] for name in dataset.series_ids if name in named}
     if not present:
         raise DataError(
@@ -140,21 +140,29 @@ def _columns(table: Table, identity: str | None, label: str | None) -> tuple[str
     return found, named or others[0]
 
 
-def _cells(table: Table, identity: str, label: str) -> tuple[np.ndarray, np.ndarray, Int64]:
-    plan = ReadPlan((identity, label), identity, stamps=True, numbers=(), decimal=table.decimal)
+def cells_of(table: Table, names: tuple[str, ...]) -> list[np.ndarray]:
+    """Texts of some columns, and last the line of each row; shapes (row,)."""
+    plan = ReadPlan(names, names[0], stamps=True, numbers=(), decimal=table.decimal)
     chunks = [make() for make in table.chunks(plan)]
-    ids, labels = (
+    texts = [
         np.concatenate([chunk.text(name).to_numpy(dtype=object) for chunk in chunks])
-        for name in (identity, label)
-    )
+        for name in names
+    ]
     refuse_ragged(table)
-    return ids, labels, np.concatenate([chunk.lines for chunk in chunks])
+    return [*texts, np.concatenate([chunk.lines for chunk in chunks])]
 
 
-def plain_numbers(labels: np.ndarray) -> np.ndarray:
-    """Whole numbers without the point that one missing label among them brings in."""
+def spelled_as(labels: np.ndarray, classes: Sequence[str] | None) -> np.ndarray:
+    """Whole numbers without the point that one missing label among them brings in.
+
+    Args:
+        labels: Labels as they are written, shape (row,).
+        classes: Classes that are known already, and are spelled as they are.
+    """
     found = [_WHOLE.fullmatch(text) for text in labels]
-    return np.array([match[1] for match in found if match], dtype=object) if all(found) else labels
+    if not all(found) or (classes and set(labels) <= set(classes)):
+        return labels
+    return np.array([match[1] for match in found if match], dtype=object)
 
 
 def _one_each(table: Table, ids: np.ndarray, labels: np.ndarray, lines: Int64) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from latentode.data.dataset import Int64, TimeSeriesDataset
 from latentode.data.event_frame import ID_WORDS, find_column, read_events
 from latentode.data.events import EventStreams
 from latentode.data.frame import Source
-from latentode.data.series_labels import LABEL_WORDS, MISSING, plain_numbers
+from latentode.data.series_labels import LABEL_WORDS, MISSING, cells_of, spelled_as
 from latentode.data.tables import open_table
 from latentode.errors import DataError
 
@@ -72,6 +73,19 @@ class TimeLabels:
         return series[kept], times[kept], self.streams.marks[kept]
 
 
+def is_of_times(source: Source, dataset: TimeSeriesDataset, config: DataConfig) -> bool:
+    """Whether a table of labels is of times: it has a column of them, and not one row a series."""
+    if time_column(source, config) is None:
+        return False
+    table = open_table(source, config)
+    given = config.columns.id if config.columns.id in table.columns else None
+    identity = find_column(table, given, ID_WORDS, "--id-column")
+    if identity is None or len(dataset) == 1:
+        return True
+    ids = cells_of(table, (identity,))[0]
+    return len(set(ids)) < len(ids)
+
+
 def time_column(source: Source, config: DataConfig) -> str | None:
     """Column of times of a table of labels: called as in the log, or as usual; None without."""
     table = open_table(source, config)
@@ -93,7 +107,7 @@ def read_time_labels(
     Args:
         source: File or frame with a row a label: id (where the log has several series), time,
             written as in the log, and label. Rows without a label, of series that the log does not
-            have, and after a series was last read are left out.
+            have, and before or after a series was read are left out.
         dataset: The log.
         config: How times are written, as for the log.
         column: Column of labels; "label", "class", "outcome", ... by default, else the only other.
@@ -108,6 +122,7 @@ def read_time_labels(
     given = config.columns.id if config.columns.id in table.columns else None
     identity = find_column(table, given, ID_WORDS, "--id-column")
     label = find_column(table, column, LABEL_WORDS, "--label-column")
+    identity = None if identity in (time, label) else identity
     others = [name for name in table.columns if name not in (time, identity)]
     if label is None and len(others) != 1:
         raise DataError(
@@ -127,7 +142,8 @@ def read_time_labels(
         clock=dataset.clock,
         mark_names=classes,
         without=MISSING | set(config.cells.na),
-        spelled=plain_numbers,
+        spelled=partial(spelled_as, classes=classes),
+        only=dataset.series_ids if identity else None,
         watched=(int(dataset.readings.times.min()), int(dataset.readings.times.max()) + 1),
     )
     if identity is None:
@@ -147,11 +163,11 @@ def read_time_labels(
 
 
 def _of_log(streams: EventStreams, dataset: TimeSeriesDataset) -> EventStreams:
-    """Labels of the series of a log, until the last reading of each."""
+    """Labels of the series of a log, from the first reading of each to the last."""
     place = {name: i for i, name in enumerate(dataset.series_ids)}
     owner = np.array([place.get(name, -1) for name in streams.series_ids], dtype=np.int64)
-    series, last = owner[streams.series], dataset.readings.first_and_last()[1]
-    kept = (series >= 0) & (streams.times <= last[series])
+    series, (first, last) = owner[streams.series], dataset.readings.first_and_last()
+    kept = (series >= 0) & (streams.times >= first[series]) & (streams.times <= last[series])
     edges = np.concatenate([streams.times, dataset.readings.times])
     return EventStreams.build(
         series[kept],

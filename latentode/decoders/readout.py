@@ -39,12 +39,15 @@ class Readout:
         memory: Shift of the location and factor of the scale at times (batch, step), given what the
             trajectory says at the visible rows; see `remember`. None without.
         scale_floor: Least scale of each channel in scaled units, shape (channel,).
+        spread: Factor of the scale of each channel, see `fit_scale`; None is 1. What drives rates
+            and labels of times was learned without.
     """
 
     decoder: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
     known: Callable[[Tensor], Tensor]
     memory: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None
     scale_floor: Tensor
+    spread: Tensor | None = None
 
     def at_queries(self, trajectory: Trajectory, batch: SeriesBatch) -> Decoded:
         """Location and scale of every channel at the query times.
@@ -57,6 +60,7 @@ class Readout:
         location, log_scale = self.decoder(trajectory.at(times, check=False), self.known(times))
         steps = batch.query_times.shape[1]
         scale = log_scale[..., :steps, :].clamp(*_LOG_SCALE_RANGE).exp()
+        scale = scale if self.spread is None else scale * self.spread
         location, at_rows = location[..., :steps, :], location[..., steps:, :]
         context = self.rate_context(at_rows)
         if self.memory is None:

@@ -81,7 +81,7 @@ def _climbed(height: Callable[..., Tensor], begun: list[Tensor], steps: int) -> 
         for _ in range(steps):
             slopes = torch.autograd.grad(height(*place).sum(), place)
             for part, slope in zip(place, slopes, strict=True):
-                # a window whose climb has failed stays where it is, and is put back in the end
+                # a window whose climb has failed is put back in the end
                 part.grad = -slope.nan_to_num(0.0, 0.0, 0.0)
             adam.step()
             decay.step()

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from latentode.config import DataConfig, LatentODEConfig
+from latentode.config import LatentODEConfig
 from latentode.data.dataset import Int64, TimeSeriesDataset
 from latentode.data.events import EventStreams
 from latentode.data.frame import read_log, read_query_times
 from latentode.data.log_events import LogEvents, read_log_events, report_times
 from latentode.data.series_labels import SeriesLabels, read_labels
-from latentode.data.time_labels import TimeLabels, read_time_labels, time_column
+from latentode.data.time_labels import TimeLabels, is_of_times, read_time_labels, time_column
 from latentode.errors import ConfigError, DataError
 from latentode.label_scores import known_classes
 from latentode.results import local_times
@@ -108,21 +108,9 @@ def labels_for_training(
         if column is not None:
             raise ConfigError("label_column: expected labels that it describes, got none.")
         return None
-    return _read_labels(labels, dataset, config.data, column, None)
-
-
-def _read_labels(
-    labels: Labels,
-    dataset: TimeSeriesDataset,
-    config: DataConfig,
-    column: str | None,
-    classes: Sequence[str] | None,
-) -> SeriesLabels | TimeLabels:
-    """Labels of times where a table has a column of times, else of series."""
     table = _table(labels)
-    timed = time_column(table, config) is not None
-    read = read_time_labels if timed else read_labels
-    return read(table, dataset, config, column=column, classes=classes)
+    read = read_time_labels if is_of_times(table, dataset, config.data) else read_labels
+    return read(table, dataset, config.data, column=column)
 
 
 def labels_of(
@@ -142,14 +130,15 @@ def labels_of(
     """
     classes = known_classes(fitted)
     if labels is not None:
-        timed = time_column(_table(labels), fitted.config.data) is not None
-        if timed != isinstance(fitted.labels, TimeLabels):
-            got, wanted = ("times", "series") if timed else ("series", "times")
+        table, data = _table(labels), fitted.config.data
+        timed = isinstance(fitted.labels, TimeLabels)
+        if timed and time_column(table, data) is None:
             raise DataError(
-                f"labels: expected labels of {wanted}, as in training, got labels of {got}. A "
-                "column of times makes the difference."
+                "labels: expected labels of times, as in training, got no column of times. Name it "
+                "as in the log."
             )
-        return _read_labels(labels, dataset, fitted.config.data, column, classes)
+        read = read_time_labels if timed else read_labels
+        return read(table, dataset, data, column=column, classes=classes)
     if column is not None:
         raise ConfigError("label_column: expected labels that it describes, got none.")
     assert fitted.labels is not None

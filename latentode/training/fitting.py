@@ -14,6 +14,7 @@ from torch import Tensor
 from latentode.config import LatentODEConfig
 from latentode.data.batch import SeriesBatch
 from latentode.data.dataset import Int64, TimeSeriesDataset
+from latentode.data.event_batch import EventBatch
 from latentode.data.events import EventStreams
 from latentode.data.log_events import LogEvents
 from latentode.data.sampler import WindowSampler
@@ -24,6 +25,7 @@ from latentode.data.time_labels import TimeLabels
 from latentode.durations import format_duration
 from latentode.errors import DataError, SolverError
 from latentode.flows import FlowFitConfig
+from latentode.likelihoods import label_codes
 from latentode.model import LatentODEModel
 from latentode.training.context import last_context
 from latentode.training.distributed import device_of, process_group, rank
@@ -96,10 +98,14 @@ def fit_model(
         checked = _checked(dataset, fitted)
         if on_event is not None and rank() == 0:
             on_event({"event": "plan", "lines": plan_lines(fitted)})
+        validator = _validator(dataset, checked)
+        if validator is not None and not _judges(validator, checked.labels):
+            checked = replace(checked, labels=None)
+            validator = _validator(dataset, checked)
         trainer = Trainer(
             model,
             window_sampler(dataset, fitted, "train"),
-            _validator(dataset, checked),
+            validator,
             config.train,
             run_dir=run_dir,
             on_event=on_event,
@@ -175,18 +181,23 @@ def _prepare_refinement(dataset: TimeSeriesDataset, fitted: FittedModel) -> None
     """States to search from, and the scale that fits refined posteriors of validation windows."""
     train, model = fitted.config.train, fitted.model.eval()
 
-    def windows(part: Part, most: int) -> SeriesBatch:
+    def windows(part: Part, most: int, size: int) -> list[SeriesBatch]:
         sampler = window_sampler(dataset, fitted, part)
         rows = sampler.eligible_rows()
         chosen = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(np.int64)]
-        return sampler.batch(chosen, (train.seed, 10)).to(device_of(train.device))
+        return [
+            sampler.batch(chosen[first : first + size], (train.seed, 10), first=first).to(
+                device_of(train.device)
+            )
+            for first in range(0, len(chosen), size)
+        ]
 
-    choose_starts(model, windows("train", 2 * _SCALE_WINDOWS))
+    choose_starts(model, windows("train", 2 * _SCALE_WINDOWS, 2 * _SCALE_WINDOWS)[0])
     try:
-        held_out = windows("validation", _SCALE_WINDOWS)
+        held_out = windows("validation", _SCALE_WINDOWS, 16)
     except DataError:
         return  # nothing to judge a scale by
-    fit_scale(model, [held_out], seed=train.seed)
+    fit_scale(model, held_out, seed=train.seed)
 
 
 def num_stretches(dataset: TimeSeriesDataset, schema: DataSchema, part: Part) -> float:
@@ -252,11 +263,21 @@ def _validator(dataset: TimeSeriesDataset, fitted: FittedModel) -> WindowValidat
         return None  # a log of a few readings: train to the end of the schedule
 
 
+def _judges(validator: WindowValidator, labels: SeriesLabels | TimeLabels | None) -> bool:
+    """Whether the windows of validation hold five labels of times, of two classes."""
+    if not isinstance(labels, TimeLabels):
+        return True
+    timed = [b.labels for b in validator.batches if isinstance(b.labels, EventBatch)]
+    codes = torch.cat([label_codes(each).flatten() for each in timed])
+    known = codes[codes >= 0]
+    return len(known) >= _FEWEST_STRETCHES and len(known.unique()) > 1
+
+
 def _checked(dataset: TimeSeriesDataset, fitted: FittedModel) -> FittedModel:
     """The model as validation sees it: without labels that it could not judge.
 
     Those of series can be judged that belong to series of their own, five at least, and of two
-    classes; those of times where the validation part is long enough and has two classes.
+    classes; those of times where the validation part is long enough and its windows hold as many.
 
     Raises:
         DataError: If the training part has no two classes.
@@ -271,7 +292,7 @@ def _checked(dataset: TimeSeriesDataset, fitted: FittedModel) -> FittedModel:
     found = [labels.classes[code] for code in np.unique(codes["train"])]
     if len(found) < 2:
         raise DataError(
-            f"labels: expected two classes among the series of the training part, got "
+            f"labels: expected two classes in the training part, got "
             f"{', '.join(found) or 'none'}. Label more of the log, or try another --seed."
         )
     held = codes["validation"]

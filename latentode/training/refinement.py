@@ -42,7 +42,9 @@ def fit_scale(model: LatentODEModel, batches: Sequence[SeriesBatch], *, seed: in
     r"""Multiply the scale of each channel by what makes held-out readings most likely.
 
     .. math:: \max_{a_c} \sum_{x \in c} \log \tfrac1S \sum_s
-        p\big(x \mid \mu_c(z_s),\; a_c\,\sigma_c(z_s)\big), \qquad z_s \sim q_{\text{refined}}
+        p\big(x \mid \mu_c(z_s),\; a_c\,\sigma_c(z_s)\big), \qquad z_s \sim q_{\text{refined}},
+
+    the floor of the scale aside, which stays as it is.
 
     The scale that training has learned holds what the encoder left open about the state. Refined
     posteriors, see `infer`, leave less open, and are the narrower, the smaller the scale is: so
@@ -50,13 +52,14 @@ def fit_scale(model: LatentODEModel, batches: Sequence[SeriesBatch], *, seed: in
 
     Args:
         model: Model that refines, changed in place.
-        batches: Windows with readings that training has not seen as targets.
+        batches: Windows with targets, of the validation part.
         seed: Seed of the draws.
 
     Returns:
         The factors, shape (channel,); 1 for a channel without a target.
     """
-    total = torch.ones_like(model.decoder.log_scale)
+    assert model.spread is not None
+    total = model.spread
     for _ in range(_ROUNDS):
         gains = torch.zeros(len(_FACTORS), len(total), dtype=torch.float64)
         generator = torch.Generator().manual_seed(seed)
@@ -65,16 +68,16 @@ def fit_scale(model: LatentODEModel, batches: Sequence[SeriesBatch], *, seed: in
                 (_DRAWS, batch.size, model.config.latent_dim), generator=generator
             ).to(total)
             decoded = model.decode(model.trajectory(infer(model, batch).at(noise), batch), batch)
+            floor = model.scale_floor
+            own = (decoded.scale.square() - floor.square()).clamp(min=0.0).sqrt()
             for index, factor in enumerate(_FACTORS.tolist()):
-                density = model.likelihood.log_prob(
-                    batch.targets, decoded.location, factor * decoded.scale
-                )
+                scale = torch.hypot(factor * own, floor)
+                density = model.likelihood.log_prob(batch.targets, decoded.location, scale)
                 mixture = torch.logsumexp(density, dim=0) - math.log(_DRAWS)
                 kept = torch.where(batch.target_mask, mixture, 0.0)
                 gains[index] += kept.double().sum((0, 1)).cpu()
         # the first of equals is the smallest: without a target, that is none
         known = gains.std(dim=0) > 0
         factors = torch.where(known, _FACTORS[gains.argmax(dim=0)], 1.0).to(total)
-        model.decoder.log_scale.add_(factors.log())
         total *= factors
-    return total
+    return total.clone()

@@ -20,7 +20,7 @@ class Flat:
 
     def __init__(self, channels):
         self.config = SimpleNamespace(latent_dim=1, refine=0)
-        self.decoder = SimpleNamespace(log_scale=torch.zeros(channels))
+        self.spread, self.scale_floor = torch.ones(channels), torch.full((channels,), 0.2)
         self.likelihood = GaussianLikelihood(channels)
 
     def posterior(self, batch):
@@ -32,7 +32,7 @@ class Flat:
 
     def decode(self, z0, batch):
         location = torch.zeros(len(z0), *batch.targets.shape)
-        scale = self.decoder.log_scale.exp().expand_as(location)
+        scale = torch.hypot(self.spread, self.scale_floor).expand_as(location)
         return Decoded(location, scale, None)
 
 
@@ -46,10 +46,11 @@ def test_the_scale_is_that_of_the_errors():
     batch = SimpleNamespace(size=50, targets=targets, target_mask=mask)
     model = Flat(4)
     total = fit_scale(model, [batch], seed=0)
-    # half a step of the grid, a tenth of a decade over two
-    np.testing.assert_allclose(total[:3], spread[:3], rtol=0.08)
+    # half a step of the grid is a fortieth of a decade
+    found = torch.hypot(total, model.scale_floor)
+    np.testing.assert_allclose(found[:3], spread[:3], rtol=0.08)
     assert total[3] == 1.0
-    torch.testing.assert_close(model.decoder.log_scale, total.log())
+    torch.testing.assert_close(model.spread, total)
 
 
 def test_starts_lie_far_apart():
@@ -87,8 +88,12 @@ def test_an_estimator_that_refines_predicts_and_comes_back_from_disk(sinusoids, 
         model.fit(sinusoids)
         answers[steps] = model.forecast(sinusoids, num_draws=8).to_dataframe()
         model.save(tmp_path / str(steps))
-    scales = [LatentODE.load(tmp_path / str(s)).fitted_.model.decoder.log_scale for s in (0, 10)]
-    assert not torch.equal(*scales)
+    plain, refining = (LatentODE.load(tmp_path / str(s)).fitted_.model for s in (0, 10))
+    assert plain.spread is None
+    assert not torch.equal(refining.spread, torch.ones(1))
+    assert refining.starts.unique(dim=0).shape[0] > 10
+    # what rates and labels of times go by was learned without
+    assert torch.equal(plain.decoder.log_scale, refining.decoder.log_scale)
     again = LatentODE.load(tmp_path / "10").forecast(sinusoids, num_draws=8).to_dataframe()
     pd.testing.assert_frame_equal(answers[10], again)
     assert not answers[0].equals(answers[10])
