@@ -8,9 +8,10 @@ import torch
 from model_cases import case, irregular_log, predictor_of
 from pydantic import ValidationError
 
-from latentode.config import ModelConfig
+from latentode.config import LatentODEConfig, ModelConfig
 from latentode.encoders import refined
 from latentode.encoders.posterior import NormalPosterior
+from latentode.errors import ConfigError
 from latentode.inference import infer
 
 PLAIN = {"model__memory": False, "model__knots": 0}
@@ -133,3 +134,10 @@ def test_predictions_begin_from_refined_posteriors():
 def test_only_a_path_that_stands_alone_is_refined(settings):
     with pytest.raises(ValidationError, match="expected memory = false, knots = 0"):
         ModelConfig(refine=5, **settings)
+
+
+def test_the_refusal_names_the_settings_alone():
+    with pytest.raises(
+        ConfigError, match=r"^model: expected memory = false.* got true, 16 and 'nor"
+    ):
+        LatentODEConfig().updated(**{"model.refine": 5})
