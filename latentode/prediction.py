@@ -307,7 +307,8 @@ class Predictor:
         mixture = mixture.masked_fill(~batch.target_mask, torch.nan).cpu().numpy()
         own = np.searchsorted(chunk, tiles.tile[queries])
         out.log_prob[queries] = mixture[own, column] - np.log(self.schema.scaler.scale)
-        read = trajectory.at(batch.query_times, check=False)
+        if out.latent.shape[-1] or out.rates.shape[-1] or out.classes.shape[-1]:
+            read = trajectory.at(batch.query_times, check=False)
         if out.latent.shape[-1]:
             out.latent[:, queries] = read.cpu().numpy()[:, own, column]
         if out.rates.shape[-1]:

@@ -215,6 +215,7 @@ def test_what_counts_as_a_label_of_a_time():
     kept = late.select([1, 0])
     assert kept.streams.series_ids == ("n1", "n0")
     assert late.aligned(["new", "n0"]).counts() == {"a": 1, "b": 1}
+    assert late.aligned(["new"]).counts() == {"a": 0, "b": 0}
 
 
 @pytest.mark.parametrize(
