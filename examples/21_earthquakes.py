@@ -27,10 +27,10 @@ import torch
 
 from latentode import plot
 from latentode.config import DataConfig
+from latentode.config.durations import NS_PER_UNIT
 from latentode.data import synthetic_events
 from latentode.data.event_frame import read_events
 from latentode.data.events import EventStreams
-from latentode.durations import NS_PER_UNIT
 from latentode.event_baselines import HawkesProcess, HomogeneousProcess
 from latentode.event_estimator import EventForecaster
 from latentode.training.event_fitting import EventFitting, fit_events, score_streams

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.schema import DataSchema
 from latentode.data.tasks import forecast_task, interpolation_task
-from latentode.durations import NS_PER_UNIT
 from latentode.errors import ConfigError
 from latentode.evaluation import Predictor, evaluate_task
 

@@ -12,10 +12,10 @@ import pandas as pd
 import torch
 
 from latentode.config import DataConfig
+from latentode.config.durations import NS_PER_UNIT, parse_duration
 from latentode.data.event_batch import EventBatch
 from latentode.data.event_frame import read_events
 from latentode.data.events import EventStreams
-from latentode.durations import NS_PER_UNIT, parse_duration
 from latentode.errors import DataError, NotFittedError
 from latentode.event_baselines import HomogeneousProcess
 from latentode.likelihoods.event_scores import EventScores

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from latentode.config.durations import format_duration
 from latentode.data.dataset import Int64, TimeSeriesDataset, ragged_arange
 from latentode.data.windows import typical_gap_and_span
-from latentode.durations import format_duration
 from latentode.errors import DataError, ResourceError
 
 Grid = tuple[Int64, Int64]

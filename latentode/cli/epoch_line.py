@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from latentode.durations import format_duration
+from latentode.config.durations import format_duration
 
 
 def epoch_line(event: Mapping[str, Any]) -> str:

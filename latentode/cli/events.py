@@ -129,7 +129,7 @@ def _of_streams(session: Session, path: Path, question: _Question) -> _Answer:
 
 
 def _of_log(session: Session, run: Path, question: _Question) -> _Answer:
-    from latentode.durations import NS_PER_UNIT
+    from latentode.config.durations import NS_PER_UNIT
 
     model, folder = load_model(run, session, question.device)
     view = model.events

@@ -15,7 +15,7 @@ from latentode.cli.models import load_model
 from latentode.cli.provenance import versions
 from latentode.cli.session import Outcome, Session, jsonable
 from latentode.cli.table import aligned
-from latentode.durations import format_duration
+from latentode.config.durations import format_duration
 
 _VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "WORLD_SIZE", "TZ")
 _SHOWN = ("parameters", "epochs", "clock", "lengths", "split")  # the config is in config.toml

@@ -20,7 +20,7 @@ from latentode.cli.outputs import (
 from latentode.cli.provenance import utc_stamp
 from latentode.cli.run_folder import RunFolder
 from latentode.cli.session import Outcome, Session
-from latentode.durations import parse_duration
+from latentode.config.durations import parse_duration
 from latentode.errors import ResourceError
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from latentode.config import LatentODEConfig
+from latentode.config.toml import read_toml, set_dotted
 from latentode.errors import ConfigError
-from latentode.toml import read_toml, set_dotted
 
 ENVIRONMENT_PREFIX = "LATENTODE_"
 _NULLS = ("null", "none", "")

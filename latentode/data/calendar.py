@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock, Float64, Int64
-from latentode.durations import NS_PER_UNIT
 
 DAY_NS = NS_PER_UNIT["d"]
 WEEK_NS = 7 * DAY_NS

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from latentode.config import DataConfig
+from latentode.config.durations import NS_PER_UNIT
 from latentode.data.build import natural_key
 from latentode.data.chunks import ReadPlan, factorize, refuse_ragged
 from latentode.data.dataset import Clock, Int64
@@ -18,7 +19,6 @@ from latentode.data.stamps import OK
 from latentode.data.tables import Table, open_table
 from latentode.data.timestamps import RawTimes, are_stamps, merge_times, read_times
 from latentode.data.zones import localize
-from latentode.durations import NS_PER_UNIT
 from latentode.errors import DataError
 
 ID_WORDS = ("id", "series", "series_id", "node", "device", "sensor", "sensor_id", "pump", "user")

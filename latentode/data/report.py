@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentode.config import DataConfig
+from latentode.config.durations import format_duration
 from latentode.data.dataset import Clock, Readings
-from latentode.durations import format_duration
 
 #: Reason of a count -> how the plan words it.
 REASONS = {

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from latentode.config import LatentODEConfig
+from latentode.config.durations import format_duration
 from latentode.data.batch import BatchBuilder
 from latentode.data.calendar import DAY_NS, WEEK_NS
 from latentode.data.dataset import Clock, Float64, Int64, Readings, TimeSeriesDataset
@@ -16,7 +17,6 @@ from latentode.data.scaler import Scaler
 from latentode.data.splits import Split, split_log
 from latentode.data.time_scale import TimeScale
 from latentode.data.windows import WindowLengths, choose_lengths, typical_gap_and_span
-from latentode.durations import format_duration
 from latentode.errors import DataError
 
 _UNITS_PER_WINDOW = 4

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock, Int64, TimeSeriesDataset
-from latentode.durations import NS_PER_UNIT
 from latentode.errors import ConfigError
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from latentode.config import TimeConfig
+from latentode.config.durations import NS_PER_UNIT
 from latentode.data.chunks import MISSING as MISSING_TEXTS
 from latentode.data.chunks import Chunk, factorize
 from latentode.data.dataset import Clock, Int64
@@ -29,7 +30,6 @@ from latentode.data.stamps import (
     parse_stamps,
     to_nanoseconds,
 )
-from latentode.durations import NS_PER_UNIT
 from latentode.errors import DataError
 
 _EPOCH_UNITS = ("s", "ms", "us", "ns")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock, Float64, Int64, Readings, TimeSeriesDataset
-from latentode.durations import NS_PER_UNIT
 from latentode.errors import ConfigError
 
 SECOND_NS = NS_PER_UNIT["s"]

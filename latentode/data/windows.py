@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from latentode.config import WindowConfig
+from latentode.config.durations import NS_PER_UNIT, parse_duration
 from latentode.data.dataset import Int64, Readings, TimeSeriesDataset, ragged_arange
-from latentode.durations import NS_PER_UNIT, parse_duration
 from latentode.errors import DataError
 
 _BURSTS = 20

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import xarray as xr
 
 from latentode import results
-from latentode.durations import parse_duration
+from latentode.config.durations import parse_duration
 from latentode.errors import ConfigError
 from latentode.estimator.logs import Log, aligned
 from latentode.latent_density import SOURCES, LatentPlane, Source, density_paths, latent_plane

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from latentode.config import LatentODEConfig
+from latentode.config.durations import format_duration
 from latentode.data.schema import DataSchema
-from latentode.durations import format_duration
 from latentode.estimator.logs import Log, read, resolved
 from latentode.training.fitting import settled
 

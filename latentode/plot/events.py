@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from latentode.durations import NS_PER_UNIT
+from latentode.config.durations import NS_PER_UNIT
 from latentode.errors import ConfigError, ShapeError
 from latentode.plot.style import (
     ACCENT,

@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import TimeSeriesDataset
-from latentode.durations import NS_PER_UNIT
 from latentode.errors import ConfigError
 from latentode.plot.style import (
     ACCENT,

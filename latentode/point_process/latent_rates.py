@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from latentode.config.durations import NS_PER_UNIT, parse_duration
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.event_batch import EventBatch
 from latentode.data.events import EventStreams
 from latentode.data.windows import cut
-from latentode.durations import NS_PER_UNIT, parse_duration
 from latentode.errors import ConfigError
 from latentode.grids import check_size, forecast_grid, span_grid
 from latentode.inference import process_of

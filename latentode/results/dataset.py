@@ -12,8 +12,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock
-from latentode.durations import NS_PER_UNIT
 from latentode.errors import ConfigError, ShapeError
 
 DEFAULT_QUANTILES = (0.05, 0.5, 0.95)

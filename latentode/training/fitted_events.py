@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from latentode.config import DataConfig
+from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock
 from latentode.data.events import EventStreams
-from latentode.durations import NS_PER_UNIT
 from latentode.errors import CheckpointError, DataError
 from latentode.event_model import JumpProcess
 from latentode.training.checkpoint import load_folder, load_strictly, save_folder

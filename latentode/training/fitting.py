@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from latentode.config import LatentODEConfig
+from latentode.config.durations import format_duration
 from latentode.data.batch import SeriesBatch
 from latentode.data.dataset import Int64, TimeSeriesDataset
 from latentode.data.event_batch import EventBatch
@@ -22,7 +23,6 @@ from latentode.data.schema import DataSchema
 from latentode.data.series_labels import SeriesLabels
 from latentode.data.splits import PARTS, Part
 from latentode.data.time_labels import TimeLabels
-from latentode.durations import format_duration
 from latentode.errors import DataError, SolverError
 from latentode.flows import FlowFitConfig
 from latentode.likelihoods import label_codes

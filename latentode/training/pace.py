@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from latentode.config import TrainConfig
-from latentode.durations import parse_duration
+from latentode.config.durations import parse_duration
 
 _REPORT_SECONDS = 0.25
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from latentode.config.durations import NS_PER_UNIT
 from latentode.data import synthetic
 from latentode.data.synthetic import Synthetic
-from latentode.durations import NS_PER_UNIT
 from latentode.errors import ConfigError
 
 SECOND = NS_PER_UNIT["s"]

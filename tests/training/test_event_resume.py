@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from latentode import synthetic
-from latentode.durations import NS_PER_UNIT
+from latentode.config.durations import NS_PER_UNIT
 from latentode.errors import CheckpointError
 from latentode.event_baselines import HawkesProcess
 from latentode.event_estimator import EventForecaster

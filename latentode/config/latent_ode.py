@@ -20,10 +20,10 @@ from pydantic import (
     model_validator,
 )
 
-from latentode.config_messages import explain
-from latentode.durations import parse_duration
+from latentode.config.durations import parse_duration
+from latentode.config.messages import explain
+from latentode.config.toml import NONE, read_toml, render_toml, set_dotted
 from latentode.errors import ConfigError
-from latentode.toml import NONE, read_toml, render_toml, set_dotted
 
 
 def _check_duration(value: Any) -> Any:
