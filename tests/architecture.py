@@ -23,9 +23,8 @@ BANNED_ATTRIBUTES = {("torch", "load"), ("torch", "save"), ("os", "system")}
 LAYERS = [
     {"errors"},
     {"config", "files"},
-    {"nn", "data"},
-    {"ode"},
-    {"flows"},
+    {"data", "ode"},
+    {"nn", "flows"},
     {
         "encoders", "decoders", "dynamics", "priors", "likelihoods",
         "objectives", "metrics", "classification", "baselines",
@@ -57,7 +56,7 @@ ALLOWED = {
         "latent_density", "backtest", "label_scores", "labelled", "estimator", "evaluation",
         "point_process", "event_estimator", "cli",
     },
-    "torchdiffeq": {"ode.adaptive"},
+    "torchdiffeq": {"ode.solvers.adaptive"},
     "scipy": {"flows.flow_matching"},
     "pandas": {"data", "results", "estimator", "event_estimator", "cli"},
     "pyarrow": {"data"},

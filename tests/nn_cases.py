@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import torch
 
-from latentode.nn.layered import Layers
+from latentode.ode.networks.layered import Layers
 
 ACTIVATIONS = ["tanh", "silu", "softplus", "elu", "gelu"]
 KINDS = ["shared", "by time", "by time and series", "gated", "a weight a node"]

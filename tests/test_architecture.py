@@ -79,7 +79,7 @@ def planted(path, text, **others):
         "latentode/errors.py": "",
         "latentode/ode/__init__.py": "from latentode.ode.solve import solve\n",
         "latentode/ode/solve.py": "import torch\nfrom latentode.errors import SolverError\n",
-        "latentode/ode/adaptive.py": "import torchdiffeq\n",
+        "latentode/ode/solvers/adaptive.py": "import torchdiffeq\n",
         "latentode/encoders/rnn.py": "from latentode import errors, ode\n",
         "latentode/priors/normal.py": "from latentode.ode import solve\n",
         "latentode/training/trainer.py": "from latentode.encoders import rnn\n",
@@ -201,6 +201,6 @@ def test_annotations_may_name_what_is_not_loaded():
 
 
 def test_what_a_module_loads_is_followed_through_other_modules():
-    text = "def f():\n    import pandas\nfrom latentode.ode import adaptive\n"
+    text = "def f():\n    import pandas\nfrom latentode.ode.solvers import adaptive\n"
     loaded = rules.loaded_with("latentode.model", planted("latentode/model.py", text))
     assert loaded == {"torch", "torchdiffeq"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from latentode.nn.activations import tamed
 from latentode.nn.mlp import SkipMLP
+from latentode.ode.networks.activations import tamed
 
 # per unit of model time, of which a window has 4: the last tells the same moment from any other
 _RATES = (1.0, 16.0, 512.0)

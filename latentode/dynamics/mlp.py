@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from latentode.data.known_inputs import KnownInputs
-from latentode.nn.layered import Layers
 from latentode.nn.mlp import MLP
+from latentode.ode.networks.layered import Layers
 
 DynamicsKind = Literal["autonomous", "time", "inputs"]
 

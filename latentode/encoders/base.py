@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from latentode.data.batch import SeriesBatch
-from latentode.nn.activations import tamed
+from latentode.ode.networks.activations import tamed
 
 _NEVER = 100.0
 

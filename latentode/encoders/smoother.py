@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from latentode.data.batch import SeriesBatch
 from latentode.encoders.base import log_time, row_features
 from latentode.encoders.rnn import states_after_rows
-from latentode.nn.activations import tamed
 from latentode.nn.mlp import SkipMLP
 from latentode.nn.nearest import nearest_readings
+from latentode.ode.networks.activations import tamed
 
 _FARTHEST = 100.0
 

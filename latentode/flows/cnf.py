@@ -15,8 +15,8 @@ from latentode.flows.field import ConcatSquash, FlowField
 from latentode.flows.regularizers import Regularizer
 from latentode.flows.solvers import TRAIN_NODES, TRAIN_SOLVER, check_gap, check_step, finer
 from latentode.flows.transport import FlowResult, Route, transport
-from latentode.nn.activations import Activation
 from latentode.ode.divergence import TraceConfig
+from latentode.ode.networks.activations import Activation
 
 
 class CNF(nn.Module):

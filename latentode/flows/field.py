@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from latentode.errors import ConfigError
-from latentode.nn.activations import Activation
-from latentode.nn.layered import Layers
+from latentode.ode.networks.activations import Activation
+from latentode.ode.networks.layered import Layers
 
 
 class ConcatSquash(nn.Module):

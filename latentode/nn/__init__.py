@@ -1,6 +1,5 @@
-"""Small networks, and what solvers must know of them."""
+"""Small networks of the parts of a model."""
 
-from latentode.nn.layered import Layers
 from latentode.nn.mlp import MLP
 
-__all__ = ["MLP", "Layers"]
+__all__ = ["MLP"]

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from latentode.nn.activations import ACTIVATIONS, Activation
-from latentode.nn.layered import Layers
+from latentode.ode.networks.activations import ACTIVATIONS, Activation
+from latentode.ode.networks.layered import Layers
 
 
 class MLP(nn.Module):

@@ -9,9 +9,9 @@ same start, `through_knots` short solves of which each begins at a state of its 
 from latentode.ode.fields import LayeredField, VectorField
 from latentode.ode.knots import through_knots
 from latentode.ode.odeint import odeint
-from latentode.ode.pilot import choose_joint_step, choose_step, step_error
 from latentode.ode.running import running_integral
 from latentode.ode.solve import solve
+from latentode.ode.solvers.pilot import choose_joint_step, choose_step, step_error
 from latentode.ode.trajectory import SolveStats, Trajectory, join
 
 __all__ = [

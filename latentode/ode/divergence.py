@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from latentode.errors import ConfigError
-from latentode.nn.activations import ACTIVATIONS, activation_slope
-from latentode.nn.layered import Layers
-from latentode.ode.axis_trace import axis_trace
 from latentode.ode.fields import FieldFunction
+from latentode.ode.networks.activations import ACTIVATIONS, activation_slope
+from latentode.ode.networks.axis_trace import axis_trace
+from latentode.ode.networks.layered import Layers
 
 TraceKind = Literal["auto", "exact", "hutchinson"]
 TraceUsed = Literal["analytic", "exact", "hutchinson"]

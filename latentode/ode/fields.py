@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from latentode.errors import ShapeError
-from latentode.nn.layered import Layers
+from latentode.ode.networks.layered import Layers
 
 FieldFunction = Callable[[Tensor, Tensor], Tensor]
 
@@ -42,7 +42,7 @@ class LayeredField(Protocol):
     """A field that can say what network it is at given times.
 
     `latentode.ode.solve` evaluates what depends on time and context alone for all steps at once,
-    and differentiates the solve by hand (`latentode.ode.layered_walk`).
+    and differentiates the solve by hand (`latentode.ode.solvers.layered_walk`).
     """
 
     def __call__(self, t: Tensor, z: Tensor) -> Tensor:

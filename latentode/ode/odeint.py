@@ -11,9 +11,9 @@ from torch import Tensor
 
 from latentode.config import SolverConfig
 from latentode.errors import ConfigError, ShapeError
-from latentode.ode.adaptive import solve_torchdiffeq
-from latentode.ode.grid import FIXED_STEP
 from latentode.ode.solve import solve
+from latentode.ode.solvers.adaptive import solve_torchdiffeq
+from latentode.ode.solvers.grid import FIXED_STEP
 
 State = Tensor | tuple[Tensor, ...]
 _FLOAT32_FLOOR = 1e-6

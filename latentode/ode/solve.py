@@ -9,8 +9,8 @@ from torch import Tensor
 
 from latentode.config import SolverConfig
 from latentode.ode.fields import FieldFunction
-from latentode.ode.given_step import solve_given_step
-from latentode.ode.pilot import choose_step
+from latentode.ode.solvers.given_step import solve_given_step
+from latentode.ode.solvers.pilot import choose_step
 from latentode.ode.trajectory import Trajectory
 
 _DEFAULT = SolverConfig.model_validate({})

@@ -17,7 +17,7 @@ from torch import Tensor
 from latentode.data.batch import SeriesBatch
 from latentode.likelihoods import TimeLabelHead
 from latentode.model import LatentODEModel
-from latentode.ode.grid import FIXED_STEP
+from latentode.ode.solvers.grid import FIXED_STEP
 from latentode.training.capture import Run
 from latentode.training.terms import LossTerms, PathPenalties, loss_terms
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from nn_cases import ACTIVATIONS, KINDS, layered
 
-from latentode.nn.activations import ACTIVATIONS as FUNCTIONS
-from latentode.nn.activations import activation_slope, pull_activation
 from latentode.nn.mlp import MLP
-from latentode.nn.tape import Evaluator, Tape
+from latentode.ode.networks.activations import ACTIVATIONS as FUNCTIONS
+from latentode.ode.networks.activations import activation_slope, pull_activation
+from latentode.ode.networks.tape import Evaluator, Tape
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latentode.decoders.cross import CrossMemory
-from latentode.nn.activations import tamed
+from latentode.ode.networks.activations import tamed
 
 FINITE = st.floats(-1e6, 1e6, allow_nan=False, width=64)
 

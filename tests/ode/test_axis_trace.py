@@ -4,9 +4,14 @@ from typing import get_args
 import pytest
 import torch
 
-from latentode.nn.activations import ACTIVATIONS, Activation, activation_curvature, activation_slope
-from latentode.ode import axis_trace as module
-from latentode.ode.axis_trace import axis_trace
+from latentode.ode.networks import axis_trace as module
+from latentode.ode.networks.activations import (
+    ACTIVATIONS,
+    Activation,
+    activation_curvature,
+    activation_slope,
+)
+from latentode.ode.networks.axis_trace import axis_trace
 
 F64 = torch.float64
 NODES, ROWS, DIM = 5, 4, 3

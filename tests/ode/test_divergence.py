@@ -8,8 +8,6 @@ import torch
 from torch import nn
 
 from latentode.errors import ConfigError
-from latentode.nn.activations import Activation
-from latentode.nn.layered import Layers
 from latentode.ode.divergence import (
     TraceConfig,
     choose_trace,
@@ -18,6 +16,8 @@ from latentode.ode.divergence import (
     jacobian_products,
     slopes_at,
 )
+from latentode.ode.networks.activations import Activation
+from latentode.ode.networks.layered import Layers
 
 NODES, DRAWS, BATCH, DIM = 3, 2, 4, 3
 

@@ -6,9 +6,9 @@ from nn_cases import ACTIVATIONS, KINDS, LayeredTimeField, layered
 from ode_cases import SolverConfig, solve
 
 from latentode.errors import ConfigError
-from latentode.ode import layered_walk
-from latentode.ode.fixed_step import Walk, walk
-from latentode.ode.layered_walk import walk_layers
+from latentode.ode.solvers import layered_walk
+from latentode.ode.solvers.fixed_step import Walk, walk
+from latentode.ode.solvers.layered_walk import walk_layers
 
 # (steps, of which by RK4): all RK4, AB4 with its start, and solves too short for any AB4 step
 WALKS = [(6, 6), (1, 1), (2, 2), (3, 3), (4, 3), (5, 3), (14, 3)]

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from latentode.errors import ConfigError
-from latentode.nn.layered import Layers
-from latentode.nn.tape import Evaluator, Tape
-from latentode.ode.fixed_step import AB4, Walk, walk
+from latentode.ode.networks.layered import Layers
+from latentode.ode.networks.tape import Evaluator, Tape
+from latentode.ode.solvers.fixed_step import AB4, Walk, walk
 
 # Bytes of tables that are recorded together: on a CPU, what is written in one pass and read in the
 # next should still lie in the cache; elsewhere, few large kernels are better than many small ones.

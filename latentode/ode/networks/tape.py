@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from latentode.nn.activations import ACTIVATIONS, pull_activation
-from latentode.nn.layered import Layers
+from latentode.ode.networks.activations import ACTIVATIONS, pull_activation
+from latentode.ode.networks.layered import Layers
 
 
 class Tape:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latentode.nn.activations import (
+from latentode.ode.networks.activations import (
     ACTIVATIONS,
     Activation,
     activation_curvature,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from latentode.nn.activations import ACTIVATIONS, Activation
+from latentode.ode.networks.activations import ACTIVATIONS, Activation
 
 
 @dataclass(frozen=True, eq=False)

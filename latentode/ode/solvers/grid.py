@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latentode.config import SolverConfig
 from latentode.errors import ShapeError, SolverError
-from latentode.ode.fixed_step import Walk
+from latentode.ode.solvers.fixed_step import Walk
 from latentode.ode.trajectory import CEIL_SLACK
 
 FIXED_STEP = ("ab4", "rk4")

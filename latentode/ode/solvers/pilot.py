@@ -11,7 +11,7 @@ from torch import Tensor
 from latentode.config import SolverConfig
 from latentode.errors import SolverError
 from latentode.ode.fields import FieldFunction
-from latentode.ode.given_step import solve_given_step
+from latentode.ode.solvers.given_step import solve_given_step
 from latentode.ode.trajectory import Trajectory
 
 _FEWEST_INTERVALS = 4

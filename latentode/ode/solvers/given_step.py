@@ -10,11 +10,18 @@ from torch.utils.checkpoint import checkpoint
 
 from latentode.config import SolverConfig
 from latentode.errors import ConfigError
-from latentode.ode.adaptive import solve_torchdiffeq
 from latentode.ode.fields import CountedField, FieldFunction, LayeredField
-from latentode.ode.fixed_step import Walk, walk
-from latentode.ode.grid import FIXED_STEP, Grid, check_budget, check_finite, evaluations, plan_grid
-from latentode.ode.layered_walk import walk_layers
+from latentode.ode.solvers.adaptive import solve_torchdiffeq
+from latentode.ode.solvers.fixed_step import Walk, walk
+from latentode.ode.solvers.grid import (
+    FIXED_STEP,
+    Grid,
+    check_budget,
+    check_finite,
+    evaluations,
+    plan_grid,
+)
+from latentode.ode.solvers.layered_walk import walk_layers
 from latentode.ode.trajectory import SolveStats, Trajectory
 
 _ROUNDING_FLOOR = 1e-6

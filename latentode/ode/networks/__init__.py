@@ -1,0 +1,1 @@
+"""Layered networks at given times, traced and differentiated by hand."""

@@ -1,0 +1,1 @@
+"""How a solve steps: on a grid of fixed steps, through a layered network by hand, or adaptively."""
