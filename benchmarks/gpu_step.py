@@ -17,8 +17,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.engine.workloads import Sizes, build
 from benchmarks.frame import Options, Report, Run, markdown_table
 from latentode.config import ModelConfig, SolverConfig
-from latentode.data.batch import SeriesBatch
-from latentode.data.buckets import bucketed
+from latentode.data.batches.batch import SeriesBatch
+from latentode.data.batches.buckets import bucketed
 from latentode.model import LatentODEModel
 from latentode.objectives import elbo
 from latentode.training.capture import CudaRecorder

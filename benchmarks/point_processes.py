@@ -29,8 +29,8 @@ from benchmarks.frame import Options, Report, Run, accuracy_rows, markdown_table
 from latentode.config import DataConfig
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock
-from latentode.data.event_frame import read_events
 from latentode.data.events import EventStreams
+from latentode.data.reading.events import read_events
 from latentode.event_baselines import (
     HawkesProcess,
     HomogeneousProcess,

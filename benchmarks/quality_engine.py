@@ -24,7 +24,7 @@ from benchmarks.frame import Options, Report, Run, accuracy_rows, accuracy_table
 
 if TYPE_CHECKING:
     from benchmarks.engine.model import Decode
-    from latentode.data.batch import SeriesBatch
+    from latentode.data.batches.batch import SeriesBatch
 
 PROTOCOL: dict[str, Any] = {
     "epochs": 500,

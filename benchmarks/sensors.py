@@ -22,7 +22,7 @@ from benchmarks.frame import Options, Report, Run, accuracy_rows, accuracy_table
 from benchmarks.irregular.gru_decay import GRUDecay, of_equal_size
 from latentode import LatentODE, LatentODEConfig
 from latentode.baselines import NAMES as NAIVE
-from latentode.data.frame import read_log
+from latentode.data.reading.log import read_log
 from latentode.data.schema import DataSchema
 from latentode.training.fitted import build_model
 from latentode.training.fitting import fit_model

@@ -24,7 +24,7 @@ from benchmarks.irregular import study
 from benchmarks.irregular.choices import parts, some_of
 from benchmarks.irregular.task import SeriesTask, interpolation_metrics
 from benchmarks.irregular.windows import Windows
-from latentode.data.synthetic import toy_periodic
+from latentode.data.synthetic.catalogue import toy_periodic
 
 PROTOCOL: dict[str, Any] = {
     "series": 1_000,

@@ -22,7 +22,7 @@ import argparse
 from pathlib import Path
 
 from latentode import LatentODE, LatentODEConfig, plot
-from latentode.data.frame import read_log
+from latentode.data.reading.log import read_log
 from latentode.evaluation import table
 
 LOG = Path(__file__).resolve().parents[1] / "datasets" / "pump_station.csv"

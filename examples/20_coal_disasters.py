@@ -27,8 +27,8 @@ import torch
 
 from latentode import plot
 from latentode.config import DataConfig
-from latentode.data.event_frame import read_events
 from latentode.data.events import EventStreams
+from latentode.data.reading.events import read_events
 from latentode.event_baselines import HomogeneousProcess, PiecewiseConstantProcess
 from latentode.event_model import HistoryFreeProcess
 from latentode.point_process import diagnostics

@@ -28,9 +28,9 @@ import torch
 from latentode import plot
 from latentode.config import DataConfig
 from latentode.config.durations import NS_PER_UNIT
-from latentode.data import synthetic_events
-from latentode.data.event_frame import read_events
 from latentode.data.events import EventStreams
+from latentode.data.reading.events import read_events
+from latentode.data.synthetic import events as synthetic_events
 from latentode.event_baselines import HawkesProcess, HomogeneousProcess
 from latentode.event_estimator import EventForecaster
 from latentode.training.event_fitting import EventFitting, fit_events, score_streams

@@ -31,7 +31,7 @@ import pandas as pd
 
 from latentode import LatentODE, LatentODEConfig, plot
 from latentode.data.dataset import TimeSeriesDataset
-from latentode.data.frame import read_log
+from latentode.data.reading.log import read_log
 from latentode.plot.style import plot_times
 
 DATASETS = Path(__file__).resolve().parents[1] / "datasets"

@@ -13,9 +13,9 @@ import torch
 
 from latentode.config import DataConfig
 from latentode.config.durations import NS_PER_UNIT, parse_duration
-from latentode.data.event_batch import EventBatch
-from latentode.data.event_frame import read_events
+from latentode.data.batches.event_batch import EventBatch
 from latentode.data.events import EventStreams
+from latentode.data.reading.events import read_events
 from latentode.errors import DataError, NotFittedError
 from latentode.event_baselines import HomogeneousProcess
 from latentode.likelihoods.event_scores import EventScores
@@ -90,7 +90,7 @@ class EventForecaster:
 
         Args:
             events: Streams; or a file or frame with id, time and mark, see
-                `latentode.data.event_frame.read_events`.
+                `latentode.data.reading.events.read_events`.
             mark_column: Column of kinds.
             windows: When each series was observed.
             run_dir: Folder for checkpoints and the model.

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
 from latentode.encoders import refined
 from latentode.encoders.posterior import FlowPosterior, NormalPosterior
 from latentode.errors import ConfigError

@@ -9,8 +9,8 @@ import torch
 
 from latentode.classification import area_under_curve, brier, calibration_error
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
-from latentode.data.series_labels import SeriesLabels
-from latentode.data.time_labels import TimeLabels
+from latentode.data.reading.labels import SeriesLabels
+from latentode.data.reading.time_labels import TimeLabels
 from latentode.errors import ConfigError, DataError
 from latentode.prediction import Predictor
 from latentode.training.context import last_context

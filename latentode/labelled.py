@@ -11,7 +11,7 @@ from latentode import results
 from latentode.backtest import backtest
 from latentode.config.durations import parse_duration
 from latentode.data.dataset import TimeSeriesDataset
-from latentode.data.frame import read_query_times
+from latentode.data.reading.log import read_query_times
 from latentode.errors import ConfigError, DataError
 from latentode.grids import Grid, check_size, forecast_grid, span_grid
 from latentode.latent_paths import interpolate_states, path_offsets

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.noise import latent_noise
 from latentode.data.schema import DataSchema

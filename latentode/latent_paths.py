@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from latentode.data.batch import Rows, SeriesBatch
+from latentode.data.batches.batch import Rows, SeriesBatch
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.schema import DataSchema
 from latentode.grids import check_size

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from latentode import ode
 from latentode.config import ModelConfig, SolverConfig
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
 from latentode.decoders.mlp import MLPDecoder
 from latentode.decoders.readout import Decoded, Readout
 from latentode.decoders.remember import Memory

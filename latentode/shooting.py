@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from latentode import ode
 from latentode.config import SolverConfig
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
 from latentode.encoders import Smoother
 from latentode.ode.fields import FieldFunction
 

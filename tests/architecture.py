@@ -49,8 +49,7 @@ LAYER_OF = {family: rank for rank, families in enumerate(LAYERS) for family in f
 ALLOWED = {
     "numpy": set(LAYER_OF),
     "torch": {
-        "nn", "data.batch", "data.buckets", "data.event_batch",
-        "data.known_inputs", "ode", "encoders", "decoders", "dynamics", "flows", "priors",
+        "nn", "data.batches", "ode", "encoders", "decoders", "dynamics", "flows", "priors",
         "likelihoods", "objectives", "metrics", "baselines", "shooting", "model", "event_model",
         "event_baselines", "inference", "training", "prediction", "scoring", "latent_paths",
         "latent_density", "backtest", "label_scores", "labelled", "estimator", "evaluation",

@@ -7,8 +7,8 @@ import torch
 
 from latentode import ode
 from latentode.config import SolverConfig
+from latentode.data.batches.event_batch import EventBatch
 from latentode.data.dataset import Clock
-from latentode.data.event_batch import EventBatch
 from latentode.data.events import EventStreams
 from latentode.event_baselines import (
     HawkesProcess,

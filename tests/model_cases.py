@@ -7,10 +7,10 @@ import pandas as pd
 import torch
 
 from latentode.config import LatentODEConfig
+from latentode.data.batches.sampler import WindowSampler
 from latentode.data.dataset import Clock, Readings, TimeSeriesDataset
-from latentode.data.sampler import WindowSampler
+from latentode.data.reading.time_labels import read_time_labels
 from latentode.data.schema import DataSchema
-from latentode.data.time_labels import read_time_labels
 from latentode.model import LatentODEModel
 from latentode.prediction import Predictor
 

@@ -9,7 +9,7 @@ import torch
 from pump_log import HOUR, TINY, equal, perturb, tiny, wide_frame
 
 from latentode import LatentODE, LatentODEConfig, results
-from latentode.data.frame import read_log
+from latentode.data.reading.log import read_log
 from latentode.errors import ConfigError, DataError, NotFittedError
 
 

@@ -13,8 +13,8 @@ from latentode import LatentODE, LatentODEConfig
 from latentode.classification import area_under_curve, brier, calibration_error
 from latentode.cli.app import root
 from latentode.config import CellsConfig, DataConfig
-from latentode.data.frame import read_log
-from latentode.data.series_labels import read_labels
+from latentode.data.reading.labels import read_labels
+from latentode.data.reading.log import read_log
 from latentode.errors import CheckpointError, ConfigError, DataError
 from latentode.training import Interrupted, Trainer
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 from event_cases import F64, SECOND, batch_of, hawkes, shared_truths, streams
 
-from latentode.data import synthetic_events as simulate
+from latentode.data.batches.event_batch import EventBatch
 from latentode.data.dataset import Clock
-from latentode.data.event_batch import EventBatch
 from latentode.data.events import EventStreams
+from latentode.data.synthetic import events as simulate
 from latentode.errors import ConfigError
 from latentode.event_baselines import (
     HawkesProcess,

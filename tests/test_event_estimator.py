@@ -9,8 +9,8 @@ from event_cases import streams
 
 from latentode import plot
 from latentode.cli.app import root
-from latentode.data import synthetic_events as simulate
-from latentode.data.event_batch import EventBatch
+from latentode.data.batches.event_batch import EventBatch
+from latentode.data.synthetic import events as simulate
 from latentode.errors import CheckpointError, ConfigError, DataError, NotFittedError, ShapeError
 from latentode.event_estimator import EventForecaster
 from latentode.results.events import intensity_frame, next_event_frame

@@ -7,7 +7,7 @@ from event_cases import F64, SECOND, batch_of, streams
 
 from latentode import ode
 from latentode.config import SolverConfig
-from latentode.data.event_batch import EventBatch
+from latentode.data.batches.event_batch import EventBatch
 from latentode.event_model import HistoryFreeProcess, JumpProcess, Past
 from latentode.training.event_windows import EventWindows
 

@@ -10,7 +10,7 @@ from test_batch_invariance import trimmed
 from torch.nn import functional
 
 from benchmarks.irregular.logistic import summaries
-from latentode.data.buckets import bucketed
+from latentode.data.batches.buckets import bucketed
 from latentode.errors import ConfigError
 from latentode.likelihoods.labels import (
     LabelHead,

@@ -21,7 +21,7 @@ from small_series import make_dataset
 
 from latentode.config import DataConfig
 from latentode.data.dataset import Clock
-from latentode.data.frame import read_log
+from latentode.data.reading.log import read_log
 from latentode.data.schema import DataSchema
 from latentode.data.targets import Targets
 

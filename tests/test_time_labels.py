@@ -15,11 +15,11 @@ from latentode import LatentODE, LatentODEConfig
 from latentode.classification import area_under_curve, brier
 from latentode.cli.app import root
 from latentode.config import CellsConfig, DataConfig
-from latentode.data.buckets import bucketed
-from latentode.data.event_batch import EventBatch
-from latentode.data.frame import read_log
-from latentode.data.series_labels import SeriesLabels, spelled_as
-from latentode.data.time_labels import TimeLabels, read_time_labels, time_column
+from latentode.data.batches.buckets import bucketed
+from latentode.data.batches.event_batch import EventBatch
+from latentode.data.reading.labels import SeriesLabels, spelled_as
+from latentode.data.reading.log import read_log
+from latentode.data.reading.time_labels import TimeLabels, read_time_labels, time_column
 from latentode.errors import CheckpointError, ConfigError, DataError
 from latentode.likelihoods import TimeLabelHead, label_codes, label_log_prob
 from latentode.training.graphs import can_be_captured

@@ -8,7 +8,7 @@ import pytest
 import torch
 from model_cases import irregular_log, sampler_of, settings
 
-from latentode.data.sampler import WindowSampler
+from latentode.data.batches.sampler import WindowSampler
 from latentode.data.schema import DataSchema
 from latentode.model import LatentODEModel
 from latentode.training import Trainer

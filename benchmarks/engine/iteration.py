@@ -15,7 +15,7 @@ from benchmarks.engine.peers_torch import UnionGrid, UnionODERNN, union_rows
 from benchmarks.engine.subject import Subject
 from benchmarks.frame import Run
 from benchmarks.timing import interleave
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
 
 # Adam moves a weight by about this much a call: its work is done, and the weights stay
 RATE = 1e-7

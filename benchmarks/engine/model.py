@@ -12,7 +12,7 @@ from torch.nn import functional
 from benchmarks.engine import ours
 from benchmarks.engine.workloads import Sizes
 from latentode import objectives
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
 from latentode.dynamics.mlp import MLPDynamics
 from latentode.encoders import Encoder
 from latentode.nn.mlp import MLP

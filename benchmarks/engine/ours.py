@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from benchmarks.engine.workloads import Sizes
 from latentode import ode
 from latentode.config import SolverConfig
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
 from latentode.dynamics.mlp import MLPDynamics
 from latentode.encoders import AttentionEncoder, Encoder, ODERNNEncoder, RNNEncoder
 from latentode.nn.mlp import MLP

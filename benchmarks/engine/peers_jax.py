@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from benchmarks.engine import ours
 from benchmarks.engine.model import STD_FLOOR, LatentODE
 from benchmarks.engine.subject import TOLERANCES, Subject
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
 from latentode.encoders.base import row_features
 
 Tree = Any

@@ -13,7 +13,7 @@ import torchdiffeq
 from torch import Tensor, nn
 
 from benchmarks.engine import ours
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
 from latentode.dynamics.mlp import MLPDynamics
 from latentode.encoders import ODERNNEncoder
 from latentode.encoders.base import row_features

@@ -20,7 +20,7 @@ from benchmarks.engine.model import (
 )
 from benchmarks.engine.peers_torch import UnionGrid
 from benchmarks.engine.workloads import Sizes, build, valid_queries
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
 from latentode.dynamics.mlp import MLPDynamics
 
 STEPS = (8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 256, 384)

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from latentode.data.batch import SeriesBatch
-from latentode.data.known_inputs import KnownInputs
-from latentode.data.synthetic import toy_periodic
+from latentode.data.batches.batch import SeriesBatch
+from latentode.data.batches.known_inputs import KnownInputs
+from latentode.data.synthetic.catalogue import toy_periodic
 
 Floats = NDArray[np.float64]
 

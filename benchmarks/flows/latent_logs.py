@@ -12,7 +12,7 @@ import pandas as pd
 
 from latentode.config import ColumnsConfig, DataConfig, TimeConfig
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
-from latentode.data.frame import read_log
+from latentode.data.reading.log import read_log
 
 _ROOT = Path(__file__).resolve().parents[2]
 _NAB = _ROOT / ".." / "shared" / "data" / "nab_known_cause.csv.gz"

@@ -14,9 +14,9 @@ import torch
 from scipy.stats import rankdata
 
 from benchmarks.flows.latent_logs import LabelledLog, evenly, labels_as_readings
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
+from latentode.data.batches.sampler import WindowSampler
 from latentode.data.dataset import Float64, TimeSeriesDataset
-from latentode.data.sampler import WindowSampler
 from latentode.model import LatentODEModel
 from latentode.objectives import iwae
 from latentode.training.fitted import FittedModel

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from latentode.config import LatentODEConfig, ModelConfig, SolverConfig
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
 from latentode.decoders.readout import Decoded
 from latentode.encoders import condense
 from latentode.encoders.posterior import NormalPosterior

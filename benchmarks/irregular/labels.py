@@ -16,7 +16,7 @@ from benchmarks.irregular.training import Build, Fitted, epoch_of, initial, trai
 from benchmarks.irregular.windows import Floats, Scale, Windows
 from latentode.classification import area_under_curve, brier
 from latentode.config import LatentODEConfig
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
 from latentode.training.history import Record
 
 _CHUNK = 100

@@ -16,8 +16,8 @@ from benchmarks.irregular.gru_decay import of_equal_size
 from benchmarks.irregular.task import SeriesTask
 from benchmarks.irregular.windows import Floats, Scale, Windows
 from latentode.config import LatentODEConfig
-from latentode.data.batch import SeriesBatch
-from latentode.data.sampler import Sampler
+from latentode.data.batches.batch import SeriesBatch
+from latentode.data.batches.sampler import Sampler
 from latentode.decoders.readout import Decoded
 from latentode.inference import infer
 from latentode.model import LatentODEModel

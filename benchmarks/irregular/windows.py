@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
+from latentode.data.batches.known_inputs import KnownInputs
 from latentode.data.dataset import Clock, Readings, TimeSeriesDataset
-from latentode.data.known_inputs import KnownInputs
 from latentode.data.scaler import Scaler
 from latentode.data.targets import Targets
 

@@ -24,7 +24,7 @@ def data_command() -> None:
 def list_command(session: Session) -> Outcome:
     """List the synthetic logs that can be made."""
     del session
-    from latentode.data.synthetic import GENERATORS
+    from latentode.data.synthetic.catalogue import GENERATORS
 
     meanings = {
         name: (generator.__doc__ or "").strip().splitlines()[0]
@@ -62,8 +62,8 @@ def make_command(
     if output != STDOUT:
         check_output(output, suffixes=(".csv",), overwrite=overwrite)
 
-    from latentode.data.synthetic import make
-    from latentode.data.table import to_frame
+    from latentode.data.frames import to_frame
+    from latentode.data.synthetic.catalogue import make
 
     options = dict(_option(text) for text in assignments)
     dataset = make(name, **options, random_state=seed).dataset

@@ -102,7 +102,7 @@ def _fit(
 ) -> Outcome:
     import torch
 
-    from latentode.data.event_frame import read_events
+    from latentode.data.reading.events import read_events
     from latentode.event_estimator import EventForecaster
     from latentode.training import Interrupted
 

@@ -21,7 +21,7 @@ def inspect_command(session: Session, logs: Path, **options: Any) -> Outcome:
     del session
     config = resolve_options(options)
 
-    from latentode.data.frame import read_log
+    from latentode.data.reading.log import read_log
 
     _, report = read_log(logs, config.data)
     return Outcome(data=report.to_dict(), text="\n".join(report.plan()))

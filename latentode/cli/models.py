@@ -91,7 +91,7 @@ def read_for(
         session: Told what was read.
         allow_missing: Whether channels of the model may be absent, but for one.
     """
-    from latentode.data.frame import read_log
+    from latentode.data.reading.log import read_log
 
     config = config_for(model.config_, given_settings(options)).data
     dataset, report = read_log(logs, config, allow_missing=allow_missing)

@@ -76,7 +76,7 @@ def _plot_file(
 
 def _observed(session: Session, source: Path, result: xr.Dataset, log: Path) -> TimeSeriesDataset:
     """Read a log as the run read its own whose result this is; elsewhere, on the result's clock."""
-    from latentode.data.frame import read_log
+    from latentode.data.reading.log import read_log
 
     run = source.resolve().parent.parent
     if (run / "run.json").is_file():

@@ -110,7 +110,7 @@ def run_again(
 
 def _fit(session: Session, job: Job, folder: RunFolder | None) -> Outcome:
     _prepare_torch(job)
-    from latentode.data.frame import read_log
+    from latentode.data.reading.log import read_log
     from latentode.estimator import LatentODE
     from latentode.training import Interrupted
 

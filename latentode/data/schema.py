@@ -10,7 +10,7 @@ import numpy as np
 
 from latentode.config import LatentODEConfig
 from latentode.config.durations import format_duration
-from latentode.data.batch import BatchBuilder
+from latentode.data.batches.batch import BatchBuilder
 from latentode.data.calendar import DAY_NS, WEEK_NS
 from latentode.data.dataset import Clock, Float64, Int64, Readings, TimeSeriesDataset
 from latentode.data.scaler import Scaler

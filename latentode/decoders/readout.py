@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
 from latentode.ode.trajectory import Trajectory
 
 _LOG_SCALE_RANGE = (-9.0, 6.0)

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
 from latentode.decoders.cross import CrossMemory
 from latentode.decoders.residual import RecentBehaviour, ResidualMemory
 from latentode.decoders.seasonal import SeasonalMemory

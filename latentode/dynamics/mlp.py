@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from latentode.data.known_inputs import KnownInputs
+from latentode.data.batches.known_inputs import KnownInputs
 from latentode.nn.mlp import MLP
 from latentode.ode.networks.layered import Layers
 

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
 from latentode.encoders.base import Encoder
 from latentode.nn.mlp import MLP
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
 from latentode.ode.networks.activations import tamed
 
 _NEVER = 100.0

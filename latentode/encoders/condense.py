@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
 
 
 def condense(batch: SeriesBatch, max_rows: int) -> SeriesBatch:

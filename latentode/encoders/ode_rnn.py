@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
 from latentode.encoders.base import Encoder, row_features
 from latentode.nn.gated import Field, Unit
 from latentode.nn.mlp import MLP

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
 from latentode.encoders.base import Encoder, row_features
 from latentode.nn.gated import Unit
 from latentode.nn.recurrent import recur

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
 from latentode.encoders.attention import AttentionEncoder
 from latentode.encoders.base import Encoder
 from latentode.encoders.rnn import RNNEncoder

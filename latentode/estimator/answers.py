@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from latentode.data.dataset import TimeSeriesDataset
-from latentode.data.time_labels import TimeLabels
+from latentode.data.reading.time_labels import TimeLabels
 from latentode.errors import ConfigError
 from latentode.estimator.event_view import EventView
 from latentode.estimator.latent_space import LatentSpace

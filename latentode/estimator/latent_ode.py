@@ -117,7 +117,7 @@ class LatentODE(Answers):
                 then drives their rates too.
             mark_column: Column of kinds of event.
             windows: When each series was watched for events (id, start, end), by default while it
-                was read; see `latentode.data.log_events.read_log_events`.
+                was read; see `latentode.data.reading.log_events.read_log_events`.
             model_times: Take the report times of the log itself for events.
             labels: A class for each series, or for some: file or frame of id and label, or a
                 mapping or pandas series by id. Every window of a series learns its label, and

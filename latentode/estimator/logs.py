@@ -12,10 +12,15 @@ import pandas as pd
 from latentode.config import LatentODEConfig
 from latentode.data.dataset import Int64, TimeSeriesDataset
 from latentode.data.events import EventStreams
-from latentode.data.frame import read_log, read_query_times
-from latentode.data.log_events import LogEvents, read_log_events, report_times
-from latentode.data.series_labels import SeriesLabels, read_labels
-from latentode.data.time_labels import TimeLabels, is_of_times, read_time_labels, time_column
+from latentode.data.reading.labels import SeriesLabels, read_labels
+from latentode.data.reading.log import read_log, read_query_times
+from latentode.data.reading.log_events import LogEvents, read_log_events, report_times
+from latentode.data.reading.time_labels import (
+    TimeLabels,
+    is_of_times,
+    read_time_labels,
+    time_column,
+)
 from latentode.errors import ConfigError, DataError
 from latentode.label_scores import known_classes
 from latentode.results import local_times

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from latentode import ode
 from latentode.config import SolverConfig
-from latentode.data.event_batch import EventBatch
+from latentode.data.batches.event_batch import EventBatch
 from latentode.likelihoods.compensator import cumulative
 from latentode.likelihoods.event_scores import EventProcess, EventScores, gap_windows, scores_from
 from latentode.likelihoods.poisson_process import Link, PoissonProcess

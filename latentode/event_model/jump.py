@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from latentode.data.event_batch import EventBatch
+from latentode.data.batches.event_batch import EventBatch
 from latentode.dynamics.jump import JumpDynamics
 from latentode.likelihoods.event_scores import (
     EventProcess,

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from latentode.data.batch import SeriesBatch
-from latentode.data.event_batch import EventBatch
+from latentode.data.batches.batch import SeriesBatch
+from latentode.data.batches.event_batch import EventBatch
 from latentode.errors import ConfigError
 from latentode.nn.mlp import SkipMLP
 from latentode.ode.trajectory import Trajectory

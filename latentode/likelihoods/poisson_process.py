@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from latentode.data.event_batch import EventBatch
+from latentode.data.batches.event_batch import EventBatch
 from latentode.errors import ConfigError, ShapeError
 from latentode.nn.mlp import MLP
 from latentode.ode.trajectory import Trajectory

@@ -27,8 +27,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from latentode.data.batches.event_batch import EventBatch
 from latentode.data.dataset import Float64
-from latentode.data.event_batch import EventBatch
 from latentode.likelihoods.event_scores import EventScores
 
 _KOLMOGOROV_TERMS = 100

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from latentode.config.durations import NS_PER_UNIT, parse_duration
+from latentode.data.batches.event_batch import EventBatch
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
-from latentode.data.event_batch import EventBatch
 from latentode.data.events import EventStreams
 from latentode.data.windows import cut
 from latentode.errors import ConfigError

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from latentode.data.event_batch import EventBatch
+from latentode.data.batches.event_batch import EventBatch
 from latentode.likelihoods.compensator import invert
 from latentode.likelihoods.event_scores import EventScores, gap_windows
 from latentode.ode.quadrature import unit_rule

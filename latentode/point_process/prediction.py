@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from latentode.data.event_batch import EventBatch
+from latentode.data.batches.event_batch import EventBatch
 from latentode.errors import ConfigError, ResourceError
 from latentode.event_model.jump import JumpProcess, RateOnClock
 from latentode.likelihoods.compensator import cumulative, invert

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from latentode.data.event_batch import EventBatch
+from latentode.data.batches.event_batch import EventBatch
 from latentode.data.events import EventStreams
 from latentode.errors import DataError, TrainingError
 from latentode.event_model import JumpProcess

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from latentode.data.batches.event_batch import EventBatch
 from latentode.data.dataset import Int64
-from latentode.data.event_batch import EventBatch
 from latentode.data.events import EventStreams
 from latentode.event_model import JumpProcess
 

@@ -13,10 +13,10 @@ import torch
 from latentode.config import LatentODEConfig
 from latentode.config.durations import format_duration
 from latentode.data.dataset import TimeSeriesDataset
-from latentode.data.log_events import LogEvents
+from latentode.data.reading.labels import SeriesLabels
+from latentode.data.reading.log_events import LogEvents
+from latentode.data.reading.time_labels import TimeLabels
 from latentode.data.schema import DataSchema
-from latentode.data.series_labels import SeriesLabels
-from latentode.data.time_labels import TimeLabels
 from latentode.errors import CheckpointError
 from latentode.model import LatentODEModel
 from latentode.training.checkpoint import load_folder, load_strictly, save_folder

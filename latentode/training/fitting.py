@@ -13,16 +13,16 @@ from torch import Tensor
 
 from latentode.config import LatentODEConfig
 from latentode.config.durations import format_duration
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
+from latentode.data.batches.event_batch import EventBatch
+from latentode.data.batches.sampler import WindowSampler
 from latentode.data.dataset import Int64, TimeSeriesDataset
-from latentode.data.event_batch import EventBatch
 from latentode.data.events import EventStreams
-from latentode.data.log_events import LogEvents
-from latentode.data.sampler import WindowSampler
+from latentode.data.reading.labels import SeriesLabels
+from latentode.data.reading.log_events import LogEvents
+from latentode.data.reading.time_labels import TimeLabels
 from latentode.data.schema import DataSchema
-from latentode.data.series_labels import SeriesLabels
 from latentode.data.splits import PARTS, Part
-from latentode.data.time_labels import TimeLabels
 from latentode.errors import DataError, SolverError
 from latentode.flows import FlowFitConfig
 from latentode.likelihoods import label_codes

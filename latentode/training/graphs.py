@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
 from latentode.likelihoods import TimeLabelHead
 from latentode.model import LatentODEModel
 from latentode.ode.solvers.grid import FIXED_STEP

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
 from latentode.errors import SolverError
 from latentode.model import LatentODEModel
 from latentode.training.terms import LossTerms, PathPenalties, loss_terms

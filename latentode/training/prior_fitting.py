@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latentode.data.sampler import WindowSampler
+from latentode.data.batches.sampler import WindowSampler
 from latentode.errors import DataError
 from latentode.flows import FlowFitConfig, FlowFitReport, fit_flow
 from latentode.model import LatentODEModel

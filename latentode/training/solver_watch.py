@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from latentode.config import SolverConfig
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
 from latentode.errors import SolverError
 from latentode.model import LatentODEModel
 from latentode.training.distributed import agree

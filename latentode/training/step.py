@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from latentode.config import TrainConfig
-from latentode.data.batch import SeriesBatch
-from latentode.data.buckets import bucketed
+from latentode.data.batches.batch import SeriesBatch
+from latentode.data.batches.buckets import bucketed
+from latentode.data.batches.sampler import Sampler
 from latentode.data.dataset import Int64
-from latentode.data.sampler import Sampler
 from latentode.errors import SolverError
 from latentode.model import LatentODEModel
 from latentode.objectives import elbo, iwae, kl_annealing

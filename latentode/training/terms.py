@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from latentode.config import RegularizersConfig
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
 from latentode.flows.regularizers import REGULARIZERS, Regularizer, path_regularizers
 from latentode.model import LatentODEModel
 from latentode.ode.fields import FieldFunction

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from latentode.config import TrainConfig
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
+from latentode.data.batches.sampler import Sampler
 from latentode.data.dataset import Int64
-from latentode.data.sampler import Sampler
 from latentode.errors import SolverError, TrainingError
 from latentode.model import LatentODEModel
 from latentode.training.distributed import agree, device_of, rank, world_size

@@ -7,10 +7,10 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from latentode.data.batch import SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
+from latentode.data.batches.event_batch import EventBatch
+from latentode.data.batches.sampler import WindowSampler
 from latentode.data.dataset import Float64, Int64
-from latentode.data.event_batch import EventBatch
-from latentode.data.sampler import WindowSampler
 from latentode.likelihoods import label_codes
 from latentode.metrics import crps_from_draws
 from latentode.model import LatentODEModel

@@ -68,11 +68,11 @@ def library(monkeypatch, tmp_path):
             fake.train(**options)
             return self
 
-    frame = types.ModuleType("latentode.data.frame")
+    frame = types.ModuleType("latentode.data.reading.log")
     frame.read_log = lambda path, config: fake.read(path, config)
     estimator = types.ModuleType("latentode.estimator")
     estimator.LatentODE = LatentODE
-    monkeypatch.setitem(sys.modules, "latentode.data.frame", frame)
+    monkeypatch.setitem(sys.modules, "latentode.data.reading.log", frame)
     monkeypatch.setitem(sys.modules, "latentode.estimator", estimator)
     monkeypatch.chdir(tmp_path)
     Path("pump log.csv").write_text("time,x\n0,1\n1,2\n")

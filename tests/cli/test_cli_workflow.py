@@ -96,7 +96,7 @@ def test_inspect_reports_without_importing_torch(log):
     )
     assert done.returncode == 0, done.stderr
     modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "latentode.data.frame" in modules
+    assert "latentode.data.reading.log" in modules
     assert not modules & {"torch", "xarray", "matplotlib"}
     data = json.loads(done.stdout)["data"]
     assert data["channels"] == ["position", "velocity"]

@@ -7,7 +7,7 @@ import torch
 from model_cases import case, double
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from latentode.data.known_inputs import KnownInputs
+from latentode.data.batches.known_inputs import KnownInputs
 from latentode.encoders import (
     AttentionEncoder,
     ODERNNEncoder,

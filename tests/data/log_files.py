@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 
 from latentode.config import LatentODEConfig
-from latentode.data.frame import read_log
+from latentode.data.reading.log import read_log
 
 
 def settings(**values):

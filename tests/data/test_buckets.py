@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from model_cases import case, double, noise_for, tensors
 
-from latentode.data.buckets import bucket, bucketed
+from latentode.data.batches.buckets import bucket, bucketed
 
 
 @given(st.integers(1, 5000))

@@ -6,7 +6,7 @@ from event_cases import SECOND, shared_truths
 from scipy import stats
 
 from latentode import synthetic
-from latentode.data.event_oracles import ORACLES, sinusoidal_rate
+from latentode.data.synthetic.event_oracles import ORACLES, sinusoidal_rate
 from latentode.errors import ConfigError
 from latentode.point_process import diagnostics
 from latentode.training.event_fitting import score_streams

@@ -4,8 +4,8 @@ import pytest
 from event_cases import SECOND, streams
 
 from latentode.config import DataConfig
-from latentode.data.event_batch import EventBatch
-from latentode.data.event_frame import read_events, resolution_of
+from latentode.data.batches.event_batch import EventBatch
+from latentode.data.reading.events import read_events, resolution_of
 from latentode.errors import DataError, ShapeError
 
 FRAME = pd.DataFrame(

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from log_files import arrays, ns, read, readings_of, settings
 
-from latentode.data.cells import parse_cell, to_numbers
-from latentode.data.frame import read_log
+from latentode.data.reading.cells.numbers import parse_cell, to_numbers
+from latentode.data.reading.log import read_log
 from latentode.errors import DataError
 
 T0 = ns("2024-01-01")

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from log_files import arrays, read, readings_of, write
 
-from latentode.data import sources
-from latentode.data.frame import read_log
+from latentode.data.reading.formats import text_blocks as sources
+from latentode.data.reading.log import read_log
 from latentode.errors import DataError
 
 WIDE = "time,x\n2024-01-01 00:00:00,1\n2024-01-01 00:00:01,2\n"
@@ -227,7 +227,7 @@ def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
 
 
 def test_reading_needs_no_torch():
-    code = "import sys, latentode.data.frame; print('torch' in sys.modules)"
+    code = "import sys, latentode.data.reading.log; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

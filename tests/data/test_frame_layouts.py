@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from log_files import ns, read, readings_of, settings, write
 
-from latentode.data.frame import read_log
+from latentode.data.reading.log import read_log
 from latentode.errors import ConfigError, DataError, ResourceError
 
 SECOND = 1_000_000_000

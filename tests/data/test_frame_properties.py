@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from log_files import arrays, readings_of
 from log_files import settings as config
 
-from latentode.data.arrange import arrange_runs
 from latentode.data.dataset import Readings, reading_order
-from latentode.data.frame import read_log
+from latentode.data.reading.assembly.arrange import arrange_runs
+from latentode.data.reading.log import read_log
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import torch
 
-from latentode.data.known_inputs import KnownInputs
+from latentode.data.batches.known_inputs import KnownInputs
 
 
 def inputs(knot_times, knot_values, periods=(1.0, 7.0)):

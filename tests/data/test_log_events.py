@@ -8,9 +8,9 @@ from event_cases import SECOND, streams
 from model_cases import EPOCH, HOUR, irregular_log
 
 from latentode.config import DataConfig
+from latentode.data.batches.event_batch import EventBatch
 from latentode.data.dataset import Clock, Readings, TimeSeriesDataset
-from latentode.data.event_batch import EventBatch
-from latentode.data.log_events import read_log_events, report_times
+from latentode.data.reading.log_events import read_log_events, report_times
 from latentode.errors import DataError
 
 CONFIG = DataConfig.model_validate({"columns": {"id": "pump", "time": "stamp"}})

@@ -3,7 +3,7 @@
 import pytest
 from log_files import arrays, read, readings_of, settings, write
 
-from latentode.data.frame import read_log
+from latentode.data.reading.log import read_log
 
 LAYOUTS = {
     "wide": ("id,time,x,y\na,2024-01-01,1,2\na,2024-01-02,2,\nb,2024-01-01,3,4\n", {}),

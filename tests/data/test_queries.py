@@ -6,7 +6,7 @@ import pytest
 from log_files import ns, settings, write
 
 from latentode.data.dataset import Clock
-from latentode.data.frame import read_query_times
+from latentode.data.reading.log import read_query_times
 from latentode.errors import DataError
 
 NAIVE = Clock("calendar")

@@ -5,8 +5,8 @@ import json
 import pytest
 from log_files import read, settings
 
-from latentode.data.frame import read_log
-from latentode.data.report import REASONS
+from latentode.data.reading.log import read_log
+from latentode.data.reading.report import REASONS
 
 
 def test_report_is_json_and_complete(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data import synthetic
-from latentode.data.synthetic import Synthetic
+from latentode.data.synthetic.catalogue import Synthetic
 from latentode.errors import ConfigError
 
 SECOND = NS_PER_UNIT["s"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data import synthetic
 from latentode.data.dataset import Clock, Readings, TimeSeriesDataset
-from latentode.data.table import to_frame, to_timestamps
+from latentode.data.frames import to_frame, to_timestamps
 from latentode.errors import ConfigError
 
 HOUR = 3_600_000_000_000

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from log_files import ns, read, readings_of, settings
 
-from latentode.data.frame import read_log
-from latentode.data.stamps import (
+from latentode.data.reading.cells.time_column import choose_unit, scale_numbers, unit_in_name
+from latentode.data.reading.cells.time_stamps import (
     AMBIGUOUS,
     BAD,
     MISSING,
@@ -19,7 +19,7 @@ from latentode.data.stamps import (
     parse_fixed_width,
     parse_stamps,
 )
-from latentode.data.timestamps import choose_unit, scale_numbers, unit_in_name
+from latentode.data.reading.log import read_log
 from latentode.errors import DataError
 
 SECOND = 1_000_000_000

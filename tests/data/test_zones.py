@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from log_files import arrays, ns, read
 
-from latentode.data.zones import localize
+from latentode.data.reading.cells.zones import localize
 from latentode.errors import DataError
 
 HOUR = 3_600_000_000_000

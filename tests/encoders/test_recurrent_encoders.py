@@ -6,7 +6,7 @@ import pytest
 import torch
 from model_cases import case, double
 
-from latentode.data.known_inputs import KnownInputs
+from latentode.data.batches.known_inputs import KnownInputs
 from latentode.encoders import ODERNNEncoder, RNNEncoder
 from latentode.encoders.base import row_features
 from latentode.nn import schedule as schedules

@@ -4,8 +4,8 @@ import torch
 from event_cases import F64, SECOND, batch_of, hawkes
 from scipy import stats
 
-from latentode.data import synthetic_events as simulate
-from latentode.data.event_batch import EventBatch
+from latentode.data.batches.event_batch import EventBatch
+from latentode.data.synthetic import events as simulate
 from latentode.event_baselines import HomogeneousProcess, SelfCorrectingProcess
 from latentode.likelihoods.event_scores import EventScores
 from latentode.point_process import diagnostics

@@ -5,7 +5,7 @@ from event_cases import F64, SECOND, batch_of, streams
 from scipy import stats
 from test_event_model import jump_process
 
-from latentode.data.event_batch import EventBatch
+from latentode.data.batches.event_batch import EventBatch
 from latentode.errors import ConfigError, ResourceError
 from latentode.point_process import prediction
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from latentode.data.batch import SeriesBatch
-from latentode.data.known_inputs import KnownInputs
+from latentode.data.batches.batch import SeriesBatch
+from latentode.data.batches.known_inputs import KnownInputs
 
 _FINE, _COARSE, _COARSEST = 16, 32, 64
 # a span that ends on a grid point up to rounding needs no further step

@@ -9,10 +9,10 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import pandas as pd
 
-from latentode.data.cells import to_numbers
-from latentode.data.chunks import MISSING, Table, as_text
-from latentode.data.stamps import BAD, parse_stamps
-from latentode.data.timestamps import unit_in_name
+from latentode.data.reading.cells.numbers import to_numbers
+from latentode.data.reading.cells.time_column import unit_in_name
+from latentode.data.reading.cells.time_stamps import BAD, parse_stamps
+from latentode.data.reading.formats.table import MISSING, Table, as_text
 from latentode.errors import DataError
 
 # in order of preference: a later name counts only where no earlier one stands

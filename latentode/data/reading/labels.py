@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from latentode.config import DataConfig
-from latentode.data.build import natural_key
-from latentode.data.chunks import ReadPlan, refuse_ragged
 from latentode.data.dataset import Int64, TimeSeriesDataset
-from latentode.data.event_frame import ID_WORDS, find_column
-from latentode.data.frame import Source
-from latentode.data.tables import Table, open_table
+from latentode.data.reading.assembly.build import natural_key
+from latentode.data.reading.events import ID_WORDS, find_column
+from latentode.data.reading.formats.open_table import Table, open_table
+from latentode.data.reading.formats.table import ReadPlan, refuse_ragged
+from latentode.data.reading.log import Source
 from latentode.errors import DataError
 
 LABEL_WORDS = ("label", "class", "outcome", "target", "y")

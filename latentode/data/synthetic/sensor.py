@@ -6,7 +6,7 @@ import numpy as np
 
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock, Float64, Int64, Readings, TimeSeriesDataset
-from latentode.data.truth import SECOND_NS, Synthetic, check_design
+from latentode.data.synthetic.simulated import SECOND_NS, Synthetic, check_design
 from latentode.errors import ConfigError
 
 _START_NS = 1_741_564_800 * SECOND_NS  # Monday 2025-03-10T00:00Z

@@ -15,10 +15,17 @@ import numpy as np
 import pandas as pd
 
 from latentode.config import DataConfig
-from latentode.data.chunks import HEAD_ROWS, ROWS_PER_CHUNK, Chunk, FrameChunk, FrameTable, ReadPlan
-from latentode.data.chunks import Table as Table
-from latentode.data.csv_table import CsvTable, check_distinct
-from latentode.data.sources import kind_of, read_blocks
+from latentode.data.reading.formats.csv_table import CsvTable, check_distinct
+from latentode.data.reading.formats.table import (
+    HEAD_ROWS,
+    ROWS_PER_CHUNK,
+    Chunk,
+    FrameChunk,
+    FrameTable,
+    ReadPlan,
+)
+from latentode.data.reading.formats.table import Table as Table
+from latentode.data.reading.formats.text_blocks import kind_of, read_blocks
 from latentode.errors import DataError, ResourceError
 
 #: Columns that InfluxDB adds itself; all others are tags.
@@ -142,7 +149,7 @@ def _name_fields(frame: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass
 class ParquetTable:
-    """A Parquet file; see `latentode.data.chunks.Table` for the attributes that tables share.
+    """A Parquet file; see `Table` for the attributes that tables share.
 
     Attributes:
         path: File.

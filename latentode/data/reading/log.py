@@ -15,16 +15,16 @@ import numpy as np
 import pandas as pd
 
 from latentode.config import DataConfig, LatentODEConfig
-from latentode.data.build import Builder, natural_key, series_rank
-from latentode.data.chunks import MISSING
-from latentode.data.collect import Collector
 from latentode.data.dataset import Clock, Int64, TimeSeriesDataset
-from latentode.data.detect import detect_roles
-from latentode.data.judge import Judge
-from latentode.data.queries import read_queries
-from latentode.data.report import DataReport, Tally, make_report
-from latentode.data.static import build_static
-from latentode.data.tables import open_table
+from latentode.data.reading.assembly.build import Builder, natural_key, series_rank
+from latentode.data.reading.assembly.collect import Collector
+from latentode.data.reading.assembly.static import build_static
+from latentode.data.reading.column_roles import detect_roles
+from latentode.data.reading.formats.open_table import open_table
+from latentode.data.reading.formats.table import MISSING
+from latentode.data.reading.query_times import read_queries
+from latentode.data.reading.report import DataReport, Tally, make_report
+from latentode.data.reading.row_policy import Judge
 from latentode.errors import DataError
 
 Source = str | os.PathLike[str] | pd.DataFrame

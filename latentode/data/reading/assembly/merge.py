@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentode.data.dataset import Float64, Int64, reading_order
-from latentode.data.report import Tally
+from latentode.data.reading.report import Tally
 from latentode.errors import DataError
 
 _MAD_TO_SD = 1.4826  # of a normal distribution

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentode.config import DataConfig, TimeConfig
-from latentode.data.chunks import ReadPlan, Table, as_text, factorize
-from latentode.data.columns import find_id, find_time
 from latentode.data.dataset import Clock, Int64
-from latentode.data.stamps import AMBIGUOUS, OK
-from latentode.data.timestamps import RawTimes, are_stamps, merge_times, read_times
-from latentode.data.zones import localize
+from latentode.data.reading.cells.time_column import RawTimes, are_stamps, merge_times, read_times
+from latentode.data.reading.cells.time_stamps import AMBIGUOUS, OK
+from latentode.data.reading.cells.zones import localize
+from latentode.data.reading.columns import find_id, find_time
+from latentode.data.reading.formats.table import ReadPlan, Table, as_text, factorize
 from latentode.errors import DataError
 
 

@@ -9,16 +9,16 @@ import pandas as pd
 
 from latentode.config import DataConfig
 from latentode.config.durations import NS_PER_UNIT
-from latentode.data.build import natural_key
-from latentode.data.chunks import ReadPlan, factorize, refuse_ragged
 from latentode.data.dataset import Clock, Int64
-from latentode.data.detect import find_time
 from latentode.data.events import EventStreams
-from latentode.data.frame import Source
-from latentode.data.stamps import OK
-from latentode.data.tables import Table, open_table
-from latentode.data.timestamps import RawTimes, are_stamps, merge_times, read_times
-from latentode.data.zones import localize
+from latentode.data.reading.assembly.build import natural_key
+from latentode.data.reading.cells.time_column import RawTimes, are_stamps, merge_times, read_times
+from latentode.data.reading.cells.time_stamps import OK
+from latentode.data.reading.cells.zones import localize
+from latentode.data.reading.column_roles import find_time
+from latentode.data.reading.formats.open_table import Table, open_table
+from latentode.data.reading.formats.table import ReadPlan, factorize, refuse_ragged
+from latentode.data.reading.log import Source
 from latentode.errors import DataError
 
 ID_WORDS = ("id", "series", "series_id", "node", "device", "sensor", "sensor_id", "pump", "user")

@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from latentode.data.batch import BatchBuilder, Rows, SeriesBatch
+from latentode.data.batches.batch import BatchBuilder, Rows, SeriesBatch
+from latentode.data.batches.event_batch import EventBatch
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
-from latentode.data.event_batch import EventBatch
 from latentode.data.events import EventStreams
 from latentode.data.windows import WindowLengths, cut
 from latentode.errors import DataError

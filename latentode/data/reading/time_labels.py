@@ -10,11 +10,11 @@ import numpy as np
 
 from latentode.config import DataConfig
 from latentode.data.dataset import Int64, TimeSeriesDataset
-from latentode.data.event_frame import ID_WORDS, find_column, read_events
 from latentode.data.events import EventStreams
-from latentode.data.frame import Source
-from latentode.data.series_labels import LABEL_WORDS, MISSING, cells_of, spelled_as
-from latentode.data.tables import open_table
+from latentode.data.reading.events import ID_WORDS, find_column, read_events
+from latentode.data.reading.formats.open_table import open_table
+from latentode.data.reading.labels import LABEL_WORDS, MISSING, cells_of, spelled_as
+from latentode.data.reading.log import Source
 from latentode.errors import DataError
 
 _TIME_WORDS = ("time", "timestamp", "datetime", "date", "ts")

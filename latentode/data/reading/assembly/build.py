@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentode.config import DataConfig
-from latentode.data.arrange import arrange_runs
-from latentode.data.chunks import Table
-from latentode.data.collect import Collected
 from latentode.data.dataset import Int64, Readings
-from latentode.data.merge import Triplets, clip_outliers, merge_duplicates
-from latentode.data.parts import Cells
-from latentode.data.report import Tally
+from latentode.data.reading.assembly.arrange import arrange_runs
+from latentode.data.reading.assembly.chunk_reader import Cells
+from latentode.data.reading.assembly.collect import Collected
+from latentode.data.reading.assembly.merge import Triplets, clip_outliers, merge_duplicates
+from latentode.data.reading.formats.table import Table
+from latentode.data.reading.report import Tally
 from latentode.errors import ResourceError
 
 

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from latentode.config import CellsConfig
-from latentode.data.chunks import HEAD_ROWS, Chunk, FrameChunk, ReadPlan
-from latentode.data.csv_chunk import CsvChunk, record_layout
-from latentode.data.sources import read_blocks
+from latentode.data.reading.formats.csv_chunk import CsvChunk, record_layout
+from latentode.data.reading.formats.table import HEAD_ROWS, Chunk, FrameChunk, ReadPlan
+from latentode.data.reading.formats.text_blocks import read_blocks
 from latentode.errors import DataError
 
 _SEPARATORS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "space": " ", "pipe": "|"}
@@ -30,7 +30,7 @@ _DATE = re.compile(r"^\s*\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?\s*$")
 
 @dataclass
 class CsvTable:
-    """A CSV file; see `latentode.data.chunks.Table` for the attributes that tables share.
+    """A CSV file; see `Table` for the attributes that tables share.
 
     Attributes:
         path: File.

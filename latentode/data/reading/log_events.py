@@ -15,10 +15,10 @@ import pandas as pd
 
 from latentode.config import DataConfig
 from latentode.data.dataset import TimeSeriesDataset
-from latentode.data.event_frame import read_events, resolution_of
 from latentode.data.events import EventStreams
-from latentode.data.frame import Source
-from latentode.data.tables import open_table
+from latentode.data.reading.events import read_events, resolution_of
+from latentode.data.reading.formats.open_table import open_table
+from latentode.data.reading.log import Source
 from latentode.errors import DataError
 
 _SEPARATE = 0.5  # channels report separately if more than this share of the rows holds only one

@@ -17,10 +17,8 @@ from numpy.typing import NDArray
 
 from latentode.config import TimeConfig
 from latentode.config.durations import NS_PER_UNIT
-from latentode.data.chunks import MISSING as MISSING_TEXTS
-from latentode.data.chunks import Chunk, factorize
 from latentode.data.dataset import Clock, Int64
-from latentode.data.stamps import (
+from latentode.data.reading.cells.time_stamps import (
     BAD,
     MISSING,
     OK,
@@ -30,6 +28,8 @@ from latentode.data.stamps import (
     parse_stamps,
     to_nanoseconds,
 )
+from latentode.data.reading.formats.table import MISSING as MISSING_TEXTS
+from latentode.data.reading.formats.table import Chunk, factorize
 from latentode.errors import DataError
 
 _EPOCH_UNITS = ("s", "ms", "us", "ns")
@@ -56,7 +56,7 @@ class RawTimes:
     Attributes:
         stamps: Dates; None where the column holds numbers.
         numbers: Numbers as written, int64 or float64; None where the column holds dates.
-        status: OK, MISSING, BAD, ... of each row, as in `latentode.data.stamps`.
+        status: OK, MISSING, BAD, ... of each row, as in `latentode.data.reading.cells.time_stamps`.
         zone: Zone that the column of a frame carries.
     """
 

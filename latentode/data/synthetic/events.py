@@ -12,7 +12,7 @@ import numpy as np
 
 from latentode.data.dataset import Clock, Float64, Int64
 from latentode.data.events import EventStreams
-from latentode.data.truth import SECOND_NS
+from latentode.data.synthetic.simulated import SECOND_NS
 from latentode.errors import ConfigError
 
 Rate = Callable[[Float64], Float64]

@@ -26,7 +26,7 @@ import numpy as np
 
 from latentode.data.dataset import Float64
 from latentode.data.events import EventStreams
-from latentode.data.synthetic_events import (
+from latentode.data.synthetic.events import (
     hawkes_events,
     poisson_events,
     renewal_events,

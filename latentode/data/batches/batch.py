@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from latentode.data.batches.event_batch import EventBatch
+from latentode.data.batches.known_inputs import KnownInputs
 from latentode.data.calendar import phases
 from latentode.data.dataset import Float64, Int64, Readings, TimeSeriesDataset
-from latentode.data.event_batch import EventBatch
-from latentode.data.known_inputs import KnownInputs
 from latentode.data.scaler import Scaler
 from latentode.data.time_scale import TimeScale
 

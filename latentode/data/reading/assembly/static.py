@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from latentode.data.cells import parse_cell
 from latentode.data.dataset import Float64, Int64
+from latentode.data.reading.cells.numbers import parse_cell
 from latentode.errors import DataError
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from latentode.data.chunks import ReadPlan
 from latentode.data.dataset import Int64
+from latentode.data.reading.formats.table import ReadPlan
 
 _NEWLINE, _QUOTE, _RETURN = 10, 34, 13
 # before 3.1 the default parser of pandas may be off by one unit in the last place

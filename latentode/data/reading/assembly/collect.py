@@ -10,11 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentode.config import DataConfig
-from latentode.data.cells import Numbers
-from latentode.data.chunks import Table
 from latentode.data.dataset import Int64
-from latentode.data.detect import Roles
-from latentode.data.parts import (
+from latentode.data.reading.assembly.chunk_reader import (
     NO_CELLS,
     NO_CODES,
     BadCell,
@@ -26,7 +23,10 @@ from latentode.data.parts import (
     in_order,
     interleaved,
 )
-from latentode.data.timestamps import RawTimes
+from latentode.data.reading.cells.numbers import Numbers
+from latentode.data.reading.cells.time_column import RawTimes
+from latentode.data.reading.column_roles import Roles
+from latentode.data.reading.formats.table import Table
 
 #: Slot of a row of a long log that has a value, but no channel name.
 NAMELESS = np.int32(-2)

@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentode.config import DataConfig
-from latentode.data.cells import advise
-from latentode.data.chunks import Table
-from latentode.data.collect import Collected
-from latentode.data.csv_table import ragged_message
 from latentode.data.dataset import Clock, Int64
-from latentode.data.detect import Roles
-from latentode.data.report import Tally
-from latentode.data.stamps import AMBIGUOUS, MISSING, OK, OUT_OF_RANGE
-from latentode.data.timestamps import merge_times
-from latentode.data.zones import check_zone, localize
+from latentode.data.reading.assembly.collect import Collected
+from latentode.data.reading.cells.numbers import advise
+from latentode.data.reading.cells.time_column import merge_times
+from latentode.data.reading.cells.time_stamps import AMBIGUOUS, MISSING, OK, OUT_OF_RANGE
+from latentode.data.reading.cells.zones import check_zone, localize
+from latentode.data.reading.column_roles import Roles
+from latentode.data.reading.formats.csv_table import ragged_message
+from latentode.data.reading.formats.table import Table
+from latentode.data.reading.report import Tally
 from latentode.errors import DataError
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from latentode.config import ColumnsConfig, DataConfig
-from latentode.data.chunks import Table
-from latentode.data.columns import (
+from latentode.data.reading.columns import (
     CHANNEL_NAMES,
     COUNTERS,
     ID_NAMES,
@@ -21,7 +20,8 @@ from latentode.data.columns import (
     hidden_id,
     holds_text_only,
 )
-from latentode.data.tables import INFLUX_OWN
+from latentode.data.reading.formats.open_table import INFLUX_OWN
+from latentode.data.reading.formats.table import Table
 from latentode.errors import DataError
 
 _HOME = ("entity_id", "state", "last_changed")

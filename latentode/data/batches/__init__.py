@@ -1,0 +1,1 @@
+"""Padded tensors: what a model is given."""

@@ -1,0 +1,1 @@
+"""From a file or frame to readings, events, labels and query times."""

@@ -1,0 +1,1 @@
+"""What stands in a cell: numbers, time stamps, zones."""

@@ -1,0 +1,1 @@
+"""What a log may be written in: one module per format."""
