@@ -19,8 +19,8 @@ from benchmarks.frame import Options, Report, Run, markdown_table
 from latentode.config import ModelConfig, SolverConfig
 from latentode.data.batches.batch import SeriesBatch
 from latentode.data.batches.buckets import bucketed
-from latentode.model import LatentODEModel
-from latentode.objectives import elbo
+from latentode.models.latent_ode import LatentODEModel
+from latentode.models.objectives import elbo
 from latentode.training.capture import CudaRecorder
 from latentode.training.graphs import StepGraphs
 from latentode.training.terms import LossTerms, PathPenalties, loss_terms

@@ -31,14 +31,14 @@ from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock
 from latentode.data.events import EventStreams
 from latentode.data.reading.events import read_events
-from latentode.event_baselines import (
+from latentode.models.point_processes import (
     HawkesProcess,
+    HistoryFreeProcess,
     HomogeneousProcess,
     RenewalProcess,
     SelfCorrectingProcess,
+    goodness_of_fit,
 )
-from latentode.event_model import HistoryFreeProcess
-from latentode.point_process import diagnostics
 from latentode.training.event_fitting import (
     EventFitting,
     fit_events,
@@ -149,7 +149,7 @@ def _runs_of(task: Task, options: Options) -> list[Run]:
 def _figures(model: Any, task: Task) -> dict[str, float]:
     """Nats and p-value on the test part."""
     scores, events = score_streams(model, task.test, task.unit_ns)
-    test = diagnostics.time_rescaling(diagnostics.rescale(scores, events))
+    test = goodness_of_fit.time_rescaling(goodness_of_fit.rescale(scores, events))
     count = max(1, task.test.num_scored)
     return {"nll": -float(scores.log_prob().sum()) / count, "ks_p": test.p_value}
 

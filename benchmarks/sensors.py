@@ -24,7 +24,7 @@ from latentode import LatentODE, LatentODEConfig
 from latentode.baselines import NAMES as NAIVE
 from latentode.data.reading.log import read_log
 from latentode.data.schema import DataSchema
-from latentode.training.fitted import build_model
+from latentode.models.fitted.latent_ode import build_model
 from latentode.training.fitting import fit_model
 
 PROTOCOL: dict[str, Any] = {"windows": 400, "draws": 100, "series": None, "config": {}}

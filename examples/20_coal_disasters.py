@@ -29,9 +29,12 @@ from latentode import plot
 from latentode.config import DataConfig
 from latentode.data.events import EventStreams
 from latentode.data.reading.events import read_events
-from latentode.event_baselines import HomogeneousProcess, PiecewiseConstantProcess
-from latentode.event_model import HistoryFreeProcess
-from latentode.point_process import diagnostics
+from latentode.models.point_processes import (
+    HistoryFreeProcess,
+    HomogeneousProcess,
+    PiecewiseConstantProcess,
+    goodness_of_fit,
+)
 from latentode.results.events import intensity_dataset
 from latentode.training.event_fitting import EventFitting, fit_events, score_streams
 
@@ -69,7 +72,7 @@ def main() -> None:
         scores, events = score_streams(model, streams, YEAR_NS)
         total = float(scores.log_prob().sum())
         base = total if base is None else base
-        test = diagnostics.time_rescaling(diagnostics.rescale(scores, events))
+        test = goodness_of_fit.time_rescaling(goodness_of_fit.rescale(scores, events))
         free = sum(p.numel() for p in model.parameters())
         print(
             f"{name:>18}: {(total - base) / count:+.4f} nats an event, "

@@ -11,28 +11,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from latentode import baselines, errors, flows, metrics, objectives, ode, plot, results
     from latentode.config import LatentODEConfig, SolverConfig, TrainConfig
     from latentode.data import synthetic
     from latentode.data.dataset import TimeSeriesDataset
-    from latentode.encoders import (
+    from latentode.estimator import LatentODE, recommend
+    from latentode.event_estimator import EventForecaster
+    from latentode.flows import CNF
+    from latentode.models import objectives
+    from latentode.models.encoders import (
         AttentionEncoder,
         ODERNNEncoder,
         RNNAttentionEncoder,
         RNNEncoder,
     )
-    from latentode.estimator import LatentODE, recommend
-    from latentode.event_estimator import EventForecaster
-    from latentode.event_model import JumpProcess
-    from latentode.flows import CNF
-    from latentode.likelihoods import (
-        FlowLikelihood,
-        GaussianLikelihood,
-        PoissonProcess,
-        StudentTLikelihood,
-    )
-    from latentode.model import LatentODEModel
-    from latentode.priors import StandardNormal
+    from latentode.models.heads import PoissonProcess
+    from latentode.models.latent_ode import LatentODEModel
+    from latentode.models.likelihoods import FlowLikelihood, GaussianLikelihood, StudentTLikelihood
+    from latentode.models.point_processes import JumpProcess
+    from latentode.models.priors import StandardNormal
     from latentode.training import Trainer
 
 __version__ = "0.1.0"
@@ -71,22 +67,22 @@ __all__ = [  # noqa: RUF022 -- plain order, which has no place of its own for CN
 ]
 
 _HOMES = {
-    "AttentionEncoder": "encoders",
+    "AttentionEncoder": "models.encoders",
     "CNF": "flows",
     "EventForecaster": "event_estimator",
-    "FlowLikelihood": "likelihoods",
-    "GaussianLikelihood": "likelihoods",
-    "JumpProcess": "event_model",
+    "FlowLikelihood": "models.likelihoods",
+    "GaussianLikelihood": "models.likelihoods",
+    "JumpProcess": "models.point_processes",
     "LatentODE": "estimator",
     "LatentODEConfig": "config",
-    "LatentODEModel": "model",
-    "ODERNNEncoder": "encoders",
-    "PoissonProcess": "likelihoods",
-    "RNNAttentionEncoder": "encoders",
-    "RNNEncoder": "encoders",
+    "LatentODEModel": "models.latent_ode",
+    "ODERNNEncoder": "models.encoders",
+    "PoissonProcess": "models.heads",
+    "RNNAttentionEncoder": "models.encoders",
+    "RNNEncoder": "models.encoders",
     "SolverConfig": "config",
-    "StandardNormal": "priors",
-    "StudentTLikelihood": "likelihoods",
+    "StandardNormal": "models.priors",
+    "StudentTLikelihood": "models.likelihoods",
     "TimeSeriesDataset": "data.dataset",
     "TrainConfig": "config",
     "Trainer": "training",
@@ -97,7 +93,7 @@ _MODULES = {
     "errors": "errors",
     "flows": "flows",
     "metrics": "metrics",
-    "objectives": "objectives",
+    "objectives": "models.objectives",
     "ode": "ode",
     "plot": "plot",
     "results": "results",

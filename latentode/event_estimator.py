@@ -17,19 +17,19 @@ from latentode.data.batches.event_batch import EventBatch
 from latentode.data.events import EventStreams
 from latentode.data.reading.events import read_events
 from latentode.errors import DataError, NotFittedError
-from latentode.event_baselines import HomogeneousProcess
-from latentode.likelihoods.event_scores import EventScores
-from latentode.likelihoods.poisson_process import Link
-from latentode.point_process import diagnostics, prediction
+from latentode.models.fitted.device import device_of
+from latentode.models.fitted.events import FittedEvents, unit_of
+from latentode.models.heads.poisson_process import Link
+from latentode.models.point_processes import HomogeneousProcess, goodness_of_fit
+from latentode.models.point_processes.event_scores import EventScores
+from latentode.point_process import prediction
 from latentode.results.events import intensity_dataset, next_event_dataset
-from latentode.training.distributed import device_of
 from latentode.training.event_fitting import (
     EventFitting,
     fit_events,
     new_jump_process,
     score_streams,
 )
-from latentode.training.fitted_events import FittedEvents, unit_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -248,14 +248,14 @@ class EventForecaster:
 
     def goodness_of_fit(
         self, events: Events | None = None
-    ) -> dict[str, dict[str, diagnostics.FitTest]]:
-        """Tests of the rescaled process, together and by kind; see `point_process.diagnostics`."""
+    ) -> dict[str, dict[str, goodness_of_fit.FitTest]]:
+        """Tests of the rescaled process, together and by kind; see `goodness_of_fit`."""
         streams = self.read(events)
-        return diagnostics.goodness_of_fit(*self._scores(streams), streams.mark_names)
+        return goodness_of_fit.goodness_of_fit(*self._scores(streams), streams.mark_names)
 
     def rescaled_quantiles(self, events: Events | None = None) -> tuple[Any, Any]:
         """Points of the QQ plot: exponential quantiles and sorted rescaled gaps."""
-        return diagnostics.quantiles(diagnostics.rescale(*self._scores(self.read(events))))
+        return goodness_of_fit.quantiles(goodness_of_fit.rescale(*self._scores(self.read(events))))
 
     def _batch(self, streams: EventStreams) -> EventBatch:
         fitted = self._fitted()

@@ -12,9 +12,9 @@ from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.reading.labels import SeriesLabels
 from latentode.data.reading.time_labels import TimeLabels
 from latentode.errors import ConfigError, DataError
+from latentode.models.fitted.context import last_context
+from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction import Predictor
-from latentode.training.context import last_context
-from latentode.training.fitted import FittedModel
 
 _LEAST = 1e-12
 _BLOCK = 4_096

@@ -15,10 +15,10 @@ from latentode.data.reading.log import read_query_times
 from latentode.errors import ConfigError, DataError
 from latentode.grids import Grid, check_size, forecast_grid, span_grid
 from latentode.latent_paths import interpolate_states, path_offsets
+from latentode.models.fitted.context import last_context
+from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction import Predictor
 from latentode.scoring import prequential_score, reading_scores
-from latentode.training.context import last_context
-from latentode.training.fitted import FittedModel
 
 if TYPE_CHECKING:
     import xarray as xr

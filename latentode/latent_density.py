@@ -17,7 +17,7 @@ from latentode.data.schema import DataSchema
 from latentode.errors import ConfigError
 from latentode.flows import PushedDensity, log_prob_at, push_forward
 from latentode.latent_paths import batch_of
-from latentode.model import LatentODEModel
+from latentode.models.latent_ode import LatentODEModel
 
 Source = Literal["posterior", "prior"]
 SOURCES: tuple[Source, ...] = ("posterior", "prior")

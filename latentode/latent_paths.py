@@ -9,8 +9,8 @@ from latentode.data.batches.batch import Rows, SeriesBatch
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.schema import DataSchema
 from latentode.grids import check_size
-from latentode.inference import infer
-from latentode.model import LatentODEModel
+from latentode.models.inference import infer
+from latentode.models.latent_ode import LatentODEModel
 
 _DEFAULT_STEPS = 50
 

@@ -17,10 +17,10 @@ from latentode.data.targets import Targets
 from latentode.data.tiles import Tiles, lay_tiles
 from latentode.data.windows import cut
 from latentode.errors import ConfigError
-from latentode.inference import infer, process_of, time_labels_of
-from latentode.model import LatentODEModel
+from latentode.models.fitted.latent_ode import FittedModel
+from latentode.models.inference import infer, process_of, time_labels_of
+from latentode.models.latent_ode import LatentODEModel
 from latentode.ode.trajectory import Trajectory
-from latentode.training.fitted import FittedModel
 
 # elements of (draw, window, row, channel) at a time: hidden layers are up to ten times as wide
 _MAX_ELEMENTS, _HIDDEN = 2_000_000, 10

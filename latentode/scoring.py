@@ -9,7 +9,7 @@ import torch
 
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.windows import cut
-from latentode.objectives import iwae, iwae_standard_error
+from latentode.models.objectives import iwae, iwae_standard_error
 from latentode.prediction import Predictor
 
 

@@ -24,19 +24,13 @@ LAYERS = [
     {"errors"},
     {"config", "files"},
     {"data", "ode"},
-    {"nn", "flows"},
-    {
-        "encoders", "decoders", "dynamics", "priors", "likelihoods",
-        "objectives", "metrics", "classification", "baselines",
-    },
-    {"shooting"},
-    {"model", "event_model", "event_baselines"},
-    {"inference"},
-    {"training"},
-    {"results", "grids", "prediction"},
+    {"flows", "results", "metrics", "classification", "baselines"},
+    {"models"},
+    {"grids", "prediction"},
     {"scoring", "latent_paths", "findings", "label_scores"},
     {"evaluation", "latent_density"},
     {"backtest"},
+    {"training"},
     {"labelled"},
     {"point_process"},
     {"estimator", "event_estimator", "plot"},
@@ -49,11 +43,9 @@ LAYER_OF = {family: rank for rank, families in enumerate(LAYERS) for family in f
 ALLOWED = {
     "numpy": set(LAYER_OF),
     "torch": {
-        "nn", "data.batches", "ode", "encoders", "decoders", "dynamics", "flows", "priors",
-        "likelihoods", "objectives", "metrics", "baselines", "shooting", "model", "event_model",
-        "event_baselines", "inference", "training", "prediction", "scoring", "latent_paths",
-        "latent_density", "backtest", "label_scores", "labelled", "estimator", "evaluation",
-        "point_process", "event_estimator", "cli",
+        "data.batches", "ode", "flows", "models", "metrics", "baselines", "training", "prediction",
+        "scoring", "latent_paths", "latent_density", "backtest", "label_scores", "labelled",
+        "estimator", "evaluation", "point_process", "event_estimator", "cli",
     },
     "torchdiffeq": {"ode.solvers.adaptive"},
     "scipy": {"flows.flow_matching"},
@@ -64,7 +56,7 @@ ALLOWED = {
     "click": {"cli"},
     "rich": {"cli"},
     "pydantic": {"config", "cli.config", "cli.settings"},
-    "safetensors": {"training.checkpoint", "training.state"},
+    "safetensors": {"models.fitted.model_folder", "training.state"},
 }  # fmt: skip
 
 

@@ -13,7 +13,8 @@ from model_cases import irregular_log
 from safetensors.torch import save_file
 from training_cases import parts, training_settings, with_poison
 
-from latentode.training.distributed import process_group, rank, world_size
+from latentode.models.fitted.device import rank, world_size
+from latentode.training.distributed import process_group
 from latentode.training.fitting import fit_model
 
 STEPS = {

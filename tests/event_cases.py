@@ -10,7 +10,7 @@ from latentode.config import SolverConfig
 from latentode.data.batches.event_batch import EventBatch
 from latentode.data.dataset import Clock
 from latentode.data.events import EventStreams
-from latentode.event_baselines import (
+from latentode.models.point_processes import (
     HawkesProcess,
     HomogeneousProcess,
     RenewalProcess,

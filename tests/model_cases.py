@@ -11,7 +11,7 @@ from latentode.data.batches.sampler import WindowSampler
 from latentode.data.dataset import Clock, Readings, TimeSeriesDataset
 from latentode.data.reading.time_labels import read_time_labels
 from latentode.data.schema import DataSchema
-from latentode.model import LatentODEModel
+from latentode.models.latent_ode import LatentODEModel
 from latentode.prediction import Predictor
 
 HOUR = 3_600_000_000_000

@@ -81,9 +81,9 @@ def planted(path, text, **others):
         "latentode/ode/__init__.py": "from latentode.ode.solve import solve\n",
         "latentode/ode/solve.py": "import torch\nfrom latentode.errors import SolverError\n",
         "latentode/ode/solvers/adaptive.py": "import torchdiffeq\n",
-        "latentode/encoders/rnn.py": "from latentode import errors, ode\n",
-        "latentode/priors/normal.py": "from latentode.ode import solve\n",
-        "latentode/training/trainer.py": "from latentode.encoders import rnn\n",
+        "latentode/models/encoders/rnn.py": "from latentode import errors, ode\n",
+        "latentode/models/priors/normal.py": "from latentode.ode import solve\n",
+        "latentode/training/trainer.py": "from latentode.models.encoders import rnn\n",
         "latentode/estimator/__init__.py": "",
         "latentode/evaluation.py": "",
         "latentode/results.py": "import numpy as np\nimport xarray.core as xc\n",
@@ -107,8 +107,8 @@ def test_the_rules_accept_a_sound_package():
         ),
         (
             rules.layer_violations,
-            "latentode/priors/bad.py",
-            "from latentode.encoders import rnn",
+            "latentode/flows/bad.py",
+            "from latentode.models.encoders import rnn",
             "not",
         ),
         (rules.layer_violations, "latentode/evaluation.py", "import latentode.estimator", "not a"),
@@ -145,15 +145,25 @@ def test_the_rules_accept_a_sound_package():
         ),
         (
             rules.third_party_violations,
-            "latentode/model.py",
+            "latentode/models/latent_ode.py",
             "import pandas as pd",
             "pandas has no",
         ),
         (rules.third_party_violations, "latentode/plot.py", "import xarray", "xarray has no"),
         (rules.third_party_violations, "latentode/results.py", "import matplotlib", "matplotlib"),
-        (rules.third_party_violations, "latentode/model.py", "from click import echo", "click has"),
+        (
+            rules.third_party_violations,
+            "latentode/models/latent_ode.py",
+            "from click import echo",
+            "click has",
+        ),
         (rules.third_party_violations, "latentode/errors.py", "import pydantic", "pydantic has no"),
-        (rules.third_party_violations, "latentode/model.py", "import safetensors", "safetensors"),
+        (
+            rules.third_party_violations,
+            "latentode/models/latent_ode.py",
+            "import safetensors",
+            "safetensors",
+        ),
         (rules.third_party_violations, "latentode/report.py", "import rich.table", "rich has no"),
         (
             rules.third_party_violations,
@@ -203,5 +213,7 @@ def test_annotations_may_name_what_is_not_loaded():
 
 def test_what_a_module_loads_is_followed_through_other_modules():
     text = "def f():\n    import pandas\nfrom latentode.ode.solvers import adaptive\n"
-    loaded = rules.loaded_with("latentode.model", planted("latentode/model.py", text))
+    loaded = rules.loaded_with(
+        "latentode.models.latent_ode", planted("latentode/models/latent_ode.py", text)
+    )
     assert loaded == {"torch", "torchdiffeq"}

@@ -10,7 +10,8 @@ from latentode.data.dataset import Clock
 from latentode.data.events import EventStreams
 from latentode.data.synthetic import events as simulate
 from latentode.errors import ConfigError
-from latentode.event_baselines import (
+from latentode.models.nn.decayed_counts import decayed_counts
+from latentode.models.point_processes import (
     HawkesProcess,
     HomogeneousProcess,
     LogLinearProcess,
@@ -18,7 +19,6 @@ from latentode.event_baselines import (
     RenewalProcess,
     SelfCorrectingProcess,
 )
-from latentode.nn.decayed_counts import decayed_counts
 
 ROWS, MARKS = [[0.5, 1.5, 1.75, 6.0], [], [4.0]], [[0, 1, 0, 1], [], [1]]
 RATES = torch.tensor([0.4, 0.7], dtype=F64)

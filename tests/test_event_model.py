@@ -8,7 +8,7 @@ from event_cases import F64, SECOND, batch_of, streams
 from latentode import ode
 from latentode.config import SolverConfig
 from latentode.data.batches.event_batch import EventBatch
-from latentode.event_model import HistoryFreeProcess, JumpProcess, Past
+from latentode.models.point_processes import HistoryFreeProcess, JumpProcess, Past
 from latentode.training.event_windows import EventWindows
 
 # gaps from 0.05 to 4

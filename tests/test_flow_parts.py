@@ -10,10 +10,10 @@ from scipy import stats
 from test_gradients import gradients, loss_of
 
 from latentode import LatentODE, LatentODEConfig, SolverConfig, ode
-from latentode.encoders.posterior import FlowPosterior, NormalPosterior
 from latentode.flows import CNF, path_regularizers
-from latentode.likelihoods import FlowLikelihood
-from latentode.priors import CNFPrior, StandardNormal
+from latentode.models.encoders.posterior import FlowPosterior, NormalPosterior
+from latentode.models.likelihoods import FlowLikelihood
+from latentode.models.priors import CNFPrior, StandardNormal
 
 ALL = {"model__prior": "cnf", "model__posterior": "cnf", "model__likelihood": "flow"}
 

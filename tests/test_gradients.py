@@ -9,7 +9,7 @@ import torch
 from model_cases import case, double, irregular_log, noise_for
 
 from latentode.config import SolverConfig
-from latentode.objectives import elbo, iwae
+from latentode.models.objectives import elbo, iwae
 
 AXES = {
     "encoder": ("rnn", "ode_rnn", "attention"),

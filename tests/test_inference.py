@@ -9,10 +9,10 @@ from model_cases import case, irregular_log, predictor_of
 from pydantic import ValidationError
 
 from latentode.config import LatentODEConfig, ModelConfig
-from latentode.encoders import refined
-from latentode.encoders.posterior import NormalPosterior
 from latentode.errors import ConfigError
-from latentode.inference import infer
+from latentode.models.encoders import refined
+from latentode.models.encoders.posterior import NormalPosterior
+from latentode.models.inference import infer
 
 PLAIN = {"model__memory": False, "model__knots": 0}
 

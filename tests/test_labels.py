@@ -12,12 +12,7 @@ from torch.nn import functional
 from benchmarks.irregular.logistic import summaries
 from latentode.data.batches.buckets import bucketed
 from latentode.errors import ConfigError
-from latentode.likelihoods.labels import (
-    LabelHead,
-    label_log_prob,
-    path_summary,
-    window_summaries,
-)
+from latentode.models.heads.labels import LabelHead, label_log_prob, path_summary, window_summaries
 
 KINDS = [{"model__anchor": "start"}, {"model__knots": 0}, {"model__knots": 4}]
 NAMES = ["start", "one-path", "knots"]

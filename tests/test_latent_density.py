@@ -17,7 +17,7 @@ from latentode.latent_density import (
     pushed,
 )
 from latentode.latent_paths import batch_of
-from latentode.training.context import last_context
+from latentode.models.fitted.context import last_context
 
 HOUR = 3_600_000_000_000
 OFFSETS = np.array([-7, 0, 2, 5]) * HOUR

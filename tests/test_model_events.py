@@ -12,9 +12,9 @@ from latentode.data.dataset import Clock
 from latentode.data.events import EventStreams
 from latentode.data.schema import DataSchema
 from latentode.errors import ConfigError
-from latentode.inference import process_of
-from latentode.model import LatentODEModel
-from latentode.objectives import elbo, iwae
+from latentode.models.inference import process_of
+from latentode.models.latent_ode import LatentODEModel
+from latentode.models.objectives import elbo, iwae
 from latentode.training.graphs import can_be_captured
 from latentode.training.terms import PathPenalties, loss_terms
 

@@ -8,9 +8,9 @@ from oracles import gaussian_evidence, gaussian_posterior
 from scipy import stats
 from torch.distributions import Normal
 
-from latentode.likelihoods import GaussianLikelihood
-from latentode.objectives import elbo, iwae, iwae_standard_error, kl_annealing
-from latentode.priors import StandardNormal
+from latentode.models.likelihoods import GaussianLikelihood
+from latentode.models.objectives import elbo, iwae, iwae_standard_error, kl_annealing
+from latentode.models.priors import StandardNormal
 
 SIGMA = 0.7
 # orthogonal columns: the exact posterior is a diagonal normal

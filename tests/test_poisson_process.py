@@ -8,8 +8,8 @@ from event_cases import F64, batch_of, line
 from latentode import ode
 from latentode.config import SolverConfig
 from latentode.errors import ConfigError, ShapeError
-from latentode.likelihoods.compensator import cumulative, invert
-from latentode.likelihoods.poisson_process import PoissonProcess, log_softplus
+from latentode.models.heads.poisson_process import PoissonProcess, log_softplus
+from latentode.models.point_processes.compensator import cumulative, invert
 
 
 def affine(log_rate, slope, *, kinds=1, link="exp"):

@@ -11,7 +11,7 @@ from latentode.data.schema import DataSchema
 from latentode.errors import DataError, ResourceError
 from latentode.grids import check_size, forecast_grid, missing_grid, span_grid
 from latentode.latent_paths import path_offsets
-from latentode.training.context import last_context, pack, unpack
+from latentode.models.fitted.context import last_context, pack, unpack
 
 
 def regular(*spans, gap=HOUR):

@@ -21,7 +21,7 @@ from latentode.data.reading.labels import SeriesLabels, spelled_as
 from latentode.data.reading.log import read_log
 from latentode.data.reading.time_labels import TimeLabels, read_time_labels, time_column
 from latentode.errors import CheckpointError, ConfigError, DataError
-from latentode.likelihoods import TimeLabelHead, label_codes, label_log_prob
+from latentode.models.heads import TimeLabelHead, label_codes, label_log_prob
 from latentode.training.graphs import can_be_captured
 
 SECOND = 1_000_000_000

@@ -10,9 +10,9 @@ from model_cases import irregular_log, sampler_of, settings
 
 from latentode.data.batches.sampler import WindowSampler
 from latentode.data.schema import DataSchema
-from latentode.model import LatentODEModel
+from latentode.models.fitted.latent_ode import build_model
+from latentode.models.latent_ode import LatentODEModel
 from latentode.training import Trainer
-from latentode.training.fitted import build_model
 from latentode.training.validation import WindowValidator
 
 TRAINING = {

@@ -13,9 +13,9 @@ from benchmarks.engine import ours
 from benchmarks.engine.workloads import Sizes
 from latentode import objectives
 from latentode.data.batches.batch import SeriesBatch
-from latentode.dynamics.mlp import MLPDynamics
-from latentode.encoders import Encoder
-from latentode.nn.mlp import MLP
+from latentode.models.dynamics.mlp import MLPDynamics
+from latentode.models.encoders import Encoder
+from latentode.models.nn.mlp import MLP
 
 # (dynamics, z0 of shape (draw, batch, latent), batch) -> states (draw, batch, step, latent)
 Decode = Callable[[MLPDynamics, Tensor, SeriesBatch], Tensor]

@@ -11,9 +11,9 @@ from benchmarks.engine.workloads import Sizes
 from latentode import ode
 from latentode.config import SolverConfig
 from latentode.data.batches.batch import SeriesBatch
-from latentode.dynamics.mlp import MLPDynamics
-from latentode.encoders import AttentionEncoder, Encoder, ODERNNEncoder, RNNEncoder
-from latentode.nn.mlp import MLP
+from latentode.models.dynamics.mlp import MLPDynamics
+from latentode.models.encoders import AttentionEncoder, Encoder, ODERNNEncoder, RNNEncoder
+from latentode.models.nn.mlp import MLP
 from latentode.ode.fields import FieldFunction
 
 METHODS = ("ab4", "rk4")

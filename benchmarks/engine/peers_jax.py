@@ -22,7 +22,7 @@ from benchmarks.engine import ours
 from benchmarks.engine.model import STD_FLOOR, LatentODE
 from benchmarks.engine.subject import TOLERANCES, Subject
 from latentode.data.batches.batch import SeriesBatch
-from latentode.encoders.base import row_features
+from latentode.models.encoders.base import row_features
 
 Tree = Any
 # more than any tolerance here takes; every state is kept, so that nothing is computed twice

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from benchmarks.engine import ours
 from latentode.data.batches.batch import SeriesBatch
-from latentode.dynamics.mlp import MLPDynamics
-from latentode.encoders import ODERNNEncoder
-from latentode.encoders.base import row_features
+from latentode.models.dynamics.mlp import MLPDynamics
+from latentode.models.encoders import ODERNNEncoder
+from latentode.models.encoders.base import row_features
 
 
 def union_grid(times: Tensor) -> tuple[Tensor, Tensor]:

@@ -21,7 +21,7 @@ from benchmarks.engine.model import (
 from benchmarks.engine.peers_torch import UnionGrid
 from benchmarks.engine.workloads import Sizes, build, valid_queries
 from latentode.data.batches.batch import SeriesBatch
-from latentode.dynamics.mlp import MLPDynamics
+from latentode.models.dynamics.mlp import MLPDynamics
 
 STEPS = (8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 256, 384)
 TOLERANCES = (3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)

@@ -17,9 +17,9 @@ from benchmarks.flows.latent_logs import LabelledLog, evenly, labels_as_readings
 from latentode.data.batches.batch import SeriesBatch
 from latentode.data.batches.sampler import WindowSampler
 from latentode.data.dataset import Float64, TimeSeriesDataset
-from latentode.model import LatentODEModel
-from latentode.objectives import iwae
-from latentode.training.fitted import FittedModel
+from latentode.models.fitted.latent_ode import FittedModel
+from latentode.models.latent_ode import LatentODEModel
+from latentode.models.objectives import iwae
 from latentode.training.fitting import window_sampler
 
 _BATCH = 16

@@ -9,12 +9,13 @@ from torch import Tensor, nn
 
 from latentode.config import LatentODEConfig, ModelConfig, SolverConfig
 from latentode.data.batches.batch import SeriesBatch
-from latentode.decoders.readout import Decoded
-from latentode.encoders import condense
-from latentode.encoders.posterior import NormalPosterior
-from latentode.likelihoods import LabelHead, StudentTLikelihood, label_log_prob
-from latentode.nn.mlp import MLP
-from latentode.nn.nearest import gather_readings, nearest_readings
+from latentode.models.decoders.readout import Decoded
+from latentode.models.encoders import condense
+from latentode.models.encoders.posterior import NormalPosterior
+from latentode.models.heads import LabelHead, label_log_prob
+from latentode.models.likelihoods import StudentTLikelihood
+from latentode.models.nn.mlp import MLP
+from latentode.models.nn.nearest import gather_readings, nearest_readings
 
 _ROWS = 128
 _LOG_SCALE_RANGE = (-9.0, 6.0)

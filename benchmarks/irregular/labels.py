@@ -17,7 +17,7 @@ from benchmarks.irregular.windows import Floats, Scale, Windows
 from latentode.classification import area_under_curve, brier
 from latentode.config import LatentODEConfig
 from latentode.data.batches.batch import SeriesBatch
-from latentode.training.history import Record
+from latentode.models.fitted.history import Record
 
 _CHUNK = 100
 _SCORE = "1 - AUC"

@@ -18,12 +18,12 @@ from benchmarks.irregular.windows import Floats, Scale, Windows
 from latentode.config import LatentODEConfig
 from latentode.data.batches.batch import SeriesBatch
 from latentode.data.batches.sampler import Sampler
-from latentode.decoders.readout import Decoded
-from latentode.inference import infer
-from latentode.model import LatentODEModel
+from latentode.models.decoders.readout import Decoded
+from latentode.models.fitted.device import device_of
+from latentode.models.fitted.history import Record
+from latentode.models.inference import infer
+from latentode.models.latent_ode import LatentODEModel
 from latentode.training import Trainer
-from latentode.training.distributed import device_of
-from latentode.training.history import Record
 from latentode.training.refinement import choose_starts, fit_scale
 from latentode.training.validation import Validator
 

@@ -111,13 +111,13 @@ def events_command(session: Session, run: Path, out: Path | None, **options: Any
 
 def _of_streams(session: Session, path: Path, question: _Question) -> _Answer:
     from latentode.event_estimator import EventForecaster
-    from latentode.point_process import diagnostics
+    from latentode.models.point_processes import goodness_of_fit
 
     model = EventForecaster.load(path, device=question.device)
     streams = model.read(question.file, read_windows(question.windows))
     session.lines("plan", describe(streams))
     horizon = question.horizon or _default_horizon(streams, model.fitted_.unit_ns)
-    tests = diagnostics.as_numbers(model.goodness_of_fit(streams))
+    tests = goodness_of_fit.as_numbers(model.goodness_of_fit(streams))
     return _Answer(
         streams,
         {**model.score(streams), "unit": model.fitted_.unit, "tests": tests},

@@ -232,7 +232,7 @@ def _is_first_rank() -> bool:
 def _prepare_torch(job: Job) -> None:
     import torch
 
-    from latentode.training.distributed import device_of
+    from latentode.models.fitted.device import device_of
 
     if job.threads is not None:
         torch.set_num_threads(job.threads)

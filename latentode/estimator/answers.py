@@ -17,7 +17,7 @@ from latentode.estimator.logs import Events, Labels, Log, aligned, asked_times, 
 from latentode.grids import missing_grid
 from latentode.label_scores import classify, classify_times, judged, known_classes, score_labels
 from latentode.labelled import LabelledPredictor
-from latentode.training.fitted import FittedModel
+from latentode.models.fitted.latent_ode import FittedModel
 
 
 class Answers(ABC):

@@ -11,8 +11,8 @@ from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.events import EventStreams
 from latentode.errors import ConfigError
 from latentode.estimator.logs import Events, Log, aligned, events_of
+from latentode.models.fitted.latent_ode import FittedModel
 from latentode.point_process.latent_rates import BlockScores, LatentRates
-from latentode.training.fitted import FittedModel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,7 +130,7 @@ class EventView:
     ) -> BlockScores:
         """Scores of blocks of one horizon, each given the readings before it.
 
-        For `latentode.point_process.diagnostics`; arguments as in `score`.
+        For `latentode.models.point_processes.goodness_of_fit`; arguments as in `score`.
 
         Raises:
             ConfigError: If `split` is neither "test" nor "all".

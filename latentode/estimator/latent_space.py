@@ -13,8 +13,8 @@ from latentode.errors import ConfigError
 from latentode.estimator.logs import Log, aligned
 from latentode.latent_density import SOURCES, LatentPlane, Source, density_paths, latent_plane
 from latentode.latent_paths import path_offsets
-from latentode.training.context import last_context
-from latentode.training.fitted import FittedModel
+from latentode.models.fitted.context import last_context
+from latentode.models.fitted.latent_ode import FittedModel
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from latentode.data.reading.time_labels import (
 )
 from latentode.errors import ConfigError, DataError
 from latentode.label_scores import known_classes
+from latentode.models.fitted.latent_ode import FittedModel
 from latentode.results import local_times
-from latentode.training.fitted import FittedModel
 
 Log = TimeSeriesDataset | pd.DataFrame | str | Path
 Events = EventStreams | pd.DataFrame | str | Path

@@ -99,7 +99,7 @@ def rescaled_gaps(
     """Draw rescaled gaps against the exponential: on the diagonal, if the process is right.
 
     Args:
-        expected: Exponential quantiles, see `latentode.point_process.diagnostics.quantiles`.
+        expected: Exponential quantiles, see `goodness_of_fit.quantiles`.
         observed: Sorted gaps in expected events.
         p_value: Of the test of Kolmogorov and Smirnov, for the title.
         ax: One axes; None makes a new figure.

@@ -16,17 +16,17 @@ from latentode.data.events import EventStreams
 from latentode.data.windows import cut
 from latentode.errors import ConfigError
 from latentode.grids import check_size, forecast_grid, span_grid
-from latentode.inference import process_of
-from latentode.likelihoods.compensator import cumulative
-from latentode.likelihoods.event_scores import EventScores
+from latentode.models.fitted.context import last_context
+from latentode.models.fitted.events import unit_of
+from latentode.models.fitted.latent_ode import FittedModel
+from latentode.models.inference import process_of
+from latentode.models.point_processes import goodness_of_fit
+from latentode.models.point_processes.compensator import cumulative
+from latentode.models.point_processes.event_scores import EventScores
 from latentode.ode.trajectory import Trajectory
-from latentode.point_process import diagnostics
 from latentode.point_process.mixture import NextOfMixture, increments_between, mixture_scores
 from latentode.prediction import Followed, Predictor
 from latentode.results.events import intensity_dataset, next_event_dataset
-from latentode.training.context import last_context
-from latentode.training.fitted import FittedModel
-from latentode.training.fitted_events import unit_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -60,18 +60,18 @@ class BlockScores:
         """Nats per event for events per "unit", the gain over constant rates, tests of fit."""
         events = int(self.events.scored.sum())
         own = float(self.scores.log_prob().sum()) / max(1, events)
-        tests = diagnostics.goodness_of_fit(self.scores, self.events, self.mark_names)
+        tests = goodness_of_fit.goodness_of_fit(self.scores, self.events, self.mark_names)
         return {
             "nats_per_event": own + float(np.log(NS_PER_UNIT[self.unit] / self.model_ns)),
             "gain_per_event": own - float(self.constant.sum()) / max(1, events),
             "events": events,
             "unit": self.unit,
-            "tests": diagnostics.as_numbers(tests),
+            "tests": goodness_of_fit.as_numbers(tests),
         }
 
     def rescaled_quantiles(self) -> tuple[Float64, Float64]:
         """Points of the QQ plot: exponential quantiles and sorted rescaled gaps."""
-        return diagnostics.quantiles(diagnostics.rescale(self.scores, self.events))
+        return goodness_of_fit.quantiles(goodness_of_fit.rescale(self.scores, self.events))
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from latentode.data.batches.event_batch import EventBatch
-from latentode.likelihoods.compensator import invert
-from latentode.likelihoods.event_scores import EventScores, gap_windows
+from latentode.models.point_processes.compensator import invert
+from latentode.models.point_processes.event_scores import EventScores, gap_windows
 from latentode.ode.quadrature import unit_rule
 from latentode.ode.trajectory import Trajectory
 

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from latentode.data.batches.event_batch import EventBatch
 from latentode.errors import ConfigError, ResourceError
-from latentode.event_model.jump import JumpProcess, RateOnClock
-from latentode.likelihoods.compensator import cumulative, invert
+from latentode.models.point_processes.compensator import cumulative, invert
+from latentode.models.point_processes.jump import JumpProcess, RateOnClock
 from latentode.ode.quadrature import unit_rule
 from latentode.ode.trajectory import Trajectory
 

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from latentode.data.batches.event_batch import EventBatch
 from latentode.data.events import EventStreams
 from latentode.errors import DataError, TrainingError
-from latentode.event_model import JumpProcess
-from latentode.likelihoods.event_scores import EventProcess, EventScores
-from latentode.likelihoods.poisson_process import Link
+from latentode.models.heads.poisson_process import Link
+from latentode.models.point_processes import JumpProcess
+from latentode.models.point_processes.event_scores import EventProcess, EventScores
 from latentode.training.event_losses import EventFitting, loss_source
 from latentode.training.event_state import EventCheckpoints
 from latentode.training.interrupt import stop_on_signal

@@ -12,8 +12,8 @@ from torch import Tensor
 from latentode.data.batches.event_batch import EventBatch
 from latentode.data.dataset import Int64
 from latentode.data.events import EventStreams
-from latentode.event_model import JumpProcess, Past
-from latentode.likelihoods.event_scores import EventProcess
+from latentode.models.point_processes import JumpProcess, Past
+from latentode.models.point_processes.event_scores import EventProcess
 from latentode.training.event_windows import EventWindows
 
 _DRAWN_NODES = 5  # a solver step

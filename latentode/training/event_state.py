@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from latentode.errors import CheckpointError
 from latentode.files import atomic_write, clean_stray
-from latentode.training.checkpoint import load_folder, load_strictly, read_json, save_folder
+from latentode.models.fitted.model_folder import load_folder, load_strictly, read_json, save_folder
 from latentode.training.optimizer import optimizer_tensors, restore_optimizer
 
 _STEM = "state"

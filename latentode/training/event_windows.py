@@ -11,7 +11,7 @@ from torch import Tensor
 from latentode.data.batches.event_batch import EventBatch
 from latentode.data.dataset import Int64
 from latentode.data.events import EventStreams
-from latentode.event_model import JumpProcess
+from latentode.models.point_processes import JumpProcess
 
 _SERIES_AT_ONCE = 64
 

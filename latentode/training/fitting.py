@@ -25,11 +25,12 @@ from latentode.data.schema import DataSchema
 from latentode.data.splits import PARTS, Part
 from latentode.errors import DataError, SolverError
 from latentode.flows import FlowFitConfig
-from latentode.likelihoods import label_codes
-from latentode.model import LatentODEModel
-from latentode.training.context import last_context
-from latentode.training.distributed import device_of, process_group, rank
-from latentode.training.fitted import FittedModel, beside, build_model
+from latentode.models.fitted.context import last_context
+from latentode.models.fitted.device import device_of, rank
+from latentode.models.fitted.latent_ode import FittedModel, beside, build_model
+from latentode.models.heads import label_codes
+from latentode.models.latent_ode import LatentODEModel
+from latentode.training.distributed import process_group
 from latentode.training.prior_fitting import PRIOR_FIT, PriorReport, fit_prior
 from latentode.training.refinement import choose_starts, fit_scale
 from latentode.training.trainer import Event, Trainer

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from latentode.data.batches.batch import SeriesBatch
-from latentode.likelihoods import TimeLabelHead
-from latentode.model import LatentODEModel
+from latentode.models.heads import TimeLabelHead
+from latentode.models.latent_ode import LatentODEModel
 from latentode.ode.solvers.grid import FIXED_STEP
 from latentode.training.capture import Run
 from latentode.training.terms import LossTerms, PathPenalties, loss_terms

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from latentode.data.batches.batch import SeriesBatch
 from latentode.errors import SolverError
-from latentode.model import LatentODEModel
+from latentode.models.latent_ode import LatentODEModel
 from latentode.training.terms import LossTerms, PathPenalties, loss_terms
 
 

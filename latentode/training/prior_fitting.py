@@ -12,9 +12,9 @@ from torch import Tensor
 from latentode.data.batches.sampler import WindowSampler
 from latentode.errors import DataError
 from latentode.flows import FlowFitConfig, FlowFitReport, fit_flow
-from latentode.model import LatentODEModel
-from latentode.priors import CNFPrior
-from latentode.training.fitted import FittedModel
+from latentode.models.fitted.latent_ode import FittedModel
+from latentode.models.latent_ode import LatentODEModel
+from latentode.models.priors import CNFPrior
 
 # the kinetic energy keeps the flow easy to solve where nothing was seen
 PRIOR_FIT = FlowFitConfig(warm_up_steps=3_000, steps=300, regularizers={"kinetic": 0.01})

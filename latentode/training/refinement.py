@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from latentode.data.batches.batch import SeriesBatch
-from latentode.inference import infer
-from latentode.model import LatentODEModel
+from latentode.models.inference import infer
+from latentode.models.latent_ode import LatentODEModel
 
 _ROUNDS = 3
 _DRAWS = 8

@@ -13,15 +13,15 @@ from torch import Tensor
 
 from latentode.errors import CheckpointError
 from latentode.files import atomic_write, clean_stray
-from latentode.model import LatentODEModel
-from latentode.training.checkpoint import (
+from latentode.models.fitted.history import Record, from_json, to_csv, to_json
+from latentode.models.fitted.model_folder import (
     check_tensors,
     load_folder,
     load_strictly,
     read_json,
     save_folder,
 )
-from latentode.training.history import Record, from_json, to_csv, to_json
+from latentode.models.latent_ode import LatentODEModel
 from latentode.training.optimizer import WeightAverage, optimizer_tensors, restore_optimizer
 
 _STEM = "state"

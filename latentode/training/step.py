@@ -16,10 +16,11 @@ from latentode.data.batches.buckets import bucketed
 from latentode.data.batches.sampler import Sampler
 from latentode.data.dataset import Int64
 from latentode.errors import SolverError
-from latentode.model import LatentODEModel
-from latentode.objectives import elbo, iwae, kl_annealing
+from latentode.models.fitted.device import rank, world_size
+from latentode.models.latent_ode import LatentODEModel
+from latentode.models.objectives import elbo, iwae, kl_annealing
 from latentode.training.capture import CudaRecorder
-from latentode.training.distributed import agree, local_part, rank, world_size, wrap
+from latentode.training.distributed import agree, local_part, wrap
 from latentode.training.graphs import StepGraphs, can_be_captured
 from latentode.training.guarded import GuardedModel
 from latentode.training.precision import matrix_products

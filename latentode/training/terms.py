@@ -11,7 +11,7 @@ from torch import Tensor
 from latentode.config import RegularizersConfig
 from latentode.data.batches.batch import SeriesBatch
 from latentode.flows.regularizers import REGULARIZERS, Regularizer, path_regularizers
-from latentode.model import LatentODEModel
+from latentode.models.latent_ode import LatentODEModel
 from latentode.ode.fields import FieldFunction
 from latentode.ode.trajectory import Trajectory
 

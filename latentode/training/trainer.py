@@ -17,9 +17,10 @@ from latentode.data.batches.batch import SeriesBatch
 from latentode.data.batches.sampler import Sampler
 from latentode.data.dataset import Int64
 from latentode.errors import SolverError, TrainingError
-from latentode.model import LatentODEModel
-from latentode.training.distributed import agree, device_of, rank, world_size
-from latentode.training.history import Record
+from latentode.models.fitted.device import device_of, rank, world_size
+from latentode.models.fitted.history import Record
+from latentode.models.latent_ode import LatentODEModel
+from latentode.training.distributed import agree
 from latentode.training.interrupt import StopRequest, stop_on_signal
 from latentode.training.optimizer import WeightAverage, learning_rate, make_optimizer
 from latentode.training.pace import Pace

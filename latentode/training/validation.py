@@ -11,11 +11,11 @@ from latentode.data.batches.batch import SeriesBatch
 from latentode.data.batches.event_batch import EventBatch
 from latentode.data.batches.sampler import WindowSampler
 from latentode.data.dataset import Float64, Int64
-from latentode.likelihoods import label_codes
 from latentode.metrics import crps_from_draws
-from latentode.model import LatentODEModel
-from latentode.objectives import iwae
-from latentode.training.history import Record
+from latentode.models.fitted.history import Record
+from latentode.models.heads import label_codes
+from latentode.models.latent_ode import LatentODEModel
+from latentode.models.objectives import iwae
 
 _HIDDEN_SHARE = 0.3
 _LEAST = 1e-12  # a float32 probability can be 0

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import kriging, nearest_by_loop, recent_statistics
 
-from latentode.decoders import cross, residual
-from latentode.decoders.cross import CrossMemory
-from latentode.decoders.mlp import MLPDecoder
-from latentode.decoders.residual import RecentBehaviour, ResidualMemory
-from latentode.nn.nearest import nearest_readings
+from latentode.models.decoders import cross, residual
+from latentode.models.decoders.cross import CrossMemory
+from latentode.models.decoders.mlp import MLPDecoder
+from latentode.models.decoders.residual import RecentBehaviour, ResidualMemory
+from latentode.models.nn.nearest import nearest_readings
 
 INF = float("inf")
 

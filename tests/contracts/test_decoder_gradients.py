@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from latentode.decoders.exponentials import Kriging, SumOfApproaches
+from latentode.models.decoders.kriging import Kriging, SumOfApproaches
 
 INF = float("inf")
 

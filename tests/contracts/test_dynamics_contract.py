@@ -4,7 +4,7 @@ import pytest
 import torch
 from model_cases import case
 
-from latentode.dynamics.mlp import MLPDynamics
+from latentode.models.dynamics.mlp import MLPDynamics
 
 KINDS = ["autonomous", "time", "inputs"]
 

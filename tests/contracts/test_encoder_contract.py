@@ -8,7 +8,7 @@ from model_cases import case, double
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from latentode.data.batches.known_inputs import KnownInputs
-from latentode.encoders import (
+from latentode.models.encoders import (
     AttentionEncoder,
     ODERNNEncoder,
     RNNAttentionEncoder,

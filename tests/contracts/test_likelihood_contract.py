@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy import integrate, stats
 
-from latentode.likelihoods import GaussianLikelihood, StudentTLikelihood
-from latentode.likelihoods.base import masked_sum
+from latentode.models.likelihoods import GaussianLikelihood, StudentTLikelihood
+from latentode.models.likelihoods.base import masked_sum
 
 
 def gaussian():

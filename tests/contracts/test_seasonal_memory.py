@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from latentode.decoders.seasonal import SeasonalMemory
+from latentode.models.decoders.seasonal import SeasonalMemory
 
 
 def memory(period=1.0, strength=0.5):

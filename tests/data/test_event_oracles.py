@@ -8,7 +8,7 @@ from scipy import stats
 from latentode import synthetic
 from latentode.data.synthetic.event_oracles import ORACLES, sinusoidal_rate
 from latentode.errors import ConfigError
-from latentode.point_process import diagnostics
+from latentode.models.point_processes import goodness_of_fit
 from latentode.training.event_fitting import score_streams
 
 
@@ -17,7 +17,7 @@ def test_streams_come_from_the_process_of_their_name(name):
     streams = synthetic.make_events(name, 24, 200.0, random_state=3)
     truth = shared_truths()[name]
     scores, batch = score_streams(truth, streams, SECOND)
-    assert diagnostics.time_rescaling(diagnostics.rescale(scores, batch)).p_value > 0.01
+    assert goodness_of_fit.time_rescaling(goodness_of_fit.rescale(scores, batch)).p_value > 0.01
     # a martingale: counts less their compensator have mean 0 and its variance
     error = streams.num_scored - float(scores.increments.sum())
     assert abs(error) < 4 * math.sqrt(float(scores.increments.sum()))

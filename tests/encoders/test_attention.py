@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 from model_cases import case, double
 
-from latentode.encoders import AttentionEncoder
+from latentode.models.encoders import AttentionEncoder
 
 
 def encoder_and_batch(scale=1.0, reverse=False):

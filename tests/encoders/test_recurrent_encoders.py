@@ -7,9 +7,9 @@ import torch
 from model_cases import case, double
 
 from latentode.data.batches.known_inputs import KnownInputs
-from latentode.encoders import ODERNNEncoder, RNNEncoder
-from latentode.encoders.base import row_features
-from latentode.nn import schedule as schedules
+from latentode.models.encoders import ODERNNEncoder, RNNEncoder
+from latentode.models.encoders.base import row_features
+from latentode.models.nn import schedule as schedules
 
 
 def no_inputs(size):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from nn_cases import ACTIVATIONS, KINDS, layered
 
-from latentode.nn.mlp import MLP
+from latentode.models.nn.mlp import MLP
 from latentode.ode.networks.activations import ACTIVATIONS as FUNCTIONS
 from latentode.ode.networks.activations import activation_slope, pull_activation
 from latentode.ode.networks.tape import Evaluator, Tape

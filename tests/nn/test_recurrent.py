@@ -5,11 +5,11 @@ import torch
 from torch import nn
 
 from latentode.errors import ConfigError
-from latentode.nn import schedule as schedules
-from latentode.nn.gated import Field, Unit
-from latentode.nn.mlp import MLP
-from latentode.nn.recurrent import recur
-from latentode.nn.schedule import Schedule
+from latentode.models.nn import schedule as schedules
+from latentode.models.nn.gated import Field, Unit
+from latentode.models.nn.mlp import MLP
+from latentode.models.nn.recurrent import recur
+from latentode.models.nn.schedule import Schedule
 
 LENGTHS = (7, 0, 3, 9, 1, 9)
 FEATURES, HIDDEN, INNER = 3, 4, 5

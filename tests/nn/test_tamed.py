@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latentode.decoders.cross import CrossMemory
+from latentode.models.decoders.cross import CrossMemory
 from latentode.ode.networks.activations import tamed
 
 FINITE = st.floats(-1e6, 1e6, allow_nan=False, width=64)

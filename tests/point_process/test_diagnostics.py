@@ -6,9 +6,12 @@ from scipy import stats
 
 from latentode.data.batches.event_batch import EventBatch
 from latentode.data.synthetic import events as simulate
-from latentode.event_baselines import HomogeneousProcess, SelfCorrectingProcess
-from latentode.likelihoods.event_scores import EventScores
-from latentode.point_process import diagnostics
+from latentode.models.point_processes import (
+    HomogeneousProcess,
+    SelfCorrectingProcess,
+    goodness_of_fit,
+)
+from latentode.models.point_processes.event_scores import EventScores
 
 SETS, STREAMS = 1000, 5
 
@@ -23,8 +26,12 @@ def p_values(process, drawn, kind=None):
         rows = slice(i, i + STREAMS)
         part = EventScores(*(getattr(scores, n)[rows] for n in scores.__dataclass_fields__))
         batch = EventBatch(*(getattr(events, n)[rows] for n in events.__dataclass_fields__))
-        rescaled = diagnostics.rescale(part, batch, kind)
-        tests = (diagnostics.time_rescaling, diagnostics.uniformity, diagnostics.dispersion)
+        rescaled = goodness_of_fit.rescale(part, batch, kind)
+        tests = (
+            goodness_of_fit.time_rescaling,
+            goodness_of_fit.uniformity,
+            goodness_of_fit.dispersion,
+        )
         found.append([test(rescaled).p_value for test in tests])
     return np.array(found)
 
@@ -82,37 +89,39 @@ def test_a_slow_drift_is_found_by_uniformity():
             scores.log_intensity[[i]], scores.increments[[i]].detach(), scores.scored[[i]]
         )
         batch = EventBatch(*(getattr(events, n)[[i]] for n in events.__dataclass_fields__))
-        found.append(diagnostics.uniformity(diagnostics.rescale(one, batch)).p_value < 0.05)
+        found.append(goodness_of_fit.uniformity(goodness_of_fit.rescale(one, batch)).p_value < 0.05)
     assert np.mean(found) > 0.9
 
 
 def test_p_values_agree_with_scipy():
     for distance, count in ((0.05, 400), (0.1, 150), (0.3, 12), (0.02, 100)):
         expected = stats.kstwo.sf(distance, count)
-        assert diagnostics.kolmogorov_p(distance, count) == pytest.approx(expected, abs=0.02)
+        assert goodness_of_fit.kolmogorov_p(distance, count) == pytest.approx(expected, abs=0.02)
 
 
 def test_windows_are_laid_end_to_end_with_their_last_silence():
     process = HomogeneousProcess(torch.tensor([0.5], dtype=F64))
     events = batch_of([[2.0], [], [4.0, 8.0]])
-    rescaled = diagnostics.rescale(process.score(events), events)
+    rescaled = goodness_of_fit.rescale(process.score(events), events)
     assert rescaled.times.tolist() == pytest.approx([1.0, 12.0, 14.0])
     assert rescaled.total == pytest.approx(15.0)
-    assert diagnostics.gaps(rescaled).tolist() == pytest.approx([1.0, 11.0, 2.0])
+    assert goodness_of_fit.gaps(rescaled).tolist() == pytest.approx([1.0, 11.0, 2.0])
 
 
 def test_kinds_with_few_events_are_not_tested_and_no_event_is_no_evidence():
     process = HomogeneousProcess(torch.tensor([0.5, 0.5], dtype=F64))
     events = batch_of([[1.0] * 3], [[0, 0, 1]], kinds=2)
-    found = diagnostics.goodness_of_fit(process.score(events), events, ("a", "b"))
+    found = goodness_of_fit.goodness_of_fit(process.score(events), events, ("a", "b"))
     assert set(found) == {"all"}
     silent = batch_of([[]], kinds=2)
-    tests = diagnostics.goodness_of_fit(process.score(silent), silent, ("a", "b"))["all"]
+    tests = goodness_of_fit.goodness_of_fit(process.score(silent), silent, ("a", "b"))["all"]
     assert (tests["time_rescaling"].count, tests["time_rescaling"].p_value) == (0, 1.0)
 
 
 def test_quantiles_of_exponential_gaps_lie_on_the_diagonal():
     process = HomogeneousProcess(torch.tensor([1.0], dtype=F64))
     events = EventBatch.of(simulate.poisson_events(1, 5000.0), SECOND)
-    expected, observed = diagnostics.quantiles(diagnostics.rescale(process.score(events), events))
+    expected, observed = goodness_of_fit.quantiles(
+        goodness_of_fit.rescale(process.score(events), events)
+    )
     assert np.corrcoef(expected, observed)[0, 1] > 0.995

@@ -7,7 +7,7 @@ import pytest
 import torch
 from event_cases import F64, batch_of
 
-from latentode.likelihoods.event_scores import EventScores
+from latentode.models.point_processes.event_scores import EventScores
 from latentode.ode.trajectory import SolveStats, Trajectory
 from latentode.point_process.mixture import NextOfMixture, increments_between, mixture_scores
 

@@ -11,7 +11,7 @@ from torch import nn
 from training_cases import parts, same, weights_of
 
 from latentode.errors import CheckpointError
-from latentode.training.checkpoint import check_tensors, load_folder, read_json, save_folder
+from latentode.models.fitted.model_folder import check_tensors, load_folder, read_json, save_folder
 from latentode.training.optimizer import WeightAverage, make_optimizer
 from latentode.training.state import Checkpoints, Progress
 

@@ -12,14 +12,8 @@ import torch
 from safetensors.torch import load_file
 from training_cases import same
 
-from latentode.training.distributed import (
-    agree,
-    device_of,
-    local_part,
-    process_group,
-    rank,
-    world_size,
-)
+from latentode.models.fitted.device import device_of, rank, world_size
+from latentode.training.distributed import agree, local_part, process_group
 
 TESTS = Path(__file__).resolve().parents[1]
 

@@ -10,8 +10,8 @@ import torch
 from latentode import synthetic
 from latentode.config.durations import NS_PER_UNIT
 from latentode.errors import CheckpointError
-from latentode.event_baselines import HawkesProcess
 from latentode.event_estimator import EventForecaster
+from latentode.models.point_processes import HawkesProcess
 from latentode.training import Interrupted
 from latentode.training.event_fitting import EventFitting, fit_events
 

@@ -11,7 +11,7 @@ from latentode.config import LatentODEConfig
 from latentode.errors import DataError
 from latentode.estimator import LatentODE
 from latentode.flows import FlowFitConfig, fit_flow
-from latentode.priors import CNFPrior, StandardNormal
+from latentode.models.priors import CNFPrior, StandardNormal
 from latentode.training.fitting import window_sampler
 from latentode.training.prior_fitting import fit_prior
 

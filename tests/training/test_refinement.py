@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from latentode.config import LatentODEConfig
-from latentode.decoders.readout import Decoded
-from latentode.encoders.posterior import NormalPosterior
 from latentode.estimator import LatentODE
-from latentode.likelihoods import GaussianLikelihood
+from latentode.models.decoders.readout import Decoded
+from latentode.models.encoders.posterior import NormalPosterior
+from latentode.models.likelihoods import GaussianLikelihood
 from latentode.training.refinement import choose_starts, fit_scale
 
 

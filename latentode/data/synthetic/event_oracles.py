@@ -9,8 +9,8 @@ r"""Event streams of six known processes by name: what models of events are judg
 "renewal"           log-normal gaps of mean 1 and standard deviation 6
 ==================  =============================================================================
 
-All have one event a second on average. Those of `latentode.event_baselines` with these constants
-score them exactly.
+All have one event a second on average. Those of `latentode.models.point_processes` with these
+constants score them exactly.
 
 Reference:
     Omi, Ueda, Aihara (2019), Fully neural network based model for general temporal point processes,

@@ -1,7 +1,7 @@
 """Event streams simulated exactly from known point processes.
 
-The truth of each is scored by the process of the same name in `latentode.event_baselines`; times
-are on an elapsed clock in seconds, from 0 to `span` for every series.
+The truth of each is scored by the process of the same name in `latentode.models.point_processes`;
+times are on an elapsed clock in seconds, from 0 to `span` for every series.
 """
 
 from __future__ import annotations

@@ -1,0 +1,99 @@
+"""What the visible readings say of any time, once the latent trajectory is known."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from latentode.data.batches.batch import SeriesBatch
+from latentode.models.decoders.cross import CrossMemory
+from latentode.models.decoders.residual import RecentBehaviour, ResidualMemory
+from latentode.models.decoders.seasonal import SeasonalMemory
+from latentode.models.nn.nearest import gather_readings, nearest_readings
+
+_MAX_RESTLESSNESS = 4.0
+_PRIOR_COUNT = 8.0
+
+
+class Memory(nn.Module):
+    r"""Memories of the level, the season, the nearest readings and recent behaviour, joined.
+
+    What is left of the residuals r of a window once the season is known has a level of its own,
+    :math:`\sum_i r_{ic} / (n_c + \kappa_c)` with a learned :math:`\kappa`: the best linear
+    prediction of a random mean. The nearest readings are then taken around it.
+
+    Args:
+        num_channels: Channels of the log.
+        hidden_dim: Size of the network between channels.
+        dropout: Share of its hidden units dropped in training.
+        many: Whether there are many series to learn from. Of few, a network learns how they went
+            on: channels then correct each other only up to the last row, and there is no level.
+        season: Period of the season in model time; None goes without.
+    """
+
+    def __init__(
+        self,
+        num_channels: int,
+        hidden_dim: int,
+        dropout: float,
+        *,
+        many: bool,
+        season: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.many = many
+        self.nearest = ResidualMemory(num_channels)
+        self.cross = CrossMemory(num_channels, hidden_dim, dropout)
+        self.recent = RecentBehaviour(num_channels)
+        self.seasonal = None if season is None else SeasonalMemory(num_channels, season)
+        count = torch.full((num_channels,), math.log(_PRIOR_COUNT))
+        self.log_prior_count = nn.Parameter(count) if many else None
+
+    def forward(self, batch: SeriesBatch, asked: Tensor, at_rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Shift of the location and factor of the scale.
+
+        Args:
+            batch: Windows with their visible rows.
+            asked: Times asked about, float64 model time, shape (batch, step).
+            at_rows: What the trajectory says at the visible rows, shape (draw, batch, time,
+                channel).
+
+        Returns:
+            Shift and factor, shape (draw, batch, step, channel) or one that broadcasts to it.
+        """
+        times, mask, lengths = batch.times, batch.mask, batch.lengths
+        residuals = torch.where(mask, batch.values - at_rows, 0.0)
+        season: Tensor | float = 0.0
+        if self.seasonal is not None:
+            steps = asked.shape[1]
+            both = torch.cat([asked, times], dim=1)
+            expected = self.seasonal(times, mask, lengths, residuals, both)
+            season = expected[..., :steps, :]
+            residuals = torch.where(mask, residuals - expected[..., steps:, :], 0.0)
+        level: Tensor | float = 0.0
+        if self.log_prior_count is not None:
+            level = self._level(mask, residuals, self.log_prior_count)
+            residuals = torch.where(mask, residuals - level, 0.0)
+        index, gaps = nearest_readings(times, mask, lengths, asked)
+        gaps = gaps.to(at_rows.dtype)
+        found = gaps < torch.inf
+        near = torch.where(found[:, None], gather_readings(residuals, index), 0.0)
+        mean, variance = self.nearest(gaps, near)
+        # what its own readings leave open of a channel, others may close
+        moved, spread = self.cross(gaps, near)
+        if not self.many:
+            inside = (asked <= times[:, -1:])[..., None]
+            moved, spread = torch.where(inside, moved, 0.0), torch.where(inside, spread, 0.0)
+        mean = mean + variance * moved
+        ages = gaps[0].masked_fill(~found[0] | found[1], 0.0)  # of forecasts only
+        shift, log_scale = self.recent(times, mask, residuals, ages)
+        log_scale = log_scale + spread
+        factor = variance.sqrt() * log_scale.clamp(-_MAX_RESTLESSNESS, _MAX_RESTLESSNESS).exp()
+        return season + level + mean + shift, factor
+
+    def _level(self, mask: Tensor, residuals: Tensor, log_prior_count: Tensor) -> Tensor:
+        """Mean residual of each window and channel, shrunk, shape (draw, batch, 1, channel)."""
+        count = mask.sum(dim=1, keepdim=True) + log_prior_count.exp()
+        return residuals.sum(dim=-2, keepdim=True) / count

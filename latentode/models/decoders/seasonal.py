@@ -1,0 +1,75 @@
+"""What was read one and more periods earlier."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from latentode.models.nn.nearest import gather_readings, nearest_readings
+
+_GAIN = 5.0
+# neighbours further apart than this share of a period do not say what was read in between
+_MAX_GAP = 0.25
+_MOST_PERIODS = 4
+
+
+class SeasonalMemory(nn.Module):
+    r"""Residuals whole periods earlier, as far as the window has them.
+
+    The residual of channel c at time t is expected to be
+
+    .. math:: \lambda_c\, \frac{\sum_{j=0}^{3} \rho_c^j\, r_c(t - (k+j)P)}{\sum_j \rho_c^j}
+
+    with the least k >= 1 for which :math:`t - kP` lies in the visible past, residuals read linearly
+    between their two neighbours, and :math:`\lambda_c, \rho_c \in (0, 1)` learned: seasonal
+    exponential smoothing, for irregular time stamps. Periods that the window does not reach back
+    to, or whose neighbours are more than a quarter of a period apart, are left out of both sums;
+    without any the expectation is 0.
+
+    Args:
+        num_channels: Channels of the log.
+        period: P in model time.
+
+    Reference:
+        Winters (1960), Forecasting sales by exponentially weighted moving averages, Management
+        Science 6.
+    """
+
+    def __init__(self, num_channels: int, period: float) -> None:
+        super().__init__()
+        self.period = period
+        self.strength = nn.Parameter(torch.zeros(num_channels))
+        self.forgetting = nn.Parameter(torch.zeros(num_channels))
+
+    def forward(
+        self, times: Tensor, mask: Tensor, lengths: Tensor, residuals: Tensor, query_times: Tensor
+    ) -> Tensor:
+        """Expected residual at the query times.
+
+        Args:
+            times: Row times, padded by the last, shape (batch, time).
+            mask: True where a channel was read, shape (batch, time, channel).
+            lengths: Rows of each window, shape (batch,).
+            residuals: Residuals, 0 where missing, shape (draw, batch, time, channel).
+            query_times: Shape (batch, step).
+
+        Returns:
+            Expected residual, shape (draw, batch, step, channel).
+        """
+        behind = (query_times - times[:, -1:]) / self.period
+        nearest = torch.ceil(behind).clamp(min=1.0)
+        lags = torch.arange(_MOST_PERIODS, device=times.device)
+        # (batch, lag * step): one search for all
+        earlier = query_times[:, None] - self.period * (nearest[:, None] + lags[:, None])
+        index, gaps = nearest_readings(times, mask, lengths, earlier.flatten(1))
+        apart = gaps.sum(dim=0)
+        known = apart <= _MAX_GAP * self.period
+        tiny = torch.finfo(apart.dtype).tiny
+        share = torch.where(known, gaps[0] / apart.clamp(min=tiny), 0.0).to(residuals.dtype)
+        before, after = gather_readings(residuals, index)
+        read = torch.lerp(before, after, share).unflatten(-2, earlier.shape[1:])
+        kept = torch.sigmoid(_GAIN * self.forgetting)
+        weight = kept ** lags[:, None, None] * known.unflatten(1, earlier.shape[1:])
+        least = torch.finfo(weight.dtype).eps
+        expected = (weight * read).sum(dim=-3) / weight.sum(dim=1).clamp(min=least)
+        return expected * torch.sigmoid(_GAIN * self.strength - 1.0)

@@ -1,0 +1,63 @@
+"""Gated recurrent encoder with time gaps and masks."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from latentode.data.batches.batch import SeriesBatch
+from latentode.models.encoders.base import Encoder, row_features
+from latentode.models.nn.gated import Unit
+from latentode.models.nn.recurrent import recur
+from latentode.models.nn.schedule import Schedule
+
+
+class RNNEncoder(Encoder):
+    """Read values, masks and time gaps with a GRU, each series at its own times.
+
+    Args:
+        num_channels: Channels of the log.
+        input_dim: Known-input features.
+        hidden_dim: Size of the state.
+
+    Reference:
+        Che et al. (2018), Recurrent neural networks for multivariate time series with missing
+        values, https://arxiv.org/abs/1606.01865 (gaps and masks as inputs, without the decay)
+    """
+
+    def __init__(self, num_channels: int, input_dim: int, hidden_dim: int) -> None:
+        super().__init__()
+        self.hidden_dim = hidden_dim
+        self.gru = nn.GRU(3 * num_channels + 1 + input_dim, hidden_dim, batch_first=True)
+
+    def forward(self, batch: SeriesBatch, *, reverse: bool) -> Tensor:
+        """See `Encoder`."""
+        features, _ = row_features(batch, reverse=reverse)
+        states = states_after_rows(self.gru, features, batch.lengths)
+        last = batch.lengths[:, None, None].expand(-1, 1, self.hidden_dim)
+        return states.gather(1, last)[:, 0]
+
+
+def states_after_rows(gru: nn.GRU, features: Tensor, lengths: Tensor) -> Tensor:
+    """States of a recurrent unit before the first row (zero) and after each.
+
+    Args:
+        gru: The unit.
+        features: Of the rows in reading order, padded at the end, shape (batch, time, feature).
+        lengths: Rows of each series, shape (batch,).
+
+    Returns:
+        Shape (batch, 1 + time, hidden); what stands at padding means nothing.
+    """
+    if features.device.type != "cpu":
+        # one launch for all rows, and no schedule to wait for
+        return functional.pad(gru(features)[0], (0, 0, 1, 0))
+    # Faster than nn.GRU on a CPU by 1.5 at 64 windows of 60 rows and by 4 at 16 of 450, where its
+    # backward pass spends its time on subnormal cotangents.
+    size, width = features.shape[:2]
+    schedule = Schedule.of((torch.arange(width) < lengths[:, None]).long())
+    packed = features.flatten(0, 1).index_select(0, schedule.rows)
+    after = recur(schedule.with_all_states(), packed, Unit(*gru.parameters()))
+    padded = after.new_zeros(size * width, after.shape[-1]).index_copy(0, schedule.rows, after)
+    return functional.pad(padded.unflatten(0, (size, width)), (0, 0, 1, 0))

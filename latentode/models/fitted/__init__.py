@@ -1,0 +1,1 @@
+"""A trained model with all that it needs to predict, and its folder."""

@@ -1,0 +1,147 @@
+"""A trained model of event streams with all that it needs to predict, and its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from latentode.config import DataConfig
+from latentode.config.durations import NS_PER_UNIT
+from latentode.data.dataset import Clock
+from latentode.data.events import EventStreams
+from latentode.errors import CheckpointError, DataError
+from latentode.models.fitted.device import device_of
+from latentode.models.fitted.model_folder import load_folder, load_strictly, save_folder
+from latentode.models.fitted.stored_streams import EVENTS, pack_streams, unpack_streams
+from latentode.models.point_processes import JumpProcess
+
+STEM = "events"
+_FIELDS = {"sizes", "data", "streams"}
+
+
+@dataclass(frozen=True)
+class FittedEvents:
+    """A jump process, the clock and marks of its streams, and the streams themselves.
+
+    Attributes:
+        model: The network.
+        data: How event files are read.
+        mark_column: Column of kinds in them.
+        streams: The streams it was trained on, from whose end it predicts.
+        sizes: What the network was built with.
+    """
+
+    model: JumpProcess
+    data: DataConfig
+    mark_column: str | None
+    streams: EventStreams
+    sizes: Mapping[str, Any]
+
+    @property
+    def unit(self) -> str:
+        """Unit of intensities: that of an elapsed clock, hours on a calendar."""
+        return unit_of(self.streams.clock)
+
+    @property
+    def unit_ns(self) -> int:
+        """Nanoseconds in it."""
+        return NS_PER_UNIT[self.unit]
+
+    @property
+    def num_parameters(self) -> int:
+        """Number of trained numbers."""
+        return sum(p.numel() for p in self.model.parameters())
+
+    def check(self, streams: EventStreams) -> None:
+        """Refuse streams of another clock or other marks.
+
+        Raises:
+            DataError: If they differ.
+        """
+        known = self.streams
+        if (streams.clock.kind, streams.mark_names) != (known.clock.kind, known.mark_names):
+            raise DataError(
+                f"events: expected {known.clock.kind} times and marks "
+                f"{', '.join(known.mark_names)}, got {streams.clock.kind} times and marks "
+                f"{', '.join(streams.mark_names)}. Give events like those of the training."
+            )
+
+    def save(self, folder: Path) -> None:
+        """Write ``events.safetensors``, ``events.json`` and ``MODEL_CARD.md``, by rename."""
+        packed, about = pack_streams(self.streams)
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()} | packed
+        meta = {
+            "sizes": dict(self.sizes),
+            "data": {"config": self.data.model_dump(mode="json"), "mark_column": self.mark_column},
+            "streams": about,
+        }
+        save_folder(folder, STEM, tensors, meta, {"MODEL_CARD.md": self.card().encode()})
+
+    @classmethod
+    def load(cls, folder: Path, device: str = "cpu") -> FittedEvents:
+        """Read what `save` wrote.
+
+        Raises:
+            ConfigError: If there is no such device.
+            CheckpointError: If the folder is broken, tampered with or of another version.
+        """
+        target = device_of(device)
+        tensors, meta = load_folder(folder, STEM, _FIELDS)
+        try:
+            streams = unpack_streams(tensors, meta["streams"])
+            data = DataConfig.model_validate(meta["data"]["config"])
+            mark_column = meta["data"]["mark_column"]
+            sizes = meta["sizes"]
+            model = build_process(sizes, len(streams.mark_names))
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise CheckpointError(
+                f"{folder / 'events.json'}: not the description of a model of events "
+                f"({type(error).__name__}: {error})."
+            ) from None
+        # a name that belongs nowhere goes to the weights, which refuse it
+        weights = {
+            k.removeprefix("model."): v for k, v in tensors.items() if not k.startswith(EVENTS)
+        }
+        load_strictly(model, weights, folder / "events.safetensors")
+        return cls(model.to(target).eval(), data, mark_column, streams, sizes)
+
+    def card(self) -> str:
+        """A page about the model, in Markdown."""
+        s = self.streams
+        lines = [
+            "# Model card",
+            "",
+            f"Jump process of events, {self.num_parameters:,} parameters: latent dimension "
+            f"{self.sizes['latent_dim']}, {self.sizes['num_decays']} decaying counts a kind, link "
+            f"{self.sizes['link']}.",
+            "",
+            f"- Kinds of event: {', '.join(s.mark_names)}",
+            f"- Time: {s.clock.kind}, zone {s.clock.zone or 'none'}; rates per {self.unit}",
+            f"- Streams in training: {s.num_series} with {s.num_scored:,} events",
+            "",
+            "Rates hold for streams like those of the training, watched in windows like theirs.",
+            "",
+        ]
+        return "\n".join(lines)
+
+
+def unit_of(clock: Clock) -> str:
+    """Unit of rates on a clock."""
+    return clock.unit if clock.kind == "elapsed" else "h"
+
+
+def build_process(sizes: Mapping[str, Any], num_marks: int) -> JumpProcess:
+    """A process of given sizes; rates and decays are placeholders for weights to be loaded."""
+    ones = torch.ones(int(sizes["num_decays"]), dtype=torch.float64)
+    return JumpProcess(
+        int(sizes["latent_dim"]),
+        int(sizes["hidden_dim"]),
+        torch.ones(num_marks, dtype=torch.float64),
+        ones,
+        float(sizes["clock"]),
+        link=sizes["link"],
+    )

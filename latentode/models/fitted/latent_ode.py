@@ -1,0 +1,249 @@
+"""A trained model with all that it needs to predict, and its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from latentode.config import LatentODEConfig
+from latentode.config.durations import format_duration
+from latentode.data.dataset import TimeSeriesDataset
+from latentode.data.reading.labels import SeriesLabels
+from latentode.data.reading.log_events import LogEvents
+from latentode.data.reading.time_labels import TimeLabels
+from latentode.data.schema import DataSchema
+from latentode.errors import CheckpointError
+from latentode.models.fitted.context import PREFIXES, pack, unpack
+from latentode.models.fitted.device import device_of
+from latentode.models.fitted.history import Record, from_json, to_json
+from latentode.models.fitted.model_folder import load_folder, load_strictly, save_folder
+from latentode.models.fitted.stored_streams import EVENTS, LABELS, pack_streams, unpack_streams
+from latentode.models.latent_ode import LatentODEModel
+
+_FIELDS = {"config", "data", "history", "context_ids", "events", "labels"}
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """Config, data schema, network, training history and the last context of every series.
+
+    Attributes:
+        config: Settings that it was trained with.
+        schema: What was learned about the data.
+        model: The network, with the best averaged weights.
+        history: One record an epoch.
+        context: The newest readings of every series, from which it forecasts without a log.
+        events: The events beside the training log; None for readings alone.
+        labels: The labels of its series, or of times of them; None without.
+    """
+
+    config: LatentODEConfig
+    schema: DataSchema
+    model: LatentODEModel
+    history: list[Record]
+    context: TimeSeriesDataset
+    events: LogEvents | None = None
+    labels: SeriesLabels | TimeLabels | None = None
+
+    @property
+    def num_parameters(self) -> int:
+        """Number of trained numbers."""
+        return sum(p.numel() for p in self.model.parameters())
+
+    def save(self, folder: Path) -> None:
+        """Write ``model.safetensors``, ``model.json`` and ``MODEL_CARD.md``, by rename."""
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors |= pack(self.context)
+        about = None
+        if self.events is not None:
+            packed, streams = pack_streams(self.events.streams)
+            tensors |= packed
+            about = {"streams": streams, **self.events.facts()}
+        known = None
+        if isinstance(self.labels, TimeLabels):
+            packed, known = pack_streams(self.labels.streams, LABELS)
+            tensors |= packed
+        elif self.labels is not None:
+            known = self.labels.to_dict()
+        meta = {
+            "config": self.config.to_dict(),
+            "data": self.schema.to_dict(),
+            "history": to_json(self.history),
+            "context_ids": list(self.context.series_ids),
+            "events": about,
+            "labels": known,
+        }
+        card = {"MODEL_CARD.md": self.card().encode()}
+        save_folder(folder, "model", tensors, meta, card)
+
+    @classmethod
+    def load(cls, folder: Path, device: str = "cpu") -> FittedModel:
+        """Read what `save` wrote.
+
+        Raises:
+            ConfigError: If there is no such device.
+            CheckpointError: If the folder is broken, tampered with or of another version.
+        """
+        target = device_of(device)
+        tensors, meta = load_folder(folder, "model", _FIELDS)
+        try:
+            config = LatentODEConfig.from_dict(meta["config"])
+            schema = DataSchema.from_dict(meta["data"])
+            _check(schema, meta["data"])
+            context = unpack(tensors, meta["context_ids"], schema)
+            history = from_json(meta["history"])
+            events = _events(tensors, meta["events"])
+            labels = _labels(tensors, meta["labels"], context)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise CheckpointError(
+                f"{folder / 'model.json'}: not the description of a model "
+                f"({type(error).__name__}: {error})."
+            ) from None
+        kinds = None if events is None else torch.ones(events.streams.num_marks)
+        model = build_model(config, schema, **beside(kinds, labels))
+        # a name that belongs nowhere goes to the weights, which refuse it
+        others = (*PREFIXES, EVENTS, LABELS)
+        weights = {
+            k.removeprefix("model."): v for k, v in tensors.items() if not k.startswith(others)
+        }
+        load_strictly(model, weights, folder / "model.safetensors")
+        return cls(config, schema, model.to(target).eval(), history, context, events, labels)
+
+    def describe(self) -> dict[str, Any]:
+        """What a reader wants to know of the model, JSON types."""
+        data = self.schema.to_dict()
+        return {
+            "parameters": self.num_parameters,
+            "epochs": len(self.history),
+            "config": self.config.to_dict(),
+            "channels": data["channels"],
+            "clock": data["clock"],
+            "lengths": data["lengths"],
+            "split": data["split"]["kind"],
+            "card": self.card(),
+        }
+
+    def lines_beside(self) -> list[str]:
+        """What is modelled beside the readings, a line each."""
+        lines = []
+        if self.events is not None:
+            streams = self.events.streams
+            source = "report times of the log" if self.events.reports else "events beside the log"
+            names = ", ".join(streams.mark_names)
+            lines.append(f"events: {streams.num_scored:,} of {names} ({source})")
+        if self.labels is not None:
+            counts = ", ".join(f"{name} {count:,}" for name, count in self.labels.counts().items())
+            kind = "times" if isinstance(self.labels, TimeLabels) else "series"
+            lines.append(f"labels of {kind}: {counts}")
+        return lines
+
+    def card(self) -> str:
+        """A page about the model, in Markdown."""
+        schema, config = self.schema, self.config
+        best = min(self.history, key=_score, default={})
+        others = f", label loss {best['label_loss']:.4g} nats" if "label_loss" in best else ""
+        lines = [
+            "# Model card",
+            "",
+            f"Latent ODE, {self.num_parameters:,} parameters: {config.model.encoder} encoder, "
+            f"latent dimension {config.model.latent_dim}, {config.model.dynamics} dynamics, "
+            f"{config.model.likelihood} likelihood.",
+            "",
+            f"- Channels: {', '.join(schema.channels)}",
+            f"- Time: {schema.clock.kind}, zone {schema.clock.zone or 'none'}",
+            f"- Context {format_duration(schema.lengths.context_ns)}, horizon "
+            f"{format_duration(schema.lengths.horizon_ns)}",
+            f"- Series in training log: {len(self.context)}",
+            *(f"- {line}" for line in self.lines_beside()),
+            f"- Solver: {config.solver.method}, step {config.solver.step_size:.3g} model time",
+            f"- Epochs: {len(self.history)}; the best has a validation CRPS of "
+            f"{best.get('validation_crps', float('nan')):.4g} training standard deviations{others}",
+            "",
+            "Predictions hold for series like those of the training log. Bands hold at each time; "
+            "they are not bands of whole paths.",
+            "",
+        ]
+        return "\n".join(lines)
+
+
+def _check(schema: DataSchema, given: Mapping[str, Any]) -> None:
+    """Refuse a description that holds more than a schema, or what no schema can hold."""
+    lengths, scaler = schema.lengths, schema.scaler
+    durations = (lengths.context_ns, lengths.horizon_ns, schema.time_scale.unit_ns)
+    shape = (len(schema.channels),)
+    if (
+        schema.to_dict() != given
+        or not all(isinstance(n, int) and n > 0 for n in durations)
+        or schema.clock.kind not in ("calendar", "elapsed")
+        or any(array.shape != shape for array in vars(scaler).values())
+        or not bool((scaler.scale > 0).all())
+    ):
+        raise ValueError("data: a field is unknown, of another type, or out of range")
+
+
+def _score(record: Record) -> float:
+    """What chose the weights: labels, where they were judged."""
+    found = record.get("label_loss", record.get("validation_crps", np.inf))
+    return float(np.nan_to_num(found, nan=np.inf))
+
+
+def _events(tensors: Mapping[str, torch.Tensor], about: Mapping[str, Any] | None) -> Any:
+    if about is None:
+        return None
+    facts = dict(about)
+    return LogEvents(unpack_streams(tensors, facts.pop("streams")), **facts)
+
+
+def _labels(
+    tensors: Mapping[str, torch.Tensor], about: Mapping[str, Any] | None, context: TimeSeriesDataset
+) -> SeriesLabels | TimeLabels | None:
+    if about is None:
+        return None
+    if "codes" not in about:
+        streams = unpack_streams(tensors, about, LABELS)
+        if streams.series_ids != context.series_ids:
+            raise ValueError("labels: of other series than the context")
+        return TimeLabels(streams)
+    labels = SeriesLabels.from_dict(about)
+    if labels.codes.shape != (len(context),):
+        raise ValueError(f"labels: {len(labels.codes)} of {len(context)} series")
+    return labels
+
+
+def beside(
+    event_rates: torch.Tensor | None, labels: SeriesLabels | TimeLabels | None
+) -> dict[str, Any]:
+    """What `build_model` is told of events and labels: nothing for readings alone."""
+    given = {} if event_rates is None else {"event_rates": event_rates}
+    if labels is None:
+        return given
+    timed = {"label_times": True} if isinstance(labels, TimeLabels) else {}
+    return {**given, "num_classes": len(labels.classes), **timed}
+
+
+def build_model(
+    config: LatentODEConfig,
+    schema: DataSchema,
+    *,
+    event_rates: torch.Tensor | None = None,
+    num_classes: int = 0,
+    label_times: bool = False,
+) -> LatentODEModel:
+    """A network of the sizes that settings and data ask for, freshly initialised."""
+    return LatentODEModel(
+        config.model,
+        config.solver,
+        num_channels=len(schema.channels),
+        input_dim=schema.input_dim,
+        static_dim=len(schema.static_columns),
+        scale_floor=torch.from_numpy(schema.scaler.density_floor),
+        season=schema.season,
+        event_rates=event_rates,
+        num_classes=num_classes,
+        label_times=label_times,
+    )

@@ -1,0 +1,33 @@
+"""Normal observation noise."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from latentode.models.likelihoods.base import Likelihood
+
+
+class GaussianLikelihood(Likelihood):
+    r"""Normal readings, :math:`\log p = -\tfrac12\log 2\pi\sigma^2 - (x-\mu)^2 / 2\sigma^2`.
+
+    Args:
+        num_channels: Channels of the log (no parameter of its own; kept for one constructor shape).
+    """
+
+    def __init__(self, num_channels: int) -> None:
+        super().__init__()
+        self.num_channels = num_channels
+
+    def log_prob(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """See `Likelihood`."""
+        error = (values - location) / scale
+        return -0.5 * (error * error + math.log(2 * math.pi)) - scale.log()
+
+    def transform(self, uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """See `Likelihood`; by the polar form of Box and Muller."""
+        radius = torch.sqrt(-2.0 * torch.log1p(-uniform[0]))
+        noise = radius * torch.cos(2 * math.pi * uniform[1])
+        return location + scale * noise.to(location.dtype)

@@ -1,0 +1,10 @@
+"""Priors of the initial latent state.
+
+`StandardNormal` is the default, with an exact divergence; `CNFPrior` learns where the states are,
+which raises the likelihood of logs whose windows come in kinds, at some cost in time.
+"""
+
+from latentode.models.priors.cnf import CNFPrior
+from latentode.models.priors.normal import StandardNormal
+
+__all__ = ["CNFPrior", "StandardNormal"]

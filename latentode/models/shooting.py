@@ -1,0 +1,92 @@
+"""Multiple shooting: a path through latent states inferred all along what was read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from latentode import ode
+from latentode.config import SolverConfig
+from latentode.data.batches.batch import SeriesBatch
+from latentode.models.encoders import Smoother
+from latentode.ode.fields import FieldFunction
+
+_TYPICAL_CONTEXT = 4.0  # model time
+
+
+class Shooting(nn.Module):
+    r"""Latent states at knots :math:`-k\delta` before the anchor, and the solves between them.
+
+    One state at the anchor must hold all that was read, however long ago, and the solve back to it
+    carries every error along. Here the path before the anchor starts anew at every knot, from what
+    was read around it (`Smoother`), and all segments are solved at once. The path from the anchor
+    on is that of the state at the anchor.
+
+    Args:
+        smoother: Infers the states.
+        knots: Their number along a typical context.
+
+    Reference:
+        Iakovlev et al. (2023), Latent neural ODEs with sparse Bayesian multiple shooting,
+        https://arxiv.org/abs/2210.03466. There the states at knots are random, and a prior holds
+        the segments together; here they are means, and `ode.through_knots` bends the segments.
+    """
+
+    def __init__(self, smoother: Smoother, knots: int) -> None:
+        super().__init__()
+        self.smoother = smoother
+        self.spacing = _TYPICAL_CONTEXT / knots
+
+    def between(self, solver: SolverConfig) -> SolverConfig:
+        """A solver whose dense output has a point at every knot, in steps that are no longer."""
+        assert solver.step_size is not None
+        # a step that divides the spacing up to rounding must not lose a fraction of itself
+        points = math.ceil(self.spacing / (solver.step_size * solver.substeps) - 1e-9)
+        step = self.spacing / (points * solver.substeps)
+        return solver.model_copy(update={"step_size": step})
+
+    def segments(
+        self,
+        z0: Tensor,
+        rows: SeriesBatch,
+        known: Callable[[Tensor], Tensor],
+        field_of: Callable[[Tensor, Tensor], FieldFunction],
+        solver: SolverConfig,
+        parameters: Sequence[Tensor],
+        *,
+        check: bool,
+    ) -> tuple[ode.Trajectory, Tensor]:
+        """Solves from knot to knot, from the earliest that `rows.lower` asks for to the anchor.
+
+        Args:
+            z0: States at the anchor, shape (draw, batch, latent).
+            rows: Windows as encoders see them.
+            known: Known inputs and static covariates at times (batch, knot).
+            field_of: Field of some windows, by index, in times from some starts (window,) on.
+            solver: What `between` gave.
+            parameters: Of the field.
+            check: As in `ode.solve`.
+
+        Returns:
+            The solves and the knots between them, (segment - 1, draw, batch, latent), as
+            `ode.through_knots` takes them.
+        """
+        count, device = math.ceil(-rows.lower / self.spacing - 1e-9), rows.times.device
+        starts = torch.arange(-count, 0, dtype=torch.float64, device=device) * self.spacing
+        times = starts.expand(rows.size, -1)
+        # (draw, segment, batch, latent), in the order of time
+        knots = self.smoother(rows, times, known(times), z0).transpose(1, 2)
+        every = torch.arange(rows.size, device=device).repeat(count)
+        pieces = ode.solve(
+            field_of(every, starts.repeat_interleave(rows.size)),
+            knots.flatten(1, 2),
+            0.0,  # numbers, for which nobody must ask the device
+            self.spacing,
+            solver,
+            params=parameters,
+            check=check,
+        )
+        return pieces, knots[:, 1:].transpose(0, 1)
