@@ -22,7 +22,7 @@ from latentode.models.fitted.events import FittedEvents, unit_of
 from latentode.models.heads.poisson_process import Link
 from latentode.models.point_processes import HomogeneousProcess, goodness_of_fit
 from latentode.models.point_processes.event_scores import EventScores
-from latentode.point_process import prediction
+from latentode.prediction import next_event
 from latentode.results.events import intensity_dataset, next_event_dataset
 from latentode.training.event_fitting import (
     EventFitting,
@@ -178,7 +178,7 @@ class EventForecaster:
         times = start[:, None] + np.minimum(steps, length[:, None])
         at = torch.from_numpy((times - streams.origins[:, None]) / fitted.unit_ns)
         batch = self._batch(streams)
-        rates = prediction.intensity(fitted.model, batch, at.to(batch.times.device))
+        rates = next_event.intensity(fitted.model, batch, at.to(batch.times.device))
         return intensity_dataset(
             rates.cpu().numpy(), times, series_ids=streams.series_ids,
             mark_names=streams.mark_names, clock=streams.clock, unit=fitted.unit,
@@ -206,13 +206,13 @@ class EventForecaster:
         """
         fitted, streams = self._fitted(), self.read(events)
         ahead = parse_duration(horizon, fitted.unit) / fitted.unit_ns
-        at = prediction.present(fitted.model, self._batch(streams))
+        at = next_event.present(fitted.model, self._batch(streams))
         device = at.now.device
-        following = prediction.NextEvent(fitted.model, at, ahead)
+        following = next_event.NextEvent(fitted.model, at, ahead)
         end = torch.full((streams.num_series, 1), ahead, dtype=torch.float64, device=device)
         median = following.quantile(torch.tensor([0.5])).clamp(max=ahead)
         generator = torch.Generator(device).manual_seed(self.random_state)
-        futures = prediction.simulate(fitted.model, at, ahead, num_draws, generator)
+        futures = next_event.simulate(fitted.model, at, ahead, num_draws, generator)
         counts = futures.counts(streams.num_marks).double()
         return next_event_dataset(
             following.quantile(torch.tensor(list(levels))).cpu().numpy(),

@@ -12,7 +12,7 @@ from latentode.data.dataset import Clock, Readings, TimeSeriesDataset
 from latentode.data.reading.time_labels import read_time_labels
 from latentode.data.schema import DataSchema
 from latentode.models.latent_ode import LatentODEModel
-from latentode.prediction import Predictor
+from latentode.prediction.predictor import Predictor
 
 HOUR = 3_600_000_000_000
 EPOCH = 1_700_000_000_000_000_000

@@ -10,14 +10,14 @@ from latentode.data.dataset import Clock
 from latentode.errors import ConfigError
 from latentode.estimator import LatentODE
 from latentode.flows import log_prob_at
-from latentode.latent_density import (
+from latentode.models.fitted.context import last_context
+from latentode.prediction.latent_density import (
     _kernel_log_density,
     density_paths,
     latent_plane,
     pushed,
 )
-from latentode.latent_paths import batch_of
-from latentode.models.fitted.context import last_context
+from latentode.prediction.latent_paths import batch_of
 
 HOUR = 3_600_000_000_000
 OFFSETS = np.array([-7, 0, 2, 5]) * HOUR

@@ -9,9 +9,9 @@ from latentode import results
 from latentode.data.dataset import Clock
 from latentode.data.schema import DataSchema
 from latentode.errors import DataError, ResourceError
-from latentode.grids import check_size, forecast_grid, missing_grid, span_grid
-from latentode.latent_paths import path_offsets
 from latentode.models.fitted.context import last_context, pack, unpack
+from latentode.prediction.grids import check_size, forecast_grid, missing_grid, span_grid
+from latentode.prediction.latent_paths import path_offsets
 
 
 def regular(*spans, gap=HOUR):

@@ -11,9 +11,9 @@ from small_series import DAY, EPOCH, make_dataset
 
 from latentode.data.dataset import Readings
 from latentode.data.windows import cut
-from latentode.latent_paths import interpolate_states, path_offsets
 from latentode.models.fitted.context import last_context
-from latentode.scoring import prequential_score, reading_scores
+from latentode.prediction.latent_paths import interpolate_states, path_offsets
+from latentode.prediction.log_densities import prequential_score, reading_scores
 
 DRAWS = 6
 

@@ -8,16 +8,19 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from latentode.backtest import backtest
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.reading.time_labels import TimeLabels
 from latentode.errors import ConfigError
 from latentode.estimator.event_view import EventView
 from latentode.estimator.latent_space import LatentSpace
 from latentode.estimator.logs import Events, Labels, Log, aligned, asked_times, labels_of
-from latentode.grids import missing_grid
-from latentode.label_scores import classify, classify_times, judged, known_classes, score_labels
-from latentode.labelled import LabelledPredictor
+from latentode.label_scores import judged, score_labels
 from latentode.models.fitted.latent_ode import FittedModel
+from latentode.prediction.arrays import LabelledPredictor
+from latentode.prediction.class_probabilities import classify, classify_times, known_classes
+from latentode.prediction.grids import missing_grid
+from latentode.prediction.predictor import Predictor
 
 
 class Answers(ABC):
@@ -148,7 +151,7 @@ class Answers(ABC):
 
         Returns:
             ``log_prob``, ``standard_error`` and ``num_readings`` by series; see
-            `latentode.scoring.prequential_score`.
+            `latentode.prediction.log_densities.prequential_score`.
         """
         return self._labelled(num_draws).score(self._aligned(log))
 
@@ -161,7 +164,7 @@ class Answers(ABC):
 
         Returns:
             ``value`` (draw of 1, series, step, channel), NaN where nothing was read, with ``time``;
-            see `latentode.scoring.reading_scores`.
+            see `latentode.prediction.log_densities.reading_scores`.
         """
         return self._labelled(num_draws).surprise(self._aligned(log))
 
@@ -200,7 +203,8 @@ class Answers(ABC):
             known = labels_of(fitted, dataset, labels, label_column)
             if labels is None and not len(judged(fitted, dataset, known, split)):
                 known = None
-        found = self._labelled(num_draws).backtest(dataset, split=split, max_windows=max_windows)
+        predictor = Predictor.of(fitted, num_draws)
+        found = backtest(dataset, fitted.schema, predictor, split=split, max_windows=max_windows)
         if fitted.events is not None or events is not None:
             found["events"] = self.events.score(
                 dataset, events=events, split=split, num_draws=num_draws

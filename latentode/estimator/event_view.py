@@ -12,7 +12,7 @@ from latentode.data.events import EventStreams
 from latentode.errors import ConfigError
 from latentode.estimator.logs import Events, Log, aligned, events_of
 from latentode.models.fitted.latent_ode import FittedModel
-from latentode.point_process.latent_rates import BlockScores, LatentRates
+from latentode.prediction.event_rates import BlockScores, LatentRates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +72,7 @@ class EventView:
 
         Returns:
             ``intensity`` (draw, series, step, mark) in events per unit of time; see
-            `latentode.point_process.latent_rates.LatentRates.intensity`.
+            `latentode.prediction.event_rates.LatentRates.intensity`.
         """
         return LatentRates(self._fitted, num_draws).intensity(self._given(log), every, horizon)
 

@@ -11,10 +11,16 @@ from latentode import results
 from latentode.config.durations import parse_duration
 from latentode.errors import ConfigError
 from latentode.estimator.logs import Log, aligned
-from latentode.latent_density import SOURCES, LatentPlane, Source, density_paths, latent_plane
-from latentode.latent_paths import path_offsets
 from latentode.models.fitted.context import last_context
 from latentode.models.fitted.latent_ode import FittedModel
+from latentode.prediction.latent_density import (
+    SOURCES,
+    LatentPlane,
+    Source,
+    density_paths,
+    latent_plane,
+)
+from latentode.prediction.latent_paths import path_offsets
 
 
 @dataclass(frozen=True)

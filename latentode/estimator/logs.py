@@ -22,8 +22,8 @@ from latentode.data.reading.time_labels import (
     time_column,
 )
 from latentode.errors import ConfigError, DataError
-from latentode.label_scores import known_classes
 from latentode.models.fitted.latent_ode import FittedModel
+from latentode.prediction.class_probabilities import known_classes
 from latentode.results import local_times
 
 Log = TimeSeriesDataset | pd.DataFrame | str | Path

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from latentode.data import noise
-from latentode.data.noise import path_noise, place_noise
+from latentode.prediction import noise
+from latentode.prediction.noise import path_noise, place_noise
 
 
 @given(

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_series import make_dataset
 
-from latentode.data.tiles import lay_tiles
 from latentode.data.windows import WindowLengths
+from latentode.prediction.query_windows import lay_tiles
 
 LENGTHS = WindowLengths(context_ns=20, horizon_ns=10, reason="as given")
 MOMENTS = st.integers(-60, 260)

@@ -9,7 +9,7 @@ from event_cases import F64, batch_of
 
 from latentode.models.point_processes.event_scores import EventScores
 from latentode.ode.trajectory import SolveStats, Trajectory
-from latentode.point_process.mixture import NextOfMixture, increments_between, mixture_scores
+from latentode.prediction.event_mixture import NextOfMixture, increments_between, mixture_scores
 
 RATES = torch.tensor([0.2, 1.0, 3.0], dtype=F64)
 

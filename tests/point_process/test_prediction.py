@@ -7,7 +7,7 @@ from test_event_model import jump_process
 
 from latentode.data.batches.event_batch import EventBatch
 from latentode.errors import ConfigError, ResourceError
-from latentode.point_process import prediction
+from latentode.prediction import next_event
 
 ROWS, MARKS = [[0.5, 2.0, 2.2], []], [[0, 1, 0], []]
 
@@ -28,7 +28,7 @@ def longer(row, mark, until):
 
 
 def test_survival_is_the_likelihood_of_seeing_nothing(process, events):
-    following = prediction.NextEvent(process, prediction.present(process, events), 4.0)
+    following = next_event.NextEvent(process, next_event.present(process, events), 4.0)
     got = following.survival(torch.tensor([[0.0, 1.0, 4.0]] * 2, dtype=F64))
     assert got[:, 0].tolist() == [1.0, 1.0]
     for i, ahead in ((1, 1.0), (2, 4.0)):
@@ -42,7 +42,7 @@ def test_survival_is_the_likelihood_of_seeing_nothing(process, events):
 
 
 def test_quantiles_invert_survival_and_the_mean_is_its_integral(process, events):
-    following = prediction.NextEvent(process, prediction.present(process, events), 6.0)
+    following = next_event.NextEvent(process, next_event.present(process, events), 6.0)
     levels = torch.tensor([0.1, 0.5, 0.8])
     found = following.quantile(levels)
     torch.testing.assert_close(
@@ -55,7 +55,7 @@ def test_quantiles_invert_survival_and_the_mean_is_its_integral(process, events)
 
 
 def test_the_next_mark_has_the_shares_of_the_rates(process, events):
-    following = prediction.NextEvent(process, prediction.present(process, events), 4.0)
+    following = next_event.NextEvent(process, next_event.present(process, events), 4.0)
     got = following.marks(torch.tensor([[1.5], [1.5]], dtype=F64))[0, 0]
     log_rates = [
         process.score(longer([*ROWS[0], 4.5], [*MARKS[0], k], 4.5)).log_intensity[0, -1]
@@ -66,10 +66,10 @@ def test_the_next_mark_has_the_shares_of_the_rates(process, events):
 
 
 def test_after_one_more_event_the_streams_are_where_a_new_walk_ends(process, events):
-    at = prediction.present(process, events)
-    following = prediction.NextEvent(process, at, 4.0)
+    at = next_event.present(process, events)
+    following = next_event.NextEvent(process, at, 4.0)
     got = following.after(torch.tensor([0.7, 1.1], dtype=F64), torch.tensor([1, 0]))
-    again = prediction.present(process, longer([*ROWS[0], 3.7], [*MARKS[0], 1], 3.7))
+    again = next_event.present(process, longer([*ROWS[0], 3.7], [*MARKS[0], 1], 3.7))
     torch.testing.assert_close(got.state[:1], again.state, rtol=1e-9, atol=1e-12)
     torch.testing.assert_close(got.counts[:1], again.counts, rtol=1e-9, atol=1e-12)
     assert got.last[0] == again.last[0]
@@ -77,7 +77,7 @@ def test_after_one_more_event_the_streams_are_where_a_new_walk_ends(process, eve
 
 def test_intensities_are_left_limits_at_events_and_agree_with_the_likelihood(process, events):
     times = torch.tensor([[0.2, 2.0, 2.7], [1.0, 0.0, 3.0]], dtype=F64)
-    got = prediction.intensity(process, events, times)
+    got = next_event.intensity(process, events, times)
     for series, column, row, mark in (
         (0, 0, [0.2], [0]), (0, 1, [0.5, 2.0], [0, 1]), (0, 2, [*ROWS[0], 2.7], [0, 1, 0, 1]),
         (1, 2, [3.0], [1]),
@@ -87,7 +87,7 @@ def test_intensities_are_left_limits_at_events_and_agree_with_the_likelihood(pro
 
 
 def test_draws_of_the_next_event_follow_its_survival(process, events):
-    following = prediction.NextEvent(process, prediction.present(process, events), 30.0)
+    following = next_event.NextEvent(process, next_event.present(process, events), 30.0)
     drawn = following.draw(1000, torch.Generator().manual_seed(0))
     for series in (0, 1):
         times = drawn[series][torch.isfinite(drawn[series])]
@@ -99,7 +99,7 @@ def thinned(process, at, horizon, generator):
     """One future of the first stream by Ogata's thinning, the bound re-checked at each proposal."""
     time, current, found = 0.0, at, []
     while True:
-        following = prediction.NextEvent(process, current, horizon)
+        following = next_event.NextEvent(process, current, horizon)
         waited, bound = 0.0, 1.0
         while True:
             waited += float(torch.empty(1).exponential_(bound, generator=generator))
@@ -129,8 +129,8 @@ def bounded_process():
 def test_inversion_and_thinning_draw_the_same_futures():
     process, generator = bounded_process(), torch.Generator().manual_seed(1)
     events = batch_of([ROWS[0]], [MARKS[0]], kinds=2, window=(0.0, 3.0))
-    at = prediction.present(process, events)
-    drawn = prediction.simulate(process, at, 3.0, 400, generator)
+    at = next_event.present(process, events)
+    drawn = next_event.simulate(process, at, 3.0, 400, generator)
     by_inversion = torch.isfinite(drawn.times).sum(-1)[:, 0].numpy()
     by_thinning = np.array([len(thinned(process, at, 3.0, generator)) for _ in range(80)])
     assert stats.ks_2samp(by_inversion, by_thinning).pvalue > 0.01
@@ -141,8 +141,8 @@ def test_inversion_and_thinning_draw_the_same_futures():
 
 def test_simulated_counts_less_their_compensator_have_mean_0_and_the_martingale_variance():
     process = bounded_process()
-    at = prediction.present(process, batch_of([[]], kinds=2, window=(0.0, 1.0)))
-    drawn = prediction.simulate(process, at, 5.0, 400, torch.Generator().manual_seed(0))
+    at = next_event.present(process, batch_of([[]], kinds=2, window=(0.0, 1.0)))
+    drawn = next_event.simulate(process, at, 5.0, 400, torch.Generator().manual_seed(0))
     times, marks = drawn.times[:, 0], drawn.marks[:, 0]
     rows = [(1 + t[torch.isfinite(t)]).tolist() for t in times]
     kinds = [m[m >= 0].tolist() for m in marks]
@@ -159,11 +159,11 @@ def test_simulated_counts_less_their_compensator_have_mean_0_and_the_martingale_
 
 
 def test_what_cannot_be_is_refused(process, events, monkeypatch):
-    at = prediction.present(process, events)
+    at = next_event.present(process, events)
     with pytest.raises(ConfigError, match="a length above 0"):
-        prediction.NextEvent(process, at, 0.0)
-    monkeypatch.setattr(prediction, "_MAX_EVENTS", 5)
+        next_event.NextEvent(process, at, 0.0)
+    monkeypatch.setattr(next_event, "_MAX_EVENTS", 5)
     with torch.no_grad():
         process.process.log_scale.add_(3.0)
     with pytest.raises(ResourceError, match="Shorten the horizon"):
-        prediction.simulate(process, at, 10.0, 2, torch.Generator())
+        next_event.simulate(process, at, 10.0, 2, torch.Generator())

@@ -10,7 +10,7 @@ import torch
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.windows import cut
 from latentode.models.objectives import iwae, iwae_standard_error
-from latentode.prediction import Predictor
+from latentode.prediction.predictor import Predictor
 
 
 def prequential_score(
@@ -24,7 +24,7 @@ def prequential_score(
     with :math:`z_k` drawn from the posterior given the context of the block: a proper joint density
     by the chain rule. The mean over draws is unbiased, its logarithm low by Jensen's inequality;
     the standard error is by the delta method. A block without readings adds nothing, and events
-    beside the readings are no part of it: `latentode.point_process.latent_rates` scores those.
+    beside the readings are no part of it: `latentode.prediction.event_rates` scores those.
 
     Args:
         predictor: Predictor of a fitted model.

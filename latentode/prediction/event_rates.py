@@ -15,7 +15,6 @@ from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.events import EventStreams
 from latentode.data.windows import cut
 from latentode.errors import ConfigError
-from latentode.grids import check_size, forecast_grid, span_grid
 from latentode.models.fitted.context import last_context
 from latentode.models.fitted.events import unit_of
 from latentode.models.fitted.latent_ode import FittedModel
@@ -24,8 +23,9 @@ from latentode.models.point_processes import goodness_of_fit
 from latentode.models.point_processes.compensator import cumulative
 from latentode.models.point_processes.event_scores import EventScores
 from latentode.ode.trajectory import Trajectory
-from latentode.point_process.mixture import NextOfMixture, increments_between, mixture_scores
-from latentode.prediction import Followed, Predictor
+from latentode.prediction.event_mixture import NextOfMixture, increments_between, mixture_scores
+from latentode.prediction.grids import check_size, forecast_grid, span_grid
+from latentode.prediction.predictor import Followed, Predictor
 from latentode.results.events import intensity_dataset, next_event_dataset
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import torch
 from latentode.data.batches.batch import Rows, SeriesBatch
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.schema import DataSchema
-from latentode.grids import check_size
 from latentode.models.inference import infer
 from latentode.models.latent_ode import LatentODEModel
+from latentode.prediction.grids import check_size
 
 _DEFAULT_STEPS = 50
 

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from latentode.data.batches.batch import SeriesBatch
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
-from latentode.data.noise import latent_noise
 from latentode.data.schema import DataSchema
 from latentode.errors import ConfigError
 from latentode.flows import PushedDensity, log_prob_at, push_forward
-from latentode.latent_paths import batch_of
 from latentode.models.latent_ode import LatentODEModel
+from latentode.prediction.latent_paths import batch_of
+from latentode.prediction.noise import latent_noise
 
 Source = Literal["posterior", "prior"]
 SOURCES: tuple[Source, ...] = ("posterior", "prior")

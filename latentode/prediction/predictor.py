@@ -11,16 +11,16 @@ from torch import Tensor
 
 from latentode.data.batches.batch import Rows, SeriesBatch
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
-from latentode.data.noise import latent_noise, path_noise
 from latentode.data.schema import DataSchema
 from latentode.data.targets import Targets
-from latentode.data.tiles import Tiles, lay_tiles
 from latentode.data.windows import cut
 from latentode.errors import ConfigError
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.models.inference import infer, process_of, time_labels_of
 from latentode.models.latent_ode import LatentODEModel
 from latentode.ode.trajectory import Trajectory
+from latentode.prediction.noise import latent_noise, path_noise
+from latentode.prediction.query_windows import Tiles, lay_tiles
 
 # elements of (draw, window, row, channel) at a time: hidden layers are up to ten times as wide
 _MAX_ELEMENTS, _HIDDEN = 2_000_000, 10

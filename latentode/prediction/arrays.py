@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentode import results
-from latentode.backtest import backtest
 from latentode.config.durations import parse_duration
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.reading.log import read_query_times
 from latentode.errors import ConfigError, DataError
-from latentode.grids import Grid, check_size, forecast_grid, span_grid
-from latentode.latent_paths import interpolate_states, path_offsets
 from latentode.models.fitted.context import last_context
 from latentode.models.fitted.latent_ode import FittedModel
-from latentode.prediction import Predictor
-from latentode.scoring import prequential_score, reading_scores
+from latentode.prediction.grids import Grid, check_size, forecast_grid, span_grid
+from latentode.prediction.latent_paths import interpolate_states, path_offsets
+from latentode.prediction.log_densities import prequential_score, reading_scores
+from latentode.prediction.predictor import Predictor
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -136,7 +135,7 @@ class LabelledPredictor:
         )
 
     def score(self, dataset: TimeSeriesDataset) -> xr.Dataset:
-        """Log-density of each series; see `scoring.prequential_score`.
+        """Log-density of each series; see `log_densities.prequential_score`.
 
         Raises:
             ConfigError: If there is a single draw, which has no standard error.
@@ -148,7 +147,7 @@ class LabelledPredictor:
         )
 
     def surprise(self, dataset: TimeSeriesDataset) -> xr.Dataset:
-        """Negative log-density of each reading; see `scoring.reading_scores`."""
+        """Negative log-density of each reading; see `log_densities.reading_scores`."""
         series, times, log_prob = reading_scores(self._predictor(), dataset)
         schema = self.fitted.schema
         # in the density of the logarithm there is no unit to name
@@ -163,14 +162,6 @@ class LabelledPredictor:
             kind="surprise",
             dim="channel",
             attrs={"num_draws": self.num_draws, "seed": self.fitted.config.train.seed},
-        )
-
-    def backtest(
-        self, dataset: TimeSeriesDataset, *, split: str, max_windows: int
-    ) -> dict[str, Any]:
-        """Rolling forecasts and interpolations beside baselines; see `backtest.backtest`."""
-        return backtest(
-            dataset, self.fitted.schema, self._predictor(), split=split, max_windows=max_windows
         )
 
     def _predictor(self) -> Predictor:

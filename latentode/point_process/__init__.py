@@ -1,1 +1,0 @@
-"""Prediction of events: intensities, survival, the next event and simulated continuations."""
