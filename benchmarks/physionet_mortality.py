@@ -28,7 +28,7 @@ from benchmarks.irregular import labels, study, training
 from benchmarks.irregular.choices import parts
 from benchmarks.irregular.logistic import PENALTIES, Logistic, summaries
 from benchmarks.irregular.windows import Flags, Floats, Scale, Windows
-from latentode.classification import area_under_curve, brier, calibration_error
+from latentode.evaluation.classification import area_under_curve, brier, calibration_error
 
 PROTOCOL: dict[str, Any] = {
     "stays": None,

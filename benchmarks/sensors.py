@@ -21,9 +21,9 @@ from benchmarks.data.logs import LOGS, SensorLog
 from benchmarks.frame import Options, Report, Run, accuracy_rows, accuracy_table
 from benchmarks.irregular.gru_decay import GRUDecay, of_equal_size
 from latentode import LatentODE, LatentODEConfig
-from latentode.baselines import NAMES as NAIVE
 from latentode.data.reading.log import read_log
 from latentode.data.schema import DataSchema
+from latentode.evaluation.baselines import NAMES as NAIVE
 from latentode.models.fitted.latent_ode import build_model
 from latentode.training.fitting import fit_model
 

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from latentode import LatentODE, LatentODEConfig, plot
 from latentode.data.reading.log import read_log
-from latentode.evaluation import table
+from latentode.evaluation.evaluate import table
 
 LOG = Path(__file__).resolve().parents[1] / "datasets" / "pump_station.csv"
 

@@ -89,10 +89,10 @@ _HOMES = {
     "recommend": "estimator",
 }
 _MODULES = {
-    "baselines": "baselines",
+    "baselines": "evaluation.baselines",
     "errors": "errors",
     "flows": "flows",
-    "metrics": "metrics",
+    "metrics": "evaluation.metrics",
     "objectives": "models.objectives",
     "ode": "ode",
     "plot": "plot",

@@ -10,9 +10,9 @@ from scipy.interpolate import CubicSpline
 
 from latentode import baselines
 from latentode.data.dataset import Clock, Readings, TimeSeriesDataset
-from latentode.data.natural_spline import natural_curvature
 from latentode.data.targets import Targets
 from latentode.errors import ConfigError, ShapeError
+from latentode.evaluation.natural_spline import natural_curvature
 
 HOUR = 3_600_000_000_000
 DAY = 24 * HOUR

@@ -9,7 +9,7 @@ from benchmarks import physionet_mortality as mortality
 from benchmarks.frame import Options
 from benchmarks.irregular import labels, study, training
 from benchmarks.irregular.windows import Scale, Windows
-from latentode.classification import area_under_curve
+from latentode.evaluation.classification import area_under_curve
 
 TINY = mortality.PROTOCOL | {
     "stays": 200,

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from latentode.classification import area_under_curve, brier, calibration_error
 from latentode.errors import ConfigError, DataError, ShapeError
+from latentode.evaluation.classification import area_under_curve, brier, calibration_error
 
 
 def some(count=400, steps=None, seed=0):

@@ -10,12 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 from latentode import LatentODE, LatentODEConfig
-from latentode.classification import area_under_curve, brier, calibration_error
 from latentode.cli.app import root
 from latentode.config import CellsConfig, DataConfig
 from latentode.data.reading.labels import read_labels
 from latentode.data.reading.log import read_log
 from latentode.errors import CheckpointError, ConfigError, DataError
+from latentode.evaluation.classification import area_under_curve, brier, calibration_error
 from latentode.training import Interrupted, Trainer
 
 SETTINGS = {

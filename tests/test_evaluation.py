@@ -13,7 +13,7 @@ from small_series import DAY, EPOCH, HOUR, irregular_dataset, make_dataset, trip
 
 from latentode import baselines
 from latentode.errors import ConfigError, DataError, ShapeError
-from latentode.evaluation import (
+from latentode.evaluation.evaluate import (
     Task,
     evaluate_task,
     forecast_task,

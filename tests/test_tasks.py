@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from small_series import DAY, EPOCH, HOUR, irregular_dataset, make_dataset, triplets, whole_span
 
 from latentode.data.targets import Targets
-from latentode.data.tasks import _quotas, _spread, forecast_task, interpolation_task
 from latentode.errors import ConfigError, DataError, ShapeError
+from latentode.evaluation.tasks import _quotas, _spread, forecast_task, interpolation_task
 
 
 @settings(max_examples=40, deadline=None)

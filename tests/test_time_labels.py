@@ -12,7 +12,6 @@ from model_cases import case, case_with_time_labels, noise_for
 from torch.nn import functional
 
 from latentode import LatentODE, LatentODEConfig
-from latentode.classification import area_under_curve, brier
 from latentode.cli.app import root
 from latentode.config import CellsConfig, DataConfig
 from latentode.data.batches.buckets import bucketed
@@ -21,6 +20,7 @@ from latentode.data.reading.labels import SeriesLabels, spelled_as
 from latentode.data.reading.log import read_log
 from latentode.data.reading.time_labels import TimeLabels, read_time_labels, time_column
 from latentode.errors import CheckpointError, ConfigError, DataError
+from latentode.evaluation.classification import area_under_curve, brier
 from latentode.models.heads import TimeLabelHead, label_codes, label_log_prob
 from latentode.training.graphs import can_be_captured
 

@@ -14,9 +14,9 @@ from torch import nn
 from benchmarks.irregular.task import Draw
 from benchmarks.irregular.training import Build, Fitted, epoch_of, initial, trained
 from benchmarks.irregular.windows import Floats, Scale, Windows
-from latentode.classification import area_under_curve, brier
 from latentode.config import LatentODEConfig
 from latentode.data.batches.batch import SeriesBatch
+from latentode.evaluation.classification import area_under_curve, brier
 from latentode.models.fitted.history import Record
 
 _CHUNK = 100

@@ -130,7 +130,7 @@ def _task(name: str, result: Any) -> Iterator[str]:
     if not isinstance(result, Mapping) or "overall" not in result:
         return
 
-    from latentode.findings import table
+    from latentode.evaluation.summary import table
 
     counts = ", ".join(
         f"{result[key]:,} {key.removeprefix('num_')}"

@@ -61,7 +61,7 @@ class LabelFile:
 
 
 def label_lines(scores: Mapping[str, Any]) -> Iterator[str]:
-    """Scores of labels, as lines of text; see `latentode.label_scores.score_labels`."""
+    """Scores of labels, as lines of text; see `latentode.evaluation.label_scores.score_labels`."""
     kind = "series" if "series" in scores else "times"
     yield f"labels ({scores[kind]:,} {kind})"
     yield (

@@ -8,14 +8,14 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from latentode.backtest import backtest
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.reading.time_labels import TimeLabels
 from latentode.errors import ConfigError
 from latentode.estimator.event_view import EventView
 from latentode.estimator.latent_space import LatentSpace
 from latentode.estimator.logs import Events, Labels, Log, aligned, asked_times, labels_of
-from latentode.label_scores import judged, score_labels
+from latentode.evaluation.backtest import backtest
+from latentode.evaluation.label_scores import judged, score_labels
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction.arrays import LabelledPredictor
 from latentode.prediction.class_probabilities import classify, classify_times, known_classes
@@ -193,7 +193,7 @@ class Answers(ABC):
             num_draws: Predictive draws.
 
         Returns:
-            {"forecast": scores, "interpolation": scores}, see `latentode.evaluation.evaluate_task`;
+            {"forecast": scores, "interpolation": scores}, see `evaluate_task`;
             with events also "events", see `EventView.score`, with labels "labels", see
             `score_labels`.
         """
@@ -261,7 +261,7 @@ class Answers(ABC):
             num_draws: Posterior draws.
 
         Returns:
-            Numbers by name, see `latentode.label_scores.score_labels`.
+            Numbers by name, see `latentode.evaluation.label_scores.score_labels`.
 
         Raises:
             ConfigError: If the model was trained without labels.

@@ -21,7 +21,7 @@ def calibration(report: Mapping[str, Any], *, ax: Any = None) -> NDArray[Any]:
     independent; a real log's are not, so the band is too narrow rather than too wide.
 
     Args:
-        report: What `latentode.evaluation.evaluate` returns, or any mapping with some of "pit"
+        report: What `evaluation.evaluate` returns, or any mapping with some of "pit"
             (or "pit_histogram"): counts or shares in bins of equal width over [0, 1]; "coverage":
             the share of readings inside the central interval, by the interval's probability;
             "channels": by name, entries whose "model" has "coverage_90".

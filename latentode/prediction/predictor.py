@@ -115,7 +115,7 @@ class Predictor:
         )
 
     def __call__(self, visible: TimeSeriesDataset, targets: Targets) -> tuple[Float64, Float64]:
-        """Draws (draw, target) and log densities (target,), as in `latentode.evaluation`."""
+        """Draws (draw, target) and log densities (target,), as in `evaluation.evaluate`."""
         key = np.stack([targets.window, targets.times])
         pairs, place = np.unique(key, axis=1, return_inverse=True)
         place = place.reshape(-1)  # numpy 2.0 keeps an axis

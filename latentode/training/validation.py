@@ -11,7 +11,7 @@ from latentode.data.batches.batch import SeriesBatch
 from latentode.data.batches.event_batch import EventBatch
 from latentode.data.batches.sampler import WindowSampler
 from latentode.data.dataset import Float64, Int64
-from latentode.metrics import crps_from_draws
+from latentode.evaluation.metrics import crps_from_draws
 from latentode.models.fitted.history import Record
 from latentode.models.heads import label_codes
 from latentode.models.latent_ode import LatentODEModel

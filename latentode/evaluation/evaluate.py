@@ -1,9 +1,9 @@
 """What a model's predictions are worth, beside naive baselines, on tasks with known answers.
 
 `evaluate_task` knows nothing of the model but a function from visible windows to draws and log
-densities. Three rules: the baselines of `latentode.baselines` stand beside every number; every
-channel has the same weight, however often it is read; and where the model loses, a sentence says so
-(`latentode.findings`).
+densities. Three rules: the baselines of `latentode.evaluation.baselines` stand beside every number;
+every channel has the same weight, however often it is read; and where the model loses, a sentence
+says so (`latentode.evaluation.summary`).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from latentode import baselines, metrics
 from latentode.data.dataset import Float64, TimeSeriesDataset
 from latentode.data.targets import Targets
-from latentode.data.tasks import Task, forecast_task, interpolation_task
 from latentode.errors import ConfigError, DataError, ShapeError
-from latentode.findings import best_baseline, describe, table
+from latentode.evaluation import baselines, metrics
+from latentode.evaluation.summary import best_baseline, describe, table
+from latentode.evaluation.tasks import Task, forecast_task, interpolation_task
 
 __all__ = ["Predictor", "Task", "evaluate_task", "forecast_task", "interpolation_task", "table"]
 

@@ -54,7 +54,7 @@ def table(result: Mapping[str, Any]) -> list[list[str]]:
     """Overall numbers of an evaluation as rows of text.
 
     Args:
-        result: What `latentode.evaluation.evaluate_task` returned.
+        result: What `evaluate_task` returned.
 
     Returns:
         A header, the model and each baseline: name, MAE, RMSE, CRPS, NLL, coverage; "-" where there

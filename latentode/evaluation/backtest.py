@@ -9,9 +9,9 @@ import numpy as np
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.schema import DataSchema
-from latentode.data.tasks import forecast_task, interpolation_task
 from latentode.errors import ConfigError
-from latentode.evaluation import Predictor, evaluate_task
+from latentode.evaluation.evaluate import Predictor, evaluate_task
+from latentode.evaluation.tasks import forecast_task, interpolation_task
 
 
 def backtest(
@@ -32,7 +32,7 @@ def backtest(
         max_windows: Most forecast origins.
 
     Returns:
-        {"forecast": scores, "interpolation": scores}; see `latentode.evaluation.evaluate_task`.
+        {"forecast": scores, "interpolation": scores}; see `evaluate_task`.
 
     Raises:
         ConfigError: If `split` is neither.

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
-from latentode.data.natural_spline import natural_curvature
 from latentode.data.targets import Targets
 from latentode.errors import ConfigError, ShapeError
+from latentode.evaluation.natural_spline import natural_curvature
 
 NAMES = ("last", "mean", "linear", "spline", "seasonal")
 
