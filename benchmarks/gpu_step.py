@@ -21,8 +21,8 @@ from latentode.data.batches.batch import SeriesBatch
 from latentode.data.batches.buckets import bucketed
 from latentode.models.latent_ode import LatentODEModel
 from latentode.models.objectives import elbo
-from latentode.training.capture import CudaRecorder
-from latentode.training.graphs import StepGraphs
+from latentode.training.execution.capture import CudaRecorder
+from latentode.training.execution.graphs import StepGraphs
 from latentode.training.terms import LossTerms, PathPenalties, loss_terms
 
 PROTOCOL: dict[str, Any] = {

@@ -39,7 +39,7 @@ from latentode.models.point_processes import (
     SelfCorrectingProcess,
     goodness_of_fit,
 )
-from latentode.training.event_fitting import (
+from latentode.training.events.fit import (
     EventFitting,
     fit_events,
     new_jump_process,

@@ -25,7 +25,7 @@ from latentode.data.reading.log import read_log
 from latentode.data.schema import DataSchema
 from latentode.evaluation.baselines import NAMES as NAIVE
 from latentode.models.fitted.latent_ode import build_model
-from latentode.training.fitting import fit_model
+from latentode.training.fit import fit_model
 
 PROTOCOL: dict[str, Any] = {"windows": 400, "draws": 100, "series": None, "config": {}}
 SMOKE: dict[str, Any] = {

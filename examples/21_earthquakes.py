@@ -33,7 +33,7 @@ from latentode.data.reading.events import read_events
 from latentode.data.synthetic import events as synthetic_events
 from latentode.event_estimator import EventForecaster
 from latentode.models.point_processes import HawkesProcess, HomogeneousProcess
-from latentode.training.event_fitting import EventFitting, fit_events, score_streams
+from latentode.training.events.fit import EventFitting, fit_events, score_streams
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "earthquakes_sanjac.csv.gz"
 

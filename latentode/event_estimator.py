@@ -24,12 +24,7 @@ from latentode.models.point_processes import HomogeneousProcess, goodness_of_fit
 from latentode.models.point_processes.event_scores import EventScores
 from latentode.prediction import next_event
 from latentode.results.events import intensity_dataset, next_event_dataset
-from latentode.training.event_fitting import (
-    EventFitting,
-    fit_events,
-    new_jump_process,
-    score_streams,
-)
+from latentode.training.events.fit import EventFitting, fit_events, new_jump_process, score_streams
 
 if TYPE_CHECKING:
     import xarray as xr

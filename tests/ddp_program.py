@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 from training_cases import parts, training_settings, with_poison
 
 from latentode.models.fitted.device import rank, world_size
-from latentode.training.distributed import process_group
-from latentode.training.fitting import fit_model
+from latentode.training.execution.distributed import process_group
+from latentode.training.fit import fit_model
 
 STEPS = {
     "train__max_epochs": 2,

@@ -268,7 +268,7 @@ def test_the_shell_asks_for_intensities_and_scores(run, files):
 
 
 def test_regularisers_and_a_fitted_prior_go_together_with_events(files, monkeypatch):
-    monkeypatch.setattr("latentode.training.fitting.fit_prior_to.__defaults__", (BRIEF,))
+    monkeypatch.setattr("latentode.training.fit.fit_prior_to.__defaults__", (BRIEF,))
     settings = ("kinetic=0.1", "jacobian=0.1", "steer=0.2")
     words = [f"train.regularizers.{setting}" for setting in settings] + ["train.fit_prior=true"]
     done = call(

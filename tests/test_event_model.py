@@ -9,7 +9,7 @@ from latentode import ode
 from latentode.config import SolverConfig
 from latentode.data.batches.event_batch import EventBatch
 from latentode.models.point_processes import HistoryFreeProcess, JumpProcess, Past
-from latentode.training.event_windows import EventWindows
+from latentode.training.events.windows import EventWindows
 
 # gaps from 0.05 to 4
 ROWS = [[0.05, 4.05, 4.1, 4.4, 7.0], [], [2.0, 3.0]]

@@ -15,7 +15,7 @@ from latentode.errors import ConfigError
 from latentode.models.inference import process_of
 from latentode.models.latent_ode import LatentODEModel
 from latentode.models.objectives import elbo, iwae
-from latentode.training.graphs import can_be_captured
+from latentode.training.execution.graphs import can_be_captured
 from latentode.training.terms import PathPenalties, loss_terms
 
 KINDS = ("alarm", "stop")

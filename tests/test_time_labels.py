@@ -22,7 +22,7 @@ from latentode.data.reading.time_labels import TimeLabels, read_time_labels, tim
 from latentode.errors import CheckpointError, ConfigError, DataError
 from latentode.evaluation.classification import area_under_curve, brier
 from latentode.models.heads import TimeLabelHead, label_codes, label_log_prob
-from latentode.training.graphs import can_be_captured
+from latentode.training.execution.graphs import can_be_captured
 
 SECOND = 1_000_000_000
 CONFIG = LatentODEConfig().updated(

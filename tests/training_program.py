@@ -24,7 +24,7 @@ from model_cases import irregular_log
 from training_cases import parts, training_settings
 
 from latentode.training import Interrupted
-from latentode.training.fitting import fit_model
+from latentode.training.fit import fit_model
 from latentode.training.optimizer import WeightAverage, make_optimizer
 from latentode.training.state import Checkpoints, Progress
 from latentode.training.step import GradientStep

@@ -20,7 +20,7 @@ from latentode.data.dataset import Float64, TimeSeriesDataset
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.models.latent_ode import LatentODEModel
 from latentode.models.objectives import iwae
-from latentode.training.fitting import window_sampler
+from latentode.training.fit import window_sampler
 
 _BATCH = 16
 _HIDDEN = 0.3

@@ -23,7 +23,7 @@ from latentode.estimator.logs import (
 )
 from latentode.flows import FlowFitConfig
 from latentode.models.fitted.latent_ode import FittedModel
-from latentode.training.fitting import fit_model, fit_prior_to, plan_lines
+from latentode.training.fit import fit_model, fit_prior_to, plan_lines
 from latentode.training.prior_fitting import PRIOR_FIT, PriorReport
 from latentode.training.trainer import Event
 

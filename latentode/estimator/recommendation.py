@@ -6,7 +6,7 @@ from latentode.config import LatentODEConfig
 from latentode.config.durations import format_duration
 from latentode.data.schema import DataSchema
 from latentode.estimator.logs import Log, read, resolved
-from latentode.training.fitting import settled
+from latentode.training.fit import settled
 
 
 def recommend(

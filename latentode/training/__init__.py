@@ -1,6 +1,6 @@
 """Training: one loop, checkpoints that survive anything, the same bits after a resume."""
 
-from latentode.training.interrupt import Interrupted
+from latentode.training.execution.interrupt import Interrupted
 from latentode.training.trainer import Trainer
 
 __all__ = ["Interrupted", "Trainer"]

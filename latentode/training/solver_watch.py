@@ -15,7 +15,7 @@ from latentode.data.batches.batch import SeriesBatch
 from latentode.errors import SolverError
 from latentode.models.fitted.history import Record
 from latentode.models.latent_ode import LatentODEModel
-from latentode.training.distributed import agree
+from latentode.training.execution.distributed import agree
 
 # A step is chosen for this share of the tolerance, as the dynamics grow steeper while they are
 # trained, and chosen again where it proves to be ten times as exact as that.

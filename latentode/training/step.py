@@ -19,11 +19,11 @@ from latentode.errors import SolverError
 from latentode.models.fitted.device import rank, world_size
 from latentode.models.latent_ode import LatentODEModel
 from latentode.models.objectives import elbo, iwae, kl_annealing
-from latentode.training.capture import CudaRecorder
-from latentode.training.distributed import agree, local_part, wrap
-from latentode.training.graphs import StepGraphs, can_be_captured
-from latentode.training.guarded import GuardedModel
-from latentode.training.precision import matrix_products
+from latentode.training.execution.capture import CudaRecorder
+from latentode.training.execution.distributed import agree, local_part, wrap
+from latentode.training.execution.failed_windows import GuardedModel
+from latentode.training.execution.graphs import StepGraphs, can_be_captured
+from latentode.training.execution.precision import matrix_products
 from latentode.training.terms import LossTerms, PathPenalties
 
 

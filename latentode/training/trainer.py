@@ -20,10 +20,10 @@ from latentode.errors import SolverError, TrainingError
 from latentode.models.fitted.device import device_of, rank, world_size
 from latentode.models.fitted.history import Record
 from latentode.models.latent_ode import LatentODEModel
-from latentode.training.distributed import agree
-from latentode.training.interrupt import StopRequest, stop_on_signal
+from latentode.training.execution.distributed import agree
+from latentode.training.execution.interrupt import StopRequest, stop_on_signal
+from latentode.training.execution.pace import Pace
 from latentode.training.optimizer import WeightAverage, learning_rate, make_optimizer
-from latentode.training.pace import Pace
 from latentode.training.solver_watch import SolverWatch
 from latentode.training.state import Checkpoints, Progress
 from latentode.training.step import GradientStep

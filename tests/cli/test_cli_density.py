@@ -21,7 +21,7 @@ def trained(tmp_path_factory):
     words = [word for setting in settings for word in ("--set", setting)]
     words += ["--latent-dim", "2", "--epochs", "2", "--out", folder / "run"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("latentode.training.fitting.fit_prior_to.__defaults__", (BRIEF,))
+        patch.setattr("latentode.training.fit.fit_prior_to.__defaults__", (BRIEF,))
         result = run("train", log, *SMALL, *words)
     assert result.exit_code == 0, result.output
     return folder / "run"

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from training_cases import same
 
 from latentode.models.fitted.device import device_of, rank, world_size
-from latentode.training.distributed import agree, local_part, process_group
+from latentode.training.execution.distributed import agree, local_part, process_group
 
 TESTS = Path(__file__).resolve().parents[1]
 

@@ -13,7 +13,7 @@ from latentode.errors import CheckpointError
 from latentode.event_estimator import EventForecaster
 from latentode.models.point_processes import HawkesProcess
 from latentode.training import Interrupted
-from latentode.training.event_fitting import EventFitting, fit_events
+from latentode.training.events.fit import EventFitting, fit_events
 
 SECOND = NS_PER_UNIT["s"]
 

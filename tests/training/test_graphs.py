@@ -8,10 +8,10 @@ import torch
 from model_cases import case, noise_for
 from training_cases import parts, with_poison
 
-from latentode.training.capture import CudaRecorder
-from latentode.training.graphs import StepGraphs, can_be_captured
+from latentode.training.execution.capture import CudaRecorder
+from latentode.training.execution.graphs import StepGraphs, can_be_captured
+from latentode.training.execution.precision import matrix_products
 from latentode.training.optimizer import make_optimizer
-from latentode.training.precision import matrix_products
 from latentode.training.step import GradientStep
 from latentode.training.terms import PathPenalties
 

@@ -6,8 +6,8 @@ from training_cases import parts
 from latentode.config import TrainConfig
 from latentode.errors import ConfigError
 from latentode.models.fitted.device import device_of
-from latentode.training import pace as module
-from latentode.training.pace import Pace
+from latentode.training.execution import pace as module
+from latentode.training.execution.pace import Pace
 
 
 @pytest.fixture

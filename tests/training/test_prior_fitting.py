@@ -12,7 +12,7 @@ from latentode.errors import DataError
 from latentode.estimator import LatentODE
 from latentode.flows import FlowFitConfig, fit_flow
 from latentode.models.priors import CNFPrior, StandardNormal
-from latentode.training.fitting import window_sampler
+from latentode.training.fit import window_sampler
 from latentode.training.prior_fitting import fit_prior
 
 BRIEF = FlowFitConfig(warm_up_steps=300, steps=20, regularizers={"kinetic": 0.01})
@@ -116,7 +116,7 @@ def test_the_estimator_saves_and_loads_it_and_repeats_to_the_bit(tmp_path, estim
 
 @pytest.mark.parametrize("prior", ["normal", "cnf"])
 def test_training_fits_it_where_it_is_asked_to_and_says_so(monkeypatch, prior):
-    monkeypatch.setattr("latentode.training.fitting.fit_prior_to.__defaults__", (BRIEF,))
+    monkeypatch.setattr("latentode.training.fit.fit_prior_to.__defaults__", (BRIEF,))
     notes = []
     config = LatentODEConfig().updated(**SMALL, **{"train.fit_prior": True, "model.prior": prior})
     model = LatentODE(config=config).fit(LOG, on_event=lambda e: notes.append(e.get("text", "")))

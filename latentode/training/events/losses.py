@@ -14,7 +14,7 @@ from latentode.data.dataset import Int64
 from latentode.data.events import EventStreams
 from latentode.models.point_processes import JumpProcess, Past
 from latentode.models.point_processes.event_scores import EventProcess
-from latentode.training.event_windows import EventWindows
+from latentode.training.events.windows import EventWindows
 
 _DRAWN_NODES = 5  # a solver step
 

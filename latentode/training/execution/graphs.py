@@ -18,7 +18,7 @@ from latentode.data.batches.batch import SeriesBatch
 from latentode.models.heads import TimeLabelHead
 from latentode.models.latent_ode import LatentODEModel
 from latentode.ode.solvers.grid import FIXED_STEP
-from latentode.training.capture import Run
+from latentode.training.execution.capture import Run
 from latentode.training.terms import LossTerms, PathPenalties, loss_terms
 
 Objective = Callable[[LossTerms, Tensor], Tensor]

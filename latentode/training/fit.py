@@ -30,7 +30,7 @@ from latentode.models.fitted.device import device_of, rank
 from latentode.models.fitted.latent_ode import FittedModel, beside, build_model
 from latentode.models.heads import label_codes
 from latentode.models.latent_ode import LatentODEModel
-from latentode.training.distributed import process_group
+from latentode.training.execution.distributed import process_group
 from latentode.training.prior_fitting import PRIOR_FIT, PriorReport, fit_prior
 from latentode.training.refinement import choose_starts, fit_scale
 from latentode.training.trainer import Event, Trainer

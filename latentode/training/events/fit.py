@@ -16,9 +16,9 @@ from latentode.errors import DataError, TrainingError
 from latentode.models.heads.poisson_process import Link
 from latentode.models.point_processes import JumpProcess
 from latentode.models.point_processes.event_scores import EventProcess, EventScores
-from latentode.training.event_losses import EventFitting, loss_source
-from latentode.training.event_state import EventCheckpoints
-from latentode.training.interrupt import stop_on_signal
+from latentode.training.events.losses import EventFitting, loss_source
+from latentode.training.events.state import EventCheckpoints
+from latentode.training.execution.interrupt import stop_on_signal
 
 # in units of the mean rate: from the last few dozen events to a thirtieth of a gap
 _DECAYS = (0.03, 0.3, 3.0, 30.0)

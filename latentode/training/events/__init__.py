@@ -1,0 +1,1 @@
+"""Training of point processes of events alone."""
