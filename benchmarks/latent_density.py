@@ -104,7 +104,7 @@ def _base_of(row: Run) -> tuple[str, str]:
 def _models(posterior: str, seed: int, log: Any, protocol: Mapping[str, Any]) -> Any:
     """Prior, fitted model and facts of each prior under a posterior."""
     from latentode.config import LatentODEConfig
-    from latentode.estimator import LatentODE
+    from latentode.estimators import LatentODE
     from latentode.flows import FlowFitConfig
 
     settings = {

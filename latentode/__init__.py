@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from latentode.config import LatentODEConfig, SolverConfig, TrainConfig
     from latentode.data import synthetic
     from latentode.data.dataset import TimeSeriesDataset
-    from latentode.estimator import LatentODE, recommend
-    from latentode.event_estimator import EventForecaster
+    from latentode.estimators import LatentODE, recommend
+    from latentode.estimators.event_forecaster import EventForecaster
     from latentode.flows import CNF
     from latentode.models import objectives
     from latentode.models.encoders import (
@@ -69,11 +69,11 @@ __all__ = [  # noqa: RUF022 -- plain order, which has no place of its own for CN
 _HOMES = {
     "AttentionEncoder": "models.encoders",
     "CNF": "flows",
-    "EventForecaster": "event_estimator",
+    "EventForecaster": "estimators.event_forecaster",
     "FlowLikelihood": "models.likelihoods",
     "GaussianLikelihood": "models.likelihoods",
     "JumpProcess": "models.point_processes",
-    "LatentODE": "estimator",
+    "LatentODE": "estimators",
     "LatentODEConfig": "config",
     "LatentODEModel": "models.latent_ode",
     "ODERNNEncoder": "models.encoders",
@@ -86,7 +86,7 @@ _HOMES = {
     "TimeSeriesDataset": "data.dataset",
     "TrainConfig": "config",
     "Trainer": "training",
-    "recommend": "estimator",
+    "recommend": "estimators",
 }
 _MODULES = {
     "baselines": "evaluation.baselines",

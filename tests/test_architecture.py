@@ -84,8 +84,8 @@ def planted(path, text, **others):
         "latentode/models/encoders/rnn.py": "from latentode import errors, ode\n",
         "latentode/models/priors/normal.py": "from latentode.ode import solve\n",
         "latentode/training/trainer.py": "from latentode.models.encoders import rnn\n",
-        "latentode/estimator/__init__.py": "",
-        "latentode/evaluation.py": "",
+        "latentode/estimators/__init__.py": "",
+        "latentode/evaluation/evaluate.py": "",
         "latentode/results.py": "import numpy as np\nimport xarray.core as xc\n",
     }
     return base | {path: text} | others
@@ -111,7 +111,12 @@ def test_the_rules_accept_a_sound_package():
             "from latentode.models.encoders import rnn",
             "not",
         ),
-        (rules.layer_violations, "latentode/evaluation.py", "import latentode.estimator", "not a"),
+        (
+            rules.layer_violations,
+            "latentode/evaluation/evaluate.py",
+            "import latentode.estimators",
+            "not a",
+        ),
         (
             rules.layer_violations,
             "latentode/ode/bad.py",

@@ -12,7 +12,7 @@ from benchmarks.__main__ import main
 from benchmarks.flows.latent_logs import _fault, load, plant_faults
 from benchmarks.flows.latent_scores import per_reading, roc_area, score
 from latentode.config import LatentODEConfig
-from latentode.estimator import LatentODE
+from latentode.estimators import LatentODE
 
 HOUR = 3_600_000_000_000
 SMALL = latent_density.PROTOCOL | latent_density.SMOKE

@@ -12,7 +12,7 @@ from latentode.cli.app import root
 from latentode.data.batches.event_batch import EventBatch
 from latentode.data.synthetic import events as simulate
 from latentode.errors import CheckpointError, ConfigError, DataError, NotFittedError, ShapeError
-from latentode.event_estimator import EventForecaster
+from latentode.estimators.event_forecaster import EventForecaster
 from latentode.results.events import intensity_frame, next_event_frame
 
 

@@ -25,7 +25,7 @@ from training_cases import (
 
 from latentode.cli.app import root
 from latentode.errors import CheckpointError, SolverError, TrainingError
-from latentode.estimator import LatentODE
+from latentode.estimators import LatentODE
 from latentode.models.fitted.model_folder import load_folder
 from latentode.training.optimizer import learning_rate
 from latentode.training.step import GradientStep

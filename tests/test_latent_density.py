@@ -8,7 +8,7 @@ from model_cases import double, irregular_log, noise_for, predictor_of
 from latentode.config import LatentODEConfig
 from latentode.data.dataset import Clock
 from latentode.errors import ConfigError
-from latentode.estimator import LatentODE
+from latentode.estimators import LatentODE
 from latentode.flows import log_prob_at
 from latentode.models.fitted.context import last_context
 from latentode.prediction.latent_density import (

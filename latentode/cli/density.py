@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from latentode.data.dataset import TimeSeriesDataset
-    from latentode.estimator import LatentODE
+    from latentode.estimators import LatentODE
 
 SUFFIXES = (".csv", ".nc", ".parquet", ".json")
 PICTURES = (".png", ".svg", ".pdf")

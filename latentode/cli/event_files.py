@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from latentode.data.dataset import TimeSeriesDataset
     from latentode.data.events import EventStreams
-    from latentode.estimator import LatentODE
+    from latentode.estimators import LatentODE
 
 events_option = click.option(
     "--events",

@@ -110,7 +110,7 @@ def events_command(session: Session, run: Path, out: Path | None, **options: Any
 
 
 def _of_streams(session: Session, path: Path, question: _Question) -> _Answer:
-    from latentode.event_estimator import EventForecaster
+    from latentode.estimators.event_forecaster import EventForecaster
     from latentode.models.point_processes import goodness_of_fit
 
     model = EventForecaster.load(path, device=question.device)

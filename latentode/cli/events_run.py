@@ -103,7 +103,7 @@ def _fit(
     import torch
 
     from latentode.data.reading.events import read_events
-    from latentode.event_estimator import EventForecaster
+    from latentode.estimators.event_forecaster import EventForecaster
     from latentode.training import Interrupted
 
     if threads is not None:

@@ -17,7 +17,7 @@ from latentode.errors import CheckpointError, DataError
 if TYPE_CHECKING:
     from latentode.config import LatentODEConfig
     from latentode.data.dataset import TimeSeriesDataset
-    from latentode.estimator import LatentODE
+    from latentode.estimators import LatentODE
 
 run_argument = click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 missing_option = click.option(
@@ -69,7 +69,7 @@ def load_model(path: Path, session: Session, device: str) -> tuple[LatentODE, Ru
     """Load the model of a run, or a model folder; see `find_model`."""
     model_path, folder = find_model(path, session)
 
-    from latentode.estimator import LatentODE
+    from latentode.estimators import LatentODE
 
     return LatentODE.load(model_path, device=device), folder
 

@@ -111,7 +111,7 @@ def run_again(
 def _fit(session: Session, job: Job, folder: RunFolder | None) -> Outcome:
     _prepare_torch(job)
     from latentode.data.reading.log import read_log
-    from latentode.estimator import LatentODE
+    from latentode.estimators import LatentODE
     from latentode.training import Interrupted
 
     dataset, report = read_log(job.logs, job.config.data)

@@ -163,8 +163,7 @@ class LatentRates:
             levels: Probabilities of the quantiles.
 
         Returns:
-            As `latentode.event_estimator.EventForecaster.next_event`; series without a reading are
-            left out.
+            As `EventForecaster.next_event`; series without a reading are left out.
         """
         first, last = dataset.readings.first_and_last()
         dataset = dataset.select_series(np.flatnonzero(last >= first))

@@ -70,10 +70,10 @@ def library(monkeypatch, tmp_path):
 
     frame = types.ModuleType("latentode.data.reading.log")
     frame.read_log = lambda path, config: fake.read(path, config)
-    estimator = types.ModuleType("latentode.estimator")
+    estimator = types.ModuleType("latentode.estimators")
     estimator.LatentODE = LatentODE
     monkeypatch.setitem(sys.modules, "latentode.data.reading.log", frame)
-    monkeypatch.setitem(sys.modules, "latentode.estimator", estimator)
+    monkeypatch.setitem(sys.modules, "latentode.estimators", estimator)
     monkeypatch.chdir(tmp_path)
     Path("pump log.csv").write_text("time,x\n0,1\n1,2\n")
     return fake

@@ -10,7 +10,7 @@ import torch
 from latentode import synthetic
 from latentode.config.durations import NS_PER_UNIT
 from latentode.errors import CheckpointError
-from latentode.event_estimator import EventForecaster
+from latentode.estimators.event_forecaster import EventForecaster
 from latentode.models.point_processes import HawkesProcess
 from latentode.training import Interrupted
 from latentode.training.events.fit import EventFitting, fit_events

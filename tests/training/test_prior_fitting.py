@@ -9,7 +9,7 @@ from model_cases import irregular_log
 
 from latentode.config import LatentODEConfig
 from latentode.errors import DataError
-from latentode.estimator import LatentODE
+from latentode.estimators import LatentODE
 from latentode.flows import FlowFitConfig, fit_flow
 from latentode.models.priors import CNFPrior, StandardNormal
 from latentode.training.fit import window_sampler

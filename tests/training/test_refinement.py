@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from latentode.config import LatentODEConfig
-from latentode.estimator import LatentODE
+from latentode.estimators import LatentODE
 from latentode.models.decoders.readout import Decoded
 from latentode.models.encoders.posterior import NormalPosterior
 from latentode.models.likelihoods import GaussianLikelihood

@@ -10,7 +10,7 @@ import numpy as np
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.events import EventStreams
 from latentode.errors import ConfigError
-from latentode.estimator.logs import Events, Log, aligned, events_of
+from latentode.estimators.inputs import Events, Log, aligned, events_of
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction.event_rates import BlockScores, LatentRates
 

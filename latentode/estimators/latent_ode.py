@@ -10,8 +10,7 @@ import pandas as pd
 
 from latentode.config import LatentODEConfig
 from latentode.errors import NotFittedError
-from latentode.estimator.answers import Answers
-from latentode.estimator.logs import (
+from latentode.estimators.inputs import (
     Events,
     Labels,
     Log,
@@ -21,6 +20,7 @@ from latentode.estimator.logs import (
     read,
     resolved,
 )
+from latentode.estimators.predictions import Answers
 from latentode.flows import FlowFitConfig
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.training.fit import fit_model, fit_prior_to, plan_lines

@@ -10,7 +10,7 @@ import xarray as xr
 from latentode import results
 from latentode.config.durations import parse_duration
 from latentode.errors import ConfigError
-from latentode.estimator.logs import Log, aligned
+from latentode.estimators.inputs import Log, aligned
 from latentode.models.fitted.context import last_context
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction.latent_density import (

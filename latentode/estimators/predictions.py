@@ -11,9 +11,9 @@ import xarray as xr
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.reading.time_labels import TimeLabels
 from latentode.errors import ConfigError
-from latentode.estimator.event_view import EventView
-from latentode.estimator.latent_space import LatentSpace
-from latentode.estimator.logs import Events, Labels, Log, aligned, asked_times, labels_of
+from latentode.estimators.event_view import EventView
+from latentode.estimators.inputs import Events, Labels, Log, aligned, asked_times, labels_of
+from latentode.estimators.latent_view import LatentSpace
 from latentode.evaluation.backtest import backtest
 from latentode.evaluation.label_scores import judged, score_labels
 from latentode.models.fitted.latent_ode import FittedModel

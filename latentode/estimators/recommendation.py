@@ -5,7 +5,7 @@ from __future__ import annotations
 from latentode.config import LatentODEConfig
 from latentode.config.durations import format_duration
 from latentode.data.schema import DataSchema
-from latentode.estimator.logs import Log, read, resolved
+from latentode.estimators.inputs import Log, read, resolved
 from latentode.training.fit import settled
 
 
