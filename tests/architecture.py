@@ -50,7 +50,7 @@ ALLOWED = {
     "matplotlib": {"plot"},
     "click": {"cli"},
     "rich": {"cli"},
-    "pydantic": {"config", "cli.config", "cli.settings"},
+    "pydantic": {"config", "cli.commands.config", "cli.settings"},
     "safetensors": {"models.fitted.model_folder", "training.state"},
 }  # fmt: skip
 

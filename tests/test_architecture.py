@@ -20,7 +20,7 @@ RULES = [
 TORCH_FREE = (
     "latentode",
     "latentode.cli.app",
-    "latentode.cli.inspect",
+    "latentode.cli.commands.inspect",
     "latentode.config",
     "latentode.files",
     "latentode.plot",

@@ -13,7 +13,7 @@ from pump_log import TINY, equal, perturb, wide_frame
 
 from latentode import LatentODE, plot
 from latentode.cli.app import root
-from latentode.cli.run_folder import RunFolder
+from latentode.cli.runs.run_folder import RunFolder
 from latentode.errors import ConfigError, DataError
 from latentode.flows import FlowFitConfig
 from latentode.results.events import intensity_frame, next_event_frame

@@ -16,7 +16,7 @@ from latentode.cli.session import Outcome, Session
 from latentode.cli.signals import orderly_stop
 
 COMMANDS = {
-    name: (f"latentode.cli.{name}:{name}_command", text)
+    name: (f"latentode.cli.commands.{name}:{name}_command", text)
     for name, text in {
         "inspect": "Show what the reader understands of a log: columns, clock, series, problems.",
         "train": "Train a model on a log and leave a run folder.",

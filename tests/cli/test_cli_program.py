@@ -43,7 +43,7 @@ def test_help_imports_no_command_and_no_heavy_package():
     modules = imported_by("--help")
     heavy = {"torch", "pandas", "numpy", "xarray", "matplotlib", "pydantic", "rich"}
     assert not modules & heavy
-    assert not {f"latentode.cli.{name}" for name in COMMANDS} & modules
+    assert not {f"latentode.cli.commands.{name}" for name in COMMANDS} & modules
     assert "latentode.cli.app" in modules  # the report of imports was really read
 
 

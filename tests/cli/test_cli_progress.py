@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from latentode.cli.progress import training_display
+from latentode.cli.runs.progress import training_display
 from latentode.cli.session import Session
 
 REPOSITORY = Path(__file__).resolve().parents[2]

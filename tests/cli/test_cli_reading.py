@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from latentode.cli.app import root
-from latentode.cli.models import config_for
+from latentode.cli.runs.models import config_for
 from latentode.config import LatentODEConfig
 
 SMALL = (

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from latentode.cli import options, settings
 from latentode.cli.app import root
-from latentode.cli.config import template
+from latentode.cli.commands.config import template
 from latentode.config import LatentODEConfig
 from latentode.errors import ConfigError
 

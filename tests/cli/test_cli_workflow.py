@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from latentode.cli.app import root
-from latentode.cli.provenance import fingerprint
+from latentode.cli.runs.provenance import fingerprint
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SMALL = (
@@ -190,7 +190,9 @@ def test_forecast_at_given_times_keeps_their_order_and_duplicates(trained, log, 
     ],
 )
 def test_forecast_refuses_before_it_loads_a_model(trained, monkeypatch, words, code):
-    monkeypatch.setattr("latentode.cli.forecast.load_model", lambda *_: pytest.fail("loaded"))
+    monkeypatch.setattr(
+        "latentode.cli.commands.forecast.load_model", lambda *_: pytest.fail("loaded")
+    )
     result = run("forecast", trained, *words)
     assert result.exit_code == code, result.output
 

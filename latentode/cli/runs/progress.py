@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from latentode.cli.epoch_line import epoch_line
+from latentode.cli.runs.epoch_line import epoch_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -10,12 +10,12 @@ from typing import Any
 
 import click
 
-from latentode.cli.event_files import EventFile, read_windows
-from latentode.cli.events_run import continue_events
-from latentode.cli.label_files import LabelFile
-from latentode.cli.progress import Display, training_display
-from latentode.cli.provenance import fingerprint
-from latentode.cli.run_folder import RunFolder, new_folder, proposing_resume, start_new
+from latentode.cli.runs.event_files import EventFile, read_windows
+from latentode.cli.runs.events_run import continue_events
+from latentode.cli.runs.label_files import LabelFile
+from latentode.cli.runs.progress import Display, training_display
+from latentode.cli.runs.provenance import fingerprint
+from latentode.cli.runs.run_folder import RunFolder, new_folder, proposing_resume, start_new
 from latentode.cli.session import Outcome, Session
 from latentode.cli.signals import Stopped
 from latentode.config import LatentODEConfig

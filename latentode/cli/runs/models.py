@@ -10,7 +10,7 @@ import click
 
 from latentode.cli import settings
 from latentode.cli.options import given_settings
-from latentode.cli.run_folder import RunFolder
+from latentode.cli.runs.run_folder import RunFolder
 from latentode.cli.session import Session
 from latentode.errors import CheckpointError, DataError
 

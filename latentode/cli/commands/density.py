@@ -9,7 +9,9 @@ import click
 import numpy as np
 
 from latentode.cli.command import command
-from latentode.cli.models import (
+from latentode.cli.options import data_options
+from latentode.cli.outputs import check_output, output_option, overwrite_option
+from latentode.cli.runs.models import (
     device_option,
     load_model,
     missing_option,
@@ -17,8 +19,6 @@ from latentode.cli.models import (
     read_for,
     run_argument,
 )
-from latentode.cli.options import data_options
-from latentode.cli.outputs import check_output, output_option, overwrite_option
 from latentode.cli.session import Outcome, Session
 from latentode.cli.table import aligned
 

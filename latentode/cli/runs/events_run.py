@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from latentode.cli.event_files import EventFile, describe, read_windows
-from latentode.cli.run_folder import RunFolder, new_folder, proposing_resume, start_new
+from latentode.cli.runs.event_files import EventFile, describe, read_windows
+from latentode.cli.runs.run_folder import RunFolder, new_folder, proposing_resume, start_new
 from latentode.cli.session import Outcome, Session
 from latentode.cli.signals import Stopped
 from latentode.config import LatentODEConfig

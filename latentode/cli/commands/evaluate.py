@@ -10,21 +10,6 @@ from typing import Any
 import click
 
 from latentode.cli.command import command
-from latentode.cli.event_files import event_lines, events_option, streams_for, windows_option
-from latentode.cli.label_files import (
-    LabelFile,
-    label_column_option,
-    label_lines,
-    labels_option,
-)
-from latentode.cli.models import (
-    device_option,
-    load_model,
-    missing_option,
-    own_log,
-    read_for,
-    run_argument,
-)
 from latentode.cli.options import data_options
 from latentode.cli.outputs import (
     STDOUT,
@@ -32,6 +17,21 @@ from latentode.cli.outputs import (
     check_stdout_free,
     output_option,
     overwrite_option,
+)
+from latentode.cli.runs.event_files import event_lines, events_option, streams_for, windows_option
+from latentode.cli.runs.label_files import (
+    LabelFile,
+    label_column_option,
+    label_lines,
+    labels_option,
+)
+from latentode.cli.runs.models import (
+    device_option,
+    load_model,
+    missing_option,
+    own_log,
+    read_for,
+    run_argument,
 )
 from latentode.cli.session import Outcome, Session, jsonable
 from latentode.cli.table import aligned

@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from latentode.cli.command import command
+from latentode.cli.commands.train import threads_option
 from latentode.cli.options import given_settings, resume_options
 from latentode.cli.session import Outcome, Session
-from latentode.cli.train import threads_option
 
 
 @command("resume")
@@ -22,6 +22,6 @@ def resume_command(
     session: Session, run: Path, logs: Path | None, threads: int | None, **options: Any
 ) -> Outcome:
     """Continue the interrupted RUN; LOGS only if the log has moved."""
-    from latentode.cli.training_run import run_again
+    from latentode.cli.runs.training_run import run_again
 
     return run_again(session, run, logs=logs, changes=given_settings(options), threads=threads)

@@ -8,8 +8,6 @@ from typing import Any
 import click
 
 from latentode.cli.command import command
-from latentode.cli.event_files import EventFile, mark_option, windows_option
-from latentode.cli.label_files import LabelFile, label_column_option, labels_option
 from latentode.cli.options import (
     RESUMABLE,
     config_options,
@@ -19,6 +17,8 @@ from latentode.cli.options import (
     resolve_options,
     train_options,
 )
+from latentode.cli.runs.event_files import EventFile, mark_option, windows_option
+from latentode.cli.runs.label_files import LabelFile, label_column_option, labels_option
 from latentode.cli.session import Outcome, Session
 
 threads_option = click.option(
@@ -99,12 +99,12 @@ def train_command(
         return Outcome(data=config.to_dict(), text=config.to_toml())
 
     if logs is not None:
-        from latentode.cli.training_run import Job, run_new
+        from latentode.cli.runs.training_run import Job, run_new
 
         job = Job(logs, config, threads, events=file, model_times=model_times, labels=classes)
         return run_new(session, job, out=out, name=name)
 
-    from latentode.cli.events_run import train_events
+    from latentode.cli.runs.events_run import train_events
 
     assert file is not None
     return train_events(session, file, config, out=out, name=name, threads=threads)
@@ -126,6 +126,6 @@ def _refuse_with_resume(options: dict[str, Any], **others: Any) -> None:
 def _resume(
     session: Session, run: Path, logs: Path | None, threads: int | None, options: dict[str, Any]
 ) -> Outcome:
-    from latentode.cli.training_run import run_again
+    from latentode.cli.runs.training_run import run_again
 
     return run_again(session, run, logs=logs, changes=given_settings(options), threads=threads)

@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from latentode.cli.command import command
-from latentode.cli.models import load_model, missing_option, read_for, run_argument
 from latentode.cli.options import data_options
-from latentode.cli.prediction import check_request, count_steps, deliver, prediction_options
+from latentode.cli.runs.models import load_model, missing_option, read_for, run_argument
+from latentode.cli.runs.prediction import check_request, count_steps, deliver, prediction_options
 from latentode.cli.session import Outcome, Session
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from latentode.cli.command import command
-from latentode.cli.models import load_model
-from latentode.cli.provenance import versions
+from latentode.cli.runs.models import load_model
+from latentode.cli.runs.provenance import versions
 from latentode.cli.session import Outcome, Session, jsonable
 from latentode.cli.table import aligned
 from latentode.config.durations import format_duration

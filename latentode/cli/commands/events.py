@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from latentode.cli.command import command
-from latentode.cli.event_files import (
+from latentode.cli.outputs import check_stdout_free
+from latentode.cli.runs.event_files import (
     describe,
     event_lines,
     events_option,
@@ -17,7 +18,7 @@ from latentode.cli.event_files import (
     streams_for,
     windows_option,
 )
-from latentode.cli.models import (
+from latentode.cli.runs.models import (
     device_option,
     find_model,
     load_model,
@@ -25,7 +26,6 @@ from latentode.cli.models import (
     read_for,
     run_argument,
 )
-from latentode.cli.outputs import check_stdout_free
 from latentode.cli.session import Outcome, Session
 from latentode.cli.table import aligned
 from latentode.errors import ResourceError

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from latentode.cli.provenance import fingerprint, unchanged
+from latentode.cli.runs.provenance import fingerprint, unchanged
 from latentode.cli.table import aligned
 from latentode.errors import DataError
 

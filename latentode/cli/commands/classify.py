@@ -8,13 +8,6 @@ from typing import Any
 import click
 
 from latentode.cli.command import command
-from latentode.cli.models import (
-    device_option,
-    load_model,
-    missing_option,
-    read_for,
-    run_argument,
-)
 from latentode.cli.options import data_options
 from latentode.cli.outputs import (
     STDOUT,
@@ -23,7 +16,14 @@ from latentode.cli.outputs import (
     output_option,
     overwrite_option,
 )
-from latentode.cli.prediction import free_name
+from latentode.cli.runs.models import (
+    device_option,
+    load_model,
+    missing_option,
+    read_for,
+    run_argument,
+)
+from latentode.cli.runs.prediction import free_name
 from latentode.cli.session import Outcome, Session
 from latentode.files import atomic_write
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from latentode.cli.command import command
-from latentode.cli.models import load_model, read_for
 from latentode.cli.options import Names
 from latentode.cli.outputs import check_output, output_option, overwrite_option
-from latentode.cli.run_folder import RunFolder
+from latentode.cli.runs.models import load_model, read_for
+from latentode.cli.runs.run_folder import RunFolder
 from latentode.cli.session import Outcome, Session
 from latentode.config import LatentODEConfig
 

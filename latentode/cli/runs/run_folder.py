@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from latentode.cli.failures import classify
-from latentode.cli.provenance import circumstances, fingerprint, utc_now, utc_stamp
+from latentode.cli.runs.provenance import circumstances, fingerprint, utc_now, utc_stamp
 from latentode.cli.session import Session, jsonable
 from latentode.cli.signals import Stopped
 from latentode.config import LatentODEConfig

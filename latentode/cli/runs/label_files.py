@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from latentode.cli.provenance import fingerprint, unchanged
+from latentode.cli.runs.provenance import fingerprint, unchanged
 
 labels_option = click.option(
     "--labels",
