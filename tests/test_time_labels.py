@@ -16,9 +16,10 @@ from latentode.cli.app import root
 from latentode.config import CellsConfig, DataConfig
 from latentode.data.batches.buckets import bucketed
 from latentode.data.batches.event_batch import EventBatch
-from latentode.data.reading.labels import SeriesLabels, spelled_as
+from latentode.data.labels import SeriesLabels, TimeLabels
+from latentode.data.reading.labels import spelled_as
 from latentode.data.reading.log import read_log
-from latentode.data.reading.time_labels import TimeLabels, read_time_labels, time_column
+from latentode.data.reading.time_labels import read_time_labels, time_column
 from latentode.errors import CheckpointError, ConfigError, DataError
 from latentode.evaluation.classification import area_under_curve, brier
 from latentode.models.heads import TimeLabelHead, label_codes, label_log_prob

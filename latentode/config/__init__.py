@@ -3,20 +3,21 @@
 Every name of a setting is handed on here.
 """
 
-from latentode.config.latent_ode import (
+from latentode.config.base import Duration
+from latentode.config.data import (
     CellsConfig,
     ColumnsConfig,
     DataConfig,
-    Duration,
-    LatentODEConfig,
-    ModelConfig,
+    TimeConfig,
+    WindowConfig,
+)
+from latentode.config.latent_ode import LatentODEConfig
+from latentode.config.model import ModelConfig, SolverConfig
+from latentode.config.training import (
     ObjectiveConfig,
     OptimizerConfig,
     RegularizersConfig,
-    SolverConfig,
-    TimeConfig,
     TrainConfig,
-    WindowConfig,
 )
 
 __all__ = [

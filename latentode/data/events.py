@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -254,3 +255,26 @@ class EventStreams:
         moved = np.minimum(moved, np.maximum(self.windows[series, self.marks, 1], self.times))
         order = np.lexsort((self.marks, moved, series))
         return replace(self, times=moved[order], marks=self.marks[order])
+
+
+@dataclass(frozen=True, eq=False)
+class LogEvents:
+    """Event streams of the series of a log, in their order.
+
+    Attributes:
+        streams: The events.
+        mark_column: Column of kinds in event files; None finds it.
+        reports: True if the events are the report times of the log itself.
+    """
+
+    streams: EventStreams
+    mark_column: str | None = None
+    reports: bool = False
+
+    def facts(self) -> dict[str, Any]:
+        """All but the streams, JSON types."""
+        return {"mark_column": self.mark_column, "reports": self.reports}
+
+    def select(self, series: Sequence[int]) -> LogEvents:
+        """Keep some series, in the order given."""
+        return replace(self, streams=self.streams.select(series))

@@ -1,4 +1,4 @@
-"""Per-channel scaling, fitted on training readings only."""
+"""Scales fitted on training readings only: of each channel, and of time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from latentode.data.dataset import Float64, Readings
+from latentode.data.dataset import Float64, Int64, Readings
 
 # a spread below this share of the level is rounding: float64 keeps 16 digits
 _RELATIVE_FLOOR = 4 * float(np.finfo(np.float64).eps)
@@ -131,3 +131,21 @@ def _bounds(values: Float64) -> tuple[float, float]:
         low if np.sum(values == low) >= needed else -_HUGE,
         high if np.sum(values == high) >= needed else _HUGE,
     )
+
+
+@dataclass(frozen=True)
+class TimeScale:
+    """Affine map from nanoseconds to model time.
+
+    The anchor of a window is subtracted in int64, so that a shift of the whole log changes nothing
+    but labels: float64 would keep only 1e-7 s of an epoch time, float32 about 100 s.
+
+    Attributes:
+        unit_ns: Nanoseconds in one unit of model time.
+    """
+
+    unit_ns: int
+
+    def to_model(self, times: Int64, anchors: Int64) -> Float64:
+        """Model time of `times` measured from `anchors` (broadcast)."""
+        return np.asarray(times - anchors, dtype=np.float64) / self.unit_ns

@@ -13,9 +13,8 @@ from latentode.config.durations import format_duration
 from latentode.data.batches.batch import BatchBuilder
 from latentode.data.calendar import DAY_NS, WEEK_NS
 from latentode.data.dataset import Clock, Float64, Int64, Readings, TimeSeriesDataset
-from latentode.data.scaler import Scaler
+from latentode.data.scaler import Scaler, TimeScale
 from latentode.data.splits import Split, split_log
-from latentode.data.time_scale import TimeScale
 from latentode.data.windows import WindowLengths, choose_lengths, typical_gap_and_span
 from latentode.errors import DataError
 

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from latentode.data.dataset import TimeSeriesDataset
-from latentode.data.reading.time_labels import TimeLabels
+from latentode.data.labels import TimeLabels
 from latentode.errors import ConfigError
 from latentode.estimators.event_view import EventView
 from latentode.estimators.inputs import Events, Labels, Log, aligned, asked_times, labels_of

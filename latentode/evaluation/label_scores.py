@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
-from latentode.data.reading.labels import SeriesLabels
-from latentode.data.reading.time_labels import TimeLabels
+from latentode.data.labels import SeriesLabels, TimeLabels
 from latentode.errors import ConfigError, DataError
 from latentode.evaluation.classification import area_under_curve, brier, calibration_error
 from latentode.models.fitted.latent_ode import FittedModel

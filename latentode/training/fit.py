@@ -17,10 +17,8 @@ from latentode.data.batches.batch import SeriesBatch
 from latentode.data.batches.event_batch import EventBatch
 from latentode.data.batches.sampler import WindowSampler
 from latentode.data.dataset import Int64, TimeSeriesDataset
-from latentode.data.events import EventStreams
-from latentode.data.reading.labels import SeriesLabels
-from latentode.data.reading.log_events import LogEvents
-from latentode.data.reading.time_labels import TimeLabels
+from latentode.data.events import EventStreams, LogEvents
+from latentode.data.labels import SeriesLabels, TimeLabels
 from latentode.data.schema import DataSchema
 from latentode.data.splits import PARTS, Part
 from latentode.errors import DataError, SolverError

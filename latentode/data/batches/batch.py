@@ -14,8 +14,7 @@ from latentode.data.batches.event_batch import EventBatch
 from latentode.data.batches.known_inputs import KnownInputs
 from latentode.data.calendar import phases
 from latentode.data.dataset import Float64, Int64, Readings, TimeSeriesDataset
-from latentode.data.scaler import Scaler
-from latentode.data.time_scale import TimeScale
+from latentode.data.scaler import Scaler, TimeScale
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from latentode.config import DataConfig
 from latentode.data.dataset import Int64, TimeSeriesDataset
+from latentode.data.labels import UNLABELLED, SeriesLabels
 from latentode.data.reading.assembly.build import natural_key
 from latentode.data.reading.events import ID_WORDS, find_column
 from latentode.data.reading.formats.open_table import Table, open_table
@@ -19,50 +18,9 @@ from latentode.data.reading.log import Source
 from latentode.errors import DataError
 
 LABEL_WORDS = ("label", "class", "outcome", "target", "y")
-_UNKNOWN = -1
 # as pandas writes what is missing; "none" and "NA" may well be names of classes
 MISSING = frozenset({"", "nan", "NaN"})
 _WHOLE = re.compile(r"(-?\d+)(?:\.0+)?")
-
-
-@dataclass(frozen=True, eq=False)
-class SeriesLabels:
-    """Classes of the series of a log, in their order.
-
-    Attributes:
-        classes: Names of the classes, in natural order.
-        codes: Index of the class of each series, -1 where it is not known, shape (series,).
-    """
-
-    classes: tuple[str, ...]
-    codes: Int64
-
-    def select(self, series: Sequence[int]) -> SeriesLabels:
-        """Keep some series, in the order given."""
-        return replace(self, codes=self.codes[np.asarray(series, dtype=np.int64)])
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON types."""
-        return {"classes": list(self.classes), "codes": self.codes.tolist()}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> SeriesLabels:
-        """Rebuild from `to_dict`.
-
-        Raises:
-            ValueError: If it is not what `to_dict` gave.
-        """
-        classes = tuple(str(name) for name in values["classes"])
-        labels = cls(classes, np.array(values["codes"], dtype=np.int64))
-        out_of_range = (labels.codes < _UNKNOWN) | (labels.codes >= len(classes))
-        if labels.to_dict() != values or len(set(classes)) < 2 or out_of_range.any():
-            raise ValueError("labels: a field is unknown, of another type, or out of range")
-        return labels
-
-    def counts(self) -> dict[str, int]:
-        """Number of series of each class."""
-        found = np.bincount(self.codes[self.codes >= 0], minlength=len(self.classes))
-        return dict(zip(self.classes, found.tolist(), strict=True))
 
 
 def read_labels(
@@ -116,7 +74,7 @@ def read_labels(
             f"{table.name}: expected at least two classes in column {label!r}, got {names[0]!r} "
             "alone. There is nothing to tell apart."
         )
-    codes = [place[present[name]] if name in present else _UNKNOWN for name in dataset.series_ids]
+    codes = [place[present[name]] if name in present else UNLABELLED for name in dataset.series_ids]
     return SeriesLabels(names, np.array(codes, dtype=np.int64))
 
 

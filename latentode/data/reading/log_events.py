@@ -7,8 +7,6 @@ depends on the state, so that the times themselves carry information.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,29 +20,6 @@ from latentode.data.reading.log import Source
 from latentode.errors import DataError
 
 _SEPARATE = 0.5  # channels report separately if more than this share of the rows holds only one
-
-
-@dataclass(frozen=True, eq=False)
-class LogEvents:
-    """Event streams of the series of a log, in their order.
-
-    Attributes:
-        streams: The events.
-        mark_column: Column of kinds in event files; None finds it.
-        reports: True if the events are the report times of the log itself.
-    """
-
-    streams: EventStreams
-    mark_column: str | None = None
-    reports: bool = False
-
-    def facts(self) -> dict[str, Any]:
-        """All but the streams, JSON types."""
-        return {"mark_column": self.mark_column, "reports": self.reports}
-
-    def select(self, series: Sequence[int]) -> LogEvents:
-        """Keep some series, in the order given."""
-        return replace(self, streams=self.streams.select(series))
 
 
 def read_log_events(

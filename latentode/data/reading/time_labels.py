@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from latentode.config import DataConfig
-from latentode.data.dataset import Int64, TimeSeriesDataset
+from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.events import EventStreams
+from latentode.data.labels import TimeLabels
 from latentode.data.reading.events import ID_WORDS, find_column, read_events
 from latentode.data.reading.formats.open_table import open_table
 from latentode.data.reading.labels import LABEL_WORDS, MISSING, cells_of, spelled_as
@@ -18,59 +19,6 @@ from latentode.data.reading.log import Source
 from latentode.errors import DataError
 
 _TIME_WORDS = ("time", "timestamp", "datetime", "date", "ts")
-
-
-@dataclass(frozen=True, eq=False)
-class TimeLabels:
-    """Classes at times of the series of a log, in their order.
-
-    Attributes:
-        streams: The classes as marks, at most one at a time of a series.
-    """
-
-    streams: EventStreams
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of the classes."""
-        return self.streams.mark_names
-
-    def select(self, series: Sequence[int]) -> TimeLabels:
-        """Keep some series, in the order given."""
-        return replace(self, streams=self.streams.select(series))
-
-    def aligned(self, series_ids: Sequence[str]) -> TimeLabels:
-        """Those of some series, in the order given; a series that is not known has none."""
-        place = {name: i for i, name in enumerate(self.streams.series_ids)}
-        known = [name for name in series_ids if name in place]
-        own = self.streams.select([place[name] for name in known])
-        index = np.array([i for i, name in enumerate(series_ids) if name in place], np.int64)
-        shape = (len(series_ids), len(self.classes), 2)
-        windows = np.broadcast_to(np.array([0, 1]), shape).copy()
-        windows[index] = own.windows
-        return TimeLabels(
-            EventStreams.build(
-                index[own.series],
-                own.times,
-                own.marks,
-                series_ids=series_ids,
-                mark_names=self.classes,
-                windows=windows,
-                clock=own.clock,
-                resolution=own.resolution,
-            )
-        )
-
-    def counts(self) -> dict[str, int]:
-        """Number of times of each class."""
-        found = np.bincount(self.streams.marks, minlength=len(self.classes))
-        return dict(zip(self.classes, found.tolist(), strict=True))
-
-    def within(self, starts: Int64, stops: Int64) -> tuple[Int64, Int64, Int64]:
-        """Series, times in nanoseconds and classes of the labels with ``start < time <= stop``."""
-        series, times = self.streams.series, self.streams.times
-        kept = (times > starts[series]) & (times <= stops[series])
-        return series[kept], times[kept], self.streams.marks[kept]
 
 
 def is_of_times(source: Source, dataset: TimeSeriesDataset, config: DataConfig) -> bool:

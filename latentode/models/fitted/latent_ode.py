@@ -13,9 +13,8 @@ import torch
 from latentode.config import LatentODEConfig
 from latentode.config.durations import format_duration
 from latentode.data.dataset import TimeSeriesDataset
-from latentode.data.reading.labels import SeriesLabels
-from latentode.data.reading.log_events import LogEvents
-from latentode.data.reading.time_labels import TimeLabels
+from latentode.data.events import LogEvents
+from latentode.data.labels import SeriesLabels, TimeLabels
 from latentode.data.schema import DataSchema
 from latentode.errors import CheckpointError
 from latentode.models.fitted.context import PREFIXES, pack, unpack

@@ -1,0 +1,36 @@
+"""What all settings share: frozen, validated; None where a value is chosen later."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, WrapValidator
+
+from latentode.config.durations import parse_duration
+from latentode.config.toml import NONE
+from latentode.errors import ConfigError
+
+
+def _check_duration(value: Any) -> Any:
+    if value == NONE:
+        return None
+    if value is not None:
+        try:
+            parse_duration(value, "s")
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+    return value if value is None else str(value)
+
+
+# None passes, to be chosen from the data: types are those of a resolved config
+CHOSEN: Any = None
+UNLESS_CHOSEN = WrapValidator(lambda value, check: None if value in (None, NONE) else check(value))
+
+Duration = Annotated[str | None, BeforeValidator(_check_duration)]
+
+
+class Config(BaseModel):
+    """A frozen, validated group of settings; an unknown name is an error."""
+
+    # numbers are finite: neither JSON nor the reader of TOML would give an infinity back
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

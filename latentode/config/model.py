@@ -1,0 +1,108 @@
+"""The parts of a model, their sizes, and how its equation is solved."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from latentode.config.base import CHOSEN, UNLESS_CHOSEN, Config
+
+_MANY_SERIES = (50, 500)
+
+
+_SIZES: tuple[dict[str, Any], ...] = (
+    {"latent_dim": 16, "hidden_dim": 64, "levels": False, "dropout": 0.1},
+    {"latent_dim": 16, "hidden_dim": 64, "levels": True, "dropout": 0.1},
+    {"latent_dim": 32, "hidden_dim": 128, "levels": True, "dropout": 0.0},
+)
+
+
+class SolverConfig(Config):
+    """How an ordinary differential equation is solved.
+
+    Fixed steps are taken by "ab4" (Adams-Bashforth, one evaluation a step) and "rk4" (four, but
+    stable for steps ten times as long); the other methods choose their steps themselves.
+    """
+
+    method: Literal["ab4", "rk4", "dopri5", "bosh3", "dopri8", "adaptive_heun"] = "ab4"
+    step_size: float | None = Field(
+        None,
+        gt=0,
+        description="step in model time, for adaptive methods the spacing of the dense output; "
+        "None is chosen by a pilot solve",
+    )
+    substeps: int = Field(1, ge=1, description="steps between two points of the dense output")
+    tolerance: float = Field(
+        1e-3, gt=0, description="relative error of the states that a chosen step may have"
+    )
+    rtol: float = Field(1e-5, gt=0)
+    atol: float = Field(1e-6, gt=0)
+    gradient: Literal["backprop", "checkpoint", "adjoint"] = "backprop"
+    max_nfe: int = Field(20_000, ge=1, description="budget of evaluations of the field, a solve")
+
+
+class ModelConfig(Config):
+    """The parts of a Latent ODE and their sizes; see `settled` for those that are None."""
+
+    latent_dim: Annotated[int, UNLESS_CHOSEN] = Field(CHOSEN, ge=1, le=1024)
+    hidden_dim: Annotated[int, UNLESS_CHOSEN] = Field(CHOSEN, ge=1, le=8192)
+    encoder: Literal["rnn", "ode_rnn", "attention", "rnn_attention"] = "rnn_attention"
+    anchor: Literal["origin", "start"] = "origin"
+    levels: Annotated[bool, UNLESS_CHOSEN] = Field(
+        CHOSEN,
+        description="the encoder sees readings as they are, not less the newest of their channel",
+    )
+    pooled: Annotated[bool, UNLESS_CHOSEN] = Field(
+        CHOSEN,
+        description="windows have a level, and channels correct each other in forecasts too, which "
+        "takes many series to learn",
+    )
+    knots: int = Field(
+        16,
+        ge=0,
+        le=256,
+        description="latent states along a typical context, each inferred from what was read "
+        'around it, with the anchor "origin"; 0: one path through the state at the anchor',
+    )
+    dynamics: Literal["autonomous", "time", "inputs"] = "inputs"
+    prior: Literal["normal", "cnf"] = "normal"
+    posterior: Literal["normal", "cnf"] = "normal"
+    likelihood: Literal["gaussian", "student_t", "flow"] = "student_t"
+    noise: Literal["constant", "state"] = Field(
+        "state", description="scale per channel, or also per time"
+    )
+    memory: bool = Field(
+        default=True,
+        description="nearest and recent readings count beside the trajectory; false: as in the "
+        "classic Latent ODE (which has no knots) the trajectory alone, whose states then say more",
+    )
+    dropout: Annotated[float, UNLESS_CHOSEN] = Field(CHOSEN, ge=0, lt=1)
+    refine: int = Field(
+        0, ge=0, le=10_000, description="steps that improve a posterior before it predicts"
+    )
+
+    @model_validator(mode="after")
+    def _refines_what_a_path_alone_says(self) -> Self:
+        if self.refine and (self.memory or self.knots or self.posterior != "normal"):
+            raise ValueError(
+                "expected memory = false, knots = 0 and posterior = 'normal' where refine is above "
+                f"0, got {str(self.memory).lower()}, {self.knots} and {self.posterior!r}"
+            )
+        return self
+
+    def settled(self, num_series: int = 0, *, unseen: bool = True) -> ModelConfig:
+        """The same with a value for everything that is None, from what there is to learn from.
+
+        Absolute levels tell the series of a small log apart, and a network remembers them; and a
+        large network learns the noise of few series.
+
+        Args:
+            num_series: Training series.
+            unseen: Whether others are to be predicted, not the future of the same.
+        """
+        learned = num_series if unseen else 0
+        chosen = _SIZES[sum(learned >= least for least in _MANY_SERIES)]
+        chosen = chosen | {"pooled": num_series >= _MANY_SERIES[0]}
+        kept = {k: v for k, v in self.model_dump().items() if v is not None}
+        return type(self)(**(chosen | kept))
