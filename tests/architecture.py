@@ -19,7 +19,7 @@ BANNED_CALLS = {"eval", "exec", "print", "__import__", "exit", "quit", "breakpoi
 BANNED_ATTRIBUTES = {("torch", "load"), ("torch", "save"), ("os", "system")}
 
 # A module imports only from lower layers. Members of one layer do not know each other; modules of
-# one family (data, ode, cli, ...) do.
+# one family (data, ode, cli, ...) do, unless the family has rows of its own in `INNER`.
 LAYERS = [
     {"errors"},
     {"config", "files"},
@@ -33,6 +33,50 @@ LAYERS = [
     {"cli"},
     {"__main__"},
 ]  # fmt: skip
+
+# Rows inside a folder, by the same rule.
+INNER = {
+    "data": [
+        {"dataset"},
+        {"events", "calendar", "scaler", "splits", "windows", "targets", "frames"},
+        {"labels", "batches", "synthetic"},
+        {"schema"},
+        {"reading"},
+    ],
+    "data.reading": [
+        {"roles", "report"},
+        {"formats"},
+        {"cells"},
+        {"columns", "keyed_rows", "assembly"},
+        {"column_roles", "row_policy", "query_times"},
+        {"log"},
+        {"events"},
+        {"log_events", "labels"},
+    ],
+    "ode": [
+        {"networks", "quadrature"},
+        {"fields", "trajectory"},
+        {"solvers"},
+        {"solve", "knots", "running", "divergence"},
+        {"odeint"},
+    ],
+    "models": [
+        {"nn"},
+        {"encoders", "decoders", "dynamics", "priors", "likelihoods"},
+        {"heads"},
+        {"point_processes", "shooting", "objectives"},
+        {"latent_ode"},
+        {"inference"},
+        {"fitted"},
+    ],
+    "training": [
+        {"terms", "optimizer", "stopping"},
+        {"execution"},
+        {"step", "state", "validation", "solver_watch", "refinement", "prior_fitting", "events"},
+        {"label_rules", "trainer"},
+        {"fit"},
+    ],
+}
 LAYER_OF = {family: rank for rank, families in enumerate(LAYERS) for family in families}
 
 # Where a third-party package may be imported: families, or single modules of them.
@@ -145,6 +189,38 @@ def layer_violations(sources: Sources) -> list[str]:
         elif LAYER_OF.get(target, 99) >= LAYER_OF.get(source, 99):
             found.append(f"{where}: not a lower layer")
     return found
+
+
+def inner_violations(sources: Sources) -> list[str]:
+    """Imports inside a folder with rows that do not go down; its ``__init__`` hands names on."""
+    found = []
+    for folder, rows in INNER.items():
+        rank = {name: row for row, names in enumerate(rows) for name in names}
+        for item in imports(sources):
+            source, target = _within(folder, item.source), _within(folder, item.target)
+            if source and source not in rank:
+                found.append(f"{item.source}: {source!r} has no row in {folder}")
+            elif source and target and source != target and rank.get(target, 99) >= rank[source]:
+                found.append(f"{item.source}:{item.line} imports {item.target}: not a lower row")
+    return found
+
+
+def _within(folder: str, module: str) -> str:
+    """``models``, ``latentode.models.nn.mlp`` -> ``nn``; "" outside the folder."""
+    prefix = f"{PACKAGE}.{folder}."
+    return module.removeprefix(prefix).split(".")[0] if module.startswith(prefix) else ""
+
+
+def unknown_places(sources: Sources) -> list[str]:
+    """Names in the tables that no file or folder of the package has."""
+    modules = {inner_name(module_name(path)) for path in sources}
+    known = modules | {name.rsplit(".", n)[0] for name in modules for n in range(name.count("."))}
+    named = {
+        *LAYER_OF,
+        *(place for places in ALLOWED.values() for place in places),
+        *(f"{folder}.{name}" for folder, rows in INNER.items() for row in rows for name in row),
+    }
+    return sorted(f"{name} is in a table, and nowhere else" for name in named - known)
 
 
 def cycles(sources: Sources) -> list[str]:

@@ -1,12 +1,12 @@
 """Options, fixtures and guards of every test."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+from places import SHARED
 
 settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
@@ -72,7 +72,7 @@ def global_state():
 @pytest.fixture(scope="session")
 def shared_data():
     """Folder of the large public data sets, which are not part of the repository."""
-    folder = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
+    folder = SHARED / "data"
     if not folder.is_dir():
         pytest.skip("needs the public data sets in ../shared/data")
-    return folder.resolve()
+    return folder

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from places import ROOT
 from scipy import stats
 
-DATASETS = Path(__file__).resolve().parents[1] / "datasets"
+DATASETS = ROOT / "datasets"
 sys.path.insert(0, str(DATASETS))  # the generators are scripts, not part of the package
 
 import make_fixtures  # noqa: E402

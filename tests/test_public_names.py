@@ -4,13 +4,11 @@ import importlib
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
 import pytest
+from places import ROOT
 
 import latentode
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_the_version_is_that_of_the_project_file():

@@ -2,15 +2,14 @@
 
 import re
 import shlex
-from pathlib import Path
 
 import matplotlib
 import pytest
 from click.testing import CliRunner
+from places import ROOT
 
 from latentode.cli.app import root
 
-ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

@@ -13,10 +13,9 @@ from latentode.config import LatentODEConfig
 from latentode.data.dataset import Int64, TimeSeriesDataset
 from latentode.data.events import EventStreams, LogEvents
 from latentode.data.labels import SeriesLabels, TimeLabels
-from latentode.data.reading.labels import read_labels
+from latentode.data.reading.labels import is_of_times, read_labels, read_time_labels, time_column
 from latentode.data.reading.log import read_log, read_query_times
 from latentode.data.reading.log_events import read_log_events, report_times
-from latentode.data.reading.time_labels import is_of_times, read_time_labels, time_column
 from latentode.errors import ConfigError, DataError
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction.class_probabilities import known_classes

@@ -5,38 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from latentode.config import LatentODEConfig
-from latentode.config.durations import format_duration
 from latentode.data.batches.batch import SeriesBatch
-from latentode.data.batches.event_batch import EventBatch
 from latentode.data.batches.sampler import WindowSampler
-from latentode.data.dataset import Int64, TimeSeriesDataset
-from latentode.data.events import EventStreams, LogEvents
+from latentode.data.dataset import TimeSeriesDataset
+from latentode.data.events import LogEvents
 from latentode.data.labels import SeriesLabels, TimeLabels
 from latentode.data.schema import DataSchema
-from latentode.data.splits import PARTS, Part
+from latentode.data.splits import Part
 from latentode.errors import DataError, SolverError
 from latentode.flows import FlowFitConfig
 from latentode.models.fitted.context import last_context
 from latentode.models.fitted.device import device_of, rank
 from latentode.models.fitted.latent_ode import FittedModel, beside, build_model
-from latentode.models.heads import label_codes
 from latentode.models.latent_ode import LatentODEModel
 from latentode.training.execution.distributed import process_group
+from latentode.training.label_rules import (
+    as_validated,
+    can_judge,
+    labels_of_windows,
+    settings_for_labels,
+)
 from latentode.training.prior_fitting import PRIOR_FIT, PriorReport, fit_prior
 from latentode.training.refinement import choose_starts, fit_scale
+from latentode.training.stopping import stops_early
 from latentode.training.trainer import Event, Trainer
 from latentode.training.validation import WindowValidator
 
-# a validation part of fewer horizons than this is an anecdote: to stop by it is to stop by chance
-_FEWEST_STRETCHES = 5
-_WHOLE = 0.9
 _SCALE_WINDOWS = 128
 
 
@@ -83,7 +83,7 @@ def fit_model(
     if labels is not None:
         labels = labels.select(kept)
     if isinstance(labels, SeriesLabels):
-        config = _for_labels(config, dataset)
+        config = settings_for_labels(config, dataset)
     schema = DataSchema.fit(dataset, config)
     config = settled(config, dataset, schema)
     rates = None if events is None else _event_rates(events, dataset, schema)
@@ -94,11 +94,11 @@ def fit_model(
         fitted = FittedModel(
             config, schema, model, [], last_context(dataset, schema), events, labels
         )
-        checked = _checked(dataset, fitted)
+        checked = as_validated(dataset, fitted)
         if on_event is not None and rank() == 0:
             on_event({"event": "plan", "lines": plan_lines(fitted)})
         validator = _validator(dataset, checked)
-        if validator is not None and not _judges(validator, checked.labels):
+        if validator is not None and not can_judge(validator, checked.labels):
             checked = replace(checked, labels=None)
             validator = _validator(dataset, checked)
         trainer = Trainer(
@@ -108,7 +108,7 @@ def fit_model(
             config.train,
             run_dir=run_dir,
             on_event=on_event,
-            stop_early=_stops_early(dataset, schema),
+            stop_early=stops_early(dataset, schema),
             score="validation_crps" if checked.labels is None else "label_loss",
         )
         fitted.history.extend(trainer.fit(resume=resume))
@@ -129,25 +129,8 @@ def settled(
     starts, stops = schema.split.bounds(dataset, "train")
     others = schema.split.kind == "series"
     model = config.model.settled(int((stops > starts).sum()), unseen=others)
-    train = config.train.settled(stops_early=_stops_early(dataset, schema))
+    train = config.train.settled(stops_early=stops_early(dataset, schema))
     return config.model_copy(update={"model": model, "train": train})
-
-
-def _for_labels(config: LatentODEConfig, dataset: TimeSeriesDataset) -> LatentODEConfig:
-    """Settings with a split and a context that suit labels of whole series, unless given."""
-    given, readings = config.windows, dataset.readings
-    first, last = readings.first_and_last()
-    rows = np.diff(readings.series_starts)
-    spans = ((last - first) * np.minimum(1.0, given.max_rows / np.maximum(rows, 1)))[rows > 1]
-    changed: dict[str, Any] = {"windows.split": "series"} if given.split == "auto" else {}
-    if given.context is None and spans.any():
-        # a context begins after its start, and the duration is written in four digits
-        changed["windows.context"] = format_duration(1.001 * np.quantile(spans, _WHOLE) + 1)
-    return config.updated(**changed)
-
-
-def _stops_early(dataset: TimeSeriesDataset, schema: DataSchema) -> bool:
-    return num_stretches(dataset, schema, "validation") >= _FEWEST_STRETCHES
 
 
 def fit_prior_to(
@@ -199,21 +182,6 @@ def _prepare_refinement(dataset: TimeSeriesDataset, fitted: FittedModel) -> None
     fit_scale(model, held_out, seed=train.seed)
 
 
-def num_stretches(dataset: TimeSeriesDataset, schema: DataSchema, part: Part) -> float:
-    """How many independent forecasts a part holds: horizons in its span, or whole series.
-
-    Series of one calendar share what happens at a moment, so they count once.
-    """
-    starts, stops = schema.split.bounds(dataset, part)
-    spans = (stops - starts)[stops > starts]
-    if len(spans) == 0:
-        return 0.0
-    if schema.split.kind == "series":
-        return float(len(spans))
-    total = spans.max() if schema.clock.kind == "calendar" else spans.sum()
-    return float(total) / schema.lengths.horizon_ns
-
-
 def plan_lines(fitted: FittedModel) -> list[str]:
     """Lines that say what will be trained."""
     model = fitted.config.model
@@ -239,14 +207,8 @@ def window_sampler(dataset: TimeSeriesDataset, fitted: FittedModel, part: Part) 
         max_rows=fitted.config.windows.max_rows,
         max_queries=fitted.config.windows.max_queries,
         events=None if fitted.events is None else fitted.events.streams,
-        labels=_of_windows(fitted.labels),
+        labels=labels_of_windows(fitted.labels),
     )
-
-
-def _of_windows(labels: SeriesLabels | TimeLabels | None) -> Int64 | EventStreams | None:
-    if labels is None:
-        return None
-    return labels.streams if isinstance(labels, TimeLabels) else labels.codes
 
 
 def _validator(dataset: TimeSeriesDataset, fitted: FittedModel) -> WindowValidator | None:
@@ -260,54 +222,6 @@ def _validator(dataset: TimeSeriesDataset, fitted: FittedModel) -> WindowValidat
         )
     except DataError:
         return None  # a log of a few readings: train to the end of the schedule
-
-
-def _judges(validator: WindowValidator, labels: SeriesLabels | TimeLabels | None) -> bool:
-    """Whether the windows of validation hold five labels of times, of two classes."""
-    if not isinstance(labels, TimeLabels):
-        return True
-    timed = [b.labels for b in validator.batches if isinstance(b.labels, EventBatch)]
-    codes = torch.cat([label_codes(each).flatten() for each in timed])
-    known = codes[codes >= 0]
-    return len(known) >= _FEWEST_STRETCHES and len(known.unique()) > 1
-
-
-def _checked(dataset: TimeSeriesDataset, fitted: FittedModel) -> FittedModel:
-    """The model as validation sees it: without labels that it could not judge.
-
-    Those of series can be judged that belong to series of their own, five at least, and of two
-    classes; those of times where the validation part is long enough and its windows hold as many.
-
-    Raises:
-        DataError: If the training part has no two classes.
-    """
-    labels, split = fitted.labels, fitted.schema.split
-    if labels is None:
-        return fitted
-    codes = {}
-    for part in PARTS:
-        starts, stops = split.bounds(dataset, part)
-        codes[part] = _codes(labels, starts, stops)
-    found = [labels.classes[code] for code in np.unique(codes["train"])]
-    if len(found) < 2:
-        raise DataError(
-            f"labels: expected two classes in the training part, got "
-            f"{', '.join(found) or 'none'}. Label more of the log, or try another --seed."
-        )
-    held = codes["validation"]
-    if isinstance(labels, TimeLabels):
-        enough = _stops_early(dataset, fitted.schema)
-    else:
-        enough = split.kind == "series" and len(held) >= _FEWEST_STRETCHES
-    return fitted if enough and len(np.unique(held)) > 1 else replace(fitted, labels=None)
-
-
-def _codes(labels: SeriesLabels | TimeLabels, starts: Int64, stops: Int64) -> Int64:
-    """Classes of the labels of a part."""
-    if isinstance(labels, TimeLabels):
-        return labels.within(starts, stops)[2]
-    own = labels.codes[stops > starts]
-    return own[own >= 0]
 
 
 def _event_rates(events: LogEvents, dataset: TimeSeriesDataset, schema: DataSchema) -> Tensor:

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from graph_cases import assert_alike, assert_gradients_alike, both_take
 from model_cases import case, double, noise_for
-from test_graphs import assert_alike, assert_gradients_alike, both_take
 from training_cases import parts, same, weights_of
 
 from latentode.config import LatentODEConfig, RegularizersConfig

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 from latentode.config import ColumnsConfig, DataConfig
 from latentode.data.reading.columns import (
-    CHANNEL_NAMES,
-    COUNTERS,
-    ID_NAMES,
-    VALUE_NAMES,
-    by_telling_name,
-    check_present,
     counts_rows,
     find_id,
     find_time,
@@ -22,52 +15,18 @@ from latentode.data.reading.columns import (
 )
 from latentode.data.reading.formats.open_table import INFLUX_OWN
 from latentode.data.reading.formats.table import Table
+from latentode.data.reading.roles import (
+    CHANNEL_NAMES,
+    COUNTERS,
+    ID_NAMES,
+    VALUE_NAMES,
+    Roles,
+    by_telling_name,
+    check_present,
+)
 from latentode.errors import DataError
 
 _HOME = ("entity_id", "state", "last_changed")
-
-
-@dataclass(frozen=True)
-class Roles:
-    """The meaning of each column.
-
-    Attributes:
-        layout: "wide", "long", "influx" or "homeassistant".
-        time: Time column.
-        id: Column of series ids; None where the log is one series.
-        channel: Long: column of channel names.
-        value: Long: column of values.
-        values: Columns of values beside `value`: the channels of a wide log, and known inputs.
-        future: Names of the known inputs: columns, or in a long log channels.
-        static: Static covariates.
-        chosen: True where the channels were configured, so that each of them must be numeric.
-        missing: Spellings of a missing value beside the usual ones.
-        notes: Decisions in words.
-    """
-
-    layout: str
-    time: str
-    id: str | None = None
-    channel: str | None = None
-    value: str | None = None
-    values: tuple[str, ...] = ()
-    future: tuple[str, ...] = ()
-    static: tuple[str, ...] = ()
-    chosen: bool = False
-    missing: tuple[str, ...] = ()
-    notes: tuple[str, ...] = field(default=())
-
-    def to_columns(self, channels: tuple[str, ...]) -> dict[str, Any]:
-        """Roles for a report."""
-        return {
-            "time": self.time,
-            "id": self.id,
-            "channel": self.channel,
-            "value": self.value,
-            "channels": channels,
-            "static": self.static,
-            "future": self.future,
-        }
 
 
 def detect_roles(table: Table, config: DataConfig) -> Roles:

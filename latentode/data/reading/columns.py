@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Sequence
 
@@ -13,71 +12,13 @@ from latentode.data.reading.cells.numbers import to_numbers
 from latentode.data.reading.cells.time_column import unit_in_name
 from latentode.data.reading.cells.time_stamps import BAD, parse_stamps
 from latentode.data.reading.formats.table import MISSING, Table, as_text
+from latentode.data.reading.roles import ID_NAMES, TIME_NAMES, by_telling_name
 from latentode.errors import DataError
 
-# in order of preference: a later name counts only where no earlier one stands
-_TIME_NAMES = (
-    ("_time",),
-    ("timestamp", "datetime", "date_time", "time_stamp", "time", "ds", "ts", "last_changed"),
-    ("date", "epoch", "utc", "t", "index", "last_updated"),
-)
-ID_NAMES = (
-    ("series", "series_id", "unique_id", "id", "item_id"),
-    ("sensor", "sensor_id", "node", "node_id", "device", "device_id", "station", "station_id"),
-    (
-        "machine",
-        "machine_id",
-        "asset",
-        "asset_id",
-        "patient",
-        "patient_id",
-        "pump",
-        "engine",
-        "mote",
-    ),
-    ("unit", "unit_id", "unit_number", "host", "location", "site", "tag"),
-)
-CHANNEL_NAMES = (
-    ("channel", "_field"),
-    ("variable", "metric", "parameter", "field", "signal", "measure", "measurement", "quantity"),
-    ("attribute", "feature", "var", "property"),
-)
-VALUE_NAMES = (("value", "_value"), ("reading", "val", "measured_value"))
-COUNTERS = ("id", "index", "row", "record", "unnamed: 0")
 _TIME_WORD = (
     r"(t|time|timestamp|ts|elapsed|age|clock|sec|second|min|minute|hr|hour|day|milli|micro|nano)"
 )
 _TIME_OF_DAY = re.compile(r"\d{1,2}[:.]\d\d([:.]\d\d(\.\d+)?)?\s*([AaPp][Mm])?")
-
-
-def check_present(name: str, names: Sequence[str], source: str, advice: str = "") -> None:
-    """Refuse a configured column that the log does not have.
-
-    Args:
-        name: The column.
-        names: Columns of the log.
-        source: Name of the log.
-        advice: What to do, a sentence.
-
-    Raises:
-        DataError: With the nearest name that there is.
-    """
-    if name not in names:
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-        hint = f"Did you mean {near[0]!r}? " if near else ""
-        shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-        raise DataError(
-            f"{source}: no column {name!r}. {hint}There are: {shown}. {advice}".rstrip()
-        )
-
-
-def by_telling_name(names: Collection[str], ranks: Sequence[Sequence[str]]) -> list[str]:
-    """Columns that have a telling name, those of the first rank that occurs."""
-    for rank in ranks:
-        found = [name for name in names if name.lower() in rank]
-        if found:
-            return found
-    return []
 
 
 def find_time(table: Table, exclude: Collection[str] = (), *, by_name: bool = False) -> str:
@@ -96,7 +37,7 @@ def find_time(table: Table, exclude: Collection[str] = (), *, by_name: bool = Fa
             in two columns.
     """
     names = [name for name in table.columns if name not in exclude]
-    found = by_telling_name(names, _TIME_NAMES)
+    found = by_telling_name(names, TIME_NAMES)
     if not by_name:
         _refuse_time_of_day(table, found)
         found = [name for name in found if _may_be_time(table.head[name])]
@@ -104,7 +45,7 @@ def find_time(table: Table, exclude: Collection[str] = (), *, by_name: bool = Fa
         found = [name for name in names if unit_in_name(name) and _may_be_time(table.head[name])]
         found = [name for name in found if re.match(_TIME_WORD, name.lower())]
     # a name like "t" or "index" does not outweigh a column of dates
-    weak = not found or found[0].lower() in _TIME_NAMES[-1]
+    weak = not found or found[0].lower() in TIME_NAMES[-1]
     if len(found) != 1 or (weak and not _holds_dates(table.head[found[0]]) and not by_name):
         among = found if len(found) > 1 else names
         dated = [name for name in among if _holds_dates(table.head[name])]

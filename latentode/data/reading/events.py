@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from latentode.config import DataConfig
-from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock, Int64
 from latentode.data.events import EventStreams
 from latentode.data.reading.assembly.build import natural_key
@@ -18,15 +17,11 @@ from latentode.data.reading.cells.zones import localize
 from latentode.data.reading.column_roles import find_time
 from latentode.data.reading.formats.open_table import Table, open_table
 from latentode.data.reading.formats.table import ReadPlan, factorize, refuse_ragged
+from latentode.data.reading.keyed_rows import ID_WORDS, find_column, resolution_of
 from latentode.data.reading.log import Source
 from latentode.errors import DataError
 
-ID_WORDS = ("id", "series", "series_id", "node", "device", "sensor", "sensor_id", "pump", "user")
 _MARK_WORDS = ("mark", "event", "type", "kind", "alarm", "code", "event_type")
-_RESOLUTIONS = (
-    *(NS_PER_UNIT[unit] for unit in ("d", "h", "min")),
-    *(10**k for k in range(9, 0, -1)),
-)
 _DEFAULT = DataConfig.model_validate({})
 
 
@@ -109,39 +104,6 @@ def read_events(
         clock=found,
         resolution=resolution_of(times),
     )
-
-
-def resolution_of(times: Int64) -> int:
-    """Nanoseconds to which times were recorded: the coarsest unit that all of them keep."""
-    for unit in _RESOLUTIONS:
-        if len(times) and not (times % unit).any():
-            return unit
-    return 1
-
-
-def find_column(table: Table, wanted: str | None, words: Sequence[str], option: str) -> str | None:
-    """Find a column.
-
-    Args:
-        table: The table.
-        wanted: Its name, where it was given.
-        words: What it is usually called, in lower case, likeliest first.
-        option: Where it is named, for messages.
-
-    Returns:
-        The wanted one, else the first that is called by a usual word, else None.
-
-    Raises:
-        DataError: If the wanted one is absent.
-    """
-    if wanted is not None:
-        if wanted not in table.columns:
-            raise DataError(
-                f"{table.name}: expected a column {wanted!r}, got {', '.join(table.columns[:12])}. "
-                f"Correct {option}."
-            )
-        return wanted
-    return next((name for word in words for name in table.columns if name.lower() == word), None)
 
 
 def _rows(

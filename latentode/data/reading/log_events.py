@@ -14,8 +14,9 @@ import pandas as pd
 from latentode.config import DataConfig
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.events import EventStreams
-from latentode.data.reading.events import read_events, resolution_of
+from latentode.data.reading.events import read_events
 from latentode.data.reading.formats.open_table import open_table
+from latentode.data.reading.keyed_rows import resolution_of
 from latentode.data.reading.log import Source
 from latentode.errors import DataError
 

@@ -14,10 +14,10 @@ from latentode.data.reading.cells.numbers import advise
 from latentode.data.reading.cells.time_column import merge_times
 from latentode.data.reading.cells.time_stamps import AMBIGUOUS, MISSING, OK, OUT_OF_RANGE
 from latentode.data.reading.cells.zones import check_zone, localize
-from latentode.data.reading.column_roles import Roles
 from latentode.data.reading.formats.csv_table import ragged_message
 from latentode.data.reading.formats.table import Table
 from latentode.data.reading.report import Tally
+from latentode.data.reading.roles import Roles
 from latentode.errors import DataError
 
 

@@ -17,8 +17,8 @@ from latentode.data.dataset import Float64, Int64
 from latentode.data.reading.cells.numbers import Numbers, to_numbers
 from latentode.data.reading.cells.time_column import RawTimes, are_stamps, read_times
 from latentode.data.reading.cells.time_stamps import MISSING as NO_TIME
-from latentode.data.reading.column_roles import Roles
 from latentode.data.reading.formats.table import MISSING, Chunk, ReadPlan, Table, factorize
+from latentode.data.reading.roles import Roles
 
 Int32 = NDArray[np.int32]
 Coded = tuple[NDArray[np.integer], Sequence[str]]

@@ -25,8 +25,8 @@ from latentode.data.reading.assembly.chunk_reader import (
 )
 from latentode.data.reading.cells.numbers import Numbers
 from latentode.data.reading.cells.time_column import RawTimes
-from latentode.data.reading.column_roles import Roles
 from latentode.data.reading.formats.table import Table
+from latentode.data.reading.roles import Roles
 
 #: Slot of a row of a long log that has a value, but no channel name.
 NAMELESS = np.int32(-2)

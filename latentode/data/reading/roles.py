@@ -1,0 +1,113 @@
+"""The meaning of columns: roles, and the names that tell them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from latentode.errors import DataError
+
+# in order of preference: a later name counts only where no earlier one stands
+TIME_NAMES = (
+    ("_time",),
+    ("timestamp", "datetime", "date_time", "time_stamp", "time", "ds", "ts", "last_changed"),
+    ("date", "epoch", "utc", "t", "index", "last_updated"),
+)
+ID_NAMES = (
+    ("series", "series_id", "unique_id", "id", "item_id"),
+    ("sensor", "sensor_id", "node", "node_id", "device", "device_id", "station", "station_id"),
+    (
+        "machine",
+        "machine_id",
+        "asset",
+        "asset_id",
+        "patient",
+        "patient_id",
+        "pump",
+        "engine",
+        "mote",
+    ),
+    ("unit", "unit_id", "unit_number", "host", "location", "site", "tag"),
+)
+CHANNEL_NAMES = (
+    ("channel", "_field"),
+    ("variable", "metric", "parameter", "field", "signal", "measure", "measurement", "quantity"),
+    ("attribute", "feature", "var", "property"),
+)
+VALUE_NAMES = (("value", "_value"), ("reading", "val", "measured_value"))
+COUNTERS = ("id", "index", "row", "record", "unnamed: 0")
+
+
+def check_present(name: str, names: Sequence[str], source: str, advice: str = "") -> None:
+    """Refuse a configured column that the log does not have.
+
+    Args:
+        name: The column.
+        names: Columns of the log.
+        source: Name of the log.
+        advice: What to do, a sentence.
+
+    Raises:
+        DataError: With the nearest name that there is.
+    """
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
+        shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+        raise DataError(
+            f"{source}: no column {name!r}. {hint}There are: {shown}. {advice}".rstrip()
+        )
+
+
+def by_telling_name(names: Collection[str], ranks: Sequence[Sequence[str]]) -> list[str]:
+    """Columns that have a telling name, those of the first rank that occurs."""
+    for rank in ranks:
+        found = [name for name in names if name.lower() in rank]
+        if found:
+            return found
+    return []
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The meaning of each column.
+
+    Attributes:
+        layout: "wide", "long", "influx" or "homeassistant".
+        time: Time column.
+        id: Column of series ids; None where the log is one series.
+        channel: Long: column of channel names.
+        value: Long: column of values.
+        values: Columns of values beside `value`: the channels of a wide log, and known inputs.
+        future: Names of the known inputs: columns, or in a long log channels.
+        static: Static covariates.
+        chosen: True where the channels were configured, so that each of them must be numeric.
+        missing: Spellings of a missing value beside the usual ones.
+        notes: Decisions in words.
+    """
+
+    layout: str
+    time: str
+    id: str | None = None
+    channel: str | None = None
+    value: str | None = None
+    values: tuple[str, ...] = ()
+    future: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
+    chosen: bool = False
+    missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    def to_columns(self, channels: tuple[str, ...]) -> dict[str, Any]:
+        """Roles for a report."""
+        return {
+            "time": self.time,
+            "id": self.id,
+            "channel": self.channel,
+            "value": self.value,
+            "channels": channels,
+            "static": self.static,
+            "future": self.future,
+        }

@@ -1,0 +1,30 @@
+"""Whether the validation part is long enough to stop by."""
+
+from __future__ import annotations
+
+from latentode.data.dataset import TimeSeriesDataset
+from latentode.data.schema import DataSchema
+from latentode.data.splits import Part
+
+# a validation part of fewer horizons than this is an anecdote: to stop by it is to stop by chance
+FEWEST_STRETCHES = 5
+
+
+def stops_early(dataset: TimeSeriesDataset, schema: DataSchema) -> bool:
+    """Whether the validation part is long enough to stop training by."""
+    return num_stretches(dataset, schema, "validation") >= FEWEST_STRETCHES
+
+
+def num_stretches(dataset: TimeSeriesDataset, schema: DataSchema, part: Part) -> float:
+    """How many independent forecasts a part holds: horizons in its span, or whole series.
+
+    Series of one calendar share what happens at a moment, so they count once.
+    """
+    starts, stops = schema.split.bounds(dataset, part)
+    spans = (stops - starts)[stops > starts]
+    if len(spans) == 0:
+        return 0.0
+    if schema.split.kind == "series":
+        return float(len(spans))
+    total = spans.max() if schema.clock.kind == "calendar" else spans.sum()
+    return float(total) / schema.lengths.horizon_ns
