@@ -139,7 +139,7 @@ def settings(
         "train.device": device,
     }
     config = LatentODEConfig().updated(**schedule, **protocol["config"])
-    return config.model_copy(update={"model": config.model.settled(train_size)})
+    return config.model_copy(update={"model": config.model.resolved(train_size)})
 
 
 def gru_decay(

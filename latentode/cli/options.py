@@ -58,7 +58,7 @@ TRAIN_OPTIONS = {
     "--anchor": ("model.anchor", "Time at which the latent state is inferred."),
     "--dynamics": ("model.dynamics", "What the latent dynamics sees beside the state."),
     "--prior": ("model.prior", "Density of the latent state; cnf is learned."),
-    "--posterior": ("model.posterior", "Approximate posterior; cnf is bent by a flow."),
+    "--posterior": ("model.posterior", "Approximate posterior; cnf adds a flow."),
     "--likelihood": ("model.likelihood", "Distribution of a reading around the decoded value."),
 }
 

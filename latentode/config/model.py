@@ -43,7 +43,7 @@ class SolverConfig(Config):
 
 
 class ModelConfig(Config):
-    """The parts of a Latent ODE and their sizes; see `settled` for those that are None."""
+    """The parts of a Latent ODE and their sizes; see `resolved` for those that are None."""
 
     latent_dim: Annotated[int, UNLESS_CHOSEN] = Field(CHOSEN, ge=1, le=1024)
     hidden_dim: Annotated[int, UNLESS_CHOSEN] = Field(CHOSEN, ge=1, le=8192)
@@ -91,7 +91,7 @@ class ModelConfig(Config):
             )
         return self
 
-    def settled(self, num_series: int = 0, *, unseen: bool = True) -> ModelConfig:
+    def resolved(self, num_series: int = 0, *, unseen: bool = True) -> ModelConfig:
         """The same with a value for everything that is None, from what there is to learn from.
 
         Absolute levels tell the series of a small log apart, and a network remembers them; and a

@@ -85,7 +85,7 @@ class TrainConfig(Config):
     objective: ObjectiveConfig = ObjectiveConfig()
     regularizers: RegularizersConfig = RegularizersConfig()
 
-    def settled(self, *, stops_early: bool = True) -> TrainConfig:
+    def resolved(self, *, stops_early: bool = True) -> TrainConfig:
         """The same with a value for what is None.
 
         Args:

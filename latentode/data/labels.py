@@ -11,7 +11,7 @@ import numpy as np
 from latentode.data.dataset import Int64
 from latentode.data.events import EventStreams
 
-UNLABELLED = -1
+UNKNOWN_CLASS = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class SeriesLabels:
         """
         classes = tuple(str(name) for name in values["classes"])
         labels = cls(classes, np.array(values["codes"], dtype=np.int64))
-        out_of_range = (labels.codes < UNLABELLED) | (labels.codes >= len(classes))
+        out_of_range = (labels.codes < UNKNOWN_CLASS) | (labels.codes >= len(classes))
         if labels.to_dict() != values or len(set(classes)) < 2 or out_of_range.any():
             raise ValueError("labels: a field is unknown, of another type, or out of range")
         return labels

@@ -20,15 +20,15 @@ from latentode.estimators.inputs import (
     read,
     resolved,
 )
-from latentode.estimators.predictions import Answers
+from latentode.estimators.predictions import Predictions
 from latentode.flows import FlowFitConfig
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.training.fit import fit_model, fit_prior_to, plan_lines
 from latentode.training.prior_fitting import PRIOR_FIT, PriorReport
-from latentode.training.trainer import Event
+from latentode.training.trainer import ProgressRecord
 
 
-class LatentODE(Answers):
+class LatentODE(Predictions):
     """Latent ODE for logs: fit, then forecast, interpolate, score.
 
     Settings that are not given keep the value of `config`, or the default. `fit` learns; what it
@@ -38,7 +38,7 @@ class LatentODE(Answers):
         latent_dim: Size of the latent state.
         encoder: "rnn_attention", "rnn", "ode_rnn" or "attention".
         prior: "normal" or "cnf" (learned) density of the latent state.
-        posterior: "normal" or "cnf" (bent by a flow) approximate posterior.
+        posterior: "normal" or "cnf" (a flow of a normal) approximate posterior.
         likelihood: "student_t" (robust), "gaussian", or "flow" (joint over channels).
         context: What the encoder reads, for example "48h"; None is chosen from the data.
         horizon: What is predicted ahead; None is chosen from the data.
@@ -103,7 +103,7 @@ class LatentODE(Answers):
         label_column: str | None = None,
         run_dir: str | Path | None = None,
         resume: bool = False,
-        on_event: Callable[[Event], None] | None = None,
+        on_event: Callable[[ProgressRecord], None] | None = None,
     ) -> Self:
         """Learn from a log; a second call starts afresh.
 

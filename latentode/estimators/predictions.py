@@ -15,15 +15,15 @@ from latentode.estimators.event_view import EventView
 from latentode.estimators.inputs import Events, Labels, Log, aligned, asked_times, labels_of
 from latentode.estimators.latent_view import LatentSpace
 from latentode.evaluation.backtest import backtest
-from latentode.evaluation.label_scores import judged, score_labels
+from latentode.evaluation.label_scores import score_labels, scored_labels
 from latentode.models.fitted.latent_ode import FittedModel
-from latentode.prediction.arrays import LabelledPredictor
+from latentode.prediction.arrays import ArrayPredictor
 from latentode.prediction.class_probabilities import classify, classify_times, known_classes
 from latentode.prediction.grids import missing_grid
 from latentode.prediction.predictor import Predictor
 
 
-class Answers(ABC):
+class Predictions(ABC):
     """Forecasts, interpolations, latent states and scores of logs, by a fitted model."""
 
     @abstractmethod
@@ -57,8 +57,8 @@ class Answers(ABC):
         """
         dataset = self._given(log)
         if times is not None:
-            return self._labelled(num_draws).at_times(dataset, times, "forecast")
-        return self._labelled(num_draws).ahead(dataset, horizon, every)
+            return self._arrays(num_draws).at_times(dataset, times, "forecast")
+        return self._arrays(num_draws).ahead(dataset, horizon, every)
 
     def interpolate(
         self,
@@ -84,8 +84,8 @@ class Answers(ABC):
         """
         dataset = self._aligned(log)
         if times is not None:
-            return self._labelled(num_draws).at_times(dataset, times, "interpolation")
-        predictor = self._labelled(num_draws)
+            return self._arrays(num_draws).at_times(dataset, times, "interpolation")
+        predictor = self._arrays(num_draws)
         if at_missing:
             return predictor.at(dataset, missing_grid(dataset), "interpolation")
         return predictor.inside(dataset, every, "interpolation")
@@ -101,7 +101,7 @@ class Answers(ABC):
         Returns:
             As `forecast`; steps in the order of `times`.
         """
-        return self._labelled(num_draws).at_times(self._aligned(log), times, "prediction")
+        return self._arrays(num_draws).at_times(self._aligned(log), times, "prediction")
 
     def latent_trajectory(
         self, log: Log, *, every: str | None = None, num_draws: int = 50
@@ -111,7 +111,7 @@ class Answers(ABC):
         Each window has its own latent state; where one window hands over to the next, it may jump.
         """
         dataset = self._aligned(log)
-        return self._labelled(num_draws).inside(dataset, every, "latent_trajectory")
+        return self._arrays(num_draws).inside(dataset, every, "latent_trajectory")
 
     def interpolate_latent(
         self, first: str, second: str, log: Log, *, num_steps: int = 8, every: str | None = None
@@ -133,7 +133,7 @@ class Answers(ABC):
             DataError: If an id is not in the log.
             ConfigError: If there are fewer than two points.
         """
-        return self._labelled(1).between(self._aligned(log), (first, second), num_steps, every)
+        return self._arrays(1).between(self._aligned(log), (first, second), num_steps, every)
 
     @property
     def events(self) -> EventView:
@@ -153,7 +153,7 @@ class Answers(ABC):
             ``log_prob``, ``standard_error`` and ``num_readings`` by series; see
             `latentode.prediction.log_densities.prequential_score`.
         """
-        return self._labelled(num_draws).score(self._aligned(log))
+        return self._arrays(num_draws).score(self._aligned(log))
 
     def surprise(self, log: Log, *, num_draws: int = 200) -> xr.Dataset:
         """Anomaly score of each reading: minus its log-density given what came before, in nats.
@@ -166,7 +166,7 @@ class Answers(ABC):
             ``value`` (draw of 1, series, step, channel), NaN where nothing was read, with ``time``;
             see `latentode.prediction.log_densities.reading_scores`.
         """
-        return self._labelled(num_draws).surprise(self._aligned(log))
+        return self._arrays(num_draws).surprise(self._aligned(log))
 
     def evaluate(
         self,
@@ -201,7 +201,7 @@ class Answers(ABC):
         known = None
         if fitted.labels is not None or labels is not None or label_column is not None:
             known = labels_of(fitted, dataset, labels, label_column)
-            if labels is None and not len(judged(fitted, dataset, known, split)):
+            if labels is None and not len(scored_labels(fitted, dataset, known, split)):
                 known = None
         predictor = Predictor.of(fitted, num_draws)
         found = backtest(dataset, fitted.schema, predictor, split=split, max_windows=max_windows)
@@ -282,5 +282,5 @@ class Answers(ABC):
     def _aligned(self, log: Log) -> TimeSeriesDataset:
         return aligned(self._fitted(), log)
 
-    def _labelled(self, num_draws: int) -> LabelledPredictor:
-        return LabelledPredictor(self._fitted(), num_draws)
+    def _arrays(self, num_draws: int) -> ArrayPredictor:
+        return ArrayPredictor(self._fitted(), num_draws)

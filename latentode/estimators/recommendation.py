@@ -6,7 +6,7 @@ from latentode.config import LatentODEConfig
 from latentode.config.durations import format_duration
 from latentode.data.schema import DataSchema
 from latentode.estimators.inputs import Log, read, resolved
-from latentode.training.fit import settled
+from latentode.training.fit import resolved_for
 
 
 def recommend(
@@ -22,8 +22,8 @@ def recommend(
 
     Columns are those that were detected; context and horizon follow from the calendar, the span and
     the gaps of the log (`latentode.data.windows.choose_lengths`), the split from its series, and
-    the sizes of the model from how many series there are to learn from (`ModelConfig.settled`). The
-    settings are one rule for all logs, proven on the tasks of benchmarks/RESULTS.md.
+    the sizes of the model from how many series there are to learn from (`ModelConfig.resolved`).
+    The settings are one rule for all logs, proven on the tasks of benchmarks/RESULTS.md.
 
     Args:
         log: Data frame, path or data set.
@@ -61,4 +61,4 @@ def recommend(
             "split": schema.split.kind,
         }
     )
-    return settled(chosen.model_copy(update={"windows": windows}), dataset, schema)
+    return resolved_for(chosen.model_copy(update={"windows": windows}), dataset, schema)

@@ -10,14 +10,14 @@ from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.schema import DataSchema
 from latentode.errors import ConfigError
-from latentode.evaluation.evaluate import Predictor, evaluate_task
+from latentode.evaluation.evaluate import ReadingPredictor, evaluate_task
 from latentode.evaluation.tasks import forecast_task, interpolation_task
 
 
 def backtest(
     dataset: TimeSeriesDataset,
     schema: DataSchema,
-    predictor: Predictor,
+    predictor: ReadingPredictor,
     *,
     split: str,
     max_windows: int,

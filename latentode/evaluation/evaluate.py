@@ -21,14 +21,21 @@ from latentode.evaluation import baselines, metrics
 from latentode.evaluation.summary import best_baseline, describe, table
 from latentode.evaluation.tasks import Task, forecast_task, interpolation_task
 
-__all__ = ["Predictor", "Task", "evaluate_task", "forecast_task", "interpolation_task", "table"]
+__all__ = [
+    "ReadingPredictor",
+    "Task",
+    "evaluate_task",
+    "forecast_task",
+    "interpolation_task",
+    "table",
+]
 
 LEVEL = 0.9
 PIT_BINS = 10
 _BLOCK = 16_384  # targets that are scored at once, so that copies of the draws stay small
 
 
-class Predictor(Protocol):
+class ReadingPredictor(Protocol):
     """Predicts readings of windows: draws in original units, and log densities.
 
     Called with a chunk of windows and the targets in them, in order of window. Returns draws of
@@ -44,7 +51,7 @@ class Predictor(Protocol):
 
 def evaluate_task(
     task: Task,
-    predictor: Predictor,
+    predictor: ReadingPredictor,
     *,
     scale: Float64,
     fallback: Float64,
@@ -141,7 +148,7 @@ def _check(task: Task, scale: Float64, chunk_windows: int) -> None:
 
 def _score_task(
     task: Task,
-    predictor: Predictor,
+    predictor: ReadingPredictor,
     fallback: Float64,
     period_ns: int | None,
     chunk_windows: int,
@@ -173,7 +180,7 @@ def _score_task(
 
 
 def _call(
-    predictor: Predictor, visible: TimeSeriesDataset, chunk: Targets
+    predictor: ReadingPredictor, visible: TimeSeriesDataset, chunk: Targets
 ) -> tuple[Float64, Float64]:
     draws, log_prob = (np.asarray(a, np.float64) for a in predictor(visible, chunk))
     if draws.ndim != 2 or draws.shape[1] != len(chunk) or not len(draws):

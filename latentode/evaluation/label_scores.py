@@ -16,7 +16,7 @@ from latentode.prediction.class_probabilities import classify, classify_times
 _LEAST = 1e-12
 
 
-def judged(
+def scored_labels(
     fitted: FittedModel, dataset: TimeSeriesDataset, labels: SeriesLabels | TimeLabels, split: str
 ) -> Int64:
     """Numbers of the labels of a log that can be judged: of its series, or in order of its times.
@@ -68,7 +68,7 @@ def score_labels(
         fitted: A model with labels.
         dataset: The log, aligned with its schema.
         labels: Its labels.
-        split: As in `judged`.
+        split: As in `scored_labels`.
         num_draws: Posterior draws.
 
     Returns:
@@ -80,7 +80,7 @@ def score_labels(
         ConfigError: If the split is unknown.
         DataError: If no label is left to judge by.
     """
-    chosen = judged(fitted, dataset, labels, split)
+    chosen = scored_labels(fitted, dataset, labels, split)
     if not len(chosen):
         wanted = f"a labelled {'time' if isinstance(labels, TimeLabels) else 'series'}" + (
             " that training has not seen" if split == "test" else ""

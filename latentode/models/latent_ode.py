@@ -54,7 +54,7 @@ class LatentODEModel(nn.Module):
 
     Args:
         config: Parts and sizes; those that are None are those for a small log, see
-            `ModelConfig.settled`.
+            `ModelConfig.resolved`.
         solver: How the dynamics are solved. Without a step size each batch gets one of its own, so
             that a window depends on the others within the tolerance; training chooses one for all.
         num_channels: Channels of the log.
@@ -91,14 +91,14 @@ class LatentODEModel(nn.Module):
         label_times: bool = False,
     ) -> None:
         super().__init__()
-        self.config = config = config.settled()
+        self.config = config = config.resolved()
         self.solver = solver
         latent, hidden = config.latent_dim, config.hidden_dim
         context = input_dim + static_dim
         self.encoder = ENCODERS[config.encoder](num_channels, input_dim, hidden)
         seen = hidden + 2 * num_channels + context
         self.posterior_head = PosteriorHead(
-            seen, hidden, latent, dropout=config.dropout, bent=config.posterior == "cnf"
+            seen, hidden, latent, dropout=config.dropout, flow=config.posterior == "cnf"
         )
         self.prior: StandardNormal | CNFPrior = _PRIORS[config.prior](latent)
         self.shooting = None
@@ -140,16 +140,16 @@ class LatentODEModel(nn.Module):
         rows, reverse = self._rows(batch), self.config.anchor == "start"
         summary = self.encoder(rows, reverse=reverse)
         summary = functional.dropout(summary, self.config.dropout, self.training)
-        context = self._context(batch, batch.times.new_zeros(batch.size, 1))[:, 0]
+        context = self._covariates(batch, batch.times.new_zeros(batch.size, 1))[:, 0]
         newest = newest_readings(rows, reverse=reverse)
         found: NormalPosterior | FlowPosterior = self.posterior_head(
             torch.cat([summary, newest, context], dim=-1)
         )
         return found
 
-    def field(self, batch: SeriesBatch, rate: Tensor | None = None) -> BoundDynamics:
-        """The latent dynamics of a batch; `rate` as in `BoundDynamics`."""
-        return self.dynamics.bind(batch.inputs, batch.static, rate)
+    def field(self, batch: SeriesBatch, time_factor: Tensor | None = None) -> BoundDynamics:
+        """The latent dynamics of a batch; `time_factor` as in `BoundDynamics`."""
+        return self.dynamics.bind(batch.inputs, batch.static, time_factor)
 
     def trajectory(
         self,
@@ -157,7 +157,7 @@ class LatentODEModel(nn.Module):
         batch: SeriesBatch,
         *,
         check: bool = True,
-        rate: Tensor | None = None,
+        time_factor: Tensor | None = None,
         remember: bool = True,
     ) -> ode.Trajectory:
         """Solve once for all rows and queries of a batch.
@@ -166,7 +166,7 @@ class LatentODEModel(nn.Module):
             z0: Latent states at the anchor, shape (draw, batch, latent).
             batch: Windows; `lower` and `upper` say how far to go to either side.
             check: As in `ode.solve`. With a step size given, nothing waits for the device without.
-            rate: Factor on time, see `field`.
+            time_factor: Factor on time, see `field`.
             remember: Whether the path before the anchor goes through knots, or leads to `z0`.
 
         Returns:
@@ -175,7 +175,7 @@ class LatentODEModel(nn.Module):
         Raises:
             SolverError: If the solve fails.
         """
-        field, solver = self.field(batch, rate), self.solver
+        field, solver = self.field(batch, time_factor), self.solver
         parameters = tuple(self.dynamics.parameters())
         if solver.step_size is None:
             solver = self.choose_solver(z0, batch, solver)
@@ -189,8 +189,10 @@ class LatentODEModel(nn.Module):
             pieces, ends = knots.segments(
                 z0,
                 self._rows(batch),
-                partial(self._context, batch),
-                lambda index, start: replace(self.field(batch.select(index), rate), start=start),
+                partial(self._covariates, batch),
+                lambda index, start: replace(
+                    self.field(batch.select(index), time_factor), start=start
+                ),
                 solver,
                 parameters,
                 check=check,
@@ -242,7 +244,7 @@ class LatentODEModel(nn.Module):
         noise: Tensor,
         *,
         check: bool = True,
-        rate: Tensor | None = None,
+        time_factor: Tensor | None = None,
         balance: float = 0.0,
         label_weight: float = 1.0,
     ) -> tuple[ode.Trajectory, tuple[Tensor, Tensor, Tensor]]:
@@ -256,7 +258,7 @@ class LatentODEModel(nn.Module):
             noise: Standard normal numbers of the posterior draws, shape (draw, batch, latent).
             check: As in `ode.solve`. Without, the host does not wait for the device (but for the
                 "ode_rnn" encoder, which lays a schedule on the host).
-            rate: Factor on time, see `field`.
+            time_factor: Factor on time, see `field`.
             balance: As in `Likelihood.joint`.
             label_weight: How often the label of a window counts; 1 is the bound.
 
@@ -267,7 +269,7 @@ class LatentODEModel(nn.Module):
         """
         posterior = self.posterior(batch)
         z0, log_posterior = posterior.draw(noise)
-        trajectory = self.trajectory(z0, batch, check=check, rate=rate)
+        trajectory = self.trajectory(z0, batch, check=check, time_factor=time_factor)
         decoded = self.decode(trajectory, batch)
         # a NaN where nothing is observed would pass the sum, but not its gradient: 0 * NaN
         targets = batch.targets.masked_fill(~batch.target_mask, 0.0)
@@ -277,7 +279,7 @@ class LatentODEModel(nn.Module):
         log_likelihood = log_likelihood + self.event_log_prob(trajectory, batch, decoded)
         if self.label_head is not None and batch.labels is not None:
             logits = label_logits(
-                self.label_head, trajectory, z0, posterior.context, batch, decoded.rate_context
+                self.label_head, trajectory, z0, posterior.context, batch, decoded.rate_covariates
             )
             log_likelihood = log_likelihood + label_weight * label_log_prob(logits, batch.labels)
         log_ratio = self.prior.log_prob(z0) - log_posterior
@@ -308,7 +310,7 @@ class LatentODEModel(nn.Module):
         posterior = self.posterior(batch)
         z0 = posterior.at(noise)
         trajectory = self.trajectory(z0, batch)
-        known = self.decode(trajectory, batch).rate_context
+        known = self.decode(trajectory, batch).rate_covariates
         found = label_logits(self.label_head, trajectory, z0, posterior.context, batch, known)
         return found.softmax(-1).mean(0)
 
@@ -320,7 +322,7 @@ class LatentODEModel(nn.Module):
             return trajectory.states.new_zeros(trajectory.states.shape[1:-1])
         # rates change with the readings, however long the steps of the solver are
         nodes = min(_MOST_NODES, 1 + int(_NODES_PER_UNIT * abs(trajectory.step)))
-        known = decoded.rate_context
+        known = decoded.rate_covariates
         return self.event_process.log_prob(trajectory, batch.events, context=known, nodes=nodes)
 
     def _rows(self, batch: SeriesBatch) -> SeriesBatch:
@@ -331,7 +333,7 @@ class LatentODEModel(nn.Module):
         return replace(rows, values=relative_values(rows))
 
     def _readout(self, batch: SeriesBatch, *, memory: bool = True) -> Readout:
-        known = partial(self._context, batch)
+        known = partial(self._covariates, batch)
         remembered = partial(self.memory, batch) if memory and self.memory is not None else None
         return Readout(self.decoder, known, remembered, self.scale_floor, self.spread)
 
@@ -341,7 +343,7 @@ class LatentODEModel(nn.Module):
             return (max(batch.upper, self.shooting.spacing),)
         return (batch.upper,) if batch.lower == 0.0 else (batch.upper, batch.lower)
 
-    def _context(self, batch: SeriesBatch, times: Tensor) -> Tensor:
+    def _covariates(self, batch: SeriesBatch, times: Tensor) -> Tensor:
         inputs = batch.inputs(times)  # (batch, time, input)
         static = batch.static[:, None, :].expand(-1, times.shape[1], -1)
         return torch.cat([inputs, static], dim=-1)

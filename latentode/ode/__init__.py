@@ -11,7 +11,7 @@ from latentode.ode.knots import through_knots
 from latentode.ode.odeint import odeint
 from latentode.ode.running import running_integral
 from latentode.ode.solve import solve
-from latentode.ode.solvers.pilot import choose_joint_step, choose_step, step_error
+from latentode.ode.solvers.step_choice import choose_joint_step, choose_step, step_error
 from latentode.ode.trajectory import SolveStats, Trajectory, join
 
 __all__ = [

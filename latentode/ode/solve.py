@@ -9,8 +9,8 @@ from torch import Tensor
 
 from latentode.config import SolverConfig
 from latentode.ode.fields import FieldFunction
-from latentode.ode.solvers.given_step import solve_given_step
-from latentode.ode.solvers.pilot import choose_step
+from latentode.ode.solvers.known_step import solve_known_step
+from latentode.ode.solvers.step_choice import choose_step
 from latentode.ode.trajectory import Trajectory
 
 _DEFAULT = SolverConfig.model_validate({})
@@ -76,7 +76,7 @@ def solve(
         tensor([0.3679, 0.1353])
     """
     if config.step_size is not None:
-        return solve_given_step(field, z0, t0, t1, config, params=params, check=check)
+        return solve_known_step(field, z0, t0, t1, config, params=params, check=check)
     config, error = choose_step(field, z0, t0, t1, config)
-    trajectory = solve_given_step(field, z0, t0, t1, config, params=params, check=check)
+    trajectory = solve_known_step(field, z0, t0, t1, config, params=params, check=check)
     return replace(trajectory, stats=replace(trajectory.stats, error=error))

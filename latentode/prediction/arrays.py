@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class LabelledPredictor:
+class ArrayPredictor:
     """Predictions of a fitted model in original units, under the names of series and channels.
 
     Every data set that it is given is aligned with the model's schema.

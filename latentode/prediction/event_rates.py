@@ -258,7 +258,7 @@ class LatentRates:
 
     def _context(self, part: Followed) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
         model = self.fitted.model
-        return model.decode(part.trajectory, part.batch).rate_context
+        return model.decode(part.trajectory, part.batch).rate_covariates
 
     def _model_time(self, times: Int64, anchors: Int64) -> torch.Tensor:
         shifted = self.fitted.schema.time_scale.to_model(times, anchors)

@@ -20,7 +20,7 @@ from latentode.models.inference import infer, process_of, time_labels_of
 from latentode.models.latent_ode import LatentODEModel
 from latentode.ode.trajectory import Trajectory
 from latentode.prediction.noise import latent_noise, path_noise
-from latentode.prediction.query_windows import Tiles, lay_tiles
+from latentode.prediction.query_windows import QueryWindows, windows_of_queries
 
 # elements of (draw, window, row, channel) at a time: hidden layers are up to ten times as wide
 _MAX_ELEMENTS, _HIDDEN = 2_000_000, 10
@@ -151,26 +151,26 @@ class Predictor:
         Returns:
             Predictions in the order of the queries.
         """
-        tiles, place = lay_tiles(visible, series, times, self.schema.lengths)
+        asked, place = windows_of_queries(visible, series, times, self.schema.lengths)
         channels = len(self.schema.channels)
-        distinct = np.full((len(tiles.times), channels), np.nan)
+        distinct = np.full((len(asked.times), channels), np.nan)
         if values is not None:
             distinct[place] = values
-        shape = self.num_draws, len(tiles.times)
+        shape = self.num_draws, len(asked.times)
         out = Predictions(
             draws=np.empty((*shape, channels)),
             latent=np.empty((*shape, self.model.config.latent_dim if latent else 0)),
-            log_prob=np.full((len(tiles.times), channels), np.nan),
+            log_prob=np.full((len(asked.times), channels), np.nan),
             rates=np.empty((*shape, len(process_of(self.model).mean_rates) if rates else 0)),
             classes=np.empty(
-                (len(tiles.times), time_labels_of(self.model).num_classes if classes else 0)
+                (len(asked.times), time_labels_of(self.model).num_classes if classes else 0)
             ),
         )
         self.model.eval()
-        for chunk in self._chunks(tiles, visible):
-            queries = np.flatnonzero(np.isin(tiles.tile, chunk))
-            batch, own, _ = self._batch(visible, tiles, chunk, queries, distinct)
-            self._answer(batch, visible, tiles, chunk, queries, own, out)
+        for chunk in self._chunks(asked, visible):
+            queries = np.flatnonzero(np.isin(asked.window, chunk))
+            batch, own, _ = self._batch(visible, asked, chunk, queries, distinct)
+            self._answer(batch, visible, asked, chunk, queries, own, out)
         draws, states, intensity = (p[:, place] for p in (out.draws, out.latent, out.rates))
         return Predictions(draws, states, out.log_prob[place], intensity, out.classes[place])
 
@@ -194,12 +194,12 @@ class Predictor:
         every = np.arange(len(visible))
         times = np.stack([begins, ends], axis=1).ravel()
         starts = begins - self.schema.lengths.context_ns
-        tiles = Tiles(every, starts, begins, np.repeat(every, 2), times)
+        asked = QueryWindows(every, starts, begins, np.repeat(every, 2), times)
         nothing = np.full((len(times), len(self.schema.channels)), np.nan)
         self.model.eval()
-        for chunk in self._chunks(tiles, visible):
-            queries = np.flatnonzero(np.isin(tiles.tile, chunk))
-            batch, _, anchors = self._batch(visible, tiles, chunk, queries, nothing)
+        for chunk in self._chunks(asked, visible):
+            queries = np.flatnonzero(np.isin(asked.window, chunk))
+            batch, _, anchors = self._batch(visible, asked, chunk, queries, nothing)
             yield chunk, batch.to(self.device), anchors
 
     @torch.no_grad()
@@ -217,16 +217,16 @@ class Predictor:
         Returns:
             log p(readings | z_k, visible) in nats of original units, shape (draw, window).
         """
-        tiles, place = lay_tiles(visible, series, times, self.schema.lengths)
-        distinct = np.full((len(tiles.times), len(self.schema.channels)), np.nan)
+        asked, place = windows_of_queries(visible, series, times, self.schema.lengths)
+        distinct = np.full((len(asked.times), len(self.schema.channels)), np.nan)
         distinct[place] = values
         weights = np.zeros((self.num_draws, len(visible)))
         self.model.eval()
-        for chunk in self._chunks(tiles, visible):
-            queries = np.flatnonzero(np.isin(tiles.tile, chunk))
-            batch, _, _ = self._batch(visible, tiles, chunk, queries, distinct)
+        for chunk in self._chunks(asked, visible):
+            queries = np.flatnonzero(np.isin(asked.window, chunk))
+            batch, _, _ = self._batch(visible, asked, chunk, queries, distinct)
             batch = batch.to(self.device)
-            z0 = self._draws(batch, [visible.series_ids[i] for i in tiles.series[chunk]])
+            z0 = self._draws(batch, [visible.series_ids[i] for i in asked.series[chunk]])
             decoded = self.model.decode(self.model.trajectory(z0, batch), batch)
             given = batch.targets.masked_fill(~batch.target_mask, 0.0)
             density = self.model.likelihood.joint(
@@ -234,54 +234,54 @@ class Predictor:
             )
             total = density.double().cpu().numpy()
             scales = batch.target_mask.sum(dim=1).cpu().numpy() @ np.log(self.schema.scaler.scale)
-            # a window without a visible row has a tile for every one of its queries
-            np.add.at(weights.T, tiles.series[chunk], (total - scales).T)
+            # a window without a visible row is answered once for every one of its queries
+            np.add.at(weights.T, asked.series[chunk], (total - scales).T)
         return weights
 
-    def _chunks(self, tiles: Tiles, visible: TimeSeriesDataset) -> Iterator[Int64]:
-        """Tiles in groups of similar length and bounded size."""
-        queries = np.bincount(tiles.tile, minlength=len(tiles.series))
-        starts = cut(visible, tiles.series, tiles.starts, tiles.stops).readings.series_starts
+    def _chunks(self, asked: QueryWindows, visible: TimeSeriesDataset) -> Iterator[Int64]:
+        """Windows in groups of similar length and bounded size."""
+        queries = np.bincount(asked.window, minlength=len(asked.series))
+        starts = cut(visible, asked.series, asked.starts, asked.stops).readings.series_starts
         width = max(len(self.schema.channels), self.model.config.hidden_dim // _HIDDEN)
         rows = np.minimum(np.diff(starts), self.max_rows) + self.model.config.knots
         load = (queries + rows) * width
         # a search keeps what its gradient needs
         draws = max(self.num_draws, _SEARCHED) if self.model.config.refine else self.num_draws
         group: list[int] = []
-        for tile in np.argsort(load, kind="stable"):
+        for window in np.argsort(load, kind="stable"):
             # the largest comes last, and padding makes all as large
-            if group and (len(group) + 1) * load[tile] * draws > _MAX_ELEMENTS:
+            if group and (len(group) + 1) * load[window] * draws > _MAX_ELEMENTS:
                 yield np.array(sorted(group))
                 group = []
-            group.append(int(tile))
+            group.append(int(window))
         if group:
             yield np.array(sorted(group))
 
     def _batch(
         self,
         visible: TimeSeriesDataset,
-        tiles: Tiles,
+        asked: QueryWindows,
         chunk: Int64,
         queries: Int64,
         values: Float64,
     ) -> tuple[SeriesBatch, Int64, Int64]:
-        """The batch of some tiles, the column of each query in it, and the anchors."""
-        windows = cut(visible, tiles.series[chunk], tiles.starts[chunk], tiles.stops[chunk])
+        """The batch of some asked, the column of each query in it, and the anchors."""
+        windows = cut(visible, asked.series[chunk], asked.starts[chunk], asked.stops[chunk])
         size, readings = len(chunk), windows.readings
-        own = np.searchsorted(chunk, tiles.tile[queries])
+        own = np.searchsorted(chunk, asked.window[queries])
         counts = np.diff(readings.series_starts)
         last = readings.series_starts[1:] - 1
         first = np.maximum(readings.series_starts[:-1], last - self.max_rows + 1)
-        # a tile without a visible row has one query, and that is its model time 0
+        # a window without a visible row has one query, and that is its model time 0
         first_query = np.searchsorted(own, np.arange(size))
-        anchors = tiles.times[queries][first_query]
+        anchors = asked.times[queries][first_query]
         end = last if self.model.config.anchor == "origin" else first
         anchors[counts > 0] = readings.times[end[counts > 0]]
         builder = self.schema.builder()
         rows = builder.rows(readings, anchors)
         newest = np.arange(readings.num_rows) >= first[rows.window]
         rows = Rows(rows.window[newest], rows.times[newest], rows.values[newest])
-        asked_times = builder.time_scale.to_model(tiles.times[queries], anchors[own])
+        asked_times = builder.time_scale.to_model(asked.times[queries], anchors[own])
         scaled = self.schema.scaler.transform(values[queries])
         query_times, targets, lengths = Rows(own, asked_times, scaled).pad(size)
         column = np.arange(len(queries)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
@@ -291,37 +291,39 @@ class Predictor:
         self,
         batch: SeriesBatch,
         visible: TimeSeriesDataset,
-        tiles: Tiles,
+        asked: QueryWindows,
         chunk: Int64,
         queries: Int64,
         column: Int64,
         out: Predictions,
     ) -> None:
         batch = batch.to(self.device)
-        names = [visible.series_ids[i] for i in tiles.series[chunk]]
+        names = [visible.series_ids[i] for i in asked.series[chunk]]
         z0 = self._draws(batch, names)
         trajectory = self.model.trajectory(z0, batch)
         decoded = self.model.decode(trajectory, batch)
         density = self.model.likelihood.log_prob(batch.targets, decoded.location, decoded.scale)
         mixture = torch.logsumexp(density, dim=0) - np.log(self.num_draws)
         mixture = mixture.masked_fill(~batch.target_mask, torch.nan).cpu().numpy()
-        own = np.searchsorted(chunk, tiles.tile[queries])
+        own = np.searchsorted(chunk, asked.window[queries])
         out.log_prob[queries] = mixture[own, column] - np.log(self.schema.scaler.scale)
         if out.latent.shape[-1] or out.rates.shape[-1] or out.classes.shape[-1]:
             read = trajectory.at(batch.query_times, check=False)
         if out.latent.shape[-1]:
             out.latent[:, queries] = read.cpu().numpy()[:, own, column]
         if out.rates.shape[-1]:
-            known = decoded.rate_context(batch.query_times, read)
+            known = decoded.rate_covariates(batch.query_times, read)
             found = process_of(self.model).log_intensity(read, known).exp()
             out.rates[:, queries] = found.cpu().numpy()[:, own, column]
         if out.classes.shape[-1]:
-            logits = time_labels_of(self.model)(read, decoded.rate_context(batch.query_times, read))
+            logits = time_labels_of(self.model)(
+                read, decoded.rate_covariates(batch.query_times, read)
+            )
             out.classes[queries] = logits.softmax(-1).mean(0).cpu().numpy()[own, column]
         for index, name in enumerate(names):
             mine = own == index
             steps = int(mine.sum())
-            places = tiles.times[queries[mine]] - self.schema.origin_ns
+            places = asked.times[queries[mine]] - self.schema.origin_ns
             unit, shape = self.schema.time_scale.unit_ns, (self.num_draws, out.draws.shape[-1])
             noise = torch.from_numpy(path_noise(self.seed, name, places, unit, shape))
             uniform = torch.special.ndtr(noise).clamp(_TINY, 1.0 - _TINY)
@@ -338,7 +340,7 @@ class Predictor:
         return infer(self.model, batch).at(self.noise(names))
 
     def noise(self, names: list[str]) -> Tensor:
-        """Noise of posterior draws, which belongs to the series: a draw goes on from tile to tile.
+        """Noise of posterior draws, which belongs to the series and to all its windows.
 
         Shape (draw, series, latent).
         """

@@ -12,27 +12,27 @@ from latentode.data.windows import WindowLengths
 
 
 @dataclass(frozen=True)
-class Tiles:
-    """Windows that answer queries: flat queries, each with its tile.
+class QueryWindows:
+    """Windows that answer queries: flat queries, each with its window.
 
     Attributes:
-        series: Series of each tile, shape (tile,).
-        starts: Exclusive start of what is visible, nanoseconds, shape (tile,).
-        stops: Inclusive end, shape (tile,).
-        tile: Tile of each distinct query, non-decreasing, shape (query,).
+        series: Series of each window, shape (window,).
+        starts: Exclusive start of what is visible, nanoseconds, shape (window,).
+        stops: Inclusive end, shape (window,).
+        window: Window of each distinct query, non-decreasing, shape (query,).
         times: Time of each distinct query, shape (query,).
     """
 
     series: Int64
     starts: Int64
     stops: Int64
-    tile: Int64
+    window: Int64
     times: Int64
 
 
-def lay_tiles(
+def windows_of_queries(
     dataset: TimeSeriesDataset, series: Int64, times: Int64, lengths: WindowLengths
-) -> tuple[Tiles, Int64]:
+) -> tuple[QueryWindows, Int64]:
     """Find the window of each query.
 
     A query after the last row of its series is a forecast: its window is the last context. Any
@@ -48,7 +48,7 @@ def lay_tiles(
         lengths: Context and horizon.
 
     Returns:
-        Tiles over the distinct queries, and the place of each query among the distinct ones.
+        Windows over the distinct queries, and the place of each query among the distinct ones.
     """
     readings, context = dataset.readings, lengths.context_ns
     stride = max(1, context // 2)
@@ -66,24 +66,25 @@ def lay_tiles(
         columns.append(_layout_of_series(rows, asked, context, stride))
     if not columns:
         empty = np.zeros(0, dtype=np.int64)
-        return Tiles(empty, empty, empty, empty, empty), place
+        return QueryWindows(empty, empty, empty, empty, empty), place
     keys, starts, stops, bare = (np.concatenate(column) for column in zip(*columns, strict=True))
     new = np.ones(len(keys), dtype=bool)
     new[1:] = (keys[1:] != keys[:-1]) | (query_series[1:] != query_series[:-1]) | bare[1:]
     first = np.flatnonzero(new)
-    tile = np.cumsum(new) - 1
-    return Tiles(query_series[first], starts[first], stops[first], tile, query_times), place
+    window = np.cumsum(new) - 1
+    distinct = QueryWindows(query_series[first], starts[first], stops[first], window, query_times)
+    return distinct, place
 
 
 def _layout_of_series(
     rows: Int64, asked: Int64, context: int, stride: int
 ) -> tuple[Int64, Int64, Int64, NDArray[np.bool_]]:
-    """Tile number, start, stop and whether the tile has no row, of each query of one series."""
+    """Number, start, stop of the window and whether it has no row, of each query of one series."""
     if len(rows) == 0:
         return np.zeros_like(asked), asked - context, asked, np.ones(len(asked), dtype=bool)
     ahead = asked > rows[-1]
     number = (asked - rows[0]) // stride
-    # first and last time that the tile answers: what widens it must not be the queries themselves
+    # first and last time that the window answers: what widens it must not be the queries themselves
     begin = rows[0] + number * stride
     end = begin + stride - 1
     low = begin - stride // 2

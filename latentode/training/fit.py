@@ -22,7 +22,7 @@ from latentode.errors import DataError, SolverError
 from latentode.flows import FlowFitConfig
 from latentode.models.fitted.context import last_context
 from latentode.models.fitted.device import device_of, rank
-from latentode.models.fitted.latent_ode import FittedModel, beside, build_model
+from latentode.models.fitted.latent_ode import FittedModel, build_model, head_arguments
 from latentode.models.latent_ode import LatentODEModel
 from latentode.training.execution.distributed import process_group
 from latentode.training.label_rules import (
@@ -34,7 +34,7 @@ from latentode.training.label_rules import (
 from latentode.training.prior_fitting import PRIOR_FIT, PriorReport, fit_prior
 from latentode.training.refinement import choose_starts, fit_scale
 from latentode.training.stopping import stops_early
-from latentode.training.trainer import Event, Trainer
+from latentode.training.trainer import ProgressRecord, Trainer
 from latentode.training.validation import WindowValidator
 
 _SCALE_WINDOWS = 128
@@ -48,7 +48,7 @@ def fit_model(
     labels: SeriesLabels | TimeLabels | None = None,
     run_dir: Path | None = None,
     resume: bool = False,
-    on_event: Callable[[Event], None] | None = None,
+    on_event: Callable[[ProgressRecord], None] | None = None,
     build: Callable[..., LatentODEModel] = build_model,
 ) -> FittedModel:
     """Learn scales, train a network and stop it by validation.
@@ -85,12 +85,12 @@ def fit_model(
     if isinstance(labels, SeriesLabels):
         config = settings_for_labels(config, dataset)
     schema = DataSchema.fit(dataset, config)
-    config = settled(config, dataset, schema)
+    config = resolved_for(config, dataset, schema)
     rates = None if events is None else _event_rates(events, dataset, schema)
     with process_group(config.train.device):
         with torch.random.fork_rng():
             torch.manual_seed(config.train.seed)
-            model = build(config, schema, **beside(rates, labels))
+            model = build(config, schema, **head_arguments(rates, labels))
         fitted = FittedModel(
             config, schema, model, [], last_context(dataset, schema), events, labels
         )
@@ -122,14 +122,14 @@ def fit_model(
     return fitted
 
 
-def settled(
+def resolved_for(
     config: LatentODEConfig, dataset: TimeSeriesDataset, schema: DataSchema
 ) -> LatentODEConfig:
     """Settings with a value for every part and size that the training part decides on."""
     starts, stops = schema.split.bounds(dataset, "train")
     others = schema.split.kind == "series"
-    model = config.model.settled(int((stops > starts).sum()), unseen=others)
-    train = config.train.settled(stops_early=stops_early(dataset, schema))
+    model = config.model.resolved(int((stops > starts).sum()), unseen=others)
+    train = config.train.resolved(stops_early=stops_early(dataset, schema))
     return config.model_copy(update={"model": model, "train": train})
 
 
@@ -146,7 +146,9 @@ def fit_prior_to(
 
 
 def _with_fitted_prior(
-    dataset: TimeSeriesDataset, fitted: FittedModel, on_event: Callable[[Event], None] | None
+    dataset: TimeSeriesDataset,
+    fitted: FittedModel,
+    on_event: Callable[[ProgressRecord], None] | None,
 ) -> FittedModel:
     """The model with a fitted prior, or as it is where none can be had."""
     try:
@@ -187,7 +189,7 @@ def plan_lines(fitted: FittedModel) -> list[str]:
     model = fitted.config.model
     return [
         *fitted.schema.plan(),
-        *fitted.lines_beside(),
+        *fitted.head_lines(),
         f"model: {model.encoder} encoder of {'levels' if model.levels else 'changes'}, latent "
         f"{model.latent_dim}, hidden {model.hidden_dim}, {fitted.num_parameters:,} "
         f"parameters; seed {fitted.config.train.seed}, device {fitted.config.train.device}",

@@ -70,7 +70,7 @@ class PathPenalties:
         chosen = tuple(weights[name] for name in names)
         return cls(names, chosen, config.steer, balance, label_weight)
 
-    def rate(self, like: Tensor) -> Tensor | None:
+    def time_factor(self, like: Tensor) -> Tensor | None:
         """A factor on time for a batch, U(1 - steer, 1 + steer), 0-dim; None without STEER."""
         if not self.steer:
             return None
@@ -126,7 +126,7 @@ def loss_terms(
     if not (penalties.names or penalties.steer):
         log_likelihood, log_ratio, kl = model(batch, noise, check=check, **weights)
         return LossTerms(log_likelihood, log_ratio, kl, noise.new_zeros(0))
-    rate = penalties.rate(noise)
-    path, terms = model.evidence(batch, noise, check=check, rate=rate, **weights)
+    time_factor = penalties.time_factor(noise)
+    path, terms = model.evidence(batch, noise, check=check, time_factor=time_factor, **weights)
     # last, so that the probes they draw change nothing but themselves
-    return LossTerms(*terms, penalties.means(model.field(batch, rate), path, batch))
+    return LossTerms(*terms, penalties.means(model.field(batch, time_factor), path, batch))

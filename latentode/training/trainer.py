@@ -29,7 +29,7 @@ from latentode.training.state import Checkpoints, Progress
 from latentode.training.step import GradientStep
 from latentode.training.validation import Validator
 
-Event = dict[str, Any]
+ProgressRecord = dict[str, Any]
 _TIMED_STEPS = 3
 _MAX_FAILURES = 3
 _MAX_ROLLBACKS = 3
@@ -67,7 +67,7 @@ class Trainer:
         config: TrainConfig,
         *,
         run_dir: Path | None = None,
-        on_event: Callable[[Event], None] | None = None,
+        on_event: Callable[[ProgressRecord], None] | None = None,
         stop_early: bool = True,
         score: str = "validation_crps",
     ) -> None:
@@ -77,7 +77,7 @@ class Trainer:
         self._tolerance = model.solver.tolerance
         self.sampler = sampler
         self.validator = validator
-        self.config = config.settled()
+        self.config = config.resolved()
         self.device = device_of(config.device)
         self.progress = Progress()
         self._checkpoints = None if run_dir is None else Checkpoints(run_dir)

@@ -52,7 +52,7 @@ def test_what_was_detected_is_pinned_in_run_and_model(trained):
     learned = LatentODEConfig.from_dict(model["config"])
     asked = LatentODEConfig.from_toml(trained / "config.toml")
     # the model has the step that training has come to and sizes, the settings what was asked for
-    settled = asked.model_copy(update={"model": asked.model.settled()})
+    settled = asked.model_copy(update={"model": asked.model.resolved()})
     assert learned.model_copy(update={"solver": asked.solver}) == settled
     assert learned.solver.step_size is not None
 

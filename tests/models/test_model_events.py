@@ -79,7 +79,7 @@ def test_the_log_weight_of_each_draw_holds_the_events(anchor, memory):
 def dense_log_prob(model, trajectory, batch):
     """The Poisson log-likelihood by brute force, on 20,000 points of each window."""
     events, process = batch.events, model.event_process
-    context = model.decode(trajectory, batch).rate_context
+    context = model.decode(trajectory, batch).rate_covariates
 
     def rates(times):
         states = trajectory.at(times)
@@ -130,7 +130,7 @@ def test_rates_know_the_visible_readings_and_nothing_else():
     def rates(given):
         z0 = model.posterior(given).at(noise)
         trajectory = model.trajectory(z0, given)
-        context = model.decode(trajectory, given).rate_context
+        context = model.decode(trajectory, given).rate_covariates
         times = torch.linspace(0, 1, 9, dtype=torch.float64).expand(given.size, -1)
         states = trajectory.at(times, check=False)
         return model.event_process.log_intensity(states, context(times, states))

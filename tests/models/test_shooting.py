@@ -116,13 +116,13 @@ def test_steps_divide_the_spacing_and_are_no_longer_than_asked():
 
 
 def test_what_is_left_open_follows_from_how_many_series_there_are():
-    small, some, many = (ModelConfig().settled(count) for count in (0, 60, 600))
+    small, some, many = (ModelConfig().resolved(count) for count in (0, 60, 600))
     assert (small.levels, some.levels, many.levels) == (False, True, True)
     assert (small.pooled, some.pooled, many.pooled) == (False, True, True)
-    later = ModelConfig().settled(600, unseen=False)
+    later = ModelConfig().resolved(600, unseen=False)
     assert (later.levels, later.pooled, later.hidden_dim) == (False, True, small.hidden_dim)
     assert small.hidden_dim < many.hidden_dim
-    own = ModelConfig(latent_dim=5, levels=False, dropout=0.3).settled(600)
+    own = ModelConfig(latent_dim=5, levels=False, dropout=0.3).resolved(600)
     assert (own.latent_dim, own.levels, own.dropout) == (5, False, 0.3)
     assert own.hidden_dim == many.hidden_dim
-    assert own.settled(0) == own
+    assert own.resolved(0) == own

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from small_series import make_dataset
 
 from latentode.data.windows import WindowLengths
-from latentode.prediction.query_windows import lay_tiles
+from latentode.prediction.query_windows import windows_of_queries
 
 LENGTHS = WindowLengths(context_ns=20, horizon_ns=10, reason="as given")
 MOMENTS = st.integers(-60, 260)
@@ -22,12 +22,12 @@ def window_of(dataset, series, time, others=()):
     """Visible times of the tile that answers a query, asked along with others."""
     asked = [(series, time), *others]
     owner, times = (np.array(column, dtype=np.int64) for column in zip(*asked, strict=True))
-    tiles, place = lay_tiles(dataset, owner, times, LENGTHS)
-    tile = tiles.tile[place[0]]
-    assert tiles.times[place].tolist() == times.tolist()
-    assert tiles.series[tiles.tile[place]].tolist() == owner.tolist()
+    asked, place = windows_of_queries(dataset, owner, times, LENGTHS)
+    tile = asked.window[place[0]]
+    assert asked.times[place].tolist() == times.tolist()
+    assert asked.series[asked.window[place]].tolist() == owner.tolist()
     rows = dataset.readings.times[dataset.readings.rows_of(series)]
-    return rows[(rows > tiles.starts[tile]) & (rows <= tiles.stops[tile])].tolist()
+    return rows[(rows > asked.starts[tile]) & (rows <= asked.stops[tile])].tolist()
 
 
 @given(
@@ -75,8 +75,8 @@ def test_a_window_widened_to_a_reading_is_widened_for_all_that_it_answers():
 def test_queries_far_from_any_reading_have_windows_of_their_own():
     dataset = log({0, 1000}, set())
     series, times = np.array([0, 0, 1, 1, 1]), np.array([500, 501, 3, 3, 4])
-    tiles, place = lay_tiles(dataset, series, times, LENGTHS)
-    assert tiles.tile.tolist() == [0, 1, 2, 3]
+    asked, place = windows_of_queries(dataset, series, times, LENGTHS)
+    assert asked.window.tolist() == [0, 1, 2, 3]
     assert place.tolist() == [0, 1, 2, 2, 3]
     assert window_of(dataset, 0, 500) == window_of(dataset, 1, 3) == []
 
@@ -84,14 +84,14 @@ def test_queries_far_from_any_reading_have_windows_of_their_own():
 def test_queries_come_back_in_the_order_of_the_user():
     dataset = log(range(0, 100, 7), range(0, 50, 5))
     series, times = np.array([1, 0, 1, 0, 1, 0]), np.array([33, 500, -4, 14, 33, 14])
-    tiles, place = lay_tiles(dataset, series, times, LENGTHS)
-    assert len(tiles.times) == 4
-    assert tiles.times[place].tolist() == times.tolist()
-    assert tiles.series[tiles.tile[place]].tolist() == series.tolist()
-    assert (np.diff(tiles.tile) >= 0).all()
+    asked, place = windows_of_queries(dataset, series, times, LENGTHS)
+    assert len(asked.times) == 4
+    assert asked.times[place].tolist() == times.tolist()
+    assert asked.series[asked.window[place]].tolist() == series.tolist()
+    assert (np.diff(asked.window) >= 0).all()
 
 
 def test_without_queries_there_are_no_tiles():
     none = np.zeros(0, dtype=np.int64)
-    tiles, place = lay_tiles(log({1, 2}), none, none, LENGTHS)
-    assert len(tiles.series) == len(tiles.times) == len(place) == 0
+    asked, place = windows_of_queries(log({1, 2}), none, none, LENGTHS)
+    assert len(asked.series) == len(asked.times) == len(place) == 0

@@ -32,7 +32,7 @@ def test_settings_that_are_off_leave_the_terms_as_the_model_has_them():
     torch.manual_seed(3)
     terms = loss_terms(model, batch, noise, OFF)
     assert all(torch.equal(one, other) for one, other in zip(plain, terms[:3], strict=True))
-    assert (OFF.names, OFF.rate(noise), len(terms.regularizers)) == ((), None, 0)
+    assert (OFF.names, OFF.time_factor(noise), len(terms.regularizers)) == ((), None, 0)
     assert OFF.total(terms.regularizers) == 0.0
     assert RegularizersConfig() == LatentODEConfig().train.regularizers
 
@@ -113,7 +113,7 @@ def test_a_rate_reaches_at_t_what_the_dynamics_reach_at_rate_times_t(kind, rate)
 
 def test_the_rate_of_steer_is_uniform_about_one_and_belongs_to_training_alone():
     steer = PathPenalties.of(RegularizersConfig(steer=0.4))
-    rates = torch.stack([steer.rate(torch.zeros(1)) for _ in range(2_000)])
+    rates = torch.stack([steer.time_factor(torch.zeros(1)) for _ in range(2_000)])
     assert 0.6 <= rates.min() < 0.61
     assert 1.39 < rates.max() <= 1.4
     # five standard errors of the mean

@@ -126,7 +126,7 @@ def _fit(
                 facts={"step": step, "loss": loss},
             )
 
-    sizes = config.model.settled()
+    sizes = config.model.resolved()
     model = EventForecaster(
         latent_dim=sizes.latent_dim,
         hidden_dim=sizes.hidden_dim,

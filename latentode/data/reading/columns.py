@@ -11,7 +11,7 @@ import pandas as pd
 from latentode.data.reading.cells.numbers import to_numbers
 from latentode.data.reading.cells.time_column import unit_in_name
 from latentode.data.reading.cells.time_stamps import BAD, parse_stamps
-from latentode.data.reading.formats.table import MISSING, Table, as_text
+from latentode.data.reading.formats.table import MISSING_TEXTS, Table, as_text
 from latentode.data.reading.roles import ID_NAMES, TIME_NAMES, by_telling_name
 from latentode.errors import DataError
 
@@ -71,13 +71,13 @@ def _refuse_time_of_day(table: Table, names: Sequence[str]) -> None:
 
 def counts_rows(column: pd.Series) -> bool:
     """True for 0, 1, 2, ...: a column that numbers the rows, whatever it is called."""
-    numbers = to_numbers(column, MISSING).values
+    numbers = to_numbers(column, MISSING_TEXTS).values
     return len(numbers) > 2 and bool((np.diff(numbers) == 1).all())
 
 
 def _texts(column: pd.Series) -> list[str]:
     distinct = pd.unique(as_text(column)).tolist()
-    return [text.strip() for text in distinct if text.strip() not in MISSING]
+    return [text.strip() for text in distinct if text.strip() not in MISSING_TEXTS]
 
 
 def _holds_dates(column: pd.Series) -> bool:
@@ -98,7 +98,7 @@ def _may_be_time(column: pd.Series) -> bool:
 
 
 def _numeric_share(column: pd.Series, decimal: str = ".") -> float:
-    numbers = to_numbers(column, MISSING, decimal)
+    numbers = to_numbers(column, MISSING_TEXTS, decimal)
     good = int((~pd.isna(numbers.values)).sum())
     return good / max(good + len(numbers.bad), 1)
 

@@ -12,7 +12,7 @@ import numpy as np
 from latentode.config import DataConfig
 from latentode.data.dataset import Int64, TimeSeriesDataset
 from latentode.data.events import EventStreams
-from latentode.data.labels import UNLABELLED, SeriesLabels, TimeLabels
+from latentode.data.labels import UNKNOWN_CLASS, SeriesLabels, TimeLabels
 from latentode.data.reading.assembly.build import natural_key
 from latentode.data.reading.events import read_events
 from latentode.data.reading.formats.open_table import Table, open_table
@@ -23,7 +23,7 @@ from latentode.errors import DataError
 
 LABEL_WORDS = ("label", "class", "outcome", "target", "y")
 # as pandas writes what is missing; "none" and "NA" may well be names of classes
-MISSING = frozenset({"", "nan", "NaN"})
+UNLABELLED = frozenset({"", "nan", "NaN"})
 _WHOLE = re.compile(r"(-?\d+)(?:\.0+)?")
 
 
@@ -54,7 +54,7 @@ def read_labels(
     table = open_table(source, config)
     identity, label = _columns(table, config.columns.id, column)
     ids, found, lines = cells_of(table, (identity, label))
-    missing = MISSING | set(config.cells.na)
+    missing = UNLABELLED | set(config.cells.na)
     known = np.array([text not in missing for text in found], dtype=bool)
     if not known.any():
         raise DataError(f"{table.name}: expected labels in column {label!r}, got none.")
@@ -78,7 +78,9 @@ def read_labels(
             f"{table.name}: expected at least two classes in column {label!r}, got {names[0]!r} "
             "alone. There is nothing to tell apart."
         )
-    codes = [place[present[name]] if name in present else UNLABELLED for name in dataset.series_ids]
+    codes = [
+        place[present[name]] if name in present else UNKNOWN_CLASS for name in dataset.series_ids
+    ]
     return SeriesLabels(names, np.array(codes, dtype=np.int64))
 
 
@@ -209,7 +211,7 @@ def read_time_labels(
         mark_column=label or others[0],
         clock=dataset.clock,
         mark_names=classes,
-        without=MISSING | set(config.cells.na),
+        without=UNLABELLED | set(config.cells.na),
         spelled=partial(spelled_as, classes=classes),
         only=dataset.series_ids if identity else None,
         watched=(int(dataset.readings.times.min()), int(dataset.readings.times.max()) + 1),

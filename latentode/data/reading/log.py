@@ -21,7 +21,7 @@ from latentode.data.reading.assembly.collect import Collector
 from latentode.data.reading.assembly.static import build_static
 from latentode.data.reading.column_roles import detect_roles
 from latentode.data.reading.formats.open_table import open_table
-from latentode.data.reading.formats.table import MISSING
+from latentode.data.reading.formats.table import MISSING_TEXTS
 from latentode.data.reading.query_times import read_queries
 from latentode.data.reading.report import DataReport, Tally, make_report
 from latentode.data.reading.row_policy import Judge
@@ -82,7 +82,7 @@ def read_log(
     if not readings.num_readings:
         raise DataError(f"no data rows in {table.name}: no channel has a reading.")
     tally.add("missing_cells", got.missing_cells)
-    missing = {*MISSING, *config.cells.na}
+    missing = {*MISSING_TEXTS, *config.cells.na}
     static_columns, static = build_static(
         got.static, rank, series_ids, missing, table.name, table.decimal
     )

@@ -12,7 +12,7 @@ from latentode.data.dataset import Clock, Int64
 from latentode.data.reading.assembly.collect import Collected
 from latentode.data.reading.cells.numbers import advise
 from latentode.data.reading.cells.time_column import merge_times
-from latentode.data.reading.cells.time_stamps import AMBIGUOUS, MISSING, OK, OUT_OF_RANGE
+from latentode.data.reading.cells.time_stamps import AMBIGUOUS, NO_TIME, OK, OUT_OF_RANGE
 from latentode.data.reading.cells.zones import check_zone, localize
 from latentode.data.reading.formats.csv_table import ragged_message
 from latentode.data.reading.formats.table import Table
@@ -90,7 +90,7 @@ class Judge:
                 f"{column!r} may be day/month or month/day. Pass --dayfirst or --no-dayfirst, or "
                 "--time-format."
             )
-        wrong = np.flatnonzero(status > MISSING)
+        wrong = np.flatnonzero(status > NO_TIME)
         if len(wrong) and (
             self.config.cells.on_bad_row == "error"
             or len(wrong) > self.config.cells.max_bad * len(status)
@@ -103,7 +103,7 @@ class Judge:
                 f"{name}: expected {rule} in {column!r}, got {len(wrong)} other cells ({shown}). "
                 "Pass --time-format, or drop up to --max-bad of the rows with --on-bad-row drop."
             )
-        empty = np.flatnonzero(status == MISSING)
+        empty = np.flatnonzero(status == NO_TIME)
         if len(empty) > self.config.cells.max_bad * len(status):
             raise DataError(
                 f"{name}: expected a time in every row, got {len(empty)} rows without one of "
@@ -211,4 +211,4 @@ class Judge:
         limit = ""
         if self.config.cells.on_bad_row != "error":
             limit = f", {100 * share:.2g}% of the values and more than --max-bad allows"
-        return f"{self.table.name}: {number} cells are no numbers{limit} ({shown}). {advice}"
+        return f"{self.table.name}: {number} cells are not numbers{limit} ({shown}). {advice}"

@@ -1,4 +1,4 @@
-r"""Synthetic data sets whose truth is known: for examples, recovery tests and benchmarks.
+r"""SimulatedLog data sets whose truth is known: for examples, recovery tests and benchmarks.
 
 Use `spiral` to look at two-dimensional dynamics; `oscillator` to ask whether noise and coverage are
 recovered (one linear field for all series, Gaussian noise of known size); `toy_periodic` to compare
@@ -27,12 +27,12 @@ from latentode.data.synthetic.events import (
     self_correcting_events,
 )
 from latentode.data.synthetic.sensor import sensor
-from latentode.data.synthetic.simulated import Synthetic
+from latentode.data.synthetic.simulated import SimulatedLog
 
 __all__ = [
     "GENERATORS",
     "ORACLES",
-    "Synthetic",
+    "SimulatedLog",
     "hawkes_events",
     "make",
     "make_events",

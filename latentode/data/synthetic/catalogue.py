@@ -13,7 +13,7 @@ from latentode.data.dataset import Float64, Int64
 from latentode.data.synthetic.sensor import sensor
 from latentode.data.synthetic.simulated import (
     SECOND_NS,
-    Synthetic,
+    SimulatedLog,
     check_design,
     observe,
     uniform_times,
@@ -29,7 +29,7 @@ def spiral(
     coverage: float = 1.0,
     noise: float = 0.1,
     random_state: int | np.random.Generator = 0,
-) -> Synthetic:
+) -> SimulatedLog:
     r"""Draw two-dimensional Archimedean spirals, half of them clockwise, at irregular times.
 
     .. math:: (x, y)(t) = (a + b t)\,(\cos, \sin)(\phi \pm 2 t)
@@ -77,7 +77,7 @@ def oscillator(
     coverage: float = 1.0,
     noise: float = 0.1,
     random_state: int | np.random.Generator = 0,
-) -> Synthetic:
+) -> SimulatedLog:
     r"""Draw damped oscillators: one linear field for all series, a normal initial state for each.
 
     .. math::
@@ -130,7 +130,7 @@ def toy_periodic(
     noise: float = 0.01,
     shared_times: bool = True,
     random_state: int | np.random.Generator = 0,
-) -> Synthetic:
+) -> SimulatedLog:
     r"""Draw the periodic toy set of Rubanova et al.: sinusoids of unit amplitude.
 
     .. math:: x(t) = z + \sin 2 \pi f t, \qquad f \sim U(0.4, 0.8), \quad z \sim N(1, 0.1^2)
@@ -172,7 +172,7 @@ def toy_periodic(
     return replace(clean, dataset=noisy, noise_sd=np.array([noise / np.sqrt(12)]))
 
 
-GENERATORS: dict[str, Callable[..., Synthetic]] = {
+GENERATORS: dict[str, Callable[..., SimulatedLog]] = {
     "oscillator": oscillator,
     "sensor": sensor,
     "spiral": spiral,
@@ -180,7 +180,7 @@ GENERATORS: dict[str, Callable[..., Synthetic]] = {
 }
 
 
-def make(name: str, **options: Any) -> Synthetic:
+def make(name: str, **options: Any) -> SimulatedLog:
     """Build a synthetic data set by name.
 
     Args:

@@ -6,7 +6,7 @@ import numpy as np
 
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock, Float64, Int64, Readings, TimeSeriesDataset
-from latentode.data.synthetic.simulated import SECOND_NS, Synthetic, check_design
+from latentode.data.synthetic.simulated import SECOND_NS, SimulatedLog, check_design
 from latentode.errors import ConfigError
 
 _START_NS = 1_741_564_800 * SECOND_NS  # Monday 2025-03-10T00:00Z
@@ -24,7 +24,7 @@ def sensor(
     every: float = 20.0,
     noise: float = 1.0,
     random_state: int | np.random.Generator = 0,
-) -> Synthetic:
+) -> SimulatedLog:
     r"""Draw a small room-climate log: daily cycle, slow weather, channels read at their own times.
 
     Channel ``c`` of series ``i`` follows :math:`m_c + s_c\,(\cos(2 \pi (t - \tau_i) / 24\,h) +
@@ -74,7 +74,7 @@ def sensor(
         clock=Clock("calendar", "UTC"),
         units=(("temperature", "degC"), ("humidity", "%"), ("power", "kW")),
     )
-    return Synthetic(dataset, sd, {"lag_hours": lag, "phase": phase}, truth)
+    return SimulatedLog(dataset, sd, {"lag_hours": lag, "phase": phase}, truth)
 
 
 def _poisson_readings(

@@ -15,7 +15,7 @@ SECOND_NS = NS_PER_UNIT["s"]
 
 
 @dataclass(frozen=True, eq=False)
-class Synthetic:
+class SimulatedLog:
     """A data set together with the truth behind it.
 
     Attributes:
@@ -77,7 +77,7 @@ def observe(
     noise_sd: Float64,
     coverage: float,
     parameters: dict[str, Float64],
-) -> Synthetic:
+) -> SimulatedLog:
     """Read the truth at `times`, shape (series, point), with noise, and drop readings at random."""
     num_series, num_points = times.shape
     count = len(channels)
@@ -95,4 +95,4 @@ def observe(
     )
     ids = tuple(f"series-{i + 1}" for i in range(num_series))
     dataset = TimeSeriesDataset(ids, readings, Clock("elapsed", unit="s"))
-    return Synthetic(dataset, noise_sd, parameters, truth)
+    return SimulatedLog(dataset, noise_sd, parameters, truth)

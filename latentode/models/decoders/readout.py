@@ -21,12 +21,12 @@ class Decoded:
     Attributes:
         location: Shape (draw, batch, step, channel).
         scale: Positive, same shape.
-        rate_context: What drives the rates of events beside the state, see `Readout.rate_context`.
+        rate_covariates: What drives the rates of events beside the state; see `Readout`.
     """
 
     location: Tensor
     scale: Tensor
-    rate_context: Callable[[Tensor, Tensor], Tensor]
+    rate_covariates: Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ class Readout:
         memory: Shift of the location and factor of the scale at times (batch, step), given what the
             trajectory says at the visible rows; see `remember`. None without.
         scale_floor: Least scale of each channel in scaled units, shape (channel,).
-        spread: Factor of the scale of each channel, see `fit_scale`; None is 1. What drives rates
-            and labels of times was learned without.
+        scale_factor: Factor of the scale of each channel, see `fit_scale`; None is 1. What drives
+            rates and labels of times was learned without.
     """
 
     decoder: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
     known: Callable[[Tensor], Tensor]
     memory: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None
     scale_floor: Tensor
-    spread: Tensor | None = None
+    scale_factor: Tensor | None = None
 
     def at_queries(self, trajectory: Trajectory, batch: SeriesBatch) -> Decoded:
         """Location and scale of every channel at the query times.
@@ -60,16 +60,16 @@ class Readout:
         location, log_scale = self.decoder(trajectory.at(times, check=False), self.known(times))
         steps = batch.query_times.shape[1]
         scale = log_scale[..., :steps, :].clamp(*_LOG_SCALE_RANGE).exp()
-        scale = scale if self.spread is None else scale * self.spread
+        scale = scale if self.scale_factor is None else scale * self.scale_factor
         location, at_rows = location[..., :steps, :], location[..., steps:, :]
-        context = self.rate_context(at_rows)
+        context = self.rate_covariates(at_rows)
         if self.memory is None:
             return Decoded(location, torch.hypot(scale, self.scale_floor), context)
         shift, factor = self.memory(batch.query_times, at_rows)
         scale = torch.hypot(scale * factor, self.scale_floor)
         return Decoded(location + shift, scale, context)
 
-    def rate_context(self, at_rows: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+    def rate_covariates(self, at_rows: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
         """What drives the rates of events beside the state: known inputs and decoded readings.
 
         The state is of changes; levels stand in the readings, as they are located from the visible

@@ -42,16 +42,16 @@ class MLPDynamics(nn.Module):
         self.net = MLP(in_dim, (hidden_dim, hidden_dim), latent_dim, final_scale=0.3)
 
     def bind(
-        self, inputs: KnownInputs, static: Tensor, rate: Tensor | None = None
+        self, inputs: KnownInputs, static: Tensor, time_factor: Tensor | None = None
     ) -> BoundDynamics:
         """The field of a batch of windows, for `latentode.ode.solve`.
 
         Args:
             inputs: Known inputs of the batch.
             static: Static covariates, shape (batch, static).
-            rate: Factor on time, 0-dim; None is 1.
+            time_factor: Factor on time, 0-dim; None is 1.
         """
-        return BoundDynamics(self, inputs, static, rate)
+        return BoundDynamics(self, inputs, static, time_factor)
 
     def context(self, times: Tensor, inputs: KnownInputs, static: Tensor) -> Tensor:
         """What the field sees beside the state.
@@ -95,7 +95,7 @@ class BoundDynamics:
     dynamics: MLPDynamics
     inputs: KnownInputs
     static: Tensor
-    rate: Tensor | None = None
+    time_factor: Tensor | None = None
     start: Tensor | None = None
 
     def __call__(self, t: Tensor, z: Tensor) -> Tensor:
@@ -106,8 +106,8 @@ class BoundDynamics:
         """The network at model times of shape (node,) or (node, batch)."""
         if self.start is not None:
             times = times.reshape(len(times), -1) + self.start
-        if self.rate is not None:
-            times = times * self.rate
+        if self.time_factor is not None:
+            times = times * self.time_factor
         context = self.dynamics.context(times, self.inputs, self.static)
         layers = self.dynamics.net.given(context)
-        return layers if self.rate is None else layers.scaled(self.rate)
+        return layers if self.time_factor is None else layers.scaled(self.time_factor)

@@ -51,7 +51,7 @@ class NormalPosterior:
 
 @dataclass(frozen=True, eq=False)
 class FlowPosterior:
-    r"""A normal that a conditional flow has bent first, :math:`z = \mu + \sigma\,\psi(e; c)`.
+    r"""A normal after a conditional flow, :math:`z = \mu + \sigma\,\psi(e; c)`.
 
     Attributes:
         mean: Shape (batch, latent).
@@ -72,13 +72,13 @@ class FlowPosterior:
 
     def at(self, noise: Tensor) -> Tensor:
         """States for standard normal noise, both (draw, batch, latent)."""
-        bent: Tensor = self.flow(noise, self.context)
-        return self.mean + self.stddev * bent
+        flowed: Tensor = self.flow(noise, self.context)
+        return self.mean + self.stddev * flowed
 
     def draw(self, noise: Tensor) -> tuple[Tensor, Tensor]:
         """States, and their log-density in nats with the exact trace, in one solve."""
-        bent = self.flow.push(noise, self.context)
-        return self.mean + self.stddev * bent.value, bent.log_prob - self.stddev.log().sum(-1)
+        flowed = self.flow.push(noise, self.context)
+        return self.mean + self.stddev * flowed.value, flowed.log_prob - self.stddev.log().sum(-1)
 
 
 class PosteriorHead(nn.Module):
@@ -89,15 +89,15 @@ class PosteriorHead(nn.Module):
         hidden_dim: Size of the hidden layer.
         latent_dim: Size of the state.
         dropout: Share of hidden units dropped in training.
-        bent: Whether a flow bends the normal.
+        flow: Whether a flow bends the normal.
     """
 
     def __init__(
-        self, in_dim: int, hidden_dim: int, latent_dim: int, *, dropout: float, bent: bool
+        self, in_dim: int, hidden_dim: int, latent_dim: int, *, dropout: float, flow: bool
     ) -> None:
         super().__init__()
         self.normal = SkipMLP((in_dim,), hidden_dim, 2 * latent_dim, dropout=dropout)
-        self.flow = CNF(latent_dim, context_dim=in_dim) if bent else None
+        self.flow = CNF(latent_dim, context_dim=in_dim) if flow else None
 
     def forward(self, features: Tensor) -> NormalPosterior | FlowPosterior:
         """Posteriors given features, shape (batch, in_dim)."""

@@ -104,7 +104,7 @@ class FittedModel:
                 f"({type(error).__name__}: {error})."
             ) from None
         kinds = None if events is None else torch.ones(events.streams.num_marks)
-        model = build_model(config, schema, **beside(kinds, labels))
+        model = build_model(config, schema, **head_arguments(kinds, labels))
         # a name that belongs nowhere goes to the weights, which refuse it
         others = (*PREFIXES, EVENTS, LABELS)
         weights = {
@@ -127,7 +127,7 @@ class FittedModel:
             "card": self.card(),
         }
 
-    def lines_beside(self) -> list[str]:
+    def head_lines(self) -> list[str]:
         """What is modelled beside the readings, a line each."""
         lines = []
         if self.events is not None:
@@ -158,7 +158,7 @@ class FittedModel:
             f"- Context {format_duration(schema.lengths.context_ns)}, horizon "
             f"{format_duration(schema.lengths.horizon_ns)}",
             f"- Series in training log: {len(self.context)}",
-            *(f"- {line}" for line in self.lines_beside()),
+            *(f"- {line}" for line in self.head_lines()),
             f"- Solver: {config.solver.method}, step {config.solver.step_size:.3g} model time",
             f"- Epochs: {len(self.history)}; the best has a validation CRPS of "
             f"{best.get('validation_crps', float('nan')):.4g} training standard deviations{others}",
@@ -214,7 +214,7 @@ def _labels(
     return labels
 
 
-def beside(
+def head_arguments(
     event_rates: torch.Tensor | None, labels: SeriesLabels | TimeLabels | None
 ) -> dict[str, Any]:
     """What `build_model` is told of events and labels: nothing for readings alone."""

@@ -119,7 +119,7 @@ class TimeLabelHead(nn.Module):
 
         Args:
             states: Latent states there, shape (draw, batch, time, latent).
-            known: What `Readout.rate_context` says of them, shape (draw, batch, time, context).
+            known: What `Readout.rate_covariates` says of them, shape (draw, batch, time, context).
         """
         logits: Tensor = self.network(states, known)
         return logits

@@ -74,8 +74,8 @@ class FlowLikelihood(Likelihood):
         """See `Likelihood`; draws of all channels together."""
         noise = self.flow.base.transform(uniform)
         rows = noise.reshape(-1, noise.shape[-1]).to(self.flow.scale.dtype)
-        bent: Tensor = self.flow(rows, torch.ones_like(rows))
-        return location + scale * bent.reshape(noise.shape).to(location.dtype)
+        flowed: Tensor = self.flow(rows, torch.ones_like(rows))
+        return location + scale * flowed.reshape(noise.shape).to(location.dtype)
 
     def _density(self, rows: Tensor, observed: Tensor) -> Tensor:
         """Log-density of standardised rows (draw, row, channel), shape (draw, row)."""

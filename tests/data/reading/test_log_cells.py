@@ -23,7 +23,7 @@ def test_bad_cells_are_listed_with_line_column_and_suggestion(tmp_path):
     with pytest.raises(DataError) as caught:
         read(tmp_path, text)
     message = str(caught.value)
-    assert "4 cells are no numbers" in message
+    assert "4 cells are not numbers" in message
     places = [
         "line 3, column 'x': 'ERR'",
         "line 5, column 'x': 'fault'",
@@ -117,7 +117,9 @@ def test_bad_cell_far_down_a_file_is_found_with_its_line(tmp_path):
 def test_bad_cells_of_a_long_log_count_by_channel_and_text_channels_are_left_out(tmp_path):
     rows = "".join(f"a,{i},t,{i}\na,{i},state,on\n" for i in range(200))
     text = "series,time_s,channel,value\n" + rows + "a,200,t,ERR\n"
-    with pytest.raises(DataError, match=r"1 cells are no numbers.*line 402, column 'value': 'ERR'"):
+    with pytest.raises(
+        DataError, match=r"1 cells are not numbers.*line 402, column 'value': 'ERR'"
+    ):
         read(tmp_path, text)
     dataset, report = read(tmp_path, text, cells__on_bad_row="nan")
     assert dataset.channels == ("t",)

@@ -143,7 +143,7 @@ def test_text_column_is_left_out_with_a_note(tmp_path):
     dataset, report = read(tmp_path, text)
     assert dataset.channels == ("x",)
     assert any("'comment' holds text only" in line for line in report.plan())
-    with pytest.raises(DataError, match="2 cells are no numbers"):
+    with pytest.raises(DataError, match="2 cells are not numbers"):
         read(tmp_path, text, columns__channels=("x", "comment"))
 
 

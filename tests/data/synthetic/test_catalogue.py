@@ -5,13 +5,13 @@ import pytest
 
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data import synthetic
-from latentode.data.synthetic.catalogue import Synthetic
+from latentode.data.synthetic.catalogue import SimulatedLog
 from latentode.errors import ConfigError
 
 SECOND = NS_PER_UNIT["s"]
 
 
-def residuals(made: Synthetic) -> np.ndarray:
+def residuals(made: SimulatedLog) -> np.ndarray:
     """Readings less truth, in noise standard deviations."""
     readings = made.dataset.readings
     noise = readings.values - made.clean().readings.values

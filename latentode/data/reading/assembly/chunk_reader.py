@@ -16,8 +16,8 @@ from latentode.config import DataConfig
 from latentode.data.dataset import Float64, Int64
 from latentode.data.reading.cells.numbers import Numbers, to_numbers
 from latentode.data.reading.cells.time_column import RawTimes, are_stamps, read_times
-from latentode.data.reading.cells.time_stamps import MISSING as NO_TIME
-from latentode.data.reading.formats.table import MISSING, Chunk, ReadPlan, Table, factorize
+from latentode.data.reading.cells.time_stamps import NO_TIME
+from latentode.data.reading.formats.table import MISSING_TEXTS, Chunk, ReadPlan, Table, factorize
 from latentode.data.reading.roles import Roles
 
 Int32 = NDArray[np.int32]
@@ -88,7 +88,7 @@ class PartReader:
     def __init__(self, table: Table, roles: Roles, config: DataConfig) -> None:
         self.roles, self.time, self.decimal = roles, config.time, table.decimal
         self.stamps = are_stamps(table.head[roles.time], config.time, table.decimal)
-        self.missing = frozenset((*MISSING, *roles.missing, *config.cells.na))
+        self.missing = frozenset((*MISSING_TEXTS, *roles.missing, *config.cells.na))
 
     def plan(self) -> ReadPlan:
         """What is needed of each chunk."""

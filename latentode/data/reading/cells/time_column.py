@@ -20,7 +20,7 @@ from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock, Int64
 from latentode.data.reading.cells.time_stamps import (
     BAD,
-    MISSING,
+    NO_TIME,
     OK,
     OUT_OF_RANGE,
     Stamps,
@@ -28,8 +28,7 @@ from latentode.data.reading.cells.time_stamps import (
     parse_stamps,
     to_nanoseconds,
 )
-from latentode.data.reading.formats.table import MISSING as MISSING_TEXTS
-from latentode.data.reading.formats.table import Chunk, factorize
+from latentode.data.reading.formats.table import MISSING_TEXTS, Chunk, factorize
 from latentode.errors import DataError
 
 _EPOCH_UNITS = ("s", "ms", "us", "ns")
@@ -56,7 +55,7 @@ class RawTimes:
     Attributes:
         stamps: Dates; None where the column holds numbers.
         numbers: Numbers as written, int64 or float64; None where the column holds dates.
-        status: OK, MISSING, BAD, ... of each row, as in `latentode.data.reading.cells.time_stamps`.
+        status: OK, NO_TIME, BAD, ... of each row, as in `latentode.data.reading.cells.time_stamps`.
         zone: Zone that the column of a frame carries.
     """
 
@@ -132,7 +131,7 @@ def _read_numbers(chunk: Chunk, name: str, decimal: str) -> tuple[NDArray[Any], 
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
         # whole nanoseconds beyond 2**53 are still exact in the text
         if not len(values) or not np.nanmax(np.abs(values), initial=0.0) > _EXACT_FLOAT:
-            status = np.where(np.isnan(values), MISSING, OK).astype(np.uint8)
+            status = np.where(np.isnan(values), NO_TIME, OK).astype(np.uint8)
             return values, status
     codes, texts = factorize(chunk.text(name))
     return _parse_numbers(codes, [text.strip() for text in texts], decimal)
@@ -145,7 +144,7 @@ def _parse_numbers(
     missing = [text in MISSING_TEXTS for text in texts]
     status = np.array(
         [
-            MISSING if absent else BAD if value is None else OK
+            NO_TIME if absent else BAD if value is None else OK
             for absent, value in zip(missing, parsed, strict=True)
         ],
         dtype=np.uint8,

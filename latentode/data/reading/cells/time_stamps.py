@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from latentode.data.dataset import Int64
 
-OK, MISSING, BAD, OUT_OF_RANGE, AMBIGUOUS = range(5)
+OK, NO_TIME, BAD, OUT_OF_RANGE, AMBIGUOUS = range(5)
 _LIMIT = 2**63 - 1
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _FIXED = re.compile(
@@ -35,7 +35,7 @@ class Stamps:
     Attributes:
         times: Nanoseconds: UTC where `aware`, else of the wall clock; 0 where `status` is not OK.
         aware: True where the text has an offset from UTC.
-        status: OK, MISSING, BAD, OUT_OF_RANGE (of 1677-2262) or AMBIGUOUS (day or month first).
+        status: OK, NO_TIME, BAD, OUT_OF_RANGE (of 1677-2262) or AMBIGUOUS (day or month first).
     """
 
     times: Int64
@@ -170,9 +170,9 @@ def parse_stamps(
         aware = np.array(["Z" in c or "z" in c or _signed(c) for c in cells], dtype=bool)
     times, status = to_nanoseconds(pd.DatetimeIndex(parsed))
     if form is None:
-        for row in np.flatnonzero((status == MISSING) & ~empty):
+        for row in np.flatnonzero((status == NO_TIME) & ~empty):
             times[row], aware[row], status[row] = _parse_one(str(cells[int(row)]), dayfirst)
-    status[(status == MISSING) & ~empty] = BAD
+    status[(status == NO_TIME) & ~empty] = BAD
     return Stamps(times, aware, status)
 
 
@@ -182,10 +182,10 @@ def _signed(cell: str) -> bool:
 
 
 def to_nanoseconds(index: pd.DatetimeIndex) -> tuple[Int64, NDArray[np.uint8]]:
-    """Nanoseconds since 1970 of times of any resolution, with MISSING for NaT, and OUT_OF_RANGE."""
+    """Nanoseconds since 1970 of times of any resolution, with NO_TIME for NaT, and OUT_OF_RANGE."""
     factor = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[index.unit]
     ticks = index.asi8
-    status = np.where(index.isna(), np.uint8(MISSING), np.uint8(OK))
+    status = np.where(index.isna(), np.uint8(NO_TIME), np.uint8(OK))
     limit = _LIMIT // factor
     status[(status == OK) & ((ticks > limit) | (ticks < -limit))] = OUT_OF_RANGE
     return np.where(status == OK, ticks, 0) * factor, status

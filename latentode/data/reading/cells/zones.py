@@ -77,7 +77,7 @@ def localize(
             if later is None:
                 line = lines[run].min()
                 raise DataError(
-                    f"{source}: {place} {line}: {_text(wall[run[0]])} was lived twice in {zone}, "
+                    f"{source}: {place} {line}: {_text(wall[run[0]])} is ambiguous in {zone}, "
                     "and the order of the rows does not tell which is meant. Write times with "
                     "offsets, or in UTC with --tz UTC."
                 )

@@ -72,7 +72,7 @@ class CsvTable:
             header = [name.strip() for name in next(records, [])]
             rows = [row for row in islice(records, HEAD_ROWS) if "".join(row).strip()]
         except csv.Error as error:
-            raise DataError(f"{self.name}: line {records.line_num} is no CSV ({error}).") from None
+            raise DataError(f"{self.name}: line {records.line_num} is not CSV ({error}).") from None
         self._check_header(header, rows)
         self._fields = header
         self.columns = tuple(name for name in header if name)
@@ -156,7 +156,7 @@ class CsvTable:
                     self.ragged.append((start, len(row)))
                 start = line + reader.line_num
         except csv.Error as error:
-            raise DataError(f"{self.name}: line {start} is no CSV ({error}).") from None
+            raise DataError(f"{self.name}: line {start} is not CSV ({error}).") from None
         frame = pd.DataFrame(rows, columns=self._fields, dtype=object)
         return FrameChunk(frame[list(self.columns)], np.array(lines, dtype=np.int64))
 

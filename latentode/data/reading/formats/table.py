@@ -18,7 +18,7 @@ ROWS_PER_CHUNK = 500_000
 HEAD_ROWS = 1_000
 
 #: Spellings of a missing value. Ids and channel names have none: "NA" is an id.
-MISSING = (
+MISSING_TEXTS = (
     *("", "nan", "NaN", "NAN", "-nan", "-NaN", "NA", "na", "N/A", "n/a", "#N/A", "#NA", "<NA>"),
     *("null", "NULL", "Null", "None", "none", "NONE", "NaT"),
 )
@@ -41,7 +41,7 @@ class ReadPlan:
     time: str
     stamps: bool
     numbers: tuple[str, ...]
-    missing: tuple[str, ...] = MISSING
+    missing: tuple[str, ...] = MISSING_TEXTS
     decimal: str = "."
 
 

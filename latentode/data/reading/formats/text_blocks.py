@@ -53,7 +53,7 @@ def kind_of(path: Path) -> str:
     """Tell "parquet", "gzip" and "text" by the first bytes, never by the name.
 
     Raises:
-        DataError: If the file cannot be opened, or is of a kind that is no log.
+        DataError: If the file cannot be opened, or is of a kind that is not a log.
     """
     try:
         with path.open("rb") as file:

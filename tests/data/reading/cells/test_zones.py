@@ -118,9 +118,7 @@ def test_hour_lived_twice_is_told_by_series_and_channel(tmp_path):
     ids=["passed once", "alone", "back twice", "shuffled"],
 )  # fmt: skip
 def test_hour_that_order_does_not_tell_is_refused_with_the_line(tmp_path, cells):
-    with pytest.raises(
-        DataError, match=r"line \d+: 2024-10-27 02:.*was lived twice in Europe/Berlin"
-    ):
+    with pytest.raises(DataError, match=r"line \d+: 2024-10-27 02:.*is ambiguous in Europe/Berlin"):
         times_of(tmp_path, cells, time__tz="Europe/Berlin")
 
 

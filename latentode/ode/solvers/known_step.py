@@ -27,7 +27,7 @@ from latentode.ode.trajectory import SolveStats, Trajectory
 _ROUNDING_FLOOR = 1e-6
 
 
-def solve_given_step(
+def solve_known_step(
     field: FieldFunction,
     z0: Tensor,
     t0: Tensor | float,

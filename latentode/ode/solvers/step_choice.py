@@ -11,7 +11,7 @@ from torch import Tensor
 from latentode.config import SolverConfig
 from latentode.errors import SolverError
 from latentode.ode.fields import FieldFunction
-from latentode.ode.solvers.given_step import solve_given_step
+from latentode.ode.solvers.known_step import solve_known_step
 from latentode.ode.trajectory import Trajectory
 
 _FEWEST_INTERVALS = 4
@@ -99,7 +99,7 @@ def choose_step(
         return choose_step(field, z0, t0, t1, config.model_copy(update={"method": "dopri5"}))
     # what cannot be solved at all says so itself
     finest = first * _FEWEST_INTERVALS / _MOST_INTERVALS
-    solve_given_step(field, z0, t0, t1, _plain(config.model_copy(update={"step_size": finest})))
+    solve_known_step(field, z0, t0, t1, _plain(config.model_copy(update={"step_size": finest})))
     raise SolverError(
         f"step_size: expected a relative error within {config.tolerance:g}, got a larger one even "
         f"with {_MOST_INTERVALS} points of dense output. Give step_size, or raise the tolerance.",
@@ -160,7 +160,7 @@ def _search(
         error = _difference(coarse, fine)
         if error <= config.tolerance:
             config, error = _stretched(field, z0, t0, t1, config, error, above)
-            evaluations = solve_given_step(field, z0, t0, t1, _plain(config)).stats.nfe
+            evaluations = solve_known_step(field, z0, t0, t1, _plain(config)).stats.nfe
             return (config, error, evaluations) if evaluations < most else None
         config, coarse, above = finer, fine, error
     return None
@@ -202,7 +202,7 @@ def _try(
     config: SolverConfig,
 ) -> Trajectory | None:
     try:
-        return solve_given_step(field, z0, t0, t1, _plain(config))
+        return solve_known_step(field, z0, t0, t1, _plain(config))
     except SolverError:
         return None
 
