@@ -6,13 +6,24 @@ package and shows that each finds a planted violation.
 
 import ast
 import functools
+import io
 import sys
+import tokenize
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
 Sources = Mapping[str, str]
 PACKAGE = "latentode"
-MAX_LINES = 350
+MAX_FILE = 250  # lines of code of a file of the package
+MAX_FUNCTION = 50
+PROSE = (
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENDMARKER,
+)
 BANNED_NAMES = {"utils", "util", "misc", "helpers", "helper", "common"}
 BANNED_IMPORTS = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "yaml", "joblib"}
 BANNED_CALLS = {"eval", "exec", "print", "__import__", "exit", "quit", "breakpoint"}
@@ -313,13 +324,45 @@ def _banned(node: ast.AST) -> str | None:
     return None
 
 
-def length_violations(sources: Sources, limit: int = MAX_LINES) -> list[str]:
-    """Files that are too long to be read in one sitting."""
+@functools.cache
+def code_lines(text: str) -> frozenset[int]:
+    """Numbers of the lines that hold code: no docstring, blank line or comment."""
+    held: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in PROSE:
+            held |= set(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(_parsed(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            held -= _docstring_lines(node)
+    return frozenset(held)
+
+
+def _docstring_lines(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+    if ast.get_docstring(node, clean=False) is None:
+        return set()
+    first = node.body[0]
+    return set(range(first.lineno, first.end_lineno + 1))
+
+
+def length_violations(sources: Sources, limit: int = MAX_FILE) -> list[str]:
+    """Files with too much code to be read in one sitting."""
     return [
-        f"{path}: {len(text.splitlines())} lines, at most {limit}"
+        f"{path}: {len(code_lines(text))} lines of code, at most {limit}"
         for path, text in sources.items()
-        if len(text.splitlines()) > limit
+        if len(code_lines(text)) > limit
     ]
+
+
+def function_violations(sources: Sources, limit: int = MAX_FUNCTION) -> list[str]:
+    """Functions with too much code to be seen at once."""
+    found = []
+    for path, text in sources.items():
+        for node in ast.walk(_parsed(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                count = len(code_lines(text) & set(range(node.lineno, node.end_lineno + 1)))
+                if count > limit:
+                    found.append(f"{path}: {node.name} has {count} lines of code, at most {limit}")
+    return found
 
 
 def eager_violations(sources: Sources) -> list[str]:

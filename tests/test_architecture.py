@@ -14,8 +14,17 @@ RULES = [
     rules.third_party_violations,
     rules.banned_violations,
     rules.length_violations,
+    rules.function_violations,
     rules.eager_violations,
 ]
+# too long today: to be cut, and then to be taken out of this list
+TO_BE_CUT = (
+    "latentode/training/trainer.py: 2",
+    "latentode/models/latent_ode.py: __init__ ",
+    "latentode/data/reading/events.py: read_events ",
+    "latentode/data/reading/labels.py: read_time_labels ",
+    "latentode/training/fit.py: fit_model ",
+)
 # what "inspect" and "--help" may use must not wait seconds for torch
 TORCH_FREE = (
     "latentode",
@@ -42,7 +51,7 @@ def package():
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_the_package_obeys(rule, package):
     assert len(package) > 20
-    assert rule(package) == []
+    assert [text for text in rule(package) if not text.startswith(TO_BE_CUT)] == []
 
 
 def test_every_place_in_the_tables_exists(package):
@@ -60,7 +69,8 @@ def test_programs_and_tests_are_short_and_named_well():
         "*.py", *(f"{d}/**/*.py" for d in ("tests", "examples", "benchmarks", "datasets"))
     )
     assert len(rest) > 5
-    assert rules.length_violations(rest, limit=500) == []
+    assert rules.length_violations(rest, limit=400) == []
+    assert rules.function_violations(rest) == []
     assert (
         rules.name_violations({p.replace("tests/helpers/", "tests/"): t for p, t in rest.items()})
         == []
@@ -226,7 +236,13 @@ def test_the_rules_accept_a_sound_package():
             "np.load(p, allow_pickle=x)",
             "allow_pickle",
         ),
-        (rules.length_violations, "latentode/ode/bad.py", "\n" * 351, "351 lines"),
+        (rules.length_violations, "latentode/ode/bad.py", "a = 1\n" * 251, "251 lines of code"),
+        (
+            rules.function_violations,
+            "latentode/ode/bad.py",
+            "class A:\n def f(\n  self,\n ):\n" + "  a = 1\n" * 48,
+            "f has 51 lines of code",
+        ),
         (rules.eager_violations, "latentode/__init__.py", "import numpy", "numpy is loaded"),
         (
             rules.eager_violations,
@@ -239,6 +255,14 @@ def test_the_rules_accept_a_sound_package():
 def test_each_rule_finds_a_planted_violation(rule, path, text, message):
     (found,) = rule(planted(path, text))
     assert message in found
+
+
+def test_prose_does_not_count_as_code():
+    prose = '"""Of a module."""\n\n# a comment\nclass A:\n  """Two\n  lines."""\n\n'
+    body = '  def f(self):\n    """One line."""\n    return """two\nlines"""  # and why\n'
+    assert rules.code_lines(prose + body) == {4, 8, 10, 11}
+    long = planted("latentode/ode/bad.py", "# a comment\n\n" * 300 + "a = 1\n" * 250)
+    assert rules.length_violations(long) == []
 
 
 def test_annotations_may_name_what_is_not_loaded():
