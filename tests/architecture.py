@@ -6,9 +6,7 @@ package and shows that each finds a planted violation.
 
 import ast
 import functools
-import io
 import sys
-import tokenize
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
@@ -16,14 +14,6 @@ Sources = Mapping[str, str]
 PACKAGE = "latentode"
 MAX_FILE = 250  # lines of code of a file of the package
 MAX_FUNCTION = 50
-PROSE = (
-    tokenize.COMMENT,
-    tokenize.NL,
-    tokenize.NEWLINE,
-    tokenize.INDENT,
-    tokenize.DEDENT,
-    tokenize.ENDMARKER,
-)
 BANNED_NAMES = {"utils", "util", "misc", "helpers", "helper", "common"}
 BANNED_IMPORTS = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "yaml", "joblib"}
 BANNED_CALLS = {"eval", "exec", "print", "__import__", "exit", "quit", "breakpoint"}
@@ -327,10 +317,8 @@ def _banned(node: ast.AST) -> str | None:
 @functools.cache
 def code_lines(text: str) -> frozenset[int]:
     """Numbers of the lines that hold code: no docstring, blank line or comment."""
-    held: set[int] = set()
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type not in PROSE:
-            held |= set(range(token.start[0], token.end[0] + 1))
+    lines = enumerate(text.splitlines(), start=1)
+    held = {number for number, line in lines if line.strip() and line.strip()[0] != "#"}
     for node in ast.walk(_parsed(text)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             held -= _docstring_lines(node)
