@@ -353,6 +353,51 @@ def function_violations(sources: Sources, limit: int = MAX_FUNCTION) -> list[str
     return found
 
 
+NUMBER_NODES = (
+    ast.Constant, ast.UnaryOp, ast.BinOp, ast.Tuple, ast.Name, ast.Attribute, ast.Call,
+    ast.operator, ast.unaryop, ast.expr_context,
+)  # fmt: skip
+
+
+def reason_violations(sources: Sources) -> list[str]:
+    """Private numbers of a module without a comment on the line, or above them or their group."""
+    found = []
+    for path, text in sources.items():
+        lines, explained = text.splitlines(), -1
+        for node in _parsed(text).body:
+            names = _private_names(node)
+            if not names or not _is_number(node.value):
+                continue
+            above = lines[node.lineno - 2].startswith("#") or explained == node.lineno - 1
+            beside = any("#" in line for line in lines[node.lineno - 1 : node.end_lineno])
+            explained = node.end_lineno if above else -1
+            if not above and not beside:
+                found.append(f"{path}:{node.lineno}: {', '.join(names)} has no reason")
+    return found
+
+
+def _private_names(node: ast.AST) -> list[str]:
+    """Names that a statement assigns to, if all are private."""
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    if isinstance(node, ast.AnnAssign) and node.value is not None:
+        targets = [node.target]
+    named = [part for target in targets for part in getattr(target, "elts", [target])]
+    names = [part.id for part in named if isinstance(part, ast.Name)]
+    return names if all(name.startswith("_") for name in names) else []
+
+
+def _is_number(value: ast.expr) -> bool:
+    """Whether an expression is made of numbers alone, and has one; tuples of them too."""
+    nodes = list(ast.walk(value))
+    constants = [node.value for node in nodes if isinstance(node, ast.Constant)]
+    numbers = [c for c in constants if isinstance(c, int | float) and not isinstance(c, bool)]
+    return (
+        bool(numbers)
+        and len(numbers) == len(constants)
+        and all(isinstance(node, NUMBER_NODES) for node in nodes)
+    )
+
+
 def eager_violations(sources: Sources) -> list[str]:
     """What ``import latentode`` would load besides the standard library."""
     return [

@@ -15,6 +15,7 @@ RULES = [
     rules.banned_violations,
     rules.length_violations,
     rules.function_violations,
+    rules.reason_violations,
     rules.eager_violations,
 ]
 # too long today: to be cut, and then to be taken out of this list
@@ -243,6 +244,11 @@ def test_the_rules_accept_a_sound_package():
             "class A:\n def f(\n  self,\n ):\n" + "  a = 1\n" * 48,
             "f has 51 lines of code",
         ),
+        (rules.reason_violations, "latentode/ode/bad.py", "_SHARE = 0.01", "_SHARE has no reason"),
+        (rules.reason_violations, "latentode/ode/bad.py", "_A: float = 1 / 3", "_A has no reason"),
+        (rules.reason_violations, "latentode/ode/bad.py", "_A, _B = 2**20, (1, -2)", "_A, _B has"),
+        (rules.reason_violations, "latentode/ode/bad.py", "# a gap\n\n_A = 1.0", "_A has no"),
+        (rules.reason_violations, "latentode/ode/bad.py", "_A = 1  # why\n_B = 2", "_B has no"),
         (rules.eager_violations, "latentode/__init__.py", "import numpy", "numpy is loaded"),
         (
             rules.eager_violations,
@@ -263,6 +269,21 @@ def test_prose_does_not_count_as_code():
     assert rules.code_lines(prose + body) == {4, 8, 10, 11}
     long = planted("latentode/ode/bad.py", "# a comment\n\n" * 300 + "a = 1\n" * 250)
     assert rules.length_violations(long) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "_SHARE = 0.01  # of the readings",
+        "# of the readings\n_SHARE = 0.01",
+        "# memory of both\n_ROWS = 64\n_COLUMNS = 1 << 9",
+        "_SIZES = (\n    1,  # small\n    2,\n)",
+        "_NAME = 'a'\n_ON = True\n_NAMES = ('a', 1)\n_TABLE = {1: 2}\nSHOWN = 10",
+        "def f():\n    _a = 1\n    return _a",
+    ],
+)
+def test_a_reason_stands_on_the_line_or_above_the_group(text):
+    assert rules.reason_violations(planted("latentode/ode/sound.py", text)) == []
 
 
 def test_annotations_may_name_what_is_not_loaded():

@@ -12,7 +12,7 @@ from latentode.errors import ConfigError
 
 #: Stands for None where that is not the default: TOML has no null.
 NONE = "none"
-_MAX_BYTES = 1 << 20
+_MAX_BYTES = 1 << 20  # no settings are as long: a wrong file is refused before it is parsed
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:

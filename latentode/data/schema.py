@@ -18,7 +18,7 @@ from latentode.data.splits import Split, split_log
 from latentode.data.windows import WindowLengths, choose_lengths, typical_gap_and_span
 from latentode.errors import DataError
 
-_UNITS_PER_WINDOW = 4
+_UNITS_PER_WINDOW = 4  # model time is counted in quarters of a window
 
 
 @dataclass(frozen=True, eq=False)

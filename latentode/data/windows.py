@@ -11,7 +11,7 @@ from latentode.config.durations import NS_PER_UNIT, parse_duration
 from latentode.data.dataset import Int64, Readings, TimeSeriesDataset, ragged_arange
 from latentode.errors import DataError
 
-_BURSTS = 20
+_BURSTS = 20  # median gaps in a mean one: see `typical_gap_and_span`
 _ROUND = [
     step * NS_PER_UNIT[unit]
     for unit, steps in {

@@ -12,9 +12,9 @@ from typing import Any
 
 from latentode.evaluation import scores
 
-_COVERAGE_MARGIN = 0.05
+_COVERAGE_MARGIN = 0.05  # a share as near to the level is not called wrong
 _DRAWS_FOR_LEVEL = 19  # with fewer, the whole range of the draws covers less than 90 %
-_MAX_CHANNEL_SENTENCES = 20
+_MAX_CHANNEL_SENTENCES = 20  # of a wide log; the others are counted
 
 
 def describe(

@@ -15,6 +15,7 @@ from latentode.data.events import EventStreams
 from latentode.data.windows import WindowLengths, cut
 from latentode.errors import DataError
 
+# batches among which windows are sorted by length: little padding, and still mixed
 _BUCKET_BATCHES = 8
 
 

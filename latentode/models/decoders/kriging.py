@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-_LEAST = 1e-6
+_LEAST = 1e-6  # readings at one moment leave no variance to divide by
 
 
 class Kriging(torch.autograd.Function):

@@ -24,7 +24,7 @@ from latentode.ode.solvers.grid import (
 from latentode.ode.solvers.layered_walk import walk_layers
 from latentode.ode.trajectory import SolveStats, Trajectory
 
-_ROUNDING_FLOOR = 1e-6
+_ROUNDING_FLOOR = 1e-6  # tighter relative tolerances are lost in float32
 
 
 def solve_known_step(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from latentode.data.dataset import Int64
 from latentode.data.reading.formats.table import ReadPlan
 
-_NEWLINE, _QUOTE, _RETURN = 10, 34, 13
+_NEWLINE, _QUOTE, _RETURN = 10, 34, 13  # as bytes
 # before 3.1 the default parser of pandas may be off by one unit in the last place
 _EXACT: dict[str, Any] = (
     {"float_precision": "round_trip"}

@@ -21,8 +21,8 @@ from latentode.data.reading.formats.text_blocks import read_blocks
 from latentode.errors import DataError
 
 _SEPARATORS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "space": " ", "pipe": "|"}
-_HEAD_BYTES = 1 << 20
-_NEWLINE = 10
+_HEAD_BYTES = 1 << 20  # holds a header and first rows, by which a file is understood
+_NEWLINE = 10  # as a byte
 _COMMA_NUMBER = re.compile(r"^\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*$")
 _NUMBER = re.compile(r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$")
 _DATE = re.compile(r"^\s*\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?\s*$")
