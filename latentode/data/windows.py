@@ -77,6 +77,9 @@ def typical_gap_and_span(dataset: TimeSeriesDataset) -> tuple[int, int]:
 
     The gap is the median one; the mean one where it is more than twenty times as long: such a log
     is read in bursts, and what changes from burst to burst would fit into no window.
+
+    Raises:
+        DataError: If no series has two rows.
     """
     readings = dataset.readings
     counts = np.diff(readings.series_starts)

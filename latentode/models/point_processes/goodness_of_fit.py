@@ -123,7 +123,13 @@ def quantiles(rescaled: Rescaled) -> tuple[Float64, Float64]:
 def goodness_of_fit(
     scores: EventScores, events: EventBatch, mark_names: tuple[str, ...]
 ) -> dict[str, dict[str, FitTest]]:
-    """All tests, for the events together ("all") and for each kind that has ten or more."""
+    """All tests, for the events together ("all") and for each kind that has ten or more.
+
+    Args:
+        scores: What the process says.
+        events: The events that it scored.
+        mark_names: Kinds of event.
+    """
     found = {"all": _tests(rescale(scores, events))}
     for kind, name in enumerate(mark_names):
         rescaled = rescale(scores, events, kind)
