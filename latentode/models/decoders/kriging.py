@@ -17,7 +17,8 @@ _LEAST = 1e-6  # readings at one moment leave no variance to divide by
 class Kriging(torch.autograd.Function):
     r"""Simple kriging from up to two neighbours, see `ResidualMemory`.
 
-    There is no gradient in the gaps. With :math:`u = K^{-1}k` and :math:`s = K^{-1}r`, the others are
+    There is no gradient in the gaps. With :math:`u = K^{-1}k` and :math:`s = K^{-1}r`, the others
+    are
 
     .. math:: dm = s^\top dk - u^\top dK\, s + u^\top dr, \qquad dv = u^\top dK\, u - 2 u^\top dk,
 
