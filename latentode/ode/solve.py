@@ -72,7 +72,8 @@ def solve(
 
     Example:
         >>> import torch
-        >>> trajectory = solve(lambda t, z: -z, torch.ones(2, 1), 0.0, torch.tensor([1.0, 2.0]))
+        >>> fine, ends = SolverConfig(step_size=0.05), torch.tensor([1.0, 2.0])
+        >>> trajectory = solve(lambda t, z: -z, torch.ones(2, 1), 0.0, ends, fine)
         >>> trajectory.at(torch.tensor([[1.0], [2.0]])).squeeze()
         tensor([0.3679, 0.1353])
     """
