@@ -13,7 +13,8 @@ from latentode.data.reading.columns import (
     hidden_id,
     holds_text_only,
 )
-from latentode.data.reading.formats.open_table import INFLUX_OWN
+from latentode.data.reading.formats.home_assistant import _HOME, _home_assistant
+from latentode.data.reading.formats.influx import INFLUX_OWN, _influx
 from latentode.data.reading.formats.table import Table
 from latentode.data.reading.roles import (
     CHANNEL_NAMES,
@@ -25,8 +26,6 @@ from latentode.data.reading.roles import (
     check_present,
 )
 from latentode.errors import DataError
-
-_HOME = ("entity_id", "state", "last_changed")
 
 
 def detect_roles(table: Table, config: DataConfig) -> Roles:
@@ -178,46 +177,3 @@ def _refuse_hidden_ids(
             f"{table.name}: readings repeat unless column {name!r} tells the series apart. "
             f"Name it with --id-column {name}."
         )
-
-
-def _home_assistant(table: Table, columns: ColumnsConfig) -> Roles:
-    time = columns.time or ("last_changed" if "last_changed" in table.columns else "last_updated")
-    for name in (time, "entity_id", "state"):
-        check_present(name, table.columns, table.name)
-    return Roles(
-        layout="homeassistant",
-        time=time,
-        id=columns.id,
-        channel=columns.channel or "entity_id",
-        value=columns.value or "state",
-        future=columns.future,
-        static=columns.static,
-        chosen=columns.channels is not None,
-        missing=("unavailable", "unknown"),
-        notes=("Home Assistant export: a channel an entity, one series",),
-    )
-
-
-def _influx(table: Table, columns: ColumnsConfig) -> Roles:
-    tags = [name for name in table.columns if name not in INFLUX_OWN]
-    tags = [name for name in tags if name not in (*columns.static, *columns.future)]
-    found = columns.id or next(iter(by_telling_name(tags, ID_NAMES)), None)
-    if found is None and len(tags) > 1:
-        varying = [name for name in tags if table.head[name].nunique() > 1]
-        if len(varying) > 1:
-            raise DataError(
-                f"{table.name}: tags {', '.join(map(repr, varying))} may all be the series. "
-                "Name it with --id-column."
-            )
-        tags = varying or tags[:1]
-    fallback = "_measurement" if "_measurement" in table.columns else None
-    identity = found or (tags[0] if tags else fallback)
-    return replace(
-        Roles(layout="influx", time=columns.time or "_time", id=identity),
-        channel=columns.channel or "_field",
-        value=columns.value or "_value",
-        future=columns.future,
-        static=columns.static,
-        chosen=columns.channels is not None,
-        notes=(f"InfluxDB export: a series a {identity}",) if identity else (),
-    )

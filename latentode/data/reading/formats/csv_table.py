@@ -16,7 +16,8 @@ import pandas as pd
 
 from latentode.config import CellsConfig
 from latentode.data.reading.formats.csv_chunk import CsvChunk, record_layout
-from latentode.data.reading.formats.table import HEAD_ROWS, Chunk, FrameChunk, ReadPlan
+from latentode.data.reading.formats.data_frame import FrameChunk
+from latentode.data.reading.formats.table import HEAD_ROWS, Chunk, ReadPlan
 from latentode.data.reading.formats.text_blocks import read_blocks
 from latentode.errors import DataError
 
