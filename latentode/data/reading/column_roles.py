@@ -13,8 +13,8 @@ from latentode.data.reading.columns import (
     hidden_id,
     holds_text_only,
 )
-from latentode.data.reading.formats.home_assistant import _HOME, _home_assistant
-from latentode.data.reading.formats.influx import INFLUX_OWN, _influx
+from latentode.data.reading.formats.influx import INFLUX_OWN
+from latentode.data.reading.formats.open_table import FORMATS
 from latentode.data.reading.formats.table import Table
 from latentode.data.reading.roles import (
     CHANNEL_NAMES,
@@ -49,12 +49,16 @@ def detect_roles(table: Table, config: DataConfig) -> Roles:
             check_present(name, names, table.name, advice)
     for name in columns.static:
         check_present(name, names, table.name)
-    layout = config.layout
-    if layout == "homeassistant" or (layout == "auto" and set(_HOME) <= set(names)):
-        return _home_assistant(table, columns)
-    is_flux = {"_time", "_value", "_field"} <= set(names)
-    if is_flux and layout in ("auto", "influx"):
-        return _influx(table, columns)
+    for log_format in FORMATS:
+        asked = config.layout in ("auto", log_format.layout)
+        if asked and (roles := log_format.roles(table, config)) is not None:
+            return roles
+    return _by_names(table, config)
+
+
+def _by_names(table: Table, config: DataConfig) -> Roles:
+    """Roles in a log whose columns no format knows."""
+    names, columns = table.columns, config.columns
     time = columns.time or find_time(
         table, exclude=_claimed(columns), by_name=config.time.format is not None
     )
@@ -69,9 +73,11 @@ def detect_roles(table: Table, config: DataConfig) -> Roles:
         others = [name for name in rest if name not in (channel, value)]
         roles = _long(table, time, channel, value, others, columns)
     else:
-        own = INFLUX_OWN if layout == "influx" or "_time" in names else frozenset()
-        rest = [name for name in rest if name not in own or name == "_measurement"]
-        roles = _wide(table, time, rest, columns, "influx" if own else "wide")
+        # the result of a Flux query with a column for each field
+        pivoted = config.layout == "influx" or "_time" in names
+        if pivoted:
+            rest = [name for name in rest if name not in INFLUX_OWN or name == "_measurement"]
+        roles = _wide(table, time, rest, columns, "influx" if pivoted else "wide")
     counted = tuple(f"{name!r} only numbers the rows: left out" for name in counters)
     return replace(roles, notes=roles.notes + counted)
 
@@ -145,8 +151,8 @@ def _wide(table: Table, time: str, rest: list[str], columns: ColumnsConfig, layo
         check_present(name, table.columns, table.name, advice)
     for name in columns.future:
         check_present(name, table.columns, table.name)
-    given = (*(columns.channels or ()), *columns.static, *columns.future)
-    free = [name for name in rest if name not in given]
+    configured = (*(columns.channels or ()), *columns.static, *columns.future)
+    free = [name for name in rest if name not in configured]
     identity = columns.id or find_id(table, free)
     notes: list[str] = []
     if identity is None:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from latentode.data.dataset import Int64
-from latentode.data.reading.formats.table import HEAD_ROWS, ROWS_PER_CHUNK, Chunk, ReadPlan
+from latentode.data.reading.formats.table import (
+    HEAD_ROWS,
+    ROWS_PER_CHUNK,
+    Chunk,
+    Format,
+    LogSource,
+    ReadPlan,
+    Table,
+)
 from latentode.errors import DataError
 
 
 @dataclass
-class FrameChunk:
+class FrameChunk(Chunk):
     """Rows of a data frame.
 
     Attributes:
@@ -29,58 +37,72 @@ class FrameChunk:
     lines: Int64
 
     def text(self, name: str) -> pd.Series:
-        """See `Chunk.text`."""
+        """A column as a CSV file would hold it."""
         return as_text(self.frame[name])
 
     def column(self, name: str) -> pd.Series:
-        """See `Chunk.column`."""
+        """A column as it is."""
         return self.frame[name]
 
-    def fixed_width(self, name: str) -> NDArray[np.uint8] | None:  # noqa: ARG002
-        """A frame keeps no bytes."""
-        return None
 
-
-@dataclass
-class FrameTable:
+class FrameTable(Table):
     """A data frame, or a small table that was read as text.
 
     Attributes:
         frame: All rows.
-        name: See `Table`.
-        stem: See `Table`.
-        place: See `Table`.
-        lines: Line of each row; None counts rows from 0.
-        decimal: See `Table`.
-        notes: See `Table`.
-        ragged: See `Table`.
+        lines: Line of each row; of a data frame, its number from 0.
     """
 
-    frame: pd.DataFrame
-    name: str = "DataFrame"
-    stem: str = "series"
-    place: str = "row"
-    lines: Int64 | None = None
-    decimal: str = "."
-    notes: list[str] = field(default_factory=list)
-    ragged: list[tuple[int, int]] = field(default_factory=list)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """See `Table`."""
-        return tuple(self.frame.columns)
-
-    @property
-    def head(self) -> pd.DataFrame:
-        """See `Table`."""
-        return self.frame.iloc[:HEAD_ROWS]
+    def __init__(
+        self, frame: pd.DataFrame, path: Path | None = None, lines: Int64 | None = None
+    ) -> None:
+        super().__init__(path)
+        self.frame = frame
+        self.columns = tuple(frame.columns)
+        self.head = frame.iloc[:HEAD_ROWS]
+        self.place = "row" if lines is None else "line"
+        self.lines: Int64 = np.arange(len(frame)) if lines is None else lines
 
     def chunks(self, plan: ReadPlan) -> Iterator[Callable[[], Chunk]]:  # noqa: ARG002
-        """See `Table`."""
-        lines = np.arange(len(self.frame)) if self.lines is None else self.lines
+        """Slices of the frame."""
         for start in range(0, len(self.frame), ROWS_PER_CHUNK):
             rows = slice(start, start + ROWS_PER_CHUNK)
-            yield partial(FrameChunk, self.frame.iloc[rows], lines[rows])
+            yield partial(FrameChunk, self.frame.iloc[rows], self.lines[rows])
+
+
+class DataFrameFormat(Format):
+    """A pandas data frame; a named index is a column like others."""
+
+    name = "pandas data frame"
+    rank = 0
+
+    def can_open(self, source: LogSource) -> bool:
+        """Whether it is a data frame, and no file."""
+        return isinstance(source.log, pd.DataFrame)
+
+    def open(self, source: LogSource) -> Table:
+        """Turn the index into columns; the frame of the caller stays as it is."""
+        assert isinstance(source.log, pd.DataFrame), "only data frames are opened here"
+        return FrameTable(_with_index_as_columns(source.log))
+
+
+FORMAT = DataFrameFormat()
+
+
+def _with_index_as_columns(frame: pd.DataFrame) -> pd.DataFrame:
+    if isinstance(frame.columns, pd.MultiIndex):
+        raise DataError("DataFrame: expected one level of column names, got a MultiIndex.")
+    named = [name for name in frame.index.names if name is not None]
+    if named or isinstance(frame.index, pd.DatetimeIndex):
+        names: Any = [
+            name if name is not None else f"index{level or ''}"
+            for level, name in enumerate(frame.index.names)
+        ]
+        frame = frame.rename_axis(index=names).reset_index()
+    frame = frame.rename(columns=str)
+    if not len(frame):
+        raise DataError("no data rows in the DataFrame. Give a log with readings.")
+    return frame.reset_index(drop=True)
 
 
 def as_text(column: pd.Series) -> pd.Series:
@@ -103,19 +125,3 @@ def _cell_text(item: object) -> str:
     if isinstance(item, float | np.floating) and float(item).is_integer():
         return str(int(item))
     return item.isoformat() if hasattr(item, "isoformat") else str(item)
-
-
-def _from_frame(frame: pd.DataFrame) -> FrameTable:
-    if isinstance(frame.columns, pd.MultiIndex):
-        raise DataError("DataFrame: expected one level of column names, got a MultiIndex.")
-    named = [name for name in frame.index.names if name is not None]
-    if named or isinstance(frame.index, pd.DatetimeIndex):
-        names: Any = [
-            name if name is not None else f"index{level or ''}"
-            for level, name in enumerate(frame.index.names)
-        ]
-        frame = frame.rename_axis(index=names).reset_index()
-    frame = frame.rename(columns=str)
-    if not len(frame):
-        raise DataError("no data rows in the DataFrame. Give a log with readings.")
-    return FrameTable(frame.reset_index(drop=True))

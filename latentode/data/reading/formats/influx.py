@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from latentode.config import ColumnsConfig, DataConfig
-from latentode.data.reading.formats.csv_table import check_distinct
 from latentode.data.reading.formats.data_frame import FrameTable
-from latentode.data.reading.formats.table import Table
+from latentode.data.reading.formats.table import Format, LogSource, Table, check_distinct
 from latentode.data.reading.formats.text_blocks import read_blocks
 from latentode.data.reading.roles import ID_NAMES, Roles, by_telling_name
 from latentode.errors import DataError
@@ -24,55 +22,100 @@ INFLUX_OWN = frozenset(
 )
 
 
-def _is_annotated(path: Path, config: DataConfig) -> bool:
-    block = next(read_blocks(path, config.cells.encoding, []), None)
-    start = "" if block is None else block.data[:4096].decode(errors="ignore").lstrip()
-    return start.startswith(("#group", "#datatype", "#default"))
+class InfluxFormat(Format):
+    """Result of a Flux query: a row per reading, and a new header after every blank line."""
+
+    name = "InfluxDB annotated CSV"
+    rank = 30
+    layout = "influx"
+
+    def can_open(self, source: LogSource) -> bool:
+        """Whether it begins with annotations; with the layout "influx", any file of text."""
+        if source.config.layout == self.layout:
+            return source.may_be_text
+        return source.text.lstrip().startswith(("#group", "#datatype", "#default"))
+
+    def open(self, source: LogSource) -> Table:
+        """Read all tables under one another, as text; a column that one lacks is empty there."""
+        notes: list[str] = []
+        blocks = read_blocks(source.path, source.config.cells.encoding, notes)
+        rows = _read_rows(b"".join(block.data for block in blocks).decode(), str(source.path))
+        frame = _name_fields(pd.DataFrame(rows.columns, dtype=object))
+        table = FrameTable(frame, source.path, np.array(rows.lines, dtype=np.int64))
+        table.notes, table.ragged = notes, rows.ragged
+        return table
+
+    def roles(self, table: Table, config: DataConfig) -> Roles | None:
+        """Fields as channels and a tag as the series, where the log has the columns of Flux."""
+        if not {"_time", "_value", "_field"} <= set(table.columns):
+            return None
+        columns = config.columns
+        identity = columns.id or _series_tag(table, columns)
+        return Roles(
+            layout="influx",
+            time=columns.time or "_time",
+            id=identity,
+            channel=columns.channel or "_field",
+            value=columns.value or "_value",
+            future=columns.future,
+            static=columns.static,
+            chosen=columns.channels is not None,
+            notes=(f"InfluxDB export: a series a {identity}",) if identity else (),
+        )
 
 
-def read_annotated(path: Path, config: DataConfig) -> FrameTable:
-    """Read InfluxDB annotated CSV: rows of ``#`` skipped, a new header after every blank line.
+FORMAT = InfluxFormat()
 
-    Args:
-        path: File.
-        config: How it is read.
 
-    Returns:
-        All its tables under one another, as text; a column that a table lacks is empty there.
+@dataclass
+class _Rows:
+    """Rows of all tables of a file.
 
-    Raises:
-        DataError: If it holds no rows, or a row with a wrong number of fields.
+    Attributes:
+        columns: Cells of each column, "" in tables without it.
+        lines: Line of each row.
+        ragged: See `Table`.
     """
-    notes: list[str] = []
-    blocks = read_blocks(path, config.cells.encoding, notes)
-    text = b"".join(block.data for block in blocks).decode()
-    table = FrameTable(pd.DataFrame(), str(path), path.name.split(".")[0], "line", notes=notes)
-    columns: dict[str, list[str]] = {}
-    lines: list[int] = []
+
+    columns: dict[str, list[str]] = field(default_factory=dict)
+    lines: list[int] = field(default_factory=list)
+    ragged: list[tuple[int, int]] = field(default_factory=list)
+
+
+def _read_rows(text: str, name: str) -> _Rows:
+    rows = _Rows()
     header: list[str] | None = None
     reader = csv.reader(io.StringIO(text, newline=""))
-    for row in reader:
-        if not row or row[0].startswith("#"):
-            header = None
-        elif header is None:
-            header = [name.strip() for name in row]
-            check_distinct([name for name in header if name], table.name)
-            for name in header:
-                columns.setdefault(name, [""] * len(lines))
-        elif len(row) != len(header):
-            table.ragged.append((reader.line_num, len(row)))
-        else:
-            cells = dict(zip(header, row, strict=True))
-            for name, column in columns.items():
-                column.append(cells.get(name, ""))
-            lines.append(reader.line_num)
-    columns.pop("", None)
-    if not lines:
-        raise DataError(f"no data rows in {path}. Give a log with a header and readings.")
-    frame = pd.DataFrame(columns, dtype=object)
-    table.frame = _name_fields(frame)
-    table.lines = np.array(lines, dtype=np.int64)
-    return table
+    try:
+        for row in reader:
+            header = _read_row(rows, row, header, reader.line_num, name)
+    except csv.Error as error:
+        raise DataError(f"{name}: line {reader.line_num} is not CSV ({error}).") from None
+    rows.columns.pop("", None)
+    if not rows.lines:
+        raise DataError(f"no data rows in {name}. Give a log with a header and readings.")
+    return rows
+
+
+def _read_row(
+    rows: _Rows, row: list[str], header: list[str] | None, line: int, name: str
+) -> list[str] | None:
+    """Take a row, and return the header of the next one: None where that will be a header."""
+    if not row or row[0].startswith("#"):
+        return None
+    if header is None:
+        header = [column.strip() for column in row]
+        check_distinct([column for column in header if column], name)
+        for column in header:
+            rows.columns.setdefault(column, [""] * len(rows.lines))
+    elif len(row) != len(header):
+        rows.ragged.append((line, len(row)))
+    else:
+        cells = dict(zip(header, row, strict=True))
+        for column, column_cells in rows.columns.items():
+            column_cells.append(cells.get(column, ""))
+        rows.lines.append(line)
+    return header
 
 
 def _name_fields(frame: pd.DataFrame) -> pd.DataFrame:
@@ -85,26 +128,18 @@ def _name_fields(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(_field=frame["_measurement"] + "." + frame["_field"])
 
 
-def _influx(table: Table, columns: ColumnsConfig) -> Roles:
+def _series_tag(table: Table, columns: ColumnsConfig) -> str | None:
+    """The tag that tells the series apart, else the measurement."""
     tags = [name for name in table.columns if name not in INFLUX_OWN]
     tags = [name for name in tags if name not in (*columns.static, *columns.future)]
-    found = columns.id or next(iter(by_telling_name(tags, ID_NAMES)), None)
-    if found is None and len(tags) > 1:
-        varying = [name for name in tags if table.head[name].nunique() > 1]
-        if len(varying) > 1:
-            raise DataError(
-                f"{table.name}: tags {', '.join(map(repr, varying))} may all be the series. "
-                "Name it with --id-column."
-            )
-        tags = varying or tags[:1]
-    fallback = "_measurement" if "_measurement" in table.columns else None
-    identity = found or (tags[0] if tags else fallback)
-    return replace(
-        Roles(layout="influx", time=columns.time or "_time", id=identity),
-        channel=columns.channel or "_field",
-        value=columns.value or "_value",
-        future=columns.future,
-        static=columns.static,
-        chosen=columns.channels is not None,
-        notes=(f"InfluxDB export: a series a {identity}",) if identity else (),
-    )
+    telling = by_telling_name(tags, ID_NAMES)
+    if telling:
+        return telling[0]
+    varying = [name for name in tags if table.head[name].nunique() > 1]
+    if len(varying) > 1:
+        raise DataError(
+            f"{table.name}: tags {', '.join(map(repr, varying))} may all be the series. "
+            "Name it with --id-column."
+        )
+    fallback = ["_measurement"] if "_measurement" in table.columns else []
+    return next(iter([*varying, *tags, *fallback]), None)

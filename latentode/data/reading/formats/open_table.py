@@ -1,20 +1,30 @@
-"""Opening a log: CSV, packed CSV, annotated CSV, Parquet or a data frame."""
+"""Opening a log: every module of this folder with a `FORMAT` is asked whether it can."""
 
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pandas as pd
 
 from latentode.config import DataConfig
-from latentode.data.reading.formats.csv_table import CsvTable, check_distinct
-from latentode.data.reading.formats.data_frame import _from_frame
-from latentode.data.reading.formats.influx import _is_annotated, read_annotated
-from latentode.data.reading.formats.parquet import ParquetTable
-from latentode.data.reading.formats.table import Table as Table
-from latentode.data.reading.formats.text_blocks import kind_of
-from latentode.errors import ResourceError
+from latentode.data.reading import formats
+from latentode.data.reading.formats.table import Format, LogSource, Table, check_distinct
+from latentode.data.reading.formats.text_blocks import binary_kind, first_bytes
+from latentode.errors import DataError, ResourceError
+
+
+def _all_formats() -> tuple[Format, ...]:
+    names = [f"{formats.__name__}.{module.name}" for module in iter_modules(formats.__path__)]
+    modules = [import_module(name) for name in names if name != __name__]
+    present = [module.FORMAT for module in modules if hasattr(module, "FORMAT")]
+    return tuple(sorted(present, key=lambda log_format: log_format.rank))
+
+
+#: The formats, in the order of asking.
+FORMATS = _all_formats()
 
 
 def open_table(source: str | os.PathLike[str] | pd.DataFrame, config: DataConfig) -> Table:
@@ -28,10 +38,10 @@ def open_table(source: str | os.PathLike[str] | pd.DataFrame, config: DataConfig
         The table, its rows not read yet.
 
     Raises:
-        DataError: If it cannot be opened, is empty, or has a column name twice.
+        DataError: If no format can open it, it is damaged or empty, or has a column name twice.
         ResourceError: If it has more columns than ``max_channels`` allows.
     """
-    table = _open(source, config)
+    table = _open(_look_at(source, config))
     check_distinct(table.columns, table.name)
     if len(table.columns) > config.max_channels + 50:
         raise ResourceError(
@@ -41,13 +51,30 @@ def open_table(source: str | os.PathLike[str] | pd.DataFrame, config: DataConfig
     return table
 
 
-def _open(source: str | os.PathLike[str] | pd.DataFrame, config: DataConfig) -> Table:
+def _look_at(source: str | os.PathLike[str] | pd.DataFrame, config: DataConfig) -> LogSource:
     if isinstance(source, pd.DataFrame):
-        return _from_frame(source)
-    path = Path(source)
-    kind = kind_of(path)
-    if kind == "parquet":
-        return ParquetTable(path)
-    if config.layout == "influx" or (config.layout == "auto" and _is_annotated(path, config)):
-        return read_annotated(path, config)
-    return CsvTable(path, config.cells)
+        return LogSource(source, config)
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        return LogSource(path, config, first_bytes(path))
+    raise DataError(
+        f"log: expected {_names()}, got an object of type {type(source).__name__!r}. "
+        "Give a data frame or the name of a file."
+    )
+
+
+def _open(source: LogSource) -> Table:
+    layout = source.config.layout
+    for log_format in FORMATS:
+        ruled_out = log_format.layout is not None and layout not in ("auto", log_format.layout)
+        if not ruled_out and log_format.can_open(source):
+            return log_format.open(source)
+    raise DataError(
+        f"{source.path}: expected {_names()}, got {binary_kind(source.start)} (byte 0). "
+        "Export it as CSV."
+    )
+
+
+def _names() -> str:
+    *first, last = [log_format.name for log_format in FORMATS]
+    return f"{', '.join(first)} or {last}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,41 +10,50 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from latentode.data.reading.formats.csv_table import check_distinct
 from latentode.data.reading.formats.data_frame import FrameChunk
-from latentode.data.reading.formats.table import HEAD_ROWS, ROWS_PER_CHUNK, Chunk, ReadPlan
+from latentode.data.reading.formats.table import (
+    HEAD_ROWS,
+    ROWS_PER_CHUNK,
+    Chunk,
+    Format,
+    LogSource,
+    ReadPlan,
+    Table,
+    check_distinct,
+)
 from latentode.errors import DataError
 
 
-@dataclass
-class ParquetTable:
-    """A Parquet file; see `Table` for the attributes that tables share.
+class ParquetFormat(Format):
+    """Parquet, by the package pyarrow, which is loaded when a file of this kind is opened."""
+
+    name = "Parquet"
+    rank = 10
+
+    def can_open(self, source: LogSource) -> bool:
+        """Whether it begins as every Parquet file does."""
+        return source.start.startswith(b"PAR1")
+
+    def open(self, source: LogSource) -> Table:
+        """Read the schema and the first rows."""
+        return ParquetTable(source.path)
+
+
+FORMAT = ParquetFormat()
+
+
+class ParquetTable(Table):
+    """A Parquet file.
 
     Attributes:
         path: File.
-        name: See `Table`.
-        stem: See `Table`.
-        place: See `Table`.
-        columns: See `Table`.
-        decimal: See `Table`.
-        head: See `Table`.
-        notes: See `Table`.
-        ragged: See `Table`.
     """
 
-    path: Path
-    name: str = ""
-    stem: str = ""
-    place: str = "row"
-    columns: tuple[str, ...] = ()
-    decimal: str = "."
-    head: pd.DataFrame = field(default_factory=pd.DataFrame)
-    notes: list[str] = field(default_factory=list)
-    ragged: list[tuple[int, int]] = field(default_factory=list)
+    place = "row"
 
-    def __post_init__(self) -> None:
-        self.name = str(self.path)
-        self.stem = self.path.name.split(".")[0] or "series"
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.path = path
         self.columns = tuple(self._open().schema_arrow.names)
         check_distinct(self.columns, self.name)
         first = next(self._frames(HEAD_ROWS), None)
@@ -75,7 +83,7 @@ class ParquetTable:
             raise DataError(f"{self.path}: the Parquet file is damaged ({error}).") from None
 
     def chunks(self, plan: ReadPlan) -> Iterator[Callable[[], Chunk]]:  # noqa: ARG002
-        """See `Table`."""
+        """Batches of rows, in the order of the file."""
         start = 0
         for frame in self._frames(ROWS_PER_CHUNK):
             yield partial(FrameChunk, frame, np.arange(start, start + len(frame)))
