@@ -169,7 +169,7 @@ class CsvTable(Table):
 
     @property
     def num_fields(self) -> int:
-        """Fields that each row should have."""
+        """Fields that each row should have, those of columns without a name among them."""
         return len(self._fields)
 
 

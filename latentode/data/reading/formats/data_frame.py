@@ -91,7 +91,10 @@ FORMAT = DataFrameFormat()
 
 def _with_index_as_columns(frame: pd.DataFrame) -> pd.DataFrame:
     if isinstance(frame.columns, pd.MultiIndex):
-        raise DataError("DataFrame: expected one level of column names, got a MultiIndex.")
+        raise DataError(
+            "DataFrame: expected one level of column names, got a MultiIndex. "
+            "Join the levels of each name."
+        )
     named = [name for name in frame.index.names if name is not None]
     if named or isinstance(frame.index, pd.DatetimeIndex):
         names: Any = [

@@ -97,6 +97,11 @@ class Table(ABC):
         self.notes: list[str] = []
         self.ragged: list[tuple[int, int]] = []
 
+    @property
+    def num_fields(self) -> int:
+        """Fields that each row should have."""
+        return len(self.columns)
+
     @abstractmethod
     def chunks(self, plan: ReadPlan) -> Iterator[Callable[[], Chunk]]:
         """Makers of chunks in the order of the log; each may be called on a thread of its own."""
