@@ -8,8 +8,8 @@ and first cells tell whether the log is wide or long (`column_roles`).
 **Data frames** (`data_frame`) are read as they are, a named index as a column. Cells keep their
 types, and ids are written as a CSV file would hold them: 7.0 is the series "7".
 
-**Parquet** (`parquet`) is told by its first bytes and read in batches by pyarrow, which is loaded
-only then. An index that pandas stored is a column like others.
+**Parquet** (`parquet`) is told by its first bytes and read in batches by pyarrow, an optional
+package that is asked for only then. An index that pandas stored is a column like others.
 
 **Home Assistant exports** (`home_assistant`) are CSV with the columns ``entity_id``, ``state`` and
 ``last_changed``: one series, a channel for each entity; "unavailable" and "unknown" are missing.

@@ -74,7 +74,7 @@ class _Rows:
     Attributes:
         columns: Cells of each column, "" in tables without it.
         lines: Line of each row.
-        ragged: See `Table`.
+        ragged: (line, number of fields) of each row left out for a wrong number of fields.
     """
 
     columns: dict[str, list[str]] = field(default_factory=dict)

@@ -76,5 +76,5 @@ def _open(source: LogSource) -> Table:
 
 
 def _names() -> str:
-    *first, last = [log_format.name for log_format in FORMATS]
-    return f"{', '.join(first)} or {last}"
+    *names, last = [log_format.name for log_format in FORMATS]
+    return f"one of {', '.join(names)} and {last}"

@@ -25,7 +25,7 @@ from latentode.errors import DataError
 
 
 class ParquetFormat(Format):
-    """Parquet, by the package pyarrow, which is loaded when a file of this kind is opened."""
+    """Parquet, by pyarrow: an optional package, imported where a file of this kind is opened."""
 
     name = "Parquet"
     rank = 10
