@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -39,10 +38,10 @@ class InfluxFormat(Format):
         """Read all tables under one another, as text; a column that one lacks is empty there."""
         notes: list[str] = []
         blocks = read_blocks(source.path, source.config.cells.encoding, notes)
-        rows = _read_rows(b"".join(block.data for block in blocks).decode(), str(source.path))
-        frame = _name_fields(pd.DataFrame(rows.columns, dtype=object))
-        table = FrameTable(frame, source.path, np.array(rows.lines, dtype=np.int64))
-        table.notes, table.ragged = notes, rows.ragged
+        text = b"".join(block.data for block in blocks).decode()
+        frame, lines, ragged = _read_rows(text, str(source.path))
+        table = FrameTable(_name_fields(frame), source.path, np.array(lines, dtype=np.int64))
+        table.notes, table.ragged = notes, ragged
         return table
 
     def roles(self, table: Table, config: DataConfig) -> Roles | None:
@@ -67,55 +66,35 @@ class InfluxFormat(Format):
 FORMAT = InfluxFormat()
 
 
-@dataclass
-class _Rows:
-    """Rows of all tables of a file.
-
-    Attributes:
-        columns: Cells of each column, "" in tables without it.
-        lines: Line of each row.
-        ragged: (line, number of fields) of each row left out for a wrong number of fields.
-    """
-
-    columns: dict[str, list[str]] = field(default_factory=dict)
-    lines: list[int] = field(default_factory=list)
-    ragged: list[tuple[int, int]] = field(default_factory=list)
-
-
-def _read_rows(text: str, name: str) -> _Rows:
-    rows = _Rows()
+def _read_rows(text: str, name: str) -> tuple[pd.DataFrame, list[int], list[tuple[int, int]]]:
+    """Rows of all tables of a file, the line of each, and `Table.ragged`."""
+    columns: dict[str, list[str]] = {}
+    lines: list[int] = []
+    ragged: list[tuple[int, int]] = []
     header: list[str] | None = None
     reader = csv.reader(io.StringIO(text, newline=""))
     try:
         for row in reader:
-            header = _read_row(rows, row, header, reader.line_num, name)
+            if not row or row[0].startswith("#"):
+                header = None
+            elif header is None:
+                header = [column.strip() for column in row]
+                check_distinct([column for column in header if column], name)
+                for column in header:
+                    columns.setdefault(column, [""] * len(lines))
+            elif len(row) != len(header):
+                ragged.append((reader.line_num, len(row)))
+            else:
+                cells = dict(zip(header, row, strict=True))
+                for column, texts in columns.items():
+                    texts.append(cells.get(column, ""))
+                lines.append(reader.line_num)
     except csv.Error as error:
         raise DataError(f"{name}: line {reader.line_num} is not CSV ({error}).") from None
-    rows.columns.pop("", None)
-    if not rows.lines:
+    if not lines:
         raise DataError(f"no data rows in {name}. Give a log with a header and readings.")
-    return rows
-
-
-def _read_row(
-    rows: _Rows, row: list[str], header: list[str] | None, line: int, name: str
-) -> list[str] | None:
-    """Take a row, and return the header of the next one: None where that will be a header."""
-    if not row or row[0].startswith("#"):
-        return None
-    if header is None:
-        header = [column.strip() for column in row]
-        check_distinct([column for column in header if column], name)
-        for column in header:
-            rows.columns.setdefault(column, [""] * len(rows.lines))
-    elif len(row) != len(header):
-        rows.ragged.append((line, len(row)))
-    else:
-        cells = dict(zip(header, row, strict=True))
-        for column, column_cells in rows.columns.items():
-            column_cells.append(cells.get(column, ""))
-        rows.lines.append(line)
-    return header
+    columns.pop("", None)
+    return pd.DataFrame(columns, dtype=object), lines, ragged
 
 
 def _name_fields(frame: pd.DataFrame) -> pd.DataFrame:

@@ -52,15 +52,10 @@ def open_table(source: str | os.PathLike[str] | pd.DataFrame, config: DataConfig
 
 
 def _look_at(source: str | os.PathLike[str] | pd.DataFrame, config: DataConfig) -> LogSource:
-    if isinstance(source, pd.DataFrame):
+    if not isinstance(source, str | os.PathLike):
         return LogSource(source, config)
-    if isinstance(source, str | os.PathLike):
-        path = Path(source)
-        return LogSource(path, config, first_bytes(path))
-    raise DataError(
-        f"log: expected {_names()}, got an object of type {type(source).__name__!r}. "
-        "Give a data frame or the name of a file."
-    )
+    path = Path(source)
+    return LogSource(path, config, first_bytes(path))
 
 
 def _open(source: LogSource) -> Table:
@@ -69,12 +64,9 @@ def _open(source: LogSource) -> Table:
         ruled_out = log_format.layout is not None and layout not in ("auto", log_format.layout)
         if not ruled_out and log_format.can_open(source):
             return log_format.open(source)
-    raise DataError(
-        f"{source.path}: expected {_names()}, got {binary_kind(source.start)} (byte 0). "
-        "Export it as CSV."
-    )
-
-
-def _names() -> str:
     *names, last = [log_format.name for log_format in FORMATS]
-    return f"one of {', '.join(names)} and {last}"
+    kind = binary_kind(source.start) or f"an object of type {type(source.log).__name__!r}"
+    raise DataError(
+        f"{source.log if source.start else 'log'}: expected one of {', '.join(names)} and {last}, "
+        f"got {kind}. Export it as CSV, or give a data frame."
+    )

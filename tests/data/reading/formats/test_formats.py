@@ -14,6 +14,7 @@ from places import ROOT
 
 from latentode.data.reading.column_roles import detect_roles
 from latentode.data.reading.formats import data_frame, open_table, parquet, text_blocks
+from latentode.data.reading.formats.csv_table import CsvTable
 from latentode.data.reading.formats.table import HEAD_ROWS, LogSource, ReadPlan, Table
 from latentode.data.reading.log import read_log
 from latentode.errors import DataError
@@ -188,6 +189,20 @@ def test_a_layout_in_the_settings_rules_the_formats_of_others_out(name, tmp_path
     assert read_log(path, settings(layout="long", **chosen))[1].layout == "long"
 
 
+@pytest.mark.parametrize("layout", ["wide", "long", "homeassistant"])
+def test_influx_export_is_a_csv_file_where_the_layout_says_so(layout):
+    table = open_table.open_table(FILES["InfluxDB annotated CSV"], settings(layout=layout))
+    assert isinstance(table, CsvTable)
+
+
+def test_columns_of_influx_tables_keep_the_order_in_which_they_come(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("#group\n,_time,b,a\n,1,2,3\n\n#group\n,c,a,_time\n,4,5,6\n")
+    table = open_table.open_table(path, settings())
+    assert table.columns == ("_time", "b", "a", "c")
+    assert table.head.to_numpy().tolist() == [["1", "2", "3", ""], ["6", "", "5", "4"]]
+
+
 def test_influx_export_without_its_annotations_is_opened_where_the_layout_says_so(tmp_path):
     path = tmp_path / "log.csv"
     lines = FILES["InfluxDB annotated CSV"].read_text().splitlines()
@@ -199,7 +214,7 @@ def test_influx_export_without_its_annotations_is_opened_where_the_layout_says_s
 
 @pytest.mark.parametrize("source", [{"time": [1]}, [1, 2], None, b"log.csv", np.zeros(3)])
 def test_error_for_an_object_that_is_no_log_names_all_formats(source):
-    with pytest.raises(DataError, match="data frame or the name of a file") as caught:
+    with pytest.raises(DataError, match=r"^log: expected one of .* Export it as CSV") as caught:
         read_log(source)
     assert all(format_name in str(caught.value) for format_name in FORMATS)
     assert repr(type(source).__name__) in str(caught.value)
@@ -208,7 +223,7 @@ def test_error_for_an_object_that_is_no_log_names_all_formats(source):
 def test_error_for_a_file_that_no_format_can_open_names_all_formats(tmp_path):
     path = tmp_path / "log.csv"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
-    with pytest.raises(DataError, match=r"got a PNG picture \(byte 0\)\. Export it") as caught:
+    with pytest.raises(DataError, match=r"got a PNG picture\. Export it") as caught:
         read_log(path)
     assert all(format_name in str(caught.value) for format_name in FORMATS)
 
