@@ -87,7 +87,7 @@ def fit_flow(
         Losses, and the gap between the solver of training and a finer one.
 
     Raises:
-        TrainingError: If the loss is not finite.
+        TrainingError: If the loss or its gradient is not finite.
         SolverError: If a solve fails, or the gap stays above 0.05 nat.
     """
     batches = _Batches(x, context, config.batch_size, generator)
@@ -171,7 +171,7 @@ def descend(
         Running mean of the loss over the last steps; nan without steps.
 
     Raises:
-        TrainingError: If a loss is not finite.
+        TrainingError: If a loss or its gradient is not finite; the flow is left as it was before.
     """
     parameters = [p for p in flow.parameters() if p.requires_grad]
     optimizer = torch.optim.Adam(parameters, lr=lr)
@@ -179,19 +179,24 @@ def descend(
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = 0.5 * lr * (1 + math.cos(math.pi * step / steps))
         loss = loss_of()
-        value = loss.item()
-        if not math.isfinite(value):
-            raise TrainingError(
-                f"flow: expected a finite loss, got {value} at step {step}. Lower the step size."
-            )
+        value = _checked("loss", loss, step)
         optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, _CLIP_NORM)
+        _checked("gradient", torch.nn.utils.clip_grad_norm_(parameters, _CLIP_NORM), step)
         optimizer.step()
         if watch is not None and (step + 1) % _WATCHED_STEPS == 0:
             watch()
         seen = value if step == 0 else seen + max(_AVERAGED, 1 / (step + 1)) * (value - seen)
     return seen
+
+
+def _checked(name: str, number: Tensor, step: int) -> float:
+    value = number.item()
+    if not math.isfinite(value):
+        raise TrainingError(
+            f"flow: expected a finite {name}, got {value} at step {step}. Lower the step size."
+        )
+    return value
 
 
 class _Batches:

@@ -145,7 +145,7 @@ def _divergence(
 
     def rate(times: Tensor, states: Tensor) -> Tensor:
         nodes = states.movedim(-2, 0)  # (node, ..., batch, latent)
-        times = times.double().movedim(-1, 0) if own_times else times[0].double()
+        times = times.movedim(-1, 0) if own_times else times[0]
         return divergence(field, times, nodes, used, probes)[1].movedim(0, -1)
 
     return rate, used

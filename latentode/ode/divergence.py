@@ -198,8 +198,7 @@ def slopes_at(field: FieldFunction, times: Tensor, states: Tensor) -> Tensor:
     """
     if hasattr(field, "layers"):
         return _linearise(field.layers(times), states).value
-    clock = times.to(states.dtype)
-    return torch.stack([field(clock[k], states[k]) for k in range(len(states))])
+    return torch.stack([field(times[k], states[k]) for k in range(len(states))])
 
 
 @dataclass(frozen=True)
@@ -330,7 +329,7 @@ def _vjp(field: FieldFunction, t: Tensor, z: Tensor, probes: Tensor) -> tuple[Te
     with torch.enable_grad():
         if not (wanted and z.requires_grad):
             z = z.detach().requires_grad_()
-        slope = field(t.to(z.dtype), z)
+        slope = field(t, z)
         if not slope.requires_grad:
             return slope, torch.zeros_like(probes)
         products = [

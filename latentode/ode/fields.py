@@ -28,8 +28,9 @@ class VectorField(torch.nn.Module, ABC):
         """Compute dz/dt.
 
         Args:
-            t: Model time, of the dtype of `z`; 0-dim where all series share it, else shape
-                (batch,), so that ``t[..., None]`` broadcasts against `z` in both cases.
+            t: Model time, float64 whatever the dtype of `z`, in which epoch seconds would stand
+                still; 0-dim where all series share it, else shape (batch,), so that
+                ``t[..., None]`` broadcasts against `z` in both cases. Cast what is made of it.
             z: State, shape (..., batch, latent), any leading axes.
 
         Returns:
@@ -79,14 +80,22 @@ class CountedField:
         """Evaluate the field once.
 
         Raises:
-            ShapeError: If the slope has not the shape and dtype of `z`.
+            ShapeError: If the slope has not the shape and dtype of `z`, or the field mixes dtypes.
         """
         self.nfe += 1
-        slope = self._field(t, z)
+        try:
+            slope = self._field(t, z)
+        except RuntimeError as error:
+            if "dtype" not in str(error) or z.dtype == t.dtype:
+                raise
+            raise self._unlike(z, str(error).splitlines()[0]) from error
         if slope.shape != z.shape or slope.dtype != z.dtype:
-            raise ShapeError(
-                f"field: expected a slope like the state, shape {tuple(z.shape)} of {z.dtype}, "
-                f"got shape {tuple(slope.shape)} of {slope.dtype}. Return dz/dt for every series "
-                "and cast constants to the dtype of z."
-            )
+            raise self._unlike(z, f"shape {tuple(slope.shape)} of {slope.dtype}")
         return slope
+
+    def _unlike(self, z: Tensor, got: str) -> ShapeError:
+        return ShapeError(
+            f"field: expected a slope like the state, shape {tuple(z.shape)} of {z.dtype}, got "
+            f"{got}. Return dz/dt for every series, and cast constants and what is made of the "
+            "time, which is float64, to the dtype of z."
+        )

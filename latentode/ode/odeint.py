@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from latentode.config import SolverConfig
-from latentode.errors import ConfigError, ShapeError
+from latentode.errors import ConfigError, ShapeError, SolverError
+from latentode.ode.fields import FieldFunction
 from latentode.ode.solve import solve
 from latentode.ode.solvers.adaptive import solve_torchdiffeq
-from latentode.ode.solvers.grid import FIXED_STEP
+from latentode.ode.solvers.grid import FIXED_STEP, check_state, described
 
 State = Tensor | tuple[Tensor, ...]
 _FLOAT32_FLOOR = 1e-6  # tighter relative tolerances are lost in rounding
@@ -38,9 +39,12 @@ def odeint(
     that the relative error is within `rtol`, or 1e-6 where that is below it. Adaptive methods place
     a point of the dense output on every time.
 
+    Differentiable in `y0`, in what `func` closes over, and in every time, the first included.
+
     Args:
-        func: Callable ``(t, y) -> dy/dt``, t 0-dim, y like `y0`.
-        y0: State at ``t[0]``, a tensor of any shape or a tuple of tensors.
+        func: Callable ``(t, y) -> dy/dt``, t 0-dim and float64 whatever the dtype of y, y like
+            `y0`. (torchdiffeq hands on t in the dtype of y, in which epoch seconds stand still.)
+        y0: State at ``t[0]``, a float32 or float64 tensor of any shape or a tuple of such.
         t: Times, monotone, shape (time,); repeated times are allowed.
         rtol: Relative tolerance.
         atol: Absolute tolerance of adaptive methods.
@@ -52,13 +56,14 @@ def odeint(
 
     Raises:
         ConfigError: If the method or an option is unknown.
-        ShapeError: If `t` is not a list of monotone times.
-        SolverError: If the solve fails.
+        ShapeError: If `t` is not a tensor of monotone times, `y0` of another kind, or a slope not
+            like `y0`.
+        SolverError: If the solve fails, or a state or time is not finite.
 
     Reference:
         Chen (2018), torchdiffeq, https://github.com/rtqichen/torchdiffeq (the signature)
     """
-    shapes = _Shapes.of(y0)
+    shapes = _Shapes.of(_checked_state(y0))
     z0 = shapes.join(y0)
     times = _checked_times(t, z0)
     unknown = set(options or {}) - {"step_size", "max_num_steps"}
@@ -75,14 +80,44 @@ def odeint(
     if config.method in FIXED_STEP:
         solution = solve(field, z0, times[0], times[-1], config).at(times)[0]  # (time, size)
     else:
-        # distinct times, in the order of the solve; the first is the start
-        steps = torch.cat([times.new_ones(1), times.diff()]) != 0
-        offsets = (times - times[0])[steps].detach()
-        if len(offsets) == 1:
-            return shapes.split_times(z0.expand(len(times), -1))
-        states, *_ = solve_torchdiffeq(field, z0, times[0], offsets, config, ())
-        solution = states[:, 0][steps.long().cumsum(0) - 1]
+        solution = _solve_adaptive(field, z0, times, config)
     return shapes.split_times(solution)
+
+
+def _solve_adaptive(
+    field: FieldFunction, z0: Tensor, times: Tensor, config: SolverConfig
+) -> Tensor:
+    """Solution at the times, (time, size), each at a step of its own."""
+    offsets = times - times[0]
+    distinct, number = offsets.detach().unique_consecutive(return_inverse=True)
+    states = z0[None]
+    if len(distinct) > 1:
+        states, *_ = solve_torchdiffeq(field, z0, times[0], distinct, config, ())
+    solution = states[number, 0]
+    return _AtTimes.apply(solution, offsets, times, field) if times.requires_grad else solution
+
+
+class _AtTimes(torch.autograd.Function):
+    """States as functions of how far from the start they are: the derivative is the field.
+
+    The result is what is kept, with its own place in the graph, so that derivatives of any order
+    are right; the state's dependence on when the start is comes with the states.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, states: Tensor, offsets: Tensor, times: Tensor, field: FieldFunction
+    ) -> Tensor:
+        del offsets
+        ctx.field, result = field, states.clone()
+        ctx.save_for_backward(times, result)
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, by_states: Tensor) -> tuple[Tensor | None, ...]:
+        times, states = ctx.saved_tensors
+        slopes = torch.cat([ctx.field(t, z[None]) for t, z in zip(times, states, strict=True)])
+        return by_states, (by_states * slopes).sum(-1).double(), None, None
 
 
 def _config(
@@ -107,19 +142,44 @@ def _config(
         ) from None
 
 
-def _checked_times(t: Tensor, z0: Tensor) -> Tensor:
-    times = torch.as_tensor(t, device=z0.device).double()
-    gaps = times.detach().diff()
-    if (
-        times.dim() != 1
-        or not len(times)
-        or not (bool((gaps >= 0).all()) or bool((gaps <= 0).all()))
-    ):
+def _checked_state(y0: State) -> State:
+    parts = y0 if isinstance(y0, tuple) else (y0,)
+    for part in parts or (torch.empty(0),):
+        check_state("y0", part)
+    kinds = {f"{part.dtype} on {part.device}" for part in parts}
+    if len(kinds) > 1:
         raise ShapeError(
-            f"t: expected a list of times that do not turn back, got shape {tuple(times.shape)}"
-            f"{'' if times.dim() != 1 else ' with both rising and falling times'}. Sort them."
+            f"y0: expected tensors of one dtype on one device, got {', '.join(sorted(kinds))}. "
+            "Convert them with .to()."
+        )
+    return y0
+
+
+def _checked_times(t: Tensor, z0: Tensor) -> Tensor:
+    if not isinstance(t, Tensor) or t.is_complex() or t.dim() != 1 or not len(t):
+        raise ShapeError(
+            f"t: expected a tensor of one real time or more, shape (time,), got {described(t)}. "
+            "Give torch.tensor(times, dtype=torch.float64)."
+        )
+    times = t.to(z0.device, torch.float64)
+    _check_finite("y0", z0)
+    _check_finite("t", times)
+    gaps = times.detach().diff()
+    if not (bool((gaps >= 0).all()) or bool((gaps <= 0).all())):
+        raise ShapeError(
+            f"t: expected times that do not turn back, got shape {tuple(times.shape)} with both "
+            "rising and falling times. Sort them."
         )
     return times
+
+
+def _check_finite(name: str, values: Tensor) -> None:
+    if not torch.isfinite(values).all():
+        raise SolverError(
+            f"{name}: expected finite numbers, got NaN or infinity. Check what produces them.",
+            status="non_finite",
+            time_reached=0.0,
+        )
 
 
 @dataclass(frozen=True)
@@ -135,7 +195,13 @@ class _Shapes:
         return cls(tuple(part.shape for part in parts), isinstance(state, tuple))
 
     def join(self, state: State) -> Tensor:
+        """A state, or a slope that must be like it, as (1, size)."""
         parts = state if isinstance(state, tuple) else (state,)
+        if tuple(getattr(part, "shape", None) for part in parts) != self.shapes:
+            raise ShapeError(
+                f"func: expected slopes like y0, of shapes {[*map(tuple, self.shapes)]}, got "
+                f"{', '.join(map(described, parts))}. Return dy/dt in the form of y0."
+            )
         return torch.cat([part.reshape(1, -1) for part in parts], -1)
 
     def split(self, rows: Tensor) -> State:

@@ -23,9 +23,9 @@ def running_integral(
 
     Args:
         trajectory: Where z comes from; the joined one of both directions from `t0` is fine.
-        fn: As in `Trajectory.integrate`, one value a node: maps times (batch, node), of the dtype
-            of the states, and states (..., batch, node, latent) to (..., batch, node). It is
-            evaluated on the whole grid, for a series beyond its own end as well.
+        fn: As in `Trajectory.integrate`, one value a node: maps times (batch, node), float64, and
+            states (..., batch, node, latent) to (..., batch, node). It is evaluated on the whole
+            grid, for a series beyond its own end as well.
         nodes: Nodes a grid interval.
 
     Returns:
@@ -38,8 +38,8 @@ def running_integral(
     inner = (edges[:-1, None] + points).flatten()
     places = torch.cat([inner, edges]) + trajectory.first
     times = trajectory.t0.reshape(-1, 1) + places * trajectory.step  # (batch or 1, node)
-    read = trajectory.at(times.expand(states.shape[-2], -1), check=False)
-    values = fn(times.expand(states.shape[-2], -1).to(states.dtype), read)
+    times = times.expand(states.shape[-2], -1)
+    values = fn(times, trajectory.at(times, check=False))
     inside, slopes = values.split([len(inner), len(edges)], dim=-1)
     pieces = inside.unflatten(-1, (-1, nodes)) @ weights.to(values.dtype) * trajectory.step
     totals = torch.nn.functional.pad(pieces.cumsum(-1), (1, 0))  # (..., batch, step + 1)

@@ -47,13 +47,15 @@ def solve(
     solver; with "rk4" it runs torchdiffeq's variant of that method, the 3/8 rule.
 
     Args:
-        field: Callable ``(t, z) -> dz/dt``, see `latentode.ode.VectorField`. Time is kept in
-            float64 and cast to the dtype of `z0` only for the field. A `LayeredField` is evaluated
-            and differentiated faster, with the same result to rounding.
+        field: Callable ``(t, z) -> dz/dt``, see `latentode.ode.VectorField`. It gets its time in
+            float64, and the state in the dtype of `z0`. A `LayeredField` is evaluated and
+            differentiated faster, with the same result to rounding.
         z0: State at the start, shape (..., batch, latent), float32 or float64.
-        t0: Start in model time, a number or shape (batch,).
+        t0: Start in model time, a number or shape (batch,). Its gradient is that of what is read
+            at fixed times: :math:`-a(t_0)^T f(t_0, z_0)` with the cotangent a of the start.
         t1: End in model time, a number or shape (batch,); before `t0` for a backward solve, the
-            direction being that of the batch. A series may have no length.
+            direction being that of the batch. A series may have no length. Its gradient, as that
+            of any time, comes by way of `Trajectory.at` and `Trajectory.integrate`.
         config: Method, step size, tolerances, kind of gradient and budget of evaluations.
         params: What the adjoint gives gradients to beside `z0` and `t0`; the parameters of `field`
             by default. Contexts that a field has closed over must be named here.
@@ -64,16 +66,19 @@ def solve(
         Dense output with its statistics; its own interpolation error is O(h^4).
 
     Raises:
-        ShapeError: If `z0`, `t0` and `t1` disagree on the batch, or directions on their sign.
+        ShapeError: If `z0`, `t0` or `t1` are of another kind, disagree on the batch, or directions
+            on their sign.
         ConfigError: If the adjoint is asked of "ab4" or of a plain callable without `params`,
-            checkpoints of an adaptive method, or a tolerance below the rounding of float32.
+            checkpoints of an adaptive method, or a tolerance below the rounding of float32; from
+            ``backward()``, if the adjoint or checkpoints are asked for second derivatives.
         SolverError: "max_steps" when the budget does not suffice (before the solve where that is
             known), "dt_underflow", or "non_finite"; names the series and the offset reached.
 
     Example:
         >>> import torch
-        >>> fine, ends = SolverConfig(step_size=0.05), torch.tensor([1.0, 2.0])
-        >>> trajectory = solve(lambda t, z: -z, torch.ones(2, 1), 0.0, ends, fine)
+        >>> config = SolverConfig(method="rk4", step_size=0.05)
+        >>> ends = torch.tensor([1.0, 2.0])
+        >>> trajectory = solve(lambda t, z: -z, torch.ones(2, 1), 0.0, ends, config)
         >>> trajectory.at(torch.tensor([[1.0], [2.0]])).squeeze()
         tensor([0.3679, 0.1353])
     """

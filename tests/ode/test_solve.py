@@ -30,7 +30,7 @@ class Wave(VectorField):
         self.rate = torch.nn.Parameter(torch.tensor(0.7, dtype=dtype))
 
     def forward(self, t, z):
-        return self.rate * torch.cos(t)[..., None] * z
+        return self.rate * torch.cos(t)[..., None].to(z) * z
 
     def solution(self, z0, t0, times):
         # z0 (..., batch, latent), t0 (batch,), times (batch, time)
@@ -48,7 +48,7 @@ class Net(VectorField):
         self.outer = torch.nn.Linear(16, latent, dtype=dtype)
 
     def forward(self, t, z):
-        clock = t[..., None].expand(*z.shape[:-1], 1)
+        clock = t[..., None].expand(*z.shape[:-1], 1).to(z)
         return self.outer(torch.tanh(self.inner(torch.cat([z, clock], -1))))
 
 
@@ -179,20 +179,64 @@ def test_without_check_nothing_that_is_not_finite_is_refused():
     assert torch.isnan(grown.states[-1]).all()
 
 
-@pytest.mark.parametrize("method", ["rk4", "dopri5"])
-def test_solve_passes_time_in_the_dtype_of_the_state(method):
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("method", "gradient"), CASES)
+def test_fields_get_their_time_in_float64_and_the_state_as_it_is(method, gradient, dtype):
     seen = []
 
     def field(t, z):
-        seen.append(t)
+        seen.append((t.shape, t.dtype, z.dtype))
         return -z
 
-    z0 = torch.ones(2, 3, 1)
-    solve(field, z0, torch.tensor([0.0, 1.0, 2.0]), 3.0, SolverConfig(method=method))
-    assert {(t.shape, t.dtype) for t in seen} == {(torch.Size([3]), torch.float32)}
+    z0 = torch.ones(2, 3, 1, dtype=dtype)
+    settings = SolverConfig(method=method, gradient=gradient)
+    solve(field, z0, torch.tensor([0.0, 1.0, 2.0]), 3.0, settings, params=())
+    assert set(seen) == {(torch.Size([3]), torch.float64, dtype)}
     seen.clear()
-    solve(field, z0.double(), 0.0, 1.0, SolverConfig(method=method))
-    assert {(t.shape, t.dtype) for t in seen} == {(torch.Size([]), torch.float64)}
+    solve(field, z0, 0.0, 1.0, settings, params=())
+    assert set(seen) == {(torch.Size([]), torch.float64, dtype)}
+
+
+def wave_from(start, decay=0.0):
+    """Towards 1 by cos(pi (t - start)), which float32 cannot tell at epoch times, 128 s apart."""
+    return lambda t, z: (torch.cos(math.pi * (t - start)) - decay)[..., None].to(z) * (z - 1)
+
+
+def assert_float32_agrees(span, decay=0.0, **settings):
+    start, ends = 1.7e9, {}
+    for dtype in (torch.float32, torch.float64):
+        z0 = torch.tensor([[0.5], [3.0]], dtype=dtype)
+        path = solve(
+            wave_from(start, decay), z0, start, start + span, config(**settings), params=()
+        )
+        ends[dtype] = path.at(start + span - 0.3)
+    assert ends[torch.float32].dtype == torch.float32
+    torch.testing.assert_close(
+        ends[torch.float32].double(), ends[torch.float64], rtol=2e-6, atol=2e-6
+    )
+
+
+@pytest.mark.parametrize("span", [1.0, -1.0])
+@pytest.mark.parametrize(("method", "gradient"), CASES)
+def test_float32_states_agree_with_float64_ones_at_epoch_times(method, gradient, span):
+    assert_float32_agrees(span, method=method, gradient=gradient, rtol=1e-6)
+
+
+@pytest.mark.parametrize("gradient", ["backprop", "adjoint"])
+def test_adaptive_float32_solves_tell_times_apart_far_from_their_start(gradient):
+    # offsets in float32 would be 0.0039 apart at the end; the solve is too short for the state
+    # itself to lose digits
+    start, far = 1.7e9, 65_536.0
+    seen = []
+
+    def field(t, z):
+        seen.append(t - start)
+        return torch.zeros_like(z)
+
+    settings = SolverConfig(method="dopri5", gradient=gradient, step_size=far / 3)
+    solve(field, torch.ones(1, 1), start, start + far, settings, params=())
+    inner = torch.stack(seen)
+    assert (inner != inner.float().double()).any()
 
 
 def test_rk4_counts_four_evaluations_a_step_and_one():

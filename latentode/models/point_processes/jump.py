@@ -292,5 +292,6 @@ class RateOnClock:
 
     def __call__(self, w: Tensor, states: Tensor) -> Tensor:
         """Rates per unit of clock time, shape (batch, node, channel)."""
+        w = w.to(states.dtype)
         speed = self._model.dynamics.clock * w.exp()
         return self.log_intensity(w, states).exp() * speed[..., None]

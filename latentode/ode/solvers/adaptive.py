@@ -10,7 +10,7 @@ import torchdiffeq
 from torch import Tensor
 
 from latentode.config import SolverConfig
-from latentode.errors import SolverError, SolverStatus
+from latentode.errors import ConfigError, SolverError, SolverStatus
 from latentode.ode.fields import CountedField, FieldFunction
 
 
@@ -45,6 +45,7 @@ def solve_torchdiffeq(
     Raises:
         SolverError: "max_steps" beyond the budget, "dt_underflow" when the step size vanishes,
             "non_finite" as soon as a state or slope is; also from ``backward()``.
+        ConfigError: From ``backward()``, if the adjoint is asked for second derivatives.
 
     Reference:
         Chen, Rubanova, Bettencourt, Duvenaud (2018), Neural ordinary differential equations,
@@ -52,13 +53,11 @@ def solve_torchdiffeq(
         an ODE", https://arxiv.org/abs/2009.09457.
     """
     counted = CountedField(field)
-    # A shift of zero in the dtype of the state carries the gradient of t0 through the adjoint,
-    # whose parameters are concatenated with the state and so must share its dtype.
-    shift = (t0 - t0.detach()).to(z0.dtype)
-    clock = t0.detach()
 
+    # torchdiffeq hands on times in the dtype of the state, where those of a long solve would be
+    # rounded by whole periods of a fast input: it solves in float64, and the field in its own dtype
     def on_offsets(offset: Tensor, state: Tensor) -> Tensor:
-        return counted((clock + shift.double() + offset.double()).to(state.dtype), state)
+        return counted(t0 + offset, state.to(z0.dtype)).double()
 
     # the slopes at the grid points come after the solve and belong to the same budget
     watch = _Watch(on_offsets, config, config.max_nfe - len(offsets))
@@ -68,14 +67,14 @@ def solve_torchdiffeq(
     else:
         settings["options"] = {"norm": _largest_rms, "step_t": offsets[1:]}
     if config.gradient == "adjoint":
-        states = _solve_adjoint(watch, z0, offsets, settings, (*params, shift))
+        states = _solve_adjoint(watch, z0.double(), offsets, settings, (*params, t0))
     else:
-        states = torchdiffeq.odeint(watch, z0, offsets, **settings)
+        states = torchdiffeq.odeint(watch, z0.double(), offsets, **settings)
+    states = states.to(z0.dtype)
     fixed = config.method == "rk4"
     steps = (len(offsets) - 1) * config.substeps if fixed else watch.accepted
-    slopes = [on_offsets(s, z) for s, z in zip(offsets, states.unbind(0), strict=True)]
-    nfe = counted.nfe
-    return states, torch.stack(slopes), nfe, steps
+    slopes = [counted(t0 + s, z) for s, z in zip(offsets, states.unbind(0), strict=True)]
+    return states, torch.stack(slopes), counted.nfe, steps
 
 
 def _solve_adjoint(
@@ -150,6 +149,13 @@ class _Watch:
 
     def restart(self, _gradient: Tensor) -> None:
         """Begin the budget of a backward pass; a hook on the states, whose gradient it ignores."""
+        if (
+            torch.is_grad_enabled()
+        ):  # the adjoint would leave out whatever depends on its own result
+            raise ConfigError(
+                'gradient: expected "backprop" for second derivatives, got "adjoint", which has '
+                'none. Solve with gradient="backprop", or leave out create_graph.'
+            )
         self._calls, self._budget, self._phase = 0, self._config.max_nfe, "adjoint of the solve"
 
     def _accept_step(self, _offset: Tensor, _state: Tensor, _dt: Tensor) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -64,6 +65,69 @@ class Grid:
         return Walk(steps, _starts(config.method, steps), self.step / self.substeps, done)
 
 
+def check_state(name: str, state: object, axes: int = 0) -> None:
+    """Refuse what no method can solve from: the one check of states, before anything else.
+
+    Args:
+        name: What the caller knows the state by.
+        state: What was given.
+        axes: Least number of axes, of which the last two are batch and latent.
+
+    Raises:
+        ShapeError: If it is no tensor, empty, of another dtype, or has fewer axes.
+    """
+    if (
+        isinstance(state, Tensor)
+        and state.dtype in (torch.float32, torch.float64)
+        and state.numel()
+        and state.dim() >= axes
+    ):
+        return
+    shape = " of shape (..., batch, latent)" if axes else ""
+    raise ShapeError(
+        f"{name}: expected a non-empty float32 or float64 state{shape}, got {described(state)}. "
+        "Give a tensor of one of these dtypes with at least one element."
+    )
+
+
+def described(value: object) -> str:
+    """Shape and dtype of a tensor, or what it is instead."""
+    if isinstance(value, Tensor):
+        return f"shape {tuple(value.shape)} of {value.dtype}"
+    return f"a {type(value).__name__}"
+
+
+def checked_spans(
+    z0: Tensor, t0: Tensor | float, t1: Tensor | float, *, check: bool = True
+) -> tuple[Tensor, Tensor, tuple[float, float]]:
+    """Check state and times of a solve by any method, before anything is computed.
+
+    Args:
+        z0: State at the start, shape (..., batch, latent).
+        t0: Start in model time, a number or shape (batch,).
+        t1: End in model time, likewise.
+        check: As in `plan_grid`.
+
+    Returns:
+        Starts and ends, float64, 0-dim or (batch,); and the least and the largest signed span.
+
+    Raises:
+        ShapeError: As `plan_grid`.
+        SolverError: As `plan_grid`.
+    """
+    check_state("z0", z0, axes=2)
+    begin, end = _time("t0", t0, z0), _time("t1", t1, z0)
+    low, high = _spans(z0, t0, t1, begin, end, check)
+    if low < 0 < high:
+        span = end - begin
+        raise ShapeError(
+            f"t1: expected all series to be solved in one direction, got spans from {low:g} to "
+            f"{high:g} in series {int(span.argmin())} and {int(span.argmax())}. "
+            "Solve forward and backward separately, and join them."
+        )
+    return begin, end, (low, high)
+
+
 def plan_grid(
     z0: Tensor, t0: Tensor | float, t1: Tensor | float, step_size: float, substeps: int, check: bool
 ) -> Grid:
@@ -81,23 +145,11 @@ def plan_grid(
         The grid: whole intervals from each series' own start to the first that covers the longest.
 
     Raises:
-        ShapeError: If the arguments disagree on the batch, or spans on their sign.
+        ShapeError: If an argument is of another kind, if they disagree on the batch, or spans on
+            their sign.
         SolverError: "non_finite", with the series, if a state or time is not finite.
     """
-    if z0.dim() < 2 or z0.numel() == 0 or z0.dtype not in (torch.float32, torch.float64):
-        raise ShapeError(
-            f"z0: expected a non-empty float32 or float64 state of shape (..., batch, latent), got "
-            f"shape {tuple(z0.shape)} of {z0.dtype}. Give at least one series."
-        )
-    begin, end = _time("t0", t0, z0), _time("t1", t1, z0)
-    low, high = _spans(z0, t0, t1, begin, end, check)
-    if low < 0 < high:
-        span = end - begin
-        raise ShapeError(
-            f"t1: expected all series to be solved in one direction, got spans from {low:g} to "
-            f"{high:g} in series {int(span.argmin())} and {int(span.argmax())}. "
-            "Solve forward and backward separately, and join them."
-        )
+    begin, end, (low, high) = checked_spans(z0, t0, t1, check=check)
     distance = step_size * substeps
     intervals = _intervals(max(abs(low), abs(high)), distance)
     uneven = _intervals(min(abs(low), abs(high)), distance) < intervals
@@ -112,30 +164,35 @@ def _spans(
     z0: Tensor, t0: Tensor | float, t1: Tensor | float, begin: Tensor, end: Tensor, check: bool
 ) -> tuple[float, float]:
     """Least and largest span; what is known to the host already is not asked of the device."""
-    known = not isinstance(t0, Tensor) and not isinstance(t1, Tensor)
-    if known and not check:
-        return float(t1) - float(t0), float(t1) - float(t0)
     span = (end - begin).detach()
-    finite = torch.isfinite(z0).all() if check else torch.ones((), device=z0.device)
-    # one transfer for all that the host must know before it can launch the solve
-    low, high, sound = torch.stack([span.min(), span.max(), finite.to(span)]).tolist()
+    if not (check or isinstance(t0, Tensor) or isinstance(t1, Tensor)):
+        low = high = float(t1) - float(t0)
+        sound = 1.0
+    else:
+        finite = torch.isfinite(z0).all() if check else torch.ones((), device=z0.device)
+        # one transfer for all that the host must know before it can launch the solve
+        low, high, sound = torch.stack([span.min(), span.max(), finite.to(span)]).tolist()
     if not (sound and math.isfinite(low) and math.isfinite(high)):
         _fail_at_start(z0, span)
     return low, high
 
 
 def _time(name: str, value: Tensor | float, z0: Tensor) -> Tensor:
-    if not isinstance(value, Tensor):
+    if isinstance(value, Real):
         # filled on the device: a copy from the host would wait, and cannot be captured in a graph
         return torch.full((), value, dtype=torch.float64, device=z0.device)
-    time = value.to(z0.device, torch.float64)
     batch = z0.shape[-2]
-    if time.dim() > 1 or (time.dim() == 1 and len(time) != batch):
+    if (
+        not isinstance(value, Tensor)
+        or value.is_complex()
+        or value.dim() > 1
+        or (value.dim() == 1 and len(value) != batch)
+    ):
         raise ShapeError(
-            f"{name}: expected a number or shape ({batch},) like the batch axis of z0, got shape "
-            f"{tuple(time.shape)}. Give one time per series."
+            f"{name}: expected a number or shape ({batch},) like the batch axis of z0, got "
+            f"{described(value)}. Give one time, or a tensor of one real time per series."
         )
-    return time
+    return value.to(z0.device, torch.float64)
 
 
 def _fail_at_start(z0: Tensor, span: Tensor) -> None:
@@ -143,7 +200,7 @@ def _fail_at_start(z0: Tensor, span: Tensor) -> None:
     series = bad.nonzero().flatten().tolist()
     raise SolverError(
         f"solve: expected finite z0, t0 and t1, got NaN or infinity in series {series}. "
-        "Check what produces the initial states.",
+        "Check what produces the initial states and the times.",
         status="non_finite",
         time_reached=0.0,
         series=series,

@@ -108,7 +108,7 @@ def _walk(
     times = t0 + offsets.reshape(-1, *[1] * t0.dim())
     if isinstance(field, LayeredField):
         return walk_layers(field.layers(times), z0, plan, once=once)
-    counted, clock = CountedField(field), times.to(z0.dtype).unbind(0)
+    counted, clock = CountedField(field), times.unbind(0)
     return walk(lambda node, z: counted(clock[node], z), z0, plan)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from latentode.config import SolverConfig
 from latentode.errors import SolverError
 from latentode.ode.fields import FieldFunction
+from latentode.ode.solvers.grid import checked_spans
 from latentode.ode.solvers.known_step import solve_known_step
 from latentode.ode.trajectory import Trajectory
 
@@ -82,18 +83,19 @@ def choose_step(
         The config with method and step size, and the estimated relative error.
 
     Raises:
+        ShapeError: If state or times are such that no method can solve them.
         SolverError: If no method can solve it.
     """
-    span = (torch.as_tensor(t1, dtype=torch.float64) - t0).abs().max()
-    first = float(span) / (_FEWEST_INTERVALS * config.substeps) or 1.0
+    span = max(map(abs, checked_spans(z0, t0, t1)[2]))
+    first = span / (_FEWEST_INTERVALS * config.substeps) or 1.0
     best: tuple[SolverConfig, float] | None = None
     most = math.inf
     for method in ("ab4", "rk4") if config.method == "ab4" else (config.method,):
         trial = config.model_copy(update={"method": method, "step_size": first})
         with torch.no_grad():
-            found = _search(field, z0, t0, t1, trial, most)
-        if found is not None:
-            best, most = found[:2], found[2]
+            choice = _search(field, z0, t0, t1, trial, most)
+        if choice is not None:
+            best, most = choice[:2], choice[2]
     if best is not None:
         return best
     if config.method != "dopri5" and stiff:

@@ -13,7 +13,7 @@ from latentode.ode import choose_joint_step, choose_step, solve, step_error
 
 def relaxing(rate):
     """Follows cos t with the given rate; the solution is smooth however large the rate is."""
-    return lambda t, z: rate * (torch.cos(t)[..., None] - z)
+    return lambda t, z: rate * (torch.cos(t)[..., None].to(z) - z)
 
 
 def oscillating(_t, z):
@@ -103,7 +103,7 @@ def test_the_choice_holds_for_backward_and_layered_solves_and_none_at_all():
 
 def test_a_joint_choice_is_the_steadier_method_and_the_shorter_step_of_both_directions():
     def field(t, z):  # steep before the start, gentle after it
-        return torch.where(t < 0, -300.0, 1.0) * (torch.cos(t)[..., None] - z)
+        return torch.where(t < 0, -300.0, 1.0) * (torch.cos(t)[..., None].to(z) - z)
 
     z0 = torch.ones(2, 1, dtype=torch.float64)
     ends = (1.0, -0.5)

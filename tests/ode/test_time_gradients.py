@@ -1,0 +1,172 @@
+"""Gradients by every time of a solve: against torchdiffeq, and against finite differences."""
+
+import pytest
+import torch
+import torchdiffeq
+from nn_cases import LayeredTimeField
+from ode_cases import SolverConfig, solve
+
+from latentode.errors import ConfigError
+from latentode.ode import odeint
+
+METHODS = ["ab4", "rk4", "dopri5", "bosh3", "dopri8", "adaptive_heun"]
+CASES = [(method, "backprop") for method in METHODS]
+CASES += [("ab4", "checkpoint"), ("rk4", "checkpoint")]
+CASES += [(method, "adjoint") for method in METHODS[1:]]
+Z0 = torch.tensor([[0.5, 1.0], [1.5, -0.3]], dtype=torch.float64)
+
+
+class Field(torch.nn.Module):
+    """Time-dependent and not linear; a module, as `odeint_adjoint` wants one."""
+
+    def forward(self, t, z):
+        return torch.sin(1.3 * t)[..., None].to(z) * z - 0.2 * z * z
+
+
+FIELD = Field()
+
+
+def weighted(values):
+    """A loss that treats every number of a solution differently."""
+    weights = torch.linspace(-1, 2, values.numel(), dtype=values.dtype)
+    return (values * weights.reshape(values.shape)).sum()
+
+
+def tight(t, interface=torchdiffeq.odeint):
+    # a step ends at each time, as readings between steps are of a low order
+    options = {"step_t": t.detach()}
+    return interface(FIELD, Z0, t, rtol=1e-11, atol=1e-12, method="dopri5", options=options)
+
+
+def differences(loss, t, eps=1e-5):
+    slopes = torch.zeros_like(t)
+    for k in range(t.numel()):
+        moved = torch.zeros_like(t)
+        moved.view(-1)[k] = eps
+        slopes.view(-1)[k] = (loss(t + moved) - loss(t - moved)) / (2 * eps)
+    return slopes
+
+
+def by_times(solution, t):
+    t = t.clone().requires_grad_()
+    return torch.autograd.grad(weighted(solution(t)), t)[0]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("method", METHODS)
+def test_odeint_gives_the_gradients_of_torchdiffeq_and_of_differences_to_all_times(method, sign):
+    t = 0.4 + sign * torch.tensor([0.0, 0.31, 0.8, 1.2], dtype=torch.float64)
+    options = {"step_size": 0.01} if method in ("ab4", "rk4") else None
+    got = by_times(lambda t: odeint(FIELD, Z0, t, rtol=1e-8, method=method, options=options), t)
+    # fixed steps of 0.01: the slope of the dense output is of order 3
+    tolerance = {"rtol": 1e-4, "atol": 1e-5}
+    torch.testing.assert_close(got, differences(lambda t: weighted(tight(t)), t), **tolerance)
+    torch.testing.assert_close(got, by_times(tight, t), **tolerance)
+    adjoint = by_times(lambda t: tight(t, torchdiffeq.odeint_adjoint), t)
+    torch.testing.assert_close(got, adjoint, **tolerance)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_odeint_gives_every_repeated_time_the_slope_there_and_the_start_the_rest(method):
+    t = torch.tensor([0.4, 0.4, 1.0, 1.0], dtype=torch.float64, requires_grad=True)
+    options = {"step_size": 0.02} if method in ("ab4", "rk4") else None
+    solution = odeint(lambda _t, y: -y, torch.ones(1).double(), t, method=method, options=options)
+    for k, slope in enumerate(-solution.detach()[:, 0]):
+        (got,) = torch.autograd.grad(solution[k, 0], t, retain_graph=True)
+        expected = torch.zeros(4, dtype=torch.float64)
+        expected[k] += slope  # autonomous: only the distance counts
+        expected[0] -= slope
+        torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_odeint_at_its_start_alone_has_no_gradient_by_time_but_does_not_lose_it(method):
+    t = torch.tensor([0.4], dtype=torch.float64)
+    got = by_times(lambda t: odeint(FIELD, Z0, t, method=method), t)
+    torch.testing.assert_close(got, torch.zeros_like(t), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_odeint_carries_times_of_any_dtype_and_tuple_states(dtype):
+    t = torch.tensor([0.0, 0.7], dtype=dtype, requires_grad=True)
+    state = (torch.ones(2, dtype=dtype), torch.tensor(3.0, dtype=dtype))
+    one, other = odeint(lambda _t, y: (-y[0], -2 * y[1]), state, t, rtol=1e-6)
+    (got,) = torch.autograd.grad(one[1].sum() + other[1], t)
+    slope = -2 * torch.exp(-t[1]) - 6 * torch.exp(-2 * t[1])
+    assert got.dtype == dtype
+    torch.testing.assert_close(got, torch.stack([-slope, slope]), rtol=1e-4, atol=0)
+
+
+def test_second_derivatives_by_times_of_an_adaptive_odeint_are_exact():
+    y0 = torch.tensor([[0.5, 1.0]], dtype=torch.float64, requires_grad=True)
+    t = torch.tensor([0.1, 0.6, 1.1], dtype=torch.float64, requires_grad=True)
+    rate = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
+
+    def solution(y0, t, rate):
+        return odeint(lambda t, y: rate * torch.sin(t) * y - 0.2 * y * y, y0, t, rtol=1e-10)
+
+    torch.autograd.gradcheck(solution, (y0, t, rate), atol=1e-6)
+    torch.autograd.gradgradcheck(solution, (y0, t, rate), atol=1e-5)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("starts", [0.4, [0.4, -0.2]], ids=["shared", "by series"])
+@pytest.mark.parametrize(("method", "gradient"), CASES)
+def test_solve_gives_the_gradients_of_differences_to_start_inner_time_and_end(
+    method, gradient, starts, sign
+):
+    t0 = torch.tensor(starts, dtype=torch.float64)
+    spans = torch.tensor([[0.0, 0.43, 1.1], [0.0, 0.31, 0.8]], dtype=torch.float64)
+    times = t0[..., None] + sign * (spans[0] if t0.dim() == 0 else spans)  # ([series,] time)
+    settings = SolverConfig(
+        method=method, gradient=gradient, step_size=0.01, rtol=1e-7, atol=1e-8, max_nfe=100_000
+    )
+
+    def ours(times):
+        ends = times[..., 0], times[..., -1]
+        return solve(FIELD, Z0, *ends, settings, params=()).at(times)[:, 1:]
+
+    def reference(times):
+        rows = times.expand(2, -1)
+        return torch.stack([tight(row)[1:, i] for i, row in enumerate(rows)])
+
+    got = by_times(ours, times)
+    expected = differences(lambda times: weighted(reference(times)), times)
+    tolerance = 1e-3 if method == "adaptive_heun" else 1e-4
+    torch.testing.assert_close(got, expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_times_that_want_gradients_may_leave_the_step_to_the_pilot(method):
+    t0 = torch.tensor(0.4, dtype=torch.float64, requires_grad=True)
+    settings = SolverConfig(method=method, step_size=None, tolerance=1e-6)
+    end = solve(lambda _t, z: -z, Z0, t0, 1.4, settings).at(1.4)[:, 0]
+    (got,) = torch.autograd.grad(end.sum(), t0)
+    torch.testing.assert_close(got, end.detach().sum(), rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("gradient", ["backprop", "checkpoint"])
+@pytest.mark.parametrize("method", ["ab4", "rk4"])
+def test_layered_fields_carry_the_gradient_of_the_start(method, gradient):
+    field = LayeredTimeField(batch=2, latent=2)
+    t0 = torch.tensor([0.3, -0.1], dtype=torch.float64)
+    settings = SolverConfig(method=method, gradient=gradient, step_size=0.02)
+
+    def end(t0):
+        return solve(field, Z0, t0, 1.0, settings).at(1.0)
+
+    torch.testing.assert_close(
+        by_times(end, t0),
+        differences(lambda t0: weighted(end(t0)).detach(), t0),
+        rtol=1e-6,
+        atol=1e-7,
+    )
+
+
+@pytest.mark.parametrize("method", METHODS[1:])
+def test_second_derivatives_of_the_adjoint_are_refused(method):
+    t0 = torch.tensor(0.4, dtype=torch.float64, requires_grad=True)
+    settings = SolverConfig(method=method, gradient="adjoint")
+    end = solve(FIELD, Z0, t0, 1.0, settings, params=()).at(1.0)
+    with pytest.raises(ConfigError, match=r'expected "backprop" for second derivatives, got "adj'):
+        torch.autograd.grad(end.sum(), t0, create_graph=True)
