@@ -41,13 +41,16 @@ class EventForecaster:
         link: "softplus" (effects add) or "exp" (effects multiply).
         steps: Steps of training.
         lr: Peak learning rate.
+        batch_size: Windows a step.
+        max_time: Wall-clock budget of `fit`, for example "10min"; where it ends before the steps,
+            the last state is kept. None takes all steps.
         random_state: Seed of everything.
         device: "cpu" or "cuda".
         data: How event files are read.
 
     Attributes:
         fitted_: The trained process with the streams it was trained on.
-        losses_: Nats per event of each training step.
+        losses_: Nats per event of each training step that was taken.
     """
 
     def __init__(
@@ -58,6 +61,8 @@ class EventForecaster:
         link: Link = "softplus",
         steps: int = 400,
         lr: float = 1e-2,
+        batch_size: int = 48,
+        max_time: str | None = None,
         random_state: int = 0,
         device: str = "cpu",
         data: DataConfig | None = None,
@@ -67,6 +72,8 @@ class EventForecaster:
         self.link = link
         self.steps = steps
         self.lr = lr
+        self.batch_size = batch_size
+        self.max_time = max_time
         self.random_state = random_state
         self.device = device
         self.data = data
@@ -107,7 +114,7 @@ class EventForecaster:
                 streams, unit_ns, latent_dim=self.latent_dim, hidden_dim=self.hidden_dim,
                 link=self.link,
             ).to(device)  # fmt: skip
-        fitting = EventFitting(steps=self.steps, lr=self.lr, seed=self.random_state)
+        fitting = self._fitting()
         folder = None if run_dir is None else Path(run_dir)
         losses = fit_events(
             model, streams, unit_ns, fitting, on_step, run_dir=folder, resume=resume
@@ -124,6 +131,13 @@ class EventForecaster:
         if folder is not None:
             self.fitted_.save(folder / "model")
         return self
+
+    def _fitting(self) -> EventFitting:
+        budget = None if self.max_time is None else parse_duration(self.max_time, "s") / 1e9
+        return EventFitting(
+            steps=self.steps, lr=self.lr, batch=self.batch_size, seed=self.random_state,
+            max_seconds=budget,
+        )  # fmt: skip
 
     @staticmethod
     def _read(
