@@ -155,7 +155,7 @@ def test_the_command_line_refuses_what_it_cannot_do(run, files):
         (
             ("train", "--events", files / "alarms.csv", "--set", "train.regularizers.kinetic=0.1"),
             4,
-            "train.regularizers.kinetic: expected a log beside the events",
+            "train.regularizers.kinetic (by --set train.regularizers.kinetic=0.1): expected a log",
         ),
         (("forecast", run), 5, "got a model of events"),
         (("events", files), 5, "expected a run folder"),
