@@ -16,7 +16,7 @@ from latentode.config.durations import NS_PER_UNIT, parse_duration
 from latentode.data.batches.event_batch import EventBatch
 from latentode.data.events import EventStreams
 from latentode.data.reading.events import read_events
-from latentode.errors import DataError, NotFittedError
+from latentode.errors import ConfigError, DataError, NotFittedError
 from latentode.models.fitted.device import device_of
 from latentode.models.fitted.events import FittedEvents, unit_of
 from latentode.models.heads.poisson_process import Link
@@ -100,6 +100,7 @@ class EventForecaster:
             on_step: Told the number of each step and its loss.
 
         Raises:
+            ConfigError: If windows are given of streams, which have their own.
             DataError: If the events cannot be read, or there is none.
         """
         config = self.data or DataConfig.model_validate({})
@@ -144,12 +145,20 @@ class EventForecaster:
         events: Events, config: DataConfig, mark_column: str | None, windows: pd.DataFrame | None
     ) -> EventStreams:
         if isinstance(events, EventStreams):
+            _refuse_windows(windows)
             return events
         return read_events(events, config, mark_column=mark_column, windows=windows)
 
     def read(self, events: Events | None, windows: pd.DataFrame | None = None) -> EventStreams:
-        """Streams as the model's own were read; those of the training for None."""
+        """Streams as the model's own were read; those of the training for None.
+
+        Raises:
+            ConfigError: If windows are given of streams that have their own.
+            DataError: If the events cannot be read, or are not of the kinds of the model.
+        """
         fitted = self._fitted()
+        if not isinstance(events, pd.DataFrame | str | os.PathLike):
+            _refuse_windows(windows)
         if events is None:
             return fitted.streams
         if isinstance(events, EventStreams):
@@ -303,3 +312,11 @@ class EventForecaster:
                 "EventForecaster: expected a fitted model. Call fit or load first."
             )
         return fitted
+
+
+def _refuse_windows(windows: pd.DataFrame | None) -> None:
+    if windows is not None:
+        raise ConfigError(
+            "windows: expected a file or frame of events that they describe, got none. Streams "
+            "have windows of their own."
+        )

@@ -19,7 +19,7 @@ from latentode.cli import settings
 from latentode.cli.app import root
 from latentode.cli.command import command
 from latentode.cli.options import DATA_OPTIONS, TRAIN_OPTIONS
-from latentode.cli.session import Outcome
+from latentode.cli.session import Outcome, Session
 from latentode.config import LatentODEConfig
 from latentode.errors import ConfigError
 
@@ -31,22 +31,17 @@ WAYS = {
     "inspect": ["log.csv"],
     "train": [
         "log.csv",
-        "log.csv --events events.csv",
-        "log.csv --model-times --labels labels.csv --out new",
+        "log.csv --events events.csv --labels labels.csv --out new",
         "log.csv --dry-run",
         "--events events.csv",
         "--events events.csv --dry-run",
         "--resume stopped",
     ],
     "resume": ["stopped", "stopped log.csv", "stopped-events", "done"],
-    "forecast": ["done", "done log.csv", "done log.csv --times times.csv -o taken.nc --overwrite"],
-    "interpolate": [
-        "done log.csv",
-        "done log.csv --at-missing -o -",
-        "done log.csv --times times.csv -o taken.nc --overwrite",
-    ],
+    "forecast": ["done", "done log.csv", "done log.csv --times times.csv -o taken.csv --overwrite"],
+    "interpolate": ["done log.csv", "done log.csv --times times.csv -o taken.csv --overwrite"],
     "classify": ["done -o taken.csv --overwrite", "done log.csv --times times.csv"],
-    "evaluate": ["done", "done log.csv -o -", "both log.csv --events events.csv"],
+    "evaluate": ["done", "both log.csv --events events.csv -o -"],
     "density": ["done log.csv", "done --plot taken.png --overwrite"],
     "events": ["done-events", "done-events events.csv", "both", "both log.csv --events events.csv"],
     "plot": [
@@ -158,6 +153,26 @@ def test_every_command_is_called_in_some_way():
 def test_every_option_is_used_or_refused_by_name(world, monkeypatch, words, way):
     got = fates(world, monkeypatch, [*words, *way.split()], ALL[words])
     assert {flag: fate for flag, fate in got.items() if fate not in ("used", "refused")} == {}
+
+
+@pytest.mark.parametrize("words", [["forecast", "done"], ["interpolate", "done", "log.csv"]])
+def test_quantiles_are_refused_beside_a_file_of_draws(world, monkeypatch, words):
+    recorder, seen = world.call([*words, "--quantiles", "0.2", "-o", "x.nc"], monkeypatch)
+    assert is_refused(seen, "--quantiles")
+    assert recorder.calls == []
+
+
+@pytest.mark.parametrize("option", [each for each in root.params if each.expose_value])
+def test_every_option_before_the_command_reaches_the_session(monkeypatch, option):
+    def told(*words):
+        seen = []
+        with monkeypatch.context() as patch:
+            patch.setattr(Session, "choose_format", lambda _, *a, **b: seen.append((a, b)))
+            patch.setattr(Session, "apply_level", lambda self: seen.append(self.verbosity))
+            assert run(*words, "config", "schema").exit_code == 0
+        return seen
+
+    assert told(*value_of(option, ["root"])) != told()
 
 
 @command("planted")
@@ -296,4 +311,4 @@ def test_a_run_on_events_alone_that_ran_out_of_time_says_so(tmp_path, monkeypatc
     assert done.exit_code == 0, done.stderr
     assert "--max-time 6s is over after 2 of 400 steps: stopped, with the last state" in done.stderr
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "done"
-    assert run("events", tmp_path / "run", "--samples", "2").exit_code == 0
+    assert (tmp_path / "run" / "model" / "events.json").is_file()

@@ -83,7 +83,11 @@ def run_again(
     session.silent, session.run_dir = not first, path
     config = LatentODEConfig.from_toml(folder.config_path).updated(**changes)
     if folder.record.get("status") == "done":  # its schedule has come to its end
-        unused = [*flags_of(changes), *(["--threads"] if threads else []), *([str(logs)] if logs else [])]
+        unused = [
+            *flags_of(changes),
+            *(["--threads"] if threads else []),
+            *([str(logs)] if logs else []),
+        ]
         session.note(
             f"{path}: the run is done, there is nothing to continue"
             + (f": {', '.join(unused)} had no effect." if unused else ".")
