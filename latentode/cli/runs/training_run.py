@@ -83,15 +83,7 @@ def run_again(
     session.silent, session.run_dir = not first, path
     config = LatentODEConfig.from_toml(folder.config_path).updated(**changes)
     if folder.record.get("status") == "done":  # its schedule has come to its end
-        unused = [
-            *flags_of(changes),
-            *(["--threads"] if threads else []),
-            *([str(logs)] if logs else []),
-        ]
-        session.note(
-            f"{path}: the run is done, there is nothing to continue"
-            + (f": {', '.join(unused)} had no effect." if unused else ".")
-        )
+        _say_done(session, path, [*flags_of(changes), *(["--threads"] if threads else [])], logs)
         return Outcome(run_dir=path)
     if folder.record.get("kind") == "events":
         if logs is not None:
@@ -115,6 +107,14 @@ def run_again(
         with proposing_resume(session, folder), folder.recorded(**_facts(session, job)):
             folder.write_config(config)
             return _fit(session, job, folder)
+
+
+def _say_done(session: Session, path: Path, flags: list[str], logs: Path | None) -> None:
+    unused = ", ".join([*flags, *([str(logs)] if logs else [])])
+    session.note(
+        f"{path}: the run is done, there is nothing to continue"
+        + (f": {unused} had no effect." if unused else ".")
+    )
 
 
 def _fit(session: Session, job: Job, folder: RunFolder | None) -> Outcome:
