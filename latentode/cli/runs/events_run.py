@@ -16,7 +16,7 @@ from latentode.config import LatentODEConfig
 from latentode.errors import ConfigError
 from latentode.files import RunLock
 
-_TOLD_EVERY = 20
+_TOLD_EVERY = 20  # steps; a line for each would bury the others
 # settings that are others for events alone
 _DEFAULTS: dict[str, Any] = {
     "model": {"latent_dim": 16, "hidden_dim": 64},

@@ -1,8 +1,7 @@
 """Reading logs: the only door through which readings come in, and where every data error is born.
 
-- `read_log` reads a whole log, from a file or a data frame, into a `TimeSeriesDataset` and a
-report of
-  every cell that was left out, merged or clipped.
+- `read_log` reads a whole log, from a file or a data frame, into a `TimeSeriesDataset` and a report
+  of every cell that was left out, merged or clipped.
 - `read_query_times` reads the times at which predictions are wanted, in the order of the caller.
 """
 
