@@ -301,6 +301,20 @@ def test_a_run_on_events_alone_stores_the_settings_it_uses(world, monkeypatch):
     assert stored["model.latent_dim"] * stored["train.max_epochs"] == 256
 
 
+@pytest.mark.parametrize(
+    ("folder", "lr", "batch_size", "steps", "latent_dim"),
+    [("stopped-events", 3e-3, 64, 48, 2), ("old-events", 1e-2, 48, 400, 16)],
+)
+def test_a_run_on_events_alone_goes_on_with_the_settings_it_began_with(
+    world, monkeypatch, folder, lr, batch_size, steps, latent_dim
+):
+    recorder, seen = world.call(["resume", folder, "--max-time", "9s"], monkeypatch)
+    assert seen[0] == 0, seen[2]
+    told = dict(recorder.calls)["fit"][0][-1]
+    assert (told["lr"], told["batch_size"], told["steps"]) == (lr, batch_size, steps)
+    assert (told["latent_dim"], told["max_time"]) == (latent_dim, "9s")
+
+
 def test_a_run_on_events_alone_that_ran_out_of_time_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr("latentode.training.events.fit.fit_events.__kwdefaults__", HURRIED)
     (tmp_path / "events.csv").write_text(

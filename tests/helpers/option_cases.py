@@ -300,6 +300,7 @@ class World:
         facts = {"kind": "events", "events": file.record()}
         self._run("stopped-events", "interrupted", alone, **facts)
         self._run("done-events", "done", alone, **facts)
+        self._run("old-events", "interrupted", LatentODEConfig(), **facts)
         model = folder / "done-events" / "model"
         (model / "model.json").rename(model / "events.json")
         self._original = self._contents()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from latentode.cli import settings
 from latentode.cli.options import resolve_options, sources_of
@@ -15,6 +15,9 @@ from latentode.cli.signals import Stopped
 from latentode.config import LatentODEConfig
 from latentode.errors import ConfigError
 from latentode.files import RunLock
+
+if TYPE_CHECKING:
+    from latentode.estimators.event_forecaster import EventForecaster
 
 _TOLD_EVERY = 20  # steps; a line for each would bury the others
 # settings that are others for events alone
@@ -137,7 +140,6 @@ def _fit(
     import torch
 
     from latentode.data.reading.events import read_events
-    from latentode.estimators.event_forecaster import EventForecaster
     from latentode.training import Interrupted
 
     if threads is not None:
@@ -160,7 +162,23 @@ def _fit(
                 facts={"step": step, "loss": loss},
             )
 
-    model = EventForecaster(
+    model = _forecaster(config)
+    try:
+        model.fit(
+            streams, mark_column=file.mark_column, run_dir=folder.path,
+            resume=folder.has_checkpoint, on_step=told,
+        )  # fmt: skip
+    except Interrupted as stop:
+        raise Stopped(int(stop.signal), saved=True) from stop
+    _say_if_cut_short(session, model)
+    session.lines("next", ["next:", f"  {session.command_line('events', folder.path)}"])
+    return Outcome(run_dir=folder.path, metrics=model.score())
+
+
+def _forecaster(config: LatentODEConfig) -> EventForecaster:
+    from latentode.estimators.event_forecaster import EventForecaster
+
+    return EventForecaster(
         latent_dim=config.model.latent_dim,
         hidden_dim=config.model.hidden_dim,
         steps=config.train.max_epochs * config.train.steps_per_epoch,
@@ -171,18 +189,12 @@ def _fit(
         device=config.train.device,
         data=config.data,
     )
-    try:
-        model.fit(
-            streams, mark_column=file.mark_column, run_dir=folder.path,
-            resume=folder.has_checkpoint, on_step=told,
-        )  # fmt: skip
-    except Interrupted as stop:
-        raise Stopped(int(stop.signal), saved=True) from stop
+
+
+def _say_if_cut_short(session: Session, model: EventForecaster) -> None:
     taken = len(model.losses_)
     if taken < model.steps:
         session.note(
             f"--max-time {model.max_time} is over after {taken} of {model.steps} steps: stopped, "
             "with the last state. Fewer --epochs would end with small steps."
         )
-    session.lines("next", ["next:", f"  {session.command_line('events', folder.path)}"])
-    return Outcome(run_dir=folder.path, metrics=model.score())
