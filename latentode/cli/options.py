@@ -7,7 +7,7 @@ the configuration, so that an option cannot drift away from its setting.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +159,12 @@ def given_flags(options: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def flags_of(names: Collection[str]) -> list[str]:
+    """The options that stand for some settings."""
+    rows = {**DATA_OPTIONS, **TRAIN_OPTIONS}.items()
+    return [flag for flag, (setting, _) in rows if setting in names]
+
+
 def _parameter(flag: str) -> str:
     """The name under which click passes an option."""
     return flag.partition("/")[0].removeprefix("--").replace("-", "_")
@@ -168,12 +174,22 @@ def resolve_options(
     options: Mapping[str, Any], base: Mapping[str, Any] | None = None
 ) -> LatentODEConfig:
     """Resolve the configuration of a command from its options; see `settings.resolve`."""
-    return settings.resolve(
-        base=base,
-        file=options.get("config_file"),
-        options=given_settings(options),
-        assignments=options.get("assignments", ()),
-    )
+    return settings.resolve(base=base, **_layers_of(options))
+
+
+def sources_of(options: Mapping[str, Any]) -> dict[str, str]:
+    """Where each setting that was given comes from: option, ``--set``, variable or file."""
+    flags = {setting: flag for flag, setting in given_flags(options).items()}
+    sources = settings.sources(**_layers_of(options)).items()
+    return {name: flags[name] if source == "options" else source for name, source in sources}
+
+
+def _layers_of(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "file": options.get("config_file"),
+        "options": given_settings(options),
+        "assignments": options.get("assignments", ()),
+    }
 
 
 def _add(table: Mapping[str, tuple[str, str]], function: Callable[..., Any]) -> Callable[..., Any]:

@@ -18,22 +18,29 @@ output_option = click.option(
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 
 
-def check_output(path: Path, *, suffixes: tuple[str, ...], overwrite: bool) -> Path:
+def check_output(
+    path: Path | None, *, suffixes: tuple[str, ...], overwrite: bool, stdout: bool = False
+) -> None:
     """Check that a file can be written, before the work whose result it takes.
 
     Args:
-        path: The file.
+        path: The file; None where none was named.
         suffixes: Endings that stand for the known formats, with the dot.
         overwrite: Whether an existing file may be replaced.
-
-    Returns:
-        The path.
+        stdout: Whether ``-`` is stdout.
 
     Raises:
-        UsageFailure: If the ending stands for no format.
+        UsageFailure: If the ending stands for no format, or nothing was named to overwrite.
         OutputExistsError: If the file exists and may not be replaced, or is a folder.
         ResourceError: If its folder is missing or not writable.
     """
+    if path is None or (stdout and path == STDOUT):
+        if overwrite:
+            raise UsageFailure(
+                "--overwrite: expected an output file that may be replaced, got none. Name it, or "
+                "leave --overwrite out."
+            )
+        return
     if path.suffix.lower() not in suffixes:
         raise UsageFailure(
             f"--output: expected a file that ends in {', '.join(suffixes)}, got {str(path)!r}."
@@ -46,7 +53,6 @@ def check_output(path: Path, *, suffixes: tuple[str, ...], overwrite: bool) -> P
         raise ResourceError(f"{path}: its folder {path.parent} does not exist. Make it first.")
     if not os.access(path.parent, os.W_OK):
         raise ResourceError(f"{path}: its folder is not writable. Choose another --output.")
-    return path
 
 
 def check_stdout_free(path: Path | None, json_output: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, partial
 from pathlib import Path
 from types import NoneType, UnionType
@@ -45,18 +45,47 @@ def resolve(
         ConfigError: If a layer has an unknown key or a value out of range.
     """
     tree = LatentODEConfig.from_dict(base or {}).to_dict()
+    for source, layer in _layers(file, options, assignments, environment):
+        tree = _layered(tree, layer, source)
+    return LatentODEConfig.from_dict(tree)
+
+
+def sources(
+    *,
+    file: Path | None = None,
+    options: Mapping[str, Any] | None = None,
+    assignments: Iterable[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """The layer that has the last word on each setting that was given, by dotted name.
+
+    Args:
+        file: As in `resolve`, like the others.
+        options: Settings by dotted name; their layer is called "options".
+        assignments: Texts ``"model.latent_dim=16"``.
+        environment: Variables; None reads those of the process.
+    """
+    layers = _layers(file, options, assignments, environment)
+    return {name: source for source, layer in layers for name in flat(layer())}
+
+
+def _layers(
+    file: Path | None,
+    options: Mapping[str, Any] | None,
+    assignments: Iterable[str],
+    environment: Mapping[str, str] | None,
+) -> Iterator[tuple[str, Callable[[], Mapping[str, Any]]]]:
+    """Name and settings of each layer, the later the stronger."""
     if file is not None:
-        tree = _layered(tree, lambda: flat(read_toml(file)), str(file))
+        yield str(file), lambda: flat(read_toml(file))
     for variable, text in from_environment(environment).items():
-        layer = partial(_assigned, _setting_of(variable), text)
-        tree = _layered(tree, layer, f"environment variable {variable}")
-    tree = _layered(tree, lambda: options or {}, "options")
+        yield f"environment variable {variable}", partial(_assigned, _setting_of(variable), text)
+    yield "options", lambda: options or {}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals:
             raise ConfigError(f"--set: expected NAME=VALUE, got {assignment!r}.")
-        tree = _layered(tree, partial(_assigned, name.strip(), text), f"--set {assignment}")
-    return LatentODEConfig.from_dict(tree)
+        yield f"--set {assignment}", partial(_assigned, name.strip(), text)
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -16,7 +16,7 @@ from latentode.config.durations import NS_PER_UNIT, parse_duration
 from latentode.data.batches.event_batch import EventBatch
 from latentode.data.events import EventStreams
 from latentode.data.reading.events import read_events
-from latentode.errors import DataError, NotFittedError
+from latentode.errors import ConfigError, DataError, NotFittedError
 from latentode.models.fitted.device import device_of
 from latentode.models.fitted.events import FittedEvents, unit_of
 from latentode.models.heads.poisson_process import Link
@@ -41,13 +41,16 @@ class EventForecaster:
         link: "softplus" (effects add) or "exp" (effects multiply).
         steps: Steps of training.
         lr: Peak learning rate.
+        batch_size: Windows a step.
+        max_time: Wall-clock budget of `fit`, for example "10min"; where it ends before the steps,
+            the last state is kept. None takes all steps.
         random_state: Seed of everything.
         device: "cpu" or "cuda".
         data: How event files are read.
 
     Attributes:
         fitted_: The trained process with the streams it was trained on.
-        losses_: Nats per event of each training step.
+        losses_: Nats per event of each training step that was taken.
     """
 
     def __init__(
@@ -58,6 +61,8 @@ class EventForecaster:
         link: Link = "softplus",
         steps: int = 400,
         lr: float = 1e-2,
+        batch_size: int = 48,
+        max_time: str | None = None,
         random_state: int = 0,
         device: str = "cpu",
         data: DataConfig | None = None,
@@ -67,6 +72,8 @@ class EventForecaster:
         self.link = link
         self.steps = steps
         self.lr = lr
+        self.batch_size = batch_size
+        self.max_time = max_time
         self.random_state = random_state
         self.device = device
         self.data = data
@@ -93,6 +100,7 @@ class EventForecaster:
             on_step: Told the number of each step and its loss.
 
         Raises:
+            ConfigError: If windows are given of streams, which have their own.
             DataError: If the events cannot be read, or there is none.
         """
         config = self.data or DataConfig.model_validate({})
@@ -107,7 +115,7 @@ class EventForecaster:
                 streams, unit_ns, latent_dim=self.latent_dim, hidden_dim=self.hidden_dim,
                 link=self.link,
             ).to(device)  # fmt: skip
-        fitting = EventFitting(steps=self.steps, lr=self.lr, seed=self.random_state)
+        fitting = self._fitting()
         folder = None if run_dir is None else Path(run_dir)
         losses = fit_events(
             model, streams, unit_ns, fitting, on_step, run_dir=folder, resume=resume
@@ -125,17 +133,32 @@ class EventForecaster:
             self.fitted_.save(folder / "model")
         return self
 
+    def _fitting(self) -> EventFitting:
+        budget = None if self.max_time is None else parse_duration(self.max_time, "s") / 1e9
+        return EventFitting(
+            steps=self.steps, lr=self.lr, batch=self.batch_size, seed=self.random_state,
+            max_seconds=budget,
+        )  # fmt: skip
+
     @staticmethod
     def _read(
         events: Events, config: DataConfig, mark_column: str | None, windows: pd.DataFrame | None
     ) -> EventStreams:
         if isinstance(events, EventStreams):
+            _refuse_windows(windows)
             return events
         return read_events(events, config, mark_column=mark_column, windows=windows)
 
     def read(self, events: Events | None, windows: pd.DataFrame | None = None) -> EventStreams:
-        """Streams as the model's own were read; those of the training for None."""
+        """Streams as the model's own were read; those of the training for None.
+
+        Raises:
+            ConfigError: If windows are given of streams that have their own.
+            DataError: If the events cannot be read, or are not of the kinds of the model.
+        """
         fitted = self._fitted()
+        if not isinstance(events, pd.DataFrame | str | os.PathLike):
+            _refuse_windows(windows)
         if events is None:
             return fitted.streams
         if isinstance(events, EventStreams):
@@ -289,3 +312,11 @@ class EventForecaster:
                 "EventForecaster: expected a fitted model. Call fit or load first."
             )
         return fitted
+
+
+def _refuse_windows(windows: pd.DataFrame | None) -> None:
+    if windows is not None:
+        raise ConfigError(
+            "windows: expected a file or frame of events that they describe, got none. Streams "
+            "have windows of their own."
+        )

@@ -55,6 +55,23 @@ def test_unknown_setting_names_its_layer_and_the_nearest_setting(layer, where):
     assert where in caught.value.where
 
 
+def test_the_source_of_a_setting_is_the_layer_that_has_the_last_word(tmp_path):
+    file = tmp_path / "x.toml"
+    file.write_text("[model]\nlatent_dim = 2\nhidden_dim = 2\n[train]\nseed = 2\nbatch_size = 2\n")
+    sources = settings.sources(
+        file=file,
+        environment={"LATENTODE_MODEL": '{"hidden_dim": 3}', "LATENTODE_TRAIN__SEED": "3"},
+        options={"train.seed": 4},
+        assignments=["train.batch_size=5"],
+    )
+    assert sources == {
+        "model.latent_dim": str(file),
+        "model.hidden_dim": "environment variable LATENTODE_MODEL",
+        "train.seed": "options",
+        "train.batch_size": "--set train.batch_size=5",
+    }
+
+
 def test_environment_variable_without_table_is_an_error_not_ignored():
     with pytest.raises(ConfigError, match=r'Did you mean "model\.latent_dim"'):
         settings.resolve(environment={"LATENTODE_LATENT_DIM": "8"})

@@ -76,6 +76,14 @@ def test_what_does_not_fit_is_refused(fitted):
         EventForecaster().score()
     with pytest.raises(DataError, match="at least one event in the windows"):
         EventForecaster().fit(streams([[], []]))
+    frame = pd.DataFrame({"id": ["s0"], "start": [0.0], "end": [10.0]})
+    for read in (
+        lambda: fitted.read(None, frame),
+        lambda: fitted.read(drawn(), frame),
+        lambda: EventForecaster(steps=1).fit(drawn(), windows=frame),
+    ):
+        with pytest.raises(ConfigError, match="Streams have windows of their own"):
+            read()
     with pytest.raises(DataError, match="Give events like those of the training"):
         fitted.score(streams([[1.0]]))
 
@@ -155,7 +163,7 @@ def test_the_command_line_refuses_what_it_cannot_do(run, files):
         (
             ("train", "--events", files / "alarms.csv", "--set", "train.regularizers.kinetic=0.1"),
             4,
-            "train.regularizers.kinetic: expected a log beside the events",
+            "train.regularizers.kinetic (by --set train.regularizers.kinetic=0.1): expected a log",
         ),
         (("forecast", run), 5, "got a model of events"),
         (("events", files), 5, "expected a run folder"),

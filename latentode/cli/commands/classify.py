@@ -17,6 +17,7 @@ from latentode.cli.outputs import (
     overwrite_option,
 )
 from latentode.cli.runs.models import (
+    check_reading,
     device_option,
     load_model,
     missing_option,
@@ -62,8 +63,8 @@ def classify_command(
     RUN/labels. `evaluate` judges it.
     """
     check_stdout_free(output, session.json_output)
-    if output is not None and output != STDOUT:
-        check_output(output, suffixes=(".csv",), overwrite=overwrite)
+    check_output(output, suffixes=(".csv",), overwrite=overwrite, stdout=True)
+    check_reading(options, has_logs=logs is not None, allow_missing=allow_missing)
     model, folder = load_model(run, session, device)
     log = (
         None

@@ -34,9 +34,9 @@ def init_command(session: Session, path: Path | None, overwrite: bool) -> Outcom
     """Write all settings with their defaults and meanings to PATH, or to stdout."""
     del session
     text = template()
+    check_output(path, suffixes=(".toml",), overwrite=overwrite)
     if path is None:
         return Outcome(data=LatentODEConfig().to_dict(), text=text)
-    check_output(path, suffixes=(".toml",), overwrite=overwrite)
     atomic_write(path, text.encode())
     return Outcome(outputs=(path,))
 

@@ -59,8 +59,7 @@ def make_command(
 ) -> Outcome:
     """Make the synthetic log NAME, the same bytes for the same seed."""
     check_stdout_free(output, session.json_output)
-    if output != STDOUT:
-        check_output(output, suffixes=(".csv",), overwrite=overwrite)
+    check_output(output, suffixes=(".csv",), overwrite=overwrite, stdout=True)
 
     from latentode.data.frames import to_frame
     from latentode.data.synthetic.catalogue import make

@@ -12,6 +12,7 @@ from latentode.cli.command import command
 from latentode.cli.options import data_options
 from latentode.cli.outputs import check_output, output_option, overwrite_option
 from latentode.cli.runs.models import (
+    check_reading,
     device_option,
     load_model,
     missing_option,
@@ -79,8 +80,9 @@ def density_command(
         raise click.UsageError("--components and --series belong to --plot.")
     if picture is not None:
         check_output(picture, suffixes=PICTURES, overwrite=overwrite)
-    if output is not None:
+    if output is not None or picture is None:
         check_output(output, suffixes=SUFFIXES, overwrite=overwrite)
+    check_reading(options)
     model, folder = load_model(run, session, device)
     log = read_for(
         model, logs or own_log(run, folder), options, session, allow_missing=allow_missing

@@ -26,6 +26,7 @@ from latentode.cli.runs.label_files import (
     labels_option,
 )
 from latentode.cli.runs.models import (
+    check_reading,
     device_option,
     load_model,
     missing_option,
@@ -88,8 +89,8 @@ def evaluate_command(
     The table is printed; all numbers go to RUN/metrics.json, or to the output named.
     """
     check_stdout_free(output, session.json_output)
-    if output is not None and output != STDOUT:
-        check_output(output, suffixes=(".json",), overwrite=overwrite)
+    check_output(output, suffixes=(".json",), overwrite=overwrite, stdout=True)
+    check_reading(options)
     classes = LabelFile.given(labels, label_column)
     model, folder = load_model(run, session, device)
     log = read_for(

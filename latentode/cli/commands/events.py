@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from latentode.cli.command import command
-from latentode.cli.outputs import check_stdout_free
 from latentode.cli.runs.event_files import (
     describe,
     event_lines,
@@ -90,12 +89,13 @@ def events_command(session: Session, run: Path, out: Path | None, **options: Any
     of events alone; the default is what RUN was trained on. The table is printed. intensity.csv,
     next_event.csv and two pictures go to RUN/events, or to the folder named.
     """
-    check_stdout_free(None, session.json_output)
     question = _Question(**options)
     alone = next((p for p in (run, run / "model") if (p / "events.json").is_file()), None)
     if alone is not None:
         if question.events is not None:
             raise click.UsageError("--events belongs to a model of events beside LOGS.")
+        if question.windows is not None and question.file is None:
+            raise click.UsageError("--windows are those of FILE: name the events as well.")
         session.run_dir = run if alone != run else None
         answer = _of_streams(session, alone, question)
         home = alone.parent

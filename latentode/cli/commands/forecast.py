@@ -9,7 +9,13 @@ import click
 
 from latentode.cli.command import command
 from latentode.cli.options import data_options
-from latentode.cli.runs.models import load_model, missing_option, read_for, run_argument
+from latentode.cli.runs.models import (
+    check_reading,
+    load_model,
+    missing_option,
+    read_for,
+    run_argument,
+)
 from latentode.cli.runs.prediction import check_request, count_steps, deliver, prediction_options
 from latentode.cli.session import Outcome, Session
 
@@ -29,7 +35,7 @@ def forecast_command(
     times: Path | None,
     every: str | None,
     samples: int,
-    quantiles: tuple[float, ...],
+    quantiles: tuple[float, ...] | None,
     device: str,
     output: Path | None,
     overwrite: bool,
@@ -43,7 +49,10 @@ def forecast_command(
     if times is not None and (horizon or every):
         raise click.UsageError("--times names all times; --horizon and --every have no place.")
     steps = count_steps(horizon, every)
-    check_request(session, output, overwrite=overwrite, samples=samples, steps=steps)
+    check_request(
+        session, output, overwrite=overwrite, quantiles=quantiles, samples=samples, steps=steps
+    )
+    check_reading(options, has_logs=logs is not None, allow_missing=allow_missing)
     model, folder = load_model(run, session, device)
     log = (
         None

@@ -9,7 +9,13 @@ import click
 
 from latentode.cli.command import command
 from latentode.cli.options import data_options
-from latentode.cli.runs.models import load_model, missing_option, read_for, run_argument
+from latentode.cli.runs.models import (
+    check_reading,
+    load_model,
+    missing_option,
+    read_for,
+    run_argument,
+)
 from latentode.cli.runs.prediction import check_request, deliver, prediction_options
 from latentode.cli.session import Outcome, Session
 
@@ -29,7 +35,7 @@ def interpolate_command(
     times: Path | None,
     every: str | None,
     samples: int,
-    quantiles: tuple[float, ...],
+    quantiles: tuple[float, ...] | None,
     device: str,
     output: Path | None,
     overwrite: bool,
@@ -42,7 +48,8 @@ def interpolate_command(
     """
     if sum((times is not None, every is not None, at_missing)) > 1:
         raise click.UsageError("--times, --every and --at-missing exclude each other.")
-    check_request(session, output, overwrite=overwrite, samples=samples)
+    check_request(session, output, overwrite=overwrite, quantiles=quantiles, samples=samples)
+    check_reading(options)
     model, folder = load_model(run, session, device)
     log = read_for(model, logs, options, session, allow_missing=allow_missing)
     result = model.interpolate(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from latentode.data.dataset import TimeSeriesDataset
 
 SUFFIXES = (".png", ".svg", ".pdf")
+_LATENT = "latent_trajectory"
 
 
 @command("plot")
@@ -59,8 +60,7 @@ def plot_command(
         return _plot_file(session, source, log, picture, chosen)
     if log is not None:
         raise click.UsageError("--log belongs to FILE.nc: a RUN is drawn with its own log.")
-    if output is not None:
-        check_output(output, suffixes=SUFFIXES, overwrite=overwrite)
+    check_output(output, suffixes=SUFFIXES, overwrite=overwrite)
     return _plot_run(session, source, output, chosen)
 
 
@@ -70,6 +70,10 @@ def _plot_file(
     from latentode import results
 
     result = results.read(source)
+    if result.attrs.get("kind") == _LATENT and (log is not None or chosen["channels"]):
+        raise click.UsageError(
+            f"--log and --channels: {source} holds latent states, which are not of channels."
+        )
     observed = None if log is None else _observed(session, source, result, log)
     return Outcome(outputs=(_draw(result, observed, output, chosen),))
 
@@ -123,8 +127,8 @@ def _draw(
     from latentode import plot
 
     kind = result.attrs.get("kind")
-    if kind == "latent_trajectory":
-        return _saved(plot.latent_trajectory(result), path)
+    if kind == _LATENT:
+        return _saved(plot.latent_trajectory(result, series=chosen["series"]), path)
     draw = plot.interpolation if kind == "interpolation" else plot.forecast
     return _saved(draw(result, observed=observed, **chosen), path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -94,17 +95,20 @@ def train_command(
         raise click.UsageError("--mark-column and --windows belong to --events.")
     if out is not None and name is not None:
         raise click.UsageError("--out names the whole folder; --name has no place beside it.")
-    config = resolve_options(options)
-    if dry_run:
-        return Outcome(data=config.to_dict(), text=config.to_toml())
+    from latentode.cli.runs.events_run import event_settings, train_events
 
+    config = event_settings(options) if logs is None else resolve_options(options)
+    if dry_run:
+        _say_left_alone(
+            session, out=out, name=name, threads=threads, events=events, mark_column=mark_column,
+            windows=windows, model_times=model_times, labels=labels, label_column=label_column,
+        )  # fmt: skip
+        return Outcome(data=config.to_dict(), text=config.to_toml())
     if logs is not None:
         from latentode.cli.runs.training_run import Job, run_new
 
         job = Job(logs, config, threads, events=file, model_times=model_times, labels=classes)
         return run_new(session, job, out=out, name=name)
-
-    from latentode.cli.runs.events_run import train_events
 
     assert file is not None
     return train_events(session, file, config, out=out, name=name, threads=threads)
@@ -116,11 +120,22 @@ def _refuse_with_resume(options: dict[str, Any], **others: Any) -> None:
         fixed.append("--set")
     if options["config_file"]:
         fixed.append("--config")
-    fixed += [f"--{key.replace('_', '-')}" for key, value in others.items() if value]
+    fixed += _flags_of(others)
     if fixed:
         raise click.UsageError(
             f"--resume takes the settings from the run folder; {', '.join(fixed)} cannot be given."
         )
+
+
+def _say_left_alone(session: Session, **others: Any) -> None:
+    flags = _flags_of(others)
+    if flags:
+        session.note(f"dry run: {', '.join(flags)} would be used, and are not looked at")
+
+
+def _flags_of(options: Mapping[str, Any]) -> list[str]:
+    """The options that were given, as they were typed."""
+    return [f"--{name.replace('_', '-')}" for name, value in options.items() if value]
 
 
 def _resume(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from latentode.cli import settings
+from latentode.cli.options import resolve_options, sources_of
 from latentode.cli.runs.event_files import EventFile, describe, read_windows
 from latentode.cli.runs.run_folder import RunFolder, new_folder, proposing_resume, start_new
 from latentode.cli.session import Outcome, Session
@@ -13,8 +16,22 @@ from latentode.config import LatentODEConfig
 from latentode.errors import ConfigError
 from latentode.files import RunLock
 
-_STEPS_PER_EPOCH = 25  # where the settings leave the number open
+if TYPE_CHECKING:
+    from latentode.estimators.event_forecaster import EventForecaster
+
 _TOLD_EVERY = 20  # steps; a line for each would bury the others
+# settings that are others for events alone
+_DEFAULTS: dict[str, Any] = {
+    "model": {"latent_dim": 16, "hidden_dim": 64},
+    "train": {"steps_per_epoch": 25, "batch_size": 48, "optimizer": {"lr": 0.01}},
+}
+# settings, and tables of settings, that a run uses
+_USED = (
+    "data.layout", "data.max_channels", "data.columns.time", "data.columns.id", "data.time.",
+    "data.cells.sep", "data.cells.decimal", "data.cells.encoding", "model.latent_dim",
+    "model.hidden_dim", "train.max_time", "train.max_epochs", "train.steps_per_epoch",
+    "train.batch_size", "train.optimizer.lr", "train.seed", "train.device",
+)  # fmt: skip
 
 
 def train_events(
@@ -31,16 +48,11 @@ def train_events(
     Args:
         session: Session of the call.
         file: The events.
-        config: Settings; the sizes of the model, epochs, seed, device and the way files are read
-            count.
+        config: Its `event_settings`.
         out: Folder of the run.
         name: First part of its name, where `out` is None.
         threads: Threads of torch.
-
-    Raises:
-        ConfigError: If a setting is asked for that only models of readings have.
     """
-    _refuse_latent_settings(config)
     path = new_folder(name or file.path.resolve().name.split(".")[0] or "events", out)
     with RunLock(path):
         folder = start_new(path)
@@ -52,14 +64,34 @@ def train_events(
             return _fit(session, file, config, folder, threads)
 
 
-def _refuse_latent_settings(config: LatentODEConfig) -> None:
-    asked = [f"train.regularizers.{k}" for k, v in config.train.regularizers if v]
-    asked += ["train.fit_prior"] if config.train.fit_prior else []
-    if asked:
+def event_settings(options: Mapping[str, Any]) -> LatentODEConfig:
+    """Settings of a run on events alone, from the options of ``train``.
+
+    Raises:
+        ConfigError: If one is asked for that such a run does not use, with its name and source;
+            defaults that nobody typed may stay.
+    """
+    config, sources = resolve_options(options, base=_DEFAULTS), sources_of(options)
+    usual = settings.flat(LatentODEConfig().to_dict())
+    unused = [
+        f"{name} (by {sources[name]})"
+        for name, value in settings.flat(config.to_dict()).items()
+        if not name.startswith(_USED)
+        and (value != usual[name] or sources.get(name, "").startswith("--"))
+    ]
+    if unused:
         raise ConfigError(
-            f"{asked[0]}: expected a log beside the events, got events alone. Their model has "
-            "neither a prior nor penalised paths: leave it out, or give LOGS as well."
+            f"{', '.join(unused)}: expected a log beside the events, got events alone. Their "
+            "model uses no such setting: leave it out, or give LOGS as well."
         )
+    return _completed(config)
+
+
+def _completed(config: LatentODEConfig) -> LatentODEConfig:
+    """The same with a value for what is None."""
+    values = settings.flat(config.to_dict())
+    usual = settings.flat(_DEFAULTS)
+    return config.updated(**{name: usual[name] for name in usual if values[name] is None})
 
 
 def continue_events(
@@ -73,6 +105,11 @@ def continue_events(
         config: Its settings, with what was changed.
         threads: Threads; None takes those of the run, which its bits depend on.
     """
+    completed = _completed(config)
+    if completed != config:  # begun by version 0.1.0, which had these two fixed
+        usual = settings.flat(_DEFAULTS)
+        fixed = ("train.optimizer.lr", "train.batch_size")
+        config = completed.updated(**{name: usual[name] for name in fixed})
     file = EventFile.recorded(folder.record["events"])
     threads = threads or folder.record.get("threads")
     facts = _facts(session, file, config, threads)
@@ -103,7 +140,6 @@ def _fit(
     import torch
 
     from latentode.data.reading.events import read_events
-    from latentode.estimators.event_forecaster import EventForecaster
     from latentode.training import Interrupted
 
     if threads is not None:
@@ -126,15 +162,7 @@ def _fit(
                 facts={"step": step, "loss": loss},
             )
 
-    sizes = config.model.resolved()
-    model = EventForecaster(
-        latent_dim=sizes.latent_dim,
-        hidden_dim=sizes.hidden_dim,
-        steps=config.train.max_epochs * (config.train.steps_per_epoch or _STEPS_PER_EPOCH),
-        random_state=config.train.seed,
-        device=config.train.device,
-        data=config.data,
-    )
+    model = _forecaster(config)
     try:
         model.fit(
             streams, mark_column=file.mark_column, run_dir=folder.path,
@@ -142,5 +170,31 @@ def _fit(
         )  # fmt: skip
     except Interrupted as stop:
         raise Stopped(int(stop.signal), saved=True) from stop
+    _say_if_cut_short(session, model)
     session.lines("next", ["next:", f"  {session.command_line('events', folder.path)}"])
     return Outcome(run_dir=folder.path, metrics=model.score())
+
+
+def _forecaster(config: LatentODEConfig) -> EventForecaster:
+    from latentode.estimators.event_forecaster import EventForecaster
+
+    return EventForecaster(
+        latent_dim=config.model.latent_dim,
+        hidden_dim=config.model.hidden_dim,
+        steps=config.train.max_epochs * config.train.steps_per_epoch,
+        lr=config.train.optimizer.lr,
+        batch_size=config.train.batch_size,
+        max_time=config.train.max_time,
+        random_state=config.train.seed,
+        device=config.train.device,
+        data=config.data,
+    )
+
+
+def _say_if_cut_short(session: Session, model: EventForecaster) -> None:
+    taken = len(model.losses_)
+    if taken < model.steps:
+        session.note(
+            f"--max-time {model.max_time} is over after {taken} of {model.steps} steps: stopped, "
+            "with the last state. Fewer --epochs would end with small steps."
+        )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from latentode.cli import settings
-from latentode.cli.options import given_settings
+from latentode.cli.options import given_flags, given_settings
 from latentode.cli.runs.run_folder import RunFolder
 from latentode.cli.session import Session
 from latentode.errors import CheckpointError, DataError
@@ -72,6 +72,28 @@ def load_model(path: Path, session: Session, device: str) -> tuple[LatentODE, Ru
     from latentode.estimators import LatentODE
 
     return LatentODE.load(model_path, device=device), folder
+
+
+def check_reading(
+    options: Mapping[str, Any], *, has_logs: bool = True, allow_missing: bool = False
+) -> None:
+    """Refuse options about the reading of LOGS that nothing would heed.
+
+    Args:
+        options: Data options of the command, for a model that is trained.
+        has_logs: Whether a log is read.
+        allow_missing: Whether ``--allow-missing-channels`` was given.
+
+    Raises:
+        UsageError: With the names of the options.
+    """
+    flags = [*given_flags(options), *(["--allow-missing-channels"] if allow_missing else [])]
+    if flags and not has_logs:
+        raise click.UsageError(f"{', '.join(flags)}: how LOGS are read, and none were given.")
+    if "--min-obs" in flags:
+        raise click.UsageError(
+            "--min-obs: leaves series out of training, and this model is trained. Leave it out."
+        )
 
 
 def read_for(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from latentode.cli.failures import UsageFailure
 from latentode.cli.outputs import (
     STDOUT,
     check_output,
@@ -56,7 +57,12 @@ def prediction_options(function: Callable[..., Any]) -> Callable[..., Any]:
         overwrite_option,
         output_option,
         device_option,
-        click.option("--quantiles", type=Quantiles(), default="0.05,0.5,0.95", show_default=True),
+        click.option(
+            "--quantiles",
+            type=Quantiles(),
+            show_default="0.05,0.5,0.95",
+            help="Columns of a table; a .nc file holds every draw instead.",
+        ),
         click.option("--samples", type=click.IntRange(1), default=200, show_default=True),
         click.option("--every", help="Distance of the predicted times, e.g. 5min."),
         click.option(
@@ -70,18 +76,28 @@ def prediction_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def check_request(
-    session: Session, output: Path | None, *, overwrite: bool, samples: int, steps: int = 1
+    session: Session,
+    output: Path | None,
+    *,
+    overwrite: bool,
+    quantiles: tuple[float, ...] | None,
+    samples: int,
+    steps: int = 1,
 ) -> None:
     """Refuse what cannot succeed, before a model is loaded.
 
     Raises:
-        UsageFailure: If the output has no known ending, or stdout is wanted twice.
+        UsageFailure: If the output has no known ending or no quantiles, or stdout is wanted twice.
         OutputExistsError: If the output exists.
         ResourceError: If the output cannot be written, or too many values would be drawn.
     """
     check_stdout_free(output, session.json_output)
-    if output is not None and output != STDOUT:
-        check_output(output, suffixes=SUFFIXES, overwrite=overwrite)
+    check_output(output, suffixes=SUFFIXES, overwrite=overwrite, stdout=True)
+    if quantiles and output is not None and output.suffix.lower() == ".nc":
+        raise UsageFailure(
+            f"--quantiles: expected a table, got {str(output)!r}, which holds every draw. Write "
+            ".csv, .parquet or .json, or leave --quantiles out."
+        )
     check_size(samples, steps)
 
 
@@ -123,7 +139,7 @@ def deliver(
     kind: str,
     folder: RunFolder | None,
     output: Path | None,
-    quantiles: tuple[float, ...],
+    quantiles: tuple[float, ...] | None,
     overwrite: bool,
 ) -> Outcome:
     """Write a result to the output, to stdout, or into the run folder.
@@ -133,20 +149,21 @@ def deliver(
         kind: "forecast" or "interpolation", first part of the default file name.
         folder: Run folder; None for a model outside of one, whose output goes beside the caller.
         output: Where the caller wants it; None for the default.
-        quantiles: Levels to summarise the draws by.
+        quantiles: Levels to summarise the draws by; None for the usual ones.
         overwrite: Whether an existing output may be replaced.
     """
     from latentode import results
 
+    levels = quantiles or results.DEFAULT_QUANTILES
     facts: Mapping[str, Any] = {str(name): int(size) for name, size in result.sizes.items()}
     run_dir = folder.path if folder else None
     if output == STDOUT:
-        text = results.render(result, "csv", quantiles=quantiles).decode()
+        text = results.render(result, "csv", quantiles=levels).decode()
         return Outcome(run_dir=run_dir, data=facts, text=text)
     if output is None:
         parent = folder.subfolder("forecasts") if folder else Path()
         output = free_name(parent, kind)
-    results.write(result, output, quantiles=quantiles, overwrite=overwrite)
+    results.write(result, output, quantiles=levels, overwrite=overwrite)
     return Outcome(run_dir=run_dir, outputs=(output,), data=facts)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from latentode.cli.options import flags_of
 from latentode.cli.runs.event_files import EventFile, read_windows
 from latentode.cli.runs.events_run import continue_events
 from latentode.cli.runs.label_files import LabelFile
@@ -82,7 +83,7 @@ def run_again(
     session.silent, session.run_dir = not first, path
     config = LatentODEConfig.from_toml(folder.config_path).updated(**changes)
     if folder.record.get("status") == "done":  # its schedule has come to its end
-        session.note(f"{path}: the run is done, there is nothing to continue.")
+        _say_done(session, path, [*flags_of(changes), *(["--threads"] if threads else [])], logs)
         return Outcome(run_dir=path)
     if folder.record.get("kind") == "events":
         if logs is not None:
@@ -106,6 +107,14 @@ def run_again(
         with proposing_resume(session, folder), folder.recorded(**_facts(session, job)):
             folder.write_config(config)
             return _fit(session, job, folder)
+
+
+def _say_done(session: Session, path: Path, flags: list[str], logs: Path | None) -> None:
+    unused = ", ".join([*flags, *([str(logs)] if logs else [])])
+    session.note(
+        f"{path}: the run is done, there is nothing to continue"
+        + (f": {unused} had no effect." if unused else ".")
+    )
 
 
 def _fit(session: Session, job: Job, folder: RunFolder | None) -> Outcome:

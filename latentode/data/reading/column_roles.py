@@ -25,7 +25,7 @@ from latentode.data.reading.roles import (
     by_telling_name,
     check_present,
 )
-from latentode.errors import DataError
+from latentode.errors import ConfigError, DataError
 
 
 def detect_roles(table: Table, config: DataConfig) -> Roles:
@@ -91,6 +91,12 @@ def _long_columns(table: Table, rest: Sequence[str], config: DataConfig) -> tupl
     """(channel, value) of a long log; None for a wide one."""
     columns = config.columns
     if config.layout in ("wide", "influx"):
+        for role in ("channel", "value"):
+            if getattr(columns, role) is not None:
+                raise ConfigError(
+                    f"data.columns.{role}: expected no --{role}-column in the {config.layout} "
+                    f"layout, got {getattr(columns, role)!r}. Leave it out, or pass --layout long."
+                )
         return None
     free = [name for name in rest if name not in (columns.id, *columns.static)]
     channel = columns.channel or next(iter(by_telling_name(free, CHANNEL_NAMES)), None)

@@ -22,7 +22,7 @@ def pack_streams(
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors by names that begin with a prefix, and what else there is as JSON types."""
     tensors = {
-        f"{prefix}{name}": torch.from_numpy(np.ascontiguousarray(getattr(streams, name)))
+        f"{prefix}{name}": torch.from_numpy(np.array(getattr(streams, name), order="C"))
         for name in _ARRAYS
     }
     about = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,6 +67,7 @@ def fit_events(
     *,
     run_dir: Path | None = None,
     resume: bool = False,
+    clock: Callable[[], float] = time.monotonic,
 ) -> list[float]:
     """Fit a model in place; the loss is nats per event, over all kinds and windows.
 
@@ -82,14 +84,16 @@ def fit_events(
         on_step: Told the number of each step and its loss.
         run_dir: Where checkpoints go; None keeps everything in memory.
         resume: Go on from the last checkpoint of `run_dir`.
+        clock: Seconds since any moment, against which the budget of `fitting` is held.
 
     Returns:
-        Loss of each step.
+        Loss of each step; fewer than there were to be where the budget ended first, but one at
+        least.
 
     Raises:
         DataError: If there is no event.
         Interrupted: After SIGINT or SIGTERM, once the state is saved.
-        TrainingError: If the loss is not finite.
+        TrainingError: If the loss or its gradient is not finite.
     """
     if streams.num_scored == 0:
         raise DataError("events: expected at least one event in the windows, got none.")
@@ -99,6 +103,7 @@ def fit_events(
     losses: list[float] = []
     if resume and checkpoints is not None:
         losses = checkpoints.restore(model, optimizer, source.carried)
+    limit = math.inf if fitting.max_seconds is None else clock() + fitting.max_seconds
     with stop_on_signal() as stop:
         while len(losses) < fitting.steps:
             step = len(losses) + 1
@@ -108,6 +113,8 @@ def fit_events(
             if checkpoints is not None and (stop.number or step % _SAVED_EVERY == 0):
                 checkpoints.save(losses, model, optimizer, source.carried)
             stop.raise_if_asked()
+            if clock() >= limit:
+                break
     return losses
 
 
@@ -119,18 +126,23 @@ def _take_step(
     fitting: EventFitting,
 ) -> float:
     value = float(loss.detach())
-    if not math.isfinite(value):
-        raise TrainingError(
-            f"training on events: expected a finite loss, got {value} at step {step}. "
-            "Lower the learning rate, or check the windows."
-        )
+    _refuse_nonfinite("loss", value, step)
     for group in optimizer.param_groups:
         group["lr"] = fitting.lr * group["factor"] * _schedule(step, fitting.steps)
     optimizer.zero_grad()
     loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    norm = nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    _refuse_nonfinite("gradient", float(norm), step)
     optimizer.step()
     return value
+
+
+def _refuse_nonfinite(what: str, value: float, step: int) -> None:
+    if not math.isfinite(value):
+        raise TrainingError(
+            f"training on events: expected a finite {what}, got {value} at step {step}. "
+            "Lower the learning rate, or check the windows."
+        )
 
 
 def _groups(model: EventProcess, fitting: EventFitting) -> list[dict[str, object]]:

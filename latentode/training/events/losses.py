@@ -30,6 +30,7 @@ class EventFitting:
         length: Events that a window scores.
         weight_decay: Of AdamW.
         seed: Seed of the order of windows.
+        max_seconds: Wall-clock budget of a call; None takes all steps.
     """
 
     steps: int = 400
@@ -38,6 +39,7 @@ class EventFitting:
     length: int = 64
     weight_decay: float = 1e-4
     seed: int = 0
+    max_seconds: float | None = None
 
 
 class LossSource(Protocol):

@@ -1,0 +1,369 @@
+"""A world of small files and stand-ins in which every command runs in milliseconds, and what it was
+asked is recorded: calls into the library, settings that were read, text and files.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import types
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+import xarray as xr
+from click.testing import CliRunner
+from event_cases import streams
+
+from latentode import results
+from latentode.cli.app import root
+from latentode.cli.commands.config import template
+from latentode.cli.runs.event_files import EventFile
+from latentode.cli.runs.provenance import fingerprint
+from latentode.cli.session import Session
+from latentode.config import LatentODEConfig
+from latentode.config.base import Config
+from latentode.data.dataset import Clock
+from latentode.data.reading.log import read_log
+from latentode.results.events import intensity_dataset, next_event_dataset
+
+# the log has a cell that cannot be read and a repeated time, so that the reader asks what to do
+BAD_CELLS = {"LATENTODE_DATA__CELLS__ON_BAD_ROW": "nan", "LATENTODE_DATA__CELLS__MAX_BAD": "0.5"}
+_STAMP = re.compile(r"\d{8}t\d{6}(-[0-9a-f]{4})?(-\d+)?")
+_COMPARED = {".csv", ".json", ".toml", ".png"}
+_VOLATILE = {"run.json", "config.toml", "log.jsonl", "data_report.json"}
+
+
+def leaves(model=LatentODEConfig, prefix=""):
+    """(class, field) of every setting, and its dotted name."""
+    for name, field in model.model_fields.items():
+        nested = field.annotation
+        if isinstance(nested, type) and issubclass(nested, Config):
+            yield from leaves(nested, f"{prefix}{name}.")
+        else:
+            yield (model, name), prefix + name
+
+
+_NAMES = dict(leaves())
+
+
+class Recorder:
+    """What one call of the program asked of the library.
+
+    Attributes:
+        calls: Name and arguments of each call.
+        reads: Dotted names of the settings that Python code has read.
+        errors: Errors that ended it.
+    """
+
+    def __init__(self):
+        self.calls, self.reads, self.errors = [], set(), []
+
+    def call(self, name, *arguments, **options):
+        self.calls.append((name, _plain([arguments, options])))
+
+    def patch(self, monkeypatch, world):
+        """Put stand-ins for all that takes time, and listen."""
+        plain = Config.__getattribute__
+
+        def recorded(config, name):
+            if (type(config), name) in _NAMES:
+                self.reads.add(_NAMES[type(config), name])
+            return plain(config, name)
+
+        def fail(session, failure, error):
+            self.errors.append(error)
+            said(session, failure, error)
+
+        said = Session.fail
+        monkeypatch.setattr(Config, "__getattribute__", recorded, raising=False)
+        monkeypatch.setattr(Session, "fail", fail)
+        monkeypatch.setattr(os, "fsync", lambda _: None)
+        monkeypatch.setattr("latentode.cli.runs.run_folder.circumstances", dict)
+        monkeypatch.setattr("torch.set_num_threads", lambda n: self.call("threads", n))
+        monkeypatch.setattr(
+            "latentode.models.fitted.device.device_of", lambda name: self.call("device", name)
+        )
+        monkeypatch.setattr("latentode.estimators.LatentODE", _estimator(self, world))
+        monkeypatch.setattr(
+            "latentode.estimators.event_forecaster.EventForecaster", _forecaster(self)
+        )
+        monkeypatch.setattr("latentode.plot", _plots(self))
+        monkeypatch.setattr("latentode.data.reading.log.read_log", self._read_log)
+
+    def _read_log(self, path, config, **options):
+        self.call("read_log", **options)  # what it reads of the settings is recorded otherwise
+        return read_log(path, config, **options)
+
+
+def _plain(value):
+    """What can be compared: arrays by their bytes, functions by nothing."""
+    if isinstance(value, LatentODEConfig | Config):
+        return value.model_dump(mode="json")
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return hashlib.sha256(value.tobytes()).hexdigest()
+    if isinstance(value, pd.DataFrame):
+        return value.to_csv()
+    if isinstance(value, str | int | float | None):
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    return "" if callable(value) else type(value).__name__
+
+
+def _prediction(kind="forecast", dim="channel"):
+    values = np.arange(12.0).reshape(2, 1, 3, 2)
+    times = np.arange(3)[None] * 10**9
+    names = None if dim == "latent" else ["x", "y"]
+    clock = Clock("elapsed", None, "s")
+    return results.to_dataset(
+        values, times, series_ids=["log"], channels=names, clock=clock, kind=kind, dim=dim
+    )
+
+
+def _next_event():
+    one = np.ones((1, 1))
+    return next_event_dataset(
+        np.ones((1, 3)), (0.05, 0.5, 0.95), one[0], one[0], one, one, np.ones((2, 1, 1), int),
+        series_ids=["s0"], mark_names=["k0"], unit="s",
+    )  # fmt: skip
+
+
+def _intensity():
+    return intensity_dataset(
+        np.ones((1, 2, 1)), np.array([[0, 1]]), series_ids=["s0"], mark_names=["k0"],
+        clock=Clock("elapsed", None, "s"), unit="s",
+    )  # fmt: skip
+
+
+_FIT = {"p_value": 1.0, "statistic": 1.0}
+_TESTS = {"all": dict.fromkeys(("time_rescaling", "uniformity", "dispersion"), _FIT)}
+_EVENT_SCORES = {"events": 1, "nats_per_event": 0.0, "gain_per_event": 0.0, "unit": "s"}
+
+
+class _Asked:
+    """Any method of it is recorded, and answered from a table."""
+
+    def __init__(self, recorder, name, answers):
+        self._recorder, self._name, self._answers = recorder, name, answers
+
+    def __getattr__(self, name):
+        if name not in self._answers:
+            raise AttributeError(name)
+
+        def method(*arguments, **options):
+            self._recorder.call(f"{self._name}.{name}", *arguments, **options)
+            return self._answers[name]()
+
+        return method
+
+
+def _estimator(recorder, world):
+    """Stands for `LatentODE`."""
+    index = pd.Index(["log"], name="series")
+    answers = {
+        "forecast": _prediction,
+        "interpolate": lambda: _prediction("interpolation"),
+        "evaluate": dict,
+        "classify": lambda: pd.DataFrame([[0.3, 0.7]], index, columns=["a", "b"]),
+        "surprise": lambda: _prediction("surprise"),
+        "score": lambda: xr.Dataset(
+            {n: ("series", [1.0]) for n in ("log_prob", "standard_error", "num_readings")},
+            {"series": ["log"]},
+        ),
+        "describe": dict,
+    }
+    blocks = types.SimpleNamespace(
+        summary=lambda: _EVENT_SCORES | {"tests": _TESTS}, rescaled_quantiles=lambda: ([1], [1])
+    )
+    views = {
+        "blocks": lambda: blocks,
+        "next_event": _next_event,
+        "intensity": _intensity,
+        "read": lambda: streams([[1.0, 2.0]]),
+    }
+    parts = types.SimpleNamespace
+    plane = parts(exact=True, components=(0, 1), prior=parts(), encoded=parts(), later=parts())
+
+    class Estimator(_Asked):
+        def __init__(self, config=None, has_events=False):
+            super().__init__(recorder, "LatentODE", answers)
+            self.config, self.config_ = config, world.pinned
+            schema = parts(channels=("x", "y"), align=lambda log, **_: log)
+            self.fitted_ = parts(schema=schema, events=has_events or None)
+            self.events = _Asked(recorder, "events", views)
+            self.events.unit = "s"
+            self.latent = _Asked(recorder, "latent", {"plane": lambda: plane})
+
+        def fit(self, dataset, **options):
+            recorder.call("fit", self.config, dataset, **options)
+
+        @classmethod
+        def load(cls, path, device):
+            recorder.call("load", path, device)
+            return cls(has_events="events" in (path / "model.json").read_text())
+
+    return Estimator
+
+
+def _forecaster(recorder):
+    """Stands for `EventForecaster`."""
+    answers = {
+        "read": lambda: streams([[1.0, 2.0]]),
+        "goodness_of_fit": dict,
+        "score": lambda: dict(_EVENT_SCORES),
+        "rescaled_quantiles": lambda: ([1], [1]),
+        "next_event": _next_event,
+        "intensity": _intensity,
+    }
+
+    class Forecaster(_Asked):
+        def __init__(self, **arguments):
+            super().__init__(recorder, "EventForecaster", answers)
+            self.arguments, self.steps = arguments, arguments.get("steps", 0)
+            self.losses_, self.max_time = [0.0] * self.steps, None
+            self.fitted_ = types.SimpleNamespace(unit="s", unit_ns=10**9)
+
+        def fit(self, streams, **options):
+            told = {name: value for name, value in self.arguments.items() if name != "data"}
+            parts = (streams.series_ids, streams.mark_names, streams.times, streams.windows)
+            recorder.call("fit", *parts, told, **options)
+
+        @classmethod
+        def load(cls, path, device):
+            recorder.call("load", path, device)
+            return cls()
+
+    return Forecaster
+
+
+def _plots(recorder):
+    """Stands for `latentode.plot`."""
+
+    def save(axes, path):
+        recorder.call("save", axes, path)
+        Path(path).write_bytes(b"picture")
+        return Path(path)
+
+    module = types.ModuleType("latentode.plot")
+    names = ("forecast", "interpolation", "latent_trajectory", "training_curves", "calibration")
+    for name in (*names, "intensity", "rescaled_gaps", "densities"):
+        setattr(module, name, lambda *a, _name=name, **b: recorder.call(f"plot.{_name}", *a, **b))
+    module.save = save
+    return module
+
+
+class World:
+    """Logs, events, labels, results and runs in a folder that no call changes.
+
+    Attributes:
+        folder: Where they lie.
+        pinned: Settings of the stored models, as their log was read.
+    """
+
+    def __init__(self, folder):
+        self.folder = folder
+        days = [f"2024/05/{day} {hour}:00" for day in range(13, 18) for hour in (0, 12)]
+        rows = [f"{day},{n / 4},{n}" for n, day in enumerate(days)]
+        rows[3] = f"{days[3]},spoiled,3"
+        rows.append(rows[-1])
+        self._write("log.csv", "time,x,y", *rows)
+        self._write("events.csv", "id,time,mark", *(f"s1,{day},hot" for day in days))
+        self._write("windows.csv", "id,start,end", "s1,2024/05/13 0:00,2024/05/18 0:00")
+        self._write("labels.csv", "id,label", "log,a")
+        self._write("times.csv", "time", "2024/05/19 0:00")
+        self._write("settings.toml", "[train]", "max_epochs = 3")
+        self._write("encoder.toml", "[model]", 'encoder = "ode_rnn"')
+        self._write("usual.toml", template())
+        self._write("data.toml", "[data]", "min_obs = 40")
+        taken = [f"taken.{suffix}" for suffix in ("csv", "toml", "png", "nc")]
+        for name in (*taken, "forecast.png", "latent.png"):
+            self._write(name, "taken")
+        results.write(_prediction(), folder / "forecast.nc")
+        results.write(_prediction("latent_trajectory", "latent"), folder / "latent.nc")
+        base = LatentODEConfig().updated(
+            **{"data.cells.on_bad_row": "nan", "data.cells.max_bad": 0.5}
+        )
+        _, report = read_log(folder / "log.csv", base.data)
+        self.pinned = base.model_copy(update={"data": report.pinned(base.data)})
+        self._run("done", "done", self.pinned)
+        self._run("stopped", "interrupted", self.pinned)
+        self._run("both", "done", self.pinned, model='{"events": 1}')
+        usual = {"train.steps_per_epoch": 3, "model.latent_dim": 2, "model.hidden_dim": 3}
+        alone, file = LatentODEConfig().updated(**usual), EventFile(folder / "events.csv")
+        facts = {"kind": "events", "events": file.record()}
+        self._run("stopped-events", "interrupted", alone, **facts)
+        self._run("done-events", "done", alone, **facts)
+        self._run("old-events", "interrupted", LatentODEConfig(), **facts)
+        model = folder / "done-events" / "model"
+        (model / "model.json").rename(model / "events.json")
+        self._original = self._contents()
+        self._folders = {path for path in folder.rglob("*") if path.is_dir()}
+
+    def _write(self, name, *lines):
+        (self.folder / name).write_text("\n".join(lines) + "\n")
+
+    def _run(self, name, status, config, *, model="{}", **facts):
+        folder = self.folder / name
+        (folder / "model").mkdir(parents=True)
+        (folder / "model" / "model.json").write_text(model)
+        (folder / "config.toml").write_text(config.to_toml())
+        record = {"schema": 1, "status": status, "log": fingerprint(self.folder / "log.csv")}
+        (folder / "run.json").write_text(json.dumps(record | facts))
+
+    def call(self, words, monkeypatch, environment=None):
+        """Run the program in the folder, and put back what it changed.
+
+        Returns:
+            What was recorded, and what there was to see of it: the code, the text, the calls and
+            the files that are new or others.
+        """
+        recorder = Recorder()
+        reads_log = words[0] != "train" or "log.csv" in words
+        variables = environment or (BAD_CELLS if reads_log else {})
+        with monkeypatch.context() as patch:
+            patch.chdir(self.folder)
+            recorder.patch(patch, self)
+            done = CliRunner().invoke(root, [*words], env=variables)
+        texts = (done.stdout, done.stderr, json.dumps(recorder.calls))
+        return recorder, (
+            done.exit_code,
+            *(_STAMP.sub("", text) for text in texts),
+            self._restore(),
+        )
+
+    def _contents(self):
+        return {path: path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
+
+    def _restore(self):
+        """Undo what a call did, and return it."""
+        now, changes = self._contents(), {}
+        for path in now.keys() | self._original.keys():
+            before, after = self._original.get(path), now.get(path)
+            if before != after and path.name not in _VOLATILE:
+                changes[_STAMP.sub("", str(path))] = after if path.suffix in _COMPARED else b""
+            if before is None:
+                path.unlink()
+            elif before != after:
+                path.write_bytes(before)
+        for path in self.folder.rglob("*"):
+            if path.is_dir() and path not in self._folders:
+                shutil.rmtree(path, ignore_errors=True)
+        return changes
+
+
+def commands(group=root, words=()):
+    """Words and command of every command of the program, groups entered."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        each = group.get_command(context, name)
+        if isinstance(each, click.Group):
+            yield from commands(each, (*words, name))
+        else:
+            yield (*words, name), each
