@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable
@@ -188,7 +187,7 @@ class Trainer:
         weights, average, optimizer = self._snapshot
         self.model.load_state_dict(weights)
         self._average.tensors = {k: v.clone() for k, v in average.items()}
-        self._optimizer.load_state_dict(copy.deepcopy(optimizer))  # it keeps what it is given
+        self._optimizer.load(optimizer)
         p.failures, p.rollbacks, p.lr_factor = 0, p.rollbacks + 1, p.lr_factor / 2
         self._note(
             f"{reason} at step {p.step}: back to the last good weights, learning rate halved"
@@ -303,10 +302,10 @@ class Trainer:
             self._note(f"--max-time {self.config.max_time} is over: stopped")
         return late or p.epoch >= (p.total_epochs or self.config.max_epochs)
 
-    def _capture(self) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]]:
+    def _capture(self) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
         weights = {k: v.clone() for k, v in self.model.state_dict().items()}
         average = {k: v.clone() for k, v in self._average.tensors.items()}
-        return weights, average, copy.deepcopy(self._optimizer.state_dict())
+        return weights, average, {k: v.clone() for k, v in self._optimizer.tensors().items()}
 
     def _save(self) -> None:
         if self._checkpoints is not None and rank() == 0:
