@@ -53,6 +53,7 @@ class Trainer:
         stop_early: Stop by the validation score, and keep the weights that were best by it;
             otherwise train to the end of the schedule and keep the last.
         score: Name of the validation score that counts; lower is better.
+        clock: Seconds since any moment, against which the budget is held.
 
     Attributes:
         progress: Counters and history.
@@ -69,9 +70,11 @@ class Trainer:
         on_event: Callable[[ProgressRecord], None] | None = None,
         stop_early: bool = True,
         score: str = "validation_crps",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.stop_early = stop_early
         self.score = score
+        self._clock = clock
         self.model = model
         self._tolerance = model.solver.tolerance
         self.sampler = sampler
@@ -114,7 +117,7 @@ class Trainer:
             self.device,
             max(1.0, float(first.target_mask.sum()) / first.size),
         )
-        self._pace = Pace(self.config, self.progress.step)
+        self._pace = Pace(self.config, self.progress.step, self._clock)
         self._snapshot = self._capture()
         with stop_on_signal() as stop:
             while not self._finished():
@@ -136,13 +139,13 @@ class Trainer:
         batches = self.sampler.epoch(
             rows, config.steps_per_epoch, whole_batch, (config.seed, 1, p.epoch)
         )
-        began = time.monotonic()
+        began = self._pace.elapsed
         while p.step_in_epoch < len(batches):
             self._take_step(batches[p.step_in_epoch])
             if p.step == 1:
-                began = time.monotonic()  # the first step pays for warming up
+                began = self._pace.elapsed  # the first step pays for warming up
             if p.total_epochs == 0 and p.step == 1 + _TIMED_STEPS:
-                self._plan_epochs((time.monotonic() - began) / _TIMED_STEPS)
+                self._plan_epochs((self._pace.elapsed - began) / _TIMED_STEPS)
             self._tell_step()
             if self._must_stop(stop):
                 break
