@@ -1,11 +1,9 @@
 """The optimiser: torch's steps to the bit, a state that is taken over whole, and no compiler."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
 from places import HELPERS
+from programs import python
 from torch import nn
 
 from latentode.adam import AdamW
@@ -149,6 +147,5 @@ print(sorted(n for n in sys.modules if n.startswith(("torch._dynamo", "torch._in
 
 
 def test_fitting_loads_no_compiler():
-    command = [sys.executable, "-c", FITS]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=HELPERS)
+    done = python("-c", FITS, cwd=HELPERS)
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
