@@ -118,9 +118,10 @@ class Trainer:
             max(1.0, float(first.target_mask.sum()) / first.size),
         )
         self._pace = Pace(self.config, self.progress.step, self._clock)
+        first_epoch = self.progress.epoch
         self._snapshot = self._capture()
         with stop_on_signal() as stop:
-            while not self._finished():
+            while not self._finished(first_epoch):
                 self._run_epoch(rows, stop)
         self._load_best()
         self._emit(event="done", epochs=self.progress.epoch, steps=self.progress.step)
@@ -293,12 +294,13 @@ class Trainer:
             stop.number, late = int(flags[0]), bool(flags[1])
         return bool(stop.number) or late
 
-    def _finished(self) -> bool:
+    def _finished(self, first_epoch: int) -> bool:
         p = self.progress
         if p.epoch and p.epochs_since_best >= self.config.patience:
             self._note(f"no better {self.score} for {p.epochs_since_best} epochs: stopped")
             return True
-        late = p.epoch > 0 and self._pace.is_over
+        # however short its budget, each call closes an epoch
+        late = p.epoch > first_epoch and self._pace.is_over
         if world_size() > 1:
             late = bool(agree(torch.tensor([int(late)], device=self.device)).item())
         if late and p.epoch < p.total_epochs:

@@ -1,5 +1,6 @@
 """The loop: schedule, early stopping, averages, budget, and what it reports."""
 
+import itertools
 import math
 import signal
 
@@ -226,6 +227,14 @@ def test_a_budget_shorter_than_an_epoch_ends_inside_it():
     (record,) = trainer.fit()
     assert trainer.progress.total_epochs == 1
     assert record["step"] == 8
+
+
+def test_a_resumed_run_whose_budget_is_over_at_once_closes_an_epoch_all_the_same(tmp_path):
+    stopped_after(1, tmp_path)
+    clock = itertools.count(step=60).__next__  # each look at it is a minute later
+    made = parts(train__max_time="1s")
+    (_, second) = made.trainer(run_dir=tmp_path, clock=clock).fit(resume=True)
+    assert second["epoch"] == 2
 
 
 def test_a_generous_budget_changes_nothing():
