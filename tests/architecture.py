@@ -24,7 +24,7 @@ BANNED_ATTRIBUTES = {("torch", "load"), ("torch", "save"), ("os", "system")}
 LAYERS = [
     {"errors"},
     {"config", "files"},
-    {"data", "ode"},
+    {"data", "ode", "adam"},
     {"flows", "results"},
     {"models"},
     {"prediction"},
@@ -84,7 +84,7 @@ LAYER_OF = {family: rank for rank, families in enumerate(LAYERS) for family in f
 ALLOWED = {
     "numpy": set(LAYER_OF),
     "torch": {
-        "data.batches", "ode", "flows", "models", "prediction", "evaluation", "training",
+        "adam", "data.batches", "ode", "flows", "models", "prediction", "evaluation", "training",
         "estimators", "cli",
     },
     "torchdiffeq": {"ode.solvers.adaptive"},

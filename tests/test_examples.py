@@ -1,11 +1,10 @@
 """Every example runs with --smoke and leaves the pictures it promises."""
 
 import re
-import subprocess
-import sys
 
 import pytest
 from places import ROOT
+from programs import python
 
 EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
 
@@ -16,13 +15,7 @@ def test_there_are_examples():
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_runs_and_draws(path, tmp_path):
-    done = subprocess.run(
-        [sys.executable, str(path), "--smoke", "--out", str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    done = python(path, "--smoke", "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     header = path.read_text(encoding="utf-8").split('"""')[1]
     for part in ("Problem:", "Look at:", "Reference:", "Expected output:", "--smoke"):
@@ -36,13 +29,8 @@ def test_example_runs_and_draws(path, tmp_path):
 @pytest.mark.slow
 def test_rates_of_alarms_are_recovered_on_pumps_that_were_held_out(tmp_path):
     program = ROOT / "examples" / "22_alarms_beside_a_sensor_log.py"
-    done = subprocess.run(
-        [sys.executable, str(program), "--out", str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=3600,
-        check=True,
-    )
+    done = python(program, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
     found = dict(re.findall(r"^ *([a-z ,]+): ([+-]?[\d.]+)%$", done.stdout, re.MULTILINE))
     error, stretches, constant = (float(value) / 100 for value in found.values())
     assert abs(error) < 0.1

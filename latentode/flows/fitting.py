@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from latentode.adam import AdamW
 from latentode.errors import TrainingError
 from latentode.flows.cnf import CNF
 from latentode.flows.flow_matching import Pairing, flow_matching_loss
@@ -174,7 +175,7 @@ def descend(
         TrainingError: If a loss or its gradient is not finite; the flow is left as it was before.
     """
     parameters = [p for p in flow.parameters() if p.requires_grad]
-    optimizer = torch.optim.Adam(parameters, lr=lr)
+    optimizer = AdamW([{"params": parameters}], lr)
     seen = math.nan
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = 0.5 * lr * (1 + math.cos(math.pi * step / steps))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from latentode.adam import AdamW
 from latentode.config import OptimizerConfig
 
 
@@ -24,45 +25,17 @@ def learning_rate(config: OptimizerConfig, step: int, total_steps: int) -> float
     return config.lr * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def make_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.AdamW:
+def make_optimizer(model: nn.Module, config: OptimizerConfig) -> AdamW:
     """AdamW; biases and other vectors are not decayed."""
     matrices = [p for p in model.parameters() if p.dim() > 1]
     vectors = [p for p in model.parameters() if p.dim() <= 1]
-    return torch.optim.AdamW(
+    return AdamW(
         [
             {"params": matrices, "weight_decay": config.weight_decay},
             {"params": vectors, "weight_decay": 0.0},
         ],
         lr=config.lr,
     )
-
-
-def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Moments and step counts as named tensors."""
-    state = optimizer.state_dict()["state"]
-    return {
-        f"optimizer.{index}.{name}": value
-        for index, entry in state.items()
-        for name, value in entry.items()
-    }
-
-
-def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Load what `optimizer_tensors` gave.
-
-    Raises:
-        ValueError: If a tensor belongs to no parameter, or is not of its shape.
-    """
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith("optimizer."):
-            _, index, key = name.split(".")
-            owner = parameters[int(index)] if 0 <= int(index) < len(parameters) else None
-            if owner is None or value.shape not in (owner.shape, torch.Size([])):
-                raise ValueError(f"{name}: a tensor of shape {tuple(value.shape)} fits no weight")
-            state.setdefault(int(index), {})[key] = value.clone()
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
 class WeightAverage:

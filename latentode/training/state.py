@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from latentode.adam import AdamW
 from latentode.errors import CheckpointError
 from latentode.files import atomic_write, clean_stray
 from latentode.models.fitted.history import Record, from_json, to_csv, to_json
@@ -22,7 +22,7 @@ from latentode.models.fitted.model_folder import (
     save_folder,
 )
 from latentode.models.latent_ode import LatentODEModel
-from latentode.training.optimizer import WeightAverage, optimizer_tensors, restore_optimizer
+from latentode.training.optimizer import WeightAverage
 
 _STEM = "state"
 
@@ -106,7 +106,7 @@ class Checkpoints:
         progress: Progress,
         model: LatentODEModel,
         average: WeightAverage,
-        optimizer: torch.optim.Optimizer,
+        optimizer: AdamW,
     ) -> None:
         """Write the state, point "best" and "last" at theirs, and remove all other states.
 
@@ -114,7 +114,7 @@ class Checkpoints:
         """
         tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in average.tensors.items()}
-        tensors |= optimizer_tensors(optimizer)
+        tensors |= {f"optimizer.{k}": v for k, v in optimizer.tensors().items()}
         name = _name(progress.step)
         state = asdict(progress) | {"history": to_json(progress.history)}
         save_folder(self.folder / name, _STEM, tensors, {"progress": state})
@@ -129,7 +129,7 @@ class Checkpoints:
                 shutil.rmtree(path)
 
     def restore(
-        self, model: LatentODEModel, average: WeightAverage, optimizer: torch.optim.Optimizer
+        self, model: LatentODEModel, average: WeightAverage, optimizer: AdamW
     ) -> tuple[Progress, dict[str, Tensor] | None]:
         """Load the last state into its owners.
 
@@ -144,7 +144,7 @@ class Checkpoints:
         load_strictly(model, _under("model", tensors), where)
         average.load(_checked(model, _under("average", tensors), where))
         try:
-            restore_optimizer(optimizer, tensors)
+            optimizer.load(_under("optimizer", tensors))
             progress = _progress(meta["progress"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(f"{where.parent}: not a state of this run ({error}).") from None

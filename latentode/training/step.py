@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from latentode.adam import AdamW
 from latentode.config import TrainConfig
 from latentode.data.batches.batch import SeriesBatch
 from latentode.data.batches.buckets import bucketed
@@ -90,7 +91,7 @@ class GradientStep:
         self,
         model: LatentODEModel,
         sampler: Sampler,
-        optimizer: torch.optim.Optimizer,
+        optimizer: AdamW,
         config: TrainConfig,
         device: torch.device,
         targets_per_window: float,
@@ -108,7 +109,7 @@ class GradientStep:
         self.config = config
         self.device = device
         self.targets_per_window = targets_per_window
-        self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        self.parameters = optimizer.parameters
         self.graphs: StepGraphs | None = None
         if device.type == "cuda" and world_size() == 1:
             record = CudaRecorder(device)
@@ -151,7 +152,7 @@ class GradientStep:
 
     def _checked(self, batch: SeriesBatch, noise: Tensor, weight: float, seed: int) -> _Gradient:
         """Gradient of the windows that can be solved."""
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         # dropout, probes and the rate of time draw from the global stream: seeded by the step, it
         # needs no saved state
         torch.manual_seed(seed)

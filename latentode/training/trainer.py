@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable
@@ -54,6 +53,7 @@ class Trainer:
         stop_early: Stop by the validation score, and keep the weights that were best by it;
             otherwise train to the end of the schedule and keep the last.
         score: Name of the validation score that counts; lower is better.
+        clock: Seconds since any moment, against which the budget is held.
 
     Attributes:
         progress: Counters and history.
@@ -70,9 +70,11 @@ class Trainer:
         on_event: Callable[[ProgressRecord], None] | None = None,
         stop_early: bool = True,
         score: str = "validation_crps",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.stop_early = stop_early
         self.score = score
+        self._clock = clock
         self.model = model
         self._tolerance = model.solver.tolerance
         self.sampler = sampler
@@ -115,10 +117,11 @@ class Trainer:
             self.device,
             max(1.0, float(first.target_mask.sum()) / first.size),
         )
-        self._pace = Pace(self.config, self.progress.step)
+        self._pace = Pace(self.config, self.progress.step, self._clock)
+        first_epoch = self.progress.epoch
         self._snapshot = self._capture()
         with stop_on_signal() as stop:
-            while not self._finished():
+            while not self._finished(first_epoch):
                 self._run_epoch(rows, stop)
         self._load_best()
         self._emit(event="done", epochs=self.progress.epoch, steps=self.progress.step)
@@ -137,13 +140,13 @@ class Trainer:
         batches = self.sampler.epoch(
             rows, config.steps_per_epoch, whole_batch, (config.seed, 1, p.epoch)
         )
-        began = time.monotonic()
+        began = self._pace.elapsed
         while p.step_in_epoch < len(batches):
             self._take_step(batches[p.step_in_epoch])
             if p.step == 1:
-                began = time.monotonic()  # the first step pays for warming up
+                began = self._pace.elapsed  # the first step pays for warming up
             if p.total_epochs == 0 and p.step == 1 + _TIMED_STEPS:
-                self._plan_epochs((time.monotonic() - began) / _TIMED_STEPS)
+                self._plan_epochs((self._pace.elapsed - began) / _TIMED_STEPS)
             self._tell_step()
             if self._must_stop(stop):
                 break
@@ -188,7 +191,7 @@ class Trainer:
         weights, average, optimizer = self._snapshot
         self.model.load_state_dict(weights)
         self._average.tensors = {k: v.clone() for k, v in average.items()}
-        self._optimizer.load_state_dict(copy.deepcopy(optimizer))  # it keeps what it is given
+        self._optimizer.load(optimizer)
         p.failures, p.rollbacks, p.lr_factor = 0, p.rollbacks + 1, p.lr_factor / 2
         self._note(
             f"{reason} at step {p.step}: back to the last good weights, learning rate halved"
@@ -291,22 +294,23 @@ class Trainer:
             stop.number, late = int(flags[0]), bool(flags[1])
         return bool(stop.number) or late
 
-    def _finished(self) -> bool:
+    def _finished(self, first_epoch: int) -> bool:
         p = self.progress
         if p.epoch and p.epochs_since_best >= self.config.patience:
             self._note(f"no better {self.score} for {p.epochs_since_best} epochs: stopped")
             return True
-        late = p.epoch > 0 and self._pace.is_over
+        # however short its budget, each call closes an epoch
+        late = p.epoch > first_epoch and self._pace.is_over
         if world_size() > 1:
             late = bool(agree(torch.tensor([int(late)], device=self.device)).item())
         if late and p.epoch < p.total_epochs:
             self._note(f"--max-time {self.config.max_time} is over: stopped")
         return late or p.epoch >= (p.total_epochs or self.config.max_epochs)
 
-    def _capture(self) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]]:
+    def _capture(self) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
         weights = {k: v.clone() for k, v in self.model.state_dict().items()}
         average = {k: v.clone() for k, v in self._average.tensors.items()}
-        return weights, average, copy.deepcopy(self._optimizer.state_dict())
+        return weights, average, {k: v.clone() for k, v in self._optimizer.tensors().items()}
 
     def _save(self) -> None:
         if self._checkpoints is not None and rank() == 0:

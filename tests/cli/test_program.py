@@ -3,14 +3,14 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import textwrap
-import time
+from contextlib import contextmanager
 
 import pytest
 from click.testing import CliRunner
 from places import ROOT
+from programs import ended, finished, python, started
 
 from latentode.cli.app import COMMANDS, root
 
@@ -20,14 +20,7 @@ def run(*args, env=None, **options):
 
 
 def process(*args, cwd=None, env=None):
-    return subprocess.run(
-        [sys.executable, *args],
-        cwd=cwd or ROOT,
-        env={**os.environ, **(env or {})},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return python(*args, cwd=cwd or ROOT, env={**os.environ, **(env or {})})
 
 
 def imported_by(*args):
@@ -43,16 +36,7 @@ def test_help_imports_no_command_and_no_heavy_package():
     assert not modules & heavy
     assert not {f"latentode.cli.commands.{name}" for name in COMMANDS} & modules
     assert "latentode.cli.app" in modules  # the report of imports was really read
-
-
-def test_help_answers_quickly():
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        assert process("cli.py", "--help").returncode == 0
-        seconds.append(time.perf_counter() - start)
-    # 0.12 s on an idle machine; the fastest of three, with room for a loaded one
-    assert min(seconds) < 1.0
+    assert len(modules) < 250  # what makes it quick
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -129,14 +113,10 @@ def test_terminal_gets_colour_unless_refused(arguments, environment, colored):
 
     leader, follower = pty.openpty()
     kept = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR")}
-    subprocess.run(
-        [sys.executable, "cli.py", *arguments, "config", "show", "--set", "x.y=1"],
-        cwd=ROOT,
-        env={**kept, "TERM": "xterm-256color", **environment},
-        stderr=follower,
-        stdout=subprocess.DEVNULL,
-        timeout=60,
-    )
+    python(
+        "cli.py", *arguments, "config", "show", "--set", "x.y=1",
+        cwd=ROOT, env={**kept, "TERM": "xterm-256color", **environment}, stderr=follower,
+    )  # fmt: skip
     text = os.read(leader, 10_000).decode()
     os.close(leader)
     os.close(follower)
@@ -148,21 +128,14 @@ def test_reader_that_closes_the_pipe_ends_the_program_quietly():
     line = f"{sys.executable} cli.py -q data make spiral | head -n 1"
     # unbuffered, Python itself drops what a closed pipe did not take, without an error
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
-    done = subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {line}"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = finished("bash", "-c", f"set -o pipefail; {line}", cwd=ROOT, env=environment)
     assert done.stdout == "series,time,x,y\n"
     assert done.stderr == ""
     assert done.returncode == 141
 
 
 SLOW = """
-import sys, time
+import signal, sys
 from latentode.cli import app
 from latentode.cli.command import command
 
@@ -170,34 +143,31 @@ from latentode.cli.command import command
 def slow_command(session):
     try:
         print("ready", file=sys.stderr, flush=True)
-        time.sleep(30)
+        signal.pause()
     finally:
         print("cleaning", file=sys.stderr, flush=True)
-        time.sleep(float(sys.argv[2]) if len(sys.argv) > 2 else 0)
+        if sys.argv[1] == "for ever":
+            while True:
+                signal.pause()
 
-app.COMMANDS["slow"] = ("__main__:slow_command", "sleep")
+app.COMMANDS["slow"] = ("__main__:slow_command", "wait")
 app.root.main(["slow", "--json"])
 """
 
 
-def start_slow(cleaning):
-    slow = subprocess.Popen(
-        [sys.executable, "-c", SLOW, "slow", cleaning],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert slow.stderr.readline() == "ready\n"
-    return slow
+@contextmanager
+def slow_program(cleaning):
+    with started(sys.executable, "-c", SLOW, cleaning, cwd=ROOT) as slow:
+        assert slow.stderr.readline() == "ready\n"
+        yield slow
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signal_stops_in_order_and_gives_its_code(number, code):
-    slow = start_slow("0")
-    slow.send_signal(number)
-    out, err = slow.communicate(timeout=20)
+    with slow_program("at once") as slow:
+        slow.send_signal(number)
+        out, err = ended(slow)
     assert slow.returncode == code
     assert "cleaning" in err
     assert json.loads(out)["error"]["kind"] == "interrupted"
@@ -205,14 +175,12 @@ def test_signal_stops_in_order_and_gives_its_code(number, code):
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_second_signal_ends_the_program_at_once():
-    slow = start_slow("30")
-    slow.send_signal(signal.SIGTERM)
-    assert slow.stderr.readline() == "cleaning\n"
-    start = time.monotonic()
-    slow.send_signal(signal.SIGINT)
-    slow.communicate(timeout=20)
+    with slow_program("for ever") as slow:
+        slow.send_signal(signal.SIGTERM)
+        assert slow.stderr.readline() == "cleaning\n"
+        slow.send_signal(signal.SIGINT)
+        ended(slow)
     assert slow.returncode == 130
-    assert time.monotonic() - start < 5
 
 
 FAILING = """

@@ -4,12 +4,11 @@ import io
 import os
 import re
 import signal
-import subprocess
 import sys
-import time
 
 import pytest
 from places import ROOT
+from programs import ended, started
 from rich.console import Console
 
 from latentode.cli.runs.progress import training_display
@@ -97,9 +96,10 @@ def test_no_bar_where_stderr_is_no_terminal(capsys):
     assert lines[0].startswith("epoch   1/2")
 
 
-def read_until(leader, wanted, seconds=60):
-    text, limit = "", time.monotonic() + seconds
-    while wanted not in text and time.monotonic() < limit:
+def read_until(leader, wanted):
+    """What a terminal shows until it shows some text, or is closed."""
+    text = ""
+    while wanted not in text:
         try:
             text += os.read(leader, 65536).decode(errors="replace")
         except OSError:  # Linux: the other side has closed
@@ -115,24 +115,23 @@ def test_terminal_is_left_in_order_after_ctrl_c(tmp_path, times):
     rows = "".join(f"{0.5 * k},{k % 7}\n" for k in range(60))
     (tmp_path / "log.csv").write_text("elapsed_s,x\n" + rows)
     leader, follower = pty.openpty()
-    process = subprocess.Popen(
-        [
-            sys.executable, str(ROOT / "cli.py"), "train", "log.csv", "--out", "run",
-            "--latent-dim", "2", "--hidden-dim", "4", "--batch-size", "4", "--threads", "1",
-            "--epochs", "100000", "--set", "train.steps_per_epoch=2",
-            "--set", "train.patience=100000",
-        ],
+    training = started(
+        sys.executable, ROOT / "cli.py", "train", "log.csv", "--out", "run",
+        "--latent-dim", "2", "--hidden-dim", "4", "--batch-size", "4", "--threads", "1",
+        "--epochs", "100000", "--max-time", "1h", "--set", "train.steps_per_epoch=2",
+        "--set", "train.patience=100000",
         cwd=tmp_path,
         env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
         stderr=follower,
     )  # fmt: skip
-    os.close(follower)
-    text = read_until(leader, "crps")
-    for _ in range(times):
-        process.send_signal(signal.SIGINT)
-    text += read_until(leader, "\0", 30)
-    assert process.wait(timeout=30) == 130
+    with training as process:
+        os.close(follower)
+        text = read_until(leader, "crps")
+        for _ in range(times):
+            process.send_signal(signal.SIGINT)
+        text += read_until(leader, "\0")
+        ended(process)
+    assert process.returncode == 130
     os.close(leader)
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")  # the cursor is seen again
     if times == 1:

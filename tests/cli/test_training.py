@@ -8,15 +8,14 @@ import errno
 import json
 import os
 import signal
-import subprocess
 import sys
-import time
 import types
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from places import ROOT
+from programs import ended, python, started
 
 from latentode.cli.app import root
 from latentode.errors import DataError, TrainingError
@@ -214,20 +213,11 @@ def test_second_train_into_a_held_folder_exits_8_before_torch_is_imported(tmp_pa
     (tmp_path / "held").mkdir()
     words = ["train", str(tmp_path / "log.csv"), "--out", str(tmp_path / "held")]
     with RunLock(tmp_path / "held"):
-        start = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-X", "importtime", "cli.py", *words],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        seconds = time.perf_counter() - start
+        done = python("-X", "importtime", "cli.py", *words, cwd=ROOT)
     assert done.returncode == 8
     modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "torch" not in modules
     assert "pandas" not in modules
-    assert seconds < 5  # 0.3 s on an idle machine; torch alone would take 2
 
 
 @pytest.mark.usefixtures("library")
@@ -236,8 +226,8 @@ def test_lock_of_a_dead_process_is_taken_over():
     folder = Path("run")
     record = {**record_of(folder), "status": "running"}
     (folder / "run.json").write_text(json.dumps(record))
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
+    with started(sys.executable, "-c", "") as dead:
+        ended(dead)
     owner = {"pid": dead.pid, "start": "1", "host": os.uname().nodename, "token": "x"}
     (folder / ".lock").write_text(json.dumps(owner))
     assert run("resume", "run").exit_code == 0
@@ -299,8 +289,8 @@ def test_interrupted_training_says_how_to_resume(library, number, code):
 
 def test_signal_while_the_log_is_read_says_how_to_resume(library):
     def read(*_):
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(5)
+        signal.raise_signal(signal.SIGTERM)
+        raise AssertionError("the signal did not stop it")
 
     library.read = read
     result = run("train", "pump log.csv")

@@ -4,15 +4,16 @@ import os
 import random
 import signal
 import socket
-import subprocess
 import sys
 import textwrap
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from programs import ended, started
 
 from latentode.errors import OutputExistsError, ResourceError
 from latentode.files import RunLock, atomic_folder, atomic_write, clean_stray, slug
@@ -21,18 +22,13 @@ from latentode.files.processes import is_alive, start_of
 posix = pytest.mark.skipif(os.name == "nt", reason="needs signals and limits of POSIX")
 
 
-def start_python(code, *arguments):
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def started_python(code, *arguments):
+    return started(sys.executable, "-c", textwrap.dedent(code), *arguments)
 
 
 def run_python(code, *arguments):
-    process = start_python(code, *arguments)
-    output, errors = process.communicate(timeout=60)
+    with started_python(code, *arguments) as process:
+        output, errors = ended(process)
     return process.returncode, output.strip(), errors
 
 
@@ -219,12 +215,10 @@ def test_a_kill_at_any_moment_leaves_a_whole_file_and_a_whole_folder(tmp_path):
         """
     random_state = random.Random(0)
     for _ in range(8):
-        process = start_python(code, tmp_path)
-        assert process.stdout is not None
-        assert process.stdout.readline().strip() == "a"
-        time.sleep(random_state.uniform(0.0, 0.03))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        with started_python(code, tmp_path) as process:
+            assert process.stdout.readline().strip() == "a"
+            time.sleep(random_state.uniform(0.0, 0.03))  # any moment will do
+            process.send_signal(signal.SIGKILL)
         clean_stray(tmp_path)
         assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]
         contents = [(tmp_path / "folder" / name).read_bytes() for name in ("one", "two")]
@@ -235,8 +229,8 @@ def test_a_kill_at_any_moment_leaves_a_whole_file_and_a_whole_folder(tmp_path):
 
 
 def dead_pid():
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
+    with started_python("") as process:
+        ended(process)
     return process.pid
 
 
@@ -321,13 +315,13 @@ def test_run_lock_refuses_a_second_holder_and_frees_on_exit(tmp_path):
 
 
 HOLD = """
-    import sys, time
+    import sys
     from latentode.errors import OutputExistsError
     from latentode.files import RunLock
     try:
         with RunLock(sys.argv[1]):
             print("held", flush=True)
-            time.sleep(float(sys.argv[2]))
+            sys.stdin.read()
     except OutputExistsError:
         print("refused", flush=True)
 """
@@ -335,13 +329,11 @@ HOLD = """
 
 @posix
 def test_run_lock_of_a_killed_process_is_taken_over(tmp_path):
-    process = start_python(HOLD, tmp_path, 60)
-    assert process.stdout is not None
-    assert process.stdout.readline().strip() == "held"
-    with pytest.raises(OutputExistsError, match=f"held by process {process.pid}"):
-        RunLock(tmp_path).acquire()
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    with started_python(HOLD, tmp_path) as process:
+        assert process.stdout.readline().strip() == "held"
+        with pytest.raises(OutputExistsError, match=f"held by process {process.pid}"):
+            RunLock(tmp_path).acquire()
+        process.send_signal(signal.SIGKILL)
     assert (tmp_path / ".lock").exists()
     with RunLock(tmp_path):
         assert json.loads((tmp_path / ".lock").read_bytes())["pid"] == os.getpid()
@@ -353,8 +345,10 @@ def test_of_many_processes_one_gets_the_lock(tmp_path, stale):
     if stale:
         owner = {"pid": dead_pid(), "start": "1", "host": socket.gethostname(), "token": "x"}
         (tmp_path / ".lock").write_text(json.dumps(owner))
-    processes = [start_python(HOLD, tmp_path, 2) for _ in range(5)]
-    outputs = [process.communicate(timeout=60)[0].strip() for process in processes]
+    with ExitStack() as stack:
+        processes = [stack.enter_context(started_python(HOLD, tmp_path)) for _ in range(5)]
+        # the one that holds it goes on until its standard input is closed
+        outputs = [process.stdout.readline().strip() for process in processes]
     assert sorted(outputs) == ["held"] + ["refused"] * 4
 
 

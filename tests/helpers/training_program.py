@@ -1,21 +1,21 @@
-"""Runs training in child processes that are killed: a program for `test_training_resume`.
+"""Runs training in child processes that are killed: a program for `tests/training/test_resume.py`.
 
-    python training_program.py resume RUN_DIR '[[SIGNAL, STEP], ...]'
-    python training_program.py save RUN_DIR '[SEED, COUNT]'
+    python training_program.py FOLDER '{NAME: {"kills": [[SIGNAL, STEP], ...]}, ...}'
+    python training_program.py FOLDER '{NAME: {"operations": [NUMBER, ...]}, ...}'
 
-"resume": one child a pair, each going on where the last one stopped; it gets the signal while it
-takes step STEP; a last child trains to the end. "save": children that do nothing but save states
-are killed by SIGKILL at random moments; after each, what is on the disk is loaded and compared.
+Each name is a run, in a folder of that name. With "kills" there is one child a pair, each going on
+where the last one stopped; it gets the signal while it takes step STEP; a last child trains to the
+end. With "operations", children that do nothing but save states kill themselves by SIGKILL before
+their file operation of that number; after each, what is on the disk is loaded and compared.
 Children are forked from a process that has loaded everything and started no thread, so each costs
-only its own work. Prints JSON.
+only its own work. Prints JSON: statuses of the children, or the steps that were loaded.
 """
 
+import itertools
 import json
 import os
-import random
 import signal
 import sys
-import time
 import traceback
 from pathlib import Path
 
@@ -31,10 +31,11 @@ from latentode.training.step import GradientStep
 
 CONFIG = training_settings(
     train__max_epochs=4,
-    train__steps_per_epoch=15,
+    train__steps_per_epoch=5,
     train__patience=50,
-    train__optimizer__warmup_steps=10,
 )
+
+FILE_OPERATIONS = {"open", "os.mkdir", "os.remove", "os.rename", "os.rmdir"}
 
 
 def in_child(work, *args):
@@ -74,12 +75,11 @@ def train(run_dir, resume, number, at):
     return 0
 
 
-def resume(run_dir, kills):
-    statuses = [
+def statuses_of(run_dir, kills):
+    return [
         wait_for(in_child(train, run_dir, index > 0, number, at))
         for index, (number, at) in enumerate([*kills, (0, -1)])
     ]
-    return {"statuses": statuses}
 
 
 class Owners:
@@ -118,62 +118,60 @@ def states(first):
         yield Progress(step=step, epoch=step, best_step=step - step % 3, history=[{"epoch": step}])
 
 
-def save_for_ever(run_dir, first):
-    checkpoints, owners = Checkpoints(run_dir), Owners(0)
-    checkpoints.prepare()
-    (run_dir / "ready").touch()
+def kill_before(operation):
+    """Kill this process before its file operation of a number, as Python itself counts them."""
+    numbers = itertools.count(1)
+
+    def hook(event, _arguments):
+        if event in FILE_OPERATIONS and next(numbers) == operation:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hook)
+
+
+def save_until_killed(checkpoints, owners, first, operation):
+    kill_before(operation)
     for progress in states(first):
         owners.fill(progress.step)
         checkpoints.save(progress, owners.model, owners.average, owners.optimizer)
 
 
-def load(run_dir):
+def load(checkpoints, owners):
     """The last step on the disk, after checking that all of it is of that step."""
-    checkpoints, owners = Checkpoints(run_dir), Owners(-1)
     checkpoints.prepare()
-    if not (run_dir / "checkpoints" / "last.json").exists():
+    if not (checkpoints.folder / "last.json").exists():
         return 0
+    owners.fill(-1)
     progress, best = checkpoints.restore(owners.model, owners.average, owners.optimizer)
-    found = {number for tensor in best.values() for number in tensor.unique().tolist()}
+    best_steps = {number for tensor in best.values() for number in tensor.unique().tolist()}
     assert owners.values() == {progress.step}, "a state of several steps"
-    assert found == {progress.best_step}, "a best state of another step"
-    stray = [p.name for p in (run_dir / "checkpoints").iterdir() if "latentode-" in p.name]
+    assert best_steps == {progress.best_step}, "a best state of another step"
+    stray = [p.name for p in checkpoints.folder.iterdir() if "latentode-" in p.name]
     assert not stray, stray
     return progress.step
 
 
-def load_and_tell(run_dir, first):
-    step = load(run_dir)
-    (run_dir / "loaded").write_text(str(step))
-    return 0 if step >= first else 3
-
-
-def save(run_dir, seed, count):
-    moments = random.Random(seed)
-    steps, step = [], 0
-    for _ in range(count):
-        (run_dir / "ready").unlink(missing_ok=True)
-        child = in_child(save_for_ever, run_dir, max(step, 2))
-        while not (run_dir / "ready").exists():
-            time.sleep(0.001)
-        time.sleep(moments.uniform(0.0, 0.15))
-        os.kill(child, signal.SIGKILL)
+def steps_loaded(run_dir, operations):
+    checkpoints, owners, steps = Checkpoints(run_dir), Owners(0), [0]
+    checkpoints.prepare()
+    for operation in operations:
+        child = in_child(save_until_killed, checkpoints, owners, max(steps[-1], 2), operation)
         assert wait_for(child) == -signal.SIGKILL
-        status = wait_for(in_child(load_and_tell, run_dir, step))
-        if status:
-            return {"steps": steps, "failed": status}
-        step = int((run_dir / "loaded").read_text())
-        steps.append(step)
-    return {"steps": steps, "failed": 0}
+        steps.append(load(checkpoints, owners))
+    return steps[1:]
 
 
 def main():
     torch.set_num_threads(1)
-    what, run_dir, values = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
-    run_dir.mkdir(parents=True, exist_ok=True)
-    Owners(0)  # the first step of an optimiser loads a good part of torch
-    found = resume(run_dir, values) if what == "resume" else save(run_dir, *values)
-    print(json.dumps(found))
+    results = {}
+    for name, plan in json.loads(sys.argv[2]).items():
+        run_dir = Path(sys.argv[1]) / name
+        run_dir.mkdir(exist_ok=True)
+        if "kills" in plan:
+            results[name] = statuses_of(run_dir, plan["kills"])
+        else:
+            results[name] = steps_loaded(run_dir, plan["operations"])
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":

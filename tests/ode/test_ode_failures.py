@@ -1,12 +1,11 @@
 """Solves that cannot succeed end in typed errors, quickly, also without assertions."""
 
-import subprocess
-import sys
-import time
+import itertools
 
 import pytest
 import torch
 from ode_cases import SolverConfig, solve
+from programs import python
 
 from latentode.errors import ConfigError, ShapeError, SolverError
 
@@ -14,11 +13,16 @@ METHODS = ["rk4", "dopri5", "bosh3", "dopri8", "adaptive_heun"]
 
 
 def fails(status, field, z0, t0=0.0, t1=1.0, **settings):
-    began = time.process_time()
+    calls = itertools.count()
+
+    def counted(t, z):
+        next(calls)
+        return field(t, z)
+
     with pytest.raises(SolverError, match=r"expected .* got") as caught:
-        solve(field, z0, t0, t1, SolverConfig(**settings), params=())
+        solve(counted, z0, t0, t1, SolverConfig(**settings), params=())
     assert caught.value.status == status
-    assert time.process_time() - began < 5
+    assert next(calls) < 2_000  # nobody waits for it
     return caught.value
 
 
@@ -127,13 +131,8 @@ for name, field in fields.items():
 
 
 def test_failures_are_typed_without_assertions():
-    run = subprocess.run(
-        [sys.executable, "-O", "-c", SCRIPT],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
+    run = python("-O", "-c", SCRIPT)
+    assert run.returncode == 0, run.stderr
     lines = run.stdout.split("\n")
     status = {tuple(line.split()[:2]): line.split()[2] for line in lines if line}
     assert len(status) == 12

@@ -27,7 +27,7 @@ from latentode.cli.app import root
 from latentode.errors import CheckpointError, SolverError, TrainingError
 from latentode.estimators import LatentODE
 from latentode.models.fitted.model_folder import load_folder
-from latentode.training.optimizer import learning_rate
+from latentode.training.optimizer import learning_rate, make_optimizer
 from latentode.training.step import GradientStep
 from latentode.training.trainer import Trainer
 
@@ -100,8 +100,7 @@ def test_a_rollback_gives_back_the_same_optimiser_each_time(monkeypatch):
         before = self.progress.rollbacks
         recover(self, reason)
         if self.progress.rollbacks > before:
-            state = self._optimizer.state_dict()["state"]
-            tensors = {(i, k): v.clone() for i, e in state.items() for k, v in e.items()}
+            tensors = {k: v.clone() for k, v in self._optimizer.tensors().items()}
             snapshots.append((weights_of(self.model), tensors))
 
     monkeypatch.setattr(Trainer, "_recover", remembered)
@@ -163,14 +162,13 @@ def test_only_the_poisoned_windows_are_left_out_and_counted(windows):
     # weights of readings are even over the windows of a batch: without, each stands alone
     made = parts(train__batch_size=4, model__dropout=0.0, train__objective__balance=0.0)
     rows = made.sampler.eligible_rows()[::9][:4]
-    trainer = made.trainer()
-    trainer._optimizer = torch.optim.AdamW(made.model.parameters(), lr=1e-3)
+    optimizer = make_optimizer(made.model, made.config.train.optimizer)
 
     def step_with(sampler):
         step = GradientStep(
             made.model,
             sampler,
-            trainer._optimizer,
+            optimizer,
             made.config.train,
             torch.device("cpu"),
             targets_per_window=5.0,
@@ -208,7 +206,7 @@ def step_noise(made, size):
     step = GradientStep(
         made.model,
         made.sampler,
-        torch.optim.AdamW(made.model.parameters()),
+        make_optimizer(made.model, made.config.train.optimizer),
         trainer.config,
         torch.device("cpu"),
         1.0,

@@ -5,13 +5,7 @@ import torch
 from torch import nn
 
 from latentode.config import OptimizerConfig
-from latentode.training.optimizer import (
-    WeightAverage,
-    learning_rate,
-    make_optimizer,
-    optimizer_tensors,
-    restore_optimizer,
-)
+from latentode.training.optimizer import WeightAverage, learning_rate, make_optimizer
 
 
 @pytest.mark.parametrize(("warmup", "total"), [(50, 1000), (0, 100), (50, 100), (3, 7)])
@@ -92,43 +86,3 @@ def test_only_matrices_are_decayed():
     assert matrices["weight_decay"] == 0.5
     assert [p.dim() for p in vectors["params"]] == [1, 1, 1]
     assert vectors["weight_decay"] == 0.0
-
-
-def trained(model, optimizer, steps):
-    for step in range(steps):
-        generator = torch.Generator().manual_seed(step)
-        optimizer.zero_grad()
-        (model(torch.randn(5, 3, generator=generator)) ** 2).mean().backward()
-        optimizer.step()
-
-
-def test_a_restored_optimizer_goes_on_with_the_same_bits():
-    torch.manual_seed(0)
-    whole = nn.Linear(3, 2)
-    halves = nn.Linear(3, 2)
-    halves.load_state_dict(whole.state_dict())
-    config = OptimizerConfig()
-    optimizer = make_optimizer(whole, config)
-    trained(whole, optimizer, 4)
-    first = make_optimizer(halves, config)
-    trained(halves, first, 4)
-    second = make_optimizer(halves, config)
-    restore_optimizer(second, {"model.weight": torch.ones(1), **optimizer_tensors(first)})
-    for model, continued in ((whole, optimizer), (halves, second)):
-        trained(model, continued, 3)
-    assert torch.equal(whole.weight, halves.weight)
-    assert torch.equal(whole.bias, halves.bias)
-
-
-@pytest.mark.parametrize(
-    "tensors",
-    [
-        {"optimizer.0.exp_avg": torch.zeros(7)},
-        {"optimizer.9.exp_avg": torch.zeros(2, 3)},
-        {"optimizer.-1.exp_avg": torch.zeros(2)},
-    ],
-)
-def test_optimizer_refuses_a_tensor_of_no_parameter(tensors):
-    optimizer = make_optimizer(nn.Linear(3, 2), OptimizerConfig())
-    with pytest.raises(ValueError, match="fits no weight"):
-        restore_optimizer(optimizer, tensors)

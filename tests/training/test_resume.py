@@ -3,25 +3,27 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 
 import pytest
 from places import HELPERS
+from programs import python
 from training_cases import digests
 
 TERM, INT, KILL = int(signal.SIGTERM), int(signal.SIGINT), int(signal.SIGKILL)
+# epochs have 5 steps: the last step of one, inside one, inside one twice, the very last
+EDGES = [(TERM, 4), (KILL, 7), (-INT, 13), (INT, 19)]
+# a save takes about 30 file operations, so these lie in the first four saves of a process
+OPERATIONS = range(3, 120, 9)
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 
 
-def program(*args, seconds=120):
-    done = subprocess.run(
-        [sys.executable, "training_program.py", *map(str, args)],
-        capture_output=True,
-        text=True,
+def program(folder, **plans):
+    done = python(
+        "training_program.py",
+        folder,
+        json.dumps(plans),
         cwd=HELPERS,
-        timeout=seconds,
         # a forked child cannot use CUDA, and torch asks it questions where it is seen
         env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
     )
@@ -29,50 +31,58 @@ def program(*args, seconds=120):
     return json.loads(done.stdout)
 
 
+def expected_statuses(kills):
+    return [-n if n == KILL else 128 + abs(n) for n, _ in kills] + [0]
+
+
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole")
-    assert program("resume", folder, "[]") == {"statuses": [0]}
-    return digests(folder)
+def runs(tmp_path_factory):
+    """Folder of some runs, and what became of each."""
+    folder = tmp_path_factory.mktemp("runs")
+    plans = {"whole": {"kills": []}, "edges": {"kills": EDGES}}
+    results = program(folder, **plans, saves={"operations": list(OPERATIONS)})
+    assert results["whole"] == [0]
+    return folder, results
 
 
+def test_a_killed_run_ends_with_the_same_bits_as_one_that_was_not(runs):
+    folder, results = runs
+    assert results["edges"] == expected_statuses(EDGES)
+    files, uninterrupted = digests(folder / "edges"), digests(folder / "whole")
+    assert {"metrics.csv", "model/model.safetensors", "checkpoints/best.json"} <= files.keys()
+    assert files == uninterrupted
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kills",
-    [
-        # epochs have 15 steps: the last step of one, inside one, inside one twice, the very last
-        [(TERM, 14), (KILL, 22), (-INT, 40), (INT, 59)],
-        pytest.param([(TERM, 20), (KILL, 40)], marks=pytest.mark.slow),
-        pytest.param([(KILL, 15), (TERM, 16), (INT, 29), (KILL, 44)], marks=pytest.mark.slow),
-    ],
-    ids=["edges", "20+20+20", "boundaries"],
+    [[(TERM, 7), (KILL, 13)], [(KILL, 5), (TERM, 6), (INT, 9), (KILL, 14)]],
+    ids=["7+6+7", "boundaries"],
 )
-def test_a_killed_run_ends_with_the_same_bits_as_one_that_was_not(tmp_path, uninterrupted, kills):
-    statuses = program("resume", tmp_path, json.dumps(kills))["statuses"]
-    assert statuses == [-n if n == KILL else 128 + abs(n) for n, _ in kills] + [0]
-    found = digests(tmp_path)
-    assert found.keys() == uninterrupted.keys()
-    assert {"metrics.csv", "model/model.safetensors", "checkpoints/best.json"} <= found.keys()
-    assert found == uninterrupted
+def test_so_does_a_run_that_is_killed_at_other_steps(tmp_path, runs, kills):
+    assert program(tmp_path, again={"kills": kills})["again"] == expected_statuses(kills)
+    assert digests(tmp_path / "again") == digests(runs[0] / "whole")
 
 
 @pytest.mark.slow
-def test_a_run_killed_before_its_first_checkpoint_has_to_start_again(tmp_path, uninterrupted):
-    assert program("resume", tmp_path, json.dumps([(KILL, 2)]))["statuses"] == [-KILL, 1]
-    assert program("resume", tmp_path, "[]")["statuses"] == [0]
-    assert digests(tmp_path) == uninterrupted
+def test_a_run_killed_before_its_first_checkpoint_has_to_start_again(tmp_path, runs):
+    assert program(tmp_path, begun={"kills": [(KILL, 2)]})["begun"] == [-KILL, 1]
+    assert program(tmp_path, begun={"kills": []})["begun"] == [0]
+    assert digests(tmp_path / "begun") == digests(runs[0] / "whole")
 
 
-def test_a_run_killed_while_it_saves_leaves_a_state_that_loads(tmp_path):
-    found = program("save", tmp_path, json.dumps([0, 8]))
-    assert found["failed"] == 0
-    assert len(found["steps"]) == 8
-    assert found["steps"] == sorted(found["steps"])
-    assert found["steps"][-1] > 0
+def assert_never_lost(steps, number):
+    assert len(steps) == number
+    assert steps == sorted(steps)
+    assert steps[-1] > steps[0]
+
+
+def test_a_run_killed_while_it_saves_leaves_a_state_that_loads(runs):
+    assert_never_lost(runs[1]["saves"], len(OPERATIONS))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, 6))
-def test_fifty_runs_killed_while_they_save_leave_states_that_load(tmp_path, seed):
-    found = program("save", tmp_path, json.dumps([seed, 10]), seconds=300)
-    assert found["failed"] == 0
-    assert len(found["steps"]) == 10
+def test_a_run_killed_before_any_file_operation_leaves_a_state_that_loads(tmp_path):
+    operations = list(range(1, 150))
+    steps = program(tmp_path, saves={"operations": operations})["saves"]
+    assert_never_lost(steps, len(operations))

@@ -1,8 +1,8 @@
 """The loop: schedule, early stopping, averages, budget, and what it reports."""
 
+import itertools
 import math
 import signal
-import time
 
 import pytest
 import torch
@@ -174,29 +174,67 @@ def test_all_epochs_not_finite_leaves_the_last_average():
     assert all(bool(torch.isfinite(v).all()) for v in weights_of(made.model).values())
 
 
-def test_the_time_budget_is_honoured_and_the_schedule_is_shortened_and_recorded():
-    made = parts(train__max_epochs=100_000, train__max_time="2s")
-    events = []
-    trainer = made.trainer(on_event=events.append)
-    began = time.monotonic()
-    trainer.fit()
-    took = time.monotonic() - began
-    assert 1.0 < took < 4.0
-    assert 1 <= trainer.progress.total_epochs < 10_000
+class Clock:
+    """A clock that moves by some seconds with each step, the first of which are told."""
+
+    def __init__(self, seconds, *first):
+        self.now, self.seconds, self.first = 100.0, seconds, list(first)
+
+    def __call__(self):
+        return self.now
+
+    def trainer(self, made, **options):
+        trainer = made.trainer(clock=self, **options)
+        take_step = trainer._take_step
+
+        def timed(rows):
+            take_step(rows)
+            self.now += self.first.pop(0) if self.first else self.seconds
+
+        trainer._take_step = timed
+        return trainer
+
+
+def test_the_schedule_is_shortened_to_the_time_budget_and_recorded():
+    events, clock = [], Clock(0.0625, 0.25)  # the first step warms up, and is not counted
+    made = parts(train__max_epochs=100_000, train__max_time="3s")
+    trainer = clock.trainer(made, on_event=events.append, validator=None)
+    history = trainer.fit()
+    # an epoch of 4 steps takes 0.25 s, and 15 % more to validate and save; 5 % of 3 s stay
+    assert trainer.progress.total_epochs == len(history) == int(2.85 / (1.15 * 0.25))
+    assert 2.0 < clock.now - 100.0 < 3.0
     plan = next(e["text"] for e in events if "epochs at most" in e.get("text", ""))
-    assert f"{trainer.progress.total_epochs} epochs at most (of 100000" in plan
-    assert "--max-time 2s" in plan
-    assert all("eta_seconds" in e for e in events if e["event"] == "epoch")
+    assert f"{len(history)} epochs at most (of 100000" in plan
+    assert "--max-time 3s" in plan
+    assert not any("is over" in e.get("text", "") for e in events)
+    epochs = [e for e in events if e["event"] == "epoch"]
+    assert epochs[-1]["eta_seconds"] == 0.0
+    assert epochs[-1]["seconds"] == clock.now - 100.0
+
+
+@pytest.mark.parametrize(("budget", "steps"), [("2s", 10), ("3s", 11), ("9s", 17)])
+def test_steps_that_turn_out_slower_than_planned_end_with_the_budget(budget, steps):
+    events, clock = [], Clock(1.0, *[0.125] * 9)
+    trainer = clock.trainer(parts(train__max_time=budget), on_event=events.append)
+    trainer.progress.total_epochs = 6
+    assert trainer.fit()[-1]["step"] == steps
+    text = f"--max-time {budget} is over: stopped"
+    assert [e["text"] for e in events if "is over" in e.get("text", "")] == [text]
 
 
 def test_a_budget_shorter_than_an_epoch_ends_inside_it():
-    made = parts(train__steps_per_epoch=3_000, train__max_time="1s")
-    trainer = made.trainer()
-    began = time.monotonic()
+    trainer = Clock(0.125).trainer(parts(train__steps_per_epoch=3_000, train__max_time="1s"))
     (record,) = trainer.fit()
-    assert time.monotonic() - began < 3.0
     assert trainer.progress.total_epochs == 1
-    assert 4 < record["step"] < 3_000
+    assert record["step"] == 8
+
+
+def test_a_resumed_run_whose_budget_is_over_at_once_closes_an_epoch_all_the_same(tmp_path):
+    stopped_after(1, tmp_path)
+    clock = itertools.count(step=60).__next__  # each look at it is a minute later
+    made = parts(train__max_time="1s")
+    (_, second) = made.trainer(run_dir=tmp_path, clock=clock).fit(resume=True)
+    assert second["epoch"] == 2
 
 
 def test_a_generous_budget_changes_nothing():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from latentode.adam import AdamW
 from latentode.models.encoders.posterior import NormalPosterior
 
 _RATE = 0.05  # first step, in units of the prior's standard deviation
@@ -74,18 +76,17 @@ def refined(
 
 def _climbed(height: Callable[..., Tensor], begun: list[Tensor], steps: int) -> list[Tensor]:
     """Where Adam ends that begins at some tensors and makes a function of them greater."""
-    place = [part.clone().requires_grad_() for part in begun]
-    adam = torch.optim.Adam(place, lr=_RATE, betas=_DECAY)
-    decay = torch.optim.lr_scheduler.CosineAnnealingLR(adam, max(1, steps))
+    position = [part.clone().requires_grad_() for part in begun]
+    adam = AdamW([{"params": position}], _RATE, _DECAY)
     with torch.enable_grad():
-        for _ in range(steps):
-            slopes = torch.autograd.grad(height(*place).sum(), place)
-            for part, slope in zip(place, slopes, strict=True):
+        for step in range(steps):
+            adam.param_groups[0]["lr"] = 0.5 * _RATE * (1 + math.cos(math.pi * step / steps))
+            slopes = torch.autograd.grad(height(*position).sum(), position)
+            for part, slope in zip(position, slopes, strict=True):
                 # a window whose climb has failed is put back in the end
                 part.grad = -slope.nan_to_num(0.0, 0.0, 0.0)
             adam.step()
-            decay.step()
-    return [part.detach() for part in place]
+    return [part.detach() for part in position]
 
 
 def _noise(like: Tensor) -> Tensor:

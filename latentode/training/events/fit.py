@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from latentode.adam import AdamW
 from latentode.data.batches.event_batch import EventBatch
 from latentode.data.events import EventStreams
 from latentode.errors import DataError, TrainingError
@@ -97,7 +98,7 @@ def fit_events(
     """
     if streams.num_scored == 0:
         raise DataError("events: expected at least one event in the windows, got none.")
-    optimizer = torch.optim.AdamW(_groups(model, fitting))
+    optimizer = AdamW(_groups(model, fitting), fitting.lr)
     source = loss_source(model, streams, unit_ns, fitting)
     checkpoints = None if run_dir is None else EventCheckpoints(run_dir)
     losses: list[float] = []
@@ -120,7 +121,7 @@ def fit_events(
 
 def _take_step(
     model: EventProcess,
-    optimizer: torch.optim.Optimizer,
+    optimizer: AdamW,
     loss: Tensor,
     step: int,
     fitting: EventFitting,

@@ -6,13 +6,12 @@ import math
 import shutil
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
+from latentode.adam import AdamW
 from latentode.errors import CheckpointError
 from latentode.files import atomic_write, clean_stray
 from latentode.models.fitted.model_folder import load_folder, load_strictly, read_json, save_folder
-from latentode.training.optimizer import optimizer_tensors, restore_optimizer
 
 _STEM = "state"
 
@@ -35,7 +34,7 @@ class EventCheckpoints:
         self,
         losses: list[float],
         model: nn.Module,
-        optimizer: torch.optim.Optimizer,
+        optimizer: AdamW,
         carried: dict[str, Tensor],
     ) -> None:
         """Write the state after as many steps as there are losses, and remove the one before.
@@ -48,7 +47,7 @@ class EventCheckpoints:
         """
         tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
         tensors |= {f"carried.{k}": v for k, v in carried.items()}
-        tensors |= optimizer_tensors(optimizer)
+        tensors |= {f"optimizer.{k}": v for k, v in optimizer.tensors().items()}
         name = f"{len(losses):06d}"
         save_folder(self.folder / name, _STEM, tensors, {"losses": losses})
         atomic_write(self.folder / "last.json", f'{{"checkpoint": "{name}"}}\n'.encode())
@@ -57,7 +56,7 @@ class EventCheckpoints:
                 shutil.rmtree(path)
 
     def restore(
-        self, model: nn.Module, optimizer: torch.optim.Optimizer, carried: dict[str, Tensor]
+        self, model: nn.Module, optimizer: AdamW, carried: dict[str, Tensor]
     ) -> list[float]:
         """Load the last state into its owners.
 
@@ -85,7 +84,7 @@ class EventCheckpoints:
         for key, value in found.items():
             carried[key].copy_(value)
         try:
-            restore_optimizer(optimizer, tensors)
+            optimizer.load(_under("optimizer.", tensors))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(f"{where.parent}: not a state of this run ({error}).") from None
         return losses

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from latentode.config import TrainConfig
 from latentode.config.durations import parse_duration
@@ -16,19 +17,23 @@ class Pace:
     Args:
         config: Settings; ``max_time`` is the budget.
         first_step: Steps that were taken before this call, by the run that it resumes.
+        clock: Seconds since any moment.
     """
 
-    def __init__(self, config: TrainConfig, first_step: int) -> None:
+    def __init__(
+        self, config: TrainConfig, first_step: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.budget = (
             None if config.max_time is None else parse_duration(config.max_time, "s") / 1e9
         )
         self._first_step = first_step
-        self._started = self._reported = time.monotonic()
+        self._clock = clock
+        self._started = self._reported = clock()
 
     @property
     def elapsed(self) -> float:
         """Seconds since the start."""
-        return time.monotonic() - self._started
+        return self._clock() - self._started
 
     @property
     def is_over(self) -> bool:
@@ -45,7 +50,7 @@ class Pace:
 
     def is_report_due(self) -> bool:
         """True at most a few times a second."""
-        now = time.monotonic()
+        now = self._clock()
         if now - self._reported < _REPORT_SECONDS:
             return False
         self._reported = now

@@ -2,13 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import ddp_program
 import pytest
 import torch
 from places import HELPERS
+from programs import python
 from safetensors.torch import load_file
 from training_cases import same
 
@@ -17,14 +16,7 @@ from latentode.training.execution.distributed import agree, local_part, process_
 
 
 def run(*command):
-    done = subprocess.run(
-        [sys.executable, *map(str, command)],
-        capture_output=True,
-        text=True,
-        cwd=HELPERS,
-        timeout=180,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    done = python(*command, cwd=HELPERS, env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr
 
 
