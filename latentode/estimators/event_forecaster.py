@@ -16,6 +16,7 @@ from latentode.config.durations import NS_PER_UNIT, parse_duration
 from latentode.data.batches.event_batch import EventBatch
 from latentode.data.events import EventStreams
 from latentode.data.reading.events import read_events
+from latentode.data.reading.keyed_rows import Source
 from latentode.errors import DataError, NotFittedError
 from latentode.models.fitted.device import device_of
 from latentode.models.fitted.events import FittedEvents, unit_of
@@ -76,7 +77,7 @@ class EventForecaster:
         events: Events,
         *,
         mark_column: str | None = None,
-        windows: pd.DataFrame | None = None,
+        windows: Source | None = None,
         run_dir: str | Path | None = None,
         resume: bool = False,
         on_step: Callable[[int, float], None] | None = None,
@@ -127,13 +128,13 @@ class EventForecaster:
 
     @staticmethod
     def _read(
-        events: Events, config: DataConfig, mark_column: str | None, windows: pd.DataFrame | None
+        events: Events, config: DataConfig, mark_column: str | None, windows: Source | None
     ) -> EventStreams:
         if isinstance(events, EventStreams):
             return events
         return read_events(events, config, mark_column=mark_column, windows=windows)
 
-    def read(self, events: Events | None, windows: pd.DataFrame | None = None) -> EventStreams:
+    def read(self, events: Events | None, windows: Source | None = None) -> EventStreams:
         """Streams as the model's own were read; those of the training for None."""
         fitted = self._fitted()
         if events is None:

@@ -13,7 +13,7 @@ from latentode.data.reading.cells.time_column import choose_unit, scale_numbers,
 from latentode.data.reading.cells.time_stamps import (
     AMBIGUOUS,
     BAD,
-    MISSING,
+    NO_TIME,
     OK,
     OUT_OF_RANGE,
     parse_fixed_width,
@@ -64,7 +64,7 @@ def test_iso_times_are_read(text, expected, aware):
 @pytest.mark.parametrize(
     ("text", "status"),
     [
-        ("", MISSING),
+        ("", NO_TIME),
         ("1600-01-01", OUT_OF_RANGE),
         ("9999-12-31T23:59:59Z", OUT_OF_RANGE),
         ("2262-04-12", OUT_OF_RANGE),
