@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from latentode.config.base import CHOSEN, UNLESS_CHOSEN, Config
 
+# training series from which each of the larger `_SIZES` is taken: a network remembers fewer
 _MANY_SERIES = (50, 500)
 
 

@@ -71,7 +71,9 @@ def solve(
             known), "dt_underflow", or "non_finite"; names the series and the offset reached.
 
     Example:
-        >>> trajectory = solve(lambda t, z: -z, torch.ones(2, 1), 0.0, torch.tensor([1.0, 2.0]))
+        >>> import torch
+        >>> fine, ends = SolverConfig(step_size=0.05), torch.tensor([1.0, 2.0])
+        >>> trajectory = solve(lambda t, z: -z, torch.ones(2, 1), 0.0, ends, fine)
         >>> trajectory.at(torch.tensor([[1.0], [2.0]])).squeeze()
         tensor([0.3679, 0.1353])
     """

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from latentode.cli.runs.models import device_option
 from latentode.cli.outputs import (
     STDOUT,
     check_output,
@@ -17,6 +16,7 @@ from latentode.cli.outputs import (
     output_option,
     overwrite_option,
 )
+from latentode.cli.runs.models import device_option
 from latentode.cli.runs.provenance import utc_stamp
 from latentode.cli.runs.run_folder import RunFolder
 from latentode.cli.session import Outcome, Session

@@ -13,7 +13,8 @@ from latentode.data.reading.columns import (
     holds_text_only,
     row_counters,
 )
-from latentode.data.reading.formats.table import Table, as_text
+from latentode.data.reading.formats.data_frame import as_text
+from latentode.data.reading.formats.table import Table
 from latentode.data.reading.roles import Roles, by_telling_name, check_present
 from latentode.errors import DataError
 
@@ -145,6 +146,8 @@ class _Search:
 
     def hidden_id(self, keys: list[str]) -> str | None:
         """A text without which the keys would repeat; others that may be the id are said."""
+        if self.config.columns.id is not None:
+            self._refuse_without_ids()  # its column was named, and is written otherwise here
         name = hidden_id(self.table, keys, self.free) if keys else None
         if name is not None:
             self.notes.append(f"series told apart by {name!r}, as the times repeat without it")

@@ -20,7 +20,8 @@ from latentode.config import DataConfig
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock, Int64
 from latentode.data.reading.assembly.collect import Collected, Collector
-from latentode.data.reading.formats.open_table import Table, open_table
+from latentode.data.reading.formats.open_table import open_table
+from latentode.data.reading.formats.table import Table
 from latentode.data.reading.key_columns import TextColumn, key_roles
 from latentode.data.reading.report import REASONS, Tally
 from latentode.data.reading.roles import Roles
@@ -117,7 +118,7 @@ def read_rows(
 
 def open_rows(source: Source, config: DataConfig) -> Table:
     """Open a table of keyed rows, whatever the layout of the log."""
-    return open_table(source, config.model_copy(update={"layout": "wide"}))
+    return open_table(source, config.model_copy(update={"layout": "auto"}))
 
 
 def rows_of(

@@ -9,8 +9,8 @@ import pandas as pd
 
 from latentode.config import DataConfig
 from latentode.data.dataset import Int64
-from latentode.data.reading.formats.open_table import Table
-from latentode.data.reading.formats.table import FrameTable, ReadPlan
+from latentode.data.reading.formats.data_frame import FrameTable
+from latentode.data.reading.formats.table import ReadPlan, Table
 from latentode.data.reading.key_columns import TextColumn
 from latentode.data.reading.keyed_rows import KeyedRows, Source, codes_of, open_rows, rows_of
 from latentode.data.reading.roles import by_telling_name, check_present
@@ -86,22 +86,19 @@ def _two_rows_each(table: Table) -> FrameTable:
     edges = [_edge(table, word) for word in ("start", "end")]
     texts = [name for name in table.columns if name not in edges]
     chunks = [make() for make in table.chunks(ReadPlan(table.columns, edges[0], True, ()))]
-    whole = {
+    lines = np.concatenate([chunk.lines for chunk in chunks])
+    columns = {
         name: pd.concat([chunk.text(name) for chunk in chunks], ignore_index=True) for name in texts
     }
-    lines = np.concatenate([chunk.lines for chunk in chunks])
-    ends = pd.concat(
-        [pd.concat([chunk.column(edge) for chunk in chunks]) for edge in edges], ignore_index=True
-    )
-    in_turn = np.arange(2 * len(lines)).reshape(2, -1).T.ravel()
-    frame = pd.DataFrame(whole, index=np.arange(len(lines))).loc[
-        np.repeat(np.arange(len(lines)), 2)
-    ]
-    frame = frame.reset_index(drop=True).assign(**{_EITHER: ends[in_turn].reset_index(drop=True)})
-    return FrameTable(
-        frame, table.name, table.stem, table.place, np.repeat(lines, 2), table.decimal,
-        ragged=table.ragged,
-    )  # fmt: skip
+    ends = [pd.concat([chunk.column(edge) for chunk in chunks]) for edge in edges]
+    twice = np.repeat(np.arange(len(lines)), 2)
+    in_turn = twice + np.tile([0, len(lines)], len(lines))
+    frame = pd.DataFrame({name: column.to_numpy()[twice] for name, column in columns.items()})
+    frame[_EITHER] = pd.concat(ends, ignore_index=True).take(in_turn).reset_index(drop=True)
+    result = FrameTable(frame, lines=np.repeat(lines, 2))
+    for shared in ("name", "stem", "place", "decimal", "ragged"):
+        setattr(result, shared, getattr(table, shared))
+    return result
 
 
 def _edge(table: Table, word: str) -> str:

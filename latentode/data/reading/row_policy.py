@@ -138,9 +138,8 @@ class RowPolicy:
             return
         line, fields = min(ragged)
         if not self._tolerates(len(ragged), self.tally.rows_read):
-            expected = getattr(self.table, "num_fields", len(self.table.columns))
-            name = self.table.name
-            raise DataError(ragged_message(name, line, expected, fields, len(ragged)))
+            table = self.table
+            raise DataError(ragged_message(table.name, line, table.num_fields, fields, len(ragged)))
         self.tally.add("ragged_rows", len(ragged))
         self.first_lines["ragged_rows"] = line
 

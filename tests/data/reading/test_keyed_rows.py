@@ -98,7 +98,8 @@ def test_the_column_of_ids_is_found_by_the_same_names(tmp_path, kind, name):
 
 @pytest.mark.parametrize("kind", BESIDE)
 def test_a_mistyped_column_of_ids_is_answered_with_the_nearest_name(tmp_path, kind):
-    path = table(tmp_path, kind, DAYS[:3], name="machin")
+    rows = [(name, DAYS[0][1]) for name, _ in DAYS[:3]]  # times repeat without the ids
+    path = table(tmp_path, kind, rows, name="machin")
     with pytest.raises(DataError, match=r"no column 'machine'\. Did you mean 'machin'\?"):
         read(kind, path, ["s0", "s1", "s2"], columns__id="machine")
 

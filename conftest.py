@@ -1,4 +1,4 @@
-"""Options, fixtures and guards of every test."""
+"""Options, fixtures and guards of every test, those in docstrings of the package included."""
 
 import os
 
@@ -14,6 +14,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 # one thread a worker: results do not depend on the machine, and two workers do not fight for cores
 torch.set_num_threads(1)
+
+# docstrings are tested where the package has them, so that what tests share needs no look
+collect_ignore_glob = ["tests/helpers/*", "tests/architecture.py"]
 
 
 def pytest_addoption(parser):
