@@ -16,6 +16,7 @@ from latentode.config.durations import NS_PER_UNIT, parse_duration
 from latentode.data.batches.event_batch import EventBatch
 from latentode.data.events import EventStreams
 from latentode.data.reading.events import read_events
+from latentode.data.reading.keyed_rows import Source
 from latentode.errors import ConfigError, DataError, NotFittedError
 from latentode.models.fitted.device import device_of
 from latentode.models.fitted.events import FittedEvents, unit_of
@@ -83,7 +84,7 @@ class EventForecaster:
         events: Events,
         *,
         mark_column: str | None = None,
-        windows: pd.DataFrame | None = None,
+        windows: Source | None = None,
         run_dir: str | Path | None = None,
         resume: bool = False,
         on_step: Callable[[int, float], None] | None = None,
@@ -142,19 +143,19 @@ class EventForecaster:
 
     @staticmethod
     def _read(
-        events: Events, config: DataConfig, mark_column: str | None, windows: pd.DataFrame | None
+        events: Events, config: DataConfig, mark_column: str | None, windows: Source | None
     ) -> EventStreams:
         if isinstance(events, EventStreams):
             _refuse_windows(windows)
             return events
         return read_events(events, config, mark_column=mark_column, windows=windows)
 
-    def read(self, events: Events | None, windows: pd.DataFrame | None = None) -> EventStreams:
+    def read(self, events: Events | None, windows: Source | None = None) -> EventStreams:
         """Streams as the model's own were read; those of the training for None.
 
         Raises:
             ConfigError: If windows are given of streams that have their own.
-            DataError: If the events cannot be read, or are not of the kinds of the model.
+            DataError: If the events cannot be read, or are not of the marks of the model.
         """
         fitted = self._fitted()
         if not isinstance(events, pd.DataFrame | str | os.PathLike):
@@ -314,7 +315,7 @@ class EventForecaster:
         return fitted
 
 
-def _refuse_windows(windows: pd.DataFrame | None) -> None:
+def _refuse_windows(windows: Source | None) -> None:
     if windows is not None:
         raise ConfigError(
             "windows: expected a file or frame of events that they describe, got none. Streams "

@@ -9,13 +9,13 @@ import numpy as np
 
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.events import EventStreams
+from latentode.data.reading.keyed_rows import Source
 from latentode.errors import ConfigError
 from latentode.estimators.inputs import Events, Log, aligned, events_of
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction.event_rates import BlockScores, LatentRates
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
 
 
@@ -39,7 +39,7 @@ class EventView:
         return LatentRates(self._fitted, 1).unit
 
     def read(
-        self, log: Log, events: Events | None = None, windows: pd.DataFrame | None = None
+        self, log: Log, events: Events | None = None, windows: Source | None = None
     ) -> EventStreams:
         """The events of a log, as those of the training were read.
 

@@ -13,9 +13,11 @@ from latentode.config import LatentODEConfig
 from latentode.data.dataset import Int64, TimeSeriesDataset
 from latentode.data.events import EventStreams, LogEvents
 from latentode.data.labels import SeriesLabels, TimeLabels
+from latentode.data.reading.keyed_rows import Source
 from latentode.data.reading.labels import is_of_times, read_labels, read_time_labels, time_column
-from latentode.data.reading.log import read_log, read_query_times
+from latentode.data.reading.log import read_log
 from latentode.data.reading.log_events import read_log_events, report_times
+from latentode.data.reading.query_times import read_query_times
 from latentode.errors import ConfigError, DataError
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction.class_probabilities import known_classes
@@ -71,7 +73,7 @@ def events_for_training(
     config: LatentODEConfig,
     events: Events | None,
     mark_column: str | None,
-    windows: pd.DataFrame | None,
+    windows: Source | None,
     model_times: bool,
 ) -> LogEvents | None:
     """Events beside a log as `LatentODE.fit` was given them, ties spread; None for none.
@@ -183,7 +185,7 @@ def events_of(
     fitted: FittedModel,
     dataset: TimeSeriesDataset,
     events: Events | None,
-    windows: pd.DataFrame | None = None,
+    windows: Source | None = None,
 ) -> EventStreams:
     """The events of a log that a model is asked about.
 

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-import pandas as pd
-
 from latentode.config import LatentODEConfig
+from latentode.data.reading.keyed_rows import Source
 from latentode.errors import NotFittedError
 from latentode.estimators.inputs import (
     Events,
@@ -97,7 +96,7 @@ class LatentODE(Predictions):
         value_column: str | None = None,
         events: Events | None = None,
         mark_column: str | None = None,
-        windows: pd.DataFrame | None = None,
+        windows: Source | None = None,
         model_times: bool = False,
         labels: Labels | None = None,
         label_column: str | None = None,

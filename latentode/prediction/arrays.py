@@ -10,7 +10,7 @@ import numpy as np
 from latentode import results
 from latentode.config.durations import parse_duration
 from latentode.data.dataset import TimeSeriesDataset
-from latentode.data.reading.log import read_query_times
+from latentode.data.reading.query_times import read_query_times
 from latentode.errors import ConfigError, DataError
 from latentode.models.fitted.context import last_context
 from latentode.models.fitted.latent_ode import FittedModel

@@ -159,9 +159,9 @@ def test_the_future_of_labelled_series_is_no_test_of_their_labels():
         ({"m1": "a", "m2": "b"}, None, DataError, "labels of the series of the log"),
         (pd.DataFrame({"node": ["n1", "n1"], "y": ["a", "b"]}), None, DataError, "one label for"),
         (pd.DataFrame({"node": ["n1"], "u": [1], "v": [2]}), None, DataError, "--label-column"),
-        (pd.DataFrame({"node": ["n1"], "u": [1]}), "w", DataError, "expected a column 'w'"),
-        (pd.DataFrame({"what": ["n1"], "u": [1]}), None, DataError, "expected a column of ids"),
-        (pd.DataFrame({"node": ["n1"], "u": [1]}), "node", DataError, "one column of labels"),
+        (pd.DataFrame({"node": ["n1"], "u": [1]}), "w", DataError, "no column 'w'"),
+        (pd.DataFrame({"what": ["n1"], "u": [1]}), None, DataError, "no column .node."),
+        (pd.DataFrame({"node": ["n1"], "u": [1]}), "node", DataError, "a column of series ids"),
         (pd.Series(["a", "b"], index=["n1", "n1"]), None, DataError, "one label for series 'n1'"),
         ({}, None, DataError, "at least one, got none"),
         (None, "w", ConfigError, "expected labels that it describes"),
@@ -256,7 +256,7 @@ def test_what_counts_as_a_label(tmp_path):
     assert read("id,label\nn0,a\nn1,b\nn2,?\n", na=("?",))[1] == [0, 1, -1, -1]
     assert read("id,label\nn0,0.0\nn1,1.0\nn2,\n")[0] == ("0", "1")
     assert read("id,label\nn0,0.5\nn1,1.0\n")[0] == ("0.5", "1.0")
-    with pytest.raises(DataError, match="line 3: got 3 fields"):
+    with pytest.raises(DataError, match="line 3: expected 2 fields as in the header, got 3"):
         read("id,label\nn0,a\nn1,b,c\n")
     with pytest.raises(DataError, match="got none"):
         read("id,label\nn0,\n")

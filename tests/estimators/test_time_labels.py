@@ -224,9 +224,12 @@ def test_what_counts_as_a_label_of_a_time():
         (table(("n0", 5.0, "a"), ("n0", 5.0, "b")), "one label at a time, got 'a' and 'b'"),
         (table(("n0", 5.0, "a"), ("n0", 6.0, "a")), "at least two classes"),
         (table(("m0", 5.0, "a"), ("m0", 6.0, "b")), "row with a label of a series of the log"),
-        (table((5.0, "a"), (6.0, "b"), columns=("t", "label")), "expected a column of ids"),
+        (table((5.0, "a"), (6.0, "b"), columns=("t", "label")), "no column .node."),
         (table(("n0", 5.0, 1, 2), columns=("node", "t", "u", "v")), "--label-column"),
-        (table(("n0", "soon", "a"), ("n0", "late", "b")), "no time"),
+        (
+            table(("n0", "soon", "a"), ("n0", "late", "b")),
+            "got 2 other cells .row 0: .soon.",
+        ),
         (
             table(("n0", 5.0, ""), ("n0", 6.0, "")),
             "row with a label of a series of the log, got none",

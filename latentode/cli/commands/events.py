@@ -13,7 +13,6 @@ from latentode.cli.runs.event_files import (
     describe,
     event_lines,
     events_option,
-    read_windows,
     streams_for,
     windows_option,
 )
@@ -114,7 +113,7 @@ def _of_streams(session: Session, path: Path, question: _Question) -> _Answer:
     from latentode.models.point_processes import goodness_of_fit
 
     model = EventForecaster.load(path, device=question.device)
-    streams = model.read(question.file, read_windows(question.windows))
+    streams = model.read(question.file, question.windows)
     session.lines("plan", describe(streams))
     horizon = question.horizon or _default_horizon(streams, model.fitted_.unit_ns)
     tests = goodness_of_fit.as_numbers(model.goodness_of_fit(streams))

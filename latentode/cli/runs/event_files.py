@@ -11,11 +11,8 @@ import click
 
 from latentode.cli.runs.provenance import fingerprint, unchanged
 from latentode.cli.table import aligned
-from latentode.errors import DataError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from latentode.data.dataset import TimeSeriesDataset
     from latentode.data.events import EventStreams
     from latentode.estimators import LatentODE
@@ -63,19 +60,6 @@ class EventFile:
         return cls(unchanged(record, "events"), record["mark_column"], windows)
 
 
-def read_windows(path: Path | None) -> pd.DataFrame | None:
-    """Windows of observation from a CSV file; ids and times stay as they are written."""
-    if path is None:
-        return None
-    import pandas as pd
-
-    try:
-        frame = pd.read_csv(path, dtype={"id": str, "mark": str})
-    except (ValueError, OSError) as error:
-        raise DataError(f"{path}: cannot be read as CSV ({error}). Correct --windows.") from None
-    return frame
-
-
 def describe(streams: EventStreams) -> list[str]:
     """What was understood of event streams, in a few lines."""
     counts = streams.counts().sum(0)
@@ -103,7 +87,7 @@ def streams_for(
         return None
     if windows is not None and events is None:
         raise click.UsageError("--windows belongs to --events.")
-    return model.events.read(log, events, read_windows(windows))
+    return model.events.read(log, events, windows)
 
 
 def event_lines(scores: Mapping[str, Any]) -> list[str]:

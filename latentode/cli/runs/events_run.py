@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from latentode.cli import settings
 from latentode.cli.options import resolve_options, sources_of
-from latentode.cli.runs.event_files import EventFile, describe, read_windows
+from latentode.cli.runs.event_files import EventFile, describe
 from latentode.cli.runs.run_folder import RunFolder, new_folder, proposing_resume, start_new
 from latentode.cli.session import Outcome, Session
 from latentode.cli.signals import Stopped
@@ -145,10 +145,11 @@ def _fit(
     if threads is not None:
         torch.set_num_threads(threads)
     folder.update(threads=torch.get_num_threads())
-    windows = read_windows(file.windows)
-    streams = read_events(file.path, config.data, mark_column=file.mark_column, windows=windows)
+    streams = read_events(
+        file.path, config.data, mark_column=file.mark_column, windows=file.windows
+    )
     session.lines("plan", describe(streams))
-    if windows is None:
+    if file.windows is None:
         session.warn(
             "no --windows: all series count as observed from the first to the last event of the "
             "file, which makes rates too high where streams are short"

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from latentode.cli.options import flags_of
-from latentode.cli.runs.event_files import EventFile, read_windows
+from latentode.cli.runs.event_files import EventFile
 from latentode.cli.runs.events_run import continue_events
 from latentode.cli.runs.label_files import LabelFile
 from latentode.cli.runs.progress import Display, training_display
@@ -201,7 +201,7 @@ def _beside(job: Job) -> dict[str, Any]:
     return {
         "events": job.events.path,
         "mark_column": job.events.mark_column,
-        "windows": read_windows(job.events.windows),
+        "windows": job.events.windows,
         **labels,
     }
 

@@ -7,18 +7,17 @@ from dataclasses import replace
 
 from latentode.config import ColumnsConfig, DataConfig
 from latentode.data.reading.columns import (
-    counts_rows,
     find_id,
     find_time,
     hidden_id,
     holds_text_only,
+    row_counters,
 )
 from latentode.data.reading.formats.influx import INFLUX_OWN
 from latentode.data.reading.formats.open_table import FORMATS
 from latentode.data.reading.formats.table import Table
 from latentode.data.reading.roles import (
     CHANNEL_NAMES,
-    COUNTERS,
     ID_NAMES,
     VALUE_NAMES,
     Roles,
@@ -62,10 +61,8 @@ def _by_names(table: Table, config: DataConfig) -> Roles:
     time = columns.time or find_time(
         table, exclude=_claimed(columns), by_name=config.time.format is not None
     )
-    counters = [
-        name for name in names if name.lower() in COUNTERS and counts_rows(table.head[name])
-    ]
-    counters = [name for name in counters if name not in (time, *_claimed(columns))]
+    claimed = {time, *_claimed(columns)}
+    counters = row_counters(table, [name for name in names if name not in claimed])
     rest = [name for name in names if name != time and name not in counters]
     long = _long_columns(table, rest, config)
     if long is not None:

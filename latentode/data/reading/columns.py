@@ -13,7 +13,7 @@ from latentode.data.reading.cells.time_column import unit_in_name
 from latentode.data.reading.cells.time_stamps import BAD, parse_stamps
 from latentode.data.reading.formats.data_frame import as_text
 from latentode.data.reading.formats.table import MISSING_TEXTS, Table
-from latentode.data.reading.roles import ID_NAMES, TIME_NAMES, by_telling_name
+from latentode.data.reading.roles import COUNTERS, ID_NAMES, TIME_NAMES, by_telling_name
 from latentode.errors import DataError
 
 _TIME_WORD = (
@@ -47,9 +47,9 @@ def find_time(table: Table, exclude: Collection[str] = (), *, by_name: bool = Fa
         found = [name for name in found if re.match(_TIME_WORD, name.lower())]
     # a name like "t" or "index" does not outweigh a column of dates
     weak = not found or found[0].lower() in TIME_NAMES[-1]
-    if len(found) != 1 or (weak and not _holds_dates(table.head[found[0]]) and not by_name):
+    if len(found) != 1 or (weak and not holds_dates(table.head[found[0]]) and not by_name):
         among = found if len(found) > 1 else names
-        dated = [name for name in among if _holds_dates(table.head[name])]
+        dated = [name for name in among if holds_dates(table.head[name])]
         found = dated or found
     if len(found) == 1:
         return found[0]
@@ -81,7 +81,8 @@ def _texts(column: pd.Series) -> list[str]:
     return [text.strip() for text in distinct if text.strip() not in MISSING_TEXTS]
 
 
-def _holds_dates(column: pd.Series) -> bool:
+def holds_dates(column: pd.Series) -> bool:
+    """True if most of the cells of a column are dates."""
     if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M":
         return True
     if pd.api.types.is_numeric_dtype(column.dtype):
@@ -95,7 +96,7 @@ def _holds_dates(column: pd.Series) -> bool:
 
 
 def _may_be_time(column: pd.Series) -> bool:
-    return not holds_text_only(column) or _holds_dates(column)
+    return not holds_text_only(column) or holds_dates(column)
 
 
 def _numeric_share(column: pd.Series, decimal: str = ".") -> float:
@@ -107,6 +108,11 @@ def _numeric_share(column: pd.Series, decimal: str = ".") -> float:
 def holds_text_only(column: pd.Series) -> bool:
     """True if a column has cells, and none of them is a number."""
     return bool(_texts(column)) and _numeric_share(column) == 0.0
+
+
+def row_counters(table: Table, names: Sequence[str]) -> list[str]:
+    """Columns of some that are called as a counter and number the rows."""
+    return [name for name in names if name.lower() in COUNTERS and counts_rows(table.head[name])]
 
 
 def find_id(
@@ -132,7 +138,7 @@ def hidden_id(table: Table, keys: list[str], free: Sequence[str]) -> str | None:
     # a few repeated times are a fault of the logger, not several series
     if not head.duplicated(keys, keep=False).mean() > 0.5:
         return None
-    texts = [name for name in free if holds_text_only(head[name]) and not _holds_dates(head[name])]
+    texts = [name for name in free if holds_text_only(head[name]) and not holds_dates(head[name])]
     telling = [name for name in texts if not head.duplicated([*keys, name]).any()]
     if len(telling) > 1:
         raise DataError(

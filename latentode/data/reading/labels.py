@@ -1,11 +1,10 @@
-"""Labels of whole series: a class each, read from a table beside the log."""
+"""Labels of a log, read from a table beside it: a class of each series, or of times of it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
@@ -14,14 +13,20 @@ from latentode.data.dataset import Int64, TimeSeriesDataset
 from latentode.data.events import EventStreams
 from latentode.data.labels import UNKNOWN_CLASS, SeriesLabels, TimeLabels
 from latentode.data.reading.assembly.build import natural_key
-from latentode.data.reading.events import read_events
-from latentode.data.reading.formats.open_table import Table, open_table
-from latentode.data.reading.formats.table import ReadPlan, refuse_ragged
-from latentode.data.reading.keyed_rows import ID_WORDS, find_column
-from latentode.data.reading.log import Source
+from latentode.data.reading.columns import holds_dates
+from latentode.data.reading.key_columns import TextColumn
+from latentode.data.reading.keyed_rows import (
+    KeyedRows,
+    Source,
+    codes_of,
+    ids_repeat,
+    open_rows,
+    read_rows,
+    resolution_of,
+)
+from latentode.data.reading.roles import LABEL_NAMES, TIME_NAMES, by_telling_name
 from latentode.errors import DataError
 
-LABEL_WORDS = ("label", "class", "outcome", "target", "y")
 # as pandas writes what is missing; "none" and "NA" may well be names of classes
 UNLABELLED = frozenset({"", "nan", "NaN"})
 _WHOLE = re.compile(r"(-?\d+)(?:\.0+)?")
@@ -51,69 +56,45 @@ def read_labels(
         DataError: If a column cannot be found, a series has two labels, no series of the log has
             one, there is but one class, or a class is unknown.
     """
-    table = open_table(source, config)
-    identity, label = _columns(table, config.columns.id, column)
-    ids, found, lines = cells_of(table, (identity, label))
-    missing = UNLABELLED | set(config.cells.na)
-    known = np.array([text not in missing for text in found], dtype=bool)
-    if not known.any():
-        raise DataError(f"{table.name}: expected labels in column {label!r}, got none.")
-    named = _one_each(table, ids[known], spelled_as(found[known], classes), lines[known])
+    rows = read_rows(
+        source, config, text=_column(column, config), series_ids=dataset.series_ids, timed=False
+    )
+    if not len(rows.series):
+        raise DataError(
+            f"{rows.table.name}: expected labels in column {rows.roles.channel!r}, got none. Add "
+            "some, or leave the table out."
+        )
+    named = _one_each(rows, _spelled(rows, classes))
     present = {name: named[name] for name in dataset.series_ids if name in named}
     if not present:
         raise DataError(
-            f"{table.name}: expected labels of the series of the log ({dataset.series_ids[0]!r}, "
-            f"...), got {', '.join(map(repr, list(named)[:3]))}. Correct column {identity!r}."
+            f"{rows.table.name}: expected labels of the series of the log "
+            f"({dataset.series_ids[0]!r}, ...), got {', '.join(map(repr, list(named)[:3]))}. "
+            f"Correct column {rows.roles.id!r}."
         )
     names = tuple(classes or sorted(set(present.values()), key=natural_key))
-    place = {name: index for index, name in enumerate(names)}
-    strange = [name for name in present.values() if name not in place]
+    rank = {name: index for index, name in enumerate(names)}
+    strange = [name for name in present.values() if name not in rank]
     if strange:
         raise DataError(
-            f"{table.name}: expected a class of the model ({', '.join(names)}), got "
+            f"{rows.table.name}: expected a class of the model ({', '.join(names)}), got "
             f"{strange[0]!r}. Drop these labels, or train on them."
         )
-    if len(names) < 2:
-        raise DataError(
-            f"{table.name}: expected at least two classes in column {label!r}, got {names[0]!r} "
-            "alone. There is nothing to tell apart."
-        )
+    _refuse_one_class(rows, names)
     codes = [
-        place[present[name]] if name in present else UNKNOWN_CLASS for name in dataset.series_ids
+        rank[present[name]] if name in present else UNKNOWN_CLASS for name in dataset.series_ids
     ]
     return SeriesLabels(names, np.array(codes, dtype=np.int64))
 
 
-def _columns(table: Table, identity: str | None, label: str | None) -> tuple[str, str]:
-    own = identity if identity in table.columns else None
-    found = find_column(table, own, ID_WORDS, "--id-column")
-    if found is None:
-        raise DataError(
-            f"{table.name}: expected a column of ids such as {identity or 'id'!r}, got "
-            f"{', '.join(table.columns[:12])}. Rename it."
-        )
-    others = [name for name in table.columns if name != found]
-    named = find_column(table, label, (), "--label-column")
-    if named is None:
-        named = next((n for word in LABEL_WORDS for n in others if n.lower() == word), None)
-    if named == found or (named is None and len(others) != 1):
-        raise DataError(
-            f"{table.name}: expected one column of labels beside {found!r}, got "
-            f"{', '.join(others[:12]) or 'none'}. Name it with --label-column."
-        )
-    return found, named or others[0]
+def _column(wanted: str | None, config: DataConfig) -> TextColumn:
+    missing = UNLABELLED | set(config.cells.na)
+    return TextColumn(wanted, LABEL_NAMES, "--label-column", needed=True, missing=missing)
 
 
-def cells_of(table: Table, names: tuple[str, ...]) -> list[np.ndarray]:
-    """Texts of some columns, and last the line of each row; shapes (row,)."""
-    plan = ReadPlan(names, names[0], stamps=True, numbers=(), decimal=table.decimal)
-    chunks = [make() for make in table.chunks(plan)]
-    texts = [
-        np.concatenate([chunk.text(name).to_numpy(dtype=object) for chunk in chunks])
-        for name in names
-    ]
-    refuse_ragged(table)
-    return [*texts, np.concatenate([chunk.lines for chunk in chunks])]
+def _spelled(rows: KeyedRows, classes: Sequence[str] | None) -> np.ndarray:
+    assert rows.texts is not None
+    return spelled_as(rows.texts, classes)
 
 
 def spelled_as(labels: np.ndarray, classes: Sequence[str] | None) -> np.ndarray:
@@ -123,45 +104,53 @@ def spelled_as(labels: np.ndarray, classes: Sequence[str] | None) -> np.ndarray:
         labels: Labels as they are written, shape (row,).
         classes: Classes that are known already, and are spelled as they are.
     """
-    found = [_WHOLE.fullmatch(text) for text in labels]
-    if not all(found) or (classes and set(labels) <= set(classes)):
+    matches = [_WHOLE.fullmatch(text) for text in labels]
+    if not all(matches) or (classes and set(labels) <= set(classes)):
         return labels
-    return np.array([match[1] for match in found if match], dtype=object)
+    return np.array([match[1] for match in matches if match], dtype=object)
 
 
-def _one_each(table: Table, ids: np.ndarray, labels: np.ndarray, lines: Int64) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, label, line in zip(ids, labels, lines, strict=True):
-        if found.setdefault(str(name), str(label)) != label:
+def _one_each(rows: KeyedRows, labels: np.ndarray) -> dict[str, str]:
+    named: dict[str, str] = {}
+    for row, (name, label) in enumerate(zip(rows.ids, labels, strict=True)):
+        if named.setdefault(name, label) != label:
             raise DataError(
-                f"{table.name}: {table.place} {line}: expected one label for series {name!r}, got "
-                f"{found[name]!r} and {label!r}. Keep one."
+                f"{rows.at(row)}: expected one label for series {name!r}, got {named[name]!r} and "
+                f"{label!r}. Keep one."
             )
-    return found
+    return named
 
 
-_TIME_WORDS = ("time", "timestamp", "datetime", "date", "ts")
+def _refuse_one_class(rows: KeyedRows, names: Sequence[str]) -> None:
+    if len(names) < 2:
+        raise DataError(
+            f"{rows.table.name}: expected at least two classes in column {rows.roles.channel!r}, "
+            f"got {names[0]!r} alone. There is nothing to tell apart."
+        )
 
 
 def is_of_times(source: Source, dataset: TimeSeriesDataset, config: DataConfig) -> bool:
     """Whether a table of labels is of times: it has a column of them, and not one row a series."""
-    if time_column(source, config) is None:
+    config = _with_time(source, config)
+    if config.columns.time is None:
         return False
-    table = open_table(source, config)
-    given = config.columns.id if config.columns.id in table.columns else None
-    identity = find_column(table, given, ID_WORDS, "--id-column")
-    if identity is None or len(dataset) == 1:
-        return True
-    ids = cells_of(table, (identity,))[0]
-    return len(set(ids)) < len(ids)
+    return len(dataset) == 1 or ids_repeat(source, config, dataset.series_ids)
+
+
+def _with_time(source: Source, config: DataConfig) -> DataConfig:
+    columns = config.columns.model_copy(update={"time": time_column(source, config)})
+    return config.model_copy(update={"columns": columns})
 
 
 def time_column(source: Source, config: DataConfig) -> str | None:
     """Column of times of a table of labels: called as in the log, or as usual; None without."""
-    table = open_table(source, config)
-    named = config.columns.time
-    own = named if named in table.columns else None
-    return find_column(table, own, _TIME_WORDS, "--time-column")
+    table = open_rows(source, config)
+    if config.columns.time in table.columns:
+        return config.columns.time
+    *usual, weak = TIME_NAMES
+    dated = [name for name in table.columns if holds_dates(table.head[name])]
+    named = by_telling_name(table.columns, usual) or by_telling_name(dated, (weak,))
+    return named[0] if named else None
 
 
 def read_time_labels(
@@ -184,70 +173,51 @@ def read_time_labels(
         classes: Classes that a model knows; others are refused.
 
     Raises:
-        DataError: If a column cannot be found, a time cannot be read, a series has two labels at
+        DataError: If a column cannot be found, bad rows are refused, a series has two labels at
             one time, no label belongs to the log, there is but one class, or a class is unknown.
     """
-    table = open_table(source, config)
-    time = time_column(source, config)
-    given = config.columns.id if config.columns.id in table.columns else None
-    identity = find_column(table, given, ID_WORDS, "--id-column")
-    label = find_column(table, column, LABEL_WORDS, "--label-column")
-    identity = None if identity in (time, label) else identity
-    others = [name for name in table.columns if name not in (time, identity)]
-    if label is None and len(others) != 1:
-        raise DataError(
-            f"{table.name}: expected one column of labels beside {time!r}, got "
-            f"{', '.join(others[:12]) or 'none'}. Name it with --label-column."
-        )
-    if identity is None and len(dataset) > 1:
-        raise DataError(
-            f"{table.name}: expected a column of ids such as {config.columns.id or 'id'!r}, got "
-            f"{', '.join(table.columns[:12])}. The log has {len(dataset)} series."
-        )
-    named = config.columns.model_copy(update={"time": time, "id": identity})
-    streams = read_events(
+    rows = read_rows(
         source,
-        config.model_copy(update={"columns": named}),
-        mark_column=label or others[0],
+        _with_time(source, config),
+        text=_column(column, config),
         clock=dataset.clock,
-        mark_names=classes,
-        without=UNLABELLED | set(config.cells.na),
-        spelled=partial(spelled_as, classes=classes),
-        only=dataset.series_ids if identity else None,
-        watched=(int(dataset.readings.times.min()), int(dataset.readings.times.max()) + 1),
+        series_ids=dataset.series_ids,
+        only_known=True,
     )
-    if identity is None:
-        streams = replace(streams, series_ids=dataset.series_ids)
-    found = _of_log(streams, dataset)
-    if not len(found.times):
+    if not len(rows.times):
         raise DataError(
-            f"{table.name}: expected labels of the series of the log ({dataset.series_ids[0]!r}, "
-            f"...) while they were read, got none of {len(streams.times)}. Correct ids and times."
+            f"{rows.table.name}: expected at least one row with a label of a series of the log, "
+            "got none. Correct ids and labels."
         )
-    if len(found.mark_names) < 2:
+    labels = _spelled(rows, classes)
+    names = tuple(classes or sorted(set(labels), key=natural_key))
+    streams = _while_read(rows, codes_of(rows, labels, names), names, dataset)
+    if not len(streams.times):
         raise DataError(
-            f"{table.name}: expected at least two classes in column {label or others[0]!r}, got "
-            f"{found.mark_names[0]!r} alone. There is nothing to tell apart."
+            f"{rows.table.name}: expected labels of the series of the log "
+            f"({dataset.series_ids[0]!r}, ...) while they were read, got none of "
+            f"{len(rows.times)}. Correct ids and times."
         )
-    return TimeLabels(_one_at_a_time(found, table.name))
+    _refuse_one_class(rows, names)
+    return TimeLabels(_one_at_a_time(streams, rows.table.name))
 
 
-def _of_log(streams: EventStreams, dataset: TimeSeriesDataset) -> EventStreams:
+def _while_read(
+    rows: KeyedRows, codes: Int64, names: Sequence[str], dataset: TimeSeriesDataset
+) -> EventStreams:
     """Labels of the series of a log, from the first reading of each to the last."""
-    place = {name: i for i, name in enumerate(dataset.series_ids)}
-    owner = np.array([place.get(name, -1) for name in streams.series_ids], dtype=np.int64)
-    series, (first, last) = owner[streams.series], dataset.readings.first_and_last()
-    kept = (series >= 0) & (streams.times >= first[series]) & (streams.times <= last[series])
-    edges = np.concatenate([streams.times, dataset.readings.times])
+    series, (first, last) = rows.index(dataset.series_ids), dataset.readings.first_and_last()
+    kept = (rows.times >= first[series]) & (rows.times <= last[series])
+    edges = np.concatenate([rows.times, dataset.readings.times])
     return EventStreams.build(
         series[kept],
-        streams.times[kept],
-        streams.marks[kept],
+        rows.times[kept],
+        codes[kept],
         series_ids=dataset.series_ids,
-        mark_names=streams.mark_names,
+        mark_names=names,
         windows=np.broadcast_to([edges.min(), edges.max() + 1], (len(dataset), 2)),
-        clock=streams.clock,
-        resolution=streams.resolution,
+        clock=rows.clock,
+        resolution=resolution_of(rows.times),
     )
 
 

@@ -1,32 +1,23 @@
-"""Reading logs: the only door through which readings come in, and where every data error is born.
-
-- `read_log` reads a whole log, from a file or a data frame, into a `TimeSeriesDataset` and a report
-  of every cell that was left out, merged or clipped.
-- `read_query_times` reads the times at which predictions are wanted, in the order of the caller.
-"""
+"""Reading logs: the only door through which readings come in."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 from latentode.config import DataConfig, LatentODEConfig
-from latentode.data.dataset import Clock, Int64, TimeSeriesDataset
+from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.reading.assembly.build import Builder, natural_key, series_rank
 from latentode.data.reading.assembly.collect import Collector
 from latentode.data.reading.assembly.static import build_static
 from latentode.data.reading.column_roles import detect_roles
 from latentode.data.reading.formats.open_table import open_table
 from latentode.data.reading.formats.table import MISSING_TEXTS
-from latentode.data.reading.query_times import read_queries
+from latentode.data.reading.keyed_rows import Source
 from latentode.data.reading.report import DataReport, Tally, make_report
-from latentode.data.reading.row_policy import Judge
+from latentode.data.reading.row_policy import RowPolicy
 from latentode.errors import DataError
-
-Source = str | os.PathLike[str] | pd.DataFrame
 
 
 def read_log(
@@ -53,8 +44,7 @@ def read_log(
 
     Raises:
         DataError: If the log cannot be read, is ambiguous, or holds more bad cells than are
-        accepted;
-            the message has the line and the option that settles it.
+            accepted; the message has the line and the option that settles it.
         ResourceError: If it has more channels than ``max_channels``.
         ConfigError: If the time zone is unknown.
     """
@@ -65,14 +55,14 @@ def read_log(
     roles = detect_roles(table, config)
     tally = Tally()
     got = Collector(table, roles, config).run()
-    work = Judge(table, roles, config, got, tally)
-    times, keep, clock = work.rows()
-    text = work.judge_cells(keep)
+    policy = RowPolicy(table, roles, config, got, tally)
+    times, keep, clock = policy.rows()
+    text = policy.cells(keep)
     series_ids, rank = series_rank(got, keep)
     if not series_ids:
         raise DataError(f"no data rows in {table.name}: all rows were dropped.")
 
-    channels = _channels(work, config, set(text), allow_missing)
+    channels = _channels(policy, config, set(text), allow_missing)
     inputs = [name for name in roles.future if name in got.slots]
     _refuse_absent(table.name, [name for name in roles.future if name not in got.slots])
     build = Builder(table, config, got, tally, times, keep, rank)
@@ -106,34 +96,6 @@ def read_log(
     return dataset, report
 
 
-def read_query_times(
-    source: Source,
-    *,
-    series_ids: Sequence[str],
-    clock: Clock,
-    config: DataConfig | None = None,
-) -> tuple[Int64, Int64]:
-    """Read the times at which predictions are wanted.
-
-    Args:
-        source: File or data frame with a column of times, and one of ids unless there is one
-        series.
-            Times may repeat and come in any order, which is kept.
-        series_ids: Ids of the data set.
-        clock: Clock of the data set; times are read on it.
-        config: How the log was read; its column names count where the source has them.
-
-    Returns:
-        Series index and time in nanoseconds of each query, shape (query,) each.
-
-    Raises:
-        DataError: If an id is unknown, or a cell holds no time of this clock; with the line.
-    """
-    config = config or LatentODEConfig().data
-    table = open_table(source, config.model_copy(update={"layout": "wide"}))
-    return read_queries(table, series_ids=series_ids, clock=clock, config=config)
-
-
 def _without_absent_columns(config: DataConfig, names: Sequence[str]) -> DataConfig:
     """Leave out channels that a wide log does not have; those of a long log are not known yet."""
     there = tuple(name for name in config.columns.channels or () if name in names)
@@ -144,10 +106,10 @@ def _without_absent_columns(config: DataConfig, names: Sequence[str]) -> DataCon
 
 
 def _channels(
-    work: Judge, config: DataConfig, text: set[int], allow_missing: bool = False
+    policy: RowPolicy, config: DataConfig, text: set[int], allow_missing: bool = False
 ) -> list[str]:
     """Names of the channels of the data set; counts the readings of all others."""
-    got, roles = work.got, work.roles
+    got, roles = policy.got, policy.roles
     found = [
         name for code, name in enumerate(got.slots) if code not in text and name not in roles.future
     ]
@@ -156,19 +118,19 @@ def _channels(
     if config.columns.channels is None:
         if not found:
             raise DataError(
-                f"{work.table.name}: no column of numbers is left as a channel "
-                f"(columns: {', '.join(work.table.columns[:12])}). Name them with --channels."
+                f"{policy.table.name}: no column of numbers is left as a channel "
+                f"(columns: {', '.join(policy.table.columns[:12])}). Name them with --channels."
             )
         return found
     chosen = list(config.columns.channels)
     if allow_missing and set(chosen) & set(got.slots):
         chosen = [name for name in chosen if name in got.slots]
-    _refuse_absent(work.table.name, [name for name in chosen if name not in got.slots], found)
+    _refuse_absent(policy.table.name, [name for name in chosen if name not in got.slots], found)
     other = np.array([name not in chosen and name not in roles.future for name in got.slots])
     reason = "readings_of_other_channels"
     for slot in np.flatnonzero(other & (got.numeric > 0)):
-        work.tally.add(reason, int(got.numeric[slot]))
-        table = work.tally.per_channel.setdefault(reason, {})
+        policy.tally.add(reason, int(got.numeric[slot]))
+        table = policy.tally.per_channel.setdefault(reason, {})
         table[got.slots[slot]] = int(got.numeric[slot])
     return chosen
 

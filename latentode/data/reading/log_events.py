@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 from latentode.config import DataConfig
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.events import EventStreams
 from latentode.data.reading.events import read_events
-from latentode.data.reading.formats.open_table import open_table
-from latentode.data.reading.keyed_rows import resolution_of
-from latentode.data.reading.log import Source
+from latentode.data.reading.keyed_rows import Source, resolution_of
 from latentode.errors import DataError
 
 _SEPARATE = 0.5  # channels report separately if more than this share of the rows holds only one
@@ -29,7 +26,7 @@ def read_log_events(
     config: DataConfig,
     *,
     mark_column: str | None = None,
-    windows: pd.DataFrame | None = None,
+    windows: Source | None = None,
     mark_names: Sequence[str] | None = None,
 ) -> EventStreams:
     """Read the events of the series of a log.
@@ -39,41 +36,35 @@ def read_log_events(
             columns are called as in the log or are found.
         dataset: The log.
         config: How times are written, as for the log.
-        mark_column: Column of kinds.
-        windows: When each series was watched. Without it, from its first reading to its last;
+        mark_column: Column of marks.
+        windows: When each series was observed. Without it, from its first reading to its last;
             earlier events are history, and later ones are dropped.
-        mark_names: Kinds that a model knows; others are refused.
+        mark_names: Marks that a model knows; others are refused.
 
     Returns:
         Streams in the order of the series of the log; a series without events has none.
 
     Raises:
         DataError: If an event belongs to a series that the log does not have, or a series that the
-            log has was not watched.
+            log has was not observed.
     """
     if isinstance(source, EventStreams):
         return _in_order(source, dataset)
-    table = open_table(source, config)
-    named = {
-        role: name if name in table.columns else None
-        for role, name in (("time", config.columns.time), ("id", config.columns.id))
-    }
-    own = config.model_copy(update={"columns": config.columns.model_copy(update=named)})
     streams = read_events(
-        source, own, mark_column=mark_column, windows=windows, clock=dataset.clock,
-        mark_names=mark_names,
+        source, config, mark_column=mark_column, windows=windows, clock=dataset.clock,
+        mark_names=mark_names, series_ids=dataset.series_ids,
     )  # fmt: skip
     _refuse_strange(streams, dataset)
     if windows is not None:
         return _in_order(streams, dataset)
-    return _watched(streams, dataset)
+    return _while_read(streams, dataset)
 
 
 def report_times(dataset: TimeSeriesDataset) -> EventStreams:
     """The time stamps of a log as events.
 
     One kind, "report"; where most rows hold a single one of several channels, a kind for each
-    channel. On a calendar a series is watched from its first row to the last row of the log, on an
+    channel. On a calendar a series is observed from its first row to the last row of the log, on an
     elapsed clock to its own last row. The first row opens the window, and is not scored: a window
     from the first event on would make rates too high.
     """
@@ -89,7 +80,7 @@ def report_times(dataset: TimeSeriesDataset) -> EventStreams:
         low, high = readings.times.min(), readings.times.max()
         first[empty] = low
         last[:] = high if dataset.clock.kind == "calendar" else np.where(empty, high, last)
-    last = np.maximum(last, first + 2)  # a series of one row is watched for no time worth naming
+    last = np.maximum(last, first + 2)  # a series of one row is observed for no time worth naming
     times = readings.times[rows]
     return EventStreams.build(
         readings.row_series()[rows],
@@ -104,7 +95,7 @@ def report_times(dataset: TimeSeriesDataset) -> EventStreams:
 
 
 def _in_order(streams: EventStreams, dataset: TimeSeriesDataset) -> EventStreams:
-    """The streams of the series of a log, all of which must have been watched."""
+    """The streams of the series of a log, all of which must have been observed."""
     place = {name: i for i, name in enumerate(streams.series_ids)}
     absent = [name for name in dataset.series_ids if name not in place]
     if absent:
@@ -120,10 +111,10 @@ def _in_order(streams: EventStreams, dataset: TimeSeriesDataset) -> EventStreams
     return streams.select([place[name] for name in dataset.series_ids])
 
 
-def _watched(streams: EventStreams, dataset: TimeSeriesDataset) -> EventStreams:
-    """Streams of all series of a log, watched while the series was read."""
+def _while_read(streams: EventStreams, dataset: TimeSeriesDataset) -> EventStreams:
+    """Streams of all series of a log, observed while the series was read."""
     first, last = dataset.readings.first_and_last()
-    # a series without two time stamps was not watched for any length of time
+    # a series without two time stamps was not observed for any length of time
     start = np.where(last >= first, first, dataset.readings.times.min())
     end = np.maximum(np.where(last >= first, last, start), start + 1)
     owner = {name: i for i, name in enumerate(dataset.series_ids)}

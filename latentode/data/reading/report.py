@@ -21,6 +21,7 @@ REASONS = {
     "rows_with_bad_time": "rows with an unreadable time dropped",
     "rows_without_id": "rows without a series id dropped",
     "rows_without_channel": "rows without a channel name dropped",
+    "rows_without_mark": "rows without a mark dropped",
     "rows_with_bad_cells": "rows dropped for a bad cell",
     "bad_cells": "bad cells",
     "cells_of_text_columns": "text cells left out",

@@ -28,6 +28,8 @@ ID_NAMES = (
         "pump",
         "engine",
         "mote",
+        "user",
+        "user_id",
     ),
     ("unit", "unit_id", "unit_number", "host", "location", "site", "tag"),
 )
@@ -37,6 +39,10 @@ CHANNEL_NAMES = (
     ("attribute", "feature", "var", "property"),
 )
 VALUE_NAMES = (("value", "_value"), ("reading", "val", "measured_value"))
+MARK_NAMES = tuple(
+    (name,) for name in ("mark", "event", "type", "kind", "alarm", "code", "event_type")
+)
+LABEL_NAMES = tuple((name,) for name in ("label", "class", "outcome", "target", "y"))
 COUNTERS = ("id", "index", "row", "record", "unnamed: 0")
 
 
@@ -75,10 +81,11 @@ class Roles:
     """The meaning of each column.
 
     Attributes:
-        layout: "wide", "long", "influx" or "homeassistant".
-        time: Time column.
+        layout: "wide", "long", "influx" or "homeassistant"; "rows" for ids, times and a text,
+            without values.
+        time: Time column; empty for rows without times.
         id: Column of series ids; None where the log is one series.
-        channel: Long: column of channel names.
+        channel: Long: column of channel names; rows: column of the text.
         value: Long: column of values.
         values: Columns of values beside `value`: the channels of a wide log, and known inputs.
         future: Names of the known inputs: columns, or in a long log channels.

@@ -1,17 +1,18 @@
-"""Which rows and cells of a log count: bad ones by policy, and one clock for all times."""
+"""Which rows and cells of a table count: bad ones by policy, and one clock for all times."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latentode.config import DataConfig
+from latentode.config import DataConfig, TimeConfig
 from latentode.data.dataset import Clock, Int64
 from latentode.data.reading.assembly.collect import Collected
 from latentode.data.reading.cells.numbers import advise
-from latentode.data.reading.cells.time_column import merge_times
+from latentode.data.reading.cells.time_column import merge_times, time_on_clock
 from latentode.data.reading.cells.time_stamps import AMBIGUOUS, NO_TIME, OK, OUT_OF_RANGE
 from latentode.data.reading.cells.zones import check_zone, localize
 from latentode.data.reading.formats.csv_table import ragged_message
@@ -20,17 +21,31 @@ from latentode.data.reading.report import Tally
 from latentode.data.reading.roles import Roles
 from latentode.errors import DataError
 
+#: Reason of a count -> what such rows lack, and the role of its column.
+_LACKING = {
+    "rows_without_time": ("a time", "time"),
+    "rows_without_id": ("a series id", "id"),
+    "rows_without_channel": ("a channel name", "channel"),
+    "rows_without_mark": ("a mark", "mark"),
+}
+
 
 @dataclass
-class Judge:
-    """Decides on rows and cells of a log.
+class RowPolicy:
+    """Decides which rows and cells of a table count.
+
+    A row of a log may lack its time or its id, up to ``max_bad`` of them; a row of another table
+    stands for an event, a label or a question, and is left out only where ``on_bad_row`` says so.
 
     Attributes:
-        table: The log.
+        table: The table.
         roles: Its columns.
         config: Policies.
         got: What was read.
         tally: Counts all that is left out.
+        clock: A clock that is known already, such as that of the log beside the table.
+        repeats: Rows here that are one row of the table.
+        first_lines: Line of the first row that was left out, by reason.
     """
 
     table: Table
@@ -38,9 +53,17 @@ class Judge:
     config: DataConfig
     got: Collected
     tally: Tally
+    clock: Clock | None = None
+    repeats: int = 1
+    first_lines: dict[str, int] = field(default_factory=dict)
 
-    def rows(self) -> tuple[Int64, NDArray[np.bool_], Clock]:
+    def rows(
+        self, ignored: NDArray[np.bool_] | None = None
+    ) -> tuple[Int64, NDArray[np.bool_], Clock]:
         """Decide on every row.
+
+        Args:
+            ignored: Rows that are left out whatever stands in them; None for none.
 
         Returns:
             Time of each row in nanoseconds, which rows are kept, and the clock.
@@ -49,36 +72,78 @@ class Judge:
             DataError: If rows are bad and the policy refuses them.
         """
         got = self.got
-        self.tally.rows_read = len(got.series) + len(self.table.ragged)
+        self.tally.rows_read = len(got.series) // self.repeats + len(self.table.ragged)
         self._refuse_ragged()
         if not len(got.series):
             raise DataError(f"no data rows in {self.table.name}. Give a log with readings.")
-        zone = self.config.time.tz
-        if zone is not None:
-            check_zone(zone)
-        times, status, naive, clock = merge_times(got.times, self.roles.time, self.config.time)
-        self._judge_times(status)
-        keep = (status == OK) & (got.series >= 0)
-        self._leave_out("rows_without_id", (status == OK) & (got.series < 0))
+        times, status, naive, clock = self._merged()
+        if ignored is not None:
+            status[ignored] = OK
+        self._decide_on_times(status)
+        keep = status == OK
+        if ignored is not None:
+            keep &= ~ignored
+        self._leave_out("rows_without_id", keep & (got.series < 0))
+        keep &= got.series >= 0
         nameless = got.nameless_rows()
         if nameless is not None:
-            self._leave_out("rows_without_channel", keep & nameless)
+            self._leave_out(self._nameless, keep & nameless)
+            if not self._is_log:  # a row of a log may still hold known inputs
+                keep &= ~nameless
+        if self.repeats > 1:
+            keep = np.repeat(keep.reshape(-1, self.repeats).all(1), self.repeats)
         self._localize(times, keep, naive, clock)
-        return times, keep, clock
+        return times, keep, self.clock or clock
+
+    @property
+    def _is_log(self) -> bool:
+        return self.roles.layout != "rows"
+
+    @property
+    def _nameless(self) -> str:
+        return "rows_without_channel" if self._is_log else "rows_without_mark"
+
+    @cached_property
+    def _time(self) -> TimeConfig:
+        """How times are written, on the known clock if there is one."""
+        time = self.config.time
+        return time if self.clock is None else time_on_clock(self.clock, time)
+
+    def _merged(self) -> tuple[Int64, NDArray[np.uint8], NDArray[np.bool_], Clock]:
+        time, known, column = self._time, self.clock, self.roles.time
+        if time.tz is not None:
+            check_zone(time.tz)
+        on = replace(known, unit=time.unit) if known and known.kind == "elapsed" else None
+        merged = merge_times(self.got.times, column, time, on)
+        _, status, _, clock = merged
+        if known is None or clock.kind == known.kind or not (status == OK).any():
+            return merged
+        if known.kind == "elapsed":
+            raise DataError(
+                f"{self.table.name}: column {column!r} holds dates, but the log counts elapsed "
+                f"{known.unit}. Give times as numbers of {known.unit}."
+            )
+        raise DataError(
+            f"{self.table.name}: column {column!r} holds elapsed times, but the log is on a "
+            "calendar. Give times as in the log."
+        )
+
+    def _tolerates(self, number: int, total: int, *, empty: bool = False) -> bool:
+        lenient = self.config.cells.on_bad_row != "error" or (empty and self._is_log)
+        return lenient and number <= self.config.cells.max_bad * total
 
     def _refuse_ragged(self) -> None:
         ragged = self.table.ragged
         if not ragged:
             return
         line, fields = min(ragged)
-        share = len(ragged) / self.tally.rows_read
-        expected = getattr(self.table, "num_fields", len(self.table.columns))
-        if self.config.cells.on_bad_row == "error" or share > self.config.cells.max_bad:
-            name = self.table.name
-            raise DataError(ragged_message(name, line, expected, fields, len(ragged)))
+        if not self._tolerates(len(ragged), self.tally.rows_read):
+            table = self.table
+            raise DataError(ragged_message(table.name, line, table.num_fields, fields, len(ragged)))
         self.tally.add("ragged_rows", len(ragged))
+        self.first_lines["ragged_rows"] = line
 
-    def _judge_times(self, status: NDArray[np.uint8]) -> None:
+    def _decide_on_times(self, status: NDArray[np.uint8]) -> None:
         place, name, column = self.table.place, self.table.name, self.roles.time
         if not status.any():
             return
@@ -91,45 +156,52 @@ class Judge:
                 "--time-format."
             )
         wrong = np.flatnonzero(status > NO_TIME)
-        if len(wrong) and (
-            self.config.cells.on_bad_row == "error"
-            or len(wrong) > self.config.cells.max_bad * len(status)
-        ):
-            shown = ", ".join(f"{place} {cell.line}: {cell.text!r}" for cell in self.got.bad_times)
+        if len(wrong) and not self._tolerates(*self._numbers(wrong)):
+            cells = [cell for cell in self.got.bad_times if cell.line in set(lines[wrong])]
+            shown = ", ".join(f"{place} {cell.line}: {cell.text!r}" for cell in cells)
             beyond = bool((status == OUT_OF_RANGE).any())
             rule = "times of the years 1678 to 2261" if beyond else "times"
             shown = shown or f"{place} {lines[wrong[0]]}"
             raise DataError(
-                f"{name}: expected {rule} in {column!r}, got {len(wrong)} other cells ({shown}). "
-                "Pass --time-format, or drop up to --max-bad of the rows with --on-bad-row drop."
+                f"{name}: expected {rule} in {column!r}, got {self._numbers(wrong)[0]} other cells "
+                f"({shown}). Pass --time-format, or drop up to --max-bad of the rows with "
+                "--on-bad-row drop."
             )
-        empty = np.flatnonzero(status == NO_TIME)
-        if len(empty) > self.config.cells.max_bad * len(status):
-            raise DataError(
-                f"{name}: expected a time in every row, got {len(empty)} rows without one of "
-                f"{len(status)} (first: {place} {lines[empty[0]]}). Raise --max-bad to drop them."
-            )
-        self._count_rows("rows_without_time", empty)
+        self._leave_out("rows_without_time", status == NO_TIME)
         self._count_rows("rows_with_bad_time", wrong)
 
     def _example(self, line: int) -> str:
         texts = [cell.text for cell in self.got.bad_times if cell.line == line]
         return repr(texts[0]) if texts else "the time"
 
+    def _numbers(self, rows: NDArray[np.integer]) -> tuple[int, int]:
+        """Rows of the table that some rows stand for, and all of them."""
+        return len(np.unique(self.got.lines[rows])), len(self.got.series) // self.repeats
+
     def _leave_out(self, reason: str, rows: NDArray[np.bool_]) -> None:
-        """Count rows that lack something, unless they are too many."""
+        """Count rows that lack something, unless the policy refuses them."""
         index = np.flatnonzero(rows)
-        if len(index) > self.config.cells.max_bad * len(rows):
+        if not len(index):
+            return
+        number, total = self._numbers(index)
+        if not self._tolerates(number, total, empty=True):
+            what, role = _LACKING[reason]
+            column = getattr(self.roles, "channel" if role == "mark" else role)
+            first = f"{self.table.place} {self.got.lines[index[0]]}"
+            advice = "Fill them, or drop up to --max-bad of the rows with --on-bad-row drop."
+            if self._is_log:
+                advice = f"Fill them, correct --{role}-column, or raise --max-bad to drop them."
             raise DataError(
-                f"{self.table.name}: {len(index)} {reason.replace('_', ' ')} of {len(rows)} rows "
-                f"(first: {self.table.place} {self.got.lines[index[0]]}). Repair the log, name "
-                "another column with --id-column or --channel-column, or raise --max-bad to drop "
-                "them."
+                f"{self.table.name}: expected {what} in column {column!r} of every row, got "
+                f"{number} rows without one of {total} (first: {first}). {advice}"
             )
         self._count_rows(reason, index)
 
     def _count_rows(self, reason: str, rows: NDArray[np.integer]) -> None:
-        self.tally.add(reason, len(rows))
+        if not len(rows):
+            return
+        self.tally.add(reason, self._numbers(rows)[0])
+        self.first_lines.setdefault(reason, int(self.got.lines[rows[0]]))
         series = self.got.series[rows]
         if (series >= 0).any():
             axis = self.tally.per_series
@@ -139,30 +211,37 @@ class Judge:
         self, times: Int64, keep: NDArray[np.bool_], naive: NDArray[np.bool_], clock: Clock
     ) -> None:
         """Turn wall-clock times into UTC in place, where the log or the caller knows a zone."""
+        place, got = self.table.place, self.got
+        if self.clock is not None and self.clock.kind == "calendar" and self.clock.zone is None:
+            aware = np.flatnonzero(keep & ~naive)
+            if len(aware):
+                raise DataError(
+                    f"{self.table.name}: {place} {got.lines[aware[0]]}: the time has an offset "
+                    "from UTC, but the log has none. Write naive times, or train with --tz."
+                )
         naive = naive & keep
         if clock.kind != "calendar" or clock.zone is None or not naive.any():
             return
-        place, lines = self.table.place, self.got.lines
-        if self.config.time.tz is None:
+        if self._time.tz is None:
             row = int(np.flatnonzero(naive)[0])
             other = int(np.flatnonzero(keep & ~naive)[0])
             raise DataError(
                 f"{self.table.name}: times with and without an offset from UTC are mixed ({place} "
-                f"{lines[other]} has one, {place} {lines[row]} has none). Pass --tz, the zone of "
-                "those without."
+                f"{got.lines[other]} has one, {place} {got.lines[row]} has none). Pass --tz, the "
+                "zone of those without."
             )
         rows = np.flatnonzero(naive)
         times[rows] = localize(
             times[rows],
             clock.zone,
-            series=self.got.series[rows],
-            slots=None if self.got.row_slot is None else self.got.row_slot[rows],
-            lines=lines[rows],
+            series=got.series[rows],
+            slots=None if got.row_slot is None else got.row_slot[rows],
+            lines=got.lines[rows],
             place=place,
             source=self.table.name,
         )
 
-    def judge_cells(self, keep: NDArray[np.bool_]) -> list[int]:
+    def cells(self, keep: NDArray[np.bool_]) -> list[int]:
         """Apply the policy to bad cells; drops rows from `keep` in place.
 
         Returns:
@@ -171,7 +250,7 @@ class Judge:
         Raises:
             DataError: If bad cells are refused, or are more than ``max_bad``.
         """
-        got, cells = self.got, self.config.cells
+        got, policy = self.got, self.config.cells
         count = len(got.slots)
         numeric = got.numeric
         bad = np.bincount(got.bad_slots, minlength=count)
@@ -188,14 +267,14 @@ class Judge:
         if not len(rows):
             return text
         share = len(rows) / (len(rows) + numeric.sum())
-        if cells.on_bad_row == "error" or share > cells.max_bad:
+        if policy.on_bad_row == "error" or share > policy.max_bad:
             raise DataError(self._bad_cells_message(set(slots.tolist()), len(rows), share))
         self.tally.add("bad_cells", len(rows))
         self.tally.add_by("bad_cells", self.tally.per_channel, got.slots, slots)
         series = got.series[rows]
         axis = self.tally.per_series
         self.tally.add_by("bad_cells", axis, got.series_ids, series[series >= 0])
-        if cells.on_bad_row == "drop":
+        if policy.on_bad_row == "drop":
             dropped = np.unique(rows)
             self._count_rows("rows_with_bad_cells", dropped[keep[dropped]])
             keep[dropped] = False

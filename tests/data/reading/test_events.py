@@ -50,10 +50,10 @@ def test_elapsed_times_need_a_unit_and_windows_may_differ_between_kinds():
     [
         (
             lambda f, w: (f.assign(time=[*f["time"][:3], "soon"]), w),
-            "row 3: column .time. holds no",
+            "expected times in .time., got 1 other cells .row 3: .soon.",
         ),
-        (lambda f, w: (f.assign(mark=["x", "", "y", "x"]), w), "row 1: expected a text in column"),
-        (lambda f, w: (f.assign(id=["a", None, "a", "b"]), w), "row 1: expected a text in column"),
+        (lambda f, w: (f.assign(mark=["x", "", "y", "x"]), w), "a mark in column .mark.*row 1"),
+        (lambda f, w: (f.assign(id=["a", None, "a", "b"]), w), "a series id in column .id.*row 1"),
         (lambda f, w: (f, w.assign(end="2024-01-01 00:06")), "expected a time within"),
         (lambda f, w: (f, w.assign(end=w["start"])), "an end after its start"),
         (lambda f, w: (f, w.iloc[:1]), "none for 'b'"),

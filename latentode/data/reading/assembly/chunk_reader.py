@@ -65,7 +65,7 @@ class Part:
         times: Times.
         bad_times: Examples of cells that are no time.
         grid: Wide columns: the readings that are there.
-        channel: Long: codes and names of the channels.
+        channel: Long: codes and names of the channels; rows: of the texts.
         long: Long: values, one a row.
         bad: Column -> rows of its bad cells, and three examples.
         static: Covariate -> codes and texts.
@@ -87,7 +87,9 @@ class PartReader:
 
     def __init__(self, table: Table, roles: Roles, config: DataConfig) -> None:
         self.roles, self.time, self.decimal = roles, config.time, table.decimal
-        self.stamps = are_stamps(table.head[roles.time], config.time, table.decimal)
+        self.stamps = not roles.time or are_stamps(
+            table.head[roles.time], config.time, table.decimal
+        )
         self.missing = frozenset((*MISSING_TEXTS, *roles.missing, *config.cells.na))
 
     def plan(self) -> ReadPlan:
@@ -115,14 +117,18 @@ class PartReader:
         part = Part(chunk.lines, ids, times, bad_times)
         if roles.values:
             part.grid = self._grid(chunk, part.bad)
-        if roles.channel is not None and roles.value is not None:
+        if roles.channel is not None:
             part.channel = factorize(chunk.text(roles.channel))
+        if roles.value is not None:
             part.long = self._numbers(chunk, roles.value, part.bad)
         part.static = {name: factorize(chunk.text(name)) for name in roles.static}
         return part
 
     def _times(self, chunk: Chunk) -> tuple[RawTimes, list[BadCell]]:
         name = self.roles.time
+        if not name:
+            rows = len(chunk.lines)
+            return RawTimes(None, np.zeros(rows, np.int64), np.zeros(rows, np.uint8)), []
         raw = read_times(chunk, name, stamps=self.stamps, time=self.time, decimal=self.decimal)
         wrong = np.flatnonzero(raw.status > NO_TIME)[:3]
         if not len(wrong):

@@ -28,7 +28,7 @@ from latentode.data.reading.cells.time_column import RawTimes
 from latentode.data.reading.formats.table import Table
 from latentode.data.reading.roles import Roles
 
-#: Slot of a row of a long log that has a value, but no channel name.
+#: Slot of a row of a long log that has a value, but no channel name; of a row without a text.
 NAMELESS = np.int32(-2)
 
 
@@ -47,7 +47,7 @@ class Collected:
         series_rows: Number of rows of each series code.
         numeric: Number of readings of each slot.
         slot_chunks: Long log: slot of each row, NAMELESS or, without a value, -1 where the
-            channel has no name, by chunk; empty for a wide log.
+            channel has no name, by chunk; rows without values: of the text; empty for a wide log.
         bad_rows: Row of each bad cell.
         bad_slots: Slot of each bad cell.
         bad_cells: Examples by slot, at most three each.
@@ -172,6 +172,8 @@ class Collector:
             long = self._long_cells(part, part.channel, part.long)
             cells = interleaved(cells, long) if names else long
             possible += count
+        elif part.channel is not None:
+            self._row_slots.append(self._text_slots(part.channel))
         self._missing += possible - len(cells.slots)
         self._numeric = _added(self._numeric, cells.slots, len(self._slots.codes))
         self._cells.append(cells)
@@ -180,6 +182,10 @@ class Collector:
             for item in np.unique(series.astype(np.int64) * width + codes):
                 self._static[name].add((int(item) // width, texts[int(item) % width]))
         self._rows += count
+
+    def _text_slots(self, texts: Coded) -> Int32:
+        slots = self._slots.encode(texts)
+        return np.where(slots < 0, NAMELESS, slots)
 
     def _long_cells(self, part: Part, channel: Coded, numbers: Numbers) -> Cells:
         slots = self._slots.encode(channel)

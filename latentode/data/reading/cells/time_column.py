@@ -261,6 +261,14 @@ def choose_unit(low: float, high: float, name: str, time: TimeConfig) -> Clock:
     )
 
 
+def time_on_clock(clock: Clock, time: TimeConfig) -> TimeConfig:
+    """Settings for times beside a log: numbers in its unit, times without an offset in its zone."""
+    unit = time.unit
+    if unit in ("auto", "iso") and (clock.kind == "elapsed" or clock.unit == "excel"):
+        unit = clock.unit  # type: ignore[assignment]
+    return time.model_copy(update={"unit": unit, "tz": clock.zone})
+
+
 def merge_times(
     chunks: Sequence[RawTimes], name: str, time: TimeConfig, clock: Clock | None = None
 ) -> tuple[Int64, NDArray[np.uint8], NDArray[np.bool_], Clock]:

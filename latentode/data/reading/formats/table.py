@@ -196,19 +196,6 @@ def check_distinct(names: Sequence[str], source: str) -> None:
         )
 
 
-def refuse_ragged(table: Table) -> None:
-    """Refuse a table, all of whose chunks were read, that has rows of another length.
-
-    Raises:
-        DataError: With the first of them.
-    """
-    if table.ragged:
-        line, fields = min(table.ragged)
-        raise DataError(
-            f"{table.name}: line {line}: got {fields} fields, unlike the header. Repair it."
-        )
-
-
 def factorize(texts: pd.Series) -> tuple[NDArray[np.int64], Sequence[str]]:
     """Codes of a column of strings, and the string of each code."""
     if isinstance(texts.dtype, pd.CategoricalDtype):
