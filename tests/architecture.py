@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 Sources = Mapping[str, str]
 PACKAGE = "latentode"
-MAX_LINES = 350
+MAX_FILE = 250  # lines of code of a file of the package
+MAX_FUNCTION = 50
 BANNED_NAMES = {"utils", "util", "misc", "helpers", "helper", "common"}
 BANNED_IMPORTS = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "yaml", "joblib"}
 BANNED_CALLS = {"eval", "exec", "print", "__import__", "exit", "quit", "breakpoint"}
@@ -25,10 +26,10 @@ LAYERS = [
     {"config", "files"},
     {"data", "ode"},
     {"flows", "results"},
-    {"models", "plot"},
+    {"models"},
     {"prediction"},
     {"evaluation"},
-    {"training"},
+    {"training", "plot"},
     {"estimators"},
     {"cli"},
     {"__main__"},
@@ -313,13 +314,88 @@ def _banned(node: ast.AST) -> str | None:
     return None
 
 
-def length_violations(sources: Sources, limit: int = MAX_LINES) -> list[str]:
-    """Files that are too long to be read in one sitting."""
+@functools.cache
+def code_lines(text: str) -> frozenset[int]:
+    """Numbers of the lines that hold code: no docstring, blank line or comment."""
+    lines = enumerate(text.splitlines(), start=1)
+    held = {number for number, line in lines if line.strip() and line.strip()[0] != "#"}
+    for node in ast.walk(_parsed(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            held -= _docstring_lines(node)
+    return frozenset(held)
+
+
+def _docstring_lines(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+    if ast.get_docstring(node, clean=False) is None:
+        return set()
+    first = node.body[0]
+    return set(range(first.lineno, first.end_lineno + 1))
+
+
+def length_violations(sources: Sources, limit: int = MAX_FILE) -> list[str]:
+    """Files with too much code to be read in one sitting."""
     return [
-        f"{path}: {len(text.splitlines())} lines, at most {limit}"
+        f"{path}: {len(code_lines(text))} lines of code, at most {limit}"
         for path, text in sources.items()
-        if len(text.splitlines()) > limit
+        if len(code_lines(text)) > limit
     ]
+
+
+def function_violations(sources: Sources, limit: int = MAX_FUNCTION) -> list[str]:
+    """Functions with too much code to be seen at once."""
+    found = []
+    for path, text in sources.items():
+        for node in ast.walk(_parsed(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                count = len(code_lines(text) & set(range(node.lineno, node.end_lineno + 1)))
+                if count > limit:
+                    found.append(f"{path}: {node.name} has {count} lines of code, at most {limit}")
+    return found
+
+
+NUMBER_NODES = (
+    ast.Constant, ast.UnaryOp, ast.BinOp, ast.Tuple, ast.Name, ast.Attribute, ast.Call,
+    ast.operator, ast.unaryop, ast.expr_context,
+)  # fmt: skip
+
+
+def reason_violations(sources: Sources) -> list[str]:
+    """Private numbers of a module without a comment on the line, or above them or their group."""
+    found = []
+    for path, text in sources.items():
+        lines, explained = text.splitlines(), -1
+        for node in _parsed(text).body:
+            names = _private_names(node)
+            if not names or not _is_number(node.value):
+                continue
+            above = lines[node.lineno - 2].startswith("#") or explained == node.lineno - 1
+            beside = any("#" in line for line in lines[node.lineno - 1 : node.end_lineno])
+            explained = node.end_lineno if above else -1
+            if not above and not beside:
+                found.append(f"{path}:{node.lineno}: {', '.join(names)} has no reason")
+    return found
+
+
+def _private_names(node: ast.AST) -> list[str]:
+    """Names that a statement assigns to, if all are private."""
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    if isinstance(node, ast.AnnAssign) and node.value is not None:
+        targets = [node.target]
+    named = [part for target in targets for part in getattr(target, "elts", [target])]
+    names = [part.id for part in named if isinstance(part, ast.Name)]
+    return names if all(name.startswith("_") for name in names) else []
+
+
+def _is_number(value: ast.expr) -> bool:
+    """Whether an expression is made of numbers alone, and has one; tuples of them too."""
+    nodes = list(ast.walk(value))
+    constants = [node.value for node in nodes if isinstance(node, ast.Constant)]
+    numbers = [c for c in constants if isinstance(c, int | float) and not isinstance(c, bool)]
+    return (
+        bool(numbers)
+        and len(numbers) == len(constants)
+        and all(isinstance(node, NUMBER_NODES) for node in nodes)
+    )
 
 
 def eager_violations(sources: Sources) -> list[str]:

@@ -14,8 +14,18 @@ RULES = [
     rules.third_party_violations,
     rules.banned_violations,
     rules.length_violations,
+    rules.function_violations,
+    rules.reason_violations,
     rules.eager_violations,
 ]
+# too long today: to be cut, and then to be taken out of this list
+TO_BE_CUT = (
+    "latentode/training/trainer.py: 2",
+    "latentode/models/latent_ode.py: __init__ ",
+    "latentode/data/reading/events.py: read_events ",
+    "latentode/data/reading/labels.py: read_time_labels ",
+    "latentode/training/fit.py: fit_model ",
+)
 # what "inspect" and "--help" may use must not wait seconds for torch
 TORCH_FREE = (
     "latentode",
@@ -42,7 +52,7 @@ def package():
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_the_package_obeys(rule, package):
     assert len(package) > 20
-    assert rule(package) == []
+    assert [text for text in rule(package) if not text.startswith(TO_BE_CUT)] == []
 
 
 def test_every_place_in_the_tables_exists(package):
@@ -60,7 +70,8 @@ def test_programs_and_tests_are_short_and_named_well():
         "*.py", *(f"{d}/**/*.py" for d in ("tests", "examples", "benchmarks", "datasets"))
     )
     assert len(rest) > 5
-    assert rules.length_violations(rest, limit=500) == []
+    assert rules.length_violations(rest, limit=400) == []
+    assert rules.function_violations(rest) == []
     assert (
         rules.name_violations({p.replace("tests/helpers/", "tests/"): t for p, t in rest.items()})
         == []
@@ -226,7 +237,18 @@ def test_the_rules_accept_a_sound_package():
             "np.load(p, allow_pickle=x)",
             "allow_pickle",
         ),
-        (rules.length_violations, "latentode/ode/bad.py", "\n" * 351, "351 lines"),
+        (rules.length_violations, "latentode/ode/bad.py", "a = 1\n" * 251, "251 lines of code"),
+        (
+            rules.function_violations,
+            "latentode/ode/bad.py",
+            "class A:\n def f(\n  self,\n ):\n" + "  a = 1\n" * 48,
+            "f has 51 lines of code",
+        ),
+        (rules.reason_violations, "latentode/ode/bad.py", "_SHARE = 0.01", "_SHARE has no reason"),
+        (rules.reason_violations, "latentode/ode/bad.py", "_A: float = 1 / 3", "_A has no reason"),
+        (rules.reason_violations, "latentode/ode/bad.py", "_A, _B = 2**20, (1, -2)", "_A, _B has"),
+        (rules.reason_violations, "latentode/ode/bad.py", "# a gap\n\n_A = 1.0", "_A has no"),
+        (rules.reason_violations, "latentode/ode/bad.py", "_A = 1  # why\n_B = 2", "_B has no"),
         (rules.eager_violations, "latentode/__init__.py", "import numpy", "numpy is loaded"),
         (
             rules.eager_violations,
@@ -239,6 +261,29 @@ def test_the_rules_accept_a_sound_package():
 def test_each_rule_finds_a_planted_violation(rule, path, text, message):
     (found,) = rule(planted(path, text))
     assert message in found
+
+
+def test_prose_does_not_count_as_code():
+    prose = '"""Of a module."""\n\n# a comment\nclass A:\n  """Two\n  lines."""\n\n'
+    body = '  def f(self):\n    """One line."""\n    return """two\nlines"""  # and why\n'
+    assert rules.code_lines(prose + body) == {4, 8, 10, 11}
+    long = planted("latentode/ode/bad.py", "# a comment\n\n" * 300 + "a = 1\n" * 250)
+    assert rules.length_violations(long) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "_SHARE = 0.01  # of the readings",
+        "# of the readings\n_SHARE = 0.01",
+        "# memory of both\n_ROWS = 64\n_COLUMNS = 1 << 9",
+        "_SIZES = (\n    1,  # small\n    2,\n)",
+        "_NAME = 'a'\n_ON = True\n_NAMES = ('a', 1)\n_TABLE = {1: 2}\nSHOWN = 10",
+        "def f():\n    _a = 1\n    return _a",
+    ],
+)
+def test_a_reason_stands_on_the_line_or_above_the_group(text):
+    assert rules.reason_violations(planted("latentode/ode/sound.py", text)) == []
 
 
 def test_annotations_may_name_what_is_not_loaded():

@@ -11,6 +11,7 @@ from latentode.config.base import CHOSEN, UNLESS_CHOSEN, Config
 #: Likelihoods of readings; each is a module of `latentode.models.likelihoods`.
 LikelihoodName = Literal["gaussian", "student_t", "flow"]
 
+# training series from which each of the larger `_SIZES` is taken: a network remembers fewer
 _MANY_SERIES = (50, 500)
 
 

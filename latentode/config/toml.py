@@ -12,7 +12,7 @@ from latentode.errors import ConfigError
 
 #: Stands for None where that is not the default: TOML has no null.
 NONE = "none"
-_MAX_BYTES = 1 << 20
+_MAX_BYTES = 1 << 20  # no settings are as long: a wrong file is refused before it is parsed
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
@@ -66,7 +66,16 @@ def _value(value: Any) -> str:
 
 
 def set_dotted(tree: dict[str, Any], name: str, value: Any) -> None:
-    """Set ``tree["a"]["b"]`` for the name "a.b", making tables on the way."""
+    """Set ``tree["a"]["b"]`` for the name "a.b", making tables on the way.
+
+    Args:
+        tree: Tables of settings, changed in place.
+        name: Tables and setting, joined by dots.
+        value: What the setting becomes.
+
+    Raises:
+        ConfigError: If a setting stands where the name has a table.
+    """
     *tables, leaf = name.split(".")
     for table in tables:
         tree = tree.setdefault(table, {})

@@ -200,6 +200,11 @@ def reading_order(
 
     The same as ``np.lexsort((channel, times, series))``, but a key that is in order already costs
     one comparison: logs mostly are in order of time.
+
+    Args:
+        series: Series of each reading, shape (reading,).
+        times: Nanoseconds, shape (reading,).
+        channel: Channel of each reading, shape (reading,).
     """
     order: Int64 | None = None
     if (series[1:] < series[:-1]).any():

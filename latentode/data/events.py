@@ -71,6 +71,7 @@ class EventStreams:
 
         Raises:
             DataError: If a window has no length, or an event lies outside the window of its kind.
+            ShapeError: If `windows` has another shape.
         """
         windows = np.asarray(windows, dtype=np.int64)
         shape = (len(series_ids), len(mark_names), 2)

@@ -18,7 +18,7 @@ from latentode.data.splits import Split, split_log
 from latentode.data.windows import WindowLengths, choose_lengths, typical_gap_and_span
 from latentode.errors import DataError
 
-_UNITS_PER_WINDOW = 4
+_UNITS_PER_WINDOW = 4  # model time is counted in quarters of a window
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,12 @@ class DataSchema:
 
     @classmethod
     def fit(cls, dataset: TimeSeriesDataset, config: LatentODEConfig) -> DataSchema:
-        """Choose lengths and split, and learn the scales from the training part."""
+        """Choose lengths and split, and learn the scales from the training part.
+
+        Raises:
+            DataError: If the training part has no reading, or no series has two rows to tell
+                lengths by.
+        """
         lengths = choose_lengths(dataset, config.windows)
         window = lengths.context_ns + lengths.horizon_ns
         split = split_log(dataset, config.windows, window, config.train.seed)
@@ -247,7 +252,13 @@ class DataSchema:
 
 
 def within(readings: Readings, starts: Int64, stops: Int64) -> Readings:
-    """Readings with ``start < time <= stop`` of each series."""
+    """Readings with ``start < time <= stop`` of each series.
+
+    Args:
+        readings: Readings of all series.
+        starts: Exclusive start of each series, nanoseconds, shape (series,).
+        stops: Inclusive end, likewise.
+    """
     series = readings.row_series()
     keep = (readings.times > starts[series]) & (readings.times <= stops[series])
     return readings.select_readings(keep[readings.reading_rows()])

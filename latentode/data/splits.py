@@ -13,8 +13,8 @@ from latentode.data.dataset import Int64, TimeSeriesDataset
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
-_FEWEST_SERIES = 5
-_FEWEST_WINDOWS = 3
+_FEWEST_SERIES = 5  # fewer cannot be parted three ways: each is cut in time instead
+_FEWEST_WINDOWS = 3  # a log as long is cut in time
 _NEVER = np.iinfo(np.int64).min
 
 

@@ -11,7 +11,7 @@ from latentode.config.durations import NS_PER_UNIT, parse_duration
 from latentode.data.dataset import Int64, Readings, TimeSeriesDataset, ragged_arange
 from latentode.errors import DataError
 
-_BURSTS = 20
+_BURSTS = 20  # median gaps in a mean one: see `typical_gap_and_span`
 _ROUND = [
     step * NS_PER_UNIT[unit]
     for unit, steps in {
@@ -77,6 +77,9 @@ def typical_gap_and_span(dataset: TimeSeriesDataset) -> tuple[int, int]:
 
     The gap is the median one; the mean one where it is more than twenty times as long: such a log
     is read in bursts, and what changes from burst to burst would fit into no window.
+
+    Raises:
+        DataError: If no series has two rows.
     """
     readings = dataset.readings
     counts = np.diff(readings.series_starts)

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from latentode.data.dataset import Float64, TimeSeriesDataset
 from latentode.data.targets import Targets
 from latentode.errors import ConfigError, DataError, ShapeError
-from latentode.evaluation import baselines, metrics
+from latentode.evaluation import baselines, metrics, scores
 from latentode.evaluation.summary import best_baseline, describe, table
 from latentode.evaluation.tasks import Task, forecast_task, interpolation_task
 
@@ -30,7 +30,6 @@ __all__ = [
     "table",
 ]
 
-LEVEL = 0.9
 PIT_BINS = 10
 _BLOCK = 16_384  # targets that are scored at once, so that copies of the draws stay small
 
@@ -61,14 +60,11 @@ def evaluate_task(
 ) -> dict[str, Any]:
     r"""Score a predictor and the naive baselines on one task.
 
-    MAE is of the median of the draws and RMSE of their mean, as these are what the two scores ask
-    for; CRPS is the fair estimate, and for a point forecast the MAE; NLL is in nats per reading;
-    `coverage_90` is the share inside the central 90 % interval.
-
-    Per channel the numbers are in the channel's own unit. Overall numbers are means over channels
-    (a channel that is read a thousand times counts once) of numbers in units of the channel's
-    training standard deviation: MAE, RMSE and CRPS divided by :math:`s_c`, NLL minus
-    :math:`\log s_c`. Skill is :math:`1 - \mathrm{model} / \mathrm{best}` with the best baseline.
+    The scores are those of `latentode.evaluation.scores`. Per channel the numbers are in the
+    channel's own unit. Overall numbers are means over channels (a channel that is read a thousand
+    times counts once) of numbers in units of the channel's training standard deviation :math:`s_c`:
+    errors divided by :math:`s_c`, log densities plus :math:`\log s_c`. Skill is
+    :math:`1 - \mathrm{model} / \mathrm{best}` with the best baseline.
 
     Args:
         task: Visible windows and targets.
@@ -82,13 +78,12 @@ def evaluate_task(
     Returns:
         Numbers of JSON types (None where a number is not finite)::
 
-            {"overall": {"model": {"mae", "rmse", "crps", "nll", "coverage_90"},
-                         "baselines": {"last": {"mae", "rmse", "crps"}, "mean", "linear", "spline",
-                                       "seasonal"}},
+            {"overall": {"model": {key of a score: number},
+                         "baselines": {name: {key of a score of point forecasts: number}}},
              "channels": {name: {"model": ..., "baselines": ..., "num_targets"}},
              "channels_without_targets": [name],
              "pit": [share of readings in each of 10 bins],
-             "skill": {"crps", "mae"},
+             "skill": {key of the CRPS and of the MAE: number},
              "sentences": [what a reader should know in words],
              "num_windows", "num_targets"}
 
@@ -99,13 +94,12 @@ def evaluate_task(
     """
     scale = np.asarray(scale, dtype=np.float64)
     _check(task, scale, chunk_windows)
-    scores = _score_task(task, predictor, fallback, period_ns, chunk_windows, seed)
+    readings = _score_task(task, predictor, fallback, period_ns, chunk_windows, seed)
     names, channel = task.visible.channels, task.targets.channel
     present = np.unique(channel)
-    channels = {names[index]: _summary(scores, channel == index) for index in present}
+    channels = {names[index]: _summary(readings, channel == index) for index in present}
     overall = _overall(list(channels.values()), scale[present])
-    best = best_baseline(overall["baselines"])
-    transform = scores["pit"][~np.isnan(scores["pit"])]
+    transform = readings["pit"][~np.isnan(readings["pit"])]
     for name, entry in channels.items():
         entry["num_targets"] = int((channel == names.index(name)).sum())
     result = {
@@ -113,16 +107,13 @@ def evaluate_task(
         "channels": channels,
         "channels_without_targets": [n for n in names if n not in channels],
         "pit": metrics.pit_histogram(transform, PIT_BINS).tolist() if len(transform) else [],
-        "skill": {
-            key: _skill(overall["model"][key], overall["baselines"][best][key])
-            for key in ("crps", "mae")
-        },
+        "skill": _skills(overall),
         "sentences": describe(
             overall,
             channels,
             units=dict(task.visible.units),
-            missing=_missing(scores),
-            num_draws=int(scores["num_draws"].min()),
+            missing=_missing(readings),
+            num_draws=int(readings["num_draws"].min()),
         ),
         "num_windows": len(task.visible),
         "num_targets": len(task.targets),
@@ -154,7 +145,7 @@ def _score_task(
     chunk_windows: int,
     seed: int,
 ) -> dict[str, Float64]:
-    """Scores of every target by name, shape (target,); baselines as "baseline/NAME"."""
+    """Scores of every target by key, shape (target,); errors of baselines as "baseline/NAME"."""
     generator = np.random.default_rng(seed)
     order = np.argsort(task.targets.window, kind="stable")
     targets = task.targets.select(order)
@@ -170,13 +161,13 @@ def _score_task(
         draws, log_prob = _call(predictor, visible, chunk)
         naive = baselines.predict_all(visible, chunk, fallback=fallback, period_ns=period_ns)
         errors = {f"baseline/{name}": chunk.values - answer for name, answer in naive.items()}
-        parts.append({**_score(draws, chunk.values, generator), "nll": -log_prob, **errors})
-    scores = {}
+        parts.append({**_score(draws, log_prob, chunk.values, generator), **errors})
+    readings = {}
     for name in parts[0]:
         joined = np.concatenate([part[name] for part in parts])
-        scores[name] = np.empty_like(joined)
-        scores[name][order] = joined
-    return scores
+        readings[name] = np.empty_like(joined)
+        readings[name][order] = joined
+    return readings
 
 
 def _call(
@@ -193,59 +184,50 @@ def _call(
     return draws, log_prob
 
 
-def _score(draws: Float64, values: Float64, generator: np.random.Generator) -> dict[str, Float64]:
-    blocks = [
-        _score_block(draws[:, low : low + _BLOCK], values[low : low + _BLOCK], generator)
-        for low in range(0, len(values), _BLOCK)
-    ]
+def _score(
+    draws: Float64, log_prob: Float64, values: Float64, generator: np.random.Generator
+) -> dict[str, Float64]:
+    blocks = []
+    for low in range(0, len(values), _BLOCK):
+        block = slice(low, low + _BLOCK)
+        finite = np.isfinite(draws[:, block]).all(axis=0)
+        # one bad draw spoils its target
+        judged = np.where(finite, draws[:, block], np.nan)
+        blocks.append(
+            _score_block(scores.Forecast(judged, log_prob[block], values[block]), generator)
+        )
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
-def _score_block(
-    draws: Float64, values: Float64, generator: np.random.Generator
-) -> dict[str, Float64]:
-    finite = np.isfinite(draws).all(axis=0)
-    draws = np.where(finite, draws, np.nan)  # (draw, target); one bad draw spoils its target
-    low, high = metrics.central_interval(draws, LEVEL)
-    estimator: Literal["fair", "plain"] = "fair" if len(draws) > 1 else "plain"
+def _score_block(forecast: scores.Forecast, generator: np.random.Generator) -> dict[str, Float64]:
     return {
-        "median_error": values - np.median(draws, axis=0),
-        "mean_error": values - draws.mean(axis=0),
-        "crps": metrics.crps_from_draws(draws, values, estimator=estimator),
-        "covered": np.where(finite, (low <= values) & (values <= high), np.nan),
-        "pit": metrics.pit(draws, values, generator),
-        "num_draws": np.full(len(values), float(len(draws))),
+        **{score.key: score.of_forecast(forecast) for score in scores.SCORES},
+        "pit": metrics.pit(forecast.draws, forecast.values, generator),
+        "num_draws": np.full(len(forecast.values), float(len(forecast.draws))),
     }
 
 
-def _summary(scores: Mapping[str, Float64], chosen: np.ndarray) -> dict[str, Any]:
-    def of(name: str) -> Float64:
-        return scores[name][chosen]
-
-    zero = np.zeros(int(chosen.sum()))
-    naive = {}
-    for name in baselines.NAMES:
-        error = of(f"baseline/{name}")
-        absolute = metrics.mae(error, zero)
-        naive[name] = {"mae": absolute, "rmse": metrics.rmse(error, zero), "crps": absolute}
-    model = {
-        "mae": metrics.mae(of("median_error"), zero),
-        "rmse": metrics.rmse(of("mean_error"), zero),
-        "crps": float(of("crps").mean()),
-        "nll": float(of("nll").mean()),
-        "coverage_90": float(of("covered").mean()),
+def _summary(readings: Mapping[str, Float64], chosen: np.ndarray) -> dict[str, Any]:
+    """Scores of the model and the baselines, averaged over the chosen readings."""
+    errors = {name: readings[f"baseline/{name}"][chosen] for name in baselines.NAMES}
+    return {
+        "model": {s.key: s.average(readings[s.key][chosen]) for s in scores.SCORES},
+        "baselines": {
+            name: {s.key: s.average(s.of_error(error)) for s in scores.SCORES if s.of_error}
+            for name, error in errors.items()
+        },
     }
-    return {"model": model, "baselines": naive}
 
 
 def _overall(channels: list[dict[str, Any]], scale: Float64) -> dict[str, Any]:
     def average(rows: list[dict[str, float]]) -> dict[str, float]:
-        table = {key: np.array([row[key] for row in rows]) for key in rows[0]}
-        for key in ("mae", "rmse", "crps"):
-            table[key] = table[key] / scale
-        if "nll" in table:
-            table["nll"] = table["nll"] - np.log(scale)
-        return {key: float(column.mean()) for key, column in table.items()}
+        return {
+            score.key: scores.mean(
+                score.scaling.apply(np.array([row[score.key] for row in rows]), scale)
+            )
+            for score in scores.SCORES
+            if score.key in rows[0]
+        }
 
     return {
         "model": average([entry["model"] for entry in channels]),
@@ -256,15 +238,20 @@ def _overall(channels: list[dict[str, Any]], scale: Float64) -> dict[str, Any]:
     }
 
 
+def _skills(overall: Mapping[str, Any]) -> dict[str, float]:
+    model, best = overall["model"], overall["baselines"][best_baseline(overall["baselines"])]
+    return {s.key: _skill(model[s.key], best[s.key]) for s in (scores.CRPS, scores.MAE)}
+
+
 def _skill(model: float, best: float) -> float:
     if best == 0:
         return 0.0 if model == 0 else math.nan
     return 1.0 - model / best
 
 
-def _missing(scores: Mapping[str, Float64]) -> float:
-    names = ("crps", "nll", "median_error", "mean_error")
-    return float(1 - np.all([np.isfinite(scores[name]) for name in names], axis=0).mean())
+def _missing(readings: Mapping[str, Float64]) -> float:
+    finite = [np.isfinite(readings[score.key]) for score in scores.SCORES]
+    return float(1 - np.all(finite, axis=0).mean())
 
 
 def _json(value: Any) -> Any:

@@ -13,7 +13,7 @@ from latentode.evaluation.classification import area_under_curve, brier, calibra
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction.class_probabilities import classify, classify_times
 
-_LEAST = 1e-12
+_LEAST = 1e-12  # a float32 probability can be 0
 
 
 def scored_labels(

@@ -10,11 +10,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-_LEVEL = 0.9
-_COVERAGE_MARGIN = 0.05
+from latentode.evaluation import scores
+
+_COVERAGE_MARGIN = 0.05  # a share as near to the level is not called wrong
 _DRAWS_FOR_LEVEL = 19  # with fewer, the whole range of the draws covers less than 90 %
-_MAX_CHANNEL_SENTENCES = 20
-_HEADER = ("", "MAE", "RMSE", "CRPS", "NLL", "coverage 90%")
+_MAX_CHANNEL_SENTENCES = 20  # of a wide log; the others are counted
 
 
 def describe(
@@ -46,7 +46,7 @@ def describe(
         *([absent] if missing else []),
         *_overall_sentences(overall, len(channels)),
         *_channel_sentences(channels, units),
-        *_coverage_sentence(overall["model"]["coverage_90"], num_draws),
+        *_coverage_sentence(overall["model"][scores.COVERAGE.key], num_draws),
     ]
 
 
@@ -57,44 +57,43 @@ def table(result: Mapping[str, Any]) -> list[list[str]]:
         result: What `evaluate_task` returned.
 
     Returns:
-        A header, the model and each baseline: name, MAE, RMSE, CRPS, NLL, coverage; "-" where there
-        is no number. Errors are in units of the training standard deviation.
+        A header, the model and each baseline: name and scores; "-" where there is no number. Errors
+        are in units of the training standard deviation.
     """
     overall = result["overall"]
     rows = {"model": overall["model"], **overall["baselines"]}
-    columns = ("mae", "rmse", "crps", "nll")
-    lines = [list(_HEADER)]
-    for name, numbers in rows.items():
-        share = numbers.get("coverage_90")
-        cells = [_text(numbers.get(column)) for column in columns]
-        lines.append([name, *cells, "-" if share is None else f"{share:.1%}"])
-    return lines
+    header = ["", *(score.heading for score in scores.SCORES)]
+    return [header] + [
+        [name, *(score.text(numbers.get(score.key)) for score in scores.SCORES)]
+        for name, numbers in rows.items()
+    ]
 
 
 def best_baseline(naive: Mapping[str, Mapping[str, float]]) -> str:
     """Name of the naive baseline with the least MAE; the first of several.
 
     Args:
-        naive: Numbers of each baseline by name, with "mae".
+        naive: Numbers of each baseline by name, with its MAE.
 
     Returns:
         Its name.
     """
-    return min(naive, key=lambda name: (math.isnan(naive[name]["mae"]), naive[name]["mae"]))
+    error = {name: numbers[scores.MAE.key] for name, numbers in naive.items()}
+    return min(error, key=lambda name: (math.isnan(error[name]), error[name]))
 
 
 def _overall_sentences(overall: Mapping[str, Any], num_channels: int) -> list[str]:
     best = best_baseline(overall["baselines"])
     sentences = []
-    for key in ("mae", "crps"):
-        model, naive = overall["model"][key], overall["baselines"][best][key]
+    for score in (scores.MAE, scores.CRPS):
+        model, naive = overall["model"][score.key], overall["baselines"][best][score.key]
         if not math.isfinite(model):
             continue
         verdict = "beats" if model < naive else "loses to" if model > naive else "only equals"
         sentences.append(
             f"Over {_count(num_channels, 'channel')} the model {verdict} the best baseline "
-            f"({best}) by {key.upper()} {_text(model)} against {_text(naive)} training standard "
-            "deviations."
+            f"({best}) by {score.heading} {score.text(model)} against {score.text(naive)} "
+            f"{score.scaling.unit}."
         )
     return sentences
 
@@ -102,15 +101,15 @@ def _overall_sentences(overall: Mapping[str, Any], num_channels: int) -> list[st
 def _channel_sentences(
     channels: Mapping[str, Mapping[str, Any]], units: Mapping[str, str]
 ) -> list[str]:
-    lost = []
+    lost, score = [], scores.MAE
     for name, entry in channels.items():
         best = best_baseline(entry["baselines"])
-        model, naive = entry["model"]["mae"], entry["baselines"][best]["mae"]
+        model, naive = entry["model"][score.key], entry["baselines"][best][score.key]
         if model > naive:
             unit = f" {units[name]}" if units.get(name) else ""
             text = (
-                f"The model loses to the {best} baseline on channel {name} by MAE {_text(model)} "
-                f"against {_text(naive)}{unit}."
+                f"The model loses to the {best} baseline on channel {name} by {score.heading} "
+                f"{score.text(model)} against {score.text(naive)}{unit}."
             )
             lost.append((naive / model, text))
     lost.sort()  # the worst first
@@ -124,18 +123,15 @@ def _channel_sentences(
 def _coverage_sentence(share: float, num_draws: int) -> list[str]:
     if num_draws < _DRAWS_FOR_LEVEL:
         return [
-            f"With {_count(num_draws, 'draw')} a 90 % interval cannot be judged; "
+            f"With {_count(num_draws, 'draw')} a {scores.INTERVAL} cannot be judged; "
             f"{_DRAWS_FOR_LEVEL} or more are needed."
         ]
-    if not abs(share - _LEVEL) > _COVERAGE_MARGIN:
+    if not abs(share - scores.LEVEL) > _COVERAGE_MARGIN:
         return []
-    wrong = "narrow" if share < _LEVEL else "wide"
-    return [f"The 90 % intervals cover {share:.1%} of the readings: they are too {wrong}."]
+    wrong = "narrow" if share < scores.LEVEL else "wide"
+    covered = scores.COVERAGE.text(share)
+    return [f"The {scores.INTERVAL}s cover {covered} of the readings: they are too {wrong}."]
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _text(number: float | None) -> str:
-    return "-" if number is None else f"{number:.4g}"

@@ -17,7 +17,7 @@ from latentode.data.targets import Targets
 from latentode.data.windows import cut
 from latentode.errors import ConfigError, DataError, ShapeError
 
-_GOLDEN = (5**0.5 - 1) / 2
+_GOLDEN = (5**0.5 - 1) / 2  # its multiples spread evenly, and with no period of the log
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from latentode.files.atomic import atomic_write, removed_on_error
 from latentode.files.faults import explained
 from latentode.files.processes import is_alive, start_of
 
-_HALF_WRITTEN_S = 10.0
+_HALF_WRITTEN_S = 10.0  # an unreadable lock this old is no process that is just starting
 
 
 class RunLock:

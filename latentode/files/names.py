@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_LONGEST = 60
+_LONGEST = 60  # a name may have 255 bytes, and a number and endings join it
 
 
 def slug(name: str, index: int) -> str:

@@ -42,7 +42,13 @@ class Base(nn.Module, ABC):
     def rsample(
         self, shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None
     ) -> Tensor:
-        """Draws of shape (*shape, dim), of the dtype and device of `like`."""
+        """Draws of shape (*shape, dim), of the dtype and device of `like`.
+
+        Args:
+            shape: Axes before the last.
+            like: Gives dtype and device.
+            generator: Source of randomness; None takes the global one.
+        """
         uniform = torch.rand(
             2, *shape, self.dim, generator=generator, dtype=torch.float64, device=like.device
         )

@@ -126,6 +126,9 @@ class CNF(nn.Module):
         Args:
             mean: Shape (dim,).
             std: Positive, shape (dim,).
+
+        Raises:
+            ShapeError: If a standard deviation is not positive.
         """
         if not bool((std > 0).all()):
             raise ShapeError(
@@ -177,7 +180,13 @@ class CNF(nn.Module):
     def log_prob(
         self, x: Tensor, context: Tensor | None = None, *, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Log-density in nats, shape of `x` without its last axis; see `evaluate`."""
+        """Log-density in nats, shape of `x` without its last axis; see `evaluate`.
+
+        Args:
+            x: Points, shape (..., dim), or (..., batch, dim) with a context.
+            context: Shape (batch, context).
+            generator: Source of probes and of the end time of STEER.
+        """
         return self.evaluate(x, context, generator=generator).log_prob
 
     def rsample_and_log_prob(
@@ -223,7 +232,13 @@ class CNF(nn.Module):
         *,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Differentiable draws; see `rsample_and_log_prob`, whose density is not computed here."""
+        """Differentiable draws; see `rsample_and_log_prob`, whose density is not computed here.
+
+        Args:
+            shape: Shape of the draws; a context adds its own batch.
+            context: Shape (batch, context).
+            generator: Source of draws.
+        """
         x: Tensor = self(self._draw(shape, context, generator), context)
         return x
 
@@ -235,7 +250,13 @@ class CNF(nn.Module):
         *,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draws without gradient; see `rsample`."""
+        """Draws without gradient; see `rsample`.
+
+        Args:
+            shape: Shape of the draws; a context adds its own batch.
+            context: Shape (batch, context).
+            generator: Source of draws.
+        """
         return self.rsample(shape, context, generator=generator)
 
     def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
@@ -258,7 +279,13 @@ class CNF(nn.Module):
         generator: torch.Generator | None = None,
         observed: Tensor | None = None,
     ) -> tuple[FlowField, ...]:
-        """The field of each block for a context (batch or 1, context), on a clock from 0 to 1."""
+        """The field of each block for a context (batch or 1, context), on a clock from 0 to 1.
+
+        Args:
+            context: Shape (batch or 1, context).
+            generator: Source of the end time of STEER, drawn in training mode.
+            observed: True for the axes that move, shape (batch, dim); None for all.
+        """
         end_times = self.end_times
         if self.training and self.steer > 0:
             uniform = torch.rand(

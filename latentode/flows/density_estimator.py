@@ -16,7 +16,7 @@ from latentode.flows.cnf import CNF
 from latentode.flows.fitting import FlowFitConfig, fit_flow
 from latentode.flows.solvers import TRAIN_SOLVER, finer
 
-_ROWS_AT_ONCE = 4_096
+_ROWS_AT_ONCE = 4_096  # bounds the memory of a solve, however long the table is
 
 
 class DensityEstimator:

@@ -17,9 +17,11 @@ from latentode.flows.regularizers import Regularizer
 from latentode.flows.solvers import LARGEST_GAP
 
 _LOG = logging.getLogger(__name__)
-_CLIP_NORM = 5.0
-_CHECKED_ROWS = 1_000
-_AVERAGED = 0.02
+_CLIP_NORM = 5.0  # of a gradient: one odd batch does not throw the flow off
+_CHECKED_ROWS = 1_000  # of the training rows: by these the result is reported
+_AVERAGED = 0.02  # weight of the newest loss in the mean that is reported: about 50 steps
+# how often the solver is watched in training, on how many rows, how often refined at once: above
+# half the gap that is refused in the end; below a sixteenth of that, a longer step is tried
 _WATCHED_STEPS, _WATCHED_ROWS, _REFINEMENTS = 50, 512, 6
 _WATCHED_GAP, _EASY_GAP = LARGEST_GAP / 2, LARGEST_GAP / 16
 

@@ -100,6 +100,9 @@ def regularizers_on_nodes(
 
     Returns:
         As `path_regularizers`.
+
+    Raises:
+        ConfigError: If a name is unknown.
     """
     if unknown := set(names) - set(REGULARIZERS):
         raise ConfigError(

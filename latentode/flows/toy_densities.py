@@ -23,12 +23,18 @@ ToyName = Literal[
     "8gaussians", "checkerboard", "2spirals", "rings", "moons", "pinwheel", "swissroll", "circles"
 ]
 
+# radii and deviations of FFJORD's figures, whose points are divided by the root of two
 _GAUSSIANS_RADIUS, _GAUSSIANS_SD = 4 / math.sqrt(2), 0.5 / math.sqrt(2)
 _RING_RADII, _RING_SD = (0.75, 1.5, 2.25, 3.0), 0.08
 
 
 def draw_toy(name: ToyName, count: int, generator: torch.Generator | None = None) -> Tensor:
     """Draw points of a toy density, shape (count, 2), float64.
+
+    Args:
+        name: Which one.
+        count: Points.
+        generator: Source of randomness; None takes the global one.
 
     Raises:
         ConfigError: If there is no such density.

@@ -71,7 +71,13 @@ class FlowResult:
         return sum(counted.calls for counted in self._counts) - self.nfe
 
     def finished(self, value: Tensor, log_prob: Tensor, gap: float | None) -> FlowResult:
-        """The result with its density, its tensors in the caller's shape."""
+        """The result with its density, its tensors in the caller's shape.
+
+        Args:
+            value: The points at the other end, in the caller's shape.
+            log_prob: Their log-density in nats, whose shape the rest takes.
+            gap: Mean difference in nats to training's solver; None where it was not measured.
+        """
         shape = log_prob.shape
         regularizers = {k: v.reshape(shape) for k, v in self.regularizers.items()}
         log_det = self.log_det.reshape(shape)

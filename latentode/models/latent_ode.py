@@ -32,6 +32,8 @@ from latentode.models.priors import CNFPrior, StandardNormal
 from latentode.models.shooting import Shooting
 
 _PRIORS: dict[str, type[StandardNormal | CNFPrior]] = {"normal": StandardNormal, "cnf": CNFPrior}
+# rows that an encoder sees of a long window; nodes of the integral over rates, by the length of a
+# step and at most; states that the search of a refined posterior begins at
 _ENCODER_ROWS, _NODES_PER_UNIT, _MOST_NODES, _STARTS = 128, 16, 4, 15
 
 

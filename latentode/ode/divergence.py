@@ -66,9 +66,13 @@ class TraceConfig:
 def choose_trace(
     field: FieldFunction, z: Tensor, config: TraceConfig, *, own_times: bool = False
 ) -> TraceUsed:
-    """Decide how the divergence of a field at states like `z`, (..., batch, latent), is found.
+    """Decide how the divergence of a field is found.
 
-    With `own_times`, series have times of their own, and a gate of time differs between them.
+    Args:
+        field: Callable ``(t, z) -> dz/dt``; may have the method ``layers(times)``.
+        z: States like those to come, shape (..., batch, latent).
+        config: What was asked for.
+        own_times: Whether series have times of their own, between which a gate of time differs.
 
     Raises:
         ConfigError: If the field has kinks, or is random or dependent on the batch.
@@ -185,7 +189,13 @@ def jacobian_products(
 
 
 def slopes_at(field: FieldFunction, times: Tensor, states: Tensor) -> Tensor:
-    """Slopes at all nodes, shape of `states`; arguments as in `divergence`."""
+    """Slopes at all nodes, shape of `states`.
+
+    Args:
+        field: As in `divergence`.
+        times: Model times, float64, shape (node,) or (node, batch).
+        states: State at each node, shape (node, ..., batch, latent).
+    """
     if hasattr(field, "layers"):
         return _linearise(field.layers(times), states).value
     clock = times.to(states.dtype)

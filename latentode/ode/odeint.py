@@ -16,8 +16,8 @@ from latentode.ode.solvers.adaptive import solve_torchdiffeq
 from latentode.ode.solvers.grid import FIXED_STEP
 
 State = Tensor | tuple[Tensor, ...]
-_FLOAT32_FLOOR = 1e-6
-_BUDGET = 100_000
+_FLOAT32_FLOOR = 1e-6  # tighter relative tolerances are lost in rounding
+_BUDGET = 100_000  # evaluations of the field, unless `options` say otherwise
 
 
 def odeint(

@@ -45,7 +45,13 @@ def unit_rule(rule: Rule, nodes: int | None = None) -> tuple[Tensor, Tensor]:
 
 
 def rule_on(device: torch.device, rule: Rule, nodes: int | None = None) -> tuple[Tensor, Tensor]:
-    """`unit_rule` on a device, filled there number by number: for a copy the host would wait."""
+    """`unit_rule` on a device, filled there number by number: for a copy the host would wait.
+
+    Args:
+        device: Where points and weights are needed.
+        rule: As in `unit_rule`.
+        nodes: As in `unit_rule`.
+    """
     points, weights = unit_rule(rule, nodes)
     if device.type == "cpu":
         return points, weights

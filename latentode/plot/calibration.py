@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from latentode.errors import ConfigError
+from latentode.evaluation.scores import COVERAGE, INTERVAL, LEVEL
 from latentode.plot.style import MODEL, MUTED, name_axis, panels, title
 
 
@@ -24,7 +25,7 @@ def calibration(report: Mapping[str, Any], *, ax: Any = None) -> NDArray[Any]:
         report: What `evaluation.evaluate` returns, or any mapping with some of "pit"
             (or "pit_histogram"): counts or shares in bins of equal width over [0, 1]; "coverage":
             the share of readings inside the central interval, by the interval's probability;
-            "channels": by name, entries whose "model" has "coverage_90".
+            "channels": by name, entries whose "model" has the coverage of the 90 % interval.
         ax: As many axes as there are entries; None makes a new figure.
 
     Returns:
@@ -83,16 +84,16 @@ def _draw_coverage(axes: Axes, coverage: Mapping[Any, float]) -> None:
 
 def _draw_channels(axes: Axes, channels: Mapping[str, Mapping[str, Any]]) -> None:
     shares = {
-        name: (entry.get("model") or {}).get("coverage_90") for name, entry in channels.items()
+        name: (entry.get("model") or {}).get(COVERAGE.key) for name, entry in channels.items()
     }
     places = np.arange(len(shares))
     values = [np.nan if share is None else float(share) for share in shares.values()]
-    axes.axvline(0.9, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="calibrated")
+    axes.axvline(LEVEL, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="calibrated")
     axes.plot(values, places, color=MODEL, marker="o", linestyle="none", label="model")
     axes.set_yticks(places, list(shares), parse_math=False)
     axes.set_ylim(len(shares) - 0.5, -0.5)
     axes.set_xlim(0, 1)
-    name_axis(axes.xaxis, "share of readings inside the 90 % interval")
+    name_axis(axes.xaxis, f"share of readings inside the {INTERVAL}")
     title(axes, "Coverage by channel")
     axes.legend(frameon=False, fontsize=8.5, loc="lower left")
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from latentode.errors import ShapeError
 from latentode.plot.style import ACCENT, CYCLE, OBSERVED, name_axis, panels, title
 
-_MAX_SAMPLES = 2_000
-_ARROWS = 16
+_MAX_SAMPLES = 2_000  # more only blacken the plane
+_ARROWS = 16  # along each axis; more overlap
 _PATH = CYCLE[2]
 
 

@@ -25,7 +25,7 @@ from latentode.plot.style import (
 if TYPE_CHECKING:
     import xarray as xr
 
-_MAX_PANELS = 6
+_MAX_PANELS = 6  # kinds of events below each other on one page
 
 
 def intensity(

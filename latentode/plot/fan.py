@@ -29,7 +29,7 @@ from latentode.results import summarize
 if TYPE_CHECKING:
     from xarray import Dataset
 
-_MAX_CHANNELS = 8
+_MAX_CHANNELS = 8  # below each other on one page, unless more are named
 _HISTORY = 3.0  # spans of the forecast that are shown before it
 
 

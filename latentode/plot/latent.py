@@ -15,7 +15,7 @@ from latentode.plot.style import CYCLE, name_axis, panels, plot_times, title
 if TYPE_CHECKING:
     from xarray import Dataset
 
-_MAX_DRAWS = 30
+_MAX_DRAWS = 30  # lines; more hide the mean path
 
 
 def latent_trajectory(

@@ -74,7 +74,13 @@ def _plain_frame(axes: Axes) -> None:
 
 
 def title(axes: Axes, text: str, *, pad: float = 6.0) -> None:
-    """Set a title at the left; names of the data are never read as formulas."""
+    """Set a title at the left; names of the data are never read as formulas.
+
+    Args:
+        axes: What has the title.
+        text: The title.
+        pad: Distance from the axes in points.
+    """
     axes.set_title(text, loc="left", fontsize=11, color=OBSERVED, pad=pad, parse_math=False)
 
 

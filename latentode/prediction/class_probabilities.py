@@ -11,7 +11,7 @@ from latentode.models.fitted.context import last_context
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction.predictor import Predictor
 
-_BLOCK = 4_096
+_BLOCK = 4_096  # times at once: draws of their readings take memory
 
 
 def known_classes(fitted: FittedModel) -> tuple[str, ...]:

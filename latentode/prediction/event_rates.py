@@ -31,7 +31,7 @@ from latentode.results.events import intensity_dataset, next_event_dataset
 if TYPE_CHECKING:
     import xarray as xr
 
-_REFINE = 4
+_REFINE = 4  # parts of a step of the state: rates move faster than it
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,8 @@ from latentode.data.windows import typical_gap_and_span
 from latentode.errors import DataError, ResourceError
 
 Grid = tuple[Int64, Int64]
-_MAX_QUERIES = 20_000_000
-_MAX_DEFAULT_STEPS = 500
+_MAX_QUERIES = 20_000_000  # all answers are in memory at once
+_MAX_DEFAULT_STEPS = 500  # times of a forecast where no spacing is given
 
 
 def _default_spacing(dataset: TimeSeriesDataset, length_ns: int) -> int:

@@ -21,9 +21,9 @@ from latentode.prediction.noise import latent_noise
 
 Source = Literal["posterior", "prior"]
 SOURCES: tuple[Source, ...] = ("posterior", "prior")
-_PATHS = 40
-_GRID = 81
-_MARGIN = 0.25
+_PATHS = 40  # lines in a picture; more hide the density
+_GRID = 81  # points along each axis
+_MARGIN = 0.25  # of the width, left free on each side
 
 
 def pushed(

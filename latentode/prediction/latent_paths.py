@@ -12,7 +12,7 @@ from latentode.models.inference import infer
 from latentode.models.latent_ode import LatentODEModel
 from latentode.prediction.grids import check_size
 
-_DEFAULT_STEPS = 50
+_DEFAULT_STEPS = 50  # of a path where no spacing is given
 
 
 def path_offsets(schema: DataSchema, spacing_ns: int | None, num_points: int) -> Int64:

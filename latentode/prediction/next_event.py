@@ -21,8 +21,8 @@ from latentode.models.point_processes.jump import JumpProcess, RateOnClock
 from latentode.ode.quadrature import unit_rule
 from latentode.ode.trajectory import Trajectory
 
-_REFINE = 8
-_MAX_EVENTS = 100_000
+_REFINE = 8  # parts of a step of the state: rates move faster than it
+_MAX_EVENTS = 100_000  # of one stream: a rate that feeds itself has no end
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import numpy as np
 
 from latentode.data.dataset import Float64, Int64
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio: the increment of splitmix64
 
 
 def place_noise(seed: int, series: str, times: Int64, shape: tuple[int, int, int]) -> Float64:

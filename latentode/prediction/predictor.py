@@ -24,7 +24,7 @@ from latentode.prediction.query_windows import QueryWindows, windows_of_queries
 
 # elements of (draw, window, row, channel) at a time: hidden layers are up to ten times as wide
 _MAX_ELEMENTS, _HIDDEN = 2_000_000, 10
-_SEARCHED = 128
+_SEARCHED = 128  # draws that a search by gradients counts for, in memory
 _TINY = 1e-15  # uniform numbers of 0 or 1 would be infinite draws
 
 

@@ -137,7 +137,16 @@ def _padded(values: NDArray[np.floating], real: NDArray[np.bool_]) -> NDArray[np
 def time_coordinate(
     stamps: NDArray[np.int64], real: NDArray[np.bool_], clock: Clock
 ) -> tuple[tuple[str, str], NDArray[Any], dict[str, str]]:
-    """Times of (series, step) as a coordinate; where not `real` there is none."""
+    """Times of (series, step) as a coordinate; where not `real` there is none.
+
+    Args:
+        stamps: Nanoseconds of the clock, shape (series, step).
+        real: True where there is a time, shape (series, step).
+        clock: What the stamps mean.
+
+    Returns:
+        Dimensions, datetime64 or elapsed times in the unit of the clock, attributes.
+    """
     dims = ("series", "step")
     if clock.kind == "calendar":
         moments = np.where(real, stamps, _NOT_A_TIME).view("datetime64[ns]")

@@ -37,7 +37,7 @@ from latentode.training.stopping import stops_early
 from latentode.training.trainer import ProgressRecord, Trainer
 from latentode.training.validation import WindowValidator
 
-_SCALE_WINDOWS = 128
+_SCALE_WINDOWS = 128  # of validation, by which the scale of refined posteriors is fitted
 
 
 def fit_model(

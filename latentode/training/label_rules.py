@@ -21,7 +21,7 @@ from latentode.models.heads import label_codes
 from latentode.training.stopping import FEWEST_STRETCHES, stops_early
 from latentode.training.validation import WindowValidator
 
-_WHOLE = 0.9
+_WHOLE = 0.9  # share of the series that a context holds whole; the longest set no size
 
 
 def settings_for_labels(config: LatentODEConfig, dataset: TimeSeriesDataset) -> LatentODEConfig:

@@ -18,6 +18,7 @@ from latentode.models.priors import CNFPrior
 
 # the kinetic energy keeps the flow easy to solve where nothing was seen
 PRIOR_FIT = FlowFitConfig(warm_up_steps=3_000, steps=300, regularizers={"kinetic": 0.01})
+# windows whose posteriors a prior is fitted to, and is chosen by, draws of each, windows at once
 _WINDOWS = 4_096
 _VALIDATION_WINDOWS = 1_024
 _DRAWS = 4

@@ -12,9 +12,9 @@ from latentode.data.batches.batch import SeriesBatch
 from latentode.models.inference import infer
 from latentode.models.latent_ode import LatentODEModel
 
-_ROUNDS = 3
-_DRAWS = 8
-_FACTORS = torch.logspace(-1.0, 0.5, 31)
+_ROUNDS = 3  # the best factor of one channel moves with those of the others
+_DRAWS = 8  # of a posterior, whose mixture is judged
+_FACTORS = torch.logspace(-1.0, 0.5, 31)  # a tenth to three times, an eighth apart
 
 
 @torch.no_grad()

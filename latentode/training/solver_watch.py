@@ -21,7 +21,7 @@ from latentode.training.execution.distributed import agree
 # trained, and chosen again where it proves to be ten times as exact as that.
 _MARGIN = 1 / 4
 _NEEDLESS = 1 / 40
-_MOST_WINDOWS = 16
+_MOST_WINDOWS = 16  # windows of a batch, on which the error is measured
 # Where known inputs jump, every method is of order one: what no step reaches is not insisted on.
 _SLACK = (1.0, 10.0, 100.0)
 

@@ -30,9 +30,9 @@ from latentode.training.step import GradientStep
 from latentode.training.validation import Validator
 
 ProgressRecord = dict[str, Any]
-_TIMED_STEPS = 3
-_MAX_FAILURES = 3
-_MAX_ROLLBACKS = 3
+_TIMED_STEPS = 3  # by which the epochs that fit into a budget of time are told
+_MAX_FAILURES = 3  # steps in a row without a finite loss, before weights go back
+_MAX_ROLLBACKS = 3  # each halves the learning rate: what an eighth does not mend is refused
 
 
 class Trainer:

@@ -17,7 +17,7 @@ from latentode.models.heads import label_codes
 from latentode.models.latent_ode import LatentODEModel
 from latentode.models.objectives import iwae
 
-_HIDDEN_SHARE = 0.3
+_HIDDEN_SHARE = 0.3  # of the context, which is asked for as an interpolation
 _LEAST = 1e-12  # a float32 probability can be 0
 _MOST_WINDOWS = 8  # times as many where few rows follow
 

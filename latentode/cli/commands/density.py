@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".csv", ".nc", ".parquet", ".json")
 PICTURES = (".png", ".svg", ".pdf")
-_SHOWN = 10
+_SHOWN = 10  # readings of the greatest surprise that are told
 
 
 @command("density")

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from latentode.data.events import EventStreams
 
-_MEAN_GAPS = 10
+_MEAN_GAPS = 10  # a stream is followed this many mean gaps ahead, unless told
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from latentode.config import LatentODEConfig
 from latentode.errors import ConfigError
 from latentode.files import RunLock
 
-_STEPS_PER_EPOCH = 25
-_TOLD_EVERY = 20
+_STEPS_PER_EPOCH = 25  # where the settings leave the number open
+_TOLD_EVERY = 20  # steps; a line for each would bury the others
 
 
 def train_events(

@@ -15,7 +15,7 @@ from typing import Any
 from latentode.errors import DataError
 
 PACKAGES = ("latentode", "torch", "numpy", "pandas", "xarray", "pydantic", "click", "torchdiffeq")
-_BLOCK_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 20  # a file is hashed without being held in memory
 
 
 def fingerprint(path: Path) -> dict[str, Any]:

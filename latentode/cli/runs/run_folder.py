@@ -25,7 +25,7 @@ from latentode.files import RunLock, atomic_write, clean_stray, slug
 from latentode.files.faults import explained
 
 SCHEMA = 1
-_MAX_JSON_BYTES = 16 << 20
+_MAX_JSON_BYTES = 16 << 20  # a broken file must not fill the memory
 
 
 def new_folder(stem: str, out: Path | None = None) -> Path:

@@ -11,6 +11,7 @@ from torch import Tensor
 from latentode.data.batches.batch import SeriesBatch
 from latentode.data.batches.known_inputs import KnownInputs
 
+# steps between sizes, coarser for larger ones: few shapes, little padding; see `bucket`
 _FINE, _COARSE, _COARSEST = 16, 32, 64
 # a span that ends on a grid point up to rounding needs no further step
 _SLACK = 1e-4

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-_HARMONICS = (1, 2)
+_HARMONICS = (1, 2)  # of each period: with the second, a day need not be a sine
 
 
 @dataclass(frozen=True)

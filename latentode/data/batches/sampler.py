@@ -15,6 +15,7 @@ from latentode.data.events import EventStreams
 from latentode.data.windows import WindowLengths, cut
 from latentode.errors import DataError
 
+# batches among which windows are sorted by length: little padding, and still mixed
 _BUCKET_BATCHES = 8
 
 
@@ -26,11 +27,24 @@ class Sampler(Protocol):
         ...
 
     def epoch(self, rows: Int64, num_batches: int, batch_size: int, seed: tuple[int, ...]) -> Int64:
-        """Rows of the batches of one epoch, shape (batch, window)."""
+        """Rows of the batches of one epoch, shape (batch, window).
+
+        Args:
+            rows: Rows to draw from, as `eligible_rows` gives them.
+            num_batches: Batches of the epoch.
+            batch_size: Windows of a batch, over all processes.
+            seed: Of the choice.
+        """
         ...
 
     def batch(self, rows: Int64, seed: tuple[int, ...], *, first: int = 0) -> SeriesBatch:
-        """Windows of some rows, with targets; `first` is the place of the first over all ranks."""
+        """Windows of some rows, with targets.
+
+        Args:
+            rows: Shape (window,).
+            seed: Of what is drawn within each window.
+            first: Place of the first row in the batch over all processes.
+        """
         ...
 
 
@@ -70,7 +84,11 @@ class WindowSampler:
     labels: Int64 | EventStreams | None = None
 
     def eligible_rows(self) -> Int64:
-        """Rows that can be an anchor: some reading of the part follows within the horizon."""
+        """Rows that can be an anchor: some reading of the part follows within the horizon.
+
+        Raises:
+            DataError: If there is none.
+        """
         readings = self.dataset.readings
         series = readings.row_series()
         inside = (readings.times > self.starts[series]) & (readings.times <= self.stops[series])
@@ -89,7 +107,14 @@ class WindowSampler:
         return rows
 
     def epoch(self, rows: Int64, num_batches: int, batch_size: int, seed: tuple[int, ...]) -> Int64:
-        """Anchor rows of one epoch, windows of similar length together, shape (batch, window)."""
+        """Anchor rows of one epoch, windows of similar length together, shape (batch, window).
+
+        Args:
+            rows: Rows to draw from, with replacement.
+            num_batches: Batches of the epoch.
+            batch_size: Windows of a batch, over all processes.
+            seed: Of the choice and the order.
+        """
         generator = np.random.default_rng(seed)
         chosen = generator.choice(rows, size=num_batches * batch_size)
         first = self._first_visible(chosen)

@@ -13,7 +13,8 @@ from latentode.data.reading.columns import (
     hidden_id,
     holds_text_only,
 )
-from latentode.data.reading.formats.open_table import INFLUX_OWN
+from latentode.data.reading.formats.influx import INFLUX_OWN
+from latentode.data.reading.formats.open_table import FORMATS
 from latentode.data.reading.formats.table import Table
 from latentode.data.reading.roles import (
     CHANNEL_NAMES,
@@ -25,8 +26,6 @@ from latentode.data.reading.roles import (
     check_present,
 )
 from latentode.errors import DataError
-
-_HOME = ("entity_id", "state", "last_changed")
 
 
 def detect_roles(table: Table, config: DataConfig) -> Roles:
@@ -50,12 +49,16 @@ def detect_roles(table: Table, config: DataConfig) -> Roles:
             check_present(name, names, table.name, advice)
     for name in columns.static:
         check_present(name, names, table.name)
-    layout = config.layout
-    if layout == "homeassistant" or (layout == "auto" and set(_HOME) <= set(names)):
-        return _home_assistant(table, columns)
-    is_flux = {"_time", "_value", "_field"} <= set(names)
-    if is_flux and layout in ("auto", "influx"):
-        return _influx(table, columns)
+    for log_format in FORMATS:
+        asked = config.layout in ("auto", log_format.layout)
+        if asked and (roles := log_format.roles(table, config)) is not None:
+            return roles
+    return _by_names(table, config)
+
+
+def _by_names(table: Table, config: DataConfig) -> Roles:
+    """Roles in a log whose columns no format knows."""
+    names, columns = table.columns, config.columns
     time = columns.time or find_time(
         table, exclude=_claimed(columns), by_name=config.time.format is not None
     )
@@ -70,9 +73,11 @@ def detect_roles(table: Table, config: DataConfig) -> Roles:
         others = [name for name in rest if name not in (channel, value)]
         roles = _long(table, time, channel, value, others, columns)
     else:
-        own = INFLUX_OWN if layout == "influx" or "_time" in names else frozenset()
-        rest = [name for name in rest if name not in own or name == "_measurement"]
-        roles = _wide(table, time, rest, columns, "influx" if own else "wide")
+        # the result of a Flux query with a column for each field
+        pivoted = config.layout == "influx" or "_time" in names
+        if pivoted:
+            rest = [name for name in rest if name not in INFLUX_OWN or name == "_measurement"]
+        roles = _wide(table, time, rest, columns, "influx" if pivoted else "wide")
     counted = tuple(f"{name!r} only numbers the rows: left out" for name in counters)
     return replace(roles, notes=roles.notes + counted)
 
@@ -146,8 +151,8 @@ def _wide(table: Table, time: str, rest: list[str], columns: ColumnsConfig, layo
         check_present(name, table.columns, table.name, advice)
     for name in columns.future:
         check_present(name, table.columns, table.name)
-    given = (*(columns.channels or ()), *columns.static, *columns.future)
-    free = [name for name in rest if name not in given]
+    configured = (*(columns.channels or ()), *columns.static, *columns.future)
+    free = [name for name in rest if name not in configured]
     identity = columns.id or find_id(table, free)
     notes: list[str] = []
     if identity is None:
@@ -178,46 +183,3 @@ def _refuse_hidden_ids(
             f"{table.name}: readings repeat unless column {name!r} tells the series apart. "
             f"Name it with --id-column {name}."
         )
-
-
-def _home_assistant(table: Table, columns: ColumnsConfig) -> Roles:
-    time = columns.time or ("last_changed" if "last_changed" in table.columns else "last_updated")
-    for name in (time, "entity_id", "state"):
-        check_present(name, table.columns, table.name)
-    return Roles(
-        layout="homeassistant",
-        time=time,
-        id=columns.id,
-        channel=columns.channel or "entity_id",
-        value=columns.value or "state",
-        future=columns.future,
-        static=columns.static,
-        chosen=columns.channels is not None,
-        missing=("unavailable", "unknown"),
-        notes=("Home Assistant export: a channel an entity, one series",),
-    )
-
-
-def _influx(table: Table, columns: ColumnsConfig) -> Roles:
-    tags = [name for name in table.columns if name not in INFLUX_OWN]
-    tags = [name for name in tags if name not in (*columns.static, *columns.future)]
-    found = columns.id or next(iter(by_telling_name(tags, ID_NAMES)), None)
-    if found is None and len(tags) > 1:
-        varying = [name for name in tags if table.head[name].nunique() > 1]
-        if len(varying) > 1:
-            raise DataError(
-                f"{table.name}: tags {', '.join(map(repr, varying))} may all be the series. "
-                "Name it with --id-column."
-            )
-        tags = varying or tags[:1]
-    fallback = "_measurement" if "_measurement" in table.columns else None
-    identity = found or (tags[0] if tags else fallback)
-    return replace(
-        Roles(layout="influx", time=columns.time or "_time", id=identity),
-        channel=columns.channel or "_field",
-        value=columns.value or "_value",
-        future=columns.future,
-        static=columns.static,
-        chosen=columns.channels is not None,
-        notes=(f"InfluxDB export: a series a {identity}",) if identity else (),
-    )

@@ -11,7 +11,8 @@ import pandas as pd
 from latentode.data.reading.cells.numbers import to_numbers
 from latentode.data.reading.cells.time_column import unit_in_name
 from latentode.data.reading.cells.time_stamps import BAD, parse_stamps
-from latentode.data.reading.formats.table import MISSING_TEXTS, Table, as_text
+from latentode.data.reading.formats.data_frame import as_text
+from latentode.data.reading.formats.table import MISSING_TEXTS, Table
 from latentode.data.reading.roles import ID_NAMES, TIME_NAMES, by_telling_name
 from latentode.errors import DataError
 

@@ -15,7 +15,8 @@ from latentode.data.reading.cells.time_column import RawTimes, are_stamps, merge
 from latentode.data.reading.cells.time_stamps import AMBIGUOUS, OK
 from latentode.data.reading.cells.zones import localize
 from latentode.data.reading.columns import find_id, find_time
-from latentode.data.reading.formats.table import ReadPlan, Table, as_text, factorize
+from latentode.data.reading.formats.data_frame import as_text
+from latentode.data.reading.formats.table import ReadPlan, Table, factorize
 from latentode.errors import DataError
 
 

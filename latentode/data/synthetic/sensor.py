@@ -41,6 +41,9 @@ def sensor(
 
     Returns:
         Channels "temperature", "humidity" and "power" on a calendar clock in UTC.
+
+    Raises:
+        ConfigError: If a number is out of range.
     """
     check_design(num_series, 1, num_days, 1.0, noise)
     if not every > 0:

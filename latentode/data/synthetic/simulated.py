@@ -45,6 +45,13 @@ def check_design(
 ) -> None:
     """Refuse a design that has no reading, or noise that is no number.
 
+    Args:
+        num_series: At least 1.
+        num_points: Points of a series, at least 1.
+        span: Length of a series, finite and above 0.
+        coverage: Share of the readings that are kept, in (0, 1].
+        noise: Factor or standard deviation, finite and at least 0.
+
     Raises:
         ConfigError: If a number is out of range.
     """
@@ -62,7 +69,14 @@ def check_design(
 
 
 def uniform_times(rng: np.random.Generator, num_series: int, num_points: int, span: float) -> Int64:
-    """Sorted distinct times in nanoseconds, shape (series, point)."""
+    """Sorted distinct times in nanoseconds, shape (series, point).
+
+    Args:
+        rng: Source of the times.
+        num_series: Series.
+        num_points: Times of a series.
+        span: Length of a series in seconds.
+    """
     times = np.sort((rng.random((num_series, num_points)) * span * SECOND_NS).astype(np.int64))
     # two draws on one nanosecond would be one row: move the later ones on by 1 ns each
     steps = np.arange(num_points)
@@ -78,7 +92,17 @@ def observe(
     coverage: float,
     parameters: dict[str, Float64],
 ) -> SimulatedLog:
-    """Read the truth at `times`, shape (series, point), with noise, and drop readings at random."""
+    """Read the truth at `times`, shape (series, point), with noise, and drop readings at random.
+
+    Args:
+        rng: Source of noise and of what is dropped.
+        channels: Their names.
+        times: Nanoseconds, shape (series, point).
+        truth: As in `SimulatedLog`.
+        noise_sd: Standard deviation of the noise in original units, shape (channel,).
+        coverage: Probability that a reading is kept.
+        parameters: What the generator drew or was given.
+    """
     num_series, num_points = times.shape
     count = len(channels)
     series = np.repeat(np.arange(num_series), num_points)

@@ -11,7 +11,7 @@ from latentode.ode.networks.activations import tamed
 # per unit of model time, of which a window has 4: the last tells the same moment from any other
 _RATES = (1.0, 16.0, 512.0)
 _GAIN = 5.0  # rates must move by factors while weights move by hundredths
-_FARTHEST = 100.0
+_FARTHEST = 100.0  # keeps gaps without end, whose weight is 0, out of the gradient
 
 
 class CrossMemory(nn.Module):

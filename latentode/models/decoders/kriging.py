@@ -11,19 +11,14 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-_LEAST = 1e-6
+_LEAST = 1e-6  # readings at one moment leave no variance to divide by
 
 
 class Kriging(torch.autograd.Function):
     r"""Simple kriging from up to two neighbours, see `ResidualMemory`.
 
-    ``Kriging.apply(gaps, residuals, rates, weights)`` takes gaps to both neighbours, +inf where
-    there is none, shape (2, batch, step, channel), residuals there, shape (2, draw, batch, step,
-    channel), and rates and weights of the covariance, shape (rate, channel). It returns mean
-    (draw, batch, step, channel) and variance (batch, step, channel), and has no gradient in the
-    gaps.
-
-    With :math:`u = K^{-1}k` and :math:`s = K^{-1}r`, the gradients are
+    There is no gradient in the gaps. With :math:`u = K^{-1}k` and :math:`s = K^{-1}r`, the others
+    are
 
     .. math:: dm = s^\top dk - u^\top dK\, s + u^\top dr, \qquad dv = u^\top dK\, u - 2 u^\top dk,
 
@@ -34,7 +29,15 @@ class Kriging(torch.autograd.Function):
     def forward(
         ctx: Any, gaps: Tensor, residuals: Tensor, rates: Tensor, weights: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Mean and variance."""
+        """Mean (draw, batch, step, channel) and variance (batch, step, channel).
+
+        Args:
+            ctx: Keeps what `backward` needs.
+            gaps: To both neighbours, +inf where there is none, shape (2, batch, step, channel).
+            residuals: There, shape (2, draw, batch, step, channel).
+            rates: Of the covariance, shape (rate, channel).
+            weights: Likewise.
+        """
         gaps = torch.cat([gaps, gaps.sum(dim=0, keepdim=True)])  # the last: between the neighbours
         present = gaps < torch.inf
         gaps = torch.where(present, gaps, 0.0)  # in the gradient, inf * 0 would be NaN
@@ -55,7 +58,13 @@ class Kriging(torch.autograd.Function):
     def backward(
         ctx: Any, in_mean: Tensor, in_variance: Tensor
     ) -> tuple[None, Tensor, Tensor, Tensor]:
-        """Gradients in residuals, rates and weights."""
+        """Gradients in residuals, rates and weights.
+
+        Args:
+            ctx: What `forward` kept.
+            in_mean: Gradient in the mean, shape (draw, batch, step, channel).
+            in_variance: Gradient in the variance, shape (batch, step, channel).
+        """
         gaps, residuals, weights, decay, between, inverse, left, right = ctx.saved_tensors
         in_variance = in_variance.masked_fill(ctx.known, 0.0)
         # sum over draws of the mean's gradient times s
@@ -82,16 +91,18 @@ def _over(table: Tensor, gaps: Tensor) -> Tensor:
 
 
 class SumOfApproaches(torch.autograd.Function):
-    r""":math:`\sum_j g_{cj} (1 - e^{-k_{cj} a_c})`, without a gradient in the ages a.
-
-    ``SumOfApproaches.apply(ages, rates, gains)`` takes ages (batch, channel, step), rates
-    (channel, rate) and gains (batch, channel, draw, rate), and returns (batch, channel, draw,
-    step).
-    """
+    r""":math:`\sum_j g_{cj} (1 - e^{-k_{cj} a_c})`, without a gradient in the ages a."""
 
     @staticmethod
     def forward(ctx: Any, ages: Tensor, rates: Tensor, gains: Tensor) -> Tensor:
-        """Evaluate the sums."""
+        """The sums, shape (batch, channel, draw, step).
+
+        Args:
+            ctx: Keeps what `backward` needs.
+            ages: Shape (batch, channel, step).
+            rates: Shape (channel, rate).
+            gains: Shape (batch, channel, draw, rate).
+        """
         # (batch, channel, rate, step)
         grown = (ages[:, :, None] * -rates[..., None]).expm1_().neg_()
         ctx.save_for_backward(ages, grown, gains)

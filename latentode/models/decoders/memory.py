@@ -13,8 +13,8 @@ from latentode.models.decoders.residual import RecentBehaviour, ResidualMemory
 from latentode.models.decoders.seasonal import SeasonalMemory
 from latentode.models.nn.nearest import gather_readings, nearest_readings
 
-_MAX_RESTLESSNESS = 4.0
-_PRIOR_COUNT = 8.0
+_MAX_RESTLESSNESS = 4.0  # log of a factor on deviations: by 55 up or down at most
+_PRIOR_COUNT = 8.0  # readings that a level of zero counts for, before training
 
 
 class Memory(nn.Module):

@@ -11,7 +11,7 @@ from torch import Tensor
 from latentode.data.batches.batch import SeriesBatch
 from latentode.ode.trajectory import Trajectory
 
-_LOG_SCALE_RANGE = (-9.0, 6.0)
+_LOG_SCALE_RANGE = (-9.0, 6.0)  # scaled units: deviations of 1e-4 to 400, finite in float32
 
 
 @dataclass(frozen=True)

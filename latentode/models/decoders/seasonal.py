@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 from latentode.models.nn.nearest import gather_readings, nearest_readings
 
-_GAIN = 5.0
+_GAIN = 5.0  # one number a channel must move by units while weights move by hundredths
 # neighbours further apart than this share of a period do not say what was read in between
 _MAX_GAP = 0.25
-_MOST_PERIODS = 4
+_MOST_PERIODS = 4  # that the weighted mean of the past is taken over
 
 
 class SeasonalMemory(nn.Module):

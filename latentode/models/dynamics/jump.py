@@ -10,7 +10,7 @@ from latentode.config import SolverConfig
 from latentode.models.nn.mlp import MLP
 from latentode.ode.trajectory import Trajectory
 
-_EMBEDDING = 8
+_EMBEDDING = 8  # numbers by which a mark enters the update
 
 
 class JumpDynamics(nn.Module):

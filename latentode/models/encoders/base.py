@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from latentode.data.batches.batch import SeriesBatch
 from latentode.ode.networks.activations import tamed
 
-_NEVER = 100.0
+_NEVER = 100.0  # age of what was not read, in model time: 25 windows
 
 
 class Encoder(nn.Module):

@@ -16,7 +16,7 @@ from torch.nn import functional
 from latentode.flows import CNF
 from latentode.models.nn.mlp import SkipMLP
 
-_MIN_STD = 1e-3
+_MIN_STD = 1e-3  # at 0 the divergence from the prior is infinite
 
 
 @dataclass(frozen=True, eq=False)

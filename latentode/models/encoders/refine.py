@@ -11,8 +11,8 @@ from torch import Tensor
 from latentode.models.encoders.posterior import NormalPosterior
 
 _RATE = 0.05  # first step, in units of the prior's standard deviation
-_DECAY = (0.9, 0.99)
-_PAIRS = 2
+_DECAY = (0.9, 0.99)  # of Adam's means, shorter than customary: a climb has about a hundred steps
+_PAIRS = 2  # of opposite draws, by which a posterior is judged
 _SEARCH = 4  # the search takes a step for each so many of the climb
 
 

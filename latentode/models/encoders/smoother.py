@@ -12,7 +12,7 @@ from latentode.models.nn.mlp import SkipMLP
 from latentode.models.nn.nearest import nearest_readings
 from latentode.ode.networks.activations import tamed
 
-_FARTHEST = 100.0
+_FARTHEST = 100.0  # model time; stands for no reading on that side, too
 
 
 class Smoother(nn.Module):

@@ -17,6 +17,7 @@ from latentode.errors import CheckpointError
 from latentode.files import atomic_folder, atomic_write
 
 SCHEMA_VERSION = 1
+# a broken file must not fill the memory
 _MAX_JSON_BYTES = 16 << 20
 _MAX_TENSOR_BYTES = 4 << 30
 

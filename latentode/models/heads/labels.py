@@ -15,7 +15,7 @@ from latentode.models.nn.mlp import SkipMLP
 from latentode.ode.trajectory import Trajectory
 
 _FARTHEST = 5.0  # scaled units: an error of a sensor counts no more than that
-_SUMMARIES = 7
+_SUMMARIES = 7  # numbers of `window_summaries` for each channel
 
 
 class LabelHead(nn.Module):

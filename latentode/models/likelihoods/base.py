@@ -15,7 +15,13 @@ class Likelihood(nn.Module):
     """
 
     def log_prob(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
-        """Log-density in nats of each reading, in scaled units; the broadcast shape."""
+        """Log-density in nats of each reading, in scaled units; the broadcast shape.
+
+        Args:
+            values: Readings in scaled units, their last axis `channel`.
+            location: Location of each, a shape that broadcasts with them.
+            scale: Scale of each, positive, likewise.
+        """
         raise NotImplementedError
 
     def joint(

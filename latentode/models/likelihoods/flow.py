@@ -38,7 +38,13 @@ class FlowLikelihood(Likelihood):
         )
 
     def log_prob(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
-        """Log-density of each reading as if it was the only one of its time."""
+        """Log-density of each reading as if it was the only one of its time.
+
+        Args:
+            values: Readings in scaled units, their last axis `channel`.
+            location: Location of each, a shape that broadcasts with them.
+            scale: Scale of each, positive, likewise.
+        """
         error = (values - location) / scale
         channels = error.shape[-1]
         alone = torch.eye(channels, dtype=torch.bool, device=error.device)
@@ -57,7 +63,15 @@ class FlowLikelihood(Likelihood):
         *,
         balance: float = 0.0,
     ) -> Tensor:
-        """See `Likelihood`; channels have one density together, and are not balanced."""
+        """See `Likelihood`; channels have one density together, and are not balanced.
+
+        Args:
+            values: Readings, finite everywhere, shape (batch, time, channel).
+            location: Shape (..., batch, time, channel).
+            scale: Shape of `location`.
+            mask: True where observed, shape (batch, time, channel).
+            balance: Of no effect: a density of all channels has no weight for each.
+        """
         del balance
         error = (values - location) / scale
         draws = math.prod(error.shape[:-3])
@@ -71,7 +85,13 @@ class FlowLikelihood(Likelihood):
         return total.sum(-1).reshape(location.shape[:-2]) - log_scale.sum((-2, -1))
 
     def transform(self, uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
-        """See `Likelihood`; draws of all channels together."""
+        """See `Likelihood`; draws of all channels together.
+
+        Args:
+            uniform: Independent numbers in (0, 1), shape (2, *location.shape).
+            location: Location of each reading.
+            scale: Scale of each reading.
+        """
         noise = self.flow.base.transform(uniform)
         rows = noise.reshape(-1, noise.shape[-1]).to(self.flow.scale.dtype)
         flowed: Tensor = self.flow(rows, torch.ones_like(rows))

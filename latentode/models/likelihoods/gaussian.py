@@ -22,12 +22,24 @@ class GaussianLikelihood(Likelihood):
         self.num_channels = num_channels
 
     def log_prob(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
-        """See `Likelihood`."""
+        """See `Likelihood`.
+
+        Args:
+            values: Readings in scaled units, their last axis `channel`.
+            location: Location of each, a shape that broadcasts with them.
+            scale: Scale of each, positive, likewise.
+        """
         error = (values - location) / scale
         return -0.5 * (error * error + math.log(2 * math.pi)) - scale.log()
 
     def transform(self, uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
-        """See `Likelihood`; by the polar form of Box and Muller."""
+        """See `Likelihood`; by the polar form of Box and Muller.
+
+        Args:
+            uniform: Independent numbers in (0, 1), shape (2, *location.shape).
+            location: Location of each reading.
+            scale: Scale of each reading.
+        """
         radius = torch.sqrt(-2.0 * torch.log1p(-uniform[0]))
         noise = radius * torch.cos(2 * math.pi * uniform[1])
         return location + scale * noise.to(location.dtype)

@@ -41,14 +41,26 @@ class StudentTLikelihood(Likelihood):
         return 2.0 + functional.softplus(2.0 + _GAIN * self.raw_df)
 
     def log_prob(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
-        """See `Likelihood`."""
+        """See `Likelihood`.
+
+        Args:
+            values: Readings in scaled units, their last axis `channel`.
+            location: Location of each, a shape that broadcasts with them.
+            scale: Scale of each, positive, likewise.
+        """
         df = self.df
         error = (values - location) / scale
         constant = torch.lgamma((df + 1) / 2) - torch.lgamma(df / 2) - 0.5 * torch.log(df * math.pi)
         return constant - scale.log() - 0.5 * (df + 1) * torch.log1p(error * error / df)
 
     def transform(self, uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
-        """See `Likelihood`; by Bailey's polar form."""
+        """See `Likelihood`; by Bailey's polar form.
+
+        Args:
+            uniform: Independent numbers in (0, 1), shape (2, *location.shape).
+            location: Location of each reading.
+            scale: Scale of each reading.
+        """
         df = self.df.to(uniform.dtype)
         # expm1 keeps the small radii that u^(-2/df) - 1 would cancel
         radius = torch.sqrt(df * torch.expm1(-2.0 / df * torch.log1p(-uniform[0])))

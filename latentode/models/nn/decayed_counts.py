@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-_BLOCK = 32
+_BLOCK = 32  # events at once: memory grows with its square, passes with its inverse
 
 
 def decayed_counts(

@@ -52,7 +52,16 @@ def slots(states: Tensor, sizes: list[int]) -> tuple[tuple[Tensor, ...], list[Te
 
 
 def gate_inputs(schedule: Schedule, features: Tensor, unit: Unit) -> tuple[Tensor, Tensor]:
-    """What products with the state are added to: for the gates, and for the new state."""
+    """What products with the state are added to: for the gates, and for the new state.
+
+    Args:
+        schedule: Which events are the last of their rows: before those, the state stays.
+        features: Of the packed events, shape (event, feature).
+        unit: Weights.
+
+    Returns:
+        Shapes (event, 3 * hidden) and (event, hidden).
+    """
     hidden = unit.weight_hh.shape[1]
     bias = unit.bias_ih + torch.cat([unit.bias_hh[: 2 * hidden], unit.bias_hh.new_zeros(hidden)])
     gates = torch.addmm(bias, features, unit.weight_ih.t())
@@ -64,7 +73,14 @@ def gate_inputs(schedule: Schedule, features: Tensor, unit: Unit) -> tuple[Tenso
 
 
 def walk(sizes: list[int], states: Tensor, tape: Tape, unit: Unit) -> None:
-    """Fill in `states` and `tape`, which `gate_inputs` began."""
+    """Fill in `states` and `tape`, which `gate_inputs` began.
+
+    Args:
+        sizes: Series still running at each event.
+        states: The initial ones, then room for those after each event, shape (state, hidden).
+        tape: Of the whole walk.
+        unit: Weights.
+    """
     after, before = slots(states, sizes)
     weight = unit.weight_hh.t().contiguous()
     for state, out, gates in zip(before, after, _unit_parts(sizes, tape), strict=True):
@@ -74,7 +90,16 @@ def walk(sizes: list[int], states: Tensor, tape: Tape, unit: Unit) -> None:
 def walk_with_field(
     sizes: list[int], states: Tensor, tape: Tape, moves: Moves, unit: Unit, field: Field
 ) -> None:
-    """Fill in `states`, `tape` and what `moves` holds beside the steps."""
+    """Fill in `states`, `tape` and what `moves` holds beside the steps.
+
+    Args:
+        sizes: Series still running at each event.
+        states: The initial ones, then room for those after each event, shape (state, hidden).
+        tape: Of the whole walk.
+        moves: The same of the field.
+        unit: Weights.
+        field: What moves the states between events.
+    """
     after, before = slots(states, sizes)
     first, second, weight = (
         w.t().contiguous() for w in (field.first, field.second, unit.weight_hh)
@@ -154,7 +179,20 @@ def back_with_field(
     sums: list[Tensor],
     of_steps: Tensor | None,
 ) -> Tensor:
-    """Walk back through a segment with a field; `of_steps`, unless None, is filled in."""
+    """Walk back through a segment with a field.
+
+    Args:
+        stretch: The segment.
+        tape: Its part of the tape.
+        moves: Its part of the moves.
+        weights: Of the unit and the field.
+        sums: Cotangents of the weights of the unit, then of the field; added to.
+        of_steps: Room for the cotangents of the steps, shape (event,); None where none are asked
+            for.
+
+    Returns:
+        Cotangents of V x, shape (event, 3 * hidden).
+    """
     (steps, inner, moved), (unit, field) = moves, weights
     slopes, through = _slopes(tape, moved), torch.zeros_like(moved)
     bends = torch.ops.aten.tanh_backward(steps.expand_as(inner), inner)

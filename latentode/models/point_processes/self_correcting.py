@@ -40,7 +40,13 @@ class SelfCorrectingProcess(EventProcess):
 
     @classmethod
     def of(cls, base: float, growth: float, drop: float) -> SelfCorrectingProcess:
-        """A process of one kind with given mu, a and b."""
+        """A process of one kind with given mu, a and b.
+
+        Args:
+            base: mu, the logarithm of the rate at time 0.
+            growth: a, per unit of time; positive.
+            drop: b, for each event; positive.
+        """
         process = cls(torch.ones(1, dtype=torch.float64))
         numbers = torch.tensor([growth, drop], dtype=torch.float64).log()
         process.log_base = nn.Parameter(torch.tensor(base, dtype=torch.float64))

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 Activation = Literal["tanh", "silu", "softplus", "elu", "gelu"]
-_ORDINARY = 10.0
+_ORDINARY = 10.0  # scales of a channel, up to which `tamed` changes nothing
 
 # looked up once: by name, each call costs as much as its arithmetic
 _TANH = torch.ops.aten.tanh_backward.grad_input

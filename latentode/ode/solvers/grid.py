@@ -48,7 +48,13 @@ class Grid:
         return torch.arange(self.intervals + 1, dtype=torch.float64, device=device) * self.step
 
     def walk(self, config: SolverConfig, first: int, intervals: int) -> Walk:
-        """Steps of a fixed-step method over `intervals` distances from grid point `first` on."""
+        """Steps of a fixed-step method over some distances of the grid.
+
+        Args:
+            config: Which method.
+            first: Grid point to begin at.
+            intervals: Distances to go.
+        """
         steps = intervals * self.substeps
         done = None
         if self.uneven:
@@ -181,6 +187,12 @@ def check_budget(grid: Grid, config: SolverConfig) -> None:
 
 def check_finite(states: Tensor, slopes: Tensor, grid: Grid, method: str) -> None:
     """Refuse a solution that is not finite where some series needs it.
+
+    Args:
+        states: At the grid points, shape (interval + 1, ..., batch, latent).
+        slopes: There, the same shape.
+        grid: The grid.
+        method: What solved, for the message.
 
     Raises:
         SolverError: "non_finite", with the series and the offset reached.

@@ -24,7 +24,7 @@ from latentode.ode.solvers.grid import (
 from latentode.ode.solvers.layered_walk import walk_layers
 from latentode.ode.trajectory import SolveStats, Trajectory
 
-_ROUNDING_FLOOR = 1e-6
+_ROUNDING_FLOOR = 1e-6  # tighter relative tolerances are lost in float32
 
 
 def solve_known_step(
@@ -37,7 +37,17 @@ def solve_known_step(
     params: Sequence[Tensor] | None = None,
     check: bool = True,
 ) -> Trajectory:
-    """Solve with ``config.step_size``, which is not None; see `latentode.ode.solve`."""
+    """Solve with ``config.step_size``, which is not None.
+
+    Args:
+        field: As in `latentode.ode.solve`, like all others.
+        z0: State at the start, shape (..., batch, latent).
+        t0: Start in model time, a number or shape (batch,).
+        t1: End, likewise.
+        config: Method, step size, tolerances, kind of gradient and budget.
+        params: What the adjoint gives gradients to.
+        check: Whether to refuse what is not finite.
+    """
     assert config.step_size is not None
     grid = plan_grid(z0, t0, t1, config.step_size, config.substeps, check)
     check_budget(grid, config)

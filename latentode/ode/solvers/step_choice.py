@@ -14,10 +14,11 @@ from latentode.ode.fields import FieldFunction
 from latentode.ode.solvers.known_step import solve_known_step
 from latentode.ode.trajectory import Trajectory
 
+# of the whole span: the steps that a search begins with, and ends with at the latest
 _FEWEST_INTERVALS = 4
 _MOST_INTERVALS = 512
-_ORDER = 4
-_SAFETY = 0.7
+_ORDER = 4  # the power of a step that its error is taken to grow with
+_SAFETY = 0.7  # of the tolerance: a step that just fails would cost a solve
 _STEADIER = ("adaptive_heun", "bosh3", "ab4", "rk4", "dopri5", "dopri8")
 
 

@@ -22,7 +22,7 @@ from latentode.training.execution.interrupt import stop_on_signal
 
 # in units of the mean rate: from the last few dozen events to a thirtieth of a gap
 _DECAYS = (0.03, 0.3, 3.0, 30.0)
-_SAVED_EVERY = 50
+_SAVED_EVERY = 50  # steps that a killed process loses at most
 
 
 def new_jump_process(

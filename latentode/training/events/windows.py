@@ -13,7 +13,7 @@ from latentode.data.dataset import Int64
 from latentode.data.events import EventStreams
 from latentode.models.point_processes import JumpProcess
 
-_SERIES_AT_ONCE = 64
+_SERIES_AT_ONCE = 64  # bounds memory: streams are padded to the longest of them
 
 
 @dataclass(frozen=True, eq=False)

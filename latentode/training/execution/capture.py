@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import torch
 
 Run = Callable[[], None]
-_WARM_UPS = 3
+_WARM_UPS = 3  # runs in which libraries choose kernels and take their memory
 
 
 class CudaRecorder:

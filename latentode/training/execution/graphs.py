@@ -22,7 +22,7 @@ from latentode.training.execution.capture import Run
 from latentode.training.terms import LossTerms, PathPenalties, loss_terms
 
 Objective = Callable[[LossTerms, Tensor], Tensor]
-_MOST_GRAPHS = 16
+_MOST_GRAPHS = 16  # one for each shape of a batch; each takes memory and a capture
 
 
 def can_be_captured(model: LatentODEModel) -> bool:

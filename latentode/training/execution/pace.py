@@ -7,7 +7,7 @@ import time
 from latentode.config import TrainConfig
 from latentode.config.durations import parse_duration
 
-_REPORT_SECONDS = 0.25
+_REPORT_SECONDS = 0.25  # a faster line cannot be read, and drawing it costs time
 
 
 class Pace:

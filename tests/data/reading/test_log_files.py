@@ -237,3 +237,9 @@ def test_float_text_is_read_to_the_nearest_float(tmp_path):
     rows = "".join(f"2024-01-01 00:00:00.{i:03d},{v!r}\n" for i, v in enumerate(values.tolist()))
     dataset, _ = read(tmp_path, "time,x\n" + rows)
     assert dataset.readings.values.tolist() == values.tolist()
+
+
+def test_export_that_is_not_csv_is_refused_with_the_line(tmp_path):
+    text = '#group,false\n,result,_time,_value,_field\n,,2024-01-01T00:00:00Z,1,x\n,,"never closed'
+    with pytest.raises(DataError, match=r"log\.csv: line 4 is not CSV \(field larger"):
+        read(tmp_path, text + "," * 200_000)

@@ -10,7 +10,7 @@ READINGS = 10_000_000
 MEASURE = """
 import resource, sys, time
 import pandas as pd
-from latentode.data.frame import read_log
+from latentode.data.reading.log import read_log
 
 def timed(read):
     start = time.perf_counter()

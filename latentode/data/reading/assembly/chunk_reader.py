@@ -22,7 +22,7 @@ from latentode.data.reading.roles import Roles
 
 Int32 = NDArray[np.int32]
 Coded = tuple[NDArray[np.integer], Sequence[str]]
-_MOST_THREADS = 4
+_MOST_THREADS = 4  # each holds a chunk in memory
 
 
 class Cells(NamedTuple):

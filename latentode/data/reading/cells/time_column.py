@@ -33,9 +33,9 @@ from latentode.errors import DataError
 
 _EPOCH_UNITS = ("s", "ms", "us", "ns")
 _FIRST_EPOCH, _LAST_EPOCH = 94_694_400, 4_102_444_800  # 1973 to 2100, in seconds
-_SMALL = 1e8
+_SMALL = 1e8  # smaller ones are taken for elapsed times, not for a broken epoch
 _EXCEL_ZERO_DAYS = 25_569  # 1899-12-30 to 1970-01-01
-_EXACT_FLOAT = 2.0**53
+_EXACT_FLOAT = 2.0**53  # float64 holds every whole number up to here
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
 _UNIT_WORDS = {
     "s": ("s", "sec", "secs", "second", "seconds"),

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from latentode.data.dataset import Int64
 
 OK, NO_TIME, BAD, OUT_OF_RANGE, AMBIGUOUS = range(5)
-_LIMIT = 2**63 - 1
-_EPOCH_DAY = date(1970, 1, 1).toordinal()
+_LIMIT = 2**63 - 1  # the largest int64, in nanoseconds: the year 2262
+_EPOCH_DAY = date(1970, 1, 1).toordinal()  # ordinals count from the year 1
 _FIXED = re.compile(
     rb"(\d{4})-(\d\d)-(\d\d)([T ])(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d:\d\d)?"
 )
@@ -23,7 +23,7 @@ _CLOCK = r"(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s*([AaPp][Mm])?"
 _ZONE = r"\s*(Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?"
 _YEAR_FIRST = re.compile(rf"(\d{{4}})([-/.])(\d{{1,2}})\2(\d{{1,2}})(?:[T\s,]\s*{_CLOCK}{_ZONE})?")
 _YEAR_LAST = re.compile(rf"(\d{{1,2}})([-/.])(\d{{1,2}})\2(\d{{4}})(?:[T\s,]\s*{_CLOCK}{_ZONE})?")
-_NO_DAY = -(10**6)
+_NO_DAY = -(10**6)  # fills places of a table that no date asks for: outside of all days
 # whole days of int64 nanoseconds
 _FIRST_DAY, _LAST_DAY = -106_750, 106_750
 

@@ -1,1 +1,24 @@
-"""What a log may be written in: one module per format."""
+"""What a log may be written in: one class per format, each in a module of its own.
+
+A format is a subclass of `table.Format` and stands, as ``FORMAT``, in a module of this folder.
+`open_table` collects them and asks them in the order of their ranks; the first that can opens the
+log. Afterwards they are asked about the columns, in the same order; where none knows them, names
+and first cells tell whether the log is wide or long (`column_roles`).
+
+**Data frames** (`data_frame`) are read as they are, a named index as a column. Cells keep their
+types, and ids are written as a CSV file would hold them: 7.0 is the series "7".
+
+**Parquet** (`parquet`) is told by its first bytes and read in batches by pyarrow, an optional
+package that is asked for only then. An index that pandas stored is a column like others.
+
+**Home Assistant exports** (`home_assistant`) are CSV with the columns ``entity_id``, ``state`` and
+``last_changed``: one series, a channel for each entity; "unavailable" and "unknown" are missing.
+
+**InfluxDB annotated CSV** (`influx`) begins with rows of ``#group``, ``#datatype`` or ``#default``,
+and holds several tables. It is read as a whole: fields are channels, and a tag is the series. A
+result with a column for each field is read as a wide log without the columns of InfluxDB.
+
+**CSV** (`csv_table`, `csv_chunk`) comes last, as it takes every text, packed with gzip or not and
+in any encoding (`text_blocks`). Separator, header and decimal mark are found in the first rows;
+blocks of regular rows are parsed by pandas on several threads, others a record at a time.
+"""

@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from latentode.data.dataset import Int64
-from latentode.data.reading.formats.table import ReadPlan
+from latentode.data.reading.formats.table import Chunk, ReadPlan
 
-_NEWLINE, _QUOTE, _RETURN = 10, 34, 13
+_NEWLINE, _QUOTE, _RETURN = 10, 34, 13  # as bytes
 # before 3.1 the default parser of pandas may be off by one unit in the last place
 _EXACT: dict[str, Any] = (
     {"float_precision": "round_trip"}
@@ -64,7 +64,7 @@ def record_layout(data: bytes, sep: int, num_fields: int) -> RecordLayout | None
     return RecordLayout(marks, np.arange(len(marks)))
 
 
-class CsvChunk:
+class CsvChunk(Chunk):
     """Rows of one block, parsed by pandas when they are first asked for."""
 
     def __init__(
@@ -120,7 +120,7 @@ class CsvChunk:
         return self._parsed
 
     def text(self, name: str) -> pd.Series:
-        """See `Chunk.text`."""
+        """Strings of a column; ids that look like numbers are parsed a second time."""
         frame = self._frame() if name in self._plan.text else self._read([name], [])
         if name in self._read_as_text or isinstance(frame[name].dtype, pd.StringDtype):
             return frame[name]
@@ -129,12 +129,12 @@ class CsvChunk:
         return self._read([name], [name])[name]
 
     def column(self, name: str) -> pd.Series:
-        """See `Chunk.column`."""
+        """A column of the plan as parsed with it, another one as strings."""
         frame = self._frame()
         return frame[name] if name in frame else self.text(name)
 
     def fixed_width(self, name: str) -> NDArray[np.uint8] | None:
-        """See `Chunk.fixed_width`."""
+        """Bytes of a column as they stand in the file; None in a block with quotes."""
         marks = self._layout.marks
         if marks is None:
             return None

@@ -6,7 +6,6 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -16,49 +15,57 @@ import pandas as pd
 
 from latentode.config import CellsConfig
 from latentode.data.reading.formats.csv_chunk import CsvChunk, record_layout
-from latentode.data.reading.formats.table import HEAD_ROWS, Chunk, FrameChunk, ReadPlan
+from latentode.data.reading.formats.data_frame import FrameChunk
+from latentode.data.reading.formats.table import (
+    HEAD_ROWS,
+    Chunk,
+    Format,
+    LogSource,
+    ReadPlan,
+    Table,
+    check_distinct,
+)
 from latentode.data.reading.formats.text_blocks import read_blocks
 from latentode.errors import DataError
 
 _SEPARATORS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "space": " ", "pipe": "|"}
-_HEAD_BYTES = 1 << 20
-_NEWLINE = 10
+_HEAD_BYTES = 1 << 20  # holds a header and first rows, by which a file is understood
+_NEWLINE = 10  # as a byte
 _COMMA_NUMBER = re.compile(r"^\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*$")
 _NUMBER = re.compile(r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$")
 _DATE = re.compile(r"^\s*\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?\s*$")
 
 
-@dataclass
-class CsvTable:
-    """A CSV file; see `Table` for the attributes that tables share.
+class CsvFormat(Format):
+    """Separated values with a header: asked last, as it takes every file that may be text."""
+
+    name = "CSV"
+    rank = 90
+
+    def can_open(self, source: LogSource) -> bool:
+        """Whether it is a file, and not one of the usual binary ones."""
+        return source.may_be_text
+
+    def open(self, source: LogSource) -> Table:
+        """Find separator, header and decimal mark."""
+        return CsvTable(source.path, source.config.cells)
+
+
+FORMAT = CsvFormat()
+
+
+class CsvTable(Table):
+    """A CSV file.
 
     Attributes:
         path: File.
         cells: How its cells are written.
-        name: See `Table`.
-        stem: See `Table`.
-        place: See `Table`.
-        notes: See `Table`.
-        ragged: See `Table`.
-        columns: See `Table`; a column without a name is left out.
-        decimal: See `Table`.
-        head: See `Table`.
+        sep: Separator.
     """
 
-    path: Path
-    cells: CellsConfig
-    name: str = ""
-    stem: str = ""
-    place: str = "line"
-    notes: list[str] = field(default_factory=list)
-    ragged: list[tuple[int, int]] = field(default_factory=list)
-    columns: tuple[str, ...] = ()
-    decimal: str = "."
-    head: pd.DataFrame = field(default_factory=pd.DataFrame)
-
-    def __post_init__(self) -> None:
-        self.name = str(self.path)
-        self.stem = self.path.name.split(".")[0] or "series"
+    def __init__(self, path: Path, cells: CellsConfig) -> None:
+        super().__init__(path)
+        self.path, self.cells = path, cells
         text = self._start()
         preamble, sample = _split_preamble(text)
         before = text[: len(text) - len(sample)]
@@ -123,7 +130,7 @@ class CsvTable:
         return ","
 
     def chunks(self, plan: ReadPlan) -> Iterator[Callable[[], Chunk]]:
-        """See `Table`."""
+        """Blocks of the file: parsed by pandas, or a record at a time where rows are ragged."""
         self.notes[:] = self._kept_notes
         self.ragged.clear()
         line, position = self._body_line, 0
@@ -162,7 +169,7 @@ class CsvTable:
 
     @property
     def num_fields(self) -> int:
-        """Fields that each row should have."""
+        """Fields that each row should have, those of columns without a name among them."""
         return len(self._fields)
 
 
@@ -214,17 +221,3 @@ def ragged_message(
         f"({number} such rows). Repair the file, or drop up to --max-bad of the rows with "
         "--on-bad-row drop."
     )
-
-
-def check_distinct(names: Sequence[str], source: str) -> None:
-    """Refuse a column name that stands twice.
-
-    Raises:
-        DataError: Naming it.
-    """
-    if len(set(names)) < len(names):
-        double = next(name for name in names if list(names).count(name) > 1)
-        raise DataError(
-            f"{source}: expected distinct column names, got {double!r} {list(names).count(double)} "
-            "times. Rename one of them."
-        )

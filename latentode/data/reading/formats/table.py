@@ -1,17 +1,22 @@
-"""Rows of a log, a chunk at a time, whatever they come from."""
+"""The contract of a format, and a log that is opened: rows, a chunk at a time."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Protocol
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from latentode.config import DataConfig
 from latentode.data.dataset import Int64
+from latentode.data.reading.formats.text_blocks import binary_kind, read_blocks
+from latentode.data.reading.roles import Roles
 from latentode.errors import DataError
 
 ROWS_PER_CHUNK = 500_000
@@ -45,121 +50,150 @@ class ReadPlan:
     decimal: str = "."
 
 
-class Chunk(Protocol):
-    """Some consecutive rows."""
+class Chunk(ABC):
+    """Some consecutive rows.
 
-    @property
-    def lines(self) -> Int64:
-        """Line (of a file, from 1) or row (of a frame, from 0) of each row."""
+    Attributes:
+        lines: Line (of a file, from 1) or row (of a frame, from 0) of each row.
+    """
 
+    lines: Int64
+
+    @abstractmethod
     def text(self, name: str) -> pd.Series:
         """A column as strings, byte for byte; a missing cell is empty."""
 
+    @abstractmethod
     def column(self, name: str) -> pd.Series:
         """A column with the type in which it came or was parsed."""
 
-    def fixed_width(self, name: str) -> NDArray[np.uint8] | None:
-        """Bytes of a column, shape (row, width); None unless all its cells have one width."""
-
-
-@dataclass
-class FrameChunk:
-    """Rows of a data frame.
-
-    Attributes:
-        frame: The rows.
-        lines: Line or row number of each.
-    """
-
-    frame: pd.DataFrame
-    lines: Int64
-
-    def text(self, name: str) -> pd.Series:
-        """See `Chunk.text`."""
-        return as_text(self.frame[name])
-
-    def column(self, name: str) -> pd.Series:
-        """See `Chunk.column`."""
-        return self.frame[name]
-
     def fixed_width(self, name: str) -> NDArray[np.uint8] | None:  # noqa: ARG002
-        """A frame keeps no bytes."""
+        """Bytes of a column, shape (row, width); None unless all its cells have one width."""
         return None
 
 
-class Table(Protocol):
-    """A log that is opened.
+class Table(ABC):
+    """A log that is opened, its rows not read yet.
 
     Attributes:
         name: How messages call it.
         stem: Id of the series where the log names none.
         place: "line" or "row": what the numbers of `Chunk.lines` count.
-        columns: Column names, distinct.
+        columns: Column names, distinct; a column without a name is left out.
         head: First rows, as `Chunk.column` gives them.
         decimal: Decimal mark that was configured or found.
         notes: Decisions in words; complete only after the chunks are read.
         ragged: (line, number of fields) of each row that was left out for a wrong number of fields.
     """
 
-    name: str
-    stem: str
-    place: str
-    decimal: str
-    notes: list[str]
-    ragged: list[tuple[int, int]]
+    place: str = "line"
+    decimal: str = "."
+    columns: tuple[str, ...]
+    head: pd.DataFrame
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.name = "DataFrame" if path is None else str(path)
+        self.stem = ("" if path is None else path.name.split(".")[0]) or "series"
+        self.notes: list[str] = []
+        self.ragged: list[tuple[int, int]] = []
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """Column names."""
+    def num_fields(self) -> int:
+        """Fields that each row should have."""
+        return len(self.columns)
 
-    @property
-    def head(self) -> pd.DataFrame:
-        """First rows."""
-
+    @abstractmethod
     def chunks(self, plan: ReadPlan) -> Iterator[Callable[[], Chunk]]:
         """Makers of chunks in the order of the log; each may be called on a thread of its own."""
 
 
-@dataclass
-class FrameTable:
-    """A data frame, or a small table that was read as text.
+@dataclass(frozen=True)
+class LogSource:
+    """A log before it is opened: what a format may look at to tell whether it can open it.
 
     Attributes:
-        frame: All rows.
-        name: See `Table`.
-        stem: See `Table`.
-        place: See `Table`.
-        lines: Line of each row; None counts rows from 0.
-        decimal: See `Table`.
-        notes: See `Table`.
-        ragged: See `Table`.
+        log: File, or data frame.
+        config: How it is read.
+        start: First bytes of the file, as they are stored; none of a data frame.
     """
 
-    frame: pd.DataFrame
-    name: str = "DataFrame"
-    stem: str = "series"
-    place: str = "row"
-    lines: Int64 | None = None
-    decimal: str = "."
-    notes: list[str] = field(default_factory=list)
-    ragged: list[tuple[int, int]] = field(default_factory=list)
+    log: Path | pd.DataFrame
+    config: DataConfig
+    start: bytes = b""
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """See `Table`."""
-        return tuple(self.frame.columns)
+    def path(self) -> Path:
+        """The file."""
+        assert isinstance(self.log, Path), "a format of files opens no data frame"
+        return self.log
 
     @property
-    def head(self) -> pd.DataFrame:
-        """See `Table`."""
-        return self.frame.iloc[:HEAD_ROWS]
+    def may_be_text(self) -> bool:
+        """True for a file, unless it begins like a picture, an archive or another binary file."""
+        return isinstance(self.log, Path) and binary_kind(self.start) is None
 
-    def chunks(self, plan: ReadPlan) -> Iterator[Callable[[], Chunk]]:  # noqa: ARG002
-        """See `Table`."""
-        lines = np.arange(len(self.frame)) if self.lines is None else self.lines
-        for start in range(0, len(self.frame), ROWS_PER_CHUNK):
-            rows = slice(start, start + ROWS_PER_CHUNK)
-            yield partial(FrameChunk, self.frame.iloc[rows], lines[rows])
+    @cached_property
+    def text(self) -> str:
+        """First 4,096 bytes of the text, unpacked and decoded; empty where it is not text."""
+        if not self.may_be_text:
+            return ""
+        try:
+            block = next(read_blocks(self.path, self.config.cells.encoding, []), None)
+        except DataError:
+            return ""  # the format that opens it reads it again, and says what is wrong
+        return "" if block is None else block.data[:4096].decode(errors="ignore")
+
+
+class Format(ABC):
+    """What a log is written in; of all formats, asked by rank, the first that can opens it.
+
+    Attributes:
+        name: What messages call it.
+        rank: Place in the order of asking; CSV, which takes any text, comes last with 90.
+        layout: Word of the setting ``layout`` that stands for it, if there is one; a setting of
+            another word rules the format out.
+    """
+
+    name: ClassVar[str]
+    rank: ClassVar[int] = 50
+    layout: ClassVar[str | None] = None
+
+    @abstractmethod
+    def can_open(self, source: LogSource) -> bool:
+        """Whether the log is written in this format, by its first bytes and never by its name."""
+
+    @abstractmethod
+    def open(self, source: LogSource) -> Table:
+        """Open a log for which `can_open` is true; the rows are read when they are asked for.
+
+        Raises:
+            DataError: If it is damaged, or has no rows; with the file and the line.
+        """
+
+    def roles(self, table: Table, config: DataConfig) -> Roles | None:  # noqa: ARG002
+        """Meaning of the columns, if they are those of this format; None otherwise.
+
+        A log is asked about whatever opened it, as exports are copied into data frames and Parquet
+        files; but only where the setting ``layout`` is "auto" or the word of this format.
+
+        Raises:
+            DataError: If they are, and a column is missing or ambiguous; with the option.
+        """
+        return None
+
+
+def check_distinct(names: Sequence[str], source: str) -> None:
+    """Refuse a column name that stands twice.
+
+    Raises:
+        DataError: Naming it.
+    """
+    if len(set(names)) < len(names):
+        double = next(name for name in names if list(names).count(name) > 1)
+        raise DataError(
+            f"{source}: expected distinct column names, got {double!r} {list(names).count(double)} "
+            "times. Rename one of them."
+        )
 
 
 def refuse_ragged(table: Table) -> None:
@@ -173,28 +207,6 @@ def refuse_ragged(table: Table) -> None:
         raise DataError(
             f"{table.name}: line {line}: got {fields} fields, unlike the header. Repair it."
         )
-
-
-def as_text(column: pd.Series) -> pd.Series:
-    """Write a column as strings, as a CSV file would hold them; missing cells are empty.
-
-    Whole numbers have no decimal point, so that the id 7 is "7" in a frame as in a file, also
-    where a missing cell turned the column into floats.
-    """
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        names = [*as_text(pd.Series(column.cat.categories)).tolist(), ""]
-        return pd.Series(np.array(names, dtype=object)[column.cat.codes.to_numpy()])
-    if isinstance(column.dtype, pd.StringDtype):
-        return column.fillna("")
-    codes, uniques = pd.factorize(column.to_numpy(dtype=object), use_na_sentinel=True)
-    texts = np.array([_cell_text(item) for item in uniques] + [""], dtype=object)
-    return pd.Series(texts[codes], dtype=object)
-
-
-def _cell_text(item: object) -> str:
-    if isinstance(item, float | np.floating) and float(item).is_integer():
-        return str(int(item))
-    return item.isoformat() if hasattr(item, "isoformat") else str(item)
 
 
 def factorize(texts: pd.Series) -> tuple[NDArray[np.int64], Sequence[str]]:

@@ -24,9 +24,9 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-_MAGIC = {
-    b"PAR1": "parquet",
-    b"\x1f\x8b": "gzip",
+_START_BYTES = 512
+_GZIP = b"\x1f\x8b"
+_NOT_TEXT = {
     b"PK\x03\x04": "a zip archive or a spreadsheet",
     b"\x89PNG": "a PNG picture",
     b"%PDF": "a PDF document",
@@ -49,23 +49,24 @@ class Block:
     offset: int
 
 
-def kind_of(path: Path) -> str:
-    """Tell "parquet", "gzip" and "text" by the first bytes, never by the name.
+def first_bytes(path: Path) -> bytes:
+    """First bytes of a file, as they are stored.
 
     Raises:
-        DataError: If the file cannot be opened, or is of a kind that is not a log.
+        DataError: If the file cannot be opened.
     """
     try:
         with path.open("rb") as file:
-            start = file.read(16)
+            return file.read(_START_BYTES)
     except OSError as error:
         raise DataError(
             f"{path}: cannot be read ({error.strerror}). Check the name of the log."
         ) from None
-    kind = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), "text")
-    if kind in ("parquet", "gzip", "text"):
-        return kind
-    raise DataError(f"{path}: expected CSV or Parquet, got {kind} (byte 0). Export it as CSV.")
+
+
+def binary_kind(start: bytes) -> str | None:
+    """What a file is that begins like one of the usual binary files, in words; None for others."""
+    return next((kind for magic, kind in _NOT_TEXT.items() if start.startswith(magic)), None)
 
 
 def read_blocks(path: Path, encoding: str | None, notes: list[str]) -> Iterator[Block]:
@@ -126,7 +127,7 @@ def _mixed(path: Path, data: bytes, offset: int) -> str:
 
 def _pieces(path: Path) -> Iterator[bytes]:
     """Raw bytes, unpacked."""
-    packed = kind_of(path) == "gzip"
+    packed = first_bytes(path).startswith(_GZIP)
     done = 0
     try:
         with path.open("rb") as raw:

@@ -1,0 +1,54 @@
+"""Logs exported by Home Assistant: CSV with a row per change of the state of an entity."""
+
+from __future__ import annotations
+
+import re
+
+from latentode.config import DataConfig
+from latentode.data.reading.formats.csv_table import CsvTable
+from latentode.data.reading.formats.table import Format, LogSource, Table
+from latentode.data.reading.roles import Roles, check_present
+
+_COLUMNS = {"entity_id", "state", "last_changed"}
+
+
+class HomeAssistantFormat(Format):
+    """History of Home Assistant: one series, and a channel for each entity."""
+
+    name = "Home Assistant export"
+    rank = 20
+    layout = "homeassistant"
+
+    def can_open(self, source: LogSource) -> bool:
+        """Whether the header of a CSV file has its columns."""
+        header = source.text.partition("\n")[0]
+        return set(re.findall(r"\w+", header)) >= _COLUMNS
+
+    def open(self, source: LogSource) -> Table:
+        """Open it as the CSV file that it is."""
+        return CsvTable(source.path, source.config.cells)
+
+    def roles(self, table: Table, config: DataConfig) -> Roles | None:
+        """Entities as channels and states as values, where the log has its columns."""
+        if not set(table.columns) >= _COLUMNS and config.layout != self.layout:
+            return None
+        columns = config.columns
+        stamps = "last_changed" if "last_changed" in table.columns else "last_updated"
+        time = columns.time or stamps
+        for name in (time, "entity_id", "state"):
+            check_present(name, table.columns, table.name)
+        return Roles(
+            layout="homeassistant",
+            time=time,
+            id=columns.id,
+            channel=columns.channel or "entity_id",
+            value=columns.value or "state",
+            future=columns.future,
+            static=columns.static,
+            chosen=columns.channels is not None,
+            missing=("unavailable", "unknown"),
+            notes=("Home Assistant export: a channel an entity, one series",),
+        )
+
+
+FORMAT = HomeAssistantFormat()
