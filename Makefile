@@ -46,7 +46,7 @@ test-optimized: $(STAMP)
 test-torch-free: $(TORCH_FREE)
 	PYTHONPATH=tests/helpers $(PYTEST) -p without_torch \
 		tests/config tests/data tests/evaluation tests/files tests/plot tests/results \
-		tests/cli/test_program.py tests/cli/test_progress.py tests/cli/test_settings.py \
+		tests/cli/test_program.py tests/cli/test_reading.py tests/cli/test_settings.py \
 		tests/test_architecture.py tests/test_datasets.py tests/test_packaging.py
 
 check: $(STAMP)
