@@ -3,6 +3,7 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+TORCH_FREE := $(VENV)/.installed-torch-free
 IS_NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$name $(IS_NEW_ENOUGH) 2>/dev/null && { echo $$name; break; }; done)
@@ -10,8 +11,9 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 # one thread a process: results do not depend on the number of cores
 export OMP_NUM_THREADS := 1
 PYTEST := $(PY) -m pytest -q -n 2
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test test-optimized slow check install clean
+.PHONY: help demo test test-optimized test-torch-free slow check venv install clean
 
 help:
 	@echo "make demo            train on a pump station's log, forecast it, draw it (about 2 minutes)"
@@ -19,6 +21,7 @@ help:
 	@echo "make check           lint, format and types"
 	@echo "make slow            the tests that take more than a few seconds each"
 	@echo "make test-optimized  the fast tests under python -O"
+	@echo "make test-torch-free the fast tests of what needs no torch, in an environment without it"
 	@echo "make clean           remove .venv and caches"
 
 demo: $(STAMP)
@@ -39,6 +42,13 @@ slow: $(STAMP)
 test-optimized: $(STAMP)
 	PYTHONOPTIMIZE=1 $(PYTEST) -W "ignore:assertions not in test modules:pytest.PytestConfigWarning"
 
+# settings, reading, files, scores, pictures and the commands that load no model
+test-torch-free: $(TORCH_FREE)
+	PYTHONPATH=tests/helpers $(PYTEST) -p without_torch \
+		tests/config tests/data tests/evaluation tests/files tests/plot tests/results \
+		tests/cli/test_program.py tests/cli/test_reading.py tests/cli/test_settings.py \
+		tests/test_architecture.py tests/test_datasets.py tests/test_packaging.py
+
 check: $(STAMP)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -46,15 +56,28 @@ check: $(STAMP)
 
 install: $(STAMP)
 
-$(STAMP): pyproject.toml
-	@test -n "$(PYTHON)" && $(PYTHON) $(IS_NEW_ENOUGH) || { \
-		echo "latentode needs Python 3.11 or newer, and none was found." >&2; \
-		echo "Install one, or name it: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
-	@$(PY) $(IS_NEW_ENOUGH) 2>/dev/null || $(PYTHON) -m venv --clear $(VENV) || { \
-		echo "$(PYTHON) cannot make a virtual environment; on Debian: apt install python3-venv" >&2; \
-		exit 1; }
-	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+$(STAMP): pyproject.toml | venv
+	$(PIP) -e '.[dev]'
 	@touch $@
 
+WITHOUT_TORCH := import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	extras = project["optional-dependencies"]; \
+	needs = [*project["dependencies"], *extras["parquet"], *extras["test"]]; \
+	print(*[need for need in needs if not need.startswith(("torch", "latentode"))], sep="\n")
+
+$(TORCH_FREE): pyproject.toml | venv
+	$(PIP) --no-deps -e .
+	$(PY) -c '$(WITHOUT_TORCH)' | $(PIP) -r /dev/stdin
+	@touch $@
+
+venv:
+	@$(PY) $(IS_NEW_ENOUGH) 2>/dev/null && exit; \
+	test -n "$(PYTHON)" && $(PYTHON) $(IS_NEW_ENOUGH) || { \
+		echo "latentode needs Python 3.11 or newer, and none was found." >&2; \
+		echo "Install one, or name it: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }; \
+	$(PYTHON) -m venv --clear $(VENV) || { \
+		echo "$(PYTHON) cannot make a virtual environment; on Debian: apt install python3-venv" >&2; \
+		exit 1; }
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -4,19 +4,34 @@ import os
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import settings
 from places import SHARED
+
+try:
+    import torch
+except ModuleNotFoundError:  # what needs no torch is tested without it, too: make test-torch-free
+    torch = None
 
 settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
-# one thread a worker: results do not depend on the machine, and two workers do not fight for cores
-torch.set_num_threads(1)
-
-# docstrings are tested where the package has them, so that what tests share needs no look
+# docstrings are tested where the package has them, so what tests share needs no look
 collect_ignore_glob = ["tests/helpers/*", "tests/architecture.py"]
+
+# what a test must leave as it was: how it is read, and how it is put back
+STATE = {
+    "numpy errors": (np.geterr, lambda errors: np.seterr(**errors)),
+    "working folder": (os.getcwd, os.chdir),
+}
+if torch is not None:
+    # one thread a worker: results do not depend on the machine, and two workers do not fight
+    torch.set_num_threads(1)
+    STATE |= {
+        "torch default dtype": (torch.get_default_dtype, torch.set_default_dtype),
+        "torch threads": (torch.get_num_threads, torch.set_num_threads),
+        "torch gradients": (torch.is_grad_enabled, torch.set_grad_enabled),
+    }
 
 
 def pytest_addoption(parser):
@@ -44,32 +59,20 @@ def device(pytestconfig):
 
 @pytest.fixture(autouse=True)
 def _same_seed_for_every_test():
-    torch.manual_seed(0)
     np.random.seed(0)  # code under test, or a library it calls, may draw from it
+    if torch is not None:
+        torch.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)
 def _no_leaked_global_state():
-    before = global_state()
+    before = {name: read() for name, (read, _) in STATE.items()}
     yield
-    after = global_state()
-    torch.set_default_dtype(before["torch default dtype"])
-    torch.set_num_threads(before["torch threads"])
-    torch.set_grad_enabled(before["torch gradients"])
-    np.seterr(**before["numpy errors"])
-    leaked = [name for name, value in before.items() if after[name] != value]
+    leaked = [name for name, (read, _) in STATE.items() if read() != before[name]]
+    for name in leaked:
+        STATE[name][1](before[name])
     if leaked:
         pytest.fail(f"the test changed global state and did not restore it: {', '.join(leaked)}")
-
-
-def global_state():
-    return {
-        "torch default dtype": torch.get_default_dtype(),
-        "torch threads": torch.get_num_threads(),
-        "torch gradients": torch.is_grad_enabled(),
-        "numpy errors": np.geterr(),
-        "working folder": os.getcwd(),
-    }
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from latentode.models.priors import StandardNormal
     from latentode.training import Trainer
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [  # noqa: RUF022 -- plain order, which has no place of its own for CNF
     "AttentionEncoder",

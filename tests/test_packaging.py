@@ -1,9 +1,12 @@
 """What a wheel of the package contains: every file of it, and the mark that it has types."""
 
+import re
 import subprocess
 
 import pytest
 from places import ROOT
+
+import latentode
 
 PACKAGE = ROOT / "latentode"
 
@@ -31,3 +34,12 @@ def test_every_folder_of_the_package_says_what_it_holds():
 
 def test_types_are_marked():
     assert (PACKAGE / "py.typed").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "pattern"),
+    [("CITATION.cff", r"^version: (.+)$"), ("CHANGELOG.md", r"^## \[(\d.+?)\] - \d{4}-\d\d-\d\d$")],
+)
+def test_the_newest_version_is_this_one(file, pattern):
+    versions = re.findall(pattern, (ROOT / file).read_text("utf-8"), flags=re.MULTILINE)
+    assert versions[0] == latentode.__version__

@@ -8,6 +8,9 @@ from pydantic import Field, model_validator
 
 from latentode.config.base import CHOSEN, UNLESS_CHOSEN, Config
 
+#: Likelihoods of readings; each is a module of `latentode.models.likelihoods`.
+LikelihoodName = Literal["gaussian", "student_t", "flow"]
+
 # training series from which each of the larger `_SIZES` is taken: a network remembers fewer
 _MANY_SERIES = (50, 500)
 
@@ -69,7 +72,7 @@ class ModelConfig(Config):
     dynamics: Literal["autonomous", "time", "inputs"] = "inputs"
     prior: Literal["normal", "cnf"] = "normal"
     posterior: Literal["normal", "cnf"] = "normal"
-    likelihood: Literal["gaussian", "student_t", "flow"] = "student_t"
+    likelihood: LikelihoodName = "student_t"
     noise: Literal["constant", "state"] = Field(
         "state", description="scale per channel, or also per time"
     )

@@ -12,7 +12,7 @@ D dimensions:
   at all; take this one first where the others cost too much.
 
 A random end time (STEER) is the fifth: `latentode.flows.CNF` takes it as ``steer``, the latent
-dynamics as `latentode.models.dynamics.mlp.BoundDynamics.rate`.
+dynamics as `latentode.models.dynamics.mlp.BoundDynamics.time_factor`.
 
 Reference:
     Finlay, Jacobsen, Nurbekyan, Oberman (2020), RNODE, https://arxiv.org/abs/2002.02798;

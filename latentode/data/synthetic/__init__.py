@@ -1,4 +1,4 @@
-r"""SimulatedLog data sets whose truth is known: for examples, recovery tests and benchmarks.
+r"""Simulated data sets whose truth is known: for examples, recovery tests and benchmarks.
 
 Use `spiral` to look at two-dimensional dynamics; `oscillator` to ask whether noise and coverage are
 recovered (one linear field for all series, Gaussian noise of known size); `toy_periodic` to compare

@@ -4,16 +4,18 @@ Use `StudentTLikelihood` for logs with spikes and steps, `GaussianLikelihood` fo
 `FlowLikelihood` where the channels of one time err together.
 """
 
+from importlib import import_module
+from typing import get_args
+
+from latentode.config.model import LikelihoodName
 from latentode.models.likelihoods.base import Likelihood
 from latentode.models.likelihoods.flow import FlowLikelihood
 from latentode.models.likelihoods.gaussian import GaussianLikelihood
 from latentode.models.likelihoods.student_t import StudentTLikelihood
 
-#: Likelihoods of readings by the name that settings have for them.
-LIKELIHOODS = {
-    "gaussian": GaussianLikelihood,
-    "student_t": StudentTLikelihood,
-    "flow": FlowLikelihood,
+#: Likelihoods of readings by the name that settings have for them, which is that of their module.
+LIKELIHOODS: dict[str, type[Likelihood]] = {
+    name: import_module(f"{__name__}.{name}").LIKELIHOOD for name in get_args(LikelihoodName)
 }
 
 __all__ = [

@@ -100,3 +100,6 @@ class FlowLikelihood(Likelihood):
     def _density(self, rows: Tensor, observed: Tensor) -> Tensor:
         """Log-density of standardised rows (draw, row, channel), shape (draw, row)."""
         return self.flow.evaluate(rows, observed.to(rows.dtype), observed=observed).log_prob
+
+
+LIKELIHOOD = FlowLikelihood

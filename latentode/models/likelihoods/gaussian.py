@@ -43,3 +43,6 @@ class GaussianLikelihood(Likelihood):
         radius = torch.sqrt(-2.0 * torch.log1p(-uniform[0]))
         noise = radius * torch.cos(2 * math.pi * uniform[1])
         return location + scale * noise.to(location.dtype)
+
+
+LIKELIHOOD = GaussianLikelihood

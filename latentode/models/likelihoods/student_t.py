@@ -66,3 +66,6 @@ class StudentTLikelihood(Likelihood):
         radius = torch.sqrt(df * torch.expm1(-2.0 / df * torch.log1p(-uniform[0])))
         noise = radius * torch.cos(2 * math.pi * uniform[1])
         return location + scale * noise.to(location.dtype)
+
+
+LIKELIHOOD = StudentTLikelihood
