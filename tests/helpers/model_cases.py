@@ -129,10 +129,15 @@ def case_with_time_labels(size=4, classes=("a", "b", "c"), **values):
         }
     ).drop_duplicates(["id", "time"])
     labels = read_time_labels(frame, log, config.data)
-    sampler = sampler_of(log, schema, config, labels=labels.streams)
+    sampler = sampler_of(log, schema, config, labels=labels)
     rows = sampler.eligible_rows()
     batch = sampler.batch(rows[np.linspace(0, len(rows) - 1, size).astype(np.int64)], (0, 1))
     return model_of(schema, config, num_classes=len(classes), label_times=True), batch
+
+
+def probabilities_of(model, batch, noise):
+    """Probability of each class of what the windows of a batch are labelled with."""
+    return model.label_head.probabilities(model.solve(batch, noise), batch)
 
 
 def predictor_of(dataset, num_draws=5, seed=3, max_rows=512, **values):

@@ -87,8 +87,8 @@ def test_no_window_ends_below_where_it_began():
 
 def test_windows_are_refined_by_themselves():
     model, batch = case(size=5, model__refine=8, **PLAIN)
-    together = infer(model, batch)
-    alone = infer(model, batch.select(torch.tensor([2])))
+    together = infer(model, batch, refine=True)
+    alone = infer(model, batch.select(torch.tensor([2])), refine=True)
     torch.testing.assert_close(alone.mean[0], together.mean[2], rtol=1e-4, atol=1e-5)
 
 
@@ -96,13 +96,15 @@ def test_windows_are_refined_by_themselves():
 def test_what_is_asked_plays_no_part(anchor):
     model, batch = case(size=4, model__refine=8, model__anchor=anchor, **PLAIN)
     other = replace(batch, targets=batch.targets + 5.0, query_times=batch.query_times * 0.5)
-    torch.testing.assert_close(infer(model, batch).mean, infer(model, other).mean)
+    torch.testing.assert_close(
+        infer(model, batch, refine=True).mean, infer(model, other, refine=True).mean
+    )
 
 
 def test_refined_posteriors_explain_the_visible_readings_better():
     model, batch = case(size=6, model__refine=60, **PLAIN)
     before = model.posterior(batch).mean
-    after = infer(model, batch).mean
+    after = infer(model, batch, refine=True).mean
     asked = replace(batch, query_times=batch.times)
 
     def density(mean):

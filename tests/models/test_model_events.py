@@ -185,21 +185,22 @@ def test_regularisers_leave_the_term_of_the_events_in_the_log_weight():
     with_events = loss_terms(model, batch, noise, penalties)
     without = loss_terms(model, replace(batch, events=None), noise, penalties)
     assert all(map(torch.equal, with_events[:3], model(batch, noise)))
-    trajectory = model.trajectory(model.posterior(batch).at(noise), batch)
-    term = model.event_log_prob(trajectory, batch, model.decode(trajectory, batch))
+    term = model.event_process.log_prob(model.solve(batch, noise), batch)
     torch.testing.assert_close(with_events.log_likelihood - without.log_likelihood, term)
     assert (term.abs() > 0.1).all()
 
 
 def test_under_steer_the_events_are_read_on_the_path_that_is_stretched():
     model, batch = case(perturb=0.3)
-    noise, rate = noise_for(batch), torch.tensor(1.4)
-    path, (whole, _, _) = model.evidence(batch, noise, rate=rate)
-    bare = model.evidence(replace(batch, events=None), noise, rate=rate)[1][0]
-    term = model.event_log_prob(path, batch, model.decode(path, batch))
+    noise = noise_for(batch)
+    stretched = model.solve(batch, noise, density=True, time_factor=torch.tensor(1.4))
+    whole, bare = (
+        model.evidence(stretched, windows).log_likelihood
+        for windows in (batch, replace(batch, events=None))
+    )
+    term = model.event_process.log_prob(stretched, batch)
     torch.testing.assert_close(whole - bare, term, rtol=1e-4, atol=1e-4)
-    plain = model.trajectory(model.posterior(batch).at(noise), batch)
-    unstretched = model.event_log_prob(plain, batch, model.decode(plain, batch))
+    unstretched = model.event_process.log_prob(model.solve(batch, noise), batch)
     assert not torch.allclose(term, unstretched, atol=1e-2)
 
 

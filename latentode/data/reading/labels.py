@@ -6,13 +6,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 
 from latentode.config import DataConfig
 from latentode.data.dataset import Int64, TimeSeriesDataset
 from latentode.data.events import EventStreams
-from latentode.data.labels import UNKNOWN_CLASS, SeriesLabels, TimeLabels
+from latentode.data.labels import UNKNOWN_CLASS, Labels, SeriesLabels, TimeLabels
 from latentode.data.reading.assembly.build import natural_key
 from latentode.data.reading.events import read_events
 from latentode.data.reading.formats.open_table import Table, open_table
@@ -189,6 +190,11 @@ def read_time_labels(
     """
     table = open_table(source, config)
     time = time_column(source, config)
+    if time is None:
+        raise DataError(
+            "labels: expected labels of times, as in training, got no column of times. Name it as "
+            "in the log."
+        )
     given = config.columns.id if config.columns.id in table.columns else None
     identity = find_column(table, given, ID_WORDS, "--id-column")
     label = find_column(table, column, LABEL_WORDS, "--label-column")
@@ -268,3 +274,28 @@ def _one_at_a_time(streams: EventStreams, name: str) -> EventStreams:
     counts = np.bincount(series[kept], minlength=streams.num_series)
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     return replace(streams, starts=starts, times=times[kept], marks=marks[kept])
+
+
+def kind_of(source: Source, dataset: TimeSeriesDataset, config: DataConfig) -> str:
+    """Kind of the labels of a table, see `Labels.kind`."""
+    return "times" if is_of_times(source, dataset, config) else "series"
+
+
+class LabelReader(Protocol):
+    """Reads labels of one kind, see `read_labels`."""
+
+    def __call__(
+        self,
+        source: Source,
+        dataset: TimeSeriesDataset,
+        config: DataConfig,
+        *,
+        column: str | None = None,
+        classes: Sequence[str] | None = None,
+    ) -> Labels:
+        """The labels."""
+        ...
+
+
+#: Readers of labels by `Labels.kind`.
+READERS: dict[str, LabelReader] = {"series": read_labels, "times": read_time_labels}
