@@ -13,6 +13,7 @@ RULES = [
     rules.name_violations,
     rules.third_party_violations,
     rules.banned_violations,
+    rules.label_violations,
     rules.length_violations,
     rules.eager_violations,
 ]
@@ -225,6 +226,18 @@ def test_the_rules_accept_a_sound_package():
             "latentode/ode/bad.py",
             "np.load(p, allow_pickle=x)",
             "allow_pickle",
+        ),
+        (
+            rules.label_violations,
+            "latentode/training/bad.py",
+            "def f(labels):\n return isinstance(labels, Series | TimeLabels)",
+            "ask the labels",
+        ),
+        (
+            rules.label_violations,
+            "latentode/training/bad.py",
+            "def f(batch):\n return isinstance(batch.labels, dict)",
+            "ask the labels",
         ),
         (rules.length_violations, "latentode/ode/bad.py", "\n" * 351, "351 lines"),
         (rules.eager_violations, "latentode/__init__.py", "import numpy", "numpy is loaded"),
