@@ -44,10 +44,6 @@ class Labels(ABC):
         """Class of every label, by number, -1 where it is not known, shape (label,)."""
 
     @abstractmethod
-    def located(self, chosen: Int64) -> tuple[Int64, Int64 | None]:
-        """Series of some labels, and their times in nanoseconds; None for whole series."""
-
-    @abstractmethod
     def select(self, series: Sequence[int]) -> Self:
         """Keep some series, in the order given."""
 
@@ -128,10 +124,6 @@ class SeriesLabels(Labels):
         """See `Labels`."""
         return self.codes
 
-    def located(self, chosen: Int64) -> tuple[Int64, None]:
-        """See `Labels`."""
-        return chosen, None
-
     def select(self, series: Sequence[int]) -> SeriesLabels:
         """See `Labels`."""
         return replace(self, codes=self.codes[np.asarray(series, dtype=np.int64)])
@@ -206,10 +198,6 @@ class TimeLabels(Labels):
     def numbered(self) -> Int64:
         """See `Labels`."""
         return self.streams.marks
-
-    def located(self, chosen: Int64) -> tuple[Int64, Int64]:
-        """See `Labels`."""
-        return self.streams.series[chosen], self.streams.times[chosen]
 
     def select(self, series: Sequence[int]) -> TimeLabels:
         """See `Labels`."""

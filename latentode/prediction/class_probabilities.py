@@ -93,7 +93,8 @@ def label_probabilities(
         chosen: Numbers of labels.
         num_draws: Posterior draws.
     """
-    series, times = labels.located(chosen)
-    if times is None:
-        return classify(fitted, dataset.select_series(series.tolist()), num_draws)
+    streams = labels.over_time()
+    if streams is None:
+        return classify(fitted, dataset.select_series(chosen.tolist()), num_draws)
+    series, times = streams.series[chosen], streams.times[chosen]
     return classify_times(fitted, dataset, series, times, num_draws)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
 
 import numpy as np
 
@@ -281,21 +280,5 @@ def kind_of(source: Source, dataset: TimeSeriesDataset, config: DataConfig) -> s
     return "times" if is_of_times(source, dataset, config) else "series"
 
 
-class LabelReader(Protocol):
-    """Reads labels of one kind, see `read_labels`."""
-
-    def __call__(
-        self,
-        source: Source,
-        dataset: TimeSeriesDataset,
-        config: DataConfig,
-        *,
-        column: str | None = None,
-        classes: Sequence[str] | None = None,
-    ) -> Labels:
-        """The labels."""
-        ...
-
-
-#: Readers of labels by `Labels.kind`.
-READERS: dict[str, LabelReader] = {"series": read_labels, "times": read_time_labels}
+#: Readers of labels by `Labels.kind`; arguments as those of `read_labels`.
+READERS: dict[str, Callable[..., Labels]] = {"series": read_labels, "times": read_time_labels}
