@@ -25,7 +25,7 @@ BANNED_ATTRIBUTES = {("torch", "load"), ("torch", "save"), ("os", "system")}
 LAYERS = [
     {"errors"},
     {"config", "files"},
-    {"data", "ode", "adam"},
+    {"data", "ode"},
     {"flows", "results"},
     {"models"},
     {"prediction"},
@@ -93,7 +93,7 @@ LAYER_OF = {family: rank for rank, families in enumerate(LAYERS) for family in f
 ALLOWED = {
     "numpy": set(LAYER_OF),
     "torch": {
-        "adam", "data.batches", "ode", "flows", "models", "prediction", "evaluation", "training",
+        "data.batches", "ode", "flows", "models", "prediction", "evaluation", "training",
         "estimators", "cli",
     },
     "torchdiffeq": {"ode.solvers.adaptive"},
