@@ -11,7 +11,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 export OMP_NUM_THREADS := 1
 PYTEST := $(PY) -m pytest -q -n 2
 
-.PHONY: help demo test test-optimized slow check install clean
+.PHONY: help demo test test-optimized coverage slow check install clean
 
 help:
 	@echo "make demo            train on a pump station's log, forecast it, draw it (about 2 minutes)"
@@ -19,6 +19,7 @@ help:
 	@echo "make check           lint, format and types"
 	@echo "make slow            the tests that take more than a few seconds each"
 	@echo "make test-optimized  the fast tests under python -O"
+	@echo "make coverage        the fast tests, and which lines of the package they leave out"
 	@echo "make clean           remove .venv and caches"
 
 demo: $(STAMP)
@@ -38,6 +39,9 @@ slow: $(STAMP)
 # through the environment, so that the workers of xdist run optimized too
 test-optimized: $(STAMP)
 	PYTHONOPTIMIZE=1 $(PYTEST) -W "ignore:assertions not in test modules:pytest.PytestConfigWarning"
+
+coverage: $(STAMP)
+	$(PYTEST) --cov=latentode --cov-report=term-missing:skip-covered --cov-fail-under=98
 
 check: $(STAMP)
 	$(PY) -m ruff check .
