@@ -166,7 +166,7 @@ class _Search:
 
     def _refuse_mistyped(self, wanted: str | None) -> None:
         if wanted is not None:
-            check_present(wanted, self.table.columns, self.table.name, "Rename it as in the log.")
+            check_present(wanted, self.table.columns, self.table.name, "Rename it.")
 
     def _refuse_without_ids(self) -> None:
         """Refuse a table beside a log of several series that names none of them."""

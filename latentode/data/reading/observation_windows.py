@@ -17,7 +17,7 @@ from latentode.data.reading.roles import by_telling_name, check_present
 from latentode.errors import DataError
 
 _UNKNOWN = np.iinfo(np.int64).min
-_EITHER = "start or end"
+_EITHER = "start, end"
 
 
 class ObservationWindows:

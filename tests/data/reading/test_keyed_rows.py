@@ -11,6 +11,7 @@ from latentode.data.dataset import Clock, Readings, TimeSeriesDataset
 from latentode.data.reading.events import read_events
 from latentode.data.reading.labels import read_labels, read_time_labels
 from latentode.data.reading.log import read_log
+from latentode.data.reading.log_events import read_log_events
 from latentode.data.reading.query_times import read_query_times
 from latentode.errors import DataError, LatentODEWarning
 
@@ -133,7 +134,7 @@ def test_a_time_that_cannot_be_read_is_dropped_by_the_policy_and_counted(tmp_pat
 def test_times_that_cannot_be_read_are_refused_beyond_the_policy(tmp_path, kind, policy):
     rows = [(name, "soon" if name in ("s4", "s7") else time) for name, time in DAYS]
     path = table(tmp_path, kind, rows)
-    told = r"expected times in '(start or end|time)', got 2 other cells \(line 6: 'soon', line 9: "
+    told = r"expected times in '(start, end|time)', got 2 other cells \(line 6: 'soon', line 9: "
     with pytest.raises(DataError, match=told + ".*--on-bad-row drop"):
         read(kind, path, [name for name, _ in rows], cells__on_bad_row=policy, cells__max_bad=0.05)
 
@@ -295,8 +296,6 @@ def test_windows_name_an_unknown_mark_or_column_in_one_line(tmp_path):
 
 @pytest.mark.parametrize("kind", ["events", "labels of times", "query times"])
 def test_one_series_of_a_log_needs_no_ids(tmp_path, kind):
-    from latentode.data.reading.log_events import read_log_events
-
     path = write(tmp_path, "time,word\n2024-01-01,a\n2024-01-02,b\n")
     log = log_of(["only"], Clock("calendar"))
     if kind == "query times":
