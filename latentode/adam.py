@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.optim.adamw import adamw
 
-_EPS = 1e-8
+_EPS = 1e-8  # that of `torch.optim.AdamW`: the same bits
 _STATE = ("step", "exp_avg", "exp_avg_sq")
 
 
