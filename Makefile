@@ -13,7 +13,7 @@ export OMP_NUM_THREADS := 1
 PYTEST := $(PY) -m pytest -q -n 2
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test test-optimized test-torch-free slow check venv install clean
+.PHONY: help demo test test-optimized test-torch-free coverage slow check venv install clean
 
 help:
 	@echo "make demo            train on a pump station's log, forecast it, draw it (about 2 minutes)"
@@ -22,6 +22,7 @@ help:
 	@echo "make slow            the tests that take more than a few seconds each"
 	@echo "make test-optimized  the fast tests under python -O"
 	@echo "make test-torch-free the fast tests of what needs no torch, in an environment without it"
+	@echo "make coverage        the fast tests, and which lines of the package they leave out"
 	@echo "make clean           remove .venv and caches"
 
 demo: $(STAMP)
@@ -48,6 +49,9 @@ test-torch-free: $(TORCH_FREE)
 		tests/config tests/data tests/evaluation tests/files tests/plot tests/results \
 		tests/cli/test_program.py tests/cli/test_reading.py tests/cli/test_settings.py \
 		tests/test_architecture.py tests/test_datasets.py tests/test_packaging.py
+
+coverage: $(STAMP)
+	$(PYTEST) --cov=latentode --cov-report=term-missing:skip-covered --cov-fail-under=98
 
 check: $(STAMP)
 	$(PY) -m ruff check .

@@ -25,6 +25,7 @@ from latentode.data.reading.log import read_log
 from latentode.data.schema import DataSchema
 from latentode.evaluation.baselines import NAMES as NAIVE
 from latentode.models.fitted.latent_ode import build_model
+from latentode.models.fitted.training_log import TrainingLog
 from latentode.training.fit import fit_model
 
 PROTOCOL: dict[str, Any] = {"windows": 400, "draws": 100, "series": None, "config": {}}
@@ -85,7 +86,7 @@ def fitted(model: str, log: SensorLog, frame: Any, seed: int, options: Options) 
     # the estimator holds a network of another kind: back-tests ask nothing else of it
     dataset, report = read_log(frame, config.data)
     estimator.config_ = config.model_copy(update={"data": report.pinned(config.data)})
-    estimator.fitted_ = fit_model(dataset, estimator.config_, build=gru_decay)
+    estimator.fitted_ = fit_model(TrainingLog(dataset), estimator.config_, build=gru_decay)
     return estimator
 
 

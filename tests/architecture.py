@@ -6,6 +6,7 @@ package and shows that each finds a planted violation.
 
 import ast
 import functools
+import re
 import sys
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ BANNED_ATTRIBUTES = {("torch", "load"), ("torch", "save"), ("os", "system")}
 LAYERS = [
     {"errors"},
     {"config", "files"},
-    {"data", "ode", "adam"},
+    {"data", "ode"},
     {"flows", "results"},
     {"models"},
     {"prediction"},
@@ -40,7 +41,9 @@ INNER = {
     "data": [
         {"dataset"},
         {"events", "calendar", "scaler", "splits", "windows", "targets", "frames"},
-        {"labels", "batches", "synthetic"},
+        {"stored_streams"},
+        {"labels"},
+        {"batches", "synthetic"},
         {"schema"},
         {"reading"},
     ],
@@ -63,10 +66,11 @@ INNER = {
         {"odeint"},
     ],
     "models": [
-        {"nn"},
+        {"nn", "objectives"},
         {"encoders", "decoders", "dynamics", "priors", "likelihoods"},
+        {"solved"},
         {"heads"},
-        {"point_processes", "shooting", "objectives"},
+        {"point_processes", "shooting"},
         {"latent_ode"},
         {"inference"},
         {"fitted"},
@@ -79,13 +83,17 @@ INNER = {
         {"fit"},
     ],
 }
+# Only these may ask which kind labels are of: all others ask the labels and their head.
+KNOW_LABEL_KINDS = ("latentode/data/labels.py", "latentode/models/heads/")
+LABEL_KINDS = {"SeriesLabels", "TimeLabels", "LabelHead", "TimeLabelHead", "ClassHead"}
+
 LAYER_OF = {family: rank for rank, families in enumerate(LAYERS) for family in families}
 
 # Where a third-party package may be imported: families, or single modules of them.
 ALLOWED = {
     "numpy": set(LAYER_OF),
     "torch": {
-        "adam", "data.batches", "ode", "flows", "models", "prediction", "evaluation", "training",
+        "data.batches", "ode", "flows", "models", "prediction", "evaluation", "training",
         "estimators", "cli",
     },
     "torchdiffeq": {"ode.solvers.adaptive"},
@@ -313,6 +321,24 @@ def _banned(node: ast.AST) -> str | None:
         roots |= {a.name for a in node.names if from_torch and a.name in ("load", "save")}
         return ", ".join(sorted(roots & (BANNED_IMPORTS | {"load", "save"}))) or None
     return None
+
+
+def label_violations(sources: Sources) -> list[str]:
+    """Questions which kind labels are of, outside of the modules that know the kinds."""
+    found = []
+    for path, text in sources.items():
+        if path.startswith(KNOW_LABEL_KINDS):
+            continue
+        for node in ast.walk(_parsed(text)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in (
+                "isinstance",
+                "issubclass",
+            ):
+                subject, kinds = (ast.unparse(part) for part in node.args)
+                named = LABEL_KINDS & set(re.findall(r"\w+", kinds))
+                if named or subject.endswith((".labels", ".label_head")):
+                    found.append(f"{path}:{node.lineno}: ask the labels, whichever kind they are")
+    return found
 
 
 @functools.cache

@@ -13,6 +13,7 @@ RULES = [
     rules.name_violations,
     rules.third_party_violations,
     rules.banned_violations,
+    rules.label_violations,
     rules.length_violations,
     rules.function_violations,
     rules.reason_violations,
@@ -249,6 +250,18 @@ def test_the_rules_accept_a_sound_package():
         (rules.reason_violations, "latentode/ode/bad.py", "_A, _B = 2**20, (1, -2)", "_A, _B has"),
         (rules.reason_violations, "latentode/ode/bad.py", "# a gap\n\n_A = 1.0", "_A has no"),
         (rules.reason_violations, "latentode/ode/bad.py", "_A = 1  # why\n_B = 2", "_B has no"),
+        (
+            rules.label_violations,
+            "latentode/training/bad.py",
+            "def f(labels):\n return isinstance(labels, Series | TimeLabels)",
+            "ask the labels",
+        ),
+        (
+            rules.label_violations,
+            "latentode/training/bad.py",
+            "def f(batch):\n return isinstance(batch.labels, dict)",
+            "ask the labels",
+        ),
         (rules.eager_violations, "latentode/__init__.py", "import numpy", "numpy is loaded"),
         (
             rules.eager_violations,

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from places import ROOT
 
 from latentode.cli.app import root
+from latentode.config import LatentODEConfig
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -26,6 +27,13 @@ NAME = re.compile(r"(?<![\w./-])latentode(?:\.[A-Za-z_]\w*)+")
 LINK = re.compile(r"\]\(([^)#:]+)[^):]*\)")
 
 
+LESS = {
+    'max_time="2min"': "config=BRIEF",
+    "num_draws=50": "num_draws=50, max_windows=24",
+}
+BRIEF = LatentODEConfig().updated(**{"train.max_epochs": 1, "train.steps_per_epoch": 4})
+
+
 def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", TEXT, flags=re.DOTALL)
 
@@ -34,10 +42,12 @@ def test_python_blocks_run_in_order(tmp_path, monkeypatch, capsys):
     matplotlib.use("Agg")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "datasets").symlink_to(ROOT / "datasets")
-    names = {}
+    names, text = {"BRIEF": BRIEF}, "".join(blocks("python"))
+    assert all(word in text for word in LESS)
     for block in blocks("python"):
-        quick = block.replace('max_time="2min"', 'max_time="3s"')
-        exec(compile(quick, "README.md", "exec"), names)
+        for word, less in LESS.items():
+            block = block.replace(word, less)
+        exec(compile(block, "README.md", "exec"), names)
     assert (tmp_path / "pump_model" / "model.json").exists()
     assert names["forecast"].sizes["series"] == 24
     assert "pump-1" in capsys.readouterr().out

@@ -6,7 +6,7 @@ They are of readings alone: of a model that knows events too, the term of these 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,9 @@ from latentode.data.batches.batch import SeriesBatch
 from latentode.data.batches.sampler import WindowSampler
 from latentode.data.dataset import Float64, TimeSeriesDataset
 from latentode.models.fitted.latent_ode import FittedModel
+from latentode.models.fitted.training_log import TrainingLog
 from latentode.models.latent_ode import LatentODEModel
 from latentode.models.objectives import iwae
-from latentode.training.fit import window_sampler
 
 _BATCH = 16
 _HIDDEN = 0.3
@@ -98,9 +98,10 @@ def _scores(
     labels: np.ndarray,
     protocol: Mapping[str, Any],
 ) -> Scores:
-    fitted = replace(fitted, events=None)
-    values = window_sampler(dataset, fitted, "test")
-    truth = window_sampler(labels_as_readings(dataset, labels, fitted), fitted, "test")
+    values, truth = (
+        TrainingLog(log).with_schema(fitted.schema).sampler("test", fitted.config)
+        for log in (dataset, labels_as_readings(dataset, labels, fitted))
+    )
     rows, parts = evenly(values.eligible_rows(), protocol["windows"]), []
     generator = torch.Generator().manual_seed(11)
     for first in range(0, len(rows), _BATCH):
@@ -125,11 +126,10 @@ def _of_batch(
     """ELBO and IWAE of each window, and the surprise of each target."""
     model.eval()
     shape = (draws, batch.size, model.config.latent_dim)
-    z0, log_posterior = model.posterior(batch).draw(torch.randn(shape, generator=generator))
-    decoded = model.decode(model.trajectory(z0, batch), batch)
-    given = (batch.targets, decoded.location, decoded.scale)
+    solved = model.solve(batch, torch.randn(shape, generator=generator), density=True)
+    given = (batch.targets, solved.decoded.location, solved.decoded.scale)
     weights = model.likelihood.joint(*given, batch.target_mask)
-    weights = (weights + model.prior.log_prob(z0) - log_posterior).double()
+    weights = (weights + model.prior.log_prob(solved.z0) - solved.log_posterior).double()
     density = model.likelihood.log_prob(*given).double()
     surprise = np.log(draws) - torch.logsumexp(density, dim=0).numpy()
     return weights.mean(0).numpy(), iwae(weights).numpy(), surprise

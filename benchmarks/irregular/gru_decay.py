@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +13,11 @@ from latentode.data.batches.batch import SeriesBatch
 from latentode.models.decoders.readout import Decoded
 from latentode.models.encoders import condense
 from latentode.models.encoders.posterior import NormalPosterior
-from latentode.models.heads import LabelHead, label_log_prob
+from latentode.models.heads import ClassHead, LabelHead
 from latentode.models.likelihoods import StudentTLikelihood
 from latentode.models.nn.mlp import MLP
 from latentode.models.nn.nearest import gather_readings, nearest_readings
+from latentode.models.solved import Solved
 
 _ROWS = 128
 _LOG_SCALE_RANGE = (-9.0, 6.0)
@@ -79,6 +81,31 @@ class _NoSolve:
         return self
 
 
+class FinalStateHead(ClassHead):
+    """Labels of windows, of which a network speaks that sees the final states of both directions.
+
+    Args:
+        num_classes: Classes.
+        sizes: Of the network, see `LabelHead`.
+    """
+
+    waits_for_device = False
+
+    def __init__(self, num_classes: int, **sizes: Any) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.network = LabelHead(num_classes, **sizes)
+
+    def logits(self, solved: Solved, batch: SeriesBatch) -> Tensor:
+        """Logits of each window, the same for every draw, shape (draw, batch, class)."""
+        logits = self.network(solved.posterior.context, batch)
+        return logits.expand(len(solved.z0), *logits.shape)
+
+    def codes(self, batch: SeriesBatch) -> Tensor:
+        """Class of each window, shape (batch,)."""
+        return batch.labels
+
+
 class GRUDecay(nn.Module):
     r"""Forecast and interpolate from decaying states before and after a query.
 
@@ -97,8 +124,7 @@ class GRUDecay(nn.Module):
         input_dim: Known-input features.
         static_dim: Covariates.
         scale_floor: Least scale of each channel, shape (channel,).
-        num_classes: Classes of the labels of windows, of which a `LabelHead` on the final states of
-            both directions speaks; 0 goes without.
+        num_classes: Classes of the labels of windows, see `FinalStateHead`; 0 goes without.
     """
 
     scale_floor: Tensor
@@ -132,7 +158,7 @@ class GRUDecay(nn.Module):
         self.register_buffer("scale_floor", scale_floor.to(torch.float32).clamp(min=1e-4))
         self.likelihood = StudentTLikelihood(num_channels)
         self.label_head = (
-            LabelHead(
+            FinalStateHead(
                 num_classes,
                 feature_dim=2 * hidden_dim,
                 num_channels=num_channels,
@@ -143,6 +169,11 @@ class GRUDecay(nn.Module):
             if num_classes
             else None
         )
+
+    @property
+    def heads(self) -> list[ClassHead]:
+        """As those of `LatentODEModel`."""
+        return [] if self.label_head is None else [self.label_head]
 
     def posterior(self, batch: SeriesBatch) -> NormalPosterior:
         """A latent state that nothing depends on."""
@@ -161,11 +192,6 @@ class GRUDecay(nn.Module):
         """An error that asks for no other step."""
         return self.solver.tolerance / 2
 
-    def decode(self, _trajectory: _NoSolve, batch: SeriesBatch) -> Decoded:
-        """Location and scale at the queries, one draw."""
-        rows = condense(batch, _ROWS)
-        return self._decoded(self._read(rows), rows, batch)
-
     def _decoded(
         self, read: tuple[Tensor, Tensor], rows: SeriesBatch, batch: SeriesBatch
     ) -> Decoded:
@@ -179,44 +205,37 @@ class GRUDecay(nn.Module):
         scale = torch.hypot(log_scale.clamp(*_LOG_SCALE_RANGE).exp(), self.scale_floor)
         return Decoded(location[None], scale[None], _no_rates)
 
-    def forward(
-        self,
-        batch: SeriesBatch,
-        noise: Tensor,
-        *,
-        check: bool = True,
-        balance: float = 0.0,
-        label_weight: float = 1.0,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Log-likelihood (draw, batch), and zeros for what a posterior would cost."""
-        del check
+    def solve(self, batch: SeriesBatch, noise: Tensor, **_options: object) -> Solved:
+        """Location and scale at the queries, the same for every draw."""
         rows = condense(batch, _ROWS)
         read = self._read(rows)
         decoded = self._decoded(read, rows, batch)
+        shape = (len(noise), *decoded.location.shape[1:])
+        decoded = Decoded(decoded.location.expand(shape), decoded.scale.expand(shape), _no_rates)
+        last = rows.lengths[:, None, None].expand(-1, 1, read[0].shape[-1])
+        states = torch.cat([state.gather(1, last)[:, 0] for state in read], dim=-1)
+        posterior = replace(self.posterior(batch), context=states)
+        return Solved(posterior, noise, torch.zeros_like(noise[..., 0]), _NoSolve(), decoded)
+
+    def forward(
+        self, batch: SeriesBatch, noise: Tensor, *, check: bool = True, **weights: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What `evidence` says of a batch."""
+        del check
+        return self.evidence(self.solve(batch, noise), batch, **weights)
+
+    def evidence(
+        self, solved: Solved, batch: SeriesBatch, *, balance: float = 0.0, label_weight: float = 1.0
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Log-likelihood (draw, batch), and zeros for what a posterior would cost."""
+        decoded = solved.decoded
         targets = batch.targets.masked_fill(~batch.target_mask, 0.0)
         density = self.likelihood.joint(
             targets, decoded.location, decoded.scale, batch.target_mask, balance=balance
         )
-        if self.label_head is not None and batch.labels is not None:
-            log_labels = label_log_prob(self._logits(read, rows, batch), batch.labels)
-            density = density + label_weight * log_labels
-        density = density.expand(len(noise), -1)
+        if self.label_head is not None:
+            density = density + label_weight * self.label_head.log_prob(solved, batch)
         return density, torch.zeros_like(density), density.new_zeros(batch.size)
-
-    def predict(self, batch: SeriesBatch, noise: Tensor) -> Decoded:
-        """Location and scale at the queries, the same for every draw."""
-        decoded = self.decode(_NoSolve(), batch)
-        shape = (len(noise), *decoded.location.shape[1:])
-        return Decoded(decoded.location.expand(shape), decoded.scale.expand(shape), _no_rates)
-
-    def label_probabilities(self, batch: SeriesBatch, _noise: Tensor) -> Tensor:
-        """Probability of each class, shape (batch, class)."""
-        rows = condense(batch, _ROWS)
-        return self._logits(self._read(rows), rows, batch).softmax(-1)
-
-    def _logits(self, read: tuple[Tensor, Tensor], rows: SeriesBatch, batch: SeriesBatch) -> Tensor:
-        last = rows.lengths[:, None, None].expand(-1, 1, read[0].shape[-1])
-        return self.label_head(torch.cat([s.gather(1, last)[:, 0] for s in read], dim=-1), batch)
 
     def _read(self, rows: SeriesBatch) -> tuple[Tensor, Tensor]:
         """States of both directions after some numbers of rows, shape (batch, 1 + time, hidden)."""

@@ -130,7 +130,7 @@ def probabilities(
     """Probability of a positive label, shape (window,).
 
     Args:
-        model: A model with `label_probabilities`, as `LatentODEModel` has them.
+        model: A model with a head for labels, on the contract of `LatentODEModel`.
         windows: Windows.
         scale: Scales that it was trained with.
         num_draws: Draws of the latent state.
@@ -143,6 +143,7 @@ def probabilities(
         batch = windows.take(slice(start, start + _CHUNK)).batch(scale, model.config.anchor)
         noise = torch.randn((num_draws, batch.size, model.config.latent_dim), generator=generator)
         with torch.no_grad():
-            chosen = model.label_probabilities(batch.to(device), noise.to(device))
+            batch = batch.to(device)
+            chosen = model.label_head.probabilities(model.solve(batch, noise.to(device)), batch)
         found.append(chosen[:, 1].double().cpu().numpy())
     return np.concatenate(found)

@@ -294,11 +294,8 @@ def predict(
         batch = part.batch(scale, model.config.anchor).to(device)
         noise = torch.randn((num_draws, batch.size, model.config.latent_dim), generator=generator)
         with torch.no_grad():
-            if refine and isinstance(model, LatentODEModel):
-                z0 = infer(model, batch).at(noise.to(device))
-                decoded = model.decode(model.trajectory(z0, batch), batch)
-            else:
-                decoded = model.predict(batch, noise.to(device))
+            posterior = infer(model, batch, refine=refine and isinstance(model, LatentODEModel))
+            decoded = model.solve(batch, noise.to(device), posterior=posterior).decoded
 
         def draw(decoded: Decoded = decoded) -> Floats:
             shape = (2, *decoded.location.shape)

@@ -12,9 +12,9 @@ import pandas as pd
 from latentode.config import LatentODEConfig
 from latentode.data.dataset import Int64, TimeSeriesDataset
 from latentode.data.events import EventStreams, LogEvents
-from latentode.data.labels import SeriesLabels, TimeLabels
+from latentode.data.labels import Labels as LogLabels
 from latentode.data.reading.keyed_rows import Source
-from latentode.data.reading.labels import is_of_times, read_labels, read_time_labels, time_column
+from latentode.data.reading.labels import READERS, kind_of
 from latentode.data.reading.log import read_log
 from latentode.data.reading.log_events import read_log_events, report_times
 from latentode.data.reading.query_times import read_query_times
@@ -99,7 +99,7 @@ def events_for_training(
 
 def labels_for_training(
     dataset: TimeSeriesDataset, config: LatentODEConfig, labels: Labels | None, column: str | None
-) -> SeriesLabels | TimeLabels | None:
+) -> LogLabels | None:
     """Labels as `LatentODE.fit` was given them; None for none.
 
     Raises:
@@ -111,13 +111,13 @@ def labels_for_training(
             raise ConfigError("label_column: expected labels that it describes, got none.")
         return None
     table = _table(labels)
-    read = read_time_labels if is_of_times(table, dataset, config.data) else read_labels
-    return read(table, dataset, config.data, column=column)
+    read_kind = READERS[kind_of(table, dataset, config.data)]
+    return read_kind(table, dataset, config.data, column=column)
 
 
 def labels_of(
     fitted: FittedModel, dataset: TimeSeriesDataset, labels: Labels | None, column: str | None
-) -> SeriesLabels | TimeLabels:
+) -> LogLabels:
     """The labels of a log that a model is judged by.
 
     Args:
@@ -130,25 +130,14 @@ def labels_of(
         ConfigError: If the model knows no labels, or a column is named without labels.
         DataError: If they cannot be read, or are not of these series and classes.
     """
-    classes = known_classes(fitted)
+    classes, trained = known_classes(fitted), fitted.log.labels
+    assert trained is not None
     if labels is not None:
         table, data = _table(labels), fitted.config.data
-        timed = isinstance(fitted.labels, TimeLabels)
-        if timed and time_column(table, data) is None:
-            raise DataError(
-                "labels: expected labels of times, as in training, got no column of times. Name it "
-                "as in the log."
-            )
-        read = read_time_labels if timed else read_labels
-        return read(table, dataset, data, column=column, classes=classes)
+        return READERS[trained.kind](table, dataset, data, column=column, classes=classes)
     if column is not None:
         raise ConfigError("label_column: expected labels that it describes, got none.")
-    assert fitted.labels is not None
-    if isinstance(fitted.labels, TimeLabels):
-        return fitted.labels.aligned(dataset.series_ids)
-    codes = dict(zip(fitted.context.series_ids, fitted.labels.codes.tolist(), strict=True))
-    own = [codes.get(name, -1) for name in dataset.series_ids]
-    return SeriesLabels(classes, np.array(own, dtype=np.int64))
+    return trained.aligned(dataset.series_ids, fitted.context.series_ids)
 
 
 def asked_times(
@@ -200,7 +189,7 @@ def events_of(
         ConfigError: If the model knows no events.
         DataError: If the events cannot be read, or are not of these series or kinds.
     """
-    known, config = fitted.events, fitted.config
+    known, config = fitted.log.events, fitted.config
     if known is None:
         raise ConfigError(
             "events: expected a model that was trained with events, got one of readings alone. "

@@ -22,6 +22,7 @@ from latentode.estimators.inputs import (
 from latentode.estimators.predictions import Predictions
 from latentode.flows import FlowFitConfig
 from latentode.models.fitted.latent_ode import FittedModel
+from latentode.models.fitted.training_log import TrainingLog
 from latentode.training.fit import fit_model, fit_prior_to, plan_lines
 from latentode.training.prior_fitting import PRIOR_FIT, PriorReport
 from latentode.training.trainer import ProgressRecord
@@ -141,12 +142,14 @@ class LatentODE(Predictions):
         }
         config = resolved(self.config, vars(self), columns)
         dataset, config = read(log, config)
-        given = events_for_training(dataset, config, events, mark_column, windows, model_times)
-        self.fitted_ = fit_model(
+        training_log = TrainingLog(
             dataset,
+            events_for_training(dataset, config, events, mark_column, windows, model_times),
+            labels_for_training(dataset, config, labels, label_column),
+        )
+        self.fitted_ = fit_model(
+            training_log,
             config,
-            events=given,
-            labels=labels_for_training(dataset, config, labels, label_column),
             run_dir=None if run_dir is None else Path(run_dir),
             resume=resume,
             on_event=on_event,

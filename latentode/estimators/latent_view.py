@@ -50,7 +50,7 @@ class LatentSpace:
 
         Args:
             log: Readings.
-            source: "posterior" (the encoder's, given the window) or "prior".
+            source: "posterior" (given the window, see `infer`) or "prior".
             every: Spacing of the times, from one context before the anchor to one horizon after it;
                 None is a fiftieth of that.
             num_draws: Draws.

@@ -9,7 +9,6 @@ import pandas as pd
 import xarray as xr
 
 from latentode.data.dataset import TimeSeriesDataset
-from latentode.data.labels import TimeLabels
 from latentode.errors import ConfigError
 from latentode.estimators.event_view import EventView
 from latentode.estimators.inputs import Events, Labels, Log, aligned, asked_times, labels_of
@@ -199,13 +198,13 @@ class Predictions(ABC):
         """
         dataset, fitted = self._aligned(log), self._fitted()
         known = None
-        if fitted.labels is not None or labels is not None or label_column is not None:
+        if fitted.log.labels is not None or labels is not None or label_column is not None:
             known = labels_of(fitted, dataset, labels, label_column)
             if labels is None and not len(scored_labels(fitted, dataset, known, split)):
                 known = None
         predictor = Predictor.of(fitted, num_draws)
         found = backtest(dataset, fitted.schema, predictor, split=split, max_windows=max_windows)
-        if fitted.events is not None or events is not None:
+        if fitted.log.events is not None or events is not None:
             found["events"] = self.events.score(
                 dataset, events=events, split=split, num_draws=num_draws
             )
@@ -232,14 +231,14 @@ class Predictions(ABC):
                 labels of series.
         """
         fitted, dataset = self._fitted(), self._given(log)
-        columns = pd.Index(known_classes(fitted), name="class")
-        if isinstance(fitted.labels, TimeLabels):
+        columns, labels = pd.Index(known_classes(fitted), name="class"), fitted.log.labels
+        if labels is not None and labels.timed:
             grid, index = asked_times(fitted, dataset, times)
             return pd.DataFrame(classify_times(fitted, dataset, *grid, num_draws), index, columns)
         if times is not None:
             raise ConfigError("times: expected a model with labels of times, got one of series.")
-        found = classify(fitted, dataset, num_draws)
-        return pd.DataFrame(found, pd.Index(dataset.series_ids, name="series"), columns)
+        probabilities = classify(fitted, dataset, num_draws)
+        return pd.DataFrame(probabilities, pd.Index(dataset.series_ids, name="series"), columns)
 
     def score_labels(
         self,

@@ -6,6 +6,7 @@ from latentode.config import LatentODEConfig
 from latentode.config.durations import format_duration
 from latentode.data.schema import DataSchema
 from latentode.estimators.inputs import Log, read, resolved
+from latentode.models.fitted.training_log import TrainingLog
 from latentode.training.fit import resolved_for
 
 
@@ -61,4 +62,5 @@ def recommend(
             "split": schema.split.kind,
         }
     )
-    return resolved_for(chosen.model_copy(update={"windows": windows}), dataset, schema)
+    training_log = TrainingLog(dataset).with_schema(schema)
+    return resolved_for(chosen.model_copy(update={"windows": windows}), training_log)

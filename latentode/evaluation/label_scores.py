@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
-from latentode.data.labels import SeriesLabels, TimeLabels
+from latentode.data.labels import Labels
 from latentode.errors import ConfigError, DataError
 from latentode.evaluation.classification import area_under_curve, brier, calibration_error
 from latentode.models.fitted.latent_ode import FittedModel
-from latentode.prediction.class_probabilities import classify, classify_times
+from latentode.prediction.class_probabilities import label_probabilities
 
 _LEAST = 1e-12  # a float32 probability can be 0
 
 
 def scored_labels(
-    fitted: FittedModel, dataset: TimeSeriesDataset, labels: SeriesLabels | TimeLabels, split: str
+    fitted: FittedModel, dataset: TimeSeriesDataset, labels: Labels, split: str
 ) -> Int64:
-    """Numbers of the labels of a log that can be judged: of its series, or in order of its times.
+    """Numbers of the labels of a log that can be judged, see `Labels`.
 
     Args:
         fitted: A model with labels.
@@ -31,33 +31,18 @@ def scored_labels(
     Raises:
         ConfigError: If the split is unknown.
     """
-    assert fitted.labels is not None
     if split not in ("test", "all"):
         raise ConfigError(f"split: expected 'test' or 'all', got {split!r}.")
-    if isinstance(labels, TimeLabels):
-        streams = labels.streams
-        if split == "all":
-            return np.arange(len(streams.times))
-        starts, stops = fitted.schema.split.bounds(dataset, "test")
-        after, before = starts[streams.series], stops[streams.series]
-        return np.flatnonzero((streams.times > after) & (streams.times <= before))
-    assert isinstance(fitted.labels, SeriesLabels)
-    known = labels.codes >= 0
     if split == "all":
-        return np.flatnonzero(known)
-    own, codes = fitted.context, fitted.labels.codes
-    if fitted.schema.split.kind == "series":
-        starts, stops = fitted.schema.split.bounds(own, "test")
-        codes = np.where(stops > starts, -1, codes)
-    seen = {name for name, code in zip(own.series_ids, codes, strict=True) if code >= 0}
-    fresh = [name not in seen for name in dataset.series_ids]
-    return np.flatnonzero(known & np.array(fresh, dtype=bool))
+        return labels.known()
+    assert fitted.log.labels is not None
+    return labels.unseen(dataset, fitted.schema.split, fitted.log.labels, fitted.context)
 
 
 def score_labels(
     fitted: FittedModel,
     dataset: TimeSeriesDataset,
-    labels: SeriesLabels | TimeLabels,
+    labels: Labels,
     *,
     split: str,
     num_draws: int,
@@ -82,31 +67,20 @@ def score_labels(
     """
     chosen = scored_labels(fitted, dataset, labels, split)
     if not len(chosen):
-        wanted = f"a labelled {'time' if isinstance(labels, TimeLabels) else 'series'}" + (
-            " that training has not seen" if split == "test" else ""
-        )
-        advice = (
-            "Label the test part of the log, or judge with split 'all'."
-            if isinstance(labels, TimeLabels)
-            else "Train with a split by series, or give labels of other series."
-        )
+        unseen = " that training has not seen" if split == "test" else ""
         raise DataError(
-            f"labels: expected {wanted}, got none in a log of {len(dataset)} series. {advice}"
+            f"labels: expected a labelled {labels.noun}{unseen}, got none in a log of "
+            f"{len(dataset)} series. {labels.advice}"
         )
-    if isinstance(labels, TimeLabels):
-        streams = labels.streams
-        series, times = streams.series[chosen], streams.times[chosen]
-        found = classify_times(fitted, dataset, series, times, num_draws)
-        return {"times": len(chosen)} | _scores(found, streams.marks[chosen])
-    found = classify(fitted, dataset.select_series(chosen.tolist()), num_draws)
-    return {"series": len(chosen)} | _scores(found, labels.codes[chosen])
+    probability = label_probabilities(fitted, dataset, labels, chosen, num_draws)
+    return {labels.kind: len(chosen)} | _scores(probability, labels.numbered[chosen])
 
 
 def _scores(probability: Float64, codes: Int64) -> dict[str, Any]:
-    own = probability[np.arange(len(codes)), codes]
-    found: dict[str, Any] = {
+    of_truth = probability[np.arange(len(codes)), codes]
+    scores: dict[str, Any] = {
         "accuracy": float((probability.argmax(1) == codes).mean()),
-        "log_loss": float(-np.log(np.maximum(own, _LEAST)).mean()),
+        "log_loss": float(-np.log(np.maximum(of_truth, _LEAST)).mean()),
     }
     classes = [1] if probability.shape[1] == 2 else list(range(probability.shape[1]))
     # a class without series, or with all, has no pairs to put in order
@@ -119,5 +93,5 @@ def _scores(probability: Float64, codes: Int64) -> dict[str, Any]:
         ("calibration_error", calibration_error, classes),
     ):
         each = [judge(bounded[:, k], codes == k) for k in which]
-        found[name] = float(np.mean(each)) if each else float("nan")
-    return found
+        scores[name] = float(np.mean(each)) if each else float("nan")
+    return scores

@@ -57,6 +57,7 @@ class CNF(nn.Module):
         torch.Size([5])
     """
 
+    waits_for_device = True  # solves are checked: no training step with one is a CUDA graph
     shift: Tensor
     scale: Tensor
     refinements: Tensor

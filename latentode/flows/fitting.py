@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from latentode.adam import AdamW
 from latentode.errors import TrainingError
+from latentode.flows.adam import AdamW
 from latentode.flows.cnf import CNF
 from latentode.flows.flow_matching import Pairing, flow_matching_loss
 from latentode.flows.regularizers import Regularizer

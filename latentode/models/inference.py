@@ -11,24 +11,26 @@ from latentode.data.batches.batch import SeriesBatch
 from latentode.errors import ConfigError
 from latentode.models.encoders import refined
 from latentode.models.encoders.posterior import FlowPosterior, NormalPosterior
-from latentode.models.heads import PoissonProcess, TimeLabelHead
+from latentode.models.heads import PoissonProcess
 from latentode.models.latent_ode import LatentODEModel
 
 
-def infer(model: LatentODEModel, batch: SeriesBatch) -> NormalPosterior | FlowPosterior:
-    """What a model that predicts takes as posterior of the state at the anchor of each window.
-
-    It is that of the encoder, and with ``model.refine`` it is refined by as many steps on the
-    visible readings of the window itself, after a search from there and from the states of a few
-    training windows. Training and validation go without, as each step costs as much as one of
-    training.
+def infer(
+    model: LatentODEModel, batch: SeriesBatch, *, refine: bool
+) -> NormalPosterior | FlowPosterior:
+    """The posterior of the state at the anchor of each window: the one way to it.
 
     Args:
-        model: Model whose trajectory alone says what is read: without memory, knots and flow.
+        model: Model, whose trajectory alone says what is read where ``model.refine`` is set:
+            without memory, knots and flow.
         batch: Windows; what they ask for plays no part.
+        refine: True for whatever is predicted: with ``model.refine`` the posterior is refined by as
+            many steps on the visible readings of the window itself, after a search from there and
+            from the states of a few training windows. False for the encoder's own, by which
+            training and validation go, as each step costs as much as one of training.
     """
     posterior = model.posterior(batch)
-    if not model.config.refine:
+    if not (refine and model.config.refine):
         return posterior
     assert isinstance(posterior, NormalPosterior)
     from_end = model.config.anchor == "origin"
@@ -63,17 +65,3 @@ def process_of(model: LatentODEModel) -> PoissonProcess:
             "Train with --events or --model-times."
         )
     return model.event_process
-
-
-def time_labels_of(model: LatentODEModel) -> TimeLabelHead:
-    """The network that knows labels of times.
-
-    Raises:
-        ConfigError: If the model was trained without.
-    """
-    if not isinstance(model.label_head, TimeLabelHead):
-        raise ConfigError(
-            "labels: expected a model that was trained with labels of times, got one without. "
-            "Train with --labels, a file with a column of times."
-        )
-    return model.label_head

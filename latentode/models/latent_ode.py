@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,28 +13,36 @@ from torch.nn import functional
 from latentode import ode
 from latentode.config import ModelConfig, SolverConfig
 from latentode.data.batches.batch import SeriesBatch
-from latentode.errors import ConfigError
 from latentode.models.decoders.memory import Memory
 from latentode.models.decoders.mlp import MLPDecoder
 from latentode.models.decoders.readout import Decoded, Readout
 from latentode.models.dynamics.mlp import BoundDynamics, MLPDynamics
 from latentode.models.encoders import ENCODERS, Smoother, condense, newest_readings, relative_values
 from latentode.models.encoders.posterior import FlowPosterior, NormalPosterior, PosteriorHead
-from latentode.models.heads import (
-    LabelHead,
-    PoissonProcess,
-    TimeLabelHead,
-    label_log_prob,
-    label_logits,
-)
+from latentode.models.heads import LABEL_HEADS, ClassHead, Head, PoissonProcess, StateSizes
 from latentode.models.likelihoods import LIKELIHOODS
 from latentode.models.priors import CNFPrior, StandardNormal
 from latentode.models.shooting import Shooting
+from latentode.models.solved import Solved
 
 _PRIORS: dict[str, type[StandardNormal | CNFPrior]] = {"normal": StandardNormal, "cnf": CNFPrior}
-# rows that an encoder sees of a long window; nodes of the integral over rates, by the length of a
-# step and at most; states that the search of a refined posterior begins at
-_ENCODER_ROWS, _NODES_PER_UNIT, _MOST_NODES, _STARTS = 128, 16, 4, 15
+# rows of a long window that an encoder sees; states that a refined posterior is searched from
+_ENCODER_ROWS, _STARTS = 128, 15
+
+
+class Evidence(NamedTuple):
+    """What a bound of the likelihood of a batch is made of.
+
+    Attributes:
+        log_likelihood: log p(targets, events, labels | z, visible) in nats of scaled units and of
+            events per unit of model time, shape (draw, batch).
+        log_ratio: log p(z) - log q(z), shape (draw, batch).
+        kl: KL(q || p), exact between normals, else the mean over the draws, shape (batch,).
+    """
+
+    log_likelihood: Tensor
+    log_ratio: Tensor
+    kl: Tensor
 
 
 class LatentODEModel(nn.Module):
@@ -66,8 +74,9 @@ class LatentODEModel(nn.Module):
             (channel,); None is 1e-4.
         season: Period of the seasonal memory in model time; None goes without.
         event_rates: Mean rate of each kind of event per unit of model time, (kind,); None without.
-        num_classes: Classes of labels, see `LabelHead`; 0 goes without.
-        label_times: Whether labels are of times, not windows, see `TimeLabelHead`.
+        num_classes: Classes of labels; 0 goes without.
+        label_times: Whether labels are of times, not of windows.
+        label_kind: What labels are of, a name in `LABEL_HEADS`; None goes by `label_times`.
 
     Reference:
         Rubanova, Chen, Duvenaud (2019), https://arxiv.org/abs/1907.03907. There the noise is
@@ -91,6 +100,7 @@ class LatentODEModel(nn.Module):
         event_rates: Tensor | None = None,
         num_classes: int = 0,
         label_times: bool = False,
+        label_kind: str | None = None,
     ) -> None:
         super().__init__()
         self.config = config = config.resolved()
@@ -128,17 +138,28 @@ class LatentODEModel(nn.Module):
             self.event_process = PoissonProcess(
                 latent, event_rates, context_dim=rated, hidden_dim=hidden, link="exp"
             )
-        self.label_head: LabelHead | TimeLabelHead | None = None
-        if label_times:
-            self.label_head = TimeLabelHead(num_classes, latent, rated, hidden, config.dropout)
-        elif num_classes:
-            sizes = {"num_channels": num_channels, "static_dim": static_dim, "hidden_dim": hidden}
-            self.label_head = LabelHead(
-                num_classes, feature_dim=seen + 3 * latent, dropout=config.dropout, **sizes
+        self.label_head: ClassHead | None = None
+        if num_classes:
+            sizes = StateSizes(
+                latent_dim=latent,
+                hidden_dim=hidden,
+                num_channels=num_channels,
+                static_dim=static_dim,
+                context_dim=seen,
+                covariates_dim=rated,
+                dropout=config.dropout,
             )
+            kind = label_kind or ("times" if label_times else "series")
+            self.label_head = LABEL_HEADS[kind].of(num_classes, sizes)
+
+    @property
+    def heads(self) -> list[Head]:
+        """What the latent path explains beside the readings."""
+        heads: tuple[Head | None, ...] = (self.event_process, self.label_head)
+        return [head for head in heads if head is not None]
 
     def posterior(self, batch: SeriesBatch) -> NormalPosterior | FlowPosterior:
-        """Approximate posterior of the latent state at the anchor of each window."""
+        """The encoder's posterior of the state at the anchor of each window; see also `infer`."""
         rows, reverse = self._rows(batch), self.config.anchor == "start"
         summary = self.encoder(rows, reverse=reverse)
         summary = functional.dropout(summary, self.config.dropout, self.training)
@@ -234,98 +255,74 @@ class LatentODEModel(nn.Module):
         """
         return self._readout(batch, memory=remember).at_queries(trajectory, batch)
 
-    def forward(
-        self, batch: SeriesBatch, noise: Tensor, **options: Any
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """What `evidence` says beside the trajectory; same arguments."""
-        return self.evidence(batch, noise, **options)[1]
-
-    def evidence(
+    def solve(
         self,
         batch: SeriesBatch,
         noise: Tensor,
         *,
+        posterior: NormalPosterior | FlowPosterior | None = None,
+        density: bool = False,
         check: bool = True,
         time_factor: Tensor | None = None,
-        balance: float = 0.0,
-        label_weight: float = 1.0,
-    ) -> tuple[ode.Trajectory, tuple[Tensor, Tensor, Tensor]]:
-        """Trajectory of posterior draws, their log-likelihood, and the divergence from the prior.
+    ) -> Solved:
+        """Solve a batch once, for all that is asked of it.
+
+        Args:
+            batch: Windows.
+            noise: Standard normal numbers of the posterior draws, shape (draw, batch, latent).
+            posterior: Posterior of each window, as `infer` gives it; None is the encoder's own, by
+                which training and validation go.
+            density: Whether the log-density of the draws is wanted.
+            check: As in `ode.solve`. Without, the host waits for the device only where a part of
+                the model says so (``waits_for_device``).
+            time_factor: Factor on time, see `field`.
+
+        Raises:
+            SolverError: If the solve fails.
+        """
+        posterior = self.posterior(batch) if posterior is None else posterior
+        z0, log_posterior = posterior.draw(noise) if density else (posterior.at(noise), None)
+        trajectory = self.trajectory(z0, batch, check=check, time_factor=time_factor)
+        return Solved(posterior, z0, log_posterior, trajectory, self.decode(trajectory, batch))
+
+    def forward(
+        self, batch: SeriesBatch, noise: Tensor, *, check: bool = True, **weights: float
+    ) -> Evidence:
+        """What `evidence` says of a batch that is solved for it, see `solve`."""
+        return self.evidence(self.solve(batch, noise, density=True, check=check), batch, **weights)
+
+    def evidence(
+        self, solved: Solved, batch: SeriesBatch, *, balance: float = 0.0, label_weight: float = 1.0
+    ) -> Evidence:
+        """Log-likelihood of posterior draws, and their divergence from the prior.
 
         Events count over the whole of their windows, what lies before the anchor included: the
         posterior has not seen them, so that the bound stays one.
 
         Args:
+            solved: The batch, solved with the density of its draws.
             batch: Windows with targets.
-            noise: Standard normal numbers of the posterior draws, shape (draw, batch, latent).
-            check: As in `ode.solve`. Without, the host does not wait for the device (but for the
-                "ode_rnn" encoder, which lays a schedule on the host).
-            time_factor: Factor on time, see `field`.
             balance: As in `Likelihood.joint`.
             label_weight: How often the label of a window counts; 1 is the bound.
-
-        Returns:
-            The trajectory; and, of shape (draw, batch), log p(targets, events, label | z, visible)
-            in nats of scaled units and of events per unit of model time, and log p(z) - log q(z);
-            and KL(q || p), exact between normals, else the mean over the draws, shape (batch,).
         """
-        posterior = self.posterior(batch)
-        z0, log_posterior = posterior.draw(noise)
-        trajectory = self.trajectory(z0, batch, check=check, time_factor=time_factor)
-        decoded = self.decode(trajectory, batch)
+        assert solved.log_posterior is not None
         # a NaN where nothing is observed would pass the sum, but not its gradient: 0 * NaN
-        targets = batch.targets.masked_fill(~batch.target_mask, 0.0)
+        targets, decoded = batch.targets.masked_fill(~batch.target_mask, 0.0), solved.decoded
         log_likelihood = self.likelihood.joint(
             targets, decoded.location, decoded.scale, batch.target_mask, balance=balance
         )
-        log_likelihood = log_likelihood + self.event_log_prob(trajectory, batch, decoded)
-        if self.label_head is not None and batch.labels is not None:
-            logits = label_logits(
-                self.label_head, trajectory, z0, posterior.context, batch, decoded.rate_covariates
-            )
-            log_likelihood = log_likelihood + label_weight * label_log_prob(logits, batch.labels)
-        log_ratio = self.prior.log_prob(z0) - log_posterior
+        for head in self.heads:
+            weight = label_weight if head is self.label_head else 1.0
+            log_likelihood = log_likelihood + weight * head.log_prob(solved, batch)
+        posterior, log_ratio = (
+            solved.posterior,
+            self.prior.log_prob(solved.z0) - solved.log_posterior,
+        )
         if isinstance(posterior, NormalPosterior) and isinstance(self.prior, StandardNormal):
             kl = self.prior.kl_from(posterior.mean, posterior.stddev)
         else:
             kl = -log_ratio.mean(0)
-        return trajectory, (log_likelihood, log_ratio, kl)
-
-    def predict(self, batch: SeriesBatch, noise: Tensor) -> Decoded:
-        """Location and scale at the query times for given posterior noise (draw, batch, latent)."""
-        z0 = self.posterior(batch).at(noise)
-        return self.decode(self.trajectory(z0, batch), batch)
-
-    def label_probabilities(self, batch: SeriesBatch, noise: Tensor) -> Tensor:
-        """Probability of each class, the mean over draws, shape (batch, class).
-
-        Args:
-            batch: Windows; with times of labels, where those are what is labelled: the answer then
-                has the shape (batch, time, class).
-            noise: As in `evidence`.
-
-        Raises:
-            ConfigError: If the model was built without classes.
-        """
-        if self.label_head is None:
-            raise ConfigError("labels: expected a model that was trained with some, got none.")
-        posterior = self.posterior(batch)
-        z0 = posterior.at(noise)
-        trajectory = self.trajectory(z0, batch)
-        known = self.decode(trajectory, batch).rate_covariates
-        found = label_logits(self.label_head, trajectory, z0, posterior.context, batch, known)
-        return found.softmax(-1).mean(0)
-
-    def event_log_prob(
-        self, trajectory: ode.Trajectory, batch: SeriesBatch, decoded: Decoded
-    ) -> Tensor:
-        """Log-likelihood of the events of a batch that `decode` gave, (draw, batch); 0 without."""
-        if self.event_process is None or batch.events is None:
-            return trajectory.states.new_zeros(trajectory.states.shape[1:-1])
-        # rates change with the readings, however long the steps of the solver are
-        nodes = min(_MOST_NODES, 1 + int(_NODES_PER_UNIT * abs(trajectory.step)))
-        known = decoded.rate_covariates
-        return self.event_process.log_prob(trajectory, batch.events, context=known, nodes=nodes)
+        return Evidence(log_likelihood, log_ratio, kl)
 
     def _rows(self, batch: SeriesBatch) -> SeriesBatch:
         """Rows as encoders see them."""

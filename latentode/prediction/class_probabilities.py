@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
+from latentode.data.labels import Labels
 from latentode.errors import ConfigError
 from latentode.models.fitted.context import last_context
 from latentode.models.fitted.latent_ode import FittedModel
@@ -20,12 +21,12 @@ def known_classes(fitted: FittedModel) -> tuple[str, ...]:
     Raises:
         ConfigError: If it was trained without labels.
     """
-    if fitted.labels is None:
+    if fitted.log.labels is None:
         raise ConfigError(
             "labels: expected a model that was trained with labels, got one without. Train with "
             "--labels, or fit(log, labels=...)."
         )
-    return fitted.labels.classes
+    return fitted.log.labels.classes
 
 
 def classify(fitted: FittedModel, dataset: TimeSeriesDataset, num_draws: int) -> Float64:
@@ -42,16 +43,18 @@ def classify(fitted: FittedModel, dataset: TimeSeriesDataset, num_draws: int) ->
         Probabilities, shape (series, class).
     """
     classes = known_classes(fitted)
-    found = np.empty((len(dataset), len(classes)))
+    head = fitted.model.label_head
+    assert head is not None
+    probabilities = np.empty((len(dataset), len(classes)))
     predictor, visible = Predictor.of(fitted, num_draws), last_context(dataset, fitted.schema)
     first, last = visible.readings.first_and_last()
     # a series without readings is asked about at the origin, where it shows nothing
     last = np.where(last < first, fitted.schema.origin_ns, last)
     with torch.no_grad():
-        for chunk, batch, _ in predictor.windows(visible, last, last):
-            noise = predictor.noise([visible.series_ids[i] for i in chunk])
-            found[chunk] = fitted.model.label_probabilities(batch, noise).double().cpu().numpy()
-    return found
+        for part in predictor.follow(visible, last, last):
+            chosen = head.probabilities(part.solved, part.batch)
+            probabilities[part.windows] = chosen.double().cpu().numpy()
+    return probabilities
 
 
 def classify_times(
@@ -69,10 +72,29 @@ def classify_times(
     Returns:
         Probabilities, shape (query, class).
     """
-    predictor, found = Predictor.of(fitted, num_draws), []
+    predictor, answers = Predictor.of(fitted, num_draws), []
     # draws of the readings come along, and are not kept
     for first in range(0, len(times), _BLOCK):
         part = slice(first, first + _BLOCK)
         answer = predictor.query(dataset, series[part], times[part], latent=False, classes=True)
-        found.append(answer.classes)
-    return np.concatenate(found) if found else np.zeros((0, len(known_classes(fitted))))
+        answers.append(answer.classes)
+    return np.concatenate(answers) if answers else np.zeros((0, len(known_classes(fitted))))
+
+
+def label_probabilities(
+    fitted: FittedModel, dataset: TimeSeriesDataset, labels: Labels, chosen: Int64, num_draws: int
+) -> Float64:
+    """Probability of each class of what some labels are of, shape (label, class).
+
+    Args:
+        fitted: A model with labels of that kind.
+        dataset: The log, aligned with its schema.
+        labels: Its labels, which only say what is asked.
+        chosen: Numbers of labels.
+        num_draws: Posterior draws.
+    """
+    streams = labels.over_time()
+    if streams is None:
+        return classify(fitted, dataset.select_series(chosen.tolist()), num_draws)
+    series, times = streams.series[chosen], streams.times[chosen]
+    return classify_times(fitted, dataset, series, times, num_draws)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -110,8 +110,8 @@ class LatentRates:
     @property
     def mark_names(self) -> tuple[str, ...]:
         """Kinds of event."""
-        assert self.fitted.events is not None
-        return self.fitted.events.streams.mark_names
+        assert self.fitted.log.events is not None
+        return self.fitted.log.events.streams.mark_names
 
     def intensity(
         self, dataset: TimeSeriesDataset, every: str | None, horizon: str | None
@@ -240,9 +240,9 @@ class LatentRates:
 
     def _scores(self, part: Followed, events: EventBatch) -> EventScores:
         times = torch.where(events.scored, events.times, events.start.min(1, keepdim=True).values)
-        states = part.trajectory.at(times, check=False)
-        known = self._context(part)(times, states)
-        rates = process_of(self._predictor.model).log_intensity(states, known)
+        states = part.solved.trajectory.at(times, check=False)
+        covariates = part.solved.decoded.rate_covariates(times, states)
+        rates = process_of(self._predictor.model).log_intensity(states, covariates)
         picked = rates.gather(-1, events.marks.expand(rates.shape[:-1])[..., None])[..., 0]
         picked = torch.where(events.scored, picked, picked.new_zeros(())).double()
         increments = increments_between(self._expected(part), events).double()
@@ -253,12 +253,8 @@ class LatentRates:
         return Predictor.of(self.fitted, self.num_draws)
 
     def _expected(self, part: Followed) -> Trajectory:
-        rate = process_of(self._predictor.model).rate(self._context(part))
-        return cumulative(part.trajectory, rate, refine=_REFINE)
-
-    def _context(self, part: Followed) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-        model = self.fitted.model
-        return model.decode(part.trajectory, part.batch).rate_covariates
+        rate = process_of(self._predictor.model).rate(part.solved.decoded.rate_covariates)
+        return cumulative(part.solved.trajectory, rate, refine=_REFINE)
 
     def _model_time(self, times: Int64, anchors: Int64) -> torch.Tensor:
         shifted = self.fitted.schema.time_scale.to_model(times, anchors)

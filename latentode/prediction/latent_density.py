@@ -15,6 +15,7 @@ from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.schema import DataSchema
 from latentode.errors import ConfigError
 from latentode.flows import PushedDensity, log_prob_at, push_forward
+from latentode.models.inference import infer
 from latentode.models.latent_ode import LatentODEModel
 from latentode.prediction.latent_paths import batch_of
 from latentode.prediction.noise import latent_noise
@@ -35,7 +36,7 @@ def pushed(
         model: The model.
         batch: Windows; `lower` and `upper` say how far to go to either side of the anchors.
         noise: Standard normal numbers, shape (draw, batch, latent).
-        source: Which density is carried, that of the encoder given the window, or the prior. The
+        source: Which density is carried, that of `infer` given the window, or the prior. The
             dynamics see the known inputs and covariates of the window in both.
 
     Returns:
@@ -44,7 +45,7 @@ def pushed(
     Raises:
         SolverError: If the solve fails.
     """
-    start = model.posterior(batch) if source == "posterior" else model.prior
+    start = infer(model, batch, refine=True) if source == "posterior" else model.prior
     z0, log_prob = start.draw(noise)
     return push_forward(model.field(batch), model.trajectory(z0, batch, remember=False), log_prob)
 
@@ -154,7 +155,7 @@ def latent_plane(
     model.eval()
     horizon = np.array([0, schema.lengths.horizon_ns])
     batch, _ = batch_of(model, schema, windows, horizon)
-    posterior = model.posterior(batch)
+    posterior = infer(model, batch, refine=True)
     pair = _components(components, posterior.centre)
     each = max(1, num_draws // batch.size)
     encoded = posterior.at(_noise(model, windows.series_ids, each, seed)).flatten(0, 1)

@@ -82,7 +82,7 @@ def interpolate_states(
         around the anchor of the first window, shape (point, step).
     """
     batch, anchors = batch_of(model, schema, pair, offsets)
-    means = infer(model, batch).centre  # (2, latent)
+    means = infer(model, batch, refine=True).centre  # (2, latent)
     shares = torch.linspace(0, 1, num_points).to(means)[:, None]
     states = (1 - shares) * means[0] + shares * means[1]
     first = batch.select(torch.zeros(num_points, dtype=torch.long, device=means.device))

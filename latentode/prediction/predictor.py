@@ -15,10 +15,12 @@ from latentode.data.schema import DataSchema
 from latentode.data.targets import Targets
 from latentode.data.windows import cut
 from latentode.errors import ConfigError
+from latentode.models.decoders.readout import Decoded
 from latentode.models.fitted.latent_ode import FittedModel
-from latentode.models.inference import infer, process_of, time_labels_of
+from latentode.models.heads import head_of_times
+from latentode.models.inference import infer, process_of
 from latentode.models.latent_ode import LatentODEModel
-from latentode.ode.trajectory import Trajectory
+from latentode.models.solved import Solved
 from latentode.prediction.noise import latent_noise, path_noise
 from latentode.prediction.query_windows import QueryWindows, windows_of_queries
 
@@ -58,13 +60,13 @@ class Followed:
         windows: Which ones, shape (batch,).
         batch: What the model has seen of them.
         anchors: Time that is model time 0 of each, nanoseconds, shape (batch,).
-        trajectory: Posterior draws of their latent states.
+        solved: Posterior draws of their latent states, and what is read of them.
     """
 
     windows: Int64
     batch: SeriesBatch
     anchors: Int64
-    trajectory: Trajectory
+    solved: Solved
 
 
 class Predictor:
@@ -162,9 +164,7 @@ class Predictor:
             latent=np.empty((*shape, self.model.config.latent_dim if latent else 0)),
             log_prob=np.full((len(asked.times), channels), np.nan),
             rates=np.empty((*shape, len(process_of(self.model).mean_rates) if rates else 0)),
-            classes=np.empty(
-                (len(asked.times), time_labels_of(self.model).num_classes if classes else 0)
-            ),
+            classes=np.empty((len(asked.times), self._num_classes() if classes else 0)),
         )
         self.model.eval()
         for chunk in self._chunks(asked, visible):
@@ -176,15 +176,7 @@ class Predictor:
 
     @torch.no_grad()
     def follow(self, visible: TimeSeriesDataset, begins: Int64, ends: Int64) -> Iterator[Followed]:
-        """Solve windows from what is visible of them onward; arguments as in `windows`."""
-        for chunk, batch, anchors in self.windows(visible, begins, ends):
-            z0 = self._draws(batch, [visible.series_ids[i] for i in chunk])
-            yield Followed(chunk, batch, anchors, self.model.trajectory(z0, batch))
-
-    def windows(
-        self, visible: TimeSeriesDataset, begins: Int64, ends: Int64
-    ) -> Iterator[tuple[Int64, SeriesBatch, Int64]]:
-        """Windows of about one size at a time: which ones, their batch on the device, and anchors.
+        """Solve windows of about one size at a time, from what is visible of them onward.
 
         Args:
             visible: One window a series, no reading after its begin.
@@ -200,7 +192,9 @@ class Predictor:
         for chunk in self._chunks(asked, visible):
             queries = np.flatnonzero(np.isin(asked.window, chunk))
             batch, _, anchors = self._batch(visible, asked, chunk, queries, nothing)
-            yield chunk, batch.to(self.device), anchors
+            batch = batch.to(self.device)
+            solved = self._solved(batch, [visible.series_ids[i] for i in chunk])
+            yield Followed(chunk, batch, anchors, solved)
 
     @torch.no_grad()
     def log_weights(
@@ -226,8 +220,8 @@ class Predictor:
             queries = np.flatnonzero(np.isin(asked.window, chunk))
             batch, _, _ = self._batch(visible, asked, chunk, queries, distinct)
             batch = batch.to(self.device)
-            z0 = self._draws(batch, [visible.series_ids[i] for i in asked.series[chunk]])
-            decoded = self.model.decode(self.model.trajectory(z0, batch), batch)
+            names = [visible.series_ids[i] for i in asked.series[chunk]]
+            decoded = self._solved(batch, names).decoded
             given = batch.targets.masked_fill(~batch.target_mask, 0.0)
             density = self.model.likelihood.joint(
                 given, decoded.location, decoded.scale, batch.target_mask
@@ -299,45 +293,48 @@ class Predictor:
     ) -> None:
         batch = batch.to(self.device)
         names = [visible.series_ids[i] for i in asked.series[chunk]]
-        z0 = self._draws(batch, names)
-        trajectory = self.model.trajectory(z0, batch)
-        decoded = self.model.decode(trajectory, batch)
+        solved, own = self._solved(batch, names), np.searchsorted(chunk, asked.window[queries])
+        decoded = solved.decoded
         density = self.model.likelihood.log_prob(batch.targets, decoded.location, decoded.scale)
         mixture = torch.logsumexp(density, dim=0) - np.log(self.num_draws)
         mixture = mixture.masked_fill(~batch.target_mask, torch.nan).cpu().numpy()
-        own = np.searchsorted(chunk, asked.window[queries])
         out.log_prob[queries] = mixture[own, column] - np.log(self.schema.scaler.scale)
-        if out.latent.shape[-1] or out.rates.shape[-1] or out.classes.shape[-1]:
-            read = trajectory.at(batch.query_times, check=False)
+        if out.latent.shape[-1] or out.rates.shape[-1]:
+            states = solved.trajectory.at(batch.query_times, check=False)
         if out.latent.shape[-1]:
-            out.latent[:, queries] = read.cpu().numpy()[:, own, column]
+            out.latent[:, queries] = states.cpu().numpy()[:, own, column]
         if out.rates.shape[-1]:
-            known = decoded.rate_covariates(batch.query_times, read)
-            found = process_of(self.model).log_intensity(read, known).exp()
-            out.rates[:, queries] = found.cpu().numpy()[:, own, column]
+            covariates = decoded.rate_covariates(batch.query_times, states)
+            rates = process_of(self.model).log_intensity(states, covariates).exp()
+            out.rates[:, queries] = rates.cpu().numpy()[:, own, column]
         if out.classes.shape[-1]:
-            logits = time_labels_of(self.model)(
-                read, decoded.rate_covariates(batch.query_times, read)
-            )
+            logits = head_of_times(self.model.label_head).logits_at(batch.query_times, solved)
             out.classes[queries] = logits.softmax(-1).mean(0).cpu().numpy()[own, column]
         for index, name in enumerate(names):
             mine = own == index
-            steps = int(mine.sum())
-            places = asked.times[queries[mine]] - self.schema.origin_ns
-            unit, shape = self.schema.time_scale.unit_ns, (self.num_draws, out.draws.shape[-1])
-            noise = torch.from_numpy(path_noise(self.seed, name, places, unit, shape))
-            uniform = torch.special.ndtr(noise).clamp(_TINY, 1.0 - _TINY)
-            sampled = self.model.likelihood.transform(
-                uniform.to(self.device),
-                decoded.location[:, index, :steps].double(),
-                decoded.scale[:, index, :steps].double(),
-            )
-            scaler = self.schema.scaler
-            values = scaler.inverse(sampled.cpu().numpy())
-            out.draws[:, queries[mine]] = np.clip(values, scaler.lower, scaler.upper)
+            times = asked.times[queries[mine]] - self.schema.origin_ns
+            out.draws[:, queries[mine]] = self._readings(decoded, index, name, times)
 
-    def _draws(self, batch: SeriesBatch, names: list[str]) -> Tensor:
-        return infer(self.model, batch).at(self.noise(names))
+    def _readings(self, decoded: Decoded, index: int, name: str, times: Int64) -> Float64:
+        """Draws of the readings of one window at its queries, whose noise belongs to the times."""
+        unit, shape = self.schema.time_scale.unit_ns, (self.num_draws, len(self.schema.channels))
+        noise = torch.from_numpy(path_noise(self.seed, name, times, unit, shape))
+        uniform = torch.special.ndtr(noise).clamp(_TINY, 1.0 - _TINY)
+        sampled = self.model.likelihood.transform(
+            uniform.to(self.device),
+            decoded.location[:, index, : len(times)].double(),
+            decoded.scale[:, index, : len(times)].double(),
+        )
+        scaler = self.schema.scaler
+        return np.clip(scaler.inverse(sampled.cpu().numpy()), scaler.lower, scaler.upper)
+
+    def _num_classes(self) -> int:
+        return head_of_times(self.model.label_head).num_classes
+
+    def _solved(self, batch: SeriesBatch, names: list[str]) -> Solved:
+        """A batch on the device, solved once: what every prediction is read from."""
+        posterior = infer(self.model, batch, refine=True)
+        return self.model.solve(batch, self.noise(names), posterior=posterior)
 
     def noise(self, names: list[str]) -> Tensor:
         """Noise of posterior draws, which belongs to the series and to all its windows.

@@ -12,25 +12,17 @@ from torch import Tensor
 
 from latentode.config import LatentODEConfig
 from latentode.data.batches.batch import SeriesBatch
-from latentode.data.batches.sampler import WindowSampler
 from latentode.data.dataset import TimeSeriesDataset
-from latentode.data.events import LogEvents
-from latentode.data.labels import SeriesLabels, TimeLabels
 from latentode.data.schema import DataSchema
 from latentode.data.splits import Part
 from latentode.errors import DataError, SolverError
 from latentode.flows import FlowFitConfig
-from latentode.models.fitted.context import last_context
 from latentode.models.fitted.device import device_of, rank
 from latentode.models.fitted.latent_ode import FittedModel, build_model, head_arguments
+from latentode.models.fitted.training_log import TrainingLog
 from latentode.models.latent_ode import LatentODEModel
 from latentode.training.execution.distributed import process_group
-from latentode.training.label_rules import (
-    as_validated,
-    can_judge,
-    labels_of_windows,
-    settings_for_labels,
-)
+from latentode.training.label_rules import can_judge, log_for_validation, settings_for_labels
 from latentode.training.prior_fitting import PRIOR_FIT, PriorReport, fit_prior
 from latentode.training.refinement import choose_starts, fit_scale
 from latentode.training.stopping import stops_early
@@ -41,11 +33,9 @@ _SCALE_WINDOWS = 128  # of validation, by which the scale of refined posteriors 
 
 
 def fit_model(
-    dataset: TimeSeriesDataset,
+    log: TrainingLog,
     config: LatentODEConfig,
     *,
-    events: LogEvents | None = None,
-    labels: SeriesLabels | TimeLabels | None = None,
     run_dir: Path | None = None,
     resume: bool = False,
     on_event: Callable[[ProgressRecord], None] | None = None,
@@ -53,15 +43,15 @@ def fit_model(
 ) -> FittedModel:
     """Learn scales, train a network and stop it by validation.
 
+    Labels of whole series set the split and the context, unless these are given: the split is then
+    by series, as a label is judged on series that training has not seen, which decide when it stops
+    if there are five of two classes; and the context holds a whole series, or nine of ten, as far
+    as the encoder reads that many rows. Labels of times change neither; those of the validation
+    part decide when training stops if there are two classes in it.
+
     Args:
-        dataset: The whole log; the split decides what is trained on.
+        log: The whole log, with events and labels; the split decides what is trained on.
         config: Settings.
-        events: Events of the series of the log; None models the readings alone.
-        labels: Labels of its series. Unless they are given, the split is then by series, as a label
-            is judged on series that training has not seen, which decide when it stops if there are
-            five of two classes; and the context holds a whole series, or nine of ten, as far as
-            the encoder reads that many rows. Or labels of times, which change neither; those of the
-            validation part decide when training stops if there are two classes in it.
         run_dir: Where checkpoints, metrics and the model go; None keeps everything in memory.
         resume: Go on from the last checkpoint of `run_dir`.
         on_event: Called on the first process with {"event": "plan" | "note" | "step" | "epoch" |
@@ -77,59 +67,52 @@ def fit_model(
         Interrupted: After a signal, once the state is saved.
         TrainingError: If training diverges beyond recovery.
     """
-    kept = _trainable(dataset, config.data.min_obs)
-    dataset = dataset if len(kept) == len(dataset) else dataset.select_series(kept)
-    events = None if events is None else events.select(kept)
-    if labels is not None:
-        labels = labels.select(kept)
-    if isinstance(labels, SeriesLabels):
-        config = settings_for_labels(config, dataset)
-    schema = DataSchema.fit(dataset, config)
-    config = resolved_for(config, dataset, schema)
-    rates = None if events is None else _event_rates(events, dataset, schema)
+    log = log.select(_trainable(log.dataset, config.data.min_obs))
+    if log.labels is not None and not log.labels.timed:
+        config = settings_for_labels(config, log.dataset)
+    schema = DataSchema.fit(log.dataset, config)
+    log = log.with_schema(schema)
+    config = resolved_for(config, log)
     with process_group(config.train.device):
         with torch.random.fork_rng():
             torch.manual_seed(config.train.seed)
-            model = build(config, schema, **head_arguments(rates, labels))
-        fitted = FittedModel(
-            config, schema, model, [], last_context(dataset, schema), events, labels
-        )
-        checked = as_validated(dataset, fitted)
+            model = build(config, schema, **head_arguments(_event_rates(log), log.labels))
+        fitted = FittedModel(config, schema, model, [], log.newest())
+        judged = log_for_validation(log)
         if on_event is not None and rank() == 0:
             on_event({"event": "plan", "lines": plan_lines(fitted)})
-        validator = _validator(dataset, checked)
-        if validator is not None and not can_judge(validator, checked.labels):
-            checked = replace(checked, labels=None)
-            validator = _validator(dataset, checked)
+        validator = _validator(judged, config)
+        if validator is not None and not can_judge(validator, model.label_head, judged.labels):
+            judged = replace(judged, labels=None)
+            validator = _validator(judged, config)
         trainer = Trainer(
             model,
-            window_sampler(dataset, fitted, "train"),
+            log.sampler("train", config),
             validator,
             config.train,
             run_dir=run_dir,
             on_event=on_event,
-            stop_early=stops_early(dataset, schema),
-            score="validation_crps" if checked.labels is None else "label_loss",
+            stop_early=stops_early(log),
+            score="validation_crps" if judged.labels is None else "label_loss",
         )
         fitted.history.extend(trainer.fit(resume=resume))
         fitted = replace(fitted, config=config.model_copy(update={"solver": model.solver}))
         if config.model.refine:
-            _prepare_refinement(dataset, fitted)
+            _prepare_refinement(log, fitted)
         if config.train.fit_prior:
-            fitted = _with_fitted_prior(dataset, fitted, on_event if rank() == 0 else None)
+            fitted = _with_fitted_prior(log.dataset, fitted, on_event if rank() == 0 else None)
         if run_dir is not None and rank() == 0:
             fitted.save(run_dir / "model")
     return fitted
 
 
-def resolved_for(
-    config: LatentODEConfig, dataset: TimeSeriesDataset, schema: DataSchema
-) -> LatentODEConfig:
+def resolved_for(config: LatentODEConfig, log: TrainingLog) -> LatentODEConfig:
     """Settings with a value for every part and size that the training part decides on."""
-    starts, stops = schema.split.bounds(dataset, "train")
-    others = schema.split.kind == "series"
+    assert log.schema is not None
+    starts, stops = log.part("train")
+    others = log.schema.split.kind == "series"
     model = config.model.resolved(int((stops > starts).sum()), unseen=others)
-    train = config.train.resolved(stops_early=stops_early(dataset, schema))
+    train = config.train.resolved(stops_early=stops_early(log))
     return config.model_copy(update={"model": model, "train": train})
 
 
@@ -140,8 +123,8 @@ def fit_prior_to(
 
     Events are left out, as no encoder sees them and the log may have series that have none.
     """
-    bare = replace(fitted, events=None, labels=None)
-    train, validation = (window_sampler(dataset, bare, part) for part in ("train", "validation"))
+    log = TrainingLog(dataset).with_schema(fitted.schema)
+    train, validation = (log.sampler(part, fitted.config) for part in ("train", "validation"))
     return fit_prior(fitted, train, validation, config)
 
 
@@ -161,12 +144,12 @@ def _with_fitted_prior(
     return fitted
 
 
-def _prepare_refinement(dataset: TimeSeriesDataset, fitted: FittedModel) -> None:
+def _prepare_refinement(log: TrainingLog, fitted: FittedModel) -> None:
     """States to search from, and the scale that fits refined posteriors of validation windows."""
     train, model = fitted.config.train, fitted.model.eval()
 
     def windows(part: Part, most: int, size: int) -> list[SeriesBatch]:
-        sampler = window_sampler(dataset, fitted, part)
+        sampler = log.sampler(part, fitted.config)
         rows = sampler.eligible_rows()
         chosen = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(np.int64)]
         return [
@@ -189,35 +172,19 @@ def plan_lines(fitted: FittedModel) -> list[str]:
     model = fitted.config.model
     return [
         *fitted.schema.plan(),
-        *fitted.head_lines(),
+        *fitted.log.lines(),
         f"model: {model.encoder} encoder of {'levels' if model.levels else 'changes'}, latent "
         f"{model.latent_dim}, hidden {model.hidden_dim}, {fitted.num_parameters:,} "
         f"parameters; seed {fitted.config.train.seed}, device {fitted.config.train.device}",
     ]
 
 
-def window_sampler(dataset: TimeSeriesDataset, fitted: FittedModel, part: Part) -> WindowSampler:
-    """Windows of one part of a log."""
-    starts, stops = fitted.schema.split.bounds(dataset, part)
-    return WindowSampler(
-        dataset,
-        starts,
-        stops,
-        fitted.schema.lengths,
-        fitted.schema.builder(),
-        fitted.config.model.anchor,
-        max_rows=fitted.config.windows.max_rows,
-        max_queries=fitted.config.windows.max_queries,
-        events=None if fitted.events is None else fitted.events.streams,
-        labels=labels_of_windows(fitted.labels),
-    )
-
-
-def _validator(dataset: TimeSeriesDataset, fitted: FittedModel) -> WindowValidator | None:
-    scaler, train = fitted.schema.scaler, fitted.config.train
+def _validator(log: TrainingLog, config: LatentODEConfig) -> WindowValidator | None:
+    assert log.schema is not None
+    scaler, train = log.schema.scaler, config.train
     try:
         return WindowValidator(
-            window_sampler(dataset, fitted, "validation"),
+            log.sampler("validation", config),
             scaler.scale / scaler.std,
             seed=train.seed,
             device=device_of(train.device),
@@ -226,15 +193,19 @@ def _validator(dataset: TimeSeriesDataset, fitted: FittedModel) -> WindowValidat
         return None  # a log of a few readings: train to the end of the schedule
 
 
-def _event_rates(events: LogEvents, dataset: TimeSeriesDataset, schema: DataSchema) -> Tensor:
-    """Mean rate of each kind in the training part, per unit of model time."""
-    streams = events.streams.clipped(*schema.split.bounds(dataset, "train"))
-    if streams.num_scored == 0:
+def _event_rates(log: TrainingLog) -> Tensor | None:
+    """Mean rate of each mark in the training part, per unit of model time; None without events."""
+    if log.events is None:
+        return None
+    assert log.schema is not None
+    streams = log.events.streams
+    training = streams.clipped(*log.part("train"))
+    if training.num_scored == 0:
         raise DataError(
-            f"events: expected at least one in the training part, got {len(events.streams.times)} "
+            f"events: expected at least one in the training part, got {len(streams.times)} "
             "elsewhere. Check --split, --windows and the clock of the events."
         )
-    return torch.from_numpy(streams.rates(schema.time_scale.unit_ns))
+    return torch.from_numpy(training.rates(log.schema.time_scale.unit_ns))
 
 
 def _trainable(dataset: TimeSeriesDataset, min_obs: int) -> list[int]:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from latentode.adam import AdamW
 from latentode.config import OptimizerConfig
+from latentode.flows.adam import AdamW
 
 
 def learning_rate(config: OptimizerConfig, step: int, total_steps: int) -> float:

@@ -13,6 +13,7 @@ from latentode.data.batches.sampler import WindowSampler
 from latentode.errors import DataError
 from latentode.flows import FlowFitConfig, FlowFitReport, fit_flow
 from latentode.models.fitted.latent_ode import FittedModel
+from latentode.models.inference import infer
 from latentode.models.latent_ode import LatentODEModel
 from latentode.models.priors import CNFPrior
 
@@ -127,7 +128,7 @@ def _rows_of(validation: WindowSampler) -> np.ndarray:
 def _states(
     model: LatentODEModel, sampler: WindowSampler, rows: np.ndarray, seed: tuple[int, int]
 ) -> Tensor:
-    """Posterior draws of the windows of some anchor rows, shape (draw * window, latent)."""
+    """Draws of the encoder's posteriors of some anchor rows, shape (draw * window, latent)."""
     device = next(model.parameters()).device
     # drawn on the CPU, so that devices see the same
     generator = torch.Generator().manual_seed(
@@ -137,7 +138,8 @@ def _states(
     for first in range(0, len(rows), _BATCH):
         batch = sampler.batch(rows[first : first + _BATCH], seed, first=first)
         noise = torch.randn((_DRAWS, batch.size, model.config.latent_dim), generator=generator)
-        parts.append(model.posterior(batch.to(device)).at(noise.to(device)))
+        posterior = infer(model, batch.to(device), refine=False)
+        parts.append(posterior.at(noise.to(device)))
     return torch.cat(parts, dim=1).flatten(0, 1)
 
 

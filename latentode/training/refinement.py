@@ -28,7 +28,8 @@ def choose_starts(model: LatentODEModel, batch: SeriesBatch) -> None:
         model: Model that refines, changed in place.
         batch: Training windows.
     """
-    states = model.posterior(batch).centre
+    # the encoder's own: a search that began at refined states would have to end there first
+    states = infer(model, batch, refine=False).centre
     kept = [states[0]]
     distance = torch.full((len(states),), torch.inf, device=states.device)
     for _ in range(len(model.starts) - 1):
@@ -67,7 +68,7 @@ def fit_scale(model: LatentODEModel, batches: Sequence[SeriesBatch], *, seed: in
             noise = torch.randn(
                 (_DRAWS, batch.size, model.config.latent_dim), generator=generator
             ).to(total)
-            decoded = model.decode(model.trajectory(infer(model, batch).at(noise), batch), batch)
+            decoded = model.solve(batch, noise, posterior=infer(model, batch, refine=True)).decoded
             floor = model.scale_floor
             own = (decoded.scale.square() - floor.square()).clamp(min=0.0).sqrt()
             for index, factor in enumerate(_FACTORS.tolist()):

@@ -14,6 +14,7 @@ from latentode.config import SolverConfig
 from latentode.data.batches.batch import SeriesBatch
 from latentode.errors import SolverError
 from latentode.models.fitted.history import Record
+from latentode.models.inference import infer
 from latentode.models.latent_ode import LatentODEModel
 from latentode.training.execution.distributed import agree
 
@@ -122,9 +123,9 @@ class SolverWatch:
             self._model.train(training)
 
     def _start(self) -> Tensor:
-        """Centres of the posteriors, shape (1, batch, latent)."""
+        """Centres of the encoder's posteriors, shape (1, batch, latent)."""
         with self._without_dropout():
-            return self._model.posterior(self._batch).centre[None]
+            return infer(self._model, self._batch, refine=False).centre[None]
 
     def _nfe(self) -> float:
         try:

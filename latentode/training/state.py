@@ -10,9 +10,9 @@ from typing import Any
 
 from torch import Tensor
 
-from latentode.adam import AdamW
 from latentode.errors import CheckpointError
 from latentode.files import atomic_write, clean_stray
+from latentode.flows.adam import AdamW
 from latentode.models.fitted.history import Record, from_json, to_csv, to_json
 from latentode.models.fitted.model_folder import (
     check_tensors,

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from latentode.adam import AdamW
 from latentode.config import TrainConfig
 from latentode.data.batches.batch import SeriesBatch
 from latentode.data.batches.buckets import bucketed
 from latentode.data.batches.sampler import Sampler
 from latentode.data.dataset import Int64
 from latentode.errors import SolverError
+from latentode.flows.adam import AdamW
 from latentode.models.fitted.device import rank, world_size
 from latentode.models.latent_ode import LatentODEModel
 from latentode.models.objectives import elbo, iwae, kl_annealing

@@ -20,7 +20,7 @@ class LossTerms(NamedTuple):
     """What the objective is made of.
 
     Attributes:
-        log_likelihood: Of targets and events, as `LatentODEModel.forward` has it; NaN if no window
+        log_likelihood: Of targets and events, as `LatentODEModel.evidence` has it; NaN if no window
             is left, shape (draw, batch).
         log_ratio: log p(z) - log q(z), shape (draw, batch).
         kl: KL of the posterior from the prior, shape (batch,).
@@ -79,8 +79,6 @@ class PathPenalties:
 
     def means(self, field: FieldFunction, path: Trajectory, batch: SeriesBatch) -> Tensor:
         """Mean of each regulariser over draws and windows, shape (regularizer,)."""
-        if not self.names:
-            return path.states.new_zeros(0)
         asked = _asked(batch)
         earliest, latest = asked.amin(1).clamp(max=0.0), asked.amax(1).clamp(min=0.0)
         found = path_regularizers(field, path, self.names, t0=earliest, t1=latest, check=False)
@@ -117,16 +115,18 @@ def loss_terms(
         batch: Windows with targets.
         noise: Standard normal numbers, shape (draw, batch, latent).
         penalties: Regularisers of the paths.
-        check: As in `LatentODEModel.forward`.
+        check: As in `LatentODEModel.solve`.
 
     Raises:
         SolverError: If a solve fails and is checked.
     """
-    weights = {"balance": penalties.balance, "label_weight": penalties.label_weight}
-    if not (penalties.names or penalties.steer):
-        log_likelihood, log_ratio, kl = model(batch, noise, check=check, **weights)
-        return LossTerms(log_likelihood, log_ratio, kl, noise.new_zeros(0))
     time_factor = penalties.time_factor(noise)
-    path, terms = model.evidence(batch, noise, check=check, time_factor=time_factor, **weights)
+    solved = model.solve(batch, noise, density=True, check=check, time_factor=time_factor)
+    evidence = model.evidence(
+        solved, batch, balance=penalties.balance, label_weight=penalties.label_weight
+    )
+    if not penalties.names:
+        return LossTerms(*evidence, noise.new_zeros(0))
     # last, so that the probes they draw change nothing but themselves
-    return LossTerms(*terms, penalties.means(model.field(batch, time_factor), path, batch))
+    means = penalties.means(model.field(batch, time_factor), solved.trajectory, batch)
+    return LossTerms(*evidence, means)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 import torch
 
 from latentode.data.batches.batch import SeriesBatch
-from latentode.data.batches.event_batch import EventBatch
 from latentode.data.batches.sampler import WindowSampler
 from latentode.data.dataset import Float64, Int64
 from latentode.evaluation.metrics import crps_from_draws
 from latentode.models.fitted.history import Record
-from latentode.models.heads import label_codes
 from latentode.models.latent_ode import LatentODEModel
-from latentode.models.objectives import iwae
 
+HeadScores = dict[str, tuple[np.ndarray, ...]]
 _HIDDEN_SHARE = 0.3  # of the context, which is asked for as an interpolation
-_LEAST = 1e-12  # a float32 probability can be 0
 _MOST_WINDOWS = 8  # times as many where few rows follow
 
 
@@ -85,8 +83,9 @@ class WindowValidator:
         """Scores of the model as it is."""
         generator = torch.Generator(device=self.device).manual_seed(self.seed)
         parts = [self._score(model, batch, generator) for batch in self.batches]
-        channel, ahead, crps, inside, gain, events, loss = (
-            np.concatenate(column) for column in zip(*parts, strict=True)
+        readings, of_heads = zip(*parts, strict=True)
+        channel, ahead, crps, inside = (
+            np.concatenate(column) for column in zip(*readings, strict=True)
         )
         forecast = self._channel_mean(channel[ahead], crps[ahead])
         interpolation = self._channel_mean(channel[~ahead], crps[~ahead])
@@ -98,20 +97,18 @@ class WindowValidator:
             "interpolation_crps": interpolation,
             "coverage_90": float(inside.mean()) if len(inside) else float("nan"),
         }
-        if len(gain):
-            record["event_gain"] = float(gain.sum()) / max(1, int(events.sum()))
-        if len(loss):
-            record["label_loss"] = float(loss.mean())
-        return record
+        return record | _joined(of_heads)
 
     def _score(
         self, model: LatentODEModel, batch: SeriesBatch, generator: torch.Generator
-    ) -> tuple[np.ndarray, ...]:
+    ) -> tuple[tuple[np.ndarray, ...], HeadScores]:
+        """Channel, whether ahead, CRPS and coverage of each target; and what the heads report."""
         mask = batch.target_mask.numpy()
         shape = (self.num_draws, batch.size, model.config.latent_dim)
         noise = torch.randn(shape, generator=generator, device=self.device)
         moved = batch.to(self.device)
-        decoded = model.predict(moved, noise)
+        solved = model.solve(moved, noise)
+        decoded = solved.decoded
         uniform = torch.rand(
             (2, *decoded.location.shape),
             generator=generator,
@@ -124,14 +121,12 @@ class WindowValidator:
         ahead = _ahead(batch)[..., None] & mask
         channel = np.broadcast_to(np.arange(mask.shape[-1]), mask.shape)[mask]
         low, high = np.quantile(chosen, [0.05, 0.95], axis=0)
-        return (
-            channel,
-            ahead[mask],
-            crps_from_draws(chosen, values),
-            (values >= low) & (values <= high),
-            *_event_gain(model, moved, noise),
-            _label_loss(model, moved, noise),
-        )
+        inside = (values >= low) & (values <= high)
+        reported: HeadScores = {}
+        for head in model.heads:
+            for name, parts in head.score(solved, moved).items():
+                reported[name] = tuple(part.cpu().numpy() for part in parts)
+        return (channel, ahead[mask], crps_from_draws(chosen, values), inside), reported
 
     def _channel_mean(self, channel: Int64, crps: Float64) -> float:
         present = np.unique(channel)
@@ -146,27 +141,15 @@ def _ahead(batch: SeriesBatch) -> np.ndarray:
     return (batch.query_times.numpy() > last[:, None]) & asked
 
 
-def _event_gain(
-    model: LatentODEModel, batch: SeriesBatch, noise: torch.Tensor
-) -> tuple[Float64, Int64]:
-    """Nats over constant rates and number of events of each window; nothing without events."""
-    if batch.events is None or model.event_process is None:
-        return np.zeros(0), np.zeros(0, np.int64)
-    trajectory = model.trajectory(model.posterior(batch).at(noise), batch)
-    decoded = model.decode(trajectory, batch)
-    own = iwae(model.event_log_prob(trajectory, batch, decoded).double())
-    gain = own - model.event_process.constant_log_prob(batch.events)
-    return gain.cpu().numpy(), batch.events.scored.sum(-1).cpu().numpy()
-
-
-def _label_loss(model: LatentODEModel, batch: SeriesBatch, noise: torch.Tensor) -> Float64:
-    """Nats of each known label, of a window or a time; nothing without labels."""
-    if batch.labels is None or model.label_head is None:
-        return np.zeros(0)
-    codes = label_codes(batch.labels) if isinstance(batch.labels, EventBatch) else batch.labels
-    known = codes >= 0
-    own = model.label_probabilities(batch, noise)[known].gather(-1, codes[known][:, None])
-    return -own[:, 0].double().clamp(min=_LEAST).log().cpu().numpy()
+def _joined(reported: Sequence[HeadScores]) -> Record:
+    """Scores of heads over all batches; nothing where a head had nothing in any of them."""
+    record: Record = {}
+    for name in dict.fromkeys(name for scores in reported for name in scores):
+        parts = [scores[name] for scores in reported if name in scores]
+        total, count = (np.concatenate(column) for column in zip(*parts, strict=True))
+        if len(total):
+            record[name] = float(total.sum()) / max(1, int(count.sum()))
+    return record
 
 
 def _chunks(rows: Int64, size: int) -> list[tuple[int, Int64]]:

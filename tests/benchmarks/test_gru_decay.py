@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from irregular_cases import random_windows
+from model_cases import probabilities_of
 
 from benchmarks.irregular.gru_decay import GRUDecay, of_equal_size
 from benchmarks.irregular.training import latent_ode
@@ -49,7 +50,7 @@ def test_every_parameter_gets_a_gradient():
 def test_a_window_does_not_depend_on_the_others():
     model, batch = network(), batch_of()
     noise = torch.zeros(1, batch.size, 1)
-    whole = model.predict(batch, noise)
+    whole = model.solve(batch, noise).decoded
     for index in range(batch.size):
         own = batch.select(torch.tensor([index]))
         length = max(1, int(own.lengths))
@@ -59,7 +60,7 @@ def test_a_window_does_not_depend_on_the_others():
             values=own.values[:, :length],
             mask=own.mask[:, :length],
         )
-        alone = model.predict(bare, noise[:, :1])
+        alone = model.solve(bare, noise[:, :1]).decoded
         torch.testing.assert_close(alone.location[:, 0], whole.location[:, index])
         torch.testing.assert_close(alone.scale[:, 0], whole.scale[:, index])
 
@@ -68,19 +69,20 @@ def test_a_forecast_does_not_see_later_readings_of_other_windows_or_targets():
     model, batch = network(), batch_of()
     changed = replace(batch, targets=batch.targets + 1.0)
     noise = torch.zeros(1, batch.size, 1)
-    assert torch.equal(model.predict(batch, noise).location, model.predict(changed, noise).location)
+    first, second = (model.solve(windows, noise).decoded for windows in (batch, changed))
+    assert torch.equal(first.location, second.location)
 
 
 def test_far_from_any_reading_only_the_network_is_left():
     model, batch = network(), batch_of()
     far = replace(batch, query_times=batch.query_times + 1e4)
-    near = model.predict(far, torch.zeros(1, batch.size, 1)).location
+    near = model.solve(far, torch.zeros(1, batch.size, 1)).decoded.location
     moved = replace(far, values=torch.where(far.mask, far.values + 5.0, 0.0))
     with torch.no_grad():
         model.forwards.query_rate.fill_(5.0)
         model.reading_rate.fill_(5.0)
-    before = model.predict(far, torch.zeros(1, batch.size, 1)).location
-    after = model.predict(moved, torch.zeros(1, batch.size, 1)).location
+    before = model.solve(far, torch.zeros(1, batch.size, 1)).decoded.location
+    after = model.solve(moved, torch.zeros(1, batch.size, 1)).decoded.location
     torch.testing.assert_close(before, after)
     assert not torch.equal(near, before)
 
@@ -107,7 +109,7 @@ def test_it_has_the_head_of_the_model_on_its_final_states():
     batch = replace(batch, labels=torch.tensor([2, -1, 0, 1, -1]))
     noise = torch.zeros(2, batch.size, 1)
     gain = model(batch, noise, label_weight=7.0)[0] - model(replace(batch, labels=None), noise)[0]
-    chosen = model.label_probabilities(batch, noise)
+    chosen = probabilities_of(model, batch, noise)
     own = chosen.gather(1, batch.labels.clamp(min=0)[:, None])[:, 0].log()
     expected = torch.where(batch.labels >= 0, 7.0 * own, 0.0)
     torch.testing.assert_close(gain, expected.expand(2, -1), rtol=1e-4, atol=1e-3)
@@ -117,5 +119,5 @@ def test_it_has_the_head_of_the_model_on_its_final_states():
             assert parameter.grad.abs().max() > 0, name
     for index in range(batch.size):
         own = batch.select(torch.tensor([index]))
-        alone = model.label_probabilities(own, noise[:, :1])
+        alone = probabilities_of(model, own, noise[:, :1])
         torch.testing.assert_close(alone[0], chosen[index])

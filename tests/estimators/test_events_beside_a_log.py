@@ -157,7 +157,7 @@ def test_the_report_times_of_the_log_are_modelled_like_events(tmp_path):
     model = LatentODE(random_state=0, config=TINY).fit(log, model_times=True, **COLUMNS)
     model.save(tmp_path / "model")
     again = LatentODE.load(tmp_path / "model")
-    assert again.fitted_.events.reports
+    assert again.fitted_.log.events.reports
     shorter = wide_frame(60)
     streams = again.events.read(shorter)
     assert streams.num_scored == len(shorter) - 2
@@ -197,7 +197,7 @@ def test_a_prior_is_fitted_where_a_series_of_the_log_is_too_short_to_have_events
     config = TINY.updated(**{"data.min_obs": 3})
     given = alarms(names=("p0", "p1", "p2"))
     model = LatentODE(random_state=0, config=config).fit(log, events=given, **COLUMNS)
-    assert len(model.fitted_.events.streams.series_ids) == 2
+    assert len(model.fitted_.log.events.streams.series_ids) == 2
     report = model.fit_prior(log, fit_config=BRIEF).prior_report_
     assert np.isfinite([report.before, report.after]).all()
     # events know nothing of it

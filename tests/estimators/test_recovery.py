@@ -60,7 +60,7 @@ def check(model, made, widest):
 
 
 def test_noise_and_coverage_are_recovered_from_a_short_training():
-    check(*trained(num_series=100, epochs=12, steps=25, hidden=24), widest=1.7)
+    check(*trained(num_series=100, epochs=8, steps=20, hidden=24), widest=1.7)
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from training_cases import parts, training_settings, with_poison
 
 from latentode.models.fitted.device import rank, world_size
+from latentode.models.fitted.training_log import TrainingLog
 from latentode.training.execution.distributed import process_group
 from latentode.training.fit import fit_model
 
@@ -50,7 +51,7 @@ def main():
         for name in ("plain", "window", "part"):
             train(out, name)
         config = training_settings(**STEPS)
-        log, run = irregular_log((60, 50, 40)), out / "run"
+        log, run = TrainingLog(irregular_log((60, 50, 40))), out / "run"
         fit_model(log, config, run_dir=run)
         fitted = fit_model(log, config, run_dir=run, resume=True)
         save_file(fitted.model.state_dict(), out / f"resumed-{rank()}.safetensors")

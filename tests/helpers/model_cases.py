@@ -9,12 +9,14 @@ import torch
 from latentode.config import LatentODEConfig
 from latentode.data.batches.sampler import WindowSampler
 from latentode.data.dataset import Clock, Readings, TimeSeriesDataset
+from latentode.data.events import EventStreams
 from latentode.data.reading.labels import read_time_labels
 from latentode.data.schema import DataSchema
 from latentode.models.latent_ode import LatentODEModel
 from latentode.models.objectives import elbo, iwae
 from latentode.prediction.predictor import Predictor
 
+MARKS = ("alarm", "stop")
 HOUR = 3_600_000_000_000
 EPOCH = 1_700_000_000_000_000_000
 SMALL = {
@@ -129,10 +131,48 @@ def case_with_time_labels(size=4, classes=("a", "b", "c"), **values):
         }
     ).drop_duplicates(["id", "time"])
     labels = read_time_labels(frame, log, config.data)
-    sampler = sampler_of(log, schema, config, labels=labels.streams)
+    sampler = sampler_of(log, schema, config, labels=labels)
     rows = sampler.eligible_rows()
     batch = sampler.batch(rows[np.linspace(0, len(rows) - 1, size).astype(np.int64)], (0, 1))
     return model_of(schema, config, num_classes=len(classes), label_times=True), batch
+
+
+def events_of(log, seed=0, per_series=30):
+    """Events at random times while the series of a log were read."""
+    rng = np.random.default_rng(seed)
+    first, last = log.readings.first_and_last()
+    owner = np.repeat(np.arange(len(log)), per_series)
+    times = first[owner] + (rng.random(len(owner)) * (last - first)[owner]).astype(np.int64)
+    return EventStreams.build(
+        owner, times, rng.integers(0, 2, len(owner)), series_ids=log.series_ids, mark_names=MARKS,
+        windows=np.stack([first, last], axis=1), clock=Clock("calendar", "UTC"),
+    )  # fmt: skip
+
+
+def case_with_events(size=5, *, perturb=0.1, **values):
+    """A model of readings and events, and training windows for it."""
+    log = irregular_log()
+    config = settings(**values)
+    schema = DataSchema.fit(log, config)
+    events = events_of(log)
+    sampler = sampler_of(log, schema, config, events=events)
+    rows = sampler.eligible_rows()
+    chosen = rows[np.linspace(0, len(rows) - 1, size).astype(np.int64)]
+    torch.manual_seed(0)
+    model = LatentODEModel(
+        config.model, config.solver, num_channels=2, input_dim=schema.input_dim,
+        static_dim=2, event_rates=torch.from_numpy(events.rates(schema.time_scale.unit_ns)),
+    )  # fmt: skip
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "log_scale" not in name:
+                parameter.add_(perturb * torch.randn_like(parameter))
+    return model.eval(), sampler.batch(chosen, (0, 1))
+
+
+def probabilities_of(model, batch, noise):
+    """Probability of each class of what the windows of a batch are labelled with."""
+    return model.label_head.probabilities(model.solve(batch, noise), batch)
 
 
 def predictor_of(dataset, num_draws=5, seed=3, max_rows=512, **values):

@@ -23,6 +23,7 @@ import torch
 from model_cases import irregular_log
 from training_cases import parts, training_settings
 
+from latentode.models.fitted.training_log import TrainingLog
 from latentode.training import Interrupted
 from latentode.training.fit import fit_model
 from latentode.training.optimizer import WeightAverage, make_optimizer
@@ -69,7 +70,7 @@ def train(run_dir, resume, number, at):
     GradientStep.__call__ = signalled
     log = irregular_log((60, 50, 40), extras=False)
     try:
-        fit_model(log, CONFIG, run_dir=run_dir, resume=resume)
+        fit_model(TrainingLog(log), CONFIG, run_dir=run_dir, resume=resume)
     except Interrupted as stop:
         return 128 + stop.signal
     return 0

@@ -5,14 +5,26 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from model_cases import case, irregular_log, predictor_of
+from model_cases import (
+    HOUR,
+    case,
+    case_with_time_labels,
+    irregular_log,
+    noise_for,
+    predictor_of,
+    probabilities_of,
+)
 from pydantic import ValidationError
 
 from latentode.config import LatentODEConfig, ModelConfig
 from latentode.errors import ConfigError
 from latentode.models.encoders import refined
 from latentode.models.encoders.posterior import NormalPosterior
+from latentode.models.fitted.context import last_context
 from latentode.models.inference import infer
+from latentode.prediction.latent_density import latent_plane, pushed
+from latentode.prediction.latent_paths import batch_of
+from latentode.prediction.noise import latent_noise
 
 PLAIN = {"model__memory": False, "model__knots": 0}
 
@@ -87,8 +99,8 @@ def test_no_window_ends_below_where_it_began():
 
 def test_windows_are_refined_by_themselves():
     model, batch = case(size=5, model__refine=8, **PLAIN)
-    together = infer(model, batch)
-    alone = infer(model, batch.select(torch.tensor([2])))
+    together = infer(model, batch, refine=True)
+    alone = infer(model, batch.select(torch.tensor([2])), refine=True)
     torch.testing.assert_close(alone.mean[0], together.mean[2], rtol=1e-4, atol=1e-5)
 
 
@@ -96,13 +108,15 @@ def test_windows_are_refined_by_themselves():
 def test_what_is_asked_plays_no_part(anchor):
     model, batch = case(size=4, model__refine=8, model__anchor=anchor, **PLAIN)
     other = replace(batch, targets=batch.targets + 5.0, query_times=batch.query_times * 0.5)
-    torch.testing.assert_close(infer(model, batch).mean, infer(model, other).mean)
+    torch.testing.assert_close(
+        infer(model, batch, refine=True).mean, infer(model, other, refine=True).mean
+    )
 
 
 def test_refined_posteriors_explain_the_visible_readings_better():
     model, batch = case(size=6, model__refine=60, **PLAIN)
     before = model.posterior(batch).mean
-    after = infer(model, batch).mean
+    after = infer(model, batch, refine=True).mean
     asked = replace(batch, query_times=batch.times)
 
     def density(mean):
@@ -141,3 +155,61 @@ def test_the_refusal_names_the_settings_alone():
         ConfigError, match=r"^model: expected memory = false.* got true, 16 and 'nor"
     ):
         LatentODEConfig().updated(**{"model.refine": 5})
+
+
+LOG = irregular_log()
+
+
+def windows_for(model, schema):
+    return batch_of(model, schema, last_context(LOG, schema), np.array([0, HOUR]))[0]
+
+
+@pytest.mark.parametrize("steps", [0, 6])
+def test_latent_densities_begin_from_the_posterior_that_predictions_begin_from(steps):
+    predictor = predictor_of(LOG, model__refine=steps, **PLAIN)
+    model, schema = predictor.model, predictor.schema
+    batch = windows_for(model, schema)
+    noise = predictor.noise(list(LOG.series_ids))
+    with torch.no_grad():
+        states = pushed(model, batch, noise, "posterior").at(torch.zeros(batch.size, 1))[0]
+        expected = infer(model, batch, refine=True).at(noise)
+    torch.testing.assert_close(states[:, :, 0], expected, rtol=1e-4, atol=1e-5)
+    guessed = model.posterior(batch).at(noise)
+    assert torch.allclose(states[:, :, 0], guessed, rtol=1e-4, atol=1e-5) is (steps == 0)
+
+
+@pytest.mark.parametrize("steps", [0, 6])
+def test_a_plane_shows_the_states_that_predictions_begin_from(steps):
+    predictor = predictor_of(LOG, model__refine=steps, **PLAIN)
+    model, schema = predictor.model, predictor.schema
+    plane = latent_plane(
+        model, schema, last_context(LOG, schema), components=(0, 1), num_draws=9, seed=3
+    )
+    with torch.no_grad():
+        noise = torch.from_numpy(latent_noise(3, LOG.series_ids, (3, 3))).float()
+        expected = infer(model, windows_for(model, schema), refine=True).at(noise)
+    np.testing.assert_allclose(
+        plane.encoded.samples, expected.flatten(0, 1)[:, :2].numpy(), rtol=1e-4, atol=1e-5
+    )
+    guessed = model.posterior(windows_for(model, schema)).at(noise).flatten(0, 1)[:, :2]
+    shown = torch.from_numpy(plane.encoded.samples).float()
+    assert torch.allclose(shown, guessed, rtol=1e-4, atol=1e-5) is (steps == 0)
+
+
+@pytest.mark.parametrize("build", ["series", "times"])
+def test_labels_are_of_the_path_that_predictions_are_of(build):
+    options = {"model__refine": 6, **PLAIN}
+    if build == "times":
+        model, batch = case_with_time_labels(**options)
+    else:
+        model, batch = case(num_classes=3, **options)
+    noise = noise_for(batch)
+    with torch.no_grad():
+        refined, guessed = (
+            model.label_head.probabilities(
+                model.solve(batch, noise, posterior=infer(model, batch, refine=refine)), batch
+            )
+            for refine in (True, False)
+        )
+        torch.testing.assert_close(guessed, probabilities_of(model, batch, noise))
+    assert not torch.allclose(refined, guessed, atol=1e-4)

@@ -65,7 +65,7 @@ def test_the_log_likelihood_is_the_sum_over_the_readings():
     model, batch = case(model__likelihood="gaussian")
     noise = noise_for(batch)
     found, _, _ = model(batch, noise)
-    decoded = model.predict(batch, noise)
+    decoded = model.solve(batch, noise).decoded
     density = stats.norm.logpdf(
         batch.targets.numpy(),
         decoded.location.detach().numpy(),
@@ -211,7 +211,7 @@ def test_an_observed_zero_is_not_a_missing_value():
     mask[w, row, channel] = True
     other = replace(batch, mask=mask)
     assert torch.equal(other.values, batch.values)
-    one, two = (model.predict(b, noise_for(batch)).location for b in (batch, other))
+    one, two = (model.solve(b, noise_for(batch)).decoded.location for b in (batch, other))
     changed = (one - two).abs().amax(dim=(0, 2, 3)) > 1e-5
     assert changed.nonzero().flatten().tolist() == [int(w)]
 

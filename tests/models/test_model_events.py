@@ -2,14 +2,12 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
-from model_cases import double, irregular_log, noise_for, sampler_of, settings
+from model_cases import case_with_events as case
+from model_cases import double, irregular_log, noise_for, settings
 
 from latentode.config import RegularizersConfig
-from latentode.data.dataset import Clock
-from latentode.data.events import EventStreams
 from latentode.data.schema import DataSchema
 from latentode.errors import ConfigError
 from latentode.models.inference import process_of
@@ -17,41 +15,6 @@ from latentode.models.latent_ode import LatentODEModel
 from latentode.models.objectives import elbo, iwae
 from latentode.training.execution.graphs import can_be_captured
 from latentode.training.terms import PathPenalties, loss_terms
-
-KINDS = ("alarm", "stop")
-
-
-def events_of(log, seed=0, per_series=30):
-    """Events at random times while the series of a log were read."""
-    rng = np.random.default_rng(seed)
-    first, last = log.readings.first_and_last()
-    owner = np.repeat(np.arange(len(log)), per_series)
-    times = first[owner] + (rng.random(len(owner)) * (last - first)[owner]).astype(np.int64)
-    return EventStreams.build(
-        owner, times, rng.integers(0, 2, len(owner)), series_ids=log.series_ids, mark_names=KINDS,
-        windows=np.stack([first, last], axis=1), clock=Clock("calendar", "UTC"),
-    )  # fmt: skip
-
-
-def case(size=5, *, perturb=0.1, **values):
-    """A model of readings and events, and training windows for it."""
-    log = irregular_log()
-    config = settings(**values)
-    schema = DataSchema.fit(log, config)
-    events = events_of(log)
-    sampler = sampler_of(log, schema, config, events=events)
-    rows = sampler.eligible_rows()
-    chosen = rows[np.linspace(0, len(rows) - 1, size).astype(np.int64)]
-    torch.manual_seed(0)
-    model = LatentODEModel(
-        config.model, config.solver, num_channels=2, input_dim=schema.input_dim,
-        static_dim=2, event_rates=torch.from_numpy(events.rates(schema.time_scale.unit_ns)),
-    )  # fmt: skip
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if "log_scale" not in name:
-                parameter.add_(perturb * torch.randn_like(parameter))
-    return model.eval(), sampler.batch(chosen, (0, 1))
 
 
 @pytest.mark.parametrize("anchor", ["origin", "start"])
@@ -185,21 +148,22 @@ def test_regularisers_leave_the_term_of_the_events_in_the_log_weight():
     with_events = loss_terms(model, batch, noise, penalties)
     without = loss_terms(model, replace(batch, events=None), noise, penalties)
     assert all(map(torch.equal, with_events[:3], model(batch, noise)))
-    trajectory = model.trajectory(model.posterior(batch).at(noise), batch)
-    term = model.event_log_prob(trajectory, batch, model.decode(trajectory, batch))
+    term = model.event_process.log_prob(model.solve(batch, noise), batch)
     torch.testing.assert_close(with_events.log_likelihood - without.log_likelihood, term)
     assert (term.abs() > 0.1).all()
 
 
 def test_under_steer_the_events_are_read_on_the_path_that_is_stretched():
     model, batch = case(perturb=0.3)
-    noise, rate = noise_for(batch), torch.tensor(1.4)
-    path, (whole, _, _) = model.evidence(batch, noise, rate=rate)
-    bare = model.evidence(replace(batch, events=None), noise, rate=rate)[1][0]
-    term = model.event_log_prob(path, batch, model.decode(path, batch))
+    noise = noise_for(batch)
+    stretched = model.solve(batch, noise, density=True, time_factor=torch.tensor(1.4))
+    whole, bare = (
+        model.evidence(stretched, windows).log_likelihood
+        for windows in (batch, replace(batch, events=None))
+    )
+    term = model.event_process.log_prob(stretched, batch)
     torch.testing.assert_close(whole - bare, term, rtol=1e-4, atol=1e-4)
-    plain = model.trajectory(model.posterior(batch).at(noise), batch)
-    unstretched = model.event_log_prob(plain, batch, model.decode(plain, batch))
+    unstretched = model.event_process.log_prob(model.solve(batch, noise), batch)
     assert not torch.allclose(term, unstretched, atol=1e-2)
 
 

@@ -11,8 +11,8 @@ from latentode.config import LatentODEConfig
 from latentode.errors import DataError
 from latentode.estimators import LatentODE
 from latentode.flows import FlowFitConfig, fit_flow
+from latentode.models.fitted.training_log import TrainingLog
 from latentode.models.priors import CNFPrior, StandardNormal
-from latentode.training.fit import window_sampler
 from latentode.training.prior_fitting import fit_prior
 
 BRIEF = FlowFitConfig(warm_up_steps=300, steps=20, regularizers={"kinetic": 0.01})
@@ -41,6 +41,11 @@ def estimator():
     return fitted_estimator()
 
 
+def windows_of(fitted, part):
+    """Windows of a part of the log."""
+    return TrainingLog(LOG).with_schema(fitted.schema).sampler(part, fitted.config)
+
+
 def shifted(estimator, offset):
     """The fitted model, its encoder moved: every state is encoded `offset` further."""
     fitted = estimator.fitted_
@@ -52,7 +57,7 @@ def shifted(estimator, offset):
 
 def test_the_fitted_prior_is_the_density_of_the_encoded_windows():
     fitted = shifted(fitted_estimator(), [4.0, -3.0])
-    parts = [window_sampler(LOG, fitted, part) for part in ("train", "validation")]
+    parts = [windows_of(fitted, part) for part in ("train", "validation")]
     better, report = fit_prior(fitted, *parts, BRIEF)
     # a unit normal at a distance of 5 loses 12.5 nats
     assert report.is_better
@@ -71,7 +76,7 @@ def test_the_fitted_prior_is_the_density_of_the_encoded_windows():
 
 def test_the_evidence_bound_rises_by_the_gain_in_log_density_and_nothing_else_changes():
     fitted = shifted(fitted_estimator(), [2.0, 2.0])
-    parts = [window_sampler(LOG, fitted, part) for part in ("train", "validation")]
+    parts = [windows_of(fitted, part) for part in ("train", "validation")]
     better, _ = fit_prior(fitted, *parts, BRIEF)
     batch = parts[1].batch(parts[1].eligible_rows()[:20], (4, 4))
     noise = torch.randn(8, batch.size, 2, generator=torch.Generator().manual_seed(1))
@@ -91,7 +96,7 @@ def test_a_flow_that_is_worse_on_the_validation_part_is_not_kept(monkeypatch, es
 
     monkeypatch.setattr("latentode.training.prior_fitting.fit_flow", astray)
     fitted = estimator.fitted_
-    parts = [window_sampler(LOG, fitted, part) for part in ("train", "validation")]
+    parts = [windows_of(fitted, part) for part in ("train", "validation")]
     same, report = fit_prior(fitted, *parts, FlowFitConfig(warm_up_steps=0, steps=1))
     assert not report.is_better
     assert same is fitted
@@ -127,7 +132,7 @@ def test_training_fits_it_where_it_is_asked_to_and_says_so(monkeypatch, prior):
 
 def test_a_log_without_validation_windows_is_refused_with_what_to_do(estimator):
     fitted = estimator.fitted_
-    train = window_sampler(LOG, fitted, "train")
+    train = windows_of(fitted, "train")
     empty = replace(train, stops=np.full_like(train.stops, np.iinfo(np.int64).min))
     with pytest.raises(DataError, match=r"validation part .* Raise windows.validation_fraction"):
         fit_prior(fitted, train, empty, BRIEF)

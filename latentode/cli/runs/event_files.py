@@ -83,7 +83,7 @@ def streams_for(
     Raises:
         ConfigError: If files are named that the model has no use for.
     """
-    if model.fitted_.events is None and events is None and windows is None:
+    if model.fitted_.log.events is None and events is None and windows is None:
         return None
     if windows is not None and events is None:
         raise click.UsageError("--windows belongs to --events.")

@@ -141,7 +141,7 @@ class BatchBuilder:
         visible: Rows,
         queries: tuple[Float64, Float64],
         events: EventBatch | None = None,
-        labels: Int64 | EventBatch | None = None,
+        labels: Tensor | EventBatch | None = None,
     ) -> SeriesBatch:
         """Assemble a batch.
 
@@ -177,7 +177,7 @@ class BatchBuilder:
             targets=_float32(targets),
             target_mask=torch.from_numpy(target_mask),
             events=events,
-            labels=torch.from_numpy(labels) if isinstance(labels, np.ndarray) else labels,
+            labels=labels,
         )
 
     def _known_inputs(self, windows: TimeSeriesDataset, anchors: Int64) -> KnownInputs:

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from latentode.data.batches.batch import BatchBuilder, Rows, SeriesBatch
 from latentode.data.batches.event_batch import EventBatch
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.events import EventStreams
+from latentode.data.labels import Labels
 from latentode.data.windows import WindowLengths, cut
 from latentode.errors import DataError
 
@@ -67,8 +70,7 @@ class WindowSampler:
         max_queries: Most query rows of a window; a random choice is kept of more.
         events: Events of the series of the log. Those from the first visible row to the end of the
             horizon are scored, as far as they lie in the part and were watched.
-        labels: Class of each series, which all its windows have, -1 where it is not known, shape
-            (series,); or streams of classes at times, of which a window has those from its first
+        labels: Labels of the log: a window has that of its series, or those of times from its first
             visible row to the end of its horizon; None without labels.
     """
 
@@ -81,7 +83,7 @@ class WindowSampler:
     max_rows: int = 512
     max_queries: int = 256
     events: EventStreams | None = None
-    labels: Int64 | EventStreams | None = None
+    labels: Labels | None = None
 
     def eligible_rows(self) -> Int64:
         """Rows that can be an anchor: some reading of the part follows within the horizon.
@@ -164,11 +166,11 @@ class WindowSampler:
             return EventBatch.cut(streams, series, low, stops, anchors_ns, unit)
 
         events = None if self.events is None else within(self.events)
-        labels: Int64 | EventBatch | None = None
-        if isinstance(self.labels, EventStreams):
-            labels = within(self.labels)
-        elif self.labels is not None:
-            labels = self.labels[series]
+        labels: Tensor | EventBatch | None = None
+        if self.labels is not None:
+            streams = self.labels.over_time()
+            codes = self.labels.numbered
+            labels = torch.from_numpy(codes[series]) if streams is None else within(streams)
         return self.builder.build(windows, anchors_ns, shown, (queries, values), events, labels)
 
     def _series_of(self, rows: Int64) -> Int64:

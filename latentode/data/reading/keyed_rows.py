@@ -77,52 +77,7 @@ class KeyedRows:
 
 
 def read_rows(
-    source: Source,
-    config: DataConfig,
-    *,
-    text: TextColumn | None = None,
-    clock: Clock | None = None,
-    series_ids: Sequence[str] | None = None,
-    timed: bool = True,
-    only_known: bool = False,
-) -> KeyedRows:
-    """Read rows of ids and times, and a text of each.
-
-    A row without an id, a time or a text, or with a time that cannot be read, is bad: refused, or
-    left out where ``cells.on_bad_row`` is "drop" or "nan" (there is no value to leave empty, so
-    that both mean the same) and no more than ``cells.max_bad`` of the rows are. What is left out
-    is said as a warning.
-
-    Args:
-        source: File or data frame.
-        config: How it is read, as for a log.
-        text: The column of marks or classes; None for rows of ids and times alone.
-        clock: A clock that is known already, on which times are read.
-        series_ids: Series of the log that the rows belong to, whose settings `config` then has: its
-            names of columns count where the table has them. None for a table of its own.
-        timed: False for rows without times.
-        only_known: Whether rows of other series are left out unread.
-
-    Returns:
-        The rows that count.
-
-    Raises:
-        DataError: If a column cannot be found, or rows are bad and the policy refuses them.
-    """
-    table = open_rows(source, config)
-    return rows_of(
-        table, config, text=text, clock=clock, series_ids=series_ids, timed=timed,
-        only_known=only_known,
-    )  # fmt: skip
-
-
-def open_rows(source: Source, config: DataConfig) -> Table:
-    """Open a table of keyed rows, whatever the layout of the log."""
-    return open_table(source, config.model_copy(update={"layout": "auto"}))
-
-
-def rows_of(
-    table: Table,
+    source: Source | Table,
     config: DataConfig,
     *,
     text: TextColumn | None = None,
@@ -132,7 +87,31 @@ def rows_of(
     only_known: bool = False,
     repeats: int = 1,
 ) -> KeyedRows:
-    """See `read_rows`; of a table that is open, with `repeats` rows for each of a file."""
+    """Read rows of ids and times, and a text of each.
+
+    A row without an id, a time or a text, or with a time that cannot be read, is bad: refused, or
+    left out where ``cells.on_bad_row`` is "drop" or "nan" (there is no value to leave empty, so
+    that both mean the same) and no more than ``cells.max_bad`` of the rows are. What is left out
+    is said as a warning.
+
+    Args:
+        source: File, data frame, or table that is open.
+        config: How it is read, as for a log.
+        text: The column of marks or classes; None for rows of ids and times alone.
+        clock: A clock that is known already, on which times are read.
+        series_ids: Series of the log that the rows belong to, whose settings `config` then has: its
+            names of columns count where the table has them. None for a table of its own.
+        timed: False for rows without times.
+        only_known: Whether rows of other series are left out unread.
+        repeats: Rows of an open table that stand for one row of its source.
+
+    Returns:
+        The rows that count.
+
+    Raises:
+        DataError: If a column cannot be found, or rows are bad and the policy refuses them.
+    """
+    table = source if isinstance(source, Table) else open_rows(source, config)
     roles = key_roles(table, config, text, series_ids=series_ids, timed=timed)
     got = _collected(table, roles, config, clock)
     ignored = np.zeros(len(got.series), dtype=bool)
@@ -154,6 +133,11 @@ def rows_of(
         tuple(series_ids), got.series[keep].astype(np.int64), times[keep], texts, got.lines[keep],
         clock, table, roles,
     )  # fmt: skip
+
+
+def open_rows(source: Source, config: DataConfig) -> Table:
+    """Open a table of keyed rows, whatever the layout of the log."""
+    return open_table(source, config.model_copy(update={"layout": "auto"}))
 
 
 def ids_repeat(source: Source, config: DataConfig, series_ids: Sequence[str]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from latentode.config import DataConfig
 from latentode.data.dataset import Int64, TimeSeriesDataset
 from latentode.data.events import EventStreams
-from latentode.data.labels import UNKNOWN_CLASS, SeriesLabels, TimeLabels
+from latentode.data.labels import UNKNOWN_CLASS, Labels, SeriesLabels, TimeLabels
 from latentode.data.reading.assembly.build import natural_key
 from latentode.data.reading.columns import holds_dates
 from latentode.data.reading.key_columns import TextColumn
@@ -238,3 +238,12 @@ def _one_at_a_time(streams: EventStreams, name: str) -> EventStreams:
     counts = np.bincount(series[kept], minlength=streams.num_series)
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     return replace(streams, starts=starts, times=times[kept], marks=marks[kept])
+
+
+def kind_of(source: Source, dataset: TimeSeriesDataset, config: DataConfig) -> str:
+    """Kind of the labels of a table, see `Labels.kind`."""
+    return "times" if is_of_times(source, dataset, config) else "series"
+
+
+#: Readers of labels by `Labels.kind`; arguments as those of `read_labels`.
+READERS: dict[str, Callable[..., Labels]] = {"series": read_labels, "times": read_time_labels}

@@ -135,15 +135,10 @@ def _while_read(streams: EventStreams, dataset: TimeSeriesDataset) -> EventStrea
 
 
 def _refuse_strange(streams: EventStreams, dataset: TimeSeriesDataset) -> None:
-    strange = [name for name in streams.series_ids if name not in set(dataset.series_ids)]
-    owned = [name for name in strange if _has_events(streams, name)]
-    if owned:
+    counts = zip(streams.series_ids, np.diff(streams.starts), strict=True)
+    strange = [name for name, count in counts if count and name not in set(dataset.series_ids)]
+    if strange:
         raise DataError(
-            f"events: expected series of the log, got {owned[0]!r} ({len(owned)} in all), which it "
-            "does not have. Drop these events, or correct --id-column."
+            f"events: expected series of the log, got {strange[0]!r} ({len(strange)} in all), "
+            "which it does not have. Drop these events, or correct --id-column."
         )
-
-
-def _has_events(streams: EventStreams, name: str) -> bool:
-    i = streams.series_ids.index(name)
-    return bool(streams.starts[i + 1] > streams.starts[i])

@@ -12,7 +12,7 @@ from latentode.data.dataset import Int64
 from latentode.data.reading.formats.data_frame import FrameTable
 from latentode.data.reading.formats.table import ReadPlan, Table
 from latentode.data.reading.key_columns import TextColumn
-from latentode.data.reading.keyed_rows import KeyedRows, Source, codes_of, open_rows, rows_of
+from latentode.data.reading.keyed_rows import KeyedRows, Source, codes_of, open_rows, read_rows
 from latentode.data.reading.roles import by_telling_name, check_present
 from latentode.errors import DataError
 
@@ -36,7 +36,7 @@ class ObservationWindows:
         named = {"time": _EITHER, "id": events.roles.id or config.columns.id}
         columns = config.columns.model_copy(update=named)
         names = ((events.roles.channel or "mark").lower(),), ("mark",)
-        self._rows = rows_of(
+        self._rows = read_rows(
             _two_rows_each(_opened(source, config)),
             config.model_copy(update={"columns": columns}),
             text=TextColumn(None, names, "--mark-column"),

@@ -87,7 +87,8 @@ class RowPolicy:
         keep &= got.series >= 0
         nameless = got.nameless_rows()
         if nameless is not None:
-            self._leave_out(self._nameless, keep & nameless)
+            what = "channel" if self._is_log else "mark"
+            self._leave_out(f"rows_without_{what}", keep & nameless)
             if not self._is_log:  # a row of a log may still hold known inputs
                 keep &= ~nameless
         if self.repeats > 1:
@@ -98,10 +99,6 @@ class RowPolicy:
     @property
     def _is_log(self) -> bool:
         return self.roles.layout != "rows"
-
-    @property
-    def _nameless(self) -> str:
-        return "rows_without_channel" if self._is_log else "rows_without_mark"
 
     @cached_property
     def _time(self) -> TimeConfig:
@@ -152,8 +149,8 @@ class RowPolicy:
         if len(unclear):
             raise DataError(
                 f"{name}: {place} {lines[unclear[0]]}: {self._example(lines[unclear[0]])} in "
-                f"{column!r} may be day/month or month/day. Pass --dayfirst or --no-dayfirst, or "
-                "--time-format."
+                f"{column!r} may be day/month or month/day. Pass --dayfirst, --no-dayfirst or "
+                "--time-format, or write the year first."
             )
         wrong = np.flatnonzero(status > NO_TIME)
         if len(wrong) and not self._tolerates(*self._numbers(wrong)):
@@ -164,8 +161,8 @@ class RowPolicy:
             shown = shown or f"{place} {lines[wrong[0]]}"
             raise DataError(
                 f"{name}: expected {rule} in {column!r}, got {self._numbers(wrong)[0]} other cells "
-                f"({shown}). Pass --time-format, or drop up to --max-bad of the rows with "
-                "--on-bad-row drop."
+                f"({shown}). Correct them, pass --time-format, or drop up to --max-bad of the rows "
+                "with --on-bad-row drop."
             )
         self._leave_out("rows_without_time", status == NO_TIME)
         self._count_rows("rows_with_bad_time", wrong)

@@ -28,9 +28,12 @@ class Encoder(nn.Module):
 
     Attributes:
         hidden_dim: Size of the summary.
+        waits_for_device: Whether the host waits for the device while it reads, so that a training
+            step cannot be recorded as a CUDA graph.
     """
 
     hidden_dim: int
+    waits_for_device: bool = False
 
     def forward(self, batch: SeriesBatch, *, reverse: bool) -> Tensor:
         """Summaries, shape (batch, hidden_dim)."""

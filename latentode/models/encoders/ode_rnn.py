@@ -33,6 +33,8 @@ class ODERNNEncoder(Encoder):
         https://arxiv.org/abs/1907.03907 (there: Euler on the union of all time stamps of a batch)
     """
 
+    waits_for_device = True  # the schedule of the steps is laid on the host
+
     def __init__(
         self,
         num_channels: int,

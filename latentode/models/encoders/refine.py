@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from latentode.adam import AdamW
+from latentode.flows.adam import AdamW
 from latentode.models.encoders.posterior import NormalPosterior
 
 _RATE = 0.05  # first step, in units of the prior's standard deviation

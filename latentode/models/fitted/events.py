@@ -13,10 +13,16 @@ from latentode.config import DataConfig
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock
 from latentode.data.events import EventStreams
+from latentode.data.stored_streams import EVENTS, pack_streams, unpack_streams
 from latentode.errors import CheckpointError, DataError
 from latentode.models.fitted.device import device_of
-from latentode.models.fitted.model_folder import load_folder, load_strictly, save_folder
-from latentode.models.fitted.stored_streams import EVENTS, pack_streams, unpack_streams
+from latentode.models.fitted.model_folder import (
+    as_arrays,
+    as_tensors,
+    load_folder,
+    load_strictly,
+    save_folder,
+)
 from latentode.models.point_processes import JumpProcess
 
 STEM = "events"
@@ -73,13 +79,19 @@ class FittedEvents:
     def save(self, folder: Path) -> None:
         """Write ``events.safetensors``, ``events.json`` and ``MODEL_CARD.md``, by rename."""
         packed, about = pack_streams(self.streams)
-        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()} | packed
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         meta = {
             "sizes": dict(self.sizes),
             "data": {"config": self.data.model_dump(mode="json"), "mark_column": self.mark_column},
             "streams": about,
         }
-        save_folder(folder, STEM, tensors, meta, {"MODEL_CARD.md": self.card().encode()})
+        save_folder(
+            folder,
+            STEM,
+            tensors | as_tensors(packed),
+            meta,
+            {"MODEL_CARD.md": self.card().encode()},
+        )
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> FittedEvents:
@@ -92,7 +104,7 @@ class FittedEvents:
         target = device_of(device)
         tensors, meta = load_folder(folder, STEM, _FIELDS)
         try:
-            streams = unpack_streams(tensors, meta["streams"])
+            streams = unpack_streams(as_arrays(tensors, EVENTS), meta["streams"])
             data = DataConfig.model_validate(meta["data"]["config"])
             mark_column = meta["data"]["mark_column"]
             sizes = meta["sizes"]

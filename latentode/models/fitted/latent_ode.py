@@ -13,41 +13,41 @@ import torch
 from latentode.config import LatentODEConfig
 from latentode.config.durations import format_duration
 from latentode.data.dataset import TimeSeriesDataset
-from latentode.data.events import LogEvents
-from latentode.data.labels import SeriesLabels, TimeLabels
+from latentode.data.labels import Labels
 from latentode.data.schema import DataSchema
 from latentode.errors import CheckpointError
-from latentode.models.fitted.context import PREFIXES, pack, unpack
 from latentode.models.fitted.device import device_of
 from latentode.models.fitted.history import Record, from_json, to_json
 from latentode.models.fitted.model_folder import load_folder, load_strictly, save_folder
-from latentode.models.fitted.stored_streams import EVENTS, LABELS, pack_streams, unpack_streams
+from latentode.models.fitted.training_log import LOG_FIELDS, LOG_PREFIXES, TrainingLog
 from latentode.models.latent_ode import LatentODEModel
 
-_FIELDS = {"config", "data", "history", "context_ids", "events", "labels"}
+_FIELDS = {"config", "data", "history", *LOG_FIELDS}
 
 
 @dataclass(frozen=True)
 class FittedModel:
-    """Config, data schema, network, training history and the last context of every series.
+    """Config, data schema, network, training history and what is kept of the log.
 
     Attributes:
         config: Settings that it was trained with.
         schema: What was learned about the data.
         model: The network, with the best averaged weights.
         history: One record an epoch.
-        context: The newest readings of every series, from which it forecasts without a log.
-        events: The events beside the training log; None for readings alone.
-        labels: The labels of its series, or of times of them; None without.
+        log: The newest readings of every series, from which it forecasts without a log, and the
+            events and labels of the training.
     """
 
     config: LatentODEConfig
     schema: DataSchema
     model: LatentODEModel
     history: list[Record]
-    context: TimeSeriesDataset
-    events: LogEvents | None = None
-    labels: SeriesLabels | TimeLabels | None = None
+    log: TrainingLog
+
+    @property
+    def context(self) -> TimeSeriesDataset:
+        """The newest readings of every series."""
+        return self.log.dataset
 
     @property
     def num_parameters(self) -> int:
@@ -57,28 +57,15 @@ class FittedModel:
     def save(self, folder: Path) -> None:
         """Write ``model.safetensors``, ``model.json`` and ``MODEL_CARD.md``, by rename."""
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
-        tensors |= pack(self.context)
-        about = None
-        if self.events is not None:
-            packed, streams = pack_streams(self.events.streams)
-            tensors |= packed
-            about = {"streams": streams, **self.events.facts()}
-        known = None
-        if isinstance(self.labels, TimeLabels):
-            packed, known = pack_streams(self.labels.streams, LABELS)
-            tensors |= packed
-        elif self.labels is not None:
-            known = self.labels.to_dict()
+        packed, about = self.log.pack()
         meta = {
             "config": self.config.to_dict(),
             "data": self.schema.to_dict(),
             "history": to_json(self.history),
-            "context_ids": list(self.context.series_ids),
-            "events": about,
-            "labels": known,
+            **about,
         }
         card = {"MODEL_CARD.md": self.card().encode()}
-        save_folder(folder, "model", tensors, meta, card)
+        save_folder(folder, "model", tensors | packed, meta, card)
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> FittedModel:
@@ -94,24 +81,23 @@ class FittedModel:
             config = LatentODEConfig.from_dict(meta["config"])
             schema = DataSchema.from_dict(meta["data"])
             _check(schema, meta["data"])
-            context = unpack(tensors, meta["context_ids"], schema)
+            log = TrainingLog.unpack(tensors, meta, schema)
             history = from_json(meta["history"])
-            events = _events(tensors, meta["events"])
-            labels = _labels(tensors, meta["labels"], context)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(
                 f"{folder / 'model.json'}: not the description of a model "
                 f"({type(error).__name__}: {error})."
             ) from None
-        kinds = None if events is None else torch.ones(events.streams.num_marks)
-        model = build_model(config, schema, **head_arguments(kinds, labels))
+        rates = None if log.events is None else torch.ones(log.events.streams.num_marks)
+        model = build_model(config, schema, **head_arguments(rates, log.labels))
         # a name that belongs nowhere goes to the weights, which refuse it
-        others = (*PREFIXES, EVENTS, LABELS)
         weights = {
-            k.removeprefix("model."): v for k, v in tensors.items() if not k.startswith(others)
+            k.removeprefix("model."): v
+            for k, v in tensors.items()
+            if not k.startswith(LOG_PREFIXES)
         }
         load_strictly(model, weights, folder / "model.safetensors")
-        return cls(config, schema, model.to(target).eval(), history, context, events, labels)
+        return cls(config, schema, model.to(target).eval(), history, log)
 
     def describe(self) -> dict[str, Any]:
         """What a reader wants to know of the model, JSON types."""
@@ -126,20 +112,6 @@ class FittedModel:
             "split": data["split"]["kind"],
             "card": self.card(),
         }
-
-    def head_lines(self) -> list[str]:
-        """What is modelled beside the readings, a line each."""
-        lines = []
-        if self.events is not None:
-            streams = self.events.streams
-            source = "report times of the log" if self.events.reports else "events beside the log"
-            names = ", ".join(streams.mark_names)
-            lines.append(f"events: {streams.num_scored:,} of {names} ({source})")
-        if self.labels is not None:
-            counts = ", ".join(f"{name} {count:,}" for name, count in self.labels.counts().items())
-            kind = "times" if isinstance(self.labels, TimeLabels) else "series"
-            lines.append(f"labels of {kind}: {counts}")
-        return lines
 
     def card(self) -> str:
         """A page about the model, in Markdown."""
@@ -158,7 +130,7 @@ class FittedModel:
             f"- Context {format_duration(schema.lengths.context_ns)}, horizon "
             f"{format_duration(schema.lengths.horizon_ns)}",
             f"- Series in training log: {len(self.context)}",
-            *(f"- {line}" for line in self.head_lines()),
+            *(f"- {line}" for line in self.log.lines()),
             f"- Solver: {config.solver.method}, step {config.solver.step_size:.3g} model time",
             f"- Epochs: {len(self.history)}; the best has a validation CRPS of "
             f"{best.get('validation_crps', float('nan')):.4g} training standard deviations{others}",
@@ -191,38 +163,12 @@ def _score(record: Record) -> float:
     return float(np.nan_to_num(found, nan=np.inf))
 
 
-def _events(tensors: Mapping[str, torch.Tensor], about: Mapping[str, Any] | None) -> Any:
-    if about is None:
-        return None
-    facts = dict(about)
-    return LogEvents(unpack_streams(tensors, facts.pop("streams")), **facts)
-
-
-def _labels(
-    tensors: Mapping[str, torch.Tensor], about: Mapping[str, Any] | None, context: TimeSeriesDataset
-) -> SeriesLabels | TimeLabels | None:
-    if about is None:
-        return None
-    if "codes" not in about:
-        streams = unpack_streams(tensors, about, LABELS)
-        if streams.series_ids != context.series_ids:
-            raise ValueError("labels: of other series than the context")
-        return TimeLabels(streams)
-    labels = SeriesLabels.from_dict(about)
-    if labels.codes.shape != (len(context),):
-        raise ValueError(f"labels: {len(labels.codes)} of {len(context)} series")
-    return labels
-
-
-def head_arguments(
-    event_rates: torch.Tensor | None, labels: SeriesLabels | TimeLabels | None
-) -> dict[str, Any]:
+def head_arguments(event_rates: torch.Tensor | None, labels: Labels | None) -> dict[str, Any]:
     """What `build_model` is told of events and labels: nothing for readings alone."""
-    given = {} if event_rates is None else {"event_rates": event_rates}
-    if labels is None:
-        return given
-    timed = {"label_times": True} if isinstance(labels, TimeLabels) else {}
-    return {**given, "num_classes": len(labels.classes), **timed}
+    arguments: dict[str, Any] = {} if event_rates is None else {"event_rates": event_rates}
+    if labels is not None:
+        arguments |= {"num_classes": len(labels.classes), "label_kind": labels.kind}
+    return arguments
 
 
 def build_model(
@@ -231,7 +177,7 @@ def build_model(
     *,
     event_rates: torch.Tensor | None = None,
     num_classes: int = 0,
-    label_times: bool = False,
+    label_kind: str | None = None,
 ) -> LatentODEModel:
     """A network of the sizes that settings and data ask for, freshly initialised."""
     return LatentODEModel(
@@ -244,5 +190,5 @@ def build_model(
         season=schema.season,
         event_rates=event_rates,
         num_classes=num_classes,
-        label_times=label_times,
+        label_kind=label_kind,
     )

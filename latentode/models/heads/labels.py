@@ -1,24 +1,24 @@
-"""Labels of whole windows, or of times: what a network makes of them, and their likelihood."""
+"""Labels of whole windows: what a network makes of a window and of its latent path."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from latentode.data.batches.batch import SeriesBatch
-from latentode.data.batches.event_batch import EventBatch
-from latentode.errors import ConfigError
+from latentode.models.heads.classes import ClassHead, StateSizes, refuse_one_class
 from latentode.models.nn.mlp import SkipMLP
+from latentode.models.solved import Solved
 from latentode.ode.trajectory import Trajectory
 
 _FARTHEST = 5.0  # scaled units: an error of a sensor counts no more than that
 _SUMMARIES = 7  # numbers of `window_summaries` for each channel
 
 
-class LabelHead(nn.Module):
+class LabelHead(ClassHead):
     r"""Categorical label of a window, wide and deep.
 
     .. math::
@@ -44,6 +44,8 @@ class LabelHead(nn.Module):
         https://arxiv.org/abs/1606.07792
     """
 
+    waits_for_device = False
+
     def __init__(
         self,
         num_classes: int,
@@ -55,12 +57,36 @@ class LabelHead(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        _refuse_one_class(num_classes)
+        refuse_one_class(num_classes)
+        self.num_classes = num_classes
         known = _SUMMARIES * num_channels + static_dim
         self.network = SkipMLP(
             (known, feature_dim), hidden_dim, num_classes, dropout=dropout, at_rest=True
         )
         self.dropout = dropout
+
+    @classmethod
+    def of(cls, num_classes: int, sizes: StateSizes) -> Self:
+        """See `ClassHead`; the features are `path_summary`."""
+        return cls(
+            num_classes,
+            feature_dim=sizes.context_dim + 3 * sizes.latent_dim,
+            num_channels=sizes.num_channels,
+            static_dim=sizes.static_dim,
+            hidden_dim=sizes.hidden_dim,
+            dropout=sizes.dropout,
+        )
+
+    def logits(self, solved: Solved, batch: SeriesBatch) -> Tensor:
+        """Logits of each window, shape (draw, batch, class)."""
+        context = solved.posterior.context
+        logits: Tensor = self(path_summary(solved.trajectory, solved.z0, context, batch), batch)
+        return logits
+
+    def codes(self, batch: SeriesBatch) -> Tensor:
+        """Class of each window, shape (batch,)."""
+        assert isinstance(batch.labels, Tensor)
+        return batch.labels
 
     def forward(self, features: Tensor, batch: SeriesBatch) -> Tensor:
         """Logits of each window.
@@ -77,103 +103,6 @@ class LabelHead(nn.Module):
         features = functional.dropout(features, self.dropout, self.training)
         logits: Tensor = self.network(known, features)
         return logits
-
-
-class TimeLabelHead(nn.Module):
-    r"""Categorical label at a time, from the latent state and what is located there.
-
-    .. math:: p(y \mid z(t), \text{visible rows}) = \mathrm{softmax}(W x + g(x)), \quad
-        x = (z(t), u(t), s, \mu(t), \log\sigma(t))
-
-    with the known inputs u, the covariates s, and location and log-scale of every channel, which
-    the nearest readings have corrected. Given the path, labels do not depend on each other. Both
-    parts start at zero.
-
-    Args:
-        num_classes: Classes, at least 2.
-        latent_dim: Size of z.
-        context_dim: Size of the rest.
-        hidden_dim: Size of the hidden layer.
-        dropout: Share of the hidden units dropped in training mode.
-
-    Raises:
-        ConfigError: If there are fewer than 2 classes.
-
-    Reference:
-        Rubanova, Chen, Duvenaud (2019), https://arxiv.org/abs/1907.03907, section 4.4 (activity at
-        each time point), where a linear map reads z(t) alone.
-    """
-
-    def __init__(
-        self, num_classes: int, latent_dim: int, context_dim: int, hidden_dim: int, dropout: float
-    ) -> None:
-        super().__init__()
-        _refuse_one_class(num_classes)
-        self.num_classes = num_classes
-        self.network = SkipMLP(
-            (latent_dim, context_dim), hidden_dim, num_classes, dropout=dropout, at_rest=True
-        )
-
-    def forward(self, states: Tensor, known: Tensor) -> Tensor:
-        """Logits at some times, shape (draw, batch, time, class).
-
-        Args:
-            states: Latent states there, shape (draw, batch, time, latent).
-            known: What `Readout.rate_covariates` says of them, shape (draw, batch, time, context).
-        """
-        logits: Tensor = self.network(states, known)
-        return logits
-
-
-def label_logits(
-    head: LabelHead | TimeLabelHead,
-    trajectory: Trajectory,
-    z0: Tensor,
-    context: Tensor,
-    batch: SeriesBatch,
-    known: Callable[[Tensor, Tensor], Tensor],
-) -> Tensor:
-    """Logits of the labels of a batch, shape (draw, batch, class), or (draw, batch, time, class).
-
-    Args:
-        head: Network for labels of windows, or of times.
-        trajectory: Solution for the batch.
-        z0: States at the anchor, shape (draw, batch, latent).
-        context: What the posterior sees of the windows, shape (batch, context).
-        batch: Windows; those of a head for times have times of labels.
-        known: What else is known at times (batch, time) of some states, see `TimeLabelHead`.
-    """
-    if isinstance(head, LabelHead):
-        found: Tensor = head(path_summary(trajectory, z0, context, batch), batch)
-        return found
-    assert isinstance(batch.labels, EventBatch)
-    times = batch.labels.times
-    states = trajectory.at(times, check=False)
-    found = head(states, known(times, states))
-    return found
-
-
-def label_log_prob(logits: Tensor, labels: Tensor | EventBatch) -> Tensor:
-    r"""Log-probability of labels, :math:`\ell_y - \log \sum_k e^{\ell_k}`, 0 where one is unknown.
-
-    Args:
-        logits: Shape (..., batch, class), or (..., batch, time, class) for labels of times, whose
-            log-probabilities are added up.
-        labels: Numbers of classes, -1 where unknown, int64, shape (batch,); or classes at times.
-
-    Returns:
-        Nats, shape (..., batch).
-    """
-    if isinstance(labels, EventBatch):
-        return label_log_prob(logits, label_codes(labels)).sum(-1)
-    chosen = labels.clamp(min=0).expand(logits.shape[:-1])[..., None]
-    log_prob = logits.log_softmax(-1).gather(-1, chosen)[..., 0]
-    return torch.where(labels >= 0, log_prob, 0.0)
-
-
-def label_codes(labels: EventBatch) -> Tensor:
-    """Number of the class at each time, -1 for padding, shape (batch, time)."""
-    return torch.where(labels.scored, labels.marks, -1)
 
 
 def path_summary(trajectory: Trajectory, z0: Tensor, context: Tensor, batch: SeriesBatch) -> Tensor:
@@ -220,13 +149,6 @@ def window_summaries(batch: SeriesBatch) -> Tensor:
     return torch.cat([*bounded, torch.log1p(count.to(values.dtype))], dim=-1)
 
 
-def _refuse_one_class(num_classes: int) -> None:
-    if num_classes < 2:
-        raise ConfigError(
-            f"num_classes: expected at least 2, or 0 for no labels, got {num_classes}."
-        )
-
-
 def _mean(values: Tensor, kept: Tensor) -> Tensor:
     """Mean over the time axis, the last but one, of what is kept; 0 of nothing."""
     return torch.where(kept, values, 0.0).sum(-2) / kept.sum(-2).clamp(min=1)
@@ -234,5 +156,5 @@ def _mean(values: Tensor, kept: Tensor) -> Tensor:
 
 def _greatest(values: Tensor, kept: Tensor) -> Tensor:
     """Greatest along the time axis, the last but one, of what is kept; 0 of nothing."""
-    found = values.masked_fill(~kept, -torch.inf).amax(-2)
-    return torch.where(kept.any(-2), found, 0.0)
+    greatest = values.masked_fill(~kept, -torch.inf).amax(-2)
+    return torch.where(kept.any(-2), greatest, 0.0)

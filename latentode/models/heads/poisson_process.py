@@ -10,9 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from latentode.data.batches.batch import SeriesBatch
 from latentode.data.batches.event_batch import EventBatch
 from latentode.errors import ConfigError, ShapeError
+from latentode.models.heads.base import Head, Scores
 from latentode.models.nn.mlp import MLP
+from latentode.models.objectives import iwae
+from latentode.models.solved import Solved
 from latentode.ode.trajectory import Trajectory
 
 Link = Literal["exp", "softplus"]
@@ -23,6 +27,8 @@ _DEEP = -20.0
 # an intensity e^12 times the mean rate is a divergence, not a finding
 _MAX_LOG = 12.0
 _UNIT_SOFTPLUS = math.log(math.e - 1)  # softplus of it is 1
+# rates change with the readings, however long the steps of the solver are
+_NODES_PER_UNIT, _MOST_NODES = 16, 4
 
 
 def log_softplus(u: Tensor) -> Tensor:
@@ -31,7 +37,7 @@ def log_softplus(u: Tensor) -> Tensor:
     return torch.where(u < _DEEP, u, functional.softplus(u.clamp(min=_DEEP)).log())
 
 
-class PoissonProcess(nn.Module):
+class PoissonProcess(Head):
     r"""Inhomogeneous, multivariate Poisson process with a rate read from a latent state.
 
     .. math::
@@ -60,6 +66,7 @@ class PoissonProcess(nn.Module):
         Daley and Vere-Jones (2003), An Introduction to the Theory of Point Processes, chapter 7.
     """
 
+    waits_for_device = True  # for whether the path covers all events, and marks share a window
     mean_rates: Tensor
 
     def __init__(
@@ -143,7 +150,7 @@ class PoissonProcess(nn.Module):
         """Rates as a function of times (batch, node) and states, for quadrature.
 
         Args:
-            context: What else drives the rates, as in `log_prob`.
+            context: What else drives the rates, as in `log_prob_events`.
             kind: One kind; all of them by default, on a last axis.
         """
 
@@ -154,7 +161,26 @@ class PoissonProcess(nn.Module):
 
         return rate
 
-    def log_prob(
+    def log_prob(self, solved: Solved, batch: SeriesBatch) -> Tensor:
+        """Log-likelihood of the events of each window, see `Head` and `log_prob_events`."""
+        if batch.events is None:
+            return solved.z0.new_zeros(solved.z0.shape[:-1])
+        return self.log_prob_events(
+            solved.trajectory,
+            batch.events,
+            context=solved.decoded.rate_covariates,
+            nodes=min(_MOST_NODES, 1 + int(_NODES_PER_UNIT * abs(solved.trajectory.step))),
+        )
+
+    def score(self, solved: Solved, batch: SeriesBatch) -> Scores:
+        """Score "event_gain": nats over constant rates of each window, and its number of events."""
+        if batch.events is None:
+            return {}
+        log_prob = iwae(self.log_prob(solved, batch).double())
+        gain = log_prob - self.constant_log_prob(batch.events)
+        return {"event_gain": (gain, batch.events.scored.sum(-1))}
+
+    def log_prob_events(
         self,
         trajectory: Trajectory,
         events: EventBatch,
@@ -196,7 +222,7 @@ class PoissonProcess(nn.Module):
     def constant_log_prob(self, events: EventBatch) -> Tensor:
         """Log-likelihood of each series under the constant mean rates, shape (batch,).
 
-        Gains of `log_prob` over it are free of units.
+        Gains of `log_prob_events` over it are free of units.
         """
         self._check(events)
         rates = self.mean_rates.double()

@@ -12,7 +12,13 @@ class Likelihood(nn.Module):
     Times are independent given location and scale, and channels too unless `joint` says otherwise;
     what correlates them is the latent trajectory and the memory of the decoder. The last axis of
     every argument is `channel`.
+
+    Attributes:
+        waits_for_device: Whether the host waits for the device in `joint`, so that a training step
+            cannot be recorded as a CUDA graph.
     """
+
+    waits_for_device: bool = False
 
     def log_prob(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """Log-density in nats of each reading, in scaled units; the broadcast shape.

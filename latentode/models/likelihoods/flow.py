@@ -26,6 +26,8 @@ class FlowLikelihood(Likelihood):
         num_channels: Channels of the log.
     """
 
+    waits_for_device = True  # which times have a reading, and whether the flow was solved
+
     def __init__(self, num_channels: int) -> None:
         super().__init__()
         # one hidden layer: its trace has a closed form under a mask of each row

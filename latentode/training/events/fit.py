@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from latentode.adam import AdamW
 from latentode.data.batches.event_batch import EventBatch
 from latentode.data.events import EventStreams
 from latentode.errors import DataError, TrainingError
+from latentode.flows.adam import AdamW
 from latentode.models.heads.poisson_process import Link
 from latentode.models.point_processes import JumpProcess
 from latentode.models.point_processes.event_scores import EventProcess, EventScores

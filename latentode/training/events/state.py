@@ -8,9 +8,9 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from latentode.adam import AdamW
 from latentode.errors import CheckpointError
 from latentode.files import atomic_write, clean_stray
+from latentode.flows.adam import AdamW
 from latentode.models.fitted.model_folder import load_folder, load_strictly, read_json, save_folder
 
 _STEM = "state"

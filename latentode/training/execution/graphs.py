@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from latentode.data.batches.batch import SeriesBatch
-from latentode.models.heads import TimeLabelHead
 from latentode.models.latent_ode import LatentODEModel
 from latentode.ode.solvers.grid import FIXED_STEP
 from latentode.training.execution.capture import Run
@@ -28,18 +27,13 @@ _MOST_GRAPHS = 16  # one for each shape of a batch; each takes memory and a capt
 def can_be_captured(model: LatentODEModel) -> bool:
     """Whether nothing in a step of the model waits for the device.
 
-    The ODE-RNN encoder lays its schedule on the host; flows check their solves, and events and
-    labels of times where they are read; adaptive methods, a step size that is chosen for each
-    batch, and the gradients by checkpoints and adjoint ask the device, too.
+    Its parts (encoder, flows, likelihood, heads) say so themselves, by ``waits_for_device``;
+    adaptive methods, a step size that is chosen for each batch, and the gradients by checkpoints
+    and adjoint ask the device, too.
     """
     solver = model.solver
-    config = model.config
     return (
-        config.encoder != "ode_rnn"
-        and (config.prior, config.posterior) == ("normal", "normal")
-        and config.likelihood != "flow"
-        and model.event_process is None
-        and not isinstance(model.label_head, TimeLabelHead)
+        not any(getattr(part, "waits_for_device", False) for part in model.modules())
         and solver.step_size is not None
         and solver.method in FIXED_STEP
         and solver.gradient == "backprop"

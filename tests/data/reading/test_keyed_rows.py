@@ -142,7 +142,7 @@ def test_times_that_cannot_be_read_are_refused_beyond_the_policy(tmp_path, kind,
 @pytest.mark.parametrize("dayfirst", [True, False])
 def test_ambiguous_dates_name_the_option_that_settles_them(tmp_path, kind, dayfirst):
     path = table(tmp_path, kind, [("s0", "03/04/2024"), ("s1", "2024-05-01")])
-    with pytest.raises(DataError, match=r"line 2: '03/04/2024' in .*--dayfirst or --no-dayfirst"):
+    with pytest.raises(DataError, match=r"line 2: '03/04/2024' in .*--dayfirst, --no-dayfirst"):
         read(kind, path, ["s0", "s1"], cells__on_bad_row="drop", cells__max_bad=1.0)
     day = "2024-04-03" if dayfirst else "2024-03-04"
     found = read(kind, path, ["s0", "s1"], time__dayfirst=dayfirst)

@@ -5,13 +5,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from model_cases import case, case_with_time_labels, double, irregular_log, noise_for, trimmed
+from model_cases import (
+    case,
+    case_with_time_labels,
+    double,
+    irregular_log,
+    noise_for,
+    probabilities_of,
+    trimmed,
+)
 from torch.nn import functional
 
 from benchmarks.irregular.logistic import summaries
 from latentode.data.batches.buckets import bucketed
 from latentode.errors import ConfigError
-from latentode.models.heads.labels import LabelHead, label_log_prob, path_summary, window_summaries
+from latentode.models.heads import label_log_prob
+from latentode.models.heads.labels import LabelHead, path_summary, window_summaries
 
 KINDS = [{"model__anchor": "start"}, {"model__knots": 0}, {"model__knots": 4}]
 NAMES = ["start", "one-path", "knots"]
@@ -44,7 +53,7 @@ def test_a_label_adds_its_weighted_log_likelihood_and_an_unknown_one_nothing(kin
     with torch.no_grad():
         bare = model(replace(batch, labels=None), noise)
         with_labels = model(batch, noise, label_weight=7.0)
-        probability = model.label_probabilities(batch, noise)
+        probability = probabilities_of(model, batch, noise)
     gain = (with_labels[0] - bare[0])[0]
     own = torch.log(probability.gather(1, batch.labels.clamp(min=0)[:, None])[:, 0])
     expected = torch.where(batch.labels >= 0, 7.0 * own, 0.0)
@@ -73,8 +82,8 @@ def test_unknown_labels_change_no_gradient():
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)
 def test_the_gradient_of_a_label_reaches_head_encoder_and_dynamics(kind, build):
     model, batch = build(**kind)
-    log_probability = model.label_probabilities(batch, noise_for(batch)).log()
-    label_log_prob(log_probability, batch.labels).sum().backward()
+    log_probability = probabilities_of(model, batch, noise_for(batch)).log()
+    label_log_prob(log_probability, model.label_head.codes(batch)).sum().backward()
     for part in (model.label_head, model.encoder, model.posterior_head, model.dynamics):
         for name, parameter in part.named_parameters():
             assert parameter.grad is not None, name
@@ -105,10 +114,10 @@ def test_the_gradient_is_that_of_finite_differences(build):
 def test_a_window_alone_has_the_same_probabilities(kind):
     model, batch = labelled(**kind)
     model, batch, noise = model.double(), double(batch), noise_for(batch).double()
-    together = model.label_probabilities(batch, noise)
+    together = probabilities_of(model, batch, noise)
     torch.testing.assert_close(together.sum(-1), torch.ones(6, dtype=torch.float64))
     for w in range(batch.size):
-        alone = model.label_probabilities(trimmed(batch.select(torch.tensor([w]))), noise[:, [w]])
+        alone = probabilities_of(model, trimmed(batch.select(torch.tensor([w]))), noise[:, [w]])
         torch.testing.assert_close(alone[0], together[w], rtol=1e-10, atol=1e-10)
 
 
@@ -116,9 +125,7 @@ def test_targets_and_labels_do_not_reach_the_probabilities():
     model, batch = labelled()
     noise = noise_for(batch)
     other = replace(batch, targets=batch.targets + 1.0, labels=torch.zeros_like(batch.labels))
-    assert torch.equal(
-        model.label_probabilities(batch, noise), model.label_probabilities(other, noise)
-    )
+    assert torch.equal(probabilities_of(model, batch, noise), probabilities_of(model, other, noise))
 
 
 def test_labels_travel_with_their_windows():
@@ -135,13 +142,12 @@ def test_labels_travel_with_their_windows():
     torch.testing.assert_close(model(padded, noise)[0], model(batch, noise)[0])
 
 
-def test_a_model_without_classes_ignores_labels_and_has_no_probabilities():
+def test_a_model_without_classes_ignores_labels():
     model, batch = case()
     with_labels = replace(batch, labels=torch.zeros(batch.size, dtype=torch.int64))
     noise = noise_for(batch)
     assert torch.equal(model(batch, noise)[0], model(with_labels, noise)[0])
-    with pytest.raises(ConfigError, match="labels: expected a model that was trained with some"):
-        model.label_probabilities(batch, noise)
+    assert model.label_head is None
     with pytest.raises(
         ConfigError, match="num_classes: expected at least 2, or 0 for no labels, got 1"
     ):

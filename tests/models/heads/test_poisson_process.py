@@ -23,7 +23,7 @@ def affine(log_rate, slope, *, kinds=1, link="exp"):
 
 def test_a_constant_rate_in_closed_form():
     events = batch_of([[1.0, 2.5, 7.0], [], [9.0]])
-    got = affine(math.log(0.3), 0.0).log_prob(line(3), events)
+    got = affine(math.log(0.3), 0.0).log_prob_events(line(3), events)
     expected = torch.tensor([3, 0, 1], dtype=F64) * math.log(0.3) - 3.0
     torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
 
@@ -31,7 +31,7 @@ def test_a_constant_rate_in_closed_form():
 def test_a_log_linear_rate_in_closed_form():
     a, b = -1.0, 0.25
     events = batch_of([[1.0, 2.5, 7.0]], window=(0.5, 8.0))
-    got = affine(a, b).log_prob(line(1), events)
+    got = affine(a, b).log_prob_events(line(1), events)
     # model time counts from the start of the window
     expected = 3 * a + b * (0.5 + 2.0 + 6.5) - (math.exp(a + b * 7.5) - math.exp(a)) / b
     torch.testing.assert_close(got.item(), expected, rtol=1e-10, atol=0)
@@ -47,7 +47,7 @@ def test_a_sinusoidal_rate_in_closed_form():
     process = PoissonProcess(2, torch.ones(1, dtype=F64), link="exp").double()
     with torch.no_grad():
         process.head.layers[-1].weight.copy_(torch.tensor([[0.7, 0.0]]))
-    got = process.log_prob(trajectory, batch_of([[1.0, 4.0]]))
+    got = process.log_prob_events(trajectory, batch_of([[1.0, 4.0]]))
     expected = 0.7 * (math.sin(omega) + math.sin(4 * omega)) - 10.0 * np.i0(0.7)
     torch.testing.assert_close(got.item(), expected, rtol=1e-7, atol=0)
 
@@ -80,7 +80,7 @@ def test_a_change_of_the_unit_of_time_costs_n_log_c():
     short = ode.solve(lambda t, z: 1 / c + 0 * (t + z), torch.zeros(2, 1, dtype=F64), 0.0, 10 * c,
                       SolverConfig(step_size=0.05 * c))  # fmt: skip
     process, slow = affine(-1.0, 0.2), affine(-1.0 - math.log(c), 0.2)
-    gain = process.log_prob(line(2), one) - slow.log_prob(short, scaled)
+    gain = process.log_prob_events(line(2), one) - slow.log_prob_events(short, scaled)
     torch.testing.assert_close(gain, torch.tensor([3.0, 1.0], dtype=F64) * math.log(c))
 
 
@@ -91,16 +91,18 @@ def test_log_likelihoods_of_parts_of_a_window_add_up():
         type(whole)(whole.times, whole.marks, whole.valid, low, high)
         for low, high in ((whole.start, cut), (cut, whole.end))
     ]
-    total = sum(process.log_prob(line(1), part) for part in parts)
-    torch.testing.assert_close(total, process.log_prob(line(1), whole), rtol=1e-12, atol=1e-12)
+    total = sum(process.log_prob_events(line(1), part) for part in parts)
+    torch.testing.assert_close(
+        total, process.log_prob_events(line(1), whole), rtol=1e-12, atol=1e-12
+    )
 
 
 def test_padding_order_and_company_of_series_change_nothing():
     process = affine(-1.0, 0.2)
     rows = [[1.0, 2.5, 7.0], [], [3.0]]
-    together = process.log_prob(line(3), batch_of(rows))
-    alone = torch.cat([process.log_prob(line(1), batch_of([row])) for row in rows])
-    turned = process.log_prob(line(3), batch_of(rows[::-1])).flip(0)
+    together = process.log_prob_events(line(3), batch_of(rows))
+    alone = torch.cat([process.log_prob_events(line(1), batch_of([row])) for row in rows])
+    turned = process.log_prob_events(line(3), batch_of(rows[::-1])).flip(0)
     torch.testing.assert_close(together, alone, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(together, turned, rtol=1e-12, atol=1e-12)
 
@@ -110,17 +112,19 @@ def test_every_draw_of_the_state_has_its_own_log_weight():
     z0 = torch.tensor([[[0.0], [0.0]], [[1.0], [2.0]]], dtype=F64)  # (draw, batch, latent)
     config = SolverConfig(step_size=0.05)
     flow = ode.solve(lambda t, z: torch.ones_like(z) + 0 * t, z0, 0.0, 10.0, config)
-    got = process.log_prob(flow, batch)
+    got = process.log_prob_events(flow, batch)
     assert got.shape == (2, 2)
     for draw in (0, 1):
         one = ode.solve(lambda t, z: torch.ones_like(z) + 0 * t, z0[draw], 0.0, 10.0, config)
-        torch.testing.assert_close(got[draw], process.log_prob(one, batch), rtol=1e-12, atol=0)
+        torch.testing.assert_close(
+            got[draw], process.log_prob_events(one, batch), rtol=1e-12, atol=0
+        )
 
 
 def test_windows_may_differ_between_kinds():
     windows = [[[0.0, 10.0], [2.0, 6.0]]]
     events = batch_of([[1.0, 3.0]], [[0, 1]], kinds=2, windows=windows)
-    got = affine(math.log(0.3), 0.0, kinds=2).log_prob(line(1), events)
+    got = affine(math.log(0.3), 0.0, kinds=2).log_prob_events(line(1), events)
     assert got.item() == pytest.approx(2 * math.log(0.3) - 0.3 * (10 + 4), abs=1e-10)
 
 
@@ -129,7 +133,7 @@ def test_what_stands_in_padded_slots_reaches_no_gradient():
     poisoned = torch.where(events.valid, events.times, torch.nan)
     events = type(events)(poisoned, events.marks, events.valid, events.start, events.end)
     process = affine(-1.0, 0.2)
-    process.log_prob(line(2), events).sum().backward()
+    process.log_prob_events(line(2), events).sum().backward()
     assert all(torch.isfinite(p.grad).all() for p in process.parameters())
 
 
@@ -154,7 +158,7 @@ def test_the_rate_is_recovered_with_streams_without_events():
 
     def closure():
         optimizer.zero_grad()
-        loss = -process.log_prob(trajectory, events).mean()
+        loss = -process.log_prob_events(trajectory, events).mean()
         loss.backward()
         return loss
 
@@ -209,4 +213,4 @@ def test_what_cannot_be_is_refused():
     with pytest.raises(ConfigError, match="link: expected"):
         PoissonProcess(2, torch.ones(1), link="log")
     with pytest.raises(ShapeError, match="windows of 2 kinds, got 1"):
-        affine(0.0, 0.0, kinds=2).log_prob(line(1), batch_of([[1.0]]))
+        affine(0.0, 0.0, kinds=2).log_prob_events(line(1), batch_of([[1.0]]))

@@ -200,7 +200,7 @@ def test_the_history_free_process_agrees_with_its_own_likelihood_term():
     with torch.no_grad():
         process.process.log_scale += math.log(8.0)
     wide = ode.solve(process._slope, process.initial.expand(3, -1), 0.0, 1.0, process.solver)
-    expected = process.process.log_prob(wide, batch_in_shares)
+    expected = process.process.log_prob_events(wide, batch_in_shares)
     got = scores.log_prob() + torch.tensor([5.0, 0.0, 2.0], dtype=F64) * math.log(8.0)
     torch.testing.assert_close(got, expected, rtol=1e-7, atol=1e-6)
     assert states.states.shape[1] == 1

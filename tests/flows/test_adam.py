@@ -6,7 +6,7 @@ from places import HELPERS
 from programs import python
 from torch import nn
 
-from latentode.adam import AdamW
+from latentode.flows.adam import AdamW
 
 
 def networks(count, dtype=torch.float32):

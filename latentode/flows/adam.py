@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.optim.adamw import adamw
 
-_EPS = 1e-8  # that of `torch.optim.AdamW`: the same bits
+_EPS = 1e-8  # as in torch and in the paper: keeps a step finite where no gradient has come yet
 _STATE = ("step", "exp_avg", "exp_avg_sq")
 
 

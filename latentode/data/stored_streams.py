@@ -1,4 +1,4 @@
-"""Event streams as tensors and JSON, and back, with every offset checked."""
+"""Event streams as arrays and JSON, and back, with every offset checked."""
 
 from __future__ import annotations
 
@@ -7,43 +7,38 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from latentode.data.dataset import Clock
 from latentode.data.events import EventStreams
 
 _ARRAYS = ("starts", "times", "marks", "windows", "origins")
-EVENTS, LABELS = "streams.", "labels."
+EVENTS = "streams."
 
 
 def pack_streams(
     streams: EventStreams, prefix: str = EVENTS
-) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors by names that begin with a prefix, and what else there is as JSON types."""
-    tensors = {
-        f"{prefix}{name}": torch.from_numpy(np.array(getattr(streams, name), order="C"))
-        for name in _ARRAYS
-    }
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Arrays by names that begin with a prefix, and what else there is as JSON types."""
+    arrays = {f"{prefix}{name}": getattr(streams, name) for name in _ARRAYS}
     about = {
         "series_ids": list(streams.series_ids),
         "mark_names": list(streams.mark_names),
         "clock": asdict(streams.clock),
         "resolution": streams.resolution,
     }
-    return tensors, about
+    return arrays, about
 
 
 def unpack_streams(
-    tensors: Mapping[str, Tensor], about: Mapping[str, Any], prefix: str = EVENTS
+    stored: Mapping[str, np.ndarray], about: Mapping[str, Any], prefix: str = EVENTS
 ) -> EventStreams:
     """The streams that `pack_streams` was given.
 
     Raises:
-        KeyError: If a tensor or a fact is absent.
-        ValueError: If the tensors do not describe streams.
+        KeyError: If an array or a fact is absent.
+        ValueError: If the arrays do not describe streams.
     """
-    arrays = {name: tensors[f"{prefix}{name}"].numpy() for name in _ARRAYS}
+    arrays = {name: stored[f"{prefix}{name}"] for name in _ARRAYS}
     series = tuple(str(name) for name in about["series_ids"])
     marks = tuple(str(name) for name in about["mark_names"])
     starts, count = arrays["starts"], len(arrays["times"])
