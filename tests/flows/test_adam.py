@@ -133,12 +133,13 @@ from training_cases import training_settings
 from latentode.estimators.event_forecaster import EventForecaster
 from latentode.flows.density_estimator import DensityEstimator
 from latentode.flows.fitting import FlowFitConfig
+from latentode.models.fitted.training_log import TrainingLog
 from latentode.training.fit import fit_model
 
 torch.set_num_threads(1)
 short = {"train__max_epochs": 1, "train__steps_per_epoch": 1}
 refined = {"model__refine": 4, "model__memory": False, "model__knots": 0}
-fit_model(irregular_log(extras=False), training_settings(**short, **refined))
+fit_model(TrainingLog(irregular_log(extras=False)), training_settings(**short, **refined))
 EventForecaster(latent_dim=2, hidden_dim=4, steps=1).fit(streams([[1.0, 4.0, 7.0]] * 4))
 brief = FlowFitConfig(warm_up_steps=1, steps=1)
 DensityEstimator(hidden_dims=(4,), fit_config=brief).fit(np.zeros((8, 2)) + np.arange(8)[:, None])
