@@ -230,16 +230,16 @@ def test_a_poisoned_window_in_every_batch_is_counted_and_the_others_train(tmp_pa
 
 def test_windows_that_fail_one_after_another_are_all_left_out(monkeypatch):
     made = parts()
-    forward = type(made.model).forward
+    solve = type(made.model).solve
     sizes = []
 
     def failing(self, batch, noise, **options):
         sizes.append(batch.size)
         if batch.size > 2:
             raise SolverError("no", status="non_finite", time_reached=0.0, series=[0])
-        return forward(self, batch, noise, **options)
+        return solve(self, batch, noise, **options)
 
-    monkeypatch.setattr(type(made.model), "forward", failing)
+    monkeypatch.setattr(type(made.model), "solve", failing)
     trainer = made.trainer(validator=None)
     trainer.config = trainer.config.model_copy(update={"max_epochs": 1, "steps_per_epoch": 1})
     (record,) = trainer.fit()

@@ -105,7 +105,7 @@ def test_a_rate_reaches_at_t_what_the_dynamics_reach_at_rate_times_t(kind, rate)
     factor = torch.tensor(rate).double()
     ends = {"lower": batch.lower * 1.5, "upper": batch.upper * 1.5}
     plain = model.trajectory(z0, replace(batch, **ends))
-    stretched = model.trajectory(z0, batch, rate=factor)
+    stretched = model.trajectory(z0, batch, time_factor=factor)
     times = batch.times
     torch.testing.assert_close(stretched.at(times), plain.at(factor * times), rtol=1e-5, atol=1e-5)
     assert not torch.allclose(stretched.at(times), plain.at(times), atol=1e-2)
