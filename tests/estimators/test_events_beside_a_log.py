@@ -202,7 +202,8 @@ def test_a_prior_is_fitted_where_a_series_of_the_log_is_too_short_to_have_events
     assert np.isfinite([report.before, report.after]).all()
     # events know nothing of it
     bare = LatentODE(random_state=0, config=config)
-    bare.config_, bare.fitted_ = model.config_, replace(model.fitted_, events=None)
+    kept = replace(model.fitted_.log, events=None)
+    bare.config_, bare.fitted_ = model.config_, replace(model.fitted_, log=kept)
     assert bare.fit_prior(log, fit_config=BRIEF).prior_report_.num_windows == report.num_windows
 
 
