@@ -293,27 +293,27 @@ class Predictor:
     ) -> None:
         batch = batch.to(self.device)
         names = [visible.series_ids[i] for i in asked.series[chunk]]
-        solved, own = self._solved(batch, names), np.searchsorted(chunk, asked.window[queries])
+        solved, row = self._solved(batch, names), np.searchsorted(chunk, asked.window[queries])
         decoded = solved.decoded
         density = self.model.likelihood.log_prob(batch.targets, decoded.location, decoded.scale)
         mixture = torch.logsumexp(density, dim=0) - np.log(self.num_draws)
         mixture = mixture.masked_fill(~batch.target_mask, torch.nan).cpu().numpy()
-        out.log_prob[queries] = mixture[own, column] - np.log(self.schema.scaler.scale)
+        out.log_prob[queries] = mixture[row, column] - np.log(self.schema.scaler.scale)
         if out.latent.shape[-1] or out.rates.shape[-1]:
             states = solved.trajectory.at(batch.query_times, check=False)
         if out.latent.shape[-1]:
-            out.latent[:, queries] = states.cpu().numpy()[:, own, column]
+            out.latent[:, queries] = states.cpu().numpy()[:, row, column]
         if out.rates.shape[-1]:
             covariates = decoded.rate_covariates(batch.query_times, states)
             rates = process_of(self.model).log_intensity(states, covariates).exp()
-            out.rates[:, queries] = rates.cpu().numpy()[:, own, column]
+            out.rates[:, queries] = rates.cpu().numpy()[:, row, column]
         if out.classes.shape[-1]:
             logits = head_of_times(self.model.label_head).logits_at(batch.query_times, solved)
-            out.classes[queries] = logits.softmax(-1).mean(0).cpu().numpy()[own, column]
+            out.classes[queries] = logits.softmax(-1).mean(0).cpu().numpy()[row, column]
         for index, name in enumerate(names):
-            mine = own == index
-            times = asked.times[queries[mine]] - self.schema.origin_ns
-            out.draws[:, queries[mine]] = self._readings(decoded, index, name, times)
+            asked_of_it = queries[row == index]
+            times = asked.times[asked_of_it] - self.schema.origin_ns
+            out.draws[:, asked_of_it] = self._readings(decoded, index, name, times)
 
     def _readings(self, decoded: Decoded, index: int, name: str, times: Int64) -> Float64:
         """Draws of the readings of one window at its queries, whose noise belongs to the times."""

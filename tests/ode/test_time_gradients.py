@@ -1,5 +1,7 @@
 """Gradients by every time of a solve: against torchdiffeq, and against finite differences."""
 
+import functools
+
 import pytest
 import torch
 import torchdiffeq
@@ -32,10 +34,10 @@ def weighted(values):
     return (values * weights.reshape(values.shape)).sum()
 
 
-def tight(t, interface=torchdiffeq.odeint):
+def tight(t, interface=torchdiffeq.odeint, rtol=1e-11):
     # a step ends at each time, as readings between steps are of a low order
     options = {"step_t": t.detach()}
-    return interface(FIELD, Z0, t, rtol=1e-11, atol=1e-12, method="dopri5", options=options)
+    return interface(FIELD, Z0, t, rtol=rtol, atol=0.1 * rtol, method="dopri5", options=options)
 
 
 def differences(loss, t, eps=1e-5):
@@ -47,6 +49,17 @@ def differences(loss, t, eps=1e-5):
     return slopes
 
 
+@functools.lru_cache
+def slopes_of_series(times, shape):
+    """Slopes of the loss of all readings but the first, at times shared or of each series."""
+
+    def loss(times):
+        rows = times.expand(2, -1)
+        return weighted(torch.stack([tight(row)[1:, i] for i, row in enumerate(rows)]))
+
+    return differences(loss, torch.tensor(times, dtype=torch.float64).reshape(shape))
+
+
 def by_times(solution, t):
     t = t.clone().requires_grad_()
     return torch.autograd.grad(weighted(solution(t)), t)[0]
@@ -56,13 +69,13 @@ def by_times(solution, t):
 @pytest.mark.parametrize("method", METHODS)
 def test_odeint_gives_the_gradients_of_torchdiffeq_and_of_differences_to_all_times(method, sign):
     t = 0.4 + sign * torch.tensor([0.0, 0.31, 0.8, 1.2], dtype=torch.float64)
-    options = {"step_size": 0.01} if method in ("ab4", "rk4") else None
-    got = by_times(lambda t: odeint(FIELD, Z0, t, rtol=1e-8, method=method, options=options), t)
-    # fixed steps of 0.01: the slope of the dense output is of order 3
+    options = {"step_size": 0.02} if method in ("ab4", "rk4") else None
+    got = by_times(lambda t: odeint(FIELD, Z0, t, rtol=1e-6, method=method, options=options), t)
+    # fixed steps of 0.02: the slope of the dense output is of order 3
     tolerance = {"rtol": 1e-4, "atol": 1e-5}
     torch.testing.assert_close(got, differences(lambda t: weighted(tight(t)), t), **tolerance)
     torch.testing.assert_close(got, by_times(tight, t), **tolerance)
-    adjoint = by_times(lambda t: tight(t, torchdiffeq.odeint_adjoint), t)
+    adjoint = by_times(lambda t: tight(t, torchdiffeq.odeint_adjoint, 1e-8), t)
     torch.testing.assert_close(got, adjoint, **tolerance)
 
 
@@ -119,21 +132,16 @@ def test_solve_gives_the_gradients_of_differences_to_start_inner_time_and_end(
     spans = torch.tensor([[0.0, 0.43, 1.1], [0.0, 0.31, 0.8]], dtype=torch.float64)
     times = t0[..., None] + sign * (spans[0] if t0.dim() == 0 else spans)  # ([series,] time)
     settings = SolverConfig(
-        method=method, gradient=gradient, step_size=0.01, rtol=1e-7, atol=1e-8, max_nfe=100_000
+        method=method, gradient=gradient, step_size=0.02, rtol=1e-5, atol=1e-6, max_nfe=100_000
     )
 
     def ours(times):
         ends = times[..., 0], times[..., -1]
         return solve(FIELD, Z0, *ends, settings, params=()).at(times)[:, 1:]
 
-    def reference(times):
-        rows = times.expand(2, -1)
-        return torch.stack([tight(row)[1:, i] for i, row in enumerate(rows)])
-
-    got = by_times(ours, times)
-    expected = differences(lambda times: weighted(reference(times)), times)
+    expected = slopes_of_series(tuple(times.flatten().tolist()), times.shape)
     tolerance = 1e-3 if method == "adaptive_heun" else 1e-4
-    torch.testing.assert_close(got, expected, rtol=tolerance, atol=tolerance)
+    torch.testing.assert_close(by_times(ours, times), expected, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -62,7 +62,7 @@ class TrainingLog:
     def newest(self) -> TrainingLog:
         """The newest context of every series, with all events and labels."""
         assert self.schema is not None
-        return replace(self, dataset=last_context(self.dataset, self.schema))
+        return TrainingLog(last_context(self.dataset, self.schema), self.events, self.labels)
 
     def part(self, name: Part) -> tuple[Int64, Int64]:
         """Exclusive start and inclusive end of a part of each series; see `Split.bounds`."""
@@ -131,4 +131,4 @@ class TrainingLog:
         if meta["labels"] is not None:
             arrays = as_arrays(tensors, LABELS)
             labels = unpack_labels(arrays, meta["labels"], dataset.series_ids)
-        return cls(dataset, events, labels).with_schema(schema)
+        return cls(dataset, events, labels)

@@ -86,7 +86,8 @@ def _solve_adjoint(
 ) -> Tensor:
     backward: dict[str, Any] = {"norm": "seminorm"}
     if "step_t" in settings["options"]:
-        backward["step_t"] = offsets
+        # torchdiffeq turns a backward solve round before it flips these for the adjoint
+        backward["step_t"] = offsets.abs()
     else:
         backward = settings["options"]
     wanted = tuple(param for param in params if param.requires_grad)

@@ -2,6 +2,7 @@
 
 import json
 
+import before_the_moves as before
 import numpy as np
 import pytest
 import torch
@@ -12,6 +13,7 @@ from latentode.data.labels import KINDS, SeriesLabels, TimeLabels
 from latentode.data.reading.labels import READERS
 from latentode.data.schema import DataSchema
 from latentode.data.splits import PARTS, Split
+from latentode.models.fitted.latent_ode import FittedModel
 from latentode.models.fitted.training_log import LOG_FIELDS, LOG_PREFIXES, TrainingLog
 from latentode.models.heads import LABEL_HEADS
 
@@ -118,3 +120,17 @@ def test_known_labels_of_a_part_are_those_of_its_series_or_times():
     )
     stops[0] = starts[0] - 1
     assert LABELS["series"]().codes_within(starts, stops).tolist() == [0]
+
+
+def test_a_folder_of_before_is_written_with_the_same_tensors_and_facts_of_the_log(tmp_path):
+    folder = before.FOLDER / "model"
+    FittedModel.load(folder).save(tmp_path / "model")
+    name = "model.safetensors"
+    assert (tmp_path / "model" / name).read_bytes() == (folder / name).read_bytes()
+    told, known = (
+        json.loads((path / "model.json").read_text("utf-8"))
+        for path in (tmp_path / "model", folder)
+    )
+    assert all(told[field] == known[field] for field in LOG_FIELDS)
+    assert known["events"] is not None
+    assert known["labels"] is not None
