@@ -116,7 +116,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def as_tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
     """Tensors of the same numbers."""
     # torch warns of an array that is read-only, as windows that all series share are
-    return {name: torch.from_numpy(np.require(a, requirements="CW")) for name, a in arrays.items()}
+    return {name: torch.from_numpy(np.require(a, None, ["C", "W"])) for name, a in arrays.items()}
 
 
 def as_arrays(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, np.ndarray]:
