@@ -29,7 +29,7 @@ from latentode.data.dataset import Clock
 from latentode.data.reading.log import read_log
 from latentode.results.events import intensity_dataset, next_event_dataset
 
-# the log has a cell that cannot be read and a repeated time, so that the reader asks what to do
+# log and events have a bad cell, and the log a repeated time: readers ask what to do with them
 BAD_CELLS = {"LATENTODE_DATA__CELLS__ON_BAD_ROW": "nan", "LATENTODE_DATA__CELLS__MAX_BAD": "0.5"}
 _STAMP = re.compile(r"\d{8}t\d{6}(-[0-9a-f]{4})?(-\d+)?")
 _COMPARED = {".csv", ".json", ".toml", ".png"}
@@ -196,7 +196,7 @@ def _estimator(recorder, world):
             super().__init__(recorder, "LatentODE", answers)
             self.config, self.config_ = config, world.pinned
             schema = parts(channels=("x", "y"), align=lambda log, **_: log)
-            self.fitted_ = parts(schema=schema, events=has_events or None)
+            self.fitted_ = parts(schema=schema, log=parts(events=has_events or None))
             self.events = _Asked(recorder, "events", views)
             self.events.unit = "s"
             self.latent = _Asked(recorder, "latent", {"plane": lambda: plane})
@@ -274,7 +274,8 @@ class World:
         rows[3] = f"{days[3]},spoiled,3"
         rows.append(rows[-1])
         self._write("log.csv", "time,x,y", *rows)
-        self._write("events.csv", "id,time,mark", *(f"s1,{day},hot" for day in days))
+        happened = (f"s1,{day},hot" for day in [*days, "spoiled"])
+        self._write("events.csv", "id,time,mark", *happened)
         self._write("windows.csv", "id,start,end", "s1,2024/05/13 0:00,2024/05/18 0:00")
         self._write("labels.csv", "id,label", "log,a")
         self._write("times.csv", "time", "2024/05/19 0:00")
@@ -296,11 +297,11 @@ class World:
         self._run("stopped", "interrupted", self.pinned)
         self._run("both", "done", self.pinned, model='{"events": 1}')
         usual = {"train.steps_per_epoch": 3, "model.latent_dim": 2, "model.hidden_dim": 3}
-        alone, file = LatentODEConfig().updated(**usual), EventFile(folder / "events.csv")
+        alone, file = base.updated(**usual), EventFile(folder / "events.csv")
         facts = {"kind": "events", "events": file.record()}
         self._run("stopped-events", "interrupted", alone, **facts)
         self._run("done-events", "done", alone, **facts)
-        self._run("old-events", "interrupted", LatentODEConfig(), **facts)
+        self._run("old-events", "interrupted", base, **facts)
         model = folder / "done-events" / "model"
         (model / "model.json").rename(model / "events.json")
         self._original = self._contents()
@@ -317,7 +318,7 @@ class World:
         record = {"schema": 1, "status": status, "log": fingerprint(self.folder / "log.csv")}
         (folder / "run.json").write_text(json.dumps(record | facts))
 
-    def call(self, words, monkeypatch, environment=None):
+    def call(self, words, monkeypatch, environment=BAD_CELLS):
         """Run the program in the folder, and put back what it changed.
 
         Returns:
@@ -325,12 +326,10 @@ class World:
             the files that are new or others.
         """
         recorder = Recorder()
-        reads_log = words[0] != "train" or "log.csv" in words
-        variables = environment or (BAD_CELLS if reads_log else {})
         with monkeypatch.context() as patch:
             patch.chdir(self.folder)
             recorder.patch(patch, self)
-            done = CliRunner().invoke(root, [*words], env=variables)
+            done = CliRunner().invoke(root, [*words], env=environment | BAD_CELLS)
         texts = (done.stdout, done.stderr, json.dumps(recorder.calls))
         return recorder, (
             done.exit_code,

@@ -28,9 +28,8 @@ _DEFAULTS: dict[str, Any] = {
 # settings, and tables of settings, that a run uses
 _USED = (
     "data.layout", "data.max_channels", "data.columns.time", "data.columns.id", "data.time.",
-    "data.cells.sep", "data.cells.decimal", "data.cells.encoding", "model.latent_dim",
-    "model.hidden_dim", "train.max_time", "train.max_epochs", "train.steps_per_epoch",
-    "train.batch_size", "train.optimizer.lr", "train.seed", "train.device",
+    "data.cells.", "model.latent_dim", "model.hidden_dim", "train.max_time", "train.max_epochs",
+    "train.steps_per_epoch", "train.batch_size", "train.optimizer.lr", "train.seed", "train.device",
 )  # fmt: skip
 
 

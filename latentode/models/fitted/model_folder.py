@@ -115,7 +115,8 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def as_tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
     """Tensors of the same numbers."""
-    return {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()}
+    # torch warns of an array that is read-only, as windows that all series share are
+    return {name: torch.from_numpy(np.require(a, None, ["C", "W"])) for name, a in arrays.items()}
 
 
 def as_arrays(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, np.ndarray]:
