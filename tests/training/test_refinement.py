@@ -27,7 +27,7 @@ class Flat:
         zero = torch.zeros(batch.size, 1)
         return NormalPosterior(zero, zero + 1.0, zero)
 
-    def solve(self, batch, noise, posterior):
+    def solve(self, batch, noise, **_posterior):
         location = torch.zeros(len(noise), *batch.targets.shape)
         scale = torch.hypot(self.spread, self.scale_floor).expand_as(location)
         return SimpleNamespace(decoded=Decoded(location, scale, None))
