@@ -27,13 +27,10 @@ class Flat:
         zero = torch.zeros(batch.size, 1)
         return NormalPosterior(zero, zero + 1.0, zero)
 
-    def trajectory(self, z0, _batch):
-        return z0
-
-    def decode(self, z0, batch):
-        location = torch.zeros(len(z0), *batch.targets.shape)
+    def solve(self, batch, noise, **_posterior):
+        location = torch.zeros(len(noise), *batch.targets.shape)
         scale = torch.hypot(self.spread, self.scale_floor).expand_as(location)
-        return Decoded(location, scale, None)
+        return SimpleNamespace(decoded=Decoded(location, scale, None))
 
 
 def test_the_scale_is_that_of_the_errors():
