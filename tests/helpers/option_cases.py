@@ -3,8 +3,10 @@ asked is recorded: calls into the library, settings that were read, text and fil
 """
 
 import hashlib
+import importlib
 import json
 import os
+import pkgutil
 import re
 import shutil
 import types
@@ -17,6 +19,7 @@ import xarray as xr
 from click.testing import CliRunner
 from event_cases import streams
 
+import latentode
 from latentode import results
 from latentode.cli.app import root
 from latentode.cli.commands.config import template
@@ -28,6 +31,11 @@ from latentode.config.base import Config
 from latentode.data.dataset import Clock
 from latentode.data.reading.log import read_log
 from latentode.results.events import intensity_dataset, next_event_dataset
+
+# a module that is first imported while a stand-in is in place would keep it
+for _module in pkgutil.walk_packages(latentode.__path__, "latentode."):
+    if not _module.name.endswith("__main__"):
+        importlib.import_module(_module.name)
 
 # log and events have a bad cell, and the log a repeated time: readers ask what to do with them
 BAD_CELLS = {"LATENTODE_DATA__CELLS__ON_BAD_ROW": "nan", "LATENTODE_DATA__CELLS__MAX_BAD": "0.5"}
