@@ -22,7 +22,7 @@ def calibration(report: Mapping[str, Any], *, ax: Any = None) -> NDArray[Any]:
     independent; a real log's are not, so the band is too narrow rather than too wide.
 
     Args:
-        report: What `evaluation.evaluate` returns, or any mapping with some of "pit"
+        report: What `evaluation.evaluate_task` returns, or any mapping with some of "pit"
             (or "pit_histogram"): counts or shares in bins of equal width over [0, 1]; "coverage":
             the share of readings inside the central interval, by the interval's probability;
             "channels": by name, entries whose "model" has the coverage of the 90 % interval.
