@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from latentode.errors import ConfigError
-from latentode.plot.style import CYCLE, name_axis, panels, plot_times, title
+from latentode.plot.style import CYCLE, chosen, in_order, name_axis, panels, title
 
 if TYPE_CHECKING:
     from xarray import Dataset
@@ -52,8 +52,7 @@ def latent_trajectory(
     axes: Axes = panels(1, 1, ax, size=(6.0, 4.8))[0, 0]
     for index, name in enumerate(names):
         colour = CYCLE[index % len(CYCLE)]
-        times = plot_times(dataset["time"].sel(series=name).values)
-        order = np.argsort(times, kind="stable")[: np.isfinite(times).sum()]
+        order, _ = in_order(dataset["time"].sel(series=name).values)
         for draw in states[:_MAX_DRAWS, index, order] if len(states) > 1 else ():
             axes.plot(*((draw - center) @ plane).T, color=colour, linewidth=0.5, alpha=0.2)
         _draw_path(axes, (means[index, order] - center) @ plane, colour, name)
@@ -85,13 +84,8 @@ def _states(
         raise ConfigError(
             f"latent: expected latent states of two or more dimensions, got {dict(dataset.sizes)}."
         )
-    known = [str(name) for name in dataset["series"].values]
-    names = known[: len(CYCLE)] if series is None else list(series)
-    unknown = [name for name in names if name not in known]
-    if unknown or not names:
-        raise ConfigError(f"series: expected some of {known[:10]}, got {unknown or names!r}.")
-    chosen = [known.index(name) for name in names]
-    return dataset["value"].values[:, chosen].astype(np.float64), names
+    names = chosen(dataset, "series", series, len(CYCLE))
+    return dataset["value"].sel(series=names).values.astype(np.float64), names
 
 
 def _principal_plane(

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from latentode.errors import ConfigError
-from latentode.plot.style import ACCENT, MODEL, MUTED, OBSERVED, name_axis, panels, title
+from latentode.plot.style import ACCENT, DASHED, MODEL, MUTED, OBSERVED, name_axis, panels, title
 
 
 def training_curves(history: Sequence[Mapping[str, Any]], *, ax: Any = None) -> NDArray[Any]:
@@ -43,7 +43,7 @@ def training_curves(history: Sequence[Mapping[str, Any]], *, ax: Any = None) -> 
     if np.isfinite(scores).any():
         best = int(np.nanargmin(scores))
         score.plot(epochs[best], scores[best], marker="o", markersize=7, color=ACCENT)
-        score.axvline(epochs[best], color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+        score.axvline(epochs[best], color=MUTED, linewidth=0.8, linestyle=DASHED)
         score.annotate(
             f"best: {scores[best]:.4g} at epoch {epochs[best]:g}",
             xy=(0.98, 0.95),
