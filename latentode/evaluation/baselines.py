@@ -61,8 +61,9 @@ def predict(
         raise ConfigError(
             f"baseline: expected one of {', '.join(NAMES)}, got {name!r}. Did you mean {near[0]!r}?"
         )
-    chosen = predict_all(visible, targets, fallback=fallback, period_ns=period_ns, names=(name,))
-    return chosen[name]
+    return predict_all(visible, targets, fallback=fallback, period_ns=period_ns, names=(name,))[
+        name
+    ]
 
 
 def predict_all(
@@ -233,9 +234,9 @@ def _least_squares(groups: _Groups) -> Float64:
     variance = _group_means(groups, np.square(offset))
     # a single reading has no slope
     slope = _group_means(groups, offset * residual) / np.where(variance > 0, variance, 1.0)
-    own = groups.group
-    ahead = (groups.query - origin[own]) / span[own] - centre[own]
-    return level[own] + slope[own] * ahead
+    group = groups.group
+    ahead = (groups.query - origin[group]) / span[group] - centre[group]
+    return level[group] + slope[group] * ahead
 
 
 def _spline(groups: _Groups) -> Float64:
@@ -276,9 +277,9 @@ def _seasonal(groups: _Groups) -> Float64:
         waiting = waiting[reach[waiting] >= shift]
         if not len(waiting):
             break
-        found, reading = _one_period(groups, waiting, shift * period)
-        answer[waiting[found]] = groups.values[reading[found]]
-        waiting = waiting[~found]
+        near, reading = _one_period(groups, waiting, shift * period)
+        answer[waiting[near]] = groups.values[reading[near]]
+        waiting = waiting[~near]
     return answer
 
 

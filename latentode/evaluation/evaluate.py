@@ -96,8 +96,6 @@ def evaluate_task(
     channels = {names[index]: _summary(readings, channel == index) for index in present}
     overall = _overall(list(channels.values()), scale[present])
     transform = readings["pit"][~np.isnan(readings["pit"])]
-    for name, entry in channels.items():
-        entry["num_targets"] = int((channel == names.index(name)).sum())
     result = {
         "overall": overall,
         "channels": channels,
@@ -180,11 +178,11 @@ def _check(task: Task, scale: Float64, chunk_windows: int) -> None:
     count = len(task.visible.channels)
     if scale.shape != (count,):
         raise ShapeError(f"scale: expected shape ({count},), got {scale.shape}.")
-    if not np.all((scale > 0) & np.isfinite(scale)):
-        worst = int(np.flatnonzero(~((scale > 0) & np.isfinite(scale)))[0])
+    bad = np.flatnonzero(~((scale > 0) & np.isfinite(scale)))
+    if len(bad):
         raise ConfigError(
-            f"scale: expected positive standard deviations, got {scale[worst]} for channel "
-            f"{task.visible.channels[worst]!r}."
+            f"scale: expected positive standard deviations, got {scale[bad[0]]} for channel "
+            f"{task.visible.channels[bad[0]]!r}."
         )
     if chunk_windows < 1:
         raise ConfigError(f"chunk_windows: expected at least 1, got {chunk_windows}.")
@@ -217,12 +215,8 @@ def _score_task(
         naive = baselines.predict_all(visible, chunk, fallback=fallback, period_ns=period_ns)
         errors = {f"baseline/{name}": chunk.values - answer for name, answer in naive.items()}
         parts.append({**_score(draws, log_prob, chunk.values, generator), **errors})
-    readings = {}
-    for name in parts[0]:
-        joined = np.concatenate([part[name] for part in parts])
-        readings[name] = np.empty_like(joined)
-        readings[name][order] = joined
-    return readings
+    as_asked = np.argsort(order)
+    return {name: values[as_asked] for name, values in _joined(parts).items()}
 
 
 def _call(
@@ -251,7 +245,11 @@ def _score(
         blocks.append(
             _score_block(scores.Forecast(judged, log_prob[block], values[block]), generator)
         )
-    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+    return _joined(blocks)
+
+
+def _joined(parts: list[dict[str, Float64]]) -> dict[str, Float64]:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _score_block(forecast: scores.Forecast, generator: np.random.Generator) -> dict[str, Float64]:
@@ -271,6 +269,7 @@ def _summary(readings: Mapping[str, Float64], chosen: np.ndarray) -> dict[str, A
             name: {s.key: s.average(s.of_error(error)) for s in scores.SCORES if s.of_error}
             for name, error in errors.items()
         },
+        "num_targets": int(chosen.sum()),
     }
 
 

@@ -163,9 +163,8 @@ def _check_replaceable(target: Path, new: Path) -> None:
         return
     if not target.is_dir():
         raise OutputExistsError(f"{target}: expected a folder or a free name, got a file.")
-    kept = {entry.name for entry in new.iterdir()}
-    found = {entry.name for entry in target.iterdir() if not _STRAY.match(entry.name)}
-    lost = sorted(found - kept)
+    present = {entry.name for entry in target.iterdir() if not _STRAY.match(entry.name)}
+    lost = sorted(present - {entry.name for entry in new.iterdir()})
     if lost:
         raise OutputExistsError(
             f"{target}: replacing this folder would lose {lost[0]!r} and {len(lost) - 1} more. "
@@ -192,7 +191,7 @@ def _recover(target: Path) -> None:
         return
     for path in target.parent.iterdir():
         match = _STRAY.match(path.name)
-        moved_aside = match and match["kind"] == "old" and match["name"] == target.name
+        moved_aside = match and (match["name"], match["kind"]) == (target.name, "old")
         if match and moved_aside and not is_alive(int(match["pid"])):
             os.replace(path, target)
             return

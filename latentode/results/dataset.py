@@ -177,7 +177,7 @@ def _plain(value: Any) -> str | int | float:
 
 
 def _check_shape(
-    name: str, found: tuple[int, ...], expected: tuple[int, ...], dims: tuple[str, ...]
+    name: str, shape: tuple[int, ...], expected: tuple[int, ...], dims: tuple[str, ...]
 ) -> None:
-    if found != expected:
-        raise ShapeError(f"{name}: expected {expected} ({', '.join(dims)}), got {tuple(found)}.")
+    if shape != expected:
+        raise ShapeError(f"{name}: expected {expected} ({', '.join(dims)}), got {shape}.")

@@ -122,9 +122,8 @@ def _format_of(name: str, where: str) -> str:
 
 def _netcdf(dataset: xr.Dataset) -> bytes:
     encoding: dict[str, dict[str, Any]] = {}
-    if (
-        dataset["time"].dtype.kind == "M"
-    ):  # integers keep every nanosecond; NaT is their lowest value
+    if dataset["time"].dtype.kind == "M":
+        # integers keep every nanosecond; NaT is their lowest value
         encoding["time"] = {
             "units": "nanoseconds since 1970-01-01",
             "calendar": "proleptic_gregorian",
@@ -176,14 +175,13 @@ def _json(dataset: xr.Dataset, frame: pd.DataFrame) -> bytes:
     if time.dtype.kind == "M":
         frame["time"] = [moment.isoformat() for moment in time]
     # NaN and infinity are not JSON
-    finite = frame.astype(object).where(frame.map(_is_json), None)
+    finite = frame.astype(object).mask(frame.isna() | frame.isin([np.inf, -np.inf]), None)
     head = {key: dataset.attrs[key] for key in ("creator", "latentode_version", "created", "kind")}
-    clock = {"timezone": dataset["time"].attrs.get("timezone")}
-    clock["time_unit"] = dataset["time"].attrs.get("units")
-    units = json.loads(dataset.attrs["units"])
-    content = {**head, **clock, "units": units, "rows": finite.to_dict(orient="records")}
+    clock = dataset["time"].attrs
+    content = head | {
+        "timezone": clock.get("timezone"),
+        "time_unit": clock.get("units"),
+        "units": json.loads(dataset.attrs["units"]),
+        "rows": finite.to_dict(orient="records"),
+    }
     return json.dumps(content, allow_nan=False, ensure_ascii=False).encode("utf-8", "replace")
-
-
-def _is_json(cell: object) -> bool:
-    return not isinstance(cell, float) or bool(np.isfinite(cell))

@@ -308,8 +308,9 @@ def test_slug_never_leaves_its_folder_and_never_collides(names):
 
 def test_run_lock_refuses_a_second_holder_and_frees_on_exit(tmp_path):
     with RunLock(tmp_path):
-        with pytest.raises(OutputExistsError, match=rf"held by process {os.getpid()} on"):
-            RunLock(tmp_path).acquire()
+        held = rf"held by process {os.getpid()} on"
+        with pytest.raises(OutputExistsError, match=held), RunLock(tmp_path):
+            pass
         assert (tmp_path / ".lock").exists()
     assert list(tmp_path.iterdir()) == []
 
@@ -331,8 +332,9 @@ HOLD = """
 def test_run_lock_of_a_killed_process_is_taken_over(tmp_path):
     with started_python(HOLD, tmp_path) as process:
         assert process.stdout.readline().strip() == "held"
-        with pytest.raises(OutputExistsError, match=f"held by process {process.pid}"):
-            RunLock(tmp_path).acquire()
+        held = f"held by process {process.pid}"
+        with pytest.raises(OutputExistsError, match=held), RunLock(tmp_path):
+            pass
         process.send_signal(signal.SIGKILL)
     assert (tmp_path / ".lock").exists()
     with RunLock(tmp_path):
@@ -363,23 +365,23 @@ def test_run_lock_of_a_pid_that_was_given_out_again_is_taken_over(tmp_path):
 def test_run_lock_of_another_host_is_never_taken_over(tmp_path):
     owner = {"pid": dead_pid(), "start": "1", "host": "elsewhere", "token": "x"}
     (tmp_path / ".lock").write_text(json.dumps(owner))
-    with pytest.raises(OutputExistsError, match="on elsewhere"):
-        RunLock(tmp_path).acquire()
+    with pytest.raises(OutputExistsError, match="on elsewhere"), RunLock(tmp_path):
+        pass
 
 
 def test_run_lock_waits_for_a_half_written_lock_to_grow_old(tmp_path):
     path = tmp_path / ".lock"
     path.write_bytes(b"")
-    with pytest.raises(OutputExistsError, match="just starting"):
-        RunLock(tmp_path).acquire()
+    with pytest.raises(OutputExistsError, match="just starting"), RunLock(tmp_path):
+        pass
     os.utime(path, (0, 0))
     with RunLock(tmp_path):
         pass
 
 
 def test_run_lock_explains_a_missing_folder(tmp_path):
-    with pytest.raises(ResourceError, match="cannot be written"):
-        RunLock(tmp_path / "nowhere").acquire()
+    with pytest.raises(ResourceError, match="cannot be written"), RunLock(tmp_path / "nowhere"):
+        pass
 
 
 def test_a_process_is_known_by_its_start():
