@@ -41,7 +41,6 @@ class ReadingPredictor(Protocol):
 
     def __call__(self, visible: TimeSeriesDataset, targets: Targets) -> tuple[Float64, Float64]:
         """Draws (draw, target) and log densities (target,)."""
-        ...
 
 
 def evaluate_task(

@@ -185,8 +185,8 @@ def _quotas(counts: list[int], total: int) -> list[int]:
 def _spread(candidates: Int64, quota: int) -> Int64:
     """One candidate out of each of `quota` equal parts, all different."""
     edges = np.arange(quota + 1) * len(candidates) // max(quota, 1)
-    place = (np.arange(1, quota + 1) * _GOLDEN) % 1.0
-    return candidates[edges[:-1] + (place * np.diff(edges)).astype(np.int64)]
+    share = (np.arange(1, quota + 1) * _GOLDEN) % 1.0
+    return candidates[edges[:-1] + (share * np.diff(edges)).astype(np.int64)]
 
 
 def _without_empty(visible: TimeSeriesDataset, targets: Targets, advice: str) -> Task:

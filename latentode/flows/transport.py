@@ -79,14 +79,12 @@ class FlowResult:
             gap: Mean difference in nats to training's solver; None where it was not measured.
         """
         shape = log_prob.shape
-        regularizers = {k: v.reshape(shape) for k, v in self.regularizers.items()}
-        log_det = self.log_det.reshape(shape)
         return replace(
             self,
             value=value,
             log_prob=log_prob,
-            log_det=log_det,
-            regularizers=regularizers,
+            log_det=self.log_det.reshape(shape),
+            regularizers={k: v.reshape(shape) for k, v in self.regularizers.items()},
             solver_gap=gap,
         )
 
@@ -106,7 +104,7 @@ def transport(route: Route, points: Tensor, *, backward: bool, density: bool = T
     Raises:
         SolverError: If a solve fails.
     """
-    log_det, nfe = points.new_zeros(points.shape[:-1]), 0
+    log_det = points.new_zeros(points.shape[:-1])
     used: TraceUsed = choose_trace(route.fields[0], points, route.trace)
     totals: dict[str, Tensor] = {}
     counts = []
@@ -123,8 +121,8 @@ def transport(route: Route, points: Tensor, *, backward: bool, density: bool = T
         log_det = log_det + change
         for name, value in integrals.items():
             totals[name] = totals[name] + value if name in totals else value
-        nfe += counted.calls
         counts.append(counted)
+    nfe = sum(counted.calls for counted in counts)
     return FlowResult(points, log_det, totals, used, route.solver, nfe, _counts=tuple(counts))
 
 

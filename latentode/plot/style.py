@@ -97,9 +97,7 @@ def name_axis(axis: Any, text: str) -> None:
 
 def plot_times(times: NDArray[Any]) -> NDArray[np.float64]:
     """Positions on a time axis: days since 1970 for a calendar, numbers as they are else."""
-    if times.dtype.kind == "M":
-        return np.asarray(date2num(times), dtype=np.float64)
-    return np.asarray(times, dtype=np.float64)
+    return np.asarray(date2num(times) if times.dtype.kind == "M" else times, dtype=np.float64)
 
 
 def stamp_positions(stamps: NDArray[np.int64], attrs: Mapping[str, Any]) -> NDArray[np.float64]:

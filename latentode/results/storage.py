@@ -121,14 +121,10 @@ def _format_of(name: str, where: str) -> str:
 
 
 def _netcdf(dataset: xr.Dataset) -> bytes:
-    encoding: dict[str, dict[str, Any]] = {}
-    if dataset["time"].dtype.kind == "M":
-        # integers keep every nanosecond; NaT is their lowest value
-        encoding["time"] = {
-            "units": "nanoseconds since 1970-01-01",
-            "calendar": "proleptic_gregorian",
-            "dtype": "int64",
-        }
+    # integers keep every nanosecond; NaT is their lowest value
+    units = {"units": "nanoseconds since 1970-01-01", "calendar": "proleptic_gregorian"}
+    is_calendar = dataset["time"].dtype.kind == "M"
+    encoding = {"time": {**units, "dtype": "int64"}} if is_calendar else {}
     storable = dataset.assign_coords(
         {
             name: (name, _without_nul(dataset[name].values), dataset[name].attrs)

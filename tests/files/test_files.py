@@ -35,7 +35,7 @@ def run_python(code, *arguments):
 def test_atomic_write_replaces_a_file_and_leaves_nothing_else(tmp_path):
     path = tmp_path / "a.bin"
     atomic_write(path, b"old")
-    atomic_write(path, lambda file: file.write(b"new") and None)
+    atomic_write(path, b"new")
     assert path.read_bytes() == b"new"
     assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
 
@@ -112,28 +112,29 @@ def test_a_size_limit_leaves_the_old_file(tmp_path):
         from latentode.files import atomic_write
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
         try:
-            atomic_write(sys.argv[1], lambda file: [file.write(bytes(1000)) for _ in range(1000)])
+            atomic_write(sys.argv[1], bytes(1_000_000))
         except ResourceError as error:
             print(error)
         """,
         path,
     )
     assert (code, errors) == (0, "")
-    assert output.startswith("disk full: at ")
+    assert output.startswith("disk full: need 1.0 MB at ")
     assert "file too large" in output
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_an_error_or_interrupt_of_the_writer_leaves_the_old_file(tmp_path):
+def test_an_interrupt_leaves_the_old_file(tmp_path, monkeypatch):
     path = atomic_write(tmp_path / "a", b"old")
 
-    def interrupted(file):
-        file.write(b"half")
+    def interrupted(_descriptor):
+        assert len(list(tmp_path.iterdir())) == 2
         raise KeyboardInterrupt
 
+    monkeypatch.setattr("latentode.files.atomic.os.fsync", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        atomic_write(path, interrupted)
+        atomic_write(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
