@@ -176,10 +176,8 @@ def _check(
     count = len(visible.channels)
     if fallback.shape != (count,):
         raise ShapeError(f"fallback: expected shape ({count},), got {fallback.shape}.")
-    for index, size, axis in (
-        (targets.window, len(visible), "window"),
-        (targets.channel, count, "channel"),
-    ):
+    for axis, size in (("window", len(visible)), ("channel", count)):
+        index = getattr(targets, axis)
         if len(index) and not 0 <= index.min() <= index.max() < size:
             raise ShapeError(
                 f"targets.{axis}: expected 0 to {size - 1}, got {index.min()} to {index.max()}."

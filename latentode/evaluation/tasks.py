@@ -71,11 +71,8 @@ def forecast_task(
         ShapeError: If a bound does not have one entry a series.
         DataError: If no window can be cut.
     """
-    for name, value in (
-        ("context_ns", context_ns),
-        ("horizon_ns", horizon_ns),
-        ("max_windows", max_windows),
-    ):
+    sizes = {"context_ns": context_ns, "horizon_ns": horizon_ns, "max_windows": max_windows}
+    for name, value in sizes.items():
         if value < 1:
             raise ConfigError(f"{name}: expected at least 1, got {value}.")
     start_ns, stop_ns = _bounds(dataset, start_ns, stop_ns)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from xarray import Dataset
 
 _MAX_DRAWS = 30  # lines; more hide the mean path
+# a centre (latent,), two axes (latent, 2), and what they are called
+_Plane = tuple[NDArray[np.float64], NDArray[np.float64], list[str]]
 
 
 def latent_trajectory(
@@ -88,9 +90,7 @@ def _states(
     return dataset["value"].sel(series=names).values.astype(np.float64), names
 
 
-def _principal_plane(
-    means: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[str, str]]:
+def _principal_plane(means: NDArray[np.float64]) -> _Plane:
     points = means.reshape(-1, means.shape[-1])
     points = points[np.isfinite(points).all(axis=1)]
     center = points.mean(axis=0)
@@ -101,16 +101,13 @@ def _principal_plane(
     plane *= np.where(plane[np.abs(plane).argmax(axis=0), [0, 1]] < 0, -1.0, 1.0)
     shares = np.zeros(2)
     shares[: len(scales[:2])] = scales[:2] ** 2 / max((scales**2).sum(), 1e-300)
-    labels = tuple(f"component {i + 1} ({shares[i]:.0%} of variance)" for i in range(2))
-    return center, plane, (labels[0], labels[1])
+    labels = [f"component {i + 1} ({shares[i]:.0%} of variance)" for i in range(2)]
+    return center, plane, labels
 
 
-def _coordinate_plane(
-    components: tuple[int, int], size: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[str, str]]:
+def _coordinate_plane(components: tuple[int, int], size: int) -> _Plane:
     if len(components) != 2 or not all(0 <= c < size for c in components):
         raise ConfigError(f"components: expected two of 0 to {size - 1}, got {components!r}.")
     plane = np.zeros((size, 2))
     plane[list(components), [0, 1]] = 1.0
-    first, second = components
-    return np.zeros(size), plane, (f"latent {first}", f"latent {second}")
+    return np.zeros(size), plane, [f"latent {component}" for component in components]
