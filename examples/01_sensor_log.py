@@ -21,9 +21,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from latentode import LatentODE, LatentODEConfig, plot
-from latentode.data.reading.log import read_log
-from latentode.evaluation.evaluate import table
+from latentode import LatentODE, LatentODEConfig, evaluation, plot, read_log
 
 LOG = Path(__file__).resolve().parents[1] / "datasets" / "pump_station.csv"
 
@@ -46,7 +44,7 @@ def main() -> None:
 
     scores = model.evaluate(log, max_windows=48 if options.smoke else 240)
     print("\nForecasts of the last fifth of the log, in training standard deviations:")
-    for row in table(scores["forecast"]):
+    for row in evaluation.table(scores["forecast"]):
         print("  ".join(f"{cell:>10}" for cell in row))
     print("\n".join(scores["forecast"]["sentences"]))
 

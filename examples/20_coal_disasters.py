@@ -25,10 +25,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from latentode import plot
+from latentode import plot, read_events
 from latentode.config import DataConfig
 from latentode.data.events import EventStreams
-from latentode.data.reading.events import read_events
 from latentode.models.point_processes import (
     HistoryFreeProcess,
     HomogeneousProcess,

@@ -25,13 +25,11 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from latentode import plot
+from latentode import EventForecaster, plot, read_events
 from latentode.config import DataConfig
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data.events import EventStreams
-from latentode.data.reading.events import read_events
 from latentode.data.synthetic import events as synthetic_events
-from latentode.estimators.event_forecaster import EventForecaster
 from latentode.models.point_processes import HawkesProcess, HomogeneousProcess
 from latentode.training.events.fit import EventFitting, fit_events, score_streams
 

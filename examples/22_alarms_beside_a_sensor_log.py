@@ -29,9 +29,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from latentode import LatentODE, LatentODEConfig, plot
-from latentode.data.dataset import TimeSeriesDataset
-from latentode.data.reading.log import read_log
+from latentode import LatentODE, LatentODEConfig, TimeSeriesDataset, plot, read_log
 from latentode.plot.style import plot_times
 
 DATASETS = Path(__file__).resolve().parents[1] / "datasets"

@@ -11,61 +11,34 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from latentode.config import LatentODEConfig, SolverConfig, TrainConfig
-    from latentode.data import synthetic
-    from latentode.data.dataset import TimeSeriesDataset
-    from latentode.estimators import LatentODE, recommend
-    from latentode.estimators.event_forecaster import EventForecaster
-    from latentode.flows import CNF
-    from latentode.models import objectives
-    from latentode.models.encoders import (
-        AttentionEncoder,
-        ODERNNEncoder,
-        RNNAttentionEncoder,
-        RNNEncoder,
-    )
-    from latentode.models.heads import PoissonProcess
-    from latentode.models.latent_ode import LatentODEModel
-    from latentode.models.likelihoods import FlowLikelihood, GaussianLikelihood, StudentTLikelihood
-    from latentode.models.point_processes import JumpProcess
-    from latentode.models.priors import StandardNormal
-    from latentode.training import Trainer
+    from latentode.config import LatentODEConfig as LatentODEConfig
+    from latentode.config import SolverConfig as SolverConfig
+    from latentode.config import TrainConfig as TrainConfig
+    from latentode.data import synthetic as synthetic
+    from latentode.data.dataset import TimeSeriesDataset as TimeSeriesDataset
+    from latentode.data.reading.events import read_events as read_events
+    from latentode.data.reading.log import read_log as read_log
+    from latentode.estimators import LatentODE as LatentODE
+    from latentode.estimators import recommend as recommend
+    from latentode.estimators.event_forecaster import EventForecaster as EventForecaster
+    from latentode.flows import CNF as CNF
+    from latentode.models import objectives as objectives
+    from latentode.models.encoders import AttentionEncoder as AttentionEncoder
+    from latentode.models.encoders import ODERNNEncoder as ODERNNEncoder
+    from latentode.models.encoders import RNNAttentionEncoder as RNNAttentionEncoder
+    from latentode.models.encoders import RNNEncoder as RNNEncoder
+    from latentode.models.heads import PoissonProcess as PoissonProcess
+    from latentode.models.latent_ode import LatentODEModel as LatentODEModel
+    from latentode.models.likelihoods import FlowLikelihood as FlowLikelihood
+    from latentode.models.likelihoods import GaussianLikelihood as GaussianLikelihood
+    from latentode.models.likelihoods import StudentTLikelihood as StudentTLikelihood
+    from latentode.models.point_processes import JumpProcess as JumpProcess
+    from latentode.models.priors import StandardNormal as StandardNormal
+    from latentode.training import Trainer as Trainer
 
 __version__ = "0.2.0"
 
-__all__ = [  # noqa: RUF022 -- plain order, which has no place of its own for CNF
-    "AttentionEncoder",
-    "CNF",
-    "EventForecaster",
-    "FlowLikelihood",
-    "GaussianLikelihood",
-    "JumpProcess",
-    "LatentODE",
-    "LatentODEConfig",
-    "LatentODEModel",
-    "ODERNNEncoder",
-    "PoissonProcess",
-    "RNNAttentionEncoder",
-    "RNNEncoder",
-    "SolverConfig",
-    "StandardNormal",
-    "StudentTLikelihood",
-    "TimeSeriesDataset",
-    "TrainConfig",
-    "Trainer",
-    "__version__",
-    "baselines",
-    "errors",
-    "flows",
-    "metrics",
-    "objectives",
-    "ode",
-    "plot",
-    "recommend",
-    "results",
-    "synthetic",
-]
-
+# the module that has the name, or that is called so
 _HOMES = {
     "AttentionEncoder": "models.encoders",
     "CNF": "flows",
@@ -86,27 +59,28 @@ _HOMES = {
     "TimeSeriesDataset": "data.dataset",
     "TrainConfig": "config",
     "Trainer": "training",
-    "recommend": "estimators",
-}
-_MODULES = {
     "baselines": "evaluation.baselines",
     "errors": "errors",
+    "evaluation": "evaluation",
     "flows": "flows",
     "metrics": "evaluation.metrics",
     "objectives": "models.objectives",
     "ode": "ode",
     "plot": "plot",
+    "read_events": "data.reading.events",
+    "read_log": "data.reading.log",
+    "recommend": "estimators",
     "results": "results",
     "synthetic": "data.synthetic",
 }
+__all__ = sorted([*_HOMES, "__version__"])
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{_MODULES[name]}")
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = importlib.import_module(f"{__name__}.{_HOMES[name]}")
+    return home if home.__name__.endswith(f".{name}") else getattr(home, name)
 
 
 def __dir__() -> list[str]:

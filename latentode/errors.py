@@ -25,47 +25,42 @@ SolverStatus = Literal["ok", "max_steps", "dt_underflow", "non_finite", "inaccur
 
 
 class LatentODEError(Exception):
-    """Base of every error that latentode raises on purpose."""
+    """Base of every error that latentode raises on purpose.
 
-    exit_code = 1
+    Attributes:
+        kind: Short name of the class, as the command line reports it.
+        exit_code: Of a command that fails with it.
+    """
+
     kind = "internal"
+    exit_code = 1
+
+    def __init_subclass__(cls, *, kind: str, exit_code: int = 1) -> None:
+        super().__init_subclass__()
+        cls.kind, cls.exit_code = kind, exit_code
 
 
-class DataError(LatentODEError, ValueError):
+class DataError(LatentODEError, ValueError, kind="data", exit_code=3):
     """A log cannot be read, or holds what a model cannot use."""
 
-    exit_code = 3
-    kind = "data"
 
-
-class ShapeError(LatentODEError, ValueError):
+class ShapeError(LatentODEError, ValueError, kind="shape"):
     """Two tensors disagree on an axis that they should share."""
 
-    kind = "shape"
 
-
-class ConfigError(LatentODEError, ValueError):
+class ConfigError(LatentODEError, ValueError, kind="config", exit_code=4):
     """A setting is unknown, out of range, or cannot be combined with another."""
 
-    exit_code = 4
-    kind = "config"
 
-
-class NotFittedError(LatentODEError, RuntimeError):
+class NotFittedError(LatentODEError, RuntimeError, kind="not_fitted", exit_code=2):
     """A prediction was asked of an estimator that was never fitted."""
 
-    exit_code = 2
-    kind = "not_fitted"
 
-
-class CheckpointError(LatentODEError, RuntimeError):
+class CheckpointError(LatentODEError, RuntimeError, kind="checkpoint", exit_code=5):
     """A model folder or checkpoint is missing, broken, tampered with or of another version."""
 
-    exit_code = 5
-    kind = "checkpoint"
 
-
-class SolverError(LatentODEError, RuntimeError):
+class SolverError(LatentODEError, RuntimeError, kind="solver", exit_code=6):
     """A solve failed.
 
     Attributes:
@@ -73,9 +68,6 @@ class SolverError(LatentODEError, RuntimeError):
         time_reached: Last time offset with a finite state, in model time units.
         series: Batch indices of the series that failed, where they can be told apart.
     """
-
-    exit_code = 6
-    kind = "solver"
 
     def __init__(
         self,
@@ -91,25 +83,16 @@ class SolverError(LatentODEError, RuntimeError):
         self.series = tuple(series)
 
 
-class TrainingError(LatentODEError, RuntimeError):
+class TrainingError(LatentODEError, RuntimeError, kind="training", exit_code=6):
     """Training diverged, and recovery from the last good state did not help."""
 
-    exit_code = 6
-    kind = "training"
 
-
-class ResourceError(LatentODEError, RuntimeError):
+class ResourceError(LatentODEError, RuntimeError, kind="resources", exit_code=7):
     """A disk, memory or size limit was reached."""
 
-    exit_code = 7
-    kind = "resources"
 
-
-class OutputExistsError(LatentODEError, FileExistsError):
+class OutputExistsError(LatentODEError, FileExistsError, kind="exists", exit_code=8):
     """An output exists already, or another process holds the run."""
-
-    exit_code = 8
-    kind = "exists"
 
 
 class LatentODEWarning(UserWarning):

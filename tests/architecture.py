@@ -97,7 +97,7 @@ ALLOWED = {
         "estimators", "cli",
     },
     "torchdiffeq": {"ode.solvers.adaptive"},
-    "scipy": {"flows.flow_matching"},
+    "scipy": {"flows.flow_matching", "evaluation.natural_spline"},
     "pandas": {"data", "results", "estimators", "cli"},
     "pyarrow": {"data"},
     "xarray": {"results", "estimators"},

@@ -1,14 +1,18 @@
 """The public surface: what ``latentode`` offers, and that it loads nothing until it is used."""
 
+import ast
 import importlib
+import inspect
 import subprocess
 import sys
 import tomllib
+from importlib.util import find_spec
 
 import pytest
 from places import ROOT
 
 import latentode
+from latentode import evaluation
 
 
 def test_the_version_is_that_of_the_project_file():
@@ -16,9 +20,35 @@ def test_the_version_is_that_of_the_project_file():
     assert latentode.__version__ == project["version"]
 
 
-def test_public_names_are_sorted_once_each_and_listed_by_dir():
-    assert latentode.__all__ == sorted(set(latentode.__all__))
+PACKAGES = pytest.mark.parametrize("package", [latentode, evaluation])
+
+
+@PACKAGES
+def test_the_table_of_names_is_sorted_and_all_public(package):
+    assert list(package._HOMES) == sorted(package._HOMES)
+    assert set(package._HOMES) == set(package.__all__) - {"__version__"}
     assert set(latentode.__all__) <= set(dir(latentode))
+
+
+@PACKAGES
+def test_type_checkers_are_told_the_home_of_each_name(package):
+    (block,) = [part for part in ast.parse(inspect.getsource(package)).body if _for_types(part)]
+    told = {name.asname: f"{node.module}.{name.name}" for node in block.body for name in node.names}
+    homes = {name: f"{package.__name__}.{home}" for name, home in package._HOMES.items()}
+    defined = {name for name, home in homes.items() if not home.endswith(f".{name}")}
+    assert defined <= told.keys() <= homes.keys()
+    for name, place in told.items():
+        assert place == (f"{homes[name]}.{name}" if name in defined else homes[name])
+
+
+def _for_types(statement):
+    return isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING"
+
+
+@pytest.mark.parametrize("name", evaluation.__all__)
+def test_evaluation_hands_on_functions_that_no_module_of_it_hides(name):
+    assert getattr(evaluation, name).__name__ == name
+    assert find_spec(f"latentode.evaluation.{name}") is None
 
 
 @pytest.mark.parametrize("name", [n for n in latentode.__all__ if not n.startswith("_")])
@@ -38,9 +68,10 @@ def test_an_unknown_name_is_an_attribute_error_that_names_it():
         _ = latentode.LatentODR
 
 
-def test_importing_the_package_and_its_settings_loads_no_torch():
+def test_what_needs_no_model_loads_no_torch():
     code = (
-        "import sys, latentode; latentode.LatentODEConfig(); latentode.errors; "
+        "import sys, latentode; latentode.LatentODEConfig(); latentode.errors; latentode.plot; "
+        "latentode.evaluation.table; latentode.evaluation.evaluate_task; "
         "print(int('torch' in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)

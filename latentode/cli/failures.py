@@ -28,11 +28,8 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z`\"'])")
 _REPORT = "This is a bug: please report it with the output of `info --env`; -v shows the traceback."
 
 
-class UsageFailure(LatentODEError):
+class UsageFailure(LatentODEError, kind="usage", exit_code=USAGE):
     """A command was called in a way that has no meaning, as its options together show."""
-
-    exit_code = USAGE
-    kind = "usage"
 
 
 @dataclass(frozen=True)

@@ -3,35 +3,15 @@
 Every name of a setting is handed on here.
 """
 
-from latentode.config.base import Duration
-from latentode.config.data import (
-    CellsConfig,
-    ColumnsConfig,
-    DataConfig,
-    TimeConfig,
-    WindowConfig,
-)
-from latentode.config.latent_ode import LatentODEConfig
-from latentode.config.model import ModelConfig, SolverConfig
-from latentode.config.training import (
-    ObjectiveConfig,
-    OptimizerConfig,
-    RegularizersConfig,
-    TrainConfig,
-)
-
-__all__ = [
-    "CellsConfig",
-    "ColumnsConfig",
-    "DataConfig",
-    "Duration",
-    "LatentODEConfig",
-    "ModelConfig",
-    "ObjectiveConfig",
-    "OptimizerConfig",
-    "RegularizersConfig",
-    "SolverConfig",
-    "TimeConfig",
-    "TrainConfig",
-    "WindowConfig",
-]
+from latentode.config.data import CellsConfig as CellsConfig
+from latentode.config.data import ColumnsConfig as ColumnsConfig
+from latentode.config.data import DataConfig as DataConfig
+from latentode.config.data import TimeConfig as TimeConfig
+from latentode.config.data import WindowConfig as WindowConfig
+from latentode.config.latent_ode import LatentODEConfig as LatentODEConfig
+from latentode.config.model import ModelConfig as ModelConfig
+from latentode.config.model import SolverConfig as SolverConfig
+from latentode.config.training import ObjectiveConfig as ObjectiveConfig
+from latentode.config.training import OptimizerConfig as OptimizerConfig
+from latentode.config.training import RegularizersConfig as RegularizersConfig
+from latentode.config.training import TrainConfig as TrainConfig

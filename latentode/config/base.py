@@ -12,14 +12,13 @@ from latentode.errors import ConfigError
 
 
 def _check_duration(value: Any) -> Any:
-    if value == NONE:
+    if value in (None, NONE):
         return None
-    if value is not None:
-        try:
-            parse_duration(value, "s")
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
-    return value if value is None else str(value)
+    try:
+        parse_duration(value, "s")
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+    return str(value)
 
 
 # None passes, to be chosen from the data: types are those of a resolved config

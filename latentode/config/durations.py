@@ -16,15 +16,12 @@ NS_PER_UNIT = {
     "d": 86_400_000_000_000,
 }
 _DURATION = re.compile(r"^\s*([0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)\s*([a-zA-Z]*)\s*$")
-_UNIT_ALIASES = {
-    "m": "min",
-    "sec": "s",
-    "hour": "h",
-    "hours": "h",
-    "day": "d",
-    "days": "d",
-    "w": "7d",
-}
+_ALIASES = {"m": "min", "sec": "s", "hour": "h", "hours": "h", "day": "d", "days": "d"}
+_SCALES = (
+    NS_PER_UNIT
+    | {alias: NS_PER_UNIT[unit] for alias, unit in _ALIASES.items()}
+    | {"w": 7 * NS_PER_UNIT["d"]}
+)
 
 
 def parse_duration(text: str | float, default_unit: str | None = None) -> int:
@@ -41,9 +38,7 @@ def parse_duration(text: str | float, default_unit: str | None = None) -> int:
         ConfigError: If the text is no positive duration, or has no unit where one is needed.
     """
     match = _DURATION.match(str(text))
-    unit = match.group(2) if match else ""
-    unit = _UNIT_ALIASES.get(unit, unit) or (default_unit or "")
-    scale = 7 * NS_PER_UNIT["d"] if unit == "7d" else NS_PER_UNIT.get(unit)
+    scale = _SCALES.get(match.group(2) or default_unit or "") if match else None
     if match is None or scale is None:
         raise ConfigError(
             f"duration: expected a number with a unit ({', '.join(NS_PER_UNIT)}), got {text!r}. "

@@ -16,12 +16,11 @@ def explain(cls: type[BaseModel], error: ValidationError) -> str:
     """
     messages = []
     for item in error.errors():
-        place = [str(part) for part in item["loc"]]
-        name = ".".join(place)
+        name = ".".join(str(part) for part in item["loc"])
         if item["type"] == "extra_forbidden":
             known = sorted(_known_keys(cls))
             near = difflib.get_close_matches(name, known, n=1) or [
-                key for key in known if key.split(".")[-1] == place[-1]
+                key for key in known if key.split(".")[-1] == name.split(".")[-1]
             ]
             hint = f' Did you mean "{near[0]}"?' if near else ""
             messages.append(f"{name}: unknown setting.{hint}")

@@ -13,7 +13,7 @@ from latentode.errors import ConfigError
 from latentode.estimators.event_view import EventView
 from latentode.estimators.inputs import Events, Labels, Log, aligned, asked_times, labels_of
 from latentode.estimators.latent_view import LatentSpace
-from latentode.evaluation.backtest import backtest
+from latentode.evaluation.evaluate import backtest
 from latentode.evaluation.label_scores import score_labels, scored_labels
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction.arrays import ArrayPredictor

@@ -1,1 +1,33 @@
-"""How good predictions are, in numbers and in words."""
+"""How good predictions are, in numbers and in words.
+
+`backtest` scores a model on a log, `evaluate_task` on one task with known answers, which
+`forecast_task` and `interpolation_task` cut from a data set; `table` lays the scores out as text.
+Each is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from latentode.evaluation.evaluate import backtest as backtest
+    from latentode.evaluation.evaluate import evaluate_task as evaluate_task
+    from latentode.evaluation.summary import table as table
+    from latentode.evaluation.tasks import forecast_task as forecast_task
+    from latentode.evaluation.tasks import interpolation_task as interpolation_task
+
+_HOMES = {
+    "backtest": "evaluate",
+    "evaluate_task": "evaluate",
+    "forecast_task": "tasks",
+    "interpolation_task": "tasks",
+    "table": "summary",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -61,8 +61,9 @@ def predict(
         raise ConfigError(
             f"baseline: expected one of {', '.join(NAMES)}, got {name!r}. Did you mean {near[0]!r}?"
         )
-    chosen = predict_all(visible, targets, fallback=fallback, period_ns=period_ns, names=(name,))
-    return chosen[name]
+    return predict_all(visible, targets, fallback=fallback, period_ns=period_ns, names=(name,))[
+        name
+    ]
 
 
 def predict_all(
@@ -175,10 +176,8 @@ def _check(
     count = len(visible.channels)
     if fallback.shape != (count,):
         raise ShapeError(f"fallback: expected shape ({count},), got {fallback.shape}.")
-    for index, size, axis in (
-        (targets.window, len(visible), "window"),
-        (targets.channel, count, "channel"),
-    ):
+    for axis, size in (("window", len(visible)), ("channel", count)):
+        index = getattr(targets, axis)
         if len(index) and not 0 <= index.min() <= index.max() < size:
             raise ShapeError(
                 f"targets.{axis}: expected 0 to {size - 1}, got {index.min()} to {index.max()}."
@@ -233,9 +232,9 @@ def _least_squares(groups: _Groups) -> Float64:
     variance = _group_means(groups, np.square(offset))
     # a single reading has no slope
     slope = _group_means(groups, offset * residual) / np.where(variance > 0, variance, 1.0)
-    own = groups.group
-    ahead = (groups.query - origin[own]) / span[own] - centre[own]
-    return level[own] + slope[own] * ahead
+    group = groups.group
+    ahead = (groups.query - origin[group]) / span[group] - centre[group]
+    return level[group] + slope[group] * ahead
 
 
 def _spline(groups: _Groups) -> Float64:
@@ -276,9 +275,9 @@ def _seasonal(groups: _Groups) -> Float64:
         waiting = waiting[reach[waiting] >= shift]
         if not len(waiting):
             break
-        found, reading = _one_period(groups, waiting, shift * period)
-        answer[waiting[found]] = groups.values[reading[found]]
-        waiting = waiting[~found]
+        near, reading = _one_period(groups, waiting, shift * period)
+        answer[waiting[near]] = groups.values[reading[near]]
+        waiting = waiting[~near]
     return answer
 
 

@@ -41,8 +41,8 @@ def area_under_curve(score: ArrayLike, labels: ArrayLike) -> float:
             f"labels: expected both classes, got {count} positives and {others} negatives. "
             "There are no pairs to be put in order."
         )
-    _, place, ties = np.unique(score, return_inverse=True, return_counts=True)
-    rank = (np.cumsum(ties) - (ties - 1) / 2)[place]
+    _, order, ties = np.unique(score, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(ties) - (ties - 1) / 2)[order]
     above = rank[positive].sum() - count * (count + 1) / 2
     return float(above / (count * others))
 
@@ -91,9 +91,9 @@ def calibration_error(probability: ArrayLike, labels: ArrayLike, bins: int = 10)
     if bins < 1:
         raise ConfigError(f"bins: expected at least 1, got {bins}. Ten are usual.")
     probability, positive = _probabilities_and_labels(probability, labels)
-    # the first place of a value in order decides for all that are equal to it
-    place = np.searchsorted(np.sort(probability), probability)
-    excess = np.bincount(place * bins // len(place), weights=positive - probability, minlength=bins)
+    # the first rank of a value decides for all that are equal to it
+    rank = np.searchsorted(np.sort(probability), probability)
+    excess = np.bincount(rank * bins // len(rank), weights=positive - probability, minlength=bins)
     return float(np.abs(excess).sum() / len(probability))
 
 

@@ -1,34 +1,30 @@
 """What a model's predictions are worth, beside naive baselines, on tasks with known answers.
 
 `evaluate_task` knows nothing of the model but a function from visible windows to draws and log
-densities. Three rules: the baselines of `latentode.evaluation.baselines` stand beside every number;
-every channel has the same weight, however often it is read; and where the model loses, a sentence
-says so (`latentode.evaluation.summary`).
+densities; `backtest` gives it the tasks of a log. Three rules: the baselines of
+`latentode.evaluation.baselines` stand beside every number; every channel has the same weight,
+however often it is read; and where the model loses, a sentence says so
+(`latentode.evaluation.summary`).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Float64, TimeSeriesDataset
 from latentode.data.targets import Targets
 from latentode.errors import ConfigError, DataError, ShapeError
 from latentode.evaluation import baselines, metrics, scores
-from latentode.evaluation.summary import best_baseline, describe, table
+from latentode.evaluation.summary import best_baseline, describe
 from latentode.evaluation.tasks import Task, forecast_task, interpolation_task
 
-__all__ = [
-    "ReadingPredictor",
-    "Task",
-    "evaluate_task",
-    "forecast_task",
-    "interpolation_task",
-    "table",
-]
+if TYPE_CHECKING:
+    from latentode.data.schema import DataSchema
 
 PIT_BINS = 10
 _BLOCK = 16_384  # targets that are scored at once, so that copies of the draws stay small
@@ -45,7 +41,6 @@ class ReadingPredictor(Protocol):
 
     def __call__(self, visible: TimeSeriesDataset, targets: Targets) -> tuple[Float64, Float64]:
         """Draws (draw, target) and log densities (target,)."""
-        ...
 
 
 def evaluate_task(
@@ -100,8 +95,6 @@ def evaluate_task(
     channels = {names[index]: _summary(readings, channel == index) for index in present}
     overall = _overall(list(channels.values()), scale[present])
     transform = readings["pit"][~np.isnan(readings["pit"])]
-    for name, entry in channels.items():
-        entry["num_targets"] = int((channel == names.index(name)).sum())
     result = {
         "overall": overall,
         "channels": channels,
@@ -121,15 +114,74 @@ def evaluate_task(
     return _json(result)
 
 
+def backtest(
+    dataset: TimeSeriesDataset,
+    schema: DataSchema,
+    predictor: ReadingPredictor,
+    *,
+    split: str,
+    max_windows: int,
+) -> dict[str, Any]:
+    """Score a predictor on the test part of a log.
+
+    Args:
+        dataset: The log, aligned with the schema.
+        schema: Windows, split and training statistics.
+        predictor: What is judged.
+        split: "test", or "all" for the whole log.
+        max_windows: Most forecast origins.
+
+    Returns:
+        {"forecast": scores, "interpolation": scores}; see `evaluate_task`.
+
+    Raises:
+        ConfigError: If `split` is neither.
+        DataError: If the part has no window with targets.
+    """
+    if split not in ("test", "all"):
+        raise ConfigError(f"split: expected 'test' or 'all', got {split!r}.")
+    first, last = dataset.readings.first_and_last()
+    starts, stops = (first, last) if split == "all" else schema.split.bounds(dataset, "test")
+    origins = starts
+    if split == "all" or schema.split.kind == "series":
+        # an origin at the first reading would have no context
+        origins = starts + np.minimum(schema.lengths.context_ns, (last - first) // 2)
+    context, day = schema.lengths.context_ns, NS_PER_UNIT["d"]
+    seasonal = schema.clock.kind == "calendar" and context >= day
+    tasks = {
+        "forecast": forecast_task(
+            dataset,
+            context_ns=context,
+            horizon_ns=schema.lengths.horizon_ns,
+            start_ns=origins,
+            stop_ns=stops,
+            max_windows=max_windows,
+        ),
+        "interpolation": interpolation_task(
+            dataset, start_ns=starts, stop_ns=stops, context_ns=context
+        ),
+    }
+    return {
+        name: evaluate_task(
+            task,
+            predictor,
+            scale=schema.scaler.std,
+            fallback=schema.scaler.mean,
+            period_ns=day if seasonal else None,
+        )
+        for name, task in tasks.items()
+    }
+
+
 def _check(task: Task, scale: Float64, chunk_windows: int) -> None:
     count = len(task.visible.channels)
     if scale.shape != (count,):
         raise ShapeError(f"scale: expected shape ({count},), got {scale.shape}.")
-    if not np.all((scale > 0) & np.isfinite(scale)):
-        worst = int(np.flatnonzero(~((scale > 0) & np.isfinite(scale)))[0])
+    bad = np.flatnonzero(~((scale > 0) & np.isfinite(scale)))
+    if len(bad):
         raise ConfigError(
-            f"scale: expected positive standard deviations, got {scale[worst]} for channel "
-            f"{task.visible.channels[worst]!r}."
+            f"scale: expected positive standard deviations, got {scale[bad[0]]} for channel "
+            f"{task.visible.channels[bad[0]]!r}."
         )
     if chunk_windows < 1:
         raise ConfigError(f"chunk_windows: expected at least 1, got {chunk_windows}.")
@@ -162,12 +214,8 @@ def _score_task(
         naive = baselines.predict_all(visible, chunk, fallback=fallback, period_ns=period_ns)
         errors = {f"baseline/{name}": chunk.values - answer for name, answer in naive.items()}
         parts.append({**_score(draws, log_prob, chunk.values, generator), **errors})
-    readings = {}
-    for name in parts[0]:
-        joined = np.concatenate([part[name] for part in parts])
-        readings[name] = np.empty_like(joined)
-        readings[name][order] = joined
-    return readings
+    as_asked = np.argsort(order)
+    return {name: values[as_asked] for name, values in _joined(parts).items()}
 
 
 def _call(
@@ -196,7 +244,11 @@ def _score(
         blocks.append(
             _score_block(scores.Forecast(judged, log_prob[block], values[block]), generator)
         )
-    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+    return _joined(blocks)
+
+
+def _joined(parts: list[dict[str, Float64]]) -> dict[str, Float64]:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _score_block(forecast: scores.Forecast, generator: np.random.Generator) -> dict[str, Float64]:
@@ -216,6 +268,7 @@ def _summary(readings: Mapping[str, Float64], chosen: np.ndarray) -> dict[str, A
             name: {s.key: s.average(s.of_error(error)) for s in scores.SCORES if s.of_error}
             for name, error in errors.items()
         },
+        "num_targets": int(chosen.sum()),
     }
 
 

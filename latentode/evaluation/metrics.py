@@ -211,10 +211,23 @@ def coverage(draws: ArrayLike, values: ArrayLike, level: float = 0.9) -> float:
         ConfigError: If the level is not between 0 and 1.
         DataError: If there is no draw or no reading.
     """
+    return float(_some(covered(draws, values, level), "values").mean())
+
+
+def covered(draws: ArrayLike, values: ArrayLike, level: float = 0.9) -> Float64:
+    """Whether each reading is inside its central interval: 1, 0, or NaN; see `coverage`.
+
+    Args:
+        draws: Draws of the prediction, shape (draw, ...).
+        values: What was read, shape (...).
+        level: Probability of the interval.
+
+    Returns:
+        Shape (...).
+    """
     draws, values = _draws_and_values(draws, values)
     low, high = central_interval(draws, level)
-    inside = np.where(np.isnan(low + high + values), np.nan, (low <= values) & (values <= high))
-    return float(_some(inside, "values").mean())
+    return np.where(np.isnan(low + high + values), np.nan, (low <= values) & (values <= high))
 
 
 def interval_width(draws: ArrayLike, level: float = 0.9) -> float:

@@ -106,9 +106,7 @@ def _crps(forecast: Forecast) -> Float64:
 
 
 def _covered(forecast: Forecast) -> Float64:
-    low, high = metrics.central_interval(forecast.draws, LEVEL)
-    inside = (low <= forecast.values) & (forecast.values <= high)
-    return np.where(np.isnan(forecast.draws[0]), np.nan, inside)
+    return metrics.covered(forecast.draws, forecast.values, LEVEL)
 
 
 # MAE is of the median and RMSE of the mean of the draws: what the two scores ask for. The CRPS of a

@@ -71,11 +71,8 @@ def forecast_task(
         ShapeError: If a bound does not have one entry a series.
         DataError: If no window can be cut.
     """
-    for name, value in (
-        ("context_ns", context_ns),
-        ("horizon_ns", horizon_ns),
-        ("max_windows", max_windows),
-    ):
+    sizes = {"context_ns": context_ns, "horizon_ns": horizon_ns, "max_windows": max_windows}
+    for name, value in sizes.items():
         if value < 1:
             raise ConfigError(f"{name}: expected at least 1, got {value}.")
     start_ns, stop_ns = _bounds(dataset, start_ns, stop_ns)
@@ -185,8 +182,8 @@ def _quotas(counts: list[int], total: int) -> list[int]:
 def _spread(candidates: Int64, quota: int) -> Int64:
     """One candidate out of each of `quota` equal parts, all different."""
     edges = np.arange(quota + 1) * len(candidates) // max(quota, 1)
-    place = (np.arange(1, quota + 1) * _GOLDEN) % 1.0
-    return candidates[edges[:-1] + (place * np.diff(edges)).astype(np.int64)]
+    share = (np.arange(1, quota + 1) * _GOLDEN) % 1.0
+    return candidates[edges[:-1] + (share * np.diff(edges)).astype(np.int64)]
 
 
 def _without_empty(visible: TimeSeriesDataset, targets: Targets, advice: str) -> Task:

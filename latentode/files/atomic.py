@@ -13,9 +13,8 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from latentode.errors import OutputExistsError, ResourceError
 from latentode.files.faults import explained
@@ -27,7 +26,7 @@ _STRAY = re.compile(
 _SHORT_NAME = 40  # characters, so that a marked name of 4-byte characters still fits 255 bytes
 
 
-def atomic_write(path: str | Path, data: bytes | Callable[[BinaryIO], None]) -> Path:
+def atomic_write(path: str | Path, data: bytes) -> Path:
     """Write a file so that at every moment its path holds the old content or the new one, whole.
 
     The content goes to a temporary file in the same folder (from TMPDIR, which may be another file
@@ -36,7 +35,7 @@ def atomic_write(path: str | Path, data: bytes | Callable[[BinaryIO], None]) -> 
 
     Args:
         path: The file; its folder must exist.
-        data: The content, or a function that writes it to an open binary file.
+        data: The content.
 
     Returns:
         The path written, with symbolic links resolved.
@@ -47,18 +46,14 @@ def atomic_write(path: str | Path, data: bytes | Callable[[BinaryIO], None]) -> 
     """
     target = Path(os.path.realpath(path))
     temporary = target.with_name(_marked(target.name[:_SHORT_NAME], "tmp"))
-    size = len(data) if isinstance(data, bytes) else None
-    with explained(target, size), removed_on_error(temporary):
+    with explained(target, len(data)), removed_on_error(temporary):
         if target.exists() and not target.is_file():
             raise ResourceError(
                 f"{target}: expected a file or a free name, got a folder or device."
             )
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         with os.fdopen(descriptor, "wb") as file:
-            if callable(data):
-                data(file)
-            else:
-                file.write(data)
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
@@ -88,7 +83,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     target = Path(os.path.realpath(path))
     _recover(target)
     temporary = target.with_name(_marked(target.name, "tmp"))
-    with explained(target, None), removed_on_error(temporary):
+    with explained(target), removed_on_error(temporary):
         temporary.mkdir()
         yield temporary
         _check_replaceable(target, temporary)
@@ -163,9 +158,8 @@ def _check_replaceable(target: Path, new: Path) -> None:
         return
     if not target.is_dir():
         raise OutputExistsError(f"{target}: expected a folder or a free name, got a file.")
-    kept = {entry.name for entry in new.iterdir()}
-    found = {entry.name for entry in target.iterdir() if not _STRAY.match(entry.name)}
-    lost = sorted(found - kept)
+    present = {entry.name for entry in target.iterdir() if not _STRAY.match(entry.name)}
+    lost = sorted(present - {entry.name for entry in new.iterdir()})
     if lost:
         raise OutputExistsError(
             f"{target}: replacing this folder would lose {lost[0]!r} and {len(lost) - 1} more. "
@@ -192,7 +186,7 @@ def _recover(target: Path) -> None:
         return
     for path in target.parent.iterdir():
         match = _STRAY.match(path.name)
-        moved_aside = match and match["kind"] == "old" and match["name"] == target.name
+        moved_aside = match and (match["name"], match["kind"]) == (target.name, "old")
         if match and moved_aside and not is_alive(int(match["pid"])):
             os.replace(path, target)
             return

@@ -18,7 +18,7 @@ _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 @contextlib.contextmanager
-def explained(path: Path, size: int | None) -> Iterator[None]:
+def explained(path: Path, size: int | None = None) -> Iterator[None]:
     """Turn an OSError of writing `path` into an error that says what to do about it.
 
     Args:

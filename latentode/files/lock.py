@@ -9,7 +9,7 @@ import socket
 import time
 import uuid
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from latentode.errors import OutputExistsError
 from latentode.files.atomic import atomic_write, removed_on_error
@@ -43,8 +43,7 @@ class RunLock:
         self.path = Path(folder) / ".lock"
         self._owner: dict[str, Any] | None = None
 
-    def acquire(self) -> None:
-        """Take the lock, or fail at once."""
+    def __enter__(self) -> RunLock:
         owner = {"pid": os.getpid(), "start": start_of(os.getpid()), "host": socket.gethostname()}
         owner["token"] = uuid.uuid4().hex
         content = json.dumps(owner).encode()
@@ -61,19 +60,13 @@ class RunLock:
             ):
                 file.write(content)
         self._owner = owner
-
-    def release(self) -> None:
-        """Give the lock back; a lock that is no longer ours, or was taken before a fork, stays."""
-        owner, self._owner = self._owner, None
-        if owner and owner["pid"] == os.getpid() and _read_owner(self.path) == owner:
-            self.path.unlink(missing_ok=True)
-
-    def __enter__(self) -> RunLock:
-        self.acquire()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.release()
+        # a lock that is no longer ours, or was taken before a fork, stays
+        owner, self._owner = self._owner, None
+        if owner and owner["pid"] == os.getpid() and _read_owner(self.path) == owner:
+            self.path.unlink(missing_ok=True)
 
     def _take_over(self, content: bytes) -> None:
         self._check_stale()
@@ -83,7 +76,7 @@ class RunLock:
         # second then finds another inode, with a living holder, at the path
         with contextlib.suppress(FileNotFoundError), self.path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            if _same_inode(file, self.path):
+            if os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
                 self._check_stale()
                 atomic_write(self.path, content)
                 return
@@ -117,7 +110,3 @@ def _read_owner(path: Path) -> dict[str, Any] | None:
         return None
     is_owner = isinstance(owner, dict) and isinstance(owner.get("pid"), int) and "start" in owner
     return owner if is_owner else None
-
-
-def _same_inode(file: BinaryIO, path: Path) -> bool:
-    return os.path.samestat(os.fstat(file.fileno()), path.stat())

@@ -5,27 +5,16 @@ stacked blocks. A CNF gives smooth densities in few dimensions; on tables of man
 autoregressive flows reach higher likelihoods.
 """
 
-from latentode.flows.cnf import CNF
-from latentode.flows.density_estimator import DensityEstimator
-from latentode.flows.fitting import FlowFitConfig, FlowFitReport, fit_flow
-from latentode.flows.flow_matching import flow_matching_loss
-from latentode.flows.push_forward import PushedDensity, log_prob_at, push_forward
-from latentode.flows.regularizers import path_regularizers
-from latentode.flows.toy_densities import draw_toy, toy_entropy
-from latentode.flows.transport import FlowResult
-
-__all__ = [
-    "CNF",
-    "DensityEstimator",
-    "FlowFitConfig",
-    "FlowFitReport",
-    "FlowResult",
-    "PushedDensity",
-    "draw_toy",
-    "fit_flow",
-    "flow_matching_loss",
-    "log_prob_at",
-    "path_regularizers",
-    "push_forward",
-    "toy_entropy",
-]
+from latentode.flows.cnf import CNF as CNF
+from latentode.flows.density_estimator import DensityEstimator as DensityEstimator
+from latentode.flows.fitting import FlowFitConfig as FlowFitConfig
+from latentode.flows.fitting import FlowFitReport as FlowFitReport
+from latentode.flows.fitting import fit_flow as fit_flow
+from latentode.flows.flow_matching import flow_matching_loss as flow_matching_loss
+from latentode.flows.push_forward import PushedDensity as PushedDensity
+from latentode.flows.push_forward import log_prob_at as log_prob_at
+from latentode.flows.push_forward import push_forward as push_forward
+from latentode.flows.regularizers import path_regularizers as path_regularizers
+from latentode.flows.toy_densities import draw_toy as draw_toy
+from latentode.flows.toy_densities import toy_entropy as toy_entropy
+from latentode.flows.transport import FlowResult as FlowResult

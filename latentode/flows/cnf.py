@@ -106,9 +106,8 @@ class CNF(nn.Module):
 
     def _refine_to(self, count: int) -> None:
         assert self.solver.step_size is not None
-        factor = 1.25 ** (count - self._refined)
-        changes = {"step_size": self.solver.step_size / factor}
-        self.solver = self.solver.model_copy(update=changes)
+        step = self.solver.step_size / 1.25 ** (count - self._refined)
+        self.solver = self.solver.model_copy(update={"step_size": step})
         self.nodes, self._refined = round(TRAIN_NODES * 1.25**count), count
 
     def _take_up_refinements(self, _keys: object) -> None:
@@ -240,8 +239,7 @@ class CNF(nn.Module):
             context: Shape (batch, context).
             generator: Source of draws.
         """
-        x: Tensor = self(self._draw(shape, context, generator), context)
-        return x
+        return self.forward(self._draw(shape, context, generator), context)
 
     @torch.no_grad()
     def sample(
@@ -342,8 +340,8 @@ class CNF(nn.Module):
     def _draw(
         self, shape: tuple[int, ...], context: Tensor | None, generator: torch.Generator | None
     ) -> Tensor:
-        own = () if context is None else (len(context),)
-        return self.base.rsample((*shape, *own), self.shift, generator)
+        rows = () if context is None else (len(context),)
+        return self.base.rsample((*shape, *rows), self.shift, generator)
 
     def _arrange(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         """Points as (draw, batch, dim), and the context as (batch or 1, context)."""

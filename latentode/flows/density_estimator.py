@@ -109,8 +109,7 @@ class DensityEstimator:
                 self.flow_.evaluate(part, solver=finer(self.flow_.solver)).log_prob
                 for part in standard.split(_ROWS_AT_ONCE)
             ]
-        density: NDArray[np.float64] = (torch.cat(parts).double() - self._std.log().sum()).numpy()
-        return density
+        return (torch.cat(parts).double() - self._std.log().sum()).numpy()
 
     def score(self, X: ArrayLike, y: object = None) -> float:  # noqa: ARG002
         """Mean log-density in nats a row."""
@@ -125,8 +124,7 @@ class DensityEstimator:
         self._check_fitted()
         seed = self.random_state if random_state is None else random_state
         drawn = self.flow_.sample((n_samples,), generator=torch.Generator().manual_seed(seed))
-        rows: NDArray[np.float64] = (self._mean + self._std * drawn.double()).numpy()
-        return rows
+        return (self._mean + self._std * drawn.double()).numpy()
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Arguments of the constructor."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -91,27 +91,22 @@ def fit_flow(
         TrainingError: If the loss or its gradient is not finite.
         SolverError: If a solve fails, or the gap stays above 0.05 nat.
     """
-    batches = _Batches(x, context, config.batch_size, generator)
+    batches = _batches(x, context, min(config.batch_size, len(x)), generator)
     flow.train()
 
     def match() -> Tensor:
-        return flow_matching_loss(
-            flow, *batches.draw(), pairing=config.pairing, generator=generator
-        )
+        return flow_matching_loss(flow, *next(batches), pairing=config.pairing, generator=generator)
 
     def likelihood() -> Tensor:
         names = tuple(config.regularizers)
-        result = flow.evaluate(*batches.draw(), regularizers=names, generator=generator)
+        result = flow.evaluate(*next(batches), regularizers=names, generator=generator)
         loss = -result.log_prob.mean()
         for name, weight in config.regularizers.items():
             loss = loss + weight * result.regularizers[name].mean()
         return loss
 
-    def watch() -> None:
-        keep_accurate(flow, *batches.draw())
-
     warm_up_loss = descend(flow, match, config.warm_up_steps, config.warm_up_lr)
-    descend(flow, likelihood, config.steps, config.lr, watch)
+    descend(flow, likelihood, config.steps, config.lr, lambda: keep_accurate(flow, *next(batches)))
     flow.eval()
     rows = slice(0, _CHECKED_ROWS)
     with torch.no_grad():
@@ -200,20 +195,12 @@ def _checked(name: str, number: Tensor, step: int) -> float:
     return value
 
 
-class _Batches:
-    """Rows in a new random order each time all have been seen."""
-
-    def __init__(
-        self, x: Tensor, context: Tensor | None, size: int, generator: torch.Generator | None
-    ) -> None:
-        self._x, self._context = x, context
-        self._size, self._generator = min(size, len(x)), generator
-        self._order = torch.empty(0, dtype=torch.long, device=x.device)
-
-    def draw(self) -> tuple[Tensor, Tensor | None]:
-        if len(self._order) < self._size:
-            self._order = torch.randperm(
-                len(self._x), generator=self._generator, device=self._x.device
-            )
-        rows, self._order = self._order[: self._size], self._order[self._size :]
-        return self._x[rows], None if self._context is None else self._context[rows]
+def _batches(
+    x: Tensor, context: Tensor | None, size: int, generator: torch.Generator | None
+) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Rows in a new random order each time all have been seen, but for a rest below `size`."""
+    while True:
+        order = torch.randperm(len(x), generator=generator, device=x.device)
+        for first in range(0, len(x) - size + 1, max(size, 1)):
+            rows = order[first : first + size]
+            yield x[rows], None if context is None else context[rows]

@@ -67,12 +67,11 @@ def flow_matching_loss(
         start = start[optimal_pairs(start, data)]
     # one time in each of as many equal parts as there are rows: uniform, with less variance
     part = torch.arange(len(data), device=data.device, dtype=data.dtype)
-    own = torch.rand(len(data), generator=generator, dtype=data.dtype, device=data.device)
-    t = (part + own) / len(data)
+    within = torch.rand(len(data), generator=generator, dtype=data.dtype, device=data.device)
+    t = (part + within) / len(data)
     order = torch.randperm(len(data), generator=generator, device=data.device)
     t = t[order][:, None]
-    given = data.new_zeros(1, 0) if context is None else context
-    field = flow.fields(given, generator)[0]
+    field = flow.fields(data.new_zeros(1, 0) if context is None else context, generator)[0]
     slope = field(t[:, 0], (1 - t) * start + t * data)
     return (slope - (data - start)).square().mean()
 

@@ -18,13 +18,7 @@ from torch import Tensor
 
 from latentode import ode
 from latentode.config import SolverConfig
-from latentode.ode.divergence import (
-    TraceConfig,
-    TraceUsed,
-    choose_trace,
-    divergence,
-    draw_probes,
-)
+from latentode.ode.divergence import TraceConfig, TraceUsed, choose_trace, divergence, draw_probes
 from latentode.ode.fields import FieldFunction
 from latentode.ode.trajectory import Trajectory
 

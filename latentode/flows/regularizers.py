@@ -73,11 +73,11 @@ def path_regularizers(
     points, weights = rule_on(trajectory.t0.device, "gauss_legendre", nodes)
     start = trajectory.start if t0 is None else t0
     span = (trajectory.end if t1 is None else t1) - start
-    own = start[..., None] + span[..., None] * points  # (node,) or (batch, node)
-    states = trajectory.at(own, check=check).movedim(-2, 0)  # (node, ..., batch, latent)
+    times = start[..., None] + span[..., None] * points  # (node,) or (batch, node)
+    states = trajectory.at(times, check=check).movedim(-2, 0)  # (node, ..., batch, latent)
     # (node,) or (node, 1 ..., batch)
     lengths = (span.abs()[..., None] * weights).movedim(-1, 0)
-    return regularizers_on_nodes(field, own.movedim(-1, 0), states, lengths, names, generator)
+    return regularizers_on_nodes(field, times.movedim(-1, 0), states, lengths, names, generator)
 
 
 def regularizers_on_nodes(
@@ -109,18 +109,18 @@ def regularizers_on_nodes(
             f"regularizers: expected some of {', '.join(REGULARIZERS)}, got "
             f"{', '.join(sorted(unknown))}. Correct the name."
         )
-    found: dict[str, Tensor] = {}
+    integrals: dict[str, Tensor] = {}
     if "kinetic" in names:
-        found["kinetic"] = 0.5 * _mean_square(slopes_at(field, times, states), weights)
+        integrals["kinetic"] = 0.5 * _mean_square(slopes_at(field, times, states), weights)
     if "jacobian" in names:
         probe = draw_probes(states[0], TraceConfig(), generator)[0]
         products = jacobian_products(field, times, states, probe)[1]
-        found["jacobian"] = _mean_square(products, weights)
+        integrals["jacobian"] = _mean_square(products, weights)
     if "second_derivative" in names:
-        found["second_derivative"] = _mean_square(_second(field, times, states), weights)
+        integrals["second_derivative"] = _mean_square(_second(field, times, states), weights)
     if "polynomial" in names:
-        found["polynomial"] = _mean_square(_off_line(times, states, weights), weights)
-    return found
+        integrals["polynomial"] = _mean_square(_off_line(times, states, weights), weights)
+    return integrals
 
 
 def _mean_square(values: Tensor, weights: Tensor) -> Tensor:

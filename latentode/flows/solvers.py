@@ -16,13 +16,8 @@ _FINER = 4  # one part in 256 of the error of a solver of order four
 
 def finer(solver: SolverConfig) -> SolverConfig:
     """The solver that densities are reported by: a fourth of the step and of the tolerances."""
-    assert solver.step_size is not None
-    changes = {
-        "step_size": solver.step_size / _FINER,
-        "rtol": solver.rtol / _FINER,
-        "atol": solver.atol / _FINER,
-    }
-    return solver.model_copy(update=changes)
+    errors = ("step_size", "rtol", "atol")
+    return solver.model_copy(update={name: getattr(solver, name) / _FINER for name in errors})
 
 
 def check_step(solver: SolverConfig) -> None:

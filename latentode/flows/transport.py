@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -13,6 +12,7 @@ from latentode.config import SolverConfig
 from latentode.flows.field import FlowField
 from latentode.flows.regularizers import Regularizer, regularizers_on_nodes
 from latentode.ode.divergence import TraceConfig, TraceUsed, choose_trace, divergence, draw_probes
+from latentode.ode.fields import FieldFunction
 from latentode.ode.quadrature import unit_rule
 
 
@@ -79,14 +79,12 @@ class FlowResult:
             gap: Mean difference in nats to training's solver; None where it was not measured.
         """
         shape = log_prob.shape
-        regularizers = {k: v.reshape(shape) for k, v in self.regularizers.items()}
-        log_det = self.log_det.reshape(shape)
         return replace(
             self,
             value=value,
             log_prob=log_prob,
-            log_det=log_det,
-            regularizers=regularizers,
+            log_det=self.log_det.reshape(shape),
+            regularizers={k: v.reshape(shape) for k, v in self.regularizers.items()},
             solver_gap=gap,
         )
 
@@ -106,11 +104,10 @@ def transport(route: Route, points: Tensor, *, backward: bool, density: bool = T
     Raises:
         SolverError: If a solve fails.
     """
-    log_det, nfe = points.new_zeros(points.shape[:-1]), 0
+    log_det = points.new_zeros(points.shape[:-1])
     used: TraceUsed = choose_trace(route.fields[0], points, route.trace)
     totals: dict[str, Tensor] = {}
     counts = []
-    leg = _decoupled if _is_decoupled(route.solver) else _coupled
     # before all else that draws, so that an estimate does not depend on the regularisers
     probes = [
         draw_probes(points, route.trace, route.generator) if used == "hutchinson" else None
@@ -118,96 +115,72 @@ def transport(route: Route, points: Tensor, *, backward: bool, density: bool = T
     ]
     blocks = reversed(route.fields) if backward else route.fields
     for block, probe in zip(blocks, probes, strict=True):
-        points, change, integrals, counted = leg(
+        points, change, integrals, counted = _through(
             route, block, points, backward, used if density else None, probe
         )
         log_det = log_det + change
         for name, value in integrals.items():
             totals[name] = totals[name] + value if name in totals else value
-        nfe += counted.calls
         counts.append(counted)
+    nfe = sum(counted.calls for counted in counts)
     return FlowResult(points, log_det, totals, used, route.solver, nfe, _counts=tuple(counts))
 
 
 class _Counted:
     """A field that counts its calls, for the solves that go through torchdiffeq."""
 
-    def __init__(self, fn: Callable[[Tensor, Tensor], Tensor] | None, calls: int = 0) -> None:
+    def __init__(self, fn: FieldFunction, calls: int = 0) -> None:
         self._fn = fn
         self.calls = calls
 
     def __call__(self, t: Tensor, state: Tensor) -> Tensor:
-        assert self._fn is not None
         self.calls += 1
         return self._fn(t, state)
 
 
-_Leg = tuple[Tensor, Tensor, dict[str, Tensor], _Counted]
-
-
-def _is_decoupled(solver: SolverConfig) -> bool:
-    return solver.method in ("rk4", "ab4") and solver.gradient == "backprop"
-
-
-def _decoupled(
+def _through(
     route: Route,
     block: FlowField,
     points: Tensor,
     backward: bool,
     used: TraceUsed | None,
     probes: Tensor | None,
-) -> _Leg:
+) -> tuple[Tensor, Tensor, dict[str, Tensor], _Counted]:
+    """Points at the other end of a block, change of the log-determinant, integrals, evaluations."""
     begin, end = (1.0, 0.0) if backward else (0.0, 1.0)
-    path = ode.solve(block, points, begin, end, route.solver)
-    if used is None:
-        return path.at(end)[..., 0, :], points.new_zeros(()), {}, _Counted(None, path.stats.nfe)
-    nodes, weights, read = _read(path, route.nodes, end)
-    states = read[..., :-1, :].movedim(-2, 0)  # (node, draw, batch, dim)
-    slopes = divergence(block, nodes, states, used, probes)[1]
-    change = torch.tensordot(weights.to(slopes.dtype), slopes, 1)
+    coupled = route.solver.method not in ("rk4", "ab4") or route.solver.gradient != "backprop"
+    if coupled:
+        used = used or "exact"
+        counted = _Counted(_with_trace(block, used, probes))
+        start = torch.cat([points, torch.zeros_like(points[..., :1])], -1)
+        params = [*block.net.parameters(), block.context, block.end_time]
+        path = ode.solve(counted, start, begin, end, route.solver, params=params)
+    else:
+        path = ode.solve(block, points, begin, end, route.solver)
+        counted = _Counted(block, path.stats.nfe)
+        if used is None:
+            return path.at(end)[..., 0, :], points.new_zeros(()), {}, counted
+    nodes, weights = (part.to(points.device) for part in unit_rule("gauss_legendre", route.nodes))
+    read = path.at(torch.cat([nodes, nodes.new_tensor([end])]))
+    carried = read[..., : points.shape[-1]]  # (draw, batch, node + 1, dim)
+    states = carried[..., :-1, :].movedim(-2, 0)
+    if coupled:
+        change = -read[..., -1, -1] if backward else read[..., -1, -1]
+    else:
+        slopes = divergence(block, nodes, states, used, probes)[1]
+        change = torch.tensordot(weights.to(slopes.dtype), slopes, 1)
+        counted.calls += len(nodes)
     integrals = regularizers_on_nodes(
         block, nodes, states, weights, route.regularizers, route.generator
     )
-    counted = _Counted(None, path.stats.nfe + len(nodes))
-    return read[..., -1, :], change, integrals, counted
+    return carried[..., -1, :], change, integrals, counted
 
 
-def _coupled(
-    route: Route,
-    block: FlowField,
-    points: Tensor,
-    backward: bool,
-    used: TraceUsed | None,
-    probes: Tensor | None,
-) -> _Leg:
-    """Point and log-determinant in one state, (draw, batch, dim + 1)."""
-    begin, end = (1.0, 0.0) if backward else (0.0, 1.0)
-    used = "exact" if used is None else used
+def _with_trace(block: FlowField, used: TraceUsed, probes: Tensor | None) -> FieldFunction:
+    """The field of a point and its log-determinant as one state, (draw, batch, dim + 1)."""
 
     def augmented(t: Tensor, state: Tensor) -> Tensor:
-        z = state[None, ..., :-1]
-        slope, trace = divergence(block, t.double()[None], z, used, probes)
+        slope, trace = divergence(block, t.double()[None], state[None, ..., :-1], used, probes)
         return torch.cat([slope[0], trace[0, ..., None]], -1)
 
-    counted = _Counted(augmented)
-    start = torch.cat([points, torch.zeros_like(points[..., :1])], -1)
-    params = [*block.net.parameters(), block.context, block.end_time]
-    path = ode.solve(counted, start, begin, end, route.solver, params=params)
-    nodes, weights, read = _read(path, route.nodes, end)
-    integrals = regularizers_on_nodes(
-        block,
-        nodes,
-        read[..., :-1, :-1].movedim(-2, 0),
-        weights,
-        route.regularizers,
-        route.generator,
-    )
-    change = read[..., -1, -1]
-    return read[..., -1, :-1], -change if backward else change, integrals, counted
-
-
-def _read(path: ode.Trajectory, count: int, end: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Nodes and weights on the flow's clock, and the states there and at the end."""
-    nodes, weights = (part.to(path.states.device) for part in unit_rule("gauss_legendre", count))
-    read = path.at(torch.cat([nodes, nodes.new_tensor([end])]))
-    return nodes, weights, read
+    return augmented

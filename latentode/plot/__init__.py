@@ -4,23 +4,13 @@ Every function takes the result first and all else by keyword, draws into `ax` i
 returns the axes it drew into, and shows nothing: use `save`, or the axes' own ``figure``.
 """
 
-from latentode.plot.calibration import calibration
-from latentode.plot.density import densities, density
-from latentode.plot.events import intensity, rescaled_gaps
-from latentode.plot.fan import forecast, interpolation
-from latentode.plot.latent import latent_trajectory
-from latentode.plot.style import save
-from latentode.plot.training import training_curves
-
-__all__ = [
-    "calibration",
-    "densities",
-    "density",
-    "forecast",
-    "intensity",
-    "interpolation",
-    "latent_trajectory",
-    "rescaled_gaps",
-    "save",
-    "training_curves",
-]
+from latentode.plot.calibration import calibration as calibration
+from latentode.plot.density import densities as densities
+from latentode.plot.density import density as density
+from latentode.plot.events import intensity as intensity
+from latentode.plot.events import rescaled_gaps as rescaled_gaps
+from latentode.plot.fan import forecast as forecast
+from latentode.plot.fan import interpolation as interpolation
+from latentode.plot.latent import latent_trajectory as latent_trajectory
+from latentode.plot.style import save as save
+from latentode.plot.training import training_curves as training_curves

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from latentode.errors import ConfigError
 from latentode.evaluation.scores import COVERAGE, INTERVAL, LEVEL
-from latentode.plot.style import MODEL, MUTED, name_axis, panels, title
+from latentode.plot.style import DASHED, MODEL, MUTED, name_axis, panels, title
 
 
 def calibration(report: Mapping[str, Any], *, ax: Any = None) -> NDArray[Any]:
@@ -22,7 +22,7 @@ def calibration(report: Mapping[str, Any], *, ax: Any = None) -> NDArray[Any]:
     independent; a real log's are not, so the band is too narrow rather than too wide.
 
     Args:
-        report: What `evaluation.evaluate` returns, or any mapping with some of "pit"
+        report: What `evaluation.evaluate_task` returns, or any mapping with some of "pit"
             (or "pit_histogram"): counts or shares in bins of equal width over [0, 1]; "coverage":
             the share of readings inside the central interval, by the interval's probability;
             "channels": by name, entries whose "model" has the coverage of the 90 % interval.
@@ -57,7 +57,7 @@ def _draw_pit(axes: Axes, histogram: Sequence[float]) -> None:
     edges = np.linspace(0, 1, number + 1)
     density = counts / total * number
     axes.bar(edges[:-1], density, width=1 / number, align="edge", color=MODEL, edgecolor="white")
-    axes.axhline(1, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="calibrated")
+    axes.axhline(1, color=MUTED, linewidth=1, linestyle=DASHED, label="calibrated")
     if total > 1.5 and np.array_equal(counts, np.round(counts)):
         spread = 1.96 * np.sqrt((number - 1) / total)
         low, high = max(1 - spread, 0), 1 + spread
@@ -72,7 +72,7 @@ def _draw_pit(axes: Axes, histogram: Sequence[float]) -> None:
 
 def _draw_coverage(axes: Axes, coverage: Mapping[Any, float]) -> None:
     levels, shares = zip(*sorted((float(k), float(v)) for k, v in coverage.items()), strict=True)
-    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="calibrated")
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=DASHED, label="calibrated")
     axes.plot(levels, shares, color=MODEL, marker="o", linewidth=1.6, label="model")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
@@ -88,7 +88,7 @@ def _draw_channels(axes: Axes, channels: Mapping[str, Mapping[str, Any]]) -> Non
     }
     places = np.arange(len(shares))
     values = [np.nan if share is None else float(share) for share in shares.values()]
-    axes.axvline(LEVEL, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="calibrated")
+    axes.axvline(LEVEL, color=MUTED, linewidth=1, linestyle=DASHED, label="calibrated")
     axes.plot(values, places, color=MODEL, marker="o", linestyle="none", label="model")
     axes.set_yticks(places, list(shares), parse_math=False)
     axes.set_ylim(len(shares) - 0.5, -0.5)

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from latentode.config.durations import NS_PER_UNIT
-from latentode.errors import ConfigError, ShapeError
-from latentode.plot.style import (
-    ACCENT,
-    MODEL,
-    MUTED,
-    name_axis,
-    panels,
-    plot_times,
-    time_axis,
-    title,
-)
+from latentode.errors import ShapeError
+from latentode.plot import style
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -49,42 +39,34 @@ def intensity(
         ConfigError: If there is no such series.
         ShapeError: If `ax` has not as many axes as are needed.
     """
-    names = [str(name) for name in result["series"].values]
-    wanted = names[0] if series is None else series
-    if wanted not in names:
-        raise ConfigError(f"series: expected one of {', '.join(names[:8])}, got {wanted!r}.")
-    row = names.index(wanted)
-    kinds = [str(name) for name in result["mark"].values][:_MAX_PANELS]
-    grid: NDArray[Any] = panels(len(kinds), 1, ax, size=(7.2, 2.0), sharex="col")[:, 0]
-    time = result["time"]
-    for kind, axes in enumerate(grid):
-        rates = result["intensity"].isel(series=row, mark=kind)
-        places = plot_times(time.values[row])
+    (name,) = style.chosen(result, "series", series, 1)
+    marks = style.chosen(result, "mark", None, _MAX_PANELS)
+    grid: NDArray[Any] = style.panels(len(marks), 1, ax, size=(7.2, 2.0), sharex="col")[:, 0]
+    time = result["time"].sel(series=name)
+    places = style.plot_times(time.values)
+    for mark, axes in enumerate(grid):
+        rates = result["intensity"].sel(series=name).isel(mark=mark)
         if "draw" in rates.dims:
             low, high = rates.quantile([0.05, 0.95], "draw", skipna=False).values
-            axes.fill_between(places, low, high, color=MODEL, alpha=0.25, linewidth=0)
+            axes.fill_between(places, low, high, color=style.MODEL, alpha=0.25, linewidth=0)
             rates = rates.mean("draw", skipna=False)
-        axes.plot(places, rates.values, color=MODEL, linewidth=1.2)
+        axes.plot(places, rates.values, color=style.MODEL, linewidth=1.2)
         if observed is not None:
-            _ticks(axes, observed, wanted, kind, time)
+            _ticks(axes, observed, name, mark, time.attrs)
         axes.set_ylim(bottom=0)
-        name_axis(axes.yaxis, f"events per {result['intensity'].attrs['units'][2:]}")
-        title(axes, f"{wanted}: {kinds[kind]}")
-    time_axis(grid[-1], time.attrs)
+        style.name_axis(axes.yaxis, f"events per {result['intensity'].attrs['units'][2:]}")
+        style.title(axes, f"{name}: {marks[mark]}")
+    style.time_axis(grid[-1], time.attrs)
     return grid
 
 
-def _ticks(axes: Axes, observed: Any, series: str, kind: int, time: xr.DataArray) -> None:
+def _ticks(axes: Axes, observed: Any, series: str, mark: int, clock: Mapping[str, Any]) -> None:
     """Events as ticks on the lower edge."""
     row = observed.series_ids.index(series)
     part = slice(observed.starts[row], observed.starts[row + 1])
-    moments = observed.times[part][observed.marks[part] == kind]
-    if time.dtype.kind == "M":
-        places = plot_times(moments.view("M8[ns]"))
-    else:
-        places = moments / NS_PER_UNIT[time.attrs["units"]]
+    places = style.stamp_positions(observed.times[part][observed.marks[part] == mark], clock)
     axes.plot(
-        places, np.zeros(len(places)), linestyle="", marker="|", markersize=9, color=ACCENT,
+        places, np.zeros(len(places)), linestyle="", marker="|", markersize=9, color=style.ACCENT,
         clip_on=False,
     )  # fmt: skip
 
@@ -114,11 +96,11 @@ def rescaled_gaps(
         raise ShapeError(
             f"gaps: expected as many quantiles as gaps, got {len(expected)} and {len(observed)}."
         )
-    grid: NDArray[Any] = panels(1, 1, ax, size=(4.0, 3.6))[0]
+    grid: NDArray[Any] = style.panels(1, 1, ax, size=(4.0, 3.6))[0]
     top = max(1.0, *map(float, expected[-1:]), *map(float, observed[-1:]))
-    grid[0].plot([0, top], [0, top], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
-    grid[0].plot(expected, observed, color=MODEL, linestyle="", marker=".", markersize=3)
-    name_axis(grid[0].xaxis, "exponential quantile")
-    name_axis(grid[0].yaxis, "rescaled gap (expected events)")
-    title(grid[0], "Time rescaling" + ("" if p_value is None else f", p = {p_value:.3g}"))
+    grid[0].plot([0, top], [0, top], color=style.MUTED, linewidth=1, linestyle=style.DASHED)
+    grid[0].plot(expected, observed, color=style.MODEL, linestyle="", marker=".", markersize=3)
+    style.name_axis(grid[0].xaxis, "exponential quantile")
+    style.name_axis(grid[0].yaxis, "rescaled gap (expected events)")
+    style.title(grid[0], "Time rescaling" + ("" if p_value is None else f", p = {p_value:.3g}"))
     return grid

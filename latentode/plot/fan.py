@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.errors import ConfigError
-from latentode.plot.style import (
-    ACCENT,
-    MODEL,
-    MUTED,
-    OBSERVED,
-    name_axis,
-    panels,
-    plot_times,
-    time_axis,
-    title,
-)
+from latentode.plot import style
 from latentode.results import summarize
 
 if TYPE_CHECKING:
@@ -64,7 +53,10 @@ def forecast(
         ConfigError: If a series, channel or level is not one that can be drawn.
         ShapeError: If `ax` has not as many axes as are needed.
     """
-    return _fans(dataset, "forecast", observed, series, channels, levels, history, ax)
+    grid, fans = _fans(dataset, "Forecast", series, channels, levels, ax)
+    for fan in fans if observed is not None else ():
+        _draw_before_and_after(fan, *_readings(dataset, observed, fan), history)
+    return _with_legend(grid)
 
 
 def interpolation(
@@ -95,55 +87,54 @@ def interpolation(
         ConfigError: If a series, channel or level is not one that can be drawn.
         ShapeError: If `ax` has not as many axes as are needed.
     """
-    grid = _fans(dataset, "interpolation", observed, series, channels, levels, np.inf, ax)
-    if held_out is not None:
-        names = _chosen(dataset, "series", series, 1), _chosen(dataset, "channel", channels)
-        for (row, column), axes in np.ndenumerate(grid):
-            times, values = _readings(dataset, held_out, names[0][column], names[1][row])
-            _points(axes, times, values, filled=False, label="held out")
-        _legend(grid)
-    return grid
+    grid, fans = _fans(dataset, "Interpolation", series, channels, levels, ax)
+    for fan in fans:
+        _points(fan.axes, *_readings(dataset, observed, fan), filled=True, label="observed")
+        _points(fan.axes, *_readings(dataset, held_out, fan), filled=False, label="held out")
+    return _with_legend(grid)
+
+
+class _Fan(NamedTuple):
+    """A panel with the fan of one channel of one series, drawn over sorted times."""
+
+    axes: Axes
+    series: str
+    channel: str
+    times: NDArray[Any]
 
 
 def _fans(
     dataset: Dataset,
-    kind: Literal["forecast", "interpolation"],
-    observed: TimeSeriesDataset | None,
+    kind: str,
     series: str | Sequence[str] | None,
     channels: Sequence[str] | None,
     levels: Sequence[float],
-    history: float,
     ax: Any,
-) -> NDArray[Any]:
-    rows, columns = _chosen(dataset, "channel", channels), _chosen(dataset, "series", series, 1)
+) -> tuple[NDArray[Any], list[_Fan]]:
+    rows = style.chosen(dataset, "channel", channels, _MAX_CHANNELS)
+    columns = style.chosen(dataset, "series", series, 1)
     widths = sorted({float(level) for level in levels}, reverse=True)
     if not all(0 < width < 1 for width in widths):
         raise ConfigError(f"levels: expected numbers between 0 and 1, got {list(levels)!r}.")
     quantiles = [0.5, *(0.5 - w / 2 for w in widths), *(0.5 + w / 2 for w in widths)]
     units = json.loads(dataset.attrs.get("units", "{}"))
+    total = dataset.sizes["channel"]
+    some = f" ({len(rows)} of {total} channels)" if len(rows) < total else ""
     # sharing the axis within a column is right only if all its panels are ours
-    grid = panels(len(rows), len(columns), ax, size=(7.2, 2.1), sharex="col")
+    grid = style.panels(len(rows), len(columns), ax, size=(7.2, 2.1), sharex="col")
+    fans = []
     for column, series_id in enumerate(columns):
         one = dataset.sel(series=[series_id])
-        order = np.argsort(plot_times(one["time"].values[0]), kind="stable")
-        times = plot_times(one["time"].values[0])[order]
-        real = np.isfinite(times)
+        order, times = style.in_order(one["time"].values[0])
         bands = summarize(one, quantiles)["quantiles"]
-        for row, channel in enumerate(rows):
-            axes = grid[row, column]
-            values = bands.sel(channel=channel).values[:, 0][:, order][:, real]
-            _draw_fan(axes, times[real], values, widths)
-            if observed is not None:
-                points = _readings(dataset, observed, series_id, channel)
-                _draw_observed(axes, *points, times[real], kind, history)
+        for axes, channel in zip(grid[:, column], rows, strict=True):
+            _draw_fan(axes, times, bands.sel(channel=channel).values[:, 0, order], widths)
             unit = units.get(channel)
-            name_axis(axes.yaxis, f"{channel} ({unit})" if unit else str(channel))
-        title(
-            grid[0, column], _title(kind, series_id, dataset, rows), pad=22
-        )  # room for the legend
-        time_axis(grid[-1, column], dataset["time"].attrs)
-    _legend(grid)
-    return grid
+            style.name_axis(axes.yaxis, f"{channel} ({unit})" if unit else channel)
+            fans.append(_Fan(axes, series_id, channel, times))
+        style.title(grid[0, column], f"{kind} of {series_id}{some}", pad=22)  # room for the legend
+        style.time_axis(grid[-1, column], dataset["time"].attrs)
+    return grid, fans
 
 
 def _draw_fan(
@@ -155,33 +146,27 @@ def _draw_fan(
             times,
             bands[1 + index],
             bands[1 + number + index],
-            color=MODEL,
+            color=style.MODEL,
             alpha=0.18 + 0.14 * index,
             linewidth=0,
             label=f"{width:.0%} interval",
         )
-    axes.plot(times, bands[0], color=MODEL, linewidth=1.6, label="median")
+    axes.plot(times, bands[0], color=style.MODEL, linewidth=1.6, label="median")
 
 
-def _draw_observed(
-    axes: Axes,
-    times: NDArray[Any],
-    values: NDArray[Any],
-    predicted: NDArray[Any],
-    kind: str,
-    history: float,
+def _draw_before_and_after(
+    fan: _Fan, times: NDArray[Any], values: NDArray[Any], history: float
 ) -> None:
-    if kind == "interpolation" or not len(predicted):
-        _points(axes, times, values, filled=True, label="observed")
+    if not len(fan.times):
+        _points(fan.axes, times, values, filled=True, label="observed")
         return
-    start, end = predicted[0], predicted[-1]
+    start, end = fan.times[0], fan.times[-1]
     span = end - start
-    shown = (times >= start - history * span) & (times <= end + 0.02 * span)
-    after = shown & (times >= start)
-    before = shown & (times < start)
-    _points(axes, times[before], values[before], filled=True, label="observed")
-    _points(axes, times[after], values[after], filled=False, label="observed later")
-    axes.axvline(start, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+    before = (times >= start - history * span) & (times < start)
+    after = (times >= start) & (times <= end + 0.02 * span)
+    _points(fan.axes, times[before], values[before], filled=True, label="observed")
+    _points(fan.axes, times[after], values[after], filled=False, label="observed later")
+    fan.axes.axvline(start, color=style.MUTED, linewidth=0.8, linestyle=style.DASHED)
 
 
 def _points(
@@ -194,8 +179,8 @@ def _points(
             linestyle="none",
             marker="o",
             markersize=3.2 if filled else 4.2,
-            color=OBSERVED if filled else ACCENT,
-            markerfacecolor=OBSERVED if filled else "white",
+            color=style.OBSERVED if filled else style.ACCENT,
+            markerfacecolor=style.OBSERVED if filled else "white",
             markeredgewidth=0 if filled else 1.1,
             label=label,
             zorder=3,
@@ -203,44 +188,19 @@ def _points(
 
 
 def _readings(
-    dataset: Dataset, observed: TimeSeriesDataset, series_id: str, channel: str
+    dataset: Dataset, log: TimeSeriesDataset | None, fan: _Fan
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Times, on the axis of `dataset`, and values of one channel of one series."""
-    if series_id not in observed.series_ids or channel not in observed.channels:
+    """Times, on the axis of `dataset`, and values of the readings of a fan's channel."""
+    if log is None or fan.series not in log.series_ids or fan.channel not in log.channels:
         return np.empty(0), np.empty(0)
-    rows = observed.readings.rows_of(observed.series_ids.index(series_id))
-    values = observed.readings.dense(rows)[:, observed.channels.index(channel)]
+    rows = log.readings.rows_of(log.series_ids.index(fan.series))
+    values = log.readings.dense(rows)[:, log.channels.index(fan.channel)]
+    times = style.stamp_positions(log.readings.times[rows], dataset["time"].attrs)
     read = np.isfinite(values)
-    stamps = observed.readings.times[rows][read]
-    attrs = dataset["time"].attrs
-    if "timezone" in attrs:
-        return plot_times(stamps.view("datetime64[ns]")), values[read]
-    return stamps / NS_PER_UNIT[attrs["units"]], values[read]
+    return times[read], values[read]
 
 
-def _chosen(
-    dataset: Dataset, dim: str, names: str | Sequence[str] | None, default: int = _MAX_CHANNELS
-) -> list[str]:
-    if dim not in dataset.dims:
-        raise ConfigError(f"{dim}: expected a prediction of channels, got {dict(dataset.sizes)}.")
-    known = [str(name) for name in dataset[dim].values]
-    chosen = (
-        known[:default] if names is None else [names] if isinstance(names, str) else list(names)
-    )
-    unknown = [name for name in chosen if name not in known]
-    if unknown or not chosen:
-        shown = ", ".join(repr(name) for name in known[:10])
-        raise ConfigError(f"{dim}: expected some of {shown}, got {unknown or chosen!r}.")
-    return chosen
-
-
-def _title(kind: str, series_id: str, dataset: Dataset, rows: Sequence[str]) -> str:
-    total = dataset.sizes["channel"]
-    some = f" ({len(rows)} of {total} channels)" if len(rows) < total else ""
-    return f"{kind.capitalize()} of {series_id}{some}"
-
-
-def _legend(grid: NDArray[Any]) -> None:
+def _with_legend(grid: NDArray[Any]) -> NDArray[Any]:
     labelled: dict[str, Any] = {}
     for axes in grid.flat:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
@@ -258,3 +218,4 @@ def _legend(grid: NDArray[Any]) -> None:
         borderaxespad=0.2,
         borderpad=0.1,
     )
+    return grid

@@ -10,12 +10,14 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from latentode.errors import ConfigError
-from latentode.plot.style import CYCLE, name_axis, panels, plot_times, title
+from latentode.plot.style import CYCLE, chosen, in_order, name_axis, panels, title
 
 if TYPE_CHECKING:
     from xarray import Dataset
 
 _MAX_DRAWS = 30  # lines; more hide the mean path
+# a centre (latent,), two axes (latent, 2), and what they are called
+_Plane = tuple[NDArray[np.float64], NDArray[np.float64], list[str]]
 
 
 def latent_trajectory(
@@ -52,8 +54,7 @@ def latent_trajectory(
     axes: Axes = panels(1, 1, ax, size=(6.0, 4.8))[0, 0]
     for index, name in enumerate(names):
         colour = CYCLE[index % len(CYCLE)]
-        times = plot_times(dataset["time"].sel(series=name).values)
-        order = np.argsort(times, kind="stable")[: np.isfinite(times).sum()]
+        order, _ = in_order(dataset["time"].sel(series=name).values)
         for draw in states[:_MAX_DRAWS, index, order] if len(states) > 1 else ():
             axes.plot(*((draw - center) @ plane).T, color=colour, linewidth=0.5, alpha=0.2)
         _draw_path(axes, (means[index, order] - center) @ plane, colour, name)
@@ -85,18 +86,11 @@ def _states(
         raise ConfigError(
             f"latent: expected latent states of two or more dimensions, got {dict(dataset.sizes)}."
         )
-    known = [str(name) for name in dataset["series"].values]
-    names = known[: len(CYCLE)] if series is None else list(series)
-    unknown = [name for name in names if name not in known]
-    if unknown or not names:
-        raise ConfigError(f"series: expected some of {known[:10]}, got {unknown or names!r}.")
-    chosen = [known.index(name) for name in names]
-    return dataset["value"].values[:, chosen].astype(np.float64), names
+    names = chosen(dataset, "series", series, len(CYCLE))
+    return dataset["value"].sel(series=names).values.astype(np.float64), names
 
 
-def _principal_plane(
-    means: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[str, str]]:
+def _principal_plane(means: NDArray[np.float64]) -> _Plane:
     points = means.reshape(-1, means.shape[-1])
     points = points[np.isfinite(points).all(axis=1)]
     center = points.mean(axis=0)
@@ -107,16 +101,13 @@ def _principal_plane(
     plane *= np.where(plane[np.abs(plane).argmax(axis=0), [0, 1]] < 0, -1.0, 1.0)
     shares = np.zeros(2)
     shares[: len(scales[:2])] = scales[:2] ** 2 / max((scales**2).sum(), 1e-300)
-    labels = tuple(f"component {i + 1} ({shares[i]:.0%} of variance)" for i in range(2))
-    return center, plane, (labels[0], labels[1])
+    labels = [f"component {i + 1} ({shares[i]:.0%} of variance)" for i in range(2)]
+    return center, plane, labels
 
 
-def _coordinate_plane(
-    components: tuple[int, int], size: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[str, str]]:
+def _coordinate_plane(components: tuple[int, int], size: int) -> _Plane:
     if len(components) != 2 or not all(0 <= c < size for c in components):
         raise ConfigError(f"components: expected two of 0 to {size - 1}, got {components!r}.")
     plane = np.zeros((size, 2))
     plane[list(components), [0, 1]] = 1.0
-    first, second = components
-    return np.zeros(size), plane, (f"latent {first}", f"latent {second}")
+    return np.zeros(size), plane, [f"latent {component}" for component in components]

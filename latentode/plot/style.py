@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 import matplotlib as mpl
@@ -17,8 +17,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from latentode.config.durations import NS_PER_UNIT
 from latentode.errors import ConfigError, OutputExistsError, ShapeError
 from latentode.files import atomic_write
+
+if TYPE_CHECKING:
+    from xarray import Dataset
 
 # of the palette of Okabe and Ito (2008), told apart with any colour vision
 MODEL = "#0072B2"
@@ -26,7 +30,9 @@ OBSERVED = "#1A1A1A"
 ACCENT = "#D55E00"
 CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A7D00", "#1A1A1A")
 MUTED = "#6B6B6B"
-_PICTURES = ("png", "svg", "pdf")
+DASHED = (0, (4, 3))
+# the same data give the same bytes: no date, no name of a program
+_STAMPS = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
 def panels(
@@ -53,13 +59,13 @@ def panels(
         figure = Figure(figsize=(size[0] * columns, size[1] * rows + 0.7), layout="constrained")
         grid = figure.subplots(rows, columns, squeeze=False, sharex=sharex)
     else:
-        given = np.atleast_1d(np.asarray(ax, dtype=object))
-        if given.size != rows * columns:
+        grid = np.asarray(ax, dtype=object)
+        if grid.size != rows * columns:
             raise ShapeError(
                 f"ax: expected {rows * columns} axes ({rows} rows, {columns} columns), "
-                f"got {given.size}. Choose fewer series or channels, or pass more axes."
+                f"got {grid.size}. Choose fewer series or channels, or pass more axes."
             )
-        grid = given.reshape(rows, columns)
+        grid = grid.reshape(rows, columns)
     for axes in grid.flat:
         _plain_frame(axes)
     return grid
@@ -91,9 +97,46 @@ def name_axis(axis: Any, text: str) -> None:
 
 def plot_times(times: NDArray[Any]) -> NDArray[np.float64]:
     """Positions on a time axis: days since 1970 for a calendar, numbers as they are else."""
-    if times.dtype.kind == "M":
-        return np.asarray(date2num(times), dtype=np.float64)
-    return np.asarray(times, dtype=np.float64)
+    return np.asarray(date2num(times) if times.dtype.kind == "M" else times, dtype=np.float64)
+
+
+def stamp_positions(stamps: NDArray[np.int64], attrs: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Positions on the time axis of stamps in nanoseconds; `attrs` as in `time_axis`."""
+    if "timezone" in attrs:
+        return plot_times(stamps.view("datetime64[ns]"))
+    return stamps / NS_PER_UNIT[attrs["units"]]
+
+
+def in_order(times: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Steps in order of time without those that only pad, and their positions on the axis."""
+    positions = plot_times(times)
+    order = np.argsort(positions, kind="stable")[: np.isfinite(positions).sum()]
+    return order, positions[order]
+
+
+def chosen(
+    dataset: Dataset, dim: str, names: str | Sequence[str] | None, default: int
+) -> list[str]:
+    """Names along a dimension that are to be drawn.
+
+    Args:
+        dataset: What is drawn.
+        dim: The dimension.
+        names: One or some of its names; None takes the first.
+        default: How many of the first.
+
+    Raises:
+        ConfigError: If there is no such dimension or name, or nothing is chosen.
+    """
+    if dim not in dataset.dims:
+        raise ConfigError(f"{dim}: expected a prediction of channels, got {dict(dataset.sizes)}.")
+    known = [str(name) for name in dataset[dim].values]
+    wanted = [names] if isinstance(names, str) else known[:default] if names is None else names
+    unknown = [name for name in wanted if name not in known]
+    if unknown or not wanted:
+        shown = ", ".join(repr(name) for name in known[:10])
+        raise ConfigError(f"{dim}: expected some of {shown}, got {unknown or list(wanted)!r}.")
+    return list(wanted)
 
 
 def time_axis(axes: Axes, attrs: Mapping[str, Any]) -> None:
@@ -134,16 +177,15 @@ def save(axes: Any, path: str | Path, *, dpi: int = 150, overwrite: bool = True)
     """
     path = Path(path)
     form = path.suffix.lower().lstrip(".")
-    if form not in _PICTURES:
-        raise ConfigError(f"picture: expected a name in {', '.join(_PICTURES)}, got '{path}'.")
+    if form not in _STAMPS:
+        raise ConfigError(f"picture: expected a name in {', '.join(_STAMPS)}, got '{path}'.")
     if path.exists() and not overwrite:
         raise OutputExistsError(f"{path}: exists already. Choose another name.")
     figure = axes if isinstance(axes, Figure) else np.asarray(axes, dtype=object).flat[0].figure
     buffer = io.BytesIO()
-    # the same data give the same bytes: no date, and ids that are not drawn at random
-    stamp = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[form]
+    # ids that are not drawn at random
     with mpl.rc_context({"svg.hashsalt": "latentode"}), warnings.catch_warnings():
         # a name in a script that the font lacks is drawn as boxes; the picture is still of use
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        figure.savefig(buffer, format=form, dpi=dpi, metadata=stamp)
+        figure.savefig(buffer, format=form, dpi=dpi, metadata=_STAMPS[form])
     return atomic_write(path, buffer.getvalue())

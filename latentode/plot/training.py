@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from latentode.errors import ConfigError
-from latentode.plot.style import ACCENT, MODEL, MUTED, OBSERVED, name_axis, panels, title
+from latentode.plot.style import ACCENT, DASHED, MODEL, MUTED, OBSERVED, name_axis, panels, title
 
 
 def training_curves(history: Sequence[Mapping[str, Any]], *, ax: Any = None) -> NDArray[Any]:
@@ -31,19 +31,21 @@ def training_curves(history: Sequence[Mapping[str, Any]], *, ax: Any = None) -> 
     if not history:
         raise ConfigError("history: expected at least one epoch, got none. Train for longer.")
     loss, score = panels(1, 2, ax, size=(4.4, 2.8))[0]
-    epochs = _column(history, "epoch")
-    losses, scores = _column(history, "train_loss"), _column(history, "validation_crps")
-    marker = "o" if len(history) <= 30 else ""
-    loss.plot(epochs, losses, color=MODEL, linewidth=1.6, marker=marker, markersize=3)
-    score.plot(epochs, scores, color=MODEL, linewidth=1.6, marker=marker, markersize=3)
-    title(loss, "Training loss")
-    title(score, "Validation CRPS")
-    name_axis(loss.yaxis, "loss (nats per reading)")
-    name_axis(score.yaxis, "CRPS (scaled units)")
+    epochs, scores = _column(history, "epoch"), _column(history, "validation_crps")
+    for axes, values, text, unit in (
+        (loss, _column(history, "train_loss"), "Training loss", "loss (nats per reading)"),
+        (score, scores, "Validation CRPS", "CRPS (scaled units)"),
+    ):
+        marker = "o" if len(history) <= 30 else ""
+        axes.plot(epochs, values, color=MODEL, linewidth=1.6, marker=marker, markersize=3)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
+        title(axes, text)
+        name_axis(axes.xaxis, "epoch")
+        name_axis(axes.yaxis, unit)
     if np.isfinite(scores).any():
         best = int(np.nanargmin(scores))
         score.plot(epochs[best], scores[best], marker="o", markersize=7, color=ACCENT)
-        score.axvline(epochs[best], color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+        score.axvline(epochs[best], color=MUTED, linewidth=0.8, linestyle=DASHED)
         score.annotate(
             f"best: {scores[best]:.4g} at epoch {epochs[best]:g}",
             xy=(0.98, 0.95),
@@ -53,9 +55,6 @@ def training_curves(history: Sequence[Mapping[str, Any]], *, ax: Any = None) -> 
             fontsize=9,
             color=OBSERVED,
         )
-    for axes in (loss, score):
-        name_axis(axes.xaxis, "epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
     return np.array([loss, score], dtype=object)
 
 

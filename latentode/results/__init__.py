@@ -6,21 +6,14 @@ out as a long table; `write`, `render` and `read` move predictions to and from f
 (``.nc``) to keep every draw; CSV, JSON and Parquet hold the summary.
 """
 
-from latentode.results.dataset import summarize, to_dataset
-from latentode.results.frame import DEFAULT_QUANTILES, local_times, to_frame
-from latentode.results.queries import from_queries, from_scores
-from latentode.results.storage import FORMATS, read, render, write
-
-__all__ = [
-    "DEFAULT_QUANTILES",
-    "FORMATS",
-    "from_queries",
-    "from_scores",
-    "local_times",
-    "read",
-    "render",
-    "summarize",
-    "to_dataset",
-    "to_frame",
-    "write",
-]
+from latentode.results.dataset import summarize as summarize
+from latentode.results.dataset import to_dataset as to_dataset
+from latentode.results.frame import DEFAULT_QUANTILES as DEFAULT_QUANTILES
+from latentode.results.frame import local_times as local_times
+from latentode.results.frame import to_frame as to_frame
+from latentode.results.queries import from_queries as from_queries
+from latentode.results.queries import from_scores as from_scores
+from latentode.results.storage import FORMATS as FORMATS
+from latentode.results.storage import read as read
+from latentode.results.storage import render as render
+from latentode.results.storage import write as write

@@ -108,9 +108,8 @@ def summarize(dataset: xr.Dataset, quantiles: Sequence[float] = DEFAULT_QUANTILE
     draws, dims = value.values, value.dims[1:]
     with np.errstate(invalid="ignore"):  # an infinite draw has no spread; the result is NaN
         mean = dataset["mean"].values if "mean" in dataset else draws.mean(0, dtype=np.float64)
-        sd = np.full(draws.shape[1:], np.nan)
-        if len(draws) > 1:
-            sd = draws.std(0, ddof=1, dtype=np.float64)
+        single = np.full(draws.shape[1:], np.nan)
+        sd = draws.std(0, ddof=1, dtype=np.float64) if len(draws) > 1 else single
         at_levels = np.quantile(draws, levels, axis=0).astype(np.float64)
     return xr.Dataset(
         {"mean": (dims, mean), "sd": (dims, sd), "quantiles": (("quantile", *dims), at_levels)},
@@ -177,7 +176,7 @@ def _plain(value: Any) -> str | int | float:
 
 
 def _check_shape(
-    name: str, found: tuple[int, ...], expected: tuple[int, ...], dims: tuple[str, ...]
+    name: str, shape: tuple[int, ...], expected: tuple[int, ...], dims: tuple[str, ...]
 ) -> None:
-    if found != expected:
-        raise ShapeError(f"{name}: expected {expected} ({', '.join(dims)}), got {tuple(found)}.")
+    if shape != expected:
+        raise ShapeError(f"{name}: expected {expected} ({', '.join(dims)}), got {shape}.")

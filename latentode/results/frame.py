@@ -33,13 +33,14 @@ def to_frame(dataset: xr.Dataset, quantiles: Sequence[float] = DEFAULT_QUANTILES
     summary = summarize(dataset, levels)
     dim = str(dataset["value"].dims[-1])
     names = dataset[dim].values
-    series, step = np.nonzero(~pd.isna(dataset["time"].values))
+    moments = dataset["time"].values
+    series, step = np.nonzero(~pd.isna(moments))
     if "query" in dataset.coords:
         order = np.argsort(dataset["query"].values[series, step], kind="stable")
         series, step = series[order], step[order]
     columns: dict[str, Any] = {
         "series": np.repeat(dataset["series"].values[series], len(names)),
-        "time": _local_times(dataset, series, step).repeat(len(names)),
+        "time": _in_zone(moments[series, step], dataset["time"].attrs).repeat(len(names)),
         dim: np.tile(names, len(series)),
         "mean": summary["mean"].values[series, step].ravel(),
         "sd": summary["sd"].values[series, step].ravel(),
@@ -54,10 +55,6 @@ def local_times(times: Int64, clock: Clock) -> pd.Index:
     real = np.ones((1, len(times)), dtype=bool)
     _, moments, attributes = time_coordinate(times[None], real, clock)
     return _in_zone(moments[0], attributes)
-
-
-def _local_times(dataset: xr.Dataset, series: Any, step: Any) -> pd.Index:
-    return _in_zone(dataset["time"].values[series, step], dataset["time"].attrs)
 
 
 def _in_zone(times: Any, attributes: Mapping[str, str]) -> pd.Index:

@@ -121,15 +121,10 @@ def _format_of(name: str, where: str) -> str:
 
 
 def _netcdf(dataset: xr.Dataset) -> bytes:
-    encoding: dict[str, dict[str, Any]] = {}
-    if (
-        dataset["time"].dtype.kind == "M"
-    ):  # integers keep every nanosecond; NaT is their lowest value
-        encoding["time"] = {
-            "units": "nanoseconds since 1970-01-01",
-            "calendar": "proleptic_gregorian",
-            "dtype": "int64",
-        }
+    # integers keep every nanosecond; NaT is their lowest value
+    units = {"units": "nanoseconds since 1970-01-01", "calendar": "proleptic_gregorian"}
+    is_calendar = dataset["time"].dtype.kind == "M"
+    encoding = {"time": {**units, "dtype": "int64"}} if is_calendar else {}
     storable = dataset.assign_coords(
         {
             name: (name, _without_nul(dataset[name].values), dataset[name].attrs)
@@ -176,14 +171,13 @@ def _json(dataset: xr.Dataset, frame: pd.DataFrame) -> bytes:
     if time.dtype.kind == "M":
         frame["time"] = [moment.isoformat() for moment in time]
     # NaN and infinity are not JSON
-    finite = frame.astype(object).where(frame.map(_is_json), None)
+    finite = frame.astype(object).mask(frame.isna() | frame.isin([np.inf, -np.inf]), None)
     head = {key: dataset.attrs[key] for key in ("creator", "latentode_version", "created", "kind")}
-    clock = {"timezone": dataset["time"].attrs.get("timezone")}
-    clock["time_unit"] = dataset["time"].attrs.get("units")
-    units = json.loads(dataset.attrs["units"])
-    content = {**head, **clock, "units": units, "rows": finite.to_dict(orient="records")}
+    clock = dataset["time"].attrs
+    content = head | {
+        "timezone": clock.get("timezone"),
+        "time_unit": clock.get("units"),
+        "units": json.loads(dataset.attrs["units"]),
+        "rows": finite.to_dict(orient="records"),
+    }
     return json.dumps(content, allow_nan=False, ensure_ascii=False).encode("utf-8", "replace")
-
-
-def _is_json(cell: object) -> bool:
-    return not isinstance(cell, float) or bool(np.isfinite(cell))

@@ -13,13 +13,8 @@ from small_series import DAY, EPOCH, HOUR, irregular_dataset, make_dataset, trip
 
 from latentode import baselines
 from latentode.errors import ConfigError, DataError, ShapeError
-from latentode.evaluation.evaluate import (
-    Task,
-    evaluate_task,
-    forecast_task,
-    interpolation_task,
-    table,
-)
+from latentode.evaluation import evaluate_task, forecast_task, interpolation_task, table
+from latentode.evaluation.tasks import Task
 
 LOG = SHARED / "data" / "logs"
 

@@ -10,8 +10,7 @@ from scipy import stats
 from small_series import DAY, HOUR, irregular_dataset, whole_span
 
 from latentode.cli.commands.evaluate import describe
-from latentode.evaluation import baselines, metrics, scores
-from latentode.evaluation.evaluate import evaluate_task, forecast_task
+from latentode.evaluation import baselines, evaluate_task, forecast_task, metrics, scores
 
 SCALE = np.array([2.0, 5.0])
 

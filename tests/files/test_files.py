@@ -35,7 +35,7 @@ def run_python(code, *arguments):
 def test_atomic_write_replaces_a_file_and_leaves_nothing_else(tmp_path):
     path = tmp_path / "a.bin"
     atomic_write(path, b"old")
-    atomic_write(path, lambda file: file.write(b"new") and None)
+    atomic_write(path, b"new")
     assert path.read_bytes() == b"new"
     assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
 
@@ -112,28 +112,29 @@ def test_a_size_limit_leaves_the_old_file(tmp_path):
         from latentode.files import atomic_write
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
         try:
-            atomic_write(sys.argv[1], lambda file: [file.write(bytes(1000)) for _ in range(1000)])
+            atomic_write(sys.argv[1], bytes(1_000_000))
         except ResourceError as error:
             print(error)
         """,
         path,
     )
     assert (code, errors) == (0, "")
-    assert output.startswith("disk full: at ")
+    assert output.startswith("disk full: need 1.0 MB at ")
     assert "file too large" in output
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_an_error_or_interrupt_of_the_writer_leaves_the_old_file(tmp_path):
+def test_an_interrupt_leaves_the_old_file(tmp_path, monkeypatch):
     path = atomic_write(tmp_path / "a", b"old")
 
-    def interrupted(file):
-        file.write(b"half")
+    def interrupted(_descriptor):
+        assert len(list(tmp_path.iterdir())) == 2
         raise KeyboardInterrupt
 
+    monkeypatch.setattr("latentode.files.atomic.os.fsync", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        atomic_write(path, interrupted)
+        atomic_write(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -308,8 +309,9 @@ def test_slug_never_leaves_its_folder_and_never_collides(names):
 
 def test_run_lock_refuses_a_second_holder_and_frees_on_exit(tmp_path):
     with RunLock(tmp_path):
-        with pytest.raises(OutputExistsError, match=rf"held by process {os.getpid()} on"):
-            RunLock(tmp_path).acquire()
+        held = rf"held by process {os.getpid()} on"
+        with pytest.raises(OutputExistsError, match=held), RunLock(tmp_path):
+            pass
         assert (tmp_path / ".lock").exists()
     assert list(tmp_path.iterdir()) == []
 
@@ -331,8 +333,9 @@ HOLD = """
 def test_run_lock_of_a_killed_process_is_taken_over(tmp_path):
     with started_python(HOLD, tmp_path) as process:
         assert process.stdout.readline().strip() == "held"
-        with pytest.raises(OutputExistsError, match=f"held by process {process.pid}"):
-            RunLock(tmp_path).acquire()
+        held = f"held by process {process.pid}"
+        with pytest.raises(OutputExistsError, match=held), RunLock(tmp_path):
+            pass
         process.send_signal(signal.SIGKILL)
     assert (tmp_path / ".lock").exists()
     with RunLock(tmp_path):
@@ -363,23 +366,23 @@ def test_run_lock_of_a_pid_that_was_given_out_again_is_taken_over(tmp_path):
 def test_run_lock_of_another_host_is_never_taken_over(tmp_path):
     owner = {"pid": dead_pid(), "start": "1", "host": "elsewhere", "token": "x"}
     (tmp_path / ".lock").write_text(json.dumps(owner))
-    with pytest.raises(OutputExistsError, match="on elsewhere"):
-        RunLock(tmp_path).acquire()
+    with pytest.raises(OutputExistsError, match="on elsewhere"), RunLock(tmp_path):
+        pass
 
 
 def test_run_lock_waits_for_a_half_written_lock_to_grow_old(tmp_path):
     path = tmp_path / ".lock"
     path.write_bytes(b"")
-    with pytest.raises(OutputExistsError, match="just starting"):
-        RunLock(tmp_path).acquire()
+    with pytest.raises(OutputExistsError, match="just starting"), RunLock(tmp_path):
+        pass
     os.utime(path, (0, 0))
     with RunLock(tmp_path):
         pass
 
 
 def test_run_lock_explains_a_missing_folder(tmp_path):
-    with pytest.raises(ResourceError, match="cannot be written"):
-        RunLock(tmp_path / "nowhere").acquire()
+    with pytest.raises(ResourceError, match="cannot be written"), RunLock(tmp_path / "nowhere"):
+        pass
 
 
 def test_a_process_is_known_by_its_start():
