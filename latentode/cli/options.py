@@ -146,7 +146,7 @@ def config_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def given_settings(options: Mapping[str, Any]) -> dict[str, Any]:
     """Settings that were given as options, values by dotted name; ``''`` is None: detect it."""
-    given = {s: options[_parameter(flag)] for flag, s in given_flags(options).items()}
+    given = {s: options[parameter_of(flag)] for flag, s in given_flags(options).items()}
     return {setting: None if value == "" else value for setting, value in given.items()}
 
 
@@ -155,7 +155,7 @@ def given_flags(options: Mapping[str, Any]) -> dict[str, str]:
     return {
         flag: setting
         for flag, (setting, _) in {**DATA_OPTIONS, **TRAIN_OPTIONS}.items()
-        if options.get(_parameter(flag)) is not None
+        if options.get(parameter_of(flag)) is not None
     }
 
 
@@ -165,7 +165,7 @@ def flags_of(names: Collection[str]) -> list[str]:
     return [flag for flag, (setting, _) in rows if setting in names]
 
 
-def _parameter(flag: str) -> str:
+def parameter_of(flag: str) -> str:
     """The name under which click passes an option."""
     return flag.partition("/")[0].removeprefix("--").replace("-", "_")
 

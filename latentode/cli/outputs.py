@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from latentode.cli.failures import UsageFailure
+from latentode.cli.session import Session
 from latentode.errors import OutputExistsError, ResourceError
 
 STDOUT = Path("-")
@@ -19,7 +20,11 @@ overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an ex
 
 
 def check_output(
-    path: Path | None, *, suffixes: tuple[str, ...], overwrite: bool, stdout: bool = False
+    path: Path | None,
+    *,
+    suffixes: tuple[str, ...],
+    overwrite: bool,
+    stdout: Session | None = None,
 ) -> None:
     """Check that a file can be written, before the work whose result it takes.
 
@@ -27,14 +32,17 @@ def check_output(
         path: The file; None where none was named.
         suffixes: Endings that stand for the known formats, with the dot.
         overwrite: Whether an existing file may be replaced.
-        stdout: Whether ``-`` is stdout.
+        stdout: The session of the call where ``-`` is stdout; None where it is a file like others.
 
     Raises:
-        UsageFailure: If the ending stands for no format, or nothing was named to overwrite.
+        UsageFailure: If the ending stands for no format, nothing was named to overwrite, or
+            ``--json`` and ``-o -`` both write on stdout.
         OutputExistsError: If the file exists and may not be replaced, or is a folder.
         ResourceError: If its folder is missing or not writable.
     """
-    if path is None or (stdout and path == STDOUT):
+    if stdout is not None and path == STDOUT and stdout.json_output:
+        raise UsageFailure("--json and -o - both write on stdout. Give -o a file.")
+    if path is None or (stdout is not None and path == STDOUT):
         if overwrite:
             raise UsageFailure(
                 "--overwrite: expected an output file that may be replaced, got none. Name it, or "
@@ -53,13 +61,3 @@ def check_output(
         raise ResourceError(f"{path}: its folder {path.parent} does not exist. Make it first.")
     if not os.access(path.parent, os.W_OK):
         raise ResourceError(f"{path}: its folder is not writable. Choose another --output.")
-
-
-def check_stdout_free(path: Path | None, json_output: bool) -> None:
-    """Refuse ``-o -`` together with ``--json``: both would write on stdout.
-
-    Raises:
-        UsageFailure: If both were given.
-    """
-    if path == STDOUT and json_output:
-        raise UsageFailure("--json and -o - both write on stdout. Give -o a file.")

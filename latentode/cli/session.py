@@ -40,14 +40,12 @@ class Outcome:
     """What a command produced.
 
     Attributes:
-        run_dir: Run folder that the command made or read.
         outputs: Files written.
         metrics: Figures worth comparing.
         data: The answer itself, JSON types, for ``--json``.
         text: The answer itself for people and pipes; None where the outputs are the answer.
     """
 
-    run_dir: Path | None = None
     outputs: tuple[Path, ...] = ()
     metrics: Mapping[str, Any] = field(default_factory=dict)
     data: Any = None
@@ -56,7 +54,19 @@ class Outcome:
 
 @dataclass
 class Session:
-    """Verbosity, formats and collected warnings of one call of the program."""
+    """One call of the program: what it says, how, and about which run.
+
+    Attributes:
+        command: Name of the command.
+        program: How the program was called.
+        args: Its arguments.
+        verbosity: 1 with -v, -1 with -q.
+        log_format: Form of the messages on stderr.
+        json_output: Whether the answer is one JSON object.
+        silent: Whether nothing is said but errors, as another process speaks.
+        run_dir: Run folder that the command made or read.
+        warnings: What was warned of so far.
+    """
 
     command: str = ""
     program: str = "latentode"
@@ -141,7 +151,7 @@ class Session:
             self._answer_in_text(outcome)
 
     def _answer_in_text(self, outcome: Outcome) -> None:
-        paths = outcome.outputs or ((outcome.run_dir,) if outcome.run_dir else ())
+        paths = outcome.outputs or ((self.run_dir,) if self.run_dir else ())
         if outcome.text is not None and (self.verbosity >= 0 or not paths):
             click.echo(outcome.text.rstrip("\n"))
             for path in outcome.outputs:
@@ -154,7 +164,7 @@ class Session:
         values = {
             "ok": failure is None,
             "command": self.command,
-            "run_dir": outcome.run_dir or self.run_dir,
+            "run_dir": self.run_dir,
             "outputs": outcome.outputs,
             "metrics": outcome.metrics,
             "data": outcome.data,

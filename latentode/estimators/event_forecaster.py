@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import pandas as pd
 import torch
 
 from latentode.config import DataConfig
@@ -17,7 +16,8 @@ from latentode.data.batches.event_batch import EventBatch
 from latentode.data.events import EventStreams
 from latentode.data.reading.events import read_events
 from latentode.data.reading.keyed_rows import Source
-from latentode.errors import ConfigError, DataError, NotFittedError
+from latentode.errors import DataError, NotFittedError
+from latentode.estimators.inputs import Events, refuse_windows_of_streams
 from latentode.models.fitted.device import device_of
 from latentode.models.fitted.events import FittedEvents, unit_of
 from latentode.models.heads.poisson_process import Link
@@ -30,9 +30,8 @@ from latentode.training.events.fit import EventFitting, fit_events, new_jump_pro
 if TYPE_CHECKING:
     import xarray as xr
 
-Events = EventStreams | pd.DataFrame | str | os.PathLike[str]
 
-
+@dataclass(kw_only=True, eq=False, repr=False)
 class EventForecaster:
     """Point process for streams of marked events: fit, then ask for rates and what comes next.
 
@@ -54,30 +53,16 @@ class EventForecaster:
         losses_: Nats per event of each training step that was taken.
     """
 
-    def __init__(
-        self,
-        *,
-        latent_dim: int = 16,
-        hidden_dim: int = 32,
-        link: Link = "softplus",
-        steps: int = 400,
-        lr: float = 1e-2,
-        batch_size: int = 48,
-        max_time: str | None = None,
-        random_state: int = 0,
-        device: str = "cpu",
-        data: DataConfig | None = None,
-    ) -> None:
-        self.latent_dim = latent_dim
-        self.hidden_dim = hidden_dim
-        self.link = link
-        self.steps = steps
-        self.lr = lr
-        self.batch_size = batch_size
-        self.max_time = max_time
-        self.random_state = random_state
-        self.device = device
-        self.data = data
+    latent_dim: int = 16
+    hidden_dim: int = 32
+    link: Link = "softplus"
+    steps: int = 400
+    lr: float = 1e-2
+    batch_size: int = 48
+    max_time: str | None = None
+    random_state: int = 0
+    device: str = "cpu"
+    data: DataConfig | None = None
 
     def fit(
         self,
@@ -94,7 +79,7 @@ class EventForecaster:
         Args:
             events: Streams; or a file or frame with id, time and mark, see
                 `latentode.data.reading.events.read_events`.
-            mark_column: Column of kinds.
+            mark_column: Column of marks.
             windows: When each series was observed.
             run_dir: Folder for checkpoints and the model.
             resume: Go on from the last checkpoint of `run_dir`.
@@ -105,7 +90,10 @@ class EventForecaster:
             DataError: If the events cannot be read, or there is none.
         """
         config = self.data or DataConfig.model_validate({})
-        streams = self._read(events, config, mark_column, windows).spread_ties(self.random_state)
+        refuse_windows_of_streams(events, windows)
+        if not isinstance(events, EventStreams):
+            events = read_events(events, config, mark_column=mark_column, windows=windows)
+        streams = events.spread_ties(self.random_state)
         if streams.num_scored == 0:
             raise DataError("events: expected at least one event in the windows, got none.")
         unit_ns = NS_PER_UNIT[unit_of(streams.clock)]
@@ -141,15 +129,6 @@ class EventForecaster:
             max_seconds=budget,
         )  # fmt: skip
 
-    @staticmethod
-    def _read(
-        events: Events, config: DataConfig, mark_column: str | None, windows: Source | None
-    ) -> EventStreams:
-        if isinstance(events, EventStreams):
-            _refuse_windows(windows)
-            return events
-        return read_events(events, config, mark_column=mark_column, windows=windows)
-
     def read(self, events: Events | None, windows: Source | None = None) -> EventStreams:
         """Streams as the model's own were read; those of the training for None.
 
@@ -158,14 +137,11 @@ class EventForecaster:
             DataError: If the events cannot be read, or are not of the marks of the model.
         """
         fitted = self._fitted()
-        if not isinstance(events, pd.DataFrame | str | os.PathLike):
-            _refuse_windows(windows)
+        refuse_windows_of_streams(events, windows)
         if events is None:
             return fitted.streams
-        if isinstance(events, EventStreams):
-            streams = events
-        else:
-            streams = read_events(
+        if not isinstance(events, EventStreams):
+            events = read_events(
                 events,
                 fitted.data,
                 mark_column=fitted.mark_column,
@@ -173,13 +149,13 @@ class EventForecaster:
                 clock=fitted.streams.clock,
                 mark_names=fitted.streams.mark_names,
             )
-        fitted.check(streams)
-        return streams.spread_ties(self.random_state)
+        fitted.check(events)
+        return events.spread_ties(self.random_state)
 
     def intensity(
         self, events: Events | None = None, *, every: str | None = None, points: int = 300
     ) -> xr.Dataset:
-        """Rate of each kind on an even grid over the windows, given what happened before.
+        """Rate of each mark on an even grid over the windows, given what happened before.
 
         Args:
             events: Streams; those of the training by default.
@@ -221,7 +197,7 @@ class EventForecaster:
 
         Returns:
             Quantiles and mean of the time to the next event, probability of none until the horizon,
-            probability of each kind, and simulated counts until the horizon.
+            probability of each mark, and simulated counts until the horizon.
         """
         fitted, streams = self._fitted(), self.read(events)
         ahead = parse_duration(horizon, fitted.unit) / fitted.unit_ns
@@ -258,17 +234,17 @@ class EventForecaster:
         rates = torch.from_numpy(fitted.streams.rates(fitted.unit_ns))
         constant = HomogeneousProcess(rates).score(batch).log_prob().detach()
         count = max(1, streams.num_scored)
-        own = float(scores.log_prob().sum()) / count
+        nats = float(scores.log_prob().sum()) / count
         return {
-            "nats_per_event": own,
-            "gain_per_event": own - float(constant.sum()) / count,
+            "nats_per_event": nats,
+            "gain_per_event": nats - float(constant.sum()) / count,
             "events": streams.num_scored,
         }
 
     def goodness_of_fit(
         self, events: Events | None = None
     ) -> dict[str, dict[str, goodness_of_fit.FitTest]]:
-        """Tests of the rescaled process, together and by kind; see `goodness_of_fit`."""
+        """Tests of the rescaled process, together and by mark; see `goodness_of_fit`."""
         streams = self.read(events)
         return goodness_of_fit.goodness_of_fit(*self._scores(streams), streams.mark_names)
 
@@ -307,17 +283,8 @@ class EventForecaster:
         return estimator
 
     def _fitted(self) -> FittedEvents:
-        fitted: FittedEvents | None = getattr(self, "fitted_", None)
-        if fitted is None:
+        if not hasattr(self, "fitted_"):
             raise NotFittedError(
                 "EventForecaster: expected a fitted model. Call fit or load first."
             )
-        return fitted
-
-
-def _refuse_windows(windows: Source | None) -> None:
-    if windows is not None:
-        raise ConfigError(
-            "windows: expected a file or frame of events that they describe, got none. Streams "
-            "have windows of their own."
-        )
+        return self.fitted_

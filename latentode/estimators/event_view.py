@@ -11,7 +11,7 @@ from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.events import EventStreams
 from latentode.data.reading.keyed_rows import Source
 from latentode.errors import ConfigError
-from latentode.estimators.inputs import Events, Log, aligned, events_of
+from latentode.estimators.inputs import Events, Log, aligned, aligned_or_newest, events_of
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction.event_rates import BlockScores, LatentRates
 
@@ -47,10 +47,11 @@ class EventView:
             log: The log.
             events: Streams, or a file or frame of id, time and mark; None takes the report times
                 of the log or the events of the training, whichever the model was trained with.
-            windows: When each series was watched.
+            windows: When each series was observed.
 
         Raises:
-            DataError: If they are not events of these series and kinds.
+            ConfigError: If windows are given of streams, or a file to a model of report times.
+            DataError: If they are not events of these series and marks.
         """
         return events_of(self._fitted, aligned(self._fitted, log), events, windows)
 
@@ -62,7 +63,7 @@ class EventView:
         horizon: str | None = None,
         num_draws: int = 100,
     ) -> xr.Dataset:
-        """Rate of each kind of event on an even grid over every series, and beyond.
+        """Rate of each mark on an even grid over every series, and beyond.
 
         Args:
             log: Readings; None takes the newest ones of training.
@@ -74,7 +75,8 @@ class EventView:
             ``intensity`` (draw, series, step, mark) in events per unit of time; see
             `latentode.prediction.event_rates.LatentRates.intensity`.
         """
-        return LatentRates(self._fitted, num_draws).intensity(self._given(log), every, horizon)
+        dataset = aligned_or_newest(self._fitted, log)
+        return LatentRates(self._fitted, num_draws).intensity(dataset, every, horizon)
 
     def next_event(
         self,
@@ -94,9 +96,10 @@ class EventView:
 
         Returns:
             Quantiles and mean of the time to the next event, probability of none until the horizon,
-            probability of each kind, expected and simulated counts until the horizon.
+            probability of each mark, expected and simulated counts until the horizon.
         """
-        return LatentRates(self._fitted, num_draws).next_event(self._given(log), horizon, levels)
+        dataset = aligned_or_newest(self._fitted, log)
+        return LatentRates(self._fitted, num_draws).next_event(dataset, horizon, levels)
 
     def score(
         self,
@@ -116,7 +119,7 @@ class EventView:
 
         Returns:
             "nats_per_event" for events per "unit", "gain_per_event" over the constant rates of the
-            training (free of units), the number of "events", and "tests" by kind.
+            training (free of units), the number of "events", and "tests" by mark.
         """
         return self.blocks(log, events=events, split=split, num_draws=num_draws).summary()
 
@@ -130,7 +133,13 @@ class EventView:
     ) -> BlockScores:
         """Scores of blocks of one horizon, each given the readings before it.
 
-        For `latentode.models.point_processes.goodness_of_fit`; arguments as in `score`.
+        For `latentode.models.point_processes.goodness_of_fit`.
+
+        Args:
+            log: The log.
+            events: Its events, as in `read`.
+            split: As in `score`.
+            num_draws: Draws of the latent state.
 
         Raises:
             ConfigError: If `split` is neither "test" nor "all".
@@ -149,6 +158,3 @@ class EventView:
             return self._fitted.schema.split.bounds(dataset, "test")
         first, last = dataset.readings.first_and_last()
         return first - 1, np.maximum(last, streams.windows[..., 1].max(1))
-
-    def _given(self, log: Log | None) -> TimeSeriesDataset:
-        return self._fitted.context if log is None else aligned(self._fitted, log)

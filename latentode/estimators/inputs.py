@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from latentode.prediction.class_probabilities import known_classes
 from latentode.results import local_times
 
 Log = TimeSeriesDataset | pd.DataFrame | str | Path
-Events = EventStreams | pd.DataFrame | str | Path
+Events = EventStreams | pd.DataFrame | str | os.PathLike[str]
 Labels = Mapping[str, Any] | pd.Series | pd.DataFrame | str | Path
 _SETTINGS = {
     "latent_dim": "model.latent_dim",
@@ -38,21 +39,23 @@ _SETTINGS = {
     "device": "train.device",
     "random_state": "train.seed",
 }
+_COLUMNS = ("data.columns.id", "data.columns.time", "data.columns.channel", "data.columns.value")
 
 
 def resolved(
-    config: LatentODEConfig | None, arguments: Mapping[str, Any], columns: Mapping[str, Any]
+    config: LatentODEConfig | None, arguments: Mapping[str, Any], columns: Sequence[str | None]
 ) -> LatentODEConfig:
     """Settings with those that were given.
 
     Args:
         config: What is left as it is; None for the defaults.
         arguments: Arguments of `LatentODE`; None is not given.
-        columns: Settings by dotted name, likewise.
+        columns: Columns of id, time, channel and value, likewise.
     """
-    given = {name: arguments.get(argument) for argument, name in _SETTINGS.items()} | dict(columns)
+    settings = {name: arguments.get(argument) for argument, name in _SETTINGS.items()}
+    settings |= zip(_COLUMNS, columns, strict=True)
     base = config or LatentODEConfig()
-    return base.updated(**{k: v for k, v in given.items() if v is not None})
+    return base.updated(**{k: v for k, v in settings.items() if v is not None})
 
 
 def read(log: Log, config: LatentODEConfig) -> tuple[TimeSeriesDataset, LatentODEConfig]:
@@ -68,6 +71,24 @@ def aligned(fitted: FittedModel, log: Log) -> TimeSeriesDataset:
     return fitted.schema.align(read(log, fitted.config)[0])
 
 
+def aligned_or_newest(fitted: FittedModel, log: Log | None) -> TimeSeriesDataset:
+    """The same; the newest readings of the training for None."""
+    return fitted.context if log is None else aligned(fitted, log)
+
+
+def refuse_windows_of_streams(events: Events | None, windows: Source | None) -> None:
+    """Refuse windows beside events that have their own.
+
+    Raises:
+        ConfigError: If windows are given of anything but a file or frame.
+    """
+    if windows is not None and not isinstance(events, pd.DataFrame | str | os.PathLike):
+        raise ConfigError(
+            "windows: expected a file or frame of events that they describe, got none. Streams "
+            "have windows of their own."
+        )
+
+
 def events_for_training(
     dataset: TimeSeriesDataset,
     config: LatentODEConfig,
@@ -78,14 +99,24 @@ def events_for_training(
 ) -> LogEvents | None:
     """Events beside a log as `LatentODE.fit` was given them, ties spread; None for none.
 
+    Args:
+        dataset: The log.
+        config: Settings of the training.
+        events: Streams, or a file or frame of them.
+        mark_column: Column of marks.
+        windows: When each series was observed.
+        model_times: Whether the report times of the log are the events.
+
     Raises:
-        ConfigError: If both events and report times are wanted, or windows of neither.
+        ConfigError: If both events and report times are wanted, or windows of neither or of
+            streams.
         DataError: If the events cannot be read, or do not belong to the log.
     """
     if model_times and events is not None:
         raise ConfigError("events: expected a file of events or model_times, got both. Choose one.")
     if events is None and (mark_column is not None or windows is not None):
         raise ConfigError("mark_column and windows: expected events that they describe, got none.")
+    refuse_windows_of_streams(events, windows)
     if model_times:
         streams = report_times(dataset)
     elif events is None:
@@ -102,15 +133,19 @@ def labels_for_training(
 ) -> LogLabels | None:
     """Labels as `LatentODE.fit` was given them; None for none.
 
+    Args:
+        dataset: The log.
+        config: Settings of the training.
+        labels: Labels, in any form.
+        column: Column of labels.
+
     Raises:
         ConfigError: If a column is named without labels.
         DataError: If the labels cannot be read, or do not belong to the log.
     """
-    if labels is None:
-        if column is not None:
-            raise ConfigError("label_column: expected labels that it describes, got none.")
+    table = _table(labels, column)
+    if table is None:
         return None
-    table = _table(labels)
     read_kind = READERS[kind_of(table, dataset, config.data)]
     return read_kind(table, dataset, config.data, column=column)
 
@@ -132,12 +167,10 @@ def labels_of(
     """
     classes, trained = known_classes(fitted), fitted.log.labels
     assert trained is not None
-    if labels is not None:
-        table, data = _table(labels), fitted.config.data
-        return READERS[trained.kind](table, dataset, data, column=column, classes=classes)
-    if column is not None:
-        raise ConfigError("label_column: expected labels that it describes, got none.")
-    return trained.aligned(dataset.series_ids, fitted.context.series_ids)
+    table, data = _table(labels, column), fitted.config.data
+    if table is None:
+        return trained.aligned(dataset.series_ids, fitted.context.series_ids)
+    return READERS[trained.kind](table, dataset, data, column=column, classes=classes)
 
 
 def asked_times(
@@ -161,7 +194,12 @@ def asked_times(
     return grid, pd.MultiIndex.from_frame(pairs)
 
 
-def _table(labels: Labels) -> pd.DataFrame | str | Path:
+def _table(labels: Labels | None, column: str | None) -> pd.DataFrame | str | Path | None:
+    """What the readers of labels read; None for none."""
+    if labels is None and column is not None:
+        raise ConfigError("label_column: expected labels that it describes, got none.")
+    if labels is None:
+        return None
     if isinstance(labels, pd.DataFrame | str | Path):
         return labels
     pairs = list(labels.items())
@@ -183,10 +221,10 @@ def events_of(
         dataset: The log, aligned with its schema.
         events: Events; None takes the report times of the log, where they are what is modelled, or
             the events of the training, if they are of the same series.
-        windows: When each series was watched.
+        windows: When each series was observed.
 
     Raises:
-        ConfigError: If the model knows no events.
+        ConfigError: If the model knows no events, or windows are given of streams.
         DataError: If the events cannot be read, or are not of these series or kinds.
     """
     known, config = fitted.log.events, fitted.config
@@ -195,6 +233,7 @@ def events_of(
             "events: expected a model that was trained with events, got one of readings alone. "
             "Train with --events or --model-times."
         )
+    refuse_windows_of_streams(events, windows)
     if known.reports and not isinstance(events, EventStreams | None):
         raise ConfigError("events: this model knows the report times of the log alone.")
     if known.reports and events is None:

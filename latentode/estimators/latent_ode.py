@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from latentode.config import LatentODEConfig
 from latentode.data.reading.keyed_rows import Source
-from latentode.errors import NotFittedError
 from latentode.estimators.inputs import (
     Events,
     Labels,
@@ -24,10 +24,11 @@ from latentode.flows import FlowFitConfig
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.models.fitted.training_log import TrainingLog
 from latentode.training.fit import fit_model, fit_prior_to, plan_lines
-from latentode.training.prior_fitting import PRIOR_FIT, PriorReport
+from latentode.training.prior_fitting import PRIOR_FIT
 from latentode.training.trainer import ProgressRecord
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class LatentODE(Predictions):
     """Latent ODE for logs: fit, then forecast, interpolate, score.
 
@@ -60,32 +61,17 @@ class LatentODE(Predictions):
         True
     """
 
-    def __init__(
-        self,
-        *,
-        latent_dim: int | None = None,
-        encoder: str | None = None,
-        prior: str | None = None,
-        posterior: str | None = None,
-        likelihood: str | None = None,
-        context: str | None = None,
-        horizon: str | None = None,
-        max_time: str | None = None,
-        device: str | None = None,
-        random_state: int | None = None,
-        config: LatentODEConfig | None = None,
-    ) -> None:
-        self.latent_dim = latent_dim
-        self.encoder = encoder
-        self.prior = prior
-        self.posterior = posterior
-        self.likelihood = likelihood
-        self.context = context
-        self.horizon = horizon
-        self.max_time = max_time
-        self.device = device
-        self.random_state = random_state
-        self.config = config
+    latent_dim: int | None = None
+    encoder: str | None = None
+    prior: str | None = None
+    posterior: str | None = None
+    likelihood: str | None = None
+    context: str | None = None
+    horizon: str | None = None
+    max_time: str | None = None
+    device: str | None = None
+    random_state: int | None = None
+    config: LatentODEConfig | None = None
 
     def fit(
         self,
@@ -115,8 +101,8 @@ class LatentODE(Predictions):
             value_column: Long layout: column with the value.
             events: Events of the same series (file or frame of id, time, mark): the latent state
                 then drives their rates too.
-            mark_column: Column of kinds of event.
-            windows: When each series was watched for events (id, start, end), by default while it
+            mark_column: Column of marks.
+            windows: When each series was observed for events (id, start, end), by default while it
                 was read; see `latentode.data.reading.log_events.read_log_events`.
             model_times: Take the report times of the log itself for events.
             labels: A class for each series, or for some: file or frame of id and label, or a
@@ -134,14 +120,8 @@ class LatentODE(Predictions):
             DataError: If the log cannot be used; the message says where and why.
             ConfigError: If a setting is unknown or out of range.
         """
-        columns = {
-            "data.columns.id": id_column,
-            "data.columns.time": time_column,
-            "data.columns.channel": channel_column,
-            "data.columns.value": value_column,
-        }
-        config = resolved(self.config, vars(self), columns)
-        dataset, config = read(log, config)
+        columns = (id_column, time_column, channel_column, value_column)
+        dataset, config = read(log, resolved(self.config, vars(self), columns))
         training_log = TrainingLog(
             dataset,
             events_for_training(dataset, config, events, mark_column, windows, model_times),
@@ -176,8 +156,7 @@ class LatentODE(Predictions):
             SolverError: If the flow that was learned cannot be solved as it was trained.
         """
         dataset = aligned(self._fitted(), log)
-        self.fitted_, report = fit_prior_to(dataset, self._fitted(), fit_config)
-        self.prior_report_: PriorReport = report
+        self.fitted_, self.prior_report_ = fit_prior_to(dataset, self._fitted(), fit_config)
         return self
 
     def save(self, folder: str | Path) -> None:
@@ -204,9 +183,3 @@ class LatentODE(Predictions):
     def describe(self) -> dict[str, Any]:
         """Card of the model, JSON types."""
         return self._fitted().describe()
-
-    def _fitted(self) -> FittedModel:
-        fitted: FittedModel | None = getattr(self, "fitted_", None)
-        if fitted is None:
-            raise NotFittedError("LatentODE: expected a fitted model. Call fit or load first.")
-        return fitted

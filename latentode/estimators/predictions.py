@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import Any
 
 import pandas as pd
 import xarray as xr
 
 from latentode.data.dataset import TimeSeriesDataset
-from latentode.errors import ConfigError
+from latentode.errors import ConfigError, NotFittedError
 from latentode.estimators.event_view import EventView
-from latentode.estimators.inputs import Events, Labels, Log, aligned, asked_times, labels_of
+from latentode.estimators.inputs import (
+    Events,
+    Labels,
+    Log,
+    aligned,
+    aligned_or_newest,
+    asked_times,
+    labels_of,
+)
 from latentode.estimators.latent_view import LatentSpace
 from latentode.evaluation.evaluate import backtest
 from latentode.evaluation.label_scores import score_labels, scored_labels
@@ -22,16 +29,14 @@ from latentode.prediction.grids import missing_grid
 from latentode.prediction.predictor import Predictor
 
 
-class Predictions(ABC):
-    """Forecasts, interpolations, latent states and scores of logs, by a fitted model."""
+class Predictions:
+    """Forecasts, interpolations, latent states and scores of logs, by a fitted model.
 
-    @abstractmethod
-    def _fitted(self) -> FittedModel:
-        """The model.
+    Attributes:
+        fitted_: The model, once there is one.
+    """
 
-        Raises:
-            NotFittedError: If there is none yet.
-        """
+    fitted_: FittedModel
 
     def forecast(
         self,
@@ -54,10 +59,10 @@ class Predictions(ABC):
         Returns:
             ``value`` (draw, series, step, channel) with ``time`` (series, step), original units.
         """
-        dataset = self._given(log)
+        dataset, predictor = aligned_or_newest(self._fitted(), log), self._arrays(num_draws)
         if times is not None:
-            return self._arrays(num_draws).at_times(dataset, times, "forecast")
-        return self._arrays(num_draws).ahead(dataset, horizon, every)
+            return predictor.at_times(dataset, times, "forecast")
+        return predictor.ahead(dataset, horizon, every)
 
     def interpolate(
         self,
@@ -81,10 +86,9 @@ class Predictions(ABC):
         Returns:
             ``value`` (draw, series, step, channel) with ``time`` (series, step), original units.
         """
-        dataset = self._aligned(log)
+        dataset, predictor = self._aligned(log), self._arrays(num_draws)
         if times is not None:
-            return self._arrays(num_draws).at_times(dataset, times, "interpolation")
-        predictor = self._arrays(num_draws)
+            return predictor.at_times(dataset, times, "interpolation")
         if at_missing:
             return predictor.at(dataset, missing_grid(dataset), "interpolation")
         return predictor.inside(dataset, every, "interpolation")
@@ -108,6 +112,11 @@ class Predictions(ABC):
         """Posterior draws of the latent state, (draw, series, step, latent), in the observed span.
 
         Each window has its own latent state; where one window hands over to the next, it may jump.
+
+        Args:
+            log: Readings.
+            every: Spacing of the times; None is the typical spacing of the readings.
+            num_draws: Draws of the latent state.
         """
         dataset = self._aligned(log)
         return self._arrays(num_draws).inside(dataset, every, "latent_trajectory")
@@ -203,14 +212,16 @@ class Predictions(ABC):
             if labels is None and not len(scored_labels(fitted, dataset, known, split)):
                 known = None
         predictor = Predictor.of(fitted, num_draws)
-        found = backtest(dataset, fitted.schema, predictor, split=split, max_windows=max_windows)
+        scores = backtest(dataset, fitted.schema, predictor, split=split, max_windows=max_windows)
         if fitted.log.events is not None or events is not None:
-            found["events"] = self.events.score(
+            scores["events"] = self.events.score(
                 dataset, events=events, split=split, num_draws=num_draws
             )
         if known is not None:
-            found["labels"] = score_labels(fitted, dataset, known, split=split, num_draws=num_draws)
-        return found
+            scores["labels"] = score_labels(
+                fitted, dataset, known, split=split, num_draws=num_draws
+            )
+        return scores
 
     def classify(
         self, log: Log | None = None, *, times: Any = None, num_draws: int = 100
@@ -230,7 +241,8 @@ class Predictions(ABC):
             ConfigError: If the model was trained without labels, or times are given to one with
                 labels of series.
         """
-        fitted, dataset = self._fitted(), self._given(log)
+        fitted = self._fitted()
+        dataset = aligned_or_newest(fitted, log)
         columns, labels = pd.Index(known_classes(fitted), name="class"), fitted.log.labels
         if labels is not None and labels.timed:
             grid, index = asked_times(fitted, dataset, times)
@@ -275,8 +287,10 @@ class Predictions(ABC):
         """Densities of the latent states at any time, and what a picture of them shows."""
         return LatentSpace(self._fitted())
 
-    def _given(self, log: Log | None) -> TimeSeriesDataset:
-        return self._fitted().context if log is None else self._aligned(log)
+    def _fitted(self) -> FittedModel:
+        if not hasattr(self, "fitted_"):
+            raise NotFittedError("LatentODE: expected a fitted model. Call fit or load first.")
+        return self.fitted_
 
     def _aligned(self, log: Log) -> TimeSeriesDataset:
         return aligned(self._fitted(), log)

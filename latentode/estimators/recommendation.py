@@ -47,12 +47,7 @@ def recommend(
         '24h'
         >>> model = LatentODE(config=config.updated(**{"model.hidden_dim": 96}))
     """
-    columns = {
-        "data.columns.id": id_column,
-        "data.columns.time": time_column,
-        "data.columns.channel": channel_column,
-        "data.columns.value": value_column,
-    }
+    columns = (id_column, time_column, channel_column, value_column)
     dataset, chosen = read(log, resolved(config, {}, columns))
     schema = DataSchema.fit(dataset, chosen)
     windows = chosen.windows.model_copy(

@@ -156,9 +156,7 @@ def test_forecast_at_given_times_keeps_their_order_and_duplicates(trained, log, 
     ],
 )
 def test_forecast_refuses_before_it_loads_a_model(trained, monkeypatch, words, code):
-    monkeypatch.setattr(
-        "latentode.cli.commands.forecast.load_model", lambda *_: pytest.fail("loaded")
-    )
+    monkeypatch.setattr("latentode.cli.runs.request.load_model", lambda *_: pytest.fail("loaded"))
     result = run("forecast", trained, *words)
     assert result.exit_code == code, result.output
 

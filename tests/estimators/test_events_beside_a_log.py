@@ -133,6 +133,18 @@ def test_evaluate_reports_events_beside_readings(fitted):
     assert 0 < found["events"]["events"] < len(alarms())
 
 
+def test_windows_are_refused_beside_streams_which_have_their_own(fitted):
+    log, windows = wide_frame(), pd.DataFrame({"pump": ["p1"], "start": ["2024-05-01"]})
+    streams, bare = fitted.events.read(log), LatentODE(config=TINY)
+    for refused in (
+        lambda: fitted.events.read(log, windows=windows),
+        lambda: fitted.events.read(log, streams, windows),
+        lambda: bare.fit(log, events=streams, windows=windows, **COLUMNS),
+    ):
+        with pytest.raises(ConfigError, match="Streams have windows of their own"):
+            refused()
+
+
 def test_events_and_their_kinds_must_be_those_of_the_training(fitted):
     log = wide_frame()
     with pytest.raises(DataError, match="expected one of"):

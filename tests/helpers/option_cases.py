@@ -23,7 +23,7 @@ import latentode
 from latentode import results
 from latentode.cli.app import root
 from latentode.cli.commands.config import template
-from latentode.cli.runs.event_files import EventFile
+from latentode.cli.runs.job import HeadFiles
 from latentode.cli.runs.provenance import fingerprint
 from latentode.cli.session import Session
 from latentode.config import LatentODEConfig
@@ -305,8 +305,8 @@ class World:
         self._run("stopped", "interrupted", self.pinned)
         self._run("both", "done", self.pinned, model='{"events": 1}')
         usual = {"train.steps_per_epoch": 3, "model.latent_dim": 2, "model.hidden_dim": 3}
-        alone, file = base.updated(**usual), EventFile(folder / "events.csv")
-        facts = {"kind": "events", "events": file.record()}
+        alone, heads = base.updated(**usual), HeadFiles(events=folder / "events.csv")
+        facts = {"kind": "events", **heads.record()}
         self._run("stopped-events", "interrupted", alone, **facts)
         self._run("done-events", "done", alone, **facts)
         self._run("old-events", "interrupted", base, **facts)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from latentode.cli.command import command
-from latentode.cli.outputs import STDOUT, check_output, check_stdout_free, overwrite_option
+from latentode.cli.outputs import STDOUT, check_output, overwrite_option
 from latentode.cli.session import Outcome, Session
 from latentode.cli.table import aligned
 from latentode.errors import ConfigError
@@ -58,8 +58,7 @@ def make_command(
     assignments: tuple[str, ...],
 ) -> Outcome:
     """Make the synthetic log NAME, the same bytes for the same seed."""
-    check_stdout_free(output, session.json_output)
-    check_output(output, suffixes=(".csv",), overwrite=overwrite, stdout=True)
+    check_output(output, suffixes=(".csv",), overwrite=overwrite, stdout=session)
 
     from latentode.data.frames import to_frame
     from latentode.data.synthetic.catalogue import make

@@ -9,18 +9,9 @@ import click
 import numpy as np
 
 from latentode.cli.command import command
-from latentode.cli.options import data_options
-from latentode.cli.outputs import check_output, output_option, overwrite_option
-from latentode.cli.runs.models import (
-    check_reading,
-    device_option,
-    load_model,
-    missing_option,
-    own_log,
-    read_for,
-    run_argument,
-)
-from latentode.cli.session import Outcome, Session
+from latentode.cli.outputs import check_output
+from latentode.cli.runs.request import Request, request_options
+from latentode.cli.session import Outcome
 from latentode.cli.table import aligned
 
 if TYPE_CHECKING:
@@ -35,8 +26,6 @@ _SHOWN = 10  # readings of the greatest surprise that are told
 
 
 @command("density")
-@run_argument
-@click.argument("logs", required=False, type=click.Path(exists=True, path_type=Path))
 @click.option("--samples", type=click.IntRange(2), default=200, show_default=True)
 @click.option(
     "--plot",
@@ -51,24 +40,13 @@ _SHOWN = 10  # readings of the greatest surprise that are told
     help="Latent coordinates of the picture, as 0 3; default those that vary most.",
 )
 @click.option("--series", help="Series whose known inputs drive the picture; default the first.")
-@device_option
-@output_option
-@overwrite_option
-@missing_option
-@data_options
+@request_options()
 def density_command(
-    session: Session,
-    run: Path,
-    logs: Path | None,
+    request: Request,
     samples: int,
     picture: Path | None,
     components: tuple[int, int] | None,
     series: str | None,
-    device: str,
-    output: Path | None,
-    overwrite: bool,
-    allow_missing: bool,
-    **options: Any,
 ) -> Outcome:
     """Log-density of every series of LOGS (default: the log of RUN), and its surprising readings.
 
@@ -78,15 +56,13 @@ def density_command(
     """
     if picture is None and (components is not None or series is not None):
         raise click.UsageError("--components and --series belong to --plot.")
+    output, overwrite = request.output, request.overwrite
     if picture is not None:
         check_output(picture, suffixes=PICTURES, overwrite=overwrite)
     if output is not None or picture is None:
         check_output(output, suffixes=SUFFIXES, overwrite=overwrite)
-    check_reading(options)
-    model, folder = load_model(run, session, device)
-    log = read_for(
-        model, logs or own_log(run, folder), options, session, allow_missing=allow_missing
-    )
+    model, folder = request.load(reads_own=True)
+    log = request.read_or_own(model, folder)
     scores = model.score(log, num_draws=samples)
     surprise = model.surprise(log, num_draws=samples)
     if output is not None:
@@ -102,7 +78,6 @@ def density_command(
     # a flow in evaluation mode takes no estimate, so there is no error of a trace to state
     trace = "exact" if {"cnf", "flow"} & set(parts.values()) else "none needed"
     return Outcome(
-        run_dir=folder.path if folder else None,
         outputs=tuple(path for path in (output, picture) if path is not None),
         data={"series": rows, "surprising": worst, "trace": trace, **parts},
         text="\n".join(_lines(rows, worst, trace)),

@@ -10,38 +10,21 @@ from typing import Any
 import click
 
 from latentode.cli.command import command
-from latentode.cli.options import data_options
-from latentode.cli.outputs import (
-    STDOUT,
-    check_output,
-    check_stdout_free,
-    output_option,
-    overwrite_option,
-)
+from latentode.cli.outputs import STDOUT
 from latentode.cli.runs.event_files import event_lines, events_option, streams_for, windows_option
 from latentode.cli.runs.label_files import (
-    LabelFile,
+    check_labels,
     label_column_option,
     label_lines,
     labels_option,
 )
-from latentode.cli.runs.models import (
-    check_reading,
-    device_option,
-    load_model,
-    missing_option,
-    own_log,
-    read_for,
-    run_argument,
-)
-from latentode.cli.session import Outcome, Session, jsonable
+from latentode.cli.runs.request import Request, request_options
+from latentode.cli.session import Outcome, jsonable
 from latentode.cli.table import aligned
 from latentode.files import atomic_write
 
 
 @command("evaluate")
-@run_argument
-@click.argument("logs", required=False, type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--split",
     type=click.Choice(["test", "all"]),
@@ -62,15 +45,9 @@ from latentode.files import atomic_write
 @windows_option
 @labels_option
 @label_column_option
-@device_option
-@output_option
-@overwrite_option
-@missing_option
-@data_options
+@request_options()
 def evaluate_command(
-    session: Session,
-    run: Path,
-    logs: Path | None,
+    request: Request,
     split: str,
     samples: int,
     rolling: int,
@@ -78,24 +55,15 @@ def evaluate_command(
     windows: Path | None,
     labels: Path | None,
     label_column: str | None,
-    device: str,
-    output: Path | None,
-    overwrite: bool,
-    allow_missing: bool,
-    **options: Any,
 ) -> Outcome:
     """Score the model of RUN on LOGS (default: the log it was trained on) beside naive baselines.
 
     The table is printed; all numbers go to RUN/metrics.json, or to the output named.
     """
-    check_stdout_free(output, session.json_output)
-    check_output(output, suffixes=(".json",), overwrite=overwrite, stdout=True)
-    check_reading(options)
-    classes = LabelFile.given(labels, label_column)
-    model, folder = load_model(run, session, device)
-    log = read_for(
-        model, logs or own_log(run, folder), options, session, allow_missing=allow_missing
-    )
+    request.check_output(".json")
+    check_labels(labels, label_column)
+    model, folder = request.load(reads_own=True)
+    log = request.read_or_own(model, folder)
     streams = streams_for(model, log, events, windows)
     scores = model.evaluate(
         log,
@@ -103,17 +71,17 @@ def evaluate_command(
         split=split,
         max_windows=rolling,
         num_draws=samples,
-        **(classes.arguments() if classes else {}),
+        labels=labels,
+        label_column=label_column,
     )
     text = json.dumps(jsonable(scores), indent=2, allow_nan=False) + "\n"
-    run_dir = folder.path if folder else None
-    if output == STDOUT:
-        return Outcome(run_dir=run_dir, metrics=scores, text=text)
-    target = output or (run_dir / "metrics.json" if run_dir else None)
+    if request.output == STDOUT:
+        return Outcome(metrics=scores, text=text)
+    target = request.output or (folder.path / "metrics.json" if folder else None)
     if target is not None:
         atomic_write(target, text.encode())
     written = () if target is None else (target,)
-    return Outcome(run_dir=run_dir, outputs=written, metrics=scores, text=describe(scores))
+    return Outcome(outputs=written, metrics=scores, text=describe(scores))
 
 
 def describe(scores: Mapping[str, Any]) -> str:

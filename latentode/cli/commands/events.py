@@ -103,9 +103,7 @@ def events_command(session: Session, run: Path, out: Path | None, **options: Any
         answer = _of_log(session, run, question)
         home = model_path.parent
     written = _write(_folder(out or home / "events"), answer)
-    return Outcome(
-        run_dir=session.run_dir, outputs=written, metrics=answer.scores, text=_text(answer)
-    )
+    return Outcome(outputs=written, metrics=answer.scores, text=_text(answer))
 
 
 def _of_streams(session: Session, path: Path, question: _Question) -> _Answer:
@@ -132,7 +130,7 @@ def _of_log(session: Session, run: Path, question: _Question) -> _Answer:
 
     model, folder = load_model(run, session, question.device)
     view = model.events
-    log = read_for(model, question.file or own_log(run, folder), {}, session)
+    log = read_for(model, question.file or own_log(run, folder), session)
     streams = streams_for(model, log, question.events, question.windows)
     assert streams is not None
     session.lines("plan", describe(streams))

@@ -40,7 +40,6 @@ def info_command(session: Session, run: Path | None, env: bool) -> Outcome:
     run_facts = {} if folder is None else _present(folder.record)
     shown = {key: card[key] for key in _SHOWN if key in card}
     return Outcome(
-        run_dir=folder.path if folder else None,
         data={"model": card, "run": run_facts},
         text=f"{page}\n{_lines({**shown, **({'run': run_facts} if run_facts else {})})}",
     )

@@ -109,16 +109,15 @@ def _plot_run(
 ) -> Outcome:
     model, folder = load_model(source, session, "cpu")
     has_log = folder is not None and folder.log_path.exists()
-    observed = read_for(model, folder.log_path, {}, session) if folder and has_log else None
+    observed = read_for(model, folder.log_path, session) if folder and has_log else None
     forecast = model.forecast()
     if output is not None:
-        run_dir = folder.path if folder else None
-        return Outcome(run_dir=run_dir, outputs=(_draw(forecast, observed, output, chosen),))
+        return Outcome(outputs=(_draw(forecast, observed, output, chosen),))
     if folder is None:
         raise click.UsageError("A model folder has no place for plots: name a file with -o.")
     plots = folder.subfolder("plots")
     fan = _draw(forecast, observed, plots / "forecast.png", chosen)
-    return Outcome(run_dir=folder.path, outputs=(*_draw_history(folder, plots), fan))
+    return Outcome(outputs=(*_draw_history(folder, plots), fan))
 
 
 def _draw(

@@ -10,6 +10,7 @@ import click
 from latentode.cli.command import command
 from latentode.cli.commands.train import threads_option
 from latentode.cli.options import given_settings, resume_options
+from latentode.cli.runs.training_run import run_again
 from latentode.cli.session import Outcome, Session
 
 
@@ -22,6 +23,4 @@ def resume_command(
     session: Session, run: Path, logs: Path | None, threads: int | None, **options: Any
 ) -> Outcome:
     """Continue the interrupted RUN; LOGS only if the log has moved."""
-    from latentode.cli.runs.training_run import run_again
-
     return run_again(session, run, logs=logs, changes=given_settings(options), threads=threads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,11 @@ from latentode.cli.options import (
     resolve_options,
     train_options,
 )
-from latentode.cli.runs.event_files import EventFile, mark_option, windows_option
-from latentode.cli.runs.label_files import LabelFile, label_column_option, labels_option
+from latentode.cli.runs.event_files import mark_option, windows_option
+from latentode.cli.runs.events_run import event_settings
+from latentode.cli.runs.job import HeadFiles, Job
+from latentode.cli.runs.label_files import label_column_option, labels_option
+from latentode.cli.runs.training_run import run_again, run_new
 from latentode.cli.session import Outcome, Session
 
 threads_option = click.option(
@@ -61,12 +65,6 @@ def train_command(
     name: str | None,
     threads: int | None,
     resume: Path | None,
-    events: Path | None,
-    mark_column: str | None,
-    windows: Path | None,
-    model_times: bool,
-    labels: Path | None,
-    label_column: str | None,
     dry_run: bool,
     **options: Any,
 ) -> Outcome:
@@ -77,41 +75,19 @@ def train_command(
     --events and no LOGS, a point process of the events alone is trained. With --labels the model
     also learns the class of a series.
     """
-    file = None if events is None else EventFile(events, mark_column, windows)
-    classes = LabelFile.given(labels, label_column)
+    heads = HeadFiles(**{field.name: options.pop(field.name) for field in fields(HeadFiles)})
     if resume is not None:
-        _refuse_with_resume(
-            options, out=out, name=name, dry_run=dry_run, events=events, mark_column=mark_column,
-            windows=windows, model_times=model_times, labels=labels, label_column=label_column,
-        )  # fmt: skip
-        return _resume(session, resume, logs, threads, options)
-    if logs is None and file is None:
-        raise click.UsageError("Missing argument 'LOGS' (or --events FILE, or --resume RUN).")
-    if classes is not None and logs is None:
-        raise click.UsageError("--labels are those of the series of LOGS.")
-    if model_times and (logs is None or file is not None):
-        raise click.UsageError("--model-times takes the times of LOGS, and no --events.")
-    if file is None and (mark_column or windows):
-        raise click.UsageError("--mark-column and --windows belong to --events.")
+        _refuse_with_resume(options, out=out, name=name, dry_run=dry_run, **vars(heads))
+        changes = given_settings(options)
+        return run_again(session, resume, logs=logs, changes=changes, threads=threads)
+    heads.check(logs)
     if out is not None and name is not None:
         raise click.UsageError("--out names the whole folder; --name has no place beside it.")
-    from latentode.cli.runs.events_run import event_settings, train_events
-
     config = event_settings(options) if logs is None else resolve_options(options)
     if dry_run:
-        _say_left_alone(
-            session, out=out, name=name, threads=threads, events=events, mark_column=mark_column,
-            windows=windows, model_times=model_times, labels=labels, label_column=label_column,
-        )  # fmt: skip
+        _say_left_alone(session, out=out, name=name, threads=threads, **vars(heads))
         return Outcome(data=config.to_dict(), text=config.to_toml())
-    if logs is not None:
-        from latentode.cli.runs.training_run import Job, run_new
-
-        job = Job(logs, config, threads, events=file, model_times=model_times, labels=classes)
-        return run_new(session, job, out=out, name=name)
-
-    assert file is not None
-    return train_events(session, file, config, out=out, name=name, threads=threads)
+    return run_new(session, Job(logs, config, heads, threads), out=out, name=name)
 
 
 def _refuse_with_resume(options: dict[str, Any], **others: Any) -> None:
@@ -136,11 +112,3 @@ def _say_left_alone(session: Session, **others: Any) -> None:
 def _flags_of(options: Mapping[str, Any]) -> list[str]:
     """The options that were given, as they were typed."""
     return [f"--{name.replace('_', '-')}" for name, value in options.items() if value]
-
-
-def _resume(
-    session: Session, run: Path, logs: Path | None, threads: int | None, options: dict[str, Any]
-) -> Outcome:
-    from latentode.cli.runs.training_run import run_again
-
-    return run_again(session, run, logs=logs, changes=given_settings(options), threads=threads)

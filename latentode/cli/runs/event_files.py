@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from latentode.cli.runs.provenance import fingerprint, unchanged
 from latentode.cli.table import aligned
 
 if TYPE_CHECKING:
@@ -28,36 +26,6 @@ windows_option = click.option(
     help="CSV of id,start,end[,mark]: when each series was observed.",
 )
 mark_option = click.option("--mark-column", help="Column of kinds of event.")
-
-
-@dataclass(frozen=True)
-class EventFile:
-    """Events as a command was given them.
-
-    Attributes:
-        path: The file.
-        mark_column: Column of kinds; None finds it.
-        windows: File of windows.
-    """
-
-    path: Path
-    mark_column: str | None = None
-    windows: Path | None = None
-
-    def record(self) -> dict[str, Any]:
-        """What a run remembers of them, JSON types."""
-        windows = None if self.windows is None else fingerprint(self.windows)
-        return {**fingerprint(self.path), "mark_column": self.mark_column, "windows": windows}
-
-    @classmethod
-    def recorded(cls, record: Mapping[str, Any]) -> EventFile:
-        """The files of an earlier run, unchanged since.
-
-        Raises:
-            DataError: If one of them has gone or changed.
-        """
-        windows = record["windows"] and unchanged(record["windows"], "windows of events")
-        return cls(unchanged(record, "events"), record["mark_column"], windows)
 
 
 def describe(streams: EventStreams) -> list[str]:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latentode.cli import settings
 from latentode.cli.options import resolve_options, sources_of
-from latentode.cli.runs.event_files import EventFile, describe
-from latentode.cli.runs.run_folder import RunFolder, new_folder, proposing_resume, start_new
-from latentode.cli.session import Outcome, Session
-from latentode.cli.signals import Stopped
+from latentode.cli.runs.event_files import describe
+from latentode.cli.runs.job import Job
+from latentode.cli.runs.run_folder import RunFolder
+from latentode.cli.session import Session
 from latentode.config import LatentODEConfig
 from latentode.errors import ConfigError
-from latentode.files import RunLock
 
 if TYPE_CHECKING:
     from latentode.estimators.event_forecaster import EventForecaster
@@ -31,36 +29,6 @@ _USED = (
     "data.cells.", "model.latent_dim", "model.hidden_dim", "train.max_time", "train.max_epochs",
     "train.steps_per_epoch", "train.batch_size", "train.optimizer.lr", "train.seed", "train.device",
 )  # fmt: skip
-
-
-def train_events(
-    session: Session,
-    file: EventFile,
-    config: LatentODEConfig,
-    *,
-    out: Path | None,
-    name: str | None,
-    threads: int | None,
-) -> Outcome:
-    """Train a point process in a new folder.
-
-    Args:
-        session: Session of the call.
-        file: The events.
-        config: Its `event_settings`.
-        out: Folder of the run.
-        name: First part of its name, where `out` is None.
-        threads: Threads of torch.
-    """
-    path = new_folder(name or file.path.resolve().name.split(".")[0] or "events", out)
-    with RunLock(path):
-        folder = start_new(path)
-        session.run_dir = path
-        with proposing_resume(session, folder), folder.recorded(
-            **_facts(session, file, config, threads)
-        ):  # fmt: skip
-            folder.write_config(config)
-            return _fit(session, file, config, folder, threads)
 
 
 def event_settings(options: Mapping[str, Any]) -> LatentODEConfig:
@@ -93,62 +61,33 @@ def _completed(config: LatentODEConfig) -> LatentODEConfig:
     return config.updated(**{name: usual[name] for name in usual if values[name] is None})
 
 
-def continue_events(
-    session: Session, folder: RunFolder, config: LatentODEConfig, threads: int | None
-) -> Outcome:
-    """Continue the run of a folder from its last checkpoint, or from the start without one.
+def settings_as_begun(config: LatentODEConfig) -> LatentODEConfig:
+    """Settings that a stored run on events alone goes on with."""
+    completed = _completed(config)
+    if completed == config:
+        return config
+    usual = settings.flat(_DEFAULTS)  # begun by version 0.1.0, which had these two fixed
+    fixed = ("train.optimizer.lr", "train.batch_size")
+    return completed.updated(**{name: usual[name] for name in fixed})
+
+
+def fit_events(session: Session, job: Job, folder: RunFolder | None) -> dict[str, Any]:
+    """Train a point process on the events of a job; return its scores.
 
     Args:
         session: Session of the call.
-        folder: Folder of a run on events, not done.
-        config: Its settings, with what was changed.
-        threads: Threads; None takes those of the run, which its bits depend on.
+        job: Events without a log.
+        folder: Folder of the run, for checkpoints and the model.
     """
-    completed = _completed(config)
-    if completed != config:  # begun by version 0.1.0, which had these two fixed
-        usual = settings.flat(_DEFAULTS)
-        fixed = ("train.optimizer.lr", "train.batch_size")
-        config = completed.updated(**{name: usual[name] for name in fixed})
-    file = EventFile.recorded(folder.record["events"])
-    threads = threads or folder.record.get("threads")
-    facts = _facts(session, file, config, threads)
-    with folder.held(), proposing_resume(session, folder), folder.recorded(**facts):
-        folder.write_config(config)
-        return _fit(session, file, config, folder, threads)
-
-
-def _facts(
-    session: Session, file: EventFile, config: LatentODEConfig, threads: int | None
-) -> dict[str, Any]:
-    return {
-        "kind": "events",
-        "command": [*session.program.split(), *session.args],
-        "events": file.record(),
-        "seed": config.train.seed,
-        "threads": threads,
-    }
-
-
-def _fit(
-    session: Session,
-    file: EventFile,
-    config: LatentODEConfig,
-    folder: RunFolder,
-    threads: int | None,
-) -> Outcome:
-    import torch
-
     from latentode.data.reading.events import read_events
-    from latentode.training import Interrupted
 
-    if threads is not None:
-        torch.set_num_threads(threads)
-    folder.update(threads=torch.get_num_threads())
+    heads = job.heads
+    assert heads.events is not None
     streams = read_events(
-        file.path, config.data, mark_column=file.mark_column, windows=file.windows
+        heads.events, job.config.data, mark_column=heads.mark_column, windows=heads.windows
     )
     session.lines("plan", describe(streams))
-    if file.windows is None:
+    if heads.windows is None:
         session.warn(
             "no --windows: all series count as observed from the first to the last event of the "
             "file, which makes rates too high where streams are short"
@@ -162,17 +101,16 @@ def _fit(
                 facts={"step": step, "loss": loss},
             )
 
-    model = _forecaster(config)
-    try:
-        model.fit(
-            streams, mark_column=file.mark_column, run_dir=folder.path,
-            resume=folder.has_checkpoint, on_step=told,
-        )  # fmt: skip
-    except Interrupted as stop:
-        raise Stopped(int(stop.signal), saved=True) from stop
+    model = _forecaster(job.config)
+    model.fit(
+        streams,
+        mark_column=heads.mark_column,
+        run_dir=None if folder is None else folder.path,
+        resume=folder is not None and folder.has_checkpoint,
+        on_step=told,
+    )
     _say_if_cut_short(session, model)
-    session.lines("next", ["next:", f"  {session.command_line('events', folder.path)}"])
-    return Outcome(run_dir=folder.path, metrics=model.score())
+    return model.score()
 
 
 def _forecaster(config: LatentODEConfig) -> EventForecaster:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-
-from latentode.cli.runs.provenance import fingerprint, unchanged
 
 labels_option = click.option(
     "--labels",
@@ -19,45 +16,14 @@ labels_option = click.option(
 label_column_option = click.option("--label-column", help="Column of labels.")
 
 
-@dataclass(frozen=True)
-class LabelFile:
-    """Labels as a command was given them.
+def check_labels(labels: Path | None, column: str | None) -> None:
+    """Refuse a column of labels without labels.
 
-    Attributes:
-        path: The file.
-        column: Column of labels; None finds it.
+    Raises:
+        UsageError: If one is named.
     """
-
-    path: Path
-    column: str | None = None
-
-    @classmethod
-    def given(cls, path: Path | None, column: str | None) -> LabelFile | None:
-        """The file that options name; None for none.
-
-        Raises:
-            UsageError: If a column is named without a file.
-        """
-        if path is None and column is not None:
-            raise click.UsageError("--label-column belongs to --labels.")
-        return None if path is None else cls(path, column)
-
-    def arguments(self) -> dict[str, Any]:
-        """What `LatentODE` is told of them."""
-        return {"labels": self.path, "label_column": self.column}
-
-    def record(self) -> dict[str, Any]:
-        """What a run remembers of them, JSON types."""
-        return {**fingerprint(self.path), "column": self.column}
-
-    @classmethod
-    def recorded(cls, record: Mapping[str, Any]) -> LabelFile:
-        """The file of an earlier run, unchanged since.
-
-        Raises:
-            DataError: If it has gone or changed.
-        """
-        return cls(unchanged(record, "labels"), record["column"])
+    if labels is None and column is not None:
+        raise click.UsageError("--label-column belongs to --labels.")
 
 
 def label_lines(scores: Mapping[str, Any]) -> Iterator[str]:

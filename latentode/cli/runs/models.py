@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from latentode.cli import settings
-from latentode.cli.options import given_flags, given_settings
 from latentode.cli.runs.run_folder import RunFolder
 from latentode.cli.session import Session
+from latentode.cli.settings import resolve
 from latentode.errors import CheckpointError, DataError
 
 if TYPE_CHECKING:
@@ -20,12 +19,6 @@ if TYPE_CHECKING:
     from latentode.estimators import LatentODE
 
 run_argument = click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
-missing_option = click.option(
-    "--allow-missing-channels",
-    "allow_missing",
-    is_flag=True,
-    help="Accept LOGS without some channels of the model: as if they were never read.",
-)
 device_option = click.option(
     "--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1."
 )
@@ -74,48 +67,26 @@ def load_model(path: Path, session: Session, device: str) -> tuple[LatentODE, Ru
     return LatentODE.load(model_path, device=device), folder
 
 
-def check_reading(
-    options: Mapping[str, Any], *, has_logs: bool = True, allow_missing: bool = False
-) -> None:
-    """Refuse options about the reading of LOGS that nothing would heed.
-
-    Args:
-        options: Data options of the command, for a model that is trained.
-        has_logs: Whether a log is read.
-        allow_missing: Whether ``--allow-missing-channels`` was given.
-
-    Raises:
-        UsageError: With the names of the options.
-    """
-    flags = [*given_flags(options), *(["--allow-missing-channels"] if allow_missing else [])]
-    if flags and not has_logs:
-        raise click.UsageError(f"{', '.join(flags)}: how LOGS are read, and none were given.")
-    if "--min-obs" in flags:
-        raise click.UsageError(
-            "--min-obs: leaves series out of training, and this model is trained. Leave it out."
-        )
-
-
 def read_for(
     model: LatentODE,
     logs: Path,
-    options: Mapping[str, Any],
     session: Session,
     *,
+    settings: Mapping[str, Any] | None = None,
     allow_missing: bool = False,
 ) -> TimeSeriesDataset:
-    """Read a log as the model's own log was read, but for the data options that were given.
+    """Read a log as the model's own log was read, but for the settings that were given.
 
     Args:
         model: The model.
         logs: The log.
-        options: Data options of the command.
         session: Told what was read.
+        settings: Settings of the data that were given, by dotted name; None for none.
         allow_missing: Whether channels of the model may be absent, but for one.
     """
     from latentode.data.reading.log import read_log
 
-    config = config_for(model.config_, given_settings(options)).data
+    config = config_for(model.config_, settings or {}).data
     dataset, report = read_log(logs, config, allow_missing=allow_missing)
     session.lines("plan", report.plan())
     if not allow_missing:
@@ -140,12 +111,12 @@ def own_log(run: Path, folder: RunFolder | None) -> Path:
     return folder.log_path
 
 
-def config_for(trained: LatentODEConfig, given: Mapping[str, Any]) -> LatentODEConfig:
-    """Settings to read a further log with: those of training, but for what is given.
+def config_for(trained: LatentODEConfig, settings: Mapping[str, Any]) -> LatentODEConfig:
+    """Settings to read a further log with: those of training, but for some.
 
     The columns of one layout mean nothing in another, so with another layout they are detected.
     """
     base = trained.to_dict()
-    if given.get("data.layout", trained.data.layout) != trained.data.layout:
+    if settings.get("data.layout", trained.data.layout) != trained.data.layout:
         base["data"]["columns"] |= dict.fromkeys(("time", "id", "channel", "value"))
-    return settings.resolve(base=base, options=given, environment={})
+    return resolve(base=base, options=settings, environment={})

@@ -10,17 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from latentode.cli.failures import UsageFailure
-from latentode.cli.outputs import (
-    STDOUT,
-    check_output,
-    check_stdout_free,
-    output_option,
-    overwrite_option,
-)
-from latentode.cli.runs.models import device_option
+from latentode.cli.outputs import STDOUT
 from latentode.cli.runs.provenance import utc_stamp
+from latentode.cli.runs.request import Request
 from latentode.cli.runs.run_folder import RunFolder
-from latentode.cli.session import Outcome, Session
+from latentode.cli.session import Outcome
 from latentode.config.durations import parse_duration
 from latentode.errors import ResourceError
 
@@ -52,11 +46,8 @@ class Quantiles(click.ParamType):
 
 
 def prediction_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of where to predict, how finely, and where the result goes."""
+    """Add the options of where to predict, and how finely."""
     for option in (
-        overwrite_option,
-        output_option,
-        device_option,
         click.option(
             "--quantiles",
             type=Quantiles(),
@@ -76,41 +67,32 @@ def prediction_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def check_request(
-    session: Session,
-    output: Path | None,
-    *,
-    overwrite: bool,
-    quantiles: tuple[float, ...] | None,
-    samples: int,
-    steps: int = 1,
+    request: Request, *, quantiles: tuple[float, ...] | None, samples: int, steps: int = 1
 ) -> None:
     """Refuse what cannot succeed, before a model is loaded.
+
+    Args:
+        request: What is asked of which model.
+        quantiles: Columns of a table; None for the usual ones.
+        samples: Predictive draws.
+        steps: Predicted times, as far as they are known.
 
     Raises:
         UsageFailure: If the output has no known ending or no quantiles, or stdout is wanted twice.
         OutputExistsError: If the output exists.
         ResourceError: If the output cannot be written, or too many values would be drawn.
     """
-    check_stdout_free(output, session.json_output)
-    check_output(output, suffixes=SUFFIXES, overwrite=overwrite, stdout=True)
+    request.check_output(*SUFFIXES)
+    output = request.output
     if quantiles and output is not None and output.suffix.lower() == ".nc":
         raise UsageFailure(
             f"--quantiles: expected a table, got {str(output)!r}, which holds every draw. Write "
             ".csv, .parquet or .json, or leave --quantiles out."
         )
-    check_size(samples, steps)
-
-
-def check_size(samples: int, points: int) -> None:
-    """Refuse more drawn values than `MAX_DRAWN`.
-
-    Raises:
-        ResourceError: With the number asked for and the limit.
-    """
-    if samples * points > MAX_DRAWN:
+    if samples * steps > MAX_DRAWN:
         raise ResourceError(
             f"prediction: expected at most {MAX_DRAWN:.0e} drawn values, got {samples} samples x "
-            f"{points} points. Use fewer --samples, a coarser --every or a shorter --horizon."
+            f"{steps} points. Use fewer --samples, a coarser --every or a shorter --horizon."
         )
 
 
@@ -135,36 +117,34 @@ def count_steps(span: str | None, every: str | None) -> int:
 
 def deliver(
     result: xr.Dataset,
+    request: Request,
     *,
     kind: str,
     folder: RunFolder | None,
-    output: Path | None,
     quantiles: tuple[float, ...] | None,
-    overwrite: bool,
 ) -> Outcome:
     """Write a result to the output, to stdout, or into the run folder.
 
     Args:
         result: Draws, dims (draw, series, step, channel).
+        request: What was asked.
         kind: "forecast" or "interpolation", first part of the default file name.
         folder: Run folder; None for a model outside of one, whose output goes beside the caller.
-        output: Where the caller wants it; None for the default.
         quantiles: Levels to summarise the draws by; None for the usual ones.
-        overwrite: Whether an existing output may be replaced.
     """
     from latentode import results
 
     levels = quantiles or results.DEFAULT_QUANTILES
     facts: Mapping[str, Any] = {str(name): int(size) for name, size in result.sizes.items()}
-    run_dir = folder.path if folder else None
+    output = request.output
     if output == STDOUT:
         text = results.render(result, "csv", quantiles=levels).decode()
-        return Outcome(run_dir=run_dir, data=facts, text=text)
+        return Outcome(data=facts, text=text)
     if output is None:
         parent = folder.subfolder("forecasts") if folder else Path()
         output = free_name(parent, kind)
-    results.write(result, output, quantiles=levels, overwrite=overwrite)
-    return Outcome(run_dir=run_dir, outputs=(output,), data=facts)
+    results.write(result, output, quantiles=levels, overwrite=request.overwrite)
+    return Outcome(outputs=(output,), data=facts)
 
 
 def free_name(parent: Path, kind: str) -> Path:

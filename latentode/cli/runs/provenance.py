@@ -64,8 +64,8 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def unchanged(record: Mapping[str, Any], what: str) -> Path:
-    """A file of an earlier run, whose `fingerprint` it still has.
+def unchanged(record: Mapping[str, Any] | None, what: str) -> Path | None:
+    """A file of an earlier run, whose `fingerprint` it still has; None where there was none.
 
     Args:
         record: The fingerprint.
@@ -74,12 +74,28 @@ def unchanged(record: Mapping[str, Any], what: str) -> Path:
     Raises:
         DataError: If it has gone or changed.
     """
+    if not record:
+        return None
     path = Path(record["path"])
     if not path.exists():
         raise DataError(f"{path}: the {what} of this run have gone. Bring the file back.")
+    check_content(path, record, what)
+    return path
+
+
+def check_content(path: Path, record: Mapping[str, Any], what: str) -> None:
+    """Compare a file with the one that a run was started on.
+
+    Args:
+        path: The file.
+        record: The `fingerprint` of the other.
+        what: What the file holds, for messages.
+
+    Raises:
+        DataError: If they differ, since a resumed run would mix two data sets.
+    """
     if fingerprint(path)["sha256"] != record["sha256"]:
         raise DataError(
             f"{path}: expected the {what} that this run was started on, got another content. "
             "Start a new run with `train`."
         )
-    return path

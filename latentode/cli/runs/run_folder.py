@@ -16,48 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from latentode.cli.failures import classify
-from latentode.cli.runs.provenance import circumstances, fingerprint, utc_now, utc_stamp
+from latentode.cli.runs.job import Job
+from latentode.cli.runs.provenance import check_content, circumstances, utc_now, utc_stamp
 from latentode.cli.session import Session, jsonable
 from latentode.cli.signals import Stopped
 from latentode.config import LatentODEConfig
-from latentode.errors import CheckpointError, DataError, OutputExistsError, ResourceError
+from latentode.errors import CheckpointError, OutputExistsError, ResourceError
 from latentode.files import RunLock, atomic_write, clean_stray, slug
 from latentode.files.faults import explained
 
 SCHEMA = 1
 _MAX_JSON_BYTES = 16 << 20  # a broken file must not fill the memory
-
-
-def new_folder(stem: str, out: Path | None = None) -> Path:
-    """Make the folder of a new run.
-
-    Args:
-        stem: First part of the name where `out` is None: ``runs/<stem>-<UTC stamp>-<4 hex>``.
-        out: The folder itself; absent or empty.
-
-    Returns:
-        The folder, which exists and, but for the lock of another process, is empty.
-
-    Raises:
-        OutputExistsError: If `out` is a file or a folder with files in it.
-        ResourceError: If the folder cannot be made or written into.
-    """
-    name = slug(stem, 0).partition("-")[2] or "run"
-    folder = out or Path("runs") / f"{name}-{utc_stamp()}-{secrets.token_hex(2)}"
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(exist_ok=out is not None)
-    except (FileExistsError, NotADirectoryError):
-        raise OutputExistsError(
-            f"{folder}: expected a free name or an empty folder, got a file in the way. "
-            "Choose another --out."
-        ) from None
-    except OSError as error:
-        raise ResourceError(
-            f"{folder}: cannot be made ({error.strerror}). Choose another --out."
-        ) from None
-    _check_empty(folder)
-    return folder
 
 
 class RunFolder:
@@ -88,10 +57,10 @@ class RunFolder:
                 f"{path}: expected a run folder with a readable run.json, got none. "
                 "Name the folder that `train` printed."
             ) from None
-        found = folder.record.get("schema") if isinstance(folder.record, dict) else None
-        if found != SCHEMA:
+        schema = folder.record.get("schema") if isinstance(folder.record, dict) else None
+        if schema != SCHEMA:
             raise CheckpointError(
-                f"{folder.record_path}: expected schema {SCHEMA}, got {found!r}. "
+                f"{folder.record_path}: expected schema {SCHEMA}, got {schema!r}. "
                 "Use the version of latentode that wrote it."
             )
         return folder
@@ -159,12 +128,8 @@ class RunFolder:
         Raises:
             DataError: If they differ, since a resumed run would mix two data sets.
         """
-        begun = self.record.get("log", {}).get("sha256")
-        if begun is not None and fingerprint(log)["sha256"] != begun:
-            raise DataError(
-                f"{log}: expected the log that this run was started on, got another content. "
-                "Start a new run with `train`."
-            )
+        if begun := self.record.get("log"):
+            check_content(log, begun, "log")
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -209,21 +174,49 @@ class RunFolder:
             )
 
 
-def start_new(path: Path) -> RunFolder:
-    """Take a folder that was just locked for a new run.
+@contextmanager
+def new_folder(stem: str, out: Path | None) -> Iterator[RunFolder]:
+    """Make the folder of a new run, and hold its lock.
+
+    Args:
+        stem: First part of the name where `out` is None: ``runs/<stem>-<UTC stamp>-<4 hex>``.
+        out: The folder itself; absent or empty.
+
+    Yields:
+        The folder, which exists and, but for the lock, is empty.
 
     Raises:
-        OutputExistsError: If it holds anything but the lock.
+        OutputExistsError: If `out` is a file or a folder with files in it.
+        ResourceError: If the folder cannot be made or written into.
     """
-    _check_empty(path)
-    return RunFolder(path)
+    name = slug(stem, 0).partition("-")[2] or "run"
+    folder = out or Path("runs") / f"{name}-{utc_stamp()}-{secrets.token_hex(2)}"
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=out is not None)
+    except (FileExistsError, NotADirectoryError):
+        raise OutputExistsError(
+            f"{folder}: expected a free name or an empty folder, got a file in the way. "
+            "Choose another --out."
+        ) from None
+    except OSError as error:
+        raise ResourceError(
+            f"{folder}: cannot be made ({error.strerror}). Choose another --out."
+        ) from None
+    _check_empty(folder)
+    with RunLock(folder):
+        _check_empty(folder)  # another process may have been faster
+        yield RunFolder(folder)
 
 
 @contextmanager
-def proposing_resume(session: Session, folder: RunFolder) -> Iterator[None]:
-    """Say how to go on where a signal stops the block."""
+def recording(session: Session, folder: RunFolder, job: Job) -> Iterator[None]:
+    """Record a job from here to the end of the block; say how to go on where a signal ends it."""
+    session.run_dir = folder.path
     try:
-        yield
+        with folder.recorded(**job.facts(session)):
+            folder.write_config(job.config)
+            yield
     except Stopped as stop:
         stop.hint = f"Continue with: {session.command_line('resume', folder.path)}"
         raise

@@ -1,0 +1,133 @@
+"""What every command that asks a trained model about a log is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from latentode.cli.options import (
+    DATA_OPTIONS,
+    Decorator,
+    data_options,
+    flags_of,
+    given_settings,
+    parameter_of,
+)
+from latentode.cli.outputs import check_output, output_option, overwrite_option
+from latentode.cli.runs.models import device_option, load_model, own_log, read_for, run_argument
+from latentode.cli.runs.run_folder import RunFolder
+from latentode.cli.session import Outcome, Session
+
+if TYPE_CHECKING:
+    from latentode.data.dataset import TimeSeriesDataset
+    from latentode.estimators import LatentODE
+
+_missing_option = click.option(
+    "--allow-missing-channels",
+    "allow_missing",
+    is_flag=True,
+    help="Accept LOGS without some channels of the model: as if they were never read.",
+)
+_SHARED = ("run", "logs", "device", "output", "overwrite", "allow_missing")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A question to the model of a run: about which log, and where the answer goes.
+
+    Attributes:
+        session: Session of the call.
+        run: RUN, or a model folder.
+        logs: LOGS; None where none were named.
+        device: Where the model computes.
+        output: Where the caller wants the answer; None for the default.
+        overwrite: Whether an existing output may be replaced.
+        allow_missing: Whether LOGS may lack channels of the model.
+        settings: Settings of the data that were given as options, by dotted name.
+    """
+
+    session: Session
+    run: Path
+    logs: Path | None
+    device: str
+    output: Path | None
+    overwrite: bool
+    allow_missing: bool
+    settings: Mapping[str, Any]
+
+    def check_output(self, *suffixes: str) -> None:
+        """Check that the output can be written, into a file of one of these endings or on stdout.
+
+        Raises:
+            UsageFailure: If the ending stands for no format, or stdout is wanted twice.
+            OutputExistsError: If the output exists and may not be replaced.
+            ResourceError: If the output cannot be written.
+        """
+        check_output(self.output, suffixes=suffixes, overwrite=self.overwrite, stdout=self.session)
+
+    def load(self, *, reads_own: bool = False) -> tuple[LatentODE, RunFolder | None]:
+        """The model, and its run folder where there is one.
+
+        Args:
+            reads_own: Whether the log of the training is read where no LOGS were named.
+
+        Raises:
+            UsageError: If options are about the reading of LOGS and nothing would heed them.
+        """
+        flags = flags_of(self.settings)
+        unread = [*flags, *(["--allow-missing-channels"] if self.allow_missing else [])]
+        if unread and self.logs is None and not reads_own:
+            raise click.UsageError(f"{', '.join(unread)}: how LOGS are read, and none were given.")
+        if "--min-obs" in flags:
+            raise click.UsageError(
+                "--min-obs: leaves series out of training, and this model is trained. Leave it out."
+            )
+        return load_model(self.run, self.session, self.device)
+
+    def read(self, model: LatentODE) -> TimeSeriesDataset | None:
+        """LOGS as the model's own log was read, but for the settings that were given."""
+        return None if self.logs is None else self._read(model, self.logs)
+
+    def read_or_own(self, model: LatentODE, folder: RunFolder | None) -> TimeSeriesDataset:
+        """The same; the log of the training where no LOGS were named."""
+        return self._read(model, self.logs or own_log(self.run, folder))
+
+    def _read(self, model: LatentODE, logs: Path) -> TimeSeriesDataset:
+        return read_for(
+            model, logs, self.session, settings=self.settings, allow_missing=self.allow_missing
+        )
+
+
+def request_options(*, logs_required: bool = False) -> Decorator:
+    """Add RUN, LOGS and the options of a `Request`, which a command is given in their place."""
+
+    def wrap(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
+        @wraps(function)
+        def asked(session: Session, **options: Any) -> Outcome:
+            # by name of the parameter; --device and --horizon of a command are no settings
+            data = {name: options.pop(name) for name in map(parameter_of, DATA_OPTIONS)}
+            shared = {name: options.pop(name) for name in _SHARED}
+            return function(Request(session, settings=given_settings(data), **shared), **options)
+
+        entry: Callable[..., Outcome] = asked
+        logs = click.argument(
+            "logs", required=logs_required, type=click.Path(exists=True, path_type=Path)
+        )
+        for option in (
+            data_options,
+            _missing_option,
+            overwrite_option,
+            output_option,
+            device_option,
+            logs,
+            run_argument,
+        ):
+            entry = option(entry)
+        return entry
+
+    return wrap
