@@ -205,9 +205,9 @@ class TimeLabels(Labels):
 
     def aligned(self, series_ids: Sequence[str], known_ids: Sequence[str]) -> TimeLabels:
         """See `Labels`."""
-        place = {name: i for i, name in enumerate(known_ids)}
-        streams = self.streams.select([place[name] for name in series_ids if name in place])
-        index = np.array([i for i, name in enumerate(series_ids) if name in place], np.int64)
+        rank = {name: i for i, name in enumerate(known_ids)}
+        streams = self.streams.select([rank[name] for name in series_ids if name in rank])
+        index = np.array([i for i, name in enumerate(series_ids) if name in rank], np.int64)
         shape = (len(series_ids), len(self.classes), 2)
         windows = np.broadcast_to(np.array([0, 1]), shape).copy()
         windows[index] = streams.windows

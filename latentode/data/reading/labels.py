@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -234,10 +233,7 @@ def _one_at_a_time(streams: EventStreams, name: str) -> EventStreams:
             f"{name}: expected one label at a time, got {first!r} and {second!r} for series {at!r} "
             f"at {times[row]} ns. Keep one."
         )
-    kept = np.concatenate([[True], ~again])
-    counts = np.bincount(series[kept], minlength=streams.num_series)
-    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return replace(streams, starts=starts, times=times[kept], marks=marks[kept])
+    return streams.select_events(np.concatenate([[True], ~again]))
 
 
 def kind_of(source: Source, dataset: TimeSeriesDataset, config: DataConfig) -> str:

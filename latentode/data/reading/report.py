@@ -222,11 +222,7 @@ def make_report(
     series_ids: tuple[str, ...],
 ) -> DataReport:
     """Close a tally: add what can be said of the readings themselves."""
-    times = readings.times
-    inner = np.ones(max(len(times) - 1, 0), dtype=bool)
-    starts = readings.series_starts[1:-1]
-    inner[starts[(starts > 0) & (starts < len(times))] - 1] = False
-    steps = np.diff(times)[inner]
+    times, steps = readings.times, readings.gaps()
     cells = readings.num_rows * len(readings.channels)
     return DataReport(
         source=source,
