@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -192,11 +192,7 @@ class Readings:
 
     def select_channels(self, channels: Sequence[str]) -> Readings:
         """Reorder channels by name; unknown names become empty channels, others are dropped."""
-        target = np.full(len(self.channels), -1, dtype=np.int32)
-        for index, name in enumerate(channels):
-            if name in self.channels:
-                target[self.channels.index(name)] = index
-        mapped = target[self.channel_index]
+        mapped = positions(self.channels, channels).astype(np.int32)[self.channel_index]
         renamed = replace(self, channels=tuple(channels), channel_index=mapped)
         return renamed.select_readings(mapped >= 0)
 
@@ -237,6 +233,12 @@ def reading_order(
 def _narrow(codes: NDArray[np.integer]) -> NDArray[np.integer]:
     # 16-bit keys are sorted by radix, in linear time
     return codes.astype(np.uint16) if len(codes) and int(codes.max()) < 1 << 16 else codes
+
+
+def positions(names: Iterable[str | None], known: Sequence[str]) -> Int64:
+    """Index of each name among known ones, -1 for others, shape (name,)."""
+    index = {name: i for i, name in enumerate(known)}
+    return np.array([-1 if name is None else index.get(name, -1) for name in names], np.int64)
 
 
 def offsets(counts: NDArray[np.integer]) -> Int64:

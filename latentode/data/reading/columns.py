@@ -85,7 +85,7 @@ def _texts(column: pd.Series) -> list[str]:
 
 def holds_dates(column: pd.Series) -> bool:
     """True if most of the cells of a column are dates."""
-    if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M":
+    if column.dtype.kind == "M":
         return True
     if pd.api.types.is_numeric_dtype(column.dtype):
         return False

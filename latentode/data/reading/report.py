@@ -142,12 +142,11 @@ class DataReport:
         return lines + [f"note: {note}" for note in self.notes]
 
     def _columns_line(self) -> str:
-        parts = []
-        for role in ("time", "id", "channel", "value", "channels", "static", "future"):
-            names = self.columns.get(role)
-            if names:
-                parts.append(f"{role} {_shorten(names if isinstance(names, tuple) else (names,))}")
-        return "; ".join(parts)
+        return "; ".join(
+            f"{role} {_shorten(names if isinstance(names, tuple) else (names,))}"
+            for role, names in self.columns.items()
+            if names
+        )
 
     def _clock_line(self) -> str:
         zone = self.clock.zone or ("naive wall clock" if self.clock.kind == "calendar" else "")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentode.config import DataConfig
-from latentode.data.dataset import Int64, Readings
+from latentode.data.dataset import Int64, Readings, positions
 from latentode.data.reading.assembly.arrange import arrange_runs
 from latentode.data.reading.assembly.chunk_reader import Cells
 from latentode.data.reading.assembly.collect import Collected
@@ -71,12 +71,9 @@ class Builder:
     def _cells(self, channels: list[str]) -> Cells:
         """Readings of the channels in rows that count, with channel codes for slots."""
         got = self.got.cells
-        target = np.full(len(self.got.slots) + 1, -1, dtype=np.int32)
-        slots = {name: slot for slot, name in enumerate(self.got.slots)}
-        for channel, name in enumerate(channels):
-            target[slots[name]] = channel
+        target = positions(self.got.slots, channels).astype(np.int32)
         codes = target[got.slots]
-        if self.keep.all() and (target[:-1] >= 0).all():
+        if self.keep.all() and (target >= 0).all():
             return Cells(got.counts, codes, got.values)
         rows = got.rows()
         wanted = self.keep[rows] & (codes >= 0)

@@ -109,9 +109,6 @@ class ChunkReader:
     def read(self, make: Callable[[], Chunk]) -> ChunkRows:
         """Read all columns of a chunk."""
         chunk, roles = make(), self.roles
-        if not len(chunk.lines):
-            raw = RawTimes(None, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint8))
-            return ChunkRows(chunk.lines, None, raw, [])
         ids = None if roles.id is None else factorize(chunk.text(roles.id))
         times, bad_times = self._times(chunk)
         part = ChunkRows(chunk.lines, ids, times, bad_times)
