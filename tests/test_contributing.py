@@ -1,7 +1,7 @@
 """The steps of CONTRIBUTING: what they say is enough is enough, and is as few files as they say.
 
-A copy of the package gets a likelihood, a format, a score and labels of a new kind, each in the files
-that its section names, and is used.
+A copy of the package gets a likelihood, a format, a score and labels of a new kind, each in the
+files that its section names, and is used.
 """
 
 import json

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -93,7 +93,7 @@ class Readings:
         rows_per_series = np.bincount(series[first], minlength=num_series)
         return cls(
             channels=tuple(channels),
-            series_starts=np.concatenate([[0], np.cumsum(rows_per_series)]).astype(np.int64),
+            series_starts=offsets(rows_per_series),
             times=times[first].astype(np.int64),
             row_starts=np.append(first, num_readings).astype(np.int64),
             channel_index=channel.astype(np.int32, copy=False),
@@ -128,6 +128,14 @@ class Readings:
         last[filled] = self.times[self.series_starts[1:][filled] - 1]
         return first, last
 
+    def gaps(self) -> Int64:
+        """Nanoseconds from a row of a series to its next, shape (gap,)."""
+        gaps = np.diff(self.times)
+        inside = np.ones(len(gaps), dtype=bool)
+        ends = self.series_starts[1:-1]
+        inside[ends[(ends > 0) & (ends <= len(gaps))] - 1] = False
+        return gaps[inside]
+
     def row_series(self) -> Int64:
         """Series index of each row, shape (row,)."""
         return np.repeat(np.arange(self.num_series), np.diff(self.series_starts))
@@ -161,36 +169,32 @@ class Readings:
 
     def select_series(self, series: Int64) -> Readings:
         """Keep some series, in the order given."""
-        counts = np.diff(self.series_starts)[series]
-        rows = ragged_arange(self.series_starts[series], counts)
+        return self.runs(self.series_starts[series], np.diff(self.series_starts)[series])
+
+    def runs(self, first: Int64, counts: Int64) -> Readings:
+        """Make a series of each of some runs of rows, which may overlap.
+
+        Args:
+            first: First row of each run, shape (run,).
+            counts: Number of its rows.
+        """
+        rows = ragged_arange(first, counts)
         per_row = np.diff(self.row_starts)[rows]
         position = ragged_arange(self.row_starts[rows], per_row)
         return replace(
             self,
-            series_starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            series_starts=offsets(counts),
             times=self.times[rows],
-            row_starts=np.concatenate([[0], np.cumsum(per_row)]).astype(np.int64),
+            row_starts=offsets(per_row),
             channel_index=self.channel_index[position],
             values=self.values[position],
         )
 
     def select_channels(self, channels: Sequence[str]) -> Readings:
         """Reorder channels by name; unknown names become empty channels, others are dropped."""
-        target = np.full(len(self.channels), -1, dtype=np.int32)
-        for index, name in enumerate(channels):
-            if name in self.channels:
-                target[self.channels.index(name)] = index
-        mapped = target[self.channel_index]
-        keep = mapped >= 0
-        rows = self.reading_rows()[keep]
-        return Readings.from_triplets(
-            self.row_series()[rows],
-            self.times[rows],
-            mapped[keep],
-            self.values[keep],
-            num_series=self.num_series,
-            channels=channels,
-        )
+        mapped = positions(self.channels, channels).astype(np.int32)[self.channel_index]
+        renamed = replace(self, channels=tuple(channels), channel_index=mapped)
+        return renamed.select_readings(mapped >= 0)
 
 
 def reading_order(
@@ -229,6 +233,37 @@ def reading_order(
 def _narrow(codes: NDArray[np.integer]) -> NDArray[np.integer]:
     # 16-bit keys are sorted by radix, in linear time
     return codes.astype(np.uint16) if len(codes) and int(codes.max()) < 1 << 16 else codes
+
+
+def positions(names: Iterable[str | None], known: Sequence[str]) -> Int64:
+    """Index of each name among known ones, -1 for others, shape (name,)."""
+    index = {name: i for i, name in enumerate(known)}
+    return np.array([-1 if name is None else index.get(name, -1) for name in names], np.int64)
+
+
+def offsets(counts: NDArray[np.integer]) -> Int64:
+    """Where each of some runs begins and the last one ends, by their lengths, shape (run + 1,)."""
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+def first_after(starts: Int64, times: Int64, series: Int64, moments: Int64) -> Int64:
+    """First row of a series after a moment.
+
+    Args:
+        starts: First row of each series, and the end of the last one, shape (series + 1,).
+        times: Time of each row, not decreasing within a series, shape (row,).
+        series: Series of each question, shape (query,).
+        moments: Moments, shape (query, ...).
+
+    Returns:
+        Rows among all, shape of `moments`.
+    """
+    rows = np.empty_like(moments)
+    for index in np.unique(series):
+        begin, end = starts[index : index + 2]
+        asked = series == index
+        rows[asked] = begin + np.searchsorted(times[begin:end], moments[asked], side="right")
+    return rows
 
 
 def ragged_arange(starts: Int64, counts: Int64) -> Int64:
@@ -276,13 +311,15 @@ class TimeSeriesDataset:
     def __len__(self) -> int:
         return len(self.series_ids)
 
-    def select_series(self, series: Sequence[int] | Int64) -> TimeSeriesDataset:
-        """Keep some series, in the order given."""
+    def select_series(
+        self, series: Sequence[int] | Int64, readings: Readings | None = None
+    ) -> TimeSeriesDataset:
+        """Keep some series, in the order given, with their readings unless there are others."""
         index = np.asarray(series, dtype=np.int64)
         return replace(
             self,
             series_ids=tuple(self.series_ids[i] for i in index),
-            readings=self.readings.select_series(index),
+            readings=self.readings.select_series(index) if readings is None else readings,
             inputs=None if self.inputs is None else self.inputs.select_series(index),
             static=None if self.static is None else self.static[index],
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from latentode.data.dataset import Clock, Float64, Int64
+from latentode.data.dataset import Clock, Float64, Int64, offsets, ragged_arange
 from latentode.errors import DataError, ShapeError
 
 
@@ -84,11 +84,10 @@ class EventStreams:
             )
         order = np.lexsort((marks, times, series))
         series, times, marks = (np.asarray(a)[order] for a in (series, times, marks))
-        counts = np.bincount(series, minlength=shape[0])
-        starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         streams = cls(
-            tuple(series_ids), tuple(mark_names), starts, times.astype(np.int64),
-            marks.astype(np.int64), windows, windows[..., 0].min(1), clock, int(resolution),
+            tuple(series_ids), tuple(mark_names), offsets(np.bincount(series, minlength=shape[0])),
+            times.astype(np.int64), marks.astype(np.int64), windows, windows[..., 0].min(1), clock,
+            int(resolution),
         )  # fmt: skip
         streams._check(series.astype(np.int64))
         return streams
@@ -144,21 +143,6 @@ class EventStreams:
         np.add.at(table, (self.series[scored], self.marks[scored]), 1)
         return table
 
-    def place(self, series: Int64, times: Int64) -> Int64:
-        """First event of a series after a time, as a row of all events.
-
-        Args:
-            series: Series of each question, shape (query,).
-            times: Nanoseconds, shape (query,).
-        """
-        found = np.empty(len(series), dtype=np.int64)
-        for index in np.unique(series):
-            own = self.times[self.starts[index] : self.starts[index + 1]]
-            chosen = series == index
-            after = np.searchsorted(own, times[chosen], side="right")
-            found[chosen] = self.starts[index] + after
-        return found
-
     def exposure(self, unit_ns: float) -> Float64:
         """Length of the windows in a unit of time, shape (series, channel)."""
         return (self.windows[..., 1] - self.windows[..., 0]) / unit_ns
@@ -173,17 +157,22 @@ class EventStreams:
     def select(self, series: Sequence[int] | Int64) -> EventStreams:
         """Keep some series, in the order given."""
         index = np.asarray(series, dtype=np.int64)
-        rows = [np.arange(self.starts[i], self.starts[i + 1]) for i in index]
-        kept = np.concatenate([np.zeros(0, np.int64), *rows])
+        counts = np.diff(self.starts)[index]
+        kept = ragged_arange(self.starts[index], counts)
         return replace(
             self,
             series_ids=tuple(self.series_ids[i] for i in index),
-            starts=np.cumsum([0, *map(len, rows)]).astype(np.int64),
+            starts=offsets(counts),
             times=self.times[kept],
             marks=self.marks[kept],
             windows=self.windows[index],
             origins=self.origins[index],
         )
+
+    def select_events(self, keep: np.ndarray) -> EventStreams:
+        """Keep some events, by a mask of shape (event,)."""
+        counts = np.bincount(self.series[keep], minlength=self.num_series)
+        return replace(self, starts=offsets(counts), times=self.times[keep], marks=self.marks[keep])
 
     def between(self, start: Int64 | int, end: Int64 | int) -> EventStreams:
         """Cut the windows to [start, end] (ns, a number or one a series); what was before stays.
@@ -196,28 +185,15 @@ class EventStreams:
         """
         low = np.broadcast_to(np.asarray(start, np.int64), (self.num_series,))
         high = np.broadcast_to(np.asarray(end, np.int64), (self.num_series,))
-        windows = np.stack(
-            [
-                np.maximum(self.windows[..., 0], low[:, None]),
-                np.minimum(self.windows[..., 1], high[:, None]),
-            ],
-            axis=-1,
-        )
+        windows = np.clip(self.windows, low[:, None, None], high[:, None, None])
         if (windows[..., 1] <= windows[..., 0]).any():
             i = int((windows[..., 1] <= windows[..., 0]).any(1).argmax())
             raise DataError(
                 f"between: expected a part of the window {self.windows[i, 0].tolist()} ns, got "
                 f"[{low[i]}, {high[i]}] in series {self.series_ids[i]!r}. Choose other times."
             )
-        keep = self.times <= high[self.series]
-        counts = np.bincount(self.series[keep], minlength=self.num_series)
-        return replace(
-            self,
-            starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-            times=self.times[keep],
-            marks=self.marks[keep],
-            windows=windows,
-        )
+        kept = self.select_events(self.times <= high[self.series])
+        return replace(kept, windows=windows)
 
     def clipped(self, start: Int64, end: Int64) -> EventStreams:
         """Cut the windows to ``start < time <= end`` of each series, as parts of a log are.
@@ -226,14 +202,7 @@ class EventStreams:
         """
         edges = (start + 1)[:, None, None], np.maximum(start + 1, end)[:, None, None]
         cut = replace(self, windows=np.clip(self.windows, *edges))
-        kept = self.scored & cut.scored & (self.times <= end[self.series])
-        counts = np.bincount(self.series[kept], minlength=self.num_series)
-        return replace(
-            cut,
-            starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-            times=self.times[kept],
-            marks=self.marks[kept],
-        )
+        return cut.select_events(self.scored & cut.scored & (self.times <= end[self.series]))
 
     def spread_ties(self, random_state: int | np.random.Generator = 0) -> EventStreams:
         """Move tied events apart within the recorded resolution.

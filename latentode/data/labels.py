@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from latentode.data.dataset import Int64, TimeSeriesDataset
+from latentode.data.dataset import Int64, TimeSeriesDataset, positions
 from latentode.data.events import EventStreams
 from latentode.data.splits import Split
 from latentode.data.stored_streams import pack_streams, unpack_streams
@@ -130,9 +130,8 @@ class SeriesLabels(Labels):
 
     def aligned(self, series_ids: Sequence[str], known_ids: Sequence[str]) -> SeriesLabels:
         """See `Labels`."""
-        codes = dict(zip(known_ids, self.codes.tolist(), strict=True))
-        aligned = [codes.get(name, UNKNOWN_CLASS) for name in series_ids]
-        return replace(self, codes=np.array(aligned, dtype=np.int64))
+        codes = np.append(self.codes, UNKNOWN_CLASS)  # the last one, for those without a position
+        return replace(self, codes=codes[positions(series_ids, known_ids)])
 
     def codes_within(self, starts: Int64, stops: Int64) -> Int64:
         """See `Labels`; a series that is not in the part has an end before its start."""
@@ -205,9 +204,9 @@ class TimeLabels(Labels):
 
     def aligned(self, series_ids: Sequence[str], known_ids: Sequence[str]) -> TimeLabels:
         """See `Labels`."""
-        numbers = {name: i for i, name in enumerate(known_ids)}
-        streams = self.streams.select([numbers[name] for name in series_ids if name in numbers])
-        index = np.array([i for i, name in enumerate(series_ids) if name in numbers], np.int64)
+        index = positions(known_ids, series_ids)
+        streams = self.streams.select(np.flatnonzero(index >= 0))
+        index = index[index >= 0]
         shape = (len(series_ids), len(self.classes), 2)
         windows = np.broadcast_to(np.array([0, 1]), shape).copy()
         windows[index] = streams.windows

@@ -14,7 +14,7 @@ from latentode.data.batches.batch import BatchBuilder
 from latentode.data.calendar import DAY_NS, WEEK_NS
 from latentode.data.dataset import Clock, Float64, Int64, Readings, TimeSeriesDataset
 from latentode.data.scaler import Scaler, TimeScale
-from latentode.data.splits import Split, split_log
+from latentode.data.splits import PARTS, Split, split_log
 from latentode.data.windows import WindowLengths, choose_lengths, typical_gap_and_span
 from latentode.errors import DataError
 
@@ -143,15 +143,13 @@ class DataSchema:
                 f"channels: expected {', '.join(self.channels)}, the log has no "
                 f"{', '.join(absent)}. Check --channels, or pass --allow-missing-channels."
             )
-        inputs = dataset.inputs
-        if self.input_channels:
-            known = () if inputs is None else inputs.channels
-            self._require("known inputs", self.input_channels, known, "--future-columns")
-            inputs = None if inputs is None else inputs.select_channels(self.input_channels)
+        inputs = dataset.inputs if self.input_channels else None
+        known = () if inputs is None else inputs.channels
+        self._require("known inputs", self.input_channels, known, "--future-columns")
         return replace(
             dataset,
             readings=dataset.readings.select_channels(self.channels),
-            inputs=inputs if self.input_channels else None,
+            inputs=None if inputs is None else inputs.select_channels(self.input_channels),
             static_columns=self.static_columns,
             static=self._align_static(dataset),
             units=self.units,
@@ -190,14 +188,9 @@ class DataSchema:
             f"{format_duration(lengths.horizon_ns)} ({lengths.reason})",
         ]
         if part.kind == "series":
-            counts = {
-                p: sum(v == p for v in part.members.values())
-                for p in ("train", "validation", "test")
-            }
-            lines.append(
-                "split: by series, "
-                + ", ".join(f"{count} {name}" for name, count in counts.items())
-            )
+            members = [*part.members.values()]
+            counts = ", ".join(f"{members.count(name)} {name}" for name in PARTS)
+            lines.append(f"split: by series, {counts}")
         elif "*" in part.cuts and self.clock.kind == "calendar":
             cuts = [str(np.datetime64(c, "ns").astype("datetime64[s]")) for c in part.cuts["*"]]
             lines.append(
@@ -232,7 +225,7 @@ class DataSchema:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> DataSchema:
         """Rebuild from `to_dict`."""
-        given = values["input_scaler"]
+        inputs = values["input_scaler"]
         return cls(
             channels=tuple(values["channels"]),
             units=tuple((c, u) for c, u in values["units"]),
@@ -244,7 +237,7 @@ class DataSchema:
             origin_ns=int(values["origin_ns"]),
             periods_ns=np.asarray(values["periods_ns"], dtype=np.int64),
             input_channels=tuple(values["input_channels"]),
-            input_scaler=None if given is None else Scaler.from_dict(given),
+            input_scaler=None if inputs is None else Scaler.from_dict(inputs),
             static_columns=tuple(values["static_columns"]),
             static_mean=np.asarray(values["static_mean"], dtype=np.float64),
             static_std=np.asarray(values["static_std"], dtype=np.float64),
@@ -271,8 +264,7 @@ def _periods(dataset: TimeSeriesDataset) -> Int64:
     times = dataset.readings.times
     span = int(times.max() - times.min())
     _, typical = typical_gap_and_span(dataset)
-    least = {DAY_NS: 3 * DAY_NS, WEEK_NS: 3 * WEEK_NS}
-    kept = [period for period, needed in least.items() if min(span, 2 * typical) >= needed]
+    kept = [period for period in (DAY_NS, WEEK_NS) if min(span, 2 * typical) >= 3 * period]
     return np.array(kept, dtype=np.int64)
 
 

@@ -84,24 +84,21 @@ def split_log(dataset: TimeSeriesDataset, config: WindowConfig, window_ns: int, 
         The split.
     """
     first, last = dataset.readings.first_and_last()
-    filled = np.diff(dataset.readings.series_starts) > 0
+    filled = np.flatnonzero(last >= first)
+    ids = [dataset.series_ids[index] for index in filled]
+    first, last = first[filled], last[filled]
+    if dataset.clock.kind == "calendar" and ids:  # the same moments for all
+        ids, first, last = ["*"], first.min(keepdims=True), last.max(keepdims=True)
     by_time = config.split == "time"
     if config.split == "auto":
-        spans = (last - first)[filled]
-        if dataset.clock.kind == "calendar" and filled.any():
-            span = float(last[filled].max() - first[filled].min())
-        else:
-            span = float(np.median(spans)) if len(spans) else 0.0
-        by_time = filled.sum() < _FEWEST_SERIES or span >= _FEWEST_WINDOWS * window_ns
+        span = float(np.median(last - first)) if ids else 0.0
+        by_time = len(filled) < _FEWEST_SERIES or span >= _FEWEST_WINDOWS * window_ns
     fractions = (config.train_fraction, config.train_fraction + config.validation_fraction)
     if not by_time:
         return _by_series(dataset, fractions, seed)
-    if dataset.clock.kind == "calendar" and filled.any():
-        low, high = int(first[filled].min()), int(last[filled].max())
-        return Split("time", {"*": _cut(low, high, fractions)}, {})
-    ids = dataset.series_ids
-    cuts = {ids[i]: _cut(int(first[i]), int(last[i]), fractions) for i in np.flatnonzero(filled)}
-    return Split("time", cuts, {})
+    edges = zip(first.tolist(), last.tolist(), strict=True)
+    cuts = [_cut(low, high, fractions) for low, high in edges]
+    return Split("time", dict(zip(ids, cuts, strict=True)), {})
 
 
 def _cut(low: int, high: int, fractions: tuple[float, float]) -> tuple[int, int]:
@@ -115,9 +112,6 @@ def _by_series(dataset: TimeSeriesDataset, fractions: tuple[float, float], seed:
     # each part has a series, if there are three
     train = max(1, min(round(fractions[0] * count), count - 2))
     validation = max(train + 1, min(round(fractions[1] * count), count - 1))
-    ends = [train, validation, count]
-    parts: dict[str, Part] = {}
-    for rank, index in enumerate(order):
-        part = next(p for p, end in zip(PARTS, ends, strict=True) if rank < end or p == "test")
-        parts[dataset.series_ids[index]] = part
-    return Split("series", {}, parts)
+    ids = [dataset.series_ids[index] for index in order]
+    parts = [PARTS[(rank >= train) + (rank >= validation)] for rank in range(count)]
+    return Split("series", {}, dict(zip(ids, parts, strict=True)))

@@ -8,7 +8,7 @@ import numpy as np
 
 from latentode.config import WindowConfig
 from latentode.config.durations import NS_PER_UNIT, parse_duration
-from latentode.data.dataset import Int64, Readings, TimeSeriesDataset, ragged_arange
+from latentode.data.dataset import Int64, TimeSeriesDataset, first_after
 from latentode.errors import DataError
 
 _BURSTS = 20  # median gaps in a mean one: see `typical_gap_and_span`
@@ -89,17 +89,11 @@ def typical_gap_and_span(dataset: TimeSeriesDataset) -> tuple[int, int]:
             f"log: expected a series with two time stamps or more, got {len(counts)} series with "
             "at most one each. Give --context and --horizon, or check --id-column."
         )
-    gaps = np.diff(readings.times)
-    ends = readings.series_starts[1:-1]
-    inside = np.ones(len(gaps), dtype=bool)
-    inside[ends[(ends > 0) & (ends <= len(gaps))] - 1] = False
-    spans = (
-        readings.times[readings.series_starts[1:][several] - 1]
-        - readings.times[readings.series_starts[:-1][several]]
-    )
-    median, mean = float(np.median(gaps[inside])), float(gaps[inside].mean())
+    gaps = readings.gaps()
+    first, last = readings.first_and_last()
+    median, mean = float(np.median(gaps)), float(gaps.mean())
     gap = mean if mean > _BURSTS * median else median
-    return max(1, int(gap)), max(1, int(np.median(spans)))
+    return max(1, int(gap)), max(1, int(np.median((last - first)[several])))
 
 
 def _round_down(nanoseconds: int) -> int:
@@ -125,32 +119,7 @@ def cut(
         A data set with one series a window.
     """
     source = dataset.readings
-    first = np.empty(len(series), dtype=np.int64)
-    last = np.empty(len(series), dtype=np.int64)
-    for index in np.unique(series):
-        own = source.rows_of(int(index))
-        chosen = series == index
-        times = source.times[own]
-        first[chosen] = own.start + np.searchsorted(times, starts[chosen], side="right")
-        last[chosen] = own.start + np.searchsorted(times, stops[chosen], side="right")
-    counts = np.maximum(last - first, 0)
-    rows = ragged_arange(first, counts)
-    per_row = np.diff(source.row_starts)[rows]
-    position = ragged_arange(source.row_starts[rows], per_row)
-    readings = Readings(
-        channels=source.channels,
-        series_starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        times=source.times[rows],
-        row_starts=np.concatenate([[0], np.cumsum(per_row)]).astype(np.int64),
-        channel_index=source.channel_index[position],
-        values=source.values[position],
-    )
-    return TimeSeriesDataset(
-        series_ids=tuple(dataset.series_ids[i] for i in series),
-        readings=readings,
-        clock=dataset.clock,
-        inputs=None if dataset.inputs is None else dataset.inputs.select_series(series),
-        static_columns=dataset.static_columns,
-        static=None if dataset.static is None else dataset.static[series],
-        units=dataset.units,
-    )
+    edges = np.stack([starts, stops], axis=1)
+    first, last = first_after(source.series_starts, source.times, series, edges).T
+    readings = source.runs(first, np.maximum(last - first, 0))
+    return dataset.select_series(series, readings)

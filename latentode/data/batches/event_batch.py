@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from latentode.data.dataset import Int64
+from latentode.data.dataset import Int64, first_after
 from latentode.data.events import EventStreams
 
 
@@ -22,10 +23,10 @@ class EventBatch:
 
     Attributes:
         times: Model time of each event, float64, shape (batch, event).
-        marks: Kind of each event, 0 where padded, shape (batch, event).
+        marks: Mark of each event, 0 where padded, shape (batch, event).
         valid: True for events, False where padded, shape (batch, event).
-        start: Start of observation of each kind in model time, float64, shape (batch, channel).
-        end: End of observation, float64, shape (batch, channel).
+        start: Start of observation of each mark in model time, float64, shape (batch, mark).
+        end: End of observation, float64, shape (batch, mark).
     """
 
     times: Tensor
@@ -46,26 +47,10 @@ class EventBatch:
             series: Indices of series.
         """
         index = np.arange(streams.num_series) if series is None else np.asarray(series)
-        origins = streams.origins[index]
-        low, counts = streams.starts[index], np.diff(streams.starts)[index]
-        slots = np.arange(max(1, counts.max(initial=1)))
-        valid = slots < counts[:, None]  # (batch, event)
-        times = np.zeros(valid.shape)
-        marks = np.zeros(valid.shape, dtype=np.int64)
-        if len(streams.times):
-            last = np.maximum(counts - 1, 0)[:, None]
-            rows = np.minimum(low[:, None] + np.minimum(slots, last), len(streams.times) - 1)
-            times = (streams.times[rows] - origins[:, None]) / unit_ns
-            times = np.where(counts[:, None] > 0, times, 0.0)
-            marks = np.where(valid, streams.marks[rows], 0)
-        windows = (streams.windows[index] - origins[:, None, None]) / unit_ns
-        return cls(
-            torch.from_numpy(times),
-            torch.from_numpy(marks),
-            torch.from_numpy(valid),
-            torch.from_numpy(windows[..., 0].copy()),
-            torch.from_numpy(windows[..., 1].copy()),
+        padded = _padded(
+            streams, streams.starts[index], np.diff(streams.starts)[index], streams.origins[index]
         )
+        return cls._of(*padded, streams.windows[index], streams.origins[index], unit_ns)
 
     @classmethod
     def cut(
@@ -79,7 +64,7 @@ class EventBatch:
     ) -> EventBatch:
         """Cut windows ``low < time <= high``, in model time from an anchor of their own.
 
-        A series may be cut many times. A kind that was not watched in a window has no length there.
+        A series may be cut many times. Where a mark was not observed, its window has no length.
 
         Args:
             streams: The streams.
@@ -89,30 +74,32 @@ class EventBatch:
             anchors: Time that is model time 0 of each window, nanoseconds, shape (batch,).
             unit_ns: Nanoseconds in one unit of model time.
         """
-        first, stop = (streams.place(series, edge) for edge in (low, high))
-        counts = stop - first
-        slots = np.arange(max(1, int(counts.max(initial=0))))
-        valid = slots < counts[:, None]  # (batch, event)
-        rows = first[:, None] + np.minimum(slots, np.maximum(counts - 1, 0)[:, None])
-        rows = np.minimum(rows, max(0, len(streams.times) - 1))
-        edges = (low + 1)[:, None, None], high[:, None, None]
-        windows = np.clip(streams.windows[series], *edges)
-        shift, some = anchors[:, None], counts[:, None] > 0
-        times, marks = np.broadcast_to(shift, valid.shape), np.zeros(valid.shape, dtype=np.int64)
-        if len(streams.times):
-            times = np.where(some, streams.times[rows], shift)
-            marks = np.where(valid, streams.marks[rows], 0)
-            watched = streams.windows[series[:, None], marks]  # (batch, event, 2)
-            valid = valid & (times >= watched[..., 0]) & (times <= watched[..., 1])
-        parts = (
-            (times - shift) / unit_ns, marks, valid, (windows[..., 0] - shift) / unit_ns,
-            (windows[..., 1] - shift) / unit_ns,
-        )  # fmt: skip
+        edges = np.stack([low, high], axis=1)
+        first, stop = first_after(streams.starts, streams.times, series, edges).T
+        times, marks, valid = _padded(streams, first, stop - first, anchors)
+        observed = streams.windows[series[:, None], marks]  # (batch, event, 2)
+        valid &= (times >= observed[..., 0]) & (times <= observed[..., 1])
+        windows = np.clip(streams.windows[series], (low + 1)[:, None, None], high[:, None, None])
+        return cls._of(times, marks, valid, windows, anchors, unit_ns)
+
+    @classmethod
+    def _of(
+        cls,
+        times: Int64,
+        marks: Int64,
+        valid: NDArray[np.bool_],
+        windows: Int64,
+        anchors: Int64,
+        unit_ns: float,
+    ) -> EventBatch:
+        """Count nanoseconds from the anchor of each window in units of model time."""
+        edges = (windows - anchors[:, None, None]) / unit_ns
+        parts = ((times - anchors[:, None]) / unit_ns, marks, valid, edges[..., 0], edges[..., 1])
         return cls(*(torch.from_numpy(np.ascontiguousarray(part)) for part in parts))
 
     @property
     def scored(self) -> Tensor:
-        """True for events inside the window of their kind, shape (batch, event)."""
+        """True for events inside the window of their mark, shape (batch, event)."""
         low = self.start.gather(1, self.marks)
         high = self.end.gather(1, self.marks)
         return self.valid & (self.times >= low) & (self.times <= high)
@@ -131,3 +118,19 @@ class EventBatch:
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> EventBatch:
         return replace(self, **{k: change(getattr(self, k)) for k in self.__dataclass_fields__})
+
+
+def _padded(
+    streams: EventStreams, first: Int64, counts: Int64, anchors: Int64
+) -> tuple[Int64, Int64, NDArray[np.bool_]]:
+    """Times, marks and validity of runs of events, (batch, event); an anchor where one is empty."""
+    slots = np.arange(max(1, int(counts.max(initial=0))))
+    valid = slots < counts[:, None]  # (batch, event)
+    times = np.broadcast_to(anchors[:, None], valid.shape)
+    marks = np.zeros(valid.shape, dtype=np.int64)
+    if len(streams.times):
+        rows = first[:, None] + np.minimum(slots, np.maximum(counts - 1, 0)[:, None])
+        rows = np.minimum(rows, len(streams.times) - 1)
+        times = np.where(counts[:, None] > 0, streams.times[rows], times)
+        marks = np.where(valid, streams.marks[rows], marks)
+    return times, marks, valid

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from latentode.data.batches.batch import BatchBuilder, Rows, SeriesBatch
 from latentode.data.batches.event_batch import EventBatch
-from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
+from latentode.data.dataset import Float64, Int64, TimeSeriesDataset, first_after
 from latentode.data.events import EventStreams
 from latentode.data.labels import Labels
 from latentode.data.windows import WindowLengths, cut
@@ -27,7 +27,6 @@ class Sampler(Protocol):
 
     def eligible_rows(self) -> Int64:
         """Numbers that stand for windows, shape (row,)."""
-        ...
 
     def epoch(self, rows: Int64, num_batches: int, batch_size: int, seed: tuple[int, ...]) -> Int64:
         """Rows of the batches of one epoch, shape (batch, window).
@@ -38,7 +37,6 @@ class Sampler(Protocol):
             batch_size: Windows of a batch, over all processes.
             seed: Of the choice.
         """
-        ...
 
     def batch(self, rows: Int64, seed: tuple[int, ...], *, first: int = 0) -> SeriesBatch:
         """Windows of some rows, with targets.
@@ -48,7 +46,6 @@ class Sampler(Protocol):
             seed: Of what is drawn within each window.
             first: Place of the first row in the batch over all processes.
         """
-        ...
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,7 @@ class WindowSampler:
         max_rows: Newest visible rows that are kept of a window.
         max_queries: Most query rows of a window; a random choice is kept of more.
         events: Events of the series of the log. Those from the first visible row to the end of the
-            horizon are scored, as far as they lie in the part and were watched.
+            horizon are scored, as far as they lie in the part and were observed.
         labels: Labels of the log: a window has that of its series, or those of times from its first
             visible row to the end of its horizon; None without labels.
     """
@@ -179,13 +176,9 @@ class WindowSampler:
     def _first_visible(self, rows: Int64) -> Int64:
         """First row of the context of each anchor row."""
         readings = self.dataset.readings
+        oldest = readings.times[rows] - self.lengths.context_ns
         series = self._series_of(rows)
-        first = np.empty_like(rows)
-        for index in np.unique(series):
-            own = readings.rows_of(int(index))
-            chosen = series == index
-            oldest = readings.times[rows[chosen]] - self.lengths.context_ns
-            first[chosen] = own.start + np.searchsorted(readings.times[own], oldest, side="right")
+        first = first_after(readings.series_starts, readings.times, series, oldest)
         return np.maximum(first, rows - self.max_rows + 1)
 
 

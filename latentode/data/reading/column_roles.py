@@ -48,11 +48,14 @@ def detect_roles(table: Table, config: DataConfig) -> Roles:
             check_present(name, names, table.name, advice)
     for name in columns.static:
         check_present(name, names, table.name)
-    for log_format in FORMATS:
-        asked = config.layout in ("auto", log_format.layout)
-        if asked and (roles := log_format.roles(table, config)) is not None:
-            return roles
-    return _by_names(table, config)
+    asked = [each for each in FORMATS if config.layout in ("auto", each.layout)]
+    known = (roles for each in asked if (roles := each.roles(table, config)) is not None)
+    return replace(
+        next(known, None) or _by_names(table, config),
+        future=columns.future,
+        static=columns.static,
+        chosen=columns.channels is not None,
+    )
 
 
 def _by_names(table: Table, config: DataConfig) -> Roles:
@@ -132,7 +135,11 @@ def _long(
     identity = columns.id or find_id(table, [name for name in free if name.lower() != "unit"])
     inputs = tuple(name for name in columns.future if name in others)
     unused = [name for name in free if name != identity]
-    _refuse_hidden_ids(table, [time, channel], unused, identity)
+    if identity is None and (name := hidden_id(table, [time, channel], unused)) is not None:
+        raise DataError(
+            f"{table.name}: readings repeat unless column {name!r} tells the series apart. "
+            f"Name it with --id-column {name}."
+        )
     notes = (f"column(s) left out: {', '.join(unused)}",) if unused else ()
     return Roles(
         layout="long",
@@ -141,9 +148,6 @@ def _long(
         channel=channel,
         value=value,
         values=inputs,
-        future=columns.future,
-        static=columns.static,
-        chosen=columns.channels is not None,
         notes=notes,
     )
 
@@ -171,18 +175,5 @@ def _wide(table: Table, time: str, rest: list[str], columns: ColumnsConfig, layo
         time=time,
         id=identity,
         values=(*channels, *columns.future),
-        future=columns.future,
-        static=columns.static,
-        chosen=columns.channels is not None,
         notes=tuple(notes),
     )
-
-
-def _refuse_hidden_ids(
-    table: Table, keys: list[str], unused: Sequence[str], identity: str | None
-) -> None:
-    if identity is None and (name := hidden_id(table, keys, unused)) is not None:
-        raise DataError(
-            f"{table.name}: readings repeat unless column {name!r} tells the series apart. "
-            f"Name it with --id-column {name}."
-        )

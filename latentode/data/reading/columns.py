@@ -38,22 +38,24 @@ def find_time(table: Table, exclude: Collection[str] = (), *, by_name: bool = Fa
             in two columns.
     """
     names = [name for name in table.columns if name not in exclude]
-    found = by_telling_name(names, TIME_NAMES)
+    likely = by_telling_name(names, TIME_NAMES)
     if not by_name:
-        _refuse_time_of_day(table, found)
-        found = [name for name in found if _may_be_time(table.head[name])]
-    if not found:
-        found = [name for name in names if unit_in_name(name) and _may_be_time(table.head[name])]
-        found = [name for name in found if re.match(_TIME_WORD, name.lower())]
+        _refuse_time_of_day(table, likely)
+        likely = [name for name in likely if _may_be_time(table.head[name])]
+    if not likely:
+        likely = [name for name in names if unit_in_name(name) and _may_be_time(table.head[name])]
+        likely = [name for name in likely if re.match(_TIME_WORD, name.lower())]
     # a name like "t" or "index" does not outweigh a column of dates
-    weak = not found or found[0].lower() in TIME_NAMES[-1]
-    if len(found) != 1 or (weak and not holds_dates(table.head[found[0]]) and not by_name):
-        among = found if len(found) > 1 else names
+    weak = not likely or likely[0].lower() in TIME_NAMES[-1]
+    if len(likely) != 1 or (weak and not holds_dates(table.head[likely[0]]) and not by_name):
+        among = likely if len(likely) > 1 else names
         dated = [name for name in among if holds_dates(table.head[name])]
-        found = dated or found
-    if len(found) == 1:
-        return found[0]
-    what = f"columns {', '.join(map(repr, found))} may all be" if found else "no column looks like"
+        likely = dated or likely
+    if len(likely) == 1:
+        return likely[0]
+    what = (
+        f"columns {', '.join(map(repr, likely))} may all be" if likely else "no column looks like"
+    )
     shown = ", ".join(table.columns[:12])
     raise DataError(
         f"{table.name}: {what} the time (columns: {shown}). Name it with --time-column."
@@ -70,7 +72,7 @@ def _refuse_time_of_day(table: Table, names: Sequence[str]) -> None:
             )
 
 
-def counts_rows(column: pd.Series) -> bool:
+def _counts_rows(column: pd.Series) -> bool:
     """True for 0, 1, 2, ...: a column that numbers the rows, whatever it is called."""
     numbers = to_numbers(column, MISSING_TEXTS).values
     return len(numbers) > 2 and bool((np.diff(numbers) == 1).all())
@@ -83,7 +85,7 @@ def _texts(column: pd.Series) -> list[str]:
 
 def holds_dates(column: pd.Series) -> bool:
     """True if most of the cells of a column are dates."""
-    if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M":
+    if column.dtype.kind == "M":
         return True
     if pd.api.types.is_numeric_dtype(column.dtype):
         return False
@@ -99,41 +101,42 @@ def _may_be_time(column: pd.Series) -> bool:
     return not holds_text_only(column) or holds_dates(column)
 
 
-def _numeric_share(column: pd.Series, decimal: str = ".") -> float:
-    numbers = to_numbers(column, MISSING_TEXTS, decimal)
-    good = int((~pd.isna(numbers.values)).sum())
-    return good / max(good + len(numbers.bad), 1)
-
-
 def holds_text_only(column: pd.Series) -> bool:
     """True if a column has cells, and none of them is a number."""
-    return bool(_texts(column)) and _numeric_share(column) == 0.0
+    return bool(_texts(column)) and bool(np.isnan(to_numbers(column, MISSING_TEXTS).values).all())
 
 
 def row_counters(table: Table, names: Sequence[str]) -> list[str]:
     """Columns of some that are called as a counter and number the rows."""
-    return [name for name in names if name.lower() in COUNTERS and counts_rows(table.head[name])]
+    return [name for name in names if name.lower() in COUNTERS and _counts_rows(table.head[name])]
 
 
-def find_id(
-    table: Table, rest: Sequence[str], ranks: Sequence[Sequence[str]] = ID_NAMES
-) -> str | None:
+def find_id(table: Table, rest: Sequence[str]) -> str | None:
     """Find the column of series ids by its name.
 
     Raises:
         DataError: If several columns have a name of the same rank.
     """
-    found = by_telling_name(rest, ranks)
-    if len(found) > 1:
+    named = by_telling_name(rest, ID_NAMES)
+    if len(named) > 1:
         raise DataError(
-            f"{table.name}: columns {', '.join(map(repr, found))} may all be the series. "
+            f"{table.name}: columns {', '.join(map(repr, named))} may all be the series. "
             "Name it with --id-column."
         )
-    return found[0] if found else None
+    return named[0] if named else None
 
 
 def hidden_id(table: Table, keys: list[str], free: Sequence[str]) -> str | None:
-    """A text column without which the rows would repeat one another's times."""
+    """Find a text column without which the rows would repeat one another's times.
+
+    Args:
+        table: The log.
+        keys: Columns that tell rows apart already.
+        free: Columns of which it may be one.
+
+    Raises:
+        DataError: If several columns may be it.
+    """
     head = table.head
     # a few repeated times are a fault of the logger, not several series
     if not head.duplicated(keys, keep=False).mean() > 0.5:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from latentode.config import DataConfig
 from latentode.config.durations import NS_PER_UNIT
-from latentode.data.dataset import Clock, Int64
+from latentode.data.dataset import Clock, Int64, positions
 from latentode.data.reading.assembly.collect import Collected, Collector
 from latentode.data.reading.formats.open_table import open_table
 from latentode.data.reading.formats.table import Table
@@ -67,9 +67,7 @@ class KeyedRows:
 
     def index(self, known: Sequence[str]) -> Int64:
         """Index of the series of each row among known ones, -1 for others, shape (row,)."""
-        rank = {name: i for i, name in enumerate(known)}
-        of_ids = np.array([rank.get(name, -1) for name in self.series_ids], dtype=np.int64)
-        return of_ids[self.series]
+        return positions(self.series_ids, known)[self.series]
 
     def at(self, row: int) -> str:
         """Where a row stands, for a message."""
@@ -141,7 +139,13 @@ def open_rows(source: Source, config: DataConfig) -> Table:
 
 
 def ids_repeat(source: Source, config: DataConfig, series_ids: Sequence[str]) -> bool:
-    """Whether a table beside a log has several rows of a series; True where it names no ids."""
+    """Whether a table beside a log has several rows of a series; True where it names no ids.
+
+    Args:
+        source: File or data frame.
+        config: How it is read.
+        series_ids: Series of the log.
+    """
     table = open_rows(source, config)
     roles = key_roles(table, config, None, series_ids=series_ids, timed=True)
     got = _collected(table, roles, config, None)
@@ -190,8 +194,7 @@ def codes_of(rows: KeyedRows, texts: NDArray[np.object_], known: Sequence[str]) 
     Raises:
         DataError: If a text is not known, with its line.
     """
-    rank = {name: i for i, name in enumerate(known)}
-    codes = np.array([rank.get(text, -1) for text in texts], dtype=np.int64)
+    codes = positions(texts, known)
     strange = np.flatnonzero(codes < 0)
     if len(strange):
         shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from latentode.config import DataConfig
-from latentode.data.dataset import Int64, TimeSeriesDataset
+from latentode.data.dataset import Int64, TimeSeriesDataset, positions
 from latentode.data.events import EventStreams
-from latentode.data.labels import UNKNOWN_CLASS, Labels, SeriesLabels, TimeLabels
+from latentode.data.labels import Labels, SeriesLabels, TimeLabels
 from latentode.data.reading.assembly.build import natural_key
 from latentode.data.reading.columns import holds_dates
 from latentode.data.reading.key_columns import TextColumn
@@ -65,26 +64,23 @@ def read_labels(
             "some, or leave the table out."
         )
     named = _one_each(rows, _spelled(rows, classes))
-    present = {name: named[name] for name in dataset.series_ids if name in named}
+    labels = [named.get(name) for name in dataset.series_ids]
+    present = [label for label in labels if label is not None]
     if not present:
         raise DataError(
             f"{rows.table.name}: expected labels of the series of the log "
             f"({dataset.series_ids[0]!r}, ...), got {', '.join(map(repr, list(named)[:3]))}. "
             f"Correct column {rows.roles.id!r}."
         )
-    names = tuple(classes or sorted(set(present.values()), key=natural_key))
-    rank = {name: index for index, name in enumerate(names)}
-    strange = [name for name in present.values() if name not in rank]
+    names = tuple(classes or sorted(set(present), key=natural_key))
+    strange = [label for label in present if label not in names]
     if strange:
         raise DataError(
             f"{rows.table.name}: expected a class of the model ({', '.join(names)}), got "
             f"{strange[0]!r}. Drop these labels, or train on them."
         )
     _refuse_one_class(rows, names)
-    codes = [
-        rank[present[name]] if name in present else UNKNOWN_CLASS for name in dataset.series_ids
-    ]
-    return SeriesLabels(names, np.array(codes, dtype=np.int64))
+    return SeriesLabels(names, positions(labels, names))  # -1 is `UNKNOWN_CLASS` too
 
 
 def _column(wanted: str | None, config: DataConfig) -> TextColumn:
@@ -129,12 +125,22 @@ def _refuse_one_class(rows: KeyedRows, names: Sequence[str]) -> None:
         )
 
 
-def is_of_times(source: Source, dataset: TimeSeriesDataset, config: DataConfig) -> bool:
-    """Whether a table of labels is of times: it has a column of them, and not one row a series."""
+def kind_of(source: Source, dataset: TimeSeriesDataset, config: DataConfig) -> str:
+    """Kind of the labels of a table: of times, if it has a column of them, and several a series.
+
+    Args:
+        source: File or frame.
+        dataset: The log.
+        config: How times are written, as for the log.
+
+    Returns:
+        See `Labels.kind`.
+    """
     config = _with_time(source, config)
     if config.columns.time is None:
-        return False
-    return len(dataset) == 1 or ids_repeat(source, config, dataset.series_ids)
+        return SeriesLabels.kind
+    several = len(dataset) == 1 or ids_repeat(source, config, dataset.series_ids)
+    return TimeLabels.kind if several else SeriesLabels.kind
 
 
 def _with_time(source: Source, config: DataConfig) -> DataConfig:
@@ -234,16 +240,11 @@ def _one_at_a_time(streams: EventStreams, name: str) -> EventStreams:
             f"{name}: expected one label at a time, got {first!r} and {second!r} for series {at!r} "
             f"at {times[row]} ns. Keep one."
         )
-    kept = np.concatenate([[True], ~again])
-    counts = np.bincount(series[kept], minlength=streams.num_series)
-    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return replace(streams, starts=starts, times=times[kept], marks=marks[kept])
-
-
-def kind_of(source: Source, dataset: TimeSeriesDataset, config: DataConfig) -> str:
-    """Kind of the labels of a table, see `Labels.kind`."""
-    return "times" if is_of_times(source, dataset, config) else "series"
+    return streams.select_events(np.concatenate([[True], ~again]))
 
 
 #: Readers of labels by `Labels.kind`; arguments as those of `read_labels`.
-READERS: dict[str, Callable[..., Labels]] = {"series": read_labels, "times": read_time_labels}
+READERS: dict[str, Callable[..., Labels]] = {
+    SeriesLabels.kind: read_labels,
+    TimeLabels.kind: read_time_labels,
+}

@@ -65,7 +65,7 @@ def read_log(
     channels = _channels(policy, config, set(text), allow_missing)
     inputs = [name for name in roles.future if name in got.slots]
     _refuse_absent(table.name, [name for name in roles.future if name not in got.slots])
-    build = Builder(table, config, got, tally, times, keep, rank)
+    build = Builder(table, config, got, tally, times, keep, series_ids, rank)
     readings = build.readings(channels)
     known = build.readings(inputs) if inputs else None
     if not readings.num_readings:
@@ -86,12 +86,10 @@ def read_log(
     tally.notes[:0] = [*table.notes, *roles.notes]
     report = make_report(
         tally,
-        readings,
-        clock,
+        dataset,
         source=table.name,
         layout=roles.layout,
         columns=roles.to_columns(tuple(channels)),
-        series_ids=series_ids,
     )
     return dataset, report
 

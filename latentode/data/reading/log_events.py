@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from latentode.config import DataConfig
-from latentode.data.dataset import TimeSeriesDataset
+from latentode.data.dataset import TimeSeriesDataset, positions
 from latentode.data.events import EventStreams
 from latentode.data.reading.events import read_events
 from latentode.data.reading.keyed_rows import Source, resolution_of
@@ -63,7 +63,7 @@ def read_log_events(
 def report_times(dataset: TimeSeriesDataset) -> EventStreams:
     """The time stamps of a log as events.
 
-    One kind, "report"; where most rows hold a single one of several channels, a kind for each
+    One mark, "report"; where most rows hold a single one of several channels, a mark for each
     channel. On a calendar a series is observed from its first row to the last row of the log, on an
     elapsed clock to its own last row. The first row opens the window, and is not scored: a window
     from the first event on would make rates too high.
@@ -74,12 +74,9 @@ def report_times(dataset: TimeSeriesDataset) -> EventStreams:
     rows = readings.reading_rows() if separate else np.arange(readings.num_rows)
     marks = readings.channel_index if separate else np.zeros(readings.num_rows, np.int64)
     first, last = readings.first_and_last()
-    first, last = first.copy(), last.copy()
     empty = last < first
-    if dataset.clock.kind == "calendar" or empty.any():
-        low, high = readings.times.min(), readings.times.max()
-        first[empty] = low
-        last[:] = high if dataset.clock.kind == "calendar" else np.where(empty, high, last)
+    first = np.where(empty, readings.times.min(), first)
+    last = np.where(empty | (dataset.clock.kind == "calendar"), readings.times.max(), last)
     last = np.maximum(last, first + 2)  # a series of one row is observed for no time worth naming
     times = readings.times[rows]
     return EventStreams.build(
@@ -96,19 +93,20 @@ def report_times(dataset: TimeSeriesDataset) -> EventStreams:
 
 def _in_order(streams: EventStreams, dataset: TimeSeriesDataset) -> EventStreams:
     """The streams of the series of a log, all of which must have been observed."""
-    place = {name: i for i, name in enumerate(streams.series_ids)}
-    absent = [name for name in dataset.series_ids if name not in place]
-    if absent:
+    index = positions(dataset.series_ids, streams.series_ids)
+    absent = np.flatnonzero(index < 0)
+    if len(absent):
         raise DataError(
-            f"events: expected a window for every series of the log, got none for {absent[0]!r} "
-            f"({len(absent)} in all). Add its row to --windows, or give the events of this log."
+            "events: expected a window for every series of the log, got none for "
+            f"{dataset.series_ids[absent[0]]!r} ({len(absent)} in all). Add its row to --windows, "
+            "or give the events of this log."
         )
     if streams.clock.kind != dataset.clock.kind:
         raise DataError(
             f"events: expected {dataset.clock.kind} times as in the log, got {streams.clock.kind} "
             "times. Write both on one clock."
         )
-    return streams.select([place[name] for name in dataset.series_ids])
+    return streams.select(index)
 
 
 def _while_read(streams: EventStreams, dataset: TimeSeriesDataset) -> EventStreams:
@@ -117,8 +115,7 @@ def _while_read(streams: EventStreams, dataset: TimeSeriesDataset) -> EventStrea
     # a series without two time stamps was not observed for any length of time
     start = np.where(last >= first, first, dataset.readings.times.min())
     end = np.maximum(np.where(last >= first, last, start), start + 1)
-    owner = {name: i for i, name in enumerate(dataset.series_ids)}
-    series = np.array([owner[streams.series_ids[i]] for i in streams.series], dtype=np.int64)
+    series = positions(streams.series_ids, dataset.series_ids)[streams.series]
     kept = streams.times <= end[series]
     earliest = start.copy()
     np.minimum.at(earliest, series[kept], streams.times[kept])
@@ -135,10 +132,11 @@ def _while_read(streams: EventStreams, dataset: TimeSeriesDataset) -> EventStrea
 
 
 def _refuse_strange(streams: EventStreams, dataset: TimeSeriesDataset) -> None:
-    counts = zip(streams.series_ids, np.diff(streams.starts), strict=True)
-    strange = [name for name, count in counts if count and name not in set(dataset.series_ids)]
-    if strange:
+    absent = positions(streams.series_ids, dataset.series_ids) < 0
+    strange = np.flatnonzero(absent & (np.diff(streams.starts) > 0))
+    if len(strange):
+        name = streams.series_ids[strange[0]]
         raise DataError(
-            f"events: expected series of the log, got {strange[0]!r} ({len(strange)} in all), "
+            f"events: expected series of the log, got {name!r} ({len(strange)} in all), "
             "which it does not have. Drop these events, or correct --id-column."
         )

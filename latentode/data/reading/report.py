@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from latentode.config import DataConfig
 from latentode.config.durations import format_duration
-from latentode.data.dataset import Clock, Readings
+from latentode.data.dataset import Clock, TimeSeriesDataset
 
 #: Reason of a count -> how the plan words it.
 REASONS = {
@@ -78,7 +78,6 @@ class DataReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON types."""
-        clock = {"kind": self.clock.kind, "zone": self.clock.zone, "unit": self.clock.unit}
         columns = {
             role: list(names) if isinstance(names, tuple) else names
             for role, names in self.columns.items()
@@ -87,7 +86,7 @@ class DataReport:
             "source": self.source,
             "layout": self.layout,
             "columns": columns,
-            "clock": clock,
+            "clock": asdict(self.clock),
             "first": self._instant(self.first),
             "last": self._instant(self.last),
             "median_step_seconds": None if self.median_step is None else self.median_step / 1e9,
@@ -143,12 +142,11 @@ class DataReport:
         return lines + [f"note: {note}" for note in self.notes]
 
     def _columns_line(self) -> str:
-        parts = []
-        for role in ("time", "id", "channel", "value", "channels", "static", "future"):
-            names = self.columns.get(role)
-            if names:
-                parts.append(f"{role} {_shorten(names if isinstance(names, tuple) else (names,))}")
-        return "; ".join(parts)
+        return "; ".join(
+            f"{role} {_shorten(names if isinstance(names, tuple) else (names,))}"
+            for role, names in self.columns.items()
+            if names
+        )
 
     def _clock_line(self) -> str:
         zone = self.clock.zone or ("naive wall clock" if self.clock.kind == "calendar" else "")
@@ -203,7 +201,16 @@ class Tally:
         names: Sequence[str],
         index: NDArray[np.integer],
     ) -> None:
-        """Add to a table by series or channel one for each entry of `index` into `names`."""
+        """Add to a table by series or channel one for each entry of `index` into `names`.
+
+        Args:
+            reason: What is counted.
+            axis: The tables, by reason.
+            names: Ids of the series or names of the channels.
+            index: Which of them, shape (counted,).
+        """
+        if not len(index):
+            return
         numbers = np.bincount(index, minlength=len(names))
         table = axis.setdefault(reason, {})
         for position in np.flatnonzero(numbers):
@@ -213,30 +220,33 @@ class Tally:
 
 def make_report(
     tally: Tally,
-    readings: Readings,
-    clock: Clock,
+    dataset: TimeSeriesDataset,
     *,
     source: str,
     layout: str,
     columns: Mapping[str, Any],
-    series_ids: tuple[str, ...],
 ) -> DataReport:
-    """Close a tally: add what can be said of the readings themselves."""
-    times = readings.times
-    inner = np.ones(max(len(times) - 1, 0), dtype=bool)
-    starts = readings.series_starts[1:-1]
-    inner[starts[(starts > 0) & (starts < len(times))] - 1] = False
-    steps = np.diff(times)[inner]
+    """Close a tally: add what can be said of the readings themselves.
+
+    Args:
+        tally: What was counted.
+        dataset: What was read.
+        source: Name of the log.
+        layout: See `DataReport`.
+        columns: See `DataReport`.
+    """
+    readings = dataset.readings
+    times, steps = readings.times, readings.gaps()
     cells = readings.num_rows * len(readings.channels)
     return DataReport(
         source=source,
         layout=layout,
         columns=columns,
-        clock=clock,
+        clock=dataset.clock,
         first=int(times.min()) if len(times) else None,
         last=int(times.max()) if len(times) else None,
         median_step=int(np.median(steps)) if len(steps) else None,
-        series_ids=series_ids,
+        series_ids=dataset.series_ids,
         channels=readings.channels,
         num_rows=readings.num_rows,
         num_readings=readings.num_readings,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from latentode.errors import DataError
@@ -70,9 +70,9 @@ def check_present(name: str, names: Sequence[str], source: str, advice: str = ""
 def by_telling_name(names: Collection[str], ranks: Sequence[Sequence[str]]) -> list[str]:
     """Columns that have a telling name, those of the first rank that occurs."""
     for rank in ranks:
-        found = [name for name in names if name.lower() in rank]
-        if found:
-            return found
+        called_so = [name for name in names if name.lower() in rank]
+        if called_so:
+            return called_so
     return []
 
 
@@ -105,7 +105,7 @@ class Roles:
     static: tuple[str, ...] = ()
     chosen: bool = False
     missing: tuple[str, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     def to_columns(self, channels: tuple[str, ...]) -> dict[str, Any]:
         """Roles for a report."""

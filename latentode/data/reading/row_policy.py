@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from latentode.config import DataConfig, TimeConfig
 from latentode.data.dataset import Clock, Int64
-from latentode.data.reading.assembly.collect import Collected
+from latentode.data.reading.assembly.collect import NAMELESS, Collected
 from latentode.data.reading.cells.numbers import advise
 from latentode.data.reading.cells.time_column import merge_times, time_on_clock
 from latentode.data.reading.cells.time_stamps import AMBIGUOUS, NO_TIME, OK, OUT_OF_RANGE
@@ -85,8 +85,8 @@ class RowPolicy:
             keep &= ~ignored
         self._leave_out("rows_without_id", keep & (got.series < 0))
         keep &= got.series >= 0
-        nameless = got.nameless_rows()
-        if nameless is not None:
+        if got.row_slot is not None:
+            nameless = got.row_slot == NAMELESS
             what = "channel" if self._is_log else "mark"
             self._leave_out(f"rows_without_{what}", keep & nameless)
             if not self._is_log:  # a row of a log may still hold known inputs
@@ -141,24 +141,24 @@ class RowPolicy:
         self.first_lines["ragged_rows"] = line
 
     def _decide_on_times(self, status: NDArray[np.uint8]) -> None:
-        place, name, column = self.table.place, self.table.name, self.roles.time
+        word, name, column = self.table.place, self.table.name, self.roles.time
         if not status.any():
             return
         lines = self.got.lines
         unclear = np.flatnonzero(status == AMBIGUOUS)
         if len(unclear):
             raise DataError(
-                f"{name}: {place} {lines[unclear[0]]}: {self._example(lines[unclear[0]])} in "
+                f"{name}: {word} {lines[unclear[0]]}: {self._example(lines[unclear[0]])} in "
                 f"{column!r} may be day/month or month/day. Pass --dayfirst, --no-dayfirst or "
                 "--time-format, or write the year first."
             )
         wrong = np.flatnonzero(status > NO_TIME)
         if len(wrong) and not self._tolerates(*self._numbers(wrong)):
             cells = [cell for cell in self.got.bad_times if cell.line in set(lines[wrong])]
-            shown = ", ".join(f"{place} {cell.line}: {cell.text!r}" for cell in cells)
+            shown = ", ".join(f"{word} {cell.line}: {cell.text!r}" for cell in cells)
             beyond = bool((status == OUT_OF_RANGE).any())
             rule = "times of the years 1678 to 2261" if beyond else "times"
-            shown = shown or f"{place} {lines[wrong[0]]}"
+            shown = shown or f"{word} {lines[wrong[0]]}"
             raise DataError(
                 f"{name}: expected {rule} in {column!r}, got {self._numbers(wrong)[0]} other cells "
                 f"({shown}). Correct them, pass --time-format, or drop up to --max-bad of the rows "
@@ -199,21 +199,23 @@ class RowPolicy:
             return
         self.tally.add(reason, self._numbers(rows)[0])
         self.first_lines.setdefault(reason, int(self.got.lines[rows[0]]))
+        self._count_by_series(reason, rows)
+
+    def _count_by_series(self, reason: str, rows: NDArray[np.integer]) -> None:
         series = self.got.series[rows]
-        if (series >= 0).any():
-            axis = self.tally.per_series
-            self.tally.add_by(reason, axis, self.got.series_ids, series[series >= 0])
+        known = series[series >= 0]
+        self.tally.add_by(reason, self.tally.per_series, self.got.series_ids, known)
 
     def _localize(
         self, times: Int64, keep: NDArray[np.bool_], naive: NDArray[np.bool_], clock: Clock
     ) -> None:
         """Turn wall-clock times into UTC in place, where the log or the caller knows a zone."""
-        place, got = self.table.place, self.got
+        word, got = self.table.place, self.got
         if self.clock is not None and self.clock.kind == "calendar" and self.clock.zone is None:
             aware = np.flatnonzero(keep & ~naive)
             if len(aware):
                 raise DataError(
-                    f"{self.table.name}: {place} {got.lines[aware[0]]}: the time has an offset "
+                    f"{self.table.name}: {word} {got.lines[aware[0]]}: the time has an offset "
                     "from UTC, but the log has none. Write naive times, or train with --tz."
                 )
         naive = naive & keep
@@ -223,8 +225,8 @@ class RowPolicy:
             row = int(np.flatnonzero(naive)[0])
             other = int(np.flatnonzero(keep & ~naive)[0])
             raise DataError(
-                f"{self.table.name}: times with and without an offset from UTC are mixed ({place} "
-                f"{got.lines[other]} has one, {place} {got.lines[row]} has none). Pass --tz, the "
+                f"{self.table.name}: times with and without an offset from UTC are mixed ({word} "
+                f"{got.lines[other]} has one, {word} {got.lines[row]} has none). Pass --tz, the "
                 "zone of those without."
             )
         rows = np.flatnonzero(naive)
@@ -234,7 +236,7 @@ class RowPolicy:
             series=got.series[rows],
             slots=None if got.row_slot is None else got.row_slot[rows],
             lines=got.lines[rows],
-            place=place,
+            place=word,
             source=self.table.name,
         )
 
@@ -268,9 +270,7 @@ class RowPolicy:
             raise DataError(self._bad_cells_message(set(slots.tolist()), len(rows), share))
         self.tally.add("bad_cells", len(rows))
         self.tally.add_by("bad_cells", self.tally.per_channel, got.slots, slots)
-        series = got.series[rows]
-        axis = self.tally.per_series
-        self.tally.add_by("bad_cells", axis, got.series_ids, series[series >= 0])
+        self._count_by_series("bad_cells", rows)
         if policy.on_bad_row == "drop":
             dropped = np.unique(rows)
             self._count_rows("rows_with_bad_cells", dropped[keep[dropped]])

@@ -63,8 +63,7 @@ def spiral(
 
     times = uniform_times(rng, num_series, num_points, span)
     parameters = {"start": start, "growth": growth, "phase": phase, "turn": turn}
-    sd = np.array([noise, noise])
-    return observe(rng, ("x", "y"), times, truth, sd, coverage, parameters)
+    return observe(rng, ("x", "y"), times, truth, noise, coverage, parameters)
 
 
 def oscillator(
@@ -118,8 +117,7 @@ def oscillator(
         "frequency": np.array(frequency),
         "damping": np.array(damping),
     }
-    sd = np.array([noise, noise])
-    return observe(rng, ("position", "velocity"), times, truth, sd, coverage, parameters)
+    return observe(rng, ("position", "velocity"), times, truth, noise, coverage, parameters)
 
 
 def toy_periodic(
@@ -165,7 +163,7 @@ def toy_periodic(
     drawn = 1 + uniform_times(rng, 1 if shared_times else num_series, num_points - 1, span)
     times = np.broadcast_to(np.pad(drawn, ((0, 0), (1, 0))), (num_series, num_points))
     parameters = {"frequency": frequency, "level": level}
-    clean = observe(rng, ("value",), times, truth, np.zeros(1), 1.0, parameters)
+    clean = observe(rng, ("value",), times, truth, 0.0, 1.0, parameters)
     readings = clean.dataset.readings
     values = readings.values + noise * (rng.random(len(readings.values)) - 0.5)
     noisy = clean.dataset.with_readings(replace(readings, values=values))

@@ -39,8 +39,7 @@ def poisson_events(
         ConfigError: If the rate exceeds its bound, is negative, or a bound is missing.
     """
     rng = np.random.default_rng(random_state)
-    constant = rate if isinstance(rate, int | float) else None
-    top = float(constant) if constant is not None else bound
+    top = float(rate) if isinstance(rate, int | float) else bound
     if top is None or not 0 <= top < np.inf:
         raise ConfigError(f"bound: expected the largest rate, got {top}. Give a finite bound.")
     counts = rng.poisson(top * span, num_series)
@@ -166,12 +165,11 @@ def renewal_events(
 def _one_by_one(
     num_series: int, span: float, gap: Callable[[Float64, int], Float64]
 ) -> EventStreams:
-    time, number, found = np.zeros(num_series), 0, []
+    time, drawn = np.zeros(num_series), [np.zeros((num_series, 0))]
     while (time <= span).any():
-        time = time + gap(time, number)
-        number += 1
-        found.append(time)
-    times = np.stack(found, axis=1) if found else np.zeros((num_series, 0))
+        time = time + gap(time, len(drawn) - 1)
+        drawn.append(time[:, None])
+    times = np.concatenate(drawn, axis=1)
     inside = times <= span
     return _streams(num_series, span, np.nonzero(inside)[0], times[inside])
 

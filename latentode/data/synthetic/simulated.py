@@ -88,7 +88,7 @@ def observe(
     channels: tuple[str, ...],
     times: Int64,
     truth: Callable[[Int64, Int64], Float64],
-    noise_sd: Float64,
+    noise: float,
     coverage: float,
     parameters: dict[str, Float64],
 ) -> SimulatedLog:
@@ -99,7 +99,7 @@ def observe(
         channels: Their names.
         times: Nanoseconds, shape (series, point).
         truth: As in `SimulatedLog`.
-        noise_sd: Standard deviation of the noise in original units, shape (channel,).
+        noise: Standard deviation of the noise of every channel in original units.
         coverage: Probability that a reading is kept.
         parameters: What the generator drew or was given.
     """
@@ -107,7 +107,7 @@ def observe(
     count = len(channels)
     series = np.repeat(np.arange(num_series), num_points)
     grid = truth(series, times.ravel())  # (row, channel)
-    grid = grid + noise_sd * rng.standard_normal(grid.shape)
+    grid = grid + noise * rng.standard_normal(grid.shape)
     keep = (rng.random(grid.shape) < coverage).ravel()
     readings = Readings.from_triplets(
         np.repeat(series, count)[keep],
@@ -119,4 +119,4 @@ def observe(
     )
     ids = tuple(f"series-{i + 1}" for i in range(num_series))
     dataset = TimeSeriesDataset(ids, readings, Clock("elapsed", unit="s"))
-    return SimulatedLog(dataset, noise_sd, parameters, truth)
+    return SimulatedLog(dataset, np.full(count, noise), parameters, truth)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from latentode.data.dataset import Float64, Int64, Readings, ragged_arange, reading_order
+from latentode.data.dataset import Float64, Int64, Readings, offsets, ragged_arange, reading_order
 
 
 def arrange_runs(
@@ -64,9 +64,9 @@ def arrange_runs(
     rows_per_series = np.bincount(series, minlength=num_series)
     return Readings(
         channels=tuple(channels),
-        series_starts=np.concatenate([[0], np.cumsum(rows_per_series)]).astype(np.int64),
+        series_starts=offsets(rows_per_series),
         times=times,
-        row_starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        row_starts=offsets(counts),
         channel_index=channel,
         values=values,
     )
@@ -83,14 +83,14 @@ def _uniform(
     if (counts != width).any() or (pattern[1:] <= pattern[:-1]).any():
         return None
     # columns are compared and copied one after another: numpy is slow along a short last axis
-    if any((channel[place::width] != first[place]).any() for place in range(width)):
+    if any((channel[at::width] != first[at]).any() for at in range(width)):
         return None
     if order is not None:
         values = values.view(f"V{width * values.itemsize}")[order].view(np.float64)
     if (inner != np.arange(width)).any():
-        given, values = values, np.empty_like(values)
-        for place, source in enumerate(inner):
-            values[place::width] = given[source::width]
+        as_written, values = values, np.empty_like(values)
+        for target, source in enumerate(inner):
+            values[target::width] = as_written[source::width]
     return np.tile(pattern, len(counts)), values
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentode.config import DataConfig
-from latentode.data.dataset import Int64, Readings
+from latentode.data.dataset import Int64, Readings, positions
 from latentode.data.reading.assembly.arrange import arrange_runs
 from latentode.data.reading.assembly.chunk_reader import Cells
 from latentode.data.reading.assembly.collect import Collected
@@ -30,7 +30,8 @@ class Builder:
         tally: Counts what is merged and clipped.
         times: Time of each row in nanoseconds.
         keep: Rows that count.
-        rank: Index of each series code in the data set, -1 where it is left out.
+        series_ids: Ids of the data set.
+        rank: Index of each series code among them, -1 where it is left out.
     """
 
     table: Table
@@ -39,6 +40,7 @@ class Builder:
     tally: Tally
     times: Int64
     keep: NDArray[np.bool_]
+    series_ids: tuple[str, ...]
     rank: Int64
 
     def readings(self, channels: list[str]) -> Readings:
@@ -59,24 +61,19 @@ class Builder:
                 f"{self.table.name}: expected at most {self.config.max_channels} channels, got "
                 f"{len(channels)}. Raise --max-channels, or choose some with --channels."
             )
-        ids = [self.got.series_ids[code] for code in np.argsort(self.rank, kind="stable")]
-        ids = ids[int((self.rank < 0).sum()) :]
         cells = self._cells(channels)
         series = self._row_series()
         arranged = None
         if self.config.clip_outliers is None:
-            arranged = self._arranged(cells, series, len(ids), channels)
-        return arranged or self._sorted(cells, series, ids, channels)
+            arranged = self._arranged(cells, series, channels)
+        return arranged or self._sorted(cells, series, channels)
 
     def _cells(self, channels: list[str]) -> Cells:
         """Readings of the channels in rows that count, with channel codes for slots."""
         got = self.got.cells
-        target = np.full(len(self.got.slots) + 1, -1, dtype=np.int32)
-        place = {name: slot for slot, name in enumerate(self.got.slots)}
-        for channel, name in enumerate(channels):
-            target[place[name]] = channel
+        target = positions(self.got.slots, channels).astype(np.int32)
         codes = target[got.slots]
-        if self.keep.all() and (target[:-1] >= 0).all():
+        if self.keep.all() and (target >= 0).all():
             return Cells(got.counts, codes, got.values)
         rows = got.rows()
         wanted = self.keep[rows] & (codes >= 0)
@@ -89,7 +86,7 @@ class Builder:
         return self.rank.astype(np.int32)[self.got.series]
 
     def _arranged(
-        self, cells: Cells, series: NDArray[np.int32], num_series: int, channels: list[str]
+        self, cells: Cells, series: NDArray[np.int32], channels: list[str]
     ) -> Readings | None:
         """The fast way, where it is open: see `arrange_runs`."""
         times, counts = self.times, cells.counts
@@ -103,39 +100,36 @@ class Builder:
             None if single else counts.astype(np.int64),
             cells.slots,
             cells.values,
-            num_series=num_series,
+            num_series=len(self.series_ids),
             channels=channels,
         )
 
-    def _sorted(
-        self, cells: Cells, series: NDArray[np.int32], ids: list[str], channels: list[str]
-    ) -> Readings:
+    def _sorted(self, cells: Cells, series: NDArray[np.int32], channels: list[str]) -> Readings:
         rows = cells.rows().astype(np.int32)
-        triplets = Triplets(series[rows], self.times[rows], cells.slots, cells.values, rows)
+        triplets = Triplets(
+            self.series_ids,
+            channels,
+            series[rows],
+            self.times[rows],
+            cells.slots,
+            cells.values,
+            rows,
+        )
         triplets = merge_duplicates(
             triplets.in_order(),
             self.config.duplicates,
             tally=self.tally,
-            series_ids=ids,
-            channels=channels,
-            lines=lambda: self.got.lines,
-            source=self.table.name,
-            place=self.table.place,
+            table=self.table,
+            got=self.got,
         )
         if self.config.clip_outliers is not None:
-            triplets = clip_outliers(
-                triplets,
-                self.config.clip_outliers,
-                tally=self.tally,
-                series_ids=ids,
-                channels=channels,
-            )
+            triplets = clip_outliers(triplets, self.config.clip_outliers, self.tally)
         return Readings.from_triplets(
             triplets.series.astype(np.int64),
             triplets.times,
             triplets.channel,
             triplets.values,
-            num_series=len(ids),
+            num_series=len(self.series_ids),
             channels=channels,
         )
 
@@ -157,11 +151,9 @@ def series_rank(got: Collected, keep: NDArray[np.bool_]) -> tuple[tuple[str, ...
 
     An id that stands only in rows that were dropped has index -1.
     """
-    present = got.series_rows > 0
-    if not keep.all():
-        present = np.bincount(got.series[keep], minlength=len(got.series_ids)) > 0
-    codes = [code for code in range(len(got.series_ids)) if present[code]]
-    codes.sort(key=lambda code: natural_key(got.series_ids[code]))
+    series = got.series if keep.all() else got.series[keep]
+    rows = np.bincount(series, minlength=len(got.series_ids))
+    codes = sorted(np.flatnonzero(rows), key=lambda code: natural_key(got.series_ids[code]))
     rank = np.full(len(got.series_ids), -1, dtype=np.int64)
     rank[codes] = np.arange(len(codes))
     return tuple(got.series_ids[code] for code in codes), rank

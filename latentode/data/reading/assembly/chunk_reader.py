@@ -56,7 +56,7 @@ class BadCell(NamedTuple):
 
 
 @dataclass
-class Part:
+class ChunkRows:
     """What a chunk holds, before its names have the codes of the whole log.
 
     Attributes:
@@ -82,7 +82,7 @@ class Part:
     static: dict[str, Coded] = field(default_factory=dict)
 
 
-class PartReader:
+class ChunkReader:
     """Reads a chunk on its own; many threads may use one reader."""
 
     def __init__(self, table: Table, roles: Roles, config: DataConfig) -> None:
@@ -106,15 +106,12 @@ class PartReader:
             decimal=self.decimal,
         )
 
-    def read(self, make: Callable[[], Chunk]) -> Part:
+    def read(self, make: Callable[[], Chunk]) -> ChunkRows:
         """Read all columns of a chunk."""
         chunk, roles = make(), self.roles
-        if not len(chunk.lines):
-            raw = RawTimes(None, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint8))
-            return Part(chunk.lines, None, raw, [])
         ids = None if roles.id is None else factorize(chunk.text(roles.id))
         times, bad_times = self._times(chunk)
-        part = Part(chunk.lines, ids, times, bad_times)
+        part = ChunkRows(chunk.lines, ids, times, bad_times)
         if roles.values:
             part.grid = self._grid(chunk, part.bad)
         if roles.channel is not None:
@@ -165,11 +162,11 @@ def interleaved(first: Cells, second: Cells) -> Cells:
 
 
 def in_order(
-    makers: Iterable[Callable[[], Chunk]], work: Callable[[Callable[[], Chunk]], Part]
-) -> Iterator[Part]:
+    makers: Iterable[Callable[[], Chunk]], work: Callable[[Callable[[], Chunk]], ChunkRows]
+) -> Iterator[ChunkRows]:
     """Map over chunks on a few threads (parsers and numpy release the lock), results in order."""
     threads = min(_MOST_THREADS, max((os.cpu_count() or 1) - 1, 1))
-    pending: deque[Future[Part]] = deque()
+    pending: deque[Future[ChunkRows]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
             for make in makers:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latentode.config import DataConfig
 from latentode.data.dataset import Int64
@@ -16,10 +15,10 @@ from latentode.data.reading.assembly.chunk_reader import (
     NO_CODES,
     BadCell,
     Cells,
+    ChunkReader,
+    ChunkRows,
     Coded,
     Int32,
-    Part,
-    PartReader,
     in_order,
     interleaved,
 )
@@ -44,14 +43,12 @@ class Collected:
         bad_times: Examples of cells that are no time.
         cells: Readings.
         slots: Name of each channel and known input.
-        series_rows: Number of rows of each series code.
-        numeric: Number of readings of each slot.
-        slot_chunks: Long log: slot of each row, NAMELESS or, without a value, -1 where the
-            channel has no name, by chunk; rows without values: of the text; empty for a wide log.
+        row_slot: Long log: slot of each row, NAMELESS or, without a value, -1 where the channel has
+            no name, shape (row,); rows without values: of the text; None for a wide log.
         bad_rows: Row of each bad cell.
         bad_slots: Slot of each bad cell.
         bad_cells: Examples by slot, at most three each.
-        missing_cells: Empty cells in columns of values.
+        row_cells: Cells of each row in columns of values.
         static: Covariate -> (series code, text) pairs that occur.
     """
 
@@ -62,13 +59,11 @@ class Collected:
     bad_times: list[BadCell]
     cells: Cells
     slots: list[str]
-    series_rows: Int64
-    numeric: Int64
-    slot_chunks: list[Int32]
+    row_slot: Int32 | None
     bad_rows: Int32
     bad_slots: Int32
     bad_cells: dict[int, list[BadCell]]
-    missing_cells: int
+    row_cells: int
     static: dict[str, set[tuple[int, str]]]
 
     @cached_property
@@ -77,15 +72,15 @@ class Collected:
         return np.concatenate([*self.line_chunks, np.zeros(0, dtype=np.int64)])
 
     @cached_property
-    def row_slot(self) -> Int32 | None:
-        """Slot of each row of a long log, see `slot_chunks`; None for a wide log."""
-        return np.concatenate(self.slot_chunks) if self.slot_chunks else None
+    def numeric(self) -> Int64:
+        """Number of readings of each slot, shape (slot,)."""
+        return np.bincount(self.cells.slots, minlength=len(self.slots))
 
-    def nameless_rows(self) -> NDArray[np.bool_] | None:
-        """Rows with a value but no channel name; None where there are none."""
-        if not any((slots == NAMELESS).any() for slots in self.slot_chunks):
-            return None
-        return np.concatenate(self.slot_chunks) == NAMELESS
+    @property
+    def missing_cells(self) -> int:
+        """Number of empty cells in columns of values."""
+        possible = len(self.series) * self.row_cells
+        return possible - len(self.cells.slots) - len(self.bad_rows)
 
 
 class Names:
@@ -107,9 +102,10 @@ class Collector:
 
     def __init__(self, table: Table, roles: Roles, config: DataConfig) -> None:
         self._table = table
-        self._reader = PartReader(table, roles, config)
+        self._reader = ChunkReader(table, roles, config)
         self._ids = Names(() if roles.id is not None else (table.stem,))
         self._slots = Names(roles.values)
+        self._row_cells = len(roles.values) + (roles.value is not None)
         self._rows = 0
         self._series: list[Int32] = []
         self._lines: list[Int64] = []
@@ -119,8 +115,6 @@ class Collector:
         self._bad: list[tuple[Int32, Int32]] = []
         self._bad_times: list[BadCell] = []
         self._bad_cells: dict[int, list[BadCell]] = {}
-        self._numeric = self._series_rows = np.zeros(0, dtype=np.int64)
-        self._missing = 0
         self._static: dict[str, set[tuple[int, str]]] = {name: set() for name in roles.static}
 
     def run(self) -> Collected:
@@ -133,7 +127,6 @@ class Collector:
         bad = [np.concatenate(pair) for pair in zip(no_bad, *self._bad, strict=True)]
         joined = [np.concatenate(parts) for parts in zip(NO_CELLS, *self._cells, strict=True)]
         self._cells.clear()
-        self._numeric = _added(self._numeric, NO_CODES, len(self._slots.codes))
         return Collected(
             series=np.concatenate([*self._series, NO_CODES]),
             series_ids=list(self._ids.codes),
@@ -142,22 +135,18 @@ class Collector:
             bad_times=self._bad_times[:3],
             cells=Cells(*joined),
             slots=list(self._slots.codes),
-            series_rows=self._series_rows,
-            numeric=self._numeric,
-            slot_chunks=self._row_slots,
+            row_slot=np.concatenate(self._row_slots) if self._row_slots else None,
             bad_rows=bad[0],
             bad_slots=bad[1],
             bad_cells=self._bad_cells,
-            missing_cells=self._missing,
+            row_cells=self._row_cells,
             static=self._static,
         )
 
-    def _add(self, part: Part) -> None:
+    def _add(self, part: ChunkRows) -> None:
         count = len(part.lines)
         series = np.zeros(count, np.int32) if part.ids is None else self._ids.encode(part.ids)
         self._series.append(series)
-        known = series if part.ids is None or series.min() >= 0 else series[series >= 0]
-        self._series_rows = _added(self._series_rows, known, len(self._ids.codes))
         self._lines.append(part.lines)
         self._times.append(part.times)
         self._bad_times += part.bad_times
@@ -167,15 +156,12 @@ class Collector:
             if name in part.bad:
                 rows = part.bad[name][0]
                 self._add_bad(part, name, np.full(len(rows), slot, dtype=np.int32))
-        possible = count * len(names)
         if part.channel is not None and part.long is not None:
             long = self._long_cells(part, part.channel, part.long)
             cells = interleaved(cells, long) if names else long
-            possible += count
         elif part.channel is not None:
-            self._row_slots.append(self._text_slots(part.channel))
-        self._missing += possible - len(cells.slots)
-        self._numeric = _added(self._numeric, cells.slots, len(self._slots.codes))
+            slots = self._slots.encode(part.channel)
+            self._row_slots.append(np.where(slots < 0, NAMELESS, slots))
         self._cells.append(cells)
         for name, (codes, texts) in part.static.items():
             width = len(texts) + 1
@@ -183,11 +169,7 @@ class Collector:
                 self._static[name].add((int(item) // width, texts[int(item) % width]))
         self._rows += count
 
-    def _text_slots(self, texts: Coded) -> Int32:
-        slots = self._slots.encode(texts)
-        return np.where(slots < 0, NAMELESS, slots)
-
-    def _long_cells(self, part: Part, channel: Coded, numbers: Numbers) -> Cells:
+    def _long_cells(self, part: ChunkRows, channel: Coded, numbers: Numbers) -> Cells:
         slots = self._slots.encode(channel)
         there = ~np.isnan(numbers.values)
         if slots.min() < 0:
@@ -206,20 +188,12 @@ class Collector:
             return Cells(counts, slots, numbers.values)
         return Cells(counts, slots[there], numbers.values[there])
 
-    def _add_bad(self, part: Part, column: str, slots: Int32) -> None:
+    def _add_bad(self, part: ChunkRows, column: str, slots: Int32) -> None:
         rows, texts = part.bad[column]
         named = np.flatnonzero(slots >= 0)
-        self._missing -= len(named)
         self._bad.append(((rows[named] + self._rows).astype(np.int32), slots[named]))
         for slot in np.unique(slots[named]):
             examples = self._bad_cells.setdefault(int(slot), [])
             for position in np.flatnonzero(slots == slot)[: 3 - len(examples)]:
                 line = int(part.lines[rows[position]])
                 examples.append(BadCell(line, column, texts[position]))
-
-
-def _added(counts: Int64, codes: Int32, number: int) -> Int64:
-    """Counts of codes, with those of a chunk added; new codes may have appeared."""
-    more = np.bincount(codes, minlength=number)
-    more[: len(counts)] += counts
-    return more

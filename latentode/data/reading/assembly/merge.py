@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latentode.data.dataset import Float64, Int64, reading_order
+from latentode.data.reading.assembly.collect import Collected
+from latentode.data.reading.formats.table import Table
 from latentode.data.reading.report import Tally
 from latentode.errors import DataError
 
@@ -21,6 +23,8 @@ class Triplets:
     """Readings as flat arrays.
 
     Attributes:
+        series_ids: Names of the series.
+        channels: Names of the channels.
         series: Series of each reading, shape (reading,).
         times: Nanoseconds.
         channel: Channel.
@@ -28,6 +32,8 @@ class Triplets:
         rows: Row of the log in which each reading stands.
     """
 
+    series_ids: Sequence[str]
+    channels: Sequence[str]
     series: NDArray[np.int32]
     times: Int64
     channel: NDArray[np.int32]
@@ -36,13 +42,20 @@ class Triplets:
 
     def take(self, index: NDArray[np.integer] | NDArray[np.bool_]) -> Triplets:
         """Some readings, by index or mask."""
-        return Triplets(
-            self.series[index],
-            self.times[index],
-            self.channel[index],
-            self.values[index],
-            self.rows[index],
+        return replace(
+            self,
+            series=self.series[index],
+            times=self.times[index],
+            channel=self.channel[index],
+            values=self.values[index],
+            rows=self.rows[index],
         )
+
+    def count(self, tally: Tally, reason: str, index: Int64) -> None:
+        """Count some readings, in all and by series and channel."""
+        tally.add(reason, len(index))
+        tally.add_by(reason, tally.per_series, self.series_ids, self.series[index])
+        tally.add_by(reason, tally.per_channel, self.channels, self.channel[index])
 
     def in_order(self) -> Triplets:
         """Sorted by series, time and channel; equal ones stay in the order of the log."""
@@ -55,11 +68,8 @@ def merge_duplicates(
     policy: Literal["error", "mean", "first", "last"],
     *,
     tally: Tally,
-    series_ids: list[str],
-    channels: list[str],
-    lines: Callable[[], Int64],
-    source: str,
-    place: str,
+    table: Table,
+    got: Collected,
 ) -> Triplets:
     """Leave one reading a (series, time, channel).
 
@@ -67,11 +77,8 @@ def merge_duplicates(
         readings: In order.
         policy: "mean", "first" or "last" in the order of the log; "error" refuses repeats.
         tally: Counts every reading that is merged into another.
-        series_ids: Ids by code.
-        channels: Names by code.
-        lines: Gives the line of each row of the log.
-        source: Name of the log.
-        place: "line" or "row".
+        table: The log.
+        got: Its rows.
 
     Returns:
         Readings without repeats.
@@ -86,11 +93,12 @@ def merge_duplicates(
         return readings
     if policy == "error":
         at = int(np.flatnonzero(same)[0])
-        pair = sorted(int(line) for line in lines()[readings.rows[at : at + 2]])
+        pair = sorted(int(line) for line in got.lines[readings.rows[at : at + 2]])
         raise DataError(
-            f"{source}: channel {channels[readings.channel[at]]!r} of series "
-            f"{series_ids[readings.series[at]]!r} has two readings at one time ({place}s {pair[0]} "
-            f"and {pair[1]}), {int(same.sum())} such in all. Pass --duplicates mean, first or last."
+            f"{table.name}: channel {readings.channels[readings.channel[at]]!r} of series "
+            f"{readings.series_ids[readings.series[at]]!r} has two readings at one time "
+            f"({table.place}s {pair[0]} and {pair[1]}), {int(same.sum())} such in all. "
+            "Pass --duplicates mean, first or last."
         )
     kept = np.concatenate([[True], ~same])
     group = np.cumsum(kept) - 1
@@ -98,19 +106,11 @@ def merge_duplicates(
     inside = np.flatnonzero(crowded[group])
     merged, different = _merge(readings.values[inside], group[inside], policy)
     extra = ~kept[inside]
-    for reason, chosen in (
-        ("duplicates_merged", extra & different),
-        ("duplicates_identical", extra & ~different),
-    ):
-        tally.add(reason, int(chosen.sum()))
-        rows = inside[chosen]
-        if len(rows):
-            tally.add_by(reason, tally.per_series, series_ids, readings.series[rows])
-            tally.add_by(reason, tally.per_channel, channels, readings.channel[rows])
+    readings.count(tally, "duplicates_merged", inside[extra & different])
+    readings.count(tally, "duplicates_identical", inside[extra & ~different])
     values = readings.values.copy()
     values[inside] = merged
-    result = Triplets(readings.series, readings.times, readings.channel, values, readings.rows)
-    return result.take(kept)
+    return replace(readings, values=values).take(kept)
 
 
 def _merge(
@@ -130,9 +130,7 @@ def _merge(
     return np.repeat(merged, counts), np.repeat(different, counts)
 
 
-def clip_outliers(
-    readings: Triplets, spread: float, *, tally: Tally, series_ids: list[str], channels: list[str]
-) -> Triplets:
+def clip_outliers(readings: Triplets, spread: float, tally: Tally) -> Triplets:
     """Clip the values of each channel to its median +- `spread` robust standard deviations.
 
     The deviation is 1.4826 times the median absolute deviation; a channel where that is 0 (half of
@@ -142,14 +140,12 @@ def clip_outliers(
         readings: Readings without repeats.
         spread: Robust standard deviations beyond which values are clipped.
         tally: Counts them.
-        series_ids: Ids by code.
-        channels: Names by code.
 
     Returns:
         Readings with clipped values.
     """
     values = readings.values.copy()
-    for code in range(len(channels)):
+    for code in range(len(readings.channels)):
         index = np.flatnonzero(readings.channel == code)
         if not len(index):
             continue
@@ -159,8 +155,5 @@ def clip_outliers(
             continue
         outside = index[np.abs(values[index] - middle) > reach]
         values[outside] = np.clip(values[outside], middle - reach, middle + reach)
-        if len(outside):
-            tally.add("values_clipped", len(outside))
-            tally.add_by("values_clipped", tally.per_series, series_ids, readings.series[outside])
-            tally.add_by("values_clipped", tally.per_channel, channels, readings.channel[outside])
-    return Triplets(readings.series, readings.times, readings.channel, values, readings.rows)
+        readings.count(tally, "values_clipped", outside)
+    return replace(readings, values=values)

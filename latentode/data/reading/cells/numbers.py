@@ -24,13 +24,11 @@ class Numbers:
 
     Attributes:
         values: Numbers, NaN where missing or bad, shape (row,).
-        bad: Rows that hold something that is no number, shape (bad,).
-        texts: What stands in the first of these rows, at most three.
+        bad: Rows that hold something that is not a number, shape (bad,).
     """
 
     values: Float64
     bad: NDArray[np.int64]
-    texts: tuple[str, ...] = ()
 
 
 def to_numbers(column: pd.Series, missing: Collection[str], decimal: str = ".") -> Numbers:
@@ -60,10 +58,7 @@ def to_numbers(column: pd.Series, missing: Collection[str], decimal: str = ".") 
         if len(size) and np.nanmin(size, initial=1.0) < _SMALLEST:
             bad |= (size > 0) & (size < _SMALLEST)
     rows = np.flatnonzero(bad)
-    if not len(rows):
-        return Numbers(values, rows)
-    values = np.where(bad, np.nan, values)
-    return Numbers(values, rows, tuple(str(column.iloc[row]) for row in rows[:3]))
+    return Numbers(np.where(bad, np.nan, values) if len(rows) else values, rows)
 
 
 def _read_text(
@@ -89,7 +84,13 @@ def _read_text(
 
 
 def parse_cell(item: object, missing: set[str], decimal: str = ".") -> float | None:
-    """Read one cell: a number, NaN where it is missing, None where it is neither."""
+    """Read one cell: a number, NaN where it is missing, None where it is neither.
+
+    Args:
+        item: The cell.
+        missing: Spellings of a missing value.
+        decimal: Decimal mark of text.
+    """
     if not isinstance(item, str):
         try:
             return float(item)  # type: ignore[arg-type]

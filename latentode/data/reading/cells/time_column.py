@@ -66,8 +66,14 @@ class RawTimes:
 
 
 def are_stamps(column: pd.Series, time: TimeConfig, decimal: str = ".") -> bool:
-    """True if a time column holds dates, by the most of its cells; False if it holds numbers."""
-    if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M":
+    """True if a time column holds dates, by the most of its cells; False if it holds numbers.
+
+    Args:
+        column: First cells.
+        time: How times are written.
+        decimal: Decimal mark of numbers.
+    """
+    if column.dtype.kind == "M":
         return True
     if time.unit != "auto":
         return time.unit == "iso"
@@ -112,9 +118,9 @@ def read_times(
 def _read_stamps(chunk: Chunk, name: str, time: TimeConfig) -> tuple[Stamps, str | None]:
     column = chunk.column(name)
     dtype = column.dtype
-    if isinstance(dtype, pd.DatetimeTZDtype) or dtype.kind == "M":
+    if dtype.kind == "M":
         times, status = to_nanoseconds(pd.DatetimeIndex(column))
-        tz = dtype.tz if isinstance(dtype, pd.DatetimeTZDtype) else None
+        tz = getattr(dtype, "tz", None)
         zone = getattr(tz, "key", None) or getattr(tz, "zone", None)
         return Stamps(times, np.full(len(times), tz is not None), status), zone
     codes, texts = factorize(chunk.text(name))
@@ -141,14 +147,8 @@ def _parse_numbers(
     codes: NDArray[np.integer], texts: Sequence[str], decimal: str
 ) -> tuple[NDArray[Any], NDArray[np.uint8]]:
     parsed = [_to_number(text, decimal) for text in texts]
-    missing = [text in MISSING_TEXTS for text in texts]
-    status = np.array(
-        [
-            NO_TIME if absent else BAD if value is None else OK
-            for absent, value in zip(missing, parsed, strict=True)
-        ],
-        dtype=np.uint8,
-    )
+    status = np.array([BAD if value is None else OK for value in parsed], dtype=np.uint8)
+    status[[text in MISSING_TEXTS for text in texts]] = NO_TIME
     filled = [0 if value is None else value for value in parsed]
     whole = all(isinstance(value, int) for value in filled)
     table = np.array(filled, dtype=np.int64 if whole else np.float64)

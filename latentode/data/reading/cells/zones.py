@@ -12,8 +12,8 @@ from latentode.data.dataset import Int64
 from latentode.errors import ConfigError, DataError
 
 
-def check_zone(zone: str) -> str:
-    """Return the name of a time zone.
+def check_zone(zone: str) -> None:
+    """Refuse the name of a zone that does not exist.
 
     Raises:
         ConfigError: If there is no such zone.
@@ -24,7 +24,6 @@ def check_zone(zone: str) -> str:
         raise ConfigError(
             f"time.tz: expected a zone such as Europe/Berlin or UTC, got {zone!r}. Correct --tz."
         ) from None
-    return zone
 
 
 def localize(

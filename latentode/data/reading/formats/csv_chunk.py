@@ -40,6 +40,11 @@ def record_layout(data: bytes, sep: int, num_fields: int) -> RecordLayout | None
 
     A trailing field too many is what a parser swallows by shifting all columns; so records are
     counted before they are parsed.
+
+    Args:
+        data: The block.
+        sep: Separator, as a byte.
+        num_fields: Fields that each record should have.
     """
     codes = np.frombuffer(data, dtype=np.uint8)
     ends = codes == _NEWLINE
@@ -64,68 +69,71 @@ def record_layout(data: bytes, sep: int, num_fields: int) -> RecordLayout | None
     return RecordLayout(marks, np.arange(len(marks)))
 
 
+@dataclass
 class CsvChunk(Chunk):
-    """Rows of one block, parsed by pandas when they are first asked for."""
+    """Rows of one block, parsed by pandas when they are first asked for.
 
-    def __init__(
-        self,
-        data: bytes,
-        sep: str,
-        fields: list[str],
-        plan: ReadPlan,
-        layout: RecordLayout,
-        line: int,
-        exact_text: set[str],
-    ) -> None:
-        self._data, self._sep, self._fields = data, sep, fields
-        self._plan, self._layout = plan, layout
-        # of the whole log: a column that looked like numbers once is read as text from then on
-        self._exact_text = exact_text
-        self._read_as_text: frozenset[str] = frozenset()
-        self._parsed: pd.DataFrame | None = None
-        self.lines: Int64 = layout.lines + line
+    Attributes:
+        data: The block.
+        sep: Separator.
+        fields: Names of the fields; empty for those without one.
+        plan: Which columns are needed.
+        marks: See `RecordLayout`.
+        lines: Line of each row.
+        exact_text: Columns of the whole log that looked like numbers once: text from then on.
+    """
+
+    data: bytes
+    sep: str
+    fields: list[str]
+    plan: ReadPlan
+    marks: NDArray[np.int64] | None
+    lines: Int64
+    exact_text: set[str]
+    _read_as_text: frozenset[str] = frozenset()
+    _parsed: pd.DataFrame | None = None
 
     def _read(self, columns: list[str], text: list[str]) -> pd.DataFrame:
-        index = [self._fields.index(name) for name in columns]
-        plan = self._plan
-        missing = [name for name in columns if name in plan.numbers or not plan.stamps]
-        missing = [name for name in missing if name not in (*plan.text, *text)]
+        index = [self.fields.index(name) for name in columns]
+        plan = self.plan
+        numbers = [name for name in columns if name in plan.numbers or not plan.stamps]
+        numbers = [name for name in numbers if name not in (*plan.text, *text)]
         frame = pd.read_csv(
-            io.BytesIO(self._data),
-            sep=self._sep,
+            io.BytesIO(self.data),
+            sep=self.sep,
             header=None,
-            names=cast("Any", range(len(self._fields))),
+            names=cast("Any", range(len(self.fields))),
             usecols=index,
             index_col=False,
-            dtype=cast("Any", {self._fields.index(name): object for name in text}),
+            dtype=cast("Any", {self.fields.index(name): object for name in text}),
             keep_default_na=False,
             na_values=cast(
-                "Any", {self._fields.index(name): list(plan.missing) for name in missing}
+                "Any", {self.fields.index(name): list(plan.missing) for name in numbers}
             ),
-            decimal=self._plan.decimal,
+            decimal=plan.decimal,
             skip_blank_lines=False,
             low_memory=False,
             encoding="utf-8",
             **_EXACT,
         )
-        return cast(pd.DataFrame, frame).rename(columns=dict(enumerate(self._fields)))
+        return cast(pd.DataFrame, frame).rename(columns=dict(enumerate(self.fields)))
 
     def _frame(self) -> pd.DataFrame:
         if self._parsed is None:
-            plan = self._plan
+            plan = self.plan
             columns = [*plan.text, *plan.numbers] + ([] if plan.stamps else [plan.time])
-            text = [name for name in plan.text if name in self._exact_text]
+            text = [name for name in plan.text if name in self.exact_text]
             self._read_as_text = frozenset(text)
             self._parsed = self._read(list(dict.fromkeys(columns)), text)
         return self._parsed
 
     def text(self, name: str) -> pd.Series:
         """Strings of a column; ids that look like numbers are parsed a second time."""
-        frame = self._frame() if name in self._plan.text else self._read([name], [])
+        frame = self._frame() if name in self.plan.text else self._read([name], [])
         if name in self._read_as_text or isinstance(frame[name].dtype, pd.StringDtype):
             return frame[name]
         # the parser took ids for numbers: "007" and "7" would be one
-        self._exact_text.add(name)
+        self.exact_text.add(name)
         return self._read([name], [name])[name]
 
     def column(self, name: str) -> pd.Series:
@@ -135,13 +143,13 @@ class CsvChunk(Chunk):
 
     def fixed_width(self, name: str) -> NDArray[np.uint8] | None:
         """Bytes of a column as they stand in the file; None in a block with quotes."""
-        marks = self._layout.marks
+        marks = self.marks
         if marks is None:
             return None
-        index = self._fields.index(name)
+        index = self.fields.index(name)
         starts = marks[:, index - 1] + 1 if index else np.concatenate([[0], marks[:-1, -1] + 1])
         stops = marks[:, index]
-        if index == len(self._fields) - 1 and self._data[int(stops[0]) - 1] == _RETURN:
+        if index == len(self.fields) - 1 and self.data[int(stops[0]) - 1] == _RETURN:
             stops = stops - 1
         widths = stops - starts
         width = int(widths[0])
@@ -149,6 +157,6 @@ class CsvChunk(Chunk):
             return None
         # one item of `width` bytes a row is copied faster than `width` items
         window = np.ndarray(
-            (len(self._data) - width + 1,), dtype=f"V{width}", buffer=self._data, strides=(1,)
+            (len(self.data) - width + 1,), dtype=f"V{width}", buffer=self.data, strides=(1,)
         )
         return window[starts].view(np.uint8).reshape(-1, width)

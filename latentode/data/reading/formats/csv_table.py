@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -90,7 +90,9 @@ class CsvTable(Table):
         self._kept_notes = list(self.notes)
         regular = [row for row in rows if len(row) == len(header)]
         if not regular:
-            raise DataError(ragged_message(self.name, self._body_line, len(header), rows[0], "all"))
+            raise DataError(
+                ragged_message(self.name, self._body_line, len(header), len(rows[0]), "all")
+            )
         frame = pd.DataFrame(regular, columns=header, dtype=object)
         self.head = frame[list(self.columns)]
         self.decimal = self._find_decimal()
@@ -98,11 +100,11 @@ class CsvTable(Table):
     def _start(self) -> str:
         """Enough of the file for its header and first rows."""
         start: list[bytes] = []
-        for block in read_blocks(self.path, self.cells.encoding, self.notes):
-            start.append(block.data)
+        # the blocks are read again, and make their notes then
+        for block in read_blocks(self.path, self.cells.encoding, notes=[]):
+            start.append(block)
             if sum(map(len, start)) >= _HEAD_BYTES:
                 break
-        self.notes.clear()  # the blocks are read again, and say it again
         return b"".join(start).decode()
 
     def _check_header(self, header: list[str], rows: list[list[str]]) -> None:
@@ -113,8 +115,7 @@ class CsvTable(Table):
                 f"{self.name}: expected column names in line {self._first_line}, got {header[:5]}. "
                 "Add a header row."
             )
-        named = [name for name in header if name]
-        check_distinct(named, self.name)
+        check_distinct([name for name in header if name], self.name)
 
     def _find_decimal(self) -> str:
         """Take a decimal comma where every fraction has one, and commas do not separate cells."""
@@ -136,8 +137,8 @@ class CsvTable(Table):
         line, position = self._body_line, 0
         exact_text: set[str] = set()
         for block in read_blocks(self.path, self.cells.encoding, self.notes):
-            data = block.data[max(self._body - position, 0) :]
-            position += len(block.data)
+            data = block[max(self._body - position, 0) :]
+            position += len(block)
             if data and not data.isspace():
                 yield partial(self._chunk, data, line, plan, exact_text)
             line += int(np.count_nonzero(np.frombuffer(data, dtype=np.uint8) == _NEWLINE))
@@ -146,7 +147,9 @@ class CsvTable(Table):
         layout = record_layout(data, ord(self.sep), len(self._fields))
         if layout is None:
             return self._slow_chunk(data, line)
-        return CsvChunk(data, self.sep, self._fields, plan, layout, line, exact_text)
+        return CsvChunk(
+            data, self.sep, self._fields, plan, layout.marks, layout.lines + line, exact_text
+        )
 
     def _slow_chunk(self, data: bytes, line: int) -> FrameChunk:
         """Rows of a block with ragged rows, blank lines or odd quotes, a record at a time."""
@@ -211,11 +214,16 @@ def _separator(configured: str | None, sample: str, name: str) -> str:
     return best
 
 
-def ragged_message(
-    source: str, line: int, expected: int, row: Sequence[str] | int, number: int | str
-) -> str:
-    """Say that rows have a wrong number of fields."""
-    fields = row if isinstance(row, int) else len(row)
+def ragged_message(source: str, line: int, expected: int, fields: int, number: int | str) -> str:
+    """Say that rows have a wrong number of fields.
+
+    Args:
+        source: Name of the log.
+        line: Line of the first of them.
+        expected: Fields of the header.
+        fields: Fields of that line.
+        number: How many such rows there are.
+    """
     return (
         f"{source}: line {line}: expected {expected} fields as in the header, got {fields} "
         f"({number} such rows). Repair the file, or drop up to --max-bad of the rows with "

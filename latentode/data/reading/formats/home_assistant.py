@@ -43,9 +43,6 @@ class HomeAssistantFormat(Format):
             id=columns.id,
             channel=columns.channel or "entity_id",
             value=columns.value or "state",
-            future=columns.future,
-            static=columns.static,
-            chosen=columns.channels is not None,
             missing=("unavailable", "unknown"),
             notes=("Home Assistant export: a channel an entity, one series",),
         )

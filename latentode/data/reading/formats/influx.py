@@ -38,7 +38,7 @@ class InfluxFormat(Format):
         """Read all tables under one another, as text; a column that one lacks is empty there."""
         notes: list[str] = []
         blocks = read_blocks(source.path, source.config.cells.encoding, notes)
-        text = b"".join(block.data for block in blocks).decode()
+        text = b"".join(blocks).decode()
         frame, lines, ragged = _read_rows(text, str(source.path))
         table = FrameTable(_name_fields(frame), source.path, np.array(lines, dtype=np.int64))
         table.notes, table.ragged = notes, ragged
@@ -56,9 +56,6 @@ class InfluxFormat(Format):
             id=identity,
             channel=columns.channel or "_field",
             value=columns.value or "_value",
-            future=columns.future,
-            static=columns.static,
-            chosen=columns.channels is not None,
             notes=(f"InfluxDB export: a series a {identity}",) if identity else (),
         )
 

@@ -41,7 +41,8 @@ def open_table(source: str | os.PathLike[str] | pd.DataFrame, config: DataConfig
         DataError: If no format can open it, it is damaged or empty, or has a column name twice.
         ResourceError: If it has more columns than ``max_channels`` allows.
     """
-    table = _open(_look_at(source, config))
+    log = Path(source) if isinstance(source, str | os.PathLike) else source
+    table = _open(LogSource(log, config, first_bytes(log) if isinstance(log, Path) else b""))
     check_distinct(table.columns, table.name)
     if len(table.columns) > config.max_channels + 50:
         raise ResourceError(
@@ -49,13 +50,6 @@ def open_table(source: str | os.PathLike[str] | pd.DataFrame, config: DataConfig
             f"{len(table.columns)} columns. Raise --max-channels, or choose some with --channels."
         )
     return table
-
-
-def _look_at(source: str | os.PathLike[str] | pd.DataFrame, config: DataConfig) -> LogSource:
-    if not isinstance(source, str | os.PathLike):
-        return LogSource(source, config)
-    path = Path(source)
-    return LogSource(path, config, first_bytes(path))
 
 
 def _open(source: LogSource) -> Table:

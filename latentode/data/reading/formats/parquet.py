@@ -19,7 +19,6 @@ from latentode.data.reading.formats.table import (
     LogSource,
     ReadPlan,
     Table,
-    check_distinct,
 )
 from latentode.errors import DataError
 
@@ -55,7 +54,6 @@ class ParquetTable(Table):
         super().__init__(path)
         self.path = path
         self.columns = tuple(self._open().schema_arrow.names)
-        check_distinct(self.columns, self.name)
         first = next(self._frames(HEAD_ROWS), None)
         if first is None or not len(first):
             raise DataError(f"no data rows in {self.path}. Give a log with readings.")

@@ -138,10 +138,10 @@ class LogSource:
         if not self.may_be_text:
             return ""
         try:
-            block = next(read_blocks(self.path, self.config.cells.encoding, []), None)
+            block = next(read_blocks(self.path, self.config.cells.encoding, []), b"")
         except DataError:
             return ""  # the format that opens it reads it again, and says what is wrong
-        return "" if block is None else block.data[:4096].decode(errors="ignore")
+        return block[:4096].decode(errors="ignore")
 
 
 class Format(ABC):
@@ -172,6 +172,8 @@ class Format(ABC):
 
     def roles(self, table: Table, config: DataConfig) -> Roles | None:  # noqa: ARG002
         """Meaning of the columns, if they are those of this format; None otherwise.
+
+        What the settings say of known inputs, static covariates and chosen channels is added to it.
 
         A log is asked about whatever opened it, as exports are copied into data frames and Parquet
         files; but only where the setting ``layout`` is "auto" or the word of this format.

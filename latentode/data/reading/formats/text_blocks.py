@@ -7,7 +7,7 @@ import gzip
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, cast
 
@@ -36,19 +36,6 @@ _NOT_TEXT = {
 }
 
 
-@dataclass(frozen=True)
-class Block:
-    """Whole records of a text file.
-
-    Attributes:
-        data: UTF-8 bytes, the last one a newline.
-        offset: Bytes of decoded text before it.
-    """
-
-    data: bytes
-    offset: int
-
-
 def first_bytes(path: Path) -> bytes:
     """First bytes of a file, as they are stored.
 
@@ -69,7 +56,7 @@ def binary_kind(start: bytes) -> str | None:
     return next((kind for magic, kind in _NOT_TEXT.items() if start.startswith(magic)), None)
 
 
-def read_blocks(path: Path, encoding: str | None, notes: list[str]) -> Iterator[Block]:
+def read_blocks(path: Path, encoding: str | None, notes: list[str]) -> Iterator[bytes]:
     """Read a text file, packed with gzip or not, as UTF-8 blocks of whole records.
 
     Args:
@@ -78,7 +65,8 @@ def read_blocks(path: Path, encoding: str | None, notes: list[str]) -> Iterator[
         notes: Takes a decision on the encoding, in words.
 
     Yields:
-        Blocks of about `BLOCK_BYTES`; a quoted line break does not end a record.
+        Blocks of about `BLOCK_BYTES`, each with a newline at its end; a quoted line break does not
+        end a record.
 
     Raises:
         DataError: If the file is truncated, binary, or not in its encoding; with the byte offset.
@@ -86,7 +74,7 @@ def read_blocks(path: Path, encoding: str | None, notes: list[str]) -> Iterator[
     offset = 0
     seen_other = False
     fallback = False
-    for data in _whole_records(_decoded(path, encoding, notes)):
+    for data in _whole_records(_with_newlines(_decoded(path, encoding, notes))):
         position = data.find(b"\0")
         if position >= 0:
             raise DataError(
@@ -95,34 +83,29 @@ def read_blocks(path: Path, encoding: str | None, notes: list[str]) -> Iterator[
             )
         size = len(data)
         if not data.isascii():
-            if not fallback and not _is_utf8(data):
+            other = None if fallback else _first_other(data)
+            if other is not None:
                 if seen_other or encoding is not None:
-                    raise DataError(_mixed(path, data, offset))
+                    raise DataError(
+                        f"{path}: expected UTF-8, as named or as in the lines before, got another "
+                        f"encoding at byte offset {offset + other}. Name the encoding with "
+                        "--encoding."
+                    )
                 fallback = True
                 notes.append("not UTF-8: read as latin-1 (say --encoding if that is wrong)")
             data = data.decode("latin-1").encode() if fallback else data
             seen_other = True
-        yield Block(data, offset)
+        yield data
         offset += size
 
 
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _mixed(path: Path, data: bytes, offset: int) -> str:
+def _first_other(data: bytes) -> int | None:
+    """Position of the first byte that is not UTF-8."""
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
-        offset += error.start
-    return (
-        f"{path}: expected UTF-8, as named or as in the lines before, got another encoding at byte "
-        f"offset {offset}. Name the encoding with --encoding."
-    )
+        return error.start
+    return None
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
@@ -161,23 +144,15 @@ def _decoded(path: Path, encoding: str | None, notes: list[str]) -> Iterator[byt
         elif encoding != "utf-8-sig":
             notes.append(f"encoding {encoding}, from the byte order mark")
     if encoding is None or _codec(encoding) in ("utf-8", "utf-8-sig"):
-        first = first.removeprefix(codecs.BOM_UTF8)
-        yield from _with_newlines(first, pieces)
+        yield from chain([first.removeprefix(codecs.BOM_UTF8)], pieces)
         return
     decoder = codecs.getincrementaldecoder(_codec(encoding))()
     done = 0
     try:
-        start = decoder.decode(first).encode()
-        done = len(first)
-
-        def rest() -> Iterator[bytes]:
-            nonlocal done
-            for piece in pieces:
-                yield decoder.decode(piece).encode()
-                done += len(piece)
-            yield decoder.decode(b"", final=True).encode()
-
-        yield from _with_newlines(start, rest())
+        for piece in chain([first], pieces):
+            yield decoder.decode(piece).encode()
+            done += len(piece)
+        yield decoder.decode(b"", final=True).encode()
     except UnicodeError as error:
         at = done + getattr(error, "start", 0)
         raise DataError(
@@ -198,20 +173,20 @@ def _codec(encoding: str) -> str:
 
 
 def _refuse_binary(path: Path, start: bytes) -> None:
-    found = _BINARY.search(start)
-    if found:
-        byte = start[found.start()]
+    match = _BINARY.search(start)
+    if match:
         raise DataError(
-            f"{path}: expected text, got byte 0x{byte:02x} at byte offset {found.start()}. It is a "
-            "binary file, or UTF-16 without a mark: then say --encoding utf-16-le or utf-16-be."
+            f"{path}: expected text, got byte 0x{match[0].hex()} at byte offset {match.start()}. "
+            "It is a binary file, or UTF-16 without a mark: then say --encoding utf-16-le or "
+            "utf-16-be."
         )
 
 
-def _with_newlines(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+def _with_newlines(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Turn the lone carriage returns of old programs into newlines."""
-    lone = b"\r" in first and b"\n" not in first
-    yield first.replace(b"\r", b"\n") if lone else first
-    for piece in rest:
+    lone = None
+    for piece in pieces:
+        lone = b"\r" in piece and b"\n" not in piece if lone is None else lone
         yield piece.replace(b"\r", b"\n") if lone else piece
 
 
