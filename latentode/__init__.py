@@ -24,9 +24,11 @@ if TYPE_CHECKING:
         RNNAttentionEncoder,
         RNNEncoder,
     )
-    from latentode.models.heads import PoissonProcess
+    from latentode.models.heads.poisson_process import PoissonProcess
     from latentode.models.latent_ode import LatentODEModel
-    from latentode.models.likelihoods import FlowLikelihood, GaussianLikelihood, StudentTLikelihood
+    from latentode.models.likelihoods.flow import FlowLikelihood
+    from latentode.models.likelihoods.gaussian import GaussianLikelihood
+    from latentode.models.likelihoods.student_t import StudentTLikelihood
     from latentode.models.point_processes import JumpProcess
     from latentode.models.priors import StandardNormal
     from latentode.training import Trainer
@@ -70,19 +72,19 @@ _HOMES = {
     "AttentionEncoder": "models.encoders",
     "CNF": "flows",
     "EventForecaster": "estimators.event_forecaster",
-    "FlowLikelihood": "models.likelihoods",
-    "GaussianLikelihood": "models.likelihoods",
+    "FlowLikelihood": "models.likelihoods.flow",
+    "GaussianLikelihood": "models.likelihoods.gaussian",
     "JumpProcess": "models.point_processes",
     "LatentODE": "estimators",
     "LatentODEConfig": "config",
     "LatentODEModel": "models.latent_ode",
     "ODERNNEncoder": "models.encoders",
-    "PoissonProcess": "models.heads",
+    "PoissonProcess": "models.heads.poisson_process",
     "RNNAttentionEncoder": "models.encoders",
     "RNNEncoder": "models.encoders",
     "SolverConfig": "config",
     "StandardNormal": "models.priors",
-    "StudentTLikelihood": "models.likelihoods",
+    "StudentTLikelihood": "models.likelihoods.student_t",
     "TimeSeriesDataset": "data.dataset",
     "TrainConfig": "config",
     "Trainer": "training",

@@ -17,7 +17,7 @@ from latentode.data.windows import cut
 from latentode.errors import ConfigError
 from latentode.models.decoders.readout import Decoded
 from latentode.models.fitted.latent_ode import FittedModel
-from latentode.models.heads import head_of_times
+from latentode.models.heads.time_labels import head_of_times
 from latentode.models.inference import infer, process_of
 from latentode.models.latent_ode import LatentODEModel
 from latentode.models.solved import Solved

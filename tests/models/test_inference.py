@@ -18,8 +18,8 @@ from pydantic import ValidationError
 
 from latentode.config import LatentODEConfig, ModelConfig
 from latentode.errors import ConfigError
-from latentode.models.encoders import refined
 from latentode.models.encoders.posterior import NormalPosterior
+from latentode.models.encoders.refine import refined
 from latentode.models.fitted.context import last_context
 from latentode.models.inference import infer
 from latentode.prediction.latent_density import latent_plane, pushed

@@ -13,7 +13,7 @@ from torch.nn import functional
 from latentode.data.batches.batch import SeriesBatch
 from latentode.data.batches.event_batch import EventBatch
 from latentode.errors import ConfigError, ShapeError
-from latentode.models.heads.base import Head, Scores
+from latentode.models.heads.base import Head, Scores, StateSizes
 from latentode.models.nn.mlp import MLP
 from latentode.models.objectives import iwae
 from latentode.models.solved import Solved
@@ -93,6 +93,18 @@ class PoissonProcess(Head):
         self.register_buffer("mean_rates", rates.to(torch.get_default_dtype()))
         if link == "softplus":
             nn.init.constant_(self.head.layers[-1].bias, _UNIT_SOFTPLUS)
+
+    @classmethod
+    def of(cls, rates: Tensor, sizes: StateSizes) -> PoissonProcess:
+        """Events beside the readings of a model of some sizes."""
+        # effects multiply, as in models of hazards: what doubles a rate, doubles any
+        return cls(
+            sizes.latent_dim,
+            rates,
+            context_dim=sizes.covariates_dim,
+            hidden_dim=sizes.hidden_dim,
+            link="exp",
+        )
 
     def log_intensity(self, states: Tensor, context: Tensor | None = None) -> Tensor:
         """Log of the rate of each kind of event, per unit of model time.
