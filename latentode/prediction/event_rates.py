@@ -236,14 +236,11 @@ class LatentRates:
         )  # fmt: skip
 
     def _scores(self, part: SolvedWindows, events: EventBatch) -> EventScores:
-        times = torch.where(events.scored, events.times, events.start.min(1, keepdim=True).values)
-        states = part.solved.trajectory.at(times, check=False)
-        covariates = part.solved.decoded.rate_covariates(times, states)
-        rates = process_of(self.fitted.model).log_intensity(states, covariates)
-        picked = rates.gather(-1, events.marks.expand(rates.shape[:-1])[..., None])[..., 0]
-        picked = torch.where(events.scored, picked, picked.new_zeros(())).double()
+        process, solved = process_of(self.fitted.model), part.solved
+        covariates = solved.decoded.rate_covariates
+        log_rates = process.log_rates_of(events, solved.trajectory, covariates).double()
         increments = increments_between(self._expected(part), events).double()
-        return mixture_scores(picked, increments.clamp(min=0.0), events.scored)
+        return mixture_scores(log_rates, increments.clamp(min=0.0), events.scored)
 
     @property
     def _predictor(self) -> Predictor:
