@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from latentode.models.encoders import ODERNNEncoder as ODERNNEncoder
     from latentode.models.encoders import RNNAttentionEncoder as RNNAttentionEncoder
     from latentode.models.encoders import RNNEncoder as RNNEncoder
-    from latentode.models.heads import PoissonProcess as PoissonProcess
+    from latentode.models.heads.poisson_process import PoissonProcess as PoissonProcess
     from latentode.models.latent_ode import LatentODEModel as LatentODEModel
-    from latentode.models.likelihoods import FlowLikelihood as FlowLikelihood
-    from latentode.models.likelihoods import GaussianLikelihood as GaussianLikelihood
-    from latentode.models.likelihoods import StudentTLikelihood as StudentTLikelihood
+    from latentode.models.likelihoods.flow import FlowLikelihood as FlowLikelihood
+    from latentode.models.likelihoods.gaussian import GaussianLikelihood as GaussianLikelihood
+    from latentode.models.likelihoods.student_t import StudentTLikelihood as StudentTLikelihood
     from latentode.models.point_processes import JumpProcess as JumpProcess
     from latentode.models.priors import StandardNormal as StandardNormal
     from latentode.training import Trainer as Trainer
@@ -43,19 +43,19 @@ _HOMES = {
     "AttentionEncoder": "models.encoders",
     "CNF": "flows",
     "EventForecaster": "estimators.event_forecaster",
-    "FlowLikelihood": "models.likelihoods",
-    "GaussianLikelihood": "models.likelihoods",
+    "FlowLikelihood": "models.likelihoods.flow",
+    "GaussianLikelihood": "models.likelihoods.gaussian",
     "JumpProcess": "models.point_processes",
     "LatentODE": "estimators",
     "LatentODEConfig": "config",
     "LatentODEModel": "models.latent_ode",
     "ODERNNEncoder": "models.encoders",
-    "PoissonProcess": "models.heads",
+    "PoissonProcess": "models.heads.poisson_process",
     "RNNAttentionEncoder": "models.encoders",
     "RNNEncoder": "models.encoders",
     "SolverConfig": "config",
     "StandardNormal": "models.priors",
-    "StudentTLikelihood": "models.likelihoods",
+    "StudentTLikelihood": "models.likelihoods.student_t",
     "TimeSeriesDataset": "data.dataset",
     "TrainConfig": "config",
     "Trainer": "training",

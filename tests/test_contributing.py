@@ -36,9 +36,6 @@ from latentode.models.likelihoods.base import Likelihood
 class LaplaceLikelihood(Likelihood):
     """Laplace readings, of the scale's standard deviation."""
 
-    def __init__(self, num_channels):
-        super().__init__()
-
     def log_prob(self, values, location, scale):
         width = scale / math.sqrt(2)
         return -(values - location).abs() / width - torch.log(2 * width)

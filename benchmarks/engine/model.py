@@ -14,7 +14,7 @@ from benchmarks.engine.workloads import Sizes
 from latentode import objectives
 from latentode.data.batches.batch import SeriesBatch
 from latentode.models.dynamics.mlp import MLPDynamics
-from latentode.models.encoders import Encoder
+from latentode.models.encoders.base import Encoder
 from latentode.models.nn.mlp import MLP
 
 # (dynamics, z0 of shape (draw, batch, latent), batch) -> states (draw, batch, step, latent)

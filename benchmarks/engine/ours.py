@@ -12,7 +12,8 @@ from latentode import ode
 from latentode.config import SolverConfig
 from latentode.data.batches.batch import SeriesBatch
 from latentode.models.dynamics.mlp import MLPDynamics
-from latentode.models.encoders import AttentionEncoder, Encoder, ODERNNEncoder, RNNEncoder
+from latentode.models.encoders import AttentionEncoder, ODERNNEncoder, RNNEncoder
+from latentode.models.encoders.base import Encoder
 from latentode.models.nn.mlp import MLP
 from latentode.ode.fields import FieldFunction
 

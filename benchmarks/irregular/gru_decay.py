@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,10 +10,11 @@ from torch import Tensor, nn
 from latentode.config import LatentODEConfig, ModelConfig, SolverConfig
 from latentode.data.batches.batch import SeriesBatch
 from latentode.models.decoders.readout import Decoded
-from latentode.models.encoders import condense
+from latentode.models.encoders.condense import condense
 from latentode.models.encoders.posterior import NormalPosterior
-from latentode.models.heads import ClassHead, LabelHead
-from latentode.models.likelihoods import StudentTLikelihood
+from latentode.models.heads.base import StateSizes
+from latentode.models.heads.labels import LabelHead
+from latentode.models.likelihoods.student_t import StudentTLikelihood
 from latentode.models.nn.mlp import MLP
 from latentode.models.nn.nearest import gather_readings, nearest_readings
 from latentode.models.solved import Solved
@@ -81,29 +81,13 @@ class _NoSolve:
         return self
 
 
-class FinalStateHead(ClassHead):
-    """Labels of windows, of which a network speaks that sees the final states of both directions.
-
-    Args:
-        num_classes: Classes.
-        sizes: Of the network, see `LabelHead`.
-    """
-
-    waits_for_device = False
-
-    def __init__(self, num_classes: int, **sizes: Any) -> None:
-        super().__init__()
-        self.num_classes = num_classes
-        self.network = LabelHead(num_classes, **sizes)
+class FinalStateHead(LabelHead):
+    """Labels of windows, of a network that sees the final states of both directions."""
 
     def logits(self, solved: Solved, batch: SeriesBatch) -> Tensor:
         """Logits of each window, the same for every draw, shape (draw, batch, class)."""
-        logits = self.network(solved.posterior.context, batch)
+        logits: Tensor = self(solved.posterior.context, batch)
         return logits.expand(len(solved.z0), *logits.shape)
-
-    def codes(self, batch: SeriesBatch) -> Tensor:
-        """Class of each window, shape (batch,)."""
-        return batch.labels
 
 
 class GRUDecay(nn.Module):
@@ -157,21 +141,19 @@ class GRUDecay(nn.Module):
         self.growth = nn.Parameter(torch.zeros(num_channels))
         self.register_buffer("scale_floor", scale_floor.to(torch.float32).clamp(min=1e-4))
         self.likelihood = StudentTLikelihood(num_channels)
-        self.label_head = (
-            FinalStateHead(
-                num_classes,
-                feature_dim=2 * hidden_dim,
-                num_channels=num_channels,
-                static_dim=static_dim,
-                hidden_dim=hidden_dim,
-                dropout=config.dropout,
-            )
-            if num_classes
-            else None
+        sizes = StateSizes(
+            latent_dim=0,
+            hidden_dim=hidden_dim,
+            num_channels=num_channels,
+            static_dim=static_dim,
+            context_dim=2 * hidden_dim,
+            covariates_dim=0,
+            dropout=config.dropout,
         )
+        self.label_head = FinalStateHead(num_classes, sizes) if num_classes else None
 
     @property
-    def heads(self) -> list[ClassHead]:
+    def heads(self) -> list[FinalStateHead]:
         """As those of `LatentODEModel`."""
         return [] if self.label_head is None else [self.label_head]
 

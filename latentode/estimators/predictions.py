@@ -20,7 +20,7 @@ from latentode.estimators.inputs import (
     labels_of,
 )
 from latentode.estimators.latent_view import LatentSpace
-from latentode.evaluation.evaluate import backtest
+from latentode.evaluation.backtest import backtest
 from latentode.evaluation.label_scores import score_labels, scored_labels
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction.arrays import ArrayPredictor

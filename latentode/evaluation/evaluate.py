@@ -1,7 +1,7 @@
 """What a model's predictions are worth, beside naive baselines, on tasks with known answers.
 
 `evaluate_task` knows nothing of the model but a function from visible windows to draws and log
-densities; `backtest` gives it the tasks of a log. Three rules: the baselines of
+densities. Three rules: the baselines of
 `latentode.evaluation.baselines` stand beside every number; every channel has the same weight,
 however often it is read; and where the model loses, a sentence says so
 (`latentode.evaluation.summary`).
@@ -15,16 +15,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Float64, TimeSeriesDataset
 from latentode.data.targets import Targets
 from latentode.errors import ConfigError, DataError, ShapeError
 from latentode.evaluation import baselines, metrics, scores
 from latentode.evaluation.summary import best_baseline, describe
-from latentode.evaluation.tasks import Task, forecast_task, interpolation_task
+from latentode.evaluation.tasks import Task
 
 if TYPE_CHECKING:
-    from latentode.data.schema import DataSchema
+    pass
 
 PIT_BINS = 10
 _BLOCK = 16_384  # targets that are scored at once, so that copies of the draws stay small
@@ -112,65 +111,6 @@ def evaluate_task(
         "num_targets": len(task.targets),
     }
     return _json(result)
-
-
-def backtest(
-    dataset: TimeSeriesDataset,
-    schema: DataSchema,
-    predictor: ReadingPredictor,
-    *,
-    split: str,
-    max_windows: int,
-) -> dict[str, Any]:
-    """Score a predictor on the test part of a log.
-
-    Args:
-        dataset: The log, aligned with the schema.
-        schema: Windows, split and training statistics.
-        predictor: What is judged.
-        split: "test", or "all" for the whole log.
-        max_windows: Most forecast origins.
-
-    Returns:
-        {"forecast": scores, "interpolation": scores}; see `evaluate_task`.
-
-    Raises:
-        ConfigError: If `split` is neither.
-        DataError: If the part has no window with targets.
-    """
-    if split not in ("test", "all"):
-        raise ConfigError(f"split: expected 'test' or 'all', got {split!r}.")
-    first, last = dataset.readings.first_and_last()
-    starts, stops = (first, last) if split == "all" else schema.split.bounds(dataset, "test")
-    origins = starts
-    if split == "all" or schema.split.kind == "series":
-        # an origin at the first reading would have no context
-        origins = starts + np.minimum(schema.lengths.context_ns, (last - first) // 2)
-    context, day = schema.lengths.context_ns, NS_PER_UNIT["d"]
-    seasonal = schema.clock.kind == "calendar" and context >= day
-    tasks = {
-        "forecast": forecast_task(
-            dataset,
-            context_ns=context,
-            horizon_ns=schema.lengths.horizon_ns,
-            start_ns=origins,
-            stop_ns=stops,
-            max_windows=max_windows,
-        ),
-        "interpolation": interpolation_task(
-            dataset, start_ns=starts, stop_ns=stops, context_ns=context
-        ),
-    }
-    return {
-        name: evaluate_task(
-            task,
-            predictor,
-            scale=schema.scaler.std,
-            fallback=schema.scaler.mean,
-            period_ns=day if seasonal else None,
-        )
-        for name, task in tasks.items()
-    }
 
 
 def _check(task: Task, scale: Float64, chunk_windows: int) -> None:

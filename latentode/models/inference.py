@@ -9,15 +9,13 @@ from torch import Tensor
 
 from latentode.data.batches.batch import SeriesBatch
 from latentode.errors import ConfigError
-from latentode.models.encoders import refined
-from latentode.models.encoders.posterior import FlowPosterior, NormalPosterior
-from latentode.models.heads import PoissonProcess
+from latentode.models.encoders.posterior import NormalPosterior, Posterior
+from latentode.models.encoders.refine import refined
+from latentode.models.heads.poisson_process import PoissonProcess
 from latentode.models.latent_ode import LatentODEModel
 
 
-def infer(
-    model: LatentODEModel, batch: SeriesBatch, *, refine: bool
-) -> NormalPosterior | FlowPosterior:
+def infer(model: LatentODEModel, batch: SeriesBatch, *, refine: bool) -> Posterior:
     """The posterior of the state at the anchor of each window: the one way to it.
 
     Args:

@@ -17,15 +17,18 @@ from latentode.models.decoders.memory import Memory
 from latentode.models.decoders.mlp import MLPDecoder
 from latentode.models.decoders.readout import Decoded, Readout
 from latentode.models.dynamics.mlp import BoundDynamics, MLPDynamics
-from latentode.models.encoders import ENCODERS, Smoother, condense, newest_readings, relative_values
-from latentode.models.encoders.posterior import FlowPosterior, NormalPosterior, PosteriorHead
-from latentode.models.heads import LABEL_HEADS, ClassHead, Head, PoissonProcess, StateSizes
+from latentode.models.encoders import ENCODERS
+from latentode.models.encoders.base import newest_readings, relative_values
+from latentode.models.encoders.condense import condense
+from latentode.models.encoders.posterior import NormalPosterior, Posterior, PosteriorHead
+from latentode.models.heads import label_head_of
+from latentode.models.heads.base import Head, StateSizes
+from latentode.models.heads.poisson_process import PoissonProcess
 from latentode.models.likelihoods import LIKELIHOODS
-from latentode.models.priors import CNFPrior, StandardNormal
+from latentode.models.priors import PRIORS, Prior, StandardNormal
 from latentode.models.shooting import Shooting
 from latentode.models.solved import Solved
 
-_PRIORS: dict[str, type[StandardNormal | CNFPrior]] = {"normal": StandardNormal, "cnf": CNFPrior}
 # rows of a long window that an encoder sees; states that a refined posterior is searched from
 _ENCODER_ROWS, _STARTS = 128, 15
 
@@ -73,7 +76,7 @@ class LatentODEModel(nn.Module):
         scale_floor: Least scale of each channel in scaled units, as its readings are rounded, shape
             (channel,); None is 1e-4.
         season: Period of the seasonal memory in model time; None goes without.
-        event_rates: Mean rate of each kind of event per unit of model time, (kind,); None without.
+        event_rates: Mean rate of each mark per unit of model time, shape (mark,); None without.
         num_classes: Classes of labels; 0 goes without.
         label_times: Whether labels are of times, not of windows.
         label_kind: What labels are of, a name in `LABEL_HEADS`; None goes by `label_times`.
@@ -107,50 +110,31 @@ class LatentODEModel(nn.Module):
         self.solver = solver
         latent, hidden = config.latent_dim, config.hidden_dim
         context = input_dim + static_dim
-        self.encoder = ENCODERS[config.encoder](num_channels, input_dim, hidden)
-        seen = hidden + 2 * num_channels + context
-        self.posterior_head = PosteriorHead(
-            seen, hidden, latent, dropout=config.dropout, flow=config.posterior == "cnf"
+        sizes = StateSizes.of(
+            config, num_channels=num_channels, input_dim=input_dim, static_dim=static_dim
         )
-        self.prior: StandardNormal | CNFPrior = _PRIORS[config.prior](latent)
+        self.encoder = ENCODERS[config.encoder](num_channels, input_dim, hidden)
+        self.posterior_head = PosteriorHead(sizes.context_dim, config)
+        self.prior: Prior = PRIORS[config.prior](latent)
         self.shooting = None
         if config.knots and config.anchor == "origin":
-            smoother = Smoother(num_channels, input_dim, context, hidden, latent, config.dropout)
-            self.shooting = Shooting(smoother, config.knots)
+            self.shooting = Shooting(config, num_channels, input_dim, static_dim)
         self.dynamics = MLPDynamics(latent, hidden, input_dim, static_dim, config.dynamics)
         stated = config.noise == "state"
         self.decoder = MLPDecoder(
             latent, hidden, context, num_channels, state_noise=stated, dropout=config.dropout
         )
-        self.memory = None
-        if config.memory:
-            many = config.pooled
-            self.memory = Memory(num_channels, hidden, config.dropout, many=many, season=season)
+        self.memory = Memory(config, num_channels, season) if config.memory else None
         floor = torch.zeros(num_channels) if scale_floor is None else scale_floor
         self.register_buffer("scale_floor", floor.to(torch.get_default_dtype()).clamp(min=1e-4))
         self.likelihood = LIKELIHOODS[config.likelihood](num_channels)
         self.register_buffer("starts", torch.zeros(_STARTS, latent) if config.refine else None)
         self.register_buffer("spread", torch.ones(num_channels) if config.refine else None)
         self.event_process = None
-        rated = context + 2 * num_channels  # what is known at any time
         if event_rates is not None:
-            # effects multiply, as in models of hazards: what doubles a rate, doubles any
-            self.event_process = PoissonProcess(
-                latent, event_rates, context_dim=rated, hidden_dim=hidden, link="exp"
-            )
-        self.label_head: ClassHead | None = None
-        if num_classes:
-            sizes = StateSizes(
-                latent_dim=latent,
-                hidden_dim=hidden,
-                num_channels=num_channels,
-                static_dim=static_dim,
-                context_dim=seen,
-                covariates_dim=rated,
-                dropout=config.dropout,
-            )
-            kind = label_kind or ("times" if label_times else "series")
-            self.label_head = LABEL_HEADS[kind].of(num_classes, sizes)
+            self.event_process = PoissonProcess.of(event_rates, sizes)
+        kind = label_kind or ("times" if label_times else "series")
+        self.label_head = label_head_of(kind, num_classes, sizes)
 
     @property
     def heads(self) -> list[Head]:
@@ -158,17 +142,15 @@ class LatentODEModel(nn.Module):
         heads: tuple[Head | None, ...] = (self.event_process, self.label_head)
         return [head for head in heads if head is not None]
 
-    def posterior(self, batch: SeriesBatch) -> NormalPosterior | FlowPosterior:
+    def posterior(self, batch: SeriesBatch) -> Posterior:
         """The encoder's posterior of the state at the anchor of each window; see also `infer`."""
         rows, reverse = self._rows(batch), self.config.anchor == "start"
         summary = self.encoder(rows, reverse=reverse)
         summary = functional.dropout(summary, self.config.dropout, self.training)
         context = self._covariates(batch, batch.times.new_zeros(batch.size, 1))[:, 0]
         newest = newest_readings(rows, reverse=reverse)
-        found: NormalPosterior | FlowPosterior = self.posterior_head(
-            torch.cat([summary, newest, context], dim=-1)
-        )
-        return found
+        posterior: Posterior = self.posterior_head(torch.cat([summary, newest, context], dim=-1))
+        return posterior
 
     def field(self, batch: SeriesBatch, time_factor: Tensor | None = None) -> BoundDynamics:
         """The latent dynamics of a batch; `time_factor` as in `BoundDynamics`."""
@@ -225,19 +207,32 @@ class LatentODEModel(nn.Module):
         return ode.join(backward, forward, check=check)
 
     def set_solver(self, method: str, step_size: float, tolerance: float) -> None:
-        """Solve by another method, step and tolerance from now on."""
+        """Solve otherwise from now on.
+
+        Args:
+            method: As in `SolverConfig`.
+            step_size: In model time.
+            tolerance: Relative error of the states that the step may have.
+        """
         changed = {"method": method, "step_size": step_size, "tolerance": tolerance}
         self.solver = SolverConfig.model_validate({**self.solver.model_dump(), **changed})
 
-    def set_prior(self, prior: StandardNormal | CNFPrior) -> None:
+    def set_prior(self, prior: Prior) -> None:
         """Put another prior in the place of that of training."""
-        name = next(name for name, kind in _PRIORS.items() if isinstance(prior, kind))
+        name = next(name for name, kind in PRIORS.items() if isinstance(prior, kind))
         self.prior, self.config = prior, self.config.model_copy(update={"prior": name})
 
     def choose_solver(
         self, z0: Tensor, batch: SeriesBatch, solver: SolverConfig, **options: bool
     ) -> SolverConfig:
-        """Method and step for states (draw, batch, latent), see `ode.choose_joint_step`."""
+        """Method and step for a batch, see `ode.choose_joint_step`.
+
+        Args:
+            z0: Latent states at the anchor, shape (draw, batch, latent).
+            batch: Windows.
+            solver: What is to be chosen for.
+            **options: As in `ode.choose_joint_step`.
+        """
         field, ends = self.field(batch), self._ends(batch)
         return ode.choose_joint_step(field, z0, 0.0, ends, solver, **options)
 
@@ -251,7 +246,10 @@ class LatentODEModel(nn.Module):
     ) -> Decoded:
         """Location and scale of every channel at the query times of a batch that was solved.
 
-        With `remember`, the nearest visible readings are taken into account.
+        Args:
+            trajectory: The solution.
+            batch: Windows.
+            remember: Whether the nearest visible readings are taken into account.
         """
         return self._readout(batch, memory=remember).at_queries(trajectory, batch)
 
@@ -260,7 +258,7 @@ class LatentODEModel(nn.Module):
         batch: SeriesBatch,
         noise: Tensor,
         *,
-        posterior: NormalPosterior | FlowPosterior | None = None,
+        posterior: Posterior | None = None,
         density: bool = False,
         check: bool = True,
         time_factor: Tensor | None = None,
@@ -288,7 +286,14 @@ class LatentODEModel(nn.Module):
     def forward(
         self, batch: SeriesBatch, noise: Tensor, *, check: bool = True, **weights: float
     ) -> Evidence:
-        """What `evidence` says of a batch that is solved for it, see `solve`."""
+        """What `evidence` says of a batch that is solved for it.
+
+        Args:
+            batch: Windows with targets.
+            noise: As in `solve`.
+            check: As in `solve`.
+            **weights: As in `evidence`.
+        """
         return self.evidence(self.solve(batch, noise, density=True, check=check), batch, **weights)
 
     def evidence(
@@ -314,10 +319,8 @@ class LatentODEModel(nn.Module):
         for head in self.heads:
             weight = label_weight if head is self.label_head else 1.0
             log_likelihood = log_likelihood + weight * head.log_prob(solved, batch)
-        posterior, log_ratio = (
-            solved.posterior,
-            self.prior.log_prob(solved.z0) - solved.log_posterior,
-        )
+        posterior = solved.posterior
+        log_ratio = self.prior.log_prob(solved.z0) - solved.log_posterior
         if isinstance(posterior, NormalPosterior) and isinstance(self.prior, StandardNormal):
             kl = self.prior.kl_from(posterior.mean, posterior.stddev)
         else:

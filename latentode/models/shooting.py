@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from latentode import ode
-from latentode.config import SolverConfig
+from latentode.config import ModelConfig, SolverConfig
 from latentode.data.batches.batch import SeriesBatch
-from latentode.models.encoders import Smoother
+from latentode.models.encoders.smoother import Smoother
 from latentode.ode.fields import FieldFunction
 
 _TYPICAL_CONTEXT = 4.0  # model time
@@ -26,8 +26,10 @@ class Shooting(nn.Module):
     on is that of the state at the anchor.
 
     Args:
-        smoother: Infers the states.
-        knots: Their number along a typical context.
+        config: Settings of the model, resolved: sizes, and knots along a typical context.
+        num_channels: Channels of the log.
+        input_dim: Known-input features.
+        static_dim: Static covariates.
 
     Reference:
         Iakovlev et al. (2023), Latent neural ODEs with sparse Bayesian multiple shooting,
@@ -35,10 +37,19 @@ class Shooting(nn.Module):
         the segments together; here they are means, and `ode.through_knots` bends the segments.
     """
 
-    def __init__(self, smoother: Smoother, knots: int) -> None:
+    def __init__(
+        self, config: ModelConfig, num_channels: int, input_dim: int, static_dim: int
+    ) -> None:
         super().__init__()
-        self.smoother = smoother
-        self.spacing = _TYPICAL_CONTEXT / knots
+        self.smoother = Smoother(
+            num_channels,
+            input_dim,
+            input_dim + static_dim,
+            config.hidden_dim,
+            config.latent_dim,
+            config.dropout,
+        )
+        self.spacing = _TYPICAL_CONTEXT / config.knots
 
     def between(self, solver: SolverConfig) -> SolverConfig:
         """A solver whose dense output has a point at every knot, in steps that are no longer."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from latentode.models.decoders.readout import Decoded
-from latentode.models.encoders.posterior import FlowPosterior, NormalPosterior
+from latentode.models.encoders.posterior import Posterior
 from latentode.ode.trajectory import Trajectory
 
 
@@ -24,7 +24,7 @@ class Solved:
         decoded: Location and scale of every channel at the query times.
     """
 
-    posterior: NormalPosterior | FlowPosterior
+    posterior: Posterior
     z0: Tensor
     log_posterior: Tensor | None
     trajectory: Trajectory

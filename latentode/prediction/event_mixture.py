@@ -16,7 +16,7 @@ Reference:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from latentode.data.batches.event_batch import EventBatch
 from latentode.models.point_processes.compensator import invert
-from latentode.models.point_processes.event_scores import EventScores, gap_windows
+from latentode.models.point_processes.event_scores import EventScores, by_window, gap_windows
 from latentode.ode.quadrature import unit_rule
 from latentode.ode.trajectory import Trajectory
 
@@ -64,14 +64,11 @@ def increments_between(total: Trajectory, events: EventBatch) -> Tensor:
     Returns:
         Shape (draw, batch, event + 1, kind).
     """
-    low, high = gap_windows(events)
-    if bool((low == low[..., :1]).all() & (high == high[..., :1]).all()):
-        return total.at(high[..., 0], check=False) - total.at(low[..., 0], check=False)
-    parts = [
-        (total.at(high[..., k], check=False) - total.at(low[..., k], check=False))[..., k]
-        for k in range(low.shape[-1])
-    ]
-    return torch.stack(parts, dim=-1)
+
+    def expected(low: Tensor, high: Tensor) -> Tensor:
+        return total.at(high, check=False) - total.at(low, check=False)
+
+    return by_window(*gap_windows(events), expected)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,9 +112,7 @@ class NextOfMixture:
         weight = torch.softmax(-silence, dim=1)
         values = torch.logsumexp(torch.zeros_like(silence), 1) - torch.logsumexp(-silence, 1)
         slopes = (weight * total.slopes.sum(-1, keepdim=True)).sum(1)
-        return Trajectory(
-            total.t0, total.step, values, slopes, total.start, total.end, total.stats, total.first
-        )
+        return replace(total, states=values, slopes=slopes)
 
     def mean(self) -> Tensor:
         r"""Mean time to the next event or to the end, :math:`\int S(t)\,dt`, shape (batch,)."""

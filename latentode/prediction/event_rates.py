@@ -11,10 +11,9 @@ import torch
 
 from latentode.config.durations import NS_PER_UNIT, parse_duration
 from latentode.data.batches.event_batch import EventBatch
-from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
+from latentode.data.dataset import Float64, Int64, TimeSeriesDataset, ragged_arange
 from latentode.data.events import EventStreams
 from latentode.data.windows import cut
-from latentode.errors import ConfigError
 from latentode.models.fitted.context import last_context
 from latentode.models.fitted.events import unit_of
 from latentode.models.fitted.latent_ode import FittedModel
@@ -25,7 +24,7 @@ from latentode.models.point_processes.event_scores import EventScores
 from latentode.ode.trajectory import Trajectory
 from latentode.prediction.event_mixture import NextOfMixture, increments_between, mixture_scores
 from latentode.prediction.grids import check_size, forecast_grid, span_grid
-from latentode.prediction.predictor import Followed, Predictor
+from latentode.prediction.predictor import Predictor, SolvedWindows
 from latentode.results.events import intensity_dataset, next_event_dataset
 
 if TYPE_CHECKING:
@@ -59,11 +58,11 @@ class BlockScores:
     def summary(self) -> dict[str, Any]:
         """Nats per event for events per "unit", the gain over constant rates, tests of fit."""
         events = int(self.events.scored.sum())
-        own = float(self.scores.log_prob().sum()) / max(1, events)
+        per_event = float(self.scores.log_prob().sum()) / max(1, events)
         tests = goodness_of_fit.goodness_of_fit(self.scores, self.events, self.mark_names)
         return {
-            "nats_per_event": own + float(np.log(NS_PER_UNIT[self.unit] / self.model_ns)),
-            "gain_per_event": own - float(self.constant.sum()) / max(1, events),
+            "nats_per_event": per_event + float(np.log(NS_PER_UNIT[self.unit] / self.model_ns)),
+            "gain_per_event": per_event - float(self.constant.sum()) / max(1, events),
             "events": events,
             "unit": self.unit,
             "tests": goodness_of_fit.as_numbers(tests),
@@ -93,9 +92,7 @@ class LatentRates:
     num_draws: int
 
     def __post_init__(self) -> None:
-        if self.num_draws < 1:
-            raise ConfigError(f"num_draws: expected at least 1, got {self.num_draws}.")
-        process_of(self._predictor.model)
+        process_of(self._predictor.model)  # a predictor refuses to have no draw
 
     @property
     def unit(self) -> str:
@@ -138,12 +135,12 @@ class LatentRates:
             series, times = series[order], times[order]
         counts = np.bincount(series, minlength=len(dataset))
         check_size(len(dataset) * int(counts.max(initial=0)), self.num_draws, len(self.mark_names))
-        found = self._predictor.query(dataset, series, times, latent=False, rates=True).rates
+        predictions = self._predictor.query(dataset, series, times, latent=False, rates=True)
         scale = self.unit_ns / self.fitted.schema.time_scale.unit_ns
-        column = np.arange(len(series)) - np.repeat(np.cumsum(counts) - counts, counts)
+        column = ragged_arange(np.zeros_like(counts), counts)
         shape = (len(dataset), int(counts.max(initial=0)))
         rates = np.full((self.num_draws, *shape, len(self.mark_names)), np.nan)
-        rates[:, series, column] = found * scale
+        rates[:, series, column] = predictions.rates * scale
         stamps = np.zeros(shape, dtype=np.int64)
         stamps[series, column] = times
         return intensity_dataset(
@@ -223,37 +220,34 @@ class LatentRates:
         series, low, high = _blocks(streams, starts, stops, schema.lengths.horizon_ns)
         visible = cut(dataset, series, low - schema.lengths.context_ns, low)
         anchors = np.zeros(len(series), dtype=np.int64)
-        found: list[tuple[Int64, EventScores]] = []
+        scored: list[tuple[Int64, EventScores]] = []
         for part in predictor.follow(visible, low, high):
             rows = part.windows
             anchors[rows] = part.anchors
             events = EventBatch.cut(
                 streams, series[rows], low[rows], high[rows], part.anchors, unit
             ).to(predictor.device)
-            found.append((rows, self._scores(part, events)))
+            scored.append((rows, self._scores(part, events)))
         whole = EventBatch.cut(streams, series, low, high, anchors, unit)
-        constant = process_of(predictor.model).constant_log_prob(whole.to(predictor.device))
+        constant = process_of(self.fitted.model).constant_log_prob(whole.to(predictor.device))
         return BlockScores(
-            _joined(found, whole, streams.num_marks), whole, series, constant.cpu().numpy(), unit,
+            _joined(scored, whole, streams.num_marks), whole, series, constant.cpu().numpy(), unit,
             self.unit, self.mark_names,
         )  # fmt: skip
 
-    def _scores(self, part: Followed, events: EventBatch) -> EventScores:
-        times = torch.where(events.scored, events.times, events.start.min(1, keepdim=True).values)
-        states = part.solved.trajectory.at(times, check=False)
-        covariates = part.solved.decoded.rate_covariates(times, states)
-        rates = process_of(self._predictor.model).log_intensity(states, covariates)
-        picked = rates.gather(-1, events.marks.expand(rates.shape[:-1])[..., None])[..., 0]
-        picked = torch.where(events.scored, picked, picked.new_zeros(())).double()
+    def _scores(self, part: SolvedWindows, events: EventBatch) -> EventScores:
+        process, solved = process_of(self.fitted.model), part.solved
+        covariates = solved.decoded.rate_covariates
+        log_rates = process.log_rates_of(events, solved.trajectory, covariates).double()
         increments = increments_between(self._expected(part), events).double()
-        return mixture_scores(picked, increments.clamp(min=0.0), events.scored)
+        return mixture_scores(log_rates, increments.clamp(min=0.0), events.scored)
 
     @property
     def _predictor(self) -> Predictor:
         return Predictor.of(self.fitted, self.num_draws)
 
-    def _expected(self, part: Followed) -> Trajectory:
-        rate = process_of(self._predictor.model).rate(part.solved.decoded.rate_covariates)
+    def _expected(self, part: SolvedWindows) -> Trajectory:
+        rate = process_of(self.fitted.model).rate(part.solved.decoded.rate_covariates)
         return cumulative(part.solved.trajectory, rate, refine=_REFINE)
 
     def _model_time(self, times: Int64, anchors: Int64) -> torch.Tensor:
@@ -264,24 +258,23 @@ class LatentRates:
 def _blocks(
     streams: EventStreams, starts: Int64, stops: Int64, length: int
 ) -> tuple[Int64, Int64, Int64]:
-    """Series, exclusive start and inclusive end of blocks that tile what was watched of a part."""
+    """Series, exclusive start and inclusive end of blocks that tile what was observed of a part."""
     low = np.maximum(starts, streams.windows[..., 0].min(1) - 1)
     high = np.minimum(stops, streams.windows[..., 1].max(1))
     counts = np.where(high > low, -(-(high - low) // length), 0)
     series = np.repeat(np.arange(len(low)), counts)
-    number = np.arange(len(series)) - np.repeat(np.cumsum(counts) - counts, counts)
-    begins = low[series] + number * length
+    begins = low[series] + ragged_arange(np.zeros_like(counts), counts) * length
     return series, begins, np.minimum(begins + length, high[series])
 
 
 def _joined(
-    found: Sequence[tuple[Int64, EventScores]], whole: EventBatch, num_marks: int
+    scored: Sequence[tuple[Int64, EventScores]], whole: EventBatch, num_marks: int
 ) -> EventScores:
     """Scores of all blocks in their order."""
     width = whole.times.shape[1]
     log_intensity = torch.zeros(whole.times.shape, dtype=torch.float64)
     increments = torch.zeros(len(whole.times), width + 1, num_marks, dtype=torch.float64)
-    for rows, part in found:
+    for rows, part in scored:
         size = part.log_intensity.shape[1]
         log_intensity[rows, :size] = part.log_intensity.cpu()
         increments[rows, :size] = part.increments[:, :-1].cpu()

@@ -18,7 +18,7 @@ from latentode.flows import PushedDensity, log_prob_at, push_forward
 from latentode.models.inference import infer
 from latentode.models.latent_ode import LatentODEModel
 from latentode.prediction.latent_paths import batch_of
-from latentode.prediction.noise import latent_noise
+from latentode.prediction.noise import noise_of
 
 Source = Literal["posterior", "prior"]
 SOURCES: tuple[Source, ...] = ("posterior", "prior")
@@ -78,7 +78,7 @@ def density_paths(
     """
     model.eval()
     batch, anchors = batch_of(model, schema, windows, offsets)
-    noise = _noise(model, windows.series_ids, num_draws, seed)
+    noise = noise_of(model, windows.series_ids, num_draws, seed)
     found = []
     for index in range(batch.size):  # one at a time: nodes and draws multiply
         one = batch.select(torch.tensor([index], device=batch.times.device))
@@ -158,8 +158,8 @@ def latent_plane(
     posterior = infer(model, batch, refine=True)
     pair = _components(components, posterior.centre)
     each = max(1, num_draws // batch.size)
-    encoded = posterior.at(_noise(model, windows.series_ids, each, seed)).flatten(0, 1)
-    own, _ = model.prior.draw(_noise(model, ["the prior"], num_draws, seed)[:, 0])
+    encoded = posterior.at(noise_of(model, windows.series_ids, each, seed)).flatten(0, 1)
+    own, _ = model.prior.draw(noise_of(model, ["the prior"], num_draws, seed)[:, 0])
     one = batch.select(torch.tensor([driver], device=encoded.device))
     scene = _Scene(model, one, pair)
     end = float(one.query_times[0, -1])
@@ -234,12 +234,6 @@ def _components(wanted: Sequence[int] | None, centres: Tensor) -> tuple[int, int
             f"{'a latent state of one' if wanted is None else list(wanted)}. Name two that exist."
         )
     return wanted[0], wanted[1]
-
-
-def _noise(model: LatentODEModel, names: Sequence[str], num_draws: int, seed: int) -> Tensor:
-    """Noise of latent draws on the model's device, shape (draw, series, latent)."""
-    noise = latent_noise(seed, names, (num_draws, model.config.latent_dim))
-    return torch.from_numpy(noise).to(next(model.parameters()))
 
 
 def _extent(points: Float64) -> tuple[float, float, float, float]:

@@ -9,7 +9,7 @@ needed, and no proposal is rejected.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -19,7 +19,6 @@ from latentode.errors import ConfigError, ResourceError
 from latentode.models.point_processes.compensator import cumulative, invert
 from latentode.models.point_processes.jump import JumpProcess, RateOnClock
 from latentode.ode.quadrature import unit_rule
-from latentode.ode.trajectory import Trajectory
 
 _REFINE = 8  # parts of a step of the state: rates move faster than it
 _MAX_EVENTS = 100_000  # of one stream: a rate that feeds itself has no end
@@ -77,15 +76,15 @@ class NextEvent:
         if not 0 < horizon < math.inf:
             raise ConfigError(f"horizon: expected a length above 0, got {horizon}.")
         self._model, self._at, self.horizon = model, at, horizon
-        self._begin = model.dynamics.to_clock(at.now - at.last)
-        self._end = model.dynamics.to_clock(at.now - at.last + horizon)
+        self._since = at.now - at.last
+        self._begin = model.dynamics.to_clock(self._since)
+        self._end = model.dynamics.to_clock(self._since + horizon)
         self._flow = model.dynamics.flow(at.state, self._end)
         self._rate = RateOnClock(model, at.counts, at.last)
-        self._total: Trajectory = cumulative(self._flow, self._rate, refine=_REFINE)
+        self._total = cumulative(self._flow, self._rate, refine=_REFINE)
 
     def _clock(self, ahead: Tensor) -> Tensor:
-        since = (self._at.now - self._at.last)[:, None] + ahead
-        return self._model.dynamics.to_clock(since)
+        return self._model.dynamics.to_clock(self._since[:, None] + ahead)
 
     def expected(self, ahead: Tensor) -> Tensor:
         """Compensator of each kind from now, were nothing to happen, shape (batch, time, channel).
@@ -122,8 +121,7 @@ class NextEvent:
 
     def _inverse(self, targets: Tensor) -> Tensor:
         w = invert(self._total, targets, self._begin, self._end)
-        since = (self._at.now - self._at.last)[:, None]
-        ahead = self._model.dynamics.from_clock(w) - since
+        ahead = self._model.dynamics.from_clock(w) - self._since[:, None]
         return torch.where(torch.isinf(w), w, ahead.clamp(min=0.0, max=self.horizon))
 
     def mean(self) -> Tensor:
@@ -131,8 +129,7 @@ class NextEvent:
         points, weights = unit_rule("gauss_legendre", 64)
         width = (self._end - self._begin)[:, None]
         w = self._begin[:, None] + width * points.to(width)
-        since = (self._at.now - self._at.last)[:, None]
-        survival = self.survival(self._model.dynamics.from_clock(w) - since)
+        survival = self.survival(self._model.dynamics.from_clock(w) - self._since[:, None])
         speed = self._model.dynamics.clock * w.exp()
         return (survival * speed * width * weights.to(width)).sum(-1)
 
@@ -153,10 +150,10 @@ class NextEvent:
         """
         w = self._clock(ahead[:, None])
         left = self._flow.at(w, check=False)[:, 0]
-        since = (self._at.now + ahead - self._at.last).to(self._at.counts.dtype)
+        time = self._at.now + ahead
+        since = (time - self._at.last).to(self._at.counts.dtype)
         decayed = self._at.counts * torch.exp(-since[:, None] * self._model.decay)[..., None]
         one = torch.nn.functional.one_hot(marks, self._model.num_marks)
-        time = self._at.now + ahead
         return Present(
             self._model.dynamics.jump(left, marks, w[:, 0]),
             decayed + one[:, None].to(decayed.dtype),
@@ -251,10 +248,8 @@ def intensity(model: JumpProcess, events: EventBatch, times: Tensor) -> Tensor:
     elapsed = (times - gaps.knots.gather(1, index)).clamp(min=0.0)
     w = model.dynamics.to_clock(elapsed).flatten()[:, None]
     flow = gaps.flow
-    part = Trajectory(
-        flow.t0, flow.step, flow.states[:, rows], flow.slopes[:, rows], flow.start,
-        flow.end[rows], flow.stats,
-    )  # fmt: skip
+    states, slopes = flow.states[:, rows], flow.slopes[:, rows]
+    part = replace(flow, states=states, slopes=slopes, end=flow.end[rows])
     states = part.at(w, check=False)
     rate = RateOnClock(model, gaps.after.flatten(0, 1)[rows], gaps.ages[:, :-1].flatten()[rows])
     return rate.log_intensity(w.to(states.dtype), states)[:, 0].exp().unflatten(0, times.shape)

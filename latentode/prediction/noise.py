@@ -6,8 +6,11 @@ import zlib
 from collections.abc import Sequence
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from latentode.data.dataset import Float64, Int64
+from latentode.models.latent_ode import LatentODEModel
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio: the increment of splitmix64
 
@@ -33,10 +36,10 @@ def place_noise(seed: int, series: str, times: Int64, shape: tuple[int, int, int
     """
     kind, draw, channel = (np.arange(n, dtype=np.uint64) for n in shape)
     key = _mix(_mix(np.array([seed], np.uint64)) ^ np.uint64(zlib.crc32(series.encode())))
-    place = _mix(times.astype(np.int64).view(np.uint64) ^ key)  # (step,)
-    place = _mix(place + draw[:, None] * _GOLDEN)  # (draw, step)
-    place = _mix(place[..., None] + (channel + np.uint64(1)) * _GOLDEN)  # (draw, step, channel)
-    mixed = _mix(place + (kind + np.uint64(7))[:, None, None, None] * _GOLDEN)
+    mixed = _mix(times.astype(np.int64).view(np.uint64) ^ key)  # (step,)
+    mixed = _mix(mixed + draw[:, None] * _GOLDEN)  # (draw, step)
+    mixed = _mix(mixed[..., None] + (channel + np.uint64(1)) * _GOLDEN)  # (draw, step, channel)
+    mixed = _mix(mixed + (kind + np.uint64(7))[:, None, None, None] * _GOLDEN)
     # 52 bits: with 53 the half would be rounded away at the top, and 1 has an infinite normal
     return ((mixed >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
 
@@ -60,13 +63,13 @@ def path_noise(
     Returns:
         Two independent fields of noise, shape (2, draw, step, channel).
     """
-    knots, place = np.unique(
+    knots, number = np.unique(
         np.stack([times // length_ns, times // length_ns + 1]), return_inverse=True
     )
     uniform = place_noise(seed, series, knots, (2, *shape))
     radius, angle = np.sqrt(-2.0 * np.log(uniform[0])), 2.0 * np.pi * uniform[1]
     normal = np.stack([radius * np.cos(angle), radius * np.sin(angle)])
-    left, right = place.reshape(2, -1)
+    left, right = number.reshape(2, -1)
     turn = (0.5 * np.pi * (times % length_ns) / length_ns)[:, None]
     return normal[:, :, left] * np.cos(turn) + normal[:, :, right] * np.sin(turn)
 
@@ -89,6 +92,22 @@ def latent_noise(seed: int, names: Sequence[str], shape: tuple[int, int]) -> Flo
     )  # (2, draw, series, latent)
     noise: Float64 = np.sqrt(-2.0 * np.log1p(-uniform[0])) * np.cos(2 * np.pi * uniform[1])
     return noise
+
+
+def noise_of(model: LatentODEModel, names: Sequence[str], num_draws: int, seed: int) -> Tensor:
+    """`latent_noise` for a model on its device: one state for all windows of a series.
+
+    Args:
+        model: The model.
+        names: Series ids.
+        num_draws: Draws.
+        seed: Seed.
+
+    Returns:
+        Shape (draw, series, latent).
+    """
+    noise = latent_noise(seed, names, (num_draws, model.config.latent_dim))
+    return torch.from_numpy(noise).to(next(model.parameters()))
 
 
 def _mix(x: np.ndarray) -> np.ndarray:

@@ -10,18 +10,18 @@ import torch
 from torch import Tensor
 
 from latentode.data.batches.batch import Rows, SeriesBatch
-from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
+from latentode.data.dataset import Float64, Int64, TimeSeriesDataset, ragged_arange
 from latentode.data.schema import DataSchema
 from latentode.data.targets import Targets
 from latentode.data.windows import cut
 from latentode.errors import ConfigError
 from latentode.models.decoders.readout import Decoded
 from latentode.models.fitted.latent_ode import FittedModel
-from latentode.models.heads import head_of_times
+from latentode.models.heads.time_labels import head_of_times
 from latentode.models.inference import infer, process_of
 from latentode.models.latent_ode import LatentODEModel
 from latentode.models.solved import Solved
-from latentode.prediction.noise import latent_noise, path_noise
+from latentode.prediction.noise import noise_of, path_noise
 from latentode.prediction.query_windows import QueryWindows, windows_of_queries
 
 # elements of (draw, window, row, channel) at a time: hidden layers are up to ten times as wide
@@ -53,20 +53,33 @@ class Predictions:
 
 
 @dataclass(frozen=True, eq=False)
-class Followed:
-    """Windows that were solved from what is visible to an end of their own.
+class SolvedWindows:
+    """Some of the windows that answer queries, solved once.
 
     Attributes:
         windows: Which ones, shape (batch,).
-        batch: What the model has seen of them.
+        series: Id of the series of each.
+        batch: What the model has seen of them, and the queries, on its device.
         anchors: Time that is model time 0 of each, nanoseconds, shape (batch,).
         solved: Posterior draws of their latent states, and what is read of them.
+        queries: The queries that they answer, shape (query,).
+        row: Window of each in the batch, shape (query,).
+        column: Number of each among those of its window, shape (query,).
     """
 
     windows: Int64
+    series: list[str]
     batch: SeriesBatch
     anchors: Int64
     solved: Solved
+    queries: Int64
+    row: Int64
+    column: Int64
+
+    def at_queries(self, values: Tensor) -> Float64:
+        """Values (..., batch, step, last) of the queries alone, shape (..., query, last)."""
+        picked: Float64 = values.cpu().numpy()[..., self.row, self.column, :]
+        return picked
 
 
 class Predictor:
@@ -119,12 +132,12 @@ class Predictor:
     def __call__(self, visible: TimeSeriesDataset, targets: Targets) -> tuple[Float64, Float64]:
         """Draws (draw, target) and log densities (target,), as in `evaluation.evaluate`."""
         key = np.stack([targets.window, targets.times])
-        pairs, place = np.unique(key, axis=1, return_inverse=True)
-        place = place.reshape(-1)  # numpy 2.0 keeps an axis
-        values = np.full((pairs.shape[1], len(self.schema.channels)), np.nan)
-        values[place, targets.channel] = targets.values
-        found = self.query(visible, pairs[0], pairs[1], values, latent=False)
-        return found.draws[:, place, targets.channel], found.log_prob[place, targets.channel]
+        pairs, number = np.unique(key, axis=1, return_inverse=True)
+        cells = number.reshape(-1), targets.channel  # numpy 2.0 keeps an axis
+        values = self._unknown(pairs.shape[1])
+        values[cells] = targets.values
+        predictions = self.query(visible, pairs[0], pairs[1], values, latent=False)
+        return predictions.draws[:, *cells], predictions.log_prob[cells]
 
     @torch.no_grad()
     def query(
@@ -153,29 +166,28 @@ class Predictor:
         Returns:
             Predictions in the order of the queries.
         """
-        asked, place = windows_of_queries(visible, series, times, self.schema.lengths)
-        channels = len(self.schema.channels)
-        distinct = np.full((len(asked.times), channels), np.nan)
+        asked, number = windows_of_queries(visible, series, times, self.schema.lengths)
+        size, draws = len(asked.times), self.num_draws
+        distinct = self._unknown(size)
         if values is not None:
-            distinct[place] = values
-        shape = self.num_draws, len(asked.times)
+            distinct[number] = values
+        num_rates = len(process_of(self.model).mean_rates) if rates else 0
+        num_classes = head_of_times(self.model.label_head).num_classes if classes else 0
         out = Predictions(
-            draws=np.empty((*shape, channels)),
-            latent=np.empty((*shape, self.model.config.latent_dim if latent else 0)),
-            log_prob=np.full((len(asked.times), channels), np.nan),
-            rates=np.empty((*shape, len(process_of(self.model).mean_rates) if rates else 0)),
-            classes=np.empty((len(asked.times), self._num_classes() if classes else 0)),
+            draws=np.empty((draws, *distinct.shape)),
+            latent=np.empty((draws, size, self.model.config.latent_dim if latent else 0)),
+            log_prob=self._unknown(size),
+            rates=np.empty((draws, size, num_rates)),
+            classes=np.empty((size, num_classes)),
         )
-        self.model.eval()
-        for chunk in self._chunks(asked, visible):
-            queries = np.flatnonzero(np.isin(asked.window, chunk))
-            batch, own, _ = self._batch(visible, asked, chunk, queries, distinct)
-            self._answer(batch, visible, asked, chunk, queries, own, out)
-        draws, states, intensity = (p[:, place] for p in (out.draws, out.latent, out.rates))
-        return Predictions(draws, states, out.log_prob[place], intensity, out.classes[place])
+        for part in self._solved(visible, asked, distinct):
+            self._answer(part, asked.times[part.queries], out)
+        # the queries are the last axis but one of all
+        return Predictions(**{name: part[..., number, :] for name, part in vars(out).items()})
 
-    @torch.no_grad()
-    def follow(self, visible: TimeSeriesDataset, begins: Int64, ends: Int64) -> Iterator[Followed]:
+    def follow(
+        self, visible: TimeSeriesDataset, begins: Int64, ends: Int64
+    ) -> Iterator[SolvedWindows]:
         """Solve windows of about one size at a time, from what is visible of them onward.
 
         Args:
@@ -187,14 +199,7 @@ class Predictor:
         times = np.stack([begins, ends], axis=1).ravel()
         starts = begins - self.schema.lengths.context_ns
         asked = QueryWindows(every, starts, begins, np.repeat(every, 2), times)
-        nothing = np.full((len(times), len(self.schema.channels)), np.nan)
-        self.model.eval()
-        for chunk in self._chunks(asked, visible):
-            queries = np.flatnonzero(np.isin(asked.window, chunk))
-            batch, _, anchors = self._batch(visible, asked, chunk, queries, nothing)
-            batch = batch.to(self.device)
-            solved = self._solved(batch, [visible.series_ids[i] for i in chunk])
-            yield Followed(chunk, batch, anchors, solved)
+        return self._solved(visible, asked, self._unknown(len(times)))
 
     @torch.no_grad()
     def log_weights(
@@ -211,26 +216,43 @@ class Predictor:
         Returns:
             log p(readings | z_k, visible) in nats of original units, shape (draw, window).
         """
-        asked, place = windows_of_queries(visible, series, times, self.schema.lengths)
-        distinct = np.full((len(asked.times), len(self.schema.channels)), np.nan)
-        distinct[place] = values
+        asked, number = windows_of_queries(visible, series, times, self.schema.lengths)
+        distinct = self._unknown(len(asked.times))
+        distinct[number] = values
         weights = np.zeros((self.num_draws, len(visible)))
+        for part in self._solved(visible, asked, distinct):
+            decoded, mask = part.solved.decoded, part.batch.target_mask
+            targets = part.batch.targets.masked_fill(~mask, 0.0)
+            density = self.model.likelihood.joint(targets, decoded.location, decoded.scale, mask)
+            scales = mask.sum(dim=1).cpu().numpy() @ np.log(self.schema.scaler.scale)
+            # a window without a visible row is answered once for every one of its queries
+            total = density.double().cpu().numpy()
+            np.add.at(weights.T, asked.series[part.windows], (total - scales).T)
+        return weights
+
+    def _unknown(self, num_queries: int) -> Float64:
+        """Readings at queries of which none is known, shape (query, channel)."""
+        return np.full((num_queries, len(self.schema.channels)), np.nan)
+
+    @torch.no_grad()
+    def _solved(
+        self, visible: TimeSeriesDataset, asked: QueryWindows, values: Float64
+    ) -> Iterator[SolvedWindows]:
+        """Solve windows of about one size at a time; `values` are readings at the queries."""
         self.model.eval()
         for chunk in self._chunks(asked, visible):
             queries = np.flatnonzero(np.isin(asked.window, chunk))
-            batch, _, _ = self._batch(visible, asked, chunk, queries, distinct)
+            row = np.searchsorted(chunk, asked.window[queries])
+            windows = cut(visible, asked.series[chunk], asked.starts[chunk], asked.stops[chunk])
+            batch, anchors = self._batch(windows, row, asked.times[queries], values[queries])
             batch = batch.to(self.device)
+            counts = np.bincount(row, minlength=len(chunk))
+            column = ragged_arange(np.zeros_like(counts), counts)
             names = [visible.series_ids[i] for i in asked.series[chunk]]
-            decoded = self._solved(batch, names).decoded
-            given = batch.targets.masked_fill(~batch.target_mask, 0.0)
-            density = self.model.likelihood.joint(
-                given, decoded.location, decoded.scale, batch.target_mask
-            )
-            total = density.double().cpu().numpy()
-            scales = batch.target_mask.sum(dim=1).cpu().numpy() @ np.log(self.schema.scaler.scale)
-            # a window without a visible row is answered once for every one of its queries
-            np.add.at(weights.T, asked.series[chunk], (total - scales).T)
-        return weights
+            posterior = infer(self.model, batch, refine=True)
+            noise = noise_of(self.model, names, self.num_draws, self.seed)
+            solved = self.model.solve(batch, noise, posterior=posterior)
+            yield SolvedWindows(chunk, names, batch, anchors, solved, queries, row, column)
 
     def _chunks(self, asked: QueryWindows, visible: TimeSeriesDataset) -> Iterator[Int64]:
         """Windows in groups of similar length and bounded size."""
@@ -252,68 +274,48 @@ class Predictor:
             yield np.array(sorted(group))
 
     def _batch(
-        self,
-        visible: TimeSeriesDataset,
-        asked: QueryWindows,
-        chunk: Int64,
-        queries: Int64,
-        values: Float64,
-    ) -> tuple[SeriesBatch, Int64, Int64]:
-        """The batch of some asked, the column of each query in it, and the anchors."""
-        windows = cut(visible, asked.series[chunk], asked.starts[chunk], asked.stops[chunk])
-        size, readings = len(chunk), windows.readings
-        own = np.searchsorted(chunk, asked.window[queries])
+        self, windows: TimeSeriesDataset, row: Int64, times: Int64, values: Float64
+    ) -> tuple[SeriesBatch, Int64]:
+        """The batch of some windows with queries (query,) of each, and the anchors."""
+        size, readings = len(windows), windows.readings
         counts = np.diff(readings.series_starts)
         last = readings.series_starts[1:] - 1
         first = np.maximum(readings.series_starts[:-1], last - self.max_rows + 1)
         # a window without a visible row has one query, and that is its model time 0
-        first_query = np.searchsorted(own, np.arange(size))
-        anchors = asked.times[queries][first_query]
+        anchors = times[np.searchsorted(row, np.arange(size))]
         end = last if self.model.config.anchor == "origin" else first
         anchors[counts > 0] = readings.times[end[counts > 0]]
         builder = self.schema.builder()
         rows = builder.rows(readings, anchors)
         newest = np.arange(readings.num_rows) >= first[rows.window]
         rows = Rows(rows.window[newest], rows.times[newest], rows.values[newest])
-        asked_times = builder.time_scale.to_model(asked.times[queries], anchors[own])
-        scaled = self.schema.scaler.transform(values[queries])
-        query_times, targets, lengths = Rows(own, asked_times, scaled).pad(size)
-        column = np.arange(len(queries)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        return builder.build(windows, anchors, rows, (query_times, targets)), column, anchors
+        asked_times = builder.time_scale.to_model(times, anchors[row])
+        queries = Rows(row, asked_times, self.schema.scaler.transform(values)).pad(size)[:2]
+        return builder.build(windows, anchors, rows, queries), anchors
 
-    def _answer(
-        self,
-        batch: SeriesBatch,
-        visible: TimeSeriesDataset,
-        asked: QueryWindows,
-        chunk: Int64,
-        queries: Int64,
-        column: Int64,
-        out: Predictions,
-    ) -> None:
-        batch = batch.to(self.device)
-        names = [visible.series_ids[i] for i in asked.series[chunk]]
-        solved, row = self._solved(batch, names), np.searchsorted(chunk, asked.window[queries])
-        decoded = solved.decoded
+    def _answer(self, part: SolvedWindows, times: Int64, out: Predictions) -> None:
+        """Fill in the answers of some windows to their queries at some times."""
+        batch, solved, decoded = part.batch, part.solved, part.solved.decoded
         density = self.model.likelihood.log_prob(batch.targets, decoded.location, decoded.scale)
         mixture = torch.logsumexp(density, dim=0) - np.log(self.num_draws)
-        mixture = mixture.masked_fill(~batch.target_mask, torch.nan).cpu().numpy()
-        out.log_prob[queries] = mixture[row, column] - np.log(self.schema.scaler.scale)
+        mixture = mixture.masked_fill(~batch.target_mask, torch.nan)
+        log_scale = np.log(self.schema.scaler.scale)
+        out.log_prob[part.queries] = part.at_queries(mixture) - log_scale
         if out.latent.shape[-1] or out.rates.shape[-1]:
             states = solved.trajectory.at(batch.query_times, check=False)
         if out.latent.shape[-1]:
-            out.latent[:, queries] = states.cpu().numpy()[:, row, column]
+            out.latent[:, part.queries] = part.at_queries(states)
         if out.rates.shape[-1]:
             covariates = decoded.rate_covariates(batch.query_times, states)
             rates = process_of(self.model).log_intensity(states, covariates).exp()
-            out.rates[:, queries] = rates.cpu().numpy()[:, row, column]
+            out.rates[:, part.queries] = part.at_queries(rates)
         if out.classes.shape[-1]:
             logits = head_of_times(self.model.label_head).logits_at(batch.query_times, solved)
-            out.classes[queries] = logits.softmax(-1).mean(0).cpu().numpy()[row, column]
-        for index, name in enumerate(names):
-            asked_of_it = queries[row == index]
-            times = asked.times[asked_of_it] - self.schema.origin_ns
-            out.draws[:, asked_of_it] = self._readings(decoded, index, name, times)
+            out.classes[part.queries] = part.at_queries(logits.softmax(-1).mean(0))
+        for index, name in enumerate(part.series):
+            of_it = part.row == index
+            since = times[of_it] - self.schema.origin_ns
+            out.draws[:, part.queries[of_it]] = self._readings(decoded, index, name, since)
 
     def _readings(self, decoded: Decoded, index: int, name: str, times: Int64) -> Float64:
         """Draws of the readings of one window at its queries, whose noise belongs to the times."""
@@ -327,20 +329,3 @@ class Predictor:
         )
         scaler = self.schema.scaler
         return np.clip(scaler.inverse(sampled.cpu().numpy()), scaler.lower, scaler.upper)
-
-    def _num_classes(self) -> int:
-        return head_of_times(self.model.label_head).num_classes
-
-    def _solved(self, batch: SeriesBatch, names: list[str]) -> Solved:
-        """A batch on the device, solved once: what every prediction is read from."""
-        posterior = infer(self.model, batch, refine=True)
-        return self.model.solve(batch, self.noise(names), posterior=posterior)
-
-    def noise(self, names: list[str]) -> Tensor:
-        """Noise of posterior draws, which belongs to the series and to all its windows.
-
-        Shape (draw, series, latent).
-        """
-        shape = (self.num_draws, self.model.config.latent_dim)
-        noise = torch.from_numpy(latent_noise(self.seed, names, shape))
-        return noise.to(next(self.model.parameters()))

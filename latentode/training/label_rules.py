@@ -14,7 +14,7 @@ from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.labels import Labels
 from latentode.errors import DataError
 from latentode.models.fitted.training_log import TrainingLog
-from latentode.models.heads import ClassHead
+from latentode.models.heads.classes import ClassHead
 from latentode.training.stopping import FEWEST_STRETCHES, stops_early
 from latentode.training.validation import WindowValidator
 

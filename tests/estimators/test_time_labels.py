@@ -21,7 +21,9 @@ from latentode.data.reading.labels import read_time_labels, spelled_as, time_col
 from latentode.data.reading.log import read_log
 from latentode.errors import CheckpointError, ConfigError, DataError
 from latentode.evaluation.classification import area_under_curve, brier
-from latentode.models.heads import TimeLabelHead, label_log_prob
+from latentode.models.heads.base import StateSizes
+from latentode.models.heads.classes import label_log_prob
+from latentode.models.heads.time_labels import TimeLabelHead
 from latentode.training.execution.graphs import can_be_captured
 
 SECOND = 1_000_000_000
@@ -116,7 +118,7 @@ def test_padding_changes_nothing_and_such_a_step_is_not_captured():
 
 def test_one_class_is_refused():
     with pytest.raises(ConfigError, match="num_classes: expected at least 2"):
-        TimeLabelHead(1, 2, 3, 4, 0.0)
+        TimeLabelHead(1, StateSizes(2, 4, 1, 0, 5, 3, 0.0))
 
 
 def test_labels_of_times_that_were_never_seen_are_found(fitted):

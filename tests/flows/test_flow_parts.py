@@ -11,7 +11,7 @@ from scipy import stats
 from latentode import LatentODE, LatentODEConfig, SolverConfig, ode
 from latentode.flows import CNF, path_regularizers
 from latentode.models.encoders.posterior import FlowPosterior, NormalPosterior
-from latentode.models.likelihoods import FlowLikelihood
+from latentode.models.likelihoods.flow import FlowLikelihood
 from latentode.models.priors import CNFPrior, StandardNormal
 
 ALL = {"model__prior": "cnf", "model__posterior": "cnf", "model__likelihood": "flow"}

@@ -18,13 +18,13 @@ from pydantic import ValidationError
 
 from latentode.config import LatentODEConfig, ModelConfig
 from latentode.errors import ConfigError
-from latentode.models.encoders import refined
 from latentode.models.encoders.posterior import NormalPosterior
+from latentode.models.encoders.refine import refined
 from latentode.models.fitted.context import last_context
 from latentode.models.inference import infer
 from latentode.prediction.latent_density import latent_plane, pushed
 from latentode.prediction.latent_paths import batch_of
-from latentode.prediction.noise import latent_noise
+from latentode.prediction.noise import latent_noise, noise_of
 
 PLAIN = {"model__memory": False, "model__knots": 0}
 
@@ -169,7 +169,7 @@ def test_latent_densities_begin_from_the_posterior_that_predictions_begin_from(s
     predictor = predictor_of(LOG, model__refine=steps, **PLAIN)
     model, schema = predictor.model, predictor.schema
     batch = windows_for(model, schema)
-    noise = predictor.noise(list(LOG.series_ids))
+    noise = noise_of(model, LOG.series_ids, predictor.num_draws, predictor.seed)
     with torch.no_grad():
         states = pushed(model, batch, noise, "posterior").at(torch.zeros(batch.size, 1))[0]
         expected = infer(model, batch, refine=True).at(noise)

@@ -8,7 +8,7 @@ from oracles import gaussian_evidence, gaussian_posterior
 from scipy import stats
 from torch.distributions import Normal
 
-from latentode.models.likelihoods import GaussianLikelihood
+from latentode.models.likelihoods.gaussian import GaussianLikelihood
 from latentode.models.objectives import elbo, iwae, iwae_standard_error, kl_annealing
 from latentode.models.priors import StandardNormal
 

@@ -14,6 +14,7 @@ from latentode.data.windows import cut
 from latentode.models.fitted.context import last_context
 from latentode.prediction.latent_paths import interpolate_states, path_offsets
 from latentode.prediction.log_densities import prequential_score, reading_scores
+from latentode.prediction.noise import noise_of
 
 DRAWS = 6
 
@@ -46,7 +47,9 @@ def weights_by_hand(predictor, dataset, series, start, stop, visible=None):
     queries = (times[None], schema.scaler.transform(values)[None])
     batch = builder.build(visible, anchor, builder.rows(visible.readings, anchor), queries)
     with torch.no_grad():
-        noise = predictor.noise([dataset.series_ids[series]])
+        noise = noise_of(
+            predictor.model, [dataset.series_ids[series]], predictor.num_draws, predictor.seed
+        )
         z0 = predictor.model.posterior(batch).at(noise)
         decoded = model.decode(model.trajectory(z0, batch), batch)
     mean = schema.scaler.inverse(decoded.location[:, 0].double().numpy())

@@ -11,7 +11,7 @@ from latentode.config import LatentODEConfig
 from latentode.estimators import LatentODE
 from latentode.models.decoders.readout import Decoded
 from latentode.models.encoders.posterior import NormalPosterior
-from latentode.models.likelihoods import GaussianLikelihood
+from latentode.models.likelihoods.gaussian import GaussianLikelihood
 from latentode.training.refinement import choose_starts, fit_scale
 
 

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from latentode.config import ModelConfig
 from latentode.data.batches.batch import SeriesBatch
 from latentode.models.decoders.cross import CrossMemory
 from latentode.models.decoders.residual import RecentBehaviour, ResidualMemory
@@ -25,31 +26,22 @@ class Memory(nn.Module):
     prediction of a random mean. The nearest readings are then taken around it.
 
     Args:
+        config: Settings of the model, resolved. ``pooled`` says that there are many series to learn
+            from. Of few, a network learns how they went on: channels then correct each other only
+            up to the last row, and there is no level.
         num_channels: Channels of the log.
-        hidden_dim: Size of the network between channels.
-        dropout: Share of its hidden units dropped in training.
-        many: Whether there are many series to learn from. Of few, a network learns how they went
-            on: channels then correct each other only up to the last row, and there is no level.
         season: Period of the season in model time; None goes without.
     """
 
-    def __init__(
-        self,
-        num_channels: int,
-        hidden_dim: int,
-        dropout: float,
-        *,
-        many: bool,
-        season: float | None = None,
-    ) -> None:
+    def __init__(self, config: ModelConfig, num_channels: int, season: float | None) -> None:
         super().__init__()
-        self.many = many
+        self.many = config.pooled
         self.nearest = ResidualMemory(num_channels)
-        self.cross = CrossMemory(num_channels, hidden_dim, dropout)
+        self.cross = CrossMemory(num_channels, config.hidden_dim, config.dropout)
         self.recent = RecentBehaviour(num_channels)
         self.seasonal = None if season is None else SeasonalMemory(num_channels, season)
         count = torch.full((num_channels,), math.log(_PRIOR_COUNT))
-        self.log_prior_count = nn.Parameter(count) if many else None
+        self.log_prior_count = nn.Parameter(count) if self.many else None
 
     def forward(self, batch: SeriesBatch, asked: Tensor, at_rows: Tensor) -> tuple[Tensor, Tensor]:
         """Shift of the location and factor of the scale.

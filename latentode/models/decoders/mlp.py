@@ -46,9 +46,7 @@ class MLPDecoder(nn.Module):
         """Location and log-scale of every channel, shapes (..., batch, time, channel)."""
         out = self.hidden(torch.cat([z, context.expand(*z.shape[:-1], context.shape[-1])], dim=-1))
         location = self.linear(z) + out[..., : self.num_channels]
-        log_scale = (
-            self.log_scale + out[..., self.num_channels :]
-            if out.shape[-1] > self.num_channels
-            else (self.log_scale.expand_as(location))
-        )
+        log_scale = self.log_scale.expand_as(location)
+        if out.shape[-1] > self.num_channels:
+            log_scale = log_scale + out[..., self.num_channels :]
         return location, log_scale

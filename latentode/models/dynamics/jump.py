@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from latentode import ode
 from latentode.config import SolverConfig
@@ -115,16 +116,13 @@ class JumpDynamics(nn.Module):
 
 def _stack(pieces: list[Trajectory], lengths: Tensor) -> Trajectory:
     """Gaps side by side; a gap with fewer steps is filled with states that nothing reads."""
-    longest = max(len(piece.states) for piece in pieces)
-    both = []
-    for name in ("states", "slopes"):
-        padded = [
-            nn.functional.pad(part, (0, 0, 0, 0, 0, longest - len(part)))
-            for part in (getattr(piece, name) for piece in pieces)
-        ]
-        stacked = torch.stack(padded, dim=2)  # (step + 1, batch, gap, latent)
-        both.append(stacked.flatten(1, 2))
+    states, slopes = (
+        pad_sequence([getattr(piece, name) for piece in pieces])  # (step + 1, gap, batch, latent)
+        .transpose(1, 2)
+        .flatten(1, 2)
+        for name in ("states", "slopes")
+    )
     zero = torch.zeros((), dtype=torch.float64, device=lengths.device)
     return Trajectory(
-        zero, pieces[0].step, both[0], both[1], zero, lengths.flatten(), pieces[0].stats
+        zero, pieces[0].step, states, slopes, zero, lengths.flatten(), pieces[0].stats
     )

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from latentode.config import ModelConfig
 from latentode.flows import CNF
 from latentode.models.nn.mlp import SkipMLP
 
@@ -81,25 +82,24 @@ class FlowPosterior:
         return self.mean + self.stddev * flowed.value, flowed.log_prob - self.stddev.log().sum(-1)
 
 
+Posterior = NormalPosterior | FlowPosterior
+
+
 class PosteriorHead(nn.Module):
     """From what is known of a window to the posterior of its state at the anchor.
 
     Args:
         in_dim: Features of a window.
-        hidden_dim: Size of the hidden layer.
-        latent_dim: Size of the state.
-        dropout: Share of hidden units dropped in training.
-        flow: Whether a flow bends the normal.
+        config: Settings of the model, resolved: sizes, and whether a flow bends the normal.
     """
 
-    def __init__(
-        self, in_dim: int, hidden_dim: int, latent_dim: int, *, dropout: float, flow: bool
-    ) -> None:
+    def __init__(self, in_dim: int, config: ModelConfig) -> None:
         super().__init__()
-        self.normal = SkipMLP((in_dim,), hidden_dim, 2 * latent_dim, dropout=dropout)
-        self.flow = CNF(latent_dim, context_dim=in_dim) if flow else None
+        latent = config.latent_dim
+        self.normal = SkipMLP((in_dim,), config.hidden_dim, 2 * latent, dropout=config.dropout)
+        self.flow = CNF(latent, context_dim=in_dim) if config.posterior == "cnf" else None
 
-    def forward(self, features: Tensor) -> NormalPosterior | FlowPosterior:
+    def forward(self, features: Tensor) -> Posterior:
         """Posteriors given features, shape (batch, in_dim)."""
         mean, raw = self.normal(features).chunk(2, dim=-1)
         # softplus with a floor: |.| and exp reach 0 or infinity, where the KL is infinite

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from latentode.data.dataset import Int64, Readings, TimeSeriesDataset
 from latentode.data.schema import DataSchema
 from latentode.data.windows import cut
+from latentode.models.fitted.model_folder import as_tensors
 
 _ARRAYS = {
     "series_starts": np.int64,
@@ -37,13 +37,18 @@ def pack(context: TimeSeriesDataset) -> dict[str, Tensor]:
         parts |= {f"inputs.{k}": getattr(context.inputs, k) for k in _ARRAYS}
     if context.static is not None:
         parts["static"] = context.static
-    return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in parts.items()}
+    return as_tensors(parts)
 
 
 def unpack(
     tensors: Mapping[str, Tensor], ids: Sequence[str], schema: DataSchema
 ) -> TimeSeriesDataset:
     """The data set that `pack` was given.
+
+    Args:
+        tensors: Tensors by name.
+        ids: Ids of its series.
+        schema: Data schema of the model.
 
     Raises:
         KeyError: If a tensor is absent.
@@ -73,18 +78,18 @@ def _readings(
     for name, kind in _ARRAYS.items():
         if arrays[name].dtype != kind or arrays[name].ndim != 1:
             raise ValueError(f"{prefix}.{name}: {arrays[name].dtype} of {arrays[name].ndim} axes")
-    found = Readings(channels, **arrays)
-    channel = found.channel_index
+    readings = Readings(channels, **arrays)
+    channel = readings.channel_index
     sound = (
-        _are_offsets(found.series_starts, num_series, len(found.times))
-        and _are_offsets(found.row_starts, len(found.times), len(found.values))
-        and len(channel) == len(found.values)
+        _are_offsets(readings.series_starts, num_series, len(readings.times))
+        and _are_offsets(readings.row_starts, len(readings.times), len(readings.values))
+        and len(channel) == len(readings.values)
         and bool(((channel >= 0) & (channel < len(channels))).all())
-        and bool(np.isfinite(found.values).all())
+        and bool(np.isfinite(readings.values).all())
     )
     if not sound:
-        raise ValueError(f"{prefix}: offsets, channels or values that are no readings")
-    return found
+        raise ValueError(f"{prefix}: offsets, channels or values that are not readings")
+    return readings
 
 
 def _are_offsets(starts: Int64, count: int, total: int) -> bool:

@@ -32,10 +32,10 @@ def device_of(name: str) -> torch.device:
     if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
         raise ConfigError(f"device: expected cpu, cuda or cuda:NUMBER, got {name!r}.")
     device = torch.device(name)
-    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if device.type == "cuda" and (device.index or 0) >= found:
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device.type == "cuda" and (device.index or 0) >= count:
         raise ConfigError(
-            f"device: expected one that is there, got {name!r}, but torch finds {found} CUDA "
+            f"device: expected one that is there, got {name!r}, but torch finds {count} CUDA "
             "devices. Pass --device cpu, or install a torch built for CUDA."
         )
     return device

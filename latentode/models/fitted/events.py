@@ -14,18 +14,18 @@ from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock
 from latentode.data.events import EventStreams
 from latentode.data.stored_streams import EVENTS, pack_streams, unpack_streams
-from latentode.errors import CheckpointError, DataError
+from latentode.errors import DataError
 from latentode.models.fitted.device import device_of
 from latentode.models.fitted.model_folder import (
     as_arrays,
     as_tensors,
+    description_of,
     load_folder,
-    load_strictly,
-    save_folder,
+    load_weights,
+    save_model,
 )
 from latentode.models.point_processes import JumpProcess
 
-STEM = "events"
 _FIELDS = {"sizes", "data", "streams"}
 
 
@@ -36,7 +36,7 @@ class FittedEvents:
     Attributes:
         model: The network.
         data: How event files are read.
-        mark_column: Column of kinds in them.
+        mark_column: Column of marks in them.
         streams: The streams it was trained on, from whose end it predicts.
         sizes: What the network was built with.
     """
@@ -79,19 +79,12 @@ class FittedEvents:
     def save(self, folder: Path) -> None:
         """Write ``events.safetensors``, ``events.json`` and ``MODEL_CARD.md``, by rename."""
         packed, about = pack_streams(self.streams)
-        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         meta = {
             "sizes": dict(self.sizes),
             "data": {"config": self.data.model_dump(mode="json"), "mark_column": self.mark_column},
             "streams": about,
         }
-        save_folder(
-            folder,
-            STEM,
-            tensors | as_tensors(packed),
-            meta,
-            {"MODEL_CARD.md": self.card().encode()},
-        )
+        save_model(folder, "events", self.model, as_tensors(packed), meta, self.card())
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> FittedEvents:
@@ -102,23 +95,14 @@ class FittedEvents:
             CheckpointError: If the folder is broken, tampered with or of another version.
         """
         target = device_of(device)
-        tensors, meta = load_folder(folder, STEM, _FIELDS)
-        try:
+        tensors, meta = load_folder(folder, "events", _FIELDS)
+        with description_of("a model of events", folder / "events.json"):
             streams = unpack_streams(as_arrays(tensors, EVENTS), meta["streams"])
             data = DataConfig.model_validate(meta["data"]["config"])
             mark_column = meta["data"]["mark_column"]
             sizes = meta["sizes"]
             model = build_process(sizes, len(streams.mark_names))
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise CheckpointError(
-                f"{folder / 'events.json'}: not the description of a model of events "
-                f"({type(error).__name__}: {error})."
-            ) from None
-        # a name that belongs nowhere goes to the weights, which refuse it
-        weights = {
-            k.removeprefix("model."): v for k, v in tensors.items() if not k.startswith(EVENTS)
-        }
-        load_strictly(model, weights, folder / "events.safetensors")
+        load_weights(model, tensors, (EVENTS,), folder / "events.safetensors")
         return cls(model.to(target).eval(), data, mark_column, streams, sizes)
 
     def card(self) -> str:
@@ -135,7 +119,7 @@ class FittedEvents:
             f"- Time: {s.clock.kind}, zone {s.clock.zone or 'none'}; rates per {self.unit}",
             f"- Streams in training: {s.num_series} with {s.num_scored:,} events",
             "",
-            "Rates hold for streams like those of the training, watched in windows like theirs.",
+            "Rates hold for streams like those of the training, observed in periods like theirs.",
             "",
         ]
         return "\n".join(lines)

@@ -15,10 +15,14 @@ from latentode.config.durations import format_duration
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.labels import Labels
 from latentode.data.schema import DataSchema
-from latentode.errors import CheckpointError
 from latentode.models.fitted.device import device_of
 from latentode.models.fitted.history import Record, from_json, to_json
-from latentode.models.fitted.model_folder import load_folder, load_strictly, save_folder
+from latentode.models.fitted.model_folder import (
+    description_of,
+    load_folder,
+    load_weights,
+    save_model,
+)
 from latentode.models.fitted.training_log import LOG_FIELDS, LOG_PREFIXES, TrainingLog
 from latentode.models.latent_ode import LatentODEModel
 
@@ -56,16 +60,14 @@ class FittedModel:
 
     def save(self, folder: Path) -> None:
         """Write ``model.safetensors``, ``model.json`` and ``MODEL_CARD.md``, by rename."""
-        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
-        packed, about = self.log.pack()
+        tensors, about = self.log.pack()
         meta = {
             "config": self.config.to_dict(),
             "data": self.schema.to_dict(),
             "history": to_json(self.history),
             **about,
         }
-        card = {"MODEL_CARD.md": self.card().encode()}
-        save_folder(folder, "model", tensors | packed, meta, card)
+        save_model(folder, "model", self.model, tensors, meta, self.card())
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> FittedModel:
@@ -77,26 +79,15 @@ class FittedModel:
         """
         target = device_of(device)
         tensors, meta = load_folder(folder, "model", _FIELDS)
-        try:
+        with description_of("a model", folder / "model.json"):
             config = LatentODEConfig.from_dict(meta["config"])
             schema = DataSchema.from_dict(meta["data"])
             _check(schema, meta["data"])
             log = TrainingLog.unpack(tensors, meta, schema)
             history = from_json(meta["history"])
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise CheckpointError(
-                f"{folder / 'model.json'}: not the description of a model "
-                f"({type(error).__name__}: {error})."
-            ) from None
         rates = None if log.events is None else torch.ones(log.events.streams.num_marks)
         model = build_model(config, schema, **head_arguments(rates, log.labels))
-        # a name that belongs nowhere goes to the weights, which refuse it
-        weights = {
-            k.removeprefix("model."): v
-            for k, v in tensors.items()
-            if not k.startswith(LOG_PREFIXES)
-        }
-        load_strictly(model, weights, folder / "model.safetensors")
+        load_weights(model, tensors, LOG_PREFIXES, folder / "model.safetensors")
         return cls(config, schema, model.to(target).eval(), history, log)
 
     def describe(self) -> dict[str, Any]:
@@ -142,13 +133,13 @@ class FittedModel:
         return "\n".join(lines)
 
 
-def _check(schema: DataSchema, given: Mapping[str, Any]) -> None:
+def _check(schema: DataSchema, about: Mapping[str, Any]) -> None:
     """Refuse a description that holds more than a schema, or what no schema can hold."""
     lengths, scaler = schema.lengths, schema.scaler
     durations = (lengths.context_ns, lengths.horizon_ns, schema.time_scale.unit_ns)
     shape = (len(schema.channels),)
     if (
-        schema.to_dict() != given
+        schema.to_dict() != about
         or not all(isinstance(n, int) and n > 0 for n in durations)
         or schema.clock.kind not in ("calendar", "elapsed")
         or any(array.shape != shape for array in vars(scaler).values())
@@ -159,8 +150,8 @@ def _check(schema: DataSchema, given: Mapping[str, Any]) -> None:
 
 def _score(record: Record) -> float:
     """What chose the weights: labels, where they were judged."""
-    found = record.get("label_loss", record.get("validation_crps", np.inf))
-    return float(np.nan_to_num(found, nan=np.inf))
+    score = record.get("label_loss", record.get("validation_crps", np.inf))
+    return float(np.nan_to_num(score, nan=np.inf))
 
 
 def head_arguments(event_rates: torch.Tensor | None, labels: Labels | None) -> dict[str, Any]:
@@ -171,15 +162,14 @@ def head_arguments(event_rates: torch.Tensor | None, labels: Labels | None) -> d
     return arguments
 
 
-def build_model(
-    config: LatentODEConfig,
-    schema: DataSchema,
-    *,
-    event_rates: torch.Tensor | None = None,
-    num_classes: int = 0,
-    label_kind: str | None = None,
-) -> LatentODEModel:
-    """A network of the sizes that settings and data ask for, freshly initialised."""
+def build_model(config: LatentODEConfig, schema: DataSchema, **heads: Any) -> LatentODEModel:
+    """A network of the sizes that settings and data ask for, freshly initialised.
+
+    Args:
+        config: Settings.
+        schema: What was learned about the data.
+        **heads: What `head_arguments` says of events and labels.
+    """
     return LatentODEModel(
         config.model,
         config.solver,
@@ -188,7 +178,5 @@ def build_model(
         static_dim=len(schema.static_columns),
         scale_floor=torch.from_numpy(schema.scaler.density_floor),
         season=schema.season,
-        event_rates=event_rates,
-        num_classes=num_classes,
-        label_kind=label_kind,
+        **heads,
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import Tensor
+from torch import Tensor, nn
 
 from latentode.errors import CheckpointError
 from latentode.files import atomic_folder, atomic_write
@@ -52,6 +53,65 @@ def save_folder(
         atomic_write(fresh / f"{stem}.json", text.encode())
         for name, content in (extra or {}).items():
             atomic_write(fresh / name, content)
+
+
+def save_model(
+    folder: Path,
+    stem: str,
+    model: nn.Module,
+    tensors: Mapping[str, Tensor],
+    meta: Mapping[str, Any],
+    card: str,
+) -> None:
+    """Write a model with what it needs to predict, and ``folder/MODEL_CARD.md``; see `save_folder`.
+
+    Args:
+        folder: Folder to make.
+        stem: File name without suffix.
+        model: Its weights are stored under names that begin with "model.".
+        tensors: Other tensors by name.
+        meta: JSON types.
+        card: A page about the model.
+
+    Raises:
+        ResourceError: If the disk is full; an old folder is untouched.
+    """
+    weights = {f"model.{k}": v for k, v in model.state_dict().items()}
+    save_folder(folder, stem, weights | dict(tensors), meta, {"MODEL_CARD.md": card.encode()})
+
+
+@contextmanager
+def description_of(what: str, path: Path) -> Iterator[None]:
+    """Say that a JSON file describes no such thing, whatever fails while it is taken apart.
+
+    Raises:
+        CheckpointError: If something fails.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(
+            f"{path}: not the description of {what} ({type(error).__name__}: {error})."
+        ) from None
+
+
+def load_weights(
+    model: nn.Module, tensors: Mapping[str, Tensor], others: tuple[str, ...], where: Path
+) -> None:
+    """Load what `save_model` stored of a model.
+
+    Args:
+        model: The model.
+        tensors: All tensors of the folder.
+        others: What the names of those begin with that are not of the model. A name that belongs
+            nowhere goes to the weights, which refuse it.
+        where: Their file.
+
+    Raises:
+        CheckpointError: If a name or shape disagrees, or a value is not finite.
+    """
+    mine = {k.removeprefix("model."): v for k, v in tensors.items() if not k.startswith(others)}
+    load_strictly(model, mine, where)
 
 
 def load_folder(
@@ -124,8 +184,13 @@ def as_arrays(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, np.ndarra
     return {name: t.numpy() for name, t in tensors.items() if name.startswith(prefix)}
 
 
-def load_strictly(module: torch.nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
+def load_strictly(module: nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
     """Load every tensor of a module, all names and shapes agreeing.
+
+    Args:
+        module: The module.
+        tensors: Its state.
+        where: Their file.
 
     Raises:
         CheckpointError: If a name or shape disagrees, or a value is not finite.
@@ -134,8 +199,13 @@ def load_strictly(module: torch.nn.Module, tensors: Mapping[str, Tensor], where:
     module.load_state_dict(dict(tensors))
 
 
-def check_tensors(module: torch.nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
+def check_tensors(module: nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
     """Refuse tensors that are not a finite state of a module.
+
+    Args:
+        module: The module.
+        tensors: What is to be its state.
+        where: Their file.
 
     Raises:
         CheckpointError: If a name or shape disagrees, or a value is not finite.

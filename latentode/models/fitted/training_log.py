@@ -118,6 +118,11 @@ class TrainingLog:
     ) -> TrainingLog:
         """The log that `pack` was given.
 
+        Args:
+            tensors: Tensors by name.
+            meta: What the JSON file holds.
+            schema: What was learned of its data.
+
         Raises:
             LookupError: If a tensor or a field is absent.
             TypeError: If a field is of another type.

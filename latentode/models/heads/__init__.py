@@ -1,28 +1,36 @@
 """What else the state explains, beside the readings; `base` has the contract.
 
 `PoissonProcess` for the times of events, `LabelHead` for the classes of whole windows,
-`TimeLabelHead` for those of times.
+`TimeLabelHead` for those of times. A head of labels stands, as ``LABEL_HEAD``, in a module of this
+folder.
 """
 
-from latentode.models.heads.base import Head, Scores
-from latentode.models.heads.classes import ClassHead, StateSizes, label_log_prob
-from latentode.models.heads.labels import LabelHead, path_summary
-from latentode.models.heads.poisson_process import PoissonProcess
-from latentode.models.heads.time_labels import TimeLabelHead, head_of_times
+from importlib import import_module
+from pkgutil import iter_modules
+
+from latentode.models.heads.base import StateSizes
+from latentode.models.heads.classes import ClassHead
+
+
+def _label_heads() -> dict[str, type[ClassHead]]:
+    modules = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
+    present = [module.LABEL_HEAD for module in modules if hasattr(module, "LABEL_HEAD")]
+    return {head.kind: head for head in present}
+
 
 #: Heads of labels by what they are labels of, see `latentode.data.labels.Labels.kind`.
-LABEL_HEADS: dict[str, type[ClassHead]] = {"series": LabelHead, "times": TimeLabelHead}
+LABEL_HEADS = _label_heads()
 
-__all__ = [
-    "LABEL_HEADS",
-    "ClassHead",
-    "Head",
-    "LabelHead",
-    "PoissonProcess",
-    "Scores",
-    "StateSizes",
-    "TimeLabelHead",
-    "head_of_times",
-    "label_log_prob",
-    "path_summary",
-]
+
+def label_head_of(kind: str, num_classes: int, sizes: StateSizes) -> ClassHead | None:
+    """A head for labels of some kind, where there are classes.
+
+    Args:
+        kind: What labels are of, a name in `LABEL_HEADS`.
+        num_classes: Classes; 0 for none.
+        sizes: Of the model.
+
+    Raises:
+        ConfigError: If there is a single class.
+    """
+    return LABEL_HEADS[kind](num_classes, sizes) if num_classes else None

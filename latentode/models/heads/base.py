@@ -2,12 +2,61 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from torch import Tensor, nn
 
+from latentode.config import ModelConfig
 from latentode.data.batches.batch import SeriesBatch
 from latentode.models.solved import Solved
 
 Scores = dict[str, tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class StateSizes:
+    """What a head can read of a model, and how large its own layers are.
+
+    Attributes:
+        latent_dim: Size of the latent state.
+        hidden_dim: Size of a hidden layer.
+        num_channels: Channels of the log.
+        static_dim: Static covariates.
+        context_dim: What the posterior sees of a window, see `NormalPosterior.context`.
+        covariates_dim: What is known at any time beside the state, see `Readout.rate_covariates`.
+        dropout: Share of units dropped in training mode.
+    """
+
+    latent_dim: int
+    hidden_dim: int
+    num_channels: int
+    static_dim: int
+    context_dim: int
+    covariates_dim: int
+    dropout: float
+
+    @classmethod
+    def of(
+        cls, config: ModelConfig, *, num_channels: int, input_dim: int, static_dim: int
+    ) -> StateSizes:
+        """Sizes of a model.
+
+        Args:
+            config: Its settings, resolved.
+            num_channels: Channels of the log.
+            input_dim: Known-input features.
+            static_dim: Static covariates.
+        """
+        known = input_dim + static_dim + 2 * num_channels
+        return cls(
+            latent_dim=config.latent_dim,
+            hidden_dim=config.hidden_dim,
+            num_channels=num_channels,
+            static_dim=static_dim,
+            context_dim=config.hidden_dim + known,
+            covariates_dim=known,
+            dropout=config.dropout,
+        )
 
 
 class Head(nn.Module):

@@ -1,56 +1,51 @@
-"""What heads for classes share: their sizes, their likelihood and what validation says of them."""
+"""What heads for classes share: a network, their likelihood and what validation says of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from latentode.data.batches.batch import SeriesBatch
 from latentode.errors import ConfigError
-from latentode.models.heads.base import Head, Scores
+from latentode.models.heads.base import Head, Scores, StateSizes
+from latentode.models.nn.mlp import SkipMLP
 from latentode.models.solved import Solved
 
 _LEAST = 1e-12  # a float32 probability can be 0
 
 
-@dataclass(frozen=True)
-class StateSizes:
-    """What a head can read of a model, and how large its own layers are.
-
-    Attributes:
-        latent_dim: Size of the latent state.
-        hidden_dim: Size of a hidden layer.
-        num_channels: Channels of the log.
-        static_dim: Static covariates.
-        context_dim: What the posterior sees of a window, see `NormalPosterior.context`.
-        covariates_dim: What is known at any time beside the state, see `Readout.rate_covariates`.
-        dropout: Share of units dropped in training mode.
-    """
-
-    latent_dim: int
-    hidden_dim: int
-    num_channels: int
-    static_dim: int
-    context_dim: int
-    covariates_dim: int
-    dropout: float
-
-
 class ClassHead(Head):
     """Categorical labels; a kind of them says where their logits and their classes are.
 
+    Args:
+        num_classes: Classes, at least 2.
+        sizes: Of the model.
+
     Attributes:
-        num_classes: Classes.
+        kind: What labels are of, see `latentode.data.labels.Labels.kind`.
+
+    Raises:
+        ConfigError: If there are fewer than 2 classes.
     """
 
-    num_classes: int
+    kind: ClassVar[str]
 
-    @classmethod
-    def of(cls, num_classes: int, sizes: StateSizes) -> Self:
-        """A head for so many classes of a model of some sizes."""
+    def __init__(self, num_classes: int, sizes: StateSizes) -> None:
+        super().__init__()
+        if num_classes < 2:
+            raise ConfigError(
+                f"num_classes: expected at least 2, or 0 for no labels, got {num_classes}."
+            )
+        self.num_classes = num_classes
+        self.network = SkipMLP(
+            self.widths(sizes), sizes.hidden_dim, num_classes, dropout=sizes.dropout, at_rest=True
+        )
+
+    @staticmethod
+    def widths(sizes: StateSizes) -> tuple[int, ...]:
+        """Sizes of what its network reads in a model of some sizes."""
         raise NotImplementedError
 
     def logits(self, solved: Solved, batch: SeriesBatch) -> Tensor:
@@ -97,15 +92,3 @@ def label_log_prob(logits: Tensor, codes: Tensor) -> Tensor:
     log_prob = logits.log_softmax(-1).gather(-1, chosen)[..., 0]
     known = torch.where(codes >= 0, log_prob, 0.0)
     return known.sum(-1) if codes.dim() > 1 else known
-
-
-def refuse_one_class(num_classes: int) -> None:
-    """Refuse to tell one class apart.
-
-    Raises:
-        ConfigError: If there are fewer than 2 classes.
-    """
-    if num_classes < 2:
-        raise ConfigError(
-            f"num_classes: expected at least 2, or 0 for no labels, got {num_classes}."
-        )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from latentode.data.batches.batch import SeriesBatch
-from latentode.models.heads.classes import ClassHead, StateSizes, refuse_one_class
-from latentode.models.nn.mlp import SkipMLP
+from latentode.models.heads.base import StateSizes
+from latentode.models.heads.classes import ClassHead
 from latentode.models.solved import Solved
 from latentode.ode.trajectory import Trajectory
 
@@ -26,56 +24,21 @@ class LabelHead(ClassHead):
 
     with :math:`r` the `window_summaries`, :math:`s` the static covariates and :math:`h` what other
     networks made of the window. W is the regression that is hard to beat where series are few; both
-    parts start at zero.
-
-    Args:
-        num_classes: Classes, at least 2.
-        feature_dim: Size of :math:`h`.
-        num_channels: Channels of the log.
-        static_dim: Static covariates.
-        hidden_dim: Size of the hidden layer.
-        dropout: Share of the inputs, and of the hidden units, dropped in training mode.
-
-    Raises:
-        ConfigError: If there are fewer than 2 classes.
+    parts start at zero. Of the inputs, too, a share is dropped in training mode.
 
     Reference:
         Cheng et al. (2016), Wide & deep learning for recommender systems,
         https://arxiv.org/abs/1606.07792
     """
 
+    kind = "series"
     waits_for_device = False
 
-    def __init__(
-        self,
-        num_classes: int,
-        *,
-        feature_dim: int,
-        num_channels: int,
-        static_dim: int,
-        hidden_dim: int,
-        dropout: float,
-    ) -> None:
-        super().__init__()
-        refuse_one_class(num_classes)
-        self.num_classes = num_classes
-        known = _SUMMARIES * num_channels + static_dim
-        self.network = SkipMLP(
-            (known, feature_dim), hidden_dim, num_classes, dropout=dropout, at_rest=True
-        )
-        self.dropout = dropout
-
-    @classmethod
-    def of(cls, num_classes: int, sizes: StateSizes) -> Self:
-        """See `ClassHead`; the features are `path_summary`."""
-        return cls(
-            num_classes,
-            feature_dim=sizes.context_dim + 3 * sizes.latent_dim,
-            num_channels=sizes.num_channels,
-            static_dim=sizes.static_dim,
-            hidden_dim=sizes.hidden_dim,
-            dropout=sizes.dropout,
-        )
+    @staticmethod
+    def widths(sizes: StateSizes) -> tuple[int, int]:
+        """See `ClassHead`: what is known of a window, and its `path_summary`."""
+        known = _SUMMARIES * sizes.num_channels + sizes.static_dim
+        return known, sizes.context_dim + 3 * sizes.latent_dim
 
     def logits(self, solved: Solved, batch: SeriesBatch) -> Tensor:
         """Logits of each window, shape (draw, batch, class)."""
@@ -99,8 +62,10 @@ class LabelHead(ClassHead):
             Shape (..., batch, class).
         """
         known = torch.cat([window_summaries(batch), batch.static], dim=-1)
-        known = functional.dropout(known, self.dropout, self.training)
-        features = functional.dropout(features, self.dropout, self.training)
+        known, features = (
+            functional.dropout(part, self.network.dropout, self.training)
+            for part in (known, features)
+        )
         logits: Tensor = self.network(known, features)
         return logits
 
@@ -158,3 +123,6 @@ def _greatest(values: Tensor, kept: Tensor) -> Tensor:
     """Greatest along the time axis, the last but one, of what is kept; 0 of nothing."""
     greatest = values.masked_fill(~kept, -torch.inf).amax(-2)
     return torch.where(kept.any(-2), greatest, 0.0)
+
+
+LABEL_HEAD = LabelHead

@@ -13,7 +13,7 @@ from torch.nn import functional
 from latentode.data.batches.batch import SeriesBatch
 from latentode.data.batches.event_batch import EventBatch
 from latentode.errors import ConfigError, ShapeError
-from latentode.models.heads.base import Head, Scores
+from latentode.models.heads.base import Head, Scores, StateSizes
 from latentode.models.nn.mlp import MLP
 from latentode.models.objectives import iwae
 from latentode.models.solved import Solved
@@ -35,6 +35,19 @@ def log_softplus(u: Tensor) -> Tensor:
     """Log of softplus, exact where softplus itself underflows to zero."""
     # the inner clamp keeps log(0) of the branch that is not taken out of the gradient
     return torch.where(u < _DEEP, u, functional.softplus(u.clamp(min=_DEEP)).log())
+
+
+def at_marks(log_rates: Tensor, events: EventBatch) -> Tensor:
+    """Log-rate of what happened, 0 where it is not scored, shape (..., batch, event).
+
+    Args:
+        log_rates: Of each mark at each event, shape (..., batch, event, mark).
+        events: The events.
+    """
+    index = events.marks.expand(log_rates.shape[:-1])[..., None]
+    picked = log_rates.gather(-1, index)[..., 0]
+    # `where`, not a product: what a padded slot reads must not reach a gradient
+    return torch.where(events.scored, picked, picked.new_zeros(()))
 
 
 class PoissonProcess(Head):
@@ -93,6 +106,18 @@ class PoissonProcess(Head):
         self.register_buffer("mean_rates", rates.to(torch.get_default_dtype()))
         if link == "softplus":
             nn.init.constant_(self.head.layers[-1].bias, _UNIT_SOFTPLUS)
+
+    @classmethod
+    def of(cls, rates: Tensor, sizes: StateSizes) -> PoissonProcess:
+        """Events beside the readings of a model of some sizes."""
+        # effects multiply, as in models of hazards: what doubles a rate, doubles any
+        return cls(
+            sizes.latent_dim,
+            rates,
+            context_dim=sizes.covariates_dim,
+            hidden_dim=sizes.hidden_dim,
+            link="exp",
+        )
 
     def log_intensity(self, states: Tensor, context: Tensor | None = None) -> Tensor:
         """Log of the rate of each kind of event, per unit of model time.
@@ -204,20 +229,28 @@ class PoissonProcess(Head):
             times shorter it is N log c less for N events.
         """
         self._check(events)
-        scored = events.scored
-        # slots that do not count are read where the solve is known to be defined
-        origin = events.start.min(1, keepdim=True).values
-        times = torch.where(scored, events.times, origin)
-        states = trajectory.at(times)
-        known = None if context is None else context(times, states)
-        rates = self.log_intensity(states, known)  # (..., batch, event, channel)
-        index = events.marks.expand(rates.shape[:-1])[..., None]
-        picked = rates.gather(-1, index)[..., 0]
-        total = torch.where(scored, picked, picked.new_zeros(())).sum(-1)
+        log_rates = self.log_rates_of(events, trajectory, context)
         expected = self.compensator(
             trajectory, events.start, events.end, context=context, nodes=nodes
         )
-        return total - expected.sum(-1)
+        return log_rates.sum(-1) - expected.sum(-1)
+
+    def log_rates_of(
+        self, events: EventBatch, trajectory: Trajectory, context: Context | None
+    ) -> Tensor:
+        """Log-rate of each event, 0 where it is not scored, shape (..., batch, event).
+
+        Args:
+            events: Events and windows, in the time of the trajectory.
+            trajectory: Dense output that covers the windows; states (..., batch, latent).
+            context: As in `log_prob_events`.
+        """
+        # slots that do not count are read where the solve is known to be defined
+        origin = events.start.min(1, keepdim=True).values
+        times = torch.where(events.scored, events.times, origin)
+        states = trajectory.at(times)
+        known = None if context is None else context(times, states)
+        return at_marks(self.log_intensity(states, known), events)
 
     def constant_log_prob(self, events: EventBatch) -> Tensor:
         """Log-likelihood of each series under the constant mean rates, shape (batch,).
@@ -226,9 +259,8 @@ class PoissonProcess(Head):
         """
         self._check(events)
         rates = self.mean_rates.double()
-        per_event = rates.log()[events.marks]
-        total = torch.where(events.scored, per_event, per_event.new_zeros(())).sum(-1)
-        return total - (rates * (events.end - events.start)).sum(-1)
+        log_rates = rates.log().expand(*events.marks.shape, -1)
+        return at_marks(log_rates, events).sum(-1) - (rates * (events.end - events.start)).sum(-1)
 
     def log_prob_counts(
         self,

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 import torch
 from torch import Tensor
 
 from latentode.data.batches.batch import SeriesBatch
 from latentode.data.batches.event_batch import EventBatch
 from latentode.errors import ConfigError
-from latentode.models.heads.base import Head
-from latentode.models.heads.classes import ClassHead, StateSizes, refuse_one_class
-from latentode.models.nn.mlp import SkipMLP
+from latentode.models.heads.base import Head, StateSizes
+from latentode.models.heads.classes import ClassHead
 from latentode.models.solved import Solved
 
 
@@ -26,38 +23,18 @@ class TimeLabelHead(ClassHead):
     the nearest readings have corrected. Given the path, labels do not depend on each other. Both
     parts start at zero.
 
-    Args:
-        num_classes: Classes, at least 2.
-        latent_dim: Size of z.
-        context_dim: Size of the rest.
-        hidden_dim: Size of the hidden layer.
-        dropout: Share of the hidden units dropped in training mode.
-
-    Raises:
-        ConfigError: If there are fewer than 2 classes.
-
     Reference:
         Rubanova, Chen, Duvenaud (2019), https://arxiv.org/abs/1907.03907, section 4.4 (activity at
         each time point), where a linear map reads z(t) alone.
     """
 
+    kind = "times"
     waits_for_device = True  # the host lays out the labels anew for every batch
 
-    def __init__(
-        self, num_classes: int, latent_dim: int, context_dim: int, hidden_dim: int, dropout: float
-    ) -> None:
-        super().__init__()
-        refuse_one_class(num_classes)
-        self.num_classes = num_classes
-        self.network = SkipMLP(
-            (latent_dim, context_dim), hidden_dim, num_classes, dropout=dropout, at_rest=True
-        )
-
-    @classmethod
-    def of(cls, num_classes: int, sizes: StateSizes) -> Self:
-        """See `ClassHead`."""
-        widths = sizes.latent_dim, sizes.covariates_dim, sizes.hidden_dim
-        return cls(num_classes, *widths, sizes.dropout)
+    @staticmethod
+    def widths(sizes: StateSizes) -> tuple[int, int]:
+        """See `ClassHead`: the state, and what `Readout.rate_covariates` says of a time."""
+        return sizes.latent_dim, sizes.covariates_dim
 
     def logits(self, solved: Solved, batch: SeriesBatch) -> Tensor:
         """Logits at the times of the labels, shape (draw, batch, time, class)."""
@@ -67,23 +44,13 @@ class TimeLabelHead(ClassHead):
     def logits_at(self, times: Tensor, solved: Solved) -> Tensor:
         """Logits at any times (batch, time), shape (draw, batch, time, class)."""
         states = solved.trajectory.at(times, check=False)
-        logits: Tensor = self(states, solved.decoded.rate_covariates(times, states))
+        logits: Tensor = self.network(states, solved.decoded.rate_covariates(times, states))
         return logits
 
     def codes(self, batch: SeriesBatch) -> Tensor:
         """Class at each time, -1 for padding, shape (batch, time)."""
         assert isinstance(batch.labels, EventBatch)
         return torch.where(batch.labels.scored, batch.labels.marks, -1)
-
-    def forward(self, states: Tensor, known: Tensor) -> Tensor:
-        """Logits at some times, shape (draw, batch, time, class).
-
-        Args:
-            states: Latent states there, shape (draw, batch, time, latent).
-            known: What `Readout.rate_covariates` says of them, shape (draw, batch, time, context).
-        """
-        logits: Tensor = self.network(states, known)
-        return logits
 
 
 def head_of_times(head: Head | None) -> TimeLabelHead:
@@ -98,3 +65,6 @@ def head_of_times(head: Head | None) -> TimeLabelHead:
             "Train with --labels, a file with a column of times."
         )
     return head
+
+
+LABEL_HEAD = TimeLabelHead

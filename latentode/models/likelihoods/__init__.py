@@ -9,19 +9,8 @@ from typing import get_args
 
 from latentode.config.model import LikelihoodName
 from latentode.models.likelihoods.base import Likelihood
-from latentode.models.likelihoods.flow import FlowLikelihood
-from latentode.models.likelihoods.gaussian import GaussianLikelihood
-from latentode.models.likelihoods.student_t import StudentTLikelihood
 
 #: Likelihoods of readings by the name that settings have for them, which is that of their module.
 LIKELIHOODS: dict[str, type[Likelihood]] = {
     name: import_module(f"{__name__}.{name}").LIKELIHOOD for name in get_args(LikelihoodName)
 }
-
-__all__ = [
-    "LIKELIHOODS",
-    "FlowLikelihood",
-    "GaussianLikelihood",
-    "Likelihood",
-    "StudentTLikelihood",
-]

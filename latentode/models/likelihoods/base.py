@@ -13,12 +13,19 @@ class Likelihood(nn.Module):
     what correlates them is the latent trajectory and the memory of the decoder. The last axis of
     every argument is `channel`.
 
+    Args:
+        num_channels: Channels of the log.
+
     Attributes:
         waits_for_device: Whether the host waits for the device in `joint`, so that a training step
             cannot be recorded as a CUDA graph.
     """
 
     waits_for_device: bool = False
+
+    def __init__(self, num_channels: int) -> None:
+        super().__init__()
+        self.num_channels = num_channels
 
     def log_prob(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """Log-density in nats of each reading, in scaled units; the broadcast shape.

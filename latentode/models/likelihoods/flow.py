@@ -29,7 +29,7 @@ class FlowLikelihood(Likelihood):
     waits_for_device = True  # which times have a reading, and whether the flow was solved
 
     def __init__(self, num_channels: int) -> None:
-        super().__init__()
+        super().__init__(num_channels)
         # one hidden layer: its trace has a closed form under a mask of each row
         self.flow = CNF(
             num_channels,

@@ -14,12 +14,8 @@ class GaussianLikelihood(Likelihood):
     r"""Normal readings, :math:`\log p = -\tfrac12\log 2\pi\sigma^2 - (x-\mu)^2 / 2\sigma^2`.
 
     Args:
-        num_channels: Channels of the log (no parameter of its own; kept for one constructor shape).
+        num_channels: Channels of the log; the density is the same for any number.
     """
-
-    def __init__(self, num_channels: int) -> None:
-        super().__init__()
-        self.num_channels = num_channels
 
     def log_prob(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """See `Likelihood`.

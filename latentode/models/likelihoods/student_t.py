@@ -32,7 +32,7 @@ class StudentTLikelihood(Likelihood):
     """
 
     def __init__(self, num_channels: int) -> None:
-        super().__init__()
+        super().__init__(num_channels)
         self.raw_df = nn.Parameter(torch.zeros(num_channels))
 
     @property

@@ -1,5 +1,1 @@
 """Small networks of the parts of a model."""
-
-from latentode.models.nn.mlp import MLP
-
-__all__ = ["MLP"]

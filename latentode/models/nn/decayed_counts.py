@@ -45,3 +45,19 @@ def decayed_counts(
         parts.append(before)
         carry, reference = before[:, -1] + one[:, -1, None], t[:, -1]
     return torch.cat(parts, dim=1)
+
+
+def counts_after(first: Tensor, before: Tensor, marks: Tensor, valid: Tensor) -> Tensor:
+    """Counts at the start of each gap between events, the event there included.
+
+    Args:
+        first: Counts at the start of the first gap, shape (batch, rate, mark).
+        before: What `decayed_counts` gave.
+        marks: Mark of each event, shape (batch, event).
+        valid: False where padded, shape (batch, event).
+
+    Returns:
+        Shape (batch, event + 1, rate, mark).
+    """
+    one = functional.one_hot(marks, before.shape[-1]) * valid[..., None]
+    return torch.cat([first[:, None], before + one[:, :, None].to(before.dtype)], dim=1)

@@ -9,18 +9,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from latentode.ode.networks.activations import ACTIVATIONS, Activation
 from latentode.ode.networks.layered import Layers
 
 
 class MLP(nn.Module):
-    r"""Map :math:`x \mapsto W_L\,\phi(\dots\phi(W_1 x + b_1)\dots) + b_L`.
+    r"""Map :math:`x \mapsto W_L \tanh(\dots\tanh(W_1 x + b_1)\dots) + b_L`.
 
     Args:
         in_dim: Size of the last axis of the input.
         hidden_dims: Sizes of the hidden layers; empty for an affine map.
         out_dim: Size of the last axis of the output.
-        activation: Smooth activation between layers.
         dropout: Share of hidden units dropped in training mode.
         final_scale: Factor on the initial weights of the last layer; small values start a vector
             field near rest.
@@ -32,7 +30,6 @@ class MLP(nn.Module):
         hidden_dims: tuple[int, ...],
         out_dim: int,
         *,
-        activation: Activation = "tanh",
         dropout: float = 0.0,
         final_scale: float = 1.0,
     ) -> None:
@@ -40,7 +37,6 @@ class MLP(nn.Module):
         sizes = (in_dim, *hidden_dims, out_dim)
         layers = [nn.Linear(a, b) for a, b in pairwise(sizes)]
         self.layers: Sequence[nn.Linear] = nn.ModuleList(layers)  # type: ignore[assignment]
-        self.activation = activation
         self.dropout = dropout
         with torch.no_grad():
             layers[-1].weight.mul_(final_scale)
@@ -48,9 +44,8 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Evaluate at `x`, shape (..., in_dim); the result has shape (..., out_dim)."""
-        phi = ACTIVATIONS[self.activation]
         for layer in self.layers[:-1]:
-            x = functional.dropout(phi(layer(x)), self.dropout, self.training)
+            x = functional.dropout(torch.tanh(layer(x)), self.dropout, self.training)
         out: Tensor = self.layers[-1](x)
         return out
 
@@ -72,7 +67,7 @@ class MLP(nn.Module):
             bias = bias + functional.linear(context, first.weight[:, state_dim:])
         weights = (first.weight[:, :state_dim], *(layer.weight for layer in others))
         biases = (bias, *(layer.bias[None, None] for layer in others))
-        return Layers(weights, biases, (None,) * len(weights), self.activation)
+        return Layers(weights, biases, (None,) * len(weights), "tanh")
 
 
 class SkipMLP(nn.Module):

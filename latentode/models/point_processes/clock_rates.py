@@ -6,12 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from latentode.data.batches.event_batch import EventBatch
-from latentode.models.point_processes.event_scores import (
-    EventProcess,
-    EventScores,
-    gap_windows,
-    scores_from,
-)
+from latentode.models.point_processes.event_scores import EventProcess, EventScores, gap_windows
 
 
 class HomogeneousProcess(EventProcess):
@@ -29,7 +24,7 @@ class HomogeneousProcess(EventProcess):
         """See `EventProcess`."""
         low, high = gap_windows(events)
         rates = self.log_rate.expand(*events.times.shape, -1)
-        return scores_from(rates, (high - low) * self.log_rate.exp(), events)
+        return EventScores.of(rates, (high - low) * self.log_rate.exp(), events)
 
 
 class PiecewiseConstantProcess(EventProcess):
@@ -53,7 +48,7 @@ class PiecewiseConstantProcess(EventProcess):
         low, high = gap_windows(events)
         expected = self._until(high) - self._until(low)
         index = torch.bucketize(events.times, self.edges, right=True) - 1
-        return scores_from(self.log_rate[index.clamp(min=0)], expected, events)
+        return EventScores.of(self.log_rate[index.clamp(min=0)], expected, events)
 
     def _until(self, times: Tensor) -> Tensor:
         """Expected counts from the start of the span, at times (..., channel)."""
@@ -87,4 +82,4 @@ class LogLinearProcess(EventProcess):
         sinhc = torch.where(near, 1 + half * half / 6, torch.sinh(safe) / safe)
         middle = self.log_rate + beta * (high + low) / 2
         rates = self.log_rate + beta * events.times[..., None]
-        return scores_from(rates, (high - low) * middle.exp() * sinhc, events)
+        return EventScores.of(rates, (high - low) * middle.exp() * sinhc, events)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -47,15 +48,12 @@ def cumulative(
     values = values.unflatten(-2, (steps, len(points)))
     pieces = (values * weights[:, None]).sum(-2) * step  # (..., batch, step, channel)
     total = torch.nn.functional.pad(pieces.cumsum(-2), (0, 0, 1, 0))
-    return Trajectory(
-        trajectory.t0,
-        step,
-        total.movedim(-2, 0),
-        at(grid).movedim(-2, 0),
-        trajectory.start,
-        trajectory.end,
-        trajectory.stats,
-        trajectory.first * refine,
+    return replace(
+        trajectory,
+        step=step,
+        states=total.movedim(-2, 0),
+        slopes=at(grid).movedim(-2, 0),
+        first=trajectory.first * refine,
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from latentode.data.batches.event_batch import EventBatch
+from latentode.models.heads.poisson_process import at_marks
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +27,17 @@ class EventScores:
     log_intensity: Tensor
     increments: Tensor
     scored: Tensor
+
+    @classmethod
+    def of(cls, log_rates: Tensor, increments: Tensor, events: EventBatch) -> EventScores:
+        """Pick the rates of what happened.
+
+        Args:
+            log_rates: Of each mark just before each event, shape (batch, event, mark).
+            increments: As in `EventScores`.
+            events: The events.
+        """
+        return cls(at_marks(log_rates, events), increments, events.scored)
 
     def log_prob(self) -> Tensor:
         """Log-likelihood of each series in nats, shape (batch,)."""
@@ -58,15 +71,25 @@ def gap_windows(events: EventBatch) -> tuple[Tensor, Tensor]:
     return low, high
 
 
-def scores_from(rates: Tensor, increments: Tensor, events: EventBatch) -> EventScores:
-    """Pick the rate of what happened.
+def gap_spans(events: EventBatch) -> tuple[Tensor, Tensor]:
+    """The same as `gap_windows`, in time since the start of each gap."""
+    start = gap_knots(events)[:, :-1, None]
+    low, high = gap_windows(events)
+    return (low - start).clamp(min=0.0), (high - start).clamp(min=0.0)
+
+
+def by_window(low: Tensor, high: Tensor, expected: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Expected counts of each mark in its own window, all at once where they share it.
 
     Args:
-        rates: Log-rates of each kind just before each event, shape (batch, event, channel).
-        increments: As in `EventScores`.
-        events: The events.
+        low: Start of the window of each mark, shape (..., mark).
+        high: End, likewise.
+        expected: Counts of all marks between two times of shape (...).
+
+    Returns:
+        The shape of what `expected` gives.
     """
-    picked = rates.gather(-1, events.marks[..., None])[..., 0]
-    # `where`, not a product: what a padded slot reads must not reach a gradient
-    zero = torch.zeros((), dtype=picked.dtype, device=picked.device)
-    return EventScores(torch.where(events.scored, picked, zero), increments, events.scored)
+    if bool((low == low[..., :1]).all() & (high == high[..., :1]).all()):
+        return expected(low[..., 0], high[..., 0])
+    marks = range(low.shape[-1])
+    return torch.stack([expected(low[..., k], high[..., k])[..., k] for k in marks], dim=-1)

@@ -130,12 +130,12 @@ def goodness_of_fit(
         events: The events that it scored.
         mark_names: Kinds of event.
     """
-    found = {"all": _tests(rescale(scores, events))}
+    results = {"all": _tests(rescale(scores, events))}
     for kind, name in enumerate(mark_names):
         rescaled = rescale(scores, events, kind)
         if len(mark_names) > 1 and len(rescaled.times) >= 10:
-            found[name] = _tests(rescaled)
-    return found
+            results[name] = _tests(rescaled)
+    return results
 
 
 def as_numbers(
@@ -143,17 +143,13 @@ def as_numbers(
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Results of `goodness_of_fit` as JSON types."""
     return {
-        group: {name: dict(vars(test)) for name, test in found.items()}
-        for group, found in tests.items()
+        group: {name: dict(vars(test)) for name, test in results.items()}
+        for group, results in tests.items()
     }
 
 
 def _tests(rescaled: Rescaled) -> dict[str, FitTest]:
-    return {
-        "time_rescaling": time_rescaling(rescaled),
-        "uniformity": uniformity(rescaled),
-        "dispersion": dispersion(rescaled),
-    }
+    return {test.__name__: test(rescaled) for test in (time_rescaling, uniformity, dispersion)}
 
 
 def _against_uniform(values: Float64) -> FitTest:

@@ -11,12 +11,7 @@ from latentode.data.batches.event_batch import EventBatch
 from latentode.models.heads.poisson_process import Link, PoissonProcess
 from latentode.models.nn.mlp import MLP
 from latentode.models.point_processes.compensator import cumulative
-from latentode.models.point_processes.event_scores import (
-    EventProcess,
-    EventScores,
-    gap_windows,
-    scores_from,
-)
+from latentode.models.point_processes.event_scores import EventProcess, EventScores, gap_windows
 from latentode.ode.trajectory import Trajectory
 
 
@@ -63,11 +58,8 @@ class HistoryFreeProcess(EventProcess):
         """
         end = max(1.0, until / self.span)
         states = ode.solve(self._slope, self.initial[None], 0.0, end, self.solver)
-        return states, cumulative(states, self._rate)
-
-    def _rate(self, share: Tensor, states: Tensor) -> Tensor:
-        del share
-        return self.process.log_intensity(states).exp() * self.span
+        rate = self.process.rate()
+        return states, cumulative(states, lambda share, z: rate(share, z) * self.span)
 
     def score(self, events: EventBatch) -> EventScores:
         """Score events; windows count from model time 0."""
@@ -76,11 +68,11 @@ class HistoryFreeProcess(EventProcess):
         at = torch.where(events.scored, events.times, zero) / self.span
         read = states.at(at.flatten()).unflatten(1, at.shape)[0]  # (batch, event, latent)
         low, high = gap_windows(events)
-        expected = _per_kind(total, high / self.span) - _per_kind(total, low / self.span)
-        return scores_from(self.process.log_intensity(read), expected, events)
+        expected = _per_mark(total, high / self.span) - _per_mark(total, low / self.span)
+        return EventScores.of(self.process.log_intensity(read), expected, events)
 
 
-def _per_kind(total: Trajectory, times: Tensor) -> Tensor:
-    """Read each kind of a compensator with a batch of 1 at its own times (..., channel)."""
+def _per_mark(total: Trajectory, times: Tensor) -> Tensor:
+    """Read each mark of a compensator with a batch of 1 at its own times (..., channel)."""
     read = total.at(times.flatten()).unflatten(1, times.shape)[0]  # (..., channel, channel)
     return read.diagonal(dim1=-2, dim2=-1)

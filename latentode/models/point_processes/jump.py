@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from latentode.data.batches.event_batch import EventBatch
 from latentode.models.dynamics.jump import JumpDynamics
 from latentode.models.heads.poisson_process import Link, PoissonProcess
-from latentode.models.nn.decayed_counts import decayed_counts
+from latentode.models.nn.decayed_counts import counts_after, decayed_counts
 from latentode.models.point_processes.event_scores import (
     EventProcess,
     EventScores,
+    by_window,
     gap_knots,
-    gap_windows,
-    scores_from,
+    gap_spans,
 )
 from latentode.ode.trajectory import Trajectory
 
@@ -128,9 +128,8 @@ class JumpProcess(EventProcess):
 
     def counts_before(self, events: EventBatch, past: Past) -> Tensor:
         """Decayed counts just before each event, shape (batch, event, rate, channel)."""
-        first = gap_knots(events)[:, :1]
         decay = self.decay
-        elapsed = (events.times[:, :1] - first).to(decay.dtype)[..., None]
+        elapsed = events.times[:, :1].to(decay.dtype)[..., None]  # since time 0
         carried = past.counts * torch.exp(-elapsed * decay[:, None])
         return decayed_counts(
             events.times, events.marks, events.valid, decay, self.num_marks, carried
@@ -174,7 +173,8 @@ class JumpProcess(EventProcess):
         ends = flow.at(lengths.flatten()[:, None], check=False)[:, 0]
         states = ends.unflatten(0, lengths.shape)[:, :-1]  # (batch, event, latent)
         rates = self.log_rates(states, gaps.before, gaps.ages[:, 1:-1])
-        return scores_from(rates, self._expected(events, gaps, nodes, generator), events), gaps.last
+        expected = self._expected(events, gaps, nodes, generator)
+        return EventScores.of(rates, expected, events), gaps.last
 
     def gaps(self, events: EventBatch, past: Past) -> Gaps:
         """Walk through the events of a batch."""
@@ -182,13 +182,8 @@ class JumpProcess(EventProcess):
         knots = gap_knots(events)
         lengths = self.dynamics.to_clock(knots.diff(dim=1))
         flow, last = self.dynamics.walk(past.state, events.marks, events.valid, lengths)
-        after = self._after(events, before, past)
+        after = counts_after(past.counts, before, events.marks, events.valid)
         return Gaps(flow, lengths, knots, before, after, past.age[:, None] + knots, last)
-
-    def _after(self, events: EventBatch, before: Tensor, past: Past) -> Tensor:
-        """Counts at the start of each gap, the event there included."""
-        one = nn.functional.one_hot(events.marks, self.num_marks) * events.valid[..., None]
-        return torch.cat([past.counts[:, None], before + one[:, :, None].to(before.dtype)], dim=1)
 
     def log_rates(self, states: Tensor, counts: Tensor, ages: Tensor) -> Tensor:
         """Log-rates per unit of model time.
@@ -210,16 +205,13 @@ class JumpProcess(EventProcess):
     def _expected(
         self, events: EventBatch, gaps: Gaps, nodes: int, generator: torch.Generator | None
     ) -> Tensor:
-        low, high = (edge - gaps.knots[:, :-1, None] for edge in gap_windows(events))
-        shape = low.shape
-        low, high = (self.dynamics.to_clock(t.clamp(min=0.0)).flatten(0, 1) for t in (low, high))
+        low, high = (self.dynamics.to_clock(span).flatten(0, 1) for span in gap_spans(events))
         start = gaps.after.flatten(0, 1), gaps.ages[:, :-1].flatten()
-        same = bool((low == low[:, :1]).all() & (high == high[:, :1]).all())
-        parts = []
-        for k in range(1 if same else self.num_marks):
-            part = self._by_steps(gaps.flow, start, low[:, k], high[:, k], nodes, generator)
-            parts.append(part if same else part[:, k : k + 1])
-        return torch.cat(parts, dim=-1).reshape(shape)
+
+        def expected(begin: Tensor, end: Tensor) -> Tensor:
+            return self._by_steps(gaps.flow, start, begin, end, nodes, generator)
+
+        return by_window(low, high, expected).unflatten(0, gaps.lengths.shape)
 
     def _by_steps(
         self,
@@ -239,10 +231,9 @@ class JumpProcess(EventProcess):
             if steps == 0:
                 continue
             rows = (needed == steps).nonzero()[:, 0]
-            part = Trajectory(
-                flow.t0, flow.step, flow.states[: steps + 1, rows], flow.slopes[: steps + 1, rows],
-                flow.start, flow.end[rows], flow.stats,
-            )  # fmt: skip
+            points = slice(steps + 1)
+            states, slopes = flow.states[points, rows], flow.slopes[points, rows]
+            part = replace(flow, states=states, slopes=slopes, end=flow.end[rows])
             rate = RateOnClock(self, after[rows], ages[rows])
             if generator is None:
                 expected = part.integrate(rate, low[rows], high[rows], nodes=nodes, check=False)
@@ -269,29 +260,29 @@ def _drawn(
     return values.mean(-2) * width.to(values.dtype)
 
 
+@dataclass(frozen=True, eq=False)
 class RateOnClock:
     r"""Rates of each kind in gaps, :math:`\lambda(t(w))\,dt/dw`, for quadrature on the clock.
 
-    Args:
+    Attributes:
         model: The process.
-        after: Decayed counts at the start of each gap, shape (batch, rate, channel).
+        after: Decayed counts at the start of each gap, shape (batch, rate, mark).
         ages: Time from the origin of the stream to it in model time, shape (batch,).
     """
 
-    def __init__(self, model: JumpProcess, after: Tensor, ages: Tensor) -> None:
-        self._model = model
-        self._after = after
-        self._ages = ages
+    model: JumpProcess
+    after: Tensor
+    ages: Tensor
 
     def log_intensity(self, w: Tensor, states: Tensor) -> Tensor:
         """Log-rates per unit of model time at clock times (batch, node)."""
-        elapsed = self._model.dynamics.from_clock(w)
-        decay = torch.exp(-elapsed[..., None] * self._model.decay)  # (batch, node, rate)
-        counts = self._after[:, None] * decay[..., None]
-        return self._model.log_rates(states, counts, self._ages[:, None] + elapsed)
+        elapsed = self.model.dynamics.from_clock(w)
+        decay = torch.exp(-elapsed[..., None] * self.model.decay)  # (batch, node, rate)
+        counts = self.after[:, None] * decay[..., None]
+        return self.model.log_rates(states, counts, self.ages[:, None] + elapsed)
 
     def __call__(self, w: Tensor, states: Tensor) -> Tensor:
         """Rates per unit of clock time, shape (batch, node, channel)."""
         w = w.to(states.dtype)
-        speed = self._model.dynamics.clock * w.exp()
+        speed = self.model.dynamics.clock * w.exp()
         return self.log_intensity(w, states).exp() * speed[..., None]

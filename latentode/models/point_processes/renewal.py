@@ -12,8 +12,7 @@ from latentode.models.point_processes.event_scores import (
     EventProcess,
     EventScores,
     gap_knots,
-    gap_windows,
-    scores_from,
+    gap_spans,
 )
 
 
@@ -72,10 +71,9 @@ class RenewalProcess(EventProcess):
 
     def score(self, events: EventBatch) -> EventScores:
         """See `EventProcess`."""
-        knots = gap_knots(events)
-        gap = knots.diff(dim=1)[:, :-1]
+        gap = gap_knots(events).diff(dim=1)[:, :-1]
         hazard = self.log_density(gap) - self.log_survival(gap)
-        low, high = (edge - knots[:, :-1, None] for edge in gap_windows(events))
-        expected = self.log_survival(low.clamp(min=0)) - self.log_survival(high.clamp(min=0))
+        low, high = gap_spans(events)
+        expected = self.log_survival(low) - self.log_survival(high)
         rates = hazard[..., None] + self.log_share
-        return scores_from(rates, expected * self.log_share.exp(), events)
+        return EventScores.of(rates, expected * self.log_share.exp(), events)

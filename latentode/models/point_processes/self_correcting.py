@@ -6,13 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from latentode.data.batches.event_batch import EventBatch
-from latentode.models.point_processes.event_scores import (
-    EventProcess,
-    EventScores,
-    gap_knots,
-    gap_windows,
-    scores_from,
-)
+from latentode.models.point_processes.event_scores import EventProcess, EventScores, gap_windows
 
 
 class SelfCorrectingProcess(EventProcess):
@@ -58,10 +52,9 @@ class SelfCorrectingProcess(EventProcess):
         growth, drop = self.log_growth.exp(), self.log_drop.exp()
         number = nn.functional.pad(events.valid.double().cumsum(1), (1, 0))  # (batch, gap)
         pressure = self.log_base - drop * number
-        log_total = pressure[:, :-1] + growth * (events.times - gap_knots(events)[:, :1])
+        log_total = pressure[:, :-1] + growth * events.times
         low, high = gap_windows(events)
-        first = gap_knots(events)[:, :1, None]
-        at_low = pressure[..., None] + growth * (low - first)
+        at_low = pressure[..., None] + growth * low
         expected = at_low.exp() * torch.expm1(growth * (high - low)) / growth
         rates = log_total[..., None] + self.log_share
-        return scores_from(rates, expected * self.log_share.exp(), events)
+        return EventScores.of(rates, expected * self.log_share.exp(), events)

@@ -7,4 +7,6 @@ which raises the likelihood of logs whose windows come in kinds, at some cost in
 from latentode.models.priors.cnf import CNFPrior
 from latentode.models.priors.normal import StandardNormal
 
-__all__ = ["CNFPrior", "StandardNormal"]
+Prior = StandardNormal | CNFPrior
+#: Priors by the name that settings have for them.
+PRIORS: dict[str, type[Prior]] = {"normal": StandardNormal, "cnf": CNFPrior}

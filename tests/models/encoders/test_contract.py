@@ -13,8 +13,8 @@ from latentode.models.encoders import (
     ODERNNEncoder,
     RNNAttentionEncoder,
     RNNEncoder,
-    condense,
 )
+from latentode.models.encoders.condense import condense
 
 ENCODERS = [RNNEncoder, ODERNNEncoder, AttentionEncoder, RNNAttentionEncoder]
 pytestmark = [

@@ -6,7 +6,7 @@ import pytest
 import torch
 from model_cases import case, case_with_events, case_with_time_labels, noise_for
 
-from latentode.models.heads import Head
+from latentode.models.heads.base import Head
 from latentode.training.execution.graphs import can_be_captured
 
 

@@ -19,7 +19,8 @@ from torch.nn import functional
 from benchmarks.irregular.logistic import summaries
 from latentode.data.batches.buckets import bucketed
 from latentode.errors import ConfigError
-from latentode.models.heads import label_log_prob
+from latentode.models.heads.base import StateSizes
+from latentode.models.heads.classes import label_log_prob
 from latentode.models.heads.labels import LabelHead, path_summary, window_summaries
 
 KINDS = [{"model__anchor": "start"}, {"model__knots": 0}, {"model__knots": 4}]
@@ -187,8 +188,11 @@ def test_the_path_is_summarised_over_the_visible_rows():
 
 def test_a_head_drops_nothing_outside_training():
     _, batch = case()
-    sizes = {"feature_dim": 4, "num_channels": 2, "static_dim": 2, "hidden_dim": 5}
-    head, features = LabelHead(2, **sizes, dropout=0.5), torch.ones(3, batch.size, 4)
+    sizes = StateSizes(
+        latent_dim=1, hidden_dim=5, num_channels=2, static_dim=2, context_dim=1, covariates_dim=0,
+        dropout=0.5,
+    )  # fmt: skip
+    head, features = LabelHead(2, sizes), torch.ones(3, batch.size, 4)
     assert (head(features, batch) == 0).all()  # at rest at first
     torch.nn.init.ones_(head.network.last.weight)
     assert not torch.equal(head(features, batch), head(features, batch))

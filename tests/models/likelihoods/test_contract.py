@@ -5,8 +5,9 @@ import pytest
 import torch
 from scipy import integrate, stats
 
-from latentode.models.likelihoods import GaussianLikelihood, StudentTLikelihood
 from latentode.models.likelihoods.base import masked_sum
+from latentode.models.likelihoods.gaussian import GaussianLikelihood
+from latentode.models.likelihoods.student_t import StudentTLikelihood
 
 
 def gaussian():
