@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torchdiffeq
 from torch import Tensor
 
 from latentode.config import SolverConfig
@@ -52,6 +51,9 @@ def solve_torchdiffeq(
         https://arxiv.org/abs/1806.07366; the seminorm: Kidger, Chen, Lyons (2021), "Hey, that's not
         an ODE", https://arxiv.org/abs/2009.09457.
     """
+    # here and not above: it loads scipy.integrate, which most processes never need
+    from torchdiffeq import odeint
+
     counted = CountedField(field)
 
     # torchdiffeq hands on times in the dtype of the state, where those of a long solve would be
@@ -69,7 +71,7 @@ def solve_torchdiffeq(
     if config.gradient == "adjoint":
         states = _solve_adjoint(watch, z0.double(), offsets, settings, (*params, t0))
     else:
-        states = torchdiffeq.odeint(watch, z0.double(), offsets, **settings)
+        states = odeint(watch, z0.double(), offsets, **settings)
     states = states.to(z0.dtype)
     fixed = config.method == "rk4"
     steps = (len(offsets) - 1) * config.substeps if fixed else watch.accepted
@@ -84,6 +86,8 @@ def _solve_adjoint(
     settings: dict[str, Any],
     params: tuple[Tensor, ...],
 ) -> Tensor:
+    from torchdiffeq import odeint_adjoint
+
     backward: dict[str, Any] = {"norm": "seminorm"}
     if "step_t" in settings["options"]:
         # torchdiffeq turns a backward solve round before it flips these for the adjoint
@@ -91,7 +95,7 @@ def _solve_adjoint(
     else:
         backward = settings["options"]
     wanted = tuple(param for param in params if param.requires_grad)
-    states: Tensor = torchdiffeq.odeint_adjoint(
+    states: Tensor = odeint_adjoint(
         watch, z0, offsets, **settings, adjoint_params=wanted, adjoint_options=backward
     )
     if states.requires_grad:
