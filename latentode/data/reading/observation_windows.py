@@ -96,7 +96,7 @@ def _two_rows_each(table: Table) -> FrameTable:
     frame = pd.DataFrame({name: column.to_numpy()[twice] for name, column in columns.items()})
     frame[_EITHER] = pd.concat(ends, ignore_index=True).take(in_turn).reset_index(drop=True)
     result = FrameTable(frame, lines=np.repeat(lines, 2))
-    for shared in ("name", "stem", "place", "decimal", "ragged"):
+    for shared in ("name", "stem", "line_word", "decimal", "ragged"):
         setattr(result, shared, getattr(table, shared))
     return result
 
