@@ -165,15 +165,11 @@ class Collector:
 
     def _long_cells(self, part: ChunkRows, channel: Coded, numbers: Numbers) -> Cells:
         slots = self._slots.encode(channel)
-        there = ~np.isnan(numbers.values)
-        if slots.min() < 0:
-            nameless = slots < 0
-            there[numbers.bad] = True
-            self._row_slots.append(np.where(nameless & there, NAMELESS, slots))
-            there[numbers.bad] = False
-            there &= ~nameless
-        else:
-            self._row_slots.append(slots)
+        there, nameless = ~np.isnan(numbers.values), slots < 0
+        filled = there.copy()
+        filled[numbers.bad] = True
+        self._row_slots.append(np.where(nameless & filled, NAMELESS, slots))
+        there &= ~nameless
         value = self._reader.roles.value
         if value is not None and value in part.bad:
             self._add_bad(part, value, slots[part.bad[value][0]])
