@@ -142,9 +142,9 @@ print(json.dumps({
     "labels": type(model.fitted_.log.labels).__name__,
     "head": type(model.fitted_.model.label_head).__name__,
     "classes": list(model.classify("log.gauge").columns),
-    "judged": result["labels"]["series"],
+    "judged": result["labels"]["groups"],
     "score": result["forecast"]["overall"]["model"]["miss"],
-    "heading": "miss" in latentode.evaluation.table(result["forecast"]),
+    "heading": latentode.evaluation.table(result["forecast"])[0][-1] == "miss",
 }))
 """
 

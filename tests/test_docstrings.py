@@ -17,7 +17,6 @@ EXEMPT = "latentode/cli/commands/"
 # to be written, and then to be taken out of this list
 TO_BE_WRITTEN = (
     "latentode/cli/",
-    "latentode/data/reading/",
     "latentode/estimators/",
     "latentode/models/fitted/",
     "latentode/models/heads/",
@@ -97,6 +96,8 @@ def args_violations(functions):
     found = []
     for function in functions:
         lines, names = function.section("Args"), function.parameters
+        if (ast.get_docstring(function.node) or "").startswith("See `"):
+            continue  # the contract that it keeps explains them
         said = [name for line in lines or () for name in _explained(line)]
         if lines is None and len(names) >= FEWEST:
             found.append(f"{function.where} has {len(names)} parameters and no Args")
@@ -165,6 +166,7 @@ def test_each_rule_finds_a_planted_violation(rule, text, message):
         'def _f(a, b, c):\n raise DataError("no")',
         'class _A:\n def f(self, a, b, c):\n  raise DataError("no")',
         'def f():\n "Do."\n raise ValueError("no")',
+        'class A:\n def f(self, a, b, c):\n  "See `B`: those of it."',
         'def f():\n "Do."\n def inner():\n  raise DataError("no")',
         f"def f(a, *b, **c):\n    {ARGS.format(GOES_ON)}",
         'def f():\n """Do.\n\n Raises:\n     DataError: If.\n """\n raise DataError("no")',

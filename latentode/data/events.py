@@ -1,4 +1,4 @@
-"""Ragged streams of marked events, with the windows in which they could have been seen."""
+"""Ragged streams of marked events, with the windows in which they were observed."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class EventStreams:
 
     Attributes:
         series_ids: Names of the series; a series may have no event.
-        mark_names: Names of the kinds of event.
+        mark_names: Names of the marks.
         starts: First event of each series, shape (series + 1,), int64.
         times: Nanoseconds of the clock, not decreasing within a series, shape (event,), int64.
-        marks: Kind of each event, shape (event,), int64.
-        windows: Start and end of observation of each kind, shape (series, channel, 2), int64.
+        marks: Mark of each event, by index, shape (event,), int64.
+        windows: Start and end of observation of each mark, shape (series, mark, 2), int64.
         origins: From when each series counts its time, shape (series,), int64; a part of the
             windows keeps it.
         clock: What the times mean.
@@ -62,15 +62,15 @@ class EventStreams:
         Args:
             series: Series index of each event, shape (event,).
             times: Nanoseconds, shape (event,).
-            marks: Kind of each event, shape (event,).
+            marks: Mark of each event, by index, shape (event,).
             series_ids: Names of the series.
-            mark_names: Names of the kinds.
-            windows: Shape (series, 2), or (series, channel, 2) where kinds differ.
+            mark_names: Names of the marks.
+            windows: Shape (series, 2), or (series, mark, 2) where marks differ.
             clock: What the times mean.
             resolution: Nanoseconds to which times were recorded.
 
         Raises:
-            DataError: If a window has no length, or an event lies outside the window of its kind.
+            DataError: If a window has no length, or an event lies outside the window of its mark.
             ShapeError: If `windows` has another shape.
         """
         windows = np.asarray(windows, dtype=np.int64)
@@ -117,7 +117,7 @@ class EventStreams:
 
     @property
     def num_marks(self) -> int:
-        """Number of kinds of event."""
+        """Number of marks."""
         return len(self.mark_names)
 
     @property
@@ -127,7 +127,7 @@ class EventStreams:
 
     @property
     def scored(self) -> np.ndarray:
-        """True for events inside the window of their kind, False for history, shape (event,)."""
+        """True for events inside the window of their mark, False for history, shape (event,)."""
         low, high = self.windows[self.series, self.marks].T
         return (self.times >= low) & (self.times <= high)
 
@@ -137,19 +137,19 @@ class EventStreams:
         return int(self.scored.sum())
 
     def counts(self) -> Int64:
-        """Scored events by series and kind, shape (series, channel)."""
+        """Scored events by series and mark, shape (series, mark)."""
         table = np.zeros((self.num_series, self.num_marks), dtype=np.int64)
         scored = self.scored
         np.add.at(table, (self.series[scored], self.marks[scored]), 1)
         return table
 
     def exposure(self, unit_ns: float) -> Float64:
-        """Length of the windows in a unit of time, shape (series, channel)."""
+        """Length of the windows in a unit of time, shape (series, mark)."""
         return (self.windows[..., 1] - self.windows[..., 0]) / unit_ns
 
     def rates(self, unit_ns: float) -> Float64:
-        """Events a unit of time by kind; half an event where there is none, shape (channel,)."""
-        least = 1 / unit_ns  # a kind that was nowhere watched has a rate all the same
+        """Events a unit of time by mark; half an event where there is none, shape (mark,)."""
+        least = 1 / unit_ns  # a mark that was nowhere observed has a rate all the same
         return np.maximum(self.counts().sum(0), 0.5) / np.maximum(
             self.exposure(unit_ns).sum(0), least
         )
@@ -198,7 +198,7 @@ class EventStreams:
     def clipped(self, start: Int64, end: Int64) -> EventStreams:
         """Cut the windows to ``start < time <= end`` of each series, as parts of a log are.
 
-        Unlike `between` it may leave nothing of a series or a kind: a window without a length.
+        Unlike `between` it may leave nothing of a series or a mark: a window without a length.
         """
         edges = (start + 1)[:, None, None], np.maximum(start + 1, end)[:, None, None]
         cut = replace(self, windows=np.clip(self.windows, *edges))
@@ -212,7 +212,7 @@ class EventStreams:
         in; events without a tie stay. Where the resolution is a nanosecond, ties stay as they are.
 
         Returns:
-            The same events in order; none leaves the window of its kind.
+            The same events in order; none leaves the window of its mark.
         """
         series = self.series
         same = (np.diff(self.times) == 0) & (np.diff(series) == 0)
@@ -233,7 +233,7 @@ class LogEvents:
 
     Attributes:
         streams: The events.
-        mark_column: Column of kinds in event files; None finds it.
+        mark_column: Column of marks in event files; None finds it.
         reports: True if the events are the report times of the log itself.
     """
 

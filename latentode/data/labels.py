@@ -88,6 +88,11 @@ class Labels(ABC):
     ) -> Self | None:
         """What `pack` was given; None for labels of another kind.
 
+        Args:
+            arrays: Arrays by name.
+            about: What else there is.
+            series_ids: The series that they are of.
+
         Raises:
             KeyError: If an array or a fact is absent.
             ValueError: If it is not what `pack` gave, for these series.

@@ -34,6 +34,11 @@ def unpack_streams(
 ) -> EventStreams:
     """The streams that `pack_streams` was given.
 
+    Args:
+        stored: Arrays by name.
+        about: What else there is.
+        prefix: What the names of the arrays begin with.
+
     Raises:
         KeyError: If an array or a fact is absent.
         ValueError: If the arrays do not describe streams.
@@ -58,7 +63,7 @@ def unpack_streams(
         and bool(((arrays["marks"] >= 0) & (arrays["marks"] < len(marks))).all())
     )
     if not sound:
-        raise ValueError("streams: offsets, marks or windows that are no event streams")
+        raise ValueError("streams: offsets, marks or windows that are not event streams")
     return EventStreams(
         series_ids=series,
         mark_names=marks,

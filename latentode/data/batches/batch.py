@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,13 +10,14 @@ from torch import Tensor
 
 from latentode.data.batches.event_batch import EventBatch
 from latentode.data.batches.known_inputs import KnownInputs
+from latentode.data.batches.tensor_parts import TensorParts
 from latentode.data.calendar import phases
 from latentode.data.dataset import Float64, Int64, Readings, TimeSeriesDataset
 from latentode.data.scaler import Scaler, TimeScale
 
 
 @dataclass(frozen=True)
-class SeriesBatch:
+class SeriesBatch(TensorParts):
     """Windows of a log as padded tensors, times measured from each window's own anchor.
 
     Attributes:
@@ -58,24 +57,11 @@ class SeriesBatch:
         """Number of windows."""
         return self.times.shape[0]
 
-    def to(self, device: torch.device | str) -> SeriesBatch:
-        """Move every tensor."""
-        return self._map(lambda part: part.to(device))
-
-    def clone(self) -> SeriesBatch:
-        """Copy every tensor."""
-        return self._map(lambda part: part.clone())
-
     def select(self, windows: Tensor) -> SeriesBatch:
         """Keep some windows, by index."""
         return self._map(
             lambda part: part[windows] if isinstance(part, Tensor) else part.select(windows)
         )
-
-    def _map(self, change: Callable[[Any], Any]) -> SeriesBatch:
-        kinds = Tensor | KnownInputs | EventBatch
-        parts = {k: v for k, v in vars(self).items() if isinstance(v, kinds)}
-        return replace(self, **{name: change(part) for name, part in parts.items()})
 
 
 @dataclass(frozen=True)

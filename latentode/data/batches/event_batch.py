@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from latentode.data.batches.tensor_parts import TensorParts
 from latentode.data.dataset import Int64, first_after
 from latentode.data.events import EventStreams
 
 
 @dataclass(frozen=True, eq=False)
-class EventBatch:
+class EventBatch(TensorParts):
     """Events of some series in model time, each counted from its own origin.
 
     A padded slot repeats the last time of its series, so that its gap has no length; nothing of it
@@ -104,20 +105,9 @@ class EventBatch:
         high = self.end.gather(1, self.marks)
         return self.valid & (self.times >= low) & (self.times <= high)
 
-    def to(self, device: torch.device | str) -> EventBatch:
-        """Move to a device."""
-        return self._map(lambda part: part.to(device))
-
-    def clone(self) -> EventBatch:
-        """Copy every tensor."""
-        return self._map(lambda part: part.clone())
-
     def select(self, series: Tensor) -> EventBatch:
         """Keep some series, by index."""
         return self._map(lambda part: part[series])
-
-    def _map(self, change: Callable[[Tensor], Tensor]) -> EventBatch:
-        return replace(self, **{k: change(getattr(self, k)) for k in self.__dataclass_fields__})
 
 
 def _padded(

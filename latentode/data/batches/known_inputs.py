@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from latentode.data.batches.tensor_parts import TensorParts
+
 _HARMONICS = (1, 2)  # of each period: with the second, a day need not be a sine
 
 
 @dataclass(frozen=True)
-class KnownInputs:
+class KnownInputs(TensorParts):
     r"""Known inputs :math:`u(t)` of a batch of windows, evaluated at any model time.
 
     Each period (day, week) gives :math:`\sin, \cos` of :math:`h(\varphi + \omega t)` for the
@@ -51,14 +53,6 @@ class KnownInputs:
         )
         held = torch.where(index[..., None] >= 0, gathered, 0.0)
         return torch.cat([features, held], dim=-1)
-
-    def to(self, device: torch.device | str) -> KnownInputs:
-        """Move every tensor."""
-        return replace(self, **{k: getattr(self, k).to(device) for k in self.__dataclass_fields__})
-
-    def clone(self) -> KnownInputs:
-        """Copy every tensor."""
-        return replace(self, **{k: getattr(self, k).clone() for k in self.__dataclass_fields__})
 
     def select(self, windows: Tensor) -> KnownInputs:
         """Keep some windows, by index."""

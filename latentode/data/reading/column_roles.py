@@ -23,6 +23,7 @@ from latentode.data.reading.roles import (
     Roles,
     by_telling_name,
     check_present,
+    check_role,
 )
 from latentode.errors import ConfigError, DataError
 
@@ -43,9 +44,7 @@ def detect_roles(table: Table, config: DataConfig) -> Roles:
     """
     names, columns = table.columns, config.columns
     for role in ("time", "id", "channel", "value"):
-        if (name := getattr(columns, role)) is not None:
-            advice = f"Name it with --{role}-column, or have it detected with --{role}-column ''."
-            check_present(name, names, table.name, advice)
+        check_role(role, getattr(columns, role), names, table.name)
     for name in columns.static:
         check_present(name, names, table.name)
     asked = [each for each in FORMATS if config.layout in ("auto", each.layout)]

@@ -1,4 +1,4 @@
-"""Reading event streams: a row an event, `id, time, mark`; every error is born here."""
+"""Reading event streams: one row per event, `id, time, mark`; every error is born here."""
 
 from __future__ import annotations
 

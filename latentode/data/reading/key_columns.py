@@ -15,7 +15,7 @@ from latentode.data.reading.columns import (
 )
 from latentode.data.reading.formats.data_frame import as_text
 from latentode.data.reading.formats.table import Table
-from latentode.data.reading.roles import Roles, by_telling_name, check_present
+from latentode.data.reading.roles import Roles, by_telling_name, check_present, check_role
 from latentode.errors import DataError
 
 
@@ -104,8 +104,7 @@ class _Search:
         if name is None or name in self.table.columns:
             return self._take(name) if name in self.free else None
         if self.series_ids is None:
-            advice = f"Name it with --{role}-column, or have it detected with --{role}-column ''."
-            check_present(name, self.table.columns, self.table.name, advice)
+            check_role(role, name, self.table.columns, self.table.name)
         return None
 
     def usual_text(self, text: TextColumn) -> str | None:

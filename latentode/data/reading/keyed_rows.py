@@ -71,7 +71,7 @@ class KeyedRows:
 
     def at(self, row: int) -> str:
         """Where a row stands, for a message."""
-        return f"{self.table.name}: {self.table.place} {self.lines[row]}"
+        return f"{self.table.name}: {self.table.at(self.lines[row])}"
 
 
 def read_rows(
@@ -162,14 +162,13 @@ def _are_among(
     wanted: Collection[str], names: Sequence[str], codes: NDArray[np.integer]
 ) -> NDArray[np.bool_]:
     """Whether the name of each row is among some; a code below 0 stands for an empty name."""
-    among = np.array([name in set(wanted) for name in (*names, "")])
-    return among[np.maximum(codes, -1)]
+    return (positions((*names, ""), tuple(wanted)) >= 0)[np.maximum(codes, -1)]
 
 
 def _say(table: Table, policy: RowPolicy) -> None:
     notes = list(policy.tally.notes)
     for reason, number in policy.tally.counts.items():
-        first = f"first: {table.place} {policy.first_lines[reason]}"
+        first = f"first: {table.at(policy.first_lines[reason])}"
         notes.append(f"{number:,} {REASONS[reason]} ({first})")
     for note in notes:
         warnings.warn(f"{table.name}: {note}", LatentODEWarning, stacklevel=2)

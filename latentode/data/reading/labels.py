@@ -182,9 +182,15 @@ def read_time_labels(
         DataError: If a column cannot be found, bad rows are refused, a series has two labels at
             one time, no label belongs to the log, there is but one class, or a class is unknown.
     """
+    config = _with_time(source, config)
+    if config.columns.time is None:
+        raise DataError(
+            "labels: expected labels of times, as in training, got no column of times. Name it as "
+            "in the log."
+        )
     rows = read_rows(
         source,
-        _with_time(source, config),
+        config,
         text=_column(column, config),
         clock=dataset.clock,
         series_ids=dataset.series_ids,

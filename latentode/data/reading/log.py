@@ -104,26 +104,26 @@ def _without_absent_columns(config: DataConfig, names: Sequence[str]) -> DataCon
 
 
 def _channels(
-    policy: RowPolicy, config: DataConfig, text: set[int], allow_missing: bool = False
+    policy: RowPolicy, config: DataConfig, text: set[int], allow_missing: bool
 ) -> list[str]:
     """Names of the channels of the data set; counts the readings of all others."""
     got, roles = policy.got, policy.roles
-    found = [
+    readable = [
         name for code, name in enumerate(got.slots) if code not in text and name not in roles.future
     ]
     if got.row_slot is not None:
-        found.sort(key=natural_key)
+        readable.sort(key=natural_key)
     if config.columns.channels is None:
-        if not found:
+        if not readable:
             raise DataError(
                 f"{policy.table.name}: no column of numbers is left as a channel "
                 f"(columns: {', '.join(policy.table.columns[:12])}). Name them with --channels."
             )
-        return found
+        return readable
     chosen = list(config.columns.channels)
     if allow_missing and set(chosen) & set(got.slots):
         chosen = [name for name in chosen if name in got.slots]
-    _refuse_absent(policy.table.name, [name for name in chosen if name not in got.slots], found)
+    _refuse_absent(policy.table.name, [name for name in chosen if name not in got.slots], readable)
     other = np.array([name not in chosen and name not in roles.future for name in got.slots])
     reason = "readings_of_other_channels"
     for slot in np.flatnonzero(other & (got.numeric > 0)):
@@ -133,9 +133,9 @@ def _channels(
     return chosen
 
 
-def _refuse_absent(source: str, absent: Sequence[str], found: Sequence[str] = ()) -> None:
+def _refuse_absent(source: str, absent: Sequence[str], present: Sequence[str] = ()) -> None:
     if absent:
-        there = f" There are: {', '.join(found[:12])}." if found else ""
+        there = f" There are: {', '.join(present[:12])}." if present else ""
         raise DataError(
             f"{source}: no channel {absent[0]!r} in the log.{there} Correct --channels or "
             "--future-columns."

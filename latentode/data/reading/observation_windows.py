@@ -84,19 +84,20 @@ def _opened(source: Source, config: DataConfig) -> Table:
 def _two_rows_each(table: Table) -> FrameTable:
     """A row for the start and a row for the end of each window, in turn, as time goes on."""
     edges = [_edge(table, word) for word in ("start", "end")]
-    texts = [name for name in table.columns if name not in edges]
     chunks = [make() for make in table.chunks(ReadPlan(table.columns, edges[0], True, ()))]
     lines = np.concatenate([chunk.lines for chunk in chunks])
-    columns = {
-        name: pd.concat([chunk.text(name) for chunk in chunks], ignore_index=True) for name in texts
+    texts = {
+        name: pd.concat([chunk.text(name) for chunk in chunks], ignore_index=True)
+        for name in table.columns
+        if name not in edges
     }
-    ends = [pd.concat([chunk.column(edge) for chunk in chunks]) for edge in edges]
+    ends = [chunk.column(edge) for edge in edges for chunk in chunks]
     twice = np.repeat(np.arange(len(lines)), 2)
     in_turn = twice + np.tile([0, len(lines)], len(lines))
-    frame = pd.DataFrame({name: column.to_numpy()[twice] for name, column in columns.items()})
+    frame = pd.DataFrame(texts, index=range(len(lines))).iloc[twice].reset_index(drop=True)
     frame[_EITHER] = pd.concat(ends, ignore_index=True).take(in_turn).reset_index(drop=True)
     result = FrameTable(frame, lines=np.repeat(lines, 2))
-    for shared in ("name", "stem", "place", "decimal", "ragged"):
+    for shared in ("name", "stem", "line_word", "decimal", "ragged"):
         setattr(result, shared, getattr(table, shared))
     return result
 

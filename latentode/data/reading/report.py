@@ -43,9 +43,9 @@ class DataReport:
         columns: Column(s) that were read as "time", "id", "channel", "value", "channels", "static",
             "future"; None or empty where there is none.
         clock: What times mean.
-        first: Earliest time in nanoseconds of the clock; None without readings.
+        first: Earliest time in nanoseconds of the clock.
         last: Latest time.
-        median_step: Median gap between successive times of a series, nanoseconds.
+        median_step: Median gap between successive times of a series, nanoseconds; None without.
         series_ids: Ids, in the order of the data set.
         channels: Channel names.
         num_rows: Distinct (series, time) pairs.
@@ -62,8 +62,8 @@ class DataReport:
     layout: str
     columns: Mapping[str, Any]
     clock: Clock
-    first: int | None
-    last: int | None
+    first: int
+    last: int
     median_step: int | None
     series_ids: tuple[str, ...]
     channels: tuple[str, ...]
@@ -151,15 +151,12 @@ class DataReport:
     def _clock_line(self) -> str:
         zone = self.clock.zone or ("naive wall clock" if self.clock.kind == "calendar" else "")
         words = [self.clock.kind, f"unit {self.clock.unit}"] + ([f"zone {zone}"] if zone else [])
-        if self.first is not None and self.last is not None:
-            words.append(f"{self._instant(self.first)} to {self._instant(self.last)}")
+        words.append(f"{self._instant(self.first)} to {self._instant(self.last)}")
         if self.median_step is not None:
             words.append(f"median step {format_duration(self.median_step)}")
         return ", ".join(words)
 
-    def _instant(self, time: int | None) -> str | None:
-        if time is None:
-            return None
+    def _instant(self, time: int) -> str:
         if self.clock.kind == "elapsed":
             return format_duration(time) if time > 0 else f"{time / 1e9:g}s"
         text = str(np.datetime64(time, "ns").astype("M8[ms]"))
@@ -230,7 +227,7 @@ def make_report(
 
     Args:
         tally: What was counted.
-        dataset: What was read.
+        dataset: What was read, one reading at least.
         source: Name of the log.
         layout: See `DataReport`.
         columns: See `DataReport`.
@@ -243,14 +240,14 @@ def make_report(
         layout=layout,
         columns=columns,
         clock=dataset.clock,
-        first=int(times.min()) if len(times) else None,
-        last=int(times.max()) if len(times) else None,
+        first=int(times.min()),
+        last=int(times.max()),
         median_step=int(np.median(steps)) if len(steps) else None,
         series_ids=dataset.series_ids,
         channels=readings.channels,
         num_rows=readings.num_rows,
         num_readings=readings.num_readings,
-        missing=1 - readings.num_readings / cells if cells else 0.0,
+        missing=1 - readings.num_readings / cells,
         rows_read=tally.rows_read,
         counts={reason: tally.counts[reason] for reason in REASONS if tally.counts.get(reason)},
         per_series=tally.per_series,

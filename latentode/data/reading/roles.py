@@ -67,6 +67,23 @@ def check_present(name: str, names: Sequence[str], source: str, advice: str = ""
         )
 
 
+def check_role(role: str, name: str | None, names: Sequence[str], source: str) -> None:
+    """Refuse a configured column of a role that the log does not have.
+
+    Args:
+        role: "time", "id", "channel" or "value".
+        name: The column; None where it is detected.
+        names: Columns of the log.
+        source: Name of the log.
+
+    Raises:
+        DataError: With the nearest name that there is.
+    """
+    if name is not None:
+        advice = f"Name it with --{role}-column, or have it detected with --{role}-column ''."
+        check_present(name, names, source, advice)
+
+
 def by_telling_name(names: Collection[str], ranks: Sequence[Sequence[str]]) -> list[str]:
     """Columns that have a telling name, those of the first rank that occurs."""
     for rank in ranks:

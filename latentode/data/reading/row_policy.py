@@ -77,12 +77,11 @@ class RowPolicy:
         if not len(got.series):
             raise DataError(f"no data rows in {self.table.name}. Give a log with readings.")
         times, status, naive, clock = self._merged()
-        if ignored is not None:
-            status[ignored] = OK
+        if ignored is None:
+            ignored = np.zeros(len(got.series), dtype=bool)
+        status[ignored] = OK
         self._decide_on_times(status)
-        keep = status == OK
-        if ignored is not None:
-            keep &= ~ignored
+        keep = (status == OK) & ~ignored
         self._leave_out("rows_without_id", keep & (got.series < 0))
         keep &= got.series >= 0
         if got.row_slot is not None:
@@ -141,24 +140,26 @@ class RowPolicy:
         self.first_lines["ragged_rows"] = line
 
     def _decide_on_times(self, status: NDArray[np.uint8]) -> None:
-        word, name, column = self.table.place, self.table.name, self.roles.time
+        at, name, column = self.table.at, self.table.name, self.roles.time
         if not status.any():
             return
         lines = self.got.lines
         unclear = np.flatnonzero(status == AMBIGUOUS)
         if len(unclear):
+            line = lines[unclear[0]]
+            texts = [repr(cell.text) for cell in self.got.bad_times if cell.line == line]
             raise DataError(
-                f"{name}: {word} {lines[unclear[0]]}: {self._example(lines[unclear[0]])} in "
-                f"{column!r} may be day/month or month/day. Pass --dayfirst, --no-dayfirst or "
-                "--time-format, or write the year first."
+                f"{name}: {at(line)}: {(texts or ['the time'])[0]} in {column!r} may "
+                "be day/month or month/day. Pass --dayfirst, --no-dayfirst or --time-format, or "
+                "write the year first."
             )
         wrong = np.flatnonzero(status > NO_TIME)
         if len(wrong) and not self._tolerates(*self._numbers(wrong)):
             cells = [cell for cell in self.got.bad_times if cell.line in set(lines[wrong])]
-            shown = ", ".join(f"{word} {cell.line}: {cell.text!r}" for cell in cells)
+            shown = ", ".join(f"{at(cell.line)}: {cell.text!r}" for cell in cells)
             beyond = bool((status == OUT_OF_RANGE).any())
             rule = "times of the years 1678 to 2261" if beyond else "times"
-            shown = shown or f"{word} {lines[wrong[0]]}"
+            shown = shown or at(lines[wrong[0]])
             raise DataError(
                 f"{name}: expected {rule} in {column!r}, got {self._numbers(wrong)[0]} other cells "
                 f"({shown}). Correct them, pass --time-format, or drop up to --max-bad of the rows "
@@ -166,10 +167,6 @@ class RowPolicy:
             )
         self._leave_out("rows_without_time", status == NO_TIME)
         self._count_rows("rows_with_bad_time", wrong)
-
-    def _example(self, line: int) -> str:
-        texts = [cell.text for cell in self.got.bad_times if cell.line == line]
-        return repr(texts[0]) if texts else "the time"
 
     def _numbers(self, rows: NDArray[np.integer]) -> tuple[int, int]:
         """Rows of the table that some rows stand for, and all of them."""
@@ -184,7 +181,7 @@ class RowPolicy:
         if not self._tolerates(number, total, empty=True):
             what, role = _LACKING[reason]
             column = getattr(self.roles, "channel" if role == "mark" else role)
-            first = f"{self.table.place} {self.got.lines[index[0]]}"
+            first = self.table.at(self.got.lines[index[0]])
             advice = "Fill them, or drop up to --max-bad of the rows with --on-bad-row drop."
             if self._is_log:
                 advice = f"Fill them, correct --{role}-column, or raise --max-bad to drop them."
@@ -210,12 +207,12 @@ class RowPolicy:
         self, times: Int64, keep: NDArray[np.bool_], naive: NDArray[np.bool_], clock: Clock
     ) -> None:
         """Turn wall-clock times into UTC in place, where the log or the caller knows a zone."""
-        word, got = self.table.place, self.got
+        at, got = self.table.at, self.got
         if self.clock is not None and self.clock.kind == "calendar" and self.clock.zone is None:
             aware = np.flatnonzero(keep & ~naive)
             if len(aware):
                 raise DataError(
-                    f"{self.table.name}: {word} {got.lines[aware[0]]}: the time has an offset "
+                    f"{self.table.name}: {at(got.lines[aware[0]])}: the time has an offset "
                     "from UTC, but the log has none. Write naive times, or train with --tz."
                 )
         naive = naive & keep
@@ -225,8 +222,8 @@ class RowPolicy:
             row = int(np.flatnonzero(naive)[0])
             other = int(np.flatnonzero(keep & ~naive)[0])
             raise DataError(
-                f"{self.table.name}: times with and without an offset from UTC are mixed ({word} "
-                f"{got.lines[other]} has one, {word} {got.lines[row]} has none). Pass --tz, the "
+                f"{self.table.name}: times with and without an offset from UTC are mixed "
+                f"({at(got.lines[other])} has one, {at(got.lines[row])} has none). Pass --tz, the "
                 "zone of those without."
             )
         rows = np.flatnonzero(naive)
@@ -236,8 +233,7 @@ class RowPolicy:
             series=got.series[rows],
             slots=None if got.row_slot is None else got.row_slot[rows],
             lines=got.lines[rows],
-            place=word,
-            source=self.table.name,
+            where=lambda line: f"{self.table.name}: {at(line)}",
         )
 
     def cells(self, keep: NDArray[np.bool_]) -> list[int]:
@@ -250,6 +246,8 @@ class RowPolicy:
             DataError: If bad cells are refused, or are more than ``max_bad``.
         """
         got, policy = self.got, self.config.cells
+        if not len(got.bad_slots):
+            return []
         count = len(got.slots)
         numeric = got.numeric
         bad = np.bincount(got.bad_slots, minlength=count)
@@ -280,7 +278,7 @@ class RowPolicy:
     def _bad_cells_message(self, slots: set[int], number: int, share: float) -> str:
         examples = sorted(cell for slot in slots for cell in self.got.bad_cells.get(slot, []))[:3]
         shown = ", ".join(
-            f"{self.table.place} {cell.line}, column {cell.column!r}: {cell.text!r}"
+            f"{self.table.at(cell.line)}, column {cell.column!r}: {cell.text!r}"
             for cell in examples
         )
         advice = advise([cell.text for cell in examples], self.table.decimal)

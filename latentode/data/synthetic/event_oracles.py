@@ -44,7 +44,7 @@ def sinusoidal_rate(seconds: Float64) -> Float64:
 
 
 def _hawkes(branching: list[float], decay: list[float]) -> Simulator:
-    children = np.array(branching)[None, :, None]  # (kind, kernel, kind)
+    children = np.array(branching)[None, :, None]  # (mark, kernel, mark)
 
     def draw(num_series: int, span: float, seed: int | np.random.Generator) -> EventStreams:
         return hawkes_events(
@@ -81,7 +81,7 @@ def make_events(
     Args:
         name: A key of `ORACLES`.
         num_series: Number of streams.
-        span: Length of each in seconds, all of which is watched.
+        span: Length of each in seconds, all of which is observed.
         random_state: Seed or generator.
 
     Raises:

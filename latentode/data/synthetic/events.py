@@ -71,9 +71,9 @@ def hawkes_events(
     Args:
         num_series: Number of streams.
         span: Length in seconds.
-        background: Immigrants a second of each kind, shape (channel,).
-        branching: Children of kind k by kernel j of an event of kind l, shape
-            (channel, rate, channel); its sum over j must have a spectral radius below 1.
+        background: Immigrants a second of each mark, shape (mark,).
+        branching: Children of mark k by kernel j of an event of mark l, shape
+            (mark, rate, mark); its sum over j must have a spectral radius below 1.
         decay: Rates of decay a second, shape (rate,).
         random_state: Seed or generator.
 
@@ -104,13 +104,13 @@ def _children(
     branching: Float64,
     decay: Float64,
 ) -> tuple[Int64, Float64, Int64]:
-    counts = rng.poisson(branching[:, :, marks])  # (channel, rate, event)
-    kind, kernel, parent = (
+    counts = rng.poisson(branching[:, :, marks])  # (mark, rate, event)
+    mark, kernel, parent = (
         np.repeat(i, counts.ravel()) for i in np.indices(counts.shape).reshape(3, -1)
     )
     born = times[parent] + rng.exponential(1 / decay[kernel])
     seen = born <= span
-    return series[parent[seen]], born[seen], kind[seen]
+    return series[parent[seen]], born[seen], mark[seen]
 
 
 def self_correcting_events(

@@ -43,7 +43,7 @@ class SimulatedLog:
 def check_design(
     num_series: int, num_points: int, span: float, coverage: float, noise: float
 ) -> None:
-    """Refuse a design that has no reading, or noise that is no number.
+    """Refuse a design that has no reading, or noise that is not a number.
 
     Args:
         num_series: At least 1.

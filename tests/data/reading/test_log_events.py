@@ -28,7 +28,7 @@ def alarms(rows, **names):
     return frame.rename(columns=names)
 
 
-def test_a_series_is_watched_while_it_is_read(log):
+def test_a_series_is_observed_while_it_is_read(log):
     first, last = log.readings.first_and_last()
     early, late = (first[0] - EPOCH) / HOUR - 1, (last[0] - EPOCH) / HOUR + 1
     inside = (first[0] - EPOCH) / HOUR + 3
@@ -91,7 +91,7 @@ TOGETHER = [(i, t, c) for i, t in ((0, 1), (0, 5), (0, 9), (1, 4), (1, 20)) for 
     ("clock", "ends"),
     [(Clock("elapsed", None, "s"), (9, 20)), (Clock("calendar", "UTC"), (20, 20))],
 )
-def test_report_times_open_their_window_and_are_watched_to_its_end(clock, ends):
+def test_report_times_open_their_window_and_are_observed_to_its_end(clock, ends):
     found = report_times(small_log(clock, TOGETHER))
     assert found.mark_names == ("report",)
     assert found.counts().tolist() == [[2], [1]]  # the first row is history

@@ -136,13 +136,11 @@ class Builder:
 
 def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
     """Key that sorts "pump-2" before "pump-10", and tells "7" from "007"."""
-    parts = re.findall(r"[0-9]+|[^0-9]+", name)
-    digits = [part.lstrip("0") if part[0] in "0123456789" else None for part in parts]
-    # numbers before words; a longer number is a larger one
-    key = [
-        (1 << 62, part) if number is None else (len(number), number)
-        for part, number in zip(parts, digits, strict=True)
-    ]
+    key = []
+    for part in re.findall(r"[0-9]+|[^0-9]+", name):
+        number = part.lstrip("0")
+        # numbers before words; a longer number is a larger one
+        key.append((len(number), number) if part[0] in "0123456789" else (1 << 62, part))
     return key, name
 
 

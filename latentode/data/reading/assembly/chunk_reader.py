@@ -48,7 +48,7 @@ NO_CELLS = Cells(np.zeros(0, dtype=np.int8), NO_CODES, np.zeros(0))
 
 
 class BadCell(NamedTuple):
-    """A cell that is no number or no time, for a message."""
+    """A cell that is not a number, or not a time, for a message."""
 
     line: int
     column: str
@@ -63,7 +63,7 @@ class ChunkRows:
         lines: Line of each row.
         ids: Codes and names of the series; None without an id column.
         times: Times.
-        bad_times: Examples of cells that are no time.
+        bad_times: Examples of cells that are not a time.
         grid: Wide columns: the readings that are there.
         channel: Long: codes and names of the channels; rows: of the texts.
         long: Long: values, one a row.

@@ -38,9 +38,9 @@ class Collected:
     Attributes:
         series: Code of the series of each row, -1 without an id, shape (row,).
         series_ids: Id of each code.
-        line_chunks: Line of each row, by chunk.
+        lines: Line of each row, shape (row,).
         times: Times of each chunk.
-        bad_times: Examples of cells that are no time.
+        bad_times: Examples of cells that are not a time.
         cells: Readings.
         slots: Name of each channel and known input.
         row_slot: Long log: slot of each row, NAMELESS or, without a value, -1 where the channel has
@@ -54,7 +54,7 @@ class Collected:
 
     series: Int32
     series_ids: list[str]
-    line_chunks: list[Int64]
+    lines: Int64
     times: list[RawTimes]
     bad_times: list[BadCell]
     cells: Cells
@@ -65,11 +65,6 @@ class Collected:
     bad_cells: dict[int, list[BadCell]]
     row_cells: int
     static: dict[str, set[tuple[int, str]]]
-
-    @cached_property
-    def lines(self) -> Int64:
-        """Line of each row, shape (row,); for messages, so not made before there is one."""
-        return np.concatenate([*self.line_chunks, np.zeros(0, dtype=np.int64)])
 
     @cached_property
     def numeric(self) -> Int64:
@@ -107,12 +102,12 @@ class Collector:
         self._slots = Names(roles.values)
         self._row_cells = len(roles.values) + (roles.value is not None)
         self._rows = 0
-        self._series: list[Int32] = []
-        self._lines: list[Int64] = []
-        self._cells: list[Cells] = []
+        self._series = [NO_CODES]
+        self._lines = [np.zeros(0, dtype=np.int64)]
+        self._cells = [NO_CELLS]
         self._row_slots: list[Int32] = []
         self._times: list[RawTimes] = []
-        self._bad: list[tuple[Int32, Int32]] = []
+        self._bad = [(NO_CODES, NO_CODES)]
         self._bad_times: list[BadCell] = []
         self._bad_cells: dict[int, list[BadCell]] = {}
         self._static: dict[str, set[tuple[int, str]]] = {name: set() for name in roles.static}
@@ -123,21 +118,20 @@ class Collector:
         for part in in_order(self._table.chunks(reader.plan()), reader.read):
             if len(part.lines):
                 self._add(part)
-        no_bad = (NO_CODES, NO_CODES)
-        bad = [np.concatenate(pair) for pair in zip(no_bad, *self._bad, strict=True)]
-        joined = [np.concatenate(parts) for parts in zip(NO_CELLS, *self._cells, strict=True)]
+        bad_rows, bad_slots = map(np.concatenate, zip(*self._bad, strict=True))
+        cells = Cells(*map(np.concatenate, zip(*self._cells, strict=True)))
         self._cells.clear()
         return Collected(
-            series=np.concatenate([*self._series, NO_CODES]),
+            series=np.concatenate(self._series),
             series_ids=list(self._ids.codes),
-            line_chunks=self._lines,
+            lines=np.concatenate(self._lines),
             times=self._times,
             bad_times=self._bad_times[:3],
-            cells=Cells(*joined),
+            cells=cells,
             slots=list(self._slots.codes),
             row_slot=np.concatenate(self._row_slots) if self._row_slots else None,
-            bad_rows=bad[0],
-            bad_slots=bad[1],
+            bad_rows=bad_rows,
+            bad_slots=bad_slots,
             bad_cells=self._bad_cells,
             row_cells=self._row_cells,
             static=self._static,
@@ -171,15 +165,11 @@ class Collector:
 
     def _long_cells(self, part: ChunkRows, channel: Coded, numbers: Numbers) -> Cells:
         slots = self._slots.encode(channel)
-        there = ~np.isnan(numbers.values)
-        if slots.min() < 0:
-            nameless = slots < 0
-            there[numbers.bad] = True
-            self._row_slots.append(np.where(nameless & there, NAMELESS, slots))
-            there[numbers.bad] = False
-            there &= ~nameless
-        else:
-            self._row_slots.append(slots)
+        there, nameless = ~np.isnan(numbers.values), slots < 0
+        filled = there.copy()
+        filled[numbers.bad] = True
+        self._row_slots.append(np.where(nameless & filled, NAMELESS, slots))
+        there &= ~nameless
         value = self._reader.roles.value
         if value is not None and value in part.bad:
             self._add_bad(part, value, slots[part.bad[value][0]])

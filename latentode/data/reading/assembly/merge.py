@@ -52,7 +52,13 @@ class Triplets:
         )
 
     def count(self, tally: Tally, reason: str, index: Int64) -> None:
-        """Count some readings, in all and by series and channel."""
+        """Count some readings, in all and by series and channel.
+
+        Args:
+            tally: Counts them.
+            reason: Why.
+            index: Which of them, shape (counted,).
+        """
         tally.add(reason, len(index))
         tally.add_by(reason, tally.per_series, self.series_ids, self.series[index])
         tally.add_by(reason, tally.per_channel, self.channels, self.channel[index])
@@ -97,7 +103,7 @@ def merge_duplicates(
         raise DataError(
             f"{table.name}: channel {readings.channels[readings.channel[at]]!r} of series "
             f"{readings.series_ids[readings.series[at]]!r} has two readings at one time "
-            f"({table.place}s {pair[0]} and {pair[1]}), {int(same.sum())} such in all. "
+            f"({table.line_word}s {pair[0]} and {pair[1]}), {int(same.sum())} such in all. "
             "Pass --duplicates mean, first or last."
         )
     kept = np.concatenate([[True], ~same])

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from latentode.data.dataset import Float64
+from latentode.data.reading.formats.table import factorize
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WORDS = {"true": 1.0, "false": 0.0}
@@ -64,19 +65,15 @@ def to_numbers(column: pd.Series, missing: Collection[str], decimal: str = ".") 
 def _read_text(
     column: pd.Series, missing: set[str], decimal: str
 ) -> tuple[Float64, NDArray[np.bool_]]:
-    """Numbers of a column of text or mixed objects, and where a cell is no number."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        codes, uniques = column.cat.codes.to_numpy(), column.cat.categories.to_numpy(dtype=object)
-    elif isinstance(column.dtype, pd.StringDtype):
-        codes, index = pd.factorize(column)
-        uniques = np.asarray(index, dtype=object)
-    elif column.dtype == object:
-        try:
-            codes, uniques = pd.factorize(column.to_numpy())
-        except TypeError:  # lists and the like
-            codes, uniques = np.arange(len(column)), column.to_numpy()
-    else:  # dates, durations and the like are no readings
+    """Numbers of a column of text or mixed objects, and where a cell is not a number."""
+    kinds = pd.CategoricalDtype | pd.StringDtype
+    if column.dtype != object and not isinstance(column.dtype, kinds):
+        # dates, durations and the like are not readings
         return np.full(len(column), np.nan), column.notna().to_numpy()
+    try:
+        codes, uniques = factorize(column)
+    except TypeError:  # lists and the like
+        codes, uniques = np.arange(len(column)), column.tolist()
     parsed = [parse_cell(item, missing, decimal) for item in uniques]
     table = np.array([np.nan if item is None else item for item in parsed] + [np.nan])
     wrong = np.array([item is None for item in parsed] + [False])

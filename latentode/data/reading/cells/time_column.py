@@ -256,8 +256,9 @@ def choose_unit(low: float, high: float, name: str, time: TimeConfig) -> Clock:
         )
     near = min(_EPOCH_UNITS, key=lambda unit: abs(np.log10(abs(high) * NS_PER_UNIT[unit]) - 18.1))
     raise DataError(
-        f"time column {name!r}: values {span} are no epoch of 1973-2100 in one unit; the largest "
-        f"looks like {near}. Pass --time-unit {near} to confirm, or another of s|ms|us|ns|min|h|d."
+        f"time column {name!r}: values {span} are not an epoch of 1973-2100 in one unit; the "
+        f"largest looks like {near}. Pass --time-unit {near} to confirm, or another of "
+        "s|ms|us|ns|min|h|d."
     )
 
 

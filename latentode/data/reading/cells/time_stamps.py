@@ -54,7 +54,7 @@ def parse_fixed_width(rows: NDArray[np.uint8]) -> Stamps | None:
         rows: Characters, shape (row, width).
 
     Returns:
-        The times; None where a row differs in form or is no valid time, for `parse_stamps` to
+        The times; None where a row differs in form or is not a valid time, for `parse_stamps` to
         judge.
     """
     match = _FIXED.fullmatch(rows[0].tobytes())
@@ -113,10 +113,10 @@ def _days(
     for item in np.flatnonzero(np.bincount(code - low)):
         years, rest = divmod(int(item) + low, 512)
         try:
-            found = date(years // 100 * 100 + years % 100, rest // 32, rest % 32)
+            day_of = date(years // 100 * 100 + years % 100, rest // 32, rest % 32)
         except ValueError:
             return None
-        table[item] = found.toordinal() - _EPOCH_DAY
+        table[item] = day_of.toordinal() - _EPOCH_DAY
     days = table[code - low]
     inside = days.min() >= _FIRST_DAY and days.max() <= _LAST_DAY
     return days if inside else None
@@ -167,18 +167,14 @@ def parse_stamps(
         parsed = pd.to_datetime(
             cells.where(likely, None), format="ISO8601", utc=True, errors="coerce"
         )
-        aware = np.array(["Z" in c or "z" in c or _signed(c) for c in cells], dtype=bool)
+        # a sign after "2024-01-01T" or "20240101T" is that of an offset
+        aware = np.array([bool(re.search("[Zz+]", c)) or "-" in c[10:] for c in cells], dtype=bool)
     times, status = to_nanoseconds(pd.DatetimeIndex(parsed))
     if form is None:
         for row in np.flatnonzero((status == NO_TIME) & ~empty):
             times[row], aware[row], status[row] = _parse_one(str(cells[int(row)]), dayfirst)
     status[(status == NO_TIME) & ~empty] = BAD
     return Stamps(times, aware, status)
-
-
-def _signed(cell: str) -> bool:
-    # a sign after "2024-01-01T" or "20240101T" is that of an offset
-    return "+" in cell or "-" in cell[10:]
 
 
 def to_nanoseconds(index: pd.DatetimeIndex) -> tuple[Int64, NDArray[np.uint8]]:
@@ -228,7 +224,7 @@ def _clock_nanoseconds(
         if not 1 <= hours <= 12:
             return None
         hours = hours % 12 + (12 if half.lower() == "pm" else 0)
-    leap = (hours, minutes, seconds) == (23, 59, 60) or (minutes, seconds) == (59, 60)
+    leap = (minutes, seconds) == (59, 60)
     if hours > 23 or minutes > 59 or (seconds > 59 and not leap):
         return None
     nanoseconds = int((fraction or "0")[:9].ljust(9, "0"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -33,12 +34,11 @@ def localize(
     series: NDArray[np.integer],
     slots: NDArray[np.integer] | None,
     lines: Int64,
-    place: str = "line",
-    source: str = "log",
+    where: Callable[[int], str],
 ) -> Int64:
     """Turn wall-clock times into UTC.
 
-    The hour that is lived twice when summer time ends is told apart by the order of the rows: where
+    The hour that occurs twice when summer time ends is told apart by the order of the rows: where
     the times of a series step back, or a reading is repeated, the second hour has begun.
 
     Args:
@@ -47,8 +47,7 @@ def localize(
         series: Series of each row.
         slots: Channel of each row in a long log, where one time stands in several rows; else None.
         lines: Line of each row, for messages.
-        place: "line" or "row".
-        source: Name of the log, for messages.
+        where: Says where a line stands, for messages.
 
     Returns:
         Nanoseconds since 1970 UTC.
@@ -62,7 +61,7 @@ def localize(
     missing = np.flatnonzero(first.isna())
     if len(missing):
         raise DataError(
-            f"{source}: {place} {lines[missing[0]]}: {_text(wall[missing[0]])} does not exist in "
+            f"{where(lines[missing[0]])}: {_text(wall[missing[0]])} does not exist in "
             f"{zone}, where the clocks were set forward. Correct --tz, or write times with offsets."
         )
     twice = first.asi8 != second.asi8
@@ -76,7 +75,7 @@ def localize(
             if later is None:
                 line = lines[run].min()
                 raise DataError(
-                    f"{source}: {place} {line}: {_text(wall[run[0]])} is ambiguous in {zone}, "
+                    f"{where(line)}: {_text(wall[run[0]])} is ambiguous in {zone}, "
                     "and the order of the rows does not tell which is meant. Write times with "
                     "offsets, or in UTC with --tz UTC."
                 )

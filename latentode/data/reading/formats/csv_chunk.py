@@ -22,20 +22,9 @@ _EXACT: dict[str, Any] = (
 )
 
 
-@dataclass(frozen=True)
-class RecordLayout:
-    """Where the fields of a block are, every record having the right number of them.
-
-    Attributes:
-        marks: Positions of separators and line ends, shape (record, field); None with quotes.
-        lines: Line of each record, counted from 0 at the start of the block.
-    """
-
-    marks: NDArray[np.int64] | None
-    lines: Int64
-
-
-def record_layout(data: bytes, sep: int, num_fields: int) -> RecordLayout | None:
+def record_layout(
+    data: bytes, sep: int, num_fields: int
+) -> tuple[NDArray[np.int64] | None, Int64] | None:
     """Find the fields of a block, or None where a record is blank or has a wrong number of fields.
 
     A trailing field too many is what a parser swallows by shifting all columns; so records are
@@ -45,6 +34,10 @@ def record_layout(data: bytes, sep: int, num_fields: int) -> RecordLayout | None
         data: The block.
         sep: Separator, as a byte.
         num_fields: Fields that each record should have.
+
+    Returns:
+        Positions of separators and line ends, shape (record, field), or None with quotes; and the
+        line of each record, counted from 0 at the start of the block.
     """
     codes = np.frombuffer(data, dtype=np.uint8)
     ends = codes == _NEWLINE
@@ -65,8 +58,8 @@ def record_layout(data: bytes, sep: int, num_fields: int) -> RecordLayout | None
     if num_fields == 1 and (np.diff(marks[:, 0], prepend=-1) <= 2).any():
         return None
     if quoted:
-        return RecordLayout(None, np.concatenate([[0], newlines[marks[:-1, -1]]]))
-    return RecordLayout(marks, np.arange(len(marks)))
+        return None, np.concatenate([[0], newlines[marks[:-1, -1]]])
+    return marks, np.arange(len(marks))
 
 
 @dataclass
@@ -78,7 +71,7 @@ class CsvChunk(Chunk):
         sep: Separator.
         fields: Names of the fields; empty for those without one.
         plan: Which columns are needed.
-        marks: See `RecordLayout`.
+        marks: Positions of separators and line ends, shape (record, field); None with quotes.
         lines: Line of each row.
         exact_text: Columns of the whole log that looked like numbers once: text from then on.
     """

@@ -68,11 +68,10 @@ class CsvTable(Table):
         self.path, self.cells = path, cells
         text = self._start()
         preamble, sample = _split_preamble(text)
-        before = text[: len(text) - len(sample)]
         self._first_line = preamble + 1
         self.sep = _separator(self.cells.sep, sample, self.name)
         end = _header_end(sample)
-        self._body = len((before + sample[:end]).encode())
+        self._body = len(text[: len(text) - len(sample) + end].encode())
         self._body_line = self._first_line + sample.count("\n", 0, end)
         records = csv.reader(io.StringIO(sample, newline=""), delimiter=self.sep)
         try:
@@ -87,7 +86,6 @@ class CsvTable(Table):
             self.notes.append(
                 f"{len(header) - len(self.columns)} column(s) without a name left out"
             )
-        self._kept_notes = list(self.notes)
         regular = [row for row in rows if len(row) == len(header)]
         if not regular:
             raise DataError(
@@ -127,13 +125,11 @@ class CsvTable(Table):
         # "1,234" alone may be a thousand
         if not commas or points or all(re.search(r"\d,\d{3}\s*$", cell) for cell in commas):
             return "."
-        self._kept_notes.append("decimal comma, as every fraction is written with one")
+        self.notes.append("decimal comma, as every fraction is written with one")
         return ","
 
     def chunks(self, plan: ReadPlan) -> Iterator[Callable[[], Chunk]]:
         """Blocks of the file: parsed by pandas, or a record at a time where rows are ragged."""
-        self.notes[:] = self._kept_notes
-        self.ragged.clear()
         line, position = self._body_line, 0
         exact_text: set[str] = set()
         for block in read_blocks(self.path, self.cells.encoding, self.notes):
@@ -147,9 +143,8 @@ class CsvTable(Table):
         layout = record_layout(data, ord(self.sep), len(self._fields))
         if layout is None:
             return self._slow_chunk(data, line)
-        return CsvChunk(
-            data, self.sep, self._fields, plan, layout.marks, layout.lines + line, exact_text
-        )
+        marks, lines = layout
+        return CsvChunk(data, self.sep, self._fields, plan, marks, lines + line, exact_text)
 
     def _slow_chunk(self, data: bytes, line: int) -> FrameChunk:
         """Rows of a block with ragged rows, blank lines or odd quotes, a record at a time."""

@@ -60,7 +60,7 @@ class FrameTable(Table):
         self.frame = frame
         self.columns = tuple(frame.columns)
         self.head = frame.iloc[:HEAD_ROWS]
-        self.place = "row" if lines is None else "line"
+        self.line_word = "row" if lines is None else "line"
         self.lines: Int64 = np.arange(len(frame)) if lines is None else lines
 
     def chunks(self, plan: ReadPlan) -> Iterator[Callable[[], Chunk]]:  # noqa: ARG002

@@ -48,7 +48,7 @@ class ParquetTable(Table):
         path: File.
     """
 
-    place = "row"
+    line_word = "row"
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)

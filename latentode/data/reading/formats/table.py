@@ -78,7 +78,7 @@ class Table(ABC):
     Attributes:
         name: How messages call it.
         stem: Id of the series where the log names none.
-        place: "line" or "row": what the numbers of `Chunk.lines` count.
+        line_word: "line" or "row": what the numbers of `Chunk.lines` count.
         columns: Column names, distinct; a column without a name is left out.
         head: First rows, as `Chunk.column` gives them.
         decimal: Decimal mark that was configured or found.
@@ -86,7 +86,7 @@ class Table(ABC):
         ragged: (line, number of fields) of each row that was left out for a wrong number of fields.
     """
 
-    place: str = "line"
+    line_word: str = "line"
     decimal: str = "."
     columns: tuple[str, ...]
     head: pd.DataFrame
@@ -101,6 +101,10 @@ class Table(ABC):
     def num_fields(self) -> int:
         """Fields that each row should have."""
         return len(self.columns)
+
+    def at(self, line: int) -> str:
+        """Where a row stands, for a message."""
+        return f"{self.line_word} {line}"
 
     @abstractmethod
     def chunks(self, plan: ReadPlan) -> Iterator[Callable[[], Chunk]]:

@@ -113,7 +113,7 @@ def test_opened_log_has_the_attributes_of_tables(name, tmp_path):
     assert isinstance(table, Table)
     assert table.name == ("DataFrame" if is_frame else str(sample))
     assert table.stem == ("series" if is_frame else sample.name.split(".")[0])
-    assert table.place == ("line" if name in FILES else "row")
+    assert table.line_word == ("line" if name in FILES else "row")
     assert table.decimal == "."
     assert (table.notes, table.ragged) == ([], [])
     assert TIME[name] in table.columns
