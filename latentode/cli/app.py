@@ -46,17 +46,25 @@ class Root(LazyGroup):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> NoReturn:
-        """Run one command and exit with its code; see `latentode.cli.failures`."""
+        """Run one command and exit with its code; see `latentode.cli.failures`.
+
+        Args:
+            args: Words behind the name of the program; None takes those of the process.
+            prog_name: Name of the program in its messages; None is how it was called.
+            complete_var: As in click.
+            standalone_mode: Without effect: the program always ends here.
+            **extra: As in click.
+        """
         del standalone_mode
-        given = list(sys.argv[1:] if args is None else args)
+        words = list(sys.argv[1:] if args is None else args)
         # known before parsing, since a parse error has to be answered in the right form too
-        command = next((word for word in given if word in COMMANDS), "")
+        command = next((word for word in words if word in COMMANDS), "")
         program = prog_name or _program()
         session = Session(
-            command=command, program=program, args=tuple(given), json_output="--json" in given
+            command=command, program=program, args=tuple(words), json_output="--json" in words
         )
         with session.capturing(), orderly_stop():
-            code = _run(lambda: self._invoke(given, program, complete_var, session, extra), session)
+            code = _run(lambda: self._invoke(words, program, complete_var, session, extra), session)
         sys.exit(code)
 
     def _invoke(
@@ -129,6 +137,7 @@ def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) 
     "latentode",
     cls=Root,
     commands_table=COMMANDS,
+    help="Latent ODE time-series models: irregular logs in, calibrated forecasts out.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option("-v", "--verbose", is_flag=True, help="Also debug messages and tracebacks.")
@@ -151,7 +160,15 @@ def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) 
 def root(
     session: Session, verbose: bool, quiet: bool, log_format: str | None, no_color: bool
 ) -> None:
-    """Latent ODE time-series models: irregular logs in, calibrated forecasts out."""
+    """Set what the session says, and how, before a command is called.
+
+    Args:
+        session: Session of the call.
+        verbose: Whether debug messages and tracebacks are shown.
+        quiet: Whether only the result and errors are.
+        log_format: Form of the messages on stderr.
+        no_color: Whether colours are left out.
+    """
     if verbose and quiet:
         raise click.UsageError("-v and -q exclude each other.")
     session.verbosity = 1 if verbose else -1 if quiet else 0

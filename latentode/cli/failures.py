@@ -68,7 +68,7 @@ def classify(error: BaseException) -> Failure:
     if isinstance(error, click.ClickException):
         return _from_click(error)
     if isinstance(error, LatentODEError):
-        return _from_message(error.exit_code, error.kind, str(error), error)
+        return _from_message(error)
     if _is_out_of_memory(error):
         hint = "Use a smaller --batch-size, --samples or --horizon."
         return Failure(RESOURCES, "resources", f"out of memory: {_one_line(error)}. {hint}", hint)
@@ -88,18 +88,18 @@ def _from_click(error: click.ClickException) -> Failure:
     return Failure(error.exit_code, "usage", error.format_message(), hint=hint)
 
 
-def _from_message(code: int, kind: str, text: str, error: BaseException) -> Failure:
-    """Take hint and place from the error, or from a message ``<what> [where]. <hint>``."""
-    message = " ".join(text.split())
-    place = _WHERE.search(message)
+def _from_message(error: LatentODEError) -> Failure:
+    """Take hint and place from a message ``<what> [where]. <hint>``."""
+    message = " ".join(str(error).split())
+    location = _WHERE.search(message)
     sentences = _SENTENCE.split(_WHERE.sub(".", message).replace("?.", "?"), maxsplit=1)
     return Failure(
-        code,
-        kind,
+        error.exit_code,
+        error.kind,
         message,
-        hint=getattr(error, "hint", None) or (sentences[1] if len(sentences) > 1 else None),
-        where=getattr(error, "where", None) or (place.group(1) if place else None),
-        expected=code != 1,
+        hint=sentences[1] if len(sentences) > 1 else None,
+        where=getattr(error, "where", None) or (location.group(1) if location else None),
+        expected=error.exit_code != 1,
     )
 
 
@@ -112,9 +112,9 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 
 def _os_message(error: OSError) -> str:
-    place = _path_of(error)
+    path = _path_of(error)
     reason = _RESOURCE_ERRNOS[error.errno or 0]
-    return f"{reason}: {place}" if place else f"{reason} ({error.strerror})"
+    return f"{reason}: {path}" if path else f"{reason} ({error.strerror})"
 
 
 def _path_of(error: OSError) -> str | None:

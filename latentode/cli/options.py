@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,66 +65,57 @@ TRAIN_OPTIONS = {
 
 #: What may change when a run is continued; all else comes from its folder.
 RESUMABLE = ("train.max_time", "train.device")
+#: The option of each setting that has one.
+_FLAGS = {setting: flag for flag, (setting, _) in (DATA_OPTIONS | TRAIN_OPTIONS).items()}
 
 
-class Names(click.ParamType):
-    """A list of names, ``a,b``; a name that holds a comma is quoted as in CSV."""
+class Parsed(click.ParamType):
+    """Values of an option that a function reads from their text.
 
-    name = "names"
+    Args:
+        name: What the help calls them.
+        read: Reads a text; its ValueError says what is wrong.
+    """
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
-        """Split at commas."""
-        del param, ctx
-        if isinstance(value, tuple):
-            return value
-        return tuple(name.strip() for name in next(csv.reader([value], skipinitialspace=True), []))
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        self.name = name
+        self._read = read
 
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a text, or refuse it in the name of the option.
 
-class Share(click.ParamType):
-    """A share, written ``1%`` or ``0.01``."""
-
-    name = "share"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Read a share as a number from 0 to 1."""
-        text = str(value).strip()
+        Args:
+            value: The text.
+            param: The option.
+            ctx: Where it was typed.
+        """
         try:
-            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-        except ValueError:
-            self.fail(f"expected a share such as 1% or 0.01, got {value!r}.", param, ctx)
-        if not 0 <= share <= 1:
-            self.fail(f"expected a share from 0% to 100%, got {value!r}.", param, ctx)
-        return share
+            return self._read(value)
+        except (ValueError, csv.Error) as error:
+            self.fail(str(error), param, ctx)
 
 
-class Separator(click.ParamType):
-    r"""A separator; ``tab`` and ``\t`` are the tabulator, which shells make hard to type."""
-
-    name = "text"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Read the names of the tabulator."""
-        del param, ctx
-        return "\t" if value in ("tab", "\\t") else str(value)
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in next(csv.reader([text], skipinitialspace=True), []))
 
 
-def data_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say how a log is read."""
-    return _add(DATA_OPTIONS, function)
+def _share(text: str) -> float:
+    text = text.strip()
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        raise ValueError(f"expected a share such as 1% or 0.01, got {text!r}.") from None
+    if not 0 <= share <= 1:
+        raise ValueError(f"expected a share from 0% to 100%, got {text!r}.")
+    return share
 
 
-def train_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say what is trained, and how."""
-    return _add(TRAIN_OPTIONS, function)
-
-
-def resume_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that may change when a run is continued."""
-    return _add({f: row for f, row in TRAIN_OPTIONS.items() if row[0] in RESUMABLE}, function)
+#: ``a,b``; a name that holds a comma is quoted as in CSV.
+NAMES = Parsed("names", _names)
+#: ``1%`` or ``0.01``.
+SHARE = Parsed("share", _share)
+#: ``tab`` and ``\\t`` are the tabulator, which shells make hard to type.
+SEPARATOR = Parsed("text", lambda text: "\t" if text in ("tab", "\\t") else text)
 
 
 def config_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -146,23 +138,13 @@ def config_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def given_settings(options: Mapping[str, Any]) -> dict[str, Any]:
     """Settings that were given as options, values by dotted name; ``''`` is None: detect it."""
-    given = {s: options[parameter_of(flag)] for flag, s in given_flags(options).items()}
-    return {setting: None if value == "" else value for setting, value in given.items()}
-
-
-def given_flags(options: Mapping[str, Any]) -> dict[str, str]:
-    """Options that were given, and the setting that each stands for."""
-    return {
-        flag: setting
-        for flag, (setting, _) in {**DATA_OPTIONS, **TRAIN_OPTIONS}.items()
-        if options.get(parameter_of(flag)) is not None
-    }
+    values = {s: options.get(parameter_of(flag)) for s, flag in _FLAGS.items()}
+    return {s: value if value != "" else None for s, value in values.items() if value is not None}
 
 
 def flags_of(names: Collection[str]) -> list[str]:
     """The options that stand for some settings."""
-    rows = {**DATA_OPTIONS, **TRAIN_OPTIONS}.items()
-    return [flag for flag, (setting, _) in rows if setting in names]
+    return [flag for setting, flag in _FLAGS.items() if setting in names]
 
 
 def parameter_of(flag: str) -> str:
@@ -179,9 +161,8 @@ def resolve_options(
 
 def sources_of(options: Mapping[str, Any]) -> dict[str, str]:
     """Where each setting that was given comes from: option, ``--set``, variable or file."""
-    flags = {setting: flag for flag, setting in given_flags(options).items()}
     sources = settings.sources(**_layers_of(options)).items()
-    return {name: flags[name] if source == "options" else source for name, source in sources}
+    return {name: _FLAGS[name] if source == "options" else source for name, source in sources}
 
 
 def _layers_of(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,6 +173,22 @@ def _layers_of(options: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _type_of(flag: str, setting: str) -> click.ParamType | None:
+    if flag == "--max-bad":
+        return SHARE
+    if flag == "--sep":
+        return SEPARATOR
+    if listed := settings.choices(setting):
+        return click.Choice(listed)
+    if settings.is_list(setting):
+        return NAMES
+    if "/" in flag:
+        return click.BOOL
+    if settings.is_text(setting):
+        return click.STRING
+    return click.INT if settings.is_whole(setting) else click.FLOAT
+
+
 def _add(table: Mapping[str, tuple[str, str]], function: Callable[..., Any]) -> Callable[..., Any]:
     for flag, (setting, text) in reversed(list(table.items())):
         function = click.option(flag, type=_type_of(flag, setting), default=None, help=text)(
@@ -200,17 +197,7 @@ def _add(table: Mapping[str, tuple[str, str]], function: Callable[..., Any]) -> 
     return function
 
 
-def _type_of(flag: str, setting: str) -> click.ParamType | None:
-    if flag == "--max-bad":
-        return Share()
-    if flag == "--sep":
-        return Separator()
-    if listed := settings.choices(setting):
-        return click.Choice(listed)
-    if settings.is_list(setting):
-        return Names()
-    if "/" in flag:
-        return click.BOOL
-    if settings.is_text(setting):
-        return click.STRING
-    return click.INT if settings.is_whole(setting) else click.FLOAT
+#: Decorators that add options: how a log is read, what is trained and how, what may change later.
+data_options = partial(_add, DATA_OPTIONS)
+train_options = partial(_add, TRAIN_OPTIONS)
+resume_options = partial(_add, {f: row for f, row in TRAIN_OPTIONS.items() if row[0] in RESUMABLE})

@@ -19,6 +19,23 @@ output_option = click.option(
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 
 
+def make_folder(path: Path, advice: str) -> Path:
+    """Make a folder for results where it is missing.
+
+    Args:
+        path: The folder.
+        advice: What to do where it cannot be made.
+
+    Raises:
+        ResourceError: If it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ResourceError(f"{path}: cannot be made ({error.strerror}). {advice}") from None
+    return path
+
+
 def check_output(
     path: Path | None,
     *,

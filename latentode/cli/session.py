@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -100,7 +100,13 @@ class Session:
     def note(
         self, text: str, *, kind: str = "note", facts: Mapping[str, Any] | None = None
     ) -> None:
-        """Say something on stderr, unless --quiet; `facts` replace the text in the JSON format."""
+        """Say something on stderr, unless --quiet.
+
+        Args:
+            text: What is said.
+            kind: "note", "plan", "epoch", "warning", "error", ...; errors are never kept quiet.
+            facts: What stands for the text in the JSON format.
+        """
         if self.verbosity >= 0 or kind == "error":
             self._write(kind, text, facts or {})
 
@@ -197,15 +203,9 @@ class Session:
                 logger.propagate = propagate
 
     def _show_warning(
-        self,
-        message: Warning | str,
-        category: type[Warning],
-        filename: str,
-        lineno: int,
-        file: TextIO | None = None,
-        line: str | None = None,
-    ) -> None:
-        del file, line
+        self, message: Warning | str, category: type[Warning], filename: str, lineno: int,
+        *_: Any, **__: Any,
+    ) -> None:  # fmt: skip
         if issubclass(category, LatentODEWarning):
             self.warn(str(message))
         elif self.verbosity > 0:

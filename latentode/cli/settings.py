@@ -78,8 +78,10 @@ def _layers(
     """Name and settings of each layer, the later the stronger."""
     if file is not None:
         yield str(file), lambda: flat(read_toml(file))
-    for variable, text in from_environment(environment).items():
-        yield f"environment variable {variable}", partial(_assigned, _setting_of(variable), text)
+    variables = os.environ if environment is None else environment
+    for variable in sorted(name for name in variables if name.startswith(ENVIRONMENT_PREFIX)):
+        name = variable.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
+        yield f"environment variable {variable}", partial(_assigned, name, variables[variable])
     yield "options", lambda: options or {}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
@@ -88,18 +90,15 @@ def _layers(
         yield f"--set {assignment}", partial(_assigned, name.strip(), text)
 
 
-def from_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Variables that are settings, by name of the variable, in alphabetical order."""
-    variables = os.environ if environment is None else environment
-    return {n: text for n, text in sorted(variables.items()) if n.startswith(ENVIRONMENT_PREFIX)}
-
-
 def parse_text(name: str, text: str) -> Any:
     """Read the value of a setting from text: JSON where it is JSON, else the text itself.
 
     ``a,b`` is a list for a setting that is a list; ``null``, ``none`` and nothing are None. Numbers
     and booleans stay text here, as the config reads them by the type of the setting: the column
     name ``7`` stays a name.
+
+    Raises:
+        ConfigError: If the text begins as JSON and is not.
     """
     text = text.strip()
     if text.lower() in _NULLS:
@@ -159,10 +158,6 @@ def _kinds(name: str) -> tuple[Any, ...]:
         return ()
     is_union = get_origin(table) in (Union, UnionType)
     return tuple(k for k in (get_args(table) if is_union else (table,)) if k is not NoneType)
-
-
-def _setting_of(variable: str) -> str:
-    return variable.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
 
 
 def _assigned(name: str, text: str) -> dict[str, Any]:

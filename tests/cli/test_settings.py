@@ -169,6 +169,12 @@ def test_share_out_of_range_is_a_usage_error(share):
     assert "share" in result.stderr or "x" in result.stderr
 
 
+def test_names_that_cannot_be_read_are_a_usage_error():
+    result = CliRunner().invoke(root, ["train", "x", "--channels", "a\rb", "--dry-run"])
+    assert result.exit_code == 2
+    assert "--channels" in result.stderr
+
+
 def test_template_holds_every_setting_and_reads_back_as_the_defaults():
     assert LatentODEConfig.from_dict(tomllib.loads(template())) == LatentODEConfig()
     for name in settings.flat(LatentODEConfig().to_dict()):

@@ -182,7 +182,11 @@ def _estimator(recorder, world):
         "classify": lambda: pd.DataFrame([[0.3, 0.7]], index, columns=["a", "b"]),
         "surprise": lambda: _prediction("surprise"),
         "score": lambda: xr.Dataset(
-            {n: ("series", [1.0]) for n in ("log_prob", "standard_error", "num_readings")},
+            {
+                "log_prob": ("series", [1.0]),
+                "standard_error": ("series", [1.0]),
+                "num_readings": ("series", [1]),
+            },
             {"series": ["log"]},
         ),
         "describe": dict,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,26 +106,19 @@ def _draw(
     plot.save(plot.densities(views, labels=(f"latent {one}", f"latent {other}")), path)
 
 
-def _series(scores: xr.Dataset) -> list[dict[str, Any]]:
-    return [
-        {
-            "series": str(name),
-            "log_prob": float(scores["log_prob"].values[index]),
-            "standard_error": float(scores["standard_error"].values[index]),
-            "num_readings": int(scores["num_readings"].values[index]),
-        }
-        for index, name in enumerate(scores["series"].values)
-    ]
+def _series(scores: xr.Dataset) -> list[dict[Hashable, Any]]:
+    frame = scores[["log_prob", "standard_error", "num_readings"]].to_dataframe()
+    return frame.reset_index().to_dict("records")
 
 
 def _worst(surprise: xr.Dataset) -> list[dict[str, Any]]:
     """The readings of the greatest surprise, greatest first."""
     values = surprise["value"].values[0]  # (series, step, channel)
     order = np.argsort(np.where(np.isnan(values), -np.inf, values), axis=None)[::-1]
-    found = []
-    for place in order[: min(_SHOWN, int(np.isfinite(values).sum()))]:
-        series, step, channel = np.unravel_index(place, values.shape)
-        found.append(
+    worst = []
+    for index in order[: min(_SHOWN, int(np.isfinite(values).sum()))]:
+        series, step, channel = np.unravel_index(index, values.shape)
+        worst.append(
             {
                 "series": str(surprise["series"].values[series]),
                 "time": str(surprise["time"].values[series, step]),
@@ -132,10 +126,10 @@ def _worst(surprise: xr.Dataset) -> list[dict[str, Any]]:
                 "surprise": float(values[series, step, channel]),
             }
         )
-    return found
+    return worst
 
 
-def _lines(series: list[dict[str, Any]], worst: list[dict[str, Any]], trace: str) -> list[str]:
+def _lines(series: list[dict[Hashable, Any]], worst: list[dict[str, Any]], trace: str) -> list[str]:
     head = ("series", "log-density", "se", "readings", "nats a reading")
     rows = [
         (

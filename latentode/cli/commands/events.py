@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from latentode.cli.command import command
+from latentode.cli.outputs import make_folder
 from latentode.cli.runs.event_files import (
     describe,
     event_lines,
@@ -26,7 +27,6 @@ from latentode.cli.runs.models import (
 )
 from latentode.cli.session import Outcome, Session
 from latentode.cli.table import aligned
-from latentode.errors import ResourceError
 from latentode.files import atomic_write
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def events_command(session: Session, run: Path, out: Path | None, **options: Any
         model_path, _ = find_model(run, session)
         answer = _of_log(session, run, question)
         home = model_path.parent
-    written = _write(_folder(out or home / "events"), answer)
+    written = _write(make_folder(out or home / "events", "Choose --out."), answer)
     return Outcome(outputs=written, metrics=answer.scores, text=_text(answer))
 
 
@@ -152,14 +152,6 @@ def _of_log(session: Session, run: Path, question: _Question) -> _Answer:
 
 def _default_horizon(streams: EventStreams, unit_ns: int) -> float:
     return _MEAN_GAPS / float(streams.rates(unit_ns).sum())
-
-
-def _folder(path: Path) -> Path:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ResourceError(f"{path}: cannot be made ({error.strerror}). Choose --out.") from None
-    return path
 
 
 def _write(target: Path, answer: _Answer) -> tuple[Path, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from latentode.cli.command import command
-from latentode.cli.options import Names
+from latentode.cli.options import NAMES
 from latentode.cli.outputs import check_output, output_option, overwrite_option
 from latentode.cli.runs.models import load_model, read_for
 from latentode.cli.runs.run_folder import RunFolder
@@ -35,8 +35,8 @@ _LATENT = "latent_trajectory"
     type=click.Path(exists=True, path_type=Path),
     help="Readings to draw beside the prediction in FILE.nc.",
 )
-@click.option("--series", type=Names(), help="Series to draw, as a,b; default the first.")
-@click.option("--channels", type=Names(), help="Channels to draw, as a,b; default the first 8.")
+@click.option("--series", type=NAMES, help="Series to draw, as a,b; default the first.")
+@click.option("--channels", type=NAMES, help="Channels to draw, as a,b; default the first 8.")
 @output_option
 @overwrite_option
 def plot_command(

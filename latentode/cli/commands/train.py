@@ -14,7 +14,7 @@ from latentode.cli.options import (
     RESUMABLE,
     config_options,
     data_options,
-    given_flags,
+    flags_of,
     given_settings,
     resolve_options,
     train_options,
@@ -91,7 +91,7 @@ def train_command(
 
 
 def _refuse_with_resume(options: dict[str, Any], **others: Any) -> None:
-    fixed = [f for f, setting in given_flags(options).items() if setting not in RESUMABLE]
+    fixed = flags_of(given_settings(options).keys() - RESUMABLE)
     if options["assignments"]:
         fixed.append("--set")
     if options["config_file"]:

@@ -48,7 +48,14 @@ def streams_for(
 ) -> EventStreams | None:
     """Events beside a log for a model of both; None for a model of readings alone.
 
+    Args:
+        model: The model.
+        log: The log, as the model reads it.
+        events: File of events; None takes those of the training.
+        windows: File of when each series was observed.
+
     Raises:
+        UsageError: If windows are named without events.
         ConfigError: If files are named that the model has no use for.
     """
     if model.fitted_.log.events is None and events is None and windows is None:
@@ -65,9 +72,9 @@ def event_lines(scores: Mapping[str, Any]) -> list[str]:
         scores: "events", "nats_per_event", "gain_per_event", "unit" and "tests".
     """
     rows = [["", "time rescaling p", "uniformity p", "dispersion", "p"]]
-    for group, found in scores["tests"].items():
+    for group, tests in scores["tests"].items():
         rescaling, uniform, spread = (
-            found[name] for name in ("time_rescaling", "uniformity", "dispersion")
+            tests[name] for name in ("time_rescaling", "uniformity", "dispersion")
         )
         numbers = (
             rescaling["p_value"], uniform["p_value"], spread["statistic"], spread["p_value"]

@@ -59,7 +59,13 @@ def find_model(path: Path, session: Session) -> tuple[Path, RunFolder | None]:
 
 
 def load_model(path: Path, session: Session, device: str) -> tuple[LatentODE, RunFolder | None]:
-    """Load the model of a run, or a model folder; see `find_model`."""
+    """Load the model of a run, or a model folder.
+
+    Args:
+        path: As in `find_model`.
+        session: As in `find_model`.
+        device: Where the model computes.
+    """
     model_path, folder = find_model(path, session)
 
     from latentode.estimators import LatentODE

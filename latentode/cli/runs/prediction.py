@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from latentode.cli.failures import UsageFailure
+from latentode.cli.options import Parsed
 from latentode.cli.outputs import STDOUT
 from latentode.cli.runs.provenance import utc_stamp
 from latentode.cli.runs.request import Request
@@ -25,24 +26,15 @@ SUFFIXES = (".csv", ".nc", ".parquet", ".json")
 MAX_DRAWN = 200_000_000  # values drawn at once: 1.6 GB of float64
 
 
-class Quantiles(click.ParamType):
-    """Probabilities between 0 and 1, ``0.05,0.5,0.95``."""
-
-    name = "quantiles"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, ...]:
-        """Read increasing probabilities."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            levels = tuple(float(part) for part in str(value).split(","))
-        except ValueError:
-            self.fail(f"expected numbers as in 0.05,0.5,0.95, got {value!r}.", param, ctx)
-        if not all(0 < level < 1 for level in levels):
-            self.fail(f"expected probabilities between 0 and 1, got {value!r}.", param, ctx)
-        return tuple(sorted(set(levels)))
+def _levels(text: str) -> tuple[float, ...]:
+    """Read increasing probabilities between 0 and 1, ``0.05,0.5,0.95``."""
+    try:
+        levels = {float(part) for part in text.split(",")}
+    except ValueError:
+        raise ValueError(f"expected numbers as in 0.05,0.5,0.95, got {text!r}.") from None
+    if not all(0 < level < 1 for level in levels):
+        raise ValueError(f"expected probabilities between 0 and 1, got {text!r}.")
+    return tuple(sorted(levels))
 
 
 def prediction_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,7 +42,7 @@ def prediction_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option(
             "--quantiles",
-            type=Quantiles(),
+            type=Parsed("quantiles", _levels),
             show_default="0.05,0.5,0.95",
             help="Columns of a table; a .nc file holds every draw instead.",
         ),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from latentode.cli.runs.epoch_line import epoch_line
 
@@ -19,19 +20,15 @@ if TYPE_CHECKING:
 _TEXT_WIDTH = 70
 
 
-class Display(Protocol):
-    """Shows the step and epoch events of the trainer."""
-
-    def __call__(self, event: Mapping[str, Any]) -> None:
-        """Show one event."""
-        ...
+#: Shows a step or epoch event of the trainer.
+Display = Callable[[Mapping[str, Any]], None]
 
 
 @contextmanager
 def training_display(session: Session) -> Iterator[Display]:
     """Show a training while the block runs, as the terminal and the options of the call allow."""
     if not session.is_live:
-        yield _Lines(session)
+        yield partial(_say_epoch, session)
         return
 
     from rich.progress import BarColumn, Progress, TextColumn
@@ -51,15 +48,10 @@ def training_display(session: Session) -> Iterator[Display]:
         yield _Bar(progress)
 
 
-class _Lines:
+def _say_epoch(session: Session, event: Mapping[str, Any]) -> None:
     """One line an epoch."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def __call__(self, event: Mapping[str, Any]) -> None:
-        if event["event"] == "epoch":
-            self._session.note(epoch_line(event), kind="epoch", facts=event)
+    if event["event"] == "epoch":
+        session.note(epoch_line(event), kind="epoch", facts=event)
 
 
 class _Bar:

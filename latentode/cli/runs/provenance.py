@@ -15,7 +15,6 @@ from typing import Any
 from latentode.errors import DataError
 
 PACKAGES = ("latentode", "torch", "numpy", "pandas", "xarray", "pydantic", "click", "torchdiffeq")
-_BLOCK_BYTES = 1 << 20  # a file is hashed without being held in memory
 
 
 def fingerprint(path: Path) -> dict[str, Any]:
@@ -24,21 +23,20 @@ def fingerprint(path: Path) -> dict[str, Any]:
     digest, size = hashlib.sha256(), 0
     for each in files:
         with each.open("rb") as file:
-            while block := file.read(_BLOCK_BYTES):
-                digest.update(block)
-                size += len(block)
+            hashlib.file_digest(file, lambda: digest)  # goes on with the same digest
+            size += file.tell()
     return {"path": str(path.resolve()), "bytes": size, "sha256": digest.hexdigest()}
 
 
 def versions() -> dict[str, str | None]:
     """Versions of Python and of the packages that a result depends on."""
-    found: dict[str, str | None] = {"python": platform.python_version()}
+    numbers: dict[str, str | None] = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            numbers[package] = version(package)
         except PackageNotFoundError:
-            found[package] = None
-    return found
+            numbers[package] = None
+    return numbers
 
 
 def utc_stamp() -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from latentode.cli.failures import classify
+from latentode.cli.outputs import make_folder
 from latentode.cli.runs.job import Job
 from latentode.cli.runs.provenance import check_content, circumstances, utc_now, utc_stamp
 from latentode.cli.session import Session, jsonable
@@ -38,6 +39,8 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.record_path, self.config_path = path / "run.json", path / "config.toml"
+        self.model_path = path / "model"  # exists once a model was saved
         self.record: dict[str, Any] = {}
 
     @classmethod
@@ -66,21 +69,6 @@ class RunFolder:
         return folder
 
     @property
-    def record_path(self) -> Path:
-        """``run.json``."""
-        return self.path / "run.json"
-
-    @property
-    def config_path(self) -> Path:
-        """``config.toml``, fully resolved."""
-        return self.path / "config.toml"
-
-    @property
-    def model_path(self) -> Path:
-        """``model/``, which exists once a model was saved."""
-        return self.path / "model"
-
-    @property
     def has_checkpoint(self) -> bool:
         """True if training can go on from a saved step."""
         return (self.path / "checkpoints" / "last.json").is_file()
@@ -92,14 +80,7 @@ class RunFolder:
 
     def subfolder(self, name: str) -> Path:
         """Make ``plots/`` or ``forecasts/`` where it is missing."""
-        folder = self.path / name
-        try:
-            folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise ResourceError(
-                f"{folder}: cannot be made ({error.strerror}). Name another place with -o."
-            ) from None
-        return folder
+        return make_folder(self.path / name, "Name another place with -o.")
 
     def write_json(self, name: str, values: Mapping[str, Any]) -> Path:
         """Write a JSON file into the folder."""
@@ -211,7 +192,13 @@ def new_folder(stem: str, out: Path | None) -> Iterator[RunFolder]:
 
 @contextmanager
 def recording(session: Session, folder: RunFolder, job: Job) -> Iterator[None]:
-    """Record a job from here to the end of the block; say how to go on where a signal ends it."""
+    """Record a job from here to the end of the block; say how to go on where a signal ends it.
+
+    Args:
+        session: Session of the call, which learns the run folder.
+        folder: The folder, locked.
+        job: What is trained.
+    """
     session.run_dir = folder.path
     try:
         with folder.recorded(**job.facts(session)):

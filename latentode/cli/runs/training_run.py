@@ -52,6 +52,10 @@ def run_again(
         logs: Where the log lies now; None where it has not moved.
         changes: Settings to change, by dotted name.
         threads: Threads; None takes those of the run, which its bits depend on.
+
+    Raises:
+        UsageError: If a log is named for a run without one.
+        DataError: If a file of the run has gone or changed.
     """
     folder = RunFolder.open(path)
     first = _is_first_rank()
