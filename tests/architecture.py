@@ -76,7 +76,7 @@ INNER = {
         {"fitted"},
     ],
     "training": [
-        {"terms", "optimizer", "stopping"},
+        {"terms", "optimizer", "stopping", "repeatable", "state_folder"},
         {"execution"},
         {"step", "state", "validation", "solver_watch", "refinement", "prior_fitting", "events"},
         {"label_rules", "trainer"},

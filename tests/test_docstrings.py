@@ -21,7 +21,6 @@ TO_BE_WRITTEN = (
     "latentode/models/latent_ode.py",
     "latentode/models/objectives.py",
     "latentode/prediction/",
-    "latentode/training/",
 )
 
 

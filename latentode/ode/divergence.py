@@ -143,13 +143,10 @@ def divergence(
         Slopes, shape of `states`, and divergences in 1 / model time, shape (node, ..., batch).
     """
     if not hasattr(field, "layers"):
-        pairs = [
-            _generic(field, times[k], states[k], None if used == "exact" else probes)
-            for k in range(len(states))
-        ]
-        return torch.stack([slope for slope, _ in pairs]), torch.stack(
-            [trace for _, trace in pairs]
-        )
+        directions = None if used == "exact" else probes
+        pairs = [_generic(field, t, z, directions) for t, z in zip(times, states, strict=True)]
+        slopes, traces = zip(*pairs, strict=True)
+        return torch.stack(slopes), torch.stack(traces)
     layers: Layers = field.layers(times)
     if used == "exact" and len(layers.weights) > 2 and layers.is_shared:
         return _shared_trace(layers.folded(), states)
@@ -183,9 +180,9 @@ def jacobian_products(
     if hasattr(field, "layers"):
         net = _linearise(field.layers(times), states)
         return net.value, _push(net, probe[None, None])[0]
-    pairs = [_vjp(field, times[k], states[k], probe[None]) for k in range(len(states))]
-    products = torch.stack([product[0] for _, product in pairs])
-    return torch.stack([slope for slope, _ in pairs]), products
+    pairs = [_vjp(field, t, z, probe[None]) for t, z in zip(times, states, strict=True)]
+    slopes, products = zip(*pairs, strict=True)
+    return torch.stack(slopes), torch.cat(products)
 
 
 def slopes_at(field: FieldFunction, times: Tensor, states: Tensor) -> Tensor:
@@ -198,7 +195,7 @@ def slopes_at(field: FieldFunction, times: Tensor, states: Tensor) -> Tensor:
     """
     if hasattr(field, "layers"):
         return _linearise(field.layers(times), states).value
-    return torch.stack([field(times[k], states[k]) for k in range(len(states))])
+    return torch.stack([field(t, z) for t, z in zip(times, states, strict=True)])
 
 
 @dataclass(frozen=True)
@@ -220,19 +217,19 @@ class _Linearised:
 
 
 def _linearise(layers: Layers, states: Tensor) -> _Linearised:
-    value, matrices, factors, own = states, [], [], None
+    value, matrices, factors, gate = states, [], [], None
     layers = layers.folded()
     parts = zip(layers.weights, layers.biases, layers.gates, strict=True)
-    for layer, (weight, bias, gate) in enumerate(parts):
+    for layer, (weight, bias, table) in enumerate(parts):
         matrices.append(weight[0] if weight.dim() == 3 and len(weight) == 1 else weight)
-        own = None if gate is None else _between(gate, states)
+        gate = None if table is None else _between(table, states)
         product, bias = _apply(matrices[-1], value), _between(bias, states)
-        u = product + bias if own is None else torch.addcmul(bias, product, own)
+        u = product + bias if gate is None else torch.addcmul(bias, product, gate)
         if layer + 1 < len(layers.weights):
             value = ACTIVATIONS[layers.activation](u)
             slope = activation_slope(layers.activation, u, value)
-            factors.append(slope if own is None else slope * own)
-    return _Linearised(u, matrices, factors, own)
+            factors.append(slope if gate is None else slope * gate)
+    return _Linearised(u, matrices, factors, gate)
 
 
 def _between(table: Tensor, states: Tensor) -> Tensor:

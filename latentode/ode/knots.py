@@ -53,9 +53,5 @@ def through_knots(pieces: Trajectory, knots: Tensor, onwards: Trajectory) -> Tra
         slopes=torch.cat([slopes.flatten(0, 1), onwards.slopes]),
         start=onwards.start - segments * steps * pieces.step,
         first=-segments * steps,
-        stats=replace(
-            onwards.stats,
-            nfe=onwards.stats.nfe + pieces.stats.nfe,
-            steps=onwards.stats.steps + pieces.stats.steps,
-        ),
+        stats=onwards.stats.plus(pieces.stats),
     )

@@ -63,7 +63,7 @@ def odeint(
     Reference:
         Chen (2018), torchdiffeq, https://github.com/rtqichen/torchdiffeq (the signature)
     """
-    shapes = _Shapes.of(_checked_state(y0))
+    shapes = _Shapes.of(y0)
     z0 = shapes.join(y0)
     times = _checked_times(t, z0)
     unknown = set(options or {}) - {"step_size", "max_num_steps"}
@@ -75,13 +75,13 @@ def odeint(
     config = _config(method or "dopri5", rtol, atol, options or {}, z0)
 
     def field(now: Tensor, z: Tensor) -> Tensor:
-        return shapes.join(func(now, shapes.split(z)))
+        return shapes.join(func(now, shapes.split(z[0])))
 
     if config.method in FIXED_STEP:
         solution = solve(field, z0, times[0], times[-1], config).at(times)[0]  # (time, size)
     else:
         solution = _solve_adaptive(field, z0, times, config)
-    return shapes.split_times(solution)
+    return shapes.split(solution)
 
 
 def _solve_adaptive(
@@ -132,19 +132,6 @@ def _config(
         ) from None
 
 
-def _checked_state(y0: State) -> State:
-    parts = y0 if isinstance(y0, tuple) else (y0,)
-    for part in parts or (torch.empty(0),):
-        check_state("y0", part)
-    kinds = {f"{part.dtype} on {part.device}" for part in parts}
-    if len(kinds) > 1:
-        raise ShapeError(
-            f"y0: expected tensors of one dtype on one device, got {', '.join(sorted(kinds))}. "
-            "Convert them with .to()."
-        )
-    return y0
-
-
 def _checked_times(t: Tensor, z0: Tensor) -> Tensor:
     if not isinstance(t, Tensor) or t.is_complex() or t.dim() != 1 or not len(t):
         raise ShapeError(
@@ -180,13 +167,22 @@ class _Shapes:
     is_tuple: bool
 
     @classmethod
-    def of(cls, state: State) -> _Shapes:
-        parts = state if isinstance(state, tuple) else (state,)
-        return cls(tuple(part.shape for part in parts), isinstance(state, tuple))
+    def of(cls, y0: State) -> _Shapes:
+        """Shapes of the first state, once it is sound."""
+        parts = _parts(y0)
+        for part in parts or (torch.empty(0),):
+            check_state("y0", part)
+        kinds = {f"{part.dtype} on {part.device}" for part in parts}
+        if len(kinds) > 1:
+            raise ShapeError(
+                f"y0: expected tensors of one dtype on one device, got {', '.join(sorted(kinds))}. "
+                "Convert them with .to()."
+            )
+        return cls(tuple(part.shape for part in parts), isinstance(y0, tuple))
 
     def join(self, state: State) -> Tensor:
         """A state, or a slope that must be like it, as (1, size)."""
-        parts = state if isinstance(state, tuple) else (state,)
+        parts = _parts(state)
         if tuple(getattr(part, "shape", None) for part in parts) != self.shapes:
             raise ShapeError(
                 f"func: expected slopes like y0, of shapes {[*map(tuple, self.shapes)]}, got "
@@ -195,17 +191,12 @@ class _Shapes:
         return torch.cat([part.reshape(1, -1) for part in parts], -1)
 
     def split(self, rows: Tensor) -> State:
-        """Back from (1, size)."""
-        return self._shape(rows[0], ())
-
-    def split_times(self, rows: Tensor) -> State:
-        """Back from (time, size), with a time axis in front."""
-        return self._shape(rows, rows.shape[:1])
-
-    def _shape(self, rows: Tensor, lead: tuple[int, ...]) -> State:
+        """Back from (..., size), with the same axes in front."""
         sizes = [shape.numel() for shape in self.shapes]
-        parts = [
-            part.reshape((*lead, *shape))
-            for part, shape in zip(rows.split(sizes, -1), self.shapes, strict=True)
-        ]
+        pairs = zip(rows.split(sizes, -1), self.shapes, strict=True)
+        parts = [part.reshape((*rows.shape[:-1], *shape)) for part, shape in pairs]
         return tuple(parts) if self.is_tuple else parts[0]
+
+
+def _parts(state: State) -> tuple[Tensor, ...]:
+    return state if isinstance(state, tuple) else (state,)

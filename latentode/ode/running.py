@@ -45,7 +45,5 @@ def running_integral(
     totals = torch.nn.functional.pad(pieces.cumsum(-1), (1, 0))  # (..., batch, step + 1)
     totals = totals - totals[..., [-trajectory.first]]
     return replace(
-        trajectory,
-        states=totals.movedim(-1, 0)[..., None],
-        slopes=slopes.movedim(-1, 0)[..., None],
+        trajectory, states=totals.movedim(-1, 0)[..., None], slopes=slopes.movedim(-1, 0)[..., None]
     )

@@ -38,6 +38,10 @@ class SolveStats:
     failed: tuple[int, ...] = ()
     error: float | None = None
 
+    def plus(self, other: SolveStats) -> SolveStats:
+        """These, with the cost of another solve of the same method."""
+        return replace(self, nfe=self.nfe + other.nfe, steps=self.steps + other.steps)
+
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
@@ -276,17 +280,14 @@ def join(backward: Trajectory, forward: Trajectory, *, check: bool = True) -> Tr
     Raises:
         ShapeError: If the two do not start together or differ in step size or shape.
     """
-    stats = replace(
-        forward.stats,
-        nfe=backward.stats.nfe + forward.stats.nfe,
-        steps=backward.stats.steps + forward.stats.steps,
-    )
+    stats = forward.stats.plus(backward.stats)
     together = (
         forward.step > 0
         and abs(backward.step) == forward.step
         and backward.first == forward.first == 0
         and backward.states.shape[1:] == forward.states.shape[1:]
-        and (not check or _start_alike(backward, forward))
+        and (not check or torch.equal(backward.t0, forward.t0))
+        and (not check or torch.equal(backward.states[0], forward.states[0]))
     )
     nothing = check and bool((backward.end == backward.t0).all())
     if not together or (backward.step > 0 and not nothing):
@@ -306,10 +307,6 @@ def join(backward: Trajectory, forward: Trajectory, *, check: bool = True) -> Tr
         first=1 - len(backward.states),
         stats=stats,
     )
-
-
-def _start_alike(one: Trajectory, other: Trajectory) -> bool:
-    return torch.equal(one.t0, other.t0) and torch.equal(one.states[0], other.states[0])
 
 
 def _column(time: Tensor | float, states: Tensor) -> Tensor:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,11 +19,13 @@ from latentode.flows import FlowFitConfig
 from latentode.models.fitted.device import device_of, rank
 from latentode.models.fitted.latent_ode import FittedModel, build_model, head_arguments
 from latentode.models.fitted.training_log import TrainingLog
+from latentode.models.heads import ClassHead
 from latentode.models.latent_ode import LatentODEModel
 from latentode.training.execution.distributed import process_group
 from latentode.training.label_rules import can_judge, log_for_validation, settings_for_labels
 from latentode.training.prior_fitting import PRIOR_FIT, PriorReport, fit_prior
 from latentode.training.refinement import choose_starts, fit_scale
+from latentode.training.repeatable import batches_of, evenly
 from latentode.training.stopping import stops_early
 from latentode.training.trainer import ProgressRecord, Trainer
 from latentode.training.validation import WindowValidator
@@ -79,12 +80,10 @@ def fit_model(
             model = build(config, schema, **head_arguments(_event_rates(log), log.labels))
         fitted = FittedModel(config, schema, model, [], log.newest())
         judged = log_for_validation(log)
-        if on_event is not None and rank() == 0:
+        on_event = on_event if rank() == 0 else None
+        if on_event is not None:
             on_event({"event": "plan", "lines": plan_lines(fitted)})
-        validator = _validator(judged, config)
-        if validator is not None and not can_judge(validator, model.label_head, judged.labels):
-            judged = replace(judged, labels=None)
-            validator = _validator(judged, config)
+        validator, score = _validation(judged, config, model.label_head)
         trainer = Trainer(
             model,
             log.sampler("train", config),
@@ -93,14 +92,14 @@ def fit_model(
             run_dir=run_dir,
             on_event=on_event,
             stop_early=stops_early(log),
-            score="validation_crps" if judged.labels is None else "label_loss",
+            score=score,
         )
         fitted.history.extend(trainer.fit(resume=resume))
         fitted = replace(fitted, config=config.model_copy(update={"solver": model.solver}))
         if config.model.refine:
             _prepare_refinement(log, fitted)
         if config.train.fit_prior:
-            fitted = _with_fitted_prior(log.dataset, fitted, on_event if rank() == 0 else None)
+            fitted = _with_fitted_prior(log.dataset, fitted, on_event)
         if run_dir is not None and rank() == 0:
             fitted.save(run_dir / "model")
     return fitted
@@ -122,6 +121,18 @@ def fit_prior_to(
     """Fit a prior to the training part of a log, aligned with the schema; see `fit_prior`.
 
     Events are left out, as no encoder sees them and the log may have series that have none.
+
+    Args:
+        dataset: The log.
+        fitted: The model; it is not changed.
+        config: Steps of the fit.
+
+    Returns:
+        A model with the better prior, and the comparison.
+
+    Raises:
+        DataError: If a part of the log has no window.
+        SolverError: If the field that was learned cannot be solved as it was trained.
     """
     log = TrainingLog(dataset).with_schema(fitted.schema)
     train, validation = (log.sampler(part, fitted.config) for part in ("train", "validation"))
@@ -150,14 +161,9 @@ def _prepare_refinement(log: TrainingLog, fitted: FittedModel) -> None:
 
     def windows(part: Part, most: int, size: int) -> list[SeriesBatch]:
         sampler = log.sampler(part, fitted.config)
-        rows = sampler.eligible_rows()
-        chosen = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(np.int64)]
-        return [
-            sampler.batch(chosen[first : first + size], (train.seed, 10), first=first).to(
-                device_of(train.device)
-            )
-            for first in range(0, len(chosen), size)
-        ]
+        rows = evenly(sampler.eligible_rows(), most)
+        batches = batches_of(sampler, rows, size, (train.seed, 10))
+        return [batch.to(device_of(train.device)) for batch in batches]
 
     choose_starts(model, windows("train", 2 * _SCALE_WINDOWS, 2 * _SCALE_WINDOWS)[0])
     try:
@@ -177,6 +183,17 @@ def plan_lines(fitted: FittedModel) -> list[str]:
         f"{model.latent_dim}, hidden {model.hidden_dim}, {fitted.num_parameters:,} "
         f"parameters; seed {fitted.config.train.seed}, device {fitted.config.train.device}",
     ]
+
+
+def _validation(
+    log: TrainingLog, config: LatentODEConfig, head: ClassHead | None
+) -> tuple[WindowValidator | None, str]:
+    """What judges a training, and the score of it that counts."""
+    validator = _validator(log, config)
+    if validator is not None and not can_judge(validator, head, log.labels):
+        log = replace(log, labels=None)
+        validator = _validator(log, config)
+    return validator, "validation_crps" if log.labels is None else "label_loss"
 
 
 def _validator(log: TrainingLog, config: LatentODEConfig) -> WindowValidator | None:

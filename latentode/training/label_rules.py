@@ -23,19 +23,25 @@ _WHOLE = 0.9  # share of the series that a context holds whole; the longest set 
 
 def settings_for_labels(config: LatentODEConfig, dataset: TimeSeriesDataset) -> LatentODEConfig:
     """Settings with a split and a context that suit labels of whole series, unless given."""
-    given, readings = config.windows, dataset.readings
+    wanted, readings = config.windows, dataset.readings
     first, last = readings.first_and_last()
     rows = np.diff(readings.series_starts)
-    spans = ((last - first) * np.minimum(1.0, given.max_rows / np.maximum(rows, 1)))[rows > 1]
-    changed: dict[str, Any] = {"windows.split": "series"} if given.split == "auto" else {}
-    if given.context is None and spans.any():
+    spans = ((last - first) * np.minimum(1.0, wanted.max_rows / np.maximum(rows, 1)))[rows > 1]
+    changed: dict[str, Any] = {"windows.split": "series"} if wanted.split == "auto" else {}
+    if wanted.context is None and spans.any():
         # a context begins after its start, and the duration is written in four digits
         changed["windows.context"] = format_duration(1.001 * np.quantile(spans, _WHOLE) + 1)
     return config.updated(**changed)
 
 
 def can_judge(validator: WindowValidator, head: ClassHead | None, labels: Labels | None) -> bool:
-    """Whether the windows of validation hold five labels, of two classes, if there are labels."""
+    """Whether the windows of validation hold five labels, of two classes, if there are labels.
+
+    Args:
+        validator: What holds the windows.
+        head: Head of the model for labels; None without.
+        labels: Labels that validation sees; None without, which can always be judged.
+    """
     if labels is None or head is None:
         return True
     codes = torch.cat([head.codes(batch).flatten() for batch in validator.batches])

@@ -16,6 +16,11 @@ def learning_rate(config: OptimizerConfig, step: int, total_steps: int) -> float
     """Linear warm-up, then cosine decay to ``lr * min_lr_ratio`` at `total_steps`.
 
     It depends on the step alone, never on the clock, so that a resumed run repeats it.
+
+    Args:
+        config: Peak, floor and warm-up.
+        step: Number of the step, from 0 on.
+        total_steps: Steps of the schedule.
     """
     warmup = min(config.warmup_steps, max(1, total_steps // 10))
     if step < warmup:
@@ -67,15 +72,47 @@ class WeightAverage:
                 self.tensors[name].copy_(value)
 
     @torch.no_grad()
-    def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take over an average, on the device of the present one."""
-        for name, value in tensors.items():
-            self.tensors[name].copy_(value)
-
-    @torch.no_grad()
     def swap(self, model: nn.Module) -> None:
         """Exchange the weights of the model with the average; call again to undo."""
         for name, value in model.state_dict().items():
             kept = value.clone()
             value.copy_(self.tensors[name])
             self.tensors[name].copy_(kept)
+
+
+class Learner:
+    """What the steps of a training change.
+
+    Args:
+        model: The model, on the device to train on.
+        config: Settings.
+
+    Attributes:
+        model: The model.
+        average: Average of its weights.
+        optimizer: Optimiser of its parameters.
+    """
+
+    def __init__(self, model: nn.Module, config: OptimizerConfig) -> None:
+        self.model = model
+        self.average = WeightAverage(model, config.ema_decay)
+        self.optimizer = make_optimizer(model, config)
+
+    def parts(self) -> dict[str, Mapping[str, Tensor]]:
+        """All tensors by part and name; no copies."""
+        return {
+            "model": self.model.state_dict(),
+            "average": self.average.tensors,
+            "optimizer": self.optimizer.tensors(),
+        }
+
+    def load(self, parts: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Take over a copy of what `parts` gave, on the devices of the present tensors.
+
+        Raises:
+            ValueError: If the state of the optimiser is not one of these parameters.
+        """
+        self.model.load_state_dict(parts["model"])
+        for name, value in parts["average"].items():
+            self.average.tensors[name].copy_(value)
+        self.optimizer.load(parts["optimizer"])

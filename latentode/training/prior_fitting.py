@@ -16,6 +16,7 @@ from latentode.models.fitted.latent_ode import FittedModel
 from latentode.models.inference import infer
 from latentode.models.latent_ode import LatentODEModel
 from latentode.models.priors import CNFPrior
+from latentode.training.repeatable import batches_of, evenly, seed_of
 
 # the kinetic energy keeps the flow easy to solve where nothing was seen
 PRIOR_FIT = FlowFitConfig(warm_up_steps=3_000, steps=300, regularizers={"kinetic": 0.01})
@@ -100,18 +101,18 @@ def fit_prior(
     rows = train.eligible_rows()
     chosen = np.random.default_rng((seed, 7)).choice(rows, size=_WINDOWS)
     states = _states(model, train, chosen, (seed, 8))
-    held_out = _evenly(_rows_of(validation), _VALIDATION_WINDOWS)
+    held_out = evenly(_rows_of(validation), _VALIDATION_WINDOWS)
     check = _states(model, validation, held_out, (seed, 9))
     prior, report = _fitted_flow(states, config, seed)
     with torch.no_grad():
         before, after = (float(p.log_prob(check).mean()) for p in (model.prior, prior))
-    found = PriorReport(before, after, len(held_out), report)
-    if not found.is_better:
-        return fitted, found
+    comparison = PriorReport(before, after, len(held_out), report)
+    if not comparison.is_better:
+        return fitted, comparison
     model = copy.deepcopy(model)
     model.set_prior(prior)
-    config_of = fitted.config.updated(**{"model.prior": "cnf"})
-    return replace(fitted, model=model, config=config_of), found
+    changed = fitted.config.updated(**{"model.prior": "cnf"})
+    return replace(fitted, model=model, config=changed), comparison
 
 
 def _rows_of(validation: WindowSampler) -> np.ndarray:
@@ -131,12 +132,9 @@ def _states(
     """Draws of the encoder's posteriors of some anchor rows, shape (draw * window, latent)."""
     device = next(model.parameters()).device
     # drawn on the CPU, so that devices see the same
-    generator = torch.Generator().manual_seed(
-        int(np.random.SeedSequence(seed).generate_state(1)[0])
-    )
+    generator = torch.Generator().manual_seed(seed_of(*seed))
     parts = []
-    for first in range(0, len(rows), _BATCH):
-        batch = sampler.batch(rows[first : first + _BATCH], seed, first=first)
+    for batch in batches_of(sampler, rows, _BATCH, seed):
         noise = torch.randn((_DRAWS, batch.size, model.config.latent_dim), generator=generator)
         posterior = infer(model, batch.to(device), refine=False)
         parts.append(posterior.at(noise.to(device)))
@@ -153,8 +151,3 @@ def _fitted_flow(
     prior.flow.standardize(states.mean(0), states.std(0).clamp(min=1e-6))
     generator = torch.Generator(device=states.device).manual_seed(seed)
     return prior, fit_flow(prior.flow, states, config=config, generator=generator)
-
-
-def _evenly(rows: np.ndarray, most: int) -> np.ndarray:
-    places = np.unique(np.linspace(0, len(rows) - 1, most).astype(np.int64))
-    return rows[places]

@@ -70,9 +70,9 @@ def fit_scale(model: LatentODEModel, batches: Sequence[SeriesBatch], *, seed: in
             ).to(total)
             decoded = model.solve(batch, noise, posterior=infer(model, batch, refine=True)).decoded
             floor = model.scale_floor
-            own = (decoded.scale.square() - floor.square()).clamp(min=0.0).sqrt()
+            learned = (decoded.scale.square() - floor.square()).clamp(min=0.0).sqrt()
             for index, factor in enumerate(_FACTORS.tolist()):
-                scale = torch.hypot(factor * own, floor)
+                scale = torch.hypot(factor * learned, floor)
                 density = model.likelihood.log_prob(batch.targets, decoded.location, scale)
                 mixture = torch.logsumexp(density, dim=0) - math.log(_DRAWS)
                 kept = torch.where(batch.target_mask, mixture, 0.0)

@@ -16,7 +16,7 @@ from latentode.errors import SolverError
 from latentode.models.fitted.history import Record
 from latentode.models.inference import infer
 from latentode.models.latent_ode import LatentODEModel
-from latentode.training.execution.distributed import agree
+from latentode.training.execution.distributed import largest
 
 # A step is chosen for this share of the tolerance, as the dynamics grow steeper while they are
 # trained, and chosen again where it proves to be ten times as exact as that.
@@ -67,8 +67,10 @@ class SolverWatch:
             by half the step, nats a target reading; "nfe", evaluations of the field a batch; all
             before the change.
         """
-        before, error = self._model.solver, self._error()
-        record = {"solver_error": error, "solver_gap": self._gap(), "nfe": self._nfe()}
+        before = self._model.solver
+        with self._measuring():
+            error = self._error()
+            record = {"solver_error": error, "solver_gap": self._gap(), "nfe": self._nfe()}
         if error > self._tolerance or error < self._tolerance * _NEEDLESS:
             self._choose()
         if error > self._tolerance:
@@ -78,13 +80,11 @@ class SolverWatch:
 
     def summary(self) -> str:
         """What solver is used, and how exact it is."""
-        return (
-            f"solver {_words(self._model.solver)}: relative error {self._error():.1e}; half the "
-            f"step moves the log-likelihood by {self._gap():.1e} nats a reading"
-        )
-
-    def _set(self, solver: SolverConfig) -> None:
-        self._model.solver = solver
+        with self._measuring():
+            return (
+                f"solver {_words(self._model.solver)}: relative error {self._error():.1e}; half "
+                f"the step moves the log-likelihood by {self._gap():.1e} nats a reading"
+            )
 
     def _choose(self) -> None:
         solver, jumps = self._model.solver, self._batch.inputs.knot_values.shape[-1] > 0
@@ -92,10 +92,9 @@ class SolverWatch:
             tolerance = max(self._tolerance, self._asked * slack)
             wanted = solver.model_copy(update={"tolerance": tolerance * _MARGIN})
             try:
-                with torch.no_grad():
-                    chosen = self._model.choose_solver(
-                        self._start(), self._batch, wanted, stiff=stiff
-                    )
+                with self._measuring():
+                    start = self._start()
+                    chosen = self._model.choose_solver(start, self._batch, wanted, stiff=stiff)
             except SolverError:
                 continue
             if tolerance > self._tolerance:
@@ -104,33 +103,32 @@ class SolverWatch:
                     f"where known inputs jump: {tolerance:g} from now on"
                 )
                 self._tolerance = tolerance
-            self._set(chosen.model_copy(update={"tolerance": tolerance}))
+            self._model.solver = chosen.model_copy(update={"tolerance": tolerance})
             return
         # what cannot be solved shows in the loss, which knows how to recover
 
     def _error(self) -> float:
-        with torch.no_grad():
-            error = self._model.solver_error(self._start(), self._batch)
-        return float(agree(torch.tensor([error], dtype=torch.float64)).item())
+        error = self._model.solver_error(self._start(), self._batch)
+        return largest(error, device=self._batch.times.device)[0]
 
     @contextmanager
-    def _without_dropout(self) -> Iterator[None]:
+    def _measuring(self) -> Iterator[None]:
+        """Without dropout, and without gradient."""
         training = self._model.training
         self._model.eval()
         try:
-            yield
+            with torch.no_grad():
+                yield
         finally:
             self._model.train(training)
 
     def _start(self) -> Tensor:
         """Centres of the encoder's posteriors, shape (1, batch, latent)."""
-        with self._without_dropout():
-            return infer(self._model, self._batch, refine=False).centre[None]
+        return infer(self._model, self._batch, refine=False).centre[None]
 
     def _nfe(self) -> float:
         try:
-            with torch.no_grad(), self._without_dropout():
-                return float(self._model.trajectory(self._start(), self._batch).stats.nfe)
+            return float(self._model.trajectory(self._start(), self._batch).stats.nfe)
         except SolverError:
             return math.nan
 
@@ -142,13 +140,12 @@ class SolverWatch:
         values = []
         try:
             for step in (solver.step_size, solver.step_size / 2):
-                self._set(solver.model_copy(update={"step_size": step}))
-                with torch.no_grad(), self._without_dropout():
-                    values.append(self._model(self._batch, noise)[0].sum())
+                self._model.solver = solver.model_copy(update={"step_size": step})
+                values.append(self._model(self._batch, noise)[0].sum())
         except SolverError:
             return math.nan
         finally:
-            self._set(solver)
+            self._model.solver = solver
         return float((values[1] - values[0]) / self._batch.target_mask.sum().clamp(min=1))
 
 

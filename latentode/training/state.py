@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,21 +9,11 @@ from typing import Any
 
 from torch import Tensor
 
-from latentode.errors import CheckpointError
-from latentode.files import atomic_write, clean_stray
-from latentode.flows.adam import AdamW
+from latentode.files import atomic_write
 from latentode.models.fitted.history import Record, from_json, to_csv, to_json
-from latentode.models.fitted.model_folder import (
-    check_tensors,
-    load_folder,
-    load_strictly,
-    read_json,
-    save_folder,
-)
-from latentode.models.latent_ode import LatentODEModel
-from latentode.training.optimizer import WeightAverage
-
-_STEM = "state"
+from latentode.models.fitted.model_folder import check_tensors
+from latentode.training.optimizer import Learner
+from latentode.training.state_folder import StateFolder, fits_this_run
 
 
 @dataclass
@@ -86,51 +75,27 @@ class Progress:
 
 
 class Checkpoints:
-    """The folder ``checkpoints/`` of a run: the last state and the best.
+    """The last state of a run and the best, and metrics.csv beside them.
 
     Args:
         run_dir: Run folder.
+
+    Attributes:
+        states: The folder of the states.
     """
 
     def __init__(self, run_dir: Path) -> None:
-        self.run_dir = run_dir
-        self.folder = run_dir / "checkpoints"
+        self._metrics = run_dir / "metrics.csv"
+        self.states = StateFolder(run_dir, ("model", "average", "optimizer"), "progress")
 
-    def prepare(self) -> None:
-        """Make the folder, and remove what a killed process left half-written."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        clean_stray(self.folder)
+    def save(self, progress: Progress, learner: Learner) -> None:
+        """Write the state and the metrics; see `StateFolder.save`."""
+        values = asdict(progress) | {"history": to_json(progress.history)}
+        best = progress.best_step if progress.best_step >= 0 else None
+        self.states.save(progress.step, learner.parts(), values, best=best)
+        atomic_write(self._metrics, to_csv(progress.history))
 
-    def save(
-        self,
-        progress: Progress,
-        model: LatentODEModel,
-        average: WeightAverage,
-        optimizer: AdamW,
-    ) -> None:
-        """Write the state, point "best" and "last" at theirs, and remove all other states.
-
-        Killed at any moment, it leaves "last" on a whole state whose best one is there as well.
-        """
-        tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
-        tensors |= {f"average.{k}": v for k, v in average.tensors.items()}
-        tensors |= {f"optimizer.{k}": v for k, v in optimizer.tensors().items()}
-        name = _name(progress.step)
-        state = asdict(progress) | {"history": to_json(progress.history)}
-        save_folder(self.folder / name, _STEM, tensors, {"progress": state})
-        kept = {name}
-        if progress.best_step >= 0:
-            kept.add(_name(progress.best_step))
-            self._point("best", _name(progress.best_step))
-        self._point("last", name)
-        atomic_write(self.run_dir / "metrics.csv", to_csv(progress.history))
-        for path in self.folder.iterdir():
-            if path.is_dir() and path.name.isdigit() and path.name not in kept:
-                shutil.rmtree(path)
-
-    def restore(
-        self, model: LatentODEModel, average: WeightAverage, optimizer: AdamW
-    ) -> tuple[Progress, dict[str, Tensor] | None]:
+    def restore(self, learner: Learner) -> tuple[Progress, dict[str, Tensor] | None]:
         """Load the last state into its owners.
 
         Returns:
@@ -139,60 +104,27 @@ class Checkpoints:
         Raises:
             CheckpointError: If a state is missing, broken, tampered with or of another model.
         """
-        tensors, meta = self._load(self._last())
-        where = self.folder / self._last() / f"{_STEM}.safetensors"
-        load_strictly(model, _under("model", tensors), where)
-        average.load(_checked(model, _under("average", tensors), where))
-        try:
-            optimizer.load(_under("optimizer", tensors))
-            progress = _progress(meta["progress"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise CheckpointError(f"{where.parent}: not a state of this run ({error}).") from None
+        folder, parts, values = self.states.load()
+        check_tensors(learner.model, parts["model"], folder)
+        check_tensors(learner.model, parts["average"], folder)
+        with fits_this_run(folder):
+            learner.load(parts)
+            progress = _progress(values)
         if progress.best_step < 0:
             return progress, None
         # by number: a process killed between two writes leaves the pointer one state ahead
-        best = _name(progress.best_step)
-        return progress, _checked(model, _under("average", self._load(best)[0]), self.folder / best)
-
-    def _last(self) -> str:
-        path = self.folder / "last.json"
-        name = read_json(path).get("checkpoint")
-        if not isinstance(name, str) or not (name.isascii() and name.isdigit()):
-            raise CheckpointError(f"{path}: expected the number of a step, got {name!r}.")
-        return name
-
-    def _load(self, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        tensors, meta = load_folder(self.folder / name, _STEM, {"progress"})
-        for key in tensors:
-            if key.split(".")[0] not in ("model", "average", "optimizer"):
-                raise CheckpointError(f"{self.folder / name}: unknown tensor {key!r}.")
-        return tensors, meta
-
-    def _point(self, pointer: str, name: str) -> None:
-        atomic_write(self.folder / f"{pointer}.json", f'{{"checkpoint": "{name}"}}\n'.encode())
-
-
-def _name(step: int) -> str:
-    return f"{step:06d}"
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    start = f"{prefix}."
-    return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
-
-
-def _checked(model: LatentODEModel, tensors: dict[str, Tensor], where: Path) -> dict[str, Tensor]:
-    check_tensors(model, tensors, where)
-    return tensors
+        folder, parts, _ = self.states.load(progress.best_step)
+        check_tensors(learner.model, parts["average"], folder)
+        return progress, parts["average"]
 
 
 def _progress(values: Mapping[str, Any]) -> Progress:
     progress = Progress(**{**values, "history": from_json(values["history"])})
     blank = Progress(best_score=0.0)
     for name, default in vars(blank).items():
-        found = getattr(progress, name)
-        number = isinstance(default, float) and isinstance(found, int)
-        none = name == "best_score" and found is None
-        if not (isinstance(found, type(default)) or number or none):
-            raise TypeError(f"{name}: expected {type(default).__name__}, got {found!r}")
+        value = getattr(progress, name)
+        number = isinstance(default, float) and isinstance(value, int)
+        none = name == "best_score" and value is None
+        if not (isinstance(value, type(default)) or number or none):
+            raise TypeError(f"{name}: expected {type(default).__name__}, got {value!r}")
     return progress

@@ -6,7 +6,6 @@ import warnings
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -25,6 +24,7 @@ from latentode.training.execution.distributed import agree, local_part, wrap
 from latentode.training.execution.failed_windows import GuardedModel
 from latentode.training.execution.graphs import StepGraphs, can_be_captured
 from latentode.training.execution.precision import matrix_products
+from latentode.training.repeatable import seed_of
 from latentode.training.terms import LossTerms, PathPenalties
 
 
@@ -53,8 +53,8 @@ class StepOutcome:
 
     def figures(self) -> dict[str, float]:
         """What is told of it, by the names of metrics.csv."""
-        own = {"train_loss": self.loss, "kl": self.kl, "grad_norm": self.grad_norm}
-        return own | self.regularizers
+        of_all = {"train_loss": self.loss, "kl": self.kl, "grad_norm": self.grad_norm}
+        return of_all | self.regularizers
 
 
 class _Gradient(NamedTuple):
@@ -103,7 +103,6 @@ class GradientStep:
             config.regularizers, balance, config.objective.label_weight
         )
         self.guarded = wrap(GuardedModel(model, self.penalties))
-        self.latent_dim = model.config.latent_dim
         self.sampler = sampler
         self.optimizer = optimizer
         self.config = config
@@ -122,7 +121,7 @@ class GradientStep:
         batch = self.sampler.batch(rows[part], (self.config.seed, 2, step), first=part.start)
         objective = self.config.objective
         weight = kl_annealing(step, objective.kl_anneal_steps, objective.kl_weight)
-        seed = _seed(self.config.seed, 3, step, rank())
+        seed = seed_of(self.config.seed, 3, step, rank())
         devices = [self.device] if self.device.type == "cuda" else []
         products = matrix_products(self.config.precision, self.device)
         with products, torch.random.fork_rng(devices=devices):
@@ -163,8 +162,8 @@ class GradientStep:
         return _Gradient(loss.detach(), kl, means, terms.skipped, terms.reason)
 
     def _noise(self, size: int, step: int) -> Tensor:
-        generator = torch.Generator().manual_seed(_seed(self.config.seed, 4, step))
-        shape = (self.config.objective.num_draws, size, self.latent_dim)
+        generator = torch.Generator().manual_seed(seed_of(self.config.seed, 4, step))
+        shape = (self.config.objective.num_draws, size, self.model.config.latent_dim)
         return torch.randn(shape, generator=generator).to(self.device)
 
     def _loss(self, terms: LossTerms, weight: float | Tensor) -> Tensor:
@@ -177,9 +176,7 @@ class GradientStep:
 
     def _apply(self, gradient: _Gradient, lr: float) -> StepOutcome:
         norm = nn.utils.clip_grad_norm_(self.parameters, self.config.optimizer.clip_norm)
-        bad = (~(torch.isfinite(norm) & torch.isfinite(gradient.loss))).to(torch.float32)
-        if world_size() > 1:
-            bad = agree(bad)
+        bad = agree((~(torch.isfinite(norm) & torch.isfinite(gradient.loss))).to(torch.float32))
         # one transfer for all that the host must know
         numbers = torch.stack(
             [bad.to(norm), gradient.loss, gradient.kl, norm, *gradient.regularizers.unbind()]
@@ -199,7 +196,3 @@ class GradientStep:
             skipped_windows=gradient.skipped,
             regularizers=dict(zip(self.penalties.names, means, strict=True)),
         )
-
-
-def _seed(*parts: int) -> int:
-    return int(np.random.SeedSequence(parts).generate_state(1)[0])

@@ -43,7 +43,7 @@ class PathPenalties:
     """Regularisers of the latent paths, as the settings weigh them; see `RegularizersConfig`.
 
     Each window's path goes from the earliest time that its likelihood asks for to the latest: rows,
-    queries, and while events were watched. So its penalty does not depend on the batch. Nothing
+    queries, and while events were observed. So its penalty does not depend on the batch. Nothing
     waits for the device.
 
     Attributes:
@@ -64,7 +64,13 @@ class PathPenalties:
     def of(
         cls, config: RegularizersConfig, balance: float = 0.0, label_weight: float = 1.0
     ) -> Self:
-        """Those that the settings switch on."""
+        """Those that the settings switch on.
+
+        Args:
+            config: Weight of each, and STEER.
+            balance: How readings are weighed, see `Likelihood.joint`.
+            label_weight: How often the label of a window counts.
+        """
         weights = {name: float(getattr(config, name)) for name in REGULARIZERS}
         names = tuple(name for name in REGULARIZERS if weights[name])
         chosen = tuple(weights[name] for name in names)
@@ -78,11 +84,17 @@ class PathPenalties:
         return 1.0 + self.steer * (2.0 * uniform - 1.0)
 
     def means(self, field: FieldFunction, path: Trajectory, batch: SeriesBatch) -> Tensor:
-        """Mean of each regulariser over draws and windows, shape (regularizer,)."""
+        """Mean of each regulariser over draws and windows, shape (regularizer,).
+
+        Args:
+            field: The field of the paths.
+            path: The paths of a batch.
+            batch: The batch, whose rows, queries and events say how far each path goes.
+        """
         asked = _asked(batch)
         earliest, latest = asked.amin(1).clamp(max=0.0), asked.amax(1).clamp(min=0.0)
-        found = path_regularizers(field, path, self.names, t0=earliest, t1=latest, check=False)
-        return torch.stack([found[name].mean() for name in self.names])
+        integrals = path_regularizers(field, path, self.names, t0=earliest, t1=latest, check=False)
+        return torch.stack([integrals[name].mean() for name in self.names])
 
     def total(self, means: Tensor) -> Tensor | float:
         """Weighted sum of `means`, nats a window."""
@@ -95,7 +107,7 @@ def _asked(batch: SeriesBatch) -> Tensor:
     times = [batch.times, batch.query_times]
     if batch.events is not None:
         low, high = batch.events.start, batch.events.end
-        # a kind that was not watched has no length, and may lie anywhere
+        # a mark that was not observed has no length, and may lie anywhere
         times += [edge.masked_fill(high <= low, 0.0) for edge in (low, high)]
     return torch.cat(times, dim=1)
 

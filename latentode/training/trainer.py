@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable
@@ -19,10 +20,10 @@ from latentode.errors import SolverError, TrainingError
 from latentode.models.fitted.device import device_of, rank, world_size
 from latentode.models.fitted.history import Record
 from latentode.models.latent_ode import LatentODEModel
-from latentode.training.execution.distributed import agree
+from latentode.training.execution.distributed import largest
 from latentode.training.execution.interrupt import StopRequest, stop_on_signal
 from latentode.training.execution.pace import Pace
-from latentode.training.optimizer import WeightAverage, learning_rate, make_optimizer
+from latentode.training.optimizer import Learner, learning_rate
 from latentode.training.solver_watch import SolverWatch
 from latentode.training.state import Checkpoints, Progress
 from latentode.training.step import GradientStep
@@ -84,7 +85,7 @@ class Trainer:
         self.progress = Progress()
         self._checkpoints = None if run_dir is None else Checkpoints(run_dir)
         if self._checkpoints is not None and rank() == 0:
-            self._checkpoints.prepare()
+            self._checkpoints.states.prepare()
         self._on_event = on_event if rank() == 0 else None
         self._best: dict[str, Tensor] | None = None
 
@@ -102,24 +103,19 @@ class Trainer:
             TrainingError: If the loss stays non-finite after recovery.
         """
         self.model.to(self.device).train()
-        self._average = WeightAverage(self.model, self.config.optimizer.ema_decay)
-        self._optimizer = make_optimizer(self.model, self.config.optimizer)
+        self._learner = Learner(self.model, self.config.optimizer)
         if resume:
             self._restore()
         rows = self.sampler.eligible_rows()
         first = self._first_windows(rows)
         self._watch = SolverWatch(self.model, first, self._note, self._tolerance)
+        targets, adam = float(first.target_mask.sum()) / first.size, self._learner.optimizer
         self._step = GradientStep(
-            self.model,
-            self.sampler,
-            self._optimizer,
-            self.config,
-            self.device,
-            max(1.0, float(first.target_mask.sum()) / first.size),
+            self.model, self.sampler, adam, self.config, self.device, max(1.0, targets)
         )
         self._pace = Pace(self.config, self.progress.step, self._clock)
         first_epoch = self.progress.epoch
-        self._snapshot = self._capture()
+        self._good = copy.deepcopy(self._learner.parts())
         with stop_on_signal() as stop:
             while not self._finished(first_epoch):
                 self._run_epoch(rows, stop)
@@ -136,10 +132,8 @@ class Trainer:
 
     def _run_epoch(self, rows: Int64, stop: StopRequest) -> None:
         p, config = self.progress, self.config
-        whole_batch = config.batch_size * world_size()
-        batches = self.sampler.epoch(
-            rows, config.steps_per_epoch, whole_batch, (config.seed, 1, p.epoch)
-        )
+        size, seed = config.batch_size * world_size(), (config.seed, 1, p.epoch)
+        batches = self.sampler.epoch(rows, config.steps_per_epoch, size, seed)
         began = self._pace.elapsed
         while p.step_in_epoch < len(batches):
             self._take_step(batches[p.step_in_epoch])
@@ -147,7 +141,8 @@ class Trainer:
                 began = self._pace.elapsed  # the first step pays for warming up
             if p.total_epochs == 0 and p.step == 1 + _TIMED_STEPS:
                 self._plan_epochs((self._pace.elapsed - began) / _TIMED_STEPS)
-            self._tell_step()
+            if self._pace.is_report_due():
+                self._tell("step", step=p.step, train_loss=p.epoch_means().get("train_loss"))
             if self._must_stop(stop):
                 break
         if stop.number:
@@ -166,7 +161,7 @@ class Trainer:
             return
         p.failures = 0
         p.add(outcome.figures())
-        self._average.update(self.model, p.step)
+        self._learner.average.update(self.model, p.step)
 
     def _learning_rate(self, step: int) -> float:
         total = self._total_steps()
@@ -188,10 +183,7 @@ class Trainer:
                 f"{p.rollbacks} rollbacks (learning rate factor {p.lr_factor:g}). Lower --lr or "
                 "check the data."
             )
-        weights, average, optimizer = self._snapshot
-        self.model.load_state_dict(weights)
-        self._average.tensors = {k: v.clone() for k, v in average.items()}
-        self._optimizer.load(optimizer)
+        self._learner.load(self._good)
         p.failures, p.rollbacks, p.lr_factor = 0, p.rollbacks + 1, p.lr_factor / 2
         self._note(
             f"{reason} at step {p.step}: back to the last good weights, learning rate halved"
@@ -210,16 +202,9 @@ class Trainer:
         best = self._note_best(record.get(self.score))
         self._save()
         if not p.failures and math.isfinite(record.get(self.score, 0.0)):
-            self._snapshot = self._capture()
-        self._emit(
-            event="epoch",
-            **record,
-            total_epochs=p.total_epochs or self.config.max_epochs,
-            total_steps=self._total_steps(),
-            best=best,
-            seconds=self._pace.elapsed,
-            eta_seconds=self._pace.seconds_left(p.step, self._total_steps()),
-        )
+            self._good = copy.deepcopy(self._learner.parts())
+        total_epochs, seconds = p.total_epochs or self.config.max_epochs, self._pace.elapsed
+        self._tell("epoch", **record, total_epochs=total_epochs, best=best, seconds=seconds)
 
     def _check_solver(self) -> Record:
         record = self._watch.check()
@@ -228,23 +213,18 @@ class Trainer:
         p.tolerance = solver.tolerance
         return record
 
-    def _tell_step(self) -> None:
-        p = self.progress
-        if self._pace.is_report_due():
-            self._emit(
-                event="step",
-                step=p.step,
-                total_steps=self._total_steps(),
-                train_loss=p.epoch_means().get("train_loss"),
-                eta_seconds=self._pace.seconds_left(p.step, self._total_steps()),
-            )
+    def _tell(self, event: str, **facts: Any) -> None:
+        """Emit an event that says how far the training is."""
+        total = self._total_steps()
+        left = self._pace.seconds_left(self.progress.step, total)
+        self._emit(event=event, **facts, total_steps=total, eta_seconds=left)
 
     def _total_steps(self) -> int:
         return (self.progress.total_epochs or self.config.max_epochs) * self.config.steps_per_epoch
 
     def _validate(self) -> Record:
         assert self.validator is not None
-        self._average.swap(self.model)
+        self._learner.average.swap(self.model)
         self.model.eval()
         try:
             with torch.no_grad():
@@ -254,7 +234,7 @@ class Trainer:
             return {self.score: math.nan}
         finally:
             self.model.train()
-            self._average.swap(self.model)
+            self._learner.average.swap(self.model)
 
     def _note_best(self, score: float | None) -> bool:
         p = self.progress
@@ -266,7 +246,7 @@ class Trainer:
         p.epochs_since_best = 0 if better else p.epochs_since_best + 1
         if better:
             p.best_score, p.best_step = score, p.step
-            self._best = {k: v.clone() for k, v in self._average.tensors.items()}
+            self._best = copy.deepcopy(self._learner.average.tensors)
         return better
 
     def _plan_epochs(self, step_seconds: float) -> None:
@@ -277,22 +257,16 @@ class Trainer:
         if self._pace.budget is not None:
             epochs = max(1, min(epochs, int(0.95 * self._pace.budget / epoch_seconds)))
         # the slowest process decides for all
-        p.total_epochs = (
-            config.max_epochs
-            + 1
-            - int(agree(torch.tensor([config.max_epochs + 1 - epochs], device=self.device)).item())
-        )
+        p.total_epochs = -int(largest(-epochs, device=self.device)[0])
         text = f"about {epoch_seconds:.1f} s an epoch, {p.total_epochs} epochs at most"
         if p.total_epochs < config.max_epochs:
             text += f" (of {config.max_epochs}, to end within --max-time {config.max_time})"
         self._emit(event="note", text=text, epoch_seconds=epoch_seconds)
 
     def _must_stop(self, stop: StopRequest) -> bool:
-        late = self._pace.is_over
-        if world_size() > 1:
-            flags = agree(torch.tensor([stop.number, int(late)], device=self.device)).tolist()
-            stop.number, late = int(flags[0]), bool(flags[1])
-        return bool(stop.number) or late
+        number, late = largest(stop.number, self._pace.is_over, device=self.device)
+        stop.number = int(number)
+        return bool(number or late)
 
     def _finished(self, first_epoch: int) -> bool:
         p = self.progress
@@ -301,34 +275,27 @@ class Trainer:
             return True
         # however short its budget, each call closes an epoch
         late = p.epoch > first_epoch and self._pace.is_over
-        if world_size() > 1:
-            late = bool(agree(torch.tensor([int(late)], device=self.device)).item())
+        late = bool(largest(late, device=self.device)[0])
         if late and p.epoch < p.total_epochs:
             self._note(f"--max-time {self.config.max_time} is over: stopped")
         return late or p.epoch >= (p.total_epochs or self.config.max_epochs)
 
-    def _capture(self) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
-        weights = {k: v.clone() for k, v in self.model.state_dict().items()}
-        average = {k: v.clone() for k, v in self._average.tensors.items()}
-        return weights, average, {k: v.clone() for k, v in self._optimizer.tensors().items()}
-
     def _save(self) -> None:
         if self._checkpoints is not None and rank() == 0:
-            self._checkpoints.save(self.progress, self.model, self._average, self._optimizer)
+            self._checkpoints.save(self.progress, self._learner)
 
     def _restore(self) -> None:
         if self._checkpoints is None:
             raise TrainingError("resume: expected a run folder with checkpoints, got none.")
-        agree(torch.zeros(1, device=self.device))  # the first process has put the folder in order
-        self.progress, self._best = self._checkpoints.restore(
-            self.model, self._average, self._optimizer
-        )
+        largest(0, device=self.device)  # by then the first process has put the folder in order
+        self.progress, self._best = self._checkpoints.restore(self._learner)
         p = self.progress
         if p.step_size:
             self.model.set_solver(p.solver_method, p.step_size, p.tolerance)
 
     def _load_best(self) -> None:
-        self.model.load_state_dict(self._best if self._best is not None else self._average.tensors)
+        average = self._learner.average.tensors
+        self.model.load_state_dict(average if self._best is None else self._best)
         self.model.eval()
         self._check_solver()  # these weights may be of an epoch with another step
         self._note(self._watch.summary())

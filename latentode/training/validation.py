@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -14,18 +13,13 @@ from latentode.data.dataset import Float64, Int64
 from latentode.evaluation.metrics import crps_from_draws
 from latentode.models.fitted.history import Record
 from latentode.models.latent_ode import LatentODEModel
+from latentode.training.repeatable import batches_of, evenly
 
+# scores a model on the validation part, by name; the one that counts is better lower
+Validator = Callable[[LatentODEModel], Record]
 HeadScores = dict[str, tuple[np.ndarray, ...]]
 _HIDDEN_SHARE = 0.3  # of the context, which is asked for as an interpolation
 _MOST_WINDOWS = 8  # times as many where few rows follow
-
-
-class Validator(Protocol):
-    """Scores a model on the validation part, by name; the one that counts is better lower."""
-
-    def __call__(self, model: LatentODEModel) -> Record:
-        """Scores by name."""
-        ...
 
 
 class WindowValidator:
@@ -67,11 +61,8 @@ class WindowValidator:
         rows = sampler.eligible_rows()
 
         def spread(count: int) -> list[SeriesBatch]:
-            chosen = rows[np.unique(np.linspace(0, len(rows) - 1, count).astype(np.int64))]
-            return [
-                sampler.batch(part, (seed, 5), first=int(start), hidden=_HIDDEN_SHARE)
-                for start, part in _chunks(chosen, batch_size)
-            ]
+            chosen = evenly(rows, count)
+            return list(batches_of(sampler, chosen, batch_size, (seed, 5), _HIDDEN_SHARE))
 
         self.batches = spread(num_windows)
         following = max(1, sum(int(_ahead(batch).sum()) for batch in self.batches))
@@ -150,7 +141,3 @@ def _joined(reported: Sequence[HeadScores]) -> Record:
         if len(total):
             record[name] = float(total.sum()) / max(1, int(count.sum()))
     return record
-
-
-def _chunks(rows: Int64, size: int) -> list[tuple[int, Int64]]:
-    return [(start, rows[start : start + size]) for start in range(0, len(rows), size)]

@@ -26,7 +26,7 @@ from training_cases import parts, training_settings
 from latentode.models.fitted.training_log import TrainingLog
 from latentode.training import Interrupted
 from latentode.training.fit import fit_model
-from latentode.training.optimizer import WeightAverage, make_optimizer
+from latentode.training.optimizer import Learner
 from latentode.training.state import Checkpoints, Progress
 from latentode.training.step import GradientStep
 
@@ -88,29 +88,22 @@ class Owners:
 
     def __init__(self, value):
         made = parts(model__hidden_dim=24)
-        self.model = made.model
-        self.average = WeightAverage(self.model, 0.9)
-        self.optimizer = make_optimizer(self.model, made.config.train.optimizer)
-        self.model.zero_grad()
-        for parameter in self.model.parameters():
+        self.learner = Learner(made.model, made.config.train.optimizer)
+        for parameter in made.model.parameters():
             parameter.grad = torch.zeros_like(parameter)
-        self.optimizer.step()
+        self.learner.optimizer.step()
         self.fill(value)
+
+    def tensors(self):
+        return [tensor for part in self.learner.parts().values() for tensor in part.values()]
 
     def fill(self, value):
         with torch.no_grad():
-            for tensor in self.model.state_dict().values():
-                tensor.fill_(value)
-        for tensor in self.average.tensors.values():
-            tensor.fill_(value)
-        for state in self.optimizer.state.values():
-            for tensor in state.values():
+            for tensor in self.tensors():
                 tensor.fill_(value)
 
     def values(self):
-        tensors = [*self.model.state_dict().values(), *self.average.tensors.values()]
-        tensors += [t for state in self.optimizer.state.values() for t in state.values()]
-        return {number for tensor in tensors for number in tensor.unique().tolist()}
+        return {number for tensor in self.tensors() for number in tensor.unique().tolist()}
 
 
 def states(first):
@@ -134,27 +127,27 @@ def save_until_killed(checkpoints, owners, first, operation):
     kill_before(operation)
     for progress in states(first):
         owners.fill(progress.step)
-        checkpoints.save(progress, owners.model, owners.average, owners.optimizer)
+        checkpoints.save(progress, owners.learner)
 
 
 def load(checkpoints, owners):
     """The last step on the disk, after checking that all of it is of that step."""
-    checkpoints.prepare()
-    if not (checkpoints.folder / "last.json").exists():
+    checkpoints.states.prepare()
+    if not (checkpoints.states.path / "last.json").exists():
         return 0
     owners.fill(-1)
-    progress, best = checkpoints.restore(owners.model, owners.average, owners.optimizer)
+    progress, best = checkpoints.restore(owners.learner)
     best_steps = {number for tensor in best.values() for number in tensor.unique().tolist()}
     assert owners.values() == {progress.step}, "a state of several steps"
     assert best_steps == {progress.best_step}, "a best state of another step"
-    stray = [p.name for p in checkpoints.folder.iterdir() if "latentode-" in p.name]
+    stray = [p.name for p in checkpoints.states.path.iterdir() if "latentode-" in p.name]
     assert not stray, stray
     return progress.step
 
 
 def steps_loaded(run_dir, operations):
     checkpoints, owners, steps = Checkpoints(run_dir), Owners(0), [0]
-    checkpoints.prepare()
+    checkpoints.states.prepare()
     for operation in operations:
         child = in_child(save_until_killed, checkpoints, owners, max(steps[-1], 2), operation)
         assert wait_for(child) == -signal.SIGKILL

@@ -101,7 +101,7 @@ def test_a_rollback_gives_back_the_same_optimiser_each_time(monkeypatch):
         before = self.progress.rollbacks
         recover(self, reason)
         if self.progress.rollbacks > before:
-            tensors = {k: v.clone() for k, v in self._optimizer.tensors().items()}
+            tensors = {k: v.clone() for k, v in self._learner.optimizer.tensors().items()}
             snapshots.append((weights_of(self.model), tensors))
 
     monkeypatch.setattr(Trainer, "_recover", remembered)

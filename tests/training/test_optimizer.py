@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from latentode.config import OptimizerConfig
-from latentode.training.optimizer import WeightAverage, learning_rate, make_optimizer
+from latentode.training.optimizer import Learner, WeightAverage, learning_rate, make_optimizer
 
 
 @pytest.mark.parametrize(("warmup", "total"), [(50, 1000), (0, 100), (50, 100), (3, 7)])
@@ -73,10 +73,12 @@ def test_average_keeps_its_own_tensors():
     with torch.no_grad():
         model.weight.add_(1.0)
     assert torch.equal(average.tensors["weight"], before)
-    given = {k: v + 2.0 for k, v in model.state_dict().items()}
-    average.load(given)
-    average.update(model, 1)
-    assert torch.equal(given["weight"], model.weight + 2.0)
+    shifted = {k: v + 2.0 for k, v in model.state_dict().items()}
+    learner = Learner(model, OptimizerConfig())
+    learner.load({"model": model.state_dict(), "average": shifted, "optimizer": {}})
+    assert torch.equal(learner.average.tensors["weight"], shifted["weight"])
+    learner.average.update(model, 1)
+    assert torch.equal(shifted["weight"], model.weight + 2.0)
 
 
 def test_only_matrices_are_decayed():

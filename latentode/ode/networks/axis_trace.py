@@ -15,6 +15,7 @@ from latentode.ode.networks.activations import (
     activation_curvature,
     activation_slope,
 )
+from latentode.ode.networks.second_derivatives import differentiable_gradients
 
 # bytes of one table of tangents: what a pass writes the next should find in the cache; on other
 # devices few large kernels are better than many small ones
@@ -127,35 +128,18 @@ class _AxisTrace(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, by_value: Tensor, by_trace: Tensor) -> tuple[Tensor | None, ...]:
         states, *tensors = ctx.saved_tensors
+        weights, biases = tensors[: len(tensors) // 2], tensors[len(tensors) // 2 :]
         if torch.is_grad_enabled():
-            return None, *_differentiable(
-                ctx.activation, (states, *tensors), ctx.needs_input_grad[1:], (by_value, by_trace)
-            )
-        weights = tensors[: len(tensors) // 2]
+            done = _forward(weights, biases, states, ctx.activation)
+            outputs, cotangents = (done.value, done.trace), (by_value, by_trace)
+            return None, *differentiable_gradients(outputs, (states, *tensors), cotangents)
         grads = [torch.empty_like(tensor) for tensor in (states, *tensors)]
         for part, done in ctx.passes:
             some = [w[part] for w in weights]
-            found = _backward(done, some, ctx.activation, by_value[part], by_trace[part])
-            for grad, piece in zip(grads, found, strict=True):
+            pieces = _backward(done, some, ctx.activation, by_value[part], by_trace[part])
+            for grad, piece in zip(grads, pieces, strict=True):
                 grad[part] = piece
         return None, *grads
-
-
-def _differentiable(
-    activation: Activation,
-    inputs: tuple[Tensor, ...],
-    needed: Sequence[bool],
-    cotangents: tuple[Tensor, Tensor],
-) -> list[Tensor | None]:
-    """Gradients that can be differentiated again."""
-    states, *tensors = inputs
-    half = len(tensors) // 2
-    done = _forward(tensors[:half], tensors[half:], states, activation)
-    wanted = [tensor for tensor, need in zip(inputs, needed, strict=True) if need]
-    grads = iter(
-        torch.autograd.grad((done.value, done.trace), wanted, cotangents, create_graph=True)
-    )
-    return [next(grads) if need else None for need in needed]
 
 
 def _backward(

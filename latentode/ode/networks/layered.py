@@ -88,9 +88,7 @@ class Layers:
         return value
 
     @cached_property
-    def by_node(
-        self,
-    ) -> list[tuple[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor] | None]]:
+    def by_node(self) -> list[tuple[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor] | None]]:
         """Weight, bias and gate of each layer, a tensor a node; a lone bias has shape (out,)."""
         # unbound once: to index a tensor at every evaluation costs as much as an activation
         tables: list[tuple[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor] | None]] = []

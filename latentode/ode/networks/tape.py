@@ -37,7 +37,9 @@ class Tape:
         tanh = layers.activation == "tanh"
         self._arguments = self._hidden if tanh else [table(layer) for layer in number[:-1]]
         self._values = table(-1)
-        self._products = [None if layers.gates[layer] is None else table(layer) for layer in number]
+        self._products = {
+            layer: table(layer) for layer in number if layers.gates[layer] is not None
+        }
         self._cotangents = [table(layer) for layer in number]
         self._at = [
             [list(part) for part in parts]
@@ -79,7 +81,7 @@ class Tape:
         bias, gate = self.layers.biases[layer], self.layers.gates[layer]
         weight = self.layers.weights[layer]
         if gate is not None:
-            product = self._product(layer, len(out))
+            product = self._products[layer][: len(out)]
             self._multiply(layer, inputs, product, beta=0)
             shaped = self._by_draw(product)
             torch.addcmul(self._table(bias), shaped, self._table(gate), out=self._by_draw(out))
@@ -98,8 +100,8 @@ class Tape:
             flat = out.flatten(0, 1)
             torch.addmm(flat, inputs.flatten(0, 1), weight.mT, beta=beta, out=flat)
         else:
-            own = weight.expand(len(out), -1, -1) if len(weight) == 1 else weight[self.nodes]
-            torch.baddbmm(out, inputs, own.mT, beta=beta, out=out)
+            weight = weight.expand(len(out), -1, -1) if len(weight) == 1 else weight[self.nodes]
+            torch.baddbmm(out, inputs, weight.mT, beta=beta, out=out)
 
     def _by_draw(self, rows: Tensor) -> Tensor:
         return rows.view(len(rows), *self._axes, rows.shape[-1])  # (node, draw, batch, width)
@@ -107,11 +109,6 @@ class Tape:
     def _table(self, table: Tensor) -> Tensor:
         """Entries at the nodes of the recording, to broadcast over draws."""
         return (table if len(table) == 1 else table[self.nodes])[:, None]
-
-    def _product(self, layer: int, count: int) -> Tensor:
-        product = self._products[layer]
-        assert product is not None
-        return product[:count]
 
     def cotangent(self, index: int) -> Tensor:
         """Where the cotangent of the value at a node of the recording belongs, (row, out)."""
@@ -138,8 +135,8 @@ class Tape:
         cotangent, gate = self._at[2][layer][index], self.layers.gates[layer]
         if gate is None:
             return cotangent
-        own = self._table(gate)[index if len(gate) > 1 else 0]
-        return (cotangent.view(*self._axes, -1) * own).view_as(cotangent)
+        factor = self._table(gate)[index if len(gate) > 1 else 0]
+        return (cotangent.view(*self._axes, -1) * factor).view_as(cotangent)
 
     def add_gradients(self, totals: list[Tensor]) -> None:
         """Add the gradients of `Layers.tensors` over the nodes of the recording to `totals`.
@@ -153,16 +150,16 @@ class Tape:
             cotangent = self._cotangents[layer][:count]
             _add_sum(totals[number + layer], self._by_draw(cotangent), self.nodes)
             if gate is not None:
-                product = self._by_draw(self._product(layer, count))
+                product = self._by_draw(self._products[layer][:count])
                 by_gate = self._by_draw(cotangent) * product
                 _add_sum(next(gate_totals), by_gate, self.nodes)
                 cotangent = (self._by_draw(cotangent) * self._table(gate)).view_as(cotangent)
-            total, own = totals[layer], inputs[layer][:count]
+            total, reached = totals[layer], inputs[layer][:count]
             if total.dim() == 3 and len(total) > 1:
-                total[self.nodes].baddbmm_(cotangent.mT, own)
+                total[self.nodes].baddbmm_(cotangent.mT, reached)
             else:
                 total = total.view(total.shape[-2:])
-                total.addmm_(cotangent.flatten(0, 1).mT, own.flatten(0, 1))
+                total.addmm_(cotangent.flatten(0, 1).mT, reached.flatten(0, 1))
 
 
 class Evaluator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -52,7 +53,7 @@ def solve_torchdiffeq(
         an ODE", https://arxiv.org/abs/2009.09457.
     """
     # here and not above: it loads scipy.integrate, which most processes never need
-    from torchdiffeq import odeint
+    from torchdiffeq import odeint, odeint_adjoint
 
     counted = CountedField(field)
 
@@ -63,15 +64,20 @@ def solve_torchdiffeq(
 
     # the slopes at the grid points come after the solve and belong to the same budget
     watch = _Watch(on_offsets, config, config.max_nfe - len(offsets))
-    settings: dict[str, Any] = {"method": config.method, "rtol": config.rtol, "atol": config.atol}
+    options: dict[str, Any] = {"norm": _largest_rms, "step_t": offsets[1:]}
+    # torchdiffeq turns a backward solve round before it flips these for the adjoint
+    backward: dict[str, Any] = {"norm": "seminorm", "step_t": offsets.abs()}
     if config.method == "rk4":
-        settings["options"] = {"grid_constructor": _Refined(config.substeps)}
-    else:
-        settings["options"] = {"norm": _largest_rms, "step_t": offsets[1:]}
+        options = backward = {"grid_constructor": partial(_refined, config.substeps)}
+    settings = {"method": config.method, "rtol": config.rtol, "atol": config.atol}
     if config.gradient == "adjoint":
-        states = _solve_adjoint(watch, z0.double(), offsets, settings, (*params, t0))
+        wanted = tuple(param for param in (*params, t0) if param.requires_grad)
+        adjoint = {"adjoint_params": wanted, "adjoint_options": backward}
+        states = odeint_adjoint(watch, z0.double(), offsets, options=options, **settings, **adjoint)
+        if states.requires_grad:
+            states.register_hook(watch.restart)
     else:
-        states = odeint(watch, z0.double(), offsets, **settings)
+        states = odeint(watch, z0.double(), offsets, options=options, **settings)
     states = states.to(z0.dtype)
     fixed = config.method == "rk4"
     steps = (len(offsets) - 1) * config.substeps if fixed else watch.accepted
@@ -79,40 +85,11 @@ def solve_torchdiffeq(
     return states, torch.stack(slopes), counted.nfe, steps
 
 
-def _solve_adjoint(
-    watch: _Watch,
-    z0: Tensor,
-    offsets: Tensor,
-    settings: dict[str, Any],
-    params: tuple[Tensor, ...],
-) -> Tensor:
-    from torchdiffeq import odeint_adjoint
-
-    backward: dict[str, Any] = {"norm": "seminorm"}
-    if "step_t" in settings["options"]:
-        # torchdiffeq turns a backward solve round before it flips these for the adjoint
-        backward["step_t"] = offsets.abs()
-    else:
-        backward = settings["options"]
-    wanted = tuple(param for param in params if param.requires_grad)
-    states: Tensor = odeint_adjoint(
-        watch, z0, offsets, **settings, adjoint_params=wanted, adjoint_options=backward
-    )
-    if states.requires_grad:
-        states.register_hook(watch.restart)
-    return states
-
-
-class _Refined:
+def _refined(parts: int, _field: FieldFunction, _state: Tensor, times: Tensor) -> Tensor:
     """Grid of torchdiffeq's fixed steps: equal parts of each distance between output times."""
-
-    def __init__(self, substeps: int) -> None:
-        self._parts = torch.arange(substeps, dtype=torch.float64) / substeps
-
-    def __call__(self, _field: FieldFunction, _state: Tensor, times: Tensor) -> Tensor:
-        parts = self._parts.to(times)
-        inner = times[:-1, None] + parts * times.diff()[:, None]
-        return torch.cat([inner.flatten(), times[-1:]])
+    shares = torch.arange(parts, dtype=times.dtype, device=times.device) / parts
+    inner = times[:-1, None] + shares * times.diff()[:, None]
+    return torch.cat([inner.flatten(), times[-1:]])
 
 
 def _largest_rms(state: Tensor) -> Tensor:
@@ -146,17 +123,14 @@ class _Watch:
         if self._calls > self._budget:
             self._fail("max_steps", f"at most {self._budget} evaluations", "more", ())
         slope = self._field(offset, state)
-        finite = torch.isfinite(slope)
-        if not finite.all():
-            self._fail("non_finite", "finite slopes", "NaN or infinity", _series(~finite))
+        self._check_finite("slopes", slope)
         self._scores = (slope.abs() / (1 + state.abs())).detach()
         return slope
 
     def restart(self, _gradient: Tensor) -> None:
         """Begin the budget of a backward pass; a hook on the states, whose gradient it ignores."""
-        if (
-            torch.is_grad_enabled()
-        ):  # the adjoint would leave out whatever depends on its own result
+        # the adjoint would leave out whatever depends on its own result
+        if torch.is_grad_enabled():
             raise ConfigError(
                 'gradient: expected "backprop" for second derivatives, got "adjoint", which has '
                 'none. Solve with gradient="backprop", or leave out create_graph.'
@@ -167,18 +141,18 @@ class _Watch:
         self.accepted += 1
 
     def _check_step(self, offset: Tensor, state: Tensor, dt: Tensor) -> None:
-        finite = torch.isfinite(state)
-        if not finite.all():
-            self._fail("non_finite", "finite states", "NaN or infinity", _series(~finite))
+        self._check_finite("states", state)
         self._check_progress(offset, dt)
 
     def _check_adjoint_step(self, offset: Tensor, state: Sequence[Tensor], dt: Tensor) -> None:
         # the parts are a time gradient, the state, its cotangent and the parameter gradients
-        if not all(bool(torch.isfinite(part).all()) for part in state):
-            self._fail(
-                "non_finite", "finite gradients", "NaN or infinity", _series(~state[2].isfinite())
-            )
+        self._check_finite("gradients", state[2], *state)
         self._check_progress(offset, dt)
+
+    def _check_finite(self, what: str, values: Tensor, *others: Tensor) -> None:
+        if not all(bool(torch.isfinite(part).all()) for part in (values, *others)):
+            series = _series(~torch.isfinite(values))
+            self._fail("non_finite", f"finite {what}", "NaN or infinity", series)
 
     def _check_progress(self, offset: Tensor, dt: Tensor) -> None:
         self._reached = float(offset.detach())

@@ -117,9 +117,17 @@ def checked_spans(
     """
     check_state("z0", z0, axes=2)
     begin, end = _time("t0", t0, z0), _time("t1", t1, z0)
-    low, high = _spans(z0, t0, t1, begin, end, check)
+    span = (end - begin).detach()
+    if check or isinstance(t0, Tensor) or isinstance(t1, Tensor):
+        finite = torch.isfinite(z0).all() if check else torch.ones((), device=z0.device)
+        # one transfer for all that the host must know before it can launch the solve
+        low, high, sound = torch.stack([span.min(), span.max(), finite.to(span)]).tolist()
+    else:  # what is known to the host already is not asked of the device
+        low = high = float(t1) - float(t0)
+        sound = 1.0
+    if not (sound and math.isfinite(low) and math.isfinite(high)):
+        _fail_at_start(z0, span)
     if low < 0 < high:
-        span = end - begin
         raise ShapeError(
             f"t1: expected all series to be solved in one direction, got spans from {low:g} to "
             f"{high:g} in series {int(span.argmin())} and {int(span.argmax())}. "
@@ -160,23 +168,6 @@ def _intervals(span: float, distance: float) -> int:
     return max(1, math.ceil(min(span / distance, 1e18) - CEIL_SLACK))
 
 
-def _spans(
-    z0: Tensor, t0: Tensor | float, t1: Tensor | float, begin: Tensor, end: Tensor, check: bool
-) -> tuple[float, float]:
-    """Least and largest span; what is known to the host already is not asked of the device."""
-    span = (end - begin).detach()
-    if not (check or isinstance(t0, Tensor) or isinstance(t1, Tensor)):
-        low = high = float(t1) - float(t0)
-        sound = 1.0
-    else:
-        finite = torch.isfinite(z0).all() if check else torch.ones((), device=z0.device)
-        # one transfer for all that the host must know before it can launch the solve
-        low, high, sound = torch.stack([span.min(), span.max(), finite.to(span)]).tolist()
-    if not (sound and math.isfinite(low) and math.isfinite(high)):
-        _fail_at_start(z0, span)
-    return low, high
-
-
 def _time(name: str, value: Tensor | float, z0: Tensor) -> Tensor:
     if isinstance(value, Real):
         # filled on the device: a copy from the host would wait, and cannot be captured in a graph
@@ -212,21 +203,24 @@ def _starts(method: str, steps: int) -> int:
     return steps if method == "rk4" else min(3, steps)
 
 
-def evaluations(method: str, steps: int) -> int:
+def _evaluations(method: str, steps: int) -> int:
     """Evaluations of the field by a fixed-step method: each RK4 step takes three more than one."""
     return 3 * _starts(method, steps) + steps + 1
 
 
-def check_budget(grid: Grid, config: SolverConfig) -> None:
+def checked_budget(grid: Grid, config: SolverConfig) -> int:
     """Refuse a solve that cannot succeed within ``config.max_nfe`` evaluations.
+
+    Returns:
+        Evaluations that the solve takes; by torchdiffeq, the least.
 
     Raises:
         SolverError: "max_steps".
     """
     if config.method in FIXED_STEP and config.gradient == "checkpoint":
-        needed = grid.intervals * evaluations(config.method, grid.substeps)
+        needed = grid.intervals * _evaluations(config.method, grid.substeps)
     elif config.method in FIXED_STEP and config.gradient == "backprop":
-        needed = evaluations(config.method, grid.intervals * grid.substeps)
+        needed = _evaluations(config.method, grid.intervals * grid.substeps)
     else:
         # torchdiffeq's states have their slopes evaluated afterwards
         per_step = 4 * grid.substeps if config.method == "rk4" else 0
@@ -240,6 +234,7 @@ def check_budget(grid: Grid, config: SolverConfig) -> None:
             status="max_steps",
             time_reached=0.0,
         )
+    return needed
 
 
 def check_finite(states: Tensor, slopes: Tensor, grid: Grid, method: str) -> None:

@@ -13,14 +13,7 @@ from latentode.errors import ConfigError
 from latentode.ode.fields import CountedField, FieldFunction, LayeredField
 from latentode.ode.solvers.adaptive import solve_torchdiffeq
 from latentode.ode.solvers.fixed_step import Walk, walk
-from latentode.ode.solvers.grid import (
-    FIXED_STEP,
-    Grid,
-    check_budget,
-    check_finite,
-    evaluations,
-    plan_grid,
-)
+from latentode.ode.solvers.grid import FIXED_STEP, Grid, check_finite, checked_budget, plan_grid
 from latentode.ode.solvers.layered_walk import walk_layers
 from latentode.ode.trajectory import SolveStats, Trajectory
 
@@ -50,14 +43,12 @@ def solve_known_step(
     """
     assert config.step_size is not None
     grid = plan_grid(z0, t0, t1, config.step_size, config.substeps, check)
-    check_budget(grid, config)
+    nfe, steps = checked_budget(grid, config), grid.intervals * grid.substeps
     if config.method in FIXED_STEP and config.gradient != "adjoint":
-        states, slopes, nfe = _solve_fixed(field, z0, grid, config)
-        steps = grid.intervals * grid.substeps
+        states, slopes = _solve_fixed(field, z0, grid, config)
     else:
-        _check_gradient(config)
+        _check_torchdiffeq(z0, config)
         wanted = _adjoint_params(field, params) if config.gradient == "adjoint" else ()
-        _check_tolerance(z0, config)
         states, slopes, nfe, steps = solve_torchdiffeq(
             field, z0, grid.t0, grid.offsets(), config, wanted
         )
@@ -69,16 +60,12 @@ def solve_known_step(
 
 def _solve_fixed(
     field: FieldFunction, z0: Tensor, grid: Grid, config: SolverConfig
-) -> tuple[Tensor, Tensor, int]:
+) -> tuple[Tensor, Tensor]:
     if config.gradient == "backprop":
-        plan = grid.walk(config, 0, grid.intervals)
-        states, slopes = _walk(field, z0, grid.t0, plan)
-        keep = slice(None, None, grid.substeps)
-        return states[keep], slopes[keep], evaluations(config.method, plan.steps)
+        states, slopes = _walk(field, z0, grid.t0, grid.walk(config, 0, grid.intervals))
+        return states[:: grid.substeps], slopes[:: grid.substeps]
 
-    state = z0
-    kept: list[Tensor] = [z0]
-    slope_of: list[Tensor] = []
+    state, kept, slope_of = z0, [z0], []
     for first in range(grid.intervals):
         plan = grid.walk(config, first, 1)
         start = grid.t0 + first * grid.step
@@ -88,9 +75,7 @@ def _solve_fixed(
         )
         kept.append(state)
         slope_of.append(slope)
-    slope_of.append(last)
-    nfe = grid.intervals * evaluations(config.method, grid.substeps)
-    return torch.stack(kept), torch.stack(slope_of), nfe
+    return torch.stack(kept), torch.stack([*slope_of, last])
 
 
 def _walk_interval(
@@ -112,15 +97,8 @@ def _walk(
     return walk(lambda node, z: counted(clock[node], z), z0, plan)
 
 
-def _check_tolerance(z0: Tensor, config: SolverConfig) -> None:
-    if z0.dtype == torch.float32 and config.rtol < _ROUNDING_FLOOR and config.method != "rk4":
-        raise ConfigError(
-            f"rtol: expected at least {_ROUNDING_FLOOR:g} for float32 states, got "
-            f"{config.rtol:g}, which is lost in rounding. Solve in float64 or raise rtol."
-        )
-
-
-def _check_gradient(config: SolverConfig) -> None:
+def _check_torchdiffeq(z0: Tensor, config: SolverConfig) -> None:
+    """Refuse what torchdiffeq has not, or cannot reach."""
     if config.method == "ab4":
         raise ConfigError(
             'gradient: expected "backprop" or "checkpoint" with method "ab4", got "adjoint", which '
@@ -130,6 +108,11 @@ def _check_gradient(config: SolverConfig) -> None:
         raise ConfigError(
             'gradient: expected "backprop" or "adjoint" with an adaptive method, got "checkpoint" '
             f'with {config.method!r}. Take "adjoint", or method "rk4" or "ab4".'
+        )
+    if z0.dtype == torch.float32 and config.rtol < _ROUNDING_FLOOR and config.method != "rk4":
+        raise ConfigError(
+            f"rtol: expected at least {_ROUNDING_FLOOR:g} for float32 states, got "
+            f"{config.rtol:g}, which is lost in rounding. Solve in float64 or raise rtol."
         )
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from latentode.errors import ConfigError
 from latentode.ode.networks.layered import Layers
+from latentode.ode.networks.second_derivatives import differentiable_gradients
 from latentode.ode.networks.tape import Evaluator, Tape
 from latentode.ode.solvers.fixed_step import AB4, Walk, walk
 
@@ -55,7 +56,7 @@ class _LayeredWalk(torch.autograd.Function):
     def forward(
         ctx: Any, layers: Layers, plan: Walk, once: bool, z0: Tensor, *tensors: Tensor
     ) -> tuple[Tensor, Tensor]:
-        states, slopes = _Forward(layers.with_tensors(tensors), z0, plan).run()
+        states, slopes = _walk_in_place(layers.with_tensors(tensors), z0, plan)
         ctx.layers, ctx.plan, ctx.once = layers, plan, once
         ctx.save_for_backward(z0, states, slopes, *tensors)
         return states, slopes
@@ -70,63 +71,45 @@ class _LayeredWalk(torch.autograd.Function):
                 '"checkpoint". Solve with gradient="backprop", or leave out create_graph.'
             )
         if torch.is_grad_enabled():
-            return None, None, None, *_differentiable(layers, ctx.plan, z0, by_states, by_slopes)
+            solution, inputs = walk(layers.evaluate, z0, ctx.plan), (z0, *layers.tensors())
+            grads = differentiable_gradients(solution, inputs, (by_states, by_slopes))
+            return None, None, None, *grads
         sweep = _Backward(layers, ctx.plan, (states, slopes), (by_states, by_slopes))
         return None, None, None, sweep.run(), *sweep.totals
 
 
-def _differentiable(
-    layers: Layers, plan: Walk, z0: Tensor, by_states: Tensor, by_slopes: Tensor
-) -> list[Tensor | None]:
-    """Gradients that can be differentiated again."""
-    inputs = (z0, *layers.tensors())
-    wanted = [tensor for tensor in inputs if tensor.requires_grad]
-    grads = iter(
-        torch.autograd.grad(
-            walk(layers.evaluate, z0, plan), wanted, (by_states, by_slopes), create_graph=True
-        )
-    )
-    return [next(grads) if tensor.requires_grad else None for tensor in inputs]
+def _walk_in_place(layers: Layers, z0: Tensor, plan: Walk) -> tuple[Tensor, Tensor]:
+    """`walk`, written into tables: states and slopes, both (step + 1, draw, batch, latent)."""
+    states = z0.new_empty(plan.steps + 1, *z0.shape)
+    slopes = torch.empty_like(states)
+    states[0] = z0
+    evaluate = Evaluator(layers, z0)
+    here, slope = (list(table.flatten(1, 2)) for table in (states, slopes))
+    flat, past = list(states.flatten(1)), _windows(slopes.flatten(1))
+    weights = _filled(states, AB4[::-1]) * plan.step
+    for k in range(plan.steps):
+        evaluate(plan.node(k), here[k], slope[k])
+        if k < plan.starts:
+            _rk4_step(evaluate, plan.node(k), plan.step, here[k], slope[k], here[k + 1])
+        else:
+            torch.addmv(flat[k], past[k - 3], weights, out=flat[k + 1])
+        if plan.done is not None:
+            torch.where(plan.done[k], states[k], states[k + 1], out=states[k + 1])
+    evaluate(plan.node(plan.steps), here[-1], slope[-1])
+    return states, slopes
 
 
-class _Forward:
-    """`walk`, written into tables of states and slopes."""
-
-    def __init__(self, layers: Layers, z0: Tensor, plan: Walk) -> None:
-        self.plan = plan
-        self.states = z0.new_empty(plan.steps + 1, *z0.shape)
-        self.slopes = torch.empty_like(self.states)
-        self.states[0] = z0
-        self._evaluate = Evaluator(layers, z0)
-        self._rows = [list(table.flatten(1, 2)) for table in (self.states, self.slopes)]
-
-    def run(self) -> tuple[Tensor, Tensor]:
-        """States and slopes, both (step + 1, draw, batch, latent)."""
-        plan, (states, slopes) = self.plan, self._rows
-        now, past = list(self.states.flatten(1)), _windows(self.slopes.flatten(1))
-        weights = _filled(self.states, AB4[::-1]) * plan.step
-        for k in range(plan.steps):
-            self._evaluate(plan.node(k), states[k], slopes[k])
-            if k < plan.starts:
-                self._rk4_step(k)
-            else:
-                torch.addmv(now[k], past[k - 3], weights, out=now[k + 1])
-            if plan.done is not None:
-                here, there = self.states[k], self.states[k + 1]
-                torch.where(plan.done[k], here, there, out=there)
-        self._evaluate(plan.node(plan.steps), states[-1], slopes[-1])
-        return self.states, self.slopes
-
-    def _rk4_step(self, k: int) -> None:
-        (states, slopes), step, node = self._rows, self.plan.step, self.plan.node(k)
-        slope, moved = slopes[k], states[k + 1]
-        torch.add(states[k], slope, alpha=step / 6, out=moved)
-        stages = ((node + 1, step / 2, step / 3), (node + 1, step / 2, step / 3))
-        for stage, reach, weight in (*stages, (node + 2, step, step / 6)):
-            start = torch.add(states[k], slope, alpha=reach)
-            slope = torch.empty_like(start)
-            self._evaluate(stage, start, slope)
-            moved.add_(slope, alpha=weight)
+def _rk4_step(
+    evaluate: Evaluator, node: int, step: float, state: Tensor, slope: Tensor, moved: Tensor
+) -> None:
+    """Write the state behind a step to `moved`."""
+    torch.add(state, slope, alpha=step / 6, out=moved)
+    stages = ((node + 1, step / 2, step / 3), (node + 1, step / 2, step / 3))
+    for stage, reach, weight in (*stages, (node + 2, step, step / 6)):
+        start = torch.add(state, slope, alpha=reach)
+        slope = torch.empty_like(start)
+        evaluate(stage, start, slope)
+        moved.add_(slope, alpha=weight)
 
 
 class _Backward:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -24,11 +25,7 @@ _STEADIER = ("adaptive_heun", "bosh3", "ab4", "rk4", "dopri5", "dopri8")
 
 
 def step_error(
-    field: FieldFunction,
-    z0: Tensor,
-    t0: Tensor | float,
-    t1: Tensor | float,
-    config: SolverConfig,
+    field: FieldFunction, z0: Tensor, t0: Tensor | float, t1: Tensor | float, config: SolverConfig
 ) -> float:
     r"""Estimate the relative error of a solve and its dense output.
 
@@ -48,9 +45,9 @@ def step_error(
     Returns:
         Relative error; infinity where one of the two solves fails.
     """
+    pilots = _Pilots(field, z0, t0, t1)
     with torch.no_grad():
-        coarse = _try(field, z0, t0, t1, config)
-        return _difference(coarse, _try(field, z0, t0, t1, _with_step(config, 0.5)))
+        return _difference(pilots.attempt(config), pilots.attempt(_with_step(config, 0.5)))
 
 
 def choose_step(
@@ -86,23 +83,21 @@ def choose_step(
         ShapeError: If state or times are such that no method can solve them.
         SolverError: If no method can solve it.
     """
+    pilots = _Pilots(field, z0, t0, t1)
     span = max(map(abs, checked_spans(z0, t0, t1)[2]))
     first = span / (_FEWEST_INTERVALS * config.substeps) or 1.0
-    best: tuple[SolverConfig, float] | None = None
-    most = math.inf
-    for method in ("ab4", "rk4") if config.method == "ab4" else (config.method,):
-        trial = config.model_copy(update={"method": method, "step_size": first})
-        with torch.no_grad():
-            choice = _search(field, z0, t0, t1, trial, most)
-        if choice is not None:
-            best, most = choice[:2], choice[2]
-    if best is not None:
-        return best
+    methods = ("ab4", "rk4") if config.method == "ab4" else (config.method,)
+    trials = [config.model_copy(update={"method": m, "step_size": first}) for m in methods]
+    with torch.no_grad():
+        choices = [choice for choice in map(pilots.search, trials) if choice is not None]
+    if choices:
+        chosen, error, _ = min(choices, key=lambda choice: choice[2])
+        return chosen, error
     if config.method != "dopri5" and stiff:
         return choose_step(field, z0, t0, t1, config.model_copy(update={"method": "dopri5"}))
     # what cannot be solved at all says so itself
     finest = first * _FEWEST_INTERVALS / _MOST_INTERVALS
-    solve_known_step(field, z0, t0, t1, _plain(config.model_copy(update={"step_size": finest})))
+    pilots.solve(config.model_copy(update={"step_size": finest}))
     raise SolverError(
         f"step_size: expected a relative error within {config.tolerance:g}, got a larger one even "
         f"with {_MOST_INTERVALS} points of dense output. Give step_size, or raise the tolerance.",
@@ -147,67 +142,56 @@ def choose_joint_step(
     return steadiest.model_copy(update={"step_size": shortest})
 
 
-def _search(
-    field: FieldFunction,
-    z0: Tensor,
-    t0: Tensor | float,
-    t1: Tensor | float,
-    config: SolverConfig,
-    most: float,
-) -> tuple[SolverConfig, float, int] | None:
-    """The longest step within the tolerance, its error and evaluations; None if there is none."""
-    coarse, above = _try(field, z0, t0, t1, config), math.inf
-    for _ in range(int(math.log2(_MOST_INTERVALS / _FEWEST_INTERVALS))):
-        finer = _with_step(config, 0.5)
-        fine = _try(field, z0, t0, t1, finer)
-        error = _difference(coarse, fine)
-        if error <= config.tolerance:
-            config, error = _stretched(field, z0, t0, t1, config, error, above)
-            evaluations = solve_known_step(field, z0, t0, t1, _plain(config)).stats.nfe
-            return (config, error, evaluations) if evaluations < most else None
-        config, coarse, above = finer, fine, error
-    return None
+@dataclass(frozen=True)
+class _Pilots:
+    """Pilot solves of one problem, which differ in method and step."""
 
+    field: FieldFunction
+    z0: Tensor
+    t0: Tensor | float
+    t1: Tensor | float
 
-def _stretched(
-    field: FieldFunction,
-    z0: Tensor,
-    t0: Tensor | float,
-    t1: Tensor | float,
-    config: SolverConfig,
-    error: float,
-    above: float,
-) -> tuple[SolverConfig, float]:
-    """A step between that of `config` and twice that, whose error was `above` the tolerance."""
-    factor = 2 * (_SAFETY * config.tolerance / above) ** (1 / _ORDER)
-    if factor > 1:
+    def solve(self, config: SolverConfig) -> Trajectory:
+        config = config.model_copy(update={"gradient": "backprop"})
+        return solve_known_step(self.field, self.z0, self.t0, self.t1, config)
+
+    def attempt(self, config: SolverConfig) -> Trajectory | None:
+        try:
+            return self.solve(config)
+        except SolverError:
+            return None
+
+    def search(self, config: SolverConfig) -> tuple[SolverConfig, float, int] | None:
+        """The longest step within the tolerance, its error and evaluations, if there is one."""
+        coarse, above = self.attempt(config), math.inf
+        for _ in range(int(math.log2(_MOST_INTERVALS / _FEWEST_INTERVALS))):
+            finer = _with_step(config, 0.5)
+            fine = self.attempt(finer)
+            error = _difference(coarse, fine)
+            if error <= config.tolerance:
+                assert coarse is not None
+                return self.stretched(config, above) or (config, error, coarse.stats.nfe)
+            config, coarse, above = finer, fine, error
+        return None
+
+    def stretched(
+        self, config: SolverConfig, above: float
+    ) -> tuple[SolverConfig, float, int] | None:
+        """A step between that of `config` and twice that, whose error was `above` the tolerance."""
+        factor = 2 * (_SAFETY * config.tolerance / above) ** (1 / _ORDER)
+        if factor <= 1:
+            return None
         longer = _with_step(config, factor)
-        estimate = step_error(field, z0, t0, t1, longer)
-        if estimate <= config.tolerance:
-            return longer, estimate
-    return config, error
+        coarse = self.attempt(longer)
+        error = _difference(coarse, self.attempt(_with_step(longer, 0.5)))
+        if coarse is None or error > config.tolerance:
+            return None
+        return longer, error, coarse.stats.nfe
 
 
 def _with_step(config: SolverConfig, factor: float) -> SolverConfig:
     assert config.step_size is not None
     return config.model_copy(update={"step_size": config.step_size * factor})
-
-
-def _plain(config: SolverConfig) -> SolverConfig:
-    return config.model_copy(update={"gradient": "backprop"})
-
-
-def _try(
-    field: FieldFunction,
-    z0: Tensor,
-    t0: Tensor | float,
-    t1: Tensor | float,
-    config: SolverConfig,
-) -> Trajectory | None:
-    try:
-        return solve_known_step(field, z0, t0, t1, _plain(config))
-    except SolverError:
-        return None
 
 
 def _difference(coarse: Trajectory | None, fine: Trajectory | None) -> float:

@@ -70,7 +70,7 @@ def fit_events(
     resume: bool = False,
     clock: Callable[[], float] = time.monotonic,
 ) -> list[float]:
-    """Fit a model in place; the loss is nats per event, over all kinds and windows.
+    """Fit a model in place; the loss is nats per event, over all marks and windows.
 
     Every step divides by the mean number of events a window of the whole set has, not by the number
     that happens to be in the batch: a batch of silences counts as one. With `run_dir`, the state is
@@ -120,11 +120,7 @@ def fit_events(
 
 
 def _take_step(
-    model: EventProcess,
-    optimizer: AdamW,
-    loss: Tensor,
-    step: int,
-    fitting: EventFitting,
+    model: EventProcess, optimizer: AdamW, loss: Tensor, step: int, fitting: EventFitting
 ) -> float:
     value = float(loss.detach())
     _refuse_nonfinite("loss", value, step)
@@ -172,6 +168,12 @@ def score_streams(
 ) -> tuple[EventScores, EventBatch]:
     """Score all streams, some of about one length at a time.
 
+    Args:
+        model: The model, on any device.
+        streams: Streams, ties spread.
+        unit_ns: Nanoseconds in one unit of model time.
+        at_once: Streams at a time.
+
     Returns:
         Scores and events of all series, in the order of the streams, on the CPU.
     """
@@ -179,9 +181,9 @@ def score_streams(
     lengths = np.diff(streams.starts)
     order = np.argsort(lengths, kind="stable")
     whole = EventBatch.of(streams, unit_ns)
-    width, kinds = whole.times.shape[1], streams.num_marks
+    width, marks = whole.times.shape[1], streams.num_marks
     log_intensity = torch.zeros(whole.times.shape, dtype=torch.float64)
-    increments = torch.zeros(len(order), width + 1, kinds, dtype=torch.float64)
+    increments = torch.zeros(len(order), width + 1, marks, dtype=torch.float64)
     for low in range(0, len(order), at_once):
         rows = order[low : low + at_once]
         part = model.score(EventBatch.of(streams, unit_ns, rows).to(device))

@@ -15,6 +15,7 @@ from latentode.data.events import EventStreams
 from latentode.models.point_processes import JumpProcess, Past
 from latentode.models.point_processes.event_scores import EventProcess
 from latentode.training.events.windows import EventWindows
+from latentode.training.repeatable import seed_of
 
 _DRAWN_NODES = 5  # a solver step
 
@@ -59,7 +60,14 @@ class LossSource(Protocol):
 def loss_source(
     model: EventProcess, streams: EventStreams, unit_ns: float, fitting: EventFitting
 ) -> LossSource:
-    """Windows of streams for a jump process, whole streams for any other."""
+    """Windows of streams for a jump process, whole streams for any other.
+
+    Args:
+        model: The model, on the device to train on.
+        streams: Streams to train on, ties spread.
+        unit_ns: Nanoseconds in one unit of model time.
+        fitting: Sizes and seed.
+    """
     kind = _Windows if isinstance(model, JumpProcess) else _Whole
     return kind(model, streams, unit_ns, fitting)  # type: ignore[arg-type]
 
@@ -79,17 +87,16 @@ class _Windows:
         self._inner = torch.from_numpy(self._windows.first > 0).to(fresh.state.device)
 
     def __call__(self, step: int) -> Tensor:
-        epoch, place = divmod(step - 1, -(-len(self._windows.series) // self._fitting.batch))
-        if place == 0:
+        epoch, number = divmod(step - 1, -(-len(self._windows.series) // self._fitting.batch))
+        if number == 0:
             self.carried["counts"].copy_(self._windows.entry_counts(self._model))
         rng = np.random.default_rng((self._fitting.seed, epoch))
-        return self._of(self._windows.lanes(self._fitting.batch, rng)[place], step)
+        return self._of(self._windows.lanes(self._fitting.batch, rng)[number], step)
 
     def _of(self, index: Int64, step: int) -> Tensor:
         states, counts = self.carried["states"], self.carried["counts"]
         device = states.device
-        seed = np.random.SeedSequence((self._fitting.seed, 1, step)).generate_state(1)
-        generator = torch.Generator(device).manual_seed(int(seed[0]))
+        generator = torch.Generator(device).manual_seed(seed_of(self._fitting.seed, 1, step))
         rows = torch.from_numpy(index).to(device)
         fresh = self._model.fresh(len(index)).state
         state = torch.where(self._inner[rows, None], states[rows], fresh)

@@ -39,7 +39,13 @@ class EventWindows:
 
     @classmethod
     def cut(cls, streams: EventStreams, unit_ns: float, length: int) -> EventWindows:
-        """Cut each stream into equal windows of at most `length` events."""
+        """Cut each stream into equal windows.
+
+        Args:
+            streams: Streams, ties spread.
+            unit_ns: Nanoseconds in one unit of model time.
+            length: Most events of a window.
+        """
         rows = []
         for i, count in enumerate(np.diff(streams.starts).tolist()):
             parts = max(1, -(-count // length))
@@ -63,11 +69,10 @@ class EventWindows:
         """Some windows in model time from where they are entered."""
         s, series, first = self.streams, self.series[index], self.first[index]
         low, counts = s.starts[series], self.stop[index] - first
-        inner = first > 0
+        inner, origin = first > 0, self._entries(index)
         slots = np.arange(max(1, int(counts.max())))
         valid = slots < counts[:, None]
         rows = (low + first)[:, None] + np.minimum(slots, np.maximum(counts - 1, 0)[:, None])
-        origin = np.where(inner, self._time(low + first - 1), s.origins[series])
         times = (self._time(rows) - origin[:, None]) / self.unit_ns
         times = np.where(counts[:, None] > 0, times, 0.0)
         start = (s.windows[series, :, 0] - origin[:, None]) / self.unit_ns
@@ -86,9 +91,13 @@ class EventWindows:
 
     def ages(self, index: Int64) -> Tensor:
         """Model time from the origin of each stream to the entry of some windows."""
+        origins = self.streams.origins[self.series[index]]
+        return torch.from_numpy((self._entries(index) - origins) / self.unit_ns)
+
+    def _entries(self, index: Int64) -> Int64:
+        """Times at which windows are entered: of the event before, or the origin of the stream."""
         s, series, first = self.streams, self.series[index], self.first[index]
-        entry = np.where(first > 0, self._time(s.starts[series] + first - 1), s.origins[series])
-        return torch.from_numpy((entry - s.origins[series]) / self.unit_ns)
+        return np.where(first > 0, self._time(s.starts[series] + first - 1), s.origins[series])
 
     @torch.no_grad()
     def entry_counts(self, model: JumpProcess) -> Tensor:

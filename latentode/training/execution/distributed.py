@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -42,6 +43,18 @@ def agree(values: Tensor) -> Tensor:
     if world_size() > 1:
         distributed.all_reduce(values, op=distributed.ReduceOp.MAX)
     return values
+
+
+def largest(*numbers: float, device: torch.device) -> list[float]:
+    """The largest of each number over the processes; all of them wait for each other.
+
+    Args:
+        *numbers: Numbers of this process.
+        device: Its device.
+    """
+    if world_size() == 1:
+        return [*numbers]
+    return agree(torch.tensor(numbers, dtype=torch.float64, device=device)).tolist()
 
 
 def local_part(size: int) -> slice:

@@ -40,7 +40,7 @@ def can_be_captured(model: LatentODEModel) -> bool:
     )
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class _Recorded:
     """A step for one shape: where its inputs belong, and what runs it."""
 
@@ -129,15 +129,14 @@ class StepGraphs:
 
     def _recorded(self, batch: SeriesBatch, noise: Tensor) -> _Recorded:
         device = self._weight.device
-        recorded = _Recorded(batch.to(device).clone(), noise.to(device).clone(), [], _nothing)
+        batch, noise = batch.to(device).clone(), noise.to(device).clone()
+        used = [False] * len(self._parameters)
 
         def run() -> None:
-            terms = loss_terms(
-                self._model, recorded.batch, recorded.noise, self._penalties, check=False
-            )
+            terms = loss_terms(self._model, batch, noise, self._penalties, check=False)
             loss = self._objective(terms, self._weight)
             gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True)
-            recorded.used = [gradient is not None for gradient in gradients]
+            used[:] = [gradient is not None for gradient in gradients]
             pairs = [
                 (target, source)
                 for target, source in zip(self._gradients, gradients, strict=True)
@@ -149,12 +148,7 @@ class StepGraphs:
             targets, sources = zip(*pairs, strict=True)
             torch._foreach_copy_(targets, sources)  # one kernel for all
 
-        recorded.replay = self._record(run)
-        return recorded
-
-
-def _nothing() -> None:
-    raise AssertionError("replayed before it was recorded")
+        return _Recorded(batch, noise, used, self._record(run))
 
 
 def _tensors(batch: SeriesBatch, noise: Tensor) -> Iterator[Tensor]:

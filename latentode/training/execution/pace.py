@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from latentode.config import TrainConfig
@@ -20,9 +19,7 @@ class Pace:
         clock: Seconds since any moment.
     """
 
-    def __init__(
-        self, config: TrainConfig, first_step: int, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, config: TrainConfig, first_step: int, clock: Callable[[], float]) -> None:
         self.budget = (
             None if config.max_time is None else parse_duration(config.max_time, "s") / 1e9
         )

@@ -12,7 +12,7 @@ from training_cases import parts, same, weights_of
 
 from latentode.errors import CheckpointError
 from latentode.models.fitted.model_folder import check_tensors, load_folder, read_json, save_folder
-from latentode.training.optimizer import WeightAverage, make_optimizer
+from latentode.training.optimizer import Learner
 from latentode.training.state import Checkpoints, Progress
 
 FIELDS = {"progress"}
@@ -24,24 +24,23 @@ class Run:
     def __init__(self, root):
         self.root = root
         self.checkpoints = Checkpoints(root)
-        self.checkpoints.prepare()
+        self.checkpoints.states.prepare()
         self.model = parts().model
-        self.average = WeightAverage(self.model, 0.9)
-        self.optimizer = make_optimizer(self.model, parts().config.train.optimizer)
+        self.learner = Learner(self.model, parts().config.train.optimizer)
+        self.average = self.learner.average
         self.model.zero_grad()
         sum(p.square().sum() for p in self.model.parameters()).backward()
-        self.optimizer.step()
+        self.learner.optimizer.step()
         self.average.update(self.model, 1)
 
     def save(self, progress):
-        self.checkpoints.save(progress, self.model, self.average, self.optimizer)
+        self.checkpoints.save(progress, self.learner)
 
     def restore(self):
         fresh = parts(train__seed=9)
-        average = WeightAverage(fresh.model, 0.9)
-        optimizer = make_optimizer(fresh.model, fresh.config.train.optimizer)
-        progress, best = self.checkpoints.restore(fresh.model, average, optimizer)
-        return progress, best, fresh.model, average
+        learner = Learner(fresh.model, fresh.config.train.optimizer)
+        progress, best = self.checkpoints.restore(learner)
+        return progress, best, fresh.model, learner.average
 
     @property
     def state(self):
@@ -94,7 +93,8 @@ def test_the_best_state_is_found_by_number_if_its_pointer_is_ahead(run):
     last = (folder / "last.json").read_bytes()
     run.average.update(run.model, 5)
     with pytest.MonkeyPatch.context() as patch:  # killed between the pointers
-        patch.setattr(run.checkpoints, "_point", stop_at_last(run.checkpoints._point))
+        states = run.checkpoints.states
+        patch.setattr(states, "_point", stop_at_last(states._point))
         with pytest.raises(KeyboardInterrupt):
             run.save(Progress(step=9, best_step=9))
     assert read_json(folder / "best.json") == {"checkpoint": "000009"}
