@@ -19,11 +19,6 @@ TO_BE_WRITTEN = (
     "latentode/cli/",
     "latentode/data/reading/",
     "latentode/estimators/",
-    "latentode/models/fitted/",
-    "latentode/models/heads/",
-    "latentode/models/latent_ode.py",
-    "latentode/models/objectives.py",
-    "latentode/prediction/",
     "latentode/training/",
 )
 
