@@ -11,7 +11,7 @@ from benchmarks.engine.workloads import Sizes
 from latentode import ode
 from latentode.config import SolverConfig
 from latentode.data.batches.batch import SeriesBatch
-from latentode.models.dynamics.mlp import MLPDynamics
+from latentode.models.dynamics.mlp import BoundDynamics, MLPDynamics
 from latentode.models.encoders import AttentionEncoder, ODERNNEncoder, RNNEncoder
 from latentode.models.encoders.base import Encoder
 from latentode.models.nn.mlp import MLP
@@ -43,7 +43,7 @@ def make_dynamics(sizes: Sizes) -> MLPDynamics:
 
 def bind(dynamics: MLPDynamics, batch: SeriesBatch) -> FieldFunction:
     """The dynamics as a field of time and state."""
-    return dynamics.bind(batch.inputs, batch.static)
+    return BoundDynamics(dynamics, batch.inputs, batch.static)
 
 
 @lru_cache(maxsize=256)

@@ -154,7 +154,7 @@ class LatentODEModel(nn.Module):
 
     def field(self, batch: SeriesBatch, time_factor: Tensor | None = None) -> BoundDynamics:
         """The latent dynamics of a batch; `time_factor` as in `BoundDynamics`."""
-        return self.dynamics.bind(batch.inputs, batch.static, time_factor)
+        return BoundDynamics(self.dynamics, batch.inputs, batch.static, time_factor)
 
     def trajectory(
         self,
@@ -195,11 +195,8 @@ class LatentODEModel(nn.Module):
                 z0,
                 self._rows(batch),
                 partial(self._covariates, batch),
-                lambda index, start: replace(
-                    self.field(batch.select(index), time_factor), start=start
-                ),
+                field,
                 solver,
-                parameters,
                 check=check,
             )
             return ode.through_knots(pieces, ends, forward)

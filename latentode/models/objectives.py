@@ -64,7 +64,12 @@ def iwae_standard_error(log_weights: Tensor) -> Tensor:
 
 
 def kl_annealing(step: int, anneal_steps: int, final: float = 1.0) -> float:
-    """Weight of the KL term at an optimiser step: linear from 0, constant after `anneal_steps`.
+    """Weight of the KL term at an optimiser step: linear from 0, then constant.
+
+    Args:
+        step: The step, from 0 on.
+        anneal_steps: Steps until it is constant.
+        final: The constant.
 
     Reference:
         Bowman et al. (2016), Generating sentences from a continuous space,

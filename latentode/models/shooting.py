@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from latentode import ode
 from latentode.config import ModelConfig, SolverConfig
 from latentode.data.batches.batch import SeriesBatch
+from latentode.models.dynamics.mlp import BoundDynamics
 from latentode.models.encoders.smoother import Smoother
-from latentode.ode.fields import FieldFunction
 
 _TYPICAL_CONTEXT = 4.0  # model time
 
@@ -41,14 +41,7 @@ class Shooting(nn.Module):
         self, config: ModelConfig, num_channels: int, input_dim: int, static_dim: int
     ) -> None:
         super().__init__()
-        self.smoother = Smoother(
-            num_channels,
-            input_dim,
-            input_dim + static_dim,
-            config.hidden_dim,
-            config.latent_dim,
-            config.dropout,
-        )
+        self.smoother = Smoother(config, num_channels, input_dim, static_dim)
         self.spacing = _TYPICAL_CONTEXT / config.knots
 
     def between(self, solver: SolverConfig) -> SolverConfig:
@@ -64,9 +57,8 @@ class Shooting(nn.Module):
         z0: Tensor,
         rows: SeriesBatch,
         known: Callable[[Tensor], Tensor],
-        field_of: Callable[[Tensor, Tensor], FieldFunction],
+        field: BoundDynamics,
         solver: SolverConfig,
-        parameters: Sequence[Tensor],
         *,
         check: bool,
     ) -> tuple[ode.Trajectory, Tensor]:
@@ -76,9 +68,8 @@ class Shooting(nn.Module):
             z0: States at the anchor, shape (draw, batch, latent).
             rows: Windows as encoders see them.
             known: Known inputs and static covariates at times (batch, knot).
-            field_of: Field of some windows, by index, in times from some starts (window,) on.
+            field: The latent dynamics of the windows.
             solver: What `between` gave.
-            parameters: Of the field.
             check: As in `ode.solve`.
 
         Returns:
@@ -92,12 +83,12 @@ class Shooting(nn.Module):
         knots = self.smoother(rows, times, known(times), z0).transpose(1, 2)
         every = torch.arange(rows.size, device=device).repeat(count)
         pieces = ode.solve(
-            field_of(every, starts.repeat_interleave(rows.size)),
+            field.starting(every, starts.repeat_interleave(rows.size)),
             knots.flatten(1, 2),
             0.0,  # numbers, for which nobody must ask the device
             self.spacing,
             solver,
-            params=parameters,
+            params=tuple(field.dynamics.parameters()),
             check=check,
         )
         return pieces, knots[:, 1:].transpose(0, 1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from latentode import results
 from latentode.config.durations import parse_duration
-from latentode.data.dataset import TimeSeriesDataset
+from latentode.data.dataset import Float64, TimeSeriesDataset
 from latentode.data.reading.query_times import read_query_times
 from latentode.errors import ConfigError, DataError
 from latentode.models.fitted.context import last_context
@@ -40,14 +40,26 @@ class ArrayPredictor:
     def ahead(
         self, dataset: TimeSeriesDataset, horizon: str | None, every: str | None
     ) -> xr.Dataset:
-        """Forecast on a grid after the last reading of every series; see `grids.forecast_grid`."""
+        """Forecast on a grid after the last reading of every series; see `grids.forecast_grid`.
+
+        Args:
+            dataset: Readings.
+            horizon: How far; None is that of the training.
+            every: From step to step; None is the typical gap between readings.
+        """
         schema = self.fitted.schema
         visible = last_context(dataset, schema)
         length = self._duration(horizon) or schema.lengths.horizon_ns
         return self.at(visible, forecast_grid(visible, length, self._duration(every)), "forecast")
 
     def inside(self, dataset: TimeSeriesDataset, every: str | None, kind: str) -> xr.Dataset:
-        """Predict on an even grid inside the span of every series; see `grids.span_grid`."""
+        """Predict on an even grid inside the span of every series; see `grids.span_grid`.
+
+        Args:
+            dataset: Readings.
+            every: From step to step; None is the typical gap between readings.
+            kind: As in `at`.
+        """
         return self.at(dataset, span_grid(dataset, self._duration(every)), kind)
 
     def at(self, dataset: TimeSeriesDataset, grid: Grid, kind: str) -> xr.Dataset:
@@ -70,22 +82,20 @@ class ArrayPredictor:
         longest = int(np.bincount(series).max(initial=0))
         width = self.fitted.config.model.latent_dim if latent else len(schema.channels)
         check_size(len(np.unique(series)) * longest, self.num_draws, width)
-        found = self._predictor().query(dataset, series, times, latent=latent)
-        return results.from_queries(
-            found.latent if latent else found.draws,
-            series,
-            times,
-            series_ids=dataset.series_ids,
-            channels=None if latent else schema.channels,
-            clock=schema.clock,
-            units=schema.units,
-            kind=kind,
-            dim="latent" if latent else "channel",
-            attrs={"num_draws": self.num_draws, "seed": self.fitted.config.train.seed},
-        )
+        predictions = self._predictor().query(dataset, series, times, latent=latent)
+        if latent:
+            channels = {"channels": None, "dim": "latent"}
+            return self._labelled(predictions.latent, dataset, grid, kind=kind, **channels)
+        return self._labelled(predictions.draws, dataset, grid, kind=kind)
 
     def at_times(self, dataset: TimeSeriesDataset, times: Any, kind: str) -> xr.Dataset:
-        """Predict at the times of a frame or file of ids and times, in its order; see `at`."""
+        """Predict at the times of a frame or file, in its order.
+
+        Args:
+            dataset: Readings that may be used.
+            times: Frame or file of ids and times.
+            kind: As in `at`.
+        """
         grid = read_query_times(
             times,
             series_ids=dataset.series_ids,
@@ -149,19 +159,22 @@ class ArrayPredictor:
     def surprise(self, dataset: TimeSeriesDataset) -> xr.Dataset:
         """Negative log-density of each reading; see `log_densities.reading_scores`."""
         series, times, log_prob = reading_scores(self._predictor(), dataset)
-        schema = self.fitted.schema
         # in the density of the logarithm there is no unit to name
+        return self._labelled(-log_prob[None], dataset, (series, times), kind="surprise", units=())
+
+    def _labelled(
+        self, values: Float64, dataset: TimeSeriesDataset, grid: Grid, **labels: Any
+    ) -> xr.Dataset:
+        """Values (draw, query, channel) at some times of some series."""
+        schema = self.fitted.schema
+        usual = {"channels": schema.channels, "dim": "channel", "units": schema.units}
         return results.from_queries(
-            -log_prob[None],
-            series,
-            times,
+            values,
+            *grid,
             series_ids=dataset.series_ids,
-            channels=schema.channels,
             clock=schema.clock,
-            units=(),
-            kind="surprise",
-            dim="channel",
             attrs={"num_draws": self.num_draws, "seed": self.fitted.config.train.seed},
+            **usual | labels,
         )
 
     def _predictor(self) -> Predictor:

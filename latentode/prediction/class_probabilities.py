@@ -72,13 +72,14 @@ def classify_times(
     Returns:
         Probabilities, shape (query, class).
     """
-    predictor, answers = Predictor.of(fitted, num_draws), []
+    predictor = Predictor.of(fitted, num_draws)
+    probabilities = np.empty((len(times), len(known_classes(fitted))))
     # draws of the readings come along, and are not kept
     for first in range(0, len(times), _BLOCK):
         part = slice(first, first + _BLOCK)
         answer = predictor.query(dataset, series[part], times[part], latent=False, classes=True)
-        answers.append(answer.classes)
-    return np.concatenate(answers) if answers else np.zeros((0, len(known_classes(fitted))))
+        probabilities[part] = answer.classes
+    return probabilities
 
 
 def label_probabilities(

@@ -36,11 +36,11 @@ def mixture_scores(log_rates: Tensor, increments: Tensor, scored: Tensor) -> Eve
         log_rates: Log-rate of what happened under each draw, 0 where not scored, shape (draw,
             batch, event).
         increments: Expected counts of each draw as in `EventScores`, shape (draw, batch, event + 1,
-            kind).
+            mark).
         scored: True for events that count, shape (batch, event).
 
     Returns:
-        Scores whose sums are exact. What a gap adds to the compensator is shared among the kinds
+        Scores whose sums are exact. What a gap adds to the compensator is shared among the marks
         by the mean of the weights at both of its ends.
     """
     silence = increments.sum(-1)  # (draw, batch, event + 1)
@@ -48,7 +48,7 @@ def mixture_scores(log_rates: Tensor, increments: Tensor, scored: Tensor) -> Eve
     before, after = weight.logsumexp(0), (weight - silence).logsumexp(0)
     rates = (weight[..., :-1] - silence[..., :-1] + log_rates).logsumexp(0) - after[..., :-1]
     mean_weight = (weight.softmax(0) + (weight - silence).softmax(0)) / 2
-    parts = (mean_weight[..., None] * increments).sum(0)  # (batch, event + 1, kind)
+    parts = (mean_weight[..., None] * increments).sum(0)  # (batch, event + 1, mark)
     tiny = torch.finfo(parts.dtype).tiny
     shares = parts / parts.sum(-1, keepdim=True).clamp(min=tiny)
     return EventScores(rates, (before - after)[..., None] * shares, scored)
@@ -58,11 +58,11 @@ def increments_between(total: Trajectory, events: EventBatch) -> Tensor:
     """Expected counts of each draw between the events of a batch.
 
     Args:
-        total: Expected counts of each kind, dense, states (step, draw, batch, kind).
+        total: Expected counts of each mark, dense, states (step, draw, batch, mark).
         events: Events and windows.
 
     Returns:
-        Shape (draw, batch, event + 1, kind).
+        Shape (draw, batch, event + 1, mark).
     """
 
     def expected(low: Tensor, high: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ class NextOfMixture:
     """The next event of each window, given that nothing happens until then.
 
     Attributes:
-        total: Expected counts of each draw and kind, dense, states (step, draw, batch, kind).
+        total: Expected counts of each draw and mark, dense, states (step, draw, batch, mark).
         begin: Model time from which is asked, shape (batch,).
         end: Until when, shape (batch,).
     """
@@ -95,7 +95,7 @@ class NextOfMixture:
         return torch.exp(-self._silence(times)).mean(0)
 
     def expected(self) -> Tensor:
-        """Expected counts of each draw from begin to end, shape (draw, batch, kind)."""
+        """Expected counts of each draw from begin to end, shape (draw, batch, mark)."""
         ends = torch.stack([self.begin, self.end], dim=1)
         return self.total.at(ends, check=False).diff(dim=-2)[..., 0, :].clamp(min=0.0)
 
@@ -107,7 +107,7 @@ class NextOfMixture:
     def _compensator(self) -> Trajectory:
         """Minus the log of the mixture's survival, dense, states (step, batch, 1)."""
         total = self.total
-        start = total.at(self.begin[:, None], check=False)[..., 0, :]  # (draw, batch, kind)
+        start = total.at(self.begin[:, None], check=False)[..., 0, :]  # (draw, batch, mark)
         silence = (total.states - start).sum(-1, keepdim=True)  # (step, draw, batch, 1)
         weight = torch.softmax(-silence, dim=1)
         values = torch.logsumexp(torch.zeros_like(silence), 1) - torch.logsumexp(-silence, 1)
@@ -122,11 +122,11 @@ class NextOfMixture:
         return (self.survival(times) * length * weights.to(length)).sum(-1)
 
     def marks(self, times: Tensor) -> Tensor:
-        """Probability of each kind if the next event comes at some times (batch,): (batch, kind).
+        """Probability of each mark if the next event comes at some times (batch,): (batch, mark).
 
         Rates are the slopes of the expected counts.
         """
         weight = torch.softmax(-self._silence(times[:, None]), dim=0)
-        rates = self.total.slope_at(times[:, None], check=False)  # (draw, batch, 1, kind)
+        rates = self.total.slope_at(times[:, None], check=False)  # (draw, batch, 1, mark)
         parts = (weight[..., None] * rates.clamp(min=0.0)).sum(0)[:, 0]
         return parts / parts.sum(-1, keepdim=True)

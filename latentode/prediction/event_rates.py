@@ -44,7 +44,7 @@ class BlockScores:
         constant: Log-likelihood of each block under the constant rates of the training, (block,).
         model_ns: Nanoseconds in the unit of model time, which rates are counted in.
         unit: Unit of time for people.
-        mark_names: Kinds of event.
+        mark_names: Names of the marks.
     """
 
     scores: EventScores
@@ -75,7 +75,7 @@ class BlockScores:
 
 @dataclass(frozen=True)
 class LatentRates:
-    """Rates of events of a fitted model of a log, by the names of series and kinds.
+    """Rates of events of a fitted model of a log, by the names of series and marks.
 
     Every data set that it is given is aligned with the model's schema, and streams with the data
     set.
@@ -106,14 +106,14 @@ class LatentRates:
 
     @property
     def mark_names(self) -> tuple[str, ...]:
-        """Kinds of event."""
+        """Names of the marks."""
         assert self.fitted.log.events is not None
         return self.fitted.log.events.streams.mark_names
 
     def intensity(
         self, dataset: TimeSeriesDataset, every: str | None, horizon: str | None
     ) -> xr.Dataset:
-        """Draws of the rate of each kind on an even grid.
+        """Draws of the rate of each mark on an even grid.
 
         Inside the span of a series they are given the readings on both sides; beyond its last
         reading they are forecasts. Events themselves are not looked at.
@@ -179,7 +179,7 @@ class LatentRates:
             np.concatenate(column)[order] for column in zip(*parts, strict=True)
         )
         rng = np.random.default_rng(self.fitted.config.train.seed)
-        expected = expected.swapaxes(0, 1)  # (draw, series, kind)
+        expected = expected.swapaxes(0, 1)  # (draw, series, mark)
         return next_event_dataset(
             quantiles, levels, mean, survival, marks, expected.mean(0), rng.poisson(expected),
             series_ids=dataset.series_ids, mark_names=self.mark_names, unit=self.unit,

@@ -81,6 +81,11 @@ def missing_grid(dataset: TimeSeriesDataset) -> Grid:
 def check_size(num_queries: int, num_draws: int = 1, num_channels: int = 1) -> None:
     """Refuse what would not fit in memory, before it is allocated.
 
+    Args:
+        num_queries: Times.
+        num_draws: Draws at each.
+        num_channels: Numbers of each draw.
+
     Raises:
         ResourceError: If there would be more than 2e7 queries or 2.5e8 numbers.
     """

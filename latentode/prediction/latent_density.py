@@ -79,11 +79,11 @@ def density_paths(
     model.eval()
     batch, anchors = batch_of(model, schema, windows, offsets)
     noise = noise_of(model, windows.series_ids, num_draws, seed)
-    found = []
+    parts = []
     for index in range(batch.size):  # one at a time: nodes and draws multiply
         one = batch.select(torch.tensor([index], device=batch.times.device))
-        found.append(pushed(model, one, noise[:, [index]], source).at(one.query_times))
-    states, log_prob = (torch.cat(parts, dim=1) for parts in zip(*found, strict=True))
+        parts.append(pushed(model, one, noise[:, [index]], source).at(one.query_times))
+    states, log_prob = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
     return _numpy(states), _numpy(log_prob), anchors[:, None] + offsets
 
 
@@ -159,21 +159,21 @@ def latent_plane(
     pair = _components(components, posterior.centre)
     each = max(1, num_draws // batch.size)
     encoded = posterior.at(noise_of(model, windows.series_ids, each, seed)).flatten(0, 1)
-    own, _ = model.prior.draw(noise_of(model, ["the prior"], num_draws, seed)[:, 0])
+    drawn, _ = model.prior.draw(noise_of(model, ["the prior"], num_draws, seed)[:, 0])
     one = batch.select(torch.tensor([driver], device=encoded.device))
     scene = _Scene(model, one, pair)
     end = float(one.query_times[0, -1])
-    first = _extent(_numpy(torch.cat([own, encoded])[:, pair]))
-    at_anchor = scene.log_density(own, 0.0, first)
+    first = _extent(_numpy(torch.cat([drawn, encoded])[:, pair]))
+    at_anchor = scene.log_density(drawn, 0.0, first)
     paths = model.trajectory(encoded[:, None], one).at(
         torch.linspace(0.0, end, 40, dtype=torch.float64, device=encoded.device)
     )[:, 0]  # (draw, step, latent)
-    carried = model.trajectory(own[:, None], one).at(end)[:, 0, 0]
+    carried = model.trajectory(drawn[:, None], one).at(end)[:, 0, 0]
     last = _extent(_numpy(torch.cat([carried, paths[:, -1]])[:, pair]))
     return LatentPlane(
         pair,
         model.config.latent_dim == 2,
-        LatentView(at_anchor, first, _numpy(own[:, pair])),
+        LatentView(at_anchor, first, _numpy(drawn[:, pair])),
         LatentView(at_anchor, first, _numpy(encoded[:, pair])),
         LatentView(
             scene.log_density(carried, end, last),
@@ -201,14 +201,14 @@ class _Scene:
         if self.model.config.latent_dim > 2:
             return _kernel_log_density(_numpy(draws[:, self.pair]), grid)
         places = torch.from_numpy(grid[..., list(np.argsort(self.pair))].reshape(-1, 1, 2))
-        found = log_prob_at(
+        log_prob = log_prob_at(
             self.model.field(self.batch),
             places.to(draws),
             time,
             self.model.prior.log_prob,
             self.model.solver,
         )
-        return _numpy(found).reshape(grid.shape[:2])
+        return _numpy(log_prob).reshape(grid.shape[:2])
 
     def slopes(
         self, centre: Tensor, time: float, extent: tuple[float, float, float, float]

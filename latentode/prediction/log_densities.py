@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 
-from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
+from latentode.data.dataset import Float64, Int64, Readings, TimeSeriesDataset
 from latentode.data.windows import cut
 from latentode.models.objectives import iwae, iwae_standard_error
 from latentode.prediction.predictor import Predictor
@@ -37,16 +35,15 @@ def prequential_score(
     Reference:
         Dawid (1984), The prequential approach, Journal of the Royal Statistical Society A 147.
     """
-    blocks = _blocks(predictor, dataset)
+    series, visible, targets = _blocks(predictor, dataset)
     readings = dataset.readings
-    targets = blocks.targets.readings
     values = targets.dense(slice(0, targets.num_rows))
     weights = torch.from_numpy(
-        predictor.log_weights(blocks.visible, targets.row_series(), targets.times, values)
+        predictor.log_weights(visible, targets.row_series(), targets.times, values)
     )  # (draw, block)
     log_prob, error = np.zeros(len(dataset)), np.zeros(len(dataset))
-    np.add.at(log_prob, blocks.series, iwae(weights).numpy())
-    np.add.at(error, blocks.series, iwae_standard_error(weights).numpy() ** 2)
+    np.add.at(log_prob, series, iwae(weights).numpy())
+    np.add.at(error, series, iwae_standard_error(weights).numpy() ** 2)
     return log_prob, np.sqrt(error), np.diff(readings.row_starts[readings.series_starts])
 
 
@@ -66,29 +63,19 @@ def reading_scores(
         Series and time in nanoseconds of each row, shape (row,), and log-densities in nats of
         original units, NaN where nothing was read, shape (row, channel).
     """
-    blocks = _blocks(predictor, dataset)
-    targets = blocks.targets.readings
+    series, visible, targets = _blocks(predictor, dataset)
     owner, values = targets.row_series(), targets.dense(slice(0, targets.num_rows))
-    found = predictor.query(blocks.visible, owner, targets.times, values, latent=False)
-    return blocks.series[owner], targets.times, found.log_prob
+    scores = predictor.query(visible, owner, targets.times, values, latent=False)
+    return series[owner], targets.times, scores.log_prob
 
 
-@dataclass(frozen=True)
-class _Blocks:
+def _blocks(
+    predictor: Predictor, dataset: TimeSeriesDataset
+) -> tuple[Int64, TimeSeriesDataset, Readings]:
     """Stretches of one horizon that hold readings, in order of series and time.
 
-    Attributes:
-        series: Series of each block, shape (block,).
-        visible: What came before each block, one window a block.
-        targets: The readings of each block, likewise.
+    The series of each, what came before each (one window a block), and their readings likewise.
     """
-
-    series: Int64
-    visible: TimeSeriesDataset
-    targets: TimeSeriesDataset
-
-
-def _blocks(predictor: Predictor, dataset: TimeSeriesDataset) -> _Blocks:
     lengths, readings = predictor.schema.lengths, dataset.readings
     first, _ = readings.first_and_last()
     owner = readings.row_series()
@@ -98,4 +85,5 @@ def _blocks(predictor: Predictor, dataset: TimeSeriesDataset) -> _Blocks:
     series = owner[fresh]
     starts = first[series] - 1 + number[fresh] * lengths.horizon_ns
     visible = cut(dataset, series, starts - lengths.context_ns, starts)
-    return _Blocks(series, visible, cut(dataset, series, starts, starts + lengths.horizon_ns))
+    ahead = cut(dataset, series, starts, starts + lengths.horizon_ns)
+    return series, visible, ahead.readings

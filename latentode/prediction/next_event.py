@@ -30,7 +30,7 @@ class Present:
 
     Attributes:
         state: Latent states just after it, shape (batch, latent).
-        counts: Decayed counts just after it, shape (batch, rate, channel).
+        counts: Decayed counts just after it, shape (batch, rate, mark).
         last: Its time since the origin in model time; 0 where there is none, shape (batch,).
         now: Until when nothing else was seen, shape (batch,).
     """
@@ -87,7 +87,7 @@ class NextEvent:
         return self._model.dynamics.to_clock(self._since[:, None] + ahead)
 
     def expected(self, ahead: Tensor) -> Tensor:
-        """Compensator of each kind from now, were nothing to happen, shape (batch, time, channel).
+        """Compensator of each mark from now, were nothing to happen, shape (batch, time, mark).
 
         Args:
             ahead: Model time from now, at most the horizon, shape (batch, time).
@@ -135,7 +135,7 @@ class NextEvent:
 
     @torch.no_grad()
     def marks(self, ahead: Tensor) -> Tensor:
-        """Probability of each kind if the next event comes at `ahead`, (batch, time, channel)."""
+        """Probability of each mark if the next event comes at `ahead`, (batch, time, mark)."""
         w = self._clock(ahead)
         states = self._flow.at(w, check=False)
         return self._rate.log_intensity(w.to(states.dtype), states).softmax(-1)
@@ -146,7 +146,7 @@ class NextEvent:
 
         Args:
             ahead: Its model time from now, shape (batch,).
-            marks: Its kind, shape (batch,).
+            marks: Its mark, shape (batch,).
         """
         w = self._clock(ahead[:, None])
         left = self._flow.at(w, check=False)[:, 0]
@@ -168,16 +168,16 @@ class Continuations:
 
     Attributes:
         times: Model time from now, padded with infinity, shape (draw, batch, event).
-        marks: Kinds, -1 where padded, shape (draw, batch, event).
+        marks: Marks, -1 where padded, shape (draw, batch, event).
     """
 
     times: Tensor
     marks: Tensor
 
     def counts(self, num_marks: int) -> Tensor:
-        """Events of each kind, shape (draw, batch, channel)."""
-        kinds = torch.arange(num_marks, device=self.marks.device)
-        return (self.marks[..., None] == kinds).sum(-2)
+        """Events of each mark, shape (draw, batch, mark)."""
+        numbers = torch.arange(num_marks, device=self.marks.device)
+        return (self.marks[..., None] == numbers).sum(-2)
 
 
 @torch.no_grad()
@@ -215,11 +215,11 @@ def simulate(
             )
         step = torch.where(alive, ahead, 0.0)
         shares = following.marks(step[:, None])[:, 0]
-        kind = torch.multinomial(shares, 1, generator=generator)[:, 0]
+        mark = torch.multinomial(shares, 1, generator=generator)[:, 0]
         spent = torch.where(alive, spent + step, torch.inf)
         times.append(spent)
-        marks.append(torch.where(alive, kind, -1))
-        current = following.after(step, kind)
+        marks.append(torch.where(alive, mark, -1))
+        current = following.after(step, mark)
     empty = torch.zeros(len(rows), 0, dtype=torch.float64, device=rows.device)
     all_times = torch.stack(times, dim=-1) if times else empty
     all_marks = torch.stack(marks, dim=-1) if marks else empty.long()
@@ -237,7 +237,7 @@ def intensity(model: JumpProcess, events: EventBatch, times: Tensor) -> Tensor:
         times: Model times, not before the start of the stream, shape (batch, time).
 
     Returns:
-        Events per unit of model time, shape (batch, time, channel).
+        Events per unit of model time, shape (batch, time, mark).
     """
     gaps = model.gaps(events, model.fresh(len(times)))
     count = gaps.lengths.shape[1]

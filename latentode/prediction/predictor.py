@@ -39,7 +39,7 @@ class Predictions:
         latent: Latent states, shape (draw, query, latent); no columns where they were not wanted.
         log_prob: Log of the mean density over draws, nats, of each given reading in original units,
             NaN where none was given, shape (query, channel).
-        rates: Intensities in events per unit of model time, shape (draw, query, kind); no kinds
+        rates: Intensities in events per unit of model time, shape (draw, query, mark); no marks
             where they were not wanted.
         classes: Probability of each class at each query, shape (query, class); no classes where
             they were not wanted.
@@ -82,13 +82,14 @@ class SolvedWindows:
         return picked
 
 
+@dataclass(frozen=True, eq=False)
 class Predictor:
     """Answers queries with a model: reads each window once, solves once, reads everywhere.
 
     Every number is a function of seed, series, visible readings and query alone: not of the batch,
     of other queries, or of their order.
 
-    Args:
+    Attributes:
         model: Fitted model.
         schema: Its data schema.
         seed: Seed of posterior and observation noise.
@@ -99,35 +100,26 @@ class Predictor:
         ConfigError: If there is no draw.
     """
 
-    def __init__(
-        self,
-        model: LatentODEModel,
-        schema: DataSchema,
-        *,
-        seed: int,
-        num_draws: int,
-        max_rows: int = 512,
-    ) -> None:
-        if num_draws < 1:
-            raise ConfigError(f"num_draws: expected at least 1, got {num_draws}.")
-        self.model = model
-        self.schema = schema
-        self.seed = seed
-        self.num_draws = num_draws
-        self.max_rows = max_rows
-        self.device = next(model.parameters()).device
+    model: LatentODEModel
+    schema: DataSchema
+    seed: int
+    num_draws: int
+    max_rows: int = 512
+
+    def __post_init__(self) -> None:
+        if self.num_draws < 1:
+            raise ConfigError(f"num_draws: expected at least 1, got {self.num_draws}.")
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
 
     @classmethod
     def of(cls, fitted: FittedModel, num_draws: int) -> Predictor:
         """For a fitted model, with the seed and the rows of its settings."""
-        config = fitted.config
-        return cls(
-            fitted.model,
-            fitted.schema,
-            seed=config.train.seed,
-            num_draws=num_draws,
-            max_rows=config.windows.max_rows,
-        )
+        seed, max_rows = fitted.config.train.seed, fitted.config.windows.max_rows
+        return cls(fitted.model, fitted.schema, seed, num_draws, max_rows)
 
     def __call__(self, visible: TimeSeriesDataset, targets: Targets) -> tuple[Float64, Float64]:
         """Draws (draw, target) and log densities (target,), as in `evaluation.evaluate`."""

@@ -48,15 +48,15 @@ def windows_of_queries(
         lengths: Context and horizon.
 
     Returns:
-        Windows over the distinct queries, and the place of each query among the distinct ones.
+        Windows over the distinct queries, and the number of each query among the distinct ones.
     """
     readings, context = dataset.readings, lengths.context_ns
     stride = max(1, context // 2)
     order = np.lexsort((times, series))
     fresh = np.ones(len(order), dtype=bool)
     fresh[1:] = (np.diff(series[order]) != 0) | (np.diff(times[order]) != 0)
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.cumsum(fresh) - 1
+    number = np.empty(len(order), dtype=np.int64)
+    number[order] = np.cumsum(fresh) - 1
     query_series, query_times = series[order][fresh], times[order][fresh]
 
     columns = []
@@ -66,14 +66,14 @@ def windows_of_queries(
         columns.append(_layout_of_series(rows, asked, context, stride))
     if not columns:
         empty = np.zeros(0, dtype=np.int64)
-        return QueryWindows(empty, empty, empty, empty, empty), place
+        return QueryWindows(empty, empty, empty, empty, empty), number
     keys, starts, stops, bare = (np.concatenate(column) for column in zip(*columns, strict=True))
     new = np.ones(len(keys), dtype=bool)
     new[1:] = (keys[1:] != keys[:-1]) | (query_series[1:] != query_series[:-1]) | bare[1:]
     first = np.flatnonzero(new)
     window = np.cumsum(new) - 1
     distinct = QueryWindows(query_series[first], starts[first], stops[first], window, query_times)
-    return distinct, place
+    return distinct, number
 
 
 def _layout_of_series(

@@ -10,6 +10,7 @@ from scipy import stats
 
 from latentode import LatentODE, LatentODEConfig, SolverConfig, ode
 from latentode.flows import CNF, path_regularizers
+from latentode.models.dynamics.mlp import BoundDynamics
 from latentode.models.encoders.posterior import FlowPosterior, NormalPosterior
 from latentode.models.likelihoods.flow import FlowLikelihood
 from latentode.models.priors import CNFPrior, StandardNormal
@@ -199,7 +200,7 @@ def test_regularisers_apply_to_the_latent_dynamics_of_each_window():
     model, batch = model.double(), double(batch)
     # given inputs jump, where no quadrature is of high order
     batch = replace(batch, inputs=replace(batch.inputs, knot_values=0 * batch.inputs.knot_values))
-    field = model.dynamics.bind(batch.inputs, batch.static)
+    field = BoundDynamics(model.dynamics, batch.inputs, batch.static)
     z0 = torch.randn(2, 3, 3, generator=torch.Generator().manual_seed(0)).double()
     start = torch.zeros(3, dtype=torch.float64)
     end = torch.tensor([1.0, 0.5, 0.25], dtype=torch.float64)

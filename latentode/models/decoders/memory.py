@@ -70,8 +70,8 @@ class Memory(nn.Module):
             residuals = torch.where(mask, residuals - level, 0.0)
         index, gaps = nearest_readings(times, mask, lengths, asked)
         gaps = gaps.to(at_rows.dtype)
-        found = gaps < torch.inf
-        near = torch.where(found[:, None], gather_readings(residuals, index), 0.0)
+        present = gaps < torch.inf
+        near = torch.where(present[:, None], gather_readings(residuals, index), 0.0)
         mean, variance = self.nearest(gaps, near)
         # what its own readings leave open of a channel, others may close
         moved, spread = self.cross(gaps, near)
@@ -79,7 +79,7 @@ class Memory(nn.Module):
             inside = (asked <= times[:, -1:])[..., None]
             moved, spread = torch.where(inside, moved, 0.0), torch.where(inside, spread, 0.0)
         mean = mean + variance * moved
-        ages = gaps[0].masked_fill(~found[0] | found[1], 0.0)  # of forecasts only
+        ages = gaps[0].masked_fill(~present[0] | present[1], 0.0)  # of forecasts only
         shift, log_scale = self.recent(times, mask, residuals, ages)
         log_scale = log_scale + spread
         factor = variance.sqrt() * log_scale.clamp(-_MAX_RESTLESSNESS, _MAX_RESTLESSNESS).exp()

@@ -147,10 +147,10 @@ class RecentBehaviour(nn.Module):
         since = last.clamp(min=torch.finfo(times.dtype).min) - self.spans
         recent = (stamps[:, :, None] >= since[..., None]).to(residuals.dtype)
         count = recent.sum(dim=-1).clamp(min=1.0)[:, :, None]  # (batch, channel, 1, span)
-        own = residuals.permute(1, 3, 0, 2).contiguous()  # (batch, channel, draw, time)
-        newest = own.gather(-1, row[:, :, None].expand(-1, -1, own.shape[2], -1))
+        in_time = residuals.permute(1, 3, 0, 2).contiguous()  # (batch, channel, draw, time)
+        newest = in_time.gather(-1, row[:, :, None].expand(-1, -1, in_time.shape[2], -1))
         # moments of differences from the newest: those of the residuals would cancel in float32
-        below = newest - own
+        below = newest - in_time
         sums = torch.cat([below, below * below], dim=2) @ recent.transpose(-1, -2)
         drifts, squares = (sums / count).chunk(2, dim=2)
         return drifts, (squares - drifts * drifts).clamp(min=0.0) + _CALM**2

@@ -29,7 +29,7 @@ class JumpDynamics(nn.Module):
     Args:
         latent_dim: Size of h.
         hidden_dim: Units of the hidden layer of f.
-        num_marks: Kinds of event.
+        num_marks: Number of marks.
         clock: The constant c in model time, about the typical gap.
         step: Solver step on the clock w.
 
@@ -81,7 +81,7 @@ class JumpDynamics(nn.Module):
 
         Args:
             h: State just before it, shape (batch, latent).
-            marks: Its kind, shape (batch,).
+            marks: Its mark, shape (batch,).
             w: Clock time since the event before, shape (batch,).
         """
         seen = torch.cat([self.embedding(marks), w[:, None].to(h.dtype)], dim=-1)
@@ -95,7 +95,7 @@ class JumpDynamics(nn.Module):
 
         Args:
             h: States at the start of the first gap, shape (batch, latent).
-            marks: Kind of the event at the end of each gap but the last, shape (batch, event).
+            marks: Mark of the event at the end of each gap but the last, shape (batch, event).
             valid: False for padded events, which do not jump, shape (batch, event).
             lengths: Lengths of the gaps in clock time, float64, shape (batch, event + 1).
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -41,18 +41,6 @@ class MLPDynamics(nn.Module):
         in_dim = latent_dim + extra + static_dim
         self.net = MLP(in_dim, (hidden_dim, hidden_dim), latent_dim, final_scale=0.3)
 
-    def bind(
-        self, inputs: KnownInputs, static: Tensor, time_factor: Tensor | None = None
-    ) -> BoundDynamics:
-        """The field of a batch of windows, for `latentode.ode.solve`.
-
-        Args:
-            inputs: Known inputs of the batch.
-            static: Static covariates, shape (batch, static).
-            time_factor: Factor on time, 0-dim; None is 1.
-        """
-        return BoundDynamics(self, inputs, static, time_factor)
-
     def context(self, times: Tensor, inputs: KnownInputs, static: Tensor) -> Tensor:
         """What the field sees beside the state.
 
@@ -80,15 +68,15 @@ class MLPDynamics(nn.Module):
 class BoundDynamics:
     r"""`MLPDynamics` with the inputs and covariates of a batch, a `latentode.ode.LayeredField`.
 
-    With a rate r the field is :math:`r f(z, rt, u(rt), s)`: what the solve reaches at t is what the
-    dynamics reach at r t. A random rate is a random end time (STEER) for every reading of a window,
-    on the same grid.
+    With a factor r the field is :math:`r f(z, rt, u(rt), s)`: what the solve reaches at t is what
+    the dynamics reach at r t. A random factor is a random end time (STEER) for every reading of a
+    window, on the same grid.
 
     Attributes:
         dynamics: The network.
         inputs: Known inputs of the batch.
         static: Static covariates, shape (batch, static).
-        rate: Factor on time, 0-dim; None is 1.
+        time_factor: Factor r on time, 0-dim; None is 1.
         start: Model time that counts as 0, shape (batch,); None is 0.
     """
 
@@ -101,6 +89,11 @@ class BoundDynamics:
     def __call__(self, t: Tensor, z: Tensor) -> Tensor:
         """Slope of z, shape (..., batch, latent), at a model time, scalar or (batch,)."""
         return self.layers(t.double()[None]).evaluate(0, z)
+
+    def starting(self, windows: Tensor, start: Tensor) -> BoundDynamics:
+        """The field of some windows, by index, in times from some starts (window,) on."""
+        inputs, static = self.inputs.select(windows), self.static[windows]
+        return replace(self, inputs=inputs, static=static, start=start)
 
     def layers(self, times: Tensor) -> Layers:
         """The network at model times of shape (node,) or (node, batch)."""

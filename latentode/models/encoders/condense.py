@@ -53,8 +53,8 @@ def _ranks(times: Tensor, lengths: Tensor, max_rows: int) -> Tensor:
     span = (last - first).clamp(min=torch.finfo(times.dtype).tiny)
     stretch = ((times - first) / span * max_rows).long().clamp(max=max_rows - 1)
     # padding stands at the last time and goes with the last row
-    own = torch.minimum(rows, (lengths[:, None] - 1).clamp(min=0))
-    target = torch.where(lengths[:, None] > max_rows, stretch, own)
+    same = torch.minimum(rows, (lengths[:, None] - 1).clamp(min=0))
+    target = torch.where(lengths[:, None] > max_rows, stretch, same)
     return torch.cat([torch.zeros_like(target[:, :1]), target.diff(dim=1).clamp(max=1)], 1).cumsum(
         1
     )

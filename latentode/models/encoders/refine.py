@@ -60,16 +60,16 @@ def refined(
         height = log_joint(places).nan_to_num(-torch.inf)
     best = height.argmax(0)[None, :, None].expand(1, *begun[0].shape)
     noise = _noise(begun[0])
-    found = _climbed(
+    climbed = _climbed(
         lambda mean, log_stddev: _bound(log_joint, mean, log_stddev, noise),
         [places.gather(0, best)[0], begun[1]],
         steps,
     )
     with torch.no_grad():
-        ended, started = (_bound(log_joint, mean, log, noise) for mean, log in (found, begun))
+        ended, started = (_bound(log_joint, mean, log, noise) for mean, log in (climbed, begun))
         gained = ended > started
         mean, log_stddev = (
-            torch.where(gained[:, None], *pair) for pair in zip(found, begun, strict=True)
+            torch.where(gained[:, None], *pair) for pair in zip(climbed, begun, strict=True)
         )
     return replace(posterior, mean=mean, stddev=log_stddev.exp())
 

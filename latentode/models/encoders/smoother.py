@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from latentode.config import ModelConfig
 from latentode.data.batches.batch import SeriesBatch
 from latentode.models.encoders.base import log_time, row_features
 from latentode.models.encoders.rnn import states_after_rows
@@ -26,12 +27,10 @@ class Smoother(nn.Module):
     state at the anchor, which knows of all rows.
 
     Args:
+        config: Settings of the model, resolved.
         num_channels: Channels of the log.
         input_dim: Known-input features.
-        context_dim: Known inputs and static covariates.
-        hidden_dim: Size of both recurrent states.
-        latent_dim: Size of the latent state.
-        dropout: Share of hidden units dropped in training.
+        static_dim: Static covariates.
 
     Reference:
         Schuster, Paliwal (1997), Bidirectional recurrent neural networks, IEEE Transactions on
@@ -39,20 +38,15 @@ class Smoother(nn.Module):
     """
 
     def __init__(
-        self,
-        num_channels: int,
-        input_dim: int,
-        context_dim: int,
-        hidden_dim: int,
-        latent_dim: int,
-        dropout: float,
+        self, config: ModelConfig, num_channels: int, input_dim: int, static_dim: int
     ) -> None:
         super().__init__()
+        hidden, latent = config.hidden_dim, config.latent_dim
         features = 3 * num_channels + 1 + input_dim
-        self.forwards = nn.GRU(features, hidden_dim, batch_first=True)
-        self.backwards = nn.GRU(features, hidden_dim, batch_first=True)
-        seen = 2 * hidden_dim + 2 + 4 * num_channels + context_dim
-        self.head = SkipMLP((seen, latent_dim), hidden_dim, latent_dim, dropout=dropout)
+        self.forwards = nn.GRU(features, hidden, batch_first=True)
+        self.backwards = nn.GRU(features, hidden, batch_first=True)
+        seen = 2 * hidden + 2 + 4 * num_channels + input_dim + static_dim
+        self.head = SkipMLP((seen, latent), hidden, latent, dropout=config.dropout)
 
     def forward(self, batch: SeriesBatch, times: Tensor, context: Tensor, z0: Tensor) -> Tensor:
         """States at some times.
@@ -84,5 +78,5 @@ class Smoother(nn.Module):
         values = torch.where(torch.isinf(away), 0.0, tamed(values))
         near = log_time(torch.cat([*away.clamp(max=_FARTHEST), torch.stack(gaps, dim=-1)], dim=-1))
         around = torch.cat([*sides, *values, near.to(values.dtype), context], dim=-1)
-        found: Tensor = self.head(around, z0[:, :, None])
-        return found
+        states_at: Tensor = self.head(around, z0[:, :, None])
+        return states_at

@@ -112,10 +112,10 @@ class FittedEvents:
             "# Model card",
             "",
             f"Jump process of events, {self.num_parameters:,} parameters: latent dimension "
-            f"{self.sizes['latent_dim']}, {self.sizes['num_decays']} decaying counts a kind, link "
+            f"{self.sizes['latent_dim']}, {self.sizes['num_decays']} decaying counts a mark, link "
             f"{self.sizes['link']}.",
             "",
-            f"- Kinds of event: {', '.join(s.mark_names)}",
+            f"- Marks: {', '.join(s.mark_names)}",
             f"- Time: {s.clock.kind}, zone {s.clock.zone or 'none'}; rates per {self.unit}",
             f"- Streams in training: {s.num_series} with {s.num_scored:,} events",
             "",

@@ -58,7 +58,7 @@ class PoissonProcess(Head):
                  - \sum_k \int_{a_k}^{b_k} \lambda_k(z(t))\,dt, \qquad
         \lambda_k(z) = s_k\,g(w_k(z))
 
-    over the observation window :math:`[a_k, b_k]` of each kind of event, which is data. The
+    over the observation window :math:`[a_k, b_k]` of each mark, which is data. The
     integral is Gauss-Legendre on the dense output of the one solve. Link "exp" makes effects
     multiply, and is steep; "softplus" makes them add, and grows linearly. Both start at the
     observed mean rate, whatever the unit of time, as :math:`s_k` is that rate and
@@ -66,14 +66,14 @@ class PoissonProcess(Head):
 
     Args:
         latent_dim: Size of the latent state.
-        rates: Mean rate of each kind in events per unit of model time, shape (channel,); see
+        rates: Mean rate of each mark in events per unit of model time, shape (mark,); see
             `latentode.data.events.EventStreams.rates`.
         context_dim: What else drives the rates beside the state.
         hidden_dim: Units of a hidden layer; 0 for an affine map of the state.
         link: "exp" or "softplus".
 
     Attributes:
-        mean_rates: The rates that it started from, of which gains are counted, shape (channel,).
+        mean_rates: The rates that it started from, of which gains are counted, shape (mark,).
 
     Reference:
         Daley and Vere-Jones (2003), An Introduction to the Theory of Point Processes, chapter 7.
@@ -94,7 +94,7 @@ class PoissonProcess(Head):
         super().__init__()
         if not bool((rates > 0).all() & torch.isfinite(rates).all()):
             raise ConfigError(
-                f"rates: expected a positive mean rate for each kind, got {rates.tolist()}. "
+                f"rates: expected a positive mean rate for each mark, got {rates.tolist()}. "
                 "Count half an event where there is none."
             )
         if link not in ("exp", "softplus"):
@@ -120,21 +120,21 @@ class PoissonProcess(Head):
         )
 
     def log_intensity(self, states: Tensor, context: Tensor | None = None) -> Tensor:
-        """Log of the rate of each kind of event, per unit of model time.
+        """Log of the rate of each mark, per unit of model time.
 
         Args:
             states: Latent states, shape (..., latent).
             context: What else drives the rates, shape (..., input).
 
         Returns:
-            Log-intensities, shape (..., channel).
+            Log-intensities, shape (..., mark).
         """
         if context is not None:
             states = torch.cat([states, context], dim=-1)
         return self.log_link(self.head(states))
 
     def log_link(self, u: Tensor) -> Tensor:
-        """Log-intensity of the head's output, shape (..., channel)."""
+        """Log-intensity of the head's output, shape (..., mark)."""
         return self.log_scale + (u.clamp(max=_MAX_LOG) if self.link == "exp" else log_softplus(u))
 
     def compensator(
@@ -150,14 +150,14 @@ class PoissonProcess(Head):
 
         Args:
             trajectory: Dense output that covers the windows.
-            start: Start of each kind's window in model time, shape (batch, channel) or (batch,).
+            start: Start of each mark's window in model time, shape (batch, mark) or (batch,).
             end: End, likewise.
             context: What else drives the rates, (..., batch, time, input), at times (batch, time)
                 and states (..., batch, time, latent); None without.
             nodes: Gauss-Legendre nodes for each grid interval; 4 by default.
 
         Returns:
-            Expected counts, shape (..., batch, channel).
+            Expected counts, shape (..., batch, mark).
         """
         same = start.dim() == 1 or bool((start == start[:, :1]).all() & (end == end[:, :1]).all())
         if same:
@@ -215,7 +215,7 @@ class PoissonProcess(Head):
     ) -> Tensor:
         """Log-likelihood of the events of each series over its windows.
 
-        A kind without events costs its whole compensator; a series without events likewise.
+        A mark without events costs its whole compensator; a series without events likewise.
 
         Args:
             trajectory: Dense output that covers the windows; states (..., batch, latent).
@@ -278,12 +278,15 @@ class PoissonProcess(Head):
         Args:
             trajectory: Dense output that covers the edges.
             edges: Edges of the intervals in model time, increasing, shape (batch, bin + 1).
-            counts: Events of each kind, shape (batch, bin, channel).
-            mask: True where an interval was observed, shape (batch, bin, channel).
+            counts: Events of each mark, shape (batch, bin, mark).
+            mask: True where an interval was observed, shape (batch, bin, mark).
             nodes: Gauss-Legendre nodes for each grid interval; 4 by default.
 
         Returns:
             Nats per series, shape (..., batch).
+
+        Raises:
+            ShapeError: If edges, counts and mask do not belong together.
         """
         if edges.shape[-1] != counts.shape[1] + 1 or mask.shape != counts.shape:
             raise ShapeError(
@@ -294,16 +297,16 @@ class PoissonProcess(Head):
             self.compensator(trajectory, edges[:, j], edges[:, j + 1], nodes=nodes)
             for j in range(counts.shape[1])
         ]
-        expected = torch.stack(parts, dim=-2)  # (..., batch, bin, channel)
+        expected = torch.stack(parts, dim=-2)  # (..., batch, bin, mark)
         n = counts.to(expected.dtype)
         safe = torch.where(mask, expected, expected.new_ones(()))
         log_density = torch.xlogy(n, safe) - safe - torch.lgamma(n + 1)
         return torch.where(mask, log_density, safe.new_zeros(())).sum((-2, -1))
 
     def _check(self, events: EventBatch) -> None:
-        kinds = len(self.log_scale)
-        if events.start.shape[1] != kinds:
+        num_marks = len(self.log_scale)
+        if events.start.shape[1] != num_marks:
             raise ShapeError(
-                f"events: expected windows of {kinds} kinds, got {events.start.shape[1]}. "
-                "Build the batch from streams with the kinds that the model was made for."
+                f"events: expected windows of {num_marks} marks, got {events.start.shape[1]}. "
+                "Build the batch from streams with the marks that the model was made for."
             )

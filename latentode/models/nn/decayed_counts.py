@@ -22,14 +22,14 @@ def decayed_counts(
 
     Args:
         times: Event times, not decreasing, shape (batch, event).
-        marks: Kind of each event, shape (batch, event).
+        marks: Mark of each event, shape (batch, event).
         valid: False where padded, shape (batch, event).
         decay: Rates of decay :math:`\beta` per unit of time, shape (rate,).
-        num_marks: Number of kinds.
-        first: Counts :math:`c` at the first time :math:`t_0`, shape (batch, rate, channel).
+        num_marks: Number of marks.
+        first: Counts :math:`c` at the first time :math:`t_0`, shape (batch, rate, mark).
 
     Returns:
-        Counts just before each event, dtype of `decay`, shape (batch, event, rate, channel).
+        Counts just before each event, dtype of `decay`, shape (batch, event, rate, mark).
     """
     ones = functional.one_hot(marks, num_marks).to(decay.dtype) * valid[..., None].to(decay.dtype)
     carry, reference, parts = first.to(decay.dtype), times[:, 0], []

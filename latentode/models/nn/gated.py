@@ -105,9 +105,9 @@ def walk_with_field(
         w.t().contiguous() for w in (field.first, field.second, unit.weight_hh)
     )
     drifts = torch.empty_like(states[: sum(sizes[:1])])
-    own = zip(*(part.split(sizes) for part in moves), strict=True)
+    moves_of = zip(*(part.split(sizes) for part in moves), strict=True)
     for state, out, gates, (step, inner, moved) in zip(
-        before, after, _unit_parts(sizes, tape), own, strict=True
+        before, after, _unit_parts(sizes, tape), moves_of, strict=True
     ):
         torch.addmm(field.first_bias, state, first, out=inner).tanh_()
         drift = torch.addmm(field.second_bias, inner, second, out=drifts[: len(state)])
@@ -197,9 +197,9 @@ def back_with_field(
     slopes, through = _slopes(tape, moved), torch.zeros_like(moved)
     bends = torch.ops.aten.tanh_backward(steps.expand_as(inner), inner)
     through_parts = through.split(stretch.sizes)
-    own = zip(reversed(bends.split(stretch.sizes)), reversed(stretch.before), strict=True)
+    field_parts = zip(reversed(bends.split(stretch.sizes)), reversed(stretch.before), strict=True)
     for part, (bend, before) in zip(
-        _parts_back(stretch, through_parts, tape, slopes), own, strict=True
+        _parts_back(stretch, through_parts, tape, slopes), field_parts, strict=True
     ):
         _update_back(part, unit.weight_hh)
         into = part[1]

@@ -45,10 +45,10 @@ def nearest_readings(
     offsets = torch.arange(2 * len(times), device=times.device).view(2, -1, 1)
     where = (offsets * (times.shape[1] + 1) + position).flatten()
     shape = (2, *query_times.shape, mask.shape[-1])
-    index, found = (
+    index, stamps_at = (
         table.flatten(0, 2).index_select(0, where).view(shape) for table in (rows, stamps)
     )
-    return index, found.sub_(query_times[..., None]).abs_()
+    return index, stamps_at.sub_(query_times[..., None]).abs_()
 
 
 def gather_readings(residuals: Tensor, index: Tensor) -> Tensor:

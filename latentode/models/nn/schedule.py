@@ -42,8 +42,8 @@ class Schedule:
         totals, order = stops[:, -1].sort(descending=True, stable=True)
         steps = torch.arange(int(totals[0]))
         running = steps[:, None] < totals  # (step, batch)
-        step, place = running.nonzero().unbind(dim=1)
-        series = order[place]
+        step, rank = running.nonzero().unbind(dim=1)
+        series = order[rank]
         row = torch.searchsorted(stops, steps.repeat(len(order), 1), right=True)[series, step]
         sizes = running.sum(dim=1)
         slots = torch.cat([sizes[:1], sizes])
@@ -64,10 +64,10 @@ class Schedule:
 
     def segments(self) -> list[tuple[slice, slice]]:
         """Stretches of about equal work: their events, and their packed events."""
-        found, first, start, stop = [], 0, 0, 0
+        segments, first, start, stop = [], 0, 0, 0
         for event, size in enumerate(self.sizes):
             stop += size
             if stop - start >= _SEGMENT or event + 1 == len(self.sizes):
-                found.append((slice(first, event + 1), slice(start, stop)))
+                segments.append((slice(first, event + 1), slice(start, stop)))
                 first, start = event + 1, stop
-        return found
+        return segments

@@ -6,7 +6,7 @@ history is worth.
 
 Classical point processes, yardsticks of every model of events and simulated truths:
 
-- `HomogeneousProcess`: a constant rate of each kind; what gains are counted from.
+- `HomogeneousProcess`: a constant rate of each mark; what gains are counted from.
 - `PiecewiseConstantProcess`, `LogLinearProcess`: rates that follow the clock of the window.
 - `HawkesProcess`: events excite events, with exponential kernels; exact, in linear time.
 - `SelfCorrectingProcess`: events calm, silence presses.

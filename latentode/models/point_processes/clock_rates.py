@@ -10,10 +10,10 @@ from latentode.models.point_processes.event_scores import EventProcess, EventSco
 
 
 class HomogeneousProcess(EventProcess):
-    r"""A constant rate of each kind, :math:`\lambda_k(t) = \lambda_k`.
+    r"""A constant rate of each mark, :math:`\lambda_k(t) = \lambda_k`.
 
     Args:
-        rates: Events per unit of model time, shape (channel,); the mean rates are the fit.
+        rates: Events per unit of model time, shape (mark,); the mean rates are the fit.
     """
 
     def __init__(self, rates: Tensor) -> None:
@@ -31,7 +31,7 @@ class PiecewiseConstantProcess(EventProcess):
     r"""A constant rate in each of equal parts of the span; the last one goes on after it.
 
     Args:
-        rates: Mean rates to start from, shape (channel,).
+        rates: Mean rates to start from, shape (mark,).
         span: Length that is divided, in model time.
         bins: Number of parts.
     """
@@ -51,9 +51,9 @@ class PiecewiseConstantProcess(EventProcess):
         return EventScores.of(self.log_rate[index.clamp(min=0)], expected, events)
 
     def _until(self, times: Tensor) -> Tensor:
-        """Expected counts from the start of the span, at times (..., channel)."""
+        """Expected counts from the start of the span, at times (..., mark)."""
         ends = torch.cat([self.edges[1:], self.edges.new_full((1,), torch.inf)])
-        inside = torch.minimum(times[..., None], ends) - self.edges  # (..., channel, bin)
+        inside = torch.minimum(times[..., None], ends) - self.edges  # (..., mark, bin)
         return (inside.clamp(min=0.0) * self.log_rate.exp().T).sum(-1)
 
 
@@ -61,7 +61,7 @@ class LogLinearProcess(EventProcess):
     r"""A rate that grows or decays with the clock, :math:`\lambda_k(t) = e^{\alpha_k + \beta_k t}`.
 
     Args:
-        rates: Mean rates to start from, shape (channel,).
+        rates: Mean rates to start from, shape (mark,).
         span: A length in model time; the slope is counted per span.
     """
 

@@ -25,11 +25,11 @@ def cumulative(
     Args:
         trajectory: Dense output of the state, solved forward.
         rate: Maps times (batch, node) and states (..., batch, node, latent) to rates
-            (..., batch, node, channel) per unit of the trajectory's time.
+            (..., batch, node, mark) per unit of the trajectory's time.
         refine: Parts of each grid interval; more where the rate moves faster than the state.
 
     Returns:
-        Dense output with one "state" for each kind of event: its expected count since the start.
+        Dense output with one "state" for each mark: its expected count since the start.
     """
     points, weights = unit_rule("gauss_legendre")
     points, weights = points.to(trajectory.t0.device), weights.to(trajectory.states)
@@ -42,11 +42,11 @@ def cumulative(
         times = trajectory.t0.reshape(-1, 1) + (position + trajectory.first * refine) * step
         times = times.expand(batch, -1)
         states = trajectory.at(times, check=False)
-        return rate(times.to(states.dtype), states)  # (..., batch, node, channel)
+        return rate(times.to(states.dtype), states)  # (..., batch, node, mark)
 
     values = at((grid[:-1, None] + points).flatten())
     values = values.unflatten(-2, (steps, len(points)))
-    pieces = (values * weights[:, None]).sum(-2) * step  # (..., batch, step, channel)
+    pieces = (values * weights[:, None]).sum(-2) * step  # (..., batch, step, mark)
     total = torch.nn.functional.pad(pieces.cumsum(-2), (0, 0, 1, 0))
     return replace(
         trajectory,
@@ -58,7 +58,7 @@ def cumulative(
 
 
 def invert(compensator: Trajectory, targets: Tensor, start: Tensor, end: Tensor) -> Tensor:
-    r"""Times at which the expected count of all kinds together reaches a target.
+    r"""Times at which the expected count of all marks together reaches a target.
 
     :math:`t = \Lambda^{-1}(\Lambda(a) + E)` with E exponential is an exact draw of the next event:
     no bound on the rate, and no rejections. Solved by bisection, as Hermite polynomials need not be

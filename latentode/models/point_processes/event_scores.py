@@ -19,8 +19,8 @@ class EventScores:
     Attributes:
         log_intensity: Log-rate of what happened, just before it happened, per unit of model time,
             shape (batch, event); 0 where not scored.
-        increments: Expected counts of each kind between consecutive events (and from the start of
-            the window, and to its end), shape (batch, event + 1, channel).
+        increments: Expected counts of each mark between consecutive events (and from the start of
+            the window, and to its end), shape (batch, event + 1, mark).
         scored: True for events that count, shape (batch, event).
     """
 
@@ -60,7 +60,7 @@ def gap_knots(events: EventBatch) -> Tensor:
 
 
 def gap_windows(events: EventBatch) -> tuple[Tensor, Tensor]:
-    """Observed part of the gap before each event and after the last, (batch, event + 1, channel).
+    """Observed part of the gap before each event and after the last, (batch, event + 1, mark).
 
     A gap that no window meets has no length there.
     """

@@ -69,7 +69,7 @@ def rescale(scores: EventScores, events: EventBatch, kind: int | None = None) ->
     Args:
         scores: What the process says.
         events: The events that it scored.
-        kind: One kind of event by its own compensator; all kinds together by default.
+        kind: One mark by its own compensator; all marks together by default.
     """
     steps = scores.increments.detach().double()
     chosen = scores.scored if kind is None else scores.scored & (events.marks == kind)
@@ -123,16 +123,16 @@ def quantiles(rescaled: Rescaled) -> tuple[Float64, Float64]:
 def goodness_of_fit(
     scores: EventScores, events: EventBatch, mark_names: tuple[str, ...]
 ) -> dict[str, dict[str, FitTest]]:
-    """All tests, for the events together ("all") and for each kind that has ten or more.
+    """All tests, for the events together ("all") and for each mark that has ten or more.
 
     Args:
         scores: What the process says.
         events: The events that it scored.
-        mark_names: Kinds of event.
+        mark_names: Names of the marks.
     """
     results = {"all": _tests(rescale(scores, events))}
-    for kind, name in enumerate(mark_names):
-        rescaled = rescale(scores, events, kind)
+    for mark, name in enumerate(mark_names):
+        rescaled = rescale(scores, events, mark)
         if len(mark_names) > 1 and len(rescaled.times) >= 10:
             results[name] = _tests(rescaled)
     return results

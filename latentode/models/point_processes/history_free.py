@@ -21,7 +21,7 @@ class HistoryFreeProcess(EventProcess):
     Args:
         latent_dim: Size of the latent state.
         hidden_dim: Hidden units of field and head.
-        rates: Mean rate of each kind per unit of model time, shape (channel,).
+        rates: Mean rate of each mark per unit of model time, shape (mark,).
         span: Longest window in model time; the solver takes 50 steps of it.
         link: Link of the rate.
     """
@@ -73,6 +73,6 @@ class HistoryFreeProcess(EventProcess):
 
 
 def _per_mark(total: Trajectory, times: Tensor) -> Tensor:
-    """Read each mark of a compensator with a batch of 1 at its own times (..., channel)."""
-    read = total.at(times.flatten()).unflatten(1, times.shape)[0]  # (..., channel, channel)
+    """Read each mark of a compensator with a batch of 1 at its own times (..., mark)."""
+    read = total.at(times.flatten()).unflatten(1, times.shape)[0]  # (..., mark, mark)
     return read.diagonal(dim1=-2, dim2=-1)

@@ -28,7 +28,7 @@ class Past:
     """What a stream brings along when it is entered in the middle.
 
     Attributes:
-        counts: Decayed counts just after the time of entry, shape (batch, rate, channel).
+        counts: Decayed counts just after the time of entry, shape (batch, rate, mark).
         state: Latent state just after it, shape (batch, latent).
         age: Model time from the origin of the stream to the time of entry, shape (batch,).
     """
@@ -47,8 +47,8 @@ class Gaps:
             after series.
         lengths: Lengths of the gaps in clock time, shape (batch, event + 1).
         knots: Edges of the gaps in model time, shape (batch, event + 2).
-        before: Decayed counts just before each event, shape (batch, event, rate, channel).
-        after: Decayed counts at the start of each gap, shape (batch, event + 1, rate, channel).
+        before: Decayed counts just before each event, shape (batch, event, rate, mark).
+        after: Decayed counts at the start of each gap, shape (batch, event + 1, rate, mark).
         ages: Time from the origin of the stream to each edge in model time, (batch, event + 2).
         last: Latent states at the end of the last gap, shape (batch, latent).
     """
@@ -68,8 +68,8 @@ class JumpProcess(EventProcess):
     .. math::
         \lambda_k(t) = s_k\,g\Big(w_k(h(t)) + \sum_{j,l} v_{kjl}\,\beta_j^{1/2}\,m_{jl}(t)\Big)
 
-    with :math:`h` a `JumpDynamics` and :math:`m_{jl}` the count of past events of kind l that
-    decays at rate :math:`\beta_j`; kind 0 is time itself, :math:`(1 - e^{-\beta_j t}) / \beta_j`.
+    with :math:`h` a `JumpDynamics` and :math:`m_{jl}` the count of past events of mark l that
+    decays at rate :math:`\beta_j`; mark 0 is time itself, :math:`(1 - e^{-\beta_j t}) / \beta_j`.
     The counts are what a Hawkes process consists of, solved in closed form over the whole past, and
     slow counts less time are what presses in a self-correcting one; the latent state gates,
     saturates and forgets. One kind of history alone is not enough: a gated state forgets slow sums,
@@ -78,7 +78,7 @@ class JumpProcess(EventProcess):
     Args:
         latent_dim: Size of h.
         hidden_dim: Hidden units of field and head.
-        rates: Mean rate of each kind per unit of model time, shape (channel,).
+        rates: Mean rate of each mark per unit of model time, shape (mark,).
         decay: Initial rates of decay per unit of model time, shape (rate,).
         clock: Constant of the logarithmic clock, about the median gap in model time.
         link: Link of the rate; "softplus" leaves a Hawkes process exact.
@@ -116,7 +116,7 @@ class JumpProcess(EventProcess):
 
     @property
     def total_rate(self) -> Tensor:
-        """Mean rate of all kinds together per unit of model time, 0-dim."""
+        """Mean rate of all marks together per unit of model time, 0-dim."""
         return self.process.mean_rates.sum()
 
     def fresh(self, batch: int) -> Past:
@@ -127,7 +127,7 @@ class JumpProcess(EventProcess):
         return Past(zero, self.dynamics.initial.expand(batch, -1), age)
 
     def counts_before(self, events: EventBatch, past: Past) -> Tensor:
-        """Decayed counts just before each event, shape (batch, event, rate, channel)."""
+        """Decayed counts just before each event, shape (batch, event, rate, mark)."""
         decay = self.decay
         elapsed = events.times[:, :1].to(decay.dtype)[..., None]  # since time 0
         carried = past.counts * torch.exp(-elapsed * decay[:, None])
@@ -190,11 +190,11 @@ class JumpProcess(EventProcess):
 
         Args:
             states: Latent states, shape (..., latent).
-            counts: Decayed counts, shape (..., rate, channel).
+            counts: Decayed counts, shape (..., rate, mark).
             ages: Time since the origin of the stream, shape (...).
 
         Returns:
-            Log-rates of each kind, shape (..., channel).
+            Log-rates of each mark, shape (..., mark).
         """
         decay, rate = self.decay, self.total_rate
         time = -torch.expm1(-ages[..., None].to(decay.dtype) * decay) / decay  # (..., rate)
@@ -251,7 +251,7 @@ def _drawn(
     nodes: int,
     generator: torch.Generator,
 ) -> Tensor:
-    """Unbiased integral with one uniform node in each of equal parts, shape (batch, channel)."""
+    """Unbiased integral with one uniform node in each of equal parts, shape (batch, mark)."""
     drawn = torch.rand(len(low), nodes, generator=generator, dtype=low.dtype, device=low.device)
     share = (torch.arange(nodes, device=low.device) + drawn) / nodes
     width = (high - low)[:, None]
@@ -262,7 +262,7 @@ def _drawn(
 
 @dataclass(frozen=True, eq=False)
 class RateOnClock:
-    r"""Rates of each kind in gaps, :math:`\lambda(t(w))\,dt/dw`, for quadrature on the clock.
+    r"""Rates of each mark in gaps, :math:`\lambda(t(w))\,dt/dw`, for quadrature on the clock.
 
     Attributes:
         model: The process.
@@ -282,7 +282,7 @@ class RateOnClock:
         return self.model.log_rates(states, counts, self.ages[:, None] + elapsed)
 
     def __call__(self, w: Tensor, states: Tensor) -> Tensor:
-        """Rates per unit of clock time, shape (batch, node, channel)."""
+        """Rates per unit of clock time, shape (batch, node, mark)."""
         w = w.to(states.dtype)
         speed = self.model.dynamics.clock * w.exp()
         return self.log_intensity(w, states).exp() * speed[..., None]

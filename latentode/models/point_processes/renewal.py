@@ -21,11 +21,11 @@ class RenewalProcess(EventProcess):
 
     .. math:: \lambda_k(t) = p_k \frac{f(t - t_n)}{1 - F(t - t_n)}
 
-    Gaps count from the last event of any kind, and from the start of the window before the first.
+    Gaps count from the last event of any mark, and from the start of the window before the first.
     The last gap of a window is censored, not dropped.
 
     Args:
-        rates: Mean rates, shape (channel,); kinds keep their shares p.
+        rates: Mean rates, shape (mark,); marks keep their shares p.
         gap: Typical gap in model time, where the mixture starts.
         components: Log-normals in the mixture.
 
@@ -46,7 +46,7 @@ class RenewalProcess(EventProcess):
 
     @classmethod
     def of(cls, mean: float, sd: float) -> RenewalProcess:
-        """A process of one kind with given mean and sd of the log-gap."""
+        """A process of one mark with given mean and sd of the log-gap."""
         process = cls(torch.ones(1, dtype=torch.float64), 1.0, 1)
         process.mean = nn.Parameter(torch.tensor([mean], dtype=torch.float64))
         process.log_sd = nn.Parameter(torch.tensor([sd], dtype=torch.float64).log())

@@ -15,7 +15,7 @@ class SelfCorrectingProcess(EventProcess):
     .. math:: \lambda_k(t) = p_k \exp(\mu + a t - b N(t^-))
 
     Args:
-        rates: Mean rates, shape (channel,); kinds keep their shares p.
+        rates: Mean rates, shape (mark,); marks keep their shares p.
 
     Reference:
         Isham and Westcott (1979), A self-correcting point process, Stochastic Processes and their
@@ -34,7 +34,7 @@ class SelfCorrectingProcess(EventProcess):
 
     @classmethod
     def of(cls, base: float, growth: float, drop: float) -> SelfCorrectingProcess:
-        """A process of one kind with given mu, a and b.
+        """A process of one mark with given mu, a and b.
 
         Args:
             base: mu, the logarithm of the rate at time 0.

@@ -212,5 +212,5 @@ def test_what_cannot_be_is_refused():
         PoissonProcess(2, torch.tensor([0.0, 1.0]))
     with pytest.raises(ConfigError, match="link: expected"):
         PoissonProcess(2, torch.ones(1), link="log")
-    with pytest.raises(ShapeError, match="windows of 2 kinds, got 1"):
+    with pytest.raises(ShapeError, match="windows of 2 marks, got 1"):
         affine(0.0, 0.0, kinds=2).log_prob_events(line(1), batch_of([[1.0]]))
