@@ -259,10 +259,10 @@ def first_after(starts: Int64, times: Int64, series: Int64, moments: Int64) -> I
         Rows among all, shape of `moments`.
     """
     rows = np.empty_like(moments)
-    for index in np.unique(series):
-        begin, end = starts[index : index + 2]
+    for index in np.unique(series).tolist():
+        begin, end = starts[index], starts[index + 1]
         asked = series == index
-        rows[asked] = begin + np.searchsorted(times[begin:end], moments[asked], side="right")
+        rows[asked] = begin + times[begin:end].searchsorted(moments[asked], side="right")
     return rows
 
 
