@@ -66,7 +66,8 @@ class Memory(nn.Module):
             residuals = torch.where(mask, residuals - expected[..., steps:, :], 0.0)
         level: Tensor | float = 0.0
         if self.log_prior_count is not None:
-            level = self._level(mask, residuals, self.log_prior_count)
+            count = mask.sum(dim=1, keepdim=True) + self.log_prior_count.exp()
+            level = residuals.sum(dim=-2, keepdim=True) / count  # (draw, batch, 1, channel)
             residuals = torch.where(mask, residuals - level, 0.0)
         index, gaps = nearest_readings(times, mask, lengths, asked)
         gaps = gaps.to(at_rows.dtype)
@@ -84,8 +85,3 @@ class Memory(nn.Module):
         log_scale = log_scale + spread
         factor = variance.sqrt() * log_scale.clamp(-_MAX_RESTLESSNESS, _MAX_RESTLESSNESS).exp()
         return season + level + mean + shift, factor
-
-    def _level(self, mask: Tensor, residuals: Tensor, log_prior_count: Tensor) -> Tensor:
-        """Mean residual of each window and channel, shrunk, shape (draw, batch, 1, channel)."""
-        count = mask.sum(dim=1, keepdim=True) + log_prior_count.exp()
-        return residuals.sum(dim=-2, keepdim=True) / count

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +10,6 @@ from torch import Tensor, nn
 from latentode.data.batches.known_inputs import KnownInputs
 from latentode.models.nn.mlp import MLP
 from latentode.ode.networks.layered import Layers
-
-DynamicsKind = Literal["autonomous", "time", "inputs"]
 
 
 class MLPDynamics(nn.Module):
@@ -26,14 +23,14 @@ class MLPDynamics(nn.Module):
         hidden_dim: Size of the two hidden layers.
         input_dim: Known-input features.
         static_dim: Static covariates.
-        kind: What the field may see.
+        kind: What the field may see, see `latentode.config.ModelConfig.dynamics`.
 
     Reference:
         Chen et al. (2018), Neural ordinary differential equations, https://arxiv.org/abs/1806.07366
     """
 
     def __init__(
-        self, latent_dim: int, hidden_dim: int, input_dim: int, static_dim: int, kind: DynamicsKind
+        self, latent_dim: int, hidden_dim: int, input_dim: int, static_dim: int, kind: str
     ) -> None:
         super().__init__()
         self.kind = kind

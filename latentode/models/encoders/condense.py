@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from latentode.data.batches.batch import SeriesBatch
 
@@ -55,6 +56,4 @@ def _ranks(times: Tensor, lengths: Tensor, max_rows: int) -> Tensor:
     # padding stands at the last time and goes with the last row
     same = torch.minimum(rows, (lengths[:, None] - 1).clamp(min=0))
     target = torch.where(lengths[:, None] > max_rows, stretch, same)
-    return torch.cat([torch.zeros_like(target[:, :1]), target.diff(dim=1).clamp(max=1)], 1).cumsum(
-        1
-    )
+    return functional.pad(target.diff(dim=1).clamp(max=1), (1, 0)).cumsum(dim=1)

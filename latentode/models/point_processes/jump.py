@@ -121,8 +121,7 @@ class JumpProcess(EventProcess):
 
     def fresh(self, batch: int) -> Past:
         """The past of streams that begin with their windows."""
-        shape = (batch, len(self.log_decay), self.num_marks)
-        zero = torch.zeros(shape, dtype=self.log_decay.dtype, device=self.log_decay.device)
+        zero = self.log_decay.new_zeros(batch, len(self.log_decay), self.num_marks)
         age = torch.zeros(batch, dtype=torch.float64, device=zero.device)
         return Past(zero, self.dynamics.initial.expand(batch, -1), age)
 

@@ -1,5 +1,6 @@
 """Labels of whole windows: their likelihood, what the head sees, and their way through a model."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +20,7 @@ from torch.nn import functional
 from benchmarks.irregular.logistic import summaries
 from latentode.data.batches.buckets import bucketed
 from latentode.errors import ConfigError
+from latentode.models import heads
 from latentode.models.heads.base import StateSizes
 from latentode.models.heads.classes import label_log_prob
 from latentode.models.heads.labels import LabelHead, path_summary, window_summaries
@@ -153,6 +155,18 @@ def test_a_model_without_classes_ignores_labels():
         ConfigError, match="num_classes: expected at least 2, or 0 for no labels, got 1"
     ):
         case(num_classes=1)
+
+
+def test_a_module_with_a_head_of_labels_is_enough_for_a_new_kind(tmp_path, monkeypatch):
+    before = heads.LABEL_HEADS.keys()
+    (tmp_path / "rows.py").write_text(
+        "from latentode.models.heads.classes import ClassHead\n\n\n"
+        'class RowHead(ClassHead):\n    kind = "rows"\n\n\nLABEL_HEAD = RowHead\n'
+    )
+    monkeypatch.setattr(heads, "__path__", [*heads.__path__, str(tmp_path)])
+    monkeypatch.setitem(sys.modules, "latentode.models.heads.rows", None)
+    del sys.modules["latentode.models.heads.rows"]  # and again after the test
+    assert heads._label_heads().keys() - before == {"rows"}
 
 
 def test_the_summaries_are_those_of_the_regression():
