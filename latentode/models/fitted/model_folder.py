@@ -63,7 +63,7 @@ def save_model(
     meta: Mapping[str, Any],
     card: str,
 ) -> None:
-    """Write a model with what it needs to predict, and ``MODEL_CARD.md`` in the folder; see `save_folder`.
+    """Write a model with what it needs to predict, and its ``MODEL_CARD.md``; see `save_folder`.
 
     Args:
         folder: Folder to make.
