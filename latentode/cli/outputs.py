@@ -12,6 +12,8 @@ from latentode.cli.session import Session
 from latentode.errors import OutputExistsError, ResourceError
 
 STDOUT = Path("-")
+#: Endings of the files that draws, and pictures, are written as.
+RESULTS, PICTURES = (".csv", ".nc", ".parquet", ".json"), (".png", ".svg", ".pdf")
 
 output_option = click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Output file; - is stdout."

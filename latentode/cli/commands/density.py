@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from latentode.cli.command import command
-from latentode.cli.outputs import check_output
+from latentode.cli.outputs import PICTURES, RESULTS, check_output
 from latentode.cli.runs.request import Request, request_options
 from latentode.cli.session import Outcome
 from latentode.cli.table import aligned
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from latentode.data.dataset import TimeSeriesDataset
     from latentode.estimators import LatentODE
 
-SUFFIXES = (".csv", ".nc", ".parquet", ".json")
-PICTURES = (".png", ".svg", ".pdf")
 _SHOWN = 10  # readings of the greatest surprise that are told
 
 
@@ -61,7 +59,7 @@ def density_command(
     if picture is not None:
         check_output(picture, suffixes=PICTURES, overwrite=overwrite)
     if output is not None or picture is None:
-        check_output(output, suffixes=SUFFIXES, overwrite=overwrite)
+        check_output(output, suffixes=RESULTS, overwrite=overwrite)
     model, folder = request.load(reads_own=True)
     log = request.read_or_own(model, folder)
     scores = model.score(log, num_draws=samples)

@@ -13,7 +13,7 @@ import click
 
 from latentode.cli.command import command
 from latentode.cli.options import NAMES
-from latentode.cli.outputs import check_output, output_option, overwrite_option
+from latentode.cli.outputs import PICTURES, check_output, output_option, overwrite_option
 from latentode.cli.runs.models import load_model, read_for
 from latentode.cli.runs.run_folder import RunFolder
 from latentode.cli.session import Outcome, Session
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from latentode.data.dataset import TimeSeriesDataset
 
-SUFFIXES = (".png", ".svg", ".pdf")
 _LATENT = "latent_trajectory"
 
 
@@ -56,11 +55,11 @@ def plot_command(
     chosen = {"series": series, "channels": channels}
     if source.is_file():
         picture = output or source.with_suffix(".png")
-        check_output(picture, suffixes=SUFFIXES, overwrite=overwrite)
+        check_output(picture, suffixes=PICTURES, overwrite=overwrite)
         return _plot_file(session, source, log, picture, chosen)
     if log is not None:
         raise click.UsageError("--log belongs to FILE.nc: a RUN is drawn with its own log.")
-    check_output(output, suffixes=SUFFIXES, overwrite=overwrite)
+    check_output(output, suffixes=PICTURES, overwrite=overwrite)
     return _plot_run(session, source, output, chosen)
 
 

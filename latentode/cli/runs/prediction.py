@@ -11,7 +11,7 @@ import click
 
 from latentode.cli.failures import UsageFailure
 from latentode.cli.options import Parsed
-from latentode.cli.outputs import STDOUT
+from latentode.cli.outputs import RESULTS, STDOUT
 from latentode.cli.runs.provenance import utc_stamp
 from latentode.cli.runs.request import Request
 from latentode.cli.runs.run_folder import RunFolder
@@ -22,7 +22,6 @@ from latentode.errors import ResourceError
 if TYPE_CHECKING:
     import xarray as xr
 
-SUFFIXES = (".csv", ".nc", ".parquet", ".json")
 MAX_DRAWN = 200_000_000  # values drawn at once: 1.6 GB of float64
 
 
@@ -74,7 +73,7 @@ def check_request(
         OutputExistsError: If the output exists.
         ResourceError: If the output cannot be written, or too many values would be drawn.
     """
-    request.check_output(*SUFFIXES)
+    request.check_output(*RESULTS)
     output = request.output
     if quantiles and output is not None and output.suffix.lower() == ".nc":
         raise UsageFailure(
