@@ -69,21 +69,20 @@ class SolverWatch:
         """
         before = self._model.solver
         with self._measuring():
-            error = self._error()
-            record = {"solver_error": error, "solver_gap": self._gap(), "nfe": self._nfe()}
+            error, (gap, nfe) = self._error(), self._gap_and_nfe()
         if error > self._tolerance or error < self._tolerance * _NEEDLESS:
             self._choose()
         if error > self._tolerance:
             now = f"{_words(self._model.solver)} from now on, {_words(before)} until now"
             self._on_change(f"solver error {error:.2g} above {self._tolerance:g}: {now}")
-        return record
+        return {"solver_error": error, "solver_gap": gap, "nfe": nfe}
 
     def summary(self) -> str:
         """What solver is used, and how exact it is."""
         with self._measuring():
             return (
                 f"solver {_words(self._model.solver)}: relative error {self._error():.1e}; half "
-                f"the step moves the log-likelihood by {self._gap():.1e} nats a reading"
+                f"the step moves the log-likelihood by {self._gap_and_nfe()[0]:.1e} nats a reading"
             )
 
     def _choose(self) -> None:
@@ -126,27 +125,27 @@ class SolverWatch:
         """Centres of the encoder's posteriors, shape (1, batch, latent)."""
         return infer(self._model, self._batch, refine=False).centre[None]
 
-    def _nfe(self) -> float:
-        try:
-            return float(self._model.trajectory(self._start(), self._batch).stats.nfe)
-        except SolverError:
-            return math.nan
+    def _gap_and_nfe(self) -> tuple[float, float]:
+        """Mean change of the log-likelihood by half the step; evaluations with the step as it is.
 
-    def _gap(self) -> float:
-        """Mean change of the log-likelihood by half the step, nats a target reading."""
-        solver = self._model.solver
+        The change is in nats a target reading. NaN where the solve fails.
+        """
+        solver, nfe = self._model.solver, math.nan
         assert solver.step_size is not None
         noise = torch.zeros_like(self._start())
-        values = []
+        values: list[Tensor] = []
         try:
             for step in (solver.step_size, solver.step_size / 2):
                 self._model.solver = solver.model_copy(update={"step_size": step})
-                values.append(self._model(self._batch, noise)[0].sum())
+                solved = self._model.solve(self._batch, noise, density=True)
+                nfe = nfe if values else float(solved.trajectory.stats.nfe)
+                values.append(self._model.evidence(solved, self._batch).log_likelihood.sum())
         except SolverError:
-            return math.nan
+            return math.nan, nfe
         finally:
             self._model.solver = solver
-        return float((values[1] - values[0]) / self._batch.target_mask.sum().clamp(min=1))
+        gap = (values[1] - values[0]) / self._batch.target_mask.sum().clamp(min=1)
+        return float(gap), nfe
 
 
 def _words(solver: SolverConfig) -> str:
