@@ -151,6 +151,16 @@ def _long(
     )
 
 
+def _refuse_two_meanings(table: Table, configured: Sequence[str]) -> None:
+    twice = [name for name in configured if configured.count(name) > 1]
+    if twice:
+        raise ConfigError(
+            f"{table.name}: expected one meaning for column {twice[0]!r}, got it several times. "
+            "Name it in one of --channels (for a trained model, those of training), "
+            "--static-columns and --future-columns."
+        )
+
+
 def _wide(table: Table, time: str, rest: list[str], columns: ColumnsConfig, layout: str) -> Roles:
     for name in columns.channels or ():
         advice = "Correct --channels, or, for a trained model, pass --allow-missing-channels."
@@ -158,6 +168,7 @@ def _wide(table: Table, time: str, rest: list[str], columns: ColumnsConfig, layo
     for name in columns.future:
         check_present(name, table.columns, table.name)
     configured = (*(columns.channels or ()), *columns.static, *columns.future)
+    _refuse_two_meanings(table, configured)
     free = [name for name in rest if name not in configured]
     identity = columns.id or find_id(table, free)
     notes: list[str] = []

@@ -301,3 +301,11 @@ def test_frames_of_any_index_and_dtype_read_like_files(tmp_path):
         assert dataset.series_ids == ("7", "8")
         assert report.source == "DataFrame"
         pd.testing.assert_frame_equal(variant, before)
+
+
+@pytest.mark.parametrize(
+    "columns", [{"channels": ("y",), "future": ("y",)}, {"static": ("y",), "future": ("y",)}]
+)
+def test_a_column_that_is_named_as_two_things_is_refused(tmp_path, columns):
+    with pytest.raises(ConfigError, match=r"one meaning for column 'y'.*--future-columns"):
+        read(tmp_path, "time,x,y\n0,1,2\n1,2,3\n2,1,4\n", time={"unit": "s"}, columns=columns)
