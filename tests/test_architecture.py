@@ -84,6 +84,10 @@ def test_the_reader_loads_no_torch(package):
     assert with_torch == batches | {"latentode.data.schema"}
 
 
+def test_training_loads_no_adaptive_solver_before_it_is_asked_for(package):
+    assert "torchdiffeq" not in rules.loaded_with("latentode.training.fit", package)
+
+
 def test_importing_the_package_loads_only_the_standard_library():
     code = "import sys, latentode; print(*{'torch', 'pandas', 'numpy', 'click'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)

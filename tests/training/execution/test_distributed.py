@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from training_cases import same
 
 from latentode.models.fitted.device import device_of, rank, world_size
-from latentode.training.execution.distributed import agree, local_part, process_group
+from latentode.training.execution.distributed import agree, largest, local_part, process_group
 
 
 def run(*command):
@@ -72,4 +72,5 @@ def test_one_process_needs_no_launcher():
         assert local_part(7) == slice(0, 7)
         value = torch.tensor([3.0])
         assert agree(value) is value
+        assert largest(3, False, device=torch.device("cpu")) == [3, False]
         assert device_of("cpu") == torch.device("cpu")
