@@ -84,8 +84,9 @@ def test_the_reader_loads_no_torch(package):
     assert with_torch == batches | {"latentode.data.schema"}
 
 
-def test_training_loads_no_adaptive_solver_before_it_is_asked_for(package):
-    assert "torchdiffeq" not in rules.loaded_with("latentode.training.fit", package)
+def test_training_loads_no_scipy_and_no_adaptive_solver_before_they_are_asked_for(package):
+    loaded = rules.loaded_with("latentode.training.fit", package)
+    assert not {"torchdiffeq", "scipy"} & loaded
 
 
 def test_importing_the_package_loads_only_the_standard_library():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from latentode.errors import ConfigError
@@ -78,6 +77,8 @@ def flow_matching_loss(
 
 def optimal_pairs(start: Tensor, data: Tensor) -> Tensor:
     """Row of `start` for each row of `data`, of least total squared distance within each group."""
+    from scipy.optimize import linear_sum_assignment  # here, as few processes fit a flow
+
     chosen = []
     for first in range(0, len(data), _GROUP):
         group = slice(first, first + _GROUP)
