@@ -14,6 +14,7 @@ from latentode.models.encoders.condense import condense
 from latentode.models.encoders.posterior import NormalPosterior
 from latentode.models.heads.base import StateSizes
 from latentode.models.heads.labels import LabelHead
+from latentode.models.latent_ode import Evidence
 from latentode.models.likelihoods.student_t import StudentTLikelihood
 from latentode.models.nn.mlp import MLP
 from latentode.models.nn.nearest import gather_readings, nearest_readings
@@ -217,7 +218,7 @@ class GRUDecay(nn.Module):
         )
         if self.label_head is not None:
             density = density + label_weight * self.label_head.log_prob(solved, batch)
-        return density, torch.zeros_like(density), density.new_zeros(batch.size)
+        return Evidence(density, torch.zeros_like(density), density.new_zeros(batch.size))
 
     def _read(self, rows: SeriesBatch) -> tuple[Tensor, Tensor]:
         """States of both directions after some numbers of rows, shape (batch, 1 + time, hidden)."""

@@ -96,7 +96,7 @@ def test_pictures_of_rates_and_gaps(fitted, tmp_path):
     (gaps,) = plot.rescaled_gaps(*fitted.rescaled_quantiles(), p_value=0.5)
     assert gaps.get_title(loc="left") == "Time rescaling, p = 0.5"
     assert plot.save(axes, tmp_path / "rates.png").exists()
-    with pytest.raises(ConfigError, match="series: expected one of"):
+    with pytest.raises(ConfigError, match="series: expected some of"):
         plot.intensity(rates, series="stream-9")
     with pytest.raises(ShapeError, match="as many quantiles as gaps"):
         plot.rescaled_gaps([1.0], [])

@@ -23,7 +23,7 @@ class MLPDynamics(nn.Module):
         hidden_dim: Size of the two hidden layers.
         input_dim: Known-input features.
         static_dim: Static covariates.
-        kind: What the field may see, see `latentode.config.ModelConfig.dynamics`.
+        kind: What the field may see, see `ModelConfig.dynamics`.
 
     Reference:
         Chen et al. (2018), Neural ordinary differential equations, https://arxiv.org/abs/1806.07366

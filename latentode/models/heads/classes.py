@@ -24,7 +24,7 @@ class ClassHead(Head):
         sizes: Of the model.
 
     Attributes:
-        kind: What labels are of, see `latentode.data.labels.Labels.kind`.
+        kind: What labels are of, see `Labels.kind`.
 
     Raises:
         ConfigError: If there are fewer than 2 classes.
