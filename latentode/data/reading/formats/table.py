@@ -1,26 +1,25 @@
-"""The contract of a format, and a log that is opened: rows, a chunk at a time."""
+"""The contract of a format, and a log that is opened: columns of text and numbers."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from latentode.config import DataConfig
 from latentode.data.dataset import Int64
+from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.text_blocks import binary_kind, read_blocks
 from latentode.data.reading.roles import Roles
 from latentode.errors import DataError
-
-ROWS_PER_CHUNK = 500_000
-HEAD_ROWS = 1_000
 
 #: Spellings of a missing value. Ids and channel names have none: "NA" is an id.
 MISSING_TEXTS = (
@@ -29,86 +28,107 @@ MISSING_TEXTS = (
 )
 
 
-@dataclass(frozen=True)
-class ReadPlan:
-    """Which columns are needed, and as what.
+class Table:
+    """A log that is opened: one column of one type each, all of the same number of rows.
 
-    Attributes:
-        text: Columns that are kept byte for byte (ids, channel names, static covariates).
-        time: Time column.
-        stamps: True where times are written as dates, False where they are numbers.
-        numbers: Columns of values.
-        missing: Spellings of a missing value in `numbers`.
-        decimal: Decimal mark.
-    """
+    A column is of text (``string`` or ``dictionary`` of strings), of numbers (integers, floats,
+    booleans), or of times as the source has them (``timestamp``, ``date``, ``time``, ``duration``);
+    ``null`` where it is empty throughout. What no value is stands as a null in columns of numbers
+    and times, and as it is written in columns of text.
 
-    text: tuple[str, ...]
-    time: str
-    stamps: bool
-    numbers: tuple[str, ...]
-    missing: tuple[str, ...] = MISSING_TEXTS
-    decimal: str = "."
-
-
-class Chunk(ABC):
-    """Some consecutive rows.
-
-    Attributes:
-        lines: Line (of a file, from 1) or row (of a frame, from 0) of each row.
-    """
-
-    lines: Int64
-
-    @abstractmethod
-    def text(self, name: str) -> pd.Series:
-        """A column as strings, byte for byte; a missing cell is empty."""
-
-    @abstractmethod
-    def column(self, name: str) -> pd.Series:
-        """A column with the type in which it came or was parsed."""
-
-    def fixed_width(self, name: str) -> NDArray[np.uint8] | None:  # noqa: ARG002
-        """Bytes of a column, shape (row, width); None unless all its cells have one width."""
-        return None
-
-
-class Table(ABC):
-    """A log that is opened, its rows not read yet.
+    Args:
+        columns: Name -> cells, in the order of the source.
+        path: File; None for a data frame.
 
     Attributes:
         name: How messages call it.
         stem: Id of the series where the log names none.
-        line_word: "line" or "row": what the numbers of `Chunk.lines` count.
-        columns: Column names, distinct; a column without a name is left out.
-        head: First rows, as `Chunk.column` gives them.
-        decimal: Decimal mark that was configured or found.
-        notes: Decisions in words; complete only after the chunks are read.
+        line_word: "line" or "row": what `lines` counts.
+        columns: Column names, distinct; a column without a name has one that tells its place.
+        decimal: Decimal mark of numbers in text.
+        units: Column -> unit, where the source tells it.
+        doubts: What was decided when it was opened.
         ragged: (line, number of fields) of each row that was left out for a wrong number of fields.
     """
 
-    line_word: str = "line"
+    line_word: str = "row"
     decimal: str = "."
-    columns: tuple[str, ...]
-    head: pd.DataFrame
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, columns: Mapping[str, pa.ChunkedArray], path: Path | None = None) -> None:
         self.name = "DataFrame" if path is None else str(path)
         self.stem = ("" if path is None else path.name.split(".")[0]) or "series"
-        self.notes: list[str] = []
+        self.units: dict[str, str] = {}
+        self.doubts = Doubts()
         self.ragged: list[tuple[int, int]] = []
+        self._columns = dict(columns)
+        if not self.num_rows:
+            raise DataError(f"no data rows in {self.name}. Give a log with a header and readings.")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Column names."""
+        return tuple(self._columns)
+
+    @property
+    def num_rows(self) -> int:
+        """Number of rows."""
+        return len(next(iter(self._columns.values()), ()))
 
     @property
     def num_fields(self) -> int:
-        """Fields that each row should have."""
-        return len(self.columns)
+        """Fields that each row of the source should have."""
+        return len(self._columns)
 
-    def at(self, line: int) -> str:
-        """Where a row stands, for a message."""
-        return f"{self.line_word} {line}"
+    def column(self, name: str) -> pa.ChunkedArray:
+        """Cells of a column, typed as described above."""
+        return self._columns[name]
 
-    @abstractmethod
-    def chunks(self, plan: ReadPlan) -> Iterator[Callable[[], Chunk]]:
-        """Makers of chunks in the order of the log; each may be called on a thread of its own."""
+    def text(self, name: str) -> pa.ChunkedArray:
+        """Cells of a column as strings, byte for byte as the source has them; "" where missing.
+
+        The type is ``string`` or ``dictionary`` of strings. Numbers of a typed source are written as
+        a CSV file would hold them: whole ones without a decimal point.
+        """
+        return as_text(self._columns[name])
+
+    @cached_property
+    def lines(self) -> Int64:
+        """Line (of a file of text, from 1) or row (from 0) of each row, shape (row,)."""
+        return np.arange(self.num_rows)
+
+    def at(self, row: int) -> str:
+        """Where a row stands, for a message: "line 17"."""
+        return f"{self.line_word} {self.lines[row]}"
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """True for a column type of strings, coded or not."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Write a column as strings, as a CSV file would hold them; missing cells are empty.
+
+    Whole numbers have no decimal point, so that the id 7 is "7" in a frame as in a file, also
+    where a missing cell turned the column into floats.
+    """
+    if is_text(column.type):
+        if not column.null_count:
+            return column
+        return pc.fill_null(column.cast(pa.string()), "")
+    coded = column.combine_chunks().dictionary_encode()
+    if isinstance(coded, pa.ChunkedArray):
+        coded = coded.combine_chunks()
+    texts = [_cell_text(item) for item in coded.dictionary.to_pylist()]
+    codes = coded.indices.fill_null(len(texts))
+    return pa.chunked_array([pa.DictionaryArray.from_arrays(codes, [*texts, ""])])
+
+
+def _cell_text(item: object) -> str:
+    if isinstance(item, float) and item.is_integer():
+        return str(int(item))
+    return item.isoformat() if hasattr(item, "isoformat") else str(item)
 
 
 @dataclass(frozen=True)
@@ -168,7 +188,7 @@ class Format(ABC):
 
     @abstractmethod
     def open(self, source: LogSource) -> Table:
-        """Open a log for which `can_open` is true; the rows are read when they are asked for.
+        """Open a log for which `can_open` is true.
 
         Raises:
             DataError: If it is damaged, or has no rows; with the file and the line.
@@ -188,6 +208,28 @@ class Format(ABC):
         return None
 
 
+def optional_package(name: str, extra: str, path: Path) -> Any:
+    """Import a package that only one format needs.
+
+    Args:
+        name: Module, such as ``edfio``.
+        extra: Extra of latentode that installs it.
+        path: File that needs it.
+
+    Raises:
+        DataError: If it is not installed, with what to type.
+    """
+    from importlib import import_module
+
+    try:
+        return import_module(name)
+    except ImportError:
+        raise DataError(
+            f"{path}: reading it needs {name.partition('.')[0]}. Type: pip install "
+            f"'latentode[{extra}]'"
+        ) from None
+
+
 def check_distinct(names: Sequence[str], source: str) -> None:
     """Refuse a column name that stands twice.
 
@@ -200,11 +242,3 @@ def check_distinct(names: Sequence[str], source: str) -> None:
             f"{source}: expected distinct column names, got {double!r} {list(names).count(double)} "
             "times. Rename one of them."
         )
-
-
-def factorize(texts: pd.Series) -> tuple[NDArray[np.int64], Sequence[str]]:
-    """Codes of a column of strings, and the string of each code."""
-    if isinstance(texts.dtype, pd.CategoricalDtype):
-        return texts.cat.codes.to_numpy().astype(np.int64), texts.cat.categories.tolist()
-    codes, uniques = pd.factorize(texts)
-    return codes, list(uniques)
