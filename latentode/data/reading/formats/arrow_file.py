@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pyarrow as pa
@@ -43,7 +44,21 @@ class ArrowFormat(Format):
                 f"{source.path}: the file is damaged, or was not closed when it was written "
                 f"({error}). Copy it again, or write it anew."
             ) from None
-        return typed_table(table, source.path)
+        log = typed_table(table, source.path)
+        if source.start.startswith(_STREAM_MARK) and not _is_closed(source.path):
+            log.doubts.decide(
+                "format", "read to where the stream ends", "without an end mark: it may be cut off"
+            )
+        return log
+
+
+FORMAT = ArrowFormat()
+
+
+def _is_closed(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-8, io.SEEK_END)
+        return file.read() == _STREAM_MARK + bytes(4)
 
 
 def _read(source: LogSource) -> pa.Table:
@@ -54,9 +69,6 @@ def _read(source: LogSource) -> pa.Table:
     open_reader = ipc.open_stream if source.start.startswith(_STREAM_MARK) else ipc.open_file
     with pa.memory_map(str(source.path)) as file, open_reader(file) as reader:
         return reader.read_all()
-
-
-FORMAT = ArrowFormat()
 
 
 def typed_table(table: pa.Table, path: Path) -> Table:

@@ -87,8 +87,8 @@ class _Header:
         if len(raw) < 256 * (header.num_signals + 1) or header.record_ns <= 0:
             raise DataError(
                 f"{path}: expected a whole header with a record duration above 0, got "
-                f"{len(raw)} bytes and a duration of {header._text(244, 8)!r}. Copy it again; a file "
-                "of annotations alone has no readings."
+                f"{len(raw)} bytes and a duration of {header._text(244, 8)!r}. Copy it again; "
+                "a file of annotations alone has no readings."
             )
         return header
 
@@ -168,7 +168,7 @@ class _Header:
         return onsets
 
     def _annotation_lists(self, num_records: int) -> list[bytes]:
-        """Bytes of the first annotation signal in each record; none where there is no such signal."""
+        """Bytes of the first annotation signal, a record each; none where there is no such."""
         num = self.num_signals
         labels = [self.raw[256 + 16 * k : 272 + 16 * k].rstrip() for k in range(num)]
         if _ANNOTATIONS not in labels:
@@ -196,19 +196,19 @@ def _short_date(text: str) -> datetime | None:
         return None
 
 
+_MONTHS = [*("JAN", "FEB", "MAR", "APR", "MAY", "JUN"), *("JUL", "AUG", "SEP", "OCT", "NOV", "DEC")]
+
+
 def _long_date(text: str) -> datetime | None:
     """``16-SEP-1987``, with English names of months."""
-    months = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
     try:
         day, month, year = text.upper().split("-")
-        return datetime(int(year), months.index(month) + 1, int(day))
+        return datetime(int(year), _MONTHS.index(month) + 1, int(day))
     except ValueError:
         return None
 
 
-def _parts(
-    signals: Any, start: int | None, onsets: Int64, record_ns: int
-) -> list[ChannelPart]:
+def _parts(signals: Any, start: int | None, onsets: Int64, record_ns: int) -> list[ChannelPart]:
     names = distinct_names([signal.label for signal in signals])
     parts = []
     for name, signal in zip(names, signals, strict=True):

@@ -1,4 +1,4 @@
-"""Activities in FIT files: each field of the record messages is a channel, at the stamps it came."""
+"""Activities in FIT files: each field of the record messages at the stamps it came."""
 
 from __future__ import annotations
 
@@ -56,9 +56,7 @@ FORMAT = FitFormat()
 
 def _messages(fitdecode: Any, path: Path) -> Iterator[tuple[int, Any]]:
     """(number of the activity in the file, from 0; message), values scaled, stamps as they are."""
-    with fitdecode.FitReader(
-        path, processor=None, check_crc=fitdecode.CrcCheck.RAISE
-    ) as reader:
+    with fitdecode.FitReader(path, processor=None, check_crc=fitdecode.CrcCheck.RAISE) as reader:
         for frame in reader:
             if frame.frame_type == fitdecode.FIT_FRAME_DATA:
                 yield reader.fit_file_index, frame
@@ -149,9 +147,7 @@ class _Records:
                 f"{path}: expected record messages with stamps and numbers, got "
                 f"{dict(self.counts)}. Give a file of an activity."
             )
-        table = LongTable(
-            list(_parts(readings, path)), path, tz="UTC" if stamped else None
-        )
+        table = LongTable(list(_parts(readings, path)), path, tz="UTC" if stamped else None)
         self._say(len(self.readings) - len(readings))
         table.doubts.decisions += self.doubts.decisions
         return table

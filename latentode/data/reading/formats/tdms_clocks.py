@@ -95,7 +95,8 @@ def waveform_clock(changes: Changes, count: int) -> Clock | None:
 def _pieces(changes: Changes) -> list[tuple[int, int, int, float]]:
     """(first reading, start, nanoseconds from start to it, seconds between readings)."""
     pieces: list[tuple[int, int, int, float]] = []
-    before, known = (0, 0), {}
+    before: tuple[int, int] = (0, 0)
+    known: dict[str, Any] = {}
     for first, told in changes:
         known = {**known, **told}
         step = float(known.get("wf_increment", 0))
@@ -116,7 +117,7 @@ def _pieces(changes: Changes) -> list[tuple[int, int, int, float]]:
 
 
 def _stamp_ns(stamp: Any) -> int:
-    """Nanoseconds since 1970, exactly; 0 where no start is told, or the zero that stands for none."""
+    """Nanoseconds since 1970, exactly; 0 for no start, and for the zero that stands for none."""
     if not hasattr(stamp, "second_fractions") or not (stamp.seconds or stamp.second_fractions):
         return 0
     fraction = (int(stamp.second_fractions) * _NS + (1 << 63)) >> 64

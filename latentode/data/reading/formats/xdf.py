@@ -1,4 +1,4 @@
-"""Recordings of the lab streaming layer in XDF files: each stream at the stamps it was sent with."""
+"""Recordings of the lab streaming layer in XDF files: each stream at the stamps of its samples."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class _Messages(logging.Handler):
 
 
 def _end_of_whole_chunks(content: bytes) -> int:
-    """Bytes up to the end of the last chunk that is whole: pyxdf makes up samples of half chunks."""
+    """Bytes up to the end of the last chunk that is whole: pyxdf makes up half samples."""
     end = len(b"XDF:")
     while end < len(content):
         form = _LENGTHS.get(content[end])
@@ -166,6 +166,12 @@ def _say_clocks(table: LongTable, streams: list[Any]) -> None:
         table.doubts.decide(
             "time", f"stamps of {', '.join(synced)} moved to the recorder's clock",
             f"clock offsets of up to {largest:.3g} s in the file",
+        )  # fmt: skip
+    resets = [_name(s) for s in streams if len(s["info"]["clock_segments"]) > 1]
+    if resets:
+        table.doubts.decide(
+            "time", f"clocks of {', '.join(resets)} followed through resets",
+            "their clock offsets jump", confidence="likely",
         )  # fmt: skip
     unsynced = [name for name in offsets if name not in synced]
     if synced and unsynced:

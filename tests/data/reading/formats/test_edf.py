@@ -9,6 +9,7 @@ import pytest
 from format_files import ns, opened, rows_of, said_of
 from hypothesis import given
 from hypothesis import strategies as st
+from sensor_files import edf_bytes
 
 from latentode.config import DataConfig
 from latentode.data.reading.formats.edf import FORMAT
@@ -16,49 +17,6 @@ from latentode.data.reading.formats.table import LogSource
 from latentode.errors import DataError
 
 edfio = pytest.importorskip("edfio", reason="edfio is not installed")
-
-ANNOTATION_BYTES = 40
-
-
-def edf_bytes(
-    signals,
-    onsets=None,
-    *,
-    kind="EDF+D",
-    date="02.03.24",
-    clock="22.58.07",
-    recording="Startdate 02-MAR-2024 X X X",
-    duration="1",
-    texts=(),
-):
-    """A file by hand: signals are (label, unit, (physical min, max), digital of shape (record, n))."""
-    num_records = len(signals[0][3])
-    columns = [(label, unit, span, np.asarray(data, "<i2")) for label, unit, span, data in signals]
-    if onsets is not None:
-        lists = [f"+{onset}\x14\x14\0" + "".join(texts) for onset in onsets]
-        raw = [entries.encode().ljust(ANNOTATION_BYTES, b"\0") for entries in lists]
-        data = np.stack([np.frombuffer(row, "<i2") for row in raw])
-        columns.append(("EDF Annotations", "", (-1, 1), data))
-    num = len(columns)
-
-    def field(*values, width):
-        return "".join(str(value).ljust(width) for value in values).encode("latin-1")
-
-    header = field("0", width=8) + field("X X X X", recording, width=80)
-    header += field(date, clock, 256 * (num + 1), width=8) + field(kind, width=44)
-    header += field(num_records, duration, width=8) + field(num, width=4)
-    header += field(*(c[0] for c in columns), width=16) + field(*[""] * num, width=80)
-    header += field(*(c[1] for c in columns), width=8)
-    header += field(*(c[2][0] for c in columns), width=8)
-    header += field(*(c[2][1] for c in columns), width=8)
-    header += field(*[-32768] * num, width=8) + field(*[32767] * num, width=8)
-    header += field(*[""] * num, width=80)
-    header += field(*(c[3].shape[1] for c in columns), width=8) + field(*[""] * num, width=32)
-    assert len(header) == 256 * (num + 1)
-    return header + b"".join(
-        column[3][record].tobytes() for record in range(num_records) for column in columns
-    )
-
 
 RAW = ("flow", "l/s", (-32768, 32767))  # the physical values are the digital ones
 
@@ -162,13 +120,19 @@ def test_times_are_elapsed_where_no_start_is_told(tmp_path):
 
 
 def test_labels_that_stand_twice_are_two_channels(tmp_path):
-    signals = [("EEG", "uV", (-1, 1), [[1]]), ("EEG", "uV", (-1, 1), [[2]]), ("", "", (-1, 1), [[3]])]
+    signals = [
+        ("EEG", "uV", (-1, 1), [[1]]),
+        ("EEG", "uV", (-1, 1), [[2]]),
+        ("", "", (-1, 1), [[3]]),
+    ]
     table = opened_edf(tmp_path, edf_bytes(signals, ["0"]))
     assert [row[1] for row in rows_of(table)] == ["EEG", "EEG (2)", "channel 3"]
 
 
 def test_units_beyond_ascii_are_kept(tmp_path):
-    assert opened_edf(tmp_path, edf_bytes([("a", "µV", (-1, 1), [[1]])], ["0"])).units == {"a": "µV"}
+    assert opened_edf(tmp_path, edf_bytes([("a", "µV", (-1, 1), [[1]])], ["0"])).units == {
+        "a": "µV"
+    }
 
 
 def test_a_recording_that_was_not_closed_is_read_as_far_as_it_goes(tmp_path):
@@ -187,7 +151,10 @@ def test_signals_that_cannot_be_scaled_are_said(tmp_path):
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        (edf_bytes([(*RAW, [[5]])], ["0"], clock="29.00.00"), r"log\.data: the EDF file is damaged"),
+        (
+            edf_bytes([(*RAW, [[5]])], ["0"], clock="29.00.00"),
+            r"log\.data: the EDF file is damaged",
+        ),
         (edf_bytes([(*RAW, [[5]])], ["x"]), r"record 0 has no onset"),
         (edf_bytes([(*RAW, [[5]])], duration="0"), r"a record duration above 0, got .* '0'"),
         (edf_bytes([(*RAW, [[5]])])[:400], r"expected a whole header .* got 400 bytes"),

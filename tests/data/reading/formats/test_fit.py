@@ -8,60 +8,27 @@ import pytest
 from format_files import ns, opened, rows_of, said_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sensor_files import (
+    ALTITUDE,
+    HEART_RATE,
+    LATITUDE,
+    POWER,
+    STAMP,
+    TEMPERATURE,
+    described,
+    fit_bytes,
+    message,
+    record,
+)
 
 from latentode.data.reading.formats.fit import FORMAT
 from latentode.errors import DataError
 
 fitdecode = pytest.importorskip("fitdecode", reason="fitdecode is not installed")
-crc_of = pytest.importorskip("fitdecode.utils").compute_crc
 
 START = 1_000_000_000  # in seconds since 1989-12-31
 START_NS = ns("2021-09-08T01:46:40")
-RECORD, SESSION = 20, 18
-# field: (number, base type, letter of struct, invalid value)
-STAMP = (253, 0x86, "I", 0xFFFFFFFF)
-HEART_RATE = (3, 0x02, "B", 0xFF)
-ALTITUDE = (2, 0x84, "H", 0xFFFF)
-LATITUDE = (0, 0x85, "i", 0x7FFFFFFF)
-POWER = (7, 0x84, "H", 0xFFFF)
-TEMPERATURE = (13, 0x01, "b", 0x7F)
-
-
-def message(number, fields, values, developer=()):
-    """A definition and a data message; developer fields are (number, size, index, bytes)."""
-    mark = 0x60 if developer else 0x40
-    definition = struct.pack("<BBBHB", mark, 0, 0, number, len(fields))
-    for field, kind, letter, _ in fields:
-        definition += struct.pack("BBB", field, struct.calcsize(letter), kind)
-    if developer:
-        definition += bytes([len(developer)])
-        definition += b"".join(bytes(item[:3]) for item in developer)
-    data = b"\0" + struct.pack("<" + "".join(f[2] for f in fields), *values)
-    return definition + data + b"".join(item[3] for item in developer)
-
-
-def record(stamp, *fields_and_values, developer=()):
-    fields = [STAMP, *(field for field, _ in fields_and_values)]
-    values = [stamp, *(value for _, value in fields_and_values)]
-    values = [f[3] if v is None else v for f, v in zip(fields, values, strict=True)]
-    return message(RECORD, fields, values, developer)
-
-
-def described(index, number, base, name, unit, scale=255, offset=0x7F):
-    """Messages that define a developer's field."""
-    identity = message(207, [(3, 0x02, "B", 0xFF)], [index])
-    text = [(3, 0x07, "16s", 0), (8, 0x07, "8s", 0)]
-    fields = [(0, 0x02, "B", 0), (1, 0x02, "B", 0), (2, 0x02, "B", 0), *text]
-    fields += [(6, 0x02, "B", 0xFF), (7, 0x01, "b", 0x7F)]
-    values = [index, number, base, name.encode(), unit.encode(), scale, offset]
-    return identity + message(206, fields, values)
-
-
-def fit_bytes(*messages):
-    body = b"".join(messages)
-    header = struct.pack("<BBHI4s", 14, 0x20, 2132, len(body), b".FIT")
-    header += struct.pack("<H", crc_of(header))
-    return header + body + struct.pack("<H", crc_of(header + body))
+SESSION = 18
 
 
 def opened_fit(folder, *messages):
@@ -146,9 +113,7 @@ def test_developer_fields_have_their_names_units_and_scales(tmp_path):
 def test_texts_and_other_messages_are_left_out_and_said(tmp_path):
     activity = (42, 0x00, "B", 0xFF)
     session = message(SESSION, [STAMP], [START])
-    table = opened_fit(
-        tmp_path, record(START, (HEART_RATE, 60), (activity, 1)), session, session
-    )
+    table = opened_fit(tmp_path, record(START, (HEART_RATE, 60), (activity, 1)), session, session)
     assert rows_of(table) == [(START_NS, "heart_rate", 60.0)]
     assert "field 'activity_type' left out (text)" in said_of(table)
     assert "only record messages are read (2 session)" in said_of(table)

@@ -1,4 +1,4 @@
-"""TDMS: a start a segment, exact stamps, and times of a channel beside where there is no waveform."""
+"""TDMS: a start a segment, exact stamps, and channels of times."""
 
 import io
 

@@ -1,57 +1,17 @@
 """XDF: each stream at its own stamps, gaps kept, clocks brought to the recorder's."""
 
-import struct
-
 import numpy as np
 import pyarrow as pa
 import pytest
 from format_files import opened, rows_of, said_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sensor_files import header, offset, samples, xdf_bytes
 
 from latentode.data.reading.formats.xdf import FORMAT
 from latentode.errors import DataError
 
 pytest.importorskip("pyxdf", reason="pyxdf is not installed")
-
-FILE_HEADER, STREAM_HEADER, SAMPLES, OFFSET = 1, 2, 3, 4
-LETTERS = {"float32": "f", "double64": "d", "int16": "h"}
-
-
-def chunk(tag, content):
-    body = struct.pack("<H", tag) + content
-    return struct.pack("<BI", 4, len(body)) + body
-
-
-def header(stream, name, count, kind="double64", rate=0.0, channels=()):
-    described = "".join(
-        f"<channel><label>{label}</label><unit>{unit}</unit></channel>" for label, unit in channels
-    )
-    desc = f"<desc><channels>{described}</channels></desc>" if channels else "<desc/>"
-    info = f"<info><name>{name}</name><type>x</type><channel_count>{count}</channel_count>"
-    info += f"<nominal_srate>{rate}</nominal_srate><channel_format>{kind}</channel_format>{desc}"
-    return chunk(STREAM_HEADER, struct.pack("<I", stream) + f"{info}</info>".encode())
-
-
-def samples(stream, rows, kind="double64"):
-    """Rows are (stamp or None, values)."""
-    content = struct.pack("<IBI", stream, 4, len(rows))
-    for stamp, values in rows:
-        content += b"\0" if stamp is None else struct.pack("<Bd", 8, stamp)
-        if kind == "string":
-            content += b"".join(struct.pack("<BB", 1, len(v)) + v.encode() for v in values)
-        else:
-            content += struct.pack(f"<{len(values)}{LETTERS[kind]}", *values)
-    return chunk(SAMPLES, content)
-
-
-def offset(stream, at, value):
-    return chunk(OFFSET, struct.pack("<Idd", stream, at, value))
-
-
-def xdf_bytes(*chunks):
-    version = b"<?xml version='1.0'?><info><version>1.0</version></info>"
-    return b"XDF:" + chunk(FILE_HEADER, version) + b"".join(chunks)
 
 
 def opened_xdf(folder, *chunks):
@@ -142,7 +102,10 @@ def test_a_file_that_breaks_off_is_read_to_its_last_whole_chunk(tmp_path, lost):
     ("chunks", "message"),
     [
         ([samples(1, [(1.0, [5])])], r"log\.data: the XDF file is damaged"),
-        ([header(1, "m", 1, "string"), samples(1, [(1.0, ["go"])], "string")], r"\{'m': 'string'\}"),
+        (
+            [header(1, "m", 1, "string"), samples(1, [(1.0, ["go"])], "string")],
+            r"\{'m': 'string'\}",
+        ),
         ([], r"expected streams of numbers"),
     ],
 )
