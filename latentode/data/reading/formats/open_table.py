@@ -35,7 +35,7 @@ def open_table(source: str | os.PathLike[str] | pd.DataFrame, config: DataConfig
         config: How it is read.
 
     Returns:
-        The table, its rows not read yet.
+        The table.
 
     Raises:
         DataError: If no format can open it, it is damaged or empty, or has a column name twice.
