@@ -38,6 +38,9 @@ class CellsConfig(Config):
     encoding: str | None = None
     na: tuple[str, ...] = ()
     on_bad_row: Literal["error", "drop", "nan"] = "error"
+    quality: Literal["good", "all"] = Field(
+        "good", description="readings that count, where a column says how good they are"
+    )
     max_bad: float = Field(
         0.01, ge=0, le=1, description="largest share of bad cells that is accepted"
     )
@@ -50,7 +53,9 @@ class DataConfig(Config):
     columns: ColumnsConfig = ColumnsConfig()
     time: TimeConfig = TimeConfig()
     cells: CellsConfig = CellsConfig()
-    duplicates: Literal["error", "mean", "first", "last"] = "mean"
+    duplicates: Literal["auto", "error", "mean", "first", "last"] = Field(
+        "auto", description="auto averages a few, and asks where they are many"
+    )
     min_obs: int = Field(2, ge=1, description="series with fewer readings are left out of training")
     clip_outliers: float | None = Field(None, gt=0, description="clip beyond this many robust sd")
     max_channels: int = Field(1_000, ge=1)

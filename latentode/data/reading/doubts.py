@@ -100,6 +100,11 @@ class Doubts:
         if question not in self.questions:
             self.questions.append(question)
 
+    def merge(self, other: Doubts) -> None:
+        """Add the decisions and questions of another table of the same log, each once."""
+        self.decisions += [each for each in other.decisions if each not in self.decisions]
+        self.questions += [each for each in other.questions if each not in self.questions]
+
     def settle(self, source: str, *blocked: str) -> None:
         """Refuse to go on while questions are open.
 

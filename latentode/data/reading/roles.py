@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import io
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -174,3 +175,13 @@ def time_parts(wanted: str, names: Sequence[str]) -> tuple[str, ...]:
         return (wanted,)
     parts = tuple(part.strip() for part in next(csv.reader([wanted], skipinitialspace=True), []))
     return parts if parts and all(part in names for part in parts) else (wanted,)
+
+
+def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
+    """Key that sorts "pump-2" before "pump-10", and tells "7" from "007"."""
+    key = []
+    for part in re.findall(r"[0-9]+|[^0-9]+", name):
+        number = part.lstrip("0")
+        # numbers before words; a longer number is a larger one
+        key.append((len(number), number) if part[0] in "0123456789" else (1 << 62, part))
+    return key, name

@@ -79,6 +79,10 @@ class Table:
         """Fields that each row of the source should have."""
         return len(self._columns)
 
+    def add(self, name: str, cells: pa.ChunkedArray) -> None:
+        """Add a column."""
+        self._columns[name] = cells
+
     def column(self, name: str) -> pa.ChunkedArray:
         """Cells of a column, typed as described above."""
         return self._columns[name]
@@ -136,12 +140,12 @@ class LogSource:
     """A log before it is opened: what a format may look at to tell whether it can open it.
 
     Attributes:
-        log: File, or data frame.
+        log: File, address of a database, or data frame.
         config: How it is read.
         start: First bytes of the file, as they are stored; none of a data frame.
     """
 
-    log: Path | pd.DataFrame
+    log: Path | str | pd.DataFrame
     config: DataConfig
     start: bytes = b""
 

@@ -1,0 +1,1 @@
+"""Cells that hold no number: left out, refused, or text that is no channel."""
