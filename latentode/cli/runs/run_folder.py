@@ -18,7 +18,8 @@ from typing import Any
 from latentode.cli.failures import classify
 from latentode.cli.outputs import make_folder
 from latentode.cli.runs.job import Job
-from latentode.cli.runs.provenance import check_content, circumstances, utc_now, utc_stamp
+from latentode.cli.runs.logs import Logs
+from latentode.cli.runs.provenance import circumstances, utc_now, utc_stamp
 from latentode.cli.session import Session, jsonable
 from latentode.cli.signals import Stopped
 from latentode.config import LatentODEConfig
@@ -74,9 +75,10 @@ class RunFolder:
         return (self.path / "checkpoints" / "last.json").is_file()
 
     @property
-    def log_path(self) -> Path:
-        """The log that the run was trained on."""
-        return Path(str(self.record.get("log", {}).get("path", "")))
+    def logs(self) -> Logs | None:
+        """The log that the run was trained on; None where it has gone, or was none."""
+        logs = Logs.recorded(self.record.get("log") or {})
+        return None if logs is None or logs.gone() else logs
 
     def subfolder(self, name: str) -> Path:
         """Make ``plots/`` or ``forecasts/`` where it is missing."""
@@ -102,15 +104,6 @@ class RunFolder:
         path = self.path / "log.jsonl"
         with explained(path, len(line)), path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
-
-    def check_log_unchanged(self, log: Path) -> None:
-        """Compare a log with the one that the run was started on.
-
-        Raises:
-            DataError: If they differ, since a resumed run would mix two data sets.
-        """
-        if begun := self.record.get("log"):
-            check_content(log, begun, "log")
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -142,9 +142,7 @@ class _Detection:
         free = [name for name in free if name != quality]
         unit = find_unit(self.sample, free, channel, self._doubts)
         free = [name for name in free if name != unit]
-        identity = columns.id or find_series(
-            self.sample, time, free, self._doubts, channel=channel
-        )
+        identity = columns.id or find_series(self.sample, time, free, self._doubts, channel=channel)
         self._leave_out([name for name in free if name != identity], "a long log has one value")
         return Roles(
             layout="long",

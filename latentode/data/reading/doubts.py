@@ -1,4 +1,4 @@
-"""What a reader decided and what it could not decide: evidence, confidence, and the way to overrule."""
+"""What a reader decided, on what evidence and how to overrule it; and what it has to ask."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Decision:
         about: What it concerns: "time", "series", "channel", "layout", "header", "missing", ...
         choice: What was decided, in words: ``series told apart by 'Reservoir'``.
         evidence: What shows it, in words: ``times repeat without it, never with it``.
-        confidence: "certain" where nothing else fits, "likely" where names only break a tie, "guess"
-            where another reading is possible.
-        option: What to type to overrule it, such as ``--id-column ''``; empty where nothing can be.
+        confidence: "certain" where nothing else fits, "likely" where names only break a tie,
+            "guess" where another reading is possible.
+        option: What to type to overrule it, such as ``--id-column NAME``; empty where nothing is.
     """
 
     about: str

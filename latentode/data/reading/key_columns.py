@@ -19,7 +19,6 @@ from latentode.data.reading.roles import (
 from latentode.data.reading.time_role import find_time, row_counters
 from latentode.errors import DataError
 
-
 _MOST = 0.5  # a few repeated times are a fault of the logger, not several series
 
 

@@ -11,8 +11,8 @@ from latentode.config import DataConfig
 from latentode.data.dataset import Int64, TimeSeriesDataset, positions
 from latentode.data.events import EventStreams
 from latentode.data.labels import Labels, SeriesLabels, TimeLabels
-from latentode.data.reading.key_columns import TextColumn
 from latentode.data.reading.cells.resolution import resolution_of
+from latentode.data.reading.key_columns import TextColumn
 from latentode.data.reading.keyed_rows import (
     KeyedRows,
     Source,

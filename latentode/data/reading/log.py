@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from latentode.config import DataConfig, LatentODEConfig
 from latentode.data.dataset import TimeSeriesDataset
-from latentode.data.reading.assembly.build import Builder, natural_key, series_rank
+from latentode.data.reading.assembly.build import Builder, series_rank
 from latentode.data.reading.assembly.collect import Collector
 from latentode.data.reading.assembly.static import build_static
-from latentode.data.reading.column_roles import detect_roles
-from latentode.data.reading.formats.open_table import open_table
+from latentode.data.reading.cell_policy import CellPolicy
+from latentode.data.reading.formats.open_table import Source, open_tables
 from latentode.data.reading.formats.table import MISSING_TEXTS
-from latentode.data.reading.keyed_rows import Source
+from latentode.data.reading.profile import ColumnProfile, profile_table
 from latentode.data.reading.report import DataReport, Tally, make_report
 from latentode.data.reading.row_policy import RowPolicy
+from latentode.data.reading.second_look import LogRows, second_look
+from latentode.data.reading.understand import understand
 from latentode.errors import DataError
 
 
 def read_log(
-    source: Source | Sequence[Source], config: DataConfig | None = None, *, allow_missing: bool = False
+    source: Source | Sequence[Source],
+    config: DataConfig | None = None,
+    *,
+    allow_missing: bool = False,
 ) -> tuple[TimeSeriesDataset, DataReport]:
     """Read a log.
 
     A file of any format of `latentode.data.reading.formats`, several such files, a folder of them,
     the address of a database, or a data frame; wide (one column per channel) or long (one row per
-    reading); one series or many. A channel is observed at its own times: an empty cell is no reading.
-    What `config` leaves open is decided from what the cells look like, and stated in the report with
-    its evidence and the option that overrules it; what would change times or values without being
-    certain is asked, all at once.
+    reading); one series or many. A channel is observed at its own times: an empty cell is no
+    reading. What `config` leaves open is decided from what the cells look like, and stated in the
+    report with its evidence and the option that overrules it; what would change times or values
+    without being certain is asked, all at once.
 
     The result does not depend on the order of the rows: series are in natural order of their ids,
     channels in the order of the columns or of ``columns.channels``, or by name in a long log.

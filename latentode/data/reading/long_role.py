@@ -23,8 +23,8 @@ def find_long(
 ) -> tuple[str, str] | None:
     """Find the columns of channel names and of values.
 
-    A column that is called like a channel is one where a column is called like a value. One that may
-    as well name the series ("tag", "name") is the channel if the values stand in the only other
+    A column that is called like a channel is one where a column is called like a value. One that
+    may as well name the series ("tag", "name") is the channel if the values stand in the only other
     column of numbers and are called so; its cells are words then.
 
     Args:
@@ -74,7 +74,8 @@ def _refuse_named(config: DataConfig) -> None:
         if getattr(config.columns, role) is not None:
             raise ConfigError(
                 f"data.columns.{role}: expected no --{role}-column in the {config.layout} "
-                f"layout, got {getattr(config.columns, role)!r}. Leave it out, or pass --layout long."
+                f"layout, got {getattr(config.columns, role)!r}. Leave it out, or pass --layout "
+                "long."
             )
 
 
@@ -102,7 +103,7 @@ def _tag(
     # names of channels split the times; a remark beside a single channel does not
     times = [sample[name].codes for name in time]
     split = row_repeats(times) - row_repeats([*times, sample[others[0]].codes])
-    return others[0] if split > 0.5 else None  # noqa: PLR2004
+    return others[0] if split > 0.5 else None
 
 
 def _only_numbers(sample: Sample, free: Sequence[str]) -> str:

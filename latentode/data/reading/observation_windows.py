@@ -87,13 +87,13 @@ def _two_rows_each(table: Table) -> Table:
     count = table.num_rows
     twice = pa.array(np.repeat(np.arange(count), 2))
     in_turn = pa.array(np.arange(2 * count).reshape(2, count).T.ravel())
-    columns = {
-        name: table.text(name).take(twice) for name in table.columns if name not in edges
-    }
+    columns = {name: table.text(name).take(twice) for name in table.columns if name not in edges}
     ends = [table.column(edge) for edge in edges]
     if ends[0].type != ends[1].type:
         ends = [table.text(edge).cast(pa.string()) for edge in edges]
-    columns[_EITHER] = pa.chunked_array([chunk for end in ends for chunk in end.chunks]).take(in_turn)
+    columns[_EITHER] = pa.chunked_array([chunk for end in ends for chunk in end.chunks]).take(
+        in_turn
+    )
     result = Table(columns)
     result.lines = np.repeat(table.lines, 2)
     for shared in ("name", "stem", "line_word", "decimal", "ragged", "doubts"):

@@ -91,7 +91,7 @@ class ColumnProfile:
                 f"{self.high:.6g}, median {self.median:.6g})"
             )
             words.append(f"{100 * self.repeats:.0f} % repeat the row before")
-        if self.step is not None and self.step_share > 0.5:  # noqa: PLR2004
+        if self.step is not None and self.step_share > 0.5:
             words.append(f"step {self.step:g} in {100 * self.step_share:.0f} % of the rows")
         words.append(f"from {self.first!r} to {self.last!r}")
         return f"{self.name!r} ({self.type}): " + "; ".join(words)
@@ -194,8 +194,10 @@ class SampledColumn:
     @cached_property
     def form(self) -> TimeForm | None:
         """What the cells may be as times."""
-        if not self.is_text and np.isnan(self.numbers).all() and self.cells.null_count == len(
-            self.cells
+        if (
+            not self.is_text
+            and np.isnan(self.numbers).all()
+            and self.cells.null_count == len(self.cells)
         ):
             return None
         return may_be_times(self.cells, self._text_cells)
@@ -293,9 +295,7 @@ class SampledColumn:
         return (float(present.min()), float(present.max())) if len(present) else (None, None)
 
 
-def profile_table(
-    table: Table, missing: Collection[str] = MISSING_TEXTS
-) -> list[ColumnProfile]:
+def profile_table(table: Table, missing: Collection[str] = MISSING_TEXTS) -> list[ColumnProfile]:
     """The profile of every column of a table, over at most 50,000 rows in blocks.
 
     Args:

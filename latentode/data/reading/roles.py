@@ -53,7 +53,16 @@ VALUE_NAMES = (
     ("waarde", "valore", "numeric_value", "value_num", "valuenum", "state"),
 )
 QUALITY_NAMES = ("quality", "status", "flag", "qc", "qualifier", "validity", "qualität", "qualite")
-UNIT_NAMES = ("unit", "units", "uom", "unit_of_measurement", "einheit", "unité", "unidad", "eenheid")
+UNIT_NAMES = (
+    "unit",
+    "units",
+    "uom",
+    "unit_of_measurement",
+    "einheit",
+    "unité",
+    "unidad",
+    "eenheid",
+)
 MARK_NAMES = tuple(
     (name,) for name in ("mark", "event", "type", "kind", "alarm", "code", "event_type")
 )
@@ -145,7 +154,7 @@ class Roles:
     @property
     def time(self) -> str:
         """The columns of the time as ``--time-column`` names them; empty for rows without times."""
-        if len(self.time_parts) < 2:  # noqa: PLR2004
+        if len(self.time_parts) < 2:
             return "".join(self.time_parts)
         line = io.StringIO()
         csv.writer(line, lineterminator="").writerow(self.time_parts)

@@ -244,4 +244,3 @@ class RowPolicy:
         far = outside(times, clock, self._time) & keep
         keep[far] = False
         self._count_rows("rows_outside_start_and_end", np.flatnonzero(far))
-

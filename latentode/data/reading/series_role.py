@@ -17,6 +17,7 @@ _REPEATS = 0.1
 _CLEAN = 0.01  # share of repeats that a column of ids may leave
 _LONG_RUN = 3.0  # rows: an id written a series after another stays for longer
 _TWO = 2
+_MOST = 0.5
 
 
 def find_series(
@@ -71,9 +72,7 @@ def find_series(
     return _unnamed(search, able, sample, doubts)
 
 
-def _unnamed(
-    search: _Search, able: Sequence[str], sample: Sample, doubts: Doubts
-) -> str | None:
+def _unnamed(search: _Search, able: Sequence[str], sample: Sample, doubts: Doubts) -> str | None:
     """A column of any name that splits repeated times as ids do."""
     if search.repeats <= _REPEATS:
         return None
@@ -104,9 +103,7 @@ def _among(names: Sequence[str], sample: Sample, doubts: Doubts) -> str:
         pd.DataFrame({"a": sample[first].codes, "b": sample[name].codes}).drop_duplicates()
         for name in names[1:]
     ]
-    alike = all(
-        len(pair) == pair["a"].nunique() == pair["b"].nunique() for pair in pairs
-    )
+    alike = all(len(pair) == pair["a"].nunique() == pair["b"].nunique() for pair in pairs)
     if alike:
         others = ", ".join(map(repr, names[1:]))
         doubts.decide(
@@ -136,7 +133,11 @@ class _Search:
     def may_be_ids(self, name: str) -> bool:
         """Whether cells could be ids at all."""
         column = self.sample[name]
-        if column.empty or column.holds_fractions or (column.form is not None and column.form.dated):
+        if (
+            column.empty
+            or column.holds_fractions
+            or (column.form is not None and column.form.dated)
+        ):
             return False
         if column.is_text and not column.is_words and column.form is not None:
             return False
@@ -182,7 +183,9 @@ class _Search:
 
     def _few(self, name: str) -> bool:
         column = self.sample[name]
-        return column.is_words or 2 * len(column.distinct) <= len(column.texts) or self.repeats > 0.5
+        return (
+            column.is_words or 2 * len(column.distinct) <= len(column.texts) or self.repeats > 0.5
+        )
 
     def _run(self, name: str) -> float:
         """Mean number of successive rows with one value."""

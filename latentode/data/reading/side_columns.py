@@ -18,7 +18,17 @@ GOOD = frozenset(
 _BAD = frozenset(
     {
         *("bad", "uncertain", "invalid", "suspect", "questionable", "error", "fault", "missing"),
-        *("estimated", "substituted", "schlecht", "ungültig", "mauvais", "malo", "false", "0", "64"),
+        *(
+            "estimated",
+            "substituted",
+            "schlecht",
+            "ungültig",
+            "mauvais",
+            "malo",
+            "false",
+            "0",
+            "64",
+        ),
         *("bad input", "not good", "stale", "failed", "fail", "b", "u", "s", "n", "out of range"),
     }
 )

@@ -60,7 +60,7 @@ def find_time(
             option="--time-column NAME",
         )
         return parts
-    for able in (lambda form: form.dated, lambda form: True):
+    for able in (lambda form: form.dated, bool):
         likely = search.best(able)
         if likely:
             return (_only(likely, sample, doubts),)
@@ -80,8 +80,8 @@ class _Search:
     def best(self, able: Callable[[TimeForm], bool]) -> list[str]:
         """The columns of a form that have the most telling name.
 
-        Numbers need a name that tells of a time, or steps that never fall, as readings of any kind may
-        be as large as an epoch.
+        Numbers need a name that tells of a time, or steps that never fall, as readings of any kind
+        may be as large as an epoch.
         """
         fits = [
             name
@@ -139,8 +139,8 @@ def _refusal(sample: Sample, names: Sequence[str], likely: Sequence[str]) -> str
     shown = ", ".join(sample.table.columns[:12])
     if likely:
         return (
-            f"columns {', '.join(map(repr, likely))} may all be the time (columns: {shown}). Name it "
-            "with --time-column."
+            f"columns {', '.join(map(repr, likely))} may all be the time (columns: {shown}). Name "
+            "it with --time-column."
         )
     of_day = [name for name in names if _is_time_of_day(sample, name)]
     if of_day:
@@ -166,7 +166,7 @@ def row_counters(sample: Sample, names: Sequence[str]) -> dict[str, str]:
     for name in names:
         column = sample[name]
         steps = column.steps
-        if not column.is_number or column.holds_fractions or len(steps) < 2:  # noqa: PLR2004
+        if not column.is_number or column.holds_fractions or len(steps) < 2:
             continue
         by_one = max((steps == 1).mean(), (steps == -1).mean())
         called_so = by_telling_name([name], (_COUNTER_NAMES,))

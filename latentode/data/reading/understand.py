@@ -1,4 +1,4 @@
-"""A table and the meaning of its columns; columns of a table that is neither wide nor long stacked."""
+"""What the tables of a log mean; those where each value has a time of its own are stacked."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from latentode.data.reading.formats.table import MISSING_TEXTS, Table
 from latentode.data.reading.profile import Sample
 from latentode.data.reading.roles import Roles, check_present
 
+_MOST = 0.5
 _TWO = 2  # clocks, at least, in a log of pairs
 
 
@@ -87,7 +88,9 @@ def _clock_pairs(table: Table, config: DataConfig) -> dict[str, list[str]]:
     sample = Sample(table, (*MISSING_TEXTS, *(config.cells.na or ())))
     names = [name for name in table.columns if not sample[name].empty]
     forms = {name: sample[name].form for name in names}
-    clocks = [name for name, form in forms.items() if form is not None and form.dated and form.timed]
+    clocks = [
+        name for name, form in forms.items() if form is not None and form.dated and form.timed
+    ]
     if len(clocks) < _TWO or names[0] != clocks[0]:
         return {}
     pairs: dict[str, list[str]] = {}
@@ -105,7 +108,9 @@ def _clock_pairs(table: Table, config: DataConfig) -> dict[str, list[str]]:
 def _are_different(sample: Sample, clocks: Sequence[str]) -> bool:
     """True where no two clocks show one time in most rows, or keep one distance."""
     texts = [sample[name].texts for name in clocks]
-    return all((first != second).mean() > 0.5 for first, second in zip(texts, texts[1:], strict=False))
+    return all(
+        (first != second).mean() > 0.5 for first, second in zip(texts, texts[1:], strict=False)
+    )
 
 
 def _stacked(table: Table, pairs: dict[str, list[str]]) -> Table:

@@ -134,8 +134,8 @@ def _tell_cause(
     cause = likely_cause(readings.times, readings.times[merged], clock)
     first = got.at(readings.rows[merged].min())
     what = (
-        f"{len(merged):,} readings ({100 * share:.2g} %) have the series, channel and time of another "
-        f"and a different value (first: {first}): {cause.words}"
+        f"{len(merged):,} readings ({100 * share:.2g} %) have the series, channel and time of "
+        f"another and a different value (first: {first}): {cause.words}"
     )
     if share > _FEW:
         doubts.ask("repeats", f"{what}. {cause.cure}.")

@@ -90,8 +90,8 @@ class Table:
     def text(self, name: str) -> pa.ChunkedArray:
         """Cells of a column as strings, byte for byte as the source has them; "" where missing.
 
-        The type is ``string`` or ``dictionary`` of strings. Numbers of a typed source are written as
-        a CSV file would hold them: whole ones without a decimal point.
+        The type is ``string`` or ``dictionary`` of strings. Numbers of a typed source are written
+        as a CSV file would hold them: whole ones without a decimal point.
         """
         return as_text(self._columns[name])
 
