@@ -16,6 +16,7 @@ from latentode.data.reading.formats.open_table import Source, open_tables
 from latentode.data.reading.formats.table import MISSING_TEXTS
 from latentode.data.reading.profile import ColumnProfile, profile_table
 from latentode.data.reading.report import DataReport, Tally, make_report
+from latentode.data.reading.roles import natural_key
 from latentode.data.reading.row_policy import RowPolicy
 from latentode.data.reading.second_look import LogRows, second_look
 from latentode.data.reading.understand import understand

@@ -136,7 +136,7 @@ class _Search:
         if (
             column.empty
             or column.holds_fractions
-            or (column.form is not None and column.form.dated)
+            or (column.form is not None and column.form.sure)
         ):
             return False
         if column.is_text and not column.is_words and column.form is not None:

@@ -109,7 +109,7 @@ def _are_different(sample: Sample, clocks: Sequence[str]) -> bool:
     """True where no two clocks show one time in most rows, or keep one distance."""
     texts = [sample[name].texts for name in clocks]
     return all(
-        (first != second).mean() > 0.5 for first, second in zip(texts, texts[1:], strict=False)
+        (first != second).mean() > 0.5 for first, second in pairwise(texts)
     )
 
 
