@@ -162,12 +162,15 @@ class RowPolicy:
                     "correct them, pass --time-format, or drop up to --max-bad of the rows with "
                     "--on-bad-row drop"
                 )
-            raise DataError(
-                f"{self.table.name}: expected {rule} in {self.roles.time!r}, got {number} other "
-                f"cells ({shown or at(wrong[0])}). {drop[0].upper()}{drop[1:]}."
+            self.doubts.ask(
+                "time",
+                f"expected {rule} in {self.roles.time!r}, got {number} other cells "
+                f"({shown or at(wrong[0])}). {drop[0].upper()}{drop[1:]}.",
             )
+            if number == total:
+                self.doubts.settle(self.table.name, "reading")
         self._leave_out("rows_without_time", status == NO_TIME)
-        self._count_rows("rows_with_bad_time", wrong)
+        self.count_rows("rows_with_bad_time", wrong)
 
     def _numbers(self, rows: NDArray[np.integer]) -> tuple[int, int]:
         """Rows of the table that some rows stand for, and all of them."""
@@ -190,16 +193,18 @@ class RowPolicy:
                 f"{self.table.name}: expected {what} in column {column!r} of every row, got "
                 f"{number} rows without one of {total} (first: {first}). {advice}"
             )
-        self._count_rows(reason, index)
+        self.count_rows(reason, index)
 
-    def _count_rows(self, reason: str, rows: NDArray[np.integer]) -> None:
+    def count_rows(self, reason: str, rows: NDArray[np.integer]) -> None:
+        """Count rows that are left out, in all and by series."""
         if not len(rows):
             return
         self.tally.add(reason, self._numbers(rows)[0])
         self.first_lines.setdefault(reason, self.got.at(rows[0]))
-        self._count_by_series(reason, rows)
+        self.count_by_series(reason, rows)
 
-    def _count_by_series(self, reason: str, rows: NDArray[np.integer]) -> None:
+    def count_by_series(self, reason: str, rows: NDArray[np.integer]) -> None:
+        """Count rows by series."""
         series = self.got.series[rows]
         known = series[series >= 0]
         self.tally.add_by(reason, self.tally.per_series, self.got.series_ids, known)
@@ -235,7 +240,7 @@ class RowPolicy:
         )
         merged.times[rows] = times
         keep[rows[dropped]] = False
-        self._count_rows("rows_of_repeated_hour", rows[dropped])
+        self.count_rows("rows_of_repeated_hour", rows[dropped])
 
     def _leave_out_far(self, times: Int64, keep: NDArray[np.bool_], clock: Clock) -> None:
         """Leave out rows before ``time.start`` and after ``time.end``."""
@@ -243,4 +248,4 @@ class RowPolicy:
             return
         far = outside(times, clock, self._time) & keep
         keep[far] = False
-        self._count_rows("rows_outside_start_and_end", np.flatnonzero(far))
+        self.count_rows("rows_outside_start_and_end", np.flatnonzero(far))

@@ -229,6 +229,7 @@ class Collector:
             decimal=table.decimal,
             groups=groups,
             group_names=names,
+            at=table.at,
         )
         self._numbers.append(numbers)
         return numbers
