@@ -133,11 +133,7 @@ class _Search:
     def may_be_ids(self, name: str) -> bool:
         """Whether cells could be ids at all."""
         column = self.sample[name]
-        if (
-            column.empty
-            or column.holds_fractions
-            or (column.form is not None and column.form.sure)
-        ):
+        if column.empty or column.holds_fractions or (column.form is not None and column.form.sure):
             return False
         if column.is_text and not column.is_words and column.form is not None:
             return False

@@ -108,9 +108,7 @@ def _clock_pairs(table: Table, config: DataConfig) -> dict[str, list[str]]:
 def _are_different(sample: Sample, clocks: Sequence[str]) -> bool:
     """True where no two clocks show one time in most rows, or keep one distance."""
     texts = [sample[name].texts for name in clocks]
-    return all(
-        (first != second).mean() > 0.5 for first, second in pairwise(texts)
-    )
+    return all((first != second).mean() > 0.5 for first, second in pairwise(texts))
 
 
 def _stacked(table: Table, pairs: dict[str, list[str]]) -> Table:
