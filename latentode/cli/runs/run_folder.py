@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -23,7 +24,13 @@ from latentode.cli.runs.provenance import circumstances, utc_now, utc_stamp
 from latentode.cli.session import Session, jsonable
 from latentode.cli.signals import Stopped
 from latentode.config import LatentODEConfig
-from latentode.errors import CheckpointError, OutputExistsError, ResourceError
+from latentode.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    OutputExistsError,
+    ResourceError,
+)
 from latentode.files import RunLock, atomic_write, clean_stray, slug
 from latentode.files.faults import explained
 
@@ -105,6 +112,14 @@ class RunFolder:
         with explained(path, len(line)), path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
+    def clear(self) -> None:
+        """Remove all files of the run but the lock."""
+        for entry in self.path.iterdir():
+            if entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)
+            elif entry.name != ".lock":
+                entry.unlink(missing_ok=True)
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the lock of the folder, and clear what killed writers left."""
@@ -152,6 +167,9 @@ class RunFolder:
 def new_folder(stem: str, out: Path | None) -> Iterator[RunFolder]:
     """Make the folder of a new run, and hold its lock.
 
+    A run that is refused, for its log or its settings, before it has saved a step leaves nothing
+    behind: the second try may have the same folder.
+
     Args:
         stem: First part of the name where `out` is None: ``runs/<stem>-<UTC stamp>-<4 hex>``.
         out: The folder itself; absent or empty.
@@ -165,6 +183,7 @@ def new_folder(stem: str, out: Path | None) -> Iterator[RunFolder]:
     """
     name = slug(stem, 0).partition("-")[2] or "run"
     folder = out or Path("runs") / f"{name}-{utc_stamp()}-{secrets.token_hex(2)}"
+    existed = folder.is_dir()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(exist_ok=out is not None)
@@ -178,9 +197,20 @@ def new_folder(stem: str, out: Path | None) -> Iterator[RunFolder]:
             f"{folder}: cannot be made ({error.strerror}). Choose another --out."
         ) from None
     _check_empty(folder)
-    with RunLock(folder):
-        _check_empty(folder)  # another process may have been faster
-        yield RunFolder(folder)
+    run = RunFolder(folder)
+    try:
+        with RunLock(folder):
+            _check_empty(folder)  # another process may have been faster
+            try:
+                yield run
+            except (DataError, ConfigError):
+                if not run.has_checkpoint:
+                    run.clear()
+                raise
+    finally:
+        if not existed:
+            with suppress(OSError):  # it is empty only where the run was refused
+                folder.rmdir()
 
 
 @contextmanager

@@ -33,8 +33,12 @@ def run_new(session: Session, job: Job, *, out: Path | None, name: str | None) -
     if not _is_first_rank():
         session.silent = True
         return _fit(session, job, None)
-    with new_folder(name or job.stem, out) as folder, recording(session, folder, job):
-        return _fit(session, job, folder)
+    try:
+        with new_folder(name or job.stem, out) as folder, recording(session, folder, job):
+            return _fit(session, job, folder)
+    finally:
+        if session.run_dir is not None and not session.run_dir.exists():
+            session.run_dir = None  # the run was refused
 
 
 def run_again(
