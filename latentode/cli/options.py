@@ -35,7 +35,12 @@ DATA_OPTIONS = {
     "--sep": ("data.cells.sep", "Separator of fields; 'tab' for a tabulator."),
     "--decimal": ("data.cells.decimal", "Decimal mark."),
     "--encoding": ("data.cells.encoding", "Encoding of the file, e.g. latin-1."),
-    "--na": ("data.cells.na", "Texts that stand for a missing value, as a,b."),
+    "--na": (
+        "data.cells.na",
+        "Texts and numbers that stand for a missing value, as a,b; '': none.",
+    ),
+    "--states": ("data.cells.states", "Words that stand for numbers, as Manual=0,Auto=1."),
+    "--censored": ("data.cells.censored", "What <0.05 is: 0.05 (bound), or left out (missing)."),
     "--duplicates": ("data.duplicates", "Readings of one series, channel and time."),
     "--on-bad-row": ("data.cells.on_bad_row", "Rows that cannot be read."),
     "--max-bad": ("data.cells.max_bad", "Largest share of bad cells, e.g. 1%."),
