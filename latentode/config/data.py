@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from latentode.config.base import Config, Duration
 
@@ -34,9 +35,15 @@ class CellsConfig(Config):
     """How cells are written, and what to do with bad ones."""
 
     sep: str | None = None
-    decimal: Literal[".", ","] = "."
+    decimal: Literal[".", ","] | None = Field(None, description="decimal mark; None is detected")
     encoding: str | None = None
-    na: tuple[str, ...] = ()
+    na: tuple[str, ...] | None = Field(
+        None, description="texts and numbers that stand for a missing value; () is none at all"
+    )
+    states: tuple[str, ...] = Field((), description="words that stand for numbers: 'Auto=1'")
+    censored: Literal["bound", "missing"] | None = Field(
+        None, description="'<0.05' is read as the bound, or left out; None asks"
+    )
     on_bad_row: Literal["error", "drop", "nan"] = "error"
     quality: Literal["good", "all"] = Field(
         "good", description="readings that count, where a column says how good they are"
@@ -44,6 +51,15 @@ class CellsConfig(Config):
     max_bad: float = Field(
         0.01, ge=0, le=1, description="largest share of bad cells that is accepted"
     )
+
+    @field_validator("states")
+    @classmethod
+    def _are_states(cls, states: tuple[str, ...]) -> tuple[str, ...]:
+        for state in states:
+            word, _, number = state.rpartition("=")
+            if not word.strip() or not re.fullmatch(r"\s*[+-]?\d+(\.\d+)?\s*", number):
+                raise ValueError(f"expected WORD=NUMBER such as Auto=1, got {state!r}")
+        return states
 
 
 class DataConfig(Config):

@@ -21,7 +21,7 @@ DATA_OPTIONS = {
     "--sep": ("data.cells.sep", "Separator of fields; 'tab' for a tabulator."),
     "--decimal": ("data.cells.decimal", "Decimal mark."),
     "--encoding": ("data.cells.encoding", "Encoding of the file, e.g. latin-1."),
-    "--na": ("data.cells.na", "Texts that stand for a missing value, as a,b."),
+    "--na": ("data.cells.na", "Texts and numbers that mean missing, as a,b; '': none."),
     "--quality": ("data.cells.quality", "Read good values alone, where a column tells, or all."),
     "--duplicates": ("data.duplicates", "Readings of one series, channel and time."),
     "--on-bad-row": ("data.cells.on_bad_row", "Rows that cannot be read."),
@@ -29,6 +29,8 @@ DATA_OPTIONS = {
     "--min-obs": ("data.min_obs", "Series with fewer readings are left out of training."),
     "--clip-outliers": ("data.clip_outliers", "Clip beyond this many robust standard deviations."),
     "--max-channels": ("data.max_channels", "Refuse logs with more channels."),
+    "--states": ("data.cells.states", "Words that stand for numbers, as Manual=0,Auto=1."),
+    "--censored": ("data.cells.censored", "What <0.05 is: 0.05 (bound), or left out (missing)."),
 }
 #: Settings that `LatentODE.fit` has arguments for.
 _ARGUMENTS = {

@@ -89,7 +89,7 @@ def read_labels(
 
 
 def _column(wanted: str | None, config: DataConfig) -> TextColumn:
-    missing = UNLABELLED | set(config.cells.na)
+    missing = UNLABELLED | set(config.cells.na or ())
     return TextColumn(wanted, LABEL_NAMES, "--label-column", needed=True, missing=missing)
 
 
