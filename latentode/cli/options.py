@@ -26,6 +26,8 @@ DATA_OPTIONS = {
     "--tz": ("data.time.tz", "Zone of time stamps that name none, e.g. Europe/Berlin."),
     "--dayfirst/--no-dayfirst": ("data.time.dayfirst", "Read 03/04 as 3 April, or as March 4."),
     "--time-format": ("data.time.format", "strptime format of the time, e.g. '%d.%m.%Y %H:%M'."),
+    "--start": ("data.time.start", "Leave out rows before this time; '' keeps all."),
+    "--end": ("data.time.end", "Leave out rows after this time; '' keeps all."),
     "--id-column": ("data.columns.id", "Column with the id of the series; '' detects it anew."),
     "--channels": ("data.columns.channels", "Columns (long layout: names) to model, as a,b."),
     "--channel-column": ("data.columns.channel", "Long layout: column with the channel's name."),

@@ -28,6 +28,8 @@ class TimeConfig(Config):
     tz: str | None = Field(None, description="zone of naive time stamps")
     dayfirst: bool | None = None
     format: str | None = Field(None, description="strptime format of the time column")
+    start: str | None = Field(None, description="earlier rows are left out; empty: none is")
+    end: str | None = Field(None, description="later rows are left out; empty: none is")
 
 
 class CellsConfig(Config):
@@ -36,7 +38,9 @@ class CellsConfig(Config):
     sep: str | None = None
     decimal: Literal[".", ","] = "."
     encoding: str | None = None
-    na: tuple[str, ...] = ()
+    na: tuple[str, ...] | None = Field(
+        None, description="texts and numbers that stand for a missing value"
+    )
     on_bad_row: Literal["error", "drop", "nan"] = "error"
     max_bad: float = Field(
         0.01, ge=0, le=1, description="largest share of bad cells that is accepted"
