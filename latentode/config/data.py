@@ -29,6 +29,8 @@ class TimeConfig(Config):
     tz: str | None = Field(None, description="zone of naive time stamps")
     dayfirst: bool | None = None
     format: str | None = Field(None, description="strptime format of the time column")
+    start: str | None = Field(None, description="earlier rows are left out; empty: none is")
+    end: str | None = Field(None, description="later rows are left out; empty: none is")
 
 
 class CellsConfig(Config):

@@ -41,16 +41,18 @@ def by_channel(readings: Readings) -> Iterator[ChannelReadings]:
     width = len(names)
     if readings.num_readings == readings.num_rows * width:  # every row has every channel
         for channel, name in enumerate(names):
-            yield ChannelReadings(name, readings.values[channel::width], None, starts)
+            values = np.ascontiguousarray(readings.values[channel::width])
+            yield ChannelReadings(name, values, None, starts)
         return
     # keys of 8 and 16 bits are sorted by radix, in linear time
     narrow = np.min_scalar_type(width)
     order = np.argsort(readings.channel_index.astype(narrow), kind="stable")
     ends = offsets(np.bincount(readings.channel_index, minlength=width))
-    rows = readings.reading_rows().astype(np.int32 if readings.num_rows < 1 << 31 else np.int64)
+    single = readings.num_readings == readings.num_rows  # then a reading is a row
+    rows = None if single else readings.reading_rows()
     for channel, name in enumerate(names):
         index = order[ends[channel] : ends[channel + 1]]
-        own = rows[index]
+        own = index if rows is None else rows[index]
         yield ChannelReadings(name, readings.values[index], own, np.searchsorted(own, starts))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latentode.data.dataset import Int64, Readings
 from latentode.data.reading.second_look.channel_readings import ChannelReadings
@@ -17,7 +18,7 @@ _ROUNDS = 4  # stamps far from what is left once those farther away are told
 _FAR = 3.0  # spans of the bulk between it and a stamp that is far
 _WIDE = 12.0  # part of the span: narrower gaps do not part its bulk from anything
 _LARGE_GAP = 10.0  # usual steps that make a gap worth a line
-_RARE_GAP = 4.0  # times longer than 99 % of the gaps that it also is
+_RARE_GAP = 3.0  # times as long as 99 % of the gaps, lest any uneven log had some
 _LEAST_SILENCE = 0.05  # of the span of a series
 _SILENT_STEPS = 20.0  # mean gaps of a channel that its silence lasts at least
 _OWN_GAPS = 3.0  # times its own largest gap
@@ -115,58 +116,64 @@ class OutOfOrder:
 
 def find_order(rows: LogRows) -> OutOfOrder | None:
     """Find rows out of order of time within their series; None where all are in order."""
-    key = rows.series
-    if rows.channel is not None:
-        key = key.astype(np.int64) * (int(rows.channel.max(initial=0)) + 1) + rows.channel
-    order = None
-    if (key[1:] < key[:-1]).any():
-        most = int(key.max())
-        order = np.argsort(key.astype(np.min_scalar_type(most)), kind="stable")
-    times = rows.times if order is None else rows.times[order]
-    key = key if order is None else key[order]
-    same = key[1:] == key[:-1]
-    back = same & (times[1:] < times[:-1])
-    number = int(back.sum())
-    if not number:
+    back, _ = _turns(rows.times, rows.series)
+    if not back.any():
         return None
-    forward = same & (times[1:] > times[:-1])
-    newest_first = number > int(forward.sum())
+    order, key = None, rows.series
+    if rows.channel is not None:
+        key = key.astype(np.int64) * (int(rows.channel.max()) + 1) + rows.channel
+    if (key[1:] < key[:-1]).any():
+        order = np.argsort(key.astype(np.min_scalar_type(int(key.max()))), kind="stable")
+        key = key[order]
+    back, forward = _turns(rows.times if order is None else rows.times[order], key)
+    newest_first = int(back.sum()) > int(forward.sum())
     wrong = np.flatnonzero(forward if newest_first else back) + 1
     wrong = wrong if order is None else np.sort(order[wrong])
-    first = int(wrong[0]) if len(wrong) else None
-    return OutOfOrder(len(wrong), first, newest_first)
-
-
-def usual_steps(gaps: Int64) -> tuple[int, float] | None:
-    """Median of the gaps between rows and their 99 % quantile; None without gaps."""
-    if not len(gaps):
+    if not len(wrong) and not newest_first:
         return None
-    if len(gaps) > 4 * _SAMPLE:
-        gaps = gaps[np.random.default_rng(0).integers(0, len(gaps), _SAMPLE)]
-    median, rare = np.quantile(gaps, [0.5, 0.99], method="lower")
-    return int(median), float(rare)
+    return OutOfOrder(len(wrong), int(wrong[0]) if len(wrong) else None, newest_first)
 
 
-def find_gaps(readings: Readings, steps: tuple[int, float] | None, most: int) -> Gaps:
+def _turns(times: Int64, key: NDArray[np.integer]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Whether each row but the first goes back in its series' time, and whether it goes on."""
+    same = key[1:] == key[:-1]
+    return same & (times[1:] < times[:-1]), same & (times[1:] > times[:-1])
+
+
+def steps_between(readings: Readings) -> Int64:
+    """Nanoseconds from each row to the next of its series, -1 at the end of a series."""
+    steps = np.diff(readings.times)
+    ends = readings.series_starts[1:-1]
+    steps[ends[(ends > 0) & (ends <= len(steps))] - 1] = -1
+    return steps
+
+
+def usual_steps(steps: Int64) -> tuple[int, int] | None:
+    """Median of some steps and their 99 % quantile; None without steps."""
+    if len(steps) > 4 * _SAMPLE:
+        steps = steps[np.random.default_rng(0).integers(0, len(steps), _SAMPLE)]
+    inside = steps[steps >= 0]
+    if not len(inside):
+        return None
+    median, rare = np.quantile(inside, [0.5, 0.99], method="inverted_cdf")
+    return int(median), int(rare)
+
+
+def find_gaps(readings: Readings, steps: Int64, usual: tuple[int, int] | None, most: int) -> Gaps:
     """Find gaps far above the usual step.
 
     Args:
         readings: What was read.
-        steps: From `usual_steps`.
+        steps: From `steps_between`.
+        usual: From `usual_steps`.
         most: How many are returned: the longest.
     """
-    if steps is None:
+    if usual is None:
         return Gaps((), 0, 0)
-    least = max(_LARGE_GAP * steps[0], 1)
-    gaps = np.diff(readings.times)
-    rows = np.flatnonzero(gaps > least)
-    rows = rows[~np.isin(rows + 1, readings.series_starts[1:-1])]
-    # where a hundredth of all gaps is as long, the log is uneven rather than broken
-    if len(rows) > max(3, 0.01 * len(gaps)):
-        least = max(least, _RARE_GAP * steps[1])
-        rows = rows[gaps[rows] > least]
+    least = max(_LARGE_GAP * usual[0], _RARE_GAP * usual[1])
+    rows = np.flatnonzero(steps > least)
     number = len(rows)
-    rows = rows[np.argsort(-gaps[rows], kind="stable")][:most]
+    rows = rows[np.argsort(-steps[rows], kind="stable")][:most]
     series = np.searchsorted(readings.series_starts, rows, side="right") - 1
     ends = zip(series, readings.times[rows], readings.times[rows + 1], strict=True)
     longest = tuple(Gap(int(s), int(start), int(end)) for s, start, end in ends)

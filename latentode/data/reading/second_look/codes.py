@@ -67,7 +67,7 @@ class Code:
         value: The number.
         count: How often it stands there.
         neighbour: Nearest other reading.
-        reading: First reading of the channel that holds it.
+        row: Row of its first reading.
         sure: Whether it is far enough to ask; else it is only said.
     """
 
@@ -75,7 +75,7 @@ class Code:
     value: float
     count: int
     neighbour: float
-    reading: int
+    row: int
     sure: bool = True
 
     @property
@@ -101,8 +101,8 @@ def find_codes(channel: ChannelReadings) -> list[Code]:
         for value, neighbour, sure in _codes_of(values):
             if value not in seen:
                 where = channel.values == value
-                count, reading = int(where.sum()), int(where.argmax())
-                seen[value] = Code(channel.name, value, count, neighbour, reading, sure)
+                count, row = int(where.sum()), channel.row(int(where.argmax()))
+                seen[value] = Code(channel.name, value, count, neighbour, row, sure)
     return list(seen.values())
 
 

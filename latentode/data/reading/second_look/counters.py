@@ -28,7 +28,7 @@ class Counter:
         resets: How often it falls to the lower end of its range.
         wraps: How often it begins anew at the end of its room.
         room: Numbers of the register, such as 2**16; None without wraps.
-        reading: First reading of the channel after a fall; None where it only rises.
+        row: Row of its first reading after a fall; None where it only rises.
         before: Value before that fall.
         after: Value after it.
     """
@@ -37,12 +37,12 @@ class Counter:
     resets: int = 0
     wraps: int = 0
     room: float | None = None
-    reading: int | None = None
+    row: int | None = None
     before: float = 0.0
     after: float = 0.0
 
     def __str__(self) -> str:
-        if self.reading is None:
+        if self.row is None:
             return "only rises: a running total"
         room = room_text(self.room) if self.room else ""
         events = [f"wraps at {room} {_times(self.wraps)}"] if self.wraps else []
@@ -95,7 +95,7 @@ def _with_drops(
         int(resets.sum()),
         int(wraps.sum()),
         room,
-        int(drops[0]) + 1,
+        channel.row(int(drops[0]) + 1),
         float(before[0]),
         float(after[0]),
     )

@@ -35,11 +35,17 @@ class LogRows:
         """Where a row stands: "line 17"."""
         return f"{self.word} {self.line(row)}"
 
-    def find(self, series: int, time: int) -> str:
-        """Where the first row of a series at a moment stands; empty where there is none."""
+    def span(self, first: int, last: int) -> str:
+        """Where some rows stand: "lines 17 to 23"."""
+        if first == last:
+            return self.at(first)
+        return f"{self.word}s {self.line(first)} to {self.line(last)}"
+
+    def row_of(self, series: int, time: int) -> int | None:
+        """First row of a series at a moment; None where there is none."""
         rows = np.flatnonzero(self.times == time)
         rows = rows[self.series[rows] == series]
-        return self.at(int(rows[0])) if len(rows) else ""
+        return int(rows[0]) if len(rows) else None
 
 
 def instant(time: int, clock: Clock) -> str:
