@@ -21,6 +21,8 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 DATA_OPTIONS = {
     "--layout": ("data.layout", "How the log is laid out."),
+    "--table": ("data.source.table", "Table of a database, or sheet of a spreadsheet."),
+    "--query": ("data.source.query", "SQL that gives the log, of a database."),
     "--time-column": ("data.columns.time", "Column with the time."),
     "--time-unit": ("data.time.unit", "Unit of the time; auto decides, and says so."),
     "--tz": ("data.time.tz", "Zone of time stamps that name none, e.g. Europe/Berlin."),
