@@ -64,10 +64,24 @@ class CellsConfig(Config):
         return states
 
 
+class SourceConfig(Config):
+    """Which table of a database or a spreadsheet is the log; None is detected."""
+
+    table: str | None = Field(None, description="table of a database, sheet of a spreadsheet")
+    query: str | None = Field(None, description="SQL that gives the log")
+
+    @model_validator(mode="after")
+    def _is_one_of_them(self) -> Self:
+        if self.table is not None and self.query is not None:
+            raise ValueError("expected a table or a query, got both")
+        return self
+
+
 class DataConfig(Config):
     """How a log is read."""
 
     layout: Literal["auto", "wide", "long", "influx", "homeassistant"] = "auto"
+    source: SourceConfig = SourceConfig()
     columns: ColumnsConfig = ColumnsConfig()
     time: TimeConfig = TimeConfig()
     cells: CellsConfig = CellsConfig()

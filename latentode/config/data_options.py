@@ -21,7 +21,7 @@ DATA_OPTIONS = {
     "--sep": ("data.cells.sep", "Separator of fields; 'tab' for a tabulator."),
     "--decimal": ("data.cells.decimal", "Decimal mark."),
     "--encoding": ("data.cells.encoding", "Encoding of the file, e.g. latin-1."),
-    "--na": ("data.cells.na", "Texts that stand for a missing value, as a,b."),
+    "--na": ("data.cells.na", "Texts and numbers that mean missing, as a,b; '': none."),
     "--quality": ("data.cells.quality", "Read good values alone, where a column tells, or all."),
     "--duplicates": ("data.duplicates", "Readings of one series, channel and time."),
     "--on-bad-row": ("data.cells.on_bad_row", "Rows that cannot be read."),
@@ -33,6 +33,8 @@ DATA_OPTIONS = {
     "--censored": ("data.cells.censored", "What <0.05 is: 0.05 (bound), or left out (missing)."),
     "--start": ("data.time.start", "Leave out rows before this time; '' keeps all."),
     "--end": ("data.time.end", "Leave out rows after this time; '' keeps all."),
+    "--table": ("data.source.table", "Table of a database, or sheet of a spreadsheet."),
+    "--query": ("data.source.query", "SQL that gives the log, of a database."),
 }
 #: Settings that `LatentODE.fit` has arguments for.
 _ARGUMENTS = {

@@ -180,11 +180,13 @@ class Format(ABC):
         rank: Place in the order of asking; CSV, which takes any text, comes last with 90.
         layout: Word of the setting ``layout`` that stands for it, if there is one; a setting of
             another word rules the format out.
+        source_settings: Settings of ``data.source`` that it follows.
     """
 
     name: ClassVar[str]
     rank: ClassVar[int] = 50
     layout: ClassVar[str | None] = None
+    source_settings: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     def can_open(self, source: LogSource) -> bool:
