@@ -35,6 +35,8 @@ DATA_OPTIONS = {
     "--sep": ("data.cells.sep", "Separator of fields; 'tab' for a tabulator."),
     "--decimal": ("data.cells.decimal", "Decimal mark."),
     "--encoding": ("data.cells.encoding", "Encoding of the file, e.g. latin-1."),
+    "--header-row": ("data.cells.header_row", "Line of the column names, from 1; 0 for none."),
+    "--skip-rows": ("data.cells.skip_rows", "Ignore the first lines of the file."),
     "--na": ("data.cells.na", "Texts that stand for a missing value, as a,b."),
     "--duplicates": ("data.duplicates", "Readings of one series, channel and time."),
     "--on-bad-row": ("data.cells.on_bad_row", "Rows that cannot be read."),

@@ -36,6 +36,10 @@ class CellsConfig(Config):
     sep: str | None = None
     decimal: Literal[".", ","] = "."
     encoding: str | None = None
+    header_row: int | None = Field(
+        None, ge=0, description="line of the column names, from 1; 0 where there are none"
+    )
+    skip_rows: int = Field(0, ge=0, description="lines above everything that is read")
     na: tuple[str, ...] = ()
     on_bad_row: Literal["error", "drop", "nan"] = "error"
     max_bad: float = Field(
