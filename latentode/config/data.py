@@ -39,6 +39,10 @@ class CellsConfig(Config):
     sep: str | None = None
     decimal: Literal[".", ","] | None = Field(None, description="decimal mark; None is detected")
     encoding: str | None = None
+    header_row: int | None = Field(
+        None, ge=0, description="line of the column names, from 1; 0 where there are none"
+    )
+    skip_rows: int = Field(0, ge=0, description="lines above everything that is read")
     na: tuple[str, ...] | None = Field(
         None, description="texts and numbers that stand for a missing value; () is none at all"
     )

@@ -35,6 +35,8 @@ DATA_OPTIONS = {
     "--end": ("data.time.end", "Leave out rows after this time; '' keeps all."),
     "--table": ("data.source.table", "Table of a database, or sheet of a spreadsheet."),
     "--query": ("data.source.query", "SQL that gives the log, of a database."),
+    "--header-row": ("data.cells.header_row", "Line of the column names, from 1; 0 for none."),
+    "--skip-rows": ("data.cells.skip_rows", "Ignore the first lines of the file."),
 }
 #: Settings that `LatentODE.fit` has arguments for.
 _ARGUMENTS = {

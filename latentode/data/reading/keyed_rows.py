@@ -111,7 +111,7 @@ def read_rows(
     if only_known and roles.id is not None:
         ignored |= (got.series >= 0) & ~_are_among(series_ids or (), got.series_ids, got.series)
     policy = RowPolicy(
-        table, roles, config, got, table.doubts, Tally(), clock if timed else _NO_CLOCK,
+        table, roles, config, got, Tally(doubts=table.doubts), clock if timed else _NO_CLOCK,
         repeats=repeats,
     )  # fmt: skip
     times, keep, clock = policy.rows(ignored)

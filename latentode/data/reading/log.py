@@ -71,8 +71,8 @@ def read_log(
         collector.add(understanding.applied(other))
         doubts.merge(other.doubts)
     got = collector.collected()
-    tally = Tally()
-    policy = RowPolicy(table, roles, config, got, doubts, tally)
+    tally = Tally(doubts=doubts, left_out=dict(roles.left_out))
+    policy = RowPolicy(table, roles, config, got, tally)
     times, keep, clock = policy.rows()
     text = CellPolicy(policy).cells(keep)
     series_ids, rank = series_rank(got, keep)
@@ -83,7 +83,7 @@ def read_log(
     channels = _channels(policy, config, text, allow_missing)
     inputs = [each for each in roles.future if each in got.slots]
     _refuse_absent(name, [each for each in roles.future if each not in got.slots])
-    build = Builder(table, config, got, tally, doubts, clock, times, keep, series_ids, rank)
+    build = Builder(table, config, got, tally, clock, times, keep, series_ids, rank)
     readings = build.readings(channels)
     known = build.readings(inputs) if inputs else None
     doubts.settle(name, "reading")
@@ -101,20 +101,22 @@ def read_log(
         inputs=known,
         static_columns=static_columns,
         static=static,
+        units=tuple((each, table.units[each]) for each in channels if each in table.units),
     )
-    rows = LogRows(times[keep], rank[got.series[keep]], np.flatnonzero(keep), got.at)
+    kept = np.flatnonzero(keep)
+    rows = LogRows(
+        times[kept],
+        rank[got.series[kept]],
+        lambda row: int(got.lines[kept[row]]),
+        table.line_word,
+        None if got.row_slot is None else got.row_slot[kept],
+    )
     look = second_look(
-        readings, series_ids, clock, rows=rows, cells=config.cells, doubts=doubts, units=table.units
+        readings, series_ids, clock, rows=rows, cells=config.cells, time=config.time, doubts=doubts
     )
+    columns = roles.to_columns(tuple(channels))
     report = make_report(
-        tally,
-        dataset,
-        look=look,
-        doubts=doubts,
-        source=name,
-        layout=roles.layout,
-        columns=roles.to_columns(tuple(channels)),
-        left_out=roles.left_out,
+        tally, dataset, source=name, layout=roles.layout, columns=columns, look=look
     )
     return dataset, report
 

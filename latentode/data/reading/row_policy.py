@@ -19,6 +19,7 @@ from latentode.data.reading.formats.csv_table import ragged_message
 from latentode.data.reading.formats.table import Table
 from latentode.data.reading.report import Tally
 from latentode.data.reading.roles import Roles
+from latentode.data.reading.second_look.time_bounds import outside
 from latentode.errors import DataError
 
 #: Reason of a count -> what such rows lack, and the role of its column.
@@ -42,8 +43,7 @@ class RowPolicy:
         roles: Its columns.
         config: Policies.
         got: What was read.
-        doubts: Takes decisions and questions.
-        tally: Counts all that is left out.
+        tally: Counts all that is left out; its doubts take decisions and questions.
         clock: A clock that is known already, such as that of the log beside the table.
         repeats: Rows here that are one row of the table.
         first_lines: Where the first row stands that was left out, by reason.
@@ -53,7 +53,6 @@ class RowPolicy:
     roles: Roles
     config: DataConfig
     got: Collected
-    doubts: Doubts
     tally: Tally
     clock: Clock | None = None
     repeats: int = 1
@@ -100,6 +99,11 @@ class RowPolicy:
         self._localize(merged, keep)
         self._leave_out_far(times, keep, merged.clock)
         return times, keep, self.clock or merged.clock
+
+    @property
+    def doubts(self) -> Doubts:
+        """Decisions and questions."""
+        return self.tally.doubts
 
     @property
     def _is_log(self) -> bool:
@@ -248,4 +252,4 @@ class RowPolicy:
             return
         far = outside(times, clock, self._time) & keep
         keep[far] = False
-        self.count_rows("rows_outside_start_and_end", np.flatnonzero(far))
+        self.count_rows("rows_outside", np.flatnonzero(far))

@@ -12,7 +12,6 @@ from latentode.data.dataset import Clock, Int64, Readings, positions
 from latentode.data.reading.assembly.arrange import arrange_runs
 from latentode.data.reading.assembly.collect import Cells, Collected
 from latentode.data.reading.assembly.merge import Triplets, clip_outliers, merge_duplicates
-from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.table import Table
 from latentode.data.reading.report import Tally
 from latentode.data.reading.roles import natural_key
@@ -28,7 +27,6 @@ class Builder:
         config: Policies.
         got: What was read.
         tally: Counts what is merged and clipped.
-        doubts: Takes decisions and questions.
         clock: What the times mean.
         times: Time of each row in nanoseconds.
         keep: Rows that count.
@@ -40,7 +38,6 @@ class Builder:
     config: DataConfig
     got: Collected
     tally: Tally
-    doubts: Doubts
     clock: Clock
     times: Int64
     keep: NDArray[np.bool_]
@@ -123,7 +120,6 @@ class Builder:
             triplets.in_order(),
             self.config.duplicates,
             tally=self.tally,
-            doubts=self.doubts,
             clock=self.clock,
             got=self.got,
         )

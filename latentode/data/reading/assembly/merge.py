@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from latentode.data.dataset import Clock, Float64, Int64, reading_order
 from latentode.data.reading.assembly.collect import Collected
 from latentode.data.reading.assembly.repeats import likely_cause
-from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.report import Tally
 from latentode.errors import DataError
 
@@ -76,7 +75,6 @@ def merge_duplicates(
     policy: Literal["auto", "error", "mean", "first", "last"],
     *,
     tally: Tally,
-    doubts: Doubts,
     clock: Clock,
     got: Collected,
 ) -> Triplets:
@@ -86,8 +84,7 @@ def merge_duplicates(
         readings: In order.
         policy: "mean", "first" or "last" in the order of the log; "error" refuses repeats; "auto"
             averages a few, and asks where more than 1 % of the readings differ from another.
-        tally: Counts every reading that is merged into another.
-        doubts: Takes the decision, or the question.
+        tally: Counts every reading that is merged into another; its doubts take the question.
         clock: What the times mean.
         got: The rows.
 
@@ -120,27 +117,28 @@ def merge_duplicates(
     readings.count(tally, "duplicates_merged", inside[extra & different])
     readings.count(tally, "duplicates_identical", inside[extra & ~different])
     if policy == "auto" and (extra & different).any():
-        _tell_cause(readings, inside[extra & different], doubts, clock, got)
+        _tell_cause(readings, inside[extra & different], tally, clock, got)
     values = readings.values.copy()
     values[inside] = merged
     return replace(readings, values=values).take(kept)
 
 
 def _tell_cause(
-    readings: Triplets, merged: Int64, doubts: Doubts, clock: Clock, got: Collected
+    readings: Triplets, merged: Int64, tally: Tally, clock: Clock, got: Collected
 ) -> None:
     """Say why readings repeat; ask where they are many."""
     share = len(merged) / len(readings.times)
     cause = likely_cause(readings.times, readings.times[merged], clock)
+    tally.merge_cause = cause.words
     first = got.at(readings.rows[merged].min())
     what = (
         f"{len(merged):,} readings ({100 * share:.2g} %) have the series, channel and time of "
         f"another and a different value (first: {first}): {cause.words}"
     )
     if share > _FEW:
-        doubts.ask("repeats", f"{what}. {cause.cure}.")
+        tally.doubts.ask("repeats", f"{what}. {cause.cure}.")
     else:
-        doubts.decide(
+        tally.doubts.decide(
             "repeats", f"{len(merged):,} repeated readings averaged", what,
             confidence="guess", option=cause.cure,
         )  # fmt: skip

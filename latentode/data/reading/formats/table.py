@@ -166,7 +166,7 @@ class LogSource:
         if not self.may_be_text:
             return ""
         try:
-            block = next(read_blocks(self.path, self.config.cells.encoding, []), b"")
+            block = next(read_blocks(self.path, self.config.cells.encoding, Doubts()), b"")
         except DataError:
             return ""  # the format that opens it reads it again, and says what is wrong
         return block[:4096].decode(errors="ignore")
