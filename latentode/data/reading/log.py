@@ -90,6 +90,7 @@ def read_log(
     if not readings.num_readings:
         raise DataError(f"no data rows in {name}: no channel has a reading.")
     tally.add("missing_cells", got.missing_cells)
+    tally.add("readings_of_bad_quality", got.poor)
     missing = {*MISSING_TEXTS, *(config.cells.na or ())}
     static_columns, static = build_static(
         got.static, rank, series_ids, missing, name, table.decimal

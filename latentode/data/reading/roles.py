@@ -53,6 +53,10 @@ VALUE_NAMES = (
     ("waarde", "valore", "numeric_value", "value_num", "valuenum", "state"),
 )
 QUALITY_NAMES = ("quality", "status", "flag", "qc", "qualifier", "validity", "qualität", "qualite")
+#: Words of a quality column for values that count.
+GOOD = frozenset(
+    {"good", "ok", "valid", "gut", "gültig", "bon", "bueno", "true", "192", "g", "v", "passed"}
+)
 UNIT_NAMES = (
     "unit",
     "units",
@@ -194,3 +198,8 @@ def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
         # numbers before words; a longer number is a larger one
         key.append((len(number), number) if part[0] in "0123456789" else (1 << 62, part))
     return key, name
+
+
+def is_good(text: str) -> bool:
+    """Whether a word of a quality column says that the value counts; empty cells say nothing."""
+    return text.strip().lower() in GOOD or not text.strip()

@@ -9,12 +9,8 @@ import pandas as pd
 from latentode.config import DataConfig
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.profile import Sample
-from latentode.data.reading.roles import QUALITY_NAMES, UNIT_NAMES, by_telling_name
+from latentode.data.reading.roles import GOOD, QUALITY_NAMES, UNIT_NAMES, by_telling_name
 
-#: Words of a quality column for values that count.
-GOOD = frozenset(
-    {"good", "ok", "valid", "gut", "gültig", "bon", "bueno", "true", "192", "g", "v", "passed"}
-)
 _BAD = frozenset(
     {
         *("bad", "uncertain", "invalid", "suspect", "questionable", "error", "fault", "missing"),
@@ -32,11 +28,6 @@ _BAD = frozenset(
         *("bad input", "not good", "stale", "failed", "fail", "b", "u", "s", "n", "out of range"),
     }
 )
-
-
-def is_good(text: str) -> bool:
-    """Whether a word of a quality column says that the value counts; empty cells say nothing."""
-    return text.strip().lower() in GOOD or not text.strip()
 
 
 def find_quality(

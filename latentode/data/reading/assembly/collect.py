@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from latentode.config import DataConfig
 from latentode.data.dataset import Float64, Int64
 from latentode.data.reading.cells.numbers import Numbers, read_numbers
-from latentode.data.reading.cells.split_time import joined_times
+from latentode.data.reading.cells.split_times import join_times
 from latentode.data.reading.cells.time_column import RawTimes, read_times
 from latentode.data.reading.formats.table import MISSING_TEXTS, Table
-from latentode.data.reading.roles import Roles
+from latentode.data.reading.roles import Roles, is_good
 
 Int32 = NDArray[np.int32]
 Coded = tuple[Int32, Sequence[str]]
@@ -61,6 +61,7 @@ class Collected:
         bad_slots: Slot of each bad cell, -1 where its channel has no name.
         numbers: What was found in the columns of values, one entry per table and column.
         row_cells: Cells of each row in columns of values.
+        poor: Readings that were left out for their quality.
         static: Covariate -> (series code, text) pairs that occur.
     """
 
@@ -75,6 +76,7 @@ class Collected:
     bad_slots: Int32
     numbers: list[Numbers]
     row_cells: int
+    poor: int
     static: dict[str, set[tuple[int, str]]]
 
     @cached_property
@@ -101,7 +103,7 @@ class Collected:
     def missing_cells(self) -> int:
         """Number of empty cells in columns of values."""
         possible = len(self.series) * self.row_cells
-        return possible - len(self.cells.slots) - len(self.bad_rows)
+        return possible - len(self.cells.slots) - len(self.bad_rows) - self.poor
 
 
 def factorize(texts: pa.ChunkedArray) -> Coded:
@@ -152,6 +154,7 @@ class Collector:
     _times: list[RawTimes] = field(default_factory=list)
     _bad: list[tuple[Int64, Int32]] = field(default_factory=list)
     _numbers: list[Numbers] = field(default_factory=list)
+    _poor: int = 0
     _static: dict[str, set[tuple[int, str]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -194,6 +197,7 @@ class Collector:
             bad_slots=_joined([slots for _, slots in bad]),
             numbers=self._numbers,
             row_cells=len(self.roles.values) + (self.roles.value is not None),
+            poor=self._poor,
             static=self._static,
         )
 
@@ -212,7 +216,7 @@ class Collector:
         if not self.roles.time:
             return RawTimes.untimed(table.num_rows)
         if len(self.roles.time_parts) > 1:
-            column = joined_times({name: table.column(name) for name in self.roles.time_parts})
+            column = join_times({name: table.column(name) for name in self.roles.time_parts})
             return read_times(column, lambda: column, self.roles.time, time, decimal)
         name = self.roles.time
         return read_times(table.column(name), lambda: table.text(name), name, time, decimal)
@@ -232,7 +236,17 @@ class Collector:
             at=table.at,
         )
         self._numbers.append(numbers)
+        self._leave_out_bad(table, numbers)
         return numbers
+
+    def _leave_out_bad(self, table: Table, numbers: Numbers) -> None:
+        """Take out values of rows that a column does not call good."""
+        if self.roles.quality is None or self.config.cells.quality == "all":
+            return
+        codes, texts = factorize(table.text(self.roles.quality))
+        bad = ~np.array([is_good(text) for text in texts])[codes]
+        self._poor += int((bad & ~np.isnan(numbers.values)).sum())
+        numbers.values[bad] = np.nan
 
     def _wide(self, table: Table, start: int) -> Cells:
         names = self.roles.values
