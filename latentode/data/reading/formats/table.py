@@ -79,6 +79,10 @@ class Table:
         """Fields that each row of the source should have."""
         return len(self._columns)
 
+    def add(self, name: str, cells: pa.ChunkedArray) -> None:
+        """Add a column."""
+        self._columns[name] = cells
+
     def column(self, name: str) -> pa.ChunkedArray:
         """Cells of a column, typed as described above."""
         return self._columns[name]
@@ -86,8 +90,8 @@ class Table:
     def text(self, name: str) -> pa.ChunkedArray:
         """Cells of a column as strings, byte for byte as the source has them; "" where missing.
 
-        The type is ``string`` or ``dictionary`` of strings. Numbers of a typed source are written as
-        a CSV file would hold them: whole ones without a decimal point.
+        The type is ``string`` or ``dictionary`` of strings. Numbers of a typed source are written
+        as a CSV file would hold them: whole ones without a decimal point.
         """
         return as_text(self._columns[name])
 
@@ -136,12 +140,12 @@ class LogSource:
     """A log before it is opened: what a format may look at to tell whether it can open it.
 
     Attributes:
-        log: File, or data frame.
+        log: File, address of a database, or data frame.
         config: How it is read.
         start: First bytes of the file, as they are stored; none of a data frame.
     """
 
-    log: Path | pd.DataFrame
+    log: Path | str | pd.DataFrame
     config: DataConfig
     start: bytes = b""
 
@@ -162,7 +166,7 @@ class LogSource:
         if not self.may_be_text:
             return ""
         try:
-            block = next(read_blocks(self.path, self.config.cells.encoding, []), b"")
+            block = next(read_blocks(self.path, self.config.cells.encoding, Doubts()), b"")
         except DataError:
             return ""  # the format that opens it reads it again, and says what is wrong
         return block[:4096].decode(errors="ignore")
@@ -176,11 +180,13 @@ class Format(ABC):
         rank: Place in the order of asking; CSV, which takes any text, comes last with 90.
         layout: Word of the setting ``layout`` that stands for it, if there is one; a setting of
             another word rules the format out.
+        source_settings: Settings of ``data.source`` that it follows.
     """
 
     name: ClassVar[str]
     rank: ClassVar[int] = 50
     layout: ClassVar[str | None] = None
+    source_settings: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     def can_open(self, source: LogSource) -> bool:
