@@ -217,6 +217,10 @@ class SampledColumn:
         return bool(filled) and 2 * int((~np.isnan(self.numbers)).sum()) > filled
 
     @property
+    def _some_numbers(self) -> bool:
+        return not bool(np.isnan(self.numbers).all())
+
+    @property
     def holds_fractions(self) -> bool:
         """True where cells are numbers with fractions, alone or beside words."""
         numbers = self.numbers[~np.isnan(self.numbers)]
@@ -227,7 +231,7 @@ class SampledColumn:
     @property
     def is_words(self) -> bool:
         """True where cells are text, and none is a number or a time."""
-        return self.is_text and not self.empty and np.isnan(self.numbers).all() and not self.form
+        return self.is_text and not self.empty and not self.form and not self._some_numbers
 
     @cached_property
     def codes(self) -> Int64:

@@ -213,7 +213,8 @@ class DataReport:
 
     def _clock_line(self) -> str:
         clock = self.clock
-        words = [clock.kind] if clock.kind == "elapsed" or clock.unit != "iso" else ["dates"]
+        is_number = clock.kind == "elapsed" or clock.unit != "iso"
+        words: list[str] = [clock.kind if is_number else "dates"]
         if clock.unit != "iso":
             words.append(f"unit {clock.unit}")
         if clock.kind == "calendar":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ from latentode.data.reading.profile import Sample
 from latentode.data.reading.roles import Roles, check_present
 
 _MOST = 0.5
+_MOST = 0.5  # share of rows
 _TWO = 2  # clocks, at least, in a log of pairs
 
 
@@ -108,7 +110,7 @@ def _clock_pairs(table: Table, config: DataConfig) -> dict[str, list[str]]:
 def _are_different(sample: Sample, clocks: Sequence[str]) -> bool:
     """True where no two clocks show one time in most rows, or keep one distance."""
     texts = [sample[name].texts for name in clocks]
-    return all((first != second).mean() > 0.5 for first, second in pairwise(texts))
+    return all((first != second).mean() > _MOST for first, second in pairwise(texts))
 
 
 def _stacked(table: Table, pairs: dict[str, list[str]]) -> Table:
