@@ -76,8 +76,9 @@ def open_tables(source: Source, config: DataConfig) -> Iterator[Table]:
     Raises:
         DataError: If there is no file, or one cannot be opened.
     """
-    single = isinstance(source, str | os.PathLike | pd.DataFrame)
-    parts: Sequence[LogFile] = [source] if single else list(source)
+    if isinstance(source, str | os.PathLike | pd.DataFrame):
+        source = [source]
+    parts = list(source)
     files = [file for part in parts for file in _files(part)]
     if not files:
         raise DataError(f"{parts[0] if parts else 'log'}: expected a log, got no file.")
@@ -127,7 +128,7 @@ def _refuse_settings(source: LogSource, log_format: Format) -> None:
     Raises:
         ConfigError: Naming the first of them.
     """
-    for name, value in source.config.source.to_dict().items():
+    for name, value in source.config.source.model_dump().items():
         if value is not None and name not in log_format.source_settings:
             raise ConfigError(
                 f"data.source.{name}: expected no --{name} for {log_format.name}, got {value!r}. "

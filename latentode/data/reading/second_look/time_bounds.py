@@ -63,7 +63,7 @@ def _elapsed(name: str, text: str, clock: Clock) -> int:
 
 def _date(name: str, text: str, clock: Clock) -> int:
     moment = pd.to_datetime(text, errors="coerce")
-    if moment is pd.NaT or not text.lstrip()[:4].isdigit():
+    if not isinstance(moment, pd.Timestamp) or not text.lstrip()[:4].isdigit():
         raise ConfigError(
             f"data.time.{name}: expected a date such as 2024-03-04 or 2024-03-04T06:00, got "
             f"{text!r}. Correct --{name}."
