@@ -85,8 +85,7 @@ class _Detection:
         free = [name for name in rest if name not in _claimed(self._columns)]
         useless = {name: "it is empty" for name in free if self.sample[name].empty}
         for name in free:
-            form = self.sample[name].form
-            if name not in useless and form is not None and form.dated and form.sure:
+            if name not in useless and self.sample[name].holds_dates:
                 useless[name] = "it holds times, and another column is the time"
         free = [name for name in free if name not in useless]
         useless |= lone_cells(self.sample, free)
@@ -100,8 +99,7 @@ class _Detection:
     def _without_useless(self, rest: Sequence[str]) -> list[str]:
         self.left_out = self._useless(rest)
         for name, reason in self.left_out.items():
-            form = self.sample[name].form
-            able = not self.sample[name].empty and not (form is not None and form.dated)
+            able = self.sample[name].is_number
             option = f'--channels "{name}"' if able else ""
             self._doubts.decide("columns", f"{name!r} left out", reason, option=option)
         return [name for name in rest if name not in self.left_out]
@@ -144,7 +142,7 @@ class _Detection:
     def _refuse_events(self, channels: Sequence[str]) -> None:
         """Refuse a log that holds words alone, other than states that change."""
         words = [name for name in channels if self.sample[name].is_words]
-        two = [name for name in words if len(self.sample[name].distinct) == 2]  # noqa: PLR2004
+        two = [name for name in words if len(self.sample[name].distinct) == 2]
         if words and len(words) == len(channels) and not two:
             raise DataError(
                 f"{self.table.name}: no column of numbers is left as a channel; {words[0]!r} holds "

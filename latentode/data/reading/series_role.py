@@ -136,8 +136,6 @@ class _Search:
         column = self.sample[name]
         if column.empty or column.holds_fractions or (column.form is not None and column.form.sure):
             return False
-        if column.is_text and not column.is_words and column.form is not None:
-            return False
         return column.is_words or self._is_whole(column)
 
     @staticmethod

@@ -121,7 +121,7 @@ def row_types(sample: Sample, free: Sequence[str]) -> dict[str, str]:
     sparse = [name for name in free if 0 < filled[name].mean() < 1]
     for name in free:
         column = sample[name]
-        if not 2 <= len(column.distinct) <= _MOST_TYPES or not filled[name].all():  # noqa: PLR2004
+        if not 2 <= len(column.distinct) <= _MOST_TYPES or not filled[name].all():
             continue
         told = [other for other in sparse if other != name and _tells(column.codes, filled[other])]
         if len(told) > 1:

@@ -89,10 +89,8 @@ def _clock_pairs(table: Table, config: DataConfig) -> dict[str, list[str]]:
         return {}
     sample = Sample(table, (*MISSING_TEXTS, *(config.cells.na or ())))
     names = [name for name in table.columns if not sample[name].empty]
-    forms = {name: sample[name].form for name in names}
-    clocks = [
-        name for name, form in forms.items() if form is not None and form.dated and form.timed
-    ]
+    kinds = {name: getattr(sample[name].form, "kind", "") for name in names}
+    clocks = [name for name, kind in kinds.items() if kind == "stamps"]
     if len(clocks) < _TWO or names[0] != clocks[0]:
         return {}
     pairs: dict[str, list[str]] = {}

@@ -15,7 +15,7 @@ from latentode.config import DataConfig
 from latentode.data.dataset import Float64, Int64
 from latentode.data.reading.cells.numbers import Numbers, read_numbers
 from latentode.data.reading.cells.split_times import join_times
-from latentode.data.reading.cells.time_column import RawTimes, read_times
+from latentode.data.reading.cells.time_column import RawTimes, read_times, untimed
 from latentode.data.reading.formats.table import MISSING_TEXTS, Table
 from latentode.data.reading.roles import Roles, is_good
 
@@ -214,7 +214,7 @@ class Collector:
     def _times_of(self, table: Table) -> RawTimes:
         time, decimal = self.config.time, table.decimal
         if not self.roles.time:
-            return RawTimes.untimed(table.num_rows)
+            return untimed(table.num_rows)
         if len(self.roles.time_parts) > 1:
             column = join_times({name: table.column(name) for name in self.roles.time_parts})
             return read_times(column, lambda: column, self.roles.time, time, decimal)
