@@ -16,7 +16,8 @@ _CENTURY_TURNS = 69  # as strptime: 69 is 1969, 68 is 2068
 # looked up without a full stop, and by three letters where these are clear
 _MONTHS = (
     "january jan januar jänner januari janvier janv enero ene gennaio gen janeiro styczeń sty",
-    "february feb februar februari février fevrier févr fevr fév fev febrero febbraio fevereiro luty",
+    "february feb februar februari février fevrier févr fevr fév fev febrero febbraio fevereiro "
+    "luty",
     "march mar märz mär maerz mrz mars maart mrt marzo março marco marts marzec",
     "april apr avril avr abril abr aprile kwiecień kwi",
     "may mai mei maj mayo maggio mag maio",

@@ -93,15 +93,16 @@ class Stamps:
             codes=self.codes[rows],
         )
 
-    def settled(self, order: str) -> Stamps:
-        """Times where all open dates are read in one order, such as ``dmy``.
+    def settled(self, last: str = "dmy", first: str = "ymd") -> Stamps:
+        """Times where all open dates are read in one order.
 
-        A date with the year first has the order ``ymd`` unless `order` begins with it.
+        Args:
+            last: Order where the year does not stand first with four digits: ``dmy``, ``mdy``, or
+                ``ymd`` with two digits.
+            first: Order where it does: ``ymd`` or ``ydm``.
         """
         if not self.dates:
             return self
-        last = order if order[0] != "y" or self.dates[0].short else "dmy"
-        first = order if order == "ydm" else "ymd"
         days = [date.day(first if date.year_first else last) for date in self.dates]
         return self._on_days(np.array([_LIMIT if day is None else day for day in days]))
 
@@ -115,7 +116,9 @@ class Stamps:
         return Stamps(times, self.aware, status, np.full_like(self.codes, -1), (), self.places)
 
 
-def plain_stamps(times: Int64, aware: NDArray[np.bool_] | bool, status: NDArray[np.uint8]) -> Stamps:
+def plain_stamps(
+    times: Int64, aware: NDArray[np.bool_] | bool, status: NDArray[np.uint8]
+) -> Stamps:
     """Times that need no decision."""
     times = np.where(status == OK, times, 0)
     aware = np.full(len(times), aware) if isinstance(aware, bool) else aware
@@ -207,7 +210,9 @@ def _parted(texts: pa.Array) -> Stamps:
     missing = np.asarray(pc.is_in(texts, _MISSING))
     present = np.flatnonzero(~missing)
     if not len(present):
-        return plain_stamps(np.zeros(len(texts), np.int64), False, missing.astype(np.uint8) * NO_TIME)
+        return plain_stamps(
+            np.zeros(len(texts), np.int64), False, missing.astype(np.uint8) * NO_TIME
+        )
     texts = _respelled(texts, texts[int(present[0])].as_py())
     stamps = _of_parts(_equal_parts(texts) or _parts(texts), missing)
     bad = np.flatnonzero(stamps.status == BAD)
@@ -273,7 +278,7 @@ def _fraction(texts: pa.Array) -> Int64:
 
 @lru_cache(maxsize=100_000)
 def clock_seconds(text: str) -> int:
-    """Seconds since midnight of ``6:00``, ``23:59:60``, ``24:00`` or ``12:05:01 PM``; -1 if none."""
+    """Seconds since midnight of ``6:00``, ``23:59:60``, ``24:00`` or ``12:05 PM``; -1 if none."""
     if not text.strip():
         return 0
     if not _CLOCK.fullmatch(text):
