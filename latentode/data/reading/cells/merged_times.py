@@ -239,9 +239,9 @@ def _zone_of_naive(column: _Column, stamps: Stamps) -> str | None:
             f"{' or '.join(f'--tz {zone}' for zone in zones)}.",
         )
         return zones[0]
-    zones = [place for place in stamps.places if is_zone(place)]
-    if len(zones) == 1:
-        return zones[0]
+    places = [place for place in stamps.places if is_zone(place)]
+    if len(places) == 1:
+        return places[0]
     return _named_zone(column)
 
 

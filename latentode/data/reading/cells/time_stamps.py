@@ -129,15 +129,16 @@ def join_stamps(parts: Sequence[Stamps]) -> Stamps:
     """Times one after another."""
     if len(parts) == 1:
         return parts[0]
-    codes, dates = [], []
+    codes: list[NDArray[np.int32]] = []
+    dates: list[OpenDate] = []
     for part in parts:
-        codes.append(np.where(part.codes >= 0, part.codes + np.int32(len(dates)), np.int32(-1)))
+        codes.append(np.where(part.codes >= 0, part.codes + len(dates), -1).astype(np.int32))
         dates.extend(part.dates)
     return Stamps(
         np.concatenate([part.times for part in parts]),
         np.concatenate([part.aware for part in parts]),
         np.concatenate([part.status for part in parts]),
-        np.concatenate(codes).astype(np.int32),
+        np.concatenate(codes),
         tuple(dates),
         frozenset().union(*(part.places for part in parts)),
     )

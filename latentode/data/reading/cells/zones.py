@@ -75,6 +75,15 @@ def localize(
         return times, ~yes
     hour = _RepeatedHour(wall, times, second.asi8, twice, rows)
     untold = hour.tell_apart()
+    if hour.by_steps:
+        row = min(hour.by_steps)
+        doubts.decide(
+            "time",
+            f"{rows.where(row)}: {_text(wall[row])} occurs twice in {zone}, and was told by the "
+            f"even steps of the series ({_rows(len(hour.by_steps))})",
+            "in the other hour the step would differ",
+            confidence="likely",
+        )
     if not len(untold):
         return hour.times, ~yes
     if ambiguous is None:
@@ -95,8 +104,8 @@ def _ask_gap(
     fixed = offset_name(round(offset.total_seconds() / 60) if offset else 0)
     doubts.ask(
         "time",
-        f"{rows.where(row)}: {_text(wall[row])} does not exist in {zone}, where the clocks were set "
-        f"forward. For a logger without summer time pass --tz {fixed}; else correct --tz, or write "
+        f"{rows.where(row)}: {_text(wall[row])} does not exist in {zone}, where the clocks were "
+        f"set forward. For a logger without summer time pass --tz {fixed}; else correct --tz, or write "
         "times with offsets.",
     )
 
@@ -127,6 +136,7 @@ class _RepeatedHour:
         self.wall, self.times, self.second, self.twice = wall, times, second, twice
         self.slots = rows.slots
         self.series = rows.series
+        self.by_steps: list[int] = []
 
     def tell_apart(self) -> NDArray[np.integer]:
         """Put rows on the second hour where something tells; returns those where nothing does."""
@@ -200,6 +210,7 @@ class _RepeatedHour:
                 fits.append(around[later])
         if len(fits) == 1:
             self.times[fits[0]] = self.second[fits[0]]
+            self.by_steps += around[inside].tolist()
         return len(fits) == 1
 
 
