@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import pyarrow as pa
@@ -162,8 +163,8 @@ class CsvParser:
         number = before - len(next(iter(columns.values()))) - len(self.ragged)
         self._dialect.doubts.decide(
             "header",
-            f"{number} lines between the rows left out",
-            "they repeat the header and the lines around it",
+            f"lines between the rows that repeat the header left out: {number}",
+            "they are the same as the header and the lines around it",
         )
         return columns
 
@@ -190,16 +191,17 @@ class CsvParser:
         return csv.read_csv(file, parse_options=parse, convert_options=convert)["x"].type
 
     def _without_nan(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
-        if not pa.types.is_floating(column.type):
+        # a sum is far faster than a look at every cell
+        if not pa.types.is_floating(column.type) or isfinite(pc.sum(column).as_py() or 0.0):
             return column
-        nan = pc.is_nan(column)
-        return pc.if_else(nan, None, column) if pc.any(nan).as_py() else column
+        return pc.if_else(pc.is_nan(column), None, column)
 
     def _loses_digits(self, name: str, column: pa.ChunkedArray) -> bool:
         """Whether whole numbers were parsed as floats that cannot hold them."""
         if not pa.types.is_floating(column.type):
             return False
-        if not pc.any(pc.greater_equal(pc.abs(column), _EXACT_WHOLE)).as_py():
+        low, high = (limit or 0.0 for limit in pc.min_max(column).as_py().values())
+        if max(high, -low) < _EXACT_WHOLE:
             return False
         texts = _values(self.text(name, column))
         return bool(pc.any(pc.match_substring_regex(texts, _LONG_WHOLE)).as_py())

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import io
-import mmap
 import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+
+import numpy as np
 
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.csv_dialect import Dialect
 from latentode.data.reading.formats.csv_records import BLANKS
 from latentode.data.reading.formats.text_blocks import is_stored_as, read_blocks
 
+_NEWLINE = 10  # as a byte
 _BLANKS = re.compile(rb'("[^"\n]*")|^[ \t]+|[ \t]+(?=\r?$)|[ \t]+', re.MULTILINE)
 
 
@@ -66,6 +68,18 @@ class CsvSource:
             pass
         self.__dict__.pop("has_quotes", None)
 
+    def count_lines(self) -> int:
+        """Number of lines in the file."""
+        if not self._is_plain:
+            return sum(block.count(b"\n") for block in self.blocks())
+        number, last = 0, _NEWLINE
+        for piece in self._stored_pieces():
+            codes = np.frombuffer(piece, dtype=np.uint8)
+            number += int(np.count_nonzero(codes == _NEWLINE))
+            last = piece[-1]
+            del codes  # a buffer that is looked at cannot be cut
+        return number + int(last != _NEWLINE)
+
     def count_quotes(self) -> int:
         """Number of quotes in the file."""
         return sum(block.count(b'"') for block in self.blocks())
@@ -75,11 +89,17 @@ class CsvSource:
         """Whether a quote may stand in the file."""
         if not self._stored:
             return True
-        with (
-            self.path.open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-        ):
-            return data.find(b'"') >= 0
+        return any(b'"' in piece for piece in self._stored_pieces())
+
+    def _stored_pieces(self) -> Iterator[bytearray]:
+        """The file as it is stored; each piece is valid until the next is asked for."""
+        # mapped pages would count as memory in use
+        with self.path.open("rb", buffering=0) as file:
+            buffer = bytearray(1 << 20)
+            while size := file.readinto(buffer):
+                if size < len(buffer):
+                    del buffer[size:]
+                yield buffer
 
     @property
     def _is_plain(self) -> bool:

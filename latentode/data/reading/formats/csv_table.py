@@ -103,6 +103,8 @@ class CsvTable(Table):
     def _record_lines(self) -> Int64:
         """The same with the ragged rows."""
         first = self._dialect.first_line
+        if self._source.count_lines() - first + 1 == self._num_records:
+            return np.arange(first, first + self._num_records)  # a record in every line
         lines = record_lines(self._source.blocks(), first)
         if len(lines) != self._num_records:
             lines = parsed_lines(self._source.blocks(), self._dialect.sep, first)
@@ -117,7 +119,7 @@ class CsvTable(Table):
             first = self._record_lines[comments[0].record]
             self.doubts.decide(
                 "header",
-                f"{len(comments)} comments between the rows left out, the first in line {first}",
+                f"comments between the rows left out: {len(comments)}, the first in line {first}",
                 "they begin with '#' and have another number of fields",
             )
         rows = [row for row in rows if not row.text.startswith("#")]
@@ -146,11 +148,11 @@ class CsvTable(Table):
         """All but the columns without a name in which nothing stands."""
         unnamed = self._dialect.unnamed
         empty = [name for name in columns if name in unnamed and _is_null(columns[name])]
-        if empty:
+        if self._dialect.untold & set(empty):
             self._dialect.doubts.decide(
                 "header",
-                f"{len(empty)} field(s) without a name left out",
-                "they are empty in every row",
+                "the separator at the end of the rows is left out",
+                "nothing follows it, and the header has none",
             )
         for name in columns:
             if name in unnamed and name not in empty:
