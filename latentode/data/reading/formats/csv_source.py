@@ -15,6 +15,8 @@ from latentode.data.reading.formats.csv_dialect import Dialect
 from latentode.data.reading.formats.csv_records import BLANKS
 from latentode.data.reading.formats.text_blocks import is_stored_as, read_blocks
 
+#: Text that holds a header and first rows, by which a file is understood.
+HEAD_BYTES = 1 << 20
 _NEWLINE = 10  # as a byte
 _BLANKS = re.compile(rb'("[^"\n]*")|^[ \t]+|[ \t]+(?=\r?$)|[ \t]+', re.MULTILINE)
 
@@ -41,6 +43,7 @@ class CsvSource:
     ) -> None:
         self.path, self._encoding, self._doubts = path, encoding, doubts
         self._dialect = dialect
+        self._start = start
         self._stored = is_stored_as(path, encoding, start)
         self.repeats = False
 
@@ -49,6 +52,12 @@ class CsvSource:
         if self._is_plain:
             return str(self.path)
         return io.BufferedReader(_Stream(self.blocks()), 1 << 20)
+
+    def head(self) -> bytes | None:
+        """First lines of the file as they are parsed; None where it has no others."""
+        if len(self._start) < HEAD_BYTES // 2:
+            return None
+        return self._mend(self._start, first=True)
 
     def blocks(self) -> Iterator[bytes]:
         """Blocks of whole records, with the lines of the file."""

@@ -17,12 +17,10 @@ from latentode.data.reading.formats.csv_columns import ragged_message
 from latentode.data.reading.formats.csv_dialect import find_dialect
 from latentode.data.reading.formats.csv_lines import parsed_lines, record_lines
 from latentode.data.reading.formats.csv_parser import CsvParser
-from latentode.data.reading.formats.csv_source import CsvSource
+from latentode.data.reading.formats.csv_source import HEAD_BYTES, CsvSource
 from latentode.data.reading.formats.table import Format, LogSource, Table, is_text
 from latentode.data.reading.formats.text_blocks import read_blocks
 from latentode.errors import DataError
-
-_HEAD_BYTES = 1 << 20  # holds a header and first rows, by which a file is understood
 
 
 class CsvFormat(Format):
@@ -171,6 +169,6 @@ def _is_null(column: pa.ChunkedArray) -> bool:
 def _start(path: Path, encoding: str | None, doubts: Doubts) -> bytes:
     """First lines of the text; empty if there are none."""
     block = next(read_blocks(path, encoding, doubts), b"")
-    if len(block) <= _HEAD_BYTES:
+    if len(block) <= HEAD_BYTES:
         return block
-    return block[: block.rfind(b"\n", 0, _HEAD_BYTES) + 1] or block
+    return block[: block.rfind(b"\n", 0, HEAD_BYTES) + 1] or block
