@@ -14,7 +14,7 @@ from latentode.data.reading.assembly.collect import NAMELESS, Collected
 from latentode.data.reading.cells.merged_times import Times, merge_times
 from latentode.data.reading.cells.time_column import time_on_clock
 from latentode.data.reading.cells.time_stamps import NO_TIME, OK, OUT_OF_RANGE
-from latentode.data.reading.cells.zones import localize
+from latentode.data.reading.cells.zones import Rows, localize
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.csv_table import ragged_message
 from latentode.data.reading.formats.table import Table
@@ -232,15 +232,13 @@ class RowPolicy:
                 f"({got.at(other)} has one, {got.at(rows[0])} has none). Pass --tz, the zone of "
                 "those without."
             )
-        times, dropped = localize(
-            merged.times[rows],
-            clock.zone,
-            series=got.series[rows],
-            slots=None if got.row_slot is None else got.row_slot[rows],
-            where=lambda row: f"{self.table.name}: {got.at(rows[row])}",
-            ambiguous=self._time.ambiguous,
-            doubts=self.doubts,
+        where = Rows(
+            got.series[rows],
+            None if got.row_slot is None else got.row_slot[rows],
+            lambda row: got.at(rows[row]),
         )
+        ambiguous = self._time.ambiguous
+        times, dropped = localize(merged.times[rows], clock.zone, where, self.doubts, ambiguous)
         merged.times[rows] = times
         keep[rows[dropped]] = False
         self.count_rows("rows_of_repeated_hour", rows[dropped])

@@ -62,8 +62,11 @@ def _elapsed(name: str, text: str, clock: Clock) -> int:
 
 
 def _date(name: str, text: str, clock: Clock) -> int:
-    moment = pd.to_datetime(text, errors="coerce")
-    if not isinstance(moment, pd.Timestamp) or not text.lstrip()[:4].isdigit():
+    try:
+        moment = pd.Timestamp(text) if text.strip()[:4].isdigit() else None
+    except ValueError:
+        moment = None
+    if moment is None:
         raise ConfigError(
             f"data.time.{name}: expected a date such as 2024-03-04 or 2024-03-04T06:00, got "
             f"{text!r}. Correct --{name}."
