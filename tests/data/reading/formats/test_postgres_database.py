@@ -143,7 +143,7 @@ def test_the_password_is_shown_nowhere(url, place):
         with pytest.raises(DataError, match="it cannot be opened") as told:
             opened(wrong)
         assert not [
-            text for text in ("p%40", "p@s", "ss", "w0rd", "w1rd") if text in str(told.value)
+            text for text in ("p%40", "p@s", "ss/", "0rd", "w1rd") if text in str(told.value)
         ]
 
 
@@ -158,6 +158,5 @@ def test_home_assistant_on_a_server_is_recognised(url):
     )
     table = opened(url)
     assert table.column("entity_id").to_pylist() == ["sensor.hall"] * 2
-    assert min(table.column("last_updated").to_pylist()) == datetime(
-        2024, 3, 1, 0, 0, 0, 250_000, UTC
-    )
+    first = min(table.column("last_updated").to_pylist())
+    assert first == datetime(2024, 3, 1, 0, 0, 0, 250_000, UTC)
