@@ -80,14 +80,13 @@ class _Records:
     doubts: Doubts = field(default_factory=Doubts)
     counts: Counter[str] = field(default_factory=Counter)
     left_out: dict[str, str] = field(default_factory=dict)
-    scales: dict[tuple[int, int, int], tuple[float, float]] = field(default_factory=dict)
     last: int = 0
 
     def add(self, activity: int, message: Any) -> None:
         """Take a message."""
         self.counts[message.name] += 1
         if message.name == "field_description":
-            self._describe(activity, message)
+            self._describe(message)
         if message.name != "record":
             return
         stamp = message.get_value("timestamp", fallback=None)
@@ -108,13 +107,17 @@ class _Records:
             times.append(stamp)
             values.append(value)
 
-    def _describe(self, activity: int, message: Any) -> None:
-        """Keep scale and offset of a developer's field, which fitdecode leaves out."""
-        number = message.get_value("field_definition_number", fallback=None)
-        developer = message.get_value("developer_data_index", fallback=None)
+    def _describe(self, message: Any) -> None:
+        """Say a scale of a developer's field: the maker's own readers disagree on its use."""
+        name = message.get_value("field_name", fallback=None)
         scale = message.get_value("scale", fallback=None) or 1
         offset = message.get_value("offset", fallback=None) or 0
-        self.scales[activity, developer, number] = (scale, offset)
+        if (scale, offset) != (1, 0):
+            self.doubts.decide(
+                "channel", f"field {name!r} read as stored",
+                f"some readers divide it by {scale} and subtract {offset}, as its app describes",
+                confidence="guess",
+            )  # fmt: skip
 
     def _reading(self, activity: int, item: Any, elapsed: bool) -> tuple[_Key | None, float]:
         value, unit = item.value, str(item.units or "")
@@ -125,8 +128,6 @@ class _Records:
         developer = None
         if item.field_def is not None and item.field_def.is_dev:
             developer = item.field_def.dev_data_index
-            scale, offset = self.scales.get((activity, developer, item.def_num), (1, 0))
-            value = value / scale - offset
         if unit == "semicircles":
             value, unit = value * _DEGREES, "deg"
         return _Key(activity, item.name, unit, developer, elapsed), float(value)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from glob import glob
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import Any, TypeGuard
+from typing import Any
 
 import pandas as pd
 
 from latentode.config import DataConfig
 from latentode.data.reading import formats
+from latentode.data.reading.formats.database_url import DatabaseUrl, is_url
 from latentode.data.reading.formats.table import Format, LogSource, Table, check_distinct
 from latentode.data.reading.formats.text_blocks import binary_kind, first_bytes
 from latentode.data.reading.roles import natural_key
@@ -51,7 +51,7 @@ def open_table(source: LogFile, config: DataConfig) -> Table:
         DataError: If no format can open it, it is damaged or empty, or has a column name twice.
         ResourceError: If it has more columns than ``max_channels`` allows.
     """
-    log = source if isinstance(source, pd.DataFrame) or _is_address(source) else Path(source)
+    log = _located(source)
     table = _open(LogSource(log, config, first_bytes(log) if isinstance(log, Path) else b""))
     check_distinct(table.columns, table.name)
     if len(table.columns) > config.max_channels + 50:
@@ -92,13 +92,15 @@ def open_tables(source: Source, config: DataConfig) -> Iterator[Table]:
         yield table
 
 
-def _is_address(source: LogFile) -> TypeGuard[str]:
-    return isinstance(source, str) and re.match(r"[a-z][a-z0-9+]+://", source) is not None
+def _located(source: LogFile) -> Path | DatabaseUrl | pd.DataFrame:
+    if isinstance(source, pd.DataFrame):
+        return source
+    return DatabaseUrl(str(source)) if is_url(source) else Path(source)
 
 
 def _files(part: LogFile) -> list[LogFile]:
     """The files that a folder or a pattern stands for; anything else as it is."""
-    if not isinstance(part, str | os.PathLike) or _is_address(part):
+    if not isinstance(part, str | os.PathLike) or is_url(part):
         return [part]
     path = Path(part)
     if path.is_dir():

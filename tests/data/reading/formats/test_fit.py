@@ -91,7 +91,7 @@ def test_a_stored_field_goes_before_one_made_of_the_bits_of_another(tmp_path):
     }
 
 
-def test_developer_fields_have_their_names_units_and_scales(tmp_path):
+def test_developer_fields_have_their_names_and_units(tmp_path):
     table = opened_fit(
         tmp_path,
         described(0, 0, 0x84, "core", "C", scale=100, offset=2),
@@ -104,10 +104,11 @@ def test_developer_fields_have_their_names_units_and_scales(tmp_path):
     )
     assert rows_of(table) == [
         (START_NS, "heart_rate", 60.0),
-        (START_NS, "core", 37.5),
+        (START_NS, "core", 3950.0),
         (START_NS, "heart_rate (developer 1)", 65.0),
     ]
     assert table.units["core"] == "C"
+    assert "some readers divide it by 100 and subtract 2" in said_of(table)
 
 
 def test_texts_and_other_messages_are_left_out_and_said(tmp_path):
