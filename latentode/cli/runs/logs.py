@@ -45,11 +45,7 @@ class Logs:
     def stem(self) -> str:
         """First part of the name of a folder for them."""
         first = self.parts[0]
-        name = (
-            first.rstrip("/").rpartition("/")[2]
-            if is_url(first)
-            else Path(first).resolve().name
-        )
+        name = DatabaseUrl(first).stem if is_url(first) else Path(first).resolve().name
         return re.sub(r"[^\w-]+", "-", name.split(".")[0]).strip("-") or "log"
 
     def gone(self) -> str | None:
