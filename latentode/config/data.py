@@ -25,8 +25,14 @@ class ColumnsConfig(Config):
 class TimeConfig(Config):
     """How time stamps are written."""
 
-    unit: Literal["auto", "iso", "s", "ms", "us", "ns", "min", "h", "d", "excel"] = "auto"
-    tz: str | None = Field(None, description="zone of naive time stamps")
+    unit: Literal[
+        "auto", "iso", "s", "ms", "us", "ns", "min", "h", "d",
+        "excel", "matlab", "julian", "mjd", "year", "mixed",
+    ] = "auto"  # fmt: skip
+    tz: str | None = Field(None, description="zone of naive time stamps, or an offset like +01:00")
+    ambiguous: Literal["first", "second", "drop"] | None = Field(
+        None, description="readings in the hour that occurs twice, where the rows do not tell"
+    )
     dayfirst: bool | None = None
     format: str | None = Field(None, description="strptime format of the time column")
     start: str | None = Field(None, description="earlier rows are left out; empty: none is")

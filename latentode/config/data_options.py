@@ -9,7 +9,7 @@ DATA_OPTIONS = {
     "--layout": ("data.layout", "How the log is laid out."),
     "--time-column": ("data.columns.time", "Column with the time."),
     "--time-unit": ("data.time.unit", "Unit of the time; auto decides, and says so."),
-    "--tz": ("data.time.tz", "Zone of time stamps that name none, e.g. Europe/Berlin."),
+    "--tz": ("data.time.tz", "Zone of time stamps that name none: Europe/Berlin, +01:00."),
     "--dayfirst/--no-dayfirst": ("data.time.dayfirst", "Read 03/04 as 3 April, or as March 4."),
     "--time-format": ("data.time.format", "strptime format of the time, e.g. '%d.%m.%Y %H:%M'."),
     "--id-column": ("data.columns.id", "Column with the id of the series; '' detects it anew."),
@@ -37,6 +37,7 @@ DATA_OPTIONS = {
     "--query": ("data.source.query", "SQL that gives the log, of a database."),
     "--header-row": ("data.cells.header_row", "Line of the column names, from 1; 0 for none."),
     "--skip-rows": ("data.cells.skip_rows", "Ignore the first lines of the file."),
+    "--ambiguous": ("data.time.ambiguous", "Readings in the hour that occurs twice."),
 }
 #: Settings that `LatentODE.fit` has arguments for.
 _ARGUMENTS = {

@@ -13,10 +13,9 @@ from typing import Any
 import click
 
 from latentode.cli.runs.provenance import fingerprint
+from latentode.data.reading.formats.database_url import DatabaseUrl, is_url
 from latentode.errors import DataError
 
-_ADDRESS = re.compile(r"[a-z][a-z0-9+]+://")
-_PASSWORD = re.compile(r"(?<=://)([^:/@]*):[^@/]*@")
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Logs:
     @property
     def words(self) -> tuple[str, ...]:
         """What to type for them, without a password."""
-        return tuple(_PASSWORD.sub(r"\1@", part) for part in self.parts)
+        return tuple(str(DatabaseUrl(part)) if is_url(part) else part for part in self.parts)
 
     def __str__(self) -> str:
         return ", ".join(self.words)
@@ -46,11 +45,7 @@ class Logs:
     def stem(self) -> str:
         """First part of the name of a folder for them."""
         first = self.parts[0]
-        name = (
-            first.rstrip("/").rpartition("/")[2]
-            if _is_address(first)
-            else Path(first).resolve().name
-        )
+        name = DatabaseUrl(first).stem if is_url(first) else Path(first).resolve().name
         return re.sub(r"[^\w-]+", "-", name.split(".")[0]).strip("-") or "log"
 
     def gone(self) -> str | None:
@@ -59,7 +54,7 @@ class Logs:
 
     def record(self) -> dict[str, Any]:
         """Where they lie and a sum of their content; of a database, where it is."""
-        if any(_is_address(part) for part in self.parts):
+        if any(is_url(part) for part in self.parts):
             return {"path": self.words[0], "bytes": None, "sha256": None}
         files = [Path(name) for part in self.parts for name in _named(part)]
         if len(files) == 1:
@@ -121,12 +116,8 @@ def logs_argument(*, required: bool = False) -> Callable[[Callable[..., Any]], C
     )
 
 
-def _is_address(part: str) -> bool:
-    return _ADDRESS.match(part) is not None
-
-
 def _exists(part: str) -> bool:
-    return _is_address(part) or Path(part).exists() or bool(glob(part))
+    return is_url(part) or Path(part).exists() or bool(glob(part))
 
 
 def _named(part: str) -> list[str]:

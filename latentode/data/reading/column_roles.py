@@ -14,9 +14,9 @@ from latentode.data.reading.long_role import find_long
 from latentode.data.reading.profile import Sample
 from latentode.data.reading.roles import Roles, check_present, check_role, time_parts
 from latentode.data.reading.series_role import find_series
-from latentode.data.reading.side_columns import find_quality, find_unit
+from latentode.data.reading.side_columns import find_quality, find_unit, lone_cells, row_types
 from latentode.data.reading.time_role import find_time, row_counters
-from latentode.errors import ConfigError
+from latentode.errors import ConfigError, DataError
 
 
 def detect_roles(table: Table, config: DataConfig) -> Roles:
@@ -85,9 +85,11 @@ class _Detection:
         free = [name for name in rest if name not in _claimed(self._columns)]
         useless = {name: "it is empty" for name in free if self.sample[name].empty}
         for name in free:
-            form = self.sample[name].form
-            if name not in useless and form is not None and form.dated and form.sure:
+            if name not in useless and self.sample[name].holds_dates:
                 useless[name] = "it holds times, and another column is the time"
+        free = [name for name in free if name not in useless]
+        useless |= lone_cells(self.sample, free)
+        useless |= row_types(self.sample, [name for name in free if name not in useless])
         free = [name for name in free if name not in useless]
         counters = row_counters(self.sample, free)
         return useless | {
@@ -97,7 +99,8 @@ class _Detection:
     def _without_useless(self, rest: Sequence[str]) -> list[str]:
         self.left_out = self._useless(rest)
         for name, reason in self.left_out.items():
-            option = f'--channels "{name}"' if "numbers the rows" in reason else ""
+            able = self.sample[name].is_number
+            option = f'--channels "{name}"' if able else ""
             self._doubts.decide("columns", f"{name!r} left out", reason, option=option)
         return [name for name in rest if name not in self.left_out]
 
@@ -120,11 +123,13 @@ class _Detection:
         free = [name for name in free if name != quality]
         identity = columns.id or find_series(self.sample, time, free, self._doubts)
         free = [name for name in free if name != identity]
-        unit = find_unit(self.sample, free, None, self._doubts)
+        unit = find_unit(self.sample, free, None, None, self._doubts)
         free = [name for name in free if name != unit]
         channels = tuple(free) if columns.channels is None else columns.channels
         if columns.channels is not None:
             self._leave_out(free, "not among --channels")
+        else:
+            self._refuse_events(channels)
         return Roles(
             layout=layout,
             time_parts=time,
@@ -134,13 +139,24 @@ class _Detection:
             left_out=self.left_out,
         )
 
+    def _refuse_events(self, channels: Sequence[str]) -> None:
+        """Refuse a log that holds words alone, other than states that change."""
+        words = [name for name in channels if self.sample[name].is_words]
+        two = [name for name in words if len(self.sample[name].distinct) == 2]
+        if words and len(words) == len(channels) and not two:
+            raise DataError(
+                f"{self.table.name}: no column of numbers is left as a channel; {words[0]!r} holds "
+                "words, so that the rows look like events. Model them with train --events, or name "
+                "a column of numbers with --channels."
+            )
+
     def _long(self, time: tuple[str, ...], rest: list[str], channel: str, value: str) -> Roles:
         columns = self._columns
         others = [name for name in rest if name not in (channel, value, columns.id)]
         free = [name for name in others if name not in (*columns.static, *columns.future)]
         quality = find_quality(self.sample, free, self.config, self._doubts)
         free = [name for name in free if name != quality]
-        unit = find_unit(self.sample, free, channel, self._doubts)
+        unit = find_unit(self.sample, free, channel, columns.channels, self._doubts)
         free = [name for name in free if name != unit]
         identity = columns.id or find_series(self.sample, time, free, self._doubts, channel=channel)
         self._leave_out([name for name in free if name != identity], "a long log has one value")

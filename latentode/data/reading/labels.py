@@ -161,8 +161,7 @@ def time_column(source: Source, config: DataConfig) -> str | None:
         return wanted
     *usual, weak = TIME_NAMES
     sample = Sample(table)
-    forms = {name: sample[name].form for name in table.columns}
-    dated = [name for name, form in forms.items() if form is not None and form.dated and form.sure]
+    dated = [name for name in table.columns if sample[name].holds_dates]
     named = by_telling_name(table.columns, usual) or by_telling_name(dated, (weak,))
     return named[0] if named else None
 

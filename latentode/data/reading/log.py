@@ -18,13 +18,14 @@ from latentode.data.reading.profile import ColumnProfile, profile_table
 from latentode.data.reading.report import DataReport, Tally, make_report
 from latentode.data.reading.roles import natural_key
 from latentode.data.reading.row_policy import RowPolicy
-from latentode.data.reading.second_look import LogRows, second_look
+from latentode.data.reading.second_look.log_rows import LogRows
+from latentode.data.reading.second_look.look import second_look
 from latentode.data.reading.understand import understand
 from latentode.errors import DataError
 
 
 def read_log(
-    source: Source | Sequence[Source],
+    source: Source,
     config: DataConfig | None = None,
     *,
     allow_missing: bool = False,

@@ -23,6 +23,15 @@ _BLOCK_ROWS, _MOST_BLOCKS = 5_000, 10
 _DISTINCT_SHOWN = 5
 _ROBUST = (0.01, 0.5, 0.99)  # quantiles of a robust range, and its middle
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_MOST = 0.5  # share of the cells
+_FORMS = {
+    "stamps": "dates with a time of day",
+    "dates": "dates",
+    "clocks": "times of day, or elapsed times",
+    "epoch": "time since 1970",
+    "serial": "serial days",
+    "years": "years",
+}
 _HOLDS_FRACTION = re.compile(r"^\D{0,3}\d+[.,]\d+")
 
 
@@ -91,7 +100,7 @@ class ColumnProfile:
                 f"{self.high:.6g}, median {self.median:.6g})"
             )
             words.append(f"{100 * self.repeats:.0f} % repeat the row before")
-        if self.step is not None and self.step_share > 0.5:
+        if self.step is not None and self.step_share > _MOST:
             words.append(f"step {self.step:g} in {100 * self.step_share:.0f} % of the rows")
         words.append(f"from {self.first!r} to {self.last!r}")
         return f"{self.name!r} ({self.type}): " + "; ".join(words)
@@ -194,16 +203,18 @@ class SampledColumn:
     @cached_property
     def form(self) -> TimeForm | None:
         """What the cells may be as times."""
-        if (
-            not self.is_text
-            and np.isnan(self.numbers).all()
-            and self.cells.null_count == len(self.cells)
-        ):
-            return None
-        return may_be_times(self.cells, self._text_cells)
+        return may_be_times(self.cells, self._sample.table.decimal)
 
-    def _text_cells(self) -> pa.ChunkedArray:
-        return pa.chunked_array([pa.array(self.texts.tolist(), pa.string())])
+    @property
+    def holds_dates(self) -> bool:
+        """True where most cells spell dates, with or without a time of day."""
+        form = self.form
+        return form is not None and form.kind in ("stamps", "dates") and form.share > _MOST
+
+    @property
+    def holds_clocks(self) -> bool:
+        """True where most cells are hours, minutes and seconds without a date."""
+        return self.form is not None and self.form.kind == "clocks"
 
     @property
     def empty(self) -> bool:
@@ -217,6 +228,10 @@ class SampledColumn:
         return bool(filled) and 2 * int((~np.isnan(self.numbers)).sum()) > filled
 
     @property
+    def _some_numbers(self) -> bool:
+        return not bool(np.isnan(self.numbers).all())
+
+    @property
     def holds_fractions(self) -> bool:
         """True where cells are numbers with fractions, alone or beside words."""
         numbers = self.numbers[~np.isnan(self.numbers)]
@@ -227,7 +242,7 @@ class SampledColumn:
     @property
     def is_words(self) -> bool:
         """True where cells are text, and none is a number or a time."""
-        return self.is_text and not self.empty and np.isnan(self.numbers).all() and not self.form
+        return self.is_text and not (self.empty or self.form is not None or self._some_numbers)
 
     @cached_property
     def codes(self) -> Int64:
@@ -247,7 +262,7 @@ class SampledColumn:
         """All of it in numbers."""
         texts, numbers = self.texts, self.numbers
         filled = int((texts != "").sum())
-        times = filled if self.form is not None and not self.is_number else 0
+        times = filled if (self.holds_dates or self.holds_clocks) and not self.is_number else 0
         numeric = int((~np.isnan(numbers)).sum())
         kinds = {
             "number": numeric,
@@ -264,7 +279,7 @@ class SampledColumn:
         return ColumnProfile(
             name=self.name,
             type=str(self.cells.type),
-            form="" if self.form is None else str(self.form),
+            form="" if self.form is None else _FORMS[self.form.kind],
             rows=self._sample.table.num_rows,
             looked_at=len(texts),
             kinds=kinds,

@@ -14,7 +14,7 @@ from latentode.config import DataConfig
 from latentode.config.durations import format_duration
 from latentode.data.dataset import Clock, TimeSeriesDataset
 from latentode.data.reading.doubts import Decision, Doubts, Question
-from latentode.data.reading.second_look.log_rows import instant
+from latentode.data.reading.second_look.log_rows import instant, short_instant
 from latentode.data.reading.second_look.look import Look
 from latentode.data.reading.second_look.look_lines import look_lines
 
@@ -213,12 +213,13 @@ class DataReport:
 
     def _clock_line(self) -> str:
         clock = self.clock
-        words = [clock.kind] if clock.kind == "elapsed" or clock.unit != "iso" else ["dates"]
+        is_dates = clock.kind == "calendar" and clock.unit == "iso"
+        words: list[str] = ["dates"] if is_dates else [clock.kind]
         if clock.unit != "iso":
             words.append(f"unit {clock.unit}")
         if clock.kind == "calendar":
             words.append(f"zone {clock.zone}" if clock.zone else "local time, no time zone given")
-        words.append(f"{instant(self.first, clock)} to {instant(self.last, clock)}")
+        words.append(f"{short_instant(self.first, clock)} to {short_instant(self.last, clock)}")
         if self.median_step is not None:
             words.append(f"median step {format_duration(self.median_step)}")
         return ", ".join(words)

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from latentode.config import DataConfig, TimeConfig
 from latentode.data.dataset import Clock, Int64
 from latentode.data.reading.assembly.collect import NAMELESS, Collected
-from latentode.data.reading.cells.time_column import Times, merge_times, time_on_clock
+from latentode.data.reading.cells.merged_times import Times, merge_times
+from latentode.data.reading.cells.time_column import time_on_clock
 from latentode.data.reading.cells.time_stamps import NO_TIME, OK, OUT_OF_RANGE
-from latentode.data.reading.cells.zones import check_zone, localize
+from latentode.data.reading.cells.zones import Rows, localize
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.csv_table import ragged_message
 from latentode.data.reading.formats.table import Table
@@ -117,8 +118,6 @@ class RowPolicy:
 
     def _merged(self) -> Times:
         time, known, column = self._time, self.clock, self.roles.time
-        if time.tz is not None:
-            check_zone(time.tz)
         on = replace(known, unit=time.unit) if known and known.kind == "elapsed" else None
         merged = merge_times(self.got.times, column, time, self.doubts, self.got.at, on)
         clock = merged.clock
@@ -226,22 +225,20 @@ class RowPolicy:
         rows = np.flatnonzero(naive & keep)
         if clock.kind != "calendar" or clock.zone is None or not len(rows):
             return
-        if self._time.tz is None and not merged.zone_told:
+        if self._time.tz is None and bool((keep & ~naive).any()):
             other = int(np.flatnonzero(keep & ~naive)[0])
             raise DataError(
                 f"{self.table.name}: times with and without an offset from UTC are mixed "
                 f"({got.at(other)} has one, {got.at(rows[0])} has none). Pass --tz, the zone of "
                 "those without."
             )
-        times, dropped = localize(
-            merged.times[rows],
-            clock.zone,
-            series=got.series[rows],
-            slots=None if got.row_slot is None else got.row_slot[rows],
-            where=lambda row: f"{self.table.name}: {got.at(rows[row])}",
-            ambiguous=self._time.ambiguous,
-            doubts=self.doubts,
+        where = Rows(
+            got.series[rows],
+            None if got.row_slot is None else got.row_slot[rows],
+            lambda row: got.at(rows[row]),
         )
+        ambiguous = self._time.ambiguous
+        times, dropped = localize(merged.times[rows], clock.zone, where, self.doubts, ambiguous)
         merged.times[rows] = times
         keep[rows[dropped]] = False
         self.count_rows("rows_of_repeated_hour", rows[dropped])

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from latentode.data.dataset import Int64
+from latentode.data.reading.cells.states import state_numbers
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.profile import Sample, SampledColumn, row_repeats
 from latentode.data.reading.roles import ID_NAMES, QUALITY_NAMES, UNIT_NAMES, by_telling_name
@@ -133,9 +134,7 @@ class _Search:
     def may_be_ids(self, name: str) -> bool:
         """Whether cells could be ids at all."""
         column = self.sample[name]
-        if column.empty or column.holds_fractions or (column.form is not None and column.form.sure):
-            return False
-        if column.is_text and not column.is_words and column.form is not None:
+        if column.empty or column.holds_fractions or column.holds_dates or column.holds_clocks:
             return False
         return column.is_words or self._is_whole(column)
 
@@ -158,6 +157,8 @@ class _Search:
             return True
         if self.repeats > _CLEAN and self.is_clean(name) and self._few(name):
             return True
+        if state_numbers([text.lower() for text in column.distinct[:3]]) is not None:
+            return False
         if column.is_words:
             return len(column.distinct) < len(column.texts) or len(column.texts) <= _LONG_RUN
         if len(column.distinct) <= _TWO and self._run(name) < _LONG_RUN:
@@ -203,7 +204,7 @@ class _Search:
         """Why a column that is called like an id is none."""
         column = self.sample[name]
         return (
-            f"{len(column.distinct):,} distinct numbers, which change every {self._run(name):.2g} "
+            f"{len(column.distinct):,} distinct cells, which change every {self._run(name):.2g} "
             "rows, while times do not repeat"
         )
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from latentode.config import DataConfig
+from latentode.data.dataset import Int64
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.profile import Sample
 from latentode.data.reading.roles import GOOD, QUALITY_NAMES, UNIT_NAMES, by_telling_name
 
+_MOST_TYPES = 10  # values of a column that tells what a row is
+_MANY_ROWS = 10
 _BAD = frozenset(
     {
         *("bad", "uncertain", "invalid", "suspect", "questionable", "error", "fault", "missing"),
@@ -63,7 +68,11 @@ def _is_called(name: str, words: Sequence[str]) -> bool:
 
 
 def find_unit(
-    sample: Sample, free: Sequence[str], channel: str | None, doubts: Doubts
+    sample: Sample,
+    free: Sequence[str],
+    channel: str | None,
+    chosen: Sequence[str] | None,
+    doubts: Doubts,
 ) -> str | None:
     """Find a column of units; a channel with several units is asked about.
 
@@ -71,6 +80,7 @@ def find_unit(
         sample: The log.
         free: Columns that have no other role.
         channel: Column of channel names of a long log.
+        chosen: Channels that are wanted; None for all.
         doubts: Takes the question.
     """
     named = by_telling_name([name for name in free if sample[name].is_words], (UNIT_NAMES,))
@@ -81,6 +91,8 @@ def find_unit(
     groups = sample[channel].texts if channel is not None else pd.Series("", index=texts.index)
     pairs = pd.DataFrame({"channel": groups, "unit": texts})
     pairs = pairs[pairs["unit"] != ""]
+    if channel is not None and chosen is not None:
+        pairs = pairs[pairs["channel"].isin(chosen)]
     for group, units in pairs.groupby("channel")["unit"]:
         counts = units.value_counts()
         if len(counts) == 1:
@@ -92,6 +104,47 @@ def find_unit(
         doubts.ask(
             "unit",
             f"column {name!r}: the unit of {of} changes ({shown}; first at {first}). Convert the "
-            "readings to one unit, and read the log again.",
+            "readings to one unit, or choose channels without it with --channels.",
         )
     return name
+
+
+def row_types(sample: Sample, free: Sequence[str]) -> dict[str, str]:
+    """Columns that only tell which of the other columns a row fills: name -> what shows it.
+
+    Args:
+        sample: The log.
+        free: Columns that have no other role.
+    """
+    types = {}
+    filled = {name: sample[name].codes >= 0 for name in free}
+    sparse = [name for name in free if 0 < filled[name].mean() < 1]
+    for name in free:
+        column = sample[name]
+        if not 2 <= len(column.distinct) <= _MOST_TYPES or not filled[name].all():
+            continue
+        told = [other for other in sparse if other != name and _tells(column.codes, filled[other])]
+        if len(told) > 1:
+            types[name] = f"it only tells which of {', '.join(map(repr, told))} a row fills"
+    return types
+
+
+def _tells(codes: Int64, filled: NDArray[np.bool_]) -> bool:
+    """True where each code stands with filled cells alone, or with empty ones alone."""
+    shares = pd.Series(filled).groupby(codes).mean()
+    return bool(shares.isin((0, 1)).all()) and shares.nunique() > 1
+
+
+def lone_cells(sample: Sample, free: Sequence[str]) -> dict[str, str]:
+    """Columns with a single cell, in the first row of many: name -> what shows it.
+
+    Args:
+        sample: The log.
+        free: Columns that have no other role.
+    """
+    lone = {}
+    for name in free:
+        filled = np.flatnonzero(sample[name].codes >= 0)
+        if len(filled) == 1 and filled[0] == 0 and len(sample.rows) >= _MANY_ROWS:
+            lone[name] = f"it holds one cell, {sample[name].distinct[0]!r}, in the first row"
+    return lone

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 from latentode.config import TimeConfig
 from latentode.data.reading.cells.split_times import find_split_times
-from latentode.data.reading.cells.time_column import unit_in_name
-from latentode.data.reading.cells.time_forms import TimeForm
+from latentode.data.reading.cells.time_scales import unit_in_name
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.profile import Sample
 from latentode.data.reading.roles import TIME_NAMES, by_telling_name
@@ -47,9 +46,9 @@ def find_time(
     if told and (named := by_telling_name(names, TIME_NAMES)):
         return (named[0],)
     search = _Search(sample, names)
-    whole = search.best(lambda form: form.dated and form.timed)
-    if whole:
-        return (_only(whole, sample, doubts),)
+    stamps = search.best(("stamps",))
+    if stamps:
+        return (_only(stamps, sample, doubts),)
     parts = find_split_times({name: sample[name].cells for name in names})
     if parts is not None and len(parts) > 1:
         doubts.decide(
@@ -60,14 +59,16 @@ def find_time(
             option="--time-column NAME",
         )
         return parts
-    for able in (lambda form: form.dated, bool):
-        likely = search.best(able)
-        if likely:
-            return (_only(likely, sample, doubts),)
-    likely = search.by_name()
-    if len(likely) == 1:
-        return (likely[0],)
-    raise DataError(f"{sample.table.name}: {_refusal(sample, names, likely)}")
+    likely = (
+        search.best(("epoch", "serial"), named=True)
+        or search.best(("dates",))
+        or search.best(("epoch", "serial", "years"))
+        or search.best(("clocks",))
+        or search.by_name()
+    )
+    if not likely:
+        raise DataError(f"{sample.table.name}: {_refusal(sample, names)}")
+    return (_only(likely, sample, doubts),)
 
 
 class _Search:
@@ -77,23 +78,32 @@ class _Search:
         self.sample, self.names = sample, names
         self.forms = {name: sample[name].form for name in names}
 
-    def best(self, able: Callable[[TimeForm], bool]) -> list[str]:
-        """The columns of a form that have the most telling name.
+    def best(self, kinds: Collection[str], *, named: bool = False) -> list[str]:
+        """The columns of some forms that have the most telling name.
 
         Numbers need a name that tells of a time, or steps that never fall, as readings of any kind
-        may be as large as an epoch.
+        may be as large as an epoch or a year.
+
+        Args:
+            kinds: Kinds of `TimeForm`.
+            named: Whether numbers need such a name.
         """
         fits = [
             name
             for name, form in self.forms.items()
-            if form is not None and able(form) and (form.sure or self._is_clock(name))
+            if form is not None and form.kind in kinds and self._may_be(name, named)
         ]
         return [name for name in fits if self._rank(name) == min(map(self._rank, fits))]
 
-    def _is_clock(self, name: str) -> bool:
-        steps = self.sample[name].steps
-        named = self._rank(name) < _NO_NAME or unit_in_name(name) is not None
-        return named or (len(steps) > 0 and bool((steps > 0).all() or (steps < 0).all()))
+    def _may_be(self, name: str, named: bool) -> bool:
+        column = self.sample[name]
+        if not column.is_number:
+            return True
+        if self._rank(name) < _NO_NAME or unit_in_name(name) is not None:
+            return True
+        steps = column.steps
+        rises = len(steps) > 0 and bool((steps >= 0).all() or (steps <= 0).all())
+        return rises and bool((steps != 0).any()) and not named
 
     def _rank(self, name: str) -> int:
         plain = name.strip().lower()
@@ -135,14 +145,9 @@ def _only(names: Sequence[str], sample: Sample, doubts: Doubts) -> str:
     )
 
 
-def _refusal(sample: Sample, names: Sequence[str], likely: Sequence[str]) -> str:
+def _refusal(sample: Sample, names: Sequence[str]) -> str:
     shown = ", ".join(sample.table.columns[:12])
-    if likely:
-        return (
-            f"columns {', '.join(map(repr, likely))} may all be the time (columns: {shown}). Name "
-            "it with --time-column."
-        )
-    of_day = [name for name in names if _is_time_of_day(sample, name)]
+    of_day = [name for name in names if sample[name].holds_clocks]
     if of_day:
         text = sample[of_day[0]].distinct[0]
         return (
@@ -150,11 +155,6 @@ def _refusal(sample: Sample, names: Sequence[str], likely: Sequence[str]) -> str
             "in one column, or name another with --time-column."
         )
     return f"no column looks like the time (columns: {shown}). Name it with --time-column."
-
-
-def _is_time_of_day(sample: Sample, name: str) -> bool:
-    form = sample[name].form
-    return form is not None and form.timed and not form.dated
 
 
 def row_counters(sample: Sample, names: Sequence[str]) -> dict[str, str]:

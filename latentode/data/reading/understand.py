@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ from latentode.data.reading.profile import Sample
 from latentode.data.reading.roles import Roles, check_present
 
 _MOST = 0.5
+_MOST = 0.5  # share of rows
 _TWO = 2  # clocks, at least, in a log of pairs
 
 
@@ -87,10 +89,8 @@ def _clock_pairs(table: Table, config: DataConfig) -> dict[str, list[str]]:
         return {}
     sample = Sample(table, (*MISSING_TEXTS, *(config.cells.na or ())))
     names = [name for name in table.columns if not sample[name].empty]
-    forms = {name: sample[name].form for name in names}
-    clocks = [
-        name for name, form in forms.items() if form is not None and form.dated and form.timed
-    ]
+    kinds = {name: getattr(sample[name].form, "kind", "") for name in names}
+    clocks = [name for name, kind in kinds.items() if kind == "stamps"]
     if len(clocks) < _TWO or names[0] != clocks[0]:
         return {}
     pairs: dict[str, list[str]] = {}
@@ -108,7 +108,7 @@ def _clock_pairs(table: Table, config: DataConfig) -> dict[str, list[str]]:
 def _are_different(sample: Sample, clocks: Sequence[str]) -> bool:
     """True where no two clocks show one time in most rows, or keep one distance."""
     texts = [sample[name].texts for name in clocks]
-    return all((first != second).mean() > 0.5 for first, second in pairwise(texts))
+    return all((first != second).mean() > _MOST for first, second in pairwise(texts))
 
 
 def _stacked(table: Table, pairs: dict[str, list[str]]) -> Table:

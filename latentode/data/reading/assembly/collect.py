@@ -214,10 +214,11 @@ class Collector:
     def _times_of(self, table: Table) -> RawTimes:
         time, decimal = self.config.time, table.decimal
         if not self.roles.time:
-            return RawTimes.untimed(table.num_rows)
+            zeros = np.zeros(table.num_rows, dtype=np.int64)
+            return RawTimes(zeros.astype(np.uint8), lambda row: "", numbers=zeros)  # noqa: ARG005
         if len(self.roles.time_parts) > 1:
-            column = join_times({name: table.column(name) for name in self.roles.time_parts})
-            return read_times(column, lambda: column, self.roles.time, time, decimal)
+            joined = join_times({name: table.column(name) for name in self.roles.time_parts})
+            return read_times(joined.column, lambda: joined.text, self.roles.time, time, decimal)
         name = self.roles.time
         return read_times(table.column(name), lambda: table.text(name), name, time, decimal)
 

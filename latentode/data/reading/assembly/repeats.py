@@ -40,10 +40,8 @@ def likely_cause(times: Int64, repeated: Int64, clock: Clock) -> Cause:
     if clock.kind == "calendar" and clock.zone is None:
         hour = repeated_hour(repeated)
         if hour is not None:
-            return Cause(
-                f"they lie in {hour.words}, which occurs twice where clocks are set back then",
-                f"Pass the zone of the log with --tz, for example --tz {hour.zone}",
-            )
+            words, _, cure = hour.partition(". ")
+            return Cause(words, cure.rstrip("."))
     unit = resolution_of(times)
     most = int(np.unique(times, return_counts=True)[1].max())
     if unit in _COARSE and 2 * len(repeated) > len(times) * (most - 1) / most:

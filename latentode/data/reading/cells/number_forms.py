@@ -26,6 +26,8 @@ _PARTS = (
     r"(?P<minus>-?)"
     r"(?P<gap>\s*)(?P<after>.*)$"
 )
+# a text that begins with a letter is seldom a number, and looking at it closely is slow
+_CANDIDATE = rf"^[^\pL]|^[^=:]{{1,32}}[=:]|^(?:{_CURRENCY})"
 # no second number, date, time or fraction: "12:30", "120/80", "4-Mar", "3 of 10", "3 h 20 min"
 _UNIT = r"^(?:/?[^0-9\s:.,;|/+\-<>=#_^'][^|;]{0,23})?$"
 _SECOND_NUMBER = r"[\s:/.][0-9]|^[xX][0-9A-Fa-f]"
@@ -87,7 +89,8 @@ def take_apart(texts: pa.Array) -> NumberForms:
         texts: Distinct texts without blanks around them, of type ``string``.
     """
     plain = _with_usual_marks(texts)
-    parts = pc.extract_regex(plain, _PARTS)
+    likely = pc.match_substring_regex(plain, _CANDIDATE)
+    parts = pc.extract_regex(pc.if_else(likely, plain, pa.scalar(None, pa.string())), _PARTS)
     part = {field.name: pc.struct_field(parts, field.name) for field in parts.type}
     after = _usual_unit(part["after"])
     # "5-" is -5, but "4-Mar" is none

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -136,10 +137,7 @@ class _DistinctCells:
         cells = column.take(pa.array(rows)).cast(pa.string())
         coded = pa.concat_arrays(pc.utf8_trim_whitespace(cells).chunks).dictionary_encode()
         texts, codes = coded.dictionary, coded.indices.to_numpy(zero_copy_only=False)
-        keys = grouping.of(rows) * len(texts) + codes
-        pairs, first, of_row, counts = np.unique(
-            keys, return_index=True, return_inverse=True, return_counts=True
-        )
+        pairs, first, of_row, counts = _distinct(grouping.of(rows) * len(texts) + codes)
         return cls(
             rows=rows,
             texts=texts,
@@ -187,6 +185,18 @@ class _DistinctCells:
             rules=rules,
             doubts=doubts,
         )
+
+
+def _distinct(keys: Int64) -> tuple[Int64, Int64, Int64, Int64]:
+    """``numpy.unique`` with all that it returns, without sorting the keys of all rows."""
+    codes, distinct = pd.factorize(keys)
+    order = np.argsort(distinct)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    first = np.empty_like(order)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    counts = np.bincount(codes, minlength=len(distinct))
+    return distinct[order], first[order], rank[codes], counts[order]
 
 
 def _add_marked(

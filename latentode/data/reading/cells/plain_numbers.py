@@ -15,6 +15,7 @@ from latentode.data.dataset import Float64
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 # the other mark stands where the point stands
 _PATTERNS = {".": _NUMBER, ",": _NUMBER.replace(r"\.", ",")}
+_NOTHING = pa.scalar(None, pa.string())
 # rows that are tried at once: one odd cell costs the slow way for as many
 _BLOCK = 1 << 16
 
@@ -45,12 +46,8 @@ def _parts(
     chunk: pa.Array, missing: pa.Array, decimal: str
 ) -> Iterator[tuple[Float64, NDArray[np.bool_]]]:
     if pa.types.is_dictionary(chunk.type):
-        distinct, codes = chunk.dictionary.cast(pa.string()), chunk.indices.cast(pa.int64())
-        parts = [_block(distinct, missing, decimal)]
-        values = np.append(parts[0][0], np.nan)
-        rest = np.append(parts[0][1], False)
-        rows = codes.fill_null(len(distinct)).to_numpy(zero_copy_only=False)
-        yield values[rows], rest[rows]
+        texts = chunk.dictionary.cast(pa.string())
+        yield _by_code(chunk.indices, *_block(texts, missing, decimal))
         return
     for start in range(0, len(chunk), _BLOCK):
         yield _block(chunk.slice(start, _BLOCK).cast(pa.string()), missing, decimal)
@@ -58,18 +55,32 @@ def _parts(
 
 def _block(cells: pa.Array, missing: pa.Array, decimal: str) -> tuple[Float64, NDArray[np.bool_]]:
     empty = pc.is_in(cells, value_set=missing)
-    filled = pc.if_else(empty, pa.scalar(None, pa.string()), cells)
+    filled = pc.if_else(empty, _NOTHING, cells)
     try:
         values = _cast(filled, decimal)
     except pa.ArrowInvalid:
-        trimmed = pc.utf8_trim_whitespace(filled)
-        filled = pc.if_else(
-            pc.is_in(trimmed, value_set=missing), pa.scalar(None, pa.string()), trimmed
-        )
-        plain = pc.match_substring_regex(filled, _PATTERNS[decimal])
-        values = _cast(pc.if_else(plain, filled, pa.scalar(None, pa.string())), decimal)
+        coded = filled.dictionary_encode()
+        values, rest = _mixed(coded.dictionary, missing, decimal)
+        return _by_code(coded.indices, values, rest)
     # words for infinite and for no number are cast as well
     return values, pc.is_valid(filled).to_numpy(zero_copy_only=False) & ~np.isfinite(values)
+
+
+def _mixed(texts: pa.Array, missing: pa.Array, decimal: str) -> tuple[Float64, NDArray[np.bool_]]:
+    """Texts not all of which are numbers."""
+    trimmed = pc.utf8_trim_whitespace(texts)
+    filled = pc.if_else(pc.is_in(trimmed, value_set=missing), _NOTHING, trimmed)
+    plain = pc.match_substring_regex(filled, _PATTERNS[decimal])
+    values = _cast(pc.if_else(plain, filled, _NOTHING), decimal)
+    return values, pc.is_valid(filled).to_numpy(zero_copy_only=False) & ~np.isfinite(values)
+
+
+def _by_code(
+    codes: pa.Array, values: Float64, rest: NDArray[np.bool_]
+) -> tuple[Float64, NDArray[np.bool_]]:
+    """What holds for distinct texts, for the rows that have them."""
+    rows = codes.cast(pa.int64()).fill_null(len(values)).to_numpy(zero_copy_only=False)
+    return np.append(values, np.nan)[rows], np.append(rest, False)[rows]
 
 
 def _cast(cells: pa.Array, decimal: str) -> Float64:

@@ -10,6 +10,8 @@ from latentode.data.reading.formats.csv_header import Header
 from latentode.data.reading.formats.csv_records import BLANKS, Record
 from latentode.errors import DataError
 
+_FEW_HELD = 0.1  # share of rows with something behind a separator at the end
+
 Names = tuple[tuple[str, ...], frozenset[str], dict[str, str], int]
 
 
@@ -104,7 +106,8 @@ def _more(
 ) -> list[str]:
     """Names of rows that are longer than the header."""
     full = [each.fields for each in rows if len(each.fields) == width]
-    if not any(cell.strip() for row in full for cell in row[len(cells) :]):
+    extra = [bool("".join(row[len(cells) :]).strip()) for row in full]
+    if sum(extra) < _FEW_HELD * len(extra):
         return cells + [""] * (width - len(cells))  # a separator at the end of every row
     if width - len(cells) != 1:
         return cells

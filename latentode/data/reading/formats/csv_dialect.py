@@ -31,6 +31,7 @@ _SEPARATORS = {
 }
 _FEW, _MANY = 200, 5_000  # lines by which a file is understood; many where much stands above
 _SEP_LINE = re.compile(r'\s*"?sep=(.)"?\s*', re.IGNORECASE)
+_BLANK_LINE = re.compile(r"\n\s*\n")
 _COMMA_NUMBER = re.compile(r"\s*[+-]?(?P<whole>\d+),(?P<part>\d+)(?:[eE][+-]?\d+)?\s*")
 _POINT_NUMBER = re.compile(r"\s*[+-]?\d*\.\d+(?:[eE][+-]?\d+)?\s*")
 
@@ -43,6 +44,7 @@ class Dialect:
         sep: Separator; `BLANKS` for runs of blanks.
         columns: Name of each field, distinct; those of fields without a name tell their place.
         unnamed: The names of fields that have none.
+        untold: Those of them for which the header has no place.
         units: Column -> unit.
         header: Cells of the header as they stand; none where there is no header.
         header_line: Line of the header; 0 where there is none.
@@ -56,6 +58,7 @@ class Dialect:
     sep: str
     columns: tuple[str, ...] = ()
     unnamed: frozenset[str] = frozenset()
+    untold: frozenset[str] = frozenset()
     units: dict[str, str] = field(default_factory=dict)
     header: tuple[str, ...] = ()
     header_line: int = 1
@@ -94,7 +97,7 @@ def find_dialect(text: str, cells: CellsConfig, source: str) -> Dialect:
         records = split_records(lines[skipped : skipped + number], sep, source, skipped + 1)
         body = Body(records, usual_width(records)) if any(map(_filled, records)) else None
         header = body and _header(records, cells.header_row, body, sep, doubts)
-        if header and header.end < _FEW // 2:
+        if body and header and header.end < _FEW // 2 and any(map(body.has, records)):
             break
     if not body or not header:
         raise _no_header(cells.header_row, len(lines), source)
@@ -106,6 +109,7 @@ def find_dialect(text: str, cells: CellsConfig, source: str) -> Dialect:
         header, rows, body.width, sep, source, doubts
     )
     if header.record:
+        dialect.untold = dialect.unnamed & set(dialect.columns[len(header.names) :])
         dialect.header = tuple(cell.strip() for cell in header.record.fields)
     dialect.above = _above(lines, dialect)
     dialect.decimal = _decimal(cells.decimal, body.records, doubts)
@@ -129,8 +133,8 @@ def _no_header(line: int | None, number: int, source: str) -> DataError:
     if line is None:
         return DataError(f"no data rows in {source}. Give a log with a header and readings.")
     return DataError(
-        f"--header-row: expected the line of a record below the lines that are skipped and in the "
-        f"first {number} lines of {source}, got {line}."
+        f"--header-row: expected a line of {source} up to {number} that holds a record and is not "
+        f"skipped, got {line}. Count the lines from 1."
     )
 
 
@@ -211,11 +215,10 @@ def _above(lines: Sequence[str], dialect: Dialect) -> tuple[str, ...]:
 
 def _ask_about_a_second_table(lines: Sequence[str], dialect: Dialect, source: str) -> None:
     """Ask where a blank line is followed by another header."""
-    first = dialect.first_line
-    for index in range(first, len(lines) - 2):
-        if lines[index - 1].strip() or not lines[index].strip():
-            continue
-        if lines[index].strip("\r\n") in dialect.above:
+    text = "".join(lines[dialect.first_line - 1 :])
+    for match in _BLANK_LINE.finditer(text):
+        index = dialect.first_line - 1 + text.count("\n", 0, match.end())
+        if index > len(lines) - 2 or lines[index].strip("\r\n") in dialect.above:
             continue
         names, row = split_records(lines[index : index + 2], dialect.sep, source, index + 1)[:2]
         words = names.kinds.count("word")

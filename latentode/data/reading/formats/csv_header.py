@@ -10,7 +10,8 @@ from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.csv_records import BLANKS, Kind, Record, split_records
 from latentode.data.reading.formats.csv_units import is_format, is_process, is_unit, is_unit_row
 
-_MOST_ODD = 3  # rows with a bad time that may stand between a header and the first good row
+# rows with a bad time or a wrong number of fields between a header and the first good row
+_MOST_ODD = 3
 _MOST_JOINED = 3  # rows that one header may have
 _LOGGERNET = ("TOA5", "TOACI1", "TOB1", "TOB3")  # first cell of the info line above the header
 
@@ -167,10 +168,12 @@ def _rows_above(
             continue
         if names_something(record) and _may_name(record, run, width, sep):
             run.insert(0, record)
-        elif run or len(record.fields) != width or len(odd) == _MOST_ODD:
+        elif run or len(odd) == _MOST_ODD:
             break
-        else:
+        elif len(record.fields) == width or record.has_readings:
             odd.append(index)
+        else:
+            break
     lines = {each.line for each in records if each.is_comment}
     commented = [each.line in lines for each in run]
     if not all(commented):
@@ -192,11 +195,13 @@ def _may_name(record: Record, run: Sequence[Record], width: int, sep: str) -> bo
 def _without_names(
     records: Sequence[Record], first: int, odd: Sequence[int], body: Body, doubts: Doubts
 ) -> Header:
+    odd = list(takewhile(lambda index: len(records[index].fields) == body.width, odd))
     top = odd[-1] if odd else first
     record = records[top]
     words = [record.kinds[column] == "word" for column in body.dates]
     if odd and words and all(words) and len(set(record.fields)) == len(record.fields):
         return Header(record.fields, record.line, top + 1, record=record)  # time,1,2,3
+    _say_what_is_above(records[:top], 0, doubts)
     doubts.decide(
         "header",
         f"no header: the columns are called column_1 to column_{body.width}",
@@ -273,8 +278,8 @@ def _say_what_is_above(records: Sequence[Record], line: int, doubts: Doubts) -> 
         shown = told[0].raw.strip()[:40]
         doubts.decide(
             "header",
-            f"header taken from line {line}",
-            f"line {told[0].line} ({shown}) and what follows above it hold no readings",
+            f"header taken from line {line}" if line else f"line {told[0].line} left out",
+            f"line {told[0].line} ({shown}) stands above and holds no readings",
             confidence="likely",
             option=f"--header-row {told[0].line}",
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import isfinite
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -62,23 +63,38 @@ class CsvParser:
         Raises:
             DataError: If the file is not text, or not in one encoding.
         """
-        names = list(self._dialect.columns)
-        columns = self._parse(names)
+        columns = self._typed_like_head() or self._parse()
         if any(map(_is_broken, columns.values())):
             self._source.decode()
-            columns = self._parse(names)
+            columns = self._parse()
         if self._repeats_header(columns):
             columns = self._without_repeats(columns)
         ragged = self.ragged
-        again = [name for name in names if self._lacks_only_missing(columns[name])]
+        again = [name for name, column in columns.items() if self._lacks_only_missing(column)]
         if again:  # the usual spellings slow all columns down, so they are tried where needed
             columns |= self._parse(again, missing=[*self._missing, *MISSING_TEXTS])
-        columns = {name: self._without_nan(column) for name, column in columns.items()}
-        for name in names:
-            if pa.types.is_time(columns[name].type) or self._loses_digits(name, columns[name]):
-                columns[name] = self.text(name, columns[name])
+        for name, column in columns.items():
+            if pa.types.is_time(column.type) or self._loses_digits(name, column):
+                columns[name] = self.text(name, column)
+            else:
+                columns[name] = _without_nan(column)
         self.ragged = ragged
         return columns
+
+    def _typed_like_head(self) -> dict[str, pa.ChunkedArray] | None:
+        """All columns with the types of the first rows; None where another cell does not fit.
+
+        While types are inferred, the parser holds the text of the whole file.
+        """
+        head = self._source.head()
+        if head is None:
+            return None
+        try:
+            kinds = self._read(io.BytesIO(head)).schema
+            typed = dict(zip(kinds.names, kinds.types, strict=True))
+            return _columns_of(self._read(self._source.open(), kinds=typed))
+        except pa.ArrowInvalid:
+            return None
 
     def text(self, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
         """Cells of a column as they stand.
@@ -95,11 +111,27 @@ class CsvParser:
 
     def _parse(
         self,
-        names: Sequence[str],
+        names: Sequence[str] | None = None,
         *,
         missing: Sequence[str] | None = None,
         kinds: dict[str, pa.DataType] | None = None,
     ) -> dict[str, pa.ChunkedArray]:
+        try:
+            return _columns_of(self._read(self._source.open(), names, missing=missing, kinds=kinds))
+        except pa.ArrowInvalid as error:
+            raise DataError(
+                f"{self._source.path}: not CSV ({error}). Look for a quote that never closes, or a "
+                "line that is too long."
+            ) from None
+
+    def _read(
+        self,
+        file: str | IO[bytes],
+        names: Sequence[str] | None = None,
+        *,
+        missing: Sequence[str] | None = None,
+        kinds: dict[str, pa.DataType] | None = None,
+    ) -> pa.Table:
         dialect, skipped = self._dialect, self._dialect.first_line - 1
         self.ragged = ragged = []
 
@@ -108,40 +140,28 @@ class CsvParser:
             return "skip"
 
         quotes = self._source.has_quotes
-        try:
-            table = csv.read_csv(
-                self._source.open(),
-                csv.ReadOptions(
-                    use_threads=False,  # rows are numbered only then
-                    block_size=_BLOCK_BYTES,
-                    skip_rows=skipped,
-                    column_names=dialect.columns,
-                ),
-                csv.ParseOptions(
-                    delimiter=dialect.sep,
-                    quote_char='"' if quotes else False,
-                    newlines_in_values=quotes,
-                    invalid_row_handler=leave_out,
-                ),
-                csv.ConvertOptions(
-                    include_columns=list(names),
-                    column_types=kinds,
-                    null_values=self._missing if missing is None else missing,
-                    strings_can_be_null=False,
-                    decimal_point=dialect.decimal,
-                    auto_dict_encode=True,
-                    auto_dict_max_cardinality=_MOST_CODED,
-                ),
-            )
-        except pa.ArrowInvalid as error:
-            raise self._not_csv(error) from None
-        return dict(zip(names, table.unify_dictionaries().columns, strict=True))
-
-    def _not_csv(self, error: Exception) -> DataError:
-        return DataError(
-            f"{self._source.path}: not CSV ({error}). Look for a quote that never closes, or a "
-            "line that is too long."
+        read = csv.ReadOptions(
+            use_threads=False,  # rows are numbered only then
+            block_size=_BLOCK_BYTES,
+            skip_rows=skipped,
+            column_names=dialect.columns,
         )
+        parse = csv.ParseOptions(
+            delimiter=dialect.sep,
+            quote_char='"' if quotes else False,
+            newlines_in_values=quotes,
+            invalid_row_handler=leave_out,
+        )
+        convert = csv.ConvertOptions(
+            include_columns=names,
+            column_types=kinds,
+            null_values=missing or self._missing,
+            strings_can_be_null=False,
+            decimal_point=dialect.decimal,
+            auto_dict_encode=True,
+            auto_dict_max_cardinality=_MOST_CODED,
+        )
+        return csv.read_csv(file, read, parse, convert)
 
     def _repeats_header(self, columns: dict[str, pa.ChunkedArray]) -> bool:
         """Whether a row is like the header: then all columns with a name are text."""
@@ -158,12 +178,12 @@ class CsvParser:
     def _without_repeats(self, columns: dict[str, pa.ChunkedArray]) -> dict[str, pa.ChunkedArray]:
         before = len(next(iter(columns.values()))) + len(self.ragged)
         self._source.repeats = True
-        columns = self._parse(list(columns))
+        columns = self._parse()
         number = before - len(next(iter(columns.values()))) - len(self.ragged)
         self._dialect.doubts.decide(
             "header",
-            f"{number} lines between the rows left out",
-            "they repeat the header and the lines around it",
+            f"lines between the rows that repeat the header left out: {number}",
+            "they are the same as the header and the lines around it",
         )
         return columns
 
@@ -189,20 +209,27 @@ class CsvParser:
         file.seek(0)
         return csv.read_csv(file, parse_options=parse, convert_options=convert)["x"].type
 
-    def _without_nan(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
-        if not pa.types.is_floating(column.type):
-            return column
-        nan = pc.is_nan(column)
-        return pc.if_else(nan, None, column) if pc.any(nan).as_py() else column
-
     def _loses_digits(self, name: str, column: pa.ChunkedArray) -> bool:
         """Whether whole numbers were parsed as floats that cannot hold them."""
         if not pa.types.is_floating(column.type):
             return False
-        if not pc.any(pc.greater_equal(pc.abs(column), _EXACT_WHOLE)).as_py():
+        low, high = (limit or 0.0 for limit in pc.min_max(column).as_py().values())
+        if max(high, -low) < _EXACT_WHOLE:
             return False
         texts = _values(self.text(name, column))
         return bool(pc.any(pc.match_substring_regex(texts, _LONG_WHOLE)).as_py())
+
+
+def _columns_of(table: pa.Table) -> dict[str, pa.ChunkedArray]:
+    table = table.unify_dictionaries()
+    return dict(zip(table.column_names, table.columns, strict=True))
+
+
+def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    # a sum is far faster than a look at every cell
+    if not pa.types.is_floating(column.type) or isfinite(pc.sum(column).as_py() or 0.0):
+        return column
+    return pc.if_else(pc.is_nan(column), None, column)
 
 
 def _values(column: pa.ChunkedArray) -> pa.ChunkedArray:

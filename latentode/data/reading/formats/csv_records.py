@@ -18,10 +18,11 @@ from latentode.errors import DataError
 BLANKS = " "
 Kind = Literal["number", "date", "missing", "word"]
 
-_NUMBER = re.compile(r"\s*'?[+-]?(?:\d[\d.,']*|[.,]\d+)(?:[eE][+-]?\d+)?\s*%?\s*", re.ASCII)
+_NUMBER = re.compile(r"'?[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?\s*%?", re.ASCII)
+_THOUSANDS = re.compile(r"[+-]?\d[\d.,' ]*", re.ASCII)
 _MONTH_OR_DAY = r"[^\W\d_]{2,10}\.?,?"
 _DATE = re.compile(
-    rf"""\s*(?:{_MONTH_OR_DAY}\s+)?(?:
+    rf"""(?:{_MONTH_OR_DAY}\s+)?(?:
       \d{{1,4}}[-/.]\s?\d{{1,2}}[-/.]\s?\d{{1,4}}\b      # 2024-03-04, 04.03.24
     | \d{{1,4}}[-/.](?:\d{{1,3}}|W\d\d)(?:$|[ T])        # 2024-03, 2024-W05, 2024-064
     | \d{{4}}W\d\d | \d{{8}}[T_ ]\d{{2,6}}               # 2024W05, 20240304T0600
@@ -40,9 +41,11 @@ def kind_of(cell: str) -> Kind:
     text = cell.strip()
     if text in _EMPTY:
         return "missing"
+    if _NUMBER.fullmatch(text):
+        return "number"
     if _DATE.match(text) and len(text) <= _LONGEST_DATE:
         return "date"
-    return "number" if _NUMBER.fullmatch(text) else "word"
+    return "number" if _THOUSANDS.fullmatch(text) else "word"
 
 
 @dataclass(frozen=True)

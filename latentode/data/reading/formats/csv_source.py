@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import io
-import mmap
 import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+
+import numpy as np
 
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.csv_dialect import Dialect
 from latentode.data.reading.formats.csv_records import BLANKS
 from latentode.data.reading.formats.text_blocks import is_stored_as, read_blocks
 
+#: Text that holds a header and first rows, by which a file is understood.
+HEAD_BYTES = 1 << 20
+_NEWLINE = 10  # as a byte
 _BLANKS = re.compile(rb'("[^"\n]*")|^[ \t]+|[ \t]+(?=\r?$)|[ \t]+', re.MULTILINE)
 
 
@@ -39,6 +43,7 @@ class CsvSource:
     ) -> None:
         self.path, self._encoding, self._doubts = path, encoding, doubts
         self._dialect = dialect
+        self._start = start
         self._stored = is_stored_as(path, encoding, start)
         self.repeats = False
 
@@ -47,6 +52,12 @@ class CsvSource:
         if self._is_plain:
             return str(self.path)
         return io.BufferedReader(_Stream(self.blocks()), 1 << 20)
+
+    def head(self) -> bytes | None:
+        """First lines of the file as they are parsed; None where it has no others."""
+        if len(self._start) < HEAD_BYTES // 2:
+            return None
+        return self._mend(self._start, first=True)
 
     def blocks(self) -> Iterator[bytes]:
         """Blocks of whole records, with the lines of the file."""
@@ -66,6 +77,18 @@ class CsvSource:
             pass
         self.__dict__.pop("has_quotes", None)
 
+    def count_lines(self) -> int:
+        """Number of lines in the file."""
+        if not self._is_plain:
+            return sum(block.count(b"\n") for block in self.blocks())
+        number, last = 0, _NEWLINE
+        for piece in self._stored_pieces():
+            codes = np.frombuffer(piece, dtype=np.uint8)
+            number += int(np.count_nonzero(codes == _NEWLINE))
+            last = piece[-1]
+            del codes  # a buffer that is looked at cannot be cut
+        return number + int(last != _NEWLINE)
+
     def count_quotes(self) -> int:
         """Number of quotes in the file."""
         return sum(block.count(b'"') for block in self.blocks())
@@ -75,11 +98,17 @@ class CsvSource:
         """Whether a quote may stand in the file."""
         if not self._stored:
             return True
-        with (
-            self.path.open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-        ):
-            return data.find(b'"') >= 0
+        return any(b'"' in piece for piece in self._stored_pieces())
+
+    def _stored_pieces(self) -> Iterator[bytearray]:
+        """The file as it is stored; each piece is valid until the next is asked for."""
+        # mapped pages would count as memory in use
+        with self.path.open("rb", buffering=0) as file:
+            buffer = bytearray(1 << 20)
+            while size := file.readinto(buffer):
+                if size < len(buffer):
+                    del buffer[size:]
+                yield buffer
 
     @property
     def _is_plain(self) -> bool:

@@ -17,12 +17,10 @@ from latentode.data.reading.formats.csv_columns import ragged_message
 from latentode.data.reading.formats.csv_dialect import find_dialect
 from latentode.data.reading.formats.csv_lines import parsed_lines, record_lines
 from latentode.data.reading.formats.csv_parser import CsvParser
-from latentode.data.reading.formats.csv_source import CsvSource
+from latentode.data.reading.formats.csv_source import HEAD_BYTES, CsvSource
 from latentode.data.reading.formats.table import Format, LogSource, Table, is_text
 from latentode.data.reading.formats.text_blocks import read_blocks
 from latentode.errors import DataError
-
-_HEAD_BYTES = 1 << 20  # holds a header and first rows, by which a file is understood
 
 
 class CsvFormat(Format):
@@ -103,6 +101,8 @@ class CsvTable(Table):
     def _record_lines(self) -> Int64:
         """The same with the ragged rows."""
         first = self._dialect.first_line
+        if self._source.count_lines() - first + 1 == self._num_records:
+            return np.arange(first, first + self._num_records)  # a record in every line
         lines = record_lines(self._source.blocks(), first)
         if len(lines) != self._num_records:
             lines = parsed_lines(self._source.blocks(), self._dialect.sep, first)
@@ -117,7 +117,7 @@ class CsvTable(Table):
             first = self._record_lines[comments[0].record]
             self.doubts.decide(
                 "header",
-                f"{len(comments)} comments between the rows left out, the first in line {first}",
+                f"comments between the rows left out: {len(comments)}, the first in line {first}",
                 "they begin with '#' and have another number of fields",
             )
         rows = [row for row in rows if not row.text.startswith("#")]
@@ -146,11 +146,11 @@ class CsvTable(Table):
         """All but the columns without a name in which nothing stands."""
         unnamed = self._dialect.unnamed
         empty = [name for name in columns if name in unnamed and _is_null(columns[name])]
-        if empty:
+        if self._dialect.untold & set(empty):
             self._dialect.doubts.decide(
                 "header",
-                f"{len(empty)} field(s) without a name left out",
-                "they are empty in every row",
+                "the separator at the end of the rows is left out",
+                "nothing follows it, and the header has none",
             )
         for name in columns:
             if name in unnamed and name not in empty:
@@ -169,6 +169,6 @@ def _is_null(column: pa.ChunkedArray) -> bool:
 def _start(path: Path, encoding: str | None, doubts: Doubts) -> bytes:
     """First lines of the text; empty if there are none."""
     block = next(read_blocks(path, encoding, doubts), b"")
-    if len(block) <= _HEAD_BYTES:
+    if len(block) <= HEAD_BYTES:
         return block
-    return block[: block.rfind(b"\n", 0, _HEAD_BYTES) + 1] or block
+    return block[: block.rfind(b"\n", 0, HEAD_BYTES) + 1] or block

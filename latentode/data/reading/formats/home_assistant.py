@@ -45,7 +45,7 @@ class HomeAssistantFormat(Format):
         )
         return Roles(
             layout="homeassistant",
-            time=time,
+            time_parts=(time,),
             id=columns.id,
             channel=columns.channel or "entity_id",
             value=columns.value or "state",

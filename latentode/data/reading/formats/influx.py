@@ -57,7 +57,7 @@ class InfluxFormat(Format):
         table.doubts.decide("layout", f"InfluxDB export{said}", "columns _time, _field and _value")
         return Roles(
             layout="influx",
-            time=columns.time or "_time",
+            time_parts=(columns.time or "_time",),
             id=identity,
             channel=columns.channel or "_field",
             value=columns.value or "_value",

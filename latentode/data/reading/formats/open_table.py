@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from glob import glob
@@ -16,10 +15,11 @@ import pandas as pd
 
 from latentode.config import DataConfig
 from latentode.data.reading import formats
+from latentode.data.reading.formats.database_url import DatabaseUrl, is_url
 from latentode.data.reading.formats.table import Format, LogSource, Table, check_distinct
 from latentode.data.reading.formats.text_blocks import binary_kind, first_bytes
 from latentode.data.reading.roles import natural_key
-from latentode.errors import DataError, ResourceError
+from latentode.errors import ConfigError, DataError, ResourceError
 
 LogFile = str | os.PathLike[str] | pd.DataFrame
 Source = LogFile | Sequence[LogFile]
@@ -51,9 +51,7 @@ def open_table(source: LogFile, config: DataConfig) -> Table:
         DataError: If no format can open it, it is damaged or empty, or has a column name twice.
         ResourceError: If it has more columns than ``max_channels`` allows.
     """
-    log = source
-    if isinstance(source, str | os.PathLike) and not _is_address(source):
-        log = Path(source)
+    log = _located(source)
     table = _open(LogSource(log, config, first_bytes(log) if isinstance(log, Path) else b""))
     check_distinct(table.columns, table.name)
     if len(table.columns) > config.max_channels + 50:
@@ -78,8 +76,9 @@ def open_tables(source: Source, config: DataConfig) -> Iterator[Table]:
     Raises:
         DataError: If there is no file, or one cannot be opened.
     """
-    several = isinstance(source, Sequence) and not isinstance(source, str)
-    parts = [source] if not several else list(source)
+    if isinstance(source, str | os.PathLike | pd.DataFrame):
+        source = [source]
+    parts = list(source)
     files = [file for part in parts for file in _files(part)]
     if not files:
         raise DataError(f"{parts[0] if parts else 'log'}: expected a log, got no file.")
@@ -93,13 +92,15 @@ def open_tables(source: Source, config: DataConfig) -> Iterator[Table]:
         yield table
 
 
-def _is_address(source: str | os.PathLike[str]) -> bool:
-    return isinstance(source, str) and re.match(r"[a-z][a-z0-9+]+://", source) is not None
+def _located(source: LogFile) -> Path | DatabaseUrl | pd.DataFrame:
+    if isinstance(source, pd.DataFrame):
+        return source
+    return DatabaseUrl(str(source)) if is_url(source) else Path(source)
 
 
 def _files(part: LogFile) -> list[LogFile]:
     """The files that a folder or a pattern stands for; anything else as it is."""
-    if not isinstance(part, str | os.PathLike) or _is_address(part):
+    if not isinstance(part, str | os.PathLike) or is_url(part):
         return [part]
     path = Path(part)
     if path.is_dir():
@@ -123,11 +124,26 @@ def _by_name(file: os.PathLike[str] | str | pd.DataFrame) -> Any:
     return natural_key(str(file))
 
 
+def _refuse_settings(source: LogSource, log_format: Format) -> None:
+    """Refuse settings of the source that a format does not heed.
+
+    Raises:
+        ConfigError: Naming the first of them.
+    """
+    for name, value in source.config.source.model_dump().items():
+        if value is not None and name not in log_format.source_settings:
+            raise ConfigError(
+                f"data.source.{name}: expected no --{name} for {log_format.name}, got {value!r}. "
+                "Leave it out."
+            )
+
+
 def _open(source: LogSource) -> Table:
     layout = source.config.layout
     for log_format in FORMATS:
         ruled_out = log_format.layout is not None and layout not in ("auto", log_format.layout)
         if not ruled_out and log_format.can_open(source):
+            _refuse_settings(source, log_format)
             return log_format.open(source)
     *names, last = [log_format.name for log_format in FORMATS]
     kind = binary_kind(source.start) or f"an object of type {type(source.log).__name__!r}"

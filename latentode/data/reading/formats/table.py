@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from latentode.config import DataConfig
 from latentode.data.dataset import Int64
 from latentode.data.reading.doubts import Doubts
+from latentode.data.reading.formats.database_url import DatabaseUrl
 from latentode.data.reading.formats.text_blocks import binary_kind, read_blocks
 from latentode.data.reading.roles import Roles
 from latentode.errors import DataError
@@ -140,12 +141,12 @@ class LogSource:
     """A log before it is opened: what a format may look at to tell whether it can open it.
 
     Attributes:
-        log: File, address of a database, or data frame.
+        log: File, data frame, or address of a database.
         config: How it is read.
         start: First bytes of the file, as they are stored; none of a data frame.
     """
 
-    log: Path | str | pd.DataFrame
+    log: Path | pd.DataFrame | DatabaseUrl
     config: DataConfig
     start: bytes = b""
 
@@ -214,13 +215,13 @@ class Format(ABC):
         return None
 
 
-def optional_package(name: str, extra: str, path: Path) -> Any:
+def optional_package(name: str, extra: str, path: Path | str) -> Any:
     """Import a package that only one format needs.
 
     Args:
         name: Module, such as ``edfio``.
         extra: Extra of latentode that installs it.
-        path: File that needs it.
+        path: File, or address, that needs it.
 
     Raises:
         DataError: If it is not installed, with what to type.

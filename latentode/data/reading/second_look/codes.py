@@ -19,13 +19,12 @@ _RICH = 12  # distinct values of a quantity; fewer may be states, set points or 
 _FAR = 10.0  # ranges of all other readings between them and a number that is no customary code
 _LARGER = 5.0  # times the size of the largest other reading
 _SAMPLE = 1 << 16  # readings of a long channel that show whether it deserves a full look
-_MOST_GROUPS = 1 << 11  # series of a channel that are looked at one by one
 
 _NINES = re.compile(r"9{2,}|9+\.9+|999\.25|[678]999|7777|8888|9998")
 # lowest numbers of 8, 16 and 32 bits, with which no range of a sensor ends; fills of netCDF and LAS
 _LOWEST = (-32768.0, -32767.0, -2147483648.0, -2147483647.0, -127.0, -1e30, 1e30, 1e20, -1e20)
 _HIGHEST = (32767.0, 65535.0, 65534.0, 2147483647.0, 4294967295.0)  # of 16 and 32 bits
-# codes by custom that are known among wild values too
+# codes by custom that are known among wild values, and in one series among many, too
 _BY_CUSTOM = [-999.0, -9999.0, -99999.0, -999999.0, -6999.0, -7999.0, -999.25, *_LOWEST, *_HIGHEST]
 _SMALL = (85.0, 127.0, 255.0)  # power-on value of a thermometer; highest numbers of 8 bits
 
@@ -95,29 +94,29 @@ def number_text(value: float) -> str:
 
 
 def find_codes(channel: ChannelReadings) -> list[Code]:
-    """Find the codes of a channel, among all its readings and among those of each series."""
+    """Find the codes of a channel: among all its readings, and customary ones in each series."""
+    codes = _codes_of(channel.values)
+    for values in _series_apart(channel):
+        codes += [each for each in _codes_of(values) if each[0] in _BY_CUSTOM]
     seen: dict[float, Code] = {}
-    for values in (channel.values, *_series_apart(channel)):
-        for value, neighbour, sure in _codes_of(values):
-            if value not in seen:
-                where = channel.values == value
-                count, row = int(where.sum()), channel.row(int(where.argmax()))
-                seen[value] = Code(channel.name, value, count, neighbour, row, sure)
+    for value, neighbour, sure in codes:
+        if value not in seen:
+            where = channel.values == value
+            count, row = int(where.sum()), channel.row(int(where.argmax()))
+            seen[value] = Code(channel.name, value, count, neighbour, row, sure)
     return list(seen.values())
 
 
 def _series_apart(channel: ChannelReadings) -> list[Float64]:
-    """Readings of each series that is worth a look of its own."""
+    """Readings of each series that begins or ends its range with a customary code."""
     counts = np.diff(channel.bounds)
-    if len(counts) < 2:
+    filled = np.flatnonzero(counts)
+    if len(filled) < 2:
         return []
-    series = np.flatnonzero(counts >= _FEWEST_OF_SERIES)
-    if len(series) > _MOST_GROUPS:
-        filled = np.flatnonzero(counts)
-        starts = channel.bounds[filled]
-        ends = [part.reduceat(channel.values, starts) for part in (np.minimum, np.maximum)]
-        known = [value for value in np.unique(ends) if _kind(float(value))]
-        series = np.intersect1d(series, filled[np.isin(ends, known).any(0)])[:_MOST_GROUPS]
+    starts = channel.bounds[filled]
+    ends = [least.reduceat(channel.values, starts) for least in (np.minimum, np.maximum)]
+    series = filled[np.isin(ends, _BY_CUSTOM).any(0)]
+    series = series[counts[series] >= _FEWEST_OF_SERIES]
     return [channel.values[channel.bounds[i] : channel.bounds[i + 1]] for i in series]
 
 

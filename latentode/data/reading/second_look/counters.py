@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latentode.data.dataset import Float64, Int64
 from latentode.data.reading.second_look.channel_readings import ChannelReadings
 
 _FEWEST_RISES = 10  # fewer show no running total
 _MOST_DROPS = 0.25  # of all changes: a total that is reset every few counts still rises mostly
-_LARGE = 10.0  # typical rises that a reset takes away at least
-_LOW = 0.05  # of the range: how near its lower end a reset ends
+_LARGE = 5.0  # typical rises that a reset takes away at least
+_LOW = 0.05  # of the range, or one rise: how near its lower end a reset ends
 _ACROSS = 3.0  # greatest rises that may lie between the readings before and after a wrap
 _SAMPLE = 4096  # pairs of a long channel that show whether it rises mostly
 # where registers of 8 to 53 bits and counters of four to nine digits begin anew
@@ -80,14 +81,10 @@ def _with_drops(
     channel: ChannelReadings, values: Float64, rises: Float64, drops: Int64
 ) -> Counter | None:
     before, after = values[drops], values[drops + 1]
-    low, high = float(values.min()), float(values.max())
-    room = _room(float(before.max()), high, float(rises.max()), before, after)
-    wraps = np.zeros(len(drops), dtype=bool)
-    if room is not None:
-        across = after + room - before
-        wraps = (across >= 0) & (across <= _ACROSS * rises.max()) & (after >= 0)
+    low, high, rise = float(values.min()), float(values.max()), float(rises.max())
+    room, wraps = _wraps(before, after, high, rise)
     large = before - after >= _LARGE * np.median(rises)
-    resets = ~wraps & large & (after <= low + _LOW * (high - low))
+    resets = ~wraps & large & (after <= low + max(_LOW * (high - low), rise))
     if not (wraps | resets).all():
         return None
     return Counter(
@@ -101,14 +98,16 @@ def _with_drops(
     )
 
 
-def _room(most: float, high: float, rise: float, before: Float64, after: Float64) -> float | None:
-    """Smallest register that holds all readings, if one of the falls crosses its end."""
-    fitting = [room for room in sorted(_ROOMS) if room > high]
-    for room in fitting[:2]:
+def _wraps(
+    before: Float64, after: Float64, high: float, rise: float
+) -> tuple[float | None, NDArray[np.bool_]]:
+    """Register that holds all readings and whose end some falls cross, and which do."""
+    for room in [room for room in sorted(_ROOMS) if room > high][:2]:
         across = after + room - before
-        if most < room and ((across >= 0) & (across <= _ACROSS * rise) & (after >= 0)).any():
-            return room
-    return None
+        wraps = (across <= _ACROSS * rise) & (after >= 0)
+        if wraps.any():
+            return room, wraps
+    return None, np.zeros(len(before), dtype=bool)
 
 
 def _rises_mostly(values: Float64) -> bool:

@@ -181,7 +181,9 @@ def second_look(
     gaps, order = find_gaps(readings, steps, usual, _MOST_GAPS), find_order(rows)
     del steps
     strays = tuple(find_strays(readings))
-    silences = [*find_ended_series(readings, usual[0] if usual else 0)]
+    silences: list[Silence] = []
+    if clock.kind == "calendar":  # series of an elapsed clock have an end each
+        silences += find_ended_series(readings, usual[0] if usual else 0)
     silences += [silence for each in seen for silence in each.silences]
     counters = [each.counter for each in seen if each.counter is not None]
     places: dict[Any, str] = {stray: _far_rows(rows, stray) for stray in strays}

@@ -11,7 +11,7 @@ from latentode.data.reading.second_look.look import Look
 
 _MOST = 12  # channels, and silences, that have a line each
 _MOST_NAMES = 12  # in a line of names
-_MOST_GAPS = 3  # that have a line each
+_EXAMPLES = 3  # gaps, and silences where there are more than that, that have a line each
 
 
 def look_lines(look: Look, units: dict[str, str]) -> list[str]:
@@ -88,8 +88,11 @@ def _codes(look: Look) -> list[str]:
 
 
 def _silences(look: Look) -> list[str]:
-    lines = [_silence(look, silence) for silence in look.silences[:_MOST]]
-    return lines + _more(look.num_silences - _MOST, "channel that ends early")
+    # where so many end early, as visits to patients do, a few stand for all
+    shown = _MOST if look.num_silences <= _MOST else _EXAMPLES
+    lines = [_silence(look, silence) for silence in look.silences[:shown]]
+    left = look.num_silences - shown
+    return lines + ([f"... and {left:,} more end long before their series"] if left > 0 else [])
 
 
 def _silence(look: Look, silence: Silence) -> str:
@@ -103,8 +106,8 @@ def _silence(look: Look, silence: Silence) -> str:
 
 def _gaps(look: Look) -> list[str]:
     gaps = look.gaps
-    lines = [_gap(look, gap) for gap in gaps.longest[:_MOST_GAPS]]
-    if gaps.number > _MOST_GAPS:
+    lines = [_gap(look, gap) for gap in gaps.longest[:_EXAMPLES]]
+    if gaps.number > _EXAMPLES:
         lines.append(f"{gaps.number:,} gaps are longer than {long_duration(gaps.least)}")
     return lines
 

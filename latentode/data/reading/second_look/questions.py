@@ -69,11 +69,8 @@ def ask_about_codes(
     unsure = [code for code in codes if not code.sure]
     if cells.na is not None:
         for code in sure:
-            doubts.decide(
-                "missing",
-                f"channel {code.channel!r}: {code.text} is a reading",
-                f"{code}; see --na",
-            )
+            choice = f"channel {code.channel!r}: {code.text} is a reading, as --na says"
+            doubts.decide("missing", choice, str(code))
         return
     for code in unsure:
         doubts.decide(

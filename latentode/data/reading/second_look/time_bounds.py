@@ -63,10 +63,10 @@ def _elapsed(name: str, text: str, clock: Clock) -> int:
 
 def _date(name: str, text: str, clock: Clock) -> int:
     try:
-        moment = pd.Timestamp(text)
+        moment = pd.Timestamp(text) if text.strip()[:4].isdigit() else None
     except ValueError:
-        moment = pd.NaT
-    if moment is pd.NaT or not text.lstrip()[:4].isdigit():
+        moment = None
+    if moment is None:
         raise ConfigError(
             f"data.time.{name}: expected a date such as 2024-03-04 or 2024-03-04T06:00, got "
             f"{text!r}. Correct --{name}."
