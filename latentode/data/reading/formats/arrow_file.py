@@ -36,7 +36,11 @@ class ArrowFormat(Format):
         )
 
     def open(self, source: LogSource) -> Table:
-        """Read all columns, as they are."""
+        """Read all columns, as they are.
+
+        Raises:
+            DataError: If the file is damaged, a name stands twice, or there is no row.
+        """
         try:
             table = _read(source)
         except (pa.ArrowException, OSError) as error:

@@ -24,7 +24,8 @@ from latentode.errors import DataError
 _SAMPLE_BYTES = 2  # of a sample, and of a unit in which annotations are counted
 _ANNOTATIONS = b"EDF Annotations"
 _ONSET = re.compile(rb"[+-]\d+(?:\.\d*)?(?=\x14)")
-_NS = 10**9
+_NS = 10**9  # of a second
+_ONSET_NOISE = 1000  # nanoseconds; writers add up floats of seconds
 
 
 class EdfFormat(LongFormat):
@@ -41,7 +42,11 @@ class EdfFormat(LongFormat):
         return start[184:192].strip() == str(256 * (int(start[252:256]) + 1)).encode()
 
     def open(self, source: LogSource) -> Table:
-        """Read all signals, in the units of the file."""
+        """Read all signals, in the units of the file.
+
+        Raises:
+            DataError: If the file is damaged, or has no signals.
+        """
         edfio = optional_package("edfio", "edf", source.path)
         header = _Header.of(source.path)
         doubts = Doubts()
@@ -157,7 +162,10 @@ class _Header:
             doubts.decide("time", "records follow each other", "not each has an onset")
             return continuous
         onsets = np.array([int(Decimal(match[0].decode()) * _NS) for match in matches if match])
-        num_gaps = np.count_nonzero(np.diff(onsets) != self.record_ns)
+        follows_on = onsets[0] + continuous
+        if np.abs(onsets - follows_on).max() <= _ONSET_NOISE:
+            onsets = follows_on
+        num_gaps = np.count_nonzero(np.abs(np.diff(onsets) - self.record_ns) > _ONSET_NOISE)
         if num_gaps:
             doubts.decide("time", "each record starts at its own onset", f"gaps: {num_gaps}")
         num_texts = sum(len(entries.strip(b"\0").split(b"\0")) - 1 for entries in lists)

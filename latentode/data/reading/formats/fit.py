@@ -33,7 +33,11 @@ class FitFormat(LongFormat):
         return source.start[8:12] == b".FIT"
 
     def open(self, source: LogSource) -> Table:
-        """Read the record messages of all activities in the file."""
+        """Read the record messages of all activities in the file.
+
+        Raises:
+            DataError: If its check sum is wrong, or it has no records with stamps.
+        """
         fitdecode = optional_package("fitdecode", "fit", source.path)
         records = _Records()
         with warnings.catch_warnings(record=True) as told:

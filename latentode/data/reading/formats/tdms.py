@@ -32,7 +32,11 @@ class TdmsFormat(LongFormat):
         return source.start.startswith(b"TDSm")
 
     def open(self, source: LogSource) -> Table:
-        """Read all channels of numbers that have times."""
+        """Read all channels of numbers that have times.
+
+        Raises:
+            DataError: If the file is damaged, or none of its channels has times.
+        """
         nptdms = optional_package("nptdms", "tdms", source.path)
         try:
             # by handle, not by path: an old index file beside it would be believed
@@ -86,13 +90,15 @@ def _channels(content: Any, changes: Mapping[str, Changes]) -> Iterator[_Channel
         cells = {channel.name: channel[:] for channel in group}
         units = {channel.name: _unit(channel.properties) for channel in group}
         waveforms = {c.name for c in group if "wf_increment" in c.properties}
-        others = {name: values for name, values in cells.items() if name not in waveforms}
-        clocks = clock_channels(others, units)
+        clocks = clock_channels(cells, units, waveforms)
         for channel in group:
             told = changes.get(channel.path, [])
             assert told or "wf_increment" not in channel.properties, "segments tell properties"
             values = cells[channel.name]
-            clock = waveform_clock(told, len(values)) or _of_group(clocks, len(values))
+            clock = waveform_clock(told, len(values))
+            of_group = _of_group(clocks, len(values))
+            if clock is None or (of_group.has_date and not clock.has_date):
+                clock = of_group
             if channel.name not in clocks:
                 name = f"{channel.group_name}/{channel.name}" if several else channel.name
                 yield _Channel(name, units[channel.name], values, clock)

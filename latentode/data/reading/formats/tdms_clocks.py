@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from latentode.data.dataset import Int64
 
-_NS = 10**9
+_NS = 10**9  # of a second
 _EPOCH = 2_082_844_800  # seconds from 1904-01-01, from which the format counts, to 1970
 # a channel of numbers is a clock by one of these names, in one of these units (in seconds)
 _TIME_NAMES = ("time", "zeit", "temps", "tiempo", "tempo", "elapsed", "elapsed time")
@@ -124,12 +124,15 @@ def _stamp_ns(stamp: Any) -> int:
     return (int(stamp.seconds) - _EPOCH) * _NS + fraction
 
 
-def clock_channels(cells: Mapping[str, Any], units: Mapping[str, str]) -> dict[str, Clock]:
+def clock_channels(
+    cells: Mapping[str, Any], units: Mapping[str, str], waveforms: Collection[str]
+) -> dict[str, Clock]:
     """Channels of a group that are clocks of others, those of stamps first.
 
     Args:
         cells: Name of a channel -> its readings.
         units: Name of a channel -> its unit.
+        waveforms: Channels with times of their own; numbers among them are no clock of others.
     """
     clocks = {
         name: Clock(_stamps_ns(values), True, f"times of the channel {name!r}")
@@ -138,7 +141,8 @@ def clock_channels(cells: Mapping[str, Any], units: Mapping[str, str]) -> dict[s
     }
     for name, values in cells.items():
         seconds = _SECONDS.get(units[name].strip().lower())
-        if name.strip().lower() in _TIME_NAMES and seconds and values.dtype.kind in "iuf":
+        is_clock = name.strip().lower() in _TIME_NAMES and name not in waveforms
+        if is_clock and seconds and values.dtype.kind in "iuf":
             elapsed = np.asarray(values, dtype=np.float64) * seconds
             if np.isfinite(elapsed).all() and np.abs(elapsed).max() < _LONGEST_ELAPSED:
                 times = np.rint(elapsed * _NS).astype(np.int64)

@@ -32,7 +32,11 @@ class XdfFormat(LongFormat):
         return source.start.startswith(b"XDF:")
 
     def open(self, source: LogSource) -> Table:
-        """Read all streams of numbers, their clocks brought to that of the recorder."""
+        """Read all streams of numbers, their clocks brought to that of the recorder.
+
+        Raises:
+            DataError: If the file is damaged, or has no stream of numbers.
+        """
         pyxdf = optional_package("pyxdf", "xdf", source.path)
         content = source.path.read_bytes()
         whole = _end_of_whole_chunks(content)

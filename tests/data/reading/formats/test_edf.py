@@ -84,6 +84,13 @@ def test_first_record_may_start_within_the_second(tmp_path):
     assert rows_of(table)[0][0] == ns("2024-03-02T22:58:07.25")
 
 
+def test_noise_of_the_writer_in_onsets_is_no_gap(tmp_path):
+    onsets = ["0.1", "1.0999999999", "2.1000000002"]
+    table = opened_edf(tmp_path, edf_bytes([(*RAW, [[5], [6], [7]])], onsets, kind="EDF+C"))
+    assert np.diff([row[0] for row in rows_of(table)]).tolist() == [10**9, 10**9]
+    assert "own onset" not in said_of(table)
+
+
 def test_annotations_are_left_out_and_counted(tmp_path):
     texts = ("+0.5\x14lights off\x14\0", "+0.7\x151\x14cough\x14\0")
     table = opened_edf(tmp_path, edf_bytes([(*RAW, [[5]])], ["0"], texts=texts))

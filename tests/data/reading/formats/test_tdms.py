@@ -113,6 +113,13 @@ def test_channels_without_a_waveform_take_the_stamps_of_their_group(tmp_path):
     assert "times of the channel 'when'" in said_of(table)
 
 
+def test_stamps_of_the_group_go_before_a_waveform_without_a_date(tmp_path):
+    times = np.array(["2024-01-01T00:00:00", "2024-01-01T00:00:07"], "M8[us]")
+    stamps = channel(times, "when", wf_increment=1.0)
+    table = opened_tdms(tmp_path, [stamps, waveform([1, 2], None)])
+    assert rows_of(table) == [(ns(str(time)), "p", k + 1) for k, time in enumerate(times)]
+
+
 def test_a_channel_of_seconds_gives_elapsed_times(tmp_path):
     table = opened_tdms(tmp_path, [channel([0.5, 2.0], "Time", unit_string="min"), channel([1, 2])])
     assert table.column("time").type == pa.duration("ns")
