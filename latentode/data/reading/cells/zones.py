@@ -105,8 +105,8 @@ def _ask_gap(
     doubts.ask(
         "time",
         f"{rows.where(row)}: {_text(wall[row])} does not exist in {zone}, where the clocks were "
-        f"set forward. For a logger without summer time pass --tz {fixed}; else correct --tz, or write "
-        "times with offsets.",
+        f"set forward. For a logger without summer time pass --tz {fixed}; else correct --tz, or "
+        "write times with offsets.",
     )
 
 
