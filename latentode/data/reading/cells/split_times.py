@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,12 +52,12 @@ class JoinedTimes:
     Attributes:
         column: Strings of date and time of day, or time stamps of nanoseconds: what `read_times`
             reads. Null where a part is missing or is no time.
-        text: The cells as they stand, with a blank between them.
+        text: Gives the cells as they stand, with a blank between them.
         words: What was joined: ``'Date' and 'Hour' (1 to 24, each the end of its hour)``.
     """
 
     column: pa.ChunkedArray
-    text: pa.ChunkedArray
+    text: Callable[[], pa.ChunkedArray]
     words: str
 
 
@@ -135,9 +135,12 @@ def join_times(columns: Mapping[str, pa.ChunkedArray]) -> JoinedTimes:
             f"time columns {names}: expected a date with a time of day, or year, month and day, "
             f"got {_cells(columns)}. Name the columns of the time with --time-column."
         )
-    texts = [as_text(column).cast(pa.string()) for column in columns.values()]
-    text = pc.binary_join_element_wise(*texts, " ") if len(texts) > 1 else texts[0]
     whole = {role: _whole(part, columns[part.name]) for role, part in roles.items()}
+    
+    def text() -> pa.ChunkedArray:
+        texts = [as_text(column).cast(pa.string()) for column in columns.values()]
+        return pc.binary_join_element_wise(*texts, " ")
+
     return JoinedTimes(_joined(whole, columns), text, _words(whole))
 
 
