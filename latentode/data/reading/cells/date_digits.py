@@ -84,14 +84,12 @@ def _whole(numbers: NDArray[np.number]) -> Int64 | None:
 
 
 def _steadier(times: Int64, numbers: Int64) -> bool:
-    """True if the dates advance by one step more often than the numbers do."""
-    shares = []
+    """True if the dates advance in more even steps than the numbers, which jump at each carry."""
+    uneven = []
     for each in (times, numbers):
         steps = np.diff(np.unique(each))
-        shares.append(
-            np.unique(steps, return_counts=True)[1].max() / len(steps) if len(steps) else 0
-        )
-    return bool(shares[0] > shares[1])
+        uneven.append(steps.max() / np.median(steps) if len(steps) else 1.0)
+    return bool(uneven[0] < uneven[1])
 
 
 def _lengths(whole: Int64) -> NDArray[np.integer]:
