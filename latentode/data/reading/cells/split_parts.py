@@ -286,7 +286,11 @@ def calendar_parts(parts: Mapping[str, list[Part]]) -> tuple[dict[str, Part], Pa
 def _are_dates(roles: dict[str, Part], days: Part) -> bool:
     """True if numbers of dates run in order, and each tells rows apart that those before do not."""
     good = days.good
-    if good.mean() <= 1 - _FEW or not in_order(days.values[good]):
+    if good.mean() <= 1 - _FEW:
+        return False
+    seen = days.values[good]
+    called = all(role in roles_in_name(part.name) for role, part in roles.items())
+    if not in_order(seen) and not (called and (seen == seen[0]).all()):
         return False
     coarser = np.zeros(int(good.sum()), dtype=np.int64)
     for role, part in roles.items():

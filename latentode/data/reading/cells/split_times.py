@@ -136,7 +136,7 @@ def join_times(columns: Mapping[str, pa.ChunkedArray]) -> JoinedTimes:
             f"got {_cells(columns)}. Name the columns of the time with --time-column."
         )
     whole = {role: _whole(part, columns[part.name]) for role, part in roles.items()}
-    
+
     def text() -> pa.ChunkedArray:
         texts = [as_text(column).cast(pa.string()) for column in columns.values()]
         return pc.binary_join_element_wise(*texts, " ")

@@ -153,7 +153,9 @@ def test_times_beside_a_log_are_on_its_clock():
 
 
 @given(
-    st.lists(st.datetimes(dt.datetime(1975, 1, 1), dt.datetime(2060, 1, 1)), min_size=1, max_size=9),
+    st.lists(
+        st.datetimes(dt.datetime(1975, 1, 1), dt.datetime(2060, 1, 1)), min_size=1, max_size=9
+    ),
     st.sampled_from(["s", "ms", "us"]),
 )
 def test_a_column_is_read_alike_typed_or_written(moments, unit):
