@@ -11,7 +11,7 @@ from latentode.data.dataset import Int64
 from latentode.data.reading.cells.date_texts import OpenDate
 from latentode.data.reading.cells.time_stamps import BAD, DAY, OK, Stamps, plain_stamps
 
-_FIRST_YEAR, _LAST_YEAR = 1800, 2100
+_FIRST_YEAR, _LAST_YEAR = 1800, 2100  # of logs with measured times
 _MOST_WRONG = 0.05  # share of numbers that may be no dates: damaged cells, refused by line
 # digits -> what they stand for; of one length, the first that fits
 _SPELLINGS = {
@@ -73,6 +73,21 @@ def spelled_dates(
         outcome[rows[~good]] = BAD
         return Spelled(plain_stamps(result, False, outcome), digits)
     return _day_month_year(whole, rows, status) if set(lengths) <= {7, 8} else None
+
+
+def possible_format(numbers: NDArray[np.number]) -> str | None:
+    """The format of numbers that may spell dates, although nothing shows that they do.
+
+    Args:
+        numbers: int64 or float64, shape (row,).
+    """
+    whole = _whole(numbers)
+    if whole is None or not len(whole):
+        return None
+    for form, digits in (("%Y%m", "YYYYMM"), ("%Y%j", "YYYYDDD")):
+        if (_lengths(whole) == len(digits)).all() and _read(whole, digits)[1].all():
+            return form
+    return None
 
 
 def _whole(numbers: NDArray[np.number]) -> Int64 | None:

@@ -9,12 +9,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from latentode.data.reading.cells.split_parts import (
-    Part,
+from latentode.config.durations import NS_PER_UNIT
+from latentode.data.reading.cells.split_choice import (
     calendar_days,
     calendar_parts,
-    clock_part,
     clock_parts,
+)
+from latentode.data.reading.cells.split_parts import (
+    Part,
+    clock_part,
     date_part,
     number_parts,
     numbers_of,
@@ -40,7 +43,7 @@ _ORDER = (
     "second",
 )
 _MOST = 0.9  # share of the cells of a time column that hold a time
-_HOUR = 3600 * 10**9
+_HOUR = NS_PER_UNIT["h"]
 # the time of day that a spreadsheet adds to a date
 _MIDNIGHTS = (r"[ T]0?0:00(?::00(?:\.0+)?)?$", r"[ T]12:00(?::00)? ?[Aa][Mm]$")
 

@@ -156,7 +156,7 @@ def test_bad_parts_are_empty_and_shown_as_they_stand():
 
 def test_columns_that_are_no_time_are_refused_by_what_stands_in_them():
     columns = {"a": column(["x", "y"]), "b": column([1.5, 2.5])}
-    with pytest.raises(DataError, match="'a' and 'b': expected a date.*got 'x' and '1.5'"):
+    with pytest.raises(DataError, match=r"'a' and 'b': expected a date.*got 'x' and '1.5'"):
         join_times(columns)
 
 

@@ -133,7 +133,7 @@ def test_letters_are_offsets_all_year():
 
 
 def test_numbers_told_for_a_column_of_dates_are_refused():
-    with pytest.raises(ConfigError, match="holds dates such as '2024-01-01'.*Leave out"):
+    with pytest.raises(ConfigError, match=r"holds dates such as '2024-01-01'.*Leave out"):
         read_cells(["2024-01-01"], unit="s")
 
 

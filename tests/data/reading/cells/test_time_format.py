@@ -1,5 +1,6 @@
 """Formats of times that are told."""
 
+import contextlib
 from datetime import datetime
 
 import pyarrow as pa
@@ -54,10 +55,8 @@ def test_a_wrong_format_is_refused_with_what_to_write(form, advice):
 
 @given(st.text("%aAbBdmyYHIpMSfzZjUWcxXGuVsQT-:./ ", max_size=8))
 def test_no_format_is_an_internal_error(form):
-    try:
+    with contextlib.suppress(ConfigError):
         read_cells(["2024-03-01 06:00", "x"], format=form)
-    except ConfigError:
-        pass
 
 
 def test_zeros_that_numbers_lost_are_put_back():

@@ -52,6 +52,12 @@ def test_months_of_six_digits_are_dates():
     assert stamps_of(cells)[:2] == [ns("2022-01-01"), ns("2022-02-01")]
 
 
+def test_digits_that_may_be_months_are_asked_about():
+    cells = [202301, 202302, 202303]
+    assert "--time-format %Y%m if they spell dates" in question(cells)
+    assert stamps_of(cells, format="%Y%m")[2] == ns("2023-03-01")
+
+
 def test_2400_is_the_next_midnight():
     assert stamps_of([202403042330, 202403042400]) == [ns("2024-03-04T23:30"), ns("2024-03-05")]
 
@@ -89,7 +95,7 @@ def test_epochs_of_any_log_are_never_taken_for_digits(start, steps, scale):
     # a few hours of the years 2019 to 2034 whose seconds look like dates in every row
     spells = any(str(int(s))[:4] in map(str, range(1900, 2101)) for s in seconds) and scale == 1
     assume(not spells)
-    times, doubts = read_cells((seconds * scale).tolist())
+    times, _ = read_cells((seconds * scale).tolist())
     assert times.times.tolist() == (seconds * SECOND).tolist()
 
 
@@ -116,7 +122,7 @@ def test_stamps_of_a_clock_that_was_reset_stay_on_the_calendar():
 
 def test_elapsed_times_are_never_taken_for_an_epoch():
     cells = list(range(0, 4_000_000_000, 10_000_000))
-    times, doubts = read_cells(cells, name="t_us")
+    times, _ = read_cells(cells, name="t_us")
     assert (times.clock.kind, times.clock.unit) == ("elapsed", "us")
     assert "not an epoch" in question(cells)
     told, _ = read_cells(cells, unit="us")
@@ -164,7 +170,7 @@ def test_serial_days_without_round_steps_are_asked_about():
 def test_years_are_read_when_named_and_asked_about_otherwise():
     years = list(range(1880, 2020))
     expected = [ns(f"{year}-01-01") for year in years]
-    for name in ("Year", "Jahr", "année"):
+    for name in ("Year", "Jahr", "année", "date"):
         assert stamps_of(years, name=name) == expected
     assert "--time-unit year" in question(years)
     assert stamps_of(years, unit="year") == expected
