@@ -71,7 +71,7 @@ def read_log(
     if not readings.num_readings:
         raise DataError(f"no data rows in {table.name}: no channel has a reading.")
     tally.add("missing_cells", got.missing_cells)
-    missing = {*MISSING_TEXTS, *config.cells.na}
+    missing = {*MISSING_TEXTS, *(config.cells.na or ())}
     static_columns, static = build_static(
         got.static, rank, series_ids, missing, table.name, table.decimal
     )

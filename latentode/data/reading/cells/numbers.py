@@ -9,8 +9,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from latentode.config.data import CellsConfig
-from latentode.data.reading.cells.number_cells import Numbers, Rules, is_no_size, leave_out
-from latentode.data.reading.cells.other_forms import Grouping, read_other_forms
+from latentode.data.reading.cells.number_cells import (
+    Grouping,
+    Numbers,
+    Rules,
+    is_no_size,
+    leave_out,
+)
+from latentode.data.reading.cells.other_forms import read_other_forms
 from latentode.data.reading.cells.plain_numbers import plain_numbers
 from latentode.data.reading.cells.states import known_states
 from latentode.data.reading.cells.typed_numbers import read_typed
@@ -56,15 +62,16 @@ def read_numbers(
         na=_numbers_of(cells.na or ()),
         at=at,
     )
+    grouping = Grouping(name, groups, tuple(group_names))
     if not is_text(column.type):
-        return read_typed(column, rules, name)
+        return read_typed(column, rules, grouping)
     spellings = {*MISSING_TEXTS, *missing, *(cells.na or ())}
     values, rest = plain_numbers(column, spellings, decimal)
     leave_out(values, rules.na)
     rest |= is_no_size(values)
     if not rest.any():
         return Numbers(values, np.zeros(0, dtype=np.int64))
-    return read_other_forms(column, values, rest, Grouping(name, groups, tuple(group_names)), rules)
+    return read_other_forms(column, values, rest, grouping, rules)
 
 
 def _numbers_of(texts: Collection[str]) -> tuple[float, ...]:
