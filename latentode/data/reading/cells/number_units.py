@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from latentode.data.dataset import Float64
@@ -47,7 +48,9 @@ def choose_unit(cells: GroupCells, values: Float64) -> Unit:
     if not marked.any():
         return Unit("", nothing, nothing, nothing)
     number = np.bincount(forms.unit[marked], weights=cells.counts[marked]).astype(int)
-    codes = np.flatnonzero(number)[np.argsort(-number[number > 0], kind="stable")]
+    # the most frequent first, of equal ones that which comes first
+    codes = pd.unique(forms.unit[marked])
+    codes = codes[np.argsort(-number[codes], kind="stable")]
     bare_texts = numeric & ~marked & (values != 0)
     bare = cells.plain.number - cells.plain.zero + int(cells.counts[bare_texts].sum())
     names = [forms.units[code] for code in codes]

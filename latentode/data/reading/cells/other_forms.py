@@ -79,7 +79,7 @@ def read_other_forms(
 
 @dataclass(frozen=True)
 class _DistinctCells:
-    """Distinct (channel, text) pairs of some rows, ordered by channel.
+    """Distinct (channel, text) pairs of some rows, ordered by channel and first row.
 
     Attributes:
         rows: The rows.
@@ -107,13 +107,13 @@ class _DistinctCells:
         cells = column.take(pa.array(rows)).cast(pa.string())
         coded = pa.concat_arrays(pc.utf8_trim_whitespace(cells).chunks).dictionary_encode()
         texts, codes = coded.dictionary, coded.indices.to_numpy(zero_copy_only=False)
-        pairs, first, of_row, counts = _distinct(grouping.of(rows) * len(texts) + codes)
+        pairs, first, of_row, counts = _distinct(grouping.of(rows), codes.astype(np.int64))
         return cls(
             rows=rows,
             texts=texts,
             forms=take_apart(texts),
-            pair_group=pairs // len(texts),
-            pair_text=pairs % len(texts),
+            pair_group=pairs[0],
+            pair_text=pairs[1],
             pair_count=counts,
             pair_row=rows[first],
             pair_of_row=of_row,
@@ -143,7 +143,6 @@ class _DistinctCells:
             rules: What the user said.
             doubts: Gathers what is decided.
         """
-        # by first row, so that messages name what stands first in the file
         index = self.pair_text[pairs]
         return GroupCells(
             name=name,
@@ -157,16 +156,17 @@ class _DistinctCells:
         )
 
 
-def _distinct(keys: Int64) -> tuple[Int64, Int64, Int64, Int64]:
-    """``numpy.unique`` with all that it returns, without sorting the keys of all rows."""
-    codes, distinct = pd.factorize(keys)
-    order = np.argsort(distinct)
+def _distinct(groups: Int64, texts: Int64) -> tuple[tuple[Int64, Int64], Int64, Int64, Int64]:
+    """Distinct pairs by group and first row, that row, the pair of each row, and counts."""
+    codes, distinct = pd.factorize(groups * (texts.max() + 1) + texts)
+    first = np.empty(len(distinct), dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    order = np.lexsort((first, groups[first]))
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    first = np.empty_like(order)
-    first[codes[::-1]] = np.arange(len(codes))[::-1]
-    counts = np.bincount(codes, minlength=len(distinct))
-    return distinct[order], first[order], rank[codes], counts[order]
+    first = first[order]
+    counts = np.bincount(codes, minlength=len(distinct))[order]
+    return (groups[first], texts[first]), first, rank[codes], counts
 
 
 def _add_marked(

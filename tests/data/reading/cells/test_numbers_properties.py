@@ -14,7 +14,7 @@ from latentode.data.reading.cells.bad_cells import bad_cells_message, na_option
 from latentode.data.reading.cells.numbers import read_numbers
 from latentode.data.reading.cells.states import STATES
 
-quick = hypothesis_settings(max_examples=60, deadline=None)
+quick = hypothesis_settings(max_examples=40, deadline=None)
 
 UNITS = ["°C", "%", "km/h", "hPa", "m3/h", "W/m2", "mg/dL", "ppm", "kWh", "µg/m³", "V", "°F"]
 NUMBERS = st.builds("{}.{}".format, st.integers(-99_999, 999_999), st.integers(0, 99))
@@ -128,6 +128,8 @@ def test_states_are_zero_and_one(pair, states, spelling):
     assume(len(set(states)) == 2)
     numbers = read([spelling(pair[state]) for state in states])
     assert numbers.values.tolist() == [float(state) for state in states]
+    if pair == ("false", "true"):  # numbers everywhere, and nothing to say
+        return
     (decision,) = numbers.decisions
     assert f"{spelling(pair[1])!r} is 1" in decision.choice
     overruled = read([spelling(pair[state]) for state in states], typed(decision.option).cells)
