@@ -31,7 +31,7 @@ KINDS: tuple[Kind | str, ...] = (
 _CODE = {kind: code for code, kind in enumerate(KINDS)}
 FIRST_FAULT = _CODE["word"]
 # more words than these are a comment, not states
-_MOST_STATES = 8
+_MOST_STATES = 5
 # a number and something, but no code such as "12A3"
 _READING = (
     r"^[<>~≈]?\s*[-+(]?\s*[$€£¥₹]?\s*[0-9]+(?:[.,][0-9]+)?(?:[^0-9A-Za-z].*|[A-Za-z][^0-9]*)?$"

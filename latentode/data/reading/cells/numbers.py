@@ -6,9 +6,11 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from latentode.config.data import CellsConfig
+from latentode.data.dataset import Float64
 from latentode.data.reading.cells.number_cells import (
     Grouping,
     Numbers,
@@ -22,7 +24,7 @@ from latentode.data.reading.cells.states import known_states
 from latentode.data.reading.cells.typed_numbers import read_typed
 from latentode.data.reading.formats.table import MISSING_TEXTS, is_text
 
-__all__ = ["Numbers", "read_numbers"]
+__all__ = ["Numbers", "read_numbers", "sample_numbers"]
 
 
 def read_numbers(
@@ -72,6 +74,28 @@ def read_numbers(
     if not rest.any():
         return Numbers(values, np.zeros(0, dtype=np.int64))
     return read_other_forms(column, values, rest, grouping, rules)
+
+
+def sample_numbers(
+    column: pa.ChunkedArray,
+    cells: CellsConfig,
+    *,
+    missing: Collection[str] = (),
+    decimal: str = ".",
+) -> Float64:
+    """Numbers of a sample of a column, NaN elsewhere; words of states are none.
+
+    Args:
+        column: As in `read_numbers`, like the others.
+        cells: What the user said of cells.
+        missing: Spellings of a missing value.
+        decimal: Decimal mark of the log.
+    """
+    values = read_numbers(column, cells, name="", missing=missing, decimal=decimal).values
+    if is_text(column.type):
+        digits = pc.match_substring_regex(column.cast(pa.string()), "[0-9]").fill_null(False)
+        values[~digits.to_numpy()] = np.nan
+    return values
 
 
 def _numbers_of(texts: Collection[str]) -> tuple[float, ...]:

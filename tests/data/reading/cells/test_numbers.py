@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from latentode.config.data import CellsConfig
-from latentode.data.reading.cells.numbers import read_numbers
+from latentode.data.reading.cells.numbers import read_numbers, sample_numbers
 
 NAN = np.nan
 
@@ -322,3 +322,11 @@ def test_channels_of_a_long_log_are_told_apart():
     assert numbers.text_only == ("w",)
     assert [(t.channel, t.text) for t in numbers.texts if t.channel == "u"] == [("u", "ERR")]
     assert "column 'v', channel 's'" in said(numbers)
+
+
+def test_sample_has_the_numbers_of_a_column_but_no_states():
+    cells = ["21 °C", "", "22 °C", "ERR"]
+    values = sample_numbers(column(cells), CellsConfig())
+    np.testing.assert_array_equal(values, [21, NAN, 22, NAN])
+    assert np.isnan(sample_numbers(column(["on", "off"]), CellsConfig())).all()
+    assert sample_numbers(column([True, False]), CellsConfig()).tolist() == [1, 0]
