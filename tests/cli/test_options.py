@@ -65,7 +65,7 @@ VALUES = {
     "--events": "events.csv", "--windows": "windows.csv", "--labels": "labels.csv",
     "--times": "times.csv", "--log": "log.csv", "--plot": "picture.png", "--output": "file.csv",
     "--context": "4h", "--horizon": "2h", "--every": "1h", "--max-time": "7s", "--quantiles": "0.2",
-    "--device": "cuda", "--encoding": "latin-1", "--option": "num_series=2",
+    "--states": "Manual=0", "--device": "cuda", "--encoding": "latin-1", "--option": "num_series=2",
 }  # fmt: skip
 OF_COMMAND = {
     ("inspect", "--config"): "data.toml", ("inspect", "--set"): "data.min_obs=40",

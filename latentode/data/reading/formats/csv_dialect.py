@@ -33,7 +33,7 @@ _FEW, _MANY = 200, 5_000  # lines by which a file is understood; many where much
 _SEP_LINE = re.compile(r'\s*"?sep=(.)"?\s*', re.IGNORECASE)
 _BLANK_LINE = re.compile(r"\n\s*\n")
 _COMMA_NUMBER = re.compile(r"\s*[+-]?(?P<whole>\d+),(?P<part>\d+)(?:[eE][+-]?\d+)?\s*")
-_POINT_NUMBER = re.compile(r"\s*[+-]?\d*\.\d+(?:[eE][+-]?\d+)?\s*")
+_POINT_NUMBER = re.compile(r"\s*[+-]?(?P<whole>\d*)\.(?P<part>\d+)(?:[eE][+-]?\d+)?\s*")
 
 
 @dataclass
@@ -196,15 +196,18 @@ def _decimal(configured: str | None, records: Iterable[Record], doubts: Doubts) 
         return configured
     cells = [cell for record in records for cell in record.fields]
     commas = [match for cell in cells if (match := _COMMA_NUMBER.fullmatch(cell))]
-    points = any(_POINT_NUMBER.fullmatch(cell) for cell in cells)
-    if points or all(_may_be_thousand(match["whole"], match["part"]) for match in commas):
+    points = [match for cell in cells if (match := _POINT_NUMBER.fullmatch(cell))]
+    # "1.234" beside "18,3" may be a thousand: such a column is asked about
+    if not all(_may_be_thousand(match["whole"], match["part"]) for match in points) or all(
+        _may_be_thousand(match["whole"], match["part"]) for match in commas
+    ):
         return "."
     doubts.decide("decimal", "decimal comma", "every fraction is written with one")
     return ","
 
 
 def _may_be_thousand(whole: str, part: str) -> bool:
-    return len(part) == 3 and len(whole) <= 3 and not whole.startswith("0")
+    return len(part) == 3 and 1 <= len(whole) <= 3 and not whole.startswith("0")
 
 
 def _above(lines: Sequence[str], dialect: Dialect) -> tuple[str, ...]:
