@@ -169,12 +169,17 @@ def _score(lines: Sequence[str], sep: str, source: str) -> tuple[float, float] |
     width = usual_width(records) if records else 1
     if width == 1:
         return None
-    records = records[len(records) // 2 :]
+    readings = (i for i, each in enumerate(records) if _reads(each, width))
+    records = records[next(readings, len(records) // 2) :]
     cells = [each.fields for each in records if len(each.fields) == width]
     unclean = re.compile("[" + "".join({";", "\t", "|"} - {sep}) + "]|^[^,]*,[^,]*,")
     clean = [not unclean.search(cell) for row in cells for cell in row]
     share = len(cells) / len(records)
     return round(share * sum(clean) / max(len(clean), 1), 1), float(width)
+
+
+def _reads(record: Record, width: int) -> bool:
+    return len(record.fields) == width and record.has_readings
 
 
 def _parted_by_blanks(lines: Sequence[str], source: str) -> bool:
@@ -220,11 +225,10 @@ def _ask_about_a_second_table(lines: Sequence[str], dialect: Dialect, source: st
         index = dialect.first_line - 1 + text.count("\n", 0, match.end())
         if index > len(lines) - 2 or lines[index].strip("\r\n") in dialect.above:
             continue
-        names, row = split_records(lines[index : index + 2], dialect.sep, source, index + 1)[:2]
+        names, *rows = split_records(lines[index : index + 5], dialect.sep, source, index + 1)
         words = names.kinds.count("word")
-        if names_something(names) and words > 1 and row.has_readings:
-            doubts = dialect.doubts
-            doubts.ask(
+        if names_something(names) and words > 1 and any(row.has_readings for row in rows):
+            dialect.doubts.ask(
                 "layout",
                 f"line {names.line} ({names.raw.strip()[:40]}) is a header after a blank line: a "
                 f"second table begins. Write the lines from there on to a file of their own.",
