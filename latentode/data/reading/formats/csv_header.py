@@ -42,7 +42,7 @@ class Body:
 
     def _holds(self, column: int, kind: Kind) -> bool:
         kinds = [each.kinds[column] for each in self.records if each.kinds[column] != "missing"]
-        return kinds.count(kind) > 0.5 * len(kinds)
+        return bool(kinds) and kinds.count(kind) >= 0.5 * len(kinds)
 
     def has(self, record: Record) -> bool:
         """Whether a record is one of the many: a date in a column of dates, or else numbers."""
@@ -84,14 +84,14 @@ def find_header(records: Sequence[Record], body: Body, sep: str, doubts: Doubts)
         doubts: Takes what was decided.
 
     Returns:
-        The header; None if not even a row of names is there.
+        The header; None if no row can stand below it.
     """
     first = next((i for i, each in enumerate(records) if body.has(each)), None)
     if first is None:  # nothing but words: the first of the many names the columns
         fitting = [i for i, each in enumerate(records) if len(each.fields) == body.width]
-        if not fitting:
-            return None
         first = fitting[0] + 1
+        if first == len(records):
+            return None
     run, odd = _rows_above(records, first, body.width, sep)
     if not run:
         return _without_names(records, first, odd, body, doubts)
@@ -127,7 +127,7 @@ def header_in_line(
         return None
     named = uncommented(records[index], sep)
     below = [uncommented(each, sep) for each in records[index + 1 :]]
-    rows = list(takewhile(lambda each: each.is_blank or names_something(each), below))
+    rows = list(takewhile(lambda each: each.is_blank or _may_be_units(each), below))
     if not any(body.has(each) for each in below):
         rows = []
     header = Header(named.fields, line, index + 1 + len(rows), record=named)
@@ -138,6 +138,10 @@ def header_in_line(
 def names_something(record: Record) -> bool:
     """Whether a record may be a header: words, and neither a number nor a date."""
     return "word" in record.kinds and not {"number", "date"} & set(record.kinds)
+
+
+def _may_be_units(record: Record) -> bool:
+    return names_something(record) and is_unit_row(record.fields)
 
 
 def uncommented(record: Record, sep: str) -> Record:

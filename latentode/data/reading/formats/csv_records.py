@@ -18,7 +18,10 @@ from latentode.errors import DataError
 BLANKS = " "
 Kind = Literal["number", "date", "missing", "word"]
 
-_NUMBER = re.compile(r"'?[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?\s*%?", re.ASCII)
+_NUMBER = re.compile(
+    r"'?[+-]?(?:inf(?:inity)?|(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:e[+-]?\d+)?\s*%?)",
+    re.ASCII | re.IGNORECASE,
+)
 _THOUSANDS = re.compile(r"[+-]?\d[\d.,' ]*", re.ASCII)
 _MONTH_OR_DAY = r"[^\W\d_]{2,10}\.?,?"
 _DATE = re.compile(
