@@ -50,6 +50,7 @@ class Dialect:
         header_line: Line of the header; 0 where there is none.
         first_line: Line of the first row.
         decimal: Decimal mark.
+        spaced: Whether blanks stand between a separator and a quote.
         cut: Fields that the first row has beyond the others, and which are left out.
         above: Lines above the first row, as they stand, which a joined file repeats.
         doubts: What was decided, and what was not.
@@ -64,6 +65,7 @@ class Dialect:
     header_line: int = 1
     first_line: int = 2
     decimal: str = "."
+    spaced: bool = False
     cut: int = 0
     above: tuple[str, ...] = ()
     doubts: Doubts = field(default_factory=Doubts)
@@ -108,13 +110,20 @@ def find_dialect(text: str, cells: CellsConfig, source: str) -> Dialect:
     dialect.columns, dialect.unnamed, dialect.units, dialect.cut = fit_names(
         header, rows, body.width, sep, source, doubts
     )
-    if header.record:
+    if header.line:
         dialect.untold = dialect.unnamed & set(dialect.columns[len(header.names) :])
-        dialect.header = tuple(cell.strip() for cell in header.record.fields)
+        dialect.spaced = _is_spaced(lines[header.line - 1 : header.line + _FEW], sep)
+        dialect.header = next(each.fields for each in records if each.line == header.line)
     dialect.above = _above(lines, dialect)
     dialect.decimal = _decimal(cells.decimal, body.records, doubts)
     _ask_about_a_second_table(lines, dialect, source)
     return dialect
+
+
+def _is_spaced(lines: Sequence[str], sep: str) -> bool:
+    """Whether blanks follow the separators of the header, and quotes follow such blanks."""
+    blanks = re.compile(re.escape(sep) + ' +"')
+    return sep + " " in lines[0] and any(blanks.search(line) for line in lines)
 
 
 def _filled(record: Record) -> bool:

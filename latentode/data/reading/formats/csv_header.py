@@ -95,6 +95,8 @@ def find_header(records: Sequence[Record], body: Body, sep: str, doubts: Doubts)
     run, odd = _rows_above(records, first, body.width, sep)
     if not run:
         return _without_names(records, first, odd, body, doubts)
+    if odd and _tells_apart(records[odd[-1]], run[-1], body):
+        run.append(records[odd[-1]])
     lines = [each.line for each in run]
     places = [i for i, each in enumerate(records) if each.line in lines]
     header = _named(run, body.width, places[-1] + 1, doubts)
@@ -187,6 +189,15 @@ def _rows_above(
     return run, odd
 
 
+def _tells_apart(row: Record, names: Record, body: Body) -> bool:
+    """Whether the numbers of a row without a date, such as depths, tell equal names apart."""
+    if len(row.fields) != len(names.fields) or len(set(names.fields)) == len(names.fields):
+        return False
+    undated = body.dates and all(row.kinds[column] == "missing" for column in body.dates)
+    pairs = set(zip(names.fields, row.fields, strict=True))
+    return bool(undated) and len(pairs) == len(row.fields)
+
+
 def _may_name(record: Record, run: Sequence[Record], width: int, sep: str) -> bool:
     fields = len(record.fields)
     if not run:  # right above the readings: one that does not fit is said to be ragged
@@ -233,7 +244,7 @@ def _named(run: list[Record], width: int, end: int, doubts: Doubts) -> Header:
         doubts.decide(
             "header",
             f"names joined from lines {rows[0].line} to {rows[-1].line}, such as {names[-1]!r}",
-            "none of these lines holds a number or a date",
+            "none of these lines holds a reading",
             confidence="likely",
             option=f"--header-row {rows[-1].line}",
         )

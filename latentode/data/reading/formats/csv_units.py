@@ -8,8 +8,8 @@ from collections.abc import Iterable
 _UNITS = """
     % ° °C °F °K °T C F K degC degF degK degT deg degrees celsius fahrenheit kelvin rad gon
     m mm cm dm km um µm nm ft feet in inch inches yd mi mile miles nmi
-    s sec secs second seconds ms us µs ns min mins minute minutes h hr hrs hour hours d day days
-    week weeks month months a yr year years
+    s sec secs second seconds ms us µs ns min mins minute minutes h hrs hour hours d day days
+    week weeks month months a year years
     V volt volts mV kV uV µV A amp amps ampere amperes mA kA uA µA Ah mAh ohm ohms kohm Ω kΩ MΩ
     W watt watts mW kW MW GW Wh kWh MWh GWh J kJ MJ GJ cal kcal BTU VA kVA MVA var kvar
     Pa hPa kPa MPa GPa bar mbar psi psig atm mmHg inHg mH2O Torr N kN Nm lb lbs lbf kg g mg ug µg

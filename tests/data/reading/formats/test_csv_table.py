@@ -1,4 +1,4 @@
-"""Cells of a file of separated values: typed by all of them, kept as they stand, with their lines."""
+"""Cells of a file of separated values: typed by all, kept as they stand, with their lines."""
 
 import gzip
 import math
@@ -173,6 +173,14 @@ def test_rows_that_repeat_the_header_are_left_out_counted_and_said(tmp_path):
         assert "that repeat the header left out" in said(table)
 
 
+def test_a_header_with_the_mark_of_a_comment_may_be_repeated(tmp_path):
+    table = open_csv(
+        tmp_path, "#YY MM  WSPD\n2024 01 5.5\n2024 02 6.5\n#YY MM  WSPD\n2024 03 7.5\n"
+    )
+    assert table.column("WSPD").to_pylist() == [5.5, 6.5, 7.5]
+    assert table.lines.tolist() == [2, 3, 5]
+
+
 def test_summary_rows_at_the_end_are_rows_of_text_or_ragged(tmp_path):
     rows = "time,t,h\n" + "".join(f"2024-01-01 06:{i:02d},{i}.5,6\n" for i in range(20))
     table = open_csv(tmp_path, rows + "Minimum,0.5,6\nAverage,3.5,6\n")
@@ -214,6 +222,16 @@ def test_decimal_commas_are_read(tmp_path, decimal):
     assert table.column("x").to_pylist() == [0.412, 15.5]
     assert table.decimal == ","
     assert ("decimal comma" in said(table)) == (decimal is None)
+
+
+def test_blanks_between_separators_and_quotes_do_not_matter(tmp_path):
+    text = '"time", "x", "s"\n"2024-01-01", "5", "a, b"\n"2024-01-02", "6",  "c"\n'
+    table = open_csv(tmp_path, text)
+    assert (table.columns, table.ragged) == (("time", "x", "s"), [])
+    assert table.column("x").to_pylist() == [5, 6]
+    assert table.text("s").to_pylist() == ["a, b", "c"]
+    kept = open_csv(tmp_path, 'time,s\n2024-01-01,"a, ""b"""\n')
+    assert kept.text("s").to_pylist() == ['a, "b"']
 
 
 def test_columns_parted_by_blanks_keep_quoted_cells(tmp_path):
