@@ -35,7 +35,7 @@ _DATE = re.compile(
     )""",
     re.VERBOSE,
 )
-_LONGEST_DATE = 45
+_LONGEST_DATE = 45  # with weekday and zone; a title that begins with a date is longer
 _EMPTY = frozenset(MISSING_TEXTS)
 
 

@@ -235,7 +235,7 @@ def test_blanks_between_separators_and_quotes_do_not_matter(tmp_path):
 
 
 def test_columns_parted_by_blanks_keep_quoted_cells(tmp_path):
-    text = '"time" "x"\n"1" "2024-01-01 00:00"   5\n  "2"\t"2024-01-02 00:00" 6 \n'
+    text = '"time" "x"\n"1" "2024-01-01 00:00"   5\n  "2" "2024-01-02 00:00"\t6 \n'
     table = open_csv(tmp_path, text)
     assert table.columns == ("Unnamed: 0", "time", "x")
     assert table.text("time").to_pylist() == ["2024-01-01 00:00", "2024-01-02 00:00"]
