@@ -204,9 +204,9 @@ def _parted_by_blanks(lines: Sequence[str], source: str) -> bool:
     return bool(body.dates or body.numbers) and fitting > 0.5 * len(records[len(records) // 2 :])
 
 
-def _decimal(configured: str, records: Iterable[Record], doubts: Doubts) -> str:
+def _decimal(configured: str | None, records: Iterable[Record], doubts: Doubts) -> str:
     """Take a decimal comma where every fraction has one, and no comma can part thousands."""
-    if configured == ",":
+    if configured is not None:
         return configured
     cells = [cell for record in records for cell in record.fields]
     commas = [match for cell in cells if (match := _COMMA_NUMBER.fullmatch(cell))]

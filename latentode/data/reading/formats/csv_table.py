@@ -63,7 +63,7 @@ class CsvTable(Table):
         start = _start(path, cells.encoding, doubts)
         self._dialect = dialect = find_dialect(start.decode(), cells, str(path))
         self._source = CsvSource(path, cells.encoding, dialect, start, doubts)
-        self._parser = CsvParser(self._source, dialect, cells.na)
+        self._parser = CsvParser(self._source, dialect, cells.na or ())
         columns = self._parser.columns()
         self._num_records = len(next(iter(columns.values()))) + len(self._parser.ragged)
         if self._num_records == len(self._parser.ragged):
