@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from latentode.config import DataConfig
 from latentode.config.durations import format_duration
 from latentode.data.dataset import Clock, TimeSeriesDataset
-from latentode.data.reading.doubts import Decision, Doubts
+from latentode.data.reading.doubts import Decision, Doubts, Question
 from latentode.data.reading.second_look.log_rows import instant, short_instant
 from latentode.data.reading.second_look.look import Look
 from latentode.data.reading.second_look.look_lines import look_lines
@@ -30,6 +30,8 @@ REASONS = {
     "rows_with_bad_cells": "rows dropped for a bad cell",
     "bad_cells": "bad cells",
     "cells_of_text_columns": "cells of columns of text ignored",
+    "rows_of_repeated_hour": "rows of the hour that occurs twice dropped",
+    "readings_of_bad_quality": "readings left out, as their quality is not good",
     "readings_of_other_channels": "readings of channels that were not asked for left out",
     "missing_cells": "empty cells",
     "duplicates_identical": "repeated readings with equal values left out",
@@ -139,6 +141,18 @@ class DataReport:
             "notes": [str(decision) for decision in self.decisions],
             **self.look.to_dict(self.units),
         }
+
+    def settle(self, blocked: Literal["reading", "training"]) -> None:
+        """Refuse to go on while questions about the log are open.
+
+        Args:
+            blocked: What waits for the answer: "training".
+
+        Raises:
+            DataError: With all of them in one message.
+        """
+        questions = [Question("log", each, blocked) for each in self.questions]
+        Doubts(questions=questions).settle(self.source, blocked)
 
     def pinned(self, config: DataConfig) -> DataConfig:
         """Settings under which another log is read as this one was, however short it is.
