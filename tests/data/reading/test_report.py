@@ -14,9 +14,11 @@ from latentode.data.reading.report import REASONS, Tally, make_report
 
 
 def test_report_is_json_and_complete(tmp_path):
-    text = "id,time,x,y\n" + "".join(f"a,2024-01-01 00:{i:02d}:00,{i * i % 7},\n" for i in range(50))
+    text = "id,time,x,y\n" + "".join(
+        f"a,2024-01-01 00:{i:02d}:00,{i * i % 7},\n" for i in range(50)
+    )
     text += "a,2024-01-01 00:00:00,5,\nb,2024-01-01,1,ERR\nb,2024-01-02,2,3\n"
-    _, report = read(tmp_path, text, cells__on_bad_row="nan", cells__max_bad=0.5)
+    _, report = read(tmp_path, text, cells__on_bad_row="nan", cells__max_bad=0.5, duplicates="mean")
     told = json.loads(json.dumps(report.to_dict()))
     assert told["num_series"] == 2
     assert told["series_ids"] == ["a", "b"]
