@@ -28,7 +28,7 @@ USUAL = settings.flat(LatentODEConfig().to_dict())
 
 #: Ways of calling each command, each of which succeeds.
 WAYS = {
-    "inspect": ["log.csv"],
+    "inspect": ["log.csv", "log.csv --plot taken.png --overwrite"],
     "train": [
         "log.csv",
         "log.csv --events events.csv --labels labels.csv --out new",
@@ -66,6 +66,7 @@ VALUES = {
     "--times": "times.csv", "--log": "log.csv", "--plot": "picture.png", "--output": "file.csv",
     "--context": "4h", "--horizon": "2h", "--every": "1h", "--max-time": "7s", "--quantiles": "0.2",
     "--states": "Manual=0", "--device": "cuda", "--encoding": "latin-1", "--option": "num_series=2",
+    "--start": "0", "--end": "99999999",
 }  # fmt: skip
 OF_COMMAND = {
     ("inspect", "--config"): "data.toml", ("inspect", "--set"): "data.min_obs=40",
