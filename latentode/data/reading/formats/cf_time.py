@@ -37,10 +37,11 @@ _LETTERS = {
     "PST": -8, "PDT": -7, "AKST": -9, "AKDT": -8, "HST": -10, "JST": 9, "AEST": 10, "AEDT": 11,
 }  # fmt: skip
 _CALENDARS = {"standard", "gregorian", "proleptic_gregorian", ""}
+# in nanoseconds
 _HOUR_NS = 3_600_000_000_000
 _SECOND_NS = 1_000_000_000
 _FIRST_GREGORIAN = (1582, 10, 15)  # the day after October 4, 1582 of the calendar before
-_EPOCH_DAY = date(1970, 1, 1).toordinal()
+_EPOCH_DAY = date(1970, 1, 1).toordinal()  # as Python numbers days
 
 
 @dataclass(frozen=True)
