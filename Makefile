@@ -66,7 +66,7 @@ $(STAMP): pyproject.toml | venv
 
 WITHOUT_TORCH := import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 	extras = project["optional-dependencies"]; \
-	needs = [*project["dependencies"], *extras["parquet"], *extras["test"]]; \
+	needs = [*project["dependencies"], *extras["test"]]; \
 	print(*[need for need in needs if not need.startswith(("torch", "latentode"))], sep="\n")
 
 $(TORCH_FREE): pyproject.toml | venv

@@ -15,6 +15,7 @@ from benchmarks.machine import limit_threads
 TASKS = {
     "speed-engine": "benchmarks.speed_engine",
     "speed-gpu": "benchmarks.gpu_step",
+    "speed-reading": "benchmarks.speed_reading",
     "quality-engine": "benchmarks.quality_engine",
     "speed-cnf": "benchmarks.speed_cnf",
     "density": "benchmarks.density",

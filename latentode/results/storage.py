@@ -41,8 +41,7 @@ def write(
         The path written.
 
     Raises:
-        ConfigError: If the suffix is unknown, a level is not between 0 and 1, or Parquet is not
-            installed.
+        ConfigError: If the suffix is unknown, or a level is not between 0 and 1.
         OutputExistsError: If the file exists and `overwrite` is False.
         ResourceError: If the disk is full or not writable; an old file is untouched.
     """
@@ -71,8 +70,7 @@ def render(
         quantiles: Levels for the table formats.
 
     Raises:
-        ConfigError: If the format is unknown, a level is not between 0 and 1, or Parquet is not
-            installed.
+        ConfigError: If the format is unknown, or a level is not between 0 and 1.
     """
     form = _format_of(form, form)
     if form == "nc":
@@ -156,13 +154,7 @@ def _defused(text: object) -> str:
 
 def _parquet(frame: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
-    try:
-        frame.to_parquet(buffer, index=False)
-    except ImportError:
-        raise ConfigError(
-            'parquet: expected the package pyarrow, which is missing. Install "latentode[parquet]" '
-            "or write .csv."
-        ) from None
+    frame.to_parquet(buffer, index=False)
     return buffer.getvalue()
 
 

@@ -282,15 +282,6 @@ def test_write_refuses_a_suffix_that_it_does_not_know(tmp_path, name):
         results.write(prediction(), tmp_path / name)
 
 
-def test_write_says_how_to_get_parquet(tmp_path, monkeypatch):
-    def fail(*_arguments, **_options):
-        raise ImportError("pyarrow")
-
-    monkeypatch.setattr(pd.DataFrame, "to_parquet", fail)
-    with pytest.raises(ConfigError, match=r"latentode\[parquet\]"):
-        results.write(prediction(), tmp_path / "a.parquet")
-
-
 def test_write_explains_a_missing_folder(tmp_path):
     with pytest.raises(ResourceError, match="cannot be written"):
         results.write(prediction(), tmp_path / "nowhere" / "a.nc")

@@ -1,6 +1,5 @@
 """Files that are packed, encoded, truncated or damaged in every way."""
 
-import builtins
 import subprocess
 import sys
 
@@ -195,7 +194,6 @@ def test_separators_are_detected_or_named(tmp_path, sep):
 
 
 def test_parquet_reads_like_csv(tmp_path):
-    pytest.importorskip("pyarrow")
     text = "id,time,x,on\n007,2024-01-01,1.5,True\n7,2024-01-02,,False\n"
     expected, _ = read(tmp_path, text)
     frame = pd.read_csv(write(tmp_path, text), dtype={"id": str}, parse_dates=["time"])
@@ -207,22 +205,6 @@ def test_parquet_reads_like_csv(tmp_path):
     assert report.rows_read == 2
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(DataError, match="Parquet file is damaged"):
-        read_log(path)
-
-
-def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
-    path = write(tmp_path, b"PAR1" + bytes(20), "log.parquet")
-    for name in [name for name in sys.modules if name.split(".")[0] == "pyarrow"]:
-        monkeypatch.delitem(sys.modules, name)
-    original = builtins.__import__
-
-    def absent(name, *args, **kwargs):
-        if name.split(".")[0] == "pyarrow":
-            raise ImportError(name)
-        return original(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", absent)
-    with pytest.raises(DataError, match=r"pip install 'latentode\[parquet\]'"):
         read_log(path)
 
 

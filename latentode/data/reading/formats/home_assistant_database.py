@@ -55,12 +55,11 @@ def states_roles(config: DataConfig) -> Roles:
     columns = config.columns
     return Roles(
         layout="homeassistant",
-        time=columns.time or "last_updated",
+        time_parts=(columns.time or "last_updated",),
         id=columns.id,
         channel=columns.channel or "entity_id",
         value=columns.value or "state",
         missing=_MISSING,
-        notes=("Home Assistant database: one channel per entity, one series",),
     )
 
 

@@ -88,15 +88,13 @@ class LongFormat(Format):
         if not isinstance(table, LongTable):
             return None
         columns = config.columns
-        roles = {
-            "time": columns.time or "time",
-            "id": columns.id or ("series" if "series" in table.columns else None),
-            "channel": columns.channel or "channel",
-            "value": columns.value or "value",
-        }
-        for role, name in roles.items():
+        time = columns.time or "time"
+        identity = columns.id or ("series" if "series" in table.columns else None)
+        channel, value = columns.channel or "channel", columns.value or "value"
+        names = {"time": time, "id": identity, "channel": channel, "value": value}
+        for role, name in names.items():
             check_role(role, name, table.columns, table.name)
-        return Roles(layout="long", **roles)  # type: ignore[arg-type]
+        return Roles("long", (time,), id=identity, channel=channel, value=value)
 
 
 def _names_by_unit(parts: Sequence[ChannelPart]) -> Mapping[tuple[str, str], str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 import pyarrow as pa
 
@@ -38,7 +39,7 @@ def column_of(cells: Sequence[object]) -> pa.ChunkedArray:
         Numbers, booleans, ``timestamp[us]``, ``time64[us]``, ``duration[us]``, text, or ``null``.
     """
     kinds = {type(cell) for cell in cells if cell != ""}
-    filled = [None if cell == "" else cell for cell in cells]
+    filled: list[Any] = [None if cell == "" else cell for cell in cells]
     if not kinds:
         return pa.chunked_array([pa.nulls(len(cells))])
     if kinds <= _NUMBERS:

@@ -80,6 +80,10 @@ class Table:
         """Fields that each row of the source should have."""
         return len(self._columns)
 
+    def add(self, name: str, cells: pa.ChunkedArray) -> None:
+        """Add a column."""
+        self._columns[name] = cells
+
     def column(self, name: str) -> pa.ChunkedArray:
         """Cells of a column, typed as described above."""
         return self._columns[name]
@@ -87,8 +91,8 @@ class Table:
     def text(self, name: str) -> pa.ChunkedArray:
         """Cells of a column as strings, byte for byte as the source has them; "" where missing.
 
-        The type is ``string`` or ``dictionary`` of strings. Numbers of a typed source are written as
-        a CSV file would hold them: whole ones without a decimal point.
+        The type is ``string`` or ``dictionary`` of strings. Numbers of a typed source are written
+        as a CSV file would hold them: whole ones without a decimal point.
         """
         return as_text(self._columns[name])
 
@@ -163,7 +167,7 @@ class LogSource:
         if not self.may_be_text:
             return ""
         try:
-            block = next(read_blocks(self.path, self.config.cells.encoding, []), b"")
+            block = next(read_blocks(self.path, self.config.cells.encoding, Doubts()), b"")
         except DataError:
             return ""  # the format that opens it reads it again, and says what is wrong
         return block[:4096].decode(errors="ignore")

@@ -42,7 +42,6 @@ def sample_of(name, folder):
     frame = pd.read_csv(FILES["CSV"])
     if name == "pandas data frame":
         return frame
-    pytest.importorskip("pyarrow")
     frame.to_parquet(folder / "log.data")  # no name tells the format
     return folder / "log.data"
 
