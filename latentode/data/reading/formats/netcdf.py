@@ -151,7 +151,8 @@ class _NetcdfReader:
         name = variable.name
         if name in self.bounds or name in self.times:
             return "of times"
-        if variable.text("sample_dimension") or variable.text("instance_dimension"):
+        is_count = variable.text("sample_dimension") or variable.text("instance_dimension")
+        if is_count or name == self.layout.ids_name:
             return "of the layout"
         if variable.raw.dtype.kind not in "iufb":
             return "text"

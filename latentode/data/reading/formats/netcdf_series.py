@@ -29,12 +29,14 @@ class Layout:
         instances: Number of the series of each of these readings, -1 where there is none.
         instance_dim: Dimension of the series; empty where the file is one series.
         ids: Id of each series.
+        ids_name: Variable that has them; empty where they are counted.
     """
 
     sample_dim: str = ""
     instances: NDArray[np.int64] | None = None
     instance_dim: str = ""
     ids: tuple[str, ...] = ()
+    ids_name: str = ""
 
     @cached_property
     def rows(self) -> list[Int64]:
@@ -162,7 +164,7 @@ def _told(
         text if text and count[text] == 1 else f"{text or 'series'} #{number}"
         for number, text in enumerate(texts)
     ]
-    return Layout(sample_dim, instances, instance_dim, tuple(distinct))
+    return Layout(sample_dim, instances, instance_dim, tuple(distinct), ids.name if ids else "")
 
 
 def _texts(ids: Variable) -> list[str]:
