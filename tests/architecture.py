@@ -102,7 +102,7 @@ ALLOWED = {
     "scipy": {"flows.flow_matching", "evaluation.natural_spline"},
     "pandas": {"data", "results", "estimators", "cli"},
     "pyarrow": {"data"},
-    "xarray": {"results", "estimators"},
+    "xarray": {"results", "estimators", "data.reading.formats.netcdf_file"},
     "matplotlib": {"plot"},
     "click": {"cli"},
     "rich": {"cli"},
