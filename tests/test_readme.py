@@ -20,7 +20,7 @@ TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PAGES = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
 
-FOLDERS = ("latentode", "tests", "docs", "examples", "benchmarks", "datasets", ".ci")
+FOLDERS = ("latentode", "tests", "docs", "examples", "benchmarks", "datasets", "findings", ".ci")
 PATH = re.compile(rf"(?<![\w./-])(?:{'|'.join(map(re.escape, FOLDERS))})/[\w./*-]*")
 FILE = re.compile(r"`([\w./-]+\.(?:py|md))`")
 NAME = re.compile(r"(?<![\w./-])latentode(?:\.[A-Za-z_]\w*)+")
