@@ -14,12 +14,13 @@
     `-- OutputExistsError  (FileExistsError)  an output exists or a run is locked  exit code 8
 
     LatentODEWarning (UserWarning)
+    `-- LogWarning                     what was decided while a log was read
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 SolverStatus = Literal["ok", "max_steps", "dt_underflow", "non_finite", "inaccurate"]
 
@@ -97,3 +98,27 @@ class OutputExistsError(LatentODEError, FileExistsError, kind="exists", exit_cod
 
 class LatentODEWarning(UserWarning):
     """Something was decided for the caller that the caller may want to know."""
+
+
+class LogWarning(LatentODEWarning):
+    """What was decided while a log was read, and what of it was left out.
+
+    Attributes:
+        decisions: What was decided, each with "about", "choice", "evidence", "confidence" and
+            "option".
+        left_out: Column -> why it is not read.
+        counts: Reason -> rows or cells that were left out, merged or changed.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        decisions: Sequence[Mapping[str, Any]] = (),
+        left_out: Mapping[str, str] | None = None,
+        counts: Mapping[str, int] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.decisions = tuple(decisions)
+        self.left_out = dict(left_out or {})
+        self.counts = dict(counts or {})

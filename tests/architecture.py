@@ -48,6 +48,8 @@ INNER = {
         {"reading"},
     ],
     "data.reading": [
+        {"doubts"},
+        {"second_look"},
         {"roles", "report"},
         {"formats"},
         {"cells"},

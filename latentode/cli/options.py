@@ -16,33 +16,10 @@ import click
 
 from latentode.cli import settings
 from latentode.config import LatentODEConfig
+from latentode.config.data_options import DATA_OPTIONS
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-DATA_OPTIONS = {
-    "--layout": ("data.layout", "How the log is laid out."),
-    "--time-column": ("data.columns.time", "Column with the time."),
-    "--time-unit": ("data.time.unit", "Unit of the time; auto decides, and says so."),
-    "--tz": ("data.time.tz", "Zone of time stamps that name none, e.g. Europe/Berlin."),
-    "--dayfirst/--no-dayfirst": ("data.time.dayfirst", "Read 03/04 as 3 April, or as March 4."),
-    "--time-format": ("data.time.format", "strptime format of the time, e.g. '%d.%m.%Y %H:%M'."),
-    "--id-column": ("data.columns.id", "Column with the id of the series; '' detects it anew."),
-    "--channels": ("data.columns.channels", "Columns (long layout: names) to model, as a,b."),
-    "--channel-column": ("data.columns.channel", "Long layout: column with the channel's name."),
-    "--value-column": ("data.columns.value", "Long layout: column with the value."),
-    "--static-columns": ("data.columns.static", "Columns that are constant in a series, as a,b."),
-    "--future-columns": ("data.columns.future", "Inputs known for future times too, as a,b."),
-    "--sep": ("data.cells.sep", "Separator of fields; 'tab' for a tabulator."),
-    "--decimal": ("data.cells.decimal", "Decimal mark."),
-    "--encoding": ("data.cells.encoding", "Encoding of the file, e.g. latin-1."),
-    "--na": ("data.cells.na", "Texts that stand for a missing value, as a,b."),
-    "--duplicates": ("data.duplicates", "Readings of one series, channel and time."),
-    "--on-bad-row": ("data.cells.on_bad_row", "Rows that cannot be read."),
-    "--max-bad": ("data.cells.max_bad", "Largest share of bad cells, e.g. 1%."),
-    "--min-obs": ("data.min_obs", "Series with fewer readings are left out of training."),
-    "--clip-outliers": ("data.clip_outliers", "Clip beyond this many robust standard deviations."),
-    "--max-channels": ("data.max_channels", "Refuse logs with more channels."),
-}
 TRAIN_OPTIONS = {
     "--context": ("windows.context", "How much past a forecast sees, e.g. 48h."),
     "--horizon": ("windows.horizon", "How far to forecast, e.g. 6h."),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from latentode.config.base import Config, Duration
 
@@ -24,33 +25,79 @@ class ColumnsConfig(Config):
 class TimeConfig(Config):
     """How time stamps are written."""
 
-    unit: Literal["auto", "iso", "s", "ms", "us", "ns", "min", "h", "d", "excel"] = "auto"
-    tz: str | None = Field(None, description="zone of naive time stamps")
+    unit: Literal[
+        "auto", "iso", "s", "ms", "us", "ns", "min", "h", "d",
+        "excel", "matlab", "julian", "mjd", "year", "mixed",
+    ] = "auto"  # fmt: skip
+    tz: str | None = Field(None, description="zone of naive time stamps, or an offset like +01:00")
+    ambiguous: Literal["first", "second", "drop"] | None = Field(
+        None, description="readings in the hour that occurs twice, where the rows do not tell"
+    )
     dayfirst: bool | None = None
     format: str | None = Field(None, description="strptime format of the time column")
+    start: str | None = Field(None, description="earlier rows are left out; empty: none is")
+    end: str | None = Field(None, description="later rows are left out; empty: none is")
 
 
 class CellsConfig(Config):
     """How cells are written, and what to do with bad ones."""
 
     sep: str | None = None
-    decimal: Literal[".", ","] = "."
+    decimal: Literal[".", ","] | None = Field(None, description="decimal mark; None is detected")
     encoding: str | None = None
-    na: tuple[str, ...] = ()
+    header_row: int | None = Field(
+        None, ge=0, description="line of the column names, from 1; 0 where there are none"
+    )
+    skip_rows: int = Field(0, ge=0, description="lines above everything that is read")
+    na: tuple[str, ...] | None = Field(
+        None, description="texts and numbers that stand for a missing value; () is none at all"
+    )
+    states: tuple[str, ...] = Field((), description="words that stand for numbers: 'Auto=1'")
+    censored: Literal["bound", "missing"] | None = Field(
+        None, description="'<0.05' is read as the bound, or left out; None asks"
+    )
     on_bad_row: Literal["error", "drop", "nan"] = "error"
+    quality: Literal["good", "all"] = Field(
+        "good", description="readings that count, where a column says how good they are"
+    )
     max_bad: float = Field(
         0.01, ge=0, le=1, description="largest share of bad cells that is accepted"
     )
+
+    @field_validator("states")
+    @classmethod
+    def _are_states(cls, states: tuple[str, ...]) -> tuple[str, ...]:
+        for state in states:
+            word, _, number = state.rpartition("=")
+            if not word.strip() or not re.fullmatch(r"\s*[+-]?\d+(\.\d+)?\s*", number):
+                raise ValueError(f"expected WORD=NUMBER such as Auto=1, got {state!r}")
+        return states
+
+
+class SourceConfig(Config):
+    """Which table of a database or a spreadsheet is the log; None is detected."""
+
+    table: str | None = Field(None, description="table of a database, sheet of a spreadsheet")
+    query: str | None = Field(None, description="SQL that gives the log")
+
+    @model_validator(mode="after")
+    def _is_one_of_them(self) -> Self:
+        if self.table is not None and self.query is not None:
+            raise ValueError("expected a table or a query, got both")
+        return self
 
 
 class DataConfig(Config):
     """How a log is read."""
 
     layout: Literal["auto", "wide", "long", "influx", "homeassistant"] = "auto"
+    source: SourceConfig = SourceConfig()
     columns: ColumnsConfig = ColumnsConfig()
     time: TimeConfig = TimeConfig()
     cells: CellsConfig = CellsConfig()
-    duplicates: Literal["error", "mean", "first", "last"] = "mean"
+    duplicates: Literal["auto", "error", "mean", "first", "last"] = Field(
+        "auto", description="auto averages a few, and asks where they are many"
+    )
     min_obs: int = Field(2, ge=1, description="series with fewer readings are left out of training")
     clip_outliers: float | None = Field(None, gt=0, description="clip beyond this many robust sd")
     max_channels: int = Field(1_000, ge=1)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta, timezone, tzinfo
 from functools import lru_cache
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
@@ -16,12 +17,27 @@ _QUARTER_NS = 15 * NS_PER_UNIT["min"]  # every zone changes its offset on a quar
 _MONDAY_NS = 4 * DAY_NS  # 1970-01-05 was a Monday
 
 
+def time_zone(name: str) -> tzinfo:
+    """The zone that a clock names: an IANA name, or a fixed offset such as ``+01:00``.
+
+    Raises:
+        ValueError: If there is no such zone.
+    """
+    if name[:1] in ("+", "-") and len(name) == 6:
+        minutes = int(name[1:3]) * 60 + int(name[4:6])
+        return timezone(timedelta(minutes=-minutes if name[0] == "-" else minutes), name)
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, OSError):
+        raise ValueError(f"no zone {name!r}") from None
+
+
 @lru_cache(maxsize=65_536)
 def _offset_ns(zone: str, quarter: int) -> int:
-    from datetime import UTC, datetime, timedelta
+    from datetime import UTC, datetime
 
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(minutes=15 * quarter)
-    offset = moment.astimezone(ZoneInfo(zone)).utcoffset()
+    offset = moment.astimezone(time_zone(zone)).utcoffset()
     return 0 if offset is None else round(offset.total_seconds()) * NS_PER_UNIT["s"]
 
 

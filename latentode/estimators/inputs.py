@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from latentode.config import LatentODEConfig
+from latentode.config.data_options import in_python
 from latentode.data.dataset import Int64, TimeSeriesDataset
 from latentode.data.events import EventStreams, LogEvents
 from latentode.data.labels import Labels as LogLabels
@@ -19,7 +22,8 @@ from latentode.data.reading.labels import READERS, kind_of
 from latentode.data.reading.log import read_log
 from latentode.data.reading.log_events import read_log_events, report_times
 from latentode.data.reading.query_times import read_query_times
-from latentode.errors import ConfigError, DataError
+from latentode.data.reading.report import REASONS, DataReport
+from latentode.errors import ConfigError, DataError, LogWarning
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction.class_probabilities import known_classes
 from latentode.results import local_times
@@ -58,12 +62,48 @@ def resolved(
     return base.updated(**{k: v for k, v in settings.items() if v is not None})
 
 
-def read(log: Log, config: LatentODEConfig) -> tuple[TimeSeriesDataset, LatentODEConfig]:
-    """A log, and the settings with what was detected of it, for every log to come."""
+def read(
+    log: Log, config: LatentODEConfig, *, training: bool = False
+) -> tuple[TimeSeriesDataset, LatentODEConfig]:
+    """A log, and the settings with what was detected of it, for every log to come.
+
+    Args:
+        log: A log in any form.
+        config: Settings.
+        training: Whether a model is trained on it, so that what is not certain is said as a
+            warning, and what must be asked first is refused.
+
+    Raises:
+        DataError: If the log cannot be read, or must not be trained on before a question is
+            answered; the message names arguments and settings.
+    """
     if isinstance(log, TimeSeriesDataset):
         return log, config
-    dataset, report = read_log(log, config.data)
+    try:
+        dataset, report = read_log(log, config.data)
+        if training:
+            report.settle("training")
+            _say(report)
+    except DataError as error:
+        raise DataError(in_python(str(error))) from error.__cause__
     return dataset, config.model_copy(update={"data": report.pinned(config.data)})
+
+
+def _say(report: DataReport) -> None:
+    """Warn of what was decided without being certain, and of what was left out or merged."""
+    unsure = [each for each in report.decisions if each.confidence != "certain"]
+    counts = {reason: number for reason, number in report.counts.items() if reason in REASONS}
+    counts.pop("missing_cells", None)
+    lines = [in_python(str(each)) for each in unsure]
+    lines += [f"{number:,} {REASONS[reason]}" for reason, number in counts.items()]
+    if lines:
+        warning = LogWarning(
+            f"{report.source}: " + "; ".join(lines),
+            decisions=[asdict(each) for each in unsure],
+            left_out=report.left_out,
+            counts=counts,
+        )
+        warnings.warn(warning, stacklevel=4)
 
 
 def aligned(fitted: FittedModel, log: Log) -> TimeSeriesDataset:

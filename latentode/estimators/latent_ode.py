@@ -121,7 +121,7 @@ class LatentODE(Predictions):
             ConfigError: If a setting is unknown or out of range.
         """
         columns = (id_column, time_column, channel_column, value_column)
-        dataset, config = read(log, resolved(self.config, vars(self), columns))
+        dataset, config = read(log, resolved(self.config, vars(self), columns), training=True)
         training_log = TrainingLog(
             dataset,
             events_for_training(dataset, config, events, mark_column, windows, model_times),

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from zoneinfo import ZoneInfo
 
 import matplotlib as mpl
 import numpy as np
@@ -18,6 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from latentode.config.durations import NS_PER_UNIT
+from latentode.data.calendar import time_zone
 from latentode.errors import ConfigError, OutputExistsError, ShapeError
 from latentode.files import atomic_write
 
@@ -151,7 +151,7 @@ def time_axis(axes: Axes, attrs: Mapping[str, Any]) -> None:
         name_axis(axes.xaxis, f"time ({attrs.get('units', 'unit not stated')})")
         axes.xaxis.set_major_locator(MaxNLocator(6))
         return
-    local = ZoneInfo("UTC" if zone == "naive" else zone)
+    local = time_zone("UTC" if zone == "naive" else zone)
     locator = AutoDateLocator(tz=local, minticks=4, maxticks=8)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=local))

@@ -17,6 +17,7 @@ from latentode.cli.runs.event_files import (
     streams_for,
     windows_option,
 )
+from latentode.cli.runs.logs import Logs
 from latentode.cli.runs.models import (
     device_option,
     find_model,
@@ -130,7 +131,8 @@ def _of_log(session: Session, run: Path, question: _Question) -> _Answer:
 
     model, folder = load_model(run, session, question.device)
     view = model.events
-    log = read_for(model, question.file or own_log(run, folder), session)
+    named = None if question.file is None else Logs((str(question.file),))
+    log = read_for(model, named or own_log(run, folder), session)
     streams = streams_for(model, log, question.events, question.windows)
     assert streams is not None
     session.lines("plan", describe(streams))

@@ -1,37 +1,117 @@
-"""``inspect LOGS``: what the reader understood, without training anything."""
+"""``inspect LOGS``: what was detected in a log, without training anything."""
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 
 from latentode.cli.command import command
+from latentode.cli.log_picture import log_picture
 from latentode.cli.options import config_options, data_options, resolve_options
+from latentode.cli.outputs import PICTURES, check_output, overwrite_option
 from latentode.cli.session import Outcome, Session
+from latentode.config import DataConfig
+from latentode.errors import DataError
+
+if TYPE_CHECKING:
+    from latentode.data.dataset import TimeSeriesDataset
+    from latentode.data.reading.profile import ColumnProfile
+    from latentode.data.reading.report import DataReport
+    from latentode.data.reading.second_look.look import Look
+
+_WIDTH = 80  # characters of a line where there is no terminal
 
 
 @command("inspect")
 @click.argument("logs", type=click.Path(exists=True, path_type=Path))
+@click.option("--profile", is_flag=True, help="Show what each column of the file holds, too.")
+@click.option(
+    "--plot",
+    "picture",
+    type=click.Path(path_type=Path),
+    help="Draw the readings of all series and channels into this file (.png, .svg or .pdf).",
+)
+@overwrite_option
 @data_options
 @config_options
-def inspect_command(session: Session, logs: Path, **options: Any) -> Outcome:
-    """Show what the reader understands of LOGS: columns, clock, series, gaps and problems."""
-    del session
+def inspect_command(
+    session: Session,
+    logs: Path,
+    profile: bool,
+    picture: Path | None,
+    overwrite: bool,
+    **options: Any,
+) -> Outcome:
+    """Show what is detected in LOGS: columns, clock, series, ranges, gaps, and what train will ask.
+
+    Ends with a picture of the readings over time: in the terminal, or with --plot in a file.
+    """
     other = [text for text in options["assignments"] if not text.strip().startswith("data.")]
     if other:
         raise click.UsageError(f"--set {other[0]}: expected a setting of the data, data.NAME.")
-    config = resolve_options(options)
+    check_output(picture, suffixes=PICTURES, overwrite=overwrite)
+    config = resolve_options(options).data
+    columns = _profile(logs, config) if profile else []
+    try:
+        dataset, report = _read(logs, config)
+    except DataError:  # what the columns hold may show why
+        session.lines("profile", [str(column) for column in columns])
+        raise
+    counts = np.diff(dataset.readings.row_starts[dataset.readings.series_starts])
+    short = int((counts < config.min_obs).sum())
+    lines = [*report.plan(), *map(str, columns)]
+    if short:
+        lines.append(
+            f"left out of training: {short} series with fewer than {config.min_obs} readings"
+        )
+    if picture is not None:
+        _draw(dataset, report.look, picture)
+    elif not session.json_output:
+        lines += _picture(dataset, report.look)
+    data = {**report.to_dict(), "num_short_series": short}
+    if profile:
+        data["profile"] = [column.to_dict() for column in columns]
+    return Outcome(outputs=() if picture is None else (picture,), data=data, text="\n".join(lines))
 
+
+def _profile(logs: Path, config: DataConfig) -> list[ColumnProfile]:
+    from latentode.data.reading.log import profile_log
+
+    return profile_log(logs, config)
+
+
+def _read(logs: Path, config: DataConfig) -> tuple[TimeSeriesDataset, DataReport]:
     from latentode.data.reading.log import read_log
 
-    dataset, report = read_log(logs, config.data)
-    counts = np.diff(dataset.readings.row_starts[dataset.readings.series_starts])
-    short = int((counts < config.data.min_obs).sum())
-    left_out = (
-        f"left out of training: {short} series with fewer than {config.data.min_obs} readings"
-    )
-    lines = [*report.plan(), *([left_out] if short else [])]
-    return Outcome(data={**report.to_dict(), "num_short_series": short}, text="\n".join(lines))
+    return read_log(logs, config)
+
+
+def _picture(dataset: TimeSeriesDataset, look: Look) -> list[str]:
+    """The picture for stdout: as wide as the terminal, in ASCII where it shows nothing else."""
+    width = shutil.get_terminal_size((_WIDTH, 24)).columns if sys.stdout.isatty() else _WIDTH
+    return log_picture(dataset, look, width=width, plain=not _shows_blocks())
+
+
+def _shows_blocks() -> bool:
+    try:
+        "▁█".encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _draw(dataset: TimeSeriesDataset, look: Look, path: Path) -> None:
+    from latentode import plot
+
+    ranges = {
+        facts.name: (facts.low, facts.high)
+        for facts in look.channels
+        if facts.low is not None and facts.high is not None
+    }
+    span = look.strays[0].bulk if look.strays else None
+    plot.save(plot.readings(dataset, span=span, ranges=ranges), path)

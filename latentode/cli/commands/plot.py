@@ -107,8 +107,8 @@ def _plot_run(
     session: Session, source: Path, output: Path | None, chosen: dict[str, Any]
 ) -> Outcome:
     model, folder = load_model(source, session, "cpu")
-    has_log = folder is not None and folder.log_path.exists()
-    observed = read_for(model, folder.log_path, session) if folder and has_log else None
+    logs = folder.logs if folder is not None else None
+    observed = None if logs is None else read_for(model, logs, session)
     forecast = model.forecast()
     if output is not None:
         return Outcome(outputs=(_draw(forecast, observed, output, chosen),))

@@ -10,17 +10,18 @@ import click
 from latentode.cli.command import command
 from latentode.cli.commands.train import threads_option
 from latentode.cli.options import given_settings, resume_options
+from latentode.cli.runs.logs import Logs, logs_argument
 from latentode.cli.runs.training_run import run_again
 from latentode.cli.session import Outcome, Session
 
 
 @command("resume")
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("logs", required=False, type=click.Path(exists=True, path_type=Path))
+@logs_argument()
 @resume_options
 @threads_option
 def resume_command(
-    session: Session, run: Path, logs: Path | None, threads: int | None, **options: Any
+    session: Session, run: Path, logs: Logs | None, threads: int | None, **options: Any
 ) -> Outcome:
     """Continue the interrupted RUN; LOGS only if the log has moved."""
     return run_again(session, run, logs=logs, changes=given_settings(options), threads=threads)

@@ -23,6 +23,7 @@ from latentode.cli.runs.event_files import mark_option, windows_option
 from latentode.cli.runs.events_run import event_settings
 from latentode.cli.runs.job import HeadFiles, Job
 from latentode.cli.runs.label_files import label_column_option, labels_option
+from latentode.cli.runs.logs import Logs, logs_argument
 from latentode.cli.runs.training_run import run_again, run_new
 from latentode.cli.session import Outcome, Session
 
@@ -32,7 +33,7 @@ threads_option = click.option(
 
 
 @command("train")
-@click.argument("logs", required=False, type=click.Path(exists=True, path_type=Path))
+@logs_argument()
 @train_options
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder: absent or empty.")
 @click.option("--name", help="First part of the name of the run folder in runs/.")
@@ -60,7 +61,7 @@ threads_option = click.option(
 @config_options
 def train_command(
     session: Session,
-    logs: Path | None,
+    logs: Logs | None,
     out: Path | None,
     name: str | None,
     threads: int | None,

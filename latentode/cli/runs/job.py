@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from latentode.cli.runs.label_files import check_labels
+from latentode.cli.runs.logs import Logs
 from latentode.cli.runs.provenance import fingerprint, unchanged
 from latentode.cli.session import Session
 from latentode.config import LatentODEConfig
@@ -35,7 +36,7 @@ class HeadFiles:
     labels: Path | None = None
     label_column: str | None = None
 
-    def check(self, logs: Path | None) -> None:
+    def check(self, logs: Logs | None) -> None:
         """Refuse what does not go together.
 
         Raises:
@@ -90,7 +91,7 @@ class Job:
         threads: Threads of torch; None leaves torch's own choice.
     """
 
-    logs: Path | None
+    logs: Logs | None
     config: LatentODEConfig
     heads: HeadFiles
     threads: int | None = None
@@ -98,13 +99,14 @@ class Job:
     @property
     def stem(self) -> str:
         """First part of the name of a folder for it."""
-        source = self.logs or self.heads.events
-        assert source is not None
-        return source.resolve().name.split(".")[0]
+        if self.logs is not None:
+            return self.logs.stem
+        assert self.heads.events is not None, "a job has logs or events"
+        return self.heads.events.resolve().name.split(".")[0]
 
     def facts(self, session: Session) -> dict[str, Any]:
         """What ``run.json`` says of it."""
-        subject = {"kind": "events"} if self.logs is None else {"log": fingerprint(self.logs)}
+        subject = {"kind": "events"} if self.logs is None else {"log": self.logs.record()}
         return {
             "command": [*session.program.split(), *session.args],
             **subject,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from latentode.cli.runs.logs import Logs
 from latentode.cli.runs.run_folder import RunFolder
 from latentode.cli.session import Session
 from latentode.cli.settings import resolve
@@ -75,7 +76,7 @@ def load_model(path: Path, session: Session, device: str) -> tuple[LatentODE, Ru
 
 def read_for(
     model: LatentODE,
-    logs: Path,
+    logs: Logs,
     session: Session,
     *,
     settings: Mapping[str, Any] | None = None,
@@ -93,7 +94,7 @@ def read_for(
     from latentode.data.reading.log import read_log
 
     config = config_for(model.config_, settings or {}).data
-    dataset, report = read_log(logs, config, allow_missing=allow_missing)
+    dataset, report = read_log(logs.source, config, allow_missing=allow_missing)
     session.lines("plan", report.plan())
     if not allow_missing:
         return dataset
@@ -104,17 +105,17 @@ def read_for(
     return schema.align(dataset, allow_missing=True)
 
 
-def own_log(run: Path, folder: RunFolder | None) -> Path:
+def own_log(run: Path, folder: RunFolder | None) -> Logs:
     """The log that the model of a run was trained on.
 
     Raises:
         DataError: If the run, or a model outside of one, has none.
     """
-    if folder is None or not folder.log_path.exists():
+    if folder is None or folder.logs is None:
         raise DataError(
             f"{run}: expected the log that the model was trained on, got none. Name LOGS."
         )
-    return folder.log_path
+    return folder.logs
 
 
 def config_for(trained: LatentODEConfig, settings: Mapping[str, Any]) -> LatentODEConfig:

@@ -70,30 +70,16 @@ def unchanged(record: Mapping[str, Any] | None, what: str) -> Path | None:
         what: What the file holds, for messages.
 
     Raises:
-        DataError: If it has gone or changed.
+        DataError: If it has gone or changed, since a resumed run would mix two data sets.
     """
     if not record:
         return None
     path = Path(record["path"])
     if not path.exists():
         raise DataError(f"{path}: the {what} of this run have gone. Bring the file back.")
-    check_content(path, record, what)
-    return path
-
-
-def check_content(path: Path, record: Mapping[str, Any], what: str) -> None:
-    """Compare a file with the one that a run was started on.
-
-    Args:
-        path: The file.
-        record: The `fingerprint` of the other.
-        what: What the file holds, for messages.
-
-    Raises:
-        DataError: If they differ, since a resumed run would mix two data sets.
-    """
     if fingerprint(path)["sha256"] != record["sha256"]:
         raise DataError(
             f"{path}: expected the {what} that this run was started on, got another content. "
             "Start a new run with `train`."
         )
+    return path

@@ -19,6 +19,7 @@ from latentode.cli.options import (
     parameter_of,
 )
 from latentode.cli.outputs import check_output, output_option, overwrite_option
+from latentode.cli.runs.logs import Logs, logs_argument
 from latentode.cli.runs.models import device_option, load_model, own_log, read_for, run_argument
 from latentode.cli.runs.run_folder import RunFolder
 from latentode.cli.session import Outcome, Session
@@ -53,7 +54,7 @@ class Request:
 
     session: Session
     run: Path
-    logs: Path | None
+    logs: Logs | None
     device: str
     output: Path | None
     overwrite: bool
@@ -97,7 +98,7 @@ class Request:
         """The same; the log of the training where no LOGS were named."""
         return self._read(model, self.logs or own_log(self.run, folder))
 
-    def _read(self, model: LatentODE, logs: Path) -> TimeSeriesDataset:
+    def _read(self, model: LatentODE, logs: Logs) -> TimeSeriesDataset:
         return read_for(
             model, logs, self.session, settings=self.settings, allow_missing=self.allow_missing
         )
@@ -115,16 +116,13 @@ def request_options(*, logs_required: bool = False) -> Decorator:
             return function(Request(session, settings=given_settings(data), **shared), **options)
 
         entry: Callable[..., Outcome] = asked
-        logs = click.argument(
-            "logs", required=logs_required, type=click.Path(exists=True, path_type=Path)
-        )
         for option in (
             data_options,
             _missing_option,
             overwrite_option,
             output_option,
             device_option,
-            logs,
+            logs_argument(required=logs_required),
             run_argument,
         ):
             entry = option(entry)

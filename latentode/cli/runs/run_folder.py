@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,11 +19,18 @@ from typing import Any
 from latentode.cli.failures import classify
 from latentode.cli.outputs import make_folder
 from latentode.cli.runs.job import Job
-from latentode.cli.runs.provenance import check_content, circumstances, utc_now, utc_stamp
+from latentode.cli.runs.logs import Logs
+from latentode.cli.runs.provenance import circumstances, utc_now, utc_stamp
 from latentode.cli.session import Session, jsonable
 from latentode.cli.signals import Stopped
 from latentode.config import LatentODEConfig
-from latentode.errors import CheckpointError, OutputExistsError, ResourceError
+from latentode.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    OutputExistsError,
+    ResourceError,
+)
 from latentode.files import RunLock, atomic_write, clean_stray, slug
 from latentode.files.faults import explained
 
@@ -74,9 +82,10 @@ class RunFolder:
         return (self.path / "checkpoints" / "last.json").is_file()
 
     @property
-    def log_path(self) -> Path:
-        """The log that the run was trained on."""
-        return Path(str(self.record.get("log", {}).get("path", "")))
+    def logs(self) -> Logs | None:
+        """The log that the run was trained on; None where it has gone, or was none."""
+        logs = Logs.recorded(self.record.get("log") or {})
+        return None if logs is None or logs.gone() else logs
 
     def subfolder(self, name: str) -> Path:
         """Make ``plots/`` or ``forecasts/`` where it is missing."""
@@ -103,14 +112,13 @@ class RunFolder:
         with explained(path, len(line)), path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
-    def check_log_unchanged(self, log: Path) -> None:
-        """Compare a log with the one that the run was started on.
-
-        Raises:
-            DataError: If they differ, since a resumed run would mix two data sets.
-        """
-        if begun := self.record.get("log"):
-            check_content(log, begun, "log")
+    def clear(self) -> None:
+        """Remove all files of the run but the lock."""
+        for entry in self.path.iterdir():
+            if entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)
+            elif entry.name != ".lock":
+                entry.unlink(missing_ok=True)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -159,6 +167,9 @@ class RunFolder:
 def new_folder(stem: str, out: Path | None) -> Iterator[RunFolder]:
     """Make the folder of a new run, and hold its lock.
 
+    A run that is refused, for its log or its settings, before it has saved a step leaves nothing
+    behind: the second try may have the same folder.
+
     Args:
         stem: First part of the name where `out` is None: ``runs/<stem>-<UTC stamp>-<4 hex>``.
         out: The folder itself; absent or empty.
@@ -172,6 +183,7 @@ def new_folder(stem: str, out: Path | None) -> Iterator[RunFolder]:
     """
     name = slug(stem, 0).partition("-")[2] or "run"
     folder = out or Path("runs") / f"{name}-{utc_stamp()}-{secrets.token_hex(2)}"
+    existed = folder.is_dir()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(exist_ok=out is not None)
@@ -185,9 +197,20 @@ def new_folder(stem: str, out: Path | None) -> Iterator[RunFolder]:
             f"{folder}: cannot be made ({error.strerror}). Choose another --out."
         ) from None
     _check_empty(folder)
-    with RunLock(folder):
-        _check_empty(folder)  # another process may have been faster
-        yield RunFolder(folder)
+    run = RunFolder(folder)
+    try:
+        with RunLock(folder):
+            _check_empty(folder)  # another process may have been faster
+            try:
+                yield run
+            except (DataError, ConfigError):
+                if not run.has_checkpoint:
+                    run.clear()
+                raise
+    finally:
+        if not existed:
+            with suppress(OSError):  # it is empty only where the run was refused
+                folder.rmdir()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import click
 from latentode.cli.options import flags_of
 from latentode.cli.runs.events_run import fit_events, settings_as_begun
 from latentode.cli.runs.job import HeadFiles, Job
+from latentode.cli.runs.logs import Logs
 from latentode.cli.runs.progress import Display, training_display
 from latentode.cli.runs.run_folder import RunFolder, new_folder, recording
 from latentode.cli.session import Outcome, Session
@@ -32,15 +33,19 @@ def run_new(session: Session, job: Job, *, out: Path | None, name: str | None) -
     if not _is_first_rank():
         session.silent = True
         return _fit(session, job, None)
-    with new_folder(name or job.stem, out) as folder, recording(session, folder, job):
-        return _fit(session, job, folder)
+    try:
+        with new_folder(name or job.stem, out) as folder, recording(session, folder, job):
+            return _fit(session, job, folder)
+    finally:
+        if session.run_dir is not None and not session.run_dir.exists():
+            session.run_dir = None  # the run was refused
 
 
 def run_again(
     session: Session,
     path: Path,
     *,
-    logs: Path | None,
+    logs: Logs | None,
     changes: Mapping[str, Any],
     threads: int | None,
 ) -> Outcome:
@@ -68,23 +73,23 @@ def run_again(
     if alone and logs is not None:
         raise click.UsageError("a run on events alone has no LOGS; leave them out.")
     job = Job(
-        logs=None if alone else logs or folder.log_path,
+        logs=None if alone else logs or Logs.recorded(folder.record.get("log") or {}),
         config=settings_as_begun(config) if alone else config,
         heads=HeadFiles.recorded(folder.record),
         threads=threads or folder.record.get("threads"),
     )
-    if job.logs is not None and not job.logs.exists():
-        raise DataError(f"{job.logs}: the log of this run has gone. Name its new place: RUN LOGS.")
+    if job.logs is not None and (gone := job.logs.gone()) is not None:
+        raise DataError(f"{gone}: the log of this run has gone. Name its new place: RUN LOGS.")
     if not first:
         return _fit(session, job, folder)
     with folder.held():
         if job.logs is not None:
-            folder.check_log_unchanged(job.logs)
+            job.logs.check_unchanged(folder.record.get("log") or {})
         with recording(session, folder, job):
             return _fit(session, job, folder)
 
 
-def _say_done(session: Session, path: Path, flags: list[str], logs: Path | None) -> None:
+def _say_done(session: Session, path: Path, flags: list[str], logs: Logs | None) -> None:
     unused = ", ".join([*flags, *([str(logs)] if logs else [])])
     session.note(
         f"{path}: the run is done, there is nothing to continue"
@@ -117,13 +122,14 @@ def _fit(session: Session, job: Job, folder: RunFolder | None) -> Outcome:
 
 
 def _fit_log(
-    session: Session, job: Job, logs: Path, folder: RunFolder | None, owned: RunFolder | None
+    session: Session, job: Job, logs: Logs, folder: RunFolder | None, owned: RunFolder | None
 ) -> dict[str, Any]:
     from latentode.data.reading.log import read_log
     from latentode.estimators import LatentODE
 
-    dataset, report = read_log(logs, job.config.data)
+    dataset, report = read_log(logs.source, job.config.data)
     session.lines("plan", report.plan())
+    report.settle("training")
     # what was detected now holds for every log that the model will be given
     config = job.config.model_copy(update={"data": report.pinned(job.config.data)})
     if owned is not None:
@@ -191,9 +197,9 @@ class _Listener:
 def _propose_next(session: Session, path: Path, job: Job) -> None:
     words: list[tuple[object, ...]] = [("events", path)]
     if job.logs is not None:
-        words = [("forecast", path), ("evaluate", path, job.logs), ("plot", path)]
+        words = [("forecast", path), ("evaluate", path, *job.logs.words), ("plot", path)]
         if job.heads.events is not None or job.heads.model_times:
-            words.append(("events", path, job.logs))
+            words.append(("events", path, *job.logs.words))
         if job.heads.labels is not None:
             words.append(("classify", path))
     session.lines("next", ["next:", *(f"  {session.command_line(*line)}" for line in words)])

@@ -1,46 +1,36 @@
-"""Which column of a log means what: by configuration, else by name and content where both agree."""
+"""Which column of a log means what: by configuration, else by what its cells do and its name."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from latentode.config import ColumnsConfig, DataConfig
-from latentode.data.reading.columns import (
-    find_id,
-    find_time,
-    hidden_id,
-    holds_text_only,
-    row_counters,
-)
+from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.influx import INFLUX_OWN
 from latentode.data.reading.formats.open_table import FORMATS
-from latentode.data.reading.formats.table import Table
-from latentode.data.reading.roles import (
-    CHANNEL_NAMES,
-    ID_NAMES,
-    VALUE_NAMES,
-    Roles,
-    by_telling_name,
-    check_present,
-    check_role,
-)
+from latentode.data.reading.formats.table import MISSING_TEXTS, Table
+from latentode.data.reading.long_role import find_long
+from latentode.data.reading.profile import Sample
+from latentode.data.reading.roles import Roles, check_present, check_role, time_parts
+from latentode.data.reading.series_role import find_series
+from latentode.data.reading.side_columns import find_quality, find_unit, lone_cells, row_types
+from latentode.data.reading.time_role import find_time, row_counters
 from latentode.errors import ConfigError, DataError
 
 
 def detect_roles(table: Table, config: DataConfig) -> Roles:
-    """Find out what each column is.
+    """Find out what each column is; decisions and questions go to the doubts of the table.
 
     Args:
-        table: The log; its first rows are looked at.
+        table: The log.
         config: Layout and columns that are known; None is detected.
 
     Returns:
         The roles.
 
     Raises:
-        DataError: If a configured column is absent, or the evidence is not unanimous; the message
-            names the option that settles it.
+        DataError: If a configured column is absent, or no column can be the time.
     """
     names, columns = table.columns, config.columns
     for role in ("time", "id", "channel", "value"):
@@ -50,105 +40,146 @@ def detect_roles(table: Table, config: DataConfig) -> Roles:
     asked = [each for each in FORMATS if config.layout in ("auto", each.layout)]
     known = (roles for each in asked if (roles := each.roles(table, config)) is not None)
     return replace(
-        next(known, None) or _by_names(table, config),
+        next(known, None) or _Detection(table, config).roles(),
         future=columns.future,
         static=columns.static,
         chosen=columns.channels is not None,
     )
 
 
-def _by_names(table: Table, config: DataConfig) -> Roles:
+@dataclass
+class _Detection:
     """Roles in a log whose columns no format knows."""
-    names, columns = table.columns, config.columns
-    time = columns.time or find_time(
-        table, exclude=_claimed(columns), by_name=config.time.format is not None
-    )
-    claimed = {time, *_claimed(columns)}
-    counters = row_counters(table, [name for name in names if name not in claimed])
-    rest = [name for name in names if name != time and name not in counters]
-    long = _long_columns(table, rest, config)
-    if long is not None:
-        channel, value = long
-        others = [name for name in rest if name not in (channel, value)]
-        roles = _long(table, time, channel, value, others, columns)
-    else:
-        # the result of a Flux query with a column for each field
-        pivoted = config.layout == "influx" or "_time" in names
-        if pivoted:
+
+    table: Table
+    config: DataConfig
+
+    def __post_init__(self) -> None:
+        missing = (*MISSING_TEXTS, *(self.config.cells.na or ()))
+        self.sample = Sample(self.table, missing)
+        self.left_out: dict[str, str] = {}
+
+    @property
+    def _columns(self) -> ColumnsConfig:
+        return self.config.columns
+
+    @property
+    def _doubts(self) -> Doubts:
+        return self.table.doubts
+
+    def roles(self) -> Roles:
+        """Decide on the time, then on the layout, then on the series."""
+        columns, names = self._columns, self.table.columns
+        if columns.time is not None:
+            time = time_parts(columns.time, names)
+        else:
+            time = find_time(self.sample, _claimed(columns), self.config.time, self._doubts)
+        rest = self._without_useless([name for name in names if name not in time])
+        long = find_long(self.sample, time, rest, self.config)
+        if long is None:
+            return self._wide(time, rest)
+        return self._long(time, rest, *long)
+
+    def _useless(self, rest: Sequence[str]) -> dict[str, str]:
+        """Columns that are no channel whatever the layout, and why."""
+        free = [name for name in rest if name not in _claimed(self._columns)]
+        useless = {name: "it is empty" for name in free if self.sample[name].empty}
+        for name in free:
+            if name not in useless and self.sample[name].holds_dates:
+                useless[name] = "it holds times, and another column is the time"
+        free = [name for name in free if name not in useless]
+        useless |= lone_cells(self.sample, free)
+        useless |= row_types(self.sample, [name for name in free if name not in useless])
+        free = [name for name in free if name not in useless]
+        counters = row_counters(self.sample, free)
+        return useless | {
+            name: f"it only numbers the rows: {shown}" for name, shown in counters.items()
+        }
+
+    def _without_useless(self, rest: Sequence[str]) -> list[str]:
+        self.left_out = self._useless(rest)
+        for name, reason in self.left_out.items():
+            able = self.sample[name].is_number
+            option = f'--channels "{name}"' if able else ""
+            self._doubts.decide("columns", f"{name!r} left out", reason, option=option)
+        return [name for name in rest if name not in self.left_out]
+
+    def _wide(self, time: tuple[str, ...], rest: list[str]) -> Roles:
+        columns, table = self._columns, self.table
+        for name in columns.channels or ():
+            advice = "Correct --channels, or, for a trained model, pass --allow-missing-channels."
+            check_present(name, table.columns, table.name, advice)
+        for name in columns.future:
+            check_present(name, table.columns, table.name)
+        configured = (*(columns.channels or ()), *columns.static, *columns.future)
+        _refuse_two_meanings(table, configured)
+        layout = "wide"
+        if self.config.layout == "influx" or "_time" in table.columns:
+            # the result of a Flux query with a column for each field
+            layout = "influx"
             rest = [name for name in rest if name not in INFLUX_OWN or name == "_measurement"]
-        roles = _wide(table, time, rest, columns, "influx" if pivoted else "wide")
-    counted = tuple(f"{name!r} only numbers the rows: left out" for name in counters)
-    return replace(roles, notes=roles.notes + counted)
+        free = [name for name in rest if name not in configured and name != columns.id]
+        quality = find_quality(self.sample, free, self.config, self._doubts)
+        free = [name for name in free if name != quality]
+        identity = columns.id or find_series(self.sample, time, free, self._doubts)
+        free = [name for name in free if name != identity]
+        unit = find_unit(self.sample, free, None, None, self._doubts)
+        free = [name for name in free if name != unit]
+        channels = tuple(free) if columns.channels is None else columns.channels
+        if columns.channels is not None:
+            self._leave_out(free, "not among --channels")
+        else:
+            self._refuse_events(channels)
+        return Roles(
+            layout=layout,
+            time_parts=time,
+            id=identity,
+            values=(*channels, *columns.future),
+            quality=quality,
+            left_out=self.left_out,
+        )
+
+    def _refuse_events(self, channels: Sequence[str]) -> None:
+        """Refuse a log that holds words alone, other than states that change."""
+        words = [name for name in channels if self.sample[name].is_words]
+        two = [name for name in words if len(self.sample[name].distinct) == 2]
+        if words and len(words) == len(channels) and not two:
+            raise DataError(
+                f"{self.table.name}: no column of numbers is left as a channel; {words[0]!r} holds "
+                "words, so that the rows look like events. Model them with train --events, or name "
+                "a column of numbers with --channels."
+            )
+
+    def _long(self, time: tuple[str, ...], rest: list[str], channel: str, value: str) -> Roles:
+        columns = self._columns
+        others = [name for name in rest if name not in (channel, value, columns.id)]
+        free = [name for name in others if name not in (*columns.static, *columns.future)]
+        quality = find_quality(self.sample, free, self.config, self._doubts)
+        free = [name for name in free if name != quality]
+        unit = find_unit(self.sample, free, channel, columns.channels, self._doubts)
+        free = [name for name in free if name != unit]
+        identity = columns.id or find_series(self.sample, time, free, self._doubts, channel=channel)
+        self._leave_out([name for name in free if name != identity], "a long log has one value")
+        return Roles(
+            layout="long",
+            time_parts=time,
+            id=identity,
+            channel=channel,
+            value=value,
+            values=tuple(name for name in columns.future if name in others),
+            quality=quality,
+            left_out=self.left_out,
+        )
+
+    def _leave_out(self, names: Sequence[str], reason: str) -> None:
+        self.left_out |= dict.fromkeys(names, reason)
+        if names:
+            self._doubts.decide("columns", f"column(s) left out: {', '.join(names)}", reason)
 
 
 def _claimed(columns: ColumnsConfig) -> set[str]:
     names = (columns.id, columns.channel, columns.value, *columns.static, *columns.future)
     return {name for name in (*names, *(columns.channels or ())) if name is not None}
-
-
-def _long_columns(table: Table, rest: Sequence[str], config: DataConfig) -> tuple[str, str] | None:
-    """(channel, value) of a long log; None for a wide one."""
-    columns = config.columns
-    if config.layout in ("wide", "influx"):
-        for role in ("channel", "value"):
-            if getattr(columns, role) is not None:
-                raise ConfigError(
-                    f"data.columns.{role}: expected no --{role}-column in the {config.layout} "
-                    f"layout, got {getattr(columns, role)!r}. Leave it out, or pass --layout long."
-                )
-        return None
-    free = [name for name in rest if name not in (columns.id, *columns.static)]
-    channel = columns.channel or next(iter(by_telling_name(free, CHANNEL_NAMES)), None)
-    value = columns.value or next(iter(by_telling_name(free, VALUE_NAMES)), None)
-    forced = config.layout == "long" or columns.channel is not None or columns.value is not None
-    if not forced:
-        # channels that are columns make a wide log, even if one of them is called "value"
-        wide = columns.channels is not None and set(columns.channels) <= set(rest)
-        return (channel, value) if channel and value and not wide else None
-    if channel is None:
-        raise DataError(
-            f"{table.name}: a long log needs a column of channel names, none of {', '.join(free)} "
-            "is called like one. Name it with --channel-column."
-        )
-    if value is None:
-        numeric = [
-            name
-            for name in free
-            if name != channel
-            and not by_telling_name([name], ID_NAMES)
-            and not holds_text_only(table.head[name])
-        ]
-        if len(numeric) != 1:
-            raise DataError(
-                f"{table.name}: a long log needs a column of values, and {len(numeric)} of its "
-                "columns may be. Name it with --value-column."
-            )
-        value = numeric[0]
-    return channel, value
-
-
-def _long(
-    table: Table, time: str, channel: str, value: str, others: list[str], columns: ColumnsConfig
-) -> Roles:
-    free = [name for name in others if name not in (*columns.static, *columns.future)]
-    identity = columns.id or find_id(table, [name for name in free if name.lower() != "unit"])
-    inputs = tuple(name for name in columns.future if name in others)
-    unused = [name for name in free if name != identity]
-    if identity is None and (name := hidden_id(table, [time, channel], unused)) is not None:
-        raise DataError(
-            f"{table.name}: readings repeat unless column {name!r} tells the series apart. "
-            f"Name it with --id-column {name}."
-        )
-    notes = (f"column(s) left out: {', '.join(unused)}",) if unused else ()
-    return Roles(
-        layout="long",
-        time=time,
-        id=identity,
-        channel=channel,
-        value=value,
-        values=inputs,
-        notes=notes,
-    )
 
 
 def _refuse_two_meanings(table: Table, configured: Sequence[str]) -> None:
@@ -159,31 +190,3 @@ def _refuse_two_meanings(table: Table, configured: Sequence[str]) -> None:
             "Name it in one of --channels (for a trained model, those of training), "
             "--static-columns and --future-columns."
         )
-
-
-def _wide(table: Table, time: str, rest: list[str], columns: ColumnsConfig, layout: str) -> Roles:
-    for name in columns.channels or ():
-        advice = "Correct --channels, or, for a trained model, pass --allow-missing-channels."
-        check_present(name, table.columns, table.name, advice)
-    for name in columns.future:
-        check_present(name, table.columns, table.name)
-    configured = (*(columns.channels or ()), *columns.static, *columns.future)
-    _refuse_two_meanings(table, configured)
-    free = [name for name in rest if name not in configured]
-    identity = columns.id or find_id(table, free)
-    notes: list[str] = []
-    if identity is None:
-        identity = hidden_id(table, [time], free)
-        if identity is not None:
-            notes.append(f"series told apart by {identity!r}, as the times repeat without it")
-    free = [name for name in free if name != identity]
-    channels = tuple(free) if columns.channels is None else columns.channels
-    if columns.channels is not None and free:
-        notes.append(f"column(s) left out: {', '.join(free)}")
-    return Roles(
-        layout=layout,
-        time=time,
-        id=identity,
-        values=(*channels, *columns.future),
-        notes=tuple(notes),
-    )

@@ -1,4 +1,4 @@
-"""What a reader decided and what it could not decide: evidence, confidence, and the way to overrule."""
+"""What a reader decided, on what evidence and how to overrule it; and what it has to ask."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Decision:
         about: What it concerns: "time", "series", "channel", "layout", "header", "missing", ...
         choice: What was decided, in words: ``series told apart by 'Reservoir'``.
         evidence: What shows it, in words: ``times repeat without it, never with it``.
-        confidence: "certain" where nothing else fits, "likely" where names only break a tie, "guess"
-            where another reading is possible.
-        option: What to type to overrule it, such as ``--id-column ''``; empty where nothing can be.
+        confidence: "certain" where nothing else fits, "likely" where names only break a tie,
+            "guess" where another reading is possible.
+        option: What to type to overrule it, such as ``--id-column NAME``; empty where nothing is.
     """
 
     about: str
@@ -99,6 +99,11 @@ class Doubts:
         question = Question(about, message, blocks)
         if question not in self.questions:
             self.questions.append(question)
+
+    def merge(self, other: Doubts) -> None:
+        """Add the decisions and questions of another table of the same log, each once."""
+        self.decisions += [each for each in other.decisions if each not in self.decisions]
+        self.questions += [each for each in other.questions if each not in self.questions]
 
     def settle(self, source: str, *blocked: str) -> None:
         """Refuse to go on while questions are open.

@@ -9,11 +9,11 @@ import numpy as np
 from latentode.config import DataConfig
 from latentode.data.dataset import Clock, Int64
 from latentode.data.events import EventStreams
-from latentode.data.reading.assembly.build import natural_key
+from latentode.data.reading.cells.resolution import resolution_of
 from latentode.data.reading.key_columns import TextColumn
-from latentode.data.reading.keyed_rows import Source, codes_of, read_rows, resolution_of
+from latentode.data.reading.keyed_rows import Source, codes_of, read_rows
 from latentode.data.reading.observation_windows import ObservationWindows
-from latentode.data.reading.roles import MARK_NAMES
+from latentode.data.reading.roles import MARK_NAMES, natural_key
 from latentode.errors import DataError
 
 _DEFAULT = DataConfig.model_validate({})

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from latentode.config import DataConfig
-from latentode.data.reading.columns import (
-    find_id,
-    find_time,
-    hidden_id,
-    holds_text_only,
-    row_counters,
-)
-from latentode.data.reading.formats.data_frame import as_text
 from latentode.data.reading.formats.table import Table
-from latentode.data.reading.roles import Roles, by_telling_name, check_present, check_role
+from latentode.data.reading.profile import Sample, row_repeats
+from latentode.data.reading.roles import (
+    ID_NAMES,
+    Roles,
+    by_telling_name,
+    check_present,
+    check_role,
+    time_parts,
+)
+from latentode.data.reading.time_role import find_time, row_counters
 from latentode.errors import DataError
+
+_MOST = 0.5  # a few repeated times are a fault of the logger, not several series
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,8 @@ def key_roles(
     """
     search = _Search(table, config, series_ids, free=list(table.columns))
     label = None if text is None else search.wanted_text(text)
-    time = search.configured("time") if timed else None
-    identity = search.configured("id")
+    time = search.configured_time() if timed else ()
+    identity = search.configured_id()
     if text is not None:
         label = label or search.usual_text(text)
     if timed:
@@ -73,8 +76,9 @@ def key_roles(
     if text is not None and text.needed:
         label = label or search.only_other(text, has_ids=identity is not None)
     if identity is None:
-        identity = search.hidden_id([name for name in (time, label) if name] if timed else [])
-    return Roles("rows", time or "", identity, label, notes=tuple(search.notes))
+        keys = [*time, *([label] if label else [])]
+        identity = search.hidden_id(keys if timed else [])
+    return Roles("rows", time, identity, label)
 
 
 @dataclass
@@ -85,7 +89,9 @@ class _Search:
     config: DataConfig
     series_ids: Sequence[str] | None
     free: list[str]
-    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.sample = Sample(self.table)
 
     def _take(self, name: str | None) -> str | None:
         if name is not None:
@@ -98,39 +104,62 @@ class _Search:
             check_present(text.wanted, self.free, self.table.name, f"Correct {text.option}.")
         return self._take(text.wanted)
 
-    def configured(self, role: str) -> str | None:
-        """The time or the id by the name that was given, which a table beside a log may lack."""
-        name = getattr(self.config.columns, role)
+    def configured_time(self) -> tuple[str, ...]:
+        """The time by the names that were given, which a table beside a log may lack."""
+        wanted = self.config.columns.time
+        parts = () if wanted is None else time_parts(wanted, self.table.columns)
+        if wanted is not None and all(part in self.table.columns for part in parts):
+            return tuple(part for part in parts if part in self.free and self._take(part))
+        if wanted is not None and self.series_ids is None:
+            check_role("time", wanted, self.table.columns, self.table.name)
+        return ()
+
+    def configured_id(self) -> str | None:
+        """The id by the name that was given, which a table beside a log may lack."""
+        name = self.config.columns.id
         if name is None or name in self.table.columns:
             return self._take(name) if name in self.free else None
         if self.series_ids is None:
-            check_role(role, name, self.table.columns, self.table.name)
+            check_role("id", name, self.table.columns, self.table.name)
         return None
 
     def usual_text(self, text: TextColumn) -> str | None:
         """The text by its usual names."""
         return self._take(next(iter(by_telling_name(self.free, text.names)), None))
 
-    def time(self) -> str | None:
-        """The time by its usual names and what it holds, or as the only column that is left."""
+    def time(self) -> tuple[str, ...]:
+        """The time by what its cells spell, or as the only column that is left."""
         if len(self.free) == 1:
-            return self.free.pop()
-        exclude, by_name = set(self.table.columns) - set(self.free), self.config.time.format
+            return (self.free.pop(),)
+        exclude = set(self.table.columns) - set(self.free)
         try:
-            return self._take(find_time(self.table, exclude, by_name=by_name is not None))
+            parts = find_time(self.sample, exclude, self.config.time, self.table.doubts)
         except DataError:
             self._refuse_mistyped(self.config.columns.time)
             raise
+        return tuple(part for part in parts if self._take(part))
 
     def usual_id(self, *, may_count_rows: bool) -> str | None:
         """The id by its name, one that holds ids of the log before others; or by what it holds."""
         held = [name for name in self.free if self._holds_ids(name)]
         if not may_count_rows:
-            for name in row_counters(self.table, [n for n in self.free if n not in held]):
-                self.notes.append(f"{self._take(name)!r} only numbers the rows: left out")
-        usual = find_id(self.table, held) or find_id(self.table, self.free)
+            others = [name for name in self.free if name not in held]
+            for name, shown in row_counters(self.sample, others).items():
+                self.table.doubts.decide(
+                    "columns", f"{self._take(name)!r} only numbers the rows: left out", shown
+                )
+        usual = self._named_id(held) or self._named_id(self.free)
         by_content = usual is None and self.config.columns.id is None and len(held) == 1
         return self._take(held[0] if by_content else usual)
+
+    def _named_id(self, names: Sequence[str]) -> str | None:
+        named = by_telling_name(names, ID_NAMES)
+        if len(named) > 1:
+            raise DataError(
+                f"{self.table.name}: columns {', '.join(map(repr, named))} may all be the series. "
+                "Name it with --id-column."
+            )
+        return named[0] if named else None
 
     def only_other(self, text: TextColumn, *, has_ids: bool) -> str | None:
         """The text as the only column that is left."""
@@ -144,24 +173,41 @@ class _Search:
         )
 
     def hidden_id(self, keys: list[str]) -> str | None:
-        """A text without which the keys would repeat; others that may be the id are said."""
+        """Words without which the keys would repeat; others that may be the id are said."""
         if self.config.columns.id is not None:
             self._refuse_without_ids()  # its column was named, and is written otherwise here
-        name = hidden_id(self.table, keys, self.free) if keys else None
-        if name is not None:
-            self.notes.append(f"series told apart by {name!r}, as the times repeat without it")
-            return name
+        words = [name for name in self.free if self.sample[name].is_words]
+        splitting = self._splitting(keys, words) if keys else []
+        doubts = self.table.doubts
+        if len(splitting) > 1:
+            raise DataError(
+                f"{self.table.name}: times repeat, and columns {', '.join(map(repr, splitting))} "
+                "may all be the series. Name it with --id-column."
+            )
+        if splitting:
+            doubts.decide(
+                "series", f"series told apart by {splitting[0]!r}",
+                "the times repeat without it", option="--id-column NAME",
+            )  # fmt: skip
+            return splitting[0]
         self._refuse_without_ids()
-        self.notes += [
-            f"{name!r} holds text only: left out (if it tells the series apart: --id-column)"
-            for name in self.free
-            if holds_text_only(self.table.head[name])
-        ]
+        for name in words:
+            doubts.decide(
+                "columns", f"{name!r} holds text only: left out",
+                option=f'--id-column "{name}" if it tells the series apart',
+            )  # fmt: skip
         return None
+
+    def _splitting(self, keys: Sequence[str], words: Sequence[str]) -> list[str]:
+        """Columns of words that tell apart all rows, most of which repeat others without them."""
+        codes = [self.sample[name].codes for name in keys]
+        if row_repeats(codes) <= _MOST:
+            return []
+        return [name for name in words if not row_repeats([*codes, self.sample[name].codes])]
 
     def _holds_ids(self, name: str) -> bool:
         known = self.series_ids
-        return known is not None and set(as_text(self.table.head[name]).tolist()) <= set(known)
+        return known is not None and set(self.table.text(name).unique().to_pylist()) <= set(known)
 
     def _refuse_mistyped(self, wanted: str | None) -> None:
         if wanted is not None:

@@ -7,20 +7,17 @@ names of columns, on the same clocks and under the same policy for bad rows as a
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from latentode.config import DataConfig
-from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock, Int64, positions
 from latentode.data.reading.assembly.collect import Collected, Collector
-from latentode.data.reading.formats.open_table import open_table
+from latentode.data.reading.formats.open_table import LogFile, open_table
 from latentode.data.reading.formats.table import Table
 from latentode.data.reading.key_columns import TextColumn, key_roles
 from latentode.data.reading.report import REASONS, Tally
@@ -28,11 +25,7 @@ from latentode.data.reading.roles import Roles
 from latentode.data.reading.row_policy import RowPolicy
 from latentode.errors import DataError, LatentODEWarning
 
-Source = str | os.PathLike[str] | pd.DataFrame
-_RESOLUTIONS = (
-    *(NS_PER_UNIT[unit] for unit in ("d", "h", "min")),
-    *(10**k for k in range(9, 0, -1)),
-)
+Source = LogFile
 _NO_CLOCK = Clock("elapsed", None, "s")
 
 
@@ -71,7 +64,7 @@ class KeyedRows:
 
     def at(self, row: int) -> str:
         """Where a row stands, for a message."""
-        return f"{self.table.name}: {self.table.at(self.lines[row])}"
+        return f"{self.table.name}: {self.table.line_word} {self.lines[row]}"
 
 
 def read_rows(
@@ -117,11 +110,12 @@ def read_rows(
         ignored |= _are_among(text.missing, got.slots, got.row_slot)
     if only_known and roles.id is not None:
         ignored |= (got.series >= 0) & ~_are_among(series_ids or (), got.series_ids, got.series)
-    tally = Tally(notes=list(roles.notes))
     policy = RowPolicy(
-        table, roles, config, got, tally, clock if timed else _NO_CLOCK, repeats=repeats
-    )
+        table, roles, config, got, Tally(doubts=table.doubts), clock if timed else _NO_CLOCK,
+        repeats=repeats,
+    )  # fmt: skip
     times, keep, clock = policy.rows(ignored)
+    table.doubts.settle(table.name, "reading")
     _say(table, policy)
     series_ids = got.series_ids if roles.id is not None else (series_ids or got.series_ids)
     texts = None
@@ -155,7 +149,9 @@ def ids_repeat(source: Source, config: DataConfig, series_ids: Sequence[str]) ->
 def _collected(table: Table, roles: Roles, config: DataConfig, clock: Clock | None) -> Collected:
     if clock is not None:  # a log of epochs may have dates beside it
         config = config.model_copy(update={"time": config.time.model_copy(update={"unit": "auto"})})
-    return Collector(table, roles, config).run()
+    collector = Collector(roles, config)
+    collector.add(table)
+    return collector.collected()
 
 
 def _are_among(
@@ -166,20 +162,11 @@ def _are_among(
 
 
 def _say(table: Table, policy: RowPolicy) -> None:
-    notes = list(policy.tally.notes)
+    notes = [str(decision) for decision in policy.doubts.decisions]
     for reason, number in policy.tally.counts.items():
-        first = f"first: {table.at(policy.first_lines[reason])}"
-        notes.append(f"{number:,} {REASONS[reason]} ({first})")
+        notes.append(f"{number:,} {REASONS[reason]} (first: {policy.first_lines[reason]})")
     for note in notes:
         warnings.warn(f"{table.name}: {note}", LatentODEWarning, stacklevel=2)
-
-
-def resolution_of(times: Int64) -> int:
-    """Nanoseconds to which times were recorded: the coarsest unit that all of them keep."""
-    for unit in _RESOLUTIONS:
-        if len(times) and not (times % unit).any():
-            return unit
-    return 1
 
 
 def codes_of(rows: KeyedRows, texts: NDArray[np.object_], known: Sequence[str]) -> Int64:

@@ -11,8 +11,7 @@ from latentode.config import DataConfig
 from latentode.data.dataset import Int64, TimeSeriesDataset, positions
 from latentode.data.events import EventStreams
 from latentode.data.labels import Labels, SeriesLabels, TimeLabels
-from latentode.data.reading.assembly.build import natural_key
-from latentode.data.reading.columns import holds_dates
+from latentode.data.reading.cells.resolution import resolution_of
 from latentode.data.reading.key_columns import TextColumn
 from latentode.data.reading.keyed_rows import (
     KeyedRows,
@@ -21,9 +20,15 @@ from latentode.data.reading.keyed_rows import (
     ids_repeat,
     open_rows,
     read_rows,
-    resolution_of,
 )
-from latentode.data.reading.roles import LABEL_NAMES, TIME_NAMES, by_telling_name
+from latentode.data.reading.profile import Sample
+from latentode.data.reading.roles import (
+    LABEL_NAMES,
+    TIME_NAMES,
+    by_telling_name,
+    natural_key,
+    time_parts,
+)
 from latentode.errors import DataError
 
 # as pandas writes what is missing; "none" and "NA" may well be names of classes
@@ -84,7 +89,7 @@ def read_labels(
 
 
 def _column(wanted: str | None, config: DataConfig) -> TextColumn:
-    missing = UNLABELLED | set(config.cells.na)
+    missing = UNLABELLED | set(config.cells.na or ())
     return TextColumn(wanted, LABEL_NAMES, "--label-column", needed=True, missing=missing)
 
 
@@ -151,10 +156,12 @@ def _with_time(source: Source, config: DataConfig) -> DataConfig:
 def time_column(source: Source, config: DataConfig) -> str | None:
     """Column of times of a table of labels: called as in the log, or as usual; None without."""
     table = open_rows(source, config)
-    if config.columns.time in table.columns:
-        return config.columns.time
+    wanted = config.columns.time
+    if wanted is not None and set(time_parts(wanted, table.columns)) <= set(table.columns):
+        return wanted
     *usual, weak = TIME_NAMES
-    dated = [name for name in table.columns if holds_dates(table.head[name])]
+    sample = Sample(table)
+    dated = [name for name in table.columns if sample[name].holds_dates]
     named = by_telling_name(table.columns, usual) or by_telling_name(dated, (weak,))
     return named[0] if named else None
 

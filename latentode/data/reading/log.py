@@ -2,78 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from latentode.config import DataConfig, LatentODEConfig
 from latentode.data.dataset import TimeSeriesDataset
-from latentode.data.reading.assembly.build import Builder, natural_key, series_rank
+from latentode.data.reading.assembly.build import Builder, series_rank
 from latentode.data.reading.assembly.collect import Collector
 from latentode.data.reading.assembly.static import build_static
-from latentode.data.reading.column_roles import detect_roles
-from latentode.data.reading.formats.open_table import open_table
+from latentode.data.reading.cell_policy import CellPolicy
+from latentode.data.reading.formats.open_table import Source, open_tables
 from latentode.data.reading.formats.table import MISSING_TEXTS
-from latentode.data.reading.keyed_rows import Source
+from latentode.data.reading.profile import ColumnProfile, profile_table
 from latentode.data.reading.report import DataReport, Tally, make_report
+from latentode.data.reading.roles import natural_key
 from latentode.data.reading.row_policy import RowPolicy
+from latentode.data.reading.second_look.log_rows import LogRows
+from latentode.data.reading.second_look.look import second_look
+from latentode.data.reading.understand import understand
 from latentode.errors import DataError
 
 
 def read_log(
-    source: Source, config: DataConfig | None = None, *, allow_missing: bool = False
+    source: Source,
+    config: DataConfig | None = None,
+    *,
+    allow_missing: bool = False,
 ) -> tuple[TimeSeriesDataset, DataReport]:
     """Read a log.
 
-    CSV (also packed with gzip, annotated by InfluxDB, or exported by Home Assistant), Parquet, or a
-    data frame; wide (a column a channel) or long (a row a reading); one series or many. A channel
-    is observed at its own times: an empty cell is no reading. What `config` leaves open is
-    detected where the evidence is unanimous, and stated in the report.
+    A file of any format of `latentode.data.reading.formats`, several such files, a folder of them,
+    the address of a database, or a data frame; wide (one column per channel) or long (one row per
+    reading); one series or many. A channel is observed at its own times: an empty cell is no
+    reading. What `config` leaves open is decided from what the cells look like, and stated in the
+    report with its evidence and the option that overrules it; what would change times or values
+    without being certain is asked, all at once.
 
     The result does not depend on the order of the rows: series are in natural order of their ids,
     channels in the order of the columns or of ``columns.channels``, or by name in a long log.
 
     Args:
-        source: File, or data frame.
+        source: The log.
         config: How it is read; None takes the defaults.
         allow_missing: Whether channels of ``columns.channels`` may be absent, but for one.
 
     Returns:
         The data set, times in nanoseconds of its clock and values in the units of the log; and the
-        report.
+        report. Its `questions` are about the log as it was read: one should not train on it before
+        they are answered.
 
     Raises:
         DataError: If the log cannot be read, is ambiguous, or holds more bad cells than are
-            accepted; the message has the line and the option that settles it.
+            accepted; the message has the line and the options that settle it.
         ResourceError: If it has more channels than ``max_channels``.
-        ConfigError: If the time zone is unknown.
+        ConfigError: If the time zone is unknown, or a setting does not fit the log.
     """
     config = config or LatentODEConfig().data
-    table = open_table(source, config)
+    files = open_tables(source, config)
+    table = next(files)
     if allow_missing:
         config = _without_absent_columns(config, table.columns)
-    roles = detect_roles(table, config)
-    tally = Tally()
-    got = Collector(table, roles, config).run()
+    table, understanding = understand(table, config)
+    roles = understanding.roles
+    doubts, name = table.doubts, table.name
+    collector = Collector(roles, config)
+    collector.add(table)
+    for other in files:
+        collector.add(understanding.applied(other))
+        doubts.merge(other.doubts)
+    got = collector.collected()
+    tally = Tally(doubts=doubts, left_out=dict(roles.left_out))
     policy = RowPolicy(table, roles, config, got, tally)
     times, keep, clock = policy.rows()
-    text = policy.cells(keep)
+    text = CellPolicy(policy).cells(keep)
     series_ids, rank = series_rank(got, keep)
     if not series_ids:
-        raise DataError(f"no data rows in {table.name}: all rows were dropped.")
+        doubts.settle(name, "reading")
+        raise DataError(f"no data rows in {name}: all rows were dropped.")
 
-    channels = _channels(policy, config, set(text), allow_missing)
-    inputs = [name for name in roles.future if name in got.slots]
-    _refuse_absent(table.name, [name for name in roles.future if name not in got.slots])
-    build = Builder(table, config, got, tally, times, keep, series_ids, rank)
+    channels = _channels(policy, config, text, allow_missing)
+    inputs = [each for each in roles.future if each in got.slots]
+    _refuse_absent(name, [each for each in roles.future if each not in got.slots])
+    build = Builder(table, config, got, tally, clock, times, keep, series_ids, rank)
     readings = build.readings(channels)
     known = build.readings(inputs) if inputs else None
+    doubts.settle(name, "reading")
     if not readings.num_readings:
-        raise DataError(f"no data rows in {table.name}: no channel has a reading.")
+        raise DataError(f"no data rows in {name}: no channel has a reading.")
     tally.add("missing_cells", got.missing_cells)
-    missing = {*MISSING_TEXTS, *config.cells.na}
+    tally.add("readings_of_bad_quality", got.poor)
+    missing = {*MISSING_TEXTS, *(config.cells.na or ())}
     static_columns, static = build_static(
-        got.static, rank, series_ids, missing, table.name, table.decimal
+        got.static, rank, series_ids, missing, name, table.decimal
     )
     dataset = TimeSeriesDataset(
         series_ids=series_ids,
@@ -82,16 +103,39 @@ def read_log(
         inputs=known,
         static_columns=static_columns,
         static=static,
+        units=tuple((each, table.units[each]) for each in channels if each in table.units),
     )
-    tally.notes[:0] = [*table.notes, *roles.notes]
+    kept = np.flatnonzero(keep)
+    rows = LogRows(
+        times[kept],
+        rank[got.series[kept]],
+        lambda row: int(got.lines[kept[row]]),
+        table.line_word,
+        None if got.row_slot is None else got.row_slot[kept],
+    )
+    look = second_look(
+        readings, series_ids, clock, rows=rows, cells=config.cells, time=config.time, doubts=doubts
+    )
+    columns = roles.to_columns(tuple(channels))
     report = make_report(
-        tally,
-        dataset,
-        source=table.name,
-        layout=roles.layout,
-        columns=roles.to_columns(tuple(channels)),
+        tally, dataset, source=name, layout=roles.layout, columns=columns, look=look
     )
     return dataset, report
+
+
+def profile_log(source: Source, config: DataConfig | None = None) -> list[ColumnProfile]:
+    """The profile of every column of a log, before anything is decided.
+
+    Args:
+        source: The log.
+        config: How its cells are written; None takes the defaults.
+
+    Raises:
+        DataError: If the log cannot be opened.
+    """
+    config = config or LatentODEConfig().data
+    table = next(open_tables(source, config))
+    return profile_table(table, (*MISSING_TEXTS, *(config.cells.na or ())))
 
 
 def _without_absent_columns(config: DataConfig, names: Sequence[str]) -> DataConfig:
@@ -104,7 +148,7 @@ def _without_absent_columns(config: DataConfig, names: Sequence[str]) -> DataCon
 
 
 def _channels(
-    policy: RowPolicy, config: DataConfig, text: set[int], allow_missing: bool
+    policy: RowPolicy, config: DataConfig, text: Collection[int], allow_missing: bool
 ) -> list[str]:
     """Names of the channels of the data set; counts the readings of all others."""
     got, roles = policy.got, policy.roles

@@ -13,8 +13,9 @@ import numpy as np
 from latentode.config import DataConfig
 from latentode.data.dataset import TimeSeriesDataset, positions
 from latentode.data.events import EventStreams
+from latentode.data.reading.cells.resolution import resolution_of
 from latentode.data.reading.events import read_events
-from latentode.data.reading.keyed_rows import Source, resolution_of
+from latentode.data.reading.keyed_rows import Source
 from latentode.errors import DataError
 
 _SEPARATE = 0.5  # channels report separately if more than this share of the rows holds only one

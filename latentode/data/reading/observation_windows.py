@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from latentode.config import DataConfig
 from latentode.data.dataset import Int64
-from latentode.data.reading.formats.data_frame import FrameTable
-from latentode.data.reading.formats.table import ReadPlan, Table
+from latentode.data.reading.formats.table import Table
 from latentode.data.reading.key_columns import TextColumn
 from latentode.data.reading.keyed_rows import KeyedRows, Source, codes_of, open_rows, read_rows
 from latentode.data.reading.roles import by_telling_name, check_present
@@ -81,23 +81,22 @@ def _opened(source: Source, config: DataConfig) -> Table:
     return table
 
 
-def _two_rows_each(table: Table) -> FrameTable:
+def _two_rows_each(table: Table) -> Table:
     """A row for the start and a row for the end of each window, in turn, as time goes on."""
     edges = [_edge(table, word) for word in ("start", "end")]
-    chunks = [make() for make in table.chunks(ReadPlan(table.columns, edges[0], True, ()))]
-    lines = np.concatenate([chunk.lines for chunk in chunks])
-    texts = {
-        name: pd.concat([chunk.text(name) for chunk in chunks], ignore_index=True)
-        for name in table.columns
-        if name not in edges
-    }
-    ends = [chunk.column(edge) for edge in edges for chunk in chunks]
-    twice = np.repeat(np.arange(len(lines)), 2)
-    in_turn = twice + np.tile([0, len(lines)], len(lines))
-    frame = pd.DataFrame(texts, index=range(len(lines))).iloc[twice].reset_index(drop=True)
-    frame[_EITHER] = pd.concat(ends, ignore_index=True).take(in_turn).reset_index(drop=True)
-    result = FrameTable(frame, lines=np.repeat(lines, 2))
-    for shared in ("name", "stem", "line_word", "decimal", "ragged"):
+    count = table.num_rows
+    twice = pa.array(np.repeat(np.arange(count), 2))
+    in_turn = pa.array(np.arange(2 * count).reshape(2, count).T.ravel())
+    columns = {name: table.text(name).take(twice) for name in table.columns if name not in edges}
+    ends = [table.column(edge) for edge in edges]
+    if ends[0].type != ends[1].type:
+        ends = [table.text(edge).cast(pa.string()) for edge in edges]
+    columns[_EITHER] = pa.chunked_array([chunk for end in ends for chunk in end.chunks]).take(
+        in_turn
+    )
+    result = Table(columns)
+    result.lines = np.repeat(table.lines, 2)
+    for shared in ("name", "stem", "line_word", "decimal", "ragged", "doubts"):
         setattr(result, shared, getattr(table, shared))
     return result
 

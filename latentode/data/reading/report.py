@@ -1,11 +1,11 @@
-"""What the reader understood of a log, and every cell and row that it left out or changed."""
+"""What was detected in a log, and every cell and row that it left out or changed."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,14 @@ from numpy.typing import NDArray
 from latentode.config import DataConfig
 from latentode.config.durations import format_duration
 from latentode.data.dataset import Clock, TimeSeriesDataset
+from latentode.data.reading.doubts import Decision, Doubts, Question
+from latentode.data.reading.second_look.log_rows import instant, short_instant
+from latentode.data.reading.second_look.look import Look
+from latentode.data.reading.second_look.look_lines import look_lines
 
 #: Reason of a count -> how the plan words it.
 REASONS = {
+    "rows_outside": "rows outside of --start and --end left out",
     "ragged_rows": "rows with a wrong number of fields dropped",
     "rows_without_time": "rows without a time dropped",
     "rows_with_bad_time": "rows with an unreadable time dropped",
@@ -24,13 +29,20 @@ REASONS = {
     "rows_without_mark": "rows without a mark dropped",
     "rows_with_bad_cells": "rows dropped for a bad cell",
     "bad_cells": "bad cells",
-    "cells_of_text_columns": "text cells left out",
+    "cells_of_text_columns": "cells of columns of text ignored",
+    "rows_of_repeated_hour": "rows of the hour that occurs twice dropped",
+    "readings_of_bad_quality": "readings left out, as their quality is not good",
     "readings_of_other_channels": "readings of channels that were not asked for left out",
     "missing_cells": "empty cells",
-    "duplicates_identical": "repeated readings with equal values merged",
-    "duplicates_merged": "repeated readings with different values merged",
+    "duplicates_identical": "repeated readings with equal values left out",
+    "duplicates_merged": "readings at a time that has several values merged",
     "values_clipped": "outliers clipped",
 }
+
+_ALIKE = 0.1  # shares of the rows that are told as one
+_NEAR = 0.02  # how near a share is to the fraction that it is called
+_ALL_BUT = 0.995  # shares above have more digits, lest they read as all
+_FRACTIONS = {"half": 0.5, "a third": 1 / 3, "two thirds": 2 / 3, "a quarter": 0.25, "a tenth": 0.1}
 
 
 @dataclass(frozen=True)
@@ -55,7 +67,12 @@ class DataReport:
         counts: Reason -> number of rows or cells.
         per_series: Reason -> series id -> number.
         per_channel: Reason -> channel -> number.
-        notes: Decisions in words.
+        left_out: Column that is no channel and has no other role -> why.
+        merge_cause: Why several values stand at one time, as far as it can be told.
+        decisions: What was decided, with evidence and the option that overrules it.
+        questions: What has to be settled before training.
+        look: What the numbers look like.
+        units: Unit of each channel where it is known.
     """
 
     source: str
@@ -74,7 +91,20 @@ class DataReport:
     counts: Mapping[str, int]
     per_series: Mapping[str, Mapping[str, int]]
     per_channel: Mapping[str, Mapping[str, int]]
-    notes: tuple[str, ...]
+    left_out: Mapping[str, str]
+    merge_cause: str
+    decisions: tuple[Decision, ...]
+    questions: tuple[str, ...]
+    look: Look
+    units: Mapping[str, str]
+
+    @property
+    def merged_share(self) -> float:
+        """Share of the readings in the source that were merged, their values being different."""
+        counts = self.counts
+        merged = counts.get("duplicates_merged", 0)
+        other = counts.get("duplicates_identical", 0)
+        return merged / (self.num_readings + merged + other)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON types."""
@@ -87,8 +117,8 @@ class DataReport:
             "layout": self.layout,
             "columns": columns,
             "clock": asdict(self.clock),
-            "first": self._instant(self.first),
-            "last": self._instant(self.last),
+            "first": instant(self.first, self.clock),
+            "last": instant(self.last, self.clock),
             "median_step_seconds": None if self.median_step is None else self.median_step / 1e9,
             "num_series": len(self.series_ids),
             "series_ids": list(self.series_ids),
@@ -100,8 +130,29 @@ class DataReport:
             "counts": dict(self.counts),
             "per_series": {reason: dict(table) for reason, table in self.per_series.items()},
             "per_channel": {reason: dict(table) for reason, table in self.per_channel.items()},
-            "notes": list(self.notes),
+            "left_out": [{"column": c, "reason": reason} for c, reason in self.left_out.items()],
+            "merged": {
+                "readings": self.counts.get("duplicates_merged", 0),
+                "share": self.merged_share,
+                "cause": self.merge_cause,
+            },
+            "decisions": [asdict(decision) for decision in self.decisions],
+            "questions": list(self.questions),
+            "notes": [str(decision) for decision in self.decisions],
+            **self.look.to_dict(self.units),
         }
+
+    def settle(self, blocked: Literal["reading", "training"]) -> None:
+        """Refuse to go on while questions about the log are open.
+
+        Args:
+            blocked: What waits for the answer: "training".
+
+        Raises:
+            DataError: With all of them in one message.
+        """
+        questions = [Question("log", each, blocked) for each in self.questions]
+        Doubts(questions=questions).settle(self.source, blocked)
 
     def pinned(self, config: DataConfig) -> DataConfig:
         """Settings under which another log is read as this one was, however short it is.
@@ -125,21 +176,33 @@ class DataReport:
         )
 
     def plan(self) -> list[str]:
-        """What was understood, in short lines for a person."""
-        lines = [
+        """What was detected in the log, in short lines for a person."""
+        return [
             f"read {self.source}: {self.rows_read:,} rows, {self.layout} layout",
             f"columns: {self._columns_line()}",
             f"time: {self._clock_line()}",
             f"series: {len(self.series_ids):,}; channels: {len(self.channels)}; "
-            f"readings: {self.num_readings:,} at {self.num_rows:,} times; "
-            f"{100 * self.missing:.1f}% missing",
+            f"readings: {self.num_readings:,} at {self.num_rows:,} times; {self._share_line()}",
+            *self._count_lines(),
+            *look_lines(self.look, dict(self.units)),
+            *(f"column {name} ignored: {reason}" for name, reason in self.left_out.items()),
+            *(f"note: {decision}" for decision in self.decisions),
+            *(f"train will ask: {question}" for question in self.questions),
         ]
-        # an empty cell of a log is the rule, not a loss: its share stands in the line above
-        told = [
-            reason for reason in REASONS if self.counts.get(reason) and reason != "missing_cells"
-        ]
-        lines += [f"{self.counts[reason]:,} {REASONS[reason]}" for reason in told]
-        return lines + [f"note: {note}" for note in self.notes]
+
+    def _count_lines(self) -> list[str]:
+        """Lines of what was left out or changed; an empty cell is the rule in a log, not a loss."""
+        lines = []
+        for reason, words in REASONS.items():
+            number = self.counts.get(reason)
+            if not number or reason == "missing_cells":
+                continue
+            line = f"{number:,} {words}"
+            if reason == "duplicates_merged":
+                cause = f": {self.merge_cause}" if self.merge_cause else ""
+                line += f", {100 * self.merged_share:.2g}% of all{cause}"
+            lines.append(line)
+        return lines
 
     def _columns_line(self) -> str:
         return "; ".join(
@@ -149,18 +212,37 @@ class DataReport:
         )
 
     def _clock_line(self) -> str:
-        zone = self.clock.zone or ("naive wall clock" if self.clock.kind == "calendar" else "")
-        words = [self.clock.kind, f"unit {self.clock.unit}"] + ([f"zone {zone}"] if zone else [])
-        words.append(f"{self._instant(self.first)} to {self._instant(self.last)}")
+        clock = self.clock
+        is_dates = clock.kind == "calendar" and clock.unit == "iso"
+        words: list[str] = ["dates"] if is_dates else [clock.kind]
+        if clock.unit != "iso":
+            words.append(f"unit {clock.unit}")
+        if clock.kind == "calendar":
+            words.append(f"zone {clock.zone}" if clock.zone else "local time, no time zone given")
+        words.append(f"{short_instant(self.first, clock)} to {short_instant(self.last, clock)}")
         if self.median_step is not None:
             words.append(f"median step {format_duration(self.median_step)}")
         return ", ".join(words)
 
-    def _instant(self, time: int) -> str:
-        if self.clock.kind == "elapsed":
-            return format_duration(time) if time > 0 else f"{time / 1e9:g}s"
-        text = str(np.datetime64(time, "ns").astype("M8[ms]"))
-        return text + ("Z" if self.clock.zone else "")
+    def _share_line(self) -> str:
+        """In how many of the rows a channel has a value: channels have times of their own."""
+        shares = sorted(each.share for each in self.look.channels if each.count)
+        low, high = shares[0], shares[-1]
+        if low == 1:
+            return "every row has a value of each channel"
+        if high - low > _ALIKE:
+            return f"a channel has a value in {_percent(low)} to {_percent(high)} of the rows"
+        return f"each channel has a value in about {_in_words((low + high) / 2)} of the rows"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g}%" if share < _ALL_BUT else f"{100 * share:.4g}%"
+
+
+def _in_words(share: float) -> str:
+    """Write a share as a fraction that people say, where one is near."""
+    near = [name for name, value in _FRACTIONS.items() if abs(share - value) < _NEAR]
+    return near[0] if near else _percent(share)
 
 
 def _shorten(names: Sequence[str], most: int = 12) -> str:
@@ -177,14 +259,18 @@ class Tally:
         counts: Reason -> number.
         per_series: Reason -> series id -> number.
         per_channel: Reason -> channel -> number.
-        notes: Decisions in words.
+        left_out: Column that is no channel and has no other role -> why.
+        merge_cause: Why several values stand at one time, as far as it can be told.
+        doubts: Decisions and questions.
     """
 
     rows_read: int = 0
     counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     per_series: dict[str, dict[str, int]] = field(default_factory=dict)
     per_channel: dict[str, dict[str, int]] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    merge_cause: str = ""
+    doubts: Doubts = field(default_factory=Doubts)
 
     def add(self, reason: str, number: int) -> None:
         """Add to the total of a reason."""
@@ -222,6 +308,7 @@ def make_report(
     source: str,
     layout: str,
     columns: Mapping[str, Any],
+    look: Look,
 ) -> DataReport:
     """Close a tally: add what can be said of the readings themselves.
 
@@ -231,9 +318,9 @@ def make_report(
         source: Name of the log.
         layout: See `DataReport`.
         columns: See `DataReport`.
+        look: From `second_look`.
     """
-    readings = dataset.readings
-    times, steps = readings.times, readings.gaps()
+    readings, times = dataset.readings, dataset.readings.times
     cells = readings.num_rows * len(readings.channels)
     return DataReport(
         source=source,
@@ -242,7 +329,7 @@ def make_report(
         clock=dataset.clock,
         first=int(times.min()),
         last=int(times.max()),
-        median_step=int(np.median(steps)) if len(steps) else None,
+        median_step=look.median_step,
         series_ids=dataset.series_ids,
         channels=readings.channels,
         num_rows=readings.num_rows,
@@ -252,5 +339,12 @@ def make_report(
         counts={reason: tally.counts[reason] for reason in REASONS if tally.counts.get(reason)},
         per_series=tally.per_series,
         per_channel=tally.per_channel,
-        notes=tuple(tally.notes),
+        left_out=tally.left_out,
+        merge_cause=tally.merge_cause,
+        decisions=tuple(tally.doubts.decisions),
+        questions=tuple(
+            question.message for question in tally.doubts.questions if question.blocks == "training"
+        ),
+        look=look,
+        units=dict(dataset.units),
     )

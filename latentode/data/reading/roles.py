@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import difflib
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+import io
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from latentode.errors import DataError
@@ -34,11 +37,36 @@ ID_NAMES = (
     ("unit", "unit_id", "unit_number", "host", "location", "site", "tag"),
 )
 CHANNEL_NAMES = (
-    ("channel", "_field"),
+    ("channel", "_field", "channel_name", "statistic_id", "entity_id"),
     ("variable", "metric", "parameter", "field", "signal", "measure", "measurement", "quantity"),
     ("attribute", "feature", "var", "property"),
 )
-VALUE_NAMES = (("value", "_value"), ("reading", "val", "measured_value"))
+#: Names that mean the channel where a column of values stands beside them, and the series else.
+TAG_NAMES = (
+    ("tag", "tagname", "tag_name", "tag name", "point", "pointname", "point_name", "point name"),
+    ("name", "item", "variable_name", "variablename", "signal_name", "sensor_name", "label"),
+    ("bezeichnung", "messgrösse", "messgröße", "messstelle", "kanal", "nom", "nombre", "naam"),
+)
+VALUE_NAMES = (
+    ("value", "_value"),
+    ("reading", "val", "measured_value", "values", "result", "wert", "messwert", "valeur", "valor"),
+    ("waarde", "valore", "numeric_value", "value_num", "valuenum", "state"),
+)
+QUALITY_NAMES = ("quality", "status", "flag", "qc", "qualifier", "validity", "qualität", "qualite")
+#: Words of a quality column for values that count.
+GOOD = frozenset(
+    {"good", "ok", "valid", "gut", "gültig", "bon", "bueno", "true", "192", "g", "v", "passed"}
+)
+UNIT_NAMES = (
+    "unit",
+    "units",
+    "uom",
+    "unit_of_measurement",
+    "einheit",
+    "unité",
+    "unidad",
+    "eenheid",
+)
 MARK_NAMES = tuple(
     (name,) for name in ("mark", "event", "type", "kind", "alarm", "code", "event_type")
 )
@@ -72,7 +100,7 @@ def check_role(role: str, name: str | None, names: Sequence[str], source: str) -
 
     Args:
         role: "time", "id", "channel" or "value".
-        name: The column; None where it is detected.
+        name: The column, several of the time; None where it is detected.
         names: Columns of the log.
         source: Name of the log.
 
@@ -81,13 +109,14 @@ def check_role(role: str, name: str | None, names: Sequence[str], source: str) -
     """
     if name is not None:
         advice = f"Name it with --{role}-column, or have it detected with --{role}-column ''."
-        check_present(name, names, source, advice)
+        for part in time_parts(name, names) if role == "time" else (name,):
+            check_present(part, names, source, advice)
 
 
 def by_telling_name(names: Collection[str], ranks: Sequence[Sequence[str]]) -> list[str]:
     """Columns that have a telling name, those of the first rank that occurs."""
     for rank in ranks:
-        called_so = [name for name in names if name.lower() in rank]
+        called_so = [name for name in names if name.strip().lower() in rank]
         if called_so:
             return called_so
     return []
@@ -100,29 +129,40 @@ class Roles:
     Attributes:
         layout: "wide", "long", "influx" or "homeassistant"; "rows" for ids, times and a text,
             without values.
-        time: Time column; empty for rows without times.
+        time_parts: Columns that are the time together, mostly one; none for rows without times.
         id: Column of series ids; None where the log is one series.
         channel: Long: column of channel names; rows: column of the text.
         value: Long: column of values.
         values: Columns of values beside `value`: the channels of a wide log, and known inputs.
         future: Names of the known inputs: columns, or in a long log channels.
         static: Static covariates.
+        quality: Column that says whether the values of a row are good; None without.
         chosen: True where the channels were configured, so that each of them must be numeric.
         missing: Spellings of a missing value beside the usual ones.
-        notes: Decisions in words.
+        left_out: Column -> why it is none of these.
     """
 
     layout: str
-    time: str
+    time_parts: tuple[str, ...]
     id: str | None = None
     channel: str | None = None
     value: str | None = None
     values: tuple[str, ...] = ()
     future: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
+    quality: str | None = None
     chosen: bool = False
     missing: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def time(self) -> str:
+        """The columns of the time as ``--time-column`` names them; empty for rows without times."""
+        if len(self.time_parts) < 2:
+            return "".join(self.time_parts)
+        line = io.StringIO()
+        csv.writer(line, lineterminator="").writerow(self.time_parts)
+        return line.getvalue()
 
     def to_columns(self, channels: tuple[str, ...]) -> dict[str, Any]:
         """Roles for a report."""
@@ -135,3 +175,31 @@ class Roles:
             "static": self.static,
             "future": self.future,
         }
+
+
+def time_parts(wanted: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Columns that a setting of the time names: one, or several as ``Date,Time``.
+
+    Args:
+        wanted: The setting.
+        names: Columns of the log.
+    """
+    if wanted in names:
+        return (wanted,)
+    parts = tuple(part.strip() for part in next(csv.reader([wanted], skipinitialspace=True), []))
+    return parts if parts and all(part in names for part in parts) else (wanted,)
+
+
+def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
+    """Key that sorts "pump-2" before "pump-10", and tells "7" from "007"."""
+    key = []
+    for part in re.findall(r"[0-9]+|[^0-9]+", name):
+        number = part.lstrip("0")
+        # numbers before words; a longer number is a larger one
+        key.append((len(number), number) if part[0] in "0123456789" else (1 << 62, part))
+    return key, name
+
+
+def is_good(text: str) -> bool:
+    """Whether a word of a quality column says that the value counts; empty cells say nothing."""
+    return text.strip().lower() in GOOD or not text.strip()

@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 from latentode.config import DataConfig, TimeConfig
 from latentode.data.dataset import Clock, Int64
 from latentode.data.reading.assembly.collect import NAMELESS, Collected
-from latentode.data.reading.cells.numbers import advise
-from latentode.data.reading.cells.time_column import merge_times, time_on_clock
-from latentode.data.reading.cells.time_stamps import AMBIGUOUS, NO_TIME, OK, OUT_OF_RANGE
-from latentode.data.reading.cells.zones import check_zone, localize
+from latentode.data.reading.cells.merged_times import Times, merge_times
+from latentode.data.reading.cells.time_column import time_on_clock
+from latentode.data.reading.cells.time_stamps import NO_TIME, OK, OUT_OF_RANGE
+from latentode.data.reading.cells.zones import Rows, localize
+from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.csv_table import ragged_message
 from latentode.data.reading.formats.table import Table
 from latentode.data.reading.report import Tally
 from latentode.data.reading.roles import Roles
+from latentode.data.reading.second_look.time_bounds import outside
 from latentode.errors import DataError
 
 #: Reason of a count -> what such rows lack, and the role of its column.
@@ -42,10 +44,10 @@ class RowPolicy:
         roles: Its columns.
         config: Policies.
         got: What was read.
-        tally: Counts all that is left out.
+        tally: Counts all that is left out; its doubts take decisions and questions.
         clock: A clock that is known already, such as that of the log beside the table.
         repeats: Rows here that are one row of the table.
-        first_lines: Line of the first row that was left out, by reason.
+        first_lines: Where the first row stands that was left out, by reason.
     """
 
     table: Table
@@ -55,7 +57,7 @@ class RowPolicy:
     tally: Tally
     clock: Clock | None = None
     repeats: int = 1
-    first_lines: dict[str, int] = field(default_factory=dict)
+    first_lines: dict[str, str] = field(default_factory=dict)
 
     def rows(
         self, ignored: NDArray[np.bool_] | None = None
@@ -72,15 +74,18 @@ class RowPolicy:
             DataError: If rows are bad and the policy refuses them.
         """
         got = self.got
-        self.tally.rows_read = len(got.series) // self.repeats + len(self.table.ragged)
+        self.tally.rows_read = len(got.series) // self.repeats + sum(
+            len(table.ragged) for table in got.tables
+        )
         self._refuse_ragged()
         if not len(got.series):
             raise DataError(f"no data rows in {self.table.name}. Give a log with readings.")
-        times, status, naive, clock = self._merged()
+        merged = self._merged()
+        times, status = merged.times, merged.status
         if ignored is None:
             ignored = np.zeros(len(got.series), dtype=bool)
         status[ignored] = OK
-        self._decide_on_times(status)
+        self._decide_on_times(merged)
         keep = (status == OK) & ~ignored
         self._leave_out("rows_without_id", keep & (got.series < 0))
         keep &= got.series >= 0
@@ -92,8 +97,14 @@ class RowPolicy:
                 keep &= ~nameless
         if self.repeats > 1:
             keep = np.repeat(keep.reshape(-1, self.repeats).all(1), self.repeats)
-        self._localize(times, keep, naive, clock)
-        return times, keep, self.clock or clock
+        self._localize(merged, keep)
+        self._leave_out_far(times, keep, merged.clock)
+        return times, keep, self.clock or merged.clock
+
+    @property
+    def doubts(self) -> Doubts:
+        """Decisions and questions."""
+        return self.tally.doubts
 
     @property
     def _is_log(self) -> bool:
@@ -105,14 +116,12 @@ class RowPolicy:
         time = self.config.time
         return time if self.clock is None else time_on_clock(self.clock, time)
 
-    def _merged(self) -> tuple[Int64, NDArray[np.uint8], NDArray[np.bool_], Clock]:
+    def _merged(self) -> Times:
         time, known, column = self._time, self.clock, self.roles.time
-        if time.tz is not None:
-            check_zone(time.tz)
         on = replace(known, unit=time.unit) if known and known.kind == "elapsed" else None
-        merged = merge_times(self.got.times, column, time, on)
-        _, status, _, clock = merged
-        if known is None or clock.kind == known.kind or not (status == OK).any():
+        merged = merge_times(self.got.times, column, time, self.doubts, self.got.at, on)
+        clock = merged.clock
+        if known is None or clock.kind == known.kind or not (merged.status == OK).any():
             return merged
         if known.kind == "elapsed":
             raise DataError(
@@ -129,44 +138,42 @@ class RowPolicy:
         return lenient and number <= self.config.cells.max_bad * total
 
     def _refuse_ragged(self) -> None:
-        ragged = self.table.ragged
-        if not ragged:
-            return
-        line, fields = min(ragged)
-        if not self._tolerates(len(ragged), self.tally.rows_read):
-            table = self.table
-            raise DataError(ragged_message(table.name, line, table.num_fields, fields, len(ragged)))
-        self.tally.add("ragged_rows", len(ragged))
-        self.first_lines["ragged_rows"] = line
+        for table in self.got.tables:
+            if not table.ragged:
+                continue
+            line, fields = min(table.ragged)
+            number = len(table.ragged)
+            if not self._tolerates(number, table.num_rows + number):
+                message = ragged_message(table.name, line, table.num_fields, fields, number)
+                raise DataError(message)
+            self.tally.add("ragged_rows", number)
+            self.first_lines.setdefault("ragged_rows", f"{table.line_word} {line}")
 
-    def _decide_on_times(self, status: NDArray[np.uint8]) -> None:
-        at, name, column = self.table.at, self.table.name, self.roles.time
+    def _decide_on_times(self, merged: Times) -> None:
+        status, at = merged.status, self.got.at
         if not status.any():
             return
-        lines = self.got.lines
-        unclear = np.flatnonzero(status == AMBIGUOUS)
-        if len(unclear):
-            line = lines[unclear[0]]
-            texts = [repr(cell.text) for cell in self.got.bad_times if cell.line == line]
-            raise DataError(
-                f"{name}: {at(line)}: {(texts or ['the time'])[0]} in {column!r} may "
-                "be day/month or month/day. Pass --dayfirst, --no-dayfirst or --time-format, or "
-                "write the year first."
-            )
         wrong = np.flatnonzero(status > NO_TIME)
         if len(wrong) and not self._tolerates(*self._numbers(wrong)):
-            cells = [cell for cell in self.got.bad_times if cell.line in set(lines[wrong])]
-            shown = ", ".join(f"{at(cell.line)}: {cell.text!r}" for cell in cells)
+            shown = ", ".join(f"{at(row)}: {text!r}" for row, text in merged.examples[:3])
             beyond = bool((status == OUT_OF_RANGE).any())
             rule = "times of the years 1678 to 2261" if beyond else "times"
-            shown = shown or at(lines[wrong[0]])
-            raise DataError(
-                f"{name}: expected {rule} in {column!r}, got {self._numbers(wrong)[0]} other cells "
-                f"({shown}). Correct them, pass --time-format, or drop up to --max-bad of the rows "
-                "with --on-bad-row drop."
+            number, total = self._numbers(wrong)
+            drop = "correct them, or pass --time-format"
+            if number < total:
+                drop = (
+                    "correct them, pass --time-format, or drop up to --max-bad of the rows with "
+                    "--on-bad-row drop"
+                )
+            self.doubts.ask(
+                "time",
+                f"expected {rule} in {self.roles.time!r}, got {number} other cells "
+                f"({shown or at(wrong[0])}). {drop[0].upper()}{drop[1:]}.",
             )
+            if number == total:
+                self.doubts.settle(self.table.name, "reading")
         self._leave_out("rows_without_time", status == NO_TIME)
-        self._count_rows("rows_with_bad_time", wrong)
+        self.count_rows("rows_with_bad_time", wrong)
 
     def _numbers(self, rows: NDArray[np.integer]) -> tuple[int, int]:
         """Rows of the table that some rows stand for, and all of them."""
@@ -181,7 +188,7 @@ class RowPolicy:
         if not self._tolerates(number, total, empty=True):
             what, role = _LACKING[reason]
             column = getattr(self.roles, "channel" if role == "mark" else role)
-            first = self.table.at(self.got.lines[index[0]])
+            first = self.got.at(index[0])
             advice = "Fill them, or drop up to --max-bad of the rows with --on-bad-row drop."
             if self._is_log:
                 advice = f"Fill them, correct --{role}-column, or raise --max-bad to drop them."
@@ -189,100 +196,57 @@ class RowPolicy:
                 f"{self.table.name}: expected {what} in column {column!r} of every row, got "
                 f"{number} rows without one of {total} (first: {first}). {advice}"
             )
-        self._count_rows(reason, index)
+        self.count_rows(reason, index)
 
-    def _count_rows(self, reason: str, rows: NDArray[np.integer]) -> None:
+    def count_rows(self, reason: str, rows: NDArray[np.integer]) -> None:
+        """Count rows that are left out, in all and by series."""
         if not len(rows):
             return
         self.tally.add(reason, self._numbers(rows)[0])
-        self.first_lines.setdefault(reason, int(self.got.lines[rows[0]]))
-        self._count_by_series(reason, rows)
+        self.first_lines.setdefault(reason, self.got.at(rows[0]))
+        self.count_by_series(reason, rows)
 
-    def _count_by_series(self, reason: str, rows: NDArray[np.integer]) -> None:
+    def count_by_series(self, reason: str, rows: NDArray[np.integer]) -> None:
+        """Count rows by series."""
         series = self.got.series[rows]
         known = series[series >= 0]
         self.tally.add_by(reason, self.tally.per_series, self.got.series_ids, known)
 
-    def _localize(
-        self, times: Int64, keep: NDArray[np.bool_], naive: NDArray[np.bool_], clock: Clock
-    ) -> None:
+    def _localize(self, merged: Times, keep: NDArray[np.bool_]) -> None:
         """Turn wall-clock times into UTC in place, where the log or the caller knows a zone."""
-        at, got = self.table.at, self.got
+        got, clock, naive = self.got, merged.clock, merged.naive
         if self.clock is not None and self.clock.kind == "calendar" and self.clock.zone is None:
             aware = np.flatnonzero(keep & ~naive)
             if len(aware):
                 raise DataError(
-                    f"{self.table.name}: {at(got.lines[aware[0]])}: the time has an offset "
-                    "from UTC, but the log has none. Write naive times, or train with --tz."
+                    f"{self.table.name}: {got.at(aware[0])}: the time has an offset from UTC, but "
+                    "the log has none. Write times without one, or train with --tz."
                 )
-        naive = naive & keep
-        if clock.kind != "calendar" or clock.zone is None or not naive.any():
+        rows = np.flatnonzero(naive & keep)
+        if clock.kind != "calendar" or clock.zone is None or not len(rows):
             return
-        if self._time.tz is None:
-            row = int(np.flatnonzero(naive)[0])
+        if self._time.tz is None and bool((keep & ~naive).any()):
             other = int(np.flatnonzero(keep & ~naive)[0])
             raise DataError(
                 f"{self.table.name}: times with and without an offset from UTC are mixed "
-                f"({at(got.lines[other])} has one, {at(got.lines[row])} has none). Pass --tz, the "
-                "zone of those without."
+                f"({got.at(other)} has one, {got.at(rows[0])} has none). Pass --tz, the zone of "
+                "those without."
             )
-        rows = np.flatnonzero(naive)
-        times[rows] = localize(
-            times[rows],
-            clock.zone,
-            series=got.series[rows],
-            slots=None if got.row_slot is None else got.row_slot[rows],
-            lines=got.lines[rows],
-            where=lambda line: f"{self.table.name}: {at(line)}",
+        where = Rows(
+            got.series[rows],
+            None if got.row_slot is None else got.row_slot[rows],
+            lambda row: got.at(rows[row]),
         )
+        ambiguous = self._time.ambiguous
+        times, dropped = localize(merged.times[rows], clock.zone, where, self.doubts, ambiguous)
+        merged.times[rows] = times
+        keep[rows[dropped]] = False
+        self.count_rows("rows_of_repeated_hour", rows[dropped])
 
-    def cells(self, keep: NDArray[np.bool_]) -> list[int]:
-        """Apply the policy to bad cells; drops rows from `keep` in place.
-
-        Returns:
-            Slots that are text and no channel: they are left out.
-
-        Raises:
-            DataError: If bad cells are refused, or are more than ``max_bad``.
-        """
-        got, policy = self.got, self.config.cells
-        if not len(got.bad_slots):
-            return []
-        count = len(got.slots)
-        numeric = got.numeric
-        bad = np.bincount(got.bad_slots, minlength=count)
-        text = [] if self.roles.chosen else np.flatnonzero((bad > 0) & (numeric == 0)).tolist()
-        text = [slot for slot in text if got.slots[slot] not in self.roles.future]
-        for slot in text:
-            name = got.slots[slot]
-            self.tally.add("cells_of_text_columns", int(bad[slot]))
-            column = got.row_slot is None or name in self.roles.values
-            hint = " (if it tells the series apart: --id-column)" if column else ""
-            self.tally.notes.append(f"{name!r} holds text only: left out{hint}")
-        real = ~np.isin(got.bad_slots, text)
-        rows, slots = got.bad_rows[real], got.bad_slots[real]
-        if not len(rows):
-            return text
-        share = len(rows) / (len(rows) + numeric.sum())
-        if policy.on_bad_row == "error" or share > policy.max_bad:
-            raise DataError(self._bad_cells_message(set(slots.tolist()), len(rows), share))
-        self.tally.add("bad_cells", len(rows))
-        self.tally.add_by("bad_cells", self.tally.per_channel, got.slots, slots)
-        self._count_by_series("bad_cells", rows)
-        if policy.on_bad_row == "drop":
-            dropped = np.unique(rows)
-            self._count_rows("rows_with_bad_cells", dropped[keep[dropped]])
-            keep[dropped] = False
-        return text
-
-    def _bad_cells_message(self, slots: set[int], number: int, share: float) -> str:
-        examples = sorted(cell for slot in slots for cell in self.got.bad_cells.get(slot, []))[:3]
-        shown = ", ".join(
-            f"{self.table.at(cell.line)}, column {cell.column!r}: {cell.text!r}"
-            for cell in examples
-        )
-        advice = advise([cell.text for cell in examples], self.table.decimal)
-        limit = ""
-        if self.config.cells.on_bad_row != "error":
-            limit = f", {100 * share:.2g}% of the values and more than --max-bad allows"
-        return f"{self.table.name}: {number} cells are not numbers{limit} ({shown}). {advice}"
+    def _leave_out_far(self, times: Int64, keep: NDArray[np.bool_], clock: Clock) -> None:
+        """Leave out rows before ``time.start`` and after ``time.end``."""
+        if self._time.start is None and self._time.end is None:
+            return
+        far = outside(times, clock, self._time) & keep
+        keep[far] = False
+        self.count_rows("rows_outside", np.flatnonzero(far))

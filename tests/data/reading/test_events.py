@@ -6,7 +6,7 @@ from event_cases import SECOND, streams
 from latentode.config import DataConfig
 from latentode.data.batches.event_batch import EventBatch
 from latentode.data.reading.events import read_events
-from latentode.data.reading.keyed_rows import resolution_of
+from latentode.data.reading.cells.resolution import resolution_of
 from latentode.errors import DataError, ShapeError
 
 FRAME = pd.DataFrame(

@@ -1,1 +1,1 @@
-"""From chunks of rows to arrays."""
+"""From columns to arrays."""

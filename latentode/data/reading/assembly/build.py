@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latentode.config import DataConfig
-from latentode.data.dataset import Int64, Readings, positions
+from latentode.data.dataset import Clock, Int64, Readings, positions
 from latentode.data.reading.assembly.arrange import arrange_runs
-from latentode.data.reading.assembly.chunk_reader import Cells
-from latentode.data.reading.assembly.collect import Collected
+from latentode.data.reading.assembly.collect import Cells, Collected
 from latentode.data.reading.assembly.merge import Triplets, clip_outliers, merge_duplicates
 from latentode.data.reading.formats.table import Table
 from latentode.data.reading.report import Tally
+from latentode.data.reading.roles import natural_key
 from latentode.errors import ResourceError
 
 
@@ -28,6 +27,7 @@ class Builder:
         config: Policies.
         got: What was read.
         tally: Counts what is merged and clipped.
+        clock: What the times mean.
         times: Time of each row in nanoseconds.
         keep: Rows that count.
         series_ids: Ids of the data set.
@@ -38,6 +38,7 @@ class Builder:
     config: DataConfig
     got: Collected
     tally: Tally
+    clock: Clock
     times: Int64
     keep: NDArray[np.bool_]
     series_ids: tuple[str, ...]
@@ -119,7 +120,7 @@ class Builder:
             triplets.in_order(),
             self.config.duplicates,
             tally=self.tally,
-            table=self.table,
+            clock=self.clock,
             got=self.got,
         )
         if self.config.clip_outliers is not None:
@@ -132,16 +133,6 @@ class Builder:
             num_series=len(self.series_ids),
             channels=channels,
         )
-
-
-def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
-    """Key that sorts "pump-2" before "pump-10", and tells "7" from "007"."""
-    key = []
-    for part in re.findall(r"[0-9]+|[^0-9]+", name):
-        number = part.lstrip("0")
-        # numbers before words; a longer number is a larger one
-        key.append((len(number), number) if part[0] in "0123456789" else (1 << 62, part))
-    return key, name
 
 
 def series_rank(got: Collected, keep: NDArray[np.bool_]) -> tuple[tuple[str, ...], Int64]:

@@ -1,34 +1,47 @@
-"""Rows and readings of all chunks of a log, as flat arrays in the order of the log."""
+"""Rows and readings of the tables of a log, as flat arrays in the order of the log."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from latentode.config import DataConfig
-from latentode.data.dataset import Int64
-from latentode.data.reading.assembly.chunk_reader import (
-    NO_CELLS,
-    NO_CODES,
-    BadCell,
-    Cells,
-    ChunkReader,
-    ChunkRows,
-    Coded,
-    Int32,
-    in_order,
-    interleaved,
-)
-from latentode.data.reading.cells.numbers import Numbers
-from latentode.data.reading.cells.time_column import RawTimes
-from latentode.data.reading.formats.table import Table
-from latentode.data.reading.roles import Roles
+from latentode.data.dataset import Float64, Int64
+from latentode.data.reading.cells.numbers import Numbers, read_numbers
+from latentode.data.reading.cells.split_times import join_times
+from latentode.data.reading.cells.time_column import RawTimes, read_times
+from latentode.data.reading.formats.table import MISSING_TEXTS, Table
+from latentode.data.reading.roles import Roles, is_good
 
+Int32 = NDArray[np.int32]
+Coded = tuple[Int32, Sequence[str]]
 #: Slot of a row of a long log that has a value, but no channel name; of a row without a text.
 NAMELESS = np.int32(-2)
+NO_CODES = np.zeros(0, dtype=np.int32)
+
+
+class Cells(NamedTuple):
+    """Readings in the order of the rows.
+
+    Attributes:
+        counts: Number of readings of each row, shape (row,).
+        slots: Slot of each reading: a channel or known input, shape (reading,).
+        values: Value of each reading.
+    """
+
+    counts: NDArray[np.integer]
+    slots: Int32
+    values: Float64
+
+    def rows(self) -> Int64:
+        """Row of each reading."""
+        return np.repeat(np.arange(len(self.counts)), self.counts)
 
 
 @dataclass
@@ -36,35 +49,50 @@ class Collected:
     """What was read of a log.
 
     Attributes:
+        tables: The tables, in the order of their rows.
         series: Code of the series of each row, -1 without an id, shape (row,).
         series_ids: Id of each code.
-        lines: Line of each row, shape (row,).
-        times: Times of each chunk.
-        bad_times: Examples of cells that are not a time.
+        times: Times of each table.
         cells: Readings.
         slots: Name of each channel and known input.
         row_slot: Long log: slot of each row, NAMELESS or, without a value, -1 where the channel has
             no name, shape (row,); rows without values: of the text; None for a wide log.
         bad_rows: Row of each bad cell.
-        bad_slots: Slot of each bad cell.
-        bad_cells: Examples by slot, at most three each.
+        bad_slots: Slot of each bad cell, -1 where its channel has no name.
+        numbers: What was found in the columns of values, one entry per table and column.
         row_cells: Cells of each row in columns of values.
+        poor: Readings that were left out for their quality.
         static: Covariate -> (series code, text) pairs that occur.
     """
 
+    tables: list[Table]
     series: Int32
     series_ids: list[str]
-    lines: Int64
     times: list[RawTimes]
-    bad_times: list[BadCell]
     cells: Cells
     slots: list[str]
     row_slot: Int32 | None
-    bad_rows: Int32
+    bad_rows: Int64
     bad_slots: Int32
-    bad_cells: dict[int, list[BadCell]]
+    numbers: list[Numbers]
     row_cells: int
+    poor: int
     static: dict[str, set[tuple[int, str]]]
+
+    @cached_property
+    def lines(self) -> Int64:
+        """Line of each row in its table, shape (row,)."""
+        return _joined([table.lines for table in self.tables])
+
+    def at(self, row: int) -> str:
+        """Where a row stands, for a message: "line 17", with its file where there are several."""
+        row = int(row)
+        for table in self.tables:
+            if row < table.num_rows:
+                break
+            row -= table.num_rows
+        place = table.at(row)
+        return place if len(self.tables) == 1 else f"{table.name} {place}"
 
     @cached_property
     def numeric(self) -> Int64:
@@ -75,7 +103,15 @@ class Collected:
     def missing_cells(self) -> int:
         """Number of empty cells in columns of values."""
         possible = len(self.series) * self.row_cells
-        return possible - len(self.cells.slots) - len(self.bad_rows)
+        return possible - len(self.cells.slots) - len(self.bad_rows) - self.poor
+
+
+def factorize(texts: pa.ChunkedArray) -> Coded:
+    """Codes of a column of strings, shape (row,), and the string of each code."""
+    coded = texts.dictionary_encode().unify_dictionaries().combine_chunks()
+    if isinstance(coded, pa.ChunkedArray):
+        coded = pa.concat_arrays(coded.chunks) if coded.num_chunks else coded.chunk(0)
+    return coded.indices.to_numpy(zero_copy_only=False), coded.dictionary.to_pylist()
 
 
 class Names:
@@ -88,102 +124,179 @@ class Names:
         """Code of each text; -1 for an empty one."""
         codes, names = coded
         known = self.codes
-        table = [-1 if name == "" else known.setdefault(name, len(known)) for name in names]
-        return np.array([*table, -1], dtype=np.int32)[codes]
+        used = set(np.unique(codes).tolist()) if len(names) > len(codes) else range(len(names))
+        table = np.full(len(names), -1, dtype=np.int32)
+        for code in used:
+            if names[code] != "":
+                table[code] = known.setdefault(names[code], len(known))
+        if (table == np.arange(len(table))).all():
+            return codes
+        return table[codes]
 
 
+@dataclass
 class Collector:
-    """Joins the parts of a log in order."""
+    """Joins the tables of a log in order.
 
-    def __init__(self, table: Table, roles: Roles, config: DataConfig) -> None:
-        self._table = table
-        self._reader = ChunkReader(table, roles, config)
-        self._ids = Names(() if roles.id is not None else (table.stem,))
-        self._slots = Names(roles.values)
-        self._row_cells = len(roles.values) + (roles.value is not None)
-        self._rows = 0
-        self._series = [NO_CODES]
-        self._lines = [np.zeros(0, dtype=np.int64)]
-        self._cells = [NO_CELLS]
-        self._row_slots: list[Int32] = []
-        self._times: list[RawTimes] = []
-        self._bad = [(NO_CODES, NO_CODES)]
-        self._bad_times: list[BadCell] = []
-        self._bad_cells: dict[int, list[BadCell]] = {}
-        self._static: dict[str, set[tuple[int, str]]] = {name: set() for name in roles.static}
+    Attributes:
+        roles: Meaning of the columns, the same in all tables.
+        config: How the log is read.
+    """
 
-    def run(self) -> Collected:
-        """Read all chunks."""
-        reader = self._reader
-        for part in in_order(self._table.chunks(reader.plan()), reader.read):
-            if len(part.lines):
-                self._add(part)
-        bad_rows, bad_slots = map(np.concatenate, zip(*self._bad, strict=True))
-        cells = Cells(*map(np.concatenate, zip(*self._cells, strict=True)))
+    roles: Roles
+    config: DataConfig
+    _tables: list[Table] = field(default_factory=list)
+    _ids: Names = field(default_factory=Names)
+    _slots: Names = field(default_factory=Names)
+    _series: list[Int32] = field(default_factory=list)
+    _cells: list[Cells] = field(default_factory=list)
+    _row_slots: list[Int32] = field(default_factory=list)
+    _times: list[RawTimes] = field(default_factory=list)
+    _bad: list[tuple[Int64, Int32]] = field(default_factory=list)
+    _numbers: list[Numbers] = field(default_factory=list)
+    _poor: int = 0
+    _static: dict[str, set[tuple[int, str]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._slots = Names(self.roles.values)
+
+    def add(self, table: Table) -> None:
+        """Read all columns of a table."""
+        roles = self.roles
+        start = sum(each.num_rows for each in self._tables)
+        series = self._series_of(table)
+        cells = self._wide(table, start) if roles.values else None
+        if roles.channel is not None:
+            slots = self._slots.encode(factorize(table.text(roles.channel)))
+            if roles.value is not None:
+                long, slots = self._long(table, slots, start)
+                cells = long if cells is None else interleaved(cells, long)
+            else:
+                slots = np.where(slots < 0, NAMELESS, slots)
+            self._row_slots.append(slots)
+        self._series.append(series)
+        self._cells.append(cells or Cells(np.zeros(table.num_rows, np.int8), NO_CODES, np.zeros(0)))
+        self._times.append(self._times_of(table))
+        self._add_static(table, series)
+        self._tables.append(table)
+
+    def collected(self) -> Collected:
+        """All that was added."""
+        cells = Cells(*(_joined(list(part)) for part in zip(*self._cells, strict=True)))
         self._cells.clear()
+        bad = self._bad or [(np.zeros(0, np.int64), NO_CODES)]
         return Collected(
-            series=np.concatenate(self._series),
+            tables=self._tables,
+            series=_joined(self._series),
             series_ids=list(self._ids.codes),
-            lines=np.concatenate(self._lines),
             times=self._times,
-            bad_times=self._bad_times[:3],
             cells=cells,
             slots=list(self._slots.codes),
-            row_slot=np.concatenate(self._row_slots) if self._row_slots else None,
-            bad_rows=bad_rows,
-            bad_slots=bad_slots,
-            bad_cells=self._bad_cells,
-            row_cells=self._row_cells,
+            row_slot=_joined(self._row_slots) if self._row_slots else None,
+            bad_rows=_joined([rows for rows, _ in bad]),
+            bad_slots=_joined([slots for _, slots in bad]),
+            numbers=self._numbers,
+            row_cells=len(self.roles.values) + (self.roles.value is not None),
+            poor=self._poor,
             static=self._static,
         )
 
-    def _add(self, part: ChunkRows) -> None:
-        count = len(part.lines)
-        series = np.zeros(count, np.int32) if part.ids is None else self._ids.encode(part.ids)
-        self._series.append(series)
-        self._lines.append(part.lines)
-        self._times.append(part.times)
-        self._bad_times += part.bad_times
-        names = self._reader.roles.values
-        cells = part.grid
-        for slot, name in enumerate(names):
-            if name in part.bad:
-                rows = part.bad[name][0]
-                self._add_bad(part, name, np.full(len(rows), slot, dtype=np.int32))
-        if part.channel is not None and part.long is not None:
-            long = self._long_cells(part, part.channel, part.long)
-            cells = interleaved(cells, long) if names else long
-        elif part.channel is not None:
-            slots = self._slots.encode(part.channel)
-            self._row_slots.append(np.where(slots < 0, NAMELESS, slots))
-        self._cells.append(cells)
-        for name, (codes, texts) in part.static.items():
-            width = len(texts) + 1
-            for item in np.unique(series.astype(np.int64) * width + codes):
-                self._static[name].add((int(item) // width, texts[int(item) % width]))
-        self._rows += count
+    def _series_of(self, table: Table) -> Int32:
+        if self.roles.id is None:
+            code = self._ids.codes.setdefault(self._only_series(table), len(self._ids.codes))
+            return np.full(table.num_rows, code, dtype=np.int32)
+        return self._ids.encode(factorize(table.text(self.roles.id)))
 
-    def _long_cells(self, part: ChunkRows, channel: Coded, numbers: Numbers) -> Cells:
-        slots = self._slots.encode(channel)
+    def _only_series(self, table: Table) -> str:
+        """Name of the series of a log without ids: that of its first table."""
+        return self._tables[0].stem if self._tables else table.stem
+
+    def _times_of(self, table: Table) -> RawTimes:
+        time, decimal = self.config.time, table.decimal
+        if not self.roles.time:
+            zeros = np.zeros(table.num_rows, dtype=np.int64)
+            return RawTimes(zeros.astype(np.uint8), lambda row: "", numbers=zeros)  # noqa: ARG005
+        if len(self.roles.time_parts) > 1:
+            joined = join_times({name: table.column(name) for name in self.roles.time_parts})
+            return read_times(joined.column, lambda: joined.text, self.roles.time, time, decimal)
+        name = self.roles.time
+        return read_times(table.column(name), lambda: table.text(name), name, time, decimal)
+
+    def _read(
+        self, table: Table, name: str, groups: Int32 | None = None, names: Sequence[str] = ()
+    ) -> Numbers:
+        missing = (*MISSING_TEXTS, *self.roles.missing)
+        numbers = read_numbers(
+            table.column(name),
+            self.config.cells,
+            name=name,
+            missing=missing,
+            decimal=table.decimal,
+            groups=groups,
+            group_names=names,
+            at=table.at,
+        )
+        self._numbers.append(numbers)
+        self._leave_out_bad(table, numbers)
+        return numbers
+
+    def _leave_out_bad(self, table: Table, numbers: Numbers) -> None:
+        """Take out values of rows that a column does not call good."""
+        if self.roles.quality is None or self.config.cells.quality == "all":
+            return
+        codes, texts = factorize(table.text(self.roles.quality))
+        bad = ~np.array([is_good(text) for text in texts])[codes]
+        self._poor += int((bad & ~np.isnan(numbers.values)).sum())
+        numbers.values[bad] = np.nan
+
+    def _wide(self, table: Table, start: int) -> Cells:
+        names = self.roles.values
+        grid = np.empty((table.num_rows, len(names)))
+        for slot, name in enumerate(names):
+            numbers = self._read(table, name)
+            grid[:, slot] = numbers.values
+            if len(numbers.bad):
+                slots = np.full(len(numbers.bad), slot, dtype=np.int32)
+                self._bad.append((numbers.bad + start, slots))
+        there = ~np.isnan(grid)
+        slots = np.tile(np.arange(len(names), dtype=np.int32), len(grid))
+        counts = np.count_nonzero(there, axis=1).astype(np.int32)
+        if there.all():
+            return Cells(counts, slots, grid.ravel())
+        return Cells(counts, slots[there.ravel()], grid[there])
+
+    def _long(self, table: Table, slots: Int32, start: int) -> tuple[Cells, Int32]:
+        assert self.roles.value is not None, "a long log has a column of values"
+        numbers = self._read(table, self.roles.value, slots, list(self._slots.codes))
         there, nameless = ~np.isnan(numbers.values), slots < 0
-        filled = there.copy()
-        filled[numbers.bad] = True
-        self._row_slots.append(np.where(nameless & filled, NAMELESS, slots))
-        there &= ~nameless
-        value = self._reader.roles.value
-        if value is not None and value in part.bad:
-            self._add_bad(part, value, slots[part.bad[value][0]])
+        if len(numbers.bad):
+            self._bad.append((numbers.bad + start, slots[numbers.bad]))
+        if nameless.any():
+            filled = there.copy()
+            filled[numbers.bad] = True
+            slots = np.where(nameless & filled, NAMELESS, slots)
+            there &= ~nameless
         counts = there.astype(np.int8)
         if there.all():
-            return Cells(counts, slots, numbers.values)
-        return Cells(counts, slots[there], numbers.values[there])
+            return Cells(counts, slots, numbers.values), slots
+        return Cells(counts, slots[there], numbers.values[there]), slots
 
-    def _add_bad(self, part: ChunkRows, column: str, slots: Int32) -> None:
-        rows, texts = part.bad[column]
-        named = np.flatnonzero(slots >= 0)
-        self._bad.append(((rows[named] + self._rows).astype(np.int32), slots[named]))
-        for slot in np.unique(slots[named]):
-            examples = self._bad_cells.setdefault(int(slot), [])
-            for position in np.flatnonzero(slots == slot)[: 3 - len(examples)]:
-                line = int(part.lines[rows[position]])
-                examples.append(BadCell(line, column, texts[position]))
+    def _add_static(self, table: Table, series: Int32) -> None:
+        for name in self.roles.static:
+            codes, texts = factorize(table.text(name))
+            width = len(texts) + 1
+            pairs = self._static.setdefault(name, set())
+            for item in np.unique(series.astype(np.int64) * width + codes):
+                pairs.add((int(item) // width, texts[int(item) % width]))
+
+
+def interleaved(first: Cells, second: Cells) -> Cells:
+    """Readings of the same rows from two places, in the order of the rows."""
+    order = np.argsort(np.concatenate([first.rows(), second.rows()]), kind="stable")
+    slots = np.concatenate([first.slots, second.slots])[order]
+    values = np.concatenate([first.values, second.values])[order]
+    return Cells(first.counts + second.counts, slots, values)
+
+
+def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -9,13 +9,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from latentode.data.dataset import Float64, Int64, reading_order
+from latentode.data.dataset import Clock, Float64, Int64, reading_order
 from latentode.data.reading.assembly.collect import Collected
-from latentode.data.reading.formats.table import Table
+from latentode.data.reading.assembly.repeats import likely_cause
 from latentode.data.reading.report import Tally
 from latentode.errors import DataError
 
 _MAD_TO_SD = 1.4826  # of a normal distribution
+_FEW = 0.01  # share of readings that are averaged without a question
 
 
 @dataclass(frozen=True)
@@ -71,20 +72,21 @@ class Triplets:
 
 def merge_duplicates(
     readings: Triplets,
-    policy: Literal["error", "mean", "first", "last"],
+    policy: Literal["auto", "error", "mean", "first", "last"],
     *,
     tally: Tally,
-    table: Table,
+    clock: Clock,
     got: Collected,
 ) -> Triplets:
     """Leave one reading a (series, time, channel).
 
     Args:
         readings: In order.
-        policy: "mean", "first" or "last" in the order of the log; "error" refuses repeats.
-        tally: Counts every reading that is merged into another.
-        table: The log.
-        got: Its rows.
+        policy: "mean", "first" or "last" in the order of the log; "error" refuses repeats; "auto"
+            averages a few, and asks where more than 1 % of the readings differ from another.
+        tally: Counts every reading that is merged into another; its doubts take the question.
+        clock: What the times mean.
+        got: The rows.
 
     Returns:
         Readings without repeats.
@@ -99,11 +101,11 @@ def merge_duplicates(
         return readings
     if policy == "error":
         at = int(np.flatnonzero(same)[0])
-        pair = sorted(int(line) for line in got.lines[readings.rows[at : at + 2]])
+        first, second = (got.at(row) for row in sorted(readings.rows[at : at + 2]))
         raise DataError(
-            f"{table.name}: channel {readings.channels[readings.channel[at]]!r} of series "
+            f"{got.tables[0].name}: channel {readings.channels[readings.channel[at]]!r} of series "
             f"{readings.series_ids[readings.series[at]]!r} has two readings at one time "
-            f"({table.line_word}s {pair[0]} and {pair[1]}), {int(same.sum())} such in all. "
+            f"({first} and {second}), {int(same.sum())} such in all. "
             "Pass --duplicates mean, first or last."
         )
     kept = np.concatenate([[True], ~same])
@@ -114,13 +116,36 @@ def merge_duplicates(
     extra = ~kept[inside]
     readings.count(tally, "duplicates_merged", inside[extra & different])
     readings.count(tally, "duplicates_identical", inside[extra & ~different])
+    if policy == "auto" and (extra & different).any():
+        _tell_cause(readings, inside[extra & different], tally, clock, got)
     values = readings.values.copy()
     values[inside] = merged
     return replace(readings, values=values).take(kept)
 
 
+def _tell_cause(
+    readings: Triplets, merged: Int64, tally: Tally, clock: Clock, got: Collected
+) -> None:
+    """Say why readings repeat; ask where they are many."""
+    share = len(merged) / len(readings.times)
+    cause = likely_cause(readings.times, readings.times[merged], clock)
+    tally.merge_cause = cause.words
+    first = got.at(readings.rows[merged].min())
+    what = (
+        f"{len(merged):,} readings ({100 * share:.2g} %) have the series, channel and time of "
+        f"another and a different value (first: {first}): {cause.words}"
+    )
+    if share > _FEW:
+        tally.doubts.ask("repeats", f"{what}. {cause.cure}.")
+    else:
+        tally.doubts.decide(
+            "repeats", f"{len(merged):,} repeated readings averaged", what,
+            confidence="guess", option=cause.cure,
+        )  # fmt: skip
+
+
 def _merge(
-    values: Float64, group: Int64, policy: Literal["mean", "first", "last"]
+    values: Float64, group: Int64, policy: Literal["auto", "mean", "first", "last"]
 ) -> tuple[Float64, NDArray[np.bool_]]:
     """Merged value of each reading's group, and whether the values of the group differ."""
     starts = np.flatnonzero(np.concatenate([[True], np.diff(group) != 0]))
@@ -128,7 +153,7 @@ def _merge(
     # sorted, so that the rounding of a sum does not depend on the order of the rows
     ordered = values[np.lexsort((values, group))]
     different = ordered[starts] != ordered[starts + counts - 1]
-    if policy == "mean":
+    if policy in ("mean", "auto"):
         mean = np.add.reduceat(ordered, starts) / counts
         merged = np.where(different, mean, ordered[starts])
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from latentode.data.dataset import Float64, Int64
-from latentode.data.reading.cells.numbers import parse_cell
+from latentode.data.reading.cells.plain_numbers import parse_cell
 from latentode.errors import DataError
 
 

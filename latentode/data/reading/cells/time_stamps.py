@@ -1,239 +1,338 @@
-"""Dates and times written as text, to int64 nanoseconds."""
+"""Dates and times written as text, to int64 nanoseconds, a whole column at once.
+
+ISO 8601 is left to pyarrow. What it does not take is parted into date, time of day and zone; of
+these, few are distinct even in a log of millions of rows, and each distinct one is read once.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from latentode.data.dataset import Int64
+from latentode.data.reading.cells.date_texts import JOINT, OpenDate, parse_date
+from latentode.data.reading.formats.table import MISSING_TEXTS
 
-OK, NO_TIME, BAD, OUT_OF_RANGE, AMBIGUOUS = range(5)
+OK, NO_TIME, BAD, OUT_OF_RANGE = range(4)
+DAY = 86_400 * 10**9
 _LIMIT = 2**63 - 1  # the largest int64, in nanoseconds: the year 2262
-_EPOCH_DAY = date(1970, 1, 1).toordinal()  # ordinals count from the year 1
-_FIXED = re.compile(
-    rb"(\d{4})-(\d\d)-(\d\d)([T ])(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d:\d\d)?"
+_LAST_DAY = 106_750  # whole days of int64 nanoseconds, to either side of 1970
+_BLOCK = 65_536  # rows that are read again, one by one, where one of them is no ISO time
+_MISSING = pa.array(MISSING_TEXTS)
+# two arrays of texts differ from one of few distinct texts by this share of distinct ones
+_FEW = 0.5
+
+# spellings of one meaning that part a time of day from its date, or its digits, in another way
+_RESPELLED = (
+    # 20240304T060000Z and 202403040600
+    (
+        r"^(\d{4})-?(\d\d)-?(\d\d)[T _-]?(\d\d)(\d\d)(\d\d)([.,]\d+)?(\s*(?:Z|[+-]\d\d:?\d\d))?$",
+        r"\1-\2-\3 \4:\5:\6\7\8",
+    ),
+    (
+        r"^(\d{4})-?(\d\d)-?(\d\d)[T _-]?(\d\d)(\d\d)(\s*(?:Z|[+-]\d\d:?\d\d))?$",
+        r"\1-\2-\3 \4:\5\6",
+    ),
+    # 04.03.2024 06.00
+    (r"^(\d{1,2}\.\d{1,2}\.\d{2,4},?\s+)(\d{1,2})\.(\d\d)\.(\d\d)$", r"\1\2:\3:\4"),
+    (r"^(\d{1,2}\.\d{1,2}\.\d{2,4},?\s+)(\d{1,2})\.(\d\d)$", r"\1\2:\3"),
+    # 06h30, 6 AM, and the hour alone
+    (r"(\d{1,2})\s?[hH]\s?(\d\d)(?:$|\s)", r"\1:\2 "),
+    (r"^([^:]*\d),?\s+(\d{1,2})\s?([AaPp]\.?[Mm]\.?)$", r"\1 \2:00 \3"),
+    (r"^(\d{1,4}[./-]\d{1,2}[./-]\d{1,4})[ T](\d{1,2})\s*(?:[hH]|Uhr)?$", r"\1 \2:00"),
+    # 04/Mar/2024:06:00:00, 04MAR2024:06:00:00 and 2024:03:04 06:00:00
+    (r"^(\d{1,2}/[A-Za-z]{3}/\d{4}):", r"\1 "),
+    (r"^(\d{1,2})([A-Za-z]{3,})(\d{4}|\d{2})(?::|\s|$)", r"\1-\2-\3 "),
+    (r"^(\d{4}):(\d\d):(\d\d)\s", r"\1-\2-\3 "),
+    # 06:00:00:123
+    (r"(:\d\d:\d\d):(\d{3})$", r"\1.\2"),
 )
-_CLOCK = r"(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s*([AaPp][Mm])?"
-_ZONE = r"\s*(Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?"
-_YEAR_FIRST = re.compile(rf"(\d{{4}})([-/.])(\d{{1,2}})\2(\d{{1,2}})(?:[T\s,]\s*{_CLOCK}{_ZONE})?")
-_YEAR_LAST = re.compile(rf"(\d{{1,2}})([-/.])(\d{{1,2}})\2(\d{{4}})(?:[T\s,]\s*{_CLOCK}{_ZONE})?")
-_NO_DAY = -(10**6)  # fills places of a table that no date asks for: outside of all days
-# whole days of int64 nanoseconds
-_FIRST_DAY, _LAST_DAY = -106_750, 106_750
+_PARTS = (
+    r"^(?P<before>[^:]*?)(?P<clock>\d{1,2}:\d\d(?::\d\d)?)(?P<fraction>[.,]\d+)?"
+    r"\s*(?P<half>[AaPp]\.?\s?[Mm]\.?)?(?P<after>[^\d:].*)?$"
+)
+_PART_NAMES = ("before", "clock", "fraction", "half", "after")
+_CLOCK = re.compile(r"\d{1,2}:\d\d(?::\d\d)? (?:[AaPp]\.?\s?[Mm]\.?)?")
 
 
 @dataclass(frozen=True)
 class Stamps:
-    """Parsed times.
+    """Parsed times, shape (row,).
 
     Attributes:
-        times: Nanoseconds: UTC where `aware`, else of the wall clock; 0 where `status` is not OK.
+        times: Nanoseconds: UTC where `aware`, else of the wall clock; 0 where `status` is not OK. A
+            row with a date of open order has its time of day here.
         aware: True where the text has an offset from UTC.
-        status: OK, NO_TIME, BAD, OUT_OF_RANGE (of 1677-2262) or AMBIGUOUS (day or month first).
+        status: OK, NO_TIME, BAD or OUT_OF_RANGE (of 1677-2262).
+        codes: Index into `dates` of the date of each row, -1 where it is in `times`.
+        dates: Distinct dates whose order of day and month has to be decided for the whole log.
+        places: IANA names behind the times, and letters that are used for several zones.
     """
 
     times: Int64
     aware: NDArray[np.bool_]
     status: NDArray[np.uint8]
+    codes: NDArray[np.int32]
+    dates: tuple[OpenDate, ...] = ()
+    places: frozenset[str] = field(default_factory=frozenset)
 
-    def take(self, codes: NDArray[np.integer]) -> Stamps:
+    def take(self, rows: NDArray[np.integer]) -> Stamps:
         """Times by index."""
-        return Stamps(self.times[codes], self.aware[codes], self.status[codes])
+        return replace(
+            self,
+            times=self.times[rows],
+            aware=self.aware[rows],
+            status=self.status[rows],
+            codes=self.codes[rows],
+        )
+
+    def settled(self, last: str = "dmy", first: str = "ymd") -> Stamps:
+        """Times where all open dates are read in one order.
+
+        Args:
+            last: Order where the year does not stand first with four digits: ``dmy``, ``mdy``, or
+                ``ymd`` with two digits.
+            first: Order where it does: ``ymd`` or ``ydm``.
+        """
+        if not self.dates:
+            return self
+        days = [date.day(first if date.year_first else last) for date in self.dates]
+        return self._on_days(np.array([_LIMIT if day is None else day for day in days]))
+
+    def _on_days(self, days: Int64) -> Stamps:
+        is_open = (self.codes >= 0) & (self.status == OK)
+        day = np.where(is_open, days[self.codes], 0)
+        status = self.status.copy()
+        status[day == _LIMIT] = BAD
+        status[(status == OK) & (np.abs(day) > _LAST_DAY)] = OUT_OF_RANGE
+        times = np.where(status == OK, self.times + np.where(status == OK, day, 0) * DAY, 0)
+        return Stamps(times, self.aware, status, np.full_like(self.codes, -1), (), self.places)
 
 
-def parse_fixed_width(rows: NDArray[np.uint8]) -> Stamps | None:
-    """Parse ISO times that all have the digits and the signs at the same places.
+def plain_stamps(
+    times: Int64, aware: NDArray[np.bool_] | bool, status: NDArray[np.uint8]
+) -> Stamps:
+    """Times that need no decision."""
+    times = np.where(status == OK, times, 0)
+    aware = np.full(len(times), aware) if isinstance(aware, bool) else aware
+    return Stamps(times, aware, status, np.full(len(times), -1, dtype=np.int32))
+
+
+def join_stamps(parts: Sequence[Stamps]) -> Stamps:
+    """Times one after another."""
+    if len(parts) == 1:
+        return parts[0]
+    codes: list[NDArray[np.int32]] = []
+    dates: list[OpenDate] = []
+    for part in parts:
+        codes.append(np.where(part.codes >= 0, part.codes + len(dates), -1).astype(np.int32))
+        dates.extend(part.dates)
+    return Stamps(
+        np.concatenate([part.times for part in parts]),
+        np.concatenate([part.aware for part in parts]),
+        np.concatenate([part.status for part in parts]),
+        np.concatenate(codes),
+        tuple(dates),
+        frozenset().union(*(part.places for part in parts)),
+    )
+
+
+def parse_stamps(texts: pa.ChunkedArray | pa.Array) -> Stamps:
+    """Parse times of any form that has one meaning, or is open only in its order of day and month.
 
     Args:
-        rows: Characters, shape (row, width).
+        texts: Cells of strings, shape (row,).
 
     Returns:
-        The times; None where a row differs in form or is not a valid time, for `parse_stamps` to
-        judge.
+        The times. A leap second 23:59:60 is the first instant of the next minute, 24:00 the next
+        midnight, a month or a week without a day its first day.
     """
-    match = _FIXED.fullmatch(rows[0].tobytes())
-    if match is None:
-        return None
-    columns = np.ascontiguousarray(rows.T)
-    digits = _digits(columns, match)
-    if digits is None:
-        return None
-
-    def pair(group: int, skip: int = 0) -> NDArray[np.uint8]:
-        start = match.start(group) + skip
-        return digits[start] * np.uint8(10) + digits[start + 1] if start >= 0 else digits[0] * 0
-
-    days = _days(pair(1), pair(1, 2), pair(2), pair(3))
-    hour, minute, second = pair(5), pair(6), pair(7)
-    if days is None or hour.max() > 23 or minute.max() > 59 or second.max() > 59:
-        return None
-    seconds = hour.astype(np.int32) * np.int32(3600)
-    seconds += minute * np.int32(60) + second
-    times = days * 86_400
-    times += seconds
-    times *= 1_000_000_000
-    if match.group(8):
-        start, stop = match.span(8)
-        fraction = np.zeros(len(rows), dtype=np.int32)
-        for position in range(start, stop):
-            fraction *= 10
-            fraction += digits[position]
-        times += fraction * np.int64(10 ** (9 - (stop - start)))
-    zone = match.group(9)
-    if zone and zone != b"Z":
-        start = match.start(9)
-        offset = ((digits[start + 1] * 10 + digits[start + 2]).astype(np.int64)) * 60
-        offset += digits[start + 4] * 10 + digits[start + 5]
-        times -= np.where(columns[start] == ord("-"), -offset, offset) * 60_000_000_000
-    aware = np.full(len(rows), zone is not None)
-    return Stamps(times, aware, np.zeros(len(rows), dtype=np.uint8))
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+        if isinstance(texts, pa.ChunkedArray):  # too long for one array of 32-bit offsets
+            return join_stamps([parse_stamps(chunk) for chunk in texts.chunks])
+    if pa.types.is_dictionary(texts.type):
+        parsed = parse_stamps(texts.dictionary.cast(pa.string()).take(texts.indices))
+        return parsed
+    iso = _iso(texts)
+    if iso is not None:
+        return iso
+    blocks = [texts.slice(start, _BLOCK) for start in range(0, len(texts), _BLOCK)]
+    parts = [_iso(block) for block in blocks]
+    if not any(parts):
+        return _any_form(texts)
+    each = zip(parts, blocks, strict=True)
+    return _same_order([part or _any_form(block) for part, block in each], texts)
 
 
-def _days(
-    century: NDArray[np.uint8],
-    year: NDArray[np.uint8],
-    month: NDArray[np.uint8],
-    day: NDArray[np.uint8],
-) -> Int64 | None:
-    """Days since 1970-01-01; None where a date does not exist or is out of range."""
-    code = century * np.int32(51_200) + year * np.int32(512) + month * np.int32(32) + day
-    if day.max() > 31 or month.max() > 15:
-        return None
-    low, high = int(code.min()), int(code.max())
-    if low < 16 * 51_200 or high >= 23 * 51_200:
-        return None
-    # few distinct dates stand in a chunk: one look-up replaces the arithmetic of a calendar
-    table = np.full(high - low + 1, _NO_DAY, dtype=np.int64)
-    for item in np.flatnonzero(np.bincount(code - low)):
-        years, rest = divmod(int(item) + low, 512)
+def _same_order(parts: list[Stamps], texts: pa.Array) -> Stamps:
+    """Read all cells for their order where one shows that a year may stand before the day."""
+    stamps = join_stamps(parts)
+    swapped = [date for date in stamps.dates if date.year_first and date.day("ymd") is None]
+    if swapped and all(date.day("ydm") is not None for date in swapped):
+        return _any_form(texts)
+    return stamps
+
+
+def _iso(texts: pa.Array) -> Stamps | None:
+    """ISO times, all with an offset or all without; None where a cell is anything else."""
+    # a cast that fails costs some microseconds for every cell that is wrong: a few are tried first
+    probe = texts.take(pa.array([0, len(texts) // 2, len(texts) - 1])) if len(texts) else texts
+    for zone in (None, "UTC"):
         try:
-            day_of = date(years // 100 * 100 + years % 100, rest // 32, rest % 32)
-        except ValueError:
-            return None
-        table[item] = day_of.toordinal() - _EPOCH_DAY
-    days = table[code - low]
-    inside = days.min() >= _FIRST_DAY and days.max() <= _LAST_DAY
-    return days if inside else None
+            pc.cast(probe, pa.timestamp("ns", zone))
+            times = pc.cast(texts, pa.timestamp("ns", zone))
+        except pa.ArrowInvalid:
+            continue
+        status = np.where(np.asarray(times.is_null()), np.uint8(NO_TIME), np.uint8(OK))
+        numbers = times.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+        return plain_stamps(numbers, zone is not None, status)
+    return None
 
 
-def _digits(columns: NDArray[np.uint8], match: re.Match[bytes]) -> NDArray[np.uint8] | None:
-    """Digits of every row, shape (width, row), if all rows have the form of the first."""
-    form = np.frombuffer(match.string, dtype=np.uint8)
-    is_digit = (form >= 48) & (form <= 57)
-    digits = columns - np.uint8(48)
-    if any(digits[position].max() > 9 for position in np.flatnonzero(is_digit)):
-        return None
-    for position in np.flatnonzero(~is_digit):
-        same = columns[position] == form[position]
-        if form[position] in b"+-" and position == match.start(9):
-            same = (columns[position] == ord("+")) | (columns[position] == ord("-"))
-        if not same.all():
-            return None
-    return digits
+def _any_form(texts: pa.Array) -> Stamps:
+    coded = texts.dictionary_encode()
+    if len(coded.dictionary) < _FEW * len(texts):
+        rows = coded.indices.fill_null(len(coded.dictionary)).to_numpy(zero_copy_only=False)
+        distinct = pa.concat_arrays([coded.dictionary.cast(pa.string()), pa.array([""])])
+        return _parted(distinct).take(rows)
+    return _parted(texts)
 
 
-def parse_stamps(
-    texts: Sequence[str], *, form: str | None = None, dayfirst: bool | None = None
-) -> Stamps:
-    """Parse times of any accepted form: ISO 8601, or dates with slashes and dots.
+def _parted(texts: pa.Array) -> Stamps:
+    texts = pc.utf8_trim_whitespace(pc.fill_null(texts.cast(pa.string()), ""))
+    missing = np.asarray(pc.is_in(texts, _MISSING))
+    present = np.flatnonzero(~missing)
+    if not len(present):
+        return plain_stamps(
+            np.zeros(len(texts), np.int64), False, missing.astype(np.uint8) * NO_TIME
+        )
+    texts = _respelled(texts, texts[int(present[0])].as_py())
+    stamps = _of_parts(_equal_parts(texts) or _parts(texts), missing)
+    bad = np.flatnonzero(stamps.status == BAD)
+    if not len(bad):
+        return stamps
+    again = _respelled(texts.take(pa.array(bad)), None)
+    order = np.arange(len(texts))
+    order[bad] = len(texts) + np.arange(len(bad))
+    return join_stamps([stamps, _of_parts(_parts(again), missing[bad])]).take(order)
 
-    ``03/04/2024`` is AMBIGUOUS, whatever the other cells are, until `dayfirst` or `form` is given:
-    a guess that flips at the thirteenth of a month is worse than a question. A leap second
-    23:59:60 is the first instant of the next minute.
+
+def _respelled(texts: pa.Array, like: str | None) -> pa.Array:
+    """Write texts so that date and time of day stand apart.
 
     Args:
         texts: Cells.
-        form: strptime format that all cells have.
-        dayfirst: True for day/month/year, False for month/day/year.
-
-    Returns:
-        The times, one a cell.
+        like: Only spellings of this text; None for all that occur.
     """
-    count = len(texts)
-    cells = pd.Index([text.strip() for text in texts], dtype=object)
-    empty = np.array([not cell for cell in cells], dtype=bool)
-    if form is not None:
-        parsed = pd.to_datetime(cells, format=form, utc=True, errors="coerce")
-        aware = np.full(count, "%z" in form or "%Z" in form)
-    else:
-        # pandas takes "now" and "2024" as times; a log that holds them has something else in mind
-        likely = np.array([len(cell) >= 8 and cell[0].isdigit() for cell in cells], dtype=bool)
-        parsed = pd.to_datetime(
-            cells.where(likely, None), format="ISO8601", utc=True, errors="coerce"
+    for pattern, spelling in _RESPELLED:
+        occurs = (
+            re.search(pattern, like) is not None
+            if like is not None
+            else pc.any(pc.match_substring_regex(texts, pattern)).as_py()
         )
-        # a sign after "2024-01-01T" or "20240101T" is that of an offset
-        aware = np.array([bool(re.search("[Zz+]", c)) or "-" in c[10:] for c in cells], dtype=bool)
-    times, status = to_nanoseconds(pd.DatetimeIndex(parsed))
-    if form is None:
-        for row in np.flatnonzero((status == NO_TIME) & ~empty):
-            times[row], aware[row], status[row] = _parse_one(str(cells[int(row)]), dayfirst)
-    status[(status == NO_TIME) & ~empty] = BAD
-    return Stamps(times, aware, status)
+        if occurs:
+            texts = pc.replace_substring_regex(texts, pattern, spelling)
+            like = None if like is None else re.sub(pattern, spelling, like)
+    return texts
 
 
-def to_nanoseconds(index: pd.DatetimeIndex) -> tuple[Int64, NDArray[np.uint8]]:
-    """Nanoseconds since 1970 of times of any resolution, with NO_TIME for NaT, and OUT_OF_RANGE."""
-    factor = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[index.unit]
-    ticks = index.asi8
-    status = np.where(index.isna(), np.uint8(NO_TIME), np.uint8(OK))
-    limit = _LIMIT // factor
-    status[(status == OK) & ((ticks > limit) | (ticks < -limit))] = OUT_OF_RANGE
-    return np.where(status == OK, ticks, 0) * factor, status
+def _parts(texts: pa.Array) -> dict[str, pa.Array]:
+    """Date, time of day, fraction and what stands behind, of each text."""
+    matched = pc.extract_regex(texts, _PARTS)
+    parts = {name: pc.fill_null(pc.struct_field(matched, name), "") for name in _PART_NAMES}
+    parts["before"] = pc.if_else(pc.is_valid(matched), parts["before"], texts)
+    return parts
 
 
-def _parse_one(cell: str, dayfirst: bool | None) -> tuple[int, bool, int]:
-    """(nanoseconds, aware, status) of a time that is not plain ISO, or is out of range."""
-    match = _YEAR_FIRST.fullmatch(cell)
-    if match:
-        year, month, day = (int(match.group(i)) for i in (1, 3, 4))
-    else:
-        match = _YEAR_LAST.fullmatch(cell)
-        if match is None:
-            return 0, False, BAD
-        if dayfirst is None:
-            return 0, False, AMBIGUOUS
-        first, second, year = (int(match.group(i)) for i in (1, 3, 4))
-        day, month = (first, second) if dayfirst else (second, first)
-    try:
-        days = date(year, month, day).toordinal() - _EPOCH_DAY
-    except ValueError:
-        return 0, False, BAD
-    nanoseconds = _clock_nanoseconds(*match.group(5, 6, 7, 8, 9))
-    if nanoseconds is None:
-        return 0, False, BAD
-    zone = match.group(10)
-    time = days * 86_400 * 10**9 + nanoseconds - _offset(zone) * 60 * 10**9
-    if not -_LIMIT <= time <= _LIMIT:
-        return 0, zone is not None, OUT_OF_RANGE
-    return time, zone is not None, OK
-
-
-def _clock_nanoseconds(
-    hour: str | None, minute: str | None, second: str | None, fraction: str | None, half: str | None
-) -> int | None:
-    if hour is None or minute is None:
-        return 0
-    hours, minutes, seconds = int(hour), int(minute), int(second or 0)
-    if half:
-        if not 1 <= hours <= 12:
-            return None
-        hours = hours % 12 + (12 if half.lower() == "pm" else 0)
-    leap = (minutes, seconds) == (59, 60)
-    if hours > 23 or minutes > 59 or (seconds > 59 and not leap):
+def _equal_parts(texts: pa.Array) -> dict[str, pa.Array] | None:
+    """`_parts` by position, for texts that all have the width and the marks of the first one."""
+    first = texts[0].as_py()
+    widths = pc.min_max(pc.utf8_length(texts))
+    match = re.match(_PARTS, first)
+    if match is None or widths["min"].as_py() != widths["max"].as_py():
         return None
-    nanoseconds = int((fraction or "0")[:9].ljust(9, "0"))
-    return (hours * 3600 + minutes * 60 + seconds) * 10**9 + nanoseconds
+    spans = {name: match.span(name) if match[name] else (0, 0) for name in _PART_NAMES}
+    parts = {name: pc.utf8_slice_codeunits(texts, *spans[name]) for name in _PART_NAMES}
+    digits = pc.all(pc.match_substring_regex(parts["fraction"], r"^(?:[.,]\d+)?$")).as_py()
+    return parts if digits else None
 
 
-def _offset(zone: str | None) -> int:
-    """Minutes east of Greenwich."""
-    if zone is None or not zone[1:3].isdigit():
+def _by_distinct(texts: pa.Array, read: Callable[[str], int]) -> Int64:
+    coded = texts.dictionary_encode()
+    values = np.array([read(text) for text in coded.dictionary.to_pylist()], dtype=np.int64)
+    return values[coded.indices.to_numpy(zero_copy_only=False)] if len(values) else values
+
+
+def _fraction(texts: pa.Array) -> Int64:
+    """Nanoseconds of ``.5`` or ``,123456``; digits beyond the ninth are cut."""
+    digits = pc.utf8_slice_codeunits(pc.utf8_rpad(texts, 10, "0"), 1, 10)
+    return digits.cast(pa.int64()).to_numpy(zero_copy_only=False)
+
+
+@lru_cache(maxsize=100_000)
+def clock_seconds(text: str) -> int:
+    """Seconds since midnight of ``6:00``, ``23:59:60``, ``24:00`` or ``12:05 PM``; -1 if none."""
+    if not text.strip():
         return 0
-    minutes = int(zone[1:3]) * 60 + int(zone[-2:] if len(zone) > 3 else 0)
-    return -minutes if zone[0] == "-" else minutes
+    if not _CLOCK.fullmatch(text):
+        return -1
+    clock, _, half = text.partition(" ")
+    parts = [int(part) for part in clock.split(":")]
+    hour, minute, second = (*parts, 0, 0)[:3]
+    if half:
+        if not 1 <= hour <= 12:
+            return -1
+        hour = hour % 12 + (12 if half[0] in "Pp" else 0)
+    if (hour, minute, second) == (24, 0, 0):
+        return 86_400
+    leap = (minute, second) == (59, 60)
+    if hour > 23 or minute > 59 or (second > 59 and not leap):
+        return -1
+    return hour * 3600 + minute * 60 + second
+
+
+def _of_parts(parts: dict[str, pa.Array], missing: NDArray[np.bool_]) -> Stamps:
+    seconds = _by_distinct(
+        pc.binary_join_element_wise(parts["clock"], parts["half"], " "), clock_seconds
+    )
+    fraction = _fraction(parts["fraction"])
+    coded = pc.binary_join_element_wise(parts["before"], parts["after"], JOINT).dictionary_encode()
+    rows = coded.indices.to_numpy(zero_copy_only=False)
+    written = [parse_date(text) for text in coded.dictionary.to_pylist()]
+    opened = [date for date in written if date.numbers is not None]
+    places = [date.place if date.offset is None else None for date in written]
+    places += [date.unclear for date in written]
+    days = np.array([_LIMIT if date.day is None else date.day for date in written], dtype=np.int64)
+    codes = np.full(len(written), -1, dtype=np.int32)
+    codes[[date.numbers is not None for date in written]] = np.arange(len(opened))
+    offsets = np.array([date.offset or 0 for date in written], dtype=np.int64)[rows]
+    aware = np.array([date.offset is not None for date in written], dtype=bool)[rows]
+    days, codes = np.where(codes >= 0, 0, days)[rows], codes[rows]
+    status = np.zeros(len(rows), dtype=np.uint8)
+    status[np.abs(days) > _LAST_DAY] = OUT_OF_RANGE
+    status[(days == _LIMIT) | (seconds < 0) | ((seconds == 86_400) & (fraction > 0))] = BAD
+    status[missing] = NO_TIME
+    okay = status == OK
+    times = np.where(okay, days, 0) * DAY + (seconds - offsets * 60) * 10**9 + fraction
+    numbers = tuple(date.numbers for date in opened if date.numbers is not None)
+    return Stamps(
+        np.where(okay, times, 0),
+        aware & okay,
+        status,
+        np.where(okay, codes, -1).astype(np.int32),
+        numbers,
+        frozenset(place for place in places if place),
+    )
+
+
+def is_zone(place: str) -> bool:
+    """True if an entry of `Stamps.places` is the name of a zone, not letters with many meanings."""
+    return re.search("[/a-z]", place) is not None

@@ -11,6 +11,14 @@ types, and ids are written as a CSV file would hold them: 7.0 is the series "7".
 **Parquet** (`parquet`) is told by its first bytes and read in batches by pyarrow, an optional
 package that is asked for only then. An index that pandas stored is a column like others.
 
+**Feather, Arrow streams and ORC** (`arrow_file`) are read as typed columns; a column of lists,
+records or bytes is left out and said.
+
+**Recordings** are read channel by channel into the long layout (`long_columns`), each at its own
+times, by a package that is asked for only then: **EDF and EDF+** (`edf`) with each record at its
+own onset, **TDMS** (`tdms`, `tdms_clocks`) with each segment at its own start, **FIT** (`fit`) by
+the stamps of its record messages, **XDF** (`xdf`) by the stamps of its samples.
+
 **Home Assistant exports** (`home_assistant`) are CSV with the columns ``entity_id``, ``state`` and
 ``last_changed``: one series, a channel for each entity; "unavailable" and "unknown" are missing.
 

@@ -1,43 +1,30 @@
-"""CSV logs: dialect, header, ragged rows, and blocks of rows parsed by pandas."""
+"""Files of separated values: the whole file in one table, typed by all of its cells."""
 
 from __future__ import annotations
 
-import csv
-import io
-import re
-from collections.abc import Callable, Iterator
-from functools import partial
-from itertools import islice
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 
 from latentode.config import CellsConfig
-from latentode.data.reading.formats.csv_chunk import CsvChunk, record_layout
-from latentode.data.reading.formats.data_frame import FrameChunk
-from latentode.data.reading.formats.table import (
-    HEAD_ROWS,
-    Chunk,
-    Format,
-    LogSource,
-    ReadPlan,
-    Table,
-    check_distinct,
-)
+from latentode.data.dataset import Int64
+from latentode.data.reading.doubts import Doubts
+from latentode.data.reading.formats.csv_columns import ragged_message
+from latentode.data.reading.formats.csv_dialect import find_dialect
+from latentode.data.reading.formats.csv_lines import parsed_lines, record_lines
+from latentode.data.reading.formats.csv_parser import CsvParser
+from latentode.data.reading.formats.csv_source import HEAD_BYTES, CsvSource
+from latentode.data.reading.formats.table import Format, LogSource, Table, is_text
 from latentode.data.reading.formats.text_blocks import read_blocks
 from latentode.errors import DataError
 
-_SEPARATORS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "space": " ", "pipe": "|"}
-_HEAD_BYTES = 1 << 20  # holds a header and first rows, by which a file is understood
-_NEWLINE = 10  # as a byte
-_COMMA_NUMBER = re.compile(r"^\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*$")
-_NUMBER = re.compile(r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$")
-_DATE = re.compile(r"^\s*\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?\s*$")
-
 
 class CsvFormat(Format):
-    """Separated values with a header: asked last, as it takes every file that may be text."""
+    """Separated values: asked last, as it takes every file that may be text."""
 
     name = "CSV"
     rank = 90
@@ -47,7 +34,7 @@ class CsvFormat(Format):
         return source.may_be_text
 
     def open(self, source: LogSource) -> Table:
-        """Find separator, header and decimal mark."""
+        """Find out how it is written, and parse it."""
         return CsvTable(source.path, source.config.cells)
 
 
@@ -55,172 +42,133 @@ FORMAT = CsvFormat()
 
 
 class CsvTable(Table):
-    """A CSV file.
+    """A file of separated values.
+
+    A column is of numbers, booleans, dates or time stamps if all of its cells are, and of text
+    otherwise; `text` has the cells of each column as they stand.
+
+    Args:
+        path: File.
+        cells: How its cells are written.
 
     Attributes:
         path: File.
-        cells: How its cells are written.
         sep: Separator.
     """
 
+    line_word = "line"
+
     def __init__(self, path: Path, cells: CellsConfig) -> None:
-        super().__init__(path)
-        self.path, self.cells = path, cells
-        text = self._start()
-        preamble, sample = _split_preamble(text)
-        self._first_line = preamble + 1
-        self.sep = _separator(self.cells.sep, sample, self.name)
-        end = _header_end(sample)
-        self._body = len(text[: len(text) - len(sample) + end].encode())
-        self._body_line = self._first_line + sample.count("\n", 0, end)
-        records = csv.reader(io.StringIO(sample, newline=""), delimiter=self.sep)
-        try:
-            header = [name.strip() for name in next(records, [])]
-            rows = [row for row in islice(records, HEAD_ROWS) if "".join(row).strip()]
-        except csv.Error as error:
-            raise DataError(f"{self.name}: line {records.line_num} is not CSV ({error}).") from None
-        self._check_header(header, rows)
-        self._fields = header
-        self.columns = tuple(name for name in header if name)
-        if len(self.columns) < len(header):
-            self.notes.append(
-                f"{len(header) - len(self.columns)} column(s) without a name left out"
-            )
-        regular = [row for row in rows if len(row) == len(header)]
-        if not regular:
-            raise DataError(
-                ragged_message(self.name, self._body_line, len(header), len(rows[0]), "all")
-            )
-        frame = pd.DataFrame(regular, columns=header, dtype=object)
-        self.head = frame[list(self.columns)]
-        self.decimal = self._find_decimal()
-
-    def _start(self) -> str:
-        """Enough of the file for its header and first rows."""
-        start: list[bytes] = []
-        # the blocks are read again, and make their notes then
-        for block in read_blocks(self.path, self.cells.encoding, notes=[]):
-            start.append(block)
-            if sum(map(len, start)) >= _HEAD_BYTES:
-                break
-        return b"".join(start).decode()
-
-    def _check_header(self, header: list[str], rows: list[list[str]]) -> None:
-        if not rows:
-            raise DataError(f"no data rows in {self.name}. Give a log with a header and readings.")
-        if all(_NUMBER.match(name) or _DATE.match(name) for name in header if name):
-            raise DataError(
-                f"{self.name}: expected column names in line {self._first_line}, got {header[:5]}. "
-                "Add a header row."
-            )
-        check_distinct([name for name in header if name], self.name)
-
-    def _find_decimal(self) -> str:
-        """Take a decimal comma where every fraction has one, and commas do not separate cells."""
-        if self.cells.decimal == "," or self.sep == ",":
-            return self.cells.decimal
-        cells = [cell for name in self.columns for cell in self.head[name]]
-        commas = [cell for cell in cells if _COMMA_NUMBER.match(cell)]
-        points = any("." in cell for cell in cells if _NUMBER.match(cell))
-        # "1,234" alone may be a thousand
-        if not commas or points or all(re.search(r"\d,\d{3}\s*$", cell) for cell in commas):
-            return "."
-        self.notes.append("decimal comma, as every fraction is written with one")
-        return ","
-
-    def chunks(self, plan: ReadPlan) -> Iterator[Callable[[], Chunk]]:
-        """Blocks of the file: parsed by pandas, or a record at a time where rows are ragged."""
-        line, position = self._body_line, 0
-        exact_text: set[str] = set()
-        for block in read_blocks(self.path, self.cells.encoding, self.notes):
-            data = block[max(self._body - position, 0) :]
-            position += len(block)
-            if data and not data.isspace():
-                yield partial(self._chunk, data, line, plan, exact_text)
-            line += int(np.count_nonzero(np.frombuffer(data, dtype=np.uint8) == _NEWLINE))
-
-    def _chunk(self, data: bytes, line: int, plan: ReadPlan, exact_text: set[str]) -> Chunk:
-        layout = record_layout(data, ord(self.sep), len(self._fields))
-        if layout is None:
-            return self._slow_chunk(data, line)
-        marks, lines = layout
-        return CsvChunk(data, self.sep, self._fields, plan, marks, lines + line, exact_text)
-
-    def _slow_chunk(self, data: bytes, line: int) -> FrameChunk:
-        """Rows of a block with ragged rows, blank lines or odd quotes, a record at a time."""
-        reader = csv.reader(io.StringIO(data.decode(), newline=""), delimiter=self.sep)
-        rows: list[list[str]] = []
-        lines: list[int] = []
-        start = line
-        try:
-            for row in reader:
-                if len(row) == len(self._fields):
-                    rows.append(row)
-                    lines.append(start)
-                elif "".join(row).strip():
-                    self.ragged.append((start, len(row)))
-                start = line + reader.line_num
-        except csv.Error as error:
-            raise DataError(f"{self.name}: line {start} is not CSV ({error}).") from None
-        frame = pd.DataFrame(rows, columns=self._fields, dtype=object)
-        return FrameChunk(frame[list(self.columns)], np.array(lines, dtype=np.int64))
+        doubts = Doubts()
+        start = _start(path, cells.encoding, doubts)
+        self._dialect = dialect = find_dialect(start.decode(), cells, str(path))
+        self._source = CsvSource(path, cells.encoding, dialect, start, doubts)
+        self._parser = CsvParser(self._source, dialect, cells.na or ())
+        columns = self._parser.columns()
+        self._num_records = len(next(iter(columns.values()))) + len(self._parser.ragged)
+        if self._num_records == len(self._parser.ragged):
+            self._refuse(str(path))
+        self._refuse_open_quote(columns, str(path))
+        super().__init__(self._without_empty(columns), path)
+        self.path, self.sep, self.decimal = path, dialect.sep, dialect.decimal
+        self.units = {name: unit for name, unit in dialect.units.items() if name in self._columns}
+        self.doubts = dialect.doubts
+        self.doubts.decisions[:0] = doubts.decisions
+        self.ragged = self._ragged_rows()
+        self._texts: dict[str, pa.ChunkedArray] = {}
 
     @property
     def num_fields(self) -> int:
-        """Fields that each row should have, those of columns without a name among them."""
-        return len(self._fields)
+        """Fields that each row should have, those of columns that are left out among them."""
+        return len(self._dialect.columns)
 
+    def text(self, name: str) -> pa.ChunkedArray:
+        """Cells of a column as they stand in the file."""
+        column = self._columns[name]
+        if is_text(column.type):
+            return column
+        if name not in self._texts:
+            self._texts[name] = self._parser.text(name, column)
+        return self._texts[name]
 
-def _split_preamble(text: str) -> tuple[int, str]:
-    """Number of blank and comment lines before the header, and the text from the header on."""
-    position = lines = 0
-    while position < len(text):
-        end = text.find("\n", position) + 1 or len(text)
-        line = text[position:end].strip()
-        if line and not line.startswith("#"):
-            break
-        position, lines = end, lines + 1
-    return lines, text[position:]
+    @cached_property
+    def lines(self) -> Int64:
+        """Line in which each row begins, shape (row,)."""
+        left_out = [row.record for row in self._parser.ragged]
+        return np.delete(self._record_lines, left_out) if left_out else self._record_lines
 
+    @cached_property
+    def _record_lines(self) -> Int64:
+        """The same with the ragged rows."""
+        first = self._dialect.first_line
+        if self._source.count_lines() - first + 1 == self._num_records:
+            return np.arange(first, first + self._num_records)  # a record in every line
+        lines = record_lines(self._source.blocks(), first)
+        if len(lines) != self._num_records:
+            lines = parsed_lines(self._source.blocks(), self._dialect.sep, first)
+        assert len(lines) == self._num_records, "every record has a line"
+        return lines
 
-def _header_end(text: str) -> int:
-    """Length of the header record, which may hold quoted line breaks."""
-    end = text.find("\n") + 1
-    while end and text.count('"', 0, end) % 2:
-        end = text.find("\n", end) + 1
-    return end or len(text)
+    def _ragged_rows(self) -> list[tuple[int, int]]:
+        """Rows of a wrong number of fields; a line of blanks is none."""
+        rows = [row for row in self._parser.ragged if row.text.strip()]
+        comments = [row for row in rows if row.text.startswith("#")]
+        if comments:
+            first = self._record_lines[comments[0].record]
+            self.doubts.decide(
+                "header",
+                f"comments between the rows left out: {len(comments)}, the first in line {first}",
+                "they begin with '#' and have another number of fields",
+            )
+        rows = [row for row in rows if not row.text.startswith("#")]
+        return [(int(self._record_lines[row.record]), row.fields) for row in rows]
 
-
-def _separator(configured: str | None, sample: str, name: str) -> str:
-    if configured is not None:
-        sep = _SEPARATORS.get(configured, configured)
-        if len(sep) != 1 or sep in '"\n\r' or not sep.isascii():
-            raise DataError(f"--sep: expected one character or 'tab', got {configured!r}.")
-        return sep
-    lines = sample.splitlines()[:50]
-    if not lines:
+    def _refuse(self, name: str) -> NoReturn:
+        """Say why there are no rows."""
+        self.doubts = self._dialect.doubts
+        rows = self._ragged_rows()
+        if rows:
+            line, fields = rows[0]
+            raise DataError(ragged_message(name, line, self.num_fields, fields, "all"))
         raise DataError(f"no data rows in {name}. Give a log with a header and readings.")
-    best, best_key = ",", (False, 1)
-    for sep in (",", ";", "\t", "|"):
-        counts = [len(row) for row in csv.reader(lines, delimiter=sep) if row]
-        key = (len(counts) > 1 and counts[0] > 1 and len(set(counts)) == 1, counts[0])
-        if key > best_key:
-            best, best_key = sep, key
-    return best
+
+    def _refuse_open_quote(self, columns: Mapping[str, pa.ChunkedArray], name: str) -> None:
+        """A quote that never closes takes all lines below it into its cell."""
+        last = [column[-1].as_py() for column in columns.values() if is_text(column.type)]
+        if any("\n" in cell for cell in last) and self._source.count_quotes() % 2:
+            line = self._record_lines[-1]
+            raise DataError(
+                f"{name}: line {line} is not CSV (a quote that opens there never closes). "
+                "Close it, or remove it."
+            )
+
+    def _without_empty(self, columns: Mapping[str, pa.ChunkedArray]) -> dict[str, pa.ChunkedArray]:
+        """All but the columns without a name in which nothing stands."""
+        unnamed = self._dialect.unnamed
+        empty = [name for name in columns if name in unnamed and _is_null(columns[name])]
+        if self._dialect.untold & set(empty):
+            self._dialect.doubts.decide(
+                "header",
+                "the separator at the end of the rows is left out",
+                "nothing follows it, and the header has none",
+            )
+        for name in columns:
+            if name in unnamed and name not in empty:
+                self._dialect.doubts.decide(
+                    "header",
+                    f"the column in place {list(columns).index(name) + 1} is called {name!r}",
+                    "it has no name",
+                )
+        return {name: column for name, column in columns.items() if name not in empty}
 
 
-def ragged_message(source: str, line: int, expected: int, fields: int, number: int | str) -> str:
-    """Say that rows have a wrong number of fields.
+def _is_null(column: pa.ChunkedArray) -> bool:
+    return pa.types.is_null(column.type)
 
-    Args:
-        source: Name of the log.
-        line: Line of the first of them.
-        expected: Fields of the header.
-        fields: Fields of that line.
-        number: How many such rows there are.
-    """
-    return (
-        f"{source}: line {line}: expected {expected} fields as in the header, got {fields} "
-        f"({number} such rows). Repair the file, or drop up to --max-bad of the rows with "
-        "--on-bad-row drop."
-    )
+
+def _start(path: Path, encoding: str | None, doubts: Doubts) -> bytes:
+    """First lines of the text; empty if there are none."""
+    block = next(read_blocks(path, encoding, doubts), b"")
+    if len(block) <= HEAD_BYTES:
+        return block
+    return block[: block.rfind(b"\n", 0, HEAD_BYTES) + 1] or block

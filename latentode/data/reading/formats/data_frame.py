@@ -1,73 +1,14 @@
-"""Logs in data frames, and small tables that were read as text."""
+"""Logs in data frames."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from latentode.data.dataset import Int64
-from latentode.data.reading.formats.table import (
-    HEAD_ROWS,
-    ROWS_PER_CHUNK,
-    Chunk,
-    Format,
-    LogSource,
-    ReadPlan,
-    Table,
-)
+from latentode.data.reading.formats.table import Format, LogSource, Table
 from latentode.errors import DataError
-
-
-@dataclass
-class FrameChunk(Chunk):
-    """Rows of a data frame.
-
-    Attributes:
-        frame: The rows.
-        lines: Line or row number of each.
-    """
-
-    frame: pd.DataFrame
-    lines: Int64
-
-    def text(self, name: str) -> pd.Series:
-        """A column as a CSV file would hold it."""
-        return as_text(self.frame[name])
-
-    def column(self, name: str) -> pd.Series:
-        """A column as it is."""
-        return self.frame[name]
-
-
-class FrameTable(Table):
-    """A data frame, or a small table that was read as text.
-
-    Attributes:
-        frame: All rows.
-        lines: Line of each row; of a data frame, its number from 0.
-    """
-
-    def __init__(
-        self, frame: pd.DataFrame, path: Path | None = None, lines: Int64 | None = None
-    ) -> None:
-        super().__init__(path)
-        self.frame = frame
-        self.columns = tuple(frame.columns)
-        self.head = frame.iloc[:HEAD_ROWS]
-        self.line_word = "row" if lines is None else "line"
-        self.lines: Int64 = np.arange(len(frame)) if lines is None else lines
-
-    def chunks(self, plan: ReadPlan) -> Iterator[Callable[[], Chunk]]:  # noqa: ARG002
-        """Slices of the frame."""
-        for start in range(0, len(self.frame), ROWS_PER_CHUNK):
-            rows = slice(start, start + ROWS_PER_CHUNK)
-            yield partial(FrameChunk, self.frame.iloc[rows], self.lines[rows])
 
 
 class DataFrameFormat(Format):
@@ -83,10 +24,25 @@ class DataFrameFormat(Format):
     def open(self, source: LogSource) -> Table:
         """Turn the index into columns; the frame of the caller stays as it is."""
         assert isinstance(source.log, pd.DataFrame), "only data frames are opened here"
-        return FrameTable(_with_index_as_columns(source.log))
+        return frame_table(_with_index_as_columns(source.log))
 
 
 FORMAT = DataFrameFormat()
+
+
+def frame_table(frame: pd.DataFrame) -> Table:
+    """A data frame as a table; names of columns are written as text.
+
+    Raises:
+        DataError: If it has no rows.
+    """
+    if frame.columns.has_duplicates:
+        double = frame.columns[frame.columns.duplicated()][0]
+        raise DataError(
+            f"DataFrame: expected distinct column names, got {double!r} "
+            f"{int((frame.columns == double).sum())} times. Rename one of them."
+        )
+    return Table({str(name): _arrow(frame[name]) for name in frame.columns})
 
 
 def _with_index_as_columns(frame: pd.DataFrame) -> pd.DataFrame:
@@ -96,7 +52,7 @@ def _with_index_as_columns(frame: pd.DataFrame) -> pd.DataFrame:
             "Join the levels of each name."
         )
     named = [name for name in frame.index.names if name is not None]
-    if named or isinstance(frame.index, pd.DatetimeIndex):
+    if named or isinstance(frame.index, pd.DatetimeIndex | pd.PeriodIndex):
         names: Any = [
             name if name is not None else f"index{level or ''}"
             for level, name in enumerate(frame.index.names)
@@ -108,23 +64,37 @@ def _with_index_as_columns(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.reset_index(drop=True)
 
 
-def as_text(column: pd.Series) -> pd.Series:
-    """Write a column as strings, as a CSV file would hold them; missing cells are empty.
-
-    Whole numbers have no decimal point, so that the id 7 is "7" in a frame as in a file, also
-    where a missing cell turned the column into floats.
-    """
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        names = [*as_text(pd.Series(column.cat.categories)).tolist(), ""]
-        return pd.Series(np.array(names, dtype=object)[column.cat.codes.to_numpy()])
-    if isinstance(column.dtype, pd.StringDtype):
-        return column.fillna("")
-    codes, uniques = pd.factorize(column.to_numpy(dtype=object), use_na_sentinel=True)
-    texts = np.array([_cell_text(item) for item in uniques] + [""], dtype=object)
-    return pd.Series(texts[codes], dtype=object)
+def _arrow(column: pd.Series) -> pa.ChunkedArray:
+    if isinstance(column.dtype, pd.PeriodDtype):
+        column = column.dt.to_timestamp()
+    try:
+        cells = pa.array(column, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError):
+        # cells of several types, or of none that arrow knows: as a file would hold them
+        codes, distinct = _distinct(column)
+        texts = ["" if _is_missing(item) else _written(item) for item in distinct]
+        cells = pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(texts))
+    return cells if isinstance(cells, pa.ChunkedArray) else pa.chunked_array([cells])
 
 
-def _cell_text(item: object) -> str:
-    if isinstance(item, float | np.floating) and float(item).is_integer():
+def _distinct(column: pd.Series) -> tuple[Any, list[object]]:
+    cells = column.to_numpy(dtype=object)
+    try:
+        codes, distinct = pd.factorize(cells, use_na_sentinel=False)
+        # 1, 1.0 and True are one key, but three texts
+        if len({(type(item), item) for item in cells.tolist()}) == len(distinct):
+            return codes, distinct.tolist()
+    except TypeError:  # lists and the like
+        pass
+    return range(len(cells)), cells.tolist()
+
+
+def _is_missing(item: object) -> bool:
+    missing = pd.isna(item)  # type: ignore[call-overload]
+    return missing if isinstance(missing, bool) else False
+
+
+def _written(item: object) -> str:
+    if isinstance(item, float) and item.is_integer():
         return str(int(item))
     return item.isoformat() if hasattr(item, "isoformat") else str(item)

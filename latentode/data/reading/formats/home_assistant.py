@@ -37,14 +37,19 @@ class HomeAssistantFormat(Format):
         time = columns.time or stamps
         for name in (time, "entity_id", "state"):
             check_present(name, table.columns, table.name)
+        table.doubts.decide(
+            "layout",
+            "Home Assistant export: one channel per entity, one series",
+            "columns entity_id, state and last_changed",
+            option="--layout wide or --layout long",
+        )
         return Roles(
             layout="homeassistant",
-            time=time,
+            time_parts=(time,),
             id=columns.id,
             channel=columns.channel or "entity_id",
             value=columns.value or "state",
             missing=("unavailable", "unknown"),
-            notes=("Home Assistant export: a channel an entity, one series",),
         )
 
 

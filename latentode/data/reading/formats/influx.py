@@ -6,15 +6,16 @@ import csv
 import io
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 
 from latentode.config import ColumnsConfig, DataConfig
-from latentode.data.reading.formats.data_frame import FrameTable
+from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.table import Format, LogSource, Table, check_distinct
 from latentode.data.reading.formats.text_blocks import read_blocks
 from latentode.data.reading.roles import ID_NAMES, Roles, by_telling_name
 from latentode.errors import DataError
 
+Columns = dict[str, list[str]]
 #: Columns that InfluxDB adds itself; all others are tags.
 INFLUX_OWN = frozenset(
     {"result", "table", "_start", "_stop", "_time", "_value", "_field", "_measurement"}
@@ -36,12 +37,14 @@ class InfluxFormat(Format):
 
     def open(self, source: LogSource) -> Table:
         """Read all tables under one another, as text; a column that one lacks is empty there."""
-        notes: list[str] = []
-        blocks = read_blocks(source.path, source.config.cells.encoding, notes)
+        doubts = Doubts()
+        blocks = read_blocks(source.path, source.config.cells.encoding, doubts)
         text = b"".join(blocks).decode()
-        frame, lines, ragged = _read_rows(text, str(source.path))
-        table = FrameTable(_name_fields(frame), source.path, np.array(lines, dtype=np.int64))
-        table.notes, table.ragged = notes, ragged
+        columns, lines, ragged = _read_rows(text, str(source.path))
+        columns = _name_fields(columns)
+        table = InfluxTable({name: _coded(texts) for name, texts in columns.items()}, source.path)
+        table.lines = np.array(lines, dtype=np.int64)
+        table.doubts, table.ragged = doubts, ragged
         return table
 
     def roles(self, table: Table, config: DataConfig) -> Roles | None:
@@ -50,22 +53,33 @@ class InfluxFormat(Format):
             return None
         columns = config.columns
         identity = columns.id or _series_tag(table, columns)
+        said = f", one series per {identity}" if identity else ""
+        table.doubts.decide("layout", f"InfluxDB export{said}", "columns _time, _field and _value")
         return Roles(
             layout="influx",
-            time=columns.time or "_time",
+            time_parts=(columns.time or "_time",),
             id=identity,
             channel=columns.channel or "_field",
             value=columns.value or "_value",
-            notes=(f"InfluxDB export: a series a {identity}",) if identity else (),
         )
 
 
 FORMAT = InfluxFormat()
 
 
-def _read_rows(text: str, name: str) -> tuple[pd.DataFrame, list[int], list[tuple[int, int]]]:
+class InfluxTable(Table):
+    """The tables of a file under one another."""
+
+    line_word = "line"
+
+
+def _coded(texts: list[str]) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.array(texts, pa.string()).dictionary_encode()])
+
+
+def _read_rows(text: str, name: str) -> tuple[Columns, list[int], list[tuple[int, int]]]:
     """Rows of all tables of a file, the line of each, and `Table.ragged`."""
-    columns: dict[str, list[str]] = {}
+    columns: Columns = {}
     lines: list[int] = []
     ragged: list[tuple[int, int]] = []
     header: list[str] | None = None
@@ -91,17 +105,17 @@ def _read_rows(text: str, name: str) -> tuple[pd.DataFrame, list[int], list[tupl
     if not lines:
         raise DataError(f"no data rows in {name}. Give a log with a header and readings.")
     columns.pop("", None)
-    return pd.DataFrame(columns, dtype=object), lines, ragged
+    return columns, lines, ragged
 
 
-def _name_fields(frame: pd.DataFrame) -> pd.DataFrame:
+def _name_fields(columns: Columns) -> Columns:
     """Tell fields of one name in several measurements apart, where tags make the series."""
-    if not {"_measurement", "_field"} <= set(frame.columns) or set(frame.columns) <= INFLUX_OWN:
-        return frame
-    pairs = frame[["_measurement", "_field"]].drop_duplicates()
-    if not pairs["_field"].duplicated().any():
-        return frame
-    return frame.assign(_field=frame["_measurement"] + "." + frame["_field"])
+    if not {"_measurement", "_field"} <= set(columns) or set(columns) <= INFLUX_OWN:
+        return columns
+    pairs = list(zip(columns["_measurement"], columns["_field"], strict=True))
+    if len(set(pairs)) == len(set(columns["_field"])):
+        return columns
+    return columns | {"_field": [f"{measurement}.{field}" for measurement, field in pairs]}
 
 
 def _series_tag(table: Table, columns: ColumnsConfig) -> str | None:
@@ -111,7 +125,7 @@ def _series_tag(table: Table, columns: ColumnsConfig) -> str | None:
     telling = by_telling_name(tags, ID_NAMES)
     if telling:
         return telling[0]
-    varying = [name for name in tags if table.head[name].nunique() > 1]
+    varying = [name for name in tags if len(table.text(name).unique()) > 1]
     if len(varying) > 1:
         raise DataError(
             f"{table.name}: tags {', '.join(map(repr, varying))} may all be the series. "

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from glob import glob
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import Any
 
 import pandas as pd
 
 from latentode.config import DataConfig
 from latentode.data.reading import formats
+from latentode.data.reading.formats.database_url import DatabaseUrl, is_url
 from latentode.data.reading.formats.table import Format, LogSource, Table, check_distinct
 from latentode.data.reading.formats.text_blocks import binary_kind, first_bytes
-from latentode.errors import DataError, ResourceError
+from latentode.data.reading.roles import natural_key
+from latentode.errors import ConfigError, DataError, ResourceError
+
+LogFile = str | os.PathLike[str] | pd.DataFrame
+Source = LogFile | Sequence[LogFile]
+_NO_LOGS = frozenset({".md", ".json", ".png", ".pdf", ".html", ".py", ".toml", ".sh", ""})
 
 
 def _all_formats() -> tuple[Format, ...]:
@@ -27,21 +37,21 @@ def _all_formats() -> tuple[Format, ...]:
 FORMATS = _all_formats()
 
 
-def open_table(source: str | os.PathLike[str] | pd.DataFrame, config: DataConfig) -> Table:
-    """Open a log.
+def open_table(source: LogFile, config: DataConfig) -> Table:
+    """Open one log file, data frame or database.
 
     Args:
-        source: File, or data frame.
+        source: File, address of a database (``postgresql://...``), or data frame.
         config: How it is read.
 
     Returns:
-        The table, its rows not read yet.
+        The table.
 
     Raises:
         DataError: If no format can open it, it is damaged or empty, or has a column name twice.
         ResourceError: If it has more columns than ``max_channels`` allows.
     """
-    log = Path(source) if isinstance(source, str | os.PathLike) else source
+    log = _located(source)
     table = _open(LogSource(log, config, first_bytes(log) if isinstance(log, Path) else b""))
     check_distinct(table.columns, table.name)
     if len(table.columns) > config.max_channels + 50:
@@ -52,11 +62,88 @@ def open_table(source: str | os.PathLike[str] | pd.DataFrame, config: DataConfig
     return table
 
 
+def open_tables(source: Source, config: DataConfig) -> Iterator[Table]:
+    """Open a log that may stand in several files, one after another as they are asked for.
+
+    Args:
+        source: What `open_table` opens; a folder; a pattern such as ``logs/*.csv``; or several of
+            these.
+        config: How they are read.
+
+    Yields:
+        One table per file, files in natural order of their names.
+
+    Raises:
+        DataError: If there is no file, or one cannot be opened.
+    """
+    if isinstance(source, str | os.PathLike | pd.DataFrame):
+        source = [source]
+    parts = list(source)
+    files = [file for part in parts for file in _files(part)]
+    if not files:
+        raise DataError(f"{parts[0] if parts else 'log'}: expected a log, got no file.")
+    for file in files:
+        table = open_table(file, config)
+        if len(files) > 1 and file is files[0]:
+            last = files[-1]
+            table.doubts.decide(
+                "files", f"{len(files):,} files read as one log", f"from {table.name} to {last}"
+            )
+        yield table
+
+
+def _located(source: LogFile) -> Path | DatabaseUrl | pd.DataFrame:
+    if isinstance(source, pd.DataFrame):
+        return source
+    return DatabaseUrl(str(source)) if is_url(source) else Path(source)
+
+
+def _files(part: LogFile) -> list[LogFile]:
+    """The files that a folder or a pattern stands for; anything else as it is."""
+    if not isinstance(part, str | os.PathLike) or is_url(part):
+        return [part]
+    path = Path(part)
+    if path.is_dir():
+        inside = [file for file in path.iterdir() if file.is_file() and file.name[0] not in "._"]
+        kinds = Counter(_kind(file) for file in inside)
+        logs = {kind: number for kind, number in kinds.items() if kind not in _NO_LOGS}
+        if not logs:
+            raise DataError(f"{path}: expected a folder of logs, got none in it.")
+        commonest = max(logs, key=lambda kind: (logs[kind], kind))
+        return sorted((file for file in inside if _kind(file) == commonest), key=_by_name)
+    if not path.exists() and any(mark in str(part) for mark in "*?["):
+        return sorted(map(Path, glob(str(part))), key=_by_name)
+    return [path]
+
+
+def _kind(file: Path) -> str:
+    return "".join(file.suffixes[-2:] if file.suffix == ".gz" else file.suffixes[-1:]).lower()
+
+
+def _by_name(file: os.PathLike[str] | str | pd.DataFrame) -> Any:
+    return natural_key(str(file))
+
+
+def _refuse_settings(source: LogSource, log_format: Format) -> None:
+    """Refuse settings of the source that a format does not heed.
+
+    Raises:
+        ConfigError: Naming the first of them.
+    """
+    for name, value in source.config.source.model_dump().items():
+        if value is not None and name not in log_format.source_settings:
+            raise ConfigError(
+                f"data.source.{name}: expected no --{name} for {log_format.name}, got {value!r}. "
+                "Leave it out."
+            )
+
+
 def _open(source: LogSource) -> Table:
     layout = source.config.layout
     for log_format in FORMATS:
         ruled_out = log_format.layout is not None and layout not in ("auto", log_format.layout)
         if not ruled_out and log_format.can_open(source):
+            _refuse_settings(source, log_format)
             return log_format.open(source)
     *names, last = [log_format.name for log_format in FORMATS]
     kind = binary_kind(source.start) or f"an object of type {type(source.log).__name__!r}"

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
-from pathlib import Path
-from typing import Any
+import pyarrow as pa
+from pyarrow import parquet
 
-import numpy as np
-import pandas as pd
-
-from latentode.data.reading.formats.data_frame import FrameChunk
-from latentode.data.reading.formats.table import (
-    HEAD_ROWS,
-    ROWS_PER_CHUNK,
-    Chunk,
-    Format,
-    LogSource,
-    ReadPlan,
-    Table,
-)
+from latentode.data.reading.formats.table import Format, LogSource, Table, check_distinct
 from latentode.errors import DataError
 
 
 class ParquetFormat(Format):
-    """Parquet, by pyarrow: an optional package, imported where a file of this kind is opened."""
+    """Parquet: columns with the types that the file gives them; text is read coded."""
 
     name = "Parquet"
     rank = 10
@@ -34,55 +20,21 @@ class ParquetFormat(Format):
         return source.start.startswith(b"PAR1")
 
     def open(self, source: LogSource) -> Table:
-        """Read the schema and the first rows."""
-        return ParquetTable(source.path)
+        """Read all columns; an index that pandas stored is a column like others."""
+        path = source.path
+        try:
+            with parquet.ParquetFile(path) as file:
+                check_distinct(file.schema_arrow.names, str(path))
+                texts = [
+                    field.name
+                    for field in file.schema_arrow
+                    if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+                ]
+            with parquet.ParquetFile(path, read_dictionary=texts) as file:
+                data = file.read(use_threads=True)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise DataError(f"{path}: the Parquet file is damaged ({error}).") from None
+        return Table({name: data.column(name) for name in data.column_names}, path)
 
 
 FORMAT = ParquetFormat()
-
-
-class ParquetTable(Table):
-    """A Parquet file.
-
-    Attributes:
-        path: File.
-    """
-
-    line_word = "row"
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.path = path
-        self.columns = tuple(self._open().schema_arrow.names)
-        first = next(self._frames(HEAD_ROWS), None)
-        if first is None or not len(first):
-            raise DataError(f"no data rows in {self.path}. Give a log with readings.")
-        self.head = first
-
-    def _open(self) -> Any:
-        try:
-            from pyarrow import ArrowException, parquet
-        except ImportError:
-            raise DataError(
-                f"{self.path}: reading Parquet needs pyarrow. Type: pip install "
-                "'latentode[parquet]'"
-            ) from None
-        try:
-            return parquet.ParquetFile(self.path)
-        except (ArrowException, OSError) as error:
-            raise DataError(f"{self.path}: the Parquet file is damaged ({error}).") from None
-
-    def _frames(self, rows: int) -> Iterator[pd.DataFrame]:
-        try:
-            for batch in self._open().iter_batches(batch_size=rows):
-                # columns by position: the index that pandas may have stored is a column here
-                yield batch.to_pandas(ignore_metadata=True)
-        except (OSError, ValueError) as error:
-            raise DataError(f"{self.path}: the Parquet file is damaged ({error}).") from None
-
-    def chunks(self, plan: ReadPlan) -> Iterator[Callable[[], Chunk]]:  # noqa: ARG002
-        """Batches of rows, in the order of the file."""
-        start = 0
-        for frame in self._frames(ROWS_PER_CHUNK):
-            yield partial(FrameChunk, frame, np.arange(start, start + len(frame)))
-            start += len(frame)

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from latentode.config import DataConfig
 from latentode.data.dataset import Int64
 from latentode.data.reading.doubts import Doubts
+from latentode.data.reading.formats.database_url import DatabaseUrl
 from latentode.data.reading.formats.text_blocks import binary_kind, read_blocks
 from latentode.data.reading.roles import Roles
 from latentode.errors import DataError
@@ -79,6 +80,10 @@ class Table:
         """Fields that each row of the source should have."""
         return len(self._columns)
 
+    def add(self, name: str, cells: pa.ChunkedArray) -> None:
+        """Add a column."""
+        self._columns[name] = cells
+
     def column(self, name: str) -> pa.ChunkedArray:
         """Cells of a column, typed as described above."""
         return self._columns[name]
@@ -86,8 +91,8 @@ class Table:
     def text(self, name: str) -> pa.ChunkedArray:
         """Cells of a column as strings, byte for byte as the source has them; "" where missing.
 
-        The type is ``string`` or ``dictionary`` of strings. Numbers of a typed source are written as
-        a CSV file would hold them: whole ones without a decimal point.
+        The type is ``string`` or ``dictionary`` of strings. Numbers of a typed source are written
+        as a CSV file would hold them: whole ones without a decimal point.
         """
         return as_text(self._columns[name])
 
@@ -136,12 +141,12 @@ class LogSource:
     """A log before it is opened: what a format may look at to tell whether it can open it.
 
     Attributes:
-        log: File, or data frame.
+        log: File, data frame, or address of a database.
         config: How it is read.
         start: First bytes of the file, as they are stored; none of a data frame.
     """
 
-    log: Path | pd.DataFrame
+    log: Path | pd.DataFrame | DatabaseUrl
     config: DataConfig
     start: bytes = b""
 
@@ -162,7 +167,7 @@ class LogSource:
         if not self.may_be_text:
             return ""
         try:
-            block = next(read_blocks(self.path, self.config.cells.encoding, []), b"")
+            block = next(read_blocks(self.path, self.config.cells.encoding, Doubts()), b"")
         except DataError:
             return ""  # the format that opens it reads it again, and says what is wrong
         return block[:4096].decode(errors="ignore")
@@ -176,11 +181,13 @@ class Format(ABC):
         rank: Place in the order of asking; CSV, which takes any text, comes last with 90.
         layout: Word of the setting ``layout`` that stands for it, if there is one; a setting of
             another word rules the format out.
+        source_settings: Settings of ``data.source`` that it follows.
     """
 
     name: ClassVar[str]
     rank: ClassVar[int] = 50
     layout: ClassVar[str | None] = None
+    source_settings: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     def can_open(self, source: LogSource) -> bool:
@@ -208,13 +215,13 @@ class Format(ABC):
         return None
 
 
-def optional_package(name: str, extra: str, path: Path) -> Any:
+def optional_package(name: str, extra: str, path: Path | str) -> Any:
     """Import a package that only one format needs.
 
     Args:
         name: Module, such as ``edfio``.
         extra: Extra of latentode that installs it.
-        path: File that needs it.
+        path: File, or address, that needs it.
 
     Raises:
         DataError: If it is not installed, with what to type.

@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, cast
 
+from latentode.data.reading.doubts import Doubts
 from latentode.errors import DataError
 
 BLOCK_BYTES = 4 << 20
@@ -56,13 +57,13 @@ def binary_kind(start: bytes) -> str | None:
     return next((kind for magic, kind in _NOT_TEXT.items() if start.startswith(magic)), None)
 
 
-def read_blocks(path: Path, encoding: str | None, notes: list[str]) -> Iterator[bytes]:
+def read_blocks(path: Path, encoding: str | None, doubts: Doubts) -> Iterator[bytes]:
     """Read a text file, packed with gzip or not, as UTF-8 blocks of whole records.
 
     Args:
         path: File.
         encoding: Its encoding; None detects byte order marks, then takes UTF-8, then latin-1.
-        notes: Takes a decision on the encoding, in words.
+        doubts: Takes a decision on the encoding.
 
     Yields:
         Blocks of about `BLOCK_BYTES`, each with a newline at its end; a quoted line break does not
@@ -74,7 +75,7 @@ def read_blocks(path: Path, encoding: str | None, notes: list[str]) -> Iterator[
     offset = 0
     seen_other = False
     fallback = False
-    for data in _whole_records(_with_newlines(_decoded(path, encoding, notes))):
+    for data in _whole_records(_with_newlines(_decoded(path, encoding, doubts))):
         position = data.find(b"\0")
         if position >= 0:
             raise DataError(
@@ -92,11 +93,32 @@ def read_blocks(path: Path, encoding: str | None, notes: list[str]) -> Iterator[
                         "--encoding."
                     )
                 fallback = True
-                notes.append("not UTF-8: read as latin-1 (say --encoding if that is wrong)")
+                doubts.decide(
+                    "encoding",
+                    "read as latin-1",
+                    "it is not UTF-8",
+                    confidence="likely",
+                    option="--encoding cp1252",
+                )
             data = data.decode("latin-1").encode() if fallback else data
             seen_other = True
         yield data
         offset += size
+
+
+def is_stored_as(path: Path, encoding: str | None, text: bytes) -> bool:
+    """Whether a file begins with the bytes of a UTF-8 text, and may go on in UTF-8.
+
+    Args:
+        path: File.
+        encoding: Encoding that was named, if one was.
+        text: First bytes of the text, as `read_blocks` yields them.
+    """
+    if encoding is not None and _codec(encoding) not in ("utf-8", "utf-8-sig"):
+        return False
+    with path.open("rb") as file:
+        start = file.read(len(text) + len(codecs.BOM_UTF8)).removeprefix(codecs.BOM_UTF8)
+    return start[: len(text)].rstrip(b"\n") == text.rstrip(b"\n")
 
 
 def _first_other(data: bytes) -> int | None:
@@ -133,7 +155,7 @@ def _pieces(path: Path) -> Iterator[bytes]:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from None
 
 
-def _decoded(path: Path, encoding: str | None, notes: list[str]) -> Iterator[bytes]:
+def _decoded(path: Path, encoding: str | None, doubts: Doubts) -> Iterator[bytes]:
     """Bytes in UTF-8 where the encoding is named or marked, else as they are."""
     pieces = _pieces(path)
     first = next(pieces, b"")
@@ -142,7 +164,7 @@ def _decoded(path: Path, encoding: str | None, notes: list[str]) -> Iterator[byt
         if encoding is None:
             _refuse_binary(path, first[: 1 << 16])
         elif encoding != "utf-8-sig":
-            notes.append(f"encoding {encoding}, from the byte order mark")
+            doubts.decide("encoding", f"read as {encoding}", "it begins with the byte order mark")
     if encoding is None or _codec(encoding) in ("utf-8", "utf-8-sig"):
         yield from chain([first.removeprefix(codecs.BOM_UTF8)], pieces)
         return

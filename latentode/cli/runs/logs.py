@@ -1,0 +1,124 @@
+"""LOGS on the command line: a file, several, a folder, a pattern, or the address of a database."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+import click
+
+from latentode.cli.runs.provenance import fingerprint
+from latentode.data.reading.formats.database_url import DatabaseUrl, is_url
+from latentode.errors import DataError
+
+
+
+@dataclass(frozen=True)
+class Logs:
+    """What LOGS names.
+
+    Attributes:
+        parts: Files, folders, patterns and addresses, as they were typed.
+    """
+
+    parts: tuple[str, ...]
+
+    @property
+    def source(self) -> Any:
+        """What `latentode.data.reading.log.read_log` reads: one part, or a list of them."""
+        return self.parts[0] if len(self.parts) == 1 else list(self.parts)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What to type for them, without a password."""
+        return tuple(str(DatabaseUrl(part)) if is_url(part) else part for part in self.parts)
+
+    def __str__(self) -> str:
+        return ", ".join(self.words)
+
+    @property
+    def stem(self) -> str:
+        """First part of the name of a folder for them."""
+        first = self.parts[0]
+        name = DatabaseUrl(first).stem if is_url(first) else Path(first).resolve().name
+        return re.sub(r"[^\w-]+", "-", name.split(".")[0]).strip("-") or "log"
+
+    def gone(self) -> str | None:
+        """The first part that does not exist any more; None where all do."""
+        return next((part for part in self.parts if not _exists(part)), None)
+
+    def record(self) -> dict[str, Any]:
+        """Where they lie and a sum of their content; of a database, where it is."""
+        if any(is_url(part) for part in self.parts):
+            return {"path": self.words[0], "bytes": None, "sha256": None}
+        files = [Path(name) for part in self.parts for name in _named(part)]
+        if len(files) == 1:
+            return fingerprint(files[0])
+        each = [fingerprint(file) for file in files]
+        digest = hashlib.sha256("".join(item["sha256"] for item in each).encode())
+        return {
+            "paths": [item["path"] for item in each],
+            "bytes": sum(item["bytes"] for item in each),
+            "sha256": digest.hexdigest(),
+        }
+
+    @classmethod
+    def recorded(cls, record: Mapping[str, Any]) -> Logs | None:
+        """The logs of an earlier run; None where it had none."""
+        paths = record.get("paths") or [record[key] for key in ("path",) if record.get(key)]
+        return cls(tuple(paths)) if paths else None
+
+    def check_unchanged(self, record: Mapping[str, Any]) -> None:
+        """Compare them with the logs that a run was started on.
+
+        Raises:
+            DataError: If they differ, since a resumed run would mix two data sets.
+        """
+        if record.get("sha256") and self.record()["sha256"] != record["sha256"]:
+            raise DataError(
+                f"{self}: expected the log that this run was started on, got another content. "
+                "Start a new run with `train`."
+            )
+
+
+class LogPart(click.ParamType):
+    """One word of LOGS."""
+
+    name = "logs"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse what does not exist.
+
+        Args:
+            value: The word.
+            param: The argument.
+            ctx: Where it was typed.
+        """
+        if not _exists(value):
+            self.fail(f"Path {value!r} does not exist.", param, ctx)
+        return str(value)
+
+
+def logs_argument(*, required: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add LOGS, as one value of type `Logs` or None."""
+    return click.argument(
+        "logs",
+        nargs=-1,
+        required=required,
+        type=LogPart(),
+        metavar="LOGS..." if required else "[LOGS]...",
+        callback=lambda _ctx, _param, parts: Logs(tuple(parts)) if parts else None,
+    )
+
+
+def _exists(part: str) -> bool:
+    return is_url(part) or Path(part).exists() or bool(glob(part))
+
+
+def _named(part: str) -> list[str]:
+    return [part] if Path(part).exists() else sorted(glob(part))

@@ -1,0 +1,260 @@
+"""Times of all files of a log on one clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentode.config import TimeConfig
+from latentode.data.dataset import Clock, Int64
+from latentode.data.reading.cells.clock_texts import ClockTexts, clock_of
+from latentode.data.reading.cells.date_digits import spelled_dates
+from latentode.data.reading.cells.date_order import settle_dates
+from latentode.data.reading.cells.time_column import RawTimes
+from latentode.data.reading.cells.time_numbers import (
+    NumberColumn,
+    choose_clock,
+    shifted,
+    times_on_clock,
+)
+from latentode.data.reading.cells.time_scales import SERIAL_DAYS, unit_in_name
+from latentode.data.reading.cells.time_stamps import (
+    BAD,
+    OK,
+    Stamps,
+    is_zone,
+    join_stamps,
+    plain_stamps,
+)
+from latentode.data.reading.cells.zone_names import UNCLEAR_LETTERS, check_zone, zone_in_name
+from latentode.data.reading.doubts import Doubts
+from latentode.errors import ConfigError, DataError
+
+_EXAMPLES = 5  # bad cells that a message may show
+_MANY_ROWS, _INSTANT = 1_000, 10 * 10**9  # so many rows in so few nanoseconds are a wrong unit
+
+
+@dataclass(frozen=True)
+class Times:
+    """Times of a log on one clock, shape (row,).
+
+    Attributes:
+        times: Nanoseconds; 0 where `status` is not OK.
+        status: OK, NO_TIME, BAD or OUT_OF_RANGE.
+        naive: True where a time is one of the wall clock, and still needs its zone.
+        clock: What the times mean.
+        examples: (row, text) of the first cells that are BAD or OUT_OF_RANGE.
+    """
+
+    times: Int64
+    status: NDArray[np.uint8]
+    naive: NDArray[np.bool_]
+    clock: Clock
+    examples: list[tuple[int, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Column:
+    """The parts of a time column, with where decisions go."""
+
+    parts: Sequence[RawTimes]
+    name: str
+    time: TimeConfig
+    doubts: Doubts
+    where: Callable[[int], str]
+
+    def text(self, row: int) -> str:
+        """Cell of a row of the log."""
+        for part in self.parts:
+            if row < len(part.status):
+                return part.text(row)
+            row -= len(part.status)
+        raise AssertionError("a row of the log")
+
+
+def merge_times(
+    parts: Sequence[RawTimes],
+    name: str,
+    time: TimeConfig,
+    doubts: Doubts,
+    where: Callable[[int], str],
+    clock: Clock | None = None,
+) -> Times:
+    """Join the times of all files on one clock, and decide what they mean.
+
+    Args:
+        parts: As read, one of each file.
+        name: Time column.
+        time: What was told of it.
+        doubts: Where decisions and questions go; after a question, the likeliest answer is taken.
+        where: Says where a row of the log stands: "line 17".
+        clock: An elapsed clock that is known already (of a model's log); None decides.
+
+    Returns:
+        The times.
+
+    Raises:
+        ConfigError: If no row has the format in the settings.
+        DataError: If some files hold dates and others numbers.
+    """
+    column = _Column(parts, name, time, doubts, where)
+    if time.tz is not None:
+        time = time.model_copy(update={"tz": check_zone(time.tz)})
+    parts = _of_one_form(column)
+    column = _Column(parts, name, time, doubts, where)
+    if time.format is not None:
+        _check_matches(column)
+    if parts[0].clocks is not None:
+        merged = _merge_clocks(column, clock)
+    elif parts[0].numbers is not None:
+        merged = _merge_numbers(column, clock)
+    else:
+        stamps = join_stamps([part.stamps for part in parts if part.stamps is not None])
+        merged = _merge_stamps(column, stamps)
+    bad = np.flatnonzero(merged.status >= BAD)[:_EXAMPLES].tolist()
+    merged.examples.extend((row, column.text(row)) for row in bad)
+    return merged
+
+
+def _of_one_form(column: _Column) -> list[RawTimes]:
+    """Parts of one form; those without any time take it."""
+    forms = {_form(part): part for part in column.parts if (part.status == OK).any()}
+    if len(forms) > 1:
+        raise DataError(
+            f"time column {column.name!r}: expected one form in all files, got "
+            f"{' and '.join(sorted(forms))}. Read them one by one, or write them alike."
+        )
+    form = next(iter(forms), _form(column.parts[0]))
+    return [part if _form(part) == form else _empty(part, form) for part in column.parts]
+
+
+def _form(part: RawTimes) -> str:
+    return "dates" if part.stamps else "numbers" if part.numbers is not None else "times of day"
+
+
+def _empty(part: RawTimes, form: str) -> RawTimes:
+    zero = np.zeros(len(part.status), dtype=np.int64)
+    if form == "numbers":
+        return RawTimes(part.status, part.text, numbers=zero)
+    if form == "dates":
+        return RawTimes(part.status, part.text, stamps=plain_stamps(zero, False, part.status))
+    return RawTimes(part.status, part.text, clocks=ClockTexts(zero, part.status))
+
+
+def _check_matches(column: _Column) -> None:
+    status = np.concatenate([part.status for part in column.parts])
+    wrong = np.flatnonzero(status == BAD)
+    if len(wrong) and not (status == OK).any():
+        row = int(wrong[0])
+        raise ConfigError(
+            f"time.format: expected cells like {column.time.format!r} in {column.name!r}, got "
+            f"{column.text(row)!r} ({column.where(row)}). Correct --time-format, or leave it out."
+        )
+
+
+def _merge_clocks(column: _Column, known: Clock | None) -> Times:
+    clocks = [part.clocks for part in column.parts if part.clocks is not None]
+    cells = ClockTexts(
+        np.concatenate([each.times for each in clocks]),
+        np.concatenate([each.status for each in clocks]),
+        all(each.surely_elapsed for each in clocks),
+        any(each.two_parts for each in clocks),
+    )
+    clock = known or clock_of(cells, column.name, column.time, column.doubts, column.text)
+    return Times(cells.times, cells.status, np.zeros(len(cells.times), dtype=bool), clock)
+
+
+def _merge_numbers(column: _Column, known: Clock | None) -> Times:
+    status = np.concatenate([part.status for part in column.parts])
+    numbers = np.concatenate([part.numbers for part in column.parts if part.numbers is not None])
+    if known is None and column.time.unit in ("auto", "iso"):
+        doubtful = unit_in_name(column.name) is not None
+        spelled = spelled_dates(numbers, status, doubtful=doubtful)
+        if spelled is not None:
+            first = column.text(int(np.argmax(status == OK)))
+            column.doubts.decide(
+                "time",
+                f"digits of {column.name!r} read as {spelled.digits}",
+                f"all spell dates of the calendar, from {first}",
+            )
+            return _merge_stamps(column, spelled.stamps)
+    raw = NumberColumn(numbers, status, column.name, column.time, column.doubts, column.where)
+    clock = known or choose_clock(raw)
+    if known is None:
+        raw = shifted(raw, clock)
+    times, status = times_on_clock(raw, clock)
+    wall = clock.kind == "calendar" and (clock.unit in SERIAL_DAYS or clock.unit == "year")
+    if wall and clock.zone is None:
+        clock = Clock(clock.kind, _named_zone(column), clock.unit)
+    elif known is None:
+        _say_if_odd(column, times[status == OK], clock)
+    return Times(times, status, (status == OK) & wall, clock)
+
+
+def _say_if_odd(column: _Column, times: Int64, clock: Clock) -> None:
+    """Say that numbers may have another unit, where their times are strange."""
+    if not len(times) or column.time.unit not in ("auto", "iso"):
+        return
+    last, span = int(times.max()), int(times.max() - times.min())
+    choice = f"{column.name!r} read as an epoch in {clock.unit}"
+    if clock.kind == "elapsed":
+        choice = f"{column.name!r} read as elapsed {clock.unit}"
+    evidence = ""
+    if clock.kind == "calendar" and last > datetime.now(UTC).timestamp() * 1e9:
+        evidence = f"although it then ends in the future, {_moment(last)}"
+    elif len(times) > _MANY_ROWS and span < _INSTANT:
+        evidence = f"although {len(times):,} rows then last {span / 1e9:.3g} s"
+    if evidence:
+        column.doubts.decide("time", choice, evidence, confidence="guess")
+
+
+def _merge_stamps(column: _Column, stamps: Stamps) -> Times:
+    stamps = settle_dates(
+        stamps, column.name, column.time, column.doubts, column.where, column.text
+    )
+    okay = stamps.status == OK
+    aware = stamps.aware & okay
+    zone = column.time.tz or (
+        _typed_zone(column) if aware.any() else _zone_of_naive(column, stamps)
+    )
+    return Times(stamps.times, stamps.status, okay & ~aware, Clock("calendar", zone, "iso"))
+
+
+def _typed_zone(column: _Column) -> str:
+    zones = {part.zone for part in column.parts if part.zone is not None}
+    return zones.pop() if len(zones) == 1 else "UTC"
+
+
+def _zone_of_naive(column: _Column, stamps: Stamps) -> str | None:
+    letters = sorted(place for place in stamps.places if place in UNCLEAR_LETTERS)
+    if letters:
+        zones = UNCLEAR_LETTERS[letters[0]]
+        column.doubts.ask(
+            "time",
+            f"time column {column.name!r}: {letters[0]} is used for several zones. Pass "
+            f"{' or '.join(f'--tz {zone}' for zone in zones)}.",
+        )
+        return zones[0]
+    places = [place for place in stamps.places if is_zone(place)]
+    if len(places) == 1:
+        return places[0]
+    return _named_zone(column)
+
+
+def _named_zone(column: _Column) -> str | None:
+    zone = zone_in_name(column.name)
+    if zone is not None:
+        column.doubts.decide(
+            "time",
+            f"times of {column.name!r} read in the zone {zone}",
+            "so its name says",
+        )
+    return zone
+
+
+def _moment(time: int) -> str:
+    return str(np.datetime64(time, "ns").astype("M8[m]")).replace("T", " ")

@@ -1,0 +1,128 @@
+"""A column of values that is read, and its cells that are not plain numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from latentode.data.dataset import Float64, Int64
+from latentode.data.reading.cells.bad_cells import BadText
+from latentode.data.reading.cells.number_forms import NumberForms
+from latentode.data.reading.doubts import Decision, Doubts, Question
+
+#: Numbers beyond these no sensor writes: what float32 cannot hold, and what is not 0 but nearly so.
+LARGEST = float(np.finfo(np.float32).max)
+SMALLEST = float(np.finfo(np.float64).tiny)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A column of values.
+
+    Attributes:
+        values: Numbers, NaN where missing or bad, shape (row,).
+        bad: Rows that hold something that is not a number, shape (bad,).
+        texts: Spellings of bad cells, the first in the column first, 200 at most.
+        text_only: Channels no cell of which is a number; the column, where it is one channel.
+        units: Channel (or the column) -> what stands at its numbers.
+        decisions: How cells were understood.
+        questions: What only the user can tell.
+    """
+
+    values: Float64
+    bad: Int64
+    texts: tuple[BadText, ...] = ()
+    text_only: tuple[str, ...] = ()
+    units: dict[str, str] = field(default_factory=dict)
+    decisions: tuple[Decision, ...] = ()
+    questions: tuple[Question, ...] = ()
+
+
+def leave_out(values: Float64, numbers: Sequence[float]) -> None:
+    """Make some numbers missing, in place."""
+    for number in numbers:
+        values[values == number] = np.nan
+
+
+def is_no_size(values: Float64) -> NDArray[np.bool_]:
+    """True for numbers that no sensor writes."""
+    size = np.abs(values)
+    outside = size > LARGEST
+    # two comparisons of whole columns are saved where nothing is tiny
+    if len(size) and np.nanmin(size, initial=1.0) < SMALLEST:
+        outside |= (size > 0) & (size < SMALLEST)
+    return outside
+
+
+@dataclass(frozen=True)
+class PlainCounts:
+    """How many cells of a group are plain numbers, by what they are.
+
+    Attributes:
+        number: All.
+        zero: 0.
+        binary: 0 or 1.
+        hundreds: Whole numbers of three digits.
+        large: 1,000 and more.
+    """
+
+    number: int
+    zero: int
+    binary: int
+    hundreds: int
+    large: int
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the user said of cells, as they are read.
+
+    Attributes:
+        decimal: Decimal mark of the table.
+        said: Decimal mark that the user named, if so.
+        states: Number of each word, in small letters.
+        censored: What bounds are.
+        na: Numbers that stand for a missing value.
+        at: Words for where a row stands.
+    """
+
+    decimal: str
+    said: str | None
+    states: dict[str, float]
+    censored: str | None
+    na: tuple[float, ...]
+    at: Callable[[int], str]
+
+
+@dataclass(frozen=True)
+class GroupCells:
+    """Cells of a group: distinct texts that are neither plain numbers nor missing, and the others.
+
+    Attributes:
+        name: "column 'x'", or "column 'value', channel 't'".
+        texts: Distinct texts, shape (text,).
+        forms: They as numbers of other forms.
+        counts: Cells that have each.
+        rows: First row of each.
+        plain: The other cells.
+        rules: What the user said.
+        doubts: Gathers what is decided.
+    """
+
+    name: str
+    texts: pa.Array
+    forms: NumberForms
+    counts: Int64
+    rows: Int64
+    plain: PlainCounts
+    rules: Rules
+    doubts: Doubts
+
+    def example(self, texts: NDArray[np.bool_]) -> str:
+        """One of some texts, and where it stands."""
+        index = int(np.flatnonzero(texts)[0])
+        return f"{self.texts[index].as_py()!r} at {self.rules.at(int(self.rows[index]))}"

@@ -1,0 +1,219 @@
+"""What the cells of one column, or of one channel of a long log, mean together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from latentode.data.dataset import Float64
+from latentode.data.reading.cells.bad_cells import Kind, list_option
+from latentode.data.reading.cells.decimal_marks import choose_mark
+from latentode.data.reading.cells.number_cells import GroupCells, is_no_size
+from latentode.data.reading.cells.number_units import choose_unit
+from latentode.data.reading.cells.states import (
+    LIMITS,
+    NO_READING,
+    STATE_WORDS,
+    state_numbers,
+)
+
+#: What each code of `GroupReader.kinds` means; 0 and 1 are no faults.
+KINDS: tuple[Kind | str, ...] = (
+    *("number", "missing", "word", "size", "bound", "limit", "state", "mark", "unit"),
+    "parentheses",
+)
+_CODE = {kind: code for code, kind in enumerate(KINDS)}
+FIRST_FAULT = _CODE["word"]
+# more words than these are a comment, not states
+_MOST_STATES = 8
+# a number and something, but no code such as "12A3"
+_READING = (
+    r"^[<>~≈]?\s*[-+(]?\s*[$€£¥₹]?\s*[0-9]+(?:[.,][0-9]+)?(?:[^0-9A-Za-z].*|[A-Za-z][^0-9]*)?$"
+)
+# dates, times of day, addresses, versions
+_DATE = r"^[0-9]{1,4}(?:[-/.:][0-9]{1,4}){2}|^[0-9]{1,2}:[0-9]{2}"
+
+
+@dataclass
+class GroupReader:
+    """Reads the distinct texts of a group that are neither plain numbers nor missing.
+
+    Attributes:
+        cells: The texts.
+        values: Number of each text, NaN without one.
+        kinds: Code of `KINDS` of each text.
+        unit: What stands at the numbers.
+        text_only: True if no cell of the group is a number.
+    """
+
+    cells: GroupCells
+    values: Float64 = field(init=False)
+    kinds: NDArray[np.int8] = field(init=False)
+    unit: str = ""
+    text_only: bool = False
+
+    def read(self) -> None:
+        """Fill `values`, `kinds`, `unit` and `text_only`."""
+        cells = self.cells
+        self.name, self.texts, self.counts = cells.name, cells.texts, cells.counts
+        self.plain, self.doubts, self.example = cells.plain, cells.doubts, cells.example
+        self._lower = pc.utf8_lower(self.texts)
+        self.values = np.full(len(self.counts), np.nan)
+        self.kinds = np.full(len(self.counts), _CODE["word"], dtype=np.int8)
+        self._read_numbers()
+        self._set(self._matches(self.texts, NO_READING), "missing", only="word")
+        self._read_known_words({"true": 1.0, "false": 0.0} | self.cells.rules.states)
+        numbers = self.plain.number + self._count("number") + self._count("bound", "size")
+        if not self._read_states() and numbers:
+            self._set(self._is_in(STATE_WORDS), "state", only="word")
+        if numbers:
+            beyond = self._is_in(LIMITS) | self._matches(self.texts, "^[<>≤≥]")
+            self._set(beyond, "limit", only=("word", "state"))
+        self._settle_bounds()
+        self._say_missing()
+        faults = int(self.counts[self.kinds >= FIRST_FAULT].sum())
+        self.text_only = bool(faults) and not self.plain.number and not self._count("number")
+        self.text_only &= not self._count("bound", "limit", "size")
+        if self.text_only:
+            self._doubt_text()
+
+    def _read_numbers(self) -> None:
+        forms = self.cells.forms
+        mark = choose_mark(self.cells)
+        values, other = forms.values(mark), forms.values("." if mark == "," else ",")
+        numeric = ~np.isnan(values)
+        unit = choose_unit(self.cells, values)
+        self.unit = unit.name
+        self._set(np.isnan(values) & ~np.isnan(other), "mark")
+        self._set(numeric, "number")
+        self._set(numeric & unit.odd, "unit")
+        self._set(numeric & unit.foreign, "missing")
+        self._set(numeric & unit.none, "word")
+        self._set(forms.parentheses, "parentheses")
+        self._set(is_no_size(values), "size", only="number")
+        self._set(self._matches(self._lower, r"^[+-]?inf(inity)?$"), "size")
+        self._set(numeric & forms.bound, "bound", only="number")
+        self._set(np.isin(values, self.cells.rules.na), "missing", only=("number", "size"))
+        read = np.isin(self.kinds, [_CODE["number"], _CODE["bound"]])
+        self.values[read] = values[read]
+        odd = read & forms.odd
+        if odd.any():
+            self.doubts.decide(
+                "cells",
+                f"{self.name}: apostrophes and minus signs of other kinds are read",
+                f"{self.example(odd)} is {values[odd][0]:g}",
+            )
+
+    def _read_known_words(self, numbers: dict[str, float]) -> None:
+        for index in np.flatnonzero(self._is_in(numbers)):
+            self.values[index] = numbers[self._lower[int(index)].as_py()]
+            self.kinds[index] = _CODE["number"]
+
+    def _read_states(self) -> bool:
+        """Read two words as 0 and 1 where nothing but 0 and 1 stands beside them."""
+        words = self._is_in(STATE_WORDS) & (self.kinds == _CODE["word"])
+        distinct = set(self._lower.filter(pa.array(words)).to_pylist())
+        numbers = state_numbers(distinct) if distinct else None
+        read = self.kinds == _CODE["number"]
+        binary = self.plain.binary + self.counts[read & np.isin(self.values, (0, 1))].sum()
+        if numbers is None or binary < self.plain.number + self.counts[read].sum():
+            return False
+        others = self.kinds >= FIRST_FAULT
+        # a few words of another kind are bad cells; where they prevail the words are no states
+        if self.counts[words].sum() + binary < self.counts[others & ~words].sum():
+            return False
+        self._read_known_words(numbers)
+        self._say_states(words)
+        return True
+
+    def _say_states(self, words: NDArray[np.bool_]) -> None:
+        spelled: dict[float, str] = {}
+        for index in np.flatnonzero(words):
+            spelled.setdefault(self.values[index], self.texts[int(index)].as_py())
+        pairs = sorted(spelled.items(), reverse=True)
+        cells = [int(self.counts[words & (self.values == number)].sum()) for number, _ in pairs]
+        self.doubts.decide(
+            "channel",
+            f"{self.name}: states, "
+            + ", ".join(f"{word!r} is {number:g}" for number, word in pairs),
+            f"{' and '.join(f'{count:,}' for count in cells)} cells",
+            option=list_option("--states", [f"{word}={1 - number:g}" for number, word in pairs]),
+        )
+
+    def _settle_bounds(self) -> None:
+        bounds, limits = (self.kinds == _CODE[kind] for kind in ("bound", "limit"))
+        either = bounds | limits
+        choice = self.cells.rules.censored
+        if choice is None:
+            self.values[bounds] = np.nan
+            return
+        if not either.any():
+            return
+        self._set(bounds, "number" if choice == "bound" else "missing")
+        self._set(limits, "missing")
+        self.values[self.kinds == _CODE["missing"]] = np.nan
+        verb = "read as the bound" if choice == "bound" else "left out"
+        left = f", {self.counts[limits].sum():,} without a number left out" if limits.any() else ""
+        self.doubts.decide(
+            "censored",
+            f"{self.name}: {self.counts[either].sum():,} bounds such as {self.example(either)} "
+            f"{verb}{left}",
+            option=f"--censored {'missing' if choice == 'bound' else 'bound'}",
+        )
+
+    def _say_missing(self) -> None:
+        dashes = self._matches(self.texts, NO_READING) & (self.kinds == _CODE["missing"])
+        if not dashes.any():
+            return
+        spelled = zip(
+            self.texts.filter(pa.array(dashes)).to_pylist(), self.counts[dashes], strict=True
+        )
+        said = ", ".join(f"{text!r} ({count:,} cells)" for text, count in spelled)
+        self.doubts.decide("missing", f"{self.name}: no reading where {said} stands")
+
+    def _doubt_text(self) -> None:
+        """Say, or ask, whether a column without a number may be left out."""
+        faults = self.kinds >= FIRST_FAULT
+        digits = faults & self._matches(self.texts, _READING) & ~self._matches(self.texts, _DATE)
+        if 2 * self.counts[digits].sum() >= self.counts[faults].sum() and digits.sum() > 1:
+            self.doubts.ask(
+                "left out",
+                f"{self.name}: its cells hold digits, but are not read as numbers "
+                f"({self.example(digits)}). Write one number in each cell, or name the channels "
+                "that are to be read with --channels.",
+            )
+            return
+        words = self.texts.filter(pa.array(faults)).slice(0, _MOST_STATES + 1).to_pylist()
+        letters = not any(re.search(r"\d", word) for word in words)
+        if letters and 1 < len(words) <= _MOST_STATES:
+            self.doubts.decide(
+                "left out",
+                f"{self.name}: words ({', '.join(map(repr, words))}) are not read",
+                "they are neither numbers nor two states that are known",
+                option=list_option("--states", [f"{w}={i}" for i, w in enumerate(words)]),
+            )
+
+    def _set(
+        self, texts: NDArray[np.bool_], kind: str, only: str | tuple[str, ...] | None = None
+    ) -> None:
+        if only is not None:
+            codes = [_CODE[each] for each in ((only,) if isinstance(only, str) else only)]
+            texts = texts & np.isin(self.kinds, codes)
+        self.kinds[texts] = _CODE[kind]
+
+    def _count(self, *kinds: str) -> int:
+        return int(self.counts[np.isin(self.kinds, [_CODE[kind] for kind in kinds])].sum())
+
+    def _is_in(self, words: Iterable[str]) -> NDArray[np.bool_]:
+        wanted = pa.array(sorted(words), pa.string())
+        return pc.is_in(self._lower, value_set=wanted).to_numpy(zero_copy_only=False)
+
+    @staticmethod
+    def _matches(texts: pa.Array, pattern: str) -> NDArray[np.bool_]:
+        return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)

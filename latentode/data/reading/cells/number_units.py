@@ -1,0 +1,83 @@
+"""The unit that stands at the numbers of a column."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentode.data.dataset import Float64
+from latentode.data.reading.cells.number_cells import GroupCells
+
+# more kinds of ending than this are no units: "12A3", "7F00"
+_MOST_UNITS = 5
+# with one of these some cells are multiplied, and cells without it are not of the same unit
+_MULTIPLE = re.compile(r"[kKMGTBmµun]|Mio\.?|Mrd\.?|Tsd\.?|[Tt]housand|[Mm]illions?|[Bb]illions?")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What stands at the numbers of a group.
+
+    Attributes:
+        name: The unit of all of them, "" for none.
+        foreign: Numbers of another unit, shape (text,).
+        odd: Numbers with a mark that most cells do not have.
+        none: What is not taken for a number, as each has an ending of its own.
+    """
+
+    name: str
+    foreign: NDArray[np.bool_]
+    odd: NDArray[np.bool_]
+    none: NDArray[np.bool_]
+
+
+def choose_unit(cells: GroupCells, values: Float64) -> Unit:
+    """Tell the unit of a group of cells; two different ones are asked about.
+
+    Args:
+        cells: The cells; the doubt about them is noted there.
+        values: They as numbers, NaN where they are none.
+    """
+    forms, numeric = cells.forms, ~np.isnan(values)
+    nothing = np.zeros(len(values), dtype=bool)
+    marked = numeric & (np.array(forms.units, dtype=object) != "")[forms.unit]
+    if not marked.any():
+        return Unit("", nothing, nothing, nothing)
+    number = np.bincount(forms.unit[marked], weights=cells.counts[marked]).astype(int)
+    codes = np.flatnonzero(number)[np.argsort(-number[number > 0], kind="stable")]
+    bare_texts = numeric & ~marked & (values != 0)
+    bare = cells.plain.number - cells.plain.zero + int(cells.counts[bare_texts].sum())
+    if len(codes) > _MOST_UNITS:
+        return Unit("", nothing, nothing, marked)
+    if number.sum() < bare:
+        return Unit("", nothing, marked, nothing)
+    unit = forms.units[codes[0]]
+    multiple = bare > 0 and any(_MULTIPLE.fullmatch(forms.units[code]) for code in codes)
+    if len(codes) > 1 or multiple:
+        _ask(cells, marked, codes.tolist(), bare)
+        return Unit(unit, marked & (forms.unit != codes[0]), nothing, nothing)
+    beside = f"; {bare:,} cells without it are taken to be of the same unit" if bare else ""
+    cells.doubts.decide(
+        "unit",
+        f"{cells.name}: unit {unit!r} is taken off the numbers",
+        f"{number.sum():,} cells such as {cells.example(marked)}{beside}",
+        confidence="likely" if bare else "certain",
+    )
+    return Unit(unit, nothing, nothing, nothing)
+
+
+def _ask(cells: GroupCells, marked: NDArray[np.bool_], codes: list[int], bare: int) -> None:
+    said = []
+    for code in codes:
+        texts = marked & (cells.forms.unit == code)
+        number = int(cells.counts[texts].sum())
+        said.append(f"{number:,} of {cells.forms.units[code]!r} ({cells.example(texts)})")
+    said += [f"{bare:,} without a unit"] if bare else []
+    cells.doubts.ask(
+        "unit",
+        f"{cells.name} mixes units: {', '.join(said)}. Write all numbers in one unit, or name the "
+        "channels that are to be read with --channels.",
+    )

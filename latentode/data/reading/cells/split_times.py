@@ -1,0 +1,207 @@
+"""A time that is split over columns: date and time of day, date and hour, year, month and day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from latentode.data.reading.cells.split_parts import (
+    Part,
+    calendar_days,
+    calendar_parts,
+    clock_part,
+    clock_parts,
+    date_part,
+    number_parts,
+)
+from latentode.data.reading.cells.time_forms import may_be_times
+from latentode.data.reading.cells.time_stamps import DAY
+from latentode.data.reading.formats.table import as_text, is_text
+from latentode.errors import DataError
+
+_SAMPLE = 20_000  # rows that tell whether columns advance together
+_ORDER = (
+    "date",
+    "year",
+    "month",
+    "day",
+    "doy",
+    "clock",
+    "hhmm",
+    "hhmmss",
+    "hour",
+    "minute",
+    "second",
+)
+_HOUR = 3600 * 10**9
+
+
+@dataclass(frozen=True)
+class JoinedTimes:
+    """A time that stood in several columns.
+
+    Attributes:
+        column: Strings of date and time of day, or time stamps of nanoseconds: what `read_times`
+            reads. Null where a part is missing or is no time.
+        text: The cells as they stand, with a blank between them.
+        words: What was joined: ``'Date' and 'Hour' (1 to 24, each the end of its hour)``.
+    """
+
+    column: pa.ChunkedArray
+    text: pa.ChunkedArray
+    words: str
+
+
+def find_split_times(columns: Mapping[str, pa.ChunkedArray]) -> tuple[str, ...] | None:
+    """Find the columns of a log that are its time together.
+
+    Args:
+        columns: All columns of the log that may be its time.
+
+    Returns:
+        Their names, the date first; None where a column has date and time of day, or where no
+        columns make times that advance where the date alone repeats.
+    """
+    head = {name: column.slice(0, _SAMPLE) for name, column in columns.items()}
+    forms = {name: may_be_times(column) for name, column in head.items()}
+    if any(form and form.kind == "stamps" and form.share > 0.9 for form in forms.values()):
+        return None
+    roles = _roles(head)
+    return tuple(part.name for part in roles.values()) if roles and len(roles) > 1 else None
+
+
+def _roles(columns: Mapping[str, pa.ChunkedArray]) -> dict[str, Part] | None:
+    """Columns by the part of the time that they hold, in the order of the parts."""
+    parts: dict[str, list[Part]] = {}
+    for name, column in columns.items():
+        clock = clock_part(name, column)
+        parts[name] = [clock] if clock is not None else number_parts(name, column)
+    for name, column in columns.items():
+        date = date_part(name, column)
+        if date is None or not _repeats(date):
+            continue
+        clock_of = clock_parts(parts, date, {name})
+        if clock_of is not None:
+            return _sorted({"date": date, **clock_of})
+    calendar = calendar_parts(parts)
+    if calendar is None:
+        return None
+    roles, days = calendar
+    taken = {part.name for part in roles.values()}
+    clock_of = clock_parts(parts, days, taken) if _repeats(days) else None
+    return _sorted({**roles, **(clock_of or {})})
+
+
+def _sorted(roles: Mapping[str, Part]) -> dict[str, Part]:
+    return {role: roles[role] for role in _ORDER if role in roles}
+
+
+def _repeats(days: Part) -> bool:
+    values = days.values[days.good]
+    return len(np.unique(values)) < len(values)
+
+
+def join_times(columns: Mapping[str, pa.ChunkedArray]) -> JoinedTimes:
+    """Join the columns of a time, whose parts are told by what stands in them.
+
+    Args:
+        columns: The columns that are the time together, as `find_split_times` or a person says.
+
+    Returns:
+        The times.
+
+    Raises:
+        DataError: If they are no parts of one time.
+    """
+    roles = _roles(columns) or _roles_as_named(columns)
+    names = " and ".join(map(repr, columns))
+    if roles is None or len(roles) != len(columns):
+        raise DataError(
+            f"time columns {names}: expected a date with a time of day, or year, month and day, got "
+            f"{_cells(columns)}. Name the columns of the time with --time-column."
+        )
+    texts = [as_text(column).cast(pa.string()) for column in columns.values()]
+    text = pc.binary_join_element_wise(*texts, " ") if len(texts) > 1 else texts[0]
+    return JoinedTimes(_joined(roles, columns), text, _words(roles))
+
+
+def _roles_as_named(columns: Mapping[str, pa.ChunkedArray]) -> dict[str, Part] | None:
+    """Parts of columns that were named by hand, where their rows do not advance in order."""
+    roles: dict[str, Part] = {}
+    for name, column in columns.items():
+        date, clock = date_part(name, column), clock_part(name, column)
+        fitting = [date] if date else [clock] if clock else number_parts(name, column)
+        open_roles = [part for part in fitting if part.role not in roles]
+        wanted = [part for part in open_roles if _may_follow(part.role, roles)]
+        if not wanted:
+            return None
+        roles[wanted[0].role] = wanted[0]
+    return _sorted(roles) if "date" in roles or "year" in roles else None
+
+
+def _may_follow(role: str, roles: Mapping[str, Part]) -> bool:
+    """True for the part that comes next after those that stand in front of it."""
+    dated = "date" in roles or "day" in roles or "doy" in roles
+    if role in ("date", "year"):
+        return not roles
+    if role in ("month", "day", "doy"):
+        return not dated and (role != "day" or "month" in roles)
+    if role in ("minute", "second"):
+        return "hour" in roles and (role == "minute" or "minute" in roles)
+    return dated and not {"clock", "hhmm", "hhmmss", "hour"} & set(roles)
+
+
+def _cells(columns: Mapping[str, pa.ChunkedArray]) -> str:
+    first = [str(as_text(column.slice(0, 1))[0].as_py()) for column in columns.values()]
+    return " and ".join(map(repr, first))
+
+
+def _joined(roles: Mapping[str, Part], columns: Mapping[str, pa.ChunkedArray]) -> pa.ChunkedArray:
+    clock = [part for role, part in roles.items() if role in _ORDER[5:]]
+    total = sum((part.values for part in clock), np.int64(0))
+    good = np.logical_and.reduce([part.good for part in roles.values()])
+    date = roles.get("date")
+    if date is not None and is_text(columns[date.name].type):
+        # the order of day and month is open until all files are read: it stays a text
+        days = columns[date.name].cast(pa.string())
+        clocks = _clock_texts(np.broadcast_to(total, good.shape))
+        joined = pc.binary_join_element_wise(days, clocks, " ")
+        return pc.if_else(pa.array(good), joined, None)
+    if date is None:
+        date = calendar_days(roles["year"], roles.get("month"), roles.get("day"), roles.get("doy"))
+    good &= date.good & (np.abs(date.values) < 106_750)
+    times = np.where(good, date.values * DAY + total, 0)
+    return pa.chunked_array([pa.array(times, pa.timestamp("ns"), mask=~good)])
+
+
+def _clock_texts(clock: np.ndarray) -> pa.Array:
+    """Nanoseconds of a day as ``06:10:00``, with the fraction where there is one."""
+    distinct, rows = np.unique(clock, return_inverse=True)
+    texts = []
+    for time in distinct.tolist():
+        seconds, rest = divmod(time, 10**9)
+        text = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+        texts.append(f"{text}.{rest:09d}" if rest else text)
+    return pa.array(texts, pa.string()).take(pa.array(rows))
+
+
+def _words(roles: Mapping[str, Part]) -> str:
+    said: Sequence[str] = [_word(part) for part in roles.values()]
+    return " and ".join(said)
+
+
+def _word(part: Part) -> str:
+    seen = part.values[part.good]
+    if part.role == "hour" and len(seen):
+        low, high = int(seen.min() // _HOUR), int(seen.max() // _HOUR)
+        if high == 24:
+            return f"{part.name!r} (hours {low} to 24, each the end of its hour)"
+        return f"{part.name!r} (hours {low} to {high})"
+    words = {
+        "clock": "", "date": "", "hhmm": " (HHMM)", "hhmmss": " (HHMMSS)", "doy": " (day of the year)"
+    }  # fmt: skip
+    return f"{part.name!r}{words.get(part.role, f' ({part.role})')}"

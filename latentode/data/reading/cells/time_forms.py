@@ -1,0 +1,124 @@
+"""What form the cells of a column could have as times, for finding the time column by content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from latentode.config import TimeConfig
+from latentode.data.dataset import Int64
+from latentode.data.reading.cells.clock_texts import HALF_DAY_FORM
+from latentode.data.reading.cells.date_digits import spelled_dates
+from latentode.data.reading.cells.time_column import RawTimes, read_times
+from latentode.data.reading.cells.time_scales import EPOCH_UNITS, SERIAL_DAYS, epoch_classes
+from latentode.data.reading.cells.time_stamps import BAD, DAY, NO_TIME, OK
+from latentode.data.reading.formats.table import as_text, is_text
+
+_SAMPLE = 2_000
+_YEARS = (1500, 2200)
+# serial days of 1973 to 2100, counted from 1970
+_FIRST_SERIAL, _LAST_SERIAL = 1_096, 47_482
+_SERIAL_BY_FORM = ("matlab", "julian")  # others reach into the range of ordinary readings
+
+
+@dataclass(frozen=True)
+class TimeForm:
+    """What cells could be, as times.
+
+    Attributes:
+        kind: "stamps": dates with a time of day; "dates": without one; "clocks": times of day or
+            elapsed times, hh:mm:ss; "epoch"; "serial": serial days; "years".
+        share: Share of the cells that have this form, of those that are not empty.
+        unit: Unit of an epoch or of serial days: "ms", "matlab".
+        digits: True where the digits of numbers spell the dates.
+        repeats: True where a cell occurs more than once: a date beside a time of day in another
+            column, or several series.
+    """
+
+    kind: Literal["stamps", "dates", "clocks", "epoch", "serial", "years"]
+    share: float
+    unit: str | None = None
+    digits: bool = False
+    repeats: bool = False
+
+
+def may_be_times(column: pa.ChunkedArray, decimal: str = ".") -> TimeForm | None:
+    """Tell what form a column could have as times, from its first 2,000 cells.
+
+    Args:
+        column: Cells, typed as in a `Table`.
+        decimal: Decimal mark of numbers in text.
+
+    Returns:
+        None where less than half of the cells could be times by their form alone, as for elapsed
+        times in seconds, which only their steps and their name tell.
+    """
+    column = column.slice(0, _SAMPLE)
+    if pa.types.is_boolean(column.type) or pa.types.is_null(column.type) or not len(column):
+        return None
+    raw = read_times(column, lambda: as_text(column), "time", TimeConfig(), decimal)
+    filled = raw.status != NO_TIME
+    if not filled.any():
+        return None
+    if raw.numbers is not None:
+        return _number_form(raw.numbers, raw.status, filled)
+    kind, times, good = _text_form(column, raw, filled)
+    share = float(good.sum() / filled.sum())
+    return TimeForm(kind, share, repeats=_repeats(times[good])) if share >= 0.5 else None
+
+
+def _text_form(
+    column: pa.ChunkedArray, raw: RawTimes, filled: NDArray[np.bool_]
+) -> tuple[Literal["stamps", "dates", "clocks"], Int64, NDArray[np.bool_]]:
+    if raw.clocks is not None:
+        return "clocks", raw.clocks.times, raw.status == OK
+    assert raw.stamps is not None, "neither numbers nor times of day"
+    stamps = raw.stamps
+    if is_text(column.type) and (raw.status[filled] == BAD).mean() > 0.5:
+        halves = pc.match_substring_regex(column.cast(pa.string()), HALF_DAY_FORM)
+        halves = np.asarray(halves.fill_null(False))
+        return "clocks", np.arange(len(filled)), halves
+    good = filled & (raw.status != BAD)
+    # an open date has its time of day in times, any other its day too
+    day = stamps.settled()
+    times = day.times
+    if day.status[good].any():
+        other = stamps.settled("mdy")
+        times = np.where(day.status == OK, times, other.times)
+    whole_days = bool((stamps.times[good] % DAY == 0).all()) and not stamps.aware.any()
+    return "dates" if whole_days else "stamps", times, good
+
+
+def _number_form(
+    numbers: NDArray[np.number], status: NDArray[np.uint8], filled: NDArray[np.bool_]
+) -> TimeForm | None:
+    good = numbers[status == OK]
+    share = float((status == OK).sum() / filled.sum())
+    if share < 0.5:
+        return None
+    repeats = _repeats(good)
+    spelled = spelled_dates(numbers, status)
+    if spelled is not None:
+        hours = any(letter in spelled.digits for letter in "Hh")
+        return TimeForm("stamps" if hours else "dates", share, digits=True, repeats=repeats)
+    classes = epoch_classes(good)
+    if (classes >= 0).mean() > 0.9:
+        unit = EPOCH_UNITS[int(np.bincount(classes[classes >= 0]).argmax())]
+        return TimeForm("epoch", share, unit=unit, repeats=repeats)
+    for unit in _SERIAL_BY_FORM:
+        zero = SERIAL_DAYS[unit]
+        if zero + _FIRST_SERIAL <= good.min() and good.max() <= zero + _LAST_SERIAL:
+            return TimeForm("serial", share, unit=unit, repeats=repeats)
+    whole = bool((np.floor(good) == good).all())
+    if whole and _YEARS[0] <= good.min() and good.max() <= _YEARS[1]:
+        return TimeForm("years", share, repeats=repeats)
+    return None
+
+
+def _repeats(values: NDArray[np.generic]) -> bool:
+    return len(np.unique(values)) < len(values)

@@ -1,0 +1,232 @@
+"""How a file of separated values is written: separator, header, units, first row, decimal mark."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from latentode.config import CellsConfig
+from latentode.data.reading.doubts import Doubts
+from latentode.data.reading.formats.csv_columns import fit_names
+from latentode.data.reading.formats.csv_header import (
+    Body,
+    Header,
+    find_header,
+    header_in_line,
+    names_something,
+)
+from latentode.data.reading.formats.csv_records import (
+    BLANKS,
+    Record,
+    split_lines,
+    split_records,
+    usual_width,
+)
+from latentode.errors import DataError
+
+_SEPARATORS = {
+    **{"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"},
+    **{"space": BLANKS, "blank": BLANKS, "blanks": BLANKS},
+}
+_FEW, _MANY = 200, 5_000  # lines by which a file is understood; many where much stands above
+_SEP_LINE = re.compile(r'\s*"?sep=(.)"?\s*', re.IGNORECASE)
+_BLANK_LINE = re.compile(r"\n\s*\n")
+_COMMA_NUMBER = re.compile(r"\s*[+-]?(?P<whole>\d+),(?P<part>\d+)(?:[eE][+-]?\d+)?\s*")
+_POINT_NUMBER = re.compile(r"\s*[+-]?\d*\.\d+(?:[eE][+-]?\d+)?\s*")
+
+
+@dataclass
+class Dialect:
+    """How a file is written.
+
+    Attributes:
+        sep: Separator; `BLANKS` for runs of blanks.
+        columns: Name of each field, distinct; those of fields without a name tell their place.
+        unnamed: The names of fields that have none.
+        untold: Those of them for which the header has no place.
+        units: Column -> unit.
+        header: Cells of the header as they stand; none where there is no header.
+        header_line: Line of the header; 0 where there is none.
+        first_line: Line of the first row.
+        decimal: Decimal mark.
+        cut: Fields that the first row has beyond the others, and which are left out.
+        above: Lines above the first row, as they stand, which a joined file repeats.
+        doubts: What was decided, and what was not.
+    """
+
+    sep: str
+    columns: tuple[str, ...] = ()
+    unnamed: frozenset[str] = frozenset()
+    untold: frozenset[str] = frozenset()
+    units: dict[str, str] = field(default_factory=dict)
+    header: tuple[str, ...] = ()
+    header_line: int = 1
+    first_line: int = 2
+    decimal: str = "."
+    cut: int = 0
+    above: tuple[str, ...] = ()
+    doubts: Doubts = field(default_factory=Doubts)
+
+
+def find_dialect(text: str, cells: CellsConfig, source: str) -> Dialect:
+    """Find out how a file is written, by its beginning.
+
+    Args:
+        text: First lines of the file.
+        cells: What is known of it.
+        source: Name of the log.
+
+    Returns:
+        The dialect, with all that was decided and asked.
+
+    Raises:
+        DataError: If no row of readings is there, or all have another number of fields than the
+            header; with the line.
+    """
+    lines = split_lines(text)
+    skipped = cells.skip_rows
+    told = None
+    start = next((i for i in range(skipped, len(lines)) if lines[i].strip()), len(lines))
+    if start < len(lines) and (match := _SEP_LINE.fullmatch(lines[start])):
+        told, skipped = match[1], start + 1
+    sep = _configured(cells.sep) or told or _separator(lines[skipped:], source)
+    doubts = Doubts()
+    for number in (_FEW, _MANY):
+        doubts = Doubts()
+        records = split_records(lines[skipped : skipped + number], sep, source, skipped + 1)
+        body = Body(records, usual_width(records)) if any(map(_filled, records)) else None
+        header = body and _header(records, cells.header_row, body, sep, doubts)
+        if body and header and header.end < _FEW // 2 and any(map(body.has, records)):
+            break
+    if not body or not header:
+        raise _no_header(cells.header_row, len(lines), source)
+    rows = [each for each in records[header.end :] if _filled(each) and not each.is_comment]
+    if not rows:
+        raise DataError(f"no data rows in {source}. Give a log with a header and readings.")
+    dialect = Dialect(sep, header_line=header.line, first_line=rows[0].line, doubts=doubts)
+    dialect.columns, dialect.unnamed, dialect.units, dialect.cut = fit_names(
+        header, rows, body.width, sep, source, doubts
+    )
+    if header.record:
+        dialect.untold = dialect.unnamed & set(dialect.columns[len(header.names) :])
+        dialect.header = tuple(cell.strip() for cell in header.record.fields)
+    dialect.above = _above(lines, dialect)
+    dialect.decimal = _decimal(cells.decimal, body.records, doubts)
+    _ask_about_a_second_table(lines, dialect, source)
+    return dialect
+
+
+def _filled(record: Record) -> bool:
+    return not record.is_blank
+
+
+def _header(
+    records: Sequence[Record], line: int | None, body: Body, sep: str, doubts: Doubts
+) -> Header | None:
+    if line is None:
+        return find_header(records, body, sep, doubts)
+    return header_in_line(records, line, body, sep, doubts)
+
+
+def _no_header(line: int | None, number: int, source: str) -> DataError:
+    if line is None:
+        return DataError(f"no data rows in {source}. Give a log with a header and readings.")
+    return DataError(
+        f"--header-row: expected a line of {source} up to {number} that holds a record and is not "
+        f"skipped, got {line}. Count the lines from 1."
+    )
+
+
+def _configured(sep: str | None) -> str | None:
+    if sep is None:
+        return None
+    sep = _SEPARATORS.get(sep, sep)
+    if len(sep) != 1 or sep in '"\n\r' or not sep.isascii():
+        raise DataError(f"--sep: expected one character, 'tab' or 'space', got {sep!r}.")
+    return sep
+
+
+def _separator(lines: Sequence[str], source: str) -> str:
+    """The separator that parts most lines alike, into cells without another separator in them."""
+    if len(lines) > _FEW:
+        lines = [*lines[: _FEW // 2], *lines[-_FEW // 2 :]]
+    best, best_score = ",", (0.0, 0.0)
+    for sep in (",", ";", "\t", "|"):
+        if score := _score(lines, sep, source):
+            best, best_score = (sep, score) if score > best_score else (best, best_score)
+    if best_score[0] > 0.5 or not _parted_by_blanks(lines, source):
+        return best
+    return BLANKS
+
+
+def _score(lines: Sequence[str], sep: str, source: str) -> tuple[float, float] | None:
+    """Share of the lines that the separator parts alike, and share of clean cells in them."""
+    try:
+        records = [each for each in split_records(lines, sep, source) if _filled(each)]
+    except DataError:
+        return None
+    width = usual_width(records) if records else 1
+    if width == 1:
+        return None
+    records = records[len(records) // 2 :]
+    cells = [each.fields for each in records if len(each.fields) == width]
+    unclean = re.compile("[" + "".join({";", "\t", "|"} - {sep}) + "]|^[^,]*,[^,]*,")
+    clean = [not unclean.search(cell) for row in cells for cell in row]
+    share = len(cells) / len(records)
+    return round(share * sum(clean) / max(len(clean), 1), 1), float(width)
+
+
+def _parted_by_blanks(lines: Sequence[str], source: str) -> bool:
+    try:
+        records = [each for each in split_records(lines, BLANKS, source) if _filled(each)]
+    except DataError:
+        return False
+    width = usual_width(records) if records else 1
+    body = Body(records, width)
+    if width == 1 or (width == 2 and body.dates == [0, 1]):
+        return False  # the blank in a stamp
+    fitting = sum(len(each.fields) == width for each in records[len(records) // 2 :])
+    return bool(body.dates or body.numbers) and fitting > 0.5 * len(records[len(records) // 2 :])
+
+
+def _decimal(configured: str | None, records: Iterable[Record], doubts: Doubts) -> str:
+    """Take a decimal comma where every fraction has one, and no comma can part thousands."""
+    if configured is not None:
+        return configured
+    cells = [cell for record in records for cell in record.fields]
+    commas = [match for cell in cells if (match := _COMMA_NUMBER.fullmatch(cell))]
+    points = any(_POINT_NUMBER.fullmatch(cell) for cell in cells)
+    if points or all(_may_be_thousand(match["whole"], match["part"]) for match in commas):
+        return "."
+    doubts.decide("decimal", "decimal comma", "every fraction is written with one")
+    return ","
+
+
+def _may_be_thousand(whole: str, part: str) -> bool:
+    return len(part) == 3 and len(whole) <= 3 and not whole.startswith("0")
+
+
+def _above(lines: Sequence[str], dialect: Dialect) -> tuple[str, ...]:
+    """Lines above the first row; without a header they may be like readings."""
+    above = (line.strip("\r\n") for line in lines[: dialect.first_line - 1])
+    return tuple(dict.fromkeys(line for line in above if line.strip()))
+
+
+def _ask_about_a_second_table(lines: Sequence[str], dialect: Dialect, source: str) -> None:
+    """Ask where a blank line is followed by another header."""
+    text = "".join(lines[dialect.first_line - 1 :])
+    for match in _BLANK_LINE.finditer(text):
+        index = dialect.first_line - 1 + text.count("\n", 0, match.end())
+        if index > len(lines) - 2 or lines[index].strip("\r\n") in dialect.above:
+            continue
+        names, row = split_records(lines[index : index + 2], dialect.sep, source, index + 1)[:2]
+        words = names.kinds.count("word")
+        if names_something(names) and words > 1 and row.has_readings:
+            doubts = dialect.doubts
+            doubts.ask(
+                "layout",
+                f"line {names.line} ({names.raw.strip()[:40]}) is a header after a blank line: a "
+                f"second table begins. Write the lines from there on to a file of their own.",
+            )
+            return

@@ -1,0 +1,260 @@
+"""Columns of a file of separated values, as pyarrow parses them and as they stand."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from latentode.data.reading.formats.csv_dialect import Dialect
+from latentode.data.reading.formats.csv_source import CsvSource
+from latentode.data.reading.formats.table import MISSING_TEXTS, is_text
+from latentode.errors import DataError
+
+_BLOCK_BYTES = 4 << 20  # fastest of 1, 4 and 16 MiB
+_MOST_CODED = 4_096  # distinct texts of a block; beyond it codes cost more than they save
+_FEW_CELLS = 1_000  # by which it is guessed whether a column of text would be one of numbers
+_EXACT_WHOLE = 2.0**53  # beyond it a float skips whole numbers
+_LONG_WHOLE = r"^\s*[+-]?\d{16,}\s*$"
+_CODED = pa.dictionary(pa.int32(), pa.string())
+
+
+@dataclass(frozen=True)
+class RaggedRow:
+    """A row of a wrong number of fields.
+
+    Attributes:
+        record: Its place among the rows, with the ragged ones, from 0.
+        fields: How many it has.
+        text: As it stands.
+    """
+
+    record: int
+    fields: int
+    text: str
+
+
+class CsvParser:
+    """Parses columns of a file.
+
+    Args:
+        source: Bytes of the file.
+        dialect: How it is written.
+        missing: Texts that stand for a missing value, beside the usual ones.
+
+    Attributes:
+        ragged: Rows that were left out, of the last time that all columns were parsed.
+    """
+
+    def __init__(self, source: CsvSource, dialect: Dialect, missing: Sequence[str]) -> None:
+        self._source, self._dialect = source, dialect
+        self._missing = ["", *missing]
+        self.ragged: list[RaggedRow] = []
+
+    def columns(self) -> dict[str, pa.ChunkedArray]:
+        """All columns, each typed by all of its cells.
+
+        Raises:
+            DataError: If the file is not text, or not in one encoding.
+        """
+        columns = self._typed_like_head() or self._parse()
+        if any(map(_is_broken, columns.values())):
+            self._source.decode()
+            columns = self._parse()
+        if self._repeats_header(columns):
+            columns = self._without_repeats(columns)
+        ragged = self.ragged
+        again = [name for name, column in columns.items() if self._lacks_only_missing(column)]
+        if again:  # the usual spellings slow all columns down, so they are tried where needed
+            columns |= self._parse(again, missing=[*self._missing, *MISSING_TEXTS])
+        for name, column in columns.items():
+            if pa.types.is_time(column.type) or self._loses_digits(name, column):
+                columns[name] = self.text(name, column)
+            else:
+                columns[name] = _without_nan(column)
+        self.ragged = ragged
+        return columns
+
+    def _typed_like_head(self) -> dict[str, pa.ChunkedArray] | None:
+        """All columns with the types of the first rows; None where another cell does not fit.
+
+        While types are inferred, the parser holds the text of the whole file.
+        """
+        head = self._source.head()
+        if head is None:
+            return None
+        try:
+            kinds = self._read(io.BytesIO(head)).schema
+            typed = dict(zip(kinds.names, kinds.types, strict=True))
+            return _columns_of(self._read(self._source.open(), kinds=typed))
+        except pa.ArrowInvalid:
+            return None
+
+    def text(self, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Cells of a column as they stand.
+
+        Args:
+            name: The column.
+            column: As it was parsed, to tell whether codes are worth while.
+        """
+        ragged = self.ragged
+        few = len(column[: 16 * _MOST_CODED].unique()) <= _MOST_CODED
+        result = self._parse([name], kinds={name: _CODED if few else pa.string()})[name]
+        self.ragged = ragged
+        return result
+
+    def _parse(
+        self,
+        names: Sequence[str] | None = None,
+        *,
+        missing: Sequence[str] | None = None,
+        kinds: dict[str, pa.DataType] | None = None,
+    ) -> dict[str, pa.ChunkedArray]:
+        try:
+            return _columns_of(self._read(self._source.open(), names, missing=missing, kinds=kinds))
+        except pa.ArrowInvalid as error:
+            raise DataError(
+                f"{self._source.path}: not CSV ({error}). Look for a quote that never closes, or a "
+                "line that is too long."
+            ) from None
+
+    def _read(
+        self,
+        file: str | IO[bytes],
+        names: Sequence[str] | None = None,
+        *,
+        missing: Sequence[str] | None = None,
+        kinds: dict[str, pa.DataType] | None = None,
+    ) -> pa.Table:
+        dialect, skipped = self._dialect, self._dialect.first_line - 1
+        self.ragged = ragged = []
+
+        def leave_out(row: Any) -> str:
+            ragged.append(RaggedRow(row.number - skipped - 1, row.actual_columns, row.text))
+            return "skip"
+
+        quotes = self._source.has_quotes
+        read = csv.ReadOptions(
+            use_threads=False,  # rows are numbered only then
+            block_size=_BLOCK_BYTES,
+            skip_rows=skipped,
+            column_names=dialect.columns,
+        )
+        parse = csv.ParseOptions(
+            delimiter=dialect.sep,
+            quote_char='"' if quotes else False,
+            newlines_in_values=quotes,
+            invalid_row_handler=leave_out,
+        )
+        convert = csv.ConvertOptions(
+            include_columns=names,
+            column_types=kinds,
+            null_values=missing or self._missing,
+            strings_can_be_null=False,
+            decimal_point=dialect.decimal,
+            auto_dict_encode=True,
+            auto_dict_max_cardinality=_MOST_CODED,
+        )
+        return csv.read_csv(file, read, parse, convert)
+
+    def _repeats_header(self, columns: dict[str, pa.ChunkedArray]) -> bool:
+        """Whether a row is like the header: then all columns with a name are text."""
+        header = self._dialect.header
+        named = {name: cell for name, cell in zip(columns, header, strict=False) if cell}
+        if not named or not all(is_text(columns[name].type) for name in named):
+            return False
+        for name, cell in named.items():
+            trimmed = pc.utf8_trim_whitespace(_values(columns[name]))
+            if not pc.any(pc.equal(trimmed, cell)).as_py():
+                return False
+        return True
+
+    def _without_repeats(self, columns: dict[str, pa.ChunkedArray]) -> dict[str, pa.ChunkedArray]:
+        before = len(next(iter(columns.values()))) + len(self.ragged)
+        self._source.repeats = True
+        columns = self._parse()
+        number = before - len(next(iter(columns.values()))) - len(self.ragged)
+        self._dialect.doubts.decide(
+            "header",
+            f"lines between the rows that repeat the header left out: {number}",
+            "they are the same as the header and the lines around it",
+        )
+        return columns
+
+    def _lacks_only_missing(self, column: pa.ChunkedArray) -> bool:
+        """Whether a column of text would not be one without the spellings of a missing value."""
+        if not is_text(column.type):
+            return False
+        cells = _values(column[: 100 * _FEW_CELLS]).unique().to_pylist()
+        values = [cell for cell in cells if cell.strip() not in MISSING_TEXTS][:_FEW_CELLS]
+        if not values:
+            return True
+        if is_text(self._kind_of(values)):
+            return False
+        missing = pc.is_in(_values(column), pa.array(MISSING_TEXTS))
+        return bool(pc.any(missing).as_py())
+
+    def _kind_of(self, values: Sequence[str]) -> pa.DataType:
+        """Type of the column that holds some texts."""
+        file = io.BytesIO()
+        csv.write_csv(pa.table({"x": values}), file)
+        convert = csv.ConvertOptions(decimal_point=self._dialect.decimal)
+        parse = csv.ParseOptions(newlines_in_values=True)
+        file.seek(0)
+        return csv.read_csv(file, parse_options=parse, convert_options=convert)["x"].type
+
+    def _loses_digits(self, name: str, column: pa.ChunkedArray) -> bool:
+        """Whether whole numbers were parsed as floats that cannot hold them."""
+        if not pa.types.is_floating(column.type):
+            return False
+        low, high = (limit or 0.0 for limit in pc.min_max(column).as_py().values())
+        if max(high, -low) < _EXACT_WHOLE:
+            return False
+        texts = _values(self.text(name, column))
+        return bool(pc.any(pc.match_substring_regex(texts, _LONG_WHOLE)).as_py())
+
+
+def _columns_of(table: pa.Table) -> dict[str, pa.ChunkedArray]:
+    table = table.unify_dictionaries()
+    return dict(zip(table.column_names, table.columns, strict=True))
+
+
+def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    # a sum is far faster than a look at every cell
+    if not pa.types.is_floating(column.type) or isfinite(pc.sum(column).as_py() or 0.0):
+        return column
+    return pc.if_else(pc.is_nan(column), None, column)
+
+
+def _values(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Texts of a column: the distinct ones, where it is coded."""
+    if not pa.types.is_dictionary(column.type):
+        return column
+    return pa.chunked_array([chunk.dictionary for chunk in column.chunks[:1]], pa.string())
+
+
+def _is_broken(column: pa.ChunkedArray) -> bool:
+    """Whether a column holds bytes that are not UTF-8, or a NUL."""
+    if pa.types.is_dictionary(column.type):
+        parts = [chunk.dictionary for chunk in column.chunks[:1]]
+    else:
+        parts = column.chunks
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_binary(kind):
+        return True
+    if not pa.types.is_string(kind):
+        return False
+    # far faster than a search in every cell
+    suspects = (part for part in parts if b"\0" in _buffer(part))
+    return any(pc.any(pc.match_substring(part, "\0")).as_py() for part in suspects)
+
+
+def _buffer(texts: pa.Array) -> bytes:
+    buffer = texts.buffers()[2]
+    return b"" if buffer is None else buffer.to_pybytes()

@@ -1,0 +1,123 @@
+"""Records of a text of separated values, and what kind of thing stands in a cell."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from latentode.data.reading.formats.table import MISSING_TEXTS
+from latentode.errors import DataError
+
+#: Stands for runs of blanks and tabulators between the fields.
+BLANKS = " "
+Kind = Literal["number", "date", "missing", "word"]
+
+_NUMBER = re.compile(r"'?[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?\s*%?", re.ASCII)
+_THOUSANDS = re.compile(r"[+-]?\d[\d.,' ]*", re.ASCII)
+_MONTH_OR_DAY = r"[^\W\d_]{2,10}\.?,?"
+_DATE = re.compile(
+    rf"""(?:{_MONTH_OR_DAY}\s+)?(?:
+      \d{{1,4}}[-/.]\s?\d{{1,2}}[-/.]\s?\d{{1,4}}\b      # 2024-03-04, 04.03.24
+    | \d{{1,4}}[-/.](?:\d{{1,3}}|W\d\d)(?:$|[ T])        # 2024-03, 2024-W05, 2024-064
+    | \d{{4}}W\d\d | \d{{8}}[T_ ]\d{{2,6}}               # 2024W05, 20240304T0600
+    | \d{{1,4}}[- /.]*{_MONTH_OR_DAY}[- /]*\d{{2,4}}\b   # 04-Mar-24, 4. März 2024
+    | \d{{1,3}},?\s+\d{{4}}\b                            # (Mar) 4, 2024
+    | \d{{1,4}}:\d\d(?::\d\d)?                           # 06:00, 100:30:00
+    )""",
+    re.VERBOSE,
+)
+_LONGEST_DATE = 45
+_EMPTY = frozenset(MISSING_TEXTS)
+
+
+def kind_of(cell: str) -> Kind:
+    """What stands in a cell, by its form."""
+    text = cell.strip()
+    if text in _EMPTY:
+        return "missing"
+    if _NUMBER.fullmatch(text):
+        return "number"
+    if _DATE.match(text) and len(text) <= _LONGEST_DATE:
+        return "date"
+    return "number" if _THOUSANDS.fullmatch(text) else "word"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record of a text.
+
+    Attributes:
+        line: Line where it begins, from 1.
+        fields: Its cells.
+        raw: The line as it stands.
+    """
+
+    line: int
+    fields: tuple[str, ...]
+    raw: str
+
+    @cached_property
+    def kinds(self) -> tuple[Kind, ...]:
+        """Kind of each cell."""
+        return tuple(kind_of(cell) for cell in self.fields)
+
+    @property
+    def is_blank(self) -> bool:
+        """True where nothing stands in the line."""
+        return not self.raw.strip()
+
+    @property
+    def is_comment(self) -> bool:
+        """True for a line that is marked as a comment."""
+        return self.raw.lstrip().startswith(("#", "%", "//", "!"))
+
+    @property
+    def has_readings(self) -> bool:
+        """True where a number, a date or a time stands in a cell; not for a name and its value."""
+        if len(self.fields) == 2 and self.kinds[0] == "word":
+            return False
+        return "number" in self.kinds or "date" in self.kinds
+
+
+def split_records(lines: Sequence[str], sep: str, source: str, first: int = 1) -> list[Record]:
+    """Split lines into records; a quoted line break does not end one.
+
+    Args:
+        lines: The lines, with their ends.
+        sep: Separator; `BLANKS` for runs of blanks.
+        source: Name of the log.
+        first: Number of the first line.
+
+    Raises:
+        DataError: If a quote never closes.
+    """
+    records: list[Record] = []
+    plain = [" ".join(line.split()) + "\n" for line in lines] if sep == BLANKS else lines
+    reader = csv.reader(plain, delimiter=sep)
+    start = 0
+    try:
+        for fields in reader:
+            records.append(Record(first + start, tuple(fields), lines[start]))
+            start = reader.line_num
+    except csv.Error as error:
+        raise DataError(f"{source}: line {first + start} is not CSV ({error}).") from None
+    return records
+
+
+def split_lines(text: str) -> list[str]:
+    """Lines of a text with their ends."""
+    return list(io.StringIO(text, newline=""))
+
+
+def usual_width(records: Sequence[Record]) -> int:
+    """Number of fields of the many records with readings; of the many if none has any."""
+    filled = [record for record in records if not record.is_blank]
+    widths = Counter(len(record.fields) for record in filled)
+    readings = Counter(len(record.fields) for record in filled if record.has_readings)
+    return max(widths, key=lambda width: (readings[width] > 0, readings[width] + widths[width]))

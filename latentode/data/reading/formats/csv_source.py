@@ -1,0 +1,180 @@
+"""Bytes of a file of separated values as its parser takes them: as stored, or mended on the way."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from latentode.data.reading.doubts import Doubts
+from latentode.data.reading.formats.csv_dialect import Dialect
+from latentode.data.reading.formats.csv_records import BLANKS
+from latentode.data.reading.formats.text_blocks import is_stored_as, read_blocks
+
+#: Text that holds a header and first rows, by which a file is understood.
+HEAD_BYTES = 1 << 20
+_NEWLINE = 10  # as a byte
+_BLANKS = re.compile(rb'("[^"\n]*")|^[ \t]+|[ \t]+(?=\r?$)|[ \t]+', re.MULTILINE)
+
+
+class CsvSource:
+    """A file of separated values.
+
+    A file that is stored in UTF-8 and needs no mending is parsed where it lies.
+
+    Args:
+        path: File.
+        encoding: Its encoding, where it was named.
+        dialect: How it is written.
+        start: First bytes of its text.
+        doubts: Takes a decision on the encoding.
+
+    Attributes:
+        path: File.
+        repeats: Whether lines of its head that stand again below are blanked.
+    """
+
+    def __init__(
+        self, path: Path, encoding: str | None, dialect: Dialect, start: bytes, doubts: Doubts
+    ) -> None:
+        self.path, self._encoding, self._doubts = path, encoding, doubts
+        self._dialect = dialect
+        self._start = start
+        self._stored = is_stored_as(path, encoding, start)
+        self.repeats = False
+
+    def open(self) -> str | io.BufferedReader:
+        """What the parser reads, from the first line of the file on."""
+        if self._is_plain:
+            return str(self.path)
+        return io.BufferedReader(_Stream(self.blocks()), 1 << 20)
+
+    def head(self) -> bytes | None:
+        """First lines of the file as they are parsed; None where it has no others."""
+        if len(self._start) < HEAD_BYTES // 2:
+            return None
+        return self._mend(self._start, first=True)
+
+    def blocks(self) -> Iterator[bytes]:
+        """Blocks of whole records, with the lines of the file."""
+        first = True
+        for block in read_blocks(self.path, self._encoding, self._doubts):
+            yield self._mend(block, first)
+            first = False
+
+    def decode(self) -> None:
+        """Look at all of the encoding, as the parser found bytes that it cannot read.
+
+        Raises:
+            DataError: If the file is not text, or not in one encoding; with the byte offset.
+        """
+        self._stored = False
+        for _ in read_blocks(self.path, self._encoding, self._doubts):
+            pass
+        self.__dict__.pop("has_quotes", None)
+
+    def count_lines(self) -> int:
+        """Number of lines in the file."""
+        if not self._is_plain:
+            return sum(block.count(b"\n") for block in self.blocks())
+        number, last = 0, _NEWLINE
+        for piece in self._stored_pieces():
+            codes = np.frombuffer(piece, dtype=np.uint8)
+            number += int(np.count_nonzero(codes == _NEWLINE))
+            last = piece[-1]
+            del codes  # a buffer that is looked at cannot be cut
+        return number + int(last != _NEWLINE)
+
+    def count_quotes(self) -> int:
+        """Number of quotes in the file."""
+        return sum(block.count(b'"') for block in self.blocks())
+
+    @cached_property
+    def has_quotes(self) -> bool:
+        """Whether a quote may stand in the file."""
+        if not self._stored:
+            return True
+        return any(b'"' in piece for piece in self._stored_pieces())
+
+    def _stored_pieces(self) -> Iterator[bytearray]:
+        """The file as it is stored; each piece is valid until the next is asked for."""
+        # mapped pages would count as memory in use
+        with self.path.open("rb", buffering=0) as file:
+            buffer = bytearray(1 << 20)
+            while size := file.readinto(buffer):
+                if size < len(buffer):
+                    del buffer[size:]
+                yield buffer
+
+    @property
+    def _is_plain(self) -> bool:
+        dialect = self._dialect
+        return self._stored and not (self.repeats or dialect.cut or dialect.sep == BLANKS)
+
+    def _mend(self, block: bytes, first: bool) -> bytes:
+        dialect = self._dialect
+        if self.repeats:
+            block = self._without_repeats(block, first)
+        if first and dialect.cut:
+            block = self._cut_first_row(block)
+        if dialect.sep == BLANKS:
+            block = _BLANKS.sub(_one_blank, block)
+        return block
+
+    def _without_repeats(self, block: bytes, first: bool) -> bytes:
+        """Empty the lines that stand above the first row; those above it are not parsed."""
+        lines = b"|".join(re.escape(line.encode()) for line in self._dialect.above)
+        pattern = re.compile(rb"^(?:%b)(?=\r?$)" % lines, re.MULTILINE)
+        head = _offset(block, self._dialect.first_line) if first else 0
+        return block[:head] + pattern.sub(b"", block[head:])
+
+    def _cut_first_row(self, block: bytes) -> bytes:
+        start = _offset(block, self._dialect.first_line)
+        end = block.find(b"\n", start)
+        sep = self._dialect.sep.encode()
+        row = block[start:end].rstrip(b"\r").rsplit(sep, self._dialect.cut)[0]
+        return block[:start] + row + block[end:]
+
+
+def _offset(block: bytes, line: int) -> int:
+    """Where a line begins."""
+    offset = 0
+    for _ in range(line - 1):
+        offset = block.find(b"\n", offset) + 1
+    return offset
+
+
+def _one_blank(match: re.Match[bytes]) -> bytes:
+    if match[1]:
+        return match[1]
+    string, start, end = match.string, match.start(), match.end()
+    inside = start and string[start - 1 : start] != b"\n" and string[end : end + 1] not in b"\r\n"
+    return b" " if inside else b""
+
+
+class _Stream(io.RawIOBase):
+    """Blocks as a file."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Take the next bytes."""
+        while not self._rest:
+            block = next(self._blocks, None)
+            if block is None:
+                return 0
+            self._rest = memoryview(block)
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size

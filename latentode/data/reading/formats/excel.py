@@ -1,0 +1,199 @@
+"""Logs in spreadsheets: .xlsx, .xlsm, .xlsb, .xls and .ods, told by their contents."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from latentode.data.dataset import Int64
+from latentode.data.reading.formats.sheet_cells import column_of, plain_cell
+from latentode.data.reading.formats.sheet_header import Row, SheetHeader, find_header
+from latentode.data.reading.formats.table import Format, LogSource, Table, is_text, optional_package
+from latentode.data.reading.roles import check_present
+from latentode.errors import DataError
+
+_MEMBERS = {"xl/workbook.xml", "xl/workbook.bin", "content.xml"}
+_OLD = b"\xd0\xcf\x11\xe0"
+_DATE_TEXT = re.compile(r"\d{1,2}([./-])\d{1,2}\1\d{2,4}\b.*")
+_CLOCK_TEXT = r"^\s*(\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|\d{1,3}:\d\d)"
+
+
+class ExcelFormat(Format):
+    """A sheet of a spreadsheet, by python-calamine: an optional package."""
+
+    name = "a spreadsheet (.xlsx, .xls, .ods)"
+    rank = 10
+    source_settings = frozenset({"table"})
+
+    def can_open(self, source: LogSource) -> bool:
+        """Whether it is an old spreadsheet, or an archive with the parts of a new one."""
+        if source.start.startswith(_OLD):
+            return True
+        if not source.start.startswith(b"PK\x03\x04"):
+            return False
+        try:
+            with zipfile.ZipFile(source.path) as archive:
+                return not _MEMBERS.isdisjoint(archive.namelist())
+        except zipfile.BadZipFile:
+            return b"xl/" in source.start or b"opendocument.spreadsheet" in source.start
+
+    def open(self, source: LogSource) -> Table:
+        """Read the sheet that holds the log, or the one that is named."""
+        sheet, others = _choose(_sheets(source.path), source)
+        table = SheetTable(sheet, source.path)
+        if others:
+            table.doubts.ask(
+                "table",
+                f"Sheets {', '.join(map(repr, [sheet.name, *others]))} may all be the log. Name "
+                f"one: --table {quote(sheet.name)}.",
+            )
+        return table
+
+
+FORMAT = ExcelFormat()
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet and its header.
+
+    Attributes:
+        name: Name.
+        rows: Cells, of one width.
+        header: None where no row has values.
+    """
+
+    name: str
+    rows: Sequence[Row]
+    header: SheetHeader | None
+
+    @cached_property
+    def columns(self) -> dict[str, pa.ChunkedArray]:
+        """Typed columns of the table, without rows that are empty."""
+        header = self.header
+        assert header is not None, "only a sheet with values is read"
+        body = [self.rows[row] for row in self.body_rows]
+        cells = [[row[place] for row in body] for place in header.columns]
+        return dict(zip(header.names, map(column_of, cells), strict=True))
+
+    @cached_property
+    def body_rows(self) -> list[int]:
+        """Places of the rows of values, from 0."""
+        assert self.header is not None, "only a sheet with values is read"
+        start = self.header.body
+        return [start + i for i, row in enumerate(self.rows[start:]) if any(c != "" for c in row)]
+
+
+class SheetTable(Table):
+    """A sheet of a spreadsheet; `lines` are its rows as the spreadsheet numbers them.
+
+    Args:
+        sheet: A sheet with values.
+        path: File.
+    """
+
+    def __init__(self, sheet: Sheet, path: Path) -> None:
+        header = sheet.header
+        assert header is not None, "only a sheet with values is read"
+        super().__init__(sheet.columns, path)
+        self.sheet = sheet
+        self.units = header.units
+        names = "no row of names" if header.row is None else f"names in row {header.row + 1}"
+        units = (
+            f", units in row {header.row + 2}" if header.row is not None and header.units else ""
+        )
+        self.doubts.decide("table", f"sheet {sheet.name!r} is read", names + units)
+        for name in self.columns:
+            self._ask_about_dates(name)
+
+    @cached_property
+    def lines(self) -> Int64:
+        """Row of the sheet of each row, from 1."""
+        return np.array(self.sheet.body_rows) + 1
+
+    def _ask_about_dates(self, name: str) -> None:
+        """Ask about dates of which a spreadsheet understood some only: it may have swapped those.
+
+        A spreadsheet of English settings takes 03/04/2024 for March 4 and leaves 13/04/2024 text.
+        """
+        header = self.sheet.header
+        assert header is not None, "only a sheet with values is read"
+        place = header.columns[self.columns.index(name)]
+        cells = [row[place] for row in self.sheet.rows[header.body :]]
+        texts = [cell for cell in cells if isinstance(cell, str) and _DATE_TEXT.match(cell)]
+        dates = [cell for cell in cells if isinstance(cell, date)]
+        if texts and dates:
+            self.doubts.ask(
+                "time",
+                f"Column {name!r} has {len(dates)} dates and {len(texts)} texts such as "
+                f"{texts[0]!r}: the spreadsheet understood some dates only, and may have taken "
+                "their day for the month. Import the original file again with that column as text.",
+            )
+
+
+def _sheets(path: Path) -> list[Sheet]:
+    calamine = optional_package("python_calamine", "excel", path)
+    try:
+        book = calamine.CalamineWorkbook.from_path(path)
+        names = [
+            each.name
+            for each in book.sheets_metadata
+            if each.typ == calamine.SheetTypeEnum.WorkSheet
+        ]
+        return [_sheet(name, book.get_sheet_by_name(name)) for name in names]
+    except (calamine.CalamineError, OSError) as error:
+        raise DataError(
+            f"{path}: the spreadsheet is damaged, protected by a password, or another kind of "
+            f"document ({error}). Save it without a password, or export the sheet as CSV."
+        ) from None
+
+
+def _sheet(name: str, sheet: Any) -> Sheet:
+    rows = [[plain_cell(cell) for cell in row] for row in sheet.to_python(skip_empty_area=False)]
+    return Sheet(name, rows, find_header(rows))
+
+
+def _choose(sheets: Sequence[Sheet], source: LogSource) -> tuple[Sheet, list[str]]:
+    """The sheet that is named, else the one that looks like a log; and others that may be."""
+    wanted = source.config.source.table
+    names = [sheet.name for sheet in sheets]
+    if wanted is not None:
+        check_present(wanted, names, str(source.path), "Name a sheet with --table.")
+    with_values = [sheet for sheet in sheets if sheet.header and wanted in (None, sheet.name)]
+    if not with_values:
+        raise DataError(
+            f"{source.path}: expected a sheet with rows of numbers or dates, got none among "
+            f"{', '.join(map(repr, names))}. Export the log as CSV."
+        )
+    candidates = [sheet for sheet in with_values if _has_clock(sheet)] or with_values
+    return candidates[0], [sheet.name for sheet in candidates[1:]]
+
+
+def _has_clock(sheet: Sheet) -> bool:
+    """Whether a column may be the time of a log: dates, texts like them, or numbers that rise."""
+    columns = sheet.columns.values()
+    return len(columns) > 1 and any(map(_may_be_clock, columns))
+
+
+def _may_be_clock(column: pa.ChunkedArray) -> bool:
+    if pa.types.is_temporal(column.type):
+        return True
+    if is_text(column.type):
+        return 2 * (pc.sum(pc.match_substring_regex(column, _CLOCK_TEXT)).as_py() or 0) > len(
+            column
+        )
+    if not pa.types.is_floating(column.type) or column.null_count:
+        return False
+    steps = np.diff(column.to_numpy())
+    return len(steps) > 1 and bool((steps > 0).all())

@@ -1,0 +1,351 @@
+"""What the cells of each column look like: kinds, ranges, repeats, order. Names are not asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pandas.util import hash_array
+
+from latentode.data.dataset import Float64, Int64
+from latentode.data.reading.cells.time_forms import TimeForm, may_be_times
+from latentode.data.reading.formats.table import MISSING_TEXTS, Table, is_text
+
+# a longer log is looked at in blocks of successive rows: order and steps show within a block
+_BLOCK_ROWS, _MOST_BLOCKS = 5_000, 10
+_DISTINCT_SHOWN = 5
+_ROBUST = (0.01, 0.5, 0.99)  # quantiles of a robust range, and its middle
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_MOST = 0.5  # share of the cells
+_FORMS = {
+    "stamps": "dates with a time of day",
+    "dates": "dates",
+    "clocks": "times of day, or elapsed times",
+    "epoch": "time since 1970",
+    "serial": "serial days",
+    "years": "years",
+}
+_HOLDS_FRACTION = re.compile(r"^\D{0,3}\d+[.,]\d+")
+
+
+@dataclass(frozen=True)
+class ColumnProfile:
+    """What one column looks like, over the rows that were looked at.
+
+    Attributes:
+        name: Column.
+        type: Type of its cells as the source has them, in words of Apache Arrow.
+        form: What they may be as times, in words; empty where they cannot be.
+        rows: Rows of the log.
+        looked_at: Rows that were looked at.
+        kinds: Kind of cell ("number", "time", "text", "empty") -> how many of `looked_at`.
+        distinct: Distinct cells that are not empty.
+        least: Least number of the column, None without numbers.
+        low: Its 1 % quantile.
+        median: Its median.
+        high: Its 99 % quantile.
+        greatest: Its greatest number.
+        whole: True where all numbers are whole.
+        repeats: Share of cells that equal the cell of the row before.
+        rising: Share of steps between successive cells that rise.
+        falling: Share that fall.
+        step: The most frequent step between successive cells that is not 0, None without.
+        step_share: Share of the steps that are this one.
+        first: First cell that is not empty, as text.
+        last: Last cell that is not empty.
+        examples: The most frequent cells.
+    """
+
+    name: str
+    type: str
+    form: str
+    rows: int
+    looked_at: int
+    kinds: dict[str, int]
+    distinct: int
+    least: float | None
+    low: float | None
+    median: float | None
+    high: float | None
+    greatest: float | None
+    whole: bool
+    repeats: float
+    rising: float
+    falling: float
+    step: float | None
+    step_share: float
+    first: str
+    last: str
+    examples: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as JSON types."""
+        return asdict(self) | {"examples": list(self.examples)}
+
+    def __str__(self) -> str:
+        kinds = ", ".join(f"{number:,} {kind}" for kind, number in self.kinds.items() if number)
+        words = [f"{kinds}; {self.distinct:,} distinct"]
+        if self.form:
+            words.append(f"may be times: {self.form}")
+        if self.least is not None:
+            words.append(
+                f"{self.least:.6g} to {self.greatest:.6g} (1 to 99 %: {self.low:.6g} to "
+                f"{self.high:.6g}, median {self.median:.6g})"
+            )
+            words.append(f"{100 * self.repeats:.0f} % repeat the row before")
+        if self.step is not None and self.step_share > _MOST:
+            words.append(f"step {self.step:g} in {100 * self.step_share:.0f} % of the rows")
+        words.append(f"from {self.first!r} to {self.last!r}")
+        return f"{self.name!r} ({self.type}): " + "; ".join(words)
+
+
+class Sample:
+    """Some rows of a table, looked at column by column.
+
+    Args:
+        table: The table.
+        missing: Spellings of a missing value.
+        rows: The rows; None takes evenly spaced blocks of successive rows.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        missing: Collection[str] = MISSING_TEXTS,
+        rows: Int64 | None = None,
+    ) -> None:
+        self.table, self.missing = table, frozenset(missing)
+        self.rows = _blocks(table.num_rows) if rows is None else rows
+        self._columns: dict[str, SampledColumn] = {}
+
+    def __getitem__(self, name: str) -> SampledColumn:
+        if name not in self._columns:
+            self._columns[name] = SampledColumn(self, name)
+        return self._columns[name]
+
+    def whole_times(self, names: Sequence[str]) -> Sample:
+        """A sample in which a time stands with all the rows that have it, however far apart.
+
+        Args:
+            names: The columns of the time.
+        """
+        if len(self.rows) == self.table.num_rows:
+            return self
+        hashes = np.zeros(self.table.num_rows, dtype=np.uint64)
+        for name in names:
+            coded = self.table.column(name)
+            if is_text(coded.type):
+                coded = coded.dictionary_encode().unify_dictionaries()
+                coded = pa.chunked_array([chunk.indices for chunk in coded.chunks])
+            hashes ^= hash_array(coded.to_pandas().to_numpy())
+        share = self.table.num_rows // len(self.rows) + 1
+        return Sample(self.table, self.missing, np.flatnonzero(hashes % np.uint64(share) == 0))
+
+    def profiles(self) -> list[ColumnProfile]:
+        """The profile of every column."""
+        return [self[name].profile for name in self.table.columns]
+
+
+class SampledColumn:
+    """The rows of a sample in one column.
+
+    Attributes:
+        name: The column.
+        cells: Its cells in the rows of the sample, typed.
+    """
+
+    def __init__(self, sample: Sample, name: str) -> None:
+        self.name, self._sample = name, sample
+        self.cells = sample.table.column(name).take(pa.array(sample.rows))
+
+    @property
+    def is_text(self) -> bool:
+        """True where cells are text."""
+        return is_text(self.cells.type)
+
+    @cached_property
+    def texts(self) -> pd.Series:
+        """Cells as text, "" where missing."""
+        column = self._sample.table.text(self.name).take(pa.array(self._sample.rows))
+        texts = column.cast(pa.string()).to_pandas().fillna("").str.strip()
+        return texts.where(~texts.isin(self._sample.missing), "")
+
+    @cached_property
+    def distinct(self) -> list[str]:
+        """Distinct texts that are not missing, the most frequent first."""
+        counts = self.texts[self.texts != ""].value_counts()
+        return [str(text) for text in counts.index]
+
+    @cached_property
+    def numbers(self) -> Float64:
+        """Cells as numbers, NaN where they are none, shape (row,)."""
+        kind = self.cells.type
+        if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+            cells = pc.cast(self.cells, pa.float64())
+            return cells.to_numpy(zero_copy_only=False)
+        if pa.types.is_decimal(kind):
+            return pc.cast(self.cells, pa.float64()).to_numpy(zero_copy_only=False)
+        if not self.is_text:
+            return np.full(len(self.cells), np.nan)
+        texts = self.texts
+        if self._sample.table.decimal == ",":
+            texts = texts.str.replace(",", ".", n=1, regex=False)
+        plain = texts.where(texts.str.fullmatch(_NUMBER.pattern), None)
+        return pd.to_numeric(plain, errors="coerce").to_numpy(dtype=np.float64)
+
+    @cached_property
+    def form(self) -> TimeForm | None:
+        """What the cells may be as times."""
+        return may_be_times(self.cells, self._sample.table.decimal)
+
+    @property
+    def holds_dates(self) -> bool:
+        """True where most cells spell dates, with or without a time of day."""
+        form = self.form
+        return form is not None and form.kind in ("stamps", "dates") and form.share > _MOST
+
+    @property
+    def holds_clocks(self) -> bool:
+        """True where most cells are hours, minutes and seconds without a date."""
+        return self.form is not None and self.form.kind == "clocks"
+
+    @property
+    def empty(self) -> bool:
+        """True where no cell holds anything."""
+        return not self.distinct
+
+    @property
+    def is_number(self) -> bool:
+        """True where most cells that hold something are numbers."""
+        filled = int((self.texts != "").sum())
+        return bool(filled) and 2 * int((~np.isnan(self.numbers)).sum()) > filled
+
+    @property
+    def _some_numbers(self) -> bool:
+        return not bool(np.isnan(self.numbers).all())
+
+    @property
+    def holds_fractions(self) -> bool:
+        """True where cells are numbers with fractions, alone or beside words."""
+        numbers = self.numbers[~np.isnan(self.numbers)]
+        if len(numbers):
+            return bool((numbers != np.floor(numbers)).any())
+        return any(_HOLDS_FRACTION.match(text) for text in self.distinct[:50])
+
+    @property
+    def is_words(self) -> bool:
+        """True where cells are text, and none is a number or a time."""
+        return self.is_text and not (self.empty or self.form is not None or self._some_numbers)
+
+    @cached_property
+    def codes(self) -> Int64:
+        """Code of each cell, equal for equal cells, -1 where missing, shape (row,)."""
+        codes, _ = pd.factorize(self.texts.where(self.texts != "", None))
+        return codes.astype(np.int64)
+
+    @cached_property
+    def steps(self) -> Float64:
+        """Differences of successive numbers within a block of rows, shape (step,)."""
+        inside = np.diff(self._sample.rows) == 1
+        steps = np.diff(self.numbers)[inside]
+        return steps[~np.isnan(steps)]
+
+    @cached_property
+    def profile(self) -> ColumnProfile:
+        """All of it in numbers."""
+        texts, numbers = self.texts, self.numbers
+        filled = int((texts != "").sum())
+        times = filled if (self.holds_dates or self.holds_clocks) and not self.is_number else 0
+        numeric = int((~np.isnan(numbers)).sum())
+        kinds = {
+            "number": numeric,
+            "time": times,
+            "text": max(filled - numeric - times, 0),
+            "empty": len(texts) - filled,
+        }
+        least, greatest = self._range()
+        present = numbers[~np.isnan(numbers)]
+        low, median, high = np.quantile(present, _ROBUST) if len(present) else (None,) * 3
+        step, share = _most_frequent(self.steps)
+        held = texts[texts != ""]
+        same = (self.codes[1:] == self.codes[:-1]) & (self.codes[1:] >= 0)
+        return ColumnProfile(
+            name=self.name,
+            type=str(self.cells.type),
+            form="" if self.form is None else _FORMS[self.form.kind],
+            rows=self._sample.table.num_rows,
+            looked_at=len(texts),
+            kinds=kinds,
+            distinct=len(self.distinct),
+            least=least,
+            low=_plain(low),
+            median=_plain(median),
+            high=_plain(high),
+            greatest=greatest,
+            whole=bool(len(present)) and not self.holds_fractions,
+            repeats=float(same.mean()) if len(same) else 0.0,
+            rising=float((self.steps > 0).mean()) if len(self.steps) else 0.0,
+            falling=float((self.steps < 0).mean()) if len(self.steps) else 0.0,
+            step=step,
+            step_share=share,
+            first=str(held.iloc[0]) if len(held) else "",
+            last=str(held.iloc[-1]) if len(held) else "",
+            examples=tuple(self.distinct[:_DISTINCT_SHOWN]),
+        )
+
+    def _range(self) -> tuple[float | None, float | None]:
+        """Least and greatest number, over all rows where the column is typed."""
+        kind = self.cells.type
+        if pa.types.is_floating(kind) or pa.types.is_integer(kind):
+            ends = pc.min_max(self._sample.table.column(self.name)).as_py()
+            return _plain(ends["min"]), _plain(ends["max"])
+        present = self.numbers[~np.isnan(self.numbers)]
+        return (float(present.min()), float(present.max())) if len(present) else (None, None)
+
+
+def profile_table(table: Table, missing: Collection[str] = MISSING_TEXTS) -> list[ColumnProfile]:
+    """The profile of every column of a table, over at most 50,000 rows in blocks.
+
+    Args:
+        table: The table.
+        missing: Spellings of a missing value.
+    """
+    return Sample(table, missing).profiles()
+
+
+def _blocks(num_rows: int) -> Int64:
+    """Rows of evenly spaced blocks of successive rows, the first and the last among them."""
+    if num_rows <= _BLOCK_ROWS * _MOST_BLOCKS:
+        return np.arange(num_rows)
+    starts = np.linspace(0, num_rows - _BLOCK_ROWS, _MOST_BLOCKS).astype(np.int64)
+    return (starts[:, None] + np.arange(_BLOCK_ROWS)).ravel()
+
+
+def _most_frequent(steps: Float64) -> tuple[float | None, float]:
+    moving = steps[steps != 0]
+    if not len(moving):
+        return None, 0.0
+    values, counts = np.unique(moving.round(9), return_counts=True)
+    best = int(counts.argmax())
+    return float(values[best]), float(counts[best] / len(steps))
+
+
+def _plain(value: Any) -> float | None:
+    return None if value is None or value != value else float(value)
+
+
+def row_repeats(codes: Sequence[Int64]) -> float:
+    """Share of the rows whose codes, taken together, stand in another row as well.
+
+    Args:
+        codes: Codes of one column each, equal for equal cells, shape (row,) each.
+    """
+    frame = pd.DataFrame(dict(enumerate(codes)))
+    return float(frame.duplicated(keep=False).mean()) if len(frame) else 0.0

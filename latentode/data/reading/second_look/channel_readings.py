@@ -1,0 +1,118 @@
+"""Readings of each channel as one array, and what can be said of their range."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from latentode.data.dataset import Float64, Int64, Readings, offsets
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelReadings:
+    """Readings of one channel, in order of series and time.
+
+    Attributes:
+        name: The channel.
+        values: Its readings, shape (reading,).
+        rows: Row of each among all, shape (reading,); None where every row has one.
+        bounds: First reading of each series, and the end of the last one, shape (series + 1,).
+    """
+
+    name: str
+    values: Float64
+    rows: Int64 | None
+    bounds: Int64
+
+    def row(self, reading: int) -> int:
+        """Row of a reading."""
+        return reading if self.rows is None else int(self.rows[reading])
+
+    def times_at(self, readings: Int64, times: Int64) -> Int64:
+        """Times of some readings, from the times of all rows."""
+        return times[readings if self.rows is None else self.rows[readings]]
+
+
+def by_channel(readings: Readings) -> Iterator[ChannelReadings]:
+    """Part readings by channel."""
+    names, starts = readings.channels, readings.series_starts
+    width = len(names)
+    if readings.num_readings == readings.num_rows * width:  # every row has every channel
+        for channel, name in enumerate(names):
+            values = np.ascontiguousarray(readings.values[channel::width])
+            yield ChannelReadings(name, values, None, starts)
+        return
+    # keys of 8 and 16 bits are sorted by radix, in linear time
+    narrow = np.min_scalar_type(width)
+    order = np.argsort(readings.channel_index.astype(narrow), kind="stable")
+    ends = offsets(np.bincount(readings.channel_index, minlength=width))
+    single = readings.num_readings == readings.num_rows  # then a reading is a row
+    rows = None if single else readings.reading_rows()
+    for channel, name in enumerate(names):
+        index = order[ends[channel] : ends[channel + 1]]
+        own = index if rows is None else rows[index]
+        yield ChannelReadings(name, readings.values[index], own, np.searchsorted(own, starts))
+
+
+@dataclass(frozen=True)
+class ChannelFacts:
+    """What the readings of a channel look like; suspected codes for "missing" are not among them.
+
+    Attributes:
+        name: The channel.
+        count: Number of readings, codes included.
+        low: Least reading; None without any.
+        median: Median reading.
+        high: Greatest reading.
+        first: First time in nanoseconds.
+        last: Last time.
+        share: Share of the rows that have a reading of it.
+        constant: Whether all readings are the same.
+        state: Whether all readings are 0 or 1, and both occur.
+    """
+
+    name: str
+    count: int
+    low: float | None
+    median: float | None
+    high: float | None
+    first: int | None
+    last: int | None
+    share: float
+    constant: bool
+    state: bool
+
+
+def facts_of(channel: ChannelReadings, times: Int64, codes: list[float]) -> ChannelFacts:
+    """Describe a channel.
+
+    Args:
+        channel: Its readings.
+        times: Times of all rows.
+        codes: Values that seem to stand for "missing".
+    """
+    values, count = channel.values, len(channel.values)
+    if codes:
+        values = values[~np.isin(values, codes)]
+    share = count / max(1, len(times))
+    if not len(values):
+        return ChannelFacts(channel.name, count, None, None, None, None, None, share, False, False)
+    low, high = float(values.min()), float(values.max())
+    filled = channel.bounds[:-1] < channel.bounds[1:]
+    first = channel.times_at(channel.bounds[:-1][filled], times).min()
+    last = channel.times_at(channel.bounds[1:][filled] - 1, times).max()
+    state = (low, high) == (0, 1) and bool(((values == 0) | (values == 1)).all())
+    return ChannelFacts(
+        name=channel.name,
+        count=count,
+        low=low,
+        median=float(np.median(values)),
+        high=high,
+        first=int(first),
+        last=int(last),
+        share=share,
+        constant=low == high,
+        state=state,
+    )

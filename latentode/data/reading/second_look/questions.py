@@ -1,0 +1,215 @@
+"""What only a person can settle: codes for "missing", stamps far from all others, a short log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from latentode.config import CellsConfig, TimeConfig
+from latentode.config.durations import NS_PER_UNIT
+from latentode.data.dataset import Clock, Readings
+from latentode.data.reading.doubts import Doubts
+from latentode.data.reading.second_look.clock_faults import Strays
+from latentode.data.reading.second_look.codes import Code, number_text
+from latentode.data.reading.second_look.log_rows import LogRows, long_duration, short_instant
+
+#: Readings of a channel without which nothing is trained: of 20, 14 show its spread (to a fifth),
+#: two when to stop, and four how good a forecast is.
+FEWEST_READINGS = 20
+_MOST_CHANNELS = 8  # that one message names
+_DAY = NS_PER_UNIT["d"]
+
+
+def ask_about_length(counts: Mapping[str, int], doubts: Doubts) -> None:
+    """Ask for a longer log where no channel has enough readings; name those that have too few.
+
+    Args:
+        counts: Channel -> number of its readings.
+        doubts: Takes the question.
+    """
+    most = max(counts, key=counts.__getitem__)
+    if counts[most] < FEWEST_READINGS:
+        doubts.ask(
+            "length",
+            f"too few readings to train on: expected at least {FEWEST_READINGS} of a channel, got "
+            f"{counts[most]} of {most!r}. Give a longer log, or more files of it.",
+            blocks="training",
+        )
+        return
+    few = {name: count for name, count in counts.items() if 0 < count < FEWEST_READINGS}
+    if few:
+        listed = _listed([f"{name!r} ({count})" for name, count in few.items()])
+        doubts.decide(
+            "channel",
+            f"channels with few readings are kept: {listed}",
+            f"fewer than {FEWEST_READINGS} show neither range nor course: expect little of them",
+            confidence="likely",
+        )
+
+
+def ask_about_codes(
+    codes: Sequence[Code],
+    readings: Readings,
+    rows: LogRows,
+    cells: CellsConfig,
+    doubts: Doubts,
+) -> None:
+    """Ask whether numbers far from all others mean "missing", all of a log in one question.
+
+    Args:
+        codes: What was found.
+        readings: What was read.
+        rows: Rows in the order of the file.
+        cells: Where ``na`` is given, nothing is asked: it is said which of them are readings.
+        doubts: Takes the question.
+    """
+    sure = [code for code in codes if code.sure]
+    unsure = [code for code in codes if not code.sure]
+    if cells.na is not None:
+        for code in sure:
+            choice = f"channel {code.channel!r}: {code.text} is a reading, as --na says"
+            doubts.decide("missing", choice, str(code))
+        return
+    for code in unsure:
+        doubts.decide(
+            "missing",
+            f"channel {code.channel!r}: {code.text} is read as a value",
+            str(code),
+            confidence="guess",
+        )
+    if sure:
+        doubts.ask("missing", _codes_message(sure, readings, rows), blocks="training")
+
+
+def _codes_message(codes: Sequence[Code], readings: Readings, rows: LogRows) -> str:
+    said: dict[str, list[str]] = {}
+    for code in codes:
+        place = _place(code.row, readings, rows)
+        said.setdefault(code.channel, []).append(f"{code}{place}")
+    listed = "; ".join(
+        f"channel {name!r}: {', '.join(words)}"
+        for name, words in list(said.items())[:_MOST_CHANNELS]
+    )
+    if len(said) > _MOST_CHANNELS:
+        listed += f"; and {len(said) - _MOST_CHANNELS} more channels"
+    clashes = _clashes(codes, readings)
+    values = list(dict.fromkeys(code.text for code in codes if code.value not in clashes))
+    some = "that means" if len(values) == 1 else "these mean"
+    advice = "Pass "
+    if values:
+        advice += f"{na_option(values)} if {some} missing, or "
+    advice += "--na '' if every value counts."
+    for value, other in clashes.items():
+        text = number_text(value)
+        advice += (
+            f" As {text} is an ordinary reading of {other!r}, --na cannot tell them apart: where "
+            "it means missing, empty those cells in the log."
+        )
+    return f"numbers that look like codes for missing values: {listed}. {advice}"
+
+
+def na_option(values: Sequence[str]) -> str:
+    """The option that makes some values missing, as it can be typed."""
+    joined = ",".join(values)
+    return f"--na={joined}" if joined.startswith("-") else f"--na {joined}"
+
+
+def _clashes(codes: Sequence[Code], readings: Readings) -> dict[float, str]:
+    """Codes that are ordinary readings of a channel, and which; the option holds for all."""
+    clashes: dict[float, str] = {}
+    for value in dict.fromkeys(code.value for code in codes):
+        suspected = [code.channel for code in codes if code.value == value]
+        apart = np.isin(readings.channels, suspected)
+        channels = np.unique(readings.channel_index[readings.values == value])
+        ordinary = channels[~apart[channels]]
+        if len(ordinary):
+            clashes[value] = readings.channels[int(ordinary[0])]
+    return clashes
+
+
+def _place(row: int, readings: Readings, rows: LogRows) -> str:
+    series = int(np.searchsorted(readings.series_starts, row, side="right")) - 1
+    first = rows.row_of(series, int(readings.times[row]))
+    return "" if first is None else f" (first: {rows.at(first)})"
+
+
+def ask_about_strays(
+    strays: Sequence[Strays],
+    places: Mapping[Any, str],
+    rows: LogRows,
+    clock: Clock,
+    time: TimeConfig,
+    doubts: Doubts,
+) -> None:
+    """Ask about stamps far from all others, early and late ones in one question.
+
+    Args:
+        strays: What was found.
+        places: Where they stand.
+        rows: Rows in the order of the file.
+        clock: What times mean.
+        time: Where ``start`` or ``end`` is given, nothing is asked of that side.
+        doubts: Takes the question.
+    """
+    asked = [each for each in strays if (time.start if each.is_early else time.end) is None]
+    for stray in (each for each in strays if each not in asked):
+        doubts.decide("time", "times far from all others are kept", _far(stray, places, clock))
+    if not asked:
+        return
+    options = " ".join(f"--{_side(each)}{_typed(_bound(each, clock))}" for each in asked)
+    keep = " ".join(f"--{_side(each)} ''" for each in asked)
+    first, last = asked[-1].bulk
+    doubts.ask(
+        "time",
+        f"{sum(each.count for each in asked):,} of {len(rows.times):,} rows have times far from "
+        f"all others: {'; '.join(_far(each, places, clock) for each in asked)}, which last from "
+        f"{short_instant(first, clock)} to {short_instant(last, clock)}. Pass {options} to leave "
+        f"them out, or {keep} to keep them.",
+        blocks="training",
+    )
+
+
+def _side(stray: Strays) -> str:
+    return "start" if stray.is_early else "end"
+
+
+def _far(stray: Strays, places: Mapping[Any, str], clock: Clock) -> str:
+    times = short_instant(stray.first, clock)
+    if stray.last > stray.first:
+        times += f" to {short_instant(stray.last, clock)}"
+    place = f" ({places[stray]})" if places[stray] else ""
+    side = "before" if stray.is_early else "after"
+    return f"{times}{place}, {long_duration(stray.distance)} {side} the others"
+
+
+def _typed(text: str) -> str:
+    return f"={text}" if text.startswith("-") else f" {text}"
+
+
+def _bound(stray: Strays, clock: Clock) -> str:
+    """A round time between strays and bulk, as the setting takes it."""
+    first, last = stray.bulk
+    unit = _DAY if clock.kind == "calendar" else NS_PER_UNIT[clock.unit]
+    moment = first // unit * unit if stray.is_early else -(-last // unit) * unit
+    is_between = stray.last < moment if stray.is_early else moment < stray.first
+    if not is_between:
+        moment = first if stray.is_early else last
+    if clock.kind == "elapsed":
+        return number_text(moment / unit)
+    return _date_text(moment, clock)
+
+
+def _date_text(moment: int, clock: Clock) -> str:
+    stamp = np.datetime64(moment, "ns")
+    day = stamp.astype("M8[D]")
+    if clock.zone is None and stamp == day:
+        return str(day)
+    text = np.datetime_as_string(stamp, unit="s" if moment % 10**9 == 0 else "ns")
+    return f"{text}Z" if clock.zone else str(text)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_CHANNELS} more" if len(names) > _MOST_CHANNELS else ""
+    return ", ".join(names[:_MOST_CHANNELS]) + more

@@ -1,0 +1,213 @@
+"""Which column tells the series apart: by what it does to repeated times; names break ties."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from latentode.data.dataset import Int64
+from latentode.data.reading.cells.states import state_numbers
+from latentode.data.reading.doubts import Doubts
+from latentode.data.reading.profile import Sample, SampledColumn, row_repeats
+from latentode.data.reading.roles import ID_NAMES, QUALITY_NAMES, UNIT_NAMES, by_telling_name
+
+# below this share repeated times are a fault of the logger, not several series
+_REPEATS = 0.1
+_CLEAN = 0.01  # share of repeats that a column of ids may leave
+_LONG_RUN = 3.0  # rows: an id written a series after another stays for longer
+_TWO = 2
+_MOST = 0.5
+
+
+def find_series(
+    sample: Sample,
+    time: Sequence[str],
+    free: Sequence[str],
+    doubts: Doubts,
+    *,
+    channel: str | None = None,
+) -> str | None:
+    """Find the column of series ids.
+
+    A column of numbers with fractions, of two states, of times, or one that is different in every
+    row is never it. One that has a telling name is it if the times repeat without it and not with
+    it, if it is constant over runs of rows, or if its cells are words; one of another name only if
+    it splits repeated times cleanly, into as many series as times repeat.
+
+    Args:
+        sample: The log.
+        time: Columns of the time; none for rows without times.
+        free: Columns that have no other role.
+        doubts: Takes the decision, or the question between several.
+        channel: Column of channel names of a long log.
+
+    Returns:
+        Its name; None for one series.
+    """
+    search = _Search(sample, time, channel)
+    able = [name for name in free if search.may_be_ids(name)]
+    telling = by_telling_name(able, ID_NAMES)
+    named = [name for name in telling if search.is_plausible(name)]
+    for name in telling:
+        if name not in named:
+            doubts.decide(
+                "series",
+                f"{name!r} stays a channel although it is called like a series id",
+                search.against(name),
+                confidence="likely",
+                option=f'--id-column "{name}"',
+            )
+    if len(named) > 1:
+        clean = [name for name in named if search.is_clean(name)]
+        named = clean if clean and search.repeats > _REPEATS else named
+    if len(named) > 1:
+        return _among(named, sample, doubts)
+    if named:
+        doubts.decide(
+            "series", f"series told apart by {named[0]!r}", search.evidence(named[0]),
+            confidence="likely", option="--id-column NAME",
+        )  # fmt: skip
+        return named[0]
+    return _unnamed(search, able, sample, doubts)
+
+
+def _unnamed(search: _Search, able: Sequence[str], sample: Sample, doubts: Doubts) -> str | None:
+    """A column of any name that splits repeated times as ids do."""
+    if search.repeats <= _REPEATS:
+        return None
+    others = {*sum(ID_NAMES, ()), *QUALITY_NAMES, *UNIT_NAMES}
+    able = [name for name in able if name.lower() not in others or sample[name].is_words]
+    splitting = [name for name in able if search.splits(name)]
+    words = [name for name in splitting if sample[name].is_words]
+    splitting = words or splitting
+    if not splitting:
+        return None
+    if len(splitting) > 1:
+        return _among(splitting, sample, doubts)
+    name = splitting[0]
+    doubts.decide(
+        "series",
+        f"series told apart by {name!r}",
+        search.evidence(name),
+        confidence="likely",
+        option="--id-column NAME",
+    )
+    return name
+
+
+def _among(names: Sequence[str], sample: Sample, doubts: Doubts) -> str:
+    """The first of several that say the same; a question between others."""
+    first = names[0]
+    pairs = [
+        pd.DataFrame({"a": sample[first].codes, "b": sample[name].codes}).drop_duplicates()
+        for name in names[1:]
+    ]
+    alike = all(len(pair) == pair["a"].nunique() == pair["b"].nunique() for pair in pairs)
+    if alike:
+        others = ", ".join(map(repr, names[1:]))
+        doubts.decide(
+            "series", f"series told apart by {first!r}", f"{others} says the same",
+            option=f'--id-column "{names[1]}"',
+        )  # fmt: skip
+    else:
+        doubts.ask(
+            "series",
+            f"columns {', '.join(map(repr, names))} may all be the series. Name it with "
+            f'--id-column "{first}" or another of them.',
+        )
+    return first
+
+
+class _Search:
+    """Evidence for and against columns."""
+
+    def __init__(self, sample: Sample, time: Sequence[str], channel: str | None) -> None:
+        self.sample = sample
+        self.time, self.channel = time, channel
+        self.keyed = sample.whole_times(time) if time else sample
+        keys = [*time, *([channel] if channel is not None else [])]
+        self.keys: list[Int64] = [self.keyed[name].codes for name in keys]
+        self.repeats = row_repeats(self.keys) if self.keys else 0.0
+
+    def may_be_ids(self, name: str) -> bool:
+        """Whether cells could be ids at all."""
+        column = self.sample[name]
+        if column.empty or column.holds_fractions or column.holds_dates or column.holds_clocks:
+            return False
+        return column.is_words or self._is_whole(column)
+
+    @staticmethod
+    def _is_whole(column: SampledColumn) -> bool:
+        numbers = column.numbers[~np.isnan(column.numbers)]
+        return len(numbers) > 0 and bool((numbers >= 0).all())
+
+    def is_clean(self, name: str) -> bool:
+        """Whether times do not repeat within a value of the column."""
+        left = row_repeats([*self.keys, self.keyed[name].codes])
+        return left <= max(_CLEAN, _CLEAN * self.repeats) or left <= self.repeats / 10
+
+    def is_plausible(self, name: str) -> bool:
+        """Whether a column that is called like an id does what ids do."""
+        column = self.sample[name]
+        if name.lower() in UNIT_NAMES and not column.is_number:
+            return self.repeats > _REPEATS and self.is_clean(name) and not _looks_like_units(column)
+        if not self.keys:
+            return True
+        if self.repeats > _CLEAN and self.is_clean(name) and self._few(name):
+            return True
+        if state_numbers([text.lower() for text in column.distinct[:3]]) is not None:
+            return False
+        if column.is_words:
+            return len(column.distinct) < len(column.texts) or len(column.texts) <= _LONG_RUN
+        if len(column.distinct) <= _TWO and self._run(name) < _LONG_RUN:
+            return False
+        return self._run(name) >= _LONG_RUN or len(column.distinct) == 1
+
+    def splits(self, name: str) -> bool:
+        """Whether a column of any name splits repeated times into as many series as they repeat."""
+        column = self.keyed[name]
+        distinct = len(column.distinct)
+        if distinct < _TWO or not self.is_clean(name):
+            return False
+        counts = np.bincount(column.codes[column.codes >= 0])
+        times = pd.DataFrame(dict(enumerate(self.keys))).value_counts()
+        most = int(times.iloc[0])
+        if column.is_words:
+            return distinct <= max(2 * most, len(column.codes) // 3)
+        return distinct <= 2 * most and counts.min() >= counts.max() / 4
+
+    def _few(self, name: str) -> bool:
+        column = self.sample[name]
+        return (
+            column.is_words or 2 * len(column.distinct) <= len(column.texts) or self.repeats > 0.5
+        )
+
+    def _run(self, name: str) -> float:
+        """Mean number of successive rows with one value."""
+        codes = self.sample[name].codes
+        changes = int((codes[1:] != codes[:-1]).sum())
+        return len(codes) / (changes + 1)
+
+    def evidence(self, name: str) -> str:
+        """Why a column is the id."""
+        distinct = len(self.sample[name].distinct)
+        if self.repeats > _CLEAN:
+            return (
+                f"{100 * self.repeats:.0f} % of the rows repeat a time without it, "
+                f"{100 * row_repeats([*self.keys, self.keyed[name].codes]):.1g} % with it"
+            )
+        return f"by its name; {distinct:,} distinct, in runs of {self._run(name):.3g} rows"
+
+    def against(self, name: str) -> str:
+        """Why a column that is called like an id is none."""
+        column = self.sample[name]
+        return (
+            f"{len(column.distinct):,} distinct cells, which change every {self._run(name):.2g} "
+            "rows, while times do not repeat"
+        )
+
+
+def _looks_like_units(column: SampledColumn) -> bool:
+    return all(len(text) <= 8 for text in column.distinct[:20]) and len(column.distinct) <= 30

@@ -1,0 +1,150 @@
+"""Columns beside the values: how good they are, and in which unit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from latentode.config import DataConfig
+from latentode.data.dataset import Int64
+from latentode.data.reading.doubts import Doubts
+from latentode.data.reading.profile import Sample
+from latentode.data.reading.roles import GOOD, QUALITY_NAMES, UNIT_NAMES, by_telling_name
+
+_MOST_TYPES = 10  # values of a column that tells what a row is
+_MANY_ROWS = 10
+_BAD = frozenset(
+    {
+        *("bad", "uncertain", "invalid", "suspect", "questionable", "error", "fault", "missing"),
+        *(
+            "estimated",
+            "substituted",
+            "schlecht",
+            "ungültig",
+            "mauvais",
+            "malo",
+            "false",
+            "0",
+            "64",
+        ),
+        *("bad input", "not good", "stale", "failed", "fail", "b", "u", "s", "n", "out of range"),
+    }
+)
+
+
+def find_quality(
+    sample: Sample, free: Sequence[str], config: DataConfig, doubts: Doubts
+) -> str | None:
+    """Find a column that says of each row whether its values are good.
+
+    Args:
+        sample: The log.
+        free: Columns that have no other role.
+        config: Whether rows of other quality are kept (``cells.quality``).
+        doubts: Takes the decision.
+    """
+    named = [name for name in free if _is_called(name, QUALITY_NAMES)]
+    for name in named:
+        words = {text.lower() for text in sample[name].distinct}
+        if words and words & GOOD and words <= GOOD | _BAD:
+            kept = config.cells.quality == "all"
+            what = "kept whatever it says" if kept else "rows that it does not call good left out"
+            doubts.decide(
+                "quality",
+                f"{name!r} says how good values are: {what}",
+                ", ".join(sample[name].distinct[:6]),
+                option=f"--quality {'good' if kept else 'all'}",
+            )
+            return name
+    return None
+
+
+def _is_called(name: str, words: Sequence[str]) -> bool:
+    plain = name.strip().lower().replace(" ", "_")
+    return any(plain == word or plain.endswith(f"_{word}") for word in words)
+
+
+def find_unit(
+    sample: Sample,
+    free: Sequence[str],
+    channel: str | None,
+    chosen: Sequence[str] | None,
+    doubts: Doubts,
+) -> str | None:
+    """Find a column of units; a channel with several units is asked about.
+
+    Args:
+        sample: The log.
+        free: Columns that have no other role.
+        channel: Column of channel names of a long log.
+        chosen: Channels that are wanted; None for all.
+        doubts: Takes the question.
+    """
+    named = by_telling_name([name for name in free if sample[name].is_words], (UNIT_NAMES,))
+    if not named:
+        return None
+    name = named[0]
+    texts = sample[name].texts
+    groups = sample[channel].texts if channel is not None else pd.Series("", index=texts.index)
+    pairs = pd.DataFrame({"channel": groups, "unit": texts})
+    pairs = pairs[pairs["unit"] != ""]
+    if channel is not None and chosen is not None:
+        pairs = pairs[pairs["channel"].isin(chosen)]
+    for group, units in pairs.groupby("channel")["unit"]:
+        counts = units.value_counts()
+        if len(counts) == 1:
+            sample.table.units[str(group)] = str(counts.index[0])
+            continue
+        shown = ", ".join(f"{unit} in {number:,} rows" for unit, number in counts.items())
+        first = sample.table.at(int(sample.rows[units[units != units.iloc[0]].index[0]]))
+        of = f"channel {group!r}" if group else "the log"
+        doubts.ask(
+            "unit",
+            f"column {name!r}: the unit of {of} changes ({shown}; first at {first}). Convert the "
+            "readings to one unit, or choose channels without it with --channels.",
+        )
+    return name
+
+
+def row_types(sample: Sample, free: Sequence[str]) -> dict[str, str]:
+    """Columns that only tell which of the other columns a row fills: name -> what shows it.
+
+    Args:
+        sample: The log.
+        free: Columns that have no other role.
+    """
+    types = {}
+    filled = {name: sample[name].codes >= 0 for name in free}
+    sparse = [name for name in free if 0 < filled[name].mean() < 1]
+    for name in free:
+        column = sample[name]
+        if not 2 <= len(column.distinct) <= _MOST_TYPES or not filled[name].all():
+            continue
+        told = [other for other in sparse if other != name and _tells(column.codes, filled[other])]
+        if len(told) > 1:
+            types[name] = f"it only tells which of {', '.join(map(repr, told))} a row fills"
+    return types
+
+
+def _tells(codes: Int64, filled: NDArray[np.bool_]) -> bool:
+    """True where each code stands with filled cells alone, or with empty ones alone."""
+    shares = pd.Series(filled).groupby(codes).mean()
+    return bool(shares.isin((0, 1)).all()) and shares.nunique() > 1
+
+
+def lone_cells(sample: Sample, free: Sequence[str]) -> dict[str, str]:
+    """Columns with a single cell, in the first row of many: name -> what shows it.
+
+    Args:
+        sample: The log.
+        free: Columns that have no other role.
+    """
+    lone = {}
+    for name in free:
+        filled = np.flatnonzero(sample[name].codes >= 0)
+        if len(filled) == 1 and filled[0] == 0 and len(sample.rows) >= _MANY_ROWS:
+            lone[name] = f"it holds one cell, {sample[name].distinct[0]!r}, in the first row"
+    return lone

@@ -1,0 +1,177 @@
+"""Which columns are the time: by what their cells spell; names break ties."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from latentode.config import TimeConfig
+from latentode.data.reading.cells.split_times import find_split_times
+from latentode.data.reading.cells.time_scales import unit_in_name
+from latentode.data.reading.doubts import Doubts
+from latentode.data.reading.profile import Sample
+from latentode.data.reading.roles import TIME_NAMES, by_telling_name
+from latentode.errors import DataError
+
+_NO_NAME = len(TIME_NAMES)
+_COUNTER_NAMES = (
+    *("id", "index", "row", "record", "recnbr", "entry_id", "unnamed: 0"),
+    *("#", "no", "no.", "nr", "nr."),
+)
+_MANY = 20  # steps: a shorter channel may rise by one each time by chance
+_NEARLY_ALL = 0.95
+
+
+def find_time(
+    sample: Sample, exclude: Collection[str], time: TimeConfig, doubts: Doubts
+) -> tuple[str, ...]:
+    """Find the columns of the time.
+
+    Dates with a time of day come before dates, these before epochs and other numbers; a date whose
+    time of day, hour or the like stands in other columns is joined with them.
+
+    Args:
+        sample: The log.
+        exclude: Columns that are known to be something else.
+        time: How times are written; with a format or a unit, a name is enough.
+        doubts: Takes the decision.
+
+    Returns:
+        Its columns, mostly one.
+
+    Raises:
+        DataError: If no column, or several, may be the time.
+    """
+    names = [name for name in sample.table.columns if name not in exclude]
+    told = time.format is not None or time.unit not in ("auto", "iso")
+    if told and (named := by_telling_name(names, TIME_NAMES)):
+        return (named[0],)
+    search = _Search(sample, names)
+    stamps = search.best(("stamps",))
+    if stamps:
+        return (_only(stamps, sample, doubts),)
+    parts = find_split_times({name: sample[name].cells for name in names})
+    if parts is not None and len(parts) > 1:
+        doubts.decide(
+            "time",
+            f"time joined from {', '.join(map(repr, parts))}",
+            "each alone repeats, and together they advance",
+            confidence="likely",
+            option="--time-column NAME",
+        )
+        return parts
+    likely = (
+        search.best(("epoch", "serial"), named=True)
+        or search.best(("dates",))
+        or search.best(("epoch", "serial", "years"))
+        or search.best(("clocks",))
+        or search.by_name()
+    )
+    if not likely:
+        raise DataError(f"{sample.table.name}: {_refusal(sample, names)}")
+    return (_only(likely, sample, doubts),)
+
+
+class _Search:
+    """The columns that may be the time."""
+
+    def __init__(self, sample: Sample, names: Sequence[str]) -> None:
+        self.sample, self.names = sample, names
+        self.forms = {name: sample[name].form for name in names}
+
+    def best(self, kinds: Collection[str], *, named: bool = False) -> list[str]:
+        """The columns of some forms that have the most telling name.
+
+        Numbers need a name that tells of a time, or steps that never fall, as readings of any kind
+        may be as large as an epoch or a year.
+
+        Args:
+            kinds: Kinds of `TimeForm`.
+            named: Whether numbers need such a name.
+        """
+        fits = [
+            name
+            for name, form in self.forms.items()
+            if form is not None and form.kind in kinds and self._may_be(name, named)
+        ]
+        return [name for name in fits if self._rank(name) == min(map(self._rank, fits))]
+
+    def _may_be(self, name: str, named: bool) -> bool:
+        column = self.sample[name]
+        if not column.is_number:
+            return True
+        if self._rank(name) < _NO_NAME or unit_in_name(name) is not None:
+            return True
+        steps = column.steps
+        rises = len(steps) > 0 and bool((steps >= 0).all() or (steps <= 0).all())
+        return rises and bool((steps != 0).any()) and not named
+
+    def _rank(self, name: str) -> int:
+        plain = name.strip().lower()
+        for rank, words in enumerate(TIME_NAMES):
+            if plain in words:
+                return rank
+        return _NO_NAME
+
+    def by_name(self) -> list[str]:
+        """Columns of numbers that are called like a time."""
+        numeric = [name for name in self.names if self.sample[name].is_number]
+        named = by_telling_name(numeric, TIME_NAMES)
+        return named or [name for name in numeric if unit_in_name(name)]
+
+
+def _only(names: Sequence[str], sample: Sample, doubts: Doubts) -> str:
+    """The one of several columns of times that the log is on.
+
+    Raises:
+        DataError: If they are different clocks, and none is called so.
+    """
+    first, *others = names
+    if not others:
+        return first
+    filled = {name: int((sample[name].codes >= 0).sum()) for name in names}
+    if filled[first] >= max(filled.values()):
+        doubts.decide(
+            "time",
+            f"{first!r} is the time",
+            f"the first of {len(names)} columns of times; {', '.join(map(repr, others))} left out",
+            confidence="likely",
+            option=f'--time-column "{others[0]}"',
+        )
+        return first
+    shown = ", ".join(map(repr, names))
+    raise DataError(
+        f"{sample.table.name}: columns {shown} may all be the time (columns: "
+        f"{', '.join(sample.table.columns[:12])}). Name it with --time-column."
+    )
+
+
+def _refusal(sample: Sample, names: Sequence[str]) -> str:
+    shown = ", ".join(sample.table.columns[:12])
+    of_day = [name for name in names if sample[name].holds_clocks]
+    if of_day:
+        text = sample[of_day[0]].distinct[0]
+        return (
+            f"column {of_day[0]!r} holds a time of day without a date ({text}). Join date and time "
+            "in one column, or name another with --time-column."
+        )
+    return f"no column looks like the time (columns: {shown}). Name it with --time-column."
+
+
+def row_counters(sample: Sample, names: Sequence[str]) -> dict[str, str]:
+    """Columns that number the rows, whatever they are called: name -> what shows it.
+
+    Whole numbers that rise or fall by one from nearly every row to the next.
+    """
+    counters = {}
+    for name in names:
+        column = sample[name]
+        steps = column.steps
+        if not column.is_number or column.holds_fractions or len(steps) < 2:
+            continue
+        by_one = max((steps == 1).mean(), (steps == -1).mean())
+        called_so = by_telling_name([name], (_COUNTER_NAMES,))
+        enough = len(steps) >= _MANY or (called_so and by_one == 1)
+        if enough and by_one >= _NEARLY_ALL and len(column.distinct) >= _NEARLY_ALL * len(steps):
+            way = "rises" if (steps == 1).mean() >= _NEARLY_ALL else "falls"
+            counters[name] = f"{way} by one in {100 * by_one:.0f} % of the rows"
+    return counters
