@@ -225,6 +225,16 @@ def test_arrays_and_frames_and_equal_seeds_give_equal_fits(frame):
     np.testing.assert_allclose(one.score_samples(row), one.score_samples(frame)[:1], rtol=1e-5)
 
 
+def test_a_fit_to_an_array_forgets_the_column_names_of_an_earlier_frame(frame):
+    estimator = DensityEstimator(hidden_dims=(4,), fit_config=FlowFitConfig(2, 1, 16))
+    assert list(estimator.fit(frame).feature_names_in_) == ["a", "b"]
+    estimator.fit(frame.to_numpy())
+    assert not hasattr(estimator, "feature_names_in_")
+    other = frame.rename(columns={"a": "x", "b": "y"})
+    assert np.array_equal(estimator.score_samples(other), estimator.score_samples(frame.to_numpy()))
+    assert list(estimator.fit(other).feature_names_in_) == ["x", "y"]
+
+
 def test_parameters_are_read_and_set_by_name():
     estimator = DensityEstimator(random_state=7)
     clone = DensityEstimator(**estimator.get_params())

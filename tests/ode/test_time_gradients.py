@@ -122,6 +122,46 @@ def test_second_derivatives_by_times_of_an_adaptive_odeint_are_exact():
     torch.autograd.gradgradcheck(solution, (y0, t, rate), atol=1e-5)
 
 
+def repeated_derivatives(solution, t, order):
+    """Derivatives of order 1 to `order` of the last state by the first time and by the last."""
+    found = []
+    for k in (0, -1):
+        value = solution(t)[-1].sum()
+        for _ in range(order):
+            value = torch.autograd.grad(value, t, create_graph=True)[0][k]
+            found.append(value.detach())
+    return torch.stack(found)
+
+
+def test_the_first_four_derivatives_by_times_of_an_adaptive_odeint_are_exact():
+    t = torch.tensor([0.3, 0.5, 1.2], dtype=torch.float64, requires_grad=True)
+
+    def solution(t):
+        return odeint(lambda t, y: torch.cos(t) * y, torch.ones(1).double(), t, rtol=1e-11)
+
+    def closed(t):  # dy/dt = cos(t) y from 1
+        return torch.exp(torch.sin(t) - torch.sin(t[0]))
+
+    got, expected = (repeated_derivatives(one, t, 4) for one in (solution, closed))
+    torch.testing.assert_close(got, expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("inputs", ["times", "all"])
+def test_the_fifth_derivative_by_times_of_an_adaptive_odeint_is_refused(inputs):
+    rate = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
+    t = torch.tensor([0.3, 1.2], dtype=torch.float64, requires_grad=True)
+    value = odeint(lambda _t, y: rate * y * y, torch.ones(1).double() / 2, t)[-1].sum()
+    for _ in range(4):
+        value = torch.autograd.grad(value, t, create_graph=True)[0][-1]
+    (by_rate,) = torch.autograd.grad(value, rate, retain_graph=True)
+    # y = 1 / (2 - rate (t - t0)), whose fourth derivative by t is 24 rate^4 y^5
+    y = 1 / (2 - 0.7 * 0.9)
+    truth = 24 * (4 * 0.7**3 * y**5 + 0.7**4 * 5 * y**6 * 0.9)
+    assert float(by_rate) == pytest.approx(truth, rel=1e-5)
+    with pytest.raises(ConfigError, match=r"by times up to order 4 .* got a request for one of or"):
+        torch.autograd.backward(value, inputs=[t] if inputs == "times" else None)
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("starts", [0.4, [0.4, -0.2]], ids=["shared", "by series"])
 @pytest.mark.parametrize(("method", "gradient"), CASES)
