@@ -132,9 +132,9 @@ def test_likelihood_would_learn_the_error_of_a_coarse_solver_if_nobody_watched(
     if not watched:
         monkeypatch.setattr(fitting, "keep_accurate", lambda *_rows: None)
     torch.manual_seed(0)
-    flow = CNF(2, hidden_dims=(32, 32), solver=SolverConfig(method="rk4", step_size=1.0))
+    flow = CNF(2, hidden_dims=(16, 16), solver=SolverConfig(method="rk4", step_size=1.0))
     x = draw_toy("rings", 2_000, seeded()).float()
-    config = FlowFitConfig(0, 300, 256, lr=3e-2)
+    config = FlowFitConfig(0, 200, 128, lr=5e-2)
     if not watched:
         with pytest.raises(SolverError, match=r"within 0\.05 nat"):
             fit_flow(flow, x, config=config, generator=seeded())
