@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -20,6 +21,9 @@ from latentode.errors import DataError
 _EPOCH = 631_065_600  # 1989-12-31 00:00 UTC, from which the format counts seconds
 _LEAST_DATE = 0x10000000  # below it, stamps count from when the device was switched on
 _DEGREES = 180 / 2**31  # of a semicircle
+
+# what fitdecode raises of bytes that are no message
+_DAMAGE = (ValueError, TypeError, LookupError, AssertionError, struct.error)
 
 
 class FitFormat(LongFormat):
@@ -45,7 +49,7 @@ class FitFormat(LongFormat):
             try:
                 for number, frame in _messages(fitdecode, source.path):
                     records.add(number, frame)
-            except fitdecode.FitError as error:
+            except (fitdecode.FitError, *_DAMAGE) as error:
                 raise DataError(
                     f"{source.path}: the FIT file is damaged ({error}), after {records.told()}. "
                     "Copy it from the device again."

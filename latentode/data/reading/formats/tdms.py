@@ -20,6 +20,9 @@ from latentode.data.reading.formats.tdms_clocks import (
 )
 from latentode.errors import DataError
 
+# what npTDMS raises of files that are damaged, and of types that it does not read
+_DAMAGE = (ValueError, EOFError, LookupError, OSError, struct.error, NotImplementedError)
+
 
 class TdmsFormat(LongFormat):
     """TDMS, by npTDMS."""
@@ -44,9 +47,10 @@ class TdmsFormat(LongFormat):
                 changes = waveform_changes(file)
             with source.path.open("rb") as file:
                 content = nptdms.TdmsFile.read(file, raw_timestamps=True)
-        except (ValueError, EOFError, LookupError, OSError, struct.error) as error:
+        except _DAMAGE as error:
             raise DataError(
-                f"{source.path}: the TDMS file is damaged ({error}). Copy it again."
+                f"{source.path}: the TDMS file is damaged, or is not of a known kind ({error}). "
+                "Copy it again, or export it as CSV."
             ) from None
         table = _table(list(_channels(content, changes)), source)
         if content.file_status.incomplete_final_segment:

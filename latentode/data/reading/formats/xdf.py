@@ -17,6 +17,7 @@ from latentode.data.reading.formats.table import LogSource, Table, optional_pack
 from latentode.errors import DataError
 
 _LENGTHS = {1: "<B", 4: "<I", 8: "<Q"}  # bytes of a chunk's length -> how it is written
+_LARGEST_STAMP = 9e9  # seconds; more nanoseconds do not fit into 64 bits
 # pyxdf says so of every stream without clock offsets; nothing is wrong with it
 _HARMLESS = "Segments and clock-segments differ"
 
@@ -121,8 +122,7 @@ def _table(streams: list[Any], source: LogSource) -> LongTable:
     )
     parts = []
     for stream in numbers:
-        ns = np.rint(stream["time_stamps"] * 1e9).astype(np.int64)
-        times = pa.array(ns, pa.duration("ns"))
+        times = _times(stream, source)
         for values, (_, unit) in zip(stream["time_series"].T, _labels(stream), strict=True):
             parts.append(ChannelPart(next(names), times, values.astype("f8"), unit=unit))
     table = LongTable(parts, source.path)
@@ -132,6 +132,17 @@ def _table(streams: list[Any], source: LogSource) -> LongTable:
             table.doubts.decide("channel", f"stream {_name(stream)!r} left out", why)
     _say_clocks(table, numbers)
     return table
+
+
+def _times(stream: Any, source: LogSource) -> pa.Array:
+    stamps = stream["time_stamps"]
+    wrong = np.flatnonzero(~(np.abs(stamps) < _LARGEST_STAMP))
+    if len(wrong):
+        raise DataError(
+            f"{source.path}: expected stamps of seconds, got {stamps[wrong[0]]} in sample "
+            f"{wrong[0]} of stream {_name(stream)!r}. Copy the file again."
+        )
+    return pa.array(np.rint(stamps * 1e9).astype(np.int64), pa.duration("ns"))
 
 
 def _name(stream: Any) -> str:

@@ -106,6 +106,10 @@ def test_a_file_that_breaks_off_is_read_to_its_last_whole_chunk(tmp_path, lost):
             [header(1, "m", 1, "string"), samples(1, [(1.0, ["go"])], "string")],
             r"\{'m': 'string'\}",
         ),
+        (
+            [header(1, "a", 1), samples(1, [(1.0, [5]), (float("nan"), [6])])],
+            r"expected stamps of seconds, got nan in sample 1 of stream 'a'",
+        ),
         ([], r"expected streams of numbers"),
     ],
 )
