@@ -98,7 +98,7 @@ class _Records:
         if message.name != "record":
             return
         stamp = message.get_value("timestamp", fallback=None)
-        if stamp is None:
+        if not isinstance(stamp, int):
             self.counts["record without a stamp"] += 1
             return
         self.last = stamp
