@@ -213,7 +213,9 @@ def _decimal(configured: str | None, records: Iterable[Record], doubts: Doubts) 
     points = any(_POINT_NUMBER.fullmatch(cell) for cell in cells)
     if points or all(_may_be_thousand(match["whole"], match["part"]) for match in commas):
         return "."
-    doubts.decide("decimal", "decimal comma", "every fraction is written with one")
+    doubts.decide(
+        "decimal", "decimal comma", "every fraction is written with one", option="--decimal ."
+    )
     return ","
 
 
