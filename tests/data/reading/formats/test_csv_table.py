@@ -29,7 +29,7 @@ def said(table):
 
 
 def column(folder, cells, **settings_of_cells):
-    body = "".join(f"{cell},.\n" for cell in cells)
+    body = "".join(f"{cell},1\n" for cell in cells)
     return open_csv(folder, "x,note\n" + body, header_row=1, **settings_of_cells)
 
 
