@@ -280,6 +280,20 @@ def test_bytes_that_are_not_utf8_far_into_a_file_are_read_as_latin_1_or_refused(
         open_csv(tmp_path, content)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_ragged_row_that_is_not_utf8_far_into_a_file_is_ragged(tmp_path, monkeypatch):
+    monkeypatch.setattr("latentode.data.reading.formats.csv_table.HEAD_BYTES", 60)
+    rows = b"".join(b"2024-01-01 00:%02d,1,a\n" % i for i in range(40))
+    table = open_csv(tmp_path, b"time,x,s\n" + rows + b"2024-01-02,2,\xb5,9\n")
+    assert table.ragged == [(42, 4)]
+    assert "read as latin-1" in said(table)
+
+
+def test_rows_may_begin_with_the_mark_of_a_comment(tmp_path):
+    table = open_csv(tmp_path, "id,time,x\n#1,2024-01-01,1\n#2,2024-01-01,2\n")
+    assert (table.text("id").to_pylist(), table.lines.tolist()) == (["#1", "#2"], [2, 3])
+
+
 def test_nul_bytes_are_refused_with_the_offset(tmp_path, monkeypatch):
     monkeypatch.setattr("latentode.data.reading.formats.csv_table.HEAD_BYTES", 60)
     body = b"".join(b"2024-01-01 00:%02d:%02d,1\n" % divmod(i, 60) for i in range(3600))
