@@ -94,7 +94,7 @@ def find_dialect(text: str, cells: CellsConfig, source: str) -> Dialect:
         told, skipped = match[1], start + 1
     sep = _configured(cells.sep) or told or _separator(lines[skipped:], source)
     doubts = Doubts()
-    for number in (_FEW, _MANY):
+    for number in (_FEW, _MANY, len(lines)):
         doubts = Doubts()
         records = split_records(lines[skipped : skipped + number], sep, source, skipped + 1)
         body = Body(records, usual_width(records)) if any(map(_filled, records)) else None
@@ -103,7 +103,7 @@ def find_dialect(text: str, cells: CellsConfig, source: str) -> Dialect:
             break
     if not body or not header:
         raise _no_header(cells.header_row, len(lines), source)
-    rows = [each for each in records[header.end :] if _filled(each) and not each.is_comment]
+    rows = [each for each in records[header.end :] if _is_row(each, body.width)]
     if not rows:
         raise DataError(f"no data rows in {source}. Give a log with a header and readings.")
     dialect = Dialect(sep, header_line=header.line, first_line=rows[0].line, doubts=doubts)
@@ -124,6 +124,11 @@ def _is_spaced(lines: Sequence[str], sep: str) -> bool:
     """Whether blanks follow the separators of the header, and quotes follow such blanks."""
     blanks = re.compile(re.escape(sep) + ' +"')
     return sep + " " in lines[0] and any(blanks.search(line) for line in lines)
+
+
+def _is_row(record: Record, width: int) -> bool:
+    """True for a record with cells; a comment has them only by chance, an id may begin with '#'."""
+    return _filled(record) and not (record.is_comment and len(record.fields) != width)
 
 
 def _filled(record: Record) -> bool:
@@ -216,7 +221,9 @@ def _decimal(configured: str | None, records: Iterable[Record], doubts: Doubts) 
         _may_be_thousand(match["whole"], match["part"]) for match in commas
     ):
         return "."
-    doubts.decide("decimal", "decimal comma", "every fraction is written with one")
+    doubts.decide(
+        "decimal", "decimal comma", "every fraction is written with one", option="--decimal ."
+    )
     return ","
 
 

@@ -63,8 +63,8 @@ class CsvParser:
         Raises:
             DataError: If the file is not text, or not in one encoding.
         """
-        columns = self._typed_like_head() or self._parse()
-        if any(map(_is_broken, columns.values())):
+        columns = self._typed_like_head() or self._parsed_or_none()
+        if columns is None or any(map(_is_broken, columns.values())):
             self._source.decode()
             columns = self._parse()
         if self._repeats_header(columns):
@@ -108,6 +108,13 @@ class CsvParser:
         result = self._parse([name], kinds={name: _CODED if few else pa.string()})[name]
         self.ragged = ragged
         return result
+
+    def _parsed_or_none(self) -> dict[str, pa.ChunkedArray] | None:
+        """All columns; None where the parser gives up, as at a ragged row that is not UTF-8."""
+        try:
+            return self._parse()
+        except DataError:
+            return None
 
     def _parse(
         self,

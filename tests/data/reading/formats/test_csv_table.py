@@ -29,7 +29,7 @@ def said(table):
 
 
 def column(folder, cells, **settings_of_cells):
-    body = "".join(f"{cell},.\n" for cell in cells)
+    body = "".join(f"{cell},1\n" for cell in cells)
     return open_csv(folder, "x,note\n" + body, header_row=1, **settings_of_cells)
 
 
@@ -278,6 +278,20 @@ def test_bytes_that_are_not_utf8_far_into_a_file_are_read_as_latin_1_or_refused(
     content = "time,µ,s\n".encode() + rows + b"2024-01-02,2,\xb5\n"
     with pytest.raises(DataError, match=f"byte offset {content.index(0xB5, 20)}"):
         open_csv(tmp_path, content)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_ragged_row_that_is_not_utf8_far_into_a_file_is_ragged(tmp_path, monkeypatch):
+    monkeypatch.setattr("latentode.data.reading.formats.csv_table.HEAD_BYTES", 60)
+    rows = b"".join(b"2024-01-01 00:%02d,1,a\n" % i for i in range(40))
+    table = open_csv(tmp_path, b"time,x,s\n" + rows + b"2024-01-02,2,\xb5,9\n")
+    assert table.ragged == [(42, 4)]
+    assert "read as latin-1" in said(table)
+
+
+def test_rows_may_begin_with_the_mark_of_a_comment(tmp_path):
+    table = open_csv(tmp_path, "id,time,x\n#1,2024-01-01,1\n#2,2024-01-01,2\n")
+    assert (table.text("id").to_pylist(), table.lines.tolist()) == (["#1", "#2"], [2, 3])
 
 
 def test_nul_bytes_are_refused_with_the_offset(tmp_path, monkeypatch):
