@@ -18,7 +18,7 @@ from latentode.cli.signals import orderly_stop
 COMMANDS = {
     name: (f"latentode.cli.commands.{name}:{name}_command", text)
     for name, text in {
-        "inspect": "Show what the reader understands of a log: columns, clock, series, problems.",
+        "inspect": "Show what is detected in a log: columns, clock, series, ranges, problems.",
         "train": "Train a model on a log and leave a run folder.",
         "resume": "Continue an interrupted run.",
         "forecast": "Forecast beyond the end of a log.",

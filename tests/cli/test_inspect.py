@@ -1,10 +1,13 @@
 """What inspect answers, from what reading gave."""
 
 import json
+import re
+import shlex
 
 import numpy as np
+import pandas as pd
 import pytest
-from cli_cases import run
+from cli_cases import answer_of, run
 from look_cases import look_at
 
 from latentode.cli.commands import inspect
@@ -77,3 +80,37 @@ def test_a_profile_is_shown_where_the_log_is_refused(log, monkeypatch):
     assert result.exit_code == 3
     assert "column x: numbers" in result.stderr
     assert "no column of times" in result.stderr
+
+
+def log_with(kind, values, times):
+    """A log with codes or far stamps of a kind, and how many rows they are."""
+    values, times, number = values.copy(), times.copy(), 10
+    if kind == "codes":
+        values[::50] = -9999
+    elif kind == "fills":
+        values[::50] = 9.969209968386869e36
+    elif kind == "32 bits":
+        values[::50] = np.float32(-999.9)
+    else:
+        number = 7
+        times[100:107] = pd.date_range(kind, periods=7, freq="10min")
+    return pd.DataFrame({"time": times, "x": values}), number
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize("kind", ["codes", "fills", "32 bits", "2099-12-31", "1970-01-01"])
+def test_what_is_said_to_be_typed_settles_the_question(tmp_path, kind, ending):
+    values = np.random.default_rng(0).normal(20, 3, 500).round(2)
+    frame, number = log_with(kind, values, pd.Series(pd.date_range("2024", None, 500, "10min")))
+    path = tmp_path / f"log.{ending}"
+    _ = frame.to_csv(path, index=False) if ending == "csv" else frame.to_parquet(path)
+    (question,) = answer_of("inspect", path)["data"]["questions"]
+    advised = re.search(r"Pass (.*?)(?: to leave them out| if th)", question)[1]
+    kept = re.search(r"or (--.*?)(?: to keep| if every)", question)[1]
+    without = answer_of("inspect", path, *shlex.split(advised))["data"]
+    assert without["questions"] == []
+    assert without["num_readings"] == 500 - number
+    every = answer_of("inspect", path, *shlex.split(kept))["data"]
+    assert every["questions"] == []
+    assert every["num_readings"] == 500
+    assert any("are kept" in note or "is a reading" in note for note in every["notes"])

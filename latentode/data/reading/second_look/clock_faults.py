@@ -8,11 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from latentode.data.dataset import Int64, Readings
+from latentode.data.dataset import Clock, Int64, Readings
 from latentode.data.reading.second_look.channel_readings import ChannelReadings
 from latentode.data.reading.second_look.log_rows import LogRows
 
 _FEW = 0.1  # of the rows may be far from all others
+# where they are out of order in the file, or of a year in which clocks without a battery begin
+_FEW_OF_FAULTS = 0.45
+_RESETS = [1970, 1980, 2000]  # Unix, GPS, most loggers
 _FEWEST_ROWS = 8  # of a log, that show where its bulk is
 _ROUNDS = 4  # stamps far from what is left once those farther away are told
 _FAR = 3.0  # spans of the bulk between it and a stamp that is far
@@ -217,16 +220,22 @@ def find_ended_series(readings: Readings, step: int) -> Iterator[Silence]:
         yield Silence(int(filled[at]), None, int(last[filled[at]]), int(missed[at]))
 
 
-def find_strays(readings: Readings) -> list[Strays]:
+def find_strays(readings: Readings, clock: Clock, order: OutOfOrder | None) -> list[Strays]:
     """Find few stamps separated from all others by many times the span of those.
 
     Series are looked at together, since bounds that leave such stamps out hold for all of them.
+
+    Args:
+        readings: What was read.
+        clock: What its times mean: on a calendar, clocks begin anew in known years.
+        order: What is out of order in the file, as rows of a clock that was wrong for a while are.
     """
+    misplaced = order is not None and order.count > 0
     times, starts = readings.times, readings.series_starts
     strays: list[Strays] = []
     for _ in range(_ROUNDS):  # the span within which gaps are wide shrinks with each
         runs = _runs(times, starts)
-        bulk, far = _parted(runs)
+        bulk, far = _parted(runs, clock, misplaced)
         if not far:
             break
         strays += far
@@ -251,13 +260,13 @@ def _runs(times: Int64, starts: Int64) -> Int64:
     return np.stack([runs[edges, 0], last, np.add.reduceat(runs[:, 2], edges)], axis=1)
 
 
-def _parted(runs: Int64) -> tuple[tuple[int, int], list[Strays]]:
+def _parted(runs: Int64, clock: Clock, misplaced: bool) -> tuple[tuple[int, int], list[Strays]]:
     """Span of the bulk among some runs in order of time, and the runs that are far from it."""
     total = int(runs[:, 2].sum())
     if len(runs) < 2 or total < _FEWEST_ROWS:
         return (0, 0), []
-    first, last, count = runs[runs[:, 2].argmax()].tolist()
-    if total - count > max(1, _FEW * total):
+    first, last, _ = runs[runs[:, 2].argmax()].tolist()
+    if not _are_few(runs[runs[:, 0] != first], total, clock, misplaced):
         return (0, 0), []
     least = _FAR * (last - first)
     early, late = first - runs[:, 1] > least, runs[:, 0] - last > least
@@ -267,6 +276,15 @@ def _parted(runs: Int64) -> tuple[tuple[int, int], list[Strays]]:
     return bulk, [
         Strays(int(some[0, 0]), int(some[-1, 1]), int(some[:, 2].sum()), bulk) for some in sides
     ]
+
+
+def _are_few(others: Int64, total: int, clock: Clock, misplaced: bool) -> bool:
+    """Whether runs beside the largest hold few enough rows to be faults of a clock."""
+    counts = others[:, 2]
+    years = others[:, 0].view("M8[ns]").astype("M8[Y]").astype(np.int64) + 1970
+    faults = misplaced | (np.isin(years, _RESETS) & (clock.kind == "calendar"))
+    few = counts[~faults].sum() <= max(1, _FEW * total)
+    return bool(few and counts.sum() <= max(1, _FEW_OF_FAULTS * total))
 
 
 def _merged(strays: list[Strays]) -> list[Strays]:

@@ -180,7 +180,7 @@ def second_look(
     usual = usual_steps(steps)
     gaps, order = find_gaps(readings, steps, usual, _MOST_GAPS), find_order(rows)
     del steps
-    strays = tuple(find_strays(readings))
+    strays = tuple(find_strays(readings, clock, order))
     silences: list[Silence] = []
     if clock.kind == "calendar":  # series of an elapsed clock have an end each
         silences += find_ended_series(readings, usual[0] if usual else 0)

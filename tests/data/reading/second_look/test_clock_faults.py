@@ -89,6 +89,26 @@ def test_a_series_of_another_year_is_far_where_it_is_few():
     assert "lines 302 to 306" in question
 
 
+@pytest.mark.parametrize(("year", "is_reset"), [("2000", True), ("1980", True), ("2019", False)])
+def test_a_clock_that_began_anew_may_hold_for_many_rows(year, is_reset):
+    times = regular(200)
+    times[:80] += stamp(np.datetime64(f"{year}-01-01")) - times[0]
+    look, doubts, _ = look_at({"x": np.arange(200.0) % 9}, times)
+    assert len(messages(doubts, "time")) == is_reset
+    assert look.gaps.number == 1
+
+
+def test_a_clock_that_was_wrong_for_a_while_is_told_by_the_order_of_the_file():
+    times = regular(200)
+    times[60:110] -= 240 * DAY
+    _, doubts, _ = look_at({"x": np.arange(200.0) % 9}, times)
+    (question,) = messages(doubts, "time")
+    assert "50 of 200 rows" in question
+    assert "lines 62 to 111" in question
+    _, doubts, _ = look_at({"x": np.arange(200.0) % 9}, np.sort(times))
+    assert not messages(doubts, "time")
+
+
 def test_series_that_follow_each_other_over_years_are_one_bulk():
     times = np.concatenate([regular(40) + index * 30 * DAY for index in range(40)])
     _, doubts, _ = look_at({"x": np.arange(1600.0) % 9}, times, np.repeat(range(40), 40))
