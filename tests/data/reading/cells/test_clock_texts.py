@@ -79,6 +79,22 @@ def test_times_of_day_that_start_again_have_no_date():
         assert question(rows, name="Zeit", format="%H:%M:%S") == message
 
 
+@pytest.mark.parametrize("hours", [1, 2, 3, 4, 6, 8, 12])
+def test_sparse_times_of_day_from_midnight_are_asked_about(hours):
+    cells = [f"{i * hours % 24:02d}:00:00" for i in range(60)]
+    assert "--time-unit" not in question(cells)
+
+
+def test_few_elapsed_times_with_long_steps_are_read():
+    assert stamps_of(["00:00:00", "10:00:00", "20:00:00"])[2] == 20 * 3600 * SECOND
+
+
+def test_several_series_that_each_start_at_zero_are_asked_about():
+    cells = [f"00:{i % 50:02d}:00" for i in range(150)]
+    assert "pass --time-unit s" in question(cells)
+    assert stamps_of(cells, unit="s")[51] == 60 * SECOND
+
+
 def test_times_of_day_that_do_not_start_at_zero_are_asked_about():
     cells = [f"{i:02d}:00:00" for i in range(6, 18)]
     assert "pass --time-unit s" in question(cells)
