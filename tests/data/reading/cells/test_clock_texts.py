@@ -5,7 +5,7 @@ from datetime import timedelta
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from time_cells import SECOND, question, read_cells, stamps_of
 
@@ -50,6 +50,7 @@ def test_two_numbers_are_minutes_and_seconds_where_told():
     assert one("90:10", "%M:%S") == (5410, OK)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 10**7), min_size=1, max_size=20))
 def test_elapsed_times_from_zero_are_read_back_or_asked_about(seconds):
     seconds = [0, *sorted(seconds)]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from time_cells import SECOND, grid, nanoseconds, ns, question, read_cells, stamps_of
 
@@ -159,6 +159,7 @@ def test_times_beside_a_log_are_on_its_clock():
     assert not doubts.questions
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(
         st.datetimes(dt.datetime(1975, 1, 1), dt.datetime(2060, 1, 1)), min_size=1, max_size=9
