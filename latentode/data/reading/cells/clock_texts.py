@@ -28,6 +28,7 @@ _NAMES = ("sign", "days", "first", "second", "third", "fraction")
 _SECOND = NS_PER_UNIT["s"]
 # an elapsed time starts at 0, or a few steps later
 _FEW_STEPS, _NEAR_ZERO = 5, 60 * _SECOND
+_NEAR_MIDNIGHT = 3600 * _SECOND  # or two steps, whichever is more
 
 
 @dataclass(frozen=True)
@@ -112,24 +113,18 @@ def clock_of(
     if not len(times) or cells.surely_elapsed:
         return clock
     cell = text(int(good[0]))
-    wraps = _wraps(times)
-    if wraps or not (told or time.format or _starts_at_zero(times)):
-        cure = "" if wraps else " If it counts elapsed time, pass --time-unit s."
-        doubts.ask(
-            "time",
-            f"time column {name!r}: {cell!r} is a time of day without a date"
-            f"{', and it starts again each day' if wraps else ''}. Name the column of the date "
-            f"too, as --time-column DATE,{name}, or write both in one column.{cure}",
-        )
-        return clock
-    if cells.two_parts and not told:
+    if _wraps(times):
+        _ask_date(doubts, name, f"{cell!r} is a time of day, and it starts again each day", "")
+    elif not (told or time.format or _rises_from_zero(times)):
+        cure = " If each series counts its own elapsed time, pass --time-unit s."
+        _ask_date(doubts, name, f"{cell!r} is a time of day without a date", cure)
+    elif cells.two_parts and not told:
         doubts.ask(
             "time",
             f"time column {name!r}: {cell!r} may be hours and minutes, or minutes and seconds. "
             "Pass --time-format %H:%M or --time-format %M:%S.",
         )
-        return clock
-    if not told:
+    elif not told:
         beyond = bool(times.max() >= DAY)
         doubts.decide(
             "time",
@@ -140,20 +135,33 @@ def clock_of(
     return clock
 
 
-def _starts_at_zero(times: Int64) -> bool:
+def _ask_date(doubts: Doubts, name: str, what: str, cure: str) -> None:
+    doubts.ask(
+        "time",
+        f"time column {name!r}: {what}. Name the column of the date too, as --time-column "
+        f"DATE,{name}, or write both in one column.{cure}",
+    )
+
+
+def _usual_step(times: Int64) -> int:
+    steps = np.diff(np.unique(times[:10_000]))
+    return int(np.median(steps)) if len(steps) else 0
+
+
+def _rises_from_zero(times: Int64) -> bool:
+    """True where elapsed times start at 0 or close to it and never fall, or go beyond a day."""
     if times.max() >= DAY or times.min() < 0:
         return True
-    steps = np.diff(np.unique(times[:10_000]))
-    usual = int(np.median(steps)) if len(steps) else 0
-    return bool(times.min() <= max(_NEAR_ZERO, _FEW_STEPS * usual) and times[0] <= times.min())
+    near = max(_NEAR_ZERO, _FEW_STEPS * _usual_step(times))
+    return bool(times[0] <= near and (np.diff(times) >= 0).all())
 
 
 def _wraps(times: Int64) -> bool:
-    """True if times of day fall from near midnight to just after it."""
+    """True if times of day fall from near midnight to just after it, read from either end."""
     if times.max() >= DAY or times.min() < 0 or len(times) < 2:
         return False
-    hour = 3600 * _SECOND
-    for before, after in ((times[:-1], times[1:]), (times[1:], times[:-1])):
-        if ((before >= 23 * hour) & (after < hour) & (before - after > 22 * hour)).any():
-            return True
-    return False
+    near = max(_NEAR_MIDNIGHT, 2 * _usual_step(times))
+    steps = np.diff(times)
+    if (steps < 0).sum() > (steps > 0).sum():
+        times, steps = times[::-1], -steps[::-1]
+    return bool(((times[:-1] >= DAY - near) & (times[1:] < near) & (steps < 0)).any())

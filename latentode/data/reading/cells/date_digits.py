@@ -13,6 +13,7 @@ from latentode.data.reading.cells.time_stamps import BAD, DAY, OK, Stamps, plain
 
 _FIRST_YEAR, _LAST_YEAR = 1800, 2100  # of logs with measured times
 _MOST_WRONG = 0.05  # share of numbers that may be no dates: damaged cells, refused by line
+_SAMPLE = 1_000  # numbers that are looked at first
 # digits -> what they stand for; of one length, the first that fits
 _SPELLINGS = {
     6: ("YYYYMM",),
@@ -54,7 +55,7 @@ def spelled_dates(
     """
     rows = np.flatnonzero(status == OK)
     whole = _whole(numbers[rows])
-    if whole is None or not len(whole):
+    if whole is None or not len(whole) or not _may_spell(whole[:: 1 + len(whole) // _SAMPLE]):
         return None
     lengths = _lengths(whole)
     length = int(np.bincount(lengths).argmax())
@@ -73,6 +74,15 @@ def spelled_dates(
         outcome[rows[~good]] = BAD
         return Spelled(plain_stamps(result, False, outcome), digits)
     return _day_month_year(whole, rows, status) if set(lengths) <= {7, 8} else None
+
+
+def _may_spell(sample: Int64) -> bool:
+    """False for numbers that are plainly no dates, such as an epoch: most columns are none."""
+    lengths = _lengths(sample)
+    length = int(np.bincount(lengths).argmax())
+    whole = sample[lengths == length]
+    shares = [_read(whole, digits)[1].mean() for digits in _SPELLINGS.get(length, ())]
+    return length in (7, 8) or max(shares, default=0) > 1 - 3 * _MOST_WRONG
 
 
 def possible_format(numbers: NDArray[np.number]) -> str | None:

@@ -92,14 +92,14 @@ class WrittenDate:
         numbers: The date, if its order has to be decided.
         offset: Minutes east of Greenwich, where the text has an offset or letters of one.
         place: IANA name behind the time, in brackets.
-        unclear: Letters that are used for several zones.
+        letters: Letters of a zone, of one offset or of several.
     """
 
     day: int | None = None
     numbers: OpenDate | None = None
     offset: int | None = None
     place: str | None = None
-    unclear: str | None = None
+    letters: str | None = None
 
 
 def day_number(year: int, month: int, day: int) -> int | None:
@@ -124,7 +124,7 @@ def parse_date(text: str) -> WrittenDate:
     place = _PLACE.search(after)
     if place is not None:
         after = after[: place.start()].strip()
-    offset, unclear, after = _zone(after)
+    offset, letters, after = _zone(after)
     if after.lower() in _FILLERS:
         after = ""
     body = f"{before} {after}".strip()
@@ -134,18 +134,18 @@ def parse_date(text: str) -> WrittenDate:
         shorter = _WEEKDAY.sub("", body, count=1)
         if shorter != body and not body[:1].isdigit():
             day, numbers = _date(shorter.strip())
-    return WrittenDate(day, numbers, offset, place[1] if place else None, unclear)
+    return WrittenDate(day, numbers, offset, place[1] if place else None, letters)
 
 
 def _zone(after: str) -> tuple[int | None, str | None, str]:
-    """(offset, unclear letters, the rest) of what stands behind a time of day."""
+    """(offset, letters, the rest) of what stands behind a time of day."""
     words = after.split()
     for index, word in enumerate(words):
         rest = " ".join(words[:index] + words[index + 1 :])
         bare = word.strip("()")
         minutes = offset_minutes(bare)
         if minutes is not None:
-            return minutes, None, rest
+            return minutes, bare.upper() if bare.isalpha() else None, rest
         if bare in UNCLEAR_LETTERS:
             return None, bare, rest
     return None, None, after

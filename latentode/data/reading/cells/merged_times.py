@@ -30,10 +30,17 @@ from latentode.data.reading.cells.time_stamps import (
     join_stamps,
     plain_stamps,
 )
-from latentode.data.reading.cells.zone_names import UNCLEAR_LETTERS, check_zone, zone_in_name
+from latentode.data.reading.cells.zone_names import (
+    UNCLEAR_LETTERS,
+    ZONE_LETTERS,
+    check_zone,
+    offset_name,
+    zone_in_name,
+)
 from latentode.data.reading.doubts import Doubts
 from latentode.errors import ConfigError, DataError
 
+_UNIVERSAL = {"Z", "UTC", "GMT", "UT"}
 _EXAMPLES = 5  # bad cells that a message may show
 _MANY_ROWS, _INSTANT = 1_000, 10 * 10**9  # so many rows in so few nanoseconds are a wrong unit
 
@@ -216,12 +223,23 @@ def _merge_stamps(column: _Column, stamps: Stamps) -> Times:
     stamps = settle_dates(
         stamps, column.name, column.time, column.doubts, column.where, column.text
     )
+    _say_letters(column, stamps)
     okay = stamps.status == OK
     aware = stamps.aware & okay
     zone = column.time.tz or (
         _typed_zone(column) if aware.any() else _zone_of_naive(column, stamps)
     )
     return Times(stamps.times, stamps.status, okay & ~aware, Clock("calendar", zone, "iso"))
+
+
+def _say_letters(column: _Column, stamps: Stamps) -> None:
+    for letters in sorted(stamps.places & (ZONE_LETTERS.keys() - _UNIVERSAL)):
+        offset = offset_name(ZONE_LETTERS[letters])
+        column.doubts.decide(
+            "time",
+            f"{letters} in {column.name!r} read as {offset}, all year",
+            "letters name an offset, never summer time that comes and goes",
+        )
 
 
 def _typed_zone(column: _Column) -> str:
@@ -239,9 +257,15 @@ def _zone_of_naive(column: _Column, stamps: Stamps) -> str | None:
             f"{' or '.join(f'--tz {zone}' for zone in zones)}.",
         )
         return zones[0]
-    places = [place for place in stamps.places if is_zone(place)]
-    if len(places) == 1:
-        return places[0]
+    places = sorted(place for place in stamps.places if is_zone(place))
+    if len(places) > 1:
+        column.doubts.ask(
+            "time",
+            f"time column {column.name!r}: times are in several zones, {' and '.join(places)}, "
+            "without an offset. Write offsets behind the times.",
+        )
+    if places:
+        return check_zone(places[0])
     return _named_zone(column)
 
 

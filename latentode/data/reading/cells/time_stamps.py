@@ -73,7 +73,7 @@ class Stamps:
         status: OK, NO_TIME, BAD or OUT_OF_RANGE (of 1677-2262).
         codes: Index into `dates` of the date of each row, -1 where it is in `times`.
         dates: Distinct dates whose order of day and month has to be decided for the whole log.
-        places: IANA names behind the times, and letters that are used for several zones.
+        places: IANA names and letters of zones that stand behind the times.
     """
 
     times: Int64
@@ -309,7 +309,7 @@ def _of_parts(parts: dict[str, pa.Array], missing: NDArray[np.bool_]) -> Stamps:
     written = [parse_date(text) for text in coded.dictionary.to_pylist()]
     opened = [date for date in written if date.numbers is not None]
     places = [date.place if date.offset is None else None for date in written]
-    places += [date.unclear for date in written]
+    places += [date.letters for date in written]
     days = np.array([_LIMIT if date.day is None else date.day for date in written], dtype=np.int64)
     codes = np.full(len(written), -1, dtype=np.int32)
     codes[[date.numbers is not None for date in written]] = np.arange(len(opened))
@@ -334,5 +334,5 @@ def _of_parts(parts: dict[str, pa.Array], missing: NDArray[np.bool_]) -> Stamps:
 
 
 def is_zone(place: str) -> bool:
-    """True if an entry of `Stamps.places` is the name of a zone, not letters with many meanings."""
+    """True if an entry of `Stamps.places` is the name of a zone, not letters."""
     return re.search("[/a-z]", place) is not None

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from time_cells import SECOND, question, read_cells, stamps_of
 
@@ -50,6 +50,7 @@ def test_two_numbers_are_minutes_and_seconds_where_told():
     assert one("90:10", "%M:%S") == (5410, OK)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 10**7), min_size=1, max_size=20))
 def test_elapsed_times_from_zero_are_read_back_or_asked_about(seconds):
     seconds = [0, *sorted(seconds)]
@@ -77,6 +78,22 @@ def test_times_of_day_that_start_again_have_no_date():
         assert "--time-unit" not in message
         assert question(rows, name="Zeit", unit="s") == message
         assert question(rows, name="Zeit", format="%H:%M:%S") == message
+
+
+@pytest.mark.parametrize("hours", [1, 2, 3, 4, 6, 8, 12])
+def test_sparse_times_of_day_from_midnight_are_asked_about(hours):
+    cells = [f"{i * hours % 24:02d}:00:00" for i in range(60)]
+    assert "--time-unit" not in question(cells)
+
+
+def test_few_elapsed_times_with_long_steps_are_read():
+    assert stamps_of(["00:00:00", "10:00:00", "20:00:00"])[2] == 20 * 3600 * SECOND
+
+
+def test_several_series_that_each_start_at_zero_are_asked_about():
+    cells = [f"00:{i % 50:02d}:00" for i in range(150)]
+    assert "pass --time-unit s" in question(cells)
+    assert stamps_of(cells, unit="s")[51] == 60 * SECOND
 
 
 def test_times_of_day_that_do_not_start_at_zero_are_asked_about():

@@ -4,7 +4,7 @@ import re
 from datetime import date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from time_cells import grid, nanoseconds, ns, question, read_cells, read_or_asked, stamps_of
 
@@ -112,6 +112,7 @@ def test_format_of_a_cell(cell, order, form):
     assert format_like(cell, order) == form
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     st.dates(date(1990, 1, 1), date(2060, 1, 1)),
     st.integers(1, 400_000),
@@ -127,6 +128,7 @@ def test_dates_of_any_log_are_read_back_or_asked_about(day, step, count, form, c
     assert read_or_asked(written(moments, form + clock), nanoseconds(moments))
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     st.dates(date(1990, 1, 1), date(2060, 1, 1)),
     st.lists(st.integers(1, 40 * 86_400), min_size=1, max_size=40),

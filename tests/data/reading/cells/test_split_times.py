@@ -168,7 +168,7 @@ def test_named_columns_are_joined_in_any_order_of_rows():
     assert times.times.tolist() == nanoseconds(moments)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(
     st.datetimes(dt.datetime(1990, 1, 1), dt.datetime(2060, 1, 1)),
     st.integers(1, 300),

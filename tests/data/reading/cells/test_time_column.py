@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from time_cells import SECOND, grid, nanoseconds, ns, question, read_cells, stamps_of
 
@@ -119,6 +119,11 @@ def test_a_name_in_brackets_is_the_zone():
     assert (times.clock.zone, times.naive.tolist()) == ("Europe/Berlin", [True])
 
 
+def test_several_names_in_brackets_are_asked_about():
+    cells = ["2024-07-01T12:00[Europe/Berlin]", "2024-07-01T12:00[Europe/London]"]
+    assert "several zones, Europe/Berlin and Europe/London" in question(cells)
+
+
 def test_letters_of_several_zones_are_asked_about():
     message = question(["2024-07-01 12:00 IST", "2024-07-01 13:00 IST"])
     assert "--tz Asia/Kolkata" in message
@@ -127,7 +132,9 @@ def test_letters_of_several_zones_are_asked_about():
 
 
 def test_letters_are_offsets_all_year():
-    assert stamps_of(["2024-07-01 00:00:00 CET"]) == [ns("2024-06-30T23:00")]
+    times, doubts = read_cells(["2024-07-01 00:00:00 CET"])
+    assert times.times.tolist() == [ns("2024-06-30T23:00")]
+    assert "CET in 'time' read as +01:00" in doubts.decisions[0].choice
     form = "%Y-%m-%d %H:%M:%S %Z"
     assert stamps_of(["2024-07-01 00:00:00 CET"], format=form) == [ns("2024-06-30T23:00")]
 
@@ -152,6 +159,7 @@ def test_times_beside_a_log_are_on_its_clock():
     assert not doubts.questions
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(
         st.datetimes(dt.datetime(1975, 1, 1), dt.datetime(2060, 1, 1)), min_size=1, max_size=9

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from time_cells import ns, read_cells, stamps_of
 
@@ -53,6 +53,7 @@ def test_a_wrong_format_is_refused_with_what_to_write(form, advice):
         read_cells(["2024-03-01"], format=form)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.text("%aAbBdmyYHIpMSfzZjUWcxXGuVsQT-:./ ", max_size=8))
 def test_no_format_is_an_internal_error(form):
     with contextlib.suppress(ConfigError):
@@ -63,6 +64,7 @@ def test_zeros_that_numbers_lost_are_put_back():
     assert stamps_of([4032024, 14032024], format="%d%m%Y") == [ns("2024-03-04"), ns("2024-03-14")]
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.datetimes(datetime(1975, 1, 1), datetime(2060, 1, 1)))
 def test_texts_of_a_format_are_read_back(moment):
     form = "%d/%m/%Y %H-%M-%S.%f"

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from time_cells import DAY, SECOND, grid, nanoseconds, ns, question, read_cells, stamps_of
 
@@ -71,6 +71,7 @@ def test_digits_with_the_day_in_front_are_asked_about_or_settled():
     assert stamps_of(short, format="%d%m%Y") == nanoseconds(moments[:5])
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     st.datetimes(datetime(1990, 1, 1), datetime(2068, 1, 1)),
     st.sampled_from([("%Y%m%d", 86_400), ("%Y%m%d%H", 3600), ("%Y%m%d%H%M", 60),
@@ -85,6 +86,7 @@ def test_digit_dates_of_any_log_are_read_back(start, form, steps):
     assert stamps_of([int(m.strftime(form[0])) for m in moments]) == nanoseconds(moments)
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     st.integers(100_000_000, 4_000_000_000),
     st.lists(st.integers(0, 100_000), min_size=1, max_size=80),
@@ -198,6 +200,7 @@ def test_strange_readings_of_an_epoch_are_guesses():
     assert "2,000 rows" in doubts.decisions[0].evidence
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 10**9), min_size=1, max_size=20))
 def test_floats_are_their_shortest_decimal(microseconds):
     exact = np.array([EPOCH * 10**6 + item for item in microseconds])

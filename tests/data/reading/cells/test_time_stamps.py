@@ -131,6 +131,7 @@ ZONES = st.one_of(
 STAMPS = st.datetimes(datetime(1680, 1, 1), datetime(2260, 1, 1), timezones=ZONES)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(STAMPS, min_size=1, max_size=8), st.sampled_from("T "))
 def test_iso_times_agree_with_the_standard_library(stamps, sep):
     parsed = parse_stamps(pa.array([stamp.isoformat(sep=sep) for stamp in stamps])).settled()
@@ -157,6 +158,7 @@ FORMS = [
 ]
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.datetimes(datetime(1970, 1, 1), datetime(2068, 1, 1)), min_size=1, max_size=6),
     st.sampled_from(FORMS),
@@ -168,7 +170,7 @@ def test_each_form_is_read_back(stamps, form):
     assert not parsed.aware.any()
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.sampled_from(["2024-03-04 06:00", "", "x", "5.3.2024", "2024-03-04 24:00Z"])))
 def test_a_cell_is_read_alike_whatever_stands_around_it(cells):
     together = parse_stamps(pa.array(cells, pa.string())).settled()

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from time_cells import HOUR, SECOND, ns
 
@@ -148,6 +148,7 @@ def test_the_gap_of_spring_names_the_fixed_zone():
     assert not doubts.questions
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     st.sampled_from([BERLIN, "America/New_York", "Australia/Sydney", "Europe/London"]),
     st.integers(1, 50),
@@ -163,6 +164,7 @@ def test_any_log_over_the_change_is_read_back_or_asked_about(zone, minutes, hour
     assert doubts.questions or times.tolist() == utc[::step].tolist()
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 6 * 60), min_size=1, max_size=20, unique=True))
 def test_any_uneven_log_over_the_change_is_read_back_or_asked_about(minutes):
     utc = ns("2024-10-26T22:00") + np.sort(minutes) * 60 * SECOND
