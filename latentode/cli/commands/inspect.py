@@ -14,6 +14,7 @@ from latentode.cli.command import command
 from latentode.cli.log_picture import log_picture
 from latentode.cli.options import config_options, data_options, resolve_options
 from latentode.cli.outputs import PICTURES, check_output, overwrite_option
+from latentode.cli.runs.logs import Logs, logs_argument
 from latentode.cli.session import Outcome, Session
 from latentode.config import DataConfig
 from latentode.errors import DataError
@@ -28,7 +29,7 @@ _WIDTH = 80  # characters of a line where there is no terminal
 
 
 @command("inspect")
-@click.argument("logs", type=click.Path(exists=True, path_type=Path))
+@logs_argument(required=True)
 @click.option("--profile", is_flag=True, help="Show what each column of the file holds, too.")
 @click.option(
     "--plot",
@@ -41,7 +42,7 @@ _WIDTH = 80  # characters of a line where there is no terminal
 @config_options
 def inspect_command(
     session: Session,
-    logs: Path,
+    logs: Logs,
     profile: bool,
     picture: Path | None,
     overwrite: bool,
@@ -79,16 +80,16 @@ def inspect_command(
     return Outcome(outputs=() if picture is None else (picture,), data=data, text="\n".join(lines))
 
 
-def _profile(logs: Path, config: DataConfig) -> list[ColumnProfile]:
+def _profile(logs: Logs, config: DataConfig) -> list[ColumnProfile]:
     from latentode.data.reading.log import profile_log
 
-    return profile_log(logs, config)
+    return profile_log(logs.source, config)
 
 
-def _read(logs: Path, config: DataConfig) -> tuple[TimeSeriesDataset, DataReport]:
+def _read(logs: Logs, config: DataConfig) -> tuple[TimeSeriesDataset, DataReport]:
     from latentode.data.reading.log import read_log
 
-    return read_log(logs, config)
+    return read_log(logs.source, config)
 
 
 def _picture(dataset: TimeSeriesDataset, look: Look) -> list[str]:

@@ -14,6 +14,7 @@ import click
 from latentode.cli.command import command
 from latentode.cli.options import NAMES
 from latentode.cli.outputs import PICTURES, check_output, output_option, overwrite_option
+from latentode.cli.runs.logs import LogPart, Logs
 from latentode.cli.runs.models import load_model, read_for
 from latentode.cli.runs.run_folder import RunFolder
 from latentode.cli.session import Outcome, Session
@@ -31,7 +32,8 @@ _LATENT = "latent_trajectory"
 @click.argument("source", metavar="RUN|FILE.nc", type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--log",
-    type=click.Path(exists=True, path_type=Path),
+    type=LogPart(),
+    callback=lambda _ctx, _param, part: None if part is None else Logs((part,)),
     help="Readings to draw beside the prediction in FILE.nc.",
 )
 @click.option("--series", type=NAMES, help="Series to draw, as a,b; default the first.")
@@ -41,7 +43,7 @@ _LATENT = "latent_trajectory"
 def plot_command(
     session: Session,
     source: Path,
-    log: Path | None,
+    log: Logs | None,
     series: tuple[str, ...] | None,
     channels: tuple[str, ...] | None,
     output: Path | None,
@@ -64,7 +66,7 @@ def plot_command(
 
 
 def _plot_file(
-    session: Session, source: Path, log: Path | None, output: Path, chosen: dict[str, Any]
+    session: Session, source: Path, log: Logs | None, output: Path, chosen: dict[str, Any]
 ) -> Outcome:
     from latentode import results
 
@@ -77,7 +79,7 @@ def _plot_file(
     return Outcome(outputs=(_draw(result, observed, output, chosen),))
 
 
-def _observed(session: Session, source: Path, result: xr.Dataset, log: Path) -> TimeSeriesDataset:
+def _observed(session: Session, source: Path, result: xr.Dataset, log: Logs) -> TimeSeriesDataset:
     """Read a log as the run read its own whose result this is; elsewhere, on the result's clock."""
     from latentode.data.reading.log import read_log
 
@@ -93,7 +95,7 @@ def _observed(session: Session, source: Path, result: xr.Dataset, log: Path) -> 
                 "data.time.tz": None if zone == "naive" else zone,
             }
         )
-    dataset, report = read_log(log, config.data, allow_missing=True)
+    dataset, report = read_log(log.source, config.data, allow_missing=True)
     session.lines("plan", report.plan())
     drawn = [str(name) for name in result["series"].values]
     if len(drawn) == len(dataset) == 1:  # without a column of ids, a series is named by its file

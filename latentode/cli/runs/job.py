@@ -14,6 +14,7 @@ from latentode.cli.runs.logs import Logs
 from latentode.cli.runs.provenance import fingerprint, unchanged
 from latentode.cli.session import Session
 from latentode.config import LatentODEConfig
+from latentode.data.reading.formats.database_url import without_password
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class Job:
         """What ``run.json`` says of it."""
         subject = {"kind": "events"} if self.logs is None else {"log": self.logs.record()}
         return {
-            "command": [*session.program.split(), *session.args],
+            "command": [*session.program.split(), *map(without_password, session.args)],
             **subject,
             **self.heads.record(),
             "seed": self.config.train.seed,

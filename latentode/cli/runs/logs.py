@@ -13,9 +13,8 @@ from typing import Any
 import click
 
 from latentode.cli.runs.provenance import fingerprint
-from latentode.data.reading.formats.database_url import DatabaseUrl, is_url
+from latentode.data.reading.formats.database_url import DatabaseUrl, is_url, without_password
 from latentode.errors import DataError
-
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Logs:
     @property
     def words(self) -> tuple[str, ...]:
         """What to type for them, without a password."""
-        return tuple(str(DatabaseUrl(part)) if is_url(part) else part for part in self.parts)
+        return tuple(map(without_password, self.parts))
 
     def __str__(self) -> str:
         return ", ".join(self.words)

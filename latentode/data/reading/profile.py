@@ -33,6 +33,8 @@ _FORMS = {
     "serial": "serial days",
     "years": "years",
 }
+_LOOKED_AT = 200  # distinct texts
+_MEASURED = re.compile(r"^[<>]?\s*[-+]?\d[\d.,']*\s*(?P<unit>\S{1,12})$")
 _HOLDS_FRACTION = re.compile(r"^\D{0,3}\d+[.,]\d+")
 
 
@@ -227,6 +229,14 @@ class SampledColumn:
         filled = int((self.texts != "").sum())
         return bool(filled) and 2 * int((~np.isnan(self.numbers)).sum()) > filled
 
+    @cached_property
+    def is_measured(self) -> bool:
+        """True where most cells are a number and a unit, the same at most of them."""
+        distinct = self.distinct[:_LOOKED_AT]
+        units = [match["unit"] for text in distinct if (match := _MEASURED.match(text))]
+        most = max(map(units.count, set(units)), default=0)
+        return self.is_text and most > max(_MOST * len(distinct), 2)
+
     @property
     def _some_numbers(self) -> bool:
         return not bool(np.isnan(self.numbers).all())
@@ -242,7 +252,8 @@ class SampledColumn:
     @property
     def is_words(self) -> bool:
         """True where cells are text, and none is a number or a time."""
-        return self.is_text and not (self.empty or self.form is not None or self._some_numbers)
+        told = self.empty or self.form is not None or self._some_numbers or self.is_measured
+        return self.is_text and not told
 
     @cached_property
     def codes(self) -> Int64:

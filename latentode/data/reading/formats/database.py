@@ -56,7 +56,8 @@ class DatabaseFormat(LongFormat):
             name = wanted.table or _the_log(database)
             table = _query_table(database, f"SELECT * FROM {database.quoted_table(name)}", source)
             table.stem = name
-            table.doubts.decide("table", f"table {name!r} is read", option="--table")
+            if len(database.tables) > 1:
+                table.doubts.decide("table", f"table {name!r} is read", option="--table NAME")
             return table
 
     def roles(self, table: Table, config: DataConfig) -> Roles | None:

@@ -15,7 +15,7 @@ _LAST, _FIRST = 253_402_300_800_000_000, -62_198_755_200_000_000
 _INTERVAL = np.dtype(
     [("months", "<i4"), ("days", "<i4"), ("nanoseconds", "<i8")]
 )  # as Arrow has it
-_DAY_NS = 86_400 * 10**9
+_DAY_NS = 86_400 * 10**9  # nanoseconds of a day, which an interval counts apart
 
 
 def plain_columns(table: pa.Table) -> tuple[dict[str, pa.ChunkedArray], dict[str, str]]:

@@ -11,15 +11,19 @@ import pyarrow as pa
 
 from latentode.errors import DataError
 
+_QUERY_ADVICE = "Check --query or --table: only what reads is allowed."
+
 
 class Database(ABC):
     """An open database; a context manager that closes it.
 
     Attributes:
         name: How messages call it, without a password.
+        address_advice: What to do where it cannot be opened.
     """
 
     name: str
+    address_advice = "Check the path."
     _connection: Any = None
 
     @abstractmethod
@@ -63,9 +67,9 @@ class Database(ABC):
                 cursor.execute(query)
                 return cursor.fetch_arrow_table()
         except self._connection.Error as error:
-            raise self._refusal("the query failed", error) from None
+            raise self._refusal("the query failed", error, _QUERY_ADVICE) from None
         except (OSError, pa.ArrowException) as error:
-            raise self._refusal("the rows cannot be read", error) from None
+            raise self._refusal("the rows cannot be read", error, _QUERY_ADVICE) from None
 
     def __enter__(self) -> Self:
         try:
@@ -73,7 +77,7 @@ class Database(ABC):
         except DataError:
             raise
         except Exception as error:  # classes of the driver, which is imported in `connect`
-            raise self._refusal("it cannot be opened", error) from None
+            raise self._refusal("it cannot be opened", error, self.address_advice) from None
         return self
 
     def __exit__(
@@ -84,11 +88,8 @@ class Database(ABC):
     ) -> None:
         self._connection.close()
 
-    def _refusal(self, what: str, error: Exception) -> DataError:
-        return DataError(
-            f"{self.name}: {what} ({self.cleaned(str(error))}). Check the address, and --query or "
-            "--table."
-        )
+    def _refusal(self, what: str, error: Exception, advice: str) -> DataError:
+        return DataError(f"{self.name}: {what} ({self.cleaned(str(error))}). {advice}")
 
 
 def quoted(name: str) -> str:

@@ -11,6 +11,7 @@ from latentode.errors import DataError
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]+)://(.*)", re.I | re.S)
 _SECRET = re.compile(r"([?&](?:ssl)?password=)([^&]*)", re.I)
+_TELLING = 3  # characters of a password that stand in other texts by chance only if they are fewer
 #: Schemes of databases that are read.
 SCHEMES = ("sqlite", "postgresql", "postgres")
 
@@ -18,6 +19,11 @@ SCHEMES = ("sqlite", "postgresql", "postgres")
 def is_url(source: object) -> bool:
     """Whether a log is named by a URL, and not by a path."""
     return isinstance(source, str) and _URL.fullmatch(source) is not None
+
+
+def without_password(word: str) -> str:
+    """A word of a command line, as it may be shown."""
+    return str(DatabaseUrl(word)) if is_url(word) else word
 
 
 @dataclass(frozen=True)
@@ -88,4 +94,4 @@ class DatabaseUrl:
 
 
 def _words(text: str) -> list[str]:
-    return [part for part in re.split(r"[@:/?#&=%\s]+", text) if part]
+    return [part for part in re.split(r"[@:/?#&=%\s]+", text) if len(part) >= _TELLING]

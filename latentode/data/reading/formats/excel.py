@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import zipfile
 from collections.abc import Sequence
@@ -16,15 +18,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from latentode.config import CellsConfig
 from latentode.data.dataset import Int64
-from latentode.data.reading.formats.sheet_cells import column_of, plain_cell
-from latentode.data.reading.formats.sheet_header import Row, SheetHeader, find_header
+from latentode.data.reading.formats.csv_dialect import Dialect, find_dialect
+from latentode.data.reading.formats.sheet_cells import cell_text, column_of, plain_cell
 from latentode.data.reading.formats.table import Format, LogSource, Table, is_text, optional_package
 from latentode.data.reading.roles import check_present
 from latentode.errors import DataError
 
 _MEMBERS = {"xl/workbook.xml", "xl/workbook.bin", "content.xml"}
 _OLD = b"\xd0\xcf\x11\xe0"
+Row = Sequence[object]
+Range = tuple[tuple[int, int], tuple[int, int]]  # first and last row and column
+
+_HEAD_ROWS = 5_000  # by which a sheet is understood, as many as of a CSV file
 _DATE_TEXT = re.compile(r"\d{1,2}([./-])\d{1,2}\1\d{2,4}\b.*")
 _CLOCK_TEXT = r"^\s*(\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|\d{1,3}:\d\d)"
 
@@ -50,7 +57,7 @@ class ExcelFormat(Format):
 
     def open(self, source: LogSource) -> Table:
         """Read the sheet that holds the log, or the one that is named."""
-        sheet, others = _choose(_sheets(source.path), source)
+        sheet, others = _choose(_sheets(source), source)
         table = SheetTable(sheet, source.path)
         if others:
             table.doubts.ask(
@@ -66,71 +73,82 @@ FORMAT = ExcelFormat()
 
 @dataclass(frozen=True)
 class Sheet:
-    """A sheet and its header.
+    """A sheet and what stands where in it.
 
     Attributes:
         name: Name.
         rows: Cells, of one width.
-        header: None where no row has values.
+        dialect: Its header, found as in a CSV file; None where no rows of one kind are.
     """
 
     name: str
     rows: Sequence[Row]
-    header: SheetHeader | None
-
-    @cached_property
-    def columns(self) -> dict[str, pa.ChunkedArray]:
-        """Typed columns of the table, without rows that are empty."""
-        header = self.header
-        assert header is not None, "only a sheet with values is read"
-        body = [self.rows[row] for row in self.body_rows]
-        cells = [[row[place] for row in body] for place in header.columns]
-        return dict(zip(header.names, map(column_of, cells), strict=True))
+    dialect: Dialect | None
 
     @cached_property
     def body_rows(self) -> list[int]:
-        """Places of the rows of values, from 0."""
-        assert self.header is not None, "only a sheet with values is read"
-        start = self.header.body
+        """Places of the rows below the header, from 0, without rows that are empty."""
+        assert self.dialect is not None, "only a sheet with a header is read"
+        start = self.dialect.first_line - 1
         return [start + i for i, row in enumerate(self.rows[start:]) if any(c != "" for c in row)]
+
+    @cached_property
+    def cells(self) -> dict[str, list[object]]:
+        """Cells of each column that has a name or a value."""
+        assert self.dialect is not None, "only a sheet with a header is read"
+        body = [self.rows[row] for row in self.body_rows]
+        columns = {
+            name: [row[place] for row in body] for place, name in enumerate(self.dialect.columns)
+        }
+        unnamed = self.dialect.unnamed if self.dialect.header_line else set(columns)
+        return {
+            name: cells
+            for name, cells in columns.items()
+            if name not in unnamed or any(cell != "" for cell in cells)
+        }
+
+    @cached_property
+    def columns(self) -> dict[str, pa.ChunkedArray]:
+        """Typed columns."""
+        return {name: column_of(cells) for name, cells in self.cells.items()}
+
+    @property
+    def has_values(self) -> bool:
+        """Whether it is more than a page of text."""
+        return self.dialect is not None and any(
+            not is_text(column.type) or _may_be_clock(column) for column in self.columns.values()
+        )
 
 
 class SheetTable(Table):
     """A sheet of a spreadsheet; `lines` are its rows as the spreadsheet numbers them.
 
     Args:
-        sheet: A sheet with values.
+        sheet: A sheet with a header.
         path: File.
     """
 
     def __init__(self, sheet: Sheet, path: Path) -> None:
-        header = sheet.header
-        assert header is not None, "only a sheet with values is read"
+        dialect = sheet.dialect
+        assert dialect is not None, "only a sheet with a header is read"
         super().__init__(sheet.columns, path)
-        self.sheet = sheet
-        self.units = header.units
-        names = "no row of names" if header.row is None else f"names in row {header.row + 1}"
-        units = (
-            f", units in row {header.row + 2}" if header.row is not None and header.units else ""
-        )
-        self.doubts.decide("table", f"sheet {sheet.name!r} is read", names + units)
-        for name in self.columns:
-            self._ask_about_dates(name)
+        self.sheet, self.decimal = sheet, dialect.decimal
+        self.units = {name: unit for name, unit in dialect.units.items() if name in sheet.columns}
+        self.doubts = dialect.doubts
+        self.doubts.decide("table", f"sheet {sheet.name!r} is read")
+        for name, cells in sheet.cells.items():
+            self._ask_about_dates(name, cells)
 
     @cached_property
     def lines(self) -> Int64:
         """Row of the sheet of each row, from 1."""
         return np.array(self.sheet.body_rows) + 1
 
-    def _ask_about_dates(self, name: str) -> None:
+    def _ask_about_dates(self, name: str, cells: Sequence[object]) -> None:
         """Ask about dates of which a spreadsheet understood some only: it may have swapped those.
 
         A spreadsheet of English settings takes 03/04/2024 for March 4 and leaves 13/04/2024 text.
         """
-        header = self.sheet.header
-        assert header is not None, "only a sheet with values is read"
-        place = header.columns[self.columns.index(name)]
-        cells = [row[place] for row in self.sheet.rows[header.body :]]
         texts = [cell for cell in cells if isinstance(cell, str) and _DATE_TEXT.match(cell)]
         dates = [cell for cell in cells if isinstance(cell, date)]
         if texts and dates:
@@ -142,7 +160,8 @@ class SheetTable(Table):
             )
 
 
-def _sheets(path: Path) -> list[Sheet]:
+def _sheets(source: LogSource) -> list[Sheet]:
+    path = source.path
     calamine = optional_package("python_calamine", "excel", path)
     try:
         book = calamine.CalamineWorkbook.from_path(path)
@@ -151,7 +170,7 @@ def _sheets(path: Path) -> list[Sheet]:
             for each in book.sheets_metadata
             if each.typ == calamine.SheetTypeEnum.WorkSheet
         ]
-        return [_sheet(name, book.get_sheet_by_name(name)) for name in names]
+        return [_sheet(name, book.get_sheet_by_name(name), source) for name in names]
     except (calamine.CalamineError, OSError) as error:
         raise DataError(
             f"{path}: the spreadsheet is damaged, protected by a password, or another kind of "
@@ -159,9 +178,44 @@ def _sheets(path: Path) -> list[Sheet]:
         ) from None
 
 
-def _sheet(name: str, sheet: Any) -> Sheet:
+def _sheet(name: str, sheet: Any, source: LogSource) -> Sheet:
     rows = [[plain_cell(cell) for cell in row] for row in sheet.to_python(skip_empty_area=False)]
-    return Sheet(name, rows, find_header(rows))
+    merged = sheet.merged_cell_ranges or []  # none is told of OpenDocument
+    return understood(name, rows, merged, source.config.cells, source.path)
+
+
+def understood(
+    name: str, rows: Sequence[Row], merged: Sequence[Range], cells: CellsConfig, path: Path
+) -> Sheet:
+    """Find the header of a sheet as it is found in a CSV file.
+
+    Args:
+        name: Name of the sheet.
+        rows: Its cells, of one width.
+        merged: First and last row and column of each group of merged cells.
+        cells: Settings that name the header.
+        path: File.
+    """
+    cells = cells.model_copy(update={"sep": ","})
+    try:
+        dialect = find_dialect(_head_text(rows, merged), cells, f"{path}, sheet {name!r}")
+    except DataError:
+        return Sheet(name, rows, None)
+    return Sheet(name, rows, dialect)
+
+
+def _head_text(rows: Sequence[Row], merged: Sequence[Range]) -> str:
+    """First rows as a CSV file would hold them, one line each, names of merged cells repeated."""
+    head = [list(row) for row in rows[:_HEAD_ROWS]]
+    for (top, left), (_, right) in merged:
+        if top < len(head) and 0 < right - left < len(head[top]) - 1:
+            head[top][left : right + 1] = [head[top][left]] * (right - left + 1)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for row in head:
+        cells = [" ".join(cell_text(cell).split()) for cell in row]
+        writer.writerow(cells if any(cells) else [])
+    return text.getvalue()
 
 
 def _choose(sheets: Sequence[Sheet], source: LogSource) -> tuple[Sheet, list[str]]:
@@ -170,7 +224,7 @@ def _choose(sheets: Sequence[Sheet], source: LogSource) -> tuple[Sheet, list[str
     names = [sheet.name for sheet in sheets]
     if wanted is not None:
         check_present(wanted, names, str(source.path), "Name a sheet with --table.")
-    with_values = [sheet for sheet in sheets if sheet.header and wanted in (None, sheet.name)]
+    with_values = [sheet for sheet in sheets if sheet.has_values and wanted in (None, sheet.name)]
     if not with_values:
         raise DataError(
             f"{source.path}: expected a sheet with rows of numbers or dates, got none among "

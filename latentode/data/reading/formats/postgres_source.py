@@ -21,6 +21,11 @@ class PostgresDatabase(Database):
         url: Where it is.
     """
 
+    address_advice = (
+        "Check the address, the user and the password, which may also stand in the variable "
+        "PGPASSWORD or in the file ~/.pgpass."
+    )
+
     def __init__(self, url: DatabaseUrl) -> None:
         self.name = str(url)
         self._url = url

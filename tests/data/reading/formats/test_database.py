@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from latentode.config import DataConfig
 from latentode.data.reading.formats.database import FORMAT
-from latentode.data.reading.formats.database_url import DatabaseUrl, is_url
+from latentode.data.reading.formats.database_url import DatabaseUrl, is_url, without_password
 from latentode.data.reading.formats.table import LogSource
 from latentode.errors import DataError
 
@@ -181,6 +181,11 @@ def test_stamps_of_a_database_keep_their_fractions_with_pyarrow(tmp_path):
 )  # fmt: skip
 def test_an_address_is_shown_without_its_password(url, shown):
     assert str(DatabaseUrl(url)) == repr(DatabaseUrl(url)) == f"{DatabaseUrl(url)}" == shown
+
+
+def test_words_of_a_command_are_shown_without_passwords():
+    assert without_password("postgresql://ann:s3cret@db/plant") == "postgresql://ann@db/plant"
+    assert without_password("C:\\log.csv") == "C:\\log.csv"
 
 
 def test_a_message_that_holds_a_part_of_the_password_is_withheld():

@@ -106,6 +106,7 @@ def readings(table, channel, time, value):
 def test_states_are_channels_by_entity_with_times_in_utc(tmp_path, old):
     table = opened(home(tmp_path, old=old))
     assert readings(table, "entity_id", "last_updated", "state") == STATES[:4]
+    assert table.column("entity_id").unique().to_pylist() == ["sensor.hall", "light.desk"]
     assert str(table.column("last_updated").type) == "timestamp[us, tz=UTC]"
     assert table.units["sensor.hall"] == "°C"
     assert any("weather.home" in str(each) for each in table.doubts.decisions)
