@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from latentode.config import LatentODEConfig, ModelConfig, TrainConfig, WindowConfig
-from latentode.config.data import CellsConfig
+from latentode.config.data import CellsConfig, SourceConfig
 from latentode.errors import ConfigError
 
 # every character that a file can hold: controls, DEL, quotes, characters beyond U+FFFF
@@ -65,6 +65,8 @@ def configs(draw, table=LatentODEConfig):
         values[name] = draw(st.one_of(options))
     if table is CellsConfig:
         values["states"] = draw(st.lists(STATES, max_size=3).map(tuple))
+    if table is SourceConfig and values["table"] is not None:
+        values["query"] = None
     if table is WindowConfig:
         assume(values["train_fraction"] + values["validation_fraction"] < 1)
     if table is ModelConfig and values["refine"]:

@@ -7,6 +7,7 @@ import io
 import math
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -17,6 +18,7 @@ from latentode.data.reading.cells.states import STATES
 Kind = Literal["word", "size", "bound", "limit", "state", "mark", "unit", "parentheses", "time"]
 #: Words of a message name at most so many spellings of all columns; what is left is counted.
 MOST_SPELLINGS = 60
+_MOST_ALIKE = 3  # of those that are mended alike, whatever their spelling
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,27 @@ def bad_cells_message(
     Returns:
         Sentences; the name of the log is to be put in front.
     """
-    shown = "; ".join(map(str, texts[:MOST_SPELLINGS]))
-    other = number - sum(each.count for each in texts[:MOST_SPELLINGS])
+    texts = _named(texts)
+    shown = "; ".join(map(str, texts))
+    other = number - sum(each.count for each in texts)
     more = f"; {other:,} cells of other spellings" if other > 0 else ""
     limit = ""
     if cells.on_bad_row != "error":
         limit = f", {100 * share:.2g}% of the values and more than --max-bad allows"
-    advice = " ".join(_advice(texts[:MOST_SPELLINGS], cells, share))
+    advice = " ".join(_advice(texts, cells, share))
     return f"{number:,} cells are not numbers{limit} ({shown}{more}). {advice}"
+
+
+def _named(texts: Sequence[BadText]) -> list[BadText]:
+    """Spellings that a message names: all that an option needs, of the others a few."""
+    named: list[BadText] = []
+    seen: Counter[tuple[str, str]] = Counter()
+    for each in texts:
+        seen[each.kind, each.channel] += 1
+        few = each.kind in ("bound", "mark", "unit", "parentheses")
+        if not few or seen[each.kind, each.channel] <= _MOST_ALIKE:
+            named.append(each)
+    return named[:MOST_SPELLINGS]
 
 
 def _advice(texts: Sequence[BadText], cells: CellsConfig, share: float) -> list[str]:
@@ -90,9 +105,7 @@ def _advice(texts: Sequence[BadText], cells: CellsConfig, share: float) -> list[
         )
     if of["size"]:
         said.append(f"{_some(of['size'])}: no sensor writes such a number; repair the cells.")
-    # "-11059 No Good" is a word that begins with a number, "1.2 k" is a reading
-    marked = [text for text in of["unit"] if re.search(r" .*[^\W\d_]{3}", text)]
-    if listed := [*of["word"], *of["size"], *marked]:
+    if listed := [*of["word"], *of["size"]]:
         words = na_option([*(cells.na or ()), *listed])
         said.append(f"Pass {words} if that means missing, or {_leave_out(cells, share)}.")
     elif len(of["bound"]) + len(of["limit"]) < len(texts):

@@ -30,6 +30,9 @@ def choose_mark(cells: GroupCells) -> str:
     only = {".": point & ~comma, ",": comma & ~point}
     number = {mark: int(counts[texts].sum()) for mark, texts in only.items()}
     if not any(number.values()):
+        blanks = ~np.isnan(forms.point) & forms.grouped(".") & ~either
+        if blanks.any():
+            _decide(cells, "marks between thousands are left out", blanks)
         return _choose_for_unclear(cells, either) if either.any() else usual
     other = "," if usual == "." else "."
     mark = other if number[other] > number[usual] else usual

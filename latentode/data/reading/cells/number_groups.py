@@ -20,6 +20,7 @@ from latentode.data.reading.cells.states import (
     LIMITS,
     NO_READING,
     STATE_WORDS,
+    in_order,
     state_numbers,
 )
 
@@ -151,28 +152,26 @@ class GroupReader:
 
     def _settle_bounds(self) -> None:
         bounds, limits = (self.kinds == _CODE[kind] for kind in ("bound", "limit"))
-        either = bounds | limits
         choice = self.cells.rules.censored
         if choice is None:
             self.values[bounds] = np.nan
-            return
-        if not either.any():
             return
         self._set(bounds, "number" if choice == "bound" else "missing")
         self._set(limits, "missing")
         self.values[self.kinds == _CODE["missing"]] = np.nan
         verb = "read as the bound" if choice == "bound" else "left out"
-        left = (
-            f", {self.cells.counts[limits].sum():,} without a number left out"
-            if limits.any()
-            else ""
-        )
-        self.cells.doubts.decide(
-            "censored",
-            f"{self.cells.name}: {self.cells.counts[either].sum():,} bounds such as "
-            f"{self.cells.example(either)} {verb}{left}",
-            option=f"--censored {'missing' if choice == 'bound' else 'bound'}",
-        )
+        other = "missing" if choice == "bound" else "bound"
+        for texts, done, option in (
+            (bounds, verb, f"--censored {other}"),
+            (limits, "without a number left out", ""),
+        ):
+            if texts.any():
+                self.cells.doubts.decide(
+                    "censored",
+                    f"{self.cells.name}: {self.cells.counts[texts].sum():,} bounds such as "
+                    f"{self.cells.example(texts)} {done}",
+                    option=option,
+                )
 
     def _say_missing(self) -> None:
         dashes = self._matches(NO_READING) & (self.kinds == _CODE["missing"])
@@ -208,7 +207,7 @@ class GroupReader:
                 "left out",
                 f"{self.cells.name}: words ({', '.join(map(repr, words))}) are not read",
                 "they are neither numbers nor two states that are known",
-                option=list_option("--states", [f"{w}={i}" for i, w in enumerate(words)]),
+                option=list_option("--states", [f"{w}={i}" for i, w in enumerate(in_order(words))]),
             )
 
     def _set(

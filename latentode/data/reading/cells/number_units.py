@@ -14,6 +14,8 @@ from latentode.data.reading.cells.number_cells import GroupCells
 
 # more kinds of ending than this, or endings with digits, are no units: "12A3", "7F00"
 _MOST_UNITS = 5
+# "-11059 No Good" is a message that begins with a number, "1.2 k" is a reading
+_WORDS = re.compile(r"^[A-Z][a-z]{2}| ")
 # with one of these some cells are multiplied, and cells without it are not of the same unit
 _MULTIPLE = re.compile(r"[kKMGTBmµun]|Mio\.?|Mrd\.?|Tsd\.?|[Tt]housand|[Mm]illions?|[Bb]illions?")
 
@@ -26,7 +28,7 @@ class Unit:
         name: The unit of all of them, "" for none.
         foreign: Numbers of another unit, shape (text,).
         odd: Numbers with a mark that most cells do not have.
-        none: What is not taken for a number, as each has an ending of its own.
+        none: What is not taken for a number: each has an ending of its own, or words.
     """
 
     name: str
@@ -58,7 +60,8 @@ def choose_unit(cells: GroupCells, values: Float64) -> Unit:
     if coded or len(codes) > _MOST_UNITS:
         return Unit("", nothing, nothing, marked)
     if number.sum() < bare:
-        return Unit("", nothing, marked, nothing)
+        worded = np.array([bool(_WORDS.search(unit)) for unit in forms.units])[forms.unit]
+        return Unit("", nothing, marked & ~worded, marked & worded)
     unit = names[0]
     multiple = bare > 0 and any(map(_MULTIPLE.fullmatch, names))
     if len(codes) > 1 or multiple:

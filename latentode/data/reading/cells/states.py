@@ -55,6 +55,13 @@ def state_numbers(words: Collection[str]) -> dict[str, float] | None:
     return None
 
 
+def in_order(words: Sequence[str]) -> list[str]:
+    """Words of states as numbers would have them: off, low, high; others as they come."""
+    zeros = {first for first, _ in STATES} - {"low", "lo"}
+    rank = {"low": 1, "lo": 1, "medium": 2, "med": 2, "mid": 2, "high": 3, "hi": 3}
+    return sorted(words, key=lambda word: 0 if word.lower() in zeros else rank.get(word.lower(), 4))
+
+
 def known_states(states: Sequence[str]) -> dict[str, float]:
     """Number of each word, in small letters, of a setting such as ``("Manual=0", "Auto=1")``."""
     pairs = (state.rpartition("=") for state in states)

@@ -110,7 +110,10 @@ def plain_column(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
         return column if is_text(kind) else plain_column(column.cast(kind.value_type))
     if kinds.is_string_view(kind):
         return column.cast(pa.string())
-    if kinds.is_decimal(kind) or kinds.is_float16(kind):
+    if kinds.is_decimal(kind):
+        # straight to a double it is rounded twice, by way of its text once
+        return column.cast(pa.string()).cast(pa.float64())
+    if kinds.is_float16(kind):
         return column.cast(pa.float64())
     is_plain = is_text(kind) or kinds.is_primitive(kind) or kinds.is_null(kind)
     return column if is_plain and not kinds.is_interval(kind) else None

@@ -243,6 +243,17 @@ def test_other_words_are_left_out_and_how_to_read_them_is_said():
     check(read(["Manual", "auto", "7"], states=("Manual=0", "Auto=1")), [0, 1, 7])
 
 
+def test_words_of_the_setting_are_numbered_as_a_person_would():
+    numbers = read(["LOW", "OFF", "HIGH", "AUTO"])
+    assert "--states OFF=0,LOW=1,HIGH=2,AUTO=3" in said(numbers)
+
+
+def test_blanks_between_thousands_are_said():
+    numbers = read(["2 503", "1 200"])
+    check(numbers, [2503, 1200])
+    assert "marks between thousands are left out ('2 503' at line 0" in said(numbers)
+
+
 def test_few_words_beside_states_are_bad_cells():
     numbers = read(["Open", "Closed", "Open", "Fault"])
     check(numbers, [1, 0, 1, NAN], bad=[3])
@@ -270,7 +281,10 @@ def test_bounds_are_asked_about_read_or_left_out():
 def test_limit_without_a_number_is_one_beside_numbers(word):
     numbers = read(["1", word, "2"])
     assert [text.kind for text in numbers.texts] == ["limit"]
-    check(read(["1", word, "2"], censored="missing"), [1, NAN, 2])
+    left_out = read(["1", word, "2"], censored="missing")
+    check(left_out, [1, NAN, 2])
+    assert said(left_out).count("bound") == 1
+    check(read(["1", word, "2"], censored="bound"), [1, NAN, 2])
 
 
 def test_parentheses_are_bad():

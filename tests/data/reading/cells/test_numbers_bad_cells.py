@@ -49,6 +49,12 @@ def test_very_many_spellings_are_counted():
     assert "40 cells of other spellings" in message(["1"] + [f"E-{i:03d}" for i in range(100)])
 
 
+def test_spellings_that_are_mended_alike_are_named_by_three():
+    said = message(["1", *(f"({i}.5)" for i in range(30))])
+    assert said.count("line ") == 3
+    assert "27 cells of other spellings" in said
+
+
 @pytest.mark.parametrize("cells", [["<0.05", "1"], [">2 mg", "1 mg"], ["<0.05", "OL", "1"]])
 def test_bounds_are_never_called_missing(cells):
     said = message(cells)

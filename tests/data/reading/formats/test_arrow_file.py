@@ -110,6 +110,13 @@ def test_types_that_hold_plain_cells_are_unpacked(tmp_path):
     assert log.column("runs").to_pylist() == [3.0, 3.0]
 
 
+def test_decimal_numbers_become_the_nearest_double(tmp_path):
+    texts = [f"{i}.{i * 7919 % 1000:03d}" for i in range(2000)]
+    table = pa.table({"exact": pa.array([decimal.Decimal(text) for text in texts])})
+    log = opened(FORMAT, tmp_path, feather_bytes(table, compression="uncompressed"))
+    assert log.column("exact").to_pylist() == [float(text) for text in texts]
+
+
 def test_lists_records_and_bytes_are_left_out_and_said(tmp_path):
     table = pa.table({"x": [1], "l": [[1, 2]], "r": [{"a": 1}], "b": [b"\1"]})
     log = opened(FORMAT, tmp_path, feather_bytes(table))
