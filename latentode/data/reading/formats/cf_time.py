@@ -23,9 +23,10 @@ _UNITS = {
     1: "nanoseconds nanosecond nanos ns",
 }
 _NS_OF = {name: ns for ns, names in _UNITS.items() for name in names.split()}
+_SINCE = re.compile(r"\s+since\s+", re.I)
 _REFERENCE = re.compile(
     r"(\d{1,4})-(\d{1,2})-(\d{1,2})"
-    r"(?:[T\s]+(\d{1,2})(?::(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,9})\d*)?)?)?)?\s*(.*)"
+    r"(?:[Tt\s]+(\d{1,2})(?::(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,9})\d*)?)?)?)?\s*(.*)"
 )
 _OFFSET = re.compile(
     r"(?:UTC|GMT)?\s*([+-])(?:(\d{1,2}):(\d{2})|(\d{1,2}?)(\d{2})|(\d{1,2}))", re.I
@@ -61,7 +62,7 @@ class CfClock:
 
 def is_clock(units: object) -> bool:
     """Whether units are those of times."""
-    return isinstance(units, str) and " since " in f" {units.strip()} "
+    return isinstance(units, str) and _SINCE.search(units) is not None
 
 
 def read_clock(units: str, calendar: str, where: str) -> CfClock:
@@ -80,7 +81,7 @@ def read_clock(units: str, calendar: str, where: str) -> CfClock:
             f"{where}: expected the calendar standard, gregorian or proleptic_gregorian, got "
             f"{calendar!r}, whose days no clock has. Convert its times first."
         )
-    unit, _, reference = units.strip().partition(" since ")
+    unit, reference = _SINCE.split(units.strip(), maxsplit=1)
     match = _REFERENCE.fullmatch(reference.strip())
     unit_ns = _NS_OF.get(unit.strip().lower())
     zone = match[8].strip() if match else ""

@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from latentode.errors import DataError
 
-
 _QUERY_ADVICE = "Check --query or --table: only what reads is allowed."
 
 

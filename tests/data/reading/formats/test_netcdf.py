@@ -120,6 +120,7 @@ def test_what_the_file_calls_missing_is_missing(tmp_path, values, attributes, ex
     [
         ("hours since 2024-03-01", 0, None),
         ("hours since 2024-3-1 0:0:0", 0, None),
+        ("Hours Since 2024-03-01t00", 0, None),
         ("hours since 2024-03-01T00:00:00Z", 0, "UTC"),
         ("hours since 2024-03-01 00:00 -6:00", 6, "UTC"),
         ("hours since 2024-03-01 00:00:00 -600", 6, "UTC"),
@@ -267,6 +268,9 @@ def test_readings_over_levels_or_a_map_are_refused_with_a_way_through(tmp_path):
     }  # fmt: skip
     with pytest.raises(DataError, match=r"temp\(time, depth\).*ncks -d"):
         open_variables(tmp_path, variables)
+    grid = {"temp": (("time", "lat", "lon"), np.ones((2, 3, 4)), {}), "time": clock([0, 1])}
+    with pytest.raises(DataError, match=r"temp\(time, lat, lon\)"):
+        open_variables(tmp_path, grid)
     variables["depth"] = ("depth", np.array([1.0]), {})
     variables["temp"] = (("time", "depth"), np.ones((1, 1)), {})
     assert readings(open_variables(tmp_path, variables)) == {(None, "temp"): [(0, 1.0)]}
