@@ -147,11 +147,9 @@ def imports(sources: Sources) -> Iterator[Import]:
 
 @functools.cache
 def _imports_of(source: str, text: str, modules: frozenset[str]) -> list[Import]:
-    tree = _parsed(text)
-    start, types = _import_contexts(tree)
     return [
-        Import(source, target, node.lineno, node in types, node in start)
-        for node in ast.walk(tree)
+        Import(source, target, node.lineno, for_types, at_start)
+        for node, at_start, for_types in _import_nodes(_parsed(text).body)
         for target in _targets(node, modules)
     ]
 
@@ -161,17 +159,22 @@ def _parsed(text: str) -> ast.Module:
     return ast.parse(text)
 
 
-def _import_contexts(tree: ast.Module) -> tuple[set[ast.AST], set[ast.AST]]:
-    """Nodes that run on import, and nodes that only a type checker sees."""
-    types: set[ast.AST] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-            types |= {inner for statement in node.body for inner in ast.walk(statement)}
-    later: set[ast.AST] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            later |= set(ast.walk(node))
-    return set(ast.walk(tree)) - types - later, types
+def _import_nodes(
+    body: list[ast.AST], at_start: bool = True, for_types: bool = False
+) -> Iterator[tuple[ast.AST, bool, bool]]:
+    """Import statements; whether they run on import, and whether only a type checker sees them."""
+    for node in body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node, at_start and not for_types, for_types
+            continue
+        inside = at_start and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        checked = isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):  # expressions have none
+            statements = getattr(node, part, None)
+            if isinstance(statements, list):
+                yield from _import_nodes(
+                    statements, inside, for_types or (checked and part == "body")
+                )
 
 
 def _targets(node: ast.AST, modules: Set[str]) -> list[str]:

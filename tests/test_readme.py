@@ -15,12 +15,13 @@ from places import ROOT
 
 from latentode.cli.app import root
 from latentode.config import LatentODEConfig
+from latentode.config.data_options import DATA_OPTIONS
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PAGES = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
 
-FOLDERS = ("latentode", "tests", "docs", "examples", "benchmarks", "datasets", ".ci")
+FOLDERS = ("latentode", "tests", "docs", "examples", "benchmarks", "datasets", "findings", ".ci")
 PATH = re.compile(rf"(?<![\w./-])(?:{'|'.join(map(re.escape, FOLDERS))})/[\w./*-]*")
 FILE = re.compile(r"`([\w./-]+\.(?:py|md))`")
 NAME = re.compile(r"(?<![\w./-])latentode(?:\.[A-Za-z_]\w*)+")
@@ -189,6 +190,13 @@ def test_the_layers_of_contributing_are_those_that_are_enforced():
     assert rows_of(re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)) == architecture.LAYERS
     inner = re.findall(r"^- `([\w.]+)`: ((?:.|\n  )+)", table, re.MULTILINE)
     assert {name: rows_of(rows.split("|")) for name, rows in inner} == architecture.INNER
+
+
+@pytest.mark.parametrize("option", [o for pair in DATA_OPTIONS for o in pair.split("/")])
+def test_every_option_of_reading_answers_a_question_of_the_page(option):
+    text = (ROOT / "docs" / "reading.md").read_text("utf-8")
+    questions = text.partition("| question | option |")[2].partition("\n\n")[0]
+    assert re.search(rf"`{option}[ =`]", questions)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem[:4])

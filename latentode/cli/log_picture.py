@@ -40,13 +40,15 @@ def log_picture(
     channels = [_Channel(dataset, look, index) for index in range(len(look.channels[:_MOST_ROWS]))]
     names = [*dataset.series_ids[:_MOST_ROWS], *(each.name for each in channels)]
     margin = max(len(_shortened(name)) for name in names)
-    beside = max((len(each.text) for each in channels), default=0)
+    room = max(0, width - margin - _LEAST_STRIP - 4)
+    texts = [_shortened(each.text, room) for each in channels]
+    beside = max((len(text) for text in texts), default=0)
     strip = _Strip(first, last, max(_LEAST_STRIP, width - margin - beside - 4), plain)
     start, end = (short_instant(moment, look.clock) for moment in (first, last))
     lines = [
         "",
         "number of readings over time, by series",
-        f"{'':{margin}}  {start} {end:>{max(0, strip.width - len(start) - 1)}}",
+        f"{'':{margin}}  {_axis(start, end, strip.width)}",
         *(
             f"{_shortened(name):{margin}}  {strip.draw(_density(dataset, index, strip))}"
             for index, name in enumerate(dataset.series_ids[:_MOST_ROWS])
@@ -55,12 +57,17 @@ def log_picture(
         "",
         "mean value over time, by channel",
         *(
-            f"{_shortened(each.name):{margin}}  {strip.draw(each.heights(strip))}  {each.text}"
-            for each in channels
+            f"{_shortened(each.name):{margin}}  {strip.draw(each.heights(strip))}  {text}"
+            for each, text in zip(channels, texts, strict=True)
         ),
         *_more(len(look.channels), "channels"),
     ]
     return [line.rstrip() for line in lines]
+
+
+def _axis(start: str, end: str, width: int) -> str:
+    """First and last time above the ends of a strip; the first alone where it is too short."""
+    return f"{start} {end:>{width - len(start) - 1}}" if len(start) + len(end) < width else start
 
 
 class _Strip:
@@ -140,5 +147,5 @@ def _more(number_of: int, what: str) -> list[str]:
     return [f"... and {left:,} more {what}"] if left > 0 else []
 
 
-def _shortened(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."
+def _shortened(text: str, most: int = _LONGEST_NAME) -> str:
+    return text if len(text) <= most else f"{text[: max(0, most - 3)]}..."

@@ -35,8 +35,8 @@ class TimeConfig(Config):
     )
     dayfirst: bool | None = None
     format: str | None = Field(None, description="strptime format of the time column")
-    start: str | None = Field(None, description="earlier rows are left out; empty: none is")
-    end: str | None = Field(None, description="later rows are left out; empty: none is")
+    start: str | None = Field(None, description="earlier rows are left out; any: none is")
+    end: str | None = Field(None, description="later rows are left out; any: none is")
 
 
 class CellsConfig(Config):

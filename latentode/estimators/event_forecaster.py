@@ -42,8 +42,8 @@ class EventForecaster:
         steps: Steps of training.
         lr: Peak learning rate.
         batch_size: Windows a step.
-        max_time: Wall-clock budget of `fit`, for example "10min"; where it ends before the steps,
-            the last state is kept. None takes all steps.
+        max_time: Wall-clock budget of `fit`, for example "10min". The schedule is shortened to end
+            within it; where the budget ends before, the last state is kept. None takes all steps.
         random_state: Seed of everything.
         device: "cpu" or "cuda".
         data: How event files are read.
@@ -73,6 +73,7 @@ class EventForecaster:
         run_dir: str | Path | None = None,
         resume: bool = False,
         on_step: Callable[[int, float], None] | None = None,
+        on_plan: Callable[[int], None] | None = None,
     ) -> Self:
         """Train on event streams.
 
@@ -84,6 +85,7 @@ class EventForecaster:
             run_dir: Folder for checkpoints and the model.
             resume: Go on from the last checkpoint of `run_dir`.
             on_step: Told the number of each step and its loss.
+            on_plan: Told the steps of the schedule where `max_time` shortened it.
 
         Raises:
             ConfigError: If windows are given of streams, which have their own.
@@ -107,8 +109,9 @@ class EventForecaster:
         fitting = self._fitting()
         folder = None if run_dir is None else Path(run_dir)
         losses = fit_events(
-            model, streams, unit_ns, fitting, on_step, run_dir=folder, resume=resume
-        )
+            model, streams, unit_ns, fitting, on_step, run_dir=folder, resume=resume,
+            on_plan=on_plan,
+        )  # fmt: skip
         sizes = {
             "latent_dim": self.latent_dim,
             "hidden_dim": self.hidden_dim,

@@ -265,7 +265,7 @@ def events_of(
 
     Raises:
         ConfigError: If the model knows no events, or windows are given of streams.
-        DataError: If the events cannot be read, or are not of these series or kinds.
+        DataError: If the events cannot be read, or are not of these series or marks.
     """
     known, config = fitted.log.events, fitted.config
     if known is None:
@@ -289,7 +289,7 @@ def events_of(
         )
     if streams.mark_names != known.streams.mark_names:
         raise DataError(
-            f"events: expected the kinds {', '.join(known.streams.mark_names)}, got "
+            f"events: expected the marks {', '.join(known.streams.mark_names)}, got "
             f"{', '.join(streams.mark_names)}. Give events like those of the training."
         )
     return streams.spread_ties(config.train.seed)

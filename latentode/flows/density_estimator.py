@@ -76,6 +76,7 @@ class DensityEstimator:
         """
         rows = _table(X)
         _check_columns(rows)
+        vars(self).pop("feature_names_in_", None)  # of an earlier table
         names = getattr(X, "columns", None)
         if names is not None:
             self.feature_names_in_ = np.asarray(names, dtype=object)

@@ -18,6 +18,7 @@ from latentode.ode.solvers.grid import FIXED_STEP, check_state, described
 
 State = Tensor | tuple[Tensor, ...]
 _FLOAT32_FLOOR = 1e-6  # tighter relative tolerances are lost in rounding
+_ORDER = 4  # of the steps that carry gradients of times
 _BUDGET = 100_000  # evaluations of the field, unless `options` say otherwise
 
 
@@ -39,7 +40,8 @@ def odeint(
     that the relative error is within `rtol`, or 1e-6 where that is below it. Adaptive methods place
     a point of the dense output on every time.
 
-    Differentiable in `y0`, in what `func` closes over, and in every time, the first included.
+    Differentiable in `y0`, in what `func` closes over, and in every time, the first included; by
+    times up to order 4 with adaptive methods, whose further derivatives are refused.
 
     Args:
         func: Callable ``(t, y) -> dy/dt``, t 0-dim and float64 whatever the dtype of y, y like
@@ -55,7 +57,8 @@ def odeint(
         The solution at each time, shape (time, ...); a tuple of such for a tuple.
 
     Raises:
-        ConfigError: If the method or an option is unknown.
+        ConfigError: If the method or an option is unknown; from ``backward()``, if a fifth
+            derivative by times is asked of an adaptive method.
         ShapeError: If `t` is not a tensor of monotone times, `y0` of another kind, or a slope not
             like `y0`.
         SolverError: If the solve fails, or a state or time is not finite.
@@ -98,16 +101,50 @@ def _solve_adaptive(
 
 
 def _with_times(field: FieldFunction, states: Tensor, offsets: Tensor, times: Tensor) -> Tensor:
-    """States with the gradients of their times, by midpoint steps of no length.
+    """States with the gradients of their times, by RK4 steps of no length.
 
-    First and second derivatives, mixed ones too, are those of the solution.
+    Up to the fourth by times, derivatives, mixed ones too, are those of the solution.
     """
     rows = []
     steps = offsets - offsets.detach()
-    for z, t, step in zip(states[:, None], times, steps, strict=True):
-        middle = z + 0.5 * step * field(t - step, z)
-        rows.append(z + step * field(t - 0.5 * step, middle))
+    limits = _Limit.apply(steps, _ORDER)
+    for z, t, step, limit in zip(states[:, None], times, steps, limits, strict=True):
+        begin, half = t - step, 0.5 * step
+        first = field(begin, z)
+        second = field(begin + half, z + half * first)
+        third = field(begin + half, z + half * second)
+        fourth = field(t, z + step * third)
+        rows.append(z + step / 6 * (first + 2 * (second + third) + fourth) + limit.to(z.dtype))
     return torch.cat(rows)
+
+
+class _Limit(torch.autograd.Function):
+    """Zeros whose derivatives are zeros, and which refuse the one after the last of `order`."""
+
+    @staticmethod
+    def forward(steps: Tensor, order: int) -> Tensor:
+        """Zeros like the steps, of which `order` derivatives may be asked."""
+        del order
+        return torch.zeros_like(steps)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, int], output: Tensor) -> None:
+        """Keep what the derivative is made of."""
+        del output
+        steps, ctx.order = inputs
+        ctx.save_for_backward(steps)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        """Zeros again, of an order less."""
+        del gradients
+        if ctx.order == 0:
+            raise ConfigError(
+                f"t: expected derivatives by times up to order {_ORDER} of an adaptive method, got "
+                f"a request for one of order {_ORDER + 1}. Leave out create_graph, or name what "
+                "gradients are wanted of in `inputs`."
+            )
+        return _Limit.apply(ctx.saved_tensors[0], ctx.order - 1), None
 
 
 def _config(

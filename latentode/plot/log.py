@@ -58,10 +58,19 @@ def readings(
         margin = 0.02 * (ends[1] - ends[0])
         for axes in grid[:, 0]:
             axes.set_xlim(ends[0] - margin, ends[1] + margin)
-    some = f" ({len(names)} of {len(dataset.channels)} channels)"
-    style.title(grid[0, 0], f"Readings{some if len(names) < len(dataset.channels) else ''}")
+    style.title(grid[0, 0], _title(dataset))
     style.time_axis(grid[-1, 0], attrs)
     return grid
+
+
+def _title(dataset: TimeSeriesDataset) -> str:
+    """What is drawn, and of how many."""
+    parts = []
+    if len(dataset.channels) > _MAX_CHANNELS:
+        parts.append(f"{_MAX_CHANNELS} of {len(dataset.channels)} channels")
+    if len(dataset) > _MAX_CURVES:
+        parts.append(f"values of {_MAX_CURVES} of {len(dataset)} series")
+    return f"Readings ({'; '.join(parts)})" if parts else "Readings"
 
 
 def _draw_times(axes: Axes, dataset: TimeSeriesDataset, positions: NDArray[np.float64]) -> None:

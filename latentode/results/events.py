@@ -23,13 +23,13 @@ def intensity_dataset(
     unit: str,
     real: Any = None,
 ) -> xr.Dataset:
-    """Label rates with series, times and kinds of event.
+    """Label rates with series, times and marks.
 
     Args:
         rates: Events per `unit`, shape (series, step, channel), or with draws on a first axis.
         times: Nanoseconds of the clock, shape (series, step).
         series_ids: Names of the series.
-        mark_names: Names of the kinds.
+        mark_names: Names of the marks.
         clock: What times mean.
         unit: Unit of time of the rates.
         real: False for steps that only pad shorter series, (series, step); None pads nothing.
@@ -76,7 +76,7 @@ def next_event_dataset(
         expected: Expected number of events until the horizon, shape (series, mark).
         counts: Simulated numbers of events until the horizon, (draw, series, mark).
         series_ids: Names of the series.
-        mark_names: Names of the kinds.
+        mark_names: Names of the marks.
         unit: Unit of time.
 
     Returns:

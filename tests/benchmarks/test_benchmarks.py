@@ -11,6 +11,7 @@ from places import ROOT
 
 from benchmarks import frame, speed_engine
 from benchmarks.__main__ import TASKS, main
+from benchmarks.engine import memory, ours
 from benchmarks.timing import interleave
 
 
@@ -25,6 +26,13 @@ def execute(folder, runs, protocol=None, **options):
 def program(*words, folder):
     command = [sys.executable, "-m", "benchmarks", *words, "--out", str(folder)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.fixture
+def command(monkeypatch):
+    """The command in this process, which it would else bind to one core."""
+    monkeypatch.setattr("benchmarks.__main__.limit_threads", lambda _threads: None)
+    return lambda *words: CliRunner().invoke(main, [str(word) for word in words])
 
 
 def test_a_section_is_replaced_and_the_rest_stays():
@@ -158,18 +166,18 @@ def test_every_floor_belongs_to_a_ratio_that_the_protocol_measures():
         (["quality-engine", "1"], "expected seeds behind --seeds, got 1"),
     ],
 )
-def test_the_command_explains_what_it_refuses(words, message, monkeypatch):
-    # would bind the process of the tests to one core
-    monkeypatch.setattr("benchmarks.__main__.limit_threads", lambda _threads: None)
-    done = CliRunner().invoke(main, words)
+def test_the_command_explains_what_it_refuses(words, message, command):
+    done = command(*words)
     assert done.exit_code == 2
     assert message in " ".join(done.output.replace("│", " ").split())
 
 
-def test_speed_engine_runs_without_optional_packages(tmp_path):
-    done = program("speed-engine", "--smoke", "--set", "peers=[]", "--check", folder=tmp_path)
+def test_speed_engine_runs_without_optional_packages(tmp_path, command, monkeypatch):
+    monkeypatch.setattr(ours, "GRADIENTS", ours.GRADIENTS[:1])  # each starts a process
+    words = ("--smoke", "--set", "peers=[]", "--check", "--out", tmp_path)
+    done = command("speed-engine", *words)
     # floors are far away in a smoke run, so the check must fail and say so
-    assert done.returncode == 1, done.stderr
+    assert done.exit_code == 1, done.output
     assert "no measurement" in done.stderr
     report = json.loads((tmp_path / "results/speed-engine.json").read_text("utf-8"))
     assert {run["part"] for run in report["runs"]} == set(speed_engine.PARTS)
@@ -182,19 +190,27 @@ def test_speed_engine_runs_without_optional_packages(tmp_path):
         assert (tmp_path / f"results/speed-engine-{part}.png").stat().st_size > 2_000
 
 
-def test_quality_engine_joins_seeds_run_apart(tmp_path):
-    words = ("quality-engine", "--smoke", "--set", "series=10", "--only", "engine")
-    for seed in ("0", "1"):
-        done = program(*words, "--seeds", seed, folder=tmp_path)
-        assert done.returncode == 0, done.stderr
+@pytest.mark.parametrize("gradient", ours.GRADIENTS)
+def test_memory_and_time_of_every_gradient_are_measured(gradient):
+    found = memory.solve_once(gradient, 40)
+    assert set(found) == {"peak_mib", "cpu_ms"}
+    assert found["cpu_ms"] > 0
+    assert math.isfinite(found["peak_mib"])  # of a process that was larger before, nothing
+
+
+def test_quality_engine_joins_seeds_run_apart(tmp_path, command):
+    words = ("quality-engine", "--smoke", "--set", "series=10", "--only", "engine", "--seeds")
+    done = program(*words, "0", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = command(*words, "1", "--out", tmp_path)
+    assert done.exit_code == 0, done.output
     report = json.loads((tmp_path / "results/quality-engine.json").read_text("utf-8"))
     assert all(row["seeds"] == [0, 1] for row in report["rows"])
     assert {row["metric"] for row in report["rows"]} >= {"test MSE", "solver error"}
 
 
 @pytest.mark.parametrize("words", [("0", "2"), ("0,2",), ("2", "0")])
-def test_seeds_are_written_with_spaces_or_commas(words, monkeypatch):
-    monkeypatch.setattr("benchmarks.__main__.limit_threads", lambda _threads: None)
+def test_seeds_are_written_with_spaces_or_commas(words, command, monkeypatch):
     seen = []
 
     def run(options):
@@ -203,7 +219,7 @@ def test_seeds_are_written_with_spaces_or_commas(words, monkeypatch):
 
     task = SimpleNamespace(PROTOCOL={}, SMOKE={}, names=lambda _protocol: [], run=run)
     monkeypatch.setattr("benchmarks.__main__.importlib.import_module", lambda _name: task)
-    CliRunner().invoke(main, ["toy", "--smoke", "--seeds", *words])
+    command("toy", "--smoke", "--seeds", *words)
     assert sorted(seen) == [0, 2]
 
 

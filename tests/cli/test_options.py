@@ -28,7 +28,7 @@ USUAL = settings.flat(LatentODEConfig().to_dict())
 
 #: Ways of calling each command, each of which succeeds.
 WAYS = {
-    "inspect": ["log.csv"],
+    "inspect": ["log.csv", "log.csv --plot taken.png --overwrite"],
     "train": [
         "log.csv",
         "log.csv --events events.csv --labels labels.csv --out new",
@@ -65,7 +65,8 @@ VALUES = {
     "--events": "events.csv", "--windows": "windows.csv", "--labels": "labels.csv",
     "--times": "times.csv", "--log": "log.csv", "--plot": "picture.png", "--output": "file.csv",
     "--context": "4h", "--horizon": "2h", "--every": "1h", "--max-time": "7s", "--quantiles": "0.2",
-    "--device": "cuda", "--encoding": "latin-1", "--option": "num_series=2",
+    "--states": "Manual=0", "--device": "cuda", "--encoding": "latin-1", "--option": "num_series=2",
+    "--start": "0", "--end": "99999999",
 }  # fmt: skip
 OF_COMMAND = {
     ("inspect", "--config"): "data.toml", ("inspect", "--set"): "data.min_obs=40",
@@ -208,8 +209,8 @@ def test_an_option_that_a_command_ignores_is_found(world, monkeypatch, way, half
     }
 
 
-#: Three seconds pass each time the clock is read.
-HURRIED = {"run_dir": None, "resume": False, "clock": itertools.count(0.0, 3.0).__next__}
+#: As `fit_events` has them, but for a clock on which three seconds pass each time it is read.
+HURRIED = {"run_dir": None, "resume": False, "on_plan": None, "clock": None}
 TIMES = (0.0, 1.5, 2.0, 4.5, 5.0, 7.0)
 ALONE = ["train", "--events", "events.csv"]
 SETTINGS = [name for _, name in leaves()]
@@ -315,14 +316,25 @@ def test_a_run_on_events_alone_goes_on_with_the_settings_it_began_with(
     assert (told["latent_dim"], told["max_time"]) == (latent_dim, "9s")
 
 
-def test_a_run_on_events_alone_that_ran_out_of_time_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr("latentode.training.events.fit.fit_events.__kwdefaults__", HURRIED)
+@pytest.mark.parametrize(
+    ("budget", "said", "unsaid"),
+    [
+        ("6s", "--max-time 6s is over after 2 of 400 steps: stopped, with the last state", "most"),
+        ("40s", "12 steps at most (of 400, to end within --max-time)", "is over"),
+    ],
+)
+def test_a_run_on_events_alone_that_ran_out_of_time_says_so(
+    tmp_path, monkeypatch, budget, said, unsaid
+):
+    hurried = HURRIED | {"clock": itertools.count(0.0, 3.0).__next__}
+    monkeypatch.setattr("latentode.training.events.fit.fit_events.__kwdefaults__", hurried)
     (tmp_path / "events.csv").write_text(
         "id,time_s,mark\n" + "".join(f"s,{t},hot\n" for t in TIMES)
     )
-    words = ["--events", tmp_path / "events.csv", "--max-time", "6s", "--latent-dim", "2"]
+    words = ["--events", tmp_path / "events.csv", "--max-time", budget, "--latent-dim", "2"]
     done = run("train", *words, "--hidden-dim", "3", "--out", tmp_path / "run")
     assert done.exit_code == 0, done.stderr
-    assert "--max-time 6s is over after 2 of 400 steps: stopped, with the last state" in done.stderr
+    assert said in done.stderr
+    assert unsaid not in done.stderr
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "done"
     assert (tmp_path / "run" / "model" / "events.json").is_file()

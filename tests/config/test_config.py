@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from latentode.config import LatentODEConfig, ModelConfig, TrainConfig, WindowConfig
+from latentode.config.data import CellsConfig
 from latentode.errors import ConfigError
 
 # every character that a file can hold: controls, DEL, quotes, characters beyond U+FFFF
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)
+STATES = st.builds("{}x={}".format, TEXTS, st.integers(-3, 3))
 DURATIONS = st.sampled_from(["90s", "10min", "1.5h", "2d", "12"])
 
 
@@ -57,8 +59,12 @@ def configs(draw, table=LatentODEConfig):
     values = {}
     for name, field in table.model_fields.items():
         kinds = get_args(field.annotation) if is_optional(field) else (field.annotation,)
+        if name == "states":
+            continue
         options = [st.none() if k is type(None) else values_of(k, field) for k in kinds]
         values[name] = draw(st.one_of(options))
+    if table is CellsConfig:
+        values["states"] = draw(st.lists(STATES, max_size=3).map(tuple))
     if table is WindowConfig:
         assume(values["train_fraction"] + values["validation_fraction"] < 1)
     if table is ModelConfig and values["refine"]:

@@ -321,7 +321,7 @@ def test_the_shell_models_report_times(files):
     assert done.exit_code == 0, done.stderr
     asked = call("events", files / "times", "--samples", "4")
     assert asked.exit_code == 0, asked.stderr
-    assert "kinds: report" in asked.stderr
+    assert "marks: report" in asked.stderr
 
 
 def test_what_makes_no_sense_is_refused_at_the_shell(run, files):

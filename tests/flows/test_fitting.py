@@ -132,9 +132,9 @@ def test_likelihood_would_learn_the_error_of_a_coarse_solver_if_nobody_watched(
     if not watched:
         monkeypatch.setattr(fitting, "keep_accurate", lambda *_rows: None)
     torch.manual_seed(0)
-    flow = CNF(2, hidden_dims=(32, 32), solver=SolverConfig(method="rk4", step_size=1.0))
+    flow = CNF(2, hidden_dims=(16, 16), solver=SolverConfig(method="rk4", step_size=1.0))
     x = draw_toy("rings", 2_000, seeded()).float()
-    config = FlowFitConfig(0, 300, 256, lr=3e-2)
+    config = FlowFitConfig(0, 200, 128, lr=5e-2)
     if not watched:
         with pytest.raises(SolverError, match=r"within 0\.05 nat"):
             fit_flow(flow, x, config=config, generator=seeded())
@@ -223,6 +223,16 @@ def test_arrays_and_frames_and_equal_seeds_give_equal_fits(frame):
     assert one.fit(frame) is one
     row = frame.iloc[:1]
     np.testing.assert_allclose(one.score_samples(row), one.score_samples(frame)[:1], rtol=1e-5)
+
+
+def test_a_fit_to_an_array_forgets_the_column_names_of_an_earlier_frame(frame):
+    estimator = DensityEstimator(hidden_dims=(4,), fit_config=FlowFitConfig(2, 1, 16))
+    assert list(estimator.fit(frame).feature_names_in_) == ["a", "b"]
+    estimator.fit(frame.to_numpy())
+    assert not hasattr(estimator, "feature_names_in_")
+    other = frame.rename(columns={"a": "x", "b": "y"})
+    assert np.array_equal(estimator.score_samples(other), estimator.score_samples(frame.to_numpy()))
+    assert list(estimator.fit(other).feature_names_in_) == ["x", "y"]
 
 
 def test_parameters_are_read_and_set_by_name():

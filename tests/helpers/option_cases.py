@@ -265,7 +265,7 @@ def _plots(recorder):
 
     module = types.ModuleType("latentode.plot")
     names = ("forecast", "interpolation", "latent_trajectory", "training_curves", "calibration")
-    for name in (*names, "intensity", "rescaled_gaps", "densities"):
+    for name in (*names, "readings", "intensity", "rescaled_gaps", "densities"):
         setattr(module, name, lambda *a, _name=name, **b: recorder.call(f"plot.{_name}", *a, **b))
     module.save = save
     return module

@@ -142,3 +142,16 @@ def offset(stream, at, value):
 def xdf_bytes(*chunks):
     version = b"<?xml version='1.0'?><info><version>1.0</version></info>"
     return b"XDF:" + chunk(FILE_HEADER, version) + b"".join(chunks)
+
+
+def sensor_samples():
+    """Format -> a small file of it; of TDMS, which its package writes, the beginning alone."""
+    raw = ("flow", "l/s", (-32768, 32767), np.arange(60).reshape(30, 2))
+    records = [record(1_000_000_000 + 7 * k, (HEART_RATE, 60 + k)) for k in range(30)]
+    stream = samples(1, [(5 + 0.3 * k, [float(k)]) for k in range(30)])
+    return {
+        "EDF": edf_bytes([raw], [str(3 * k) for k in range(30)]),
+        "FIT": fit_bytes(*records),
+        "TDMS": b"TDSm" + bytes(24),
+        "XDF": xdf_bytes(header(1, "a", 1), stream),
+    }

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from grids import thinned
 from model_cases import case, double, gradients, irregular_log, loss_of, noise_for
 
 from latentode.config import SolverConfig
@@ -18,13 +19,18 @@ AXES = {
     "noise": ("constant", "state"),
 }
 COMBINATIONS = list(itertools.product(*AXES.values(), ("elbo", "iwae")))
+# any three of them in some combination that is not slow
+GRID = [
+    pytest.param(each.values, marks=each.marks)
+    for each in thinned([*AXES.values(), ("elbo", "iwae")], together=3)
+]
 
 
 def combination(choice):
     return {f"model__{name}": value for name, value in zip(AXES, choice, strict=False)}
 
 
-@pytest.mark.parametrize("choice", COMBINATIONS, ids="-".join)
+@pytest.mark.parametrize("choice", GRID, ids="-".join)
 def test_every_parameter_learns(choice):
     model, batch = case(**combination(choice))
     found = gradients(model, loss_of(model, batch, noise_for(batch), choice[-1]))
@@ -89,12 +95,15 @@ def test_gradients_in_float64_are_those_of_finite_differences(choice):
 @pytest.mark.parametrize("anchor", AXES["anchor"])
 @pytest.mark.parametrize("dynamics", ["autonomous", "inputs"])
 def test_the_adjoint_gives_the_gradients_of_backpropagation(anchor, dynamics):
-    model, batch = case(size=3, model__anchor=anchor, model__dynamics=dynamics)
+    # a day's window has a kink of the inputs, over which an adaptive method creeps
+    log, spans = irregular_log((80, 60, 50)), {"context": "18h", "horizon": "6h"}
+    spans = {f"windows__{name}": value for name, value in spans.items()}
+    model, batch = case(log, size=3, model__anchor=anchor, model__dynamics=dynamics, **spans)
     model, batch, noise = model.double(), double(batch), noise_for(batch).double()
     found = []
     for gradient in ("backprop", "adjoint"):
         model.solver = SolverConfig(
-            method="dopri5", rtol=1e-10, atol=1e-11, step_size=0.25, gradient=gradient
+            method="dopri5", rtol=1e-9, atol=1e-10, step_size=0.25, gradient=gradient
         )
         found.append(gradients(model, loss_of(model, batch, noise)))
     for name, expected in found[0].items():

@@ -25,20 +25,20 @@ windows_option = click.option(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="CSV of id,start,end[,mark]: when each series was observed.",
 )
-mark_option = click.option("--mark-column", help="Column of kinds of event.")
+mark_option = click.option("--mark-column", help="Column of marks of events.")
 
 
 def describe(streams: EventStreams) -> list[str]:
     """What was understood of event streams, in a few lines."""
     counts = streams.counts().sum(0)
-    kinds = ", ".join(
+    marks = ", ".join(
         f"{name} {count:,}" for name, count in zip(streams.mark_names, counts, strict=True)
     )
     empty = int((streams.counts().sum(1) == 0).sum())
     return [
         f"events: {streams.num_scored:,} in {streams.num_series:,} series"
         + (f" ({empty:,} without any)" if empty else ""),
-        f"kinds: {kinds}",
+        f"marks: {marks}",
         f"clock: {streams.clock.kind}, zone {streams.clock.zone or 'none'}",
     ]
 

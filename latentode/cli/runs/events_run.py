@@ -93,23 +93,36 @@ def fit_events(session: Session, job: Job, folder: RunFolder | None) -> dict[str
             "file, which makes rates too high where streams are short"
         )
 
+    model = _forecaster(job.config)
+    total = model.steps
+
+    def planned(steps: int) -> None:
+        nonlocal total
+        total = steps
+        session.note(f"{steps} steps at most (of {model.steps}, to end within --max-time)")
+
     def told(step: int, loss: float) -> None:
-        if step % _TOLD_EVERY == 0 or step == model.steps:
+        if step % _TOLD_EVERY == 0 or step == total:
             session.note(
-                f"step {step} of {model.steps}: {loss:.4f} nats an event",
+                f"step {step} of {total}: {loss:.4f} nats an event",
                 kind="epoch",
                 facts={"step": step, "loss": loss},
             )
 
-    model = _forecaster(job.config)
     model.fit(
         streams,
         mark_column=heads.mark_column,
         run_dir=None if folder is None else folder.path,
         resume=folder is not None and folder.has_checkpoint,
         on_step=told,
+        on_plan=planned,
     )
-    _say_if_cut_short(session, model)
+    taken = len(model.losses_)
+    if taken < total:
+        session.note(
+            f"--max-time {model.max_time} is over after {taken} of {total} steps: stopped, "
+            "with the last state. Fewer --epochs would end with small steps."
+        )
     return model.score()
 
 
@@ -127,12 +140,3 @@ def _forecaster(config: LatentODEConfig) -> EventForecaster:
         device=config.train.device,
         data=config.data,
     )
-
-
-def _say_if_cut_short(session: Session, model: EventForecaster) -> None:
-    taken = len(model.losses_)
-    if taken < model.steps:
-        session.note(
-            f"--max-time {model.max_time} is over after {taken} of {model.steps} steps: stopped, "
-            "with the last state. Fewer --epochs would end with small steps."
-        )

@@ -90,5 +90,5 @@ class CellPolicy:
             each
             for numbers in self.rows.got.numbers
             for each in numbers.texts
-            if not out & set(numbers.text_only)
+            if each.channel not in out
         ]

@@ -14,7 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pandas.util import hash_array
 
+from latentode.config.data import CellsConfig
 from latentode.data.dataset import Float64, Int64
+from latentode.data.reading.cells.numbers import sample_numbers
 from latentode.data.reading.cells.time_forms import TimeForm, may_be_times
 from latentode.data.reading.formats.table import MISSING_TEXTS, Table, is_text
 
@@ -22,7 +24,6 @@ from latentode.data.reading.formats.table import MISSING_TEXTS, Table, is_text
 _BLOCK_ROWS, _MOST_BLOCKS = 5_000, 10
 _DISTINCT_SHOWN = 5
 _ROBUST = (0.01, 0.5, 0.99)  # quantiles of a robust range, and its middle
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _MOST = 0.5  # share of the cells
 _FORMS = {
     "stamps": "dates with a time of day",
@@ -32,6 +33,8 @@ _FORMS = {
     "serial": "serial days",
     "years": "years",
 }
+_LOOKED_AT = 200  # distinct texts
+_MEASURED = re.compile(r"^[<>]?\s*[-+]?\d[\d.,']*\s*(?P<unit>\S{1,12})$")
 _HOLDS_FRACTION = re.compile(r"^\D{0,3}\d+[.,]\d+")
 
 
@@ -194,11 +197,10 @@ class SampledColumn:
             return pc.cast(self.cells, pa.float64()).to_numpy(zero_copy_only=False)
         if not self.is_text:
             return np.full(len(self.cells), np.nan)
-        texts = self.texts
-        if self._sample.table.decimal == ",":
-            texts = texts.str.replace(",", ".", n=1, regex=False)
-        plain = texts.where(texts.str.fullmatch(_NUMBER.pattern), None)
-        return pd.to_numeric(plain, errors="coerce").to_numpy(dtype=np.float64)
+        sample = self._sample
+        return sample_numbers(
+            self.cells, CellsConfig(), missing=sample.missing, decimal=sample.table.decimal
+        )
 
     @cached_property
     def form(self) -> TimeForm | None:
@@ -227,6 +229,14 @@ class SampledColumn:
         filled = int((self.texts != "").sum())
         return bool(filled) and 2 * int((~np.isnan(self.numbers)).sum()) > filled
 
+    @cached_property
+    def is_measured(self) -> bool:
+        """True where most cells are a number and a unit, the same at most of them."""
+        distinct = self.distinct[:_LOOKED_AT]
+        units = [match["unit"] for text in distinct if (match := _MEASURED.match(text))]
+        most = max(map(units.count, set(units)), default=0)
+        return self.is_text and most > max(_MOST * len(distinct), 2)
+
     @property
     def _some_numbers(self) -> bool:
         return not bool(np.isnan(self.numbers).all())
@@ -242,7 +252,8 @@ class SampledColumn:
     @property
     def is_words(self) -> bool:
         """True where cells are text, and none is a number or a time."""
-        return self.is_text and not (self.empty or self.form is not None or self._some_numbers)
+        told = self.empty or self.form is not None or self._some_numbers or self.is_measured
+        return self.is_text and not told
 
     @cached_property
     def codes(self) -> Int64:

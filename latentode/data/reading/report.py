@@ -185,9 +185,18 @@ class DataReport:
             f"readings: {self.num_readings:,} at {self.num_rows:,} times; {self._share_line()}",
             *self._count_lines(),
             *look_lines(self.look, dict(self.units)),
-            *(f"column {name} ignored: {reason}" for name, reason in self.left_out.items()),
+            *self._left_out_lines(),
             *(f"note: {decision}" for decision in self.decisions),
             *(f"train will ask: {question}" for question in self.questions),
+        ]
+
+    def _left_out_lines(self) -> list[str]:
+        """Lines of columns that are no channel, but for those that a decision speaks of."""
+        decided = [decision.choice for decision in self.decisions]
+        return [
+            f"column {name} ignored: {reason}"
+            for name, reason in self.left_out.items()
+            if not any(repr(name) in choice for choice in decided)
         ]
 
     def _count_lines(self) -> list[str]:

@@ -18,8 +18,9 @@ from latentode.flows.adam import AdamW
 from latentode.models.heads.poisson_process import Link
 from latentode.models.point_processes import JumpProcess
 from latentode.models.point_processes.event_scores import EventProcess, EventScores
+from latentode.training.events.budget import StepBudget
 from latentode.training.events.losses import EventFitting, loss_source
-from latentode.training.events.state import EventCheckpoints
+from latentode.training.events.state import EventCheckpoints, EventProgress
 from latentode.training.execution.interrupt import stop_on_signal
 
 # in units of the mean rate: from the last few dozen events to a thirtieth of a gap
@@ -68,6 +69,7 @@ def fit_events(
     *,
     run_dir: Path | None = None,
     resume: bool = False,
+    on_plan: Callable[[int], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> list[float]:
     """Fit a model in place; the loss is nats per event, over all marks and windows.
@@ -75,7 +77,8 @@ def fit_events(
     Every step divides by the mean number of events a window of the whole set has, not by the number
     that happens to be in the batch: a batch of silences counts as one. With `run_dir`, the state is
     saved now and then and on SIGINT or SIGTERM, and a resumed run gives the same bits on the same
-    machine and thread count.
+    machine and thread count. Where the budget is too short for all steps, the schedule is shortened
+    once the time of a step is known, so that it ends, learning rate and all, within the budget.
 
     Args:
         model: The model, its rates initialised from the same streams, on the device to train on.
@@ -85,6 +88,7 @@ def fit_events(
         on_step: Told the number of each step and its loss.
         run_dir: Where checkpoints go; None keeps everything in memory.
         resume: Go on from the last checkpoint of `run_dir`.
+        on_plan: Told the steps of the schedule where the budget shortened it.
         clock: Seconds since any moment, against which the budget of `fitting` is held.
 
     Returns:
@@ -101,31 +105,44 @@ def fit_events(
     optimizer = AdamW(_groups(model, fitting), fitting.lr)
     source = loss_source(model, streams, unit_ns, fitting)
     checkpoints = None if run_dir is None else EventCheckpoints(run_dir)
-    losses: list[float] = []
+    progress = EventProgress([])
     if resume and checkpoints is not None:
-        losses = checkpoints.restore(model, optimizer, source.carried)
-    limit = math.inf if fitting.max_seconds is None else clock() + fitting.max_seconds
+        progress = checkpoints.restore(model, optimizer, source.carried)
+        _tell_plan(progress, on_plan)
+    losses = progress.losses
+    budget = StepBudget(fitting.max_seconds, clock)
     with stop_on_signal() as stop:
-        while len(losses) < fitting.steps:
+        while len(losses) < (progress.total_steps or fitting.steps):
             step = len(losses) + 1
-            losses.append(_take_step(model, optimizer, source(step), step, fitting))
+            _set_rates(optimizer, fitting, step, progress.total_steps or fitting.steps)
+            losses.append(_take_step(model, optimizer, source(step), step))
             if on_step is not None:
                 on_step(step, losses[-1])
+            budget.note_step()
+            if not progress.total_steps:
+                progress.total_steps = budget.shortened(step, fitting.steps)
+                _tell_plan(progress, on_plan)
             if checkpoints is not None and (stop.number or step % _SAVED_EVERY == 0):
-                checkpoints.save(losses, model, optimizer, source.carried)
+                checkpoints.save(progress, model, optimizer, source.carried)
             stop.raise_if_asked()
-            if clock() >= limit:
+            if budget.is_over:
                 break
     return losses
 
 
-def _take_step(
-    model: EventProcess, optimizer: AdamW, loss: Tensor, step: int, fitting: EventFitting
-) -> float:
+def _tell_plan(progress: EventProgress, on_plan: Callable[[int], None] | None) -> None:
+    if progress.total_steps and on_plan is not None:
+        on_plan(progress.total_steps)
+
+
+def _set_rates(optimizer: AdamW, fitting: EventFitting, step: int, total_steps: int) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = fitting.lr * group["factor"] * _schedule(step, total_steps)
+
+
+def _take_step(model: EventProcess, optimizer: AdamW, loss: Tensor, step: int) -> float:
     value = float(loss.detach())
     _refuse_nonfinite("loss", value, step)
-    for group in optimizer.param_groups:
-        group["lr"] = fitting.lr * group["factor"] * _schedule(step, fitting.steps)
     optimizer.zero_grad()
     loss.backward()
     norm = nn.utils.clip_grad_norm_(model.parameters(), 1.0)

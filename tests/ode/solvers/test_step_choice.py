@@ -1,5 +1,6 @@
 """The step that is chosen when none is given, and the estimate of its error."""
 
+import functools
 import math
 
 import pytest
@@ -9,6 +10,8 @@ from nn_cases import LayeredTimeField
 from latentode.config import SolverConfig
 from latentode.errors import SolverError
 from latentode.ode import choose_joint_step, choose_step, solve, step_error
+
+STIFF = 1000.0
 
 
 def relaxing(rate):
@@ -20,13 +23,21 @@ def oscillating(_t, z):
     return torch.stack([z[..., 1], -4 * z[..., 0]], -1)
 
 
-def true_error(field, z0, t1, config):
-    """Relative rms error of the dense output, against a reference a thousand times as exact."""
+def true_error(z0, t1, config):
+    """Relative rms error of the dense output of an oscillation, against the closed form."""
     times = torch.linspace(0, t1, 400, dtype=torch.float64)
-    exact = SolverConfig(method="dopri8", rtol=1e-12, atol=1e-12, step_size=t1 / 400)
-    truth = solve(field, z0, 0.0, t1, exact).at(times)
-    got = solve(field, z0, 0.0, t1, config).at(times)
+    cos, sin = torch.cos(2 * times), torch.sin(2 * times)
+    place, speed = z0[:, :1], z0[:, 1:]
+    truth = torch.stack([place * cos + speed / 2 * sin, speed * cos - 2 * place * sin], -1)
+    got = solve(oscillating, z0, 0.0, t1, config).at(times)
     return float(((got - truth).square().sum() / truth.square().sum()).sqrt())
+
+
+@functools.cache
+def choice_for_a_stiff_field():
+    """Too stiff for Runge-Kutta at 256 steps, whose last that is stable is a rate of 712."""
+    config = SolverConfig(rtol=1e-4, atol=1e-4, tolerance=1e-2)
+    return choose_step(relaxing(STIFF), torch.ones(2, 1).double(), 0.0, 1.0, config)
 
 
 @pytest.mark.parametrize("step_size", [0.2, 0.05])
@@ -35,7 +46,7 @@ def test_the_estimated_error_is_the_true_error(method, step_size):
     z0 = torch.tensor([[1.0, 0.0], [0.3, -2.0]], dtype=torch.float64)
     config = SolverConfig(method=method, step_size=step_size)
     estimate = step_error(oscillating, z0, 0.0, 4.0, config)
-    error = true_error(oscillating, z0, 4.0, config)
+    error = true_error(z0, 4.0, config)
     # the estimate weighs grid points and middles alike; the truth was read everywhere between
     assert 0.6 * error < estimate < 1.7 * error
 
@@ -44,10 +55,10 @@ def test_the_estimated_error_is_the_true_error(method, step_size):
 @pytest.mark.parametrize("method", ["ab4", "rk4", "dopri5", "dopri8"])
 def test_a_chosen_step_keeps_the_tolerance_and_wastes_little(method, tolerance):
     z0 = torch.tensor([[1.0, 0.0], [0.3, -2.0]], dtype=torch.float64)
-    settings = SolverConfig(method=method, tolerance=tolerance, rtol=1e-8, atol=1e-8)
+    settings = SolverConfig(method=method, tolerance=tolerance, rtol=1e-7, atol=1e-7)
     chosen, estimate = choose_step(oscillating, z0, 0.0, 4.0, settings)
     assert estimate <= tolerance
-    assert true_error(oscillating, z0, 4.0, chosen) < 1.7 * tolerance
+    assert true_error(z0, 4.0, chosen) < 1.7 * tolerance
     if chosen.step_size < 1.0:  # the longest that is tried
         longer = chosen.model_copy(update={"step_size": 2 * chosen.step_size})
         assert step_error(oscillating, z0, 0.0, 4.0, longer) > tolerance
@@ -67,9 +78,7 @@ def test_a_smooth_field_is_solved_by_ab4_and_a_steep_one_by_something_steadier()
     z0 = torch.ones(2, 1, dtype=torch.float64)
     gentle, _ = choose_step(oscillating, torch.ones(2, 2).double(), 0.0, 4.0, SolverConfig())
     steep, _ = choose_step(relaxing(300.0), z0, 0.0, 1.0, SolverConfig())
-    steeper, error = choose_step(
-        relaxing(3000.0), z0, 0.0, 1.0, SolverConfig(rtol=1e-4, atol=1e-4, tolerance=1e-2)
-    )
+    steeper, error = choice_for_a_stiff_field()
     assert (gentle.method, steep.method, steeper.method) == ("ab4", "rk4", "dopri5")
     assert error <= 1e-2
 
@@ -77,7 +86,7 @@ def test_a_smooth_field_is_solved_by_ab4_and_a_steep_one_by_something_steadier()
 def test_a_field_that_no_method_can_solve_says_so_within_the_budget():
     z0 = torch.ones(2, 1, dtype=torch.float64)
     with pytest.raises(SolverError, match=r"expected at most \d+ evaluations, got more") as caught:
-        choose_step(relaxing(1e7), z0, 0.0, 1.0, SolverConfig(max_nfe=2000))
+        choose_step(relaxing(1e7), z0, 0.0, 1.0, SolverConfig(max_nfe=600))
     assert caught.value.status == "max_steps"
     with pytest.raises(SolverError, match="expected finite slopes"):
         choose_step(lambda _t, z: z * math.nan, z0, 0.0, 1.0, SolverConfig())
@@ -86,9 +95,9 @@ def test_a_field_that_no_method_can_solve_says_so_within_the_budget():
 def test_a_stiff_field_is_left_to_an_adaptive_method_unless_that_is_not_wanted():
     z0 = torch.ones(2, 1, dtype=torch.float64)
     config = SolverConfig(rtol=1e-4, atol=1e-4, tolerance=1e-2)
-    assert choose_step(relaxing(3e3), z0, 0.0, 1.0, config)[0].method == "dopri5"
+    assert choice_for_a_stiff_field()[0].method == "dopri5"
     with pytest.raises(SolverError):
-        choose_step(relaxing(3e3), z0, 0.0, 1.0, config, stiff=False)
+        choose_step(relaxing(STIFF), z0, 0.0, 1.0, config, stiff=False)
 
 
 def test_the_choice_holds_for_backward_and_layered_solves_and_none_at_all():

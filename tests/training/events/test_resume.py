@@ -14,12 +14,13 @@ from latentode.estimators.event_forecaster import EventForecaster
 from latentode.models.point_processes import HawkesProcess
 from latentode.training import Interrupted
 from latentode.training.events.fit import EventFitting, fit_events
+from latentode.training.state_folder import StateFolder
 
 SECOND = NS_PER_UNIT["s"]
 
 
 def streams():
-    return synthetic.make_events("hawkes1", 5, 60.0, random_state=1)
+    return synthetic.make_events("hawkes1", 5, 20.0, random_state=1)
 
 
 def forecaster(steps=14):
@@ -75,9 +76,34 @@ def test_a_state_of_another_model_is_refused(tmp_path):
     wider = EventForecaster(latent_dim=4, hidden_dim=5, steps=14, random_state=2)
     with pytest.raises(CheckpointError, match="expected"):
         wider.fit(streams(), run_dir=tmp_path, resume=True)
-    other = synthetic.make_events("hawkes1", 9, 60.0)
+    other = synthetic.make_events("hawkes1", 9, 20.0)
     with pytest.raises(CheckpointError, match="not a state of this run"):
         forecaster().fit(other, run_dir=tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("stored", "message"),
+    [
+        (lambda progress: progress["losses"], None),  # as version 0.2.0 stored it
+        (lambda progress: progress | {"total_steps": -1}, "expected a number of steps, got -1"),
+        (lambda progress: progress | {"total_steps": True}, "expected a number of steps, got True"),
+        (lambda progress: progress | {"losses": [1]}, "expected a list of finite numbers"),
+        (lambda progress: progress | {"epoch": 1}, "unexpected keyword argument 'epoch'"),
+    ],
+)
+def test_stored_progress_is_taken_or_refused(tmp_path, stored, message):
+    events = streams()
+    with pytest.raises(Interrupted):
+        forecaster(3).fit(events, run_dir=tmp_path, on_step=kill_at(2))
+    states = StateFolder(tmp_path, ("model", "carried", "optimizer"), "losses")
+    _, parts, progress = states.load()
+    states.save(2, parts, stored(progress))
+    if message is not None:
+        with pytest.raises(CheckpointError, match=f"not a state of this run .*{message}"):
+            forecaster(3).fit(events, run_dir=tmp_path, resume=True)
+        return
+    resumed = forecaster(3).fit(events, run_dir=tmp_path, resume=True)
+    assert resumed.losses_ == forecaster(3).fit(events).losses_
 
 
 def test_training_leaves_the_callers_random_numbers_alone():

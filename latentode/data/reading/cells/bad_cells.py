@@ -17,8 +17,6 @@ from latentode.data.reading.cells.states import STATES
 Kind = Literal["word", "size", "bound", "limit", "state", "mark", "unit", "parentheses", "time"]
 #: Words of a message name at most so many spellings of all columns; what is left is counted.
 MOST_SPELLINGS = 60
-# more spellings of one column are counted, but not kept
-_MOST_KEPT = 200
 
 
 @dataclass(frozen=True)
@@ -28,6 +26,7 @@ class BadText:
     Attributes:
         text: The spelling, without blanks around it.
         column: "column 'x'", or "column 'value', channel 't'".
+        channel: Name of the channel, or of the column where it is one channel.
         count: Cells that have it.
         row: First row that has it.
         where: That row in words: "line 17".
@@ -38,6 +37,7 @@ class BadText:
 
     text: str
     column: str
+    channel: str
     count: int
     row: int
     where: str
@@ -46,12 +46,6 @@ class BadText:
     def __str__(self) -> str:
         times = "" if self.count == 1 else f" {self.count:,} times"
         return f"{self.where}, {self.column}: {self.text!r}{times}"
-
-
-def kept_texts(texts: Iterable[BadText]) -> tuple[BadText, ...]:
-    """Spellings by first row; the most frequent where there are very many."""
-    frequent = sorted(texts, key=lambda each: (-each.count, each.row))[:_MOST_KEPT]
-    return tuple(sorted(frequent, key=lambda each: each.row))
 
 
 def bad_cells_message(
@@ -96,8 +90,10 @@ def _advice(texts: Sequence[BadText], cells: CellsConfig, share: float) -> list[
         )
     if of["size"]:
         said.append(f"{_some(of['size'])}: no sensor writes such a number; repair the cells.")
-    if of["word"] or of["size"]:
-        words = na_option([*(cells.na or ()), *of["word"], *of["size"]])
+    # "-11059 No Good" is a word that begins with a number, "1.2 k" is a reading
+    marked = [text for text in of["unit"] if re.search(r" .*[^\W\d_]{3}", text)]
+    if listed := [*of["word"], *of["size"], *marked]:
+        words = na_option([*(cells.na or ()), *listed])
         said.append(f"Pass {words} if that means missing, or {_leave_out(cells, share)}.")
     elif len(of["bound"]) + len(of["limit"]) < len(texts):
         said.append(f"To leave them out: {_leave_out(cells, share)}.")

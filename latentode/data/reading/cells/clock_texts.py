@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from latentode.config import TimeConfig
+from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock, Int64
 from latentode.data.reading.cells.time_stamps import BAD, DAY, NO_TIME, OK
 from latentode.data.reading.doubts import Doubts
@@ -24,7 +25,7 @@ CLOCK_FORM = (
 #: The same with AM or PM: always a time of day.
 HALF_DAY_FORM = r"^\d{1,2}(?::\d\d){1,2}\s*[AaPp]\.?\s?[Mm]\.?$"
 _NAMES = ("sign", "days", "first", "second", "third", "fraction")
-_SECOND = 10**9
+_SECOND = NS_PER_UNIT["s"]
 # an elapsed time starts at 0, or a few steps later
 _FEW_STEPS, _NEAR_ZERO = 5, 60 * _SECOND
 

@@ -11,7 +11,7 @@ from latentode.data.dataset import Int64
 from latentode.data.reading.cells.date_texts import OpenDate
 from latentode.data.reading.cells.time_stamps import BAD, DAY, OK, Stamps, plain_stamps
 
-_FIRST_YEAR, _LAST_YEAR = 1800, 2100
+_FIRST_YEAR, _LAST_YEAR = 1800, 2100  # of logs with measured times
 _MOST_WRONG = 0.05  # share of numbers that may be no dates: damaged cells, refused by line
 # digits -> what they stand for; of one length, the first that fits
 _SPELLINGS = {
@@ -75,6 +75,21 @@ def spelled_dates(
     return _day_month_year(whole, rows, status) if set(lengths) <= {7, 8} else None
 
 
+def possible_format(numbers: NDArray[np.number]) -> str | None:
+    """The format of numbers that may spell dates, although nothing shows that they do.
+
+    Args:
+        numbers: int64 or float64, shape (row,).
+    """
+    whole = _whole(numbers)
+    if whole is None or not len(whole):
+        return None
+    for form, digits in (("%Y%m", "YYYYMM"), ("%Y%j", "YYYYDDD")):
+        if (_lengths(whole) == len(digits)).all() and _read(whole, digits)[1].all():
+            return form
+    return None
+
+
 def _whole(numbers: NDArray[np.number]) -> Int64 | None:
     if numbers.dtype.kind in "iu":
         return numbers.astype(np.int64) if (numbers > 0).mean() > 1 - _MOST_WRONG else None
@@ -84,14 +99,12 @@ def _whole(numbers: NDArray[np.number]) -> Int64 | None:
 
 
 def _steadier(times: Int64, numbers: Int64) -> bool:
-    """True if the dates advance by one step more often than the numbers do."""
-    shares = []
+    """True if the dates advance in more even steps than the numbers, which jump at each carry."""
+    uneven = []
     for each in (times, numbers):
         steps = np.diff(np.unique(each))
-        shares.append(
-            np.unique(steps, return_counts=True)[1].max() / len(steps) if len(steps) else 0
-        )
-    return bool(shares[0] > shares[1])
+        uneven.append(steps.max() / np.median(steps) if len(steps) else 1.0)
+    return bool(uneven[0] < uneven[1])
 
 
 def _lengths(whole: Int64) -> NDArray[np.integer]:

@@ -14,9 +14,9 @@ from latentode.data.dataset import Clock, Int64
 from latentode.data.reading.cells.clock_texts import ClockTexts, clock_of
 from latentode.data.reading.cells.date_digits import spelled_dates
 from latentode.data.reading.cells.date_order import settle_dates
+from latentode.data.reading.cells.number_column import NumberColumn
 from latentode.data.reading.cells.time_column import RawTimes
 from latentode.data.reading.cells.time_numbers import (
-    NumberColumn,
     choose_clock,
     shifted,
     times_on_clock,

@@ -26,7 +26,7 @@ class Numbers:
     Attributes:
         values: Numbers, NaN where missing or bad, shape (row,).
         bad: Rows that hold something that is not a number, shape (bad,).
-        texts: Spellings of bad cells, the first in the column first, 200 at most.
+        texts: Spellings of bad cells, by first row; the 200 most frequent of each channel.
         text_only: Channels no cell of which is a number; the column, where it is one channel.
         units: Channel (or the column) -> what stands at its numbers.
         decisions: How cells were understood.
@@ -56,6 +56,42 @@ def is_no_size(values: Float64) -> NDArray[np.bool_]:
     if len(size) and np.nanmin(size, initial=1.0) < SMALLEST:
         outside |= (size > 0) & (size < SMALLEST)
     return outside
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Channels of the rows of a column; rows without one are a channel of their own.
+
+    Attributes:
+        column: Name of the column.
+        codes: Code of each row, -1 without one; None for one channel.
+        names: Name of each code.
+    """
+
+    column: str
+    codes: NDArray[np.integer] | None
+    names: tuple[str, ...]
+
+    @property
+    def number(self) -> int:
+        """Number of channels."""
+        return 1 if self.codes is None else len(self.names) + 1
+
+    def of(self, rows: Int64) -> Int64:
+        """Channel of some rows."""
+        if self.codes is None:
+            return np.zeros(len(rows), dtype=np.int64)
+        codes = self.codes[rows].astype(np.int64)
+        return np.where(codes < 0, len(self.names), codes)
+
+    def name(self, group: int) -> str:
+        """Name of a channel."""
+        return self.names[group] if group < len(self.names) else self.column
+
+    def subject(self, group: int) -> str:
+        """A channel in words."""
+        channel = f", channel {self.names[group]!r}" if group < len(self.names) else ""
+        return f"column {self.column!r}{channel}"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ _CURRENCY = (
 # a name before a number counts only with its sign: "T=21.5", but not "pump 3"
 _PARTS = (
     r"^(?P<bound>[<>]=?|[≤≥]|=[<>])?\s*"
-    rf"(?P<before>(?:{_CURRENCY})|\pL[\pL\pN _]{{0,30}}[=:])?\s*"
+    rf"(?P<before>(?:{_CURRENCY})|\pL[^=:]*[=:])?\s*"
     r"(?P<sign>[+-]?)\s*"
     r"(?P<currency>[$€£¥₹]?)"
     r"(?P<number>[0-9](?:[0-9.,' ]*[0-9])?[.,]?|[.,][0-9]+)"
@@ -27,9 +27,9 @@ _PARTS = (
     r"(?P<gap>\s*)(?P<after>.*)$"
 )
 # a text that begins with a letter is seldom a number, and looking at it closely is slow
-_CANDIDATE = rf"^[^\pL]|^[^=:]{{1,32}}[=:]|^(?:{_CURRENCY})"
+_CANDIDATE = rf"^[^\pL]|[=:]|^(?:{_CURRENCY})"
 # no second number, date, time or fraction: "12:30", "120/80", "4-Mar", "3 of 10", "3 h 20 min"
-_UNIT = r"^(?:/?[^0-9\s:.,;|/+\-<>=#_^'][^|;]{0,23})?$"
+_UNIT = r"^(?:/?[^0-9\s:.,;|/+\-<>=#_^'][^|;]*)?$"
 _SECOND_NUMBER = r"[\s:/.][0-9]|^[xX][0-9A-Fa-f]"
 # the digits of a number whose decimal mark is a point
 _POINT_GRAMMAR = (
@@ -37,6 +37,8 @@ _POINT_GRAMMAR = (
     r"[1-9][0-9]{0,2}(?:(?:,[0-9]{3})+|(?: [0-9]{3})+|(?:'[0-9]{3})+))?(?:\.[0-9]*)?$"
 )
 _PARENTHESES = rf"^\(\s*(?:{_CURRENCY})?\s*[0-9][0-9.,' ]*\s*\)$"
+# more characters behind a number are a remark
+_LONGEST_UNIT = 24
 _BLANKS = "[\u00a0\u2007\u2009\u202f]"
 _MINUS = "[\u2212\u2012\u2013\ufe63\uff0d]"
 # "'-5" and '="5"' are how spreadsheets keep a number from being computed
@@ -99,6 +101,7 @@ def take_apart(texts: pa.Array) -> NumberForms:
     good = _all(
         pc.is_valid(parts),
         pc.match_substring_regex(after, _UNIT),
+        pc.less_equal(pc.utf8_length(after), _LONGEST_UNIT),
         pc.invert(pc.match_substring_regex(after, _SECOND_NUMBER)),
         pc.or_(pc.invert(trailing), pc.and_(whole, pc.equal(part["sign"], ""))),
     )

@@ -31,7 +31,7 @@ KINDS: tuple[Kind | str, ...] = (
 _CODE = {kind: code for code, kind in enumerate(KINDS)}
 FIRST_FAULT = _CODE["word"]
 # more words than these are a comment, not states
-_MOST_STATES = 8
+_MOST_STATES = 5
 # a number and something, but no code such as "12A3"
 _READING = (
     r"^[<>~≈]?\s*[-+(]?\s*[$€£¥₹]?\s*[0-9]+(?:[.,][0-9]+)?(?:[^0-9A-Za-z].*|[A-Za-z][^0-9]*)?$"
@@ -57,29 +57,28 @@ class GroupReader:
     kinds: NDArray[np.int8] = field(init=False)
     unit: str = ""
     text_only: bool = False
+    _lower: pa.Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._lower = pc.utf8_lower(self.cells.texts)
+        self.values = np.full(len(self.cells.counts), np.nan)
+        self.kinds = np.full(len(self.cells.counts), _CODE["word"], dtype=np.int8)
 
     def read(self) -> None:
         """Fill `values`, `kinds`, `unit` and `text_only`."""
-        cells = self.cells
-        self.name, self.texts, self.counts = cells.name, cells.texts, cells.counts
-        self.plain, self.doubts, self.example = cells.plain, cells.doubts, cells.example
-        self._lower = pc.utf8_lower(self.texts)
-        self.values = np.full(len(self.counts), np.nan)
-        self.kinds = np.full(len(self.counts), _CODE["word"], dtype=np.int8)
         self._read_numbers()
-        self._set(self._matches(self.texts, NO_READING), "missing", only="word")
+        self._set(self._matches(NO_READING), "missing", only="word")
         self._read_known_words({"true": 1.0, "false": 0.0} | self.cells.rules.states)
-        numbers = self.plain.number + self._count("number") + self._count("bound", "size")
+        numbers = self.cells.plain.number + self._count("number", "bound", "size")
         if not self._read_states() and numbers:
             self._set(self._is_in(STATE_WORDS), "state", only="word")
         if numbers:
-            beyond = self._is_in(LIMITS) | self._matches(self.texts, "^[<>≤≥]")
+            beyond = self._is_in(LIMITS) | self._matches("^[<>≤≥]")
             self._set(beyond, "limit", only=("word", "state"))
         self._settle_bounds()
         self._say_missing()
-        faults = int(self.counts[self.kinds >= FIRST_FAULT].sum())
-        self.text_only = bool(faults) and not self.plain.number and not self._count("number")
-        self.text_only &= not self._count("bound", "limit", "size")
+        faults = int(self.cells.counts[self.kinds >= FIRST_FAULT].sum())
+        self.text_only = bool(faults) and not numbers and not self._count("number")
         if self.text_only:
             self._doubt_text()
 
@@ -97,17 +96,17 @@ class GroupReader:
         self._set(numeric & unit.none, "word")
         self._set(forms.parentheses, "parentheses")
         self._set(is_no_size(values), "size", only="number")
-        self._set(self._matches(self._lower, r"^[+-]?inf(inity)?$"), "size")
+        self._set(self._matches(r"(?i)^[+-]?inf(inity)?$"), "size")
         self._set(numeric & forms.bound, "bound", only="number")
         self._set(np.isin(values, self.cells.rules.na), "missing", only=("number", "size"))
         read = np.isin(self.kinds, [_CODE["number"], _CODE["bound"]])
         self.values[read] = values[read]
         odd = read & forms.odd
         if odd.any():
-            self.doubts.decide(
+            self.cells.doubts.decide(
                 "cells",
-                f"{self.name}: apostrophes and minus signs of other kinds are read",
-                f"{self.example(odd)} is {values[odd][0]:g}",
+                f"{self.cells.name}: apostrophes and minus signs of other kinds are read",
+                f"{self.cells.example(odd)} is {values[odd][0]:g}",
             )
 
     def _read_known_words(self, numbers: dict[str, float]) -> None:
@@ -121,12 +120,14 @@ class GroupReader:
         distinct = set(self._lower.filter(pa.array(words)).to_pylist())
         numbers = state_numbers(distinct) if distinct else None
         read = self.kinds == _CODE["number"]
-        binary = self.plain.binary + self.counts[read & np.isin(self.values, (0, 1))].sum()
-        if numbers is None or binary < self.plain.number + self.counts[read].sum():
+        binary = (
+            self.cells.plain.binary + self.cells.counts[read & np.isin(self.values, (0, 1))].sum()
+        )
+        if numbers is None or binary < self.cells.plain.number + self.cells.counts[read].sum():
             return False
         others = self.kinds >= FIRST_FAULT
         # a few words of another kind are bad cells; where they prevail the words are no states
-        if self.counts[words].sum() + binary < self.counts[others & ~words].sum():
+        if self.cells.counts[words].sum() + binary < self.cells.counts[others & ~words].sum():
             return False
         self._read_known_words(numbers)
         self._say_states(words)
@@ -135,12 +136,14 @@ class GroupReader:
     def _say_states(self, words: NDArray[np.bool_]) -> None:
         spelled: dict[float, str] = {}
         for index in np.flatnonzero(words):
-            spelled.setdefault(self.values[index], self.texts[int(index)].as_py())
+            spelled.setdefault(self.values[index], self.cells.texts[int(index)].as_py())
         pairs = sorted(spelled.items(), reverse=True)
-        cells = [int(self.counts[words & (self.values == number)].sum()) for number, _ in pairs]
-        self.doubts.decide(
+        cells = [
+            int(self.cells.counts[words & (self.values == number)].sum()) for number, _ in pairs
+        ]
+        self.cells.doubts.decide(
             "channel",
-            f"{self.name}: states, "
+            f"{self.cells.name}: states, "
             + ", ".join(f"{word!r} is {number:g}" for number, word in pairs),
             f"{' and '.join(f'{count:,}' for count in cells)} cells",
             option=list_option("--states", [f"{word}={1 - number:g}" for number, word in pairs]),
@@ -159,42 +162,51 @@ class GroupReader:
         self._set(limits, "missing")
         self.values[self.kinds == _CODE["missing"]] = np.nan
         verb = "read as the bound" if choice == "bound" else "left out"
-        left = f", {self.counts[limits].sum():,} without a number left out" if limits.any() else ""
-        self.doubts.decide(
+        left = (
+            f", {self.cells.counts[limits].sum():,} without a number left out"
+            if limits.any()
+            else ""
+        )
+        self.cells.doubts.decide(
             "censored",
-            f"{self.name}: {self.counts[either].sum():,} bounds such as {self.example(either)} "
-            f"{verb}{left}",
+            f"{self.cells.name}: {self.cells.counts[either].sum():,} bounds such as "
+            f"{self.cells.example(either)} {verb}{left}",
             option=f"--censored {'missing' if choice == 'bound' else 'bound'}",
         )
 
     def _say_missing(self) -> None:
-        dashes = self._matches(self.texts, NO_READING) & (self.kinds == _CODE["missing"])
+        dashes = self._matches(NO_READING) & (self.kinds == _CODE["missing"])
         if not dashes.any():
             return
         spelled = zip(
-            self.texts.filter(pa.array(dashes)).to_pylist(), self.counts[dashes], strict=True
+            self.cells.texts.filter(pa.array(dashes)).to_pylist(),
+            self.cells.counts[dashes],
+            strict=True,
         )
         said = ", ".join(f"{text!r} ({count:,} cells)" for text, count in spelled)
-        self.doubts.decide("missing", f"{self.name}: no reading where {said} stands")
+        self.cells.doubts.decide("missing", f"{self.cells.name}: no reading where {said} stands")
 
     def _doubt_text(self) -> None:
         """Say, or ask, whether a column without a number may be left out."""
         faults = self.kinds >= FIRST_FAULT
-        digits = faults & self._matches(self.texts, _READING) & ~self._matches(self.texts, _DATE)
-        if 2 * self.counts[digits].sum() >= self.counts[faults].sum() and digits.sum() > 1:
-            self.doubts.ask(
+        digits = faults & self._matches(_READING) & ~self._matches(_DATE)
+        if (
+            2 * self.cells.counts[digits].sum() >= self.cells.counts[faults].sum()
+            and digits.sum() > 1
+        ):
+            self.cells.doubts.ask(
                 "left out",
-                f"{self.name}: its cells hold digits, but are not read as numbers "
-                f"({self.example(digits)}). Write one number in each cell, or name the channels "
-                "that are to be read with --channels.",
+                f"{self.cells.name}: its cells hold digits, but are not read as numbers "
+                f"({self.cells.example(digits)}). Write one number in each cell, or name the "
+                "channels that are to be read with --channels.",
             )
             return
-        words = self.texts.filter(pa.array(faults)).slice(0, _MOST_STATES + 1).to_pylist()
+        words = self.cells.texts.filter(pa.array(faults)).slice(0, _MOST_STATES + 1).to_pylist()
         letters = not any(re.search(r"\d", word) for word in words)
         if letters and 1 < len(words) <= _MOST_STATES:
-            self.doubts.decide(
+            self.cells.doubts.decide(
                 "left out",
-                f"{self.name}: words ({', '.join(map(repr, words))}) are not read",
+                f"{self.cells.name}: words ({', '.join(map(repr, words))}) are not read",
                 "they are neither numbers nor two states that are known",
                 option=list_option("--states", [f"{w}={i}" for i, w in enumerate(words)]),
             )
@@ -208,12 +220,12 @@ class GroupReader:
         self.kinds[texts] = _CODE[kind]
 
     def _count(self, *kinds: str) -> int:
-        return int(self.counts[np.isin(self.kinds, [_CODE[kind] for kind in kinds])].sum())
+        return int(self.cells.counts[np.isin(self.kinds, [_CODE[kind] for kind in kinds])].sum())
 
     def _is_in(self, words: Iterable[str]) -> NDArray[np.bool_]:
         wanted = pa.array(sorted(words), pa.string())
         return pc.is_in(self._lower, value_set=wanted).to_numpy(zero_copy_only=False)
 
-    @staticmethod
-    def _matches(texts: pa.Array, pattern: str) -> NDArray[np.bool_]:
+    def _matches(self, pattern: str) -> NDArray[np.bool_]:
+        texts = self.cells.texts
         return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)

@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from latentode.data.dataset import Float64
 from latentode.data.reading.cells.number_cells import GroupCells
 
-# more kinds of ending than this are no units: "12A3", "7F00"
+# more kinds of ending than this, or endings with digits, are no units: "12A3", "7F00"
 _MOST_UNITS = 5
 # with one of these some cells are multiplied, and cells without it are not of the same unit
 _MULTIPLE = re.compile(r"[kKMGTBmµun]|Mio\.?|Mrd\.?|Tsd\.?|[Tt]housand|[Mm]illions?|[Bb]illions?")
@@ -47,15 +48,19 @@ def choose_unit(cells: GroupCells, values: Float64) -> Unit:
     if not marked.any():
         return Unit("", nothing, nothing, nothing)
     number = np.bincount(forms.unit[marked], weights=cells.counts[marked]).astype(int)
-    codes = np.flatnonzero(number)[np.argsort(-number[number > 0], kind="stable")]
+    # the most frequent first, of equal ones that which comes first
+    codes = pd.unique(forms.unit[marked])
+    codes = codes[np.argsort(-number[codes], kind="stable")]
     bare_texts = numeric & ~marked & (values != 0)
     bare = cells.plain.number - cells.plain.zero + int(cells.counts[bare_texts].sum())
-    if len(codes) > _MOST_UNITS:
+    names = [forms.units[code] for code in codes]
+    coded = len(codes) > 1 and all(re.search("[0-9]", name) for name in names)
+    if coded or len(codes) > _MOST_UNITS:
         return Unit("", nothing, nothing, marked)
     if number.sum() < bare:
         return Unit("", nothing, marked, nothing)
-    unit = forms.units[codes[0]]
-    multiple = bare > 0 and any(_MULTIPLE.fullmatch(forms.units[code]) for code in codes)
+    unit = names[0]
+    multiple = bare > 0 and any(map(_MULTIPLE.fullmatch, names))
     if len(codes) > 1 or multiple:
         _ask(cells, marked, codes.tolist(), bare)
         return Unit(unit, marked & (forms.unit != codes[0]), nothing, nothing)

@@ -6,17 +6,25 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from latentode.config.data import CellsConfig
-from latentode.data.reading.cells.number_cells import Numbers, Rules, is_no_size, leave_out
-from latentode.data.reading.cells.other_forms import Grouping, read_other_forms
+from latentode.data.dataset import Float64
+from latentode.data.reading.cells.number_cells import (
+    Grouping,
+    Numbers,
+    Rules,
+    is_no_size,
+    leave_out,
+)
+from latentode.data.reading.cells.other_forms import read_other_forms
 from latentode.data.reading.cells.plain_numbers import plain_numbers
 from latentode.data.reading.cells.states import known_states
 from latentode.data.reading.cells.typed_numbers import read_typed
 from latentode.data.reading.formats.table import MISSING_TEXTS, is_text
 
-__all__ = ["Numbers", "read_numbers"]
+__all__ = ["Numbers", "read_numbers", "sample_numbers"]
 
 
 def read_numbers(
@@ -56,15 +64,38 @@ def read_numbers(
         na=_numbers_of(cells.na or ()),
         at=at,
     )
+    grouping = Grouping(name, groups, tuple(group_names))
     if not is_text(column.type):
-        return read_typed(column, rules, name)
+        return read_typed(column, rules, grouping)
     spellings = {*MISSING_TEXTS, *missing, *(cells.na or ())}
     values, rest = plain_numbers(column, spellings, decimal)
     leave_out(values, rules.na)
     rest |= is_no_size(values)
     if not rest.any():
         return Numbers(values, np.zeros(0, dtype=np.int64))
-    return read_other_forms(column, values, rest, Grouping(name, groups, tuple(group_names)), rules)
+    return read_other_forms(column, values, rest, grouping, rules)
+
+
+def sample_numbers(
+    column: pa.ChunkedArray,
+    cells: CellsConfig,
+    *,
+    missing: Collection[str] = (),
+    decimal: str = ".",
+) -> Float64:
+    """Numbers of a sample of a column, NaN elsewhere; words of states are none.
+
+    Args:
+        column: As in `read_numbers`, like the others.
+        cells: What the user said of cells.
+        missing: Spellings of a missing value.
+        decimal: Decimal mark of the log.
+    """
+    values = read_numbers(column, cells, name="", missing=missing, decimal=decimal).values
+    if is_text(column.type):
+        digits = pc.match_substring_regex(column.cast(pa.string()), "[0-9]").fill_null(False)
+        values[~digits.to_numpy()] = np.nan
+    return values
 
 
 def _numbers_of(texts: Collection[str]) -> tuple[float, ...]:

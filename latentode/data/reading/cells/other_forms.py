@@ -12,50 +12,20 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from latentode.data.dataset import Float64, Int64
-from latentode.data.reading.cells.bad_cells import BadText, kept_texts
-from latentode.data.reading.cells.number_cells import GroupCells, Numbers, PlainCounts, Rules
+from latentode.data.reading.cells.bad_cells import BadText
+from latentode.data.reading.cells.number_cells import (
+    GroupCells,
+    Grouping,
+    Numbers,
+    PlainCounts,
+    Rules,
+)
 from latentode.data.reading.cells.number_forms import NumberForms, take_apart
 from latentode.data.reading.cells.number_groups import FIRST_FAULT, KINDS, GroupReader
 from latentode.data.reading.doubts import Doubts
 
 # most frequent spellings of bad cells of one channel that are named
 _MOST_NAMED = 200
-
-
-@dataclass(frozen=True)
-class Grouping:
-    """Channels of the rows of a column; rows without one are a channel of their own.
-
-    Attributes:
-        column: Name of the column.
-        codes: Code of each row, -1 without one; None for one channel.
-        names: Name of each code.
-    """
-
-    column: str
-    codes: NDArray[np.integer] | None
-    names: tuple[str, ...]
-
-    @property
-    def number(self) -> int:
-        """Number of channels."""
-        return 1 if self.codes is None else len(self.names) + 1
-
-    def of(self, rows: Int64) -> Int64:
-        """Channel of some rows."""
-        if self.codes is None:
-            return np.zeros(len(rows), dtype=np.int64)
-        codes = self.codes[rows].astype(np.int64)
-        return np.where(codes < 0, len(self.names), codes)
-
-    def name(self, group: int) -> str:
-        """Name of a channel."""
-        return self.names[group] if group < len(self.names) else self.column
-
-    def subject(self, group: int) -> str:
-        """A channel in words."""
-        channel = f", channel {self.names[group]!r}" if group < len(self.names) else ""
-        return f"column {self.column!r}{channel}"
 
 
 def read_other_forms(
@@ -93,13 +63,13 @@ def read_other_forms(
             units[grouping.name(group)] = reader.unit
         if reader.text_only:
             text_only.append(grouping.name(group))
-        texts += _bad_texts(reader)
+        texts += _bad_texts(reader, grouping.name(group))
     values[cells.rows] = pair_values[cells.pair_of_row]
     bad = cells.rows[pair_kinds[cells.pair_of_row] >= FIRST_FAULT]
     return Numbers(
         values=values,
         bad=bad,
-        texts=kept_texts(texts),
+        texts=tuple(sorted(texts, key=lambda each: each.row)),
         text_only=tuple(text_only),
         units=units,
         decisions=tuple(doubts.decisions),
@@ -109,7 +79,7 @@ def read_other_forms(
 
 @dataclass(frozen=True)
 class _DistinctCells:
-    """Distinct (channel, text) pairs of some rows, ordered by channel.
+    """Distinct (channel, text) pairs of some rows, ordered by channel and first row.
 
     Attributes:
         rows: The rows.
@@ -137,13 +107,13 @@ class _DistinctCells:
         cells = column.take(pa.array(rows)).cast(pa.string())
         coded = pa.concat_arrays(pc.utf8_trim_whitespace(cells).chunks).dictionary_encode()
         texts, codes = coded.dictionary, coded.indices.to_numpy(zero_copy_only=False)
-        pairs, first, of_row, counts = _distinct(grouping.of(rows) * len(texts) + codes)
+        pairs, first, of_row, counts = _distinct(grouping.of(rows), codes.astype(np.int64))
         return cls(
             rows=rows,
             texts=texts,
             forms=take_apart(texts),
-            pair_group=pairs // len(texts),
-            pair_text=pairs % len(texts),
+            pair_group=pairs[0],
+            pair_text=pairs[1],
             pair_count=counts,
             pair_row=rows[first],
             pair_of_row=of_row,
@@ -173,7 +143,6 @@ class _DistinctCells:
             rules: What the user said.
             doubts: Gathers what is decided.
         """
-        # by first row, so that messages name what stands first in the file
         index = self.pair_text[pairs]
         return GroupCells(
             name=name,
@@ -187,16 +156,17 @@ class _DistinctCells:
         )
 
 
-def _distinct(keys: Int64) -> tuple[Int64, Int64, Int64, Int64]:
-    """``numpy.unique`` with all that it returns, without sorting the keys of all rows."""
-    codes, distinct = pd.factorize(keys)
-    order = np.argsort(distinct)
+def _distinct(groups: Int64, texts: Int64) -> tuple[tuple[Int64, Int64], Int64, Int64, Int64]:
+    """Distinct pairs by group and first row, that row, the pair of each row, and counts."""
+    codes, distinct = pd.factorize(groups * (texts.max() + 1) + texts)
+    first = np.empty(len(distinct), dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    order = np.lexsort((first, groups[first]))
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    first = np.empty_like(order)
-    first[codes[::-1]] = np.arange(len(codes))[::-1]
-    counts = np.bincount(codes, minlength=len(distinct))
-    return distinct[order], first[order], rank[codes], counts[order]
+    first = first[order]
+    counts = np.bincount(codes, minlength=len(distinct))[order]
+    return (groups[first], texts[first]), first, rank[codes], counts
 
 
 def _add_marked(
@@ -234,7 +204,7 @@ def _plain_counts(values: Float64, grouping: Grouping) -> list[PlainCounts]:
     return [PlainCounts(*map(int, each)) for each in zip(*counts, strict=True)]
 
 
-def _bad_texts(reader: GroupReader) -> list[BadText]:
+def _bad_texts(reader: GroupReader, channel: str) -> list[BadText]:
     """Spellings of the bad cells of a channel, the most frequent if they are very many."""
     cells = reader.cells
     index = np.flatnonzero(reader.kinds >= FIRST_FAULT)
@@ -243,6 +213,7 @@ def _bad_texts(reader: GroupReader) -> list[BadText]:
         BadText(
             text=cells.texts[i].as_py(),
             column=cells.name,
+            channel=channel,
             count=int(cells.counts[i]),
             row=int(cells.rows[i]),
             where=cells.rules.at(int(cells.rows[i])),

@@ -18,6 +18,7 @@ _PATTERNS = {".": _NUMBER, ",": _NUMBER.replace(r"\.", ",")}
 _NOTHING = pa.scalar(None, pa.string())
 # rows that are tried at once: one odd cell costs the slow way for as many
 _BLOCK = 1 << 16
+_PROBE = 64
 
 
 def plain_numbers(
@@ -57,6 +58,8 @@ def _block(cells: pa.Array, missing: pa.Array, decimal: str) -> tuple[Float64, N
     empty = pc.is_in(cells, value_set=missing)
     filled = pc.if_else(empty, _NOTHING, cells)
     try:
+        # a cast takes long where many cells fail: a few tell soon
+        _cast(filled.slice(0, _PROBE), decimal)
         values = _cast(filled, decimal)
     except pa.ArrowInvalid:
         coded = filled.dictionary_encode()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,17 +11,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from latentode.config import TimeConfig
+from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Int64
 from latentode.data.reading.cells.clock_texts import parse_clock_texts
-from latentode.data.reading.cells.date_digits import days_of, spelled_dates
+from latentode.data.reading.cells.date_digits import spelled_dates
 from latentode.data.reading.cells.time_column import read_times
 from latentode.data.reading.cells.time_forms import may_be_times
 from latentode.data.reading.cells.time_stamps import DAY, OK, clock_seconds
 from latentode.data.reading.formats.table import as_text, is_text
 
-_SECOND = 10**9
-_FEW = 0.05  # share of steps that may run against all others: several series, a clock set back
-_MOST_CANDIDATES = 6  # columns of small whole numbers that are tried for one part
+_SECOND = NS_PER_UNIT["s"]
 # words of names, in the languages of common exports; they order columns that fit equally well
 _WORDS = {
     "year": "year yr yyyy yy jahr annee année an año ano anno jaar rok år",
@@ -35,6 +33,10 @@ _WORDS = {
     "hhmm": "time hhmm zeit uhrzeit heure hora ora tijd hour",
     "date": "date datum fecha data dato dag jour",
 }
+
+
+_RANGES = {"month": (1, 12), "day": (1, 31), "doy": (1, 366), "minute": (0, 59), "second": (0, 59)}
+_SPREADSHEET_DAYS = (-25_569, -25_567)  # 1899-12-30 to 1900-01-01, in days since 1970
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,9 @@ def date_part(name: str, column: pa.ChunkedArray) -> Part | None:
 def clock_part(name: str, column: pa.ChunkedArray) -> Part | None:
     """A column of times of day, written with colons or typed as such."""
     kind = column.type
+    spreadsheet = _spreadsheet_clock(name, column)
+    if spreadsheet is not None:
+        return spreadsheet
     if pa.types.is_time(kind):
         raw = read_times(column, lambda: as_text(column), name, TimeConfig())
         assert raw.clocks is not None, "times of a type"
@@ -122,182 +127,73 @@ def clock_part(name: str, column: pa.ChunkedArray) -> Part | None:
     return Part(name, "clock", times[rows], good[rows] & known)
 
 
+def _spreadsheet_clock(name: str, column: pa.ChunkedArray) -> Part | None:
+    """Times of day that a spreadsheet wrote on its day 0 or 1, at the turn of the year 1900."""
+    form = may_be_times(column)
+    if form is None or form.kind not in ("stamps", "dates"):
+        return None
+    raw = read_times(column, lambda: as_text(column), name, TimeConfig())
+    if raw.stamps is None or raw.stamps.dates:
+        return None
+    good = raw.status == OK
+    days = raw.stamps.times[good] // DAY
+    if not len(days) or days.min() < _SPREADSHEET_DAYS[0] or days.max() > _SPREADSHEET_DAYS[1]:
+        return None
+    return Part(name, "clock", raw.stamps.times % DAY, good)
+
+
 def number_parts(name: str, column: pa.ChunkedArray) -> list[Part]:
     """What a column of small numbers could be a part of, by its range."""
     numbers = numbers_of(column)
     if numbers is None or not numbers[1].any():
         return []
     values, good = numbers
-    seen = values[good]
+    return [part_of(name, role, values, good) for role in _fitting(name, values[good])]
+
+
+def _fitting(name: str, seen: NDArray[np.float64]) -> list[str]:
     low, high = seen.min(), seen.max()
-    parts = []
-    if low >= 0 and high <= 24:
-        parts.append(Part(name, "hour", np.rint(values * 3.6e12).astype(np.int64), good))
-    if (np.floor(seen) != seen).any() or low < 0:
-        return parts
-    whole = values.astype(np.int64)
-    two = high <= 99 and "year" in roles_in_name(name)
-    if (low >= 1500 and high <= 2200) or two:
-        parts.append(Part(name, "year", whole + (2000 if two else 0), good))
-    for role, least, most in (("month", 1, 12), ("day", 1, 31), ("doy", 1, 366)):
-        if least <= low and high <= most:
-            parts.append(Part(name, role, whole, good))
-    for role, scale in (("minute", 60), ("second", 1)):
-        if high <= 59:
-            parts.append(Part(name, role, whole * scale * _SECOND, good))
-    return parts + _digit_clocks(name, whole, good)
-
-
-def _digit_clocks(name: str, whole: Int64, good: NDArray[np.bool_]) -> list[Part]:
-    """HHMM and HHMMSS, also without zeros in front."""
-    seen = whole[good]
+    roles = ["hour"] if low >= 0 and high <= 24 else []
+    if low < 0 or (np.floor(seen) != seen).any():
+        return roles
+    if (low >= 1500 and high <= 2200) or (high <= 99 and "year" in roles_in_name(name)):
+        roles.append("year")
+    roles += [role for role, (least, most) in _RANGES.items() if least <= low and high <= most]
     minutes, seconds = seen % 100 < 60, seen // 100 % 100 < 60
-    if 24 < seen.max() <= 2400 and minutes.all():
-        clock = (whole // 100 * 3600 + whole % 100 * 60) * _SECOND
-        return [Part(name, "hhmm", clock, good)]
-    if 2400 < seen.max() <= 240_000 and minutes.all() and seconds.all():
-        clock = (whole // 10_000 * 3600 + whole // 100 % 100 * 60 + whole % 100) * _SECOND
-        return [Part(name, "hhmmss", clock, good)]
-    return []
+    if 24 < high <= 2400 and minutes.all():
+        roles.append("hhmm")
+    if 2400 < high <= 240_000 and minutes.all() and seconds.all():
+        roles.append("hhmmss")
+    return roles
+
+
+def part_of(name: str, role: str, numbers: NDArray[np.float64], good: NDArray[np.bool_]) -> Part:
+    """Numbers of a column as some part of a time; bad where they are outside of its range.
+
+    Args:
+        name: Column.
+        role: As in `Part`, of numbers.
+        numbers: The cells, shape (row,).
+        good: Where there is a number.
+    """
+    if role == "hour":
+        good = good & (numbers >= 0) & (numbers <= 24)
+        return Part(name, role, np.rint(numbers * 3600).astype(np.int64) * _SECOND, good)
+    good = good & (np.floor(numbers) == numbers) & (np.abs(numbers) < 10**6)
+    whole = np.where(good, numbers, 0).astype(np.int64)
+    if role == "year":
+        return Part(name, role, np.where(whole <= 99, whole + 2000, whole), good)
+    if role in ("hhmm", "hhmmss"):
+        whole = whole if role == "hhmmss" else whole * 100
+        good = good & (whole % 100 < 60) & (whole // 100 % 100 < 60) & (whole <= 240_000)
+        seconds = whole // 10_000 * 3600 + whole // 100 % 100 * 60 + whole % 100
+        return Part(name, role, seconds * _SECOND, good)
+    least, most = _RANGES[role]
+    scale = {"minute": 60 * _SECOND, "second": _SECOND}.get(role, 1)
+    return Part(name, role, whole * scale, good & (whole >= least) & (whole <= most))
 
 
 def roles_in_name(name: str) -> set[str]:
     """Parts of a time that the words of a name stand for."""
     words = set(re.split(r"[\W\d_]+", name.lower()))
     return {role for role, spellings in _WORDS.items() if words & set(spellings.split())}
-
-
-def advances(days: Int64, clock: Int64, good: NDArray[np.bool_]) -> bool:
-    """True if a column advances within each day, in rows of one day that follow one another.
-
-    A channel of small numbers moves up and down, or stands still; a time of day runs in one
-    direction, and each moment occurs equally often, once for each series.
-
-    Args:
-        days: What repeats, shape (row,).
-        clock: What may tell its rows apart.
-        good: Rows that hold both.
-    """
-    days, clock = days[good], clock[good]
-    if len(days) < 2:
-        return False
-    steps = np.diff(clock)[np.diff(days) == 0]
-    falls, rises = int((steps < 0).sum()), int((steps > 0).sum())
-    if max(falls, rises) == 0 or min(falls, rises) > _FEW * max(falls, rises):
-        return False
-    counts = np.unique(np.stack([days, clock]), axis=1, return_counts=True)[1]
-    return bool((counts == np.median(counts)).mean() > 1 - 2 * _FEW)
-
-
-def in_order(days: Int64) -> bool:
-    """True if days run in one direction, but for restarts of other series."""
-    steps = np.diff(days)
-    falls, rises = int((steps < 0).sum()), int((steps > 0).sum())
-    return max(falls, rises) > 0 and min(falls, rises) <= _FEW * max(falls, rises)
-
-
-def calendar_days(year: Part, month: Part | None, day: Part | None, doy: Part | None) -> Part:
-    """Days since 1970 of numbers of a date; bad where they are none."""
-    one = np.ones_like(year.values)
-    good = year.good.copy()
-    months, days = one, one
-    if month is not None:
-        good &= month.good
-        months = month.values
-    if day is not None:
-        good &= day.good
-        days = day.values
-    values, valid = days_of(year.values, months, days)
-    good &= valid
-    if doy is not None:
-        following, _ = days_of(year.values + 1, one, one)
-        good &= doy.good & (doy.values >= 1) & (doy.values <= following - values)
-        values = values + doy.values - 1
-    return Part(year.name, "date", np.where(good, values, 0), good)
-
-
-def calendar_parts(parts: Mapping[str, list[Part]]) -> tuple[dict[str, Part], Part] | None:
-    """Year with month and day, or with the day of the year, that make dates in order.
-
-    Args:
-        parts: What each column could be.
-
-    Returns:
-        The columns by their role, and the days; None where no columns do.
-    """
-    by_role = {
-        role: _ranked([part for each in parts.values() for part in each if part.role == role], role)
-        for role in ("year", "month", "day", "doy")
-    }
-    for year in by_role["year"]:
-        for roles in (("month", "day"), ("doy",), ("month",)):
-            among = [by_role[role][:_MOST_CANDIDATES] for role in roles]
-            for chosen in _choices(among, year.name):
-                named = dict(zip(roles, chosen, strict=True))
-                days = calendar_days(year, named.get("month"), named.get("day"), named.get("doy"))
-                if days.good.mean() > 1 - _FEW and in_order(days.values[days.good]):
-                    return {"year": year, **named}, days
-    return None
-
-
-def _choices(among: list[list[Part]], taken: str) -> list[tuple[Part, ...]]:
-    if len(among) == 1:
-        return [(part,) for part in among[0] if part.name != taken]
-    return [
-        (first, second)
-        for first in among[0]
-        for second in among[1]
-        if len({first.name, second.name, taken}) == 3
-    ]
-
-
-def _ranked(parts: list[Part], role: str) -> list[Part]:
-    """Columns that are called so first."""
-    return sorted(parts, key=lambda part: role not in roles_in_name(part.name))
-
-
-def clock_parts(
-    parts: Mapping[str, list[Part]], days: Part, taken: set[str]
-) -> dict[str, Part] | None:
-    """Columns that tell the rows of one day apart as a time of day.
-
-    Args:
-        parts: What each column could be.
-        days: Days of the rows.
-        taken: Columns that are used already.
-
-    Returns:
-        The columns by their role; None where none advances within a day.
-    """
-    for role in ("clock", "hhmm", "hhmmss", "hour"):
-        among = [p for name, each in parts.items() if name not in taken for p in each]
-        for part in _ranked([p for p in among if p.role == role], role):
-            good = days.good & part.good
-            finer = _finer(parts, days, part, taken) if role == "hour" else {}
-            total = part.values + sum(each.values for each in finer.values())
-            if good.mean() > 1 - 2 * _FEW and (
-                advances(days.values, total, good) or role == "clock"
-            ):
-                return {role: part, **finer}
-    return None
-
-
-def _finer(
-    parts: Mapping[str, list[Part]], days: Part, hour: Part, taken: set[str]
-) -> dict[str, Part]:
-    """Minutes, and seconds, that tell the rows of one hour apart."""
-    finer: dict[str, Part] = {}
-    base = days.values * 24 + hour.values // (3600 * _SECOND)
-    used = taken | {hour.name}
-    for role in ("minute", "second"):
-        among = [p for name, each in parts.items() if name not in used for p in each]
-        for part in _ranked([p for p in among if p.role == role], role):
-            good = days.good & hour.good & part.good
-            if advances(base, part.values, good):
-                finer[role] = part
-                used = used | {part.name}
-                base = base * 60 + part.values // (60 * _SECOND)
-                break
-        else:
-            break
-    return finer

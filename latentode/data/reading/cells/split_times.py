@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from latentode.data.reading.cells.split_parts import (
-    Part,
+from latentode.config.durations import NS_PER_UNIT
+from latentode.data.reading.cells.split_choice import (
     calendar_days,
     calendar_parts,
-    clock_part,
     clock_parts,
+)
+from latentode.data.reading.cells.split_parts import (
+    Part,
+    clock_part,
     date_part,
     number_parts,
+    numbers_of,
+    part_of,
 )
 from latentode.data.reading.cells.time_forms import may_be_times
 from latentode.data.reading.cells.time_stamps import DAY
@@ -37,7 +42,10 @@ _ORDER = (
     "minute",
     "second",
 )
-_HOUR = 3600 * 10**9
+_MOST = 0.9  # share of the cells of a time column that hold a time
+_HOUR = NS_PER_UNIT["h"]
+# the time of day that a spreadsheet adds to a date
+_MIDNIGHTS = (r"[ T]0?0:00(?::00(?:\.0+)?)?$", r"[ T]12:00(?::00)? ?[Aa][Mm]$")
 
 
 @dataclass(frozen=True)
@@ -47,12 +55,12 @@ class JoinedTimes:
     Attributes:
         column: Strings of date and time of day, or time stamps of nanoseconds: what `read_times`
             reads. Null where a part is missing or is no time.
-        text: The cells as they stand, with a blank between them.
+        text: Gives the cells as they stand, with a blank between them.
         words: What was joined: ``'Date' and 'Hour' (1 to 24, each the end of its hour)``.
     """
 
     column: pa.ChunkedArray
-    text: pa.ChunkedArray
+    text: Callable[[], pa.ChunkedArray]
     words: str
 
 
@@ -67,11 +75,16 @@ def find_split_times(columns: Mapping[str, pa.ChunkedArray]) -> tuple[str, ...] 
         columns make times that advance where the date alone repeats.
     """
     head = {name: column.slice(0, _SAMPLE) for name, column in columns.items()}
-    forms = {name: may_be_times(column) for name, column in head.items()}
-    if any(form and form.kind == "stamps" and form.share > 0.9 for form in forms.values()):
+    if any(_is_whole_time(name, column) for name, column in head.items()):
         return None
     roles = _roles(head)
     return tuple(part.name for part in roles.values()) if roles and len(roles) > 1 else None
+
+
+def _is_whole_time(name: str, column: pa.ChunkedArray) -> bool:
+    form = may_be_times(column)
+    whole = form is not None and form.kind == "stamps" and form.share > _MOST
+    return whole and clock_part(name, column) is None
 
 
 def _roles(columns: Mapping[str, pa.ChunkedArray]) -> dict[str, Part] | None:
@@ -117,16 +130,39 @@ def join_times(columns: Mapping[str, pa.ChunkedArray]) -> JoinedTimes:
     Raises:
         DataError: If they are no parts of one time.
     """
-    roles = _roles(columns) or _roles_as_named(columns)
+    head = {name: column.slice(0, _SAMPLE) for name, column in columns.items()}
+    roles = _roles(head) or _roles_as_named(head)
     names = " and ".join(map(repr, columns))
     if roles is None or len(roles) != len(columns):
         raise DataError(
-            f"time columns {names}: expected a date with a time of day, or year, month and day, got "
-            f"{_cells(columns)}. Name the columns of the time with --time-column."
+            f"time columns {names}: expected a date with a time of day, or year, month and day, "
+            f"got {_cells(columns)}. Name the columns of the time with --time-column."
         )
-    texts = [as_text(column).cast(pa.string()) for column in columns.values()]
-    text = pc.binary_join_element_wise(*texts, " ") if len(texts) > 1 else texts[0]
-    return JoinedTimes(_joined(roles, columns), text, _words(roles))
+    whole = {role: _whole(part, columns[part.name]) for role, part in roles.items()}
+
+    def text() -> pa.ChunkedArray:
+        texts = [as_text(column).cast(pa.string()) for column in columns.values()]
+        return pc.binary_join_element_wise(*texts, " ")
+
+    return JoinedTimes(_joined(whole, columns), text, _words(whole))
+
+
+def _whole(part: Part, column: pa.ChunkedArray) -> Part:
+    """A part of the first rows, for all rows."""
+    if part.role in ("date", "clock"):
+        return (date_part if part.role == "date" else clock_part)(part.name, column) or part
+    numbers = numbers_of(column)
+    if numbers is None:
+        numbers = _loose_numbers(column)
+    return part_of(part.name, part.role, *numbers)
+
+
+def _loose_numbers(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of a column of text some cells of which are no numbers."""
+    texts = pc.utf8_trim_whitespace(column.cast(pa.string()))
+    good = pc.fill_null(pc.match_substring_regex(texts, r"^\d{1,14}(?:\.\d+)?$"), False)
+    values = pc.if_else(good, texts, "0").cast(pa.float64()).to_numpy()
+    return values, np.asarray(good)
 
 
 def _roles_as_named(columns: Mapping[str, pa.ChunkedArray]) -> dict[str, Part] | None:
@@ -168,6 +204,8 @@ def _joined(roles: Mapping[str, Part], columns: Mapping[str, pa.ChunkedArray]) -
     if date is not None and is_text(columns[date.name].type):
         # the order of day and month is open until all files are read: it stays a text
         days = columns[date.name].cast(pa.string())
+        for midnight in _MIDNIGHTS:
+            days = pc.replace_substring_regex(days, midnight, "")
         clocks = _clock_texts(np.broadcast_to(total, good.shape))
         joined = pc.binary_join_element_wise(days, clocks, " ")
         return pc.if_else(pa.array(good), joined, None)
@@ -201,7 +239,6 @@ def _word(part: Part) -> str:
         if high == 24:
             return f"{part.name!r} (hours {low} to 24, each the end of its hour)"
         return f"{part.name!r} (hours {low} to {high})"
-    words = {
-        "clock": "", "date": "", "hhmm": " (HHMM)", "hhmmss": " (HHMMSS)", "doy": " (day of the year)"
-    }  # fmt: skip
+    words = {"clock": "", "date": "", "doy": " (day of the year)"}
+    words |= {"hhmm": " (HHMM)", "hhmmss": " (HHMMSS)"}
     return f"{part.name!r}{words.get(part.role, f' ({part.role})')}"

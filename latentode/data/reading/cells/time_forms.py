@@ -15,14 +15,16 @@ from latentode.data.dataset import Int64
 from latentode.data.reading.cells.clock_texts import HALF_DAY_FORM
 from latentode.data.reading.cells.date_digits import spelled_dates
 from latentode.data.reading.cells.time_column import RawTimes, read_times
-from latentode.data.reading.cells.time_scales import EPOCH_UNITS, SERIAL_DAYS, epoch_classes
+from latentode.data.reading.cells.time_scales import (
+    EPOCH_UNITS,
+    epoch_classes,
+    may_be_years,
+    serial_units,
+)
 from latentode.data.reading.cells.time_stamps import BAD, DAY, NO_TIME, OK
 from latentode.data.reading.formats.table import as_text, is_text
 
-_SAMPLE = 2_000
-_YEARS = (1500, 2200)
-# serial days of 1973 to 2100, counted from 1970
-_FIRST_SERIAL, _LAST_SERIAL = 1_096, 47_482
+_SAMPLE = 2_000  # cells that tell the form of a column
 _SERIAL_BY_FORM = ("matlab", "julian")  # others reach into the range of ordinary readings
 
 
@@ -110,12 +112,10 @@ def _number_form(
     if (classes >= 0).mean() > 0.9:
         unit = EPOCH_UNITS[int(np.bincount(classes[classes >= 0]).argmax())]
         return TimeForm("epoch", share, unit=unit, repeats=repeats)
-    for unit in _SERIAL_BY_FORM:
-        zero = SERIAL_DAYS[unit]
-        if zero + _FIRST_SERIAL <= good.min() and good.max() <= zero + _LAST_SERIAL:
-            return TimeForm("serial", share, unit=unit, repeats=repeats)
-    whole = bool((np.floor(good) == good).all())
-    if whole and _YEARS[0] <= good.min() and good.max() <= _YEARS[1]:
+    serial = [unit for unit in serial_units(good) if unit in _SERIAL_BY_FORM]
+    if serial:
+        return TimeForm("serial", share, unit=serial[0], repeats=repeats)
+    if may_be_years(good) and bool((np.floor(good) == good).all()):
         return TimeForm("years", share, repeats=repeats)
     return None
 

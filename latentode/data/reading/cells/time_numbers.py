@@ -2,75 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latentode.config import TimeConfig
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock, Int64
+from latentode.data.reading.cells.calendar_numbers import serial_clock, year_clock
+from latentode.data.reading.cells.date_digits import possible_format
+from latentode.data.reading.cells.number_column import NumberColumn, shown, span
 from latentode.data.reading.cells.time_scales import (
     EPOCH_UNITS,
     SERIAL_DAYS,
-    are_months,
     epoch_classes,
     scale_numbers,
     scale_serial_days,
     scale_years,
-    serial_in_name,
     unit_in_name,
-    years_in_name,
 )
 from latentode.data.reading.cells.time_stamps import BAD, OK, OUT_OF_RANGE
-from latentode.data.reading.doubts import Doubts
 
 _SMALL = 1e8  # smaller ones are taken for elapsed times, not for a broken epoch
 _MOST = 0.9  # share of numbers that are an epoch, where others are stamps of a clock that was reset
-_MOST_YEARS = 10  # that such a log spans
-_YEAR_SECONDS = 31_557_600
-_YEARS = (1500, 2200)
-_DAYS_OF_INT64 = 106_751
-_FIRST_SERIAL, _LAST_SERIAL = 1_096, 47_482  # 1973 to 2100, in days since 1970
+_MOST_YEARS = 10  # that an epoch with a few other stamps spans
+_YEAR_SECONDS = 31_557_600  # of 365.25 days
+_DAYS_OF_INT64 = 106_751  # in nanoseconds
 _ALL_UNITS = "s|ms|us|ns|min|h|d"
-
-
-@dataclass(frozen=True)
-class NumberColumn:
-    """Numbers of a time column, with what is known about it.
-
-    Attributes:
-        numbers: int64 or float64, shape (row,).
-        status: Which rows hold a number.
-        name: Column.
-        time: What was told.
-        doubts: Where decisions and questions go.
-        where: Says where a row stands.
-    """
-
-    numbers: NDArray[Any]
-    status: NDArray[np.uint8]
-    name: str
-    time: TimeConfig
-    doubts: Doubts
-    where: Callable[[int], str]
-
-    @property
-    def good(self) -> NDArray[Any]:
-        """Numbers that count."""
-        return self.numbers[self.rows]
-
-    @property
-    def rows(self) -> NDArray[np.bool_]:
-        """Which rows hold a number."""
-        return self.status == OK
-
-    @property
-    def zone(self) -> str:
-        """Zone of an epoch."""
-        return self.time.tz or "UTC"
 
 
 def choose_clock(column: NumberColumn) -> Clock:
@@ -96,7 +54,7 @@ def choose_clock(column: NumberColumn) -> Clock:
         return Clock("calendar", column.zone, told) if calendar else Clock("elapsed", None, told)
     if epoch is not None:
         return _epoch(column, epoch)
-    return _serial(column) or _years(column) or _elapsed(column)
+    return serial_clock(column) or year_clock(column) or _elapsed(column)
 
 
 def _epoch_unit(numbers: NDArray[Any]) -> str | None:
@@ -134,8 +92,8 @@ def _ask_mixed(column: NumberColumn) -> None:
     column.doubts.ask(
         "time",
         f"time column {column.name!r}: the unit of the epoch changes at "
-        f"{column.where(int(after))}: {_shown(column.numbers[before])} is in "
-        f"{EPOCH_UNITS[classes[at]]}, {_shown(column.numbers[after])} in "
+        f"{column.where(int(after))}: {shown(column.numbers[before])} is in "
+        f"{EPOCH_UNITS[classes[at]]}, {shown(column.numbers[after])} in "
         f"{EPOCH_UNITS[classes[at + 1]]}. Write one unit, or pass --time-unit mixed to read each "
         "row in the unit of its size.",
     )
@@ -147,111 +105,31 @@ def _epoch(column: NumberColumn, unit: str) -> Clock:
         column.doubts.ask(
             "time",
             f"time column {column.name!r}: its name says {named}, but its values "
-            f"({_span(column.good)}) look like an epoch in {unit}. Pass --time-unit {unit} or "
+            f"({span(column.good)}) look like an epoch in {unit}. Pass --time-unit {unit} or "
             f"--time-unit {named}.",
         )
     return Clock("calendar", column.zone, unit)
 
 
-def _serial(column: NumberColumn) -> Clock | None:
-    """Serial days, by the name of the column or because only as days the steps are round."""
-    low, high = float(column.good.min()), float(column.good.max())
-    fits = [
-        unit
-        for unit, zero in SERIAL_DAYS.items()
-        if zero + _FIRST_SERIAL <= low and high <= zero + _LAST_SERIAL
-    ]
-    named = serial_in_name(column.name)
-    round_days = _steps_are_round_seconds(column.good)
-    # day 45000 of two calendars; no other count of days reaches 700000
-    if named in fits or (round_days and fits in (["matlab"], ["julian"])):
-        unit = named if named in fits else fits[0]
-        column.doubts.decide(
-            "time",
-            f"{column.name!r} read as {_CALLED[unit]}, from {_day_text(low, unit)}",
-            "so its name says" if named in fits else "its steps are whole seconds of a day",
-            confidence="likely",
-            option="--time-unit d",
-        )
-        return Clock("calendar", column.time.tz, str(unit))
-    if fits and (round_days or "julian" in fits):
-        choices = " or ".join(f"--time-unit {unit} ({_day_text(low, unit)})" for unit in fits)
-        column.doubts.ask(
-            "time",
-            f"time column {column.name!r}: numbers from {_span(column.good)} may be serial days. "
-            f"Pass {choices}, or --time-unit d for elapsed days.",
-        )
-        return Clock("calendar", column.time.tz, fits[0])
-    return None
-
-
-_CALLED = {
-    "excel": "serial days of a spreadsheet",
-    "matlab": "serial days of MATLAB",
-    "julian": "Julian days",
-    "mjd": "modified Julian days",
-}
-
-
-def _steps_are_round_seconds(numbers: NDArray[Any]) -> bool:
-    """True if the steps are whole multiples of 10 s, read as days, and have at least 4 decimals."""
-    if numbers.dtype.kind != "f":
-        return False
-    steps = np.diff(np.unique(numbers[:10_000]))
-    if len(steps) < 3 or not (np.abs(steps * 1000 - np.rint(steps * 1000)) > 1e-3).any():
-        return False
-    seconds = steps * 86_400
-    tens = np.rint(seconds / 10) * 10
-    return bool(((np.abs(seconds - tens) < 0.2) & (tens > 0)).mean() > _MOST)
-
-
-def _years(column: NumberColumn) -> Clock | None:
-    good = column.good
-    if not (_YEARS[0] <= good.min() and good.max() <= _YEARS[1]):
-        return None
-    distinct = np.unique(good)
-    steps = np.diff(distinct)
-    whole = bool((np.floor(distinct) == distinct).all())
-    yearly = whole and len(steps) > 3 and bool((steps == 1).all())
-    twelfths = not whole and are_months(distinct) and bool((distinct * 4 % 1 != 0).any())
-    named = years_in_name(column.name)
-    if not named and unit_in_name(column.name) is not None:
-        return None
-    if named or twelfths:
-        evidence = "so its name says" if named else "they advance by twelfths"
-        column.doubts.decide(
-            "time",
-            f"{column.name!r} read as years, from {_shown(distinct[0])}",
-            evidence,
-            confidence="certain" if named else "likely",
-        )
-        return Clock("calendar", column.time.tz, "year")
-    if not yearly:
-        return None
-    column.doubts.ask(
-        "time",
-        f"time column {column.name!r}: {_span(good)} may be years. Pass --time-unit year, or the "
-        f"unit of elapsed times: --time-unit {_ALL_UNITS}.",
-    )
-    return Clock("calendar", column.time.tz, "year")
-
-
 def _elapsed(column: NumberColumn) -> Clock:
-    named, span = unit_in_name(column.name), _span(column.good)
+    named, seen = unit_in_name(column.name), span(column.good)
     if named is not None:
         return Clock("elapsed", None, named)
     largest = float(np.abs(column.good).max())
     message = (
-        f"time column {column.name!r}: expected dates or an epoch, got numbers from {span}. Pass "
+        f"time column {column.name!r}: expected dates or an epoch, got numbers from {seen}. Pass "
         f"the unit of elapsed times: --time-unit {_ALL_UNITS} (or excel, matlab, julian or mjd for "
         "serial days)."
     )
+    form = possible_format(column.good)
+    if form is not None:
+        message = message.replace(" (or", f" (or --time-format {form} if they spell dates;")
     if largest >= _SMALL:
         classes = epoch_classes(column.numbers)
         odd = np.flatnonzero((classes != np.bincount(classes + 1).argmax() - 1) & column.rows)
         at = f" (see {column.where(int(odd[0]))})" if len(odd) else ""
         message = (
-            f"time column {column.name!r}: values {span} are not an epoch of 1973-2100 in one "
+            f"time column {column.name!r}: values {seen} are not an epoch of 1973-2100 in one "
             f"unit{at}. If they count elapsed time, pass its unit: --time-unit {_ALL_UNITS}; else "
             "name another column with --time-column."
         )
@@ -318,17 +196,3 @@ def shifted(column: NumberColumn, clock: Clock) -> NumberColumn:
     return NumberColumn(
         numbers, column.status, column.name, column.time, column.doubts, column.where
     )
-
-
-def _day_text(number: float, unit: str) -> str:
-    time = scale_serial_days(np.array([number]), unit)[0][0]
-    return str(np.datetime64(int(time), "ns").astype("M8[m]")).replace("T", " ")
-
-
-def _span(numbers: NDArray[Any]) -> str:
-    low, high = _shown(numbers.min()), _shown(numbers.max())
-    return low if low == high else f"{low} to {high}"
-
-
-def _shown(number: Any) -> str:
-    return f"{number:.15g}"

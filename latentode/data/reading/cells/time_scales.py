@@ -16,6 +16,8 @@ EPOCH_UNITS = ("s", "ms", "us", "ns")
 _FIRST_EPOCH, _LAST_EPOCH = 94_694_400, 4_102_444_800  # 1973 to 2100, in seconds
 #: Serial days: unit -> day of 1970-01-01.
 SERIAL_DAYS = {"excel": 25_569.0, "matlab": 719_529.0, "julian": 2_440_587.5, "mjd": 40_587.0}
+_FIRST_SERIAL, _LAST_SERIAL = 1_096, 47_482  # 1973 to 2100, in days since 1970
+_FIRST_YEAR, _LAST_PLAUSIBLE_YEAR = 1500, 2200  # from the oldest measured series onwards
 _EXACT_FLOAT = 2.0**53  # float64 holds every whole number up to here
 _DAY = NS_PER_UNIT["d"]
 _LAST_YEAR = 2261  # the last that int64 nanoseconds hold whole
@@ -34,7 +36,10 @@ _SERIAL_WORDS = {
     "julian": ("jd", "julian", "juliandate", "bjd", "hjd"),
     "excel": ("excel", "xls", "xlsx"),
 }
-_YEAR_WORDS = ("year", "years", "yr", "jahr", "annee", "année", "año", "ano", "anno", "jaar", "rok")
+_YEAR_WORDS = (
+    *("year", "years", "yr", "jahr", "annee", "année", "año", "ano", "anno", "jaar", "rok"),
+    *("date", "datum", "fecha"),  # a date that is a number of this range can be no other
+)
 
 
 def scale_numbers(numbers: NDArray[Any], unit: str) -> tuple[Int64, NDArray[np.bool_]]:
@@ -146,6 +151,21 @@ def epoch_classes(numbers: NDArray[Any]) -> NDArray[np.int8]:
     return classes
 
 
+def serial_units(numbers: NDArray[Any]) -> list[str]:
+    """Units of serial days that put all numbers into the years 1973 to 2100."""
+    low, high = numbers.min(), numbers.max()
+    return [
+        unit
+        for unit, zero in SERIAL_DAYS.items()
+        if zero + _FIRST_SERIAL <= low and high <= zero + _LAST_SERIAL
+    ]
+
+
+def may_be_years(numbers: NDArray[Any]) -> bool:
+    """True if all numbers are in the range of years."""
+    return bool(numbers.min() >= _FIRST_YEAR and numbers.max() <= _LAST_PLAUSIBLE_YEAR)
+
+
 def unit_in_name(name: str) -> str | None:
     """Unit in the name of a time column: ``time_s``, ``t [min]``, ``elapsed_hours``, ``days``."""
     words = _words(name)
@@ -171,7 +191,7 @@ def serial_in_name(name: str) -> str | None:
 
 
 def years_in_name(name: str) -> bool:
-    """True if a column is called a year."""
+    """True if a column is called a year or a date."""
     return any(word in _YEAR_WORDS for word in _words(name))
 
 

@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from latentode.config.durations import NS_PER_UNIT
 from latentode.data.calendar import time_zone
 from latentode.data.dataset import Int64
 from latentode.data.reading.cells.zone_names import offset_name
 from latentode.data.reading.doubts import Doubts
 
-_HOUR = 3_600 * 10**9
+_HOUR = NS_PER_UNIT["h"]
 # places whose clocks are set back at different hours of different days
 _PLACES = (
     *("Europe/Berlin", "Europe/London", "Europe/Helsinki", "America/New_York"),
@@ -105,8 +106,8 @@ def _ask_gap(
     doubts.ask(
         "time",
         f"{rows.where(row)}: {_text(wall[row])} does not exist in {zone}, where the clocks were "
-        f"set forward. For a logger without summer time pass --tz {fixed}; else correct --tz, or write "
-        "times with offsets.",
+        f"set forward. For a logger without summer time pass --tz {fixed}; else correct --tz, or "
+        "write times with offsets.",
     )
 
 

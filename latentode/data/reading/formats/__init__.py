@@ -35,7 +35,8 @@ the stamps of its record messages, **XDF** (`xdf`) by the stamps of its samples.
 and holds several tables. It is read as a whole: fields are channels, and a tag is the series. A
 result with a column for each field is read as a wide log without the columns of InfluxDB.
 
-**CSV** (`csv_table`, `csv_chunk`) comes last, as it takes every text, packed with gzip or not and
-in any encoding (`text_blocks`). Separator, header and decimal mark are found in the first rows;
-blocks of regular rows are parsed by pandas on several threads, others a record at a time.
+**CSV** (`csv_table`) comes last, as it takes every text, packed with gzip or not and in any encoding
+(`text_blocks`). Separator, names, units and the first row are found in the first lines
+(`csv_dialect`, `csv_header`, `csv_columns`), then pyarrow parses the whole file (`csv_parser`), where
+it lies if it is plain UTF-8, and mended on the way if not (`csv_source`).
 """

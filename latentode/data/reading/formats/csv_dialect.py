@@ -33,7 +33,7 @@ _FEW, _MANY = 200, 5_000  # lines by which a file is understood; many where much
 _SEP_LINE = re.compile(r'\s*"?sep=(.)"?\s*', re.IGNORECASE)
 _BLANK_LINE = re.compile(r"\n\s*\n")
 _COMMA_NUMBER = re.compile(r"\s*[+-]?(?P<whole>\d+),(?P<part>\d+)(?:[eE][+-]?\d+)?\s*")
-_POINT_NUMBER = re.compile(r"\s*[+-]?\d*\.\d+(?:[eE][+-]?\d+)?\s*")
+_POINT_NUMBER = re.compile(r"\s*[+-]?(?P<whole>\d*)\.(?P<part>\d+)(?:[eE][+-]?\d+)?\s*")
 
 
 @dataclass
@@ -50,6 +50,7 @@ class Dialect:
         header_line: Line of the header; 0 where there is none.
         first_line: Line of the first row.
         decimal: Decimal mark.
+        spaced: Whether blanks stand between a separator and a quote.
         cut: Fields that the first row has beyond the others, and which are left out.
         above: Lines above the first row, as they stand, which a joined file repeats.
         doubts: What was decided, and what was not.
@@ -64,6 +65,7 @@ class Dialect:
     header_line: int = 1
     first_line: int = 2
     decimal: str = "."
+    spaced: bool = False
     cut: int = 0
     above: tuple[str, ...] = ()
     doubts: Doubts = field(default_factory=Doubts)
@@ -108,13 +110,20 @@ def find_dialect(text: str, cells: CellsConfig, source: str) -> Dialect:
     dialect.columns, dialect.unnamed, dialect.units, dialect.cut = fit_names(
         header, rows, body.width, sep, source, doubts
     )
-    if header.record:
+    if header.line:
         dialect.untold = dialect.unnamed & set(dialect.columns[len(header.names) :])
-        dialect.header = tuple(cell.strip() for cell in header.record.fields)
+        dialect.spaced = _is_spaced(lines[header.line - 1 : header.line + _FEW], sep)
+        dialect.header = next(each.fields for each in records if each.line == header.line)
     dialect.above = _above(lines, dialect)
     dialect.decimal = _decimal(cells.decimal, body.records, doubts)
     _ask_about_a_second_table(lines, dialect, source)
     return dialect
+
+
+def _is_spaced(lines: Sequence[str], sep: str) -> bool:
+    """Whether blanks follow the separators of the header, and quotes follow such blanks."""
+    blanks = re.compile(re.escape(sep) + ' +"')
+    return sep + " " in lines[0] and any(blanks.search(line) for line in lines)
 
 
 def _filled(record: Record) -> bool:
@@ -169,12 +178,17 @@ def _score(lines: Sequence[str], sep: str, source: str) -> tuple[float, float] |
     width = usual_width(records) if records else 1
     if width == 1:
         return None
-    records = records[len(records) // 2 :]
+    readings = (i for i, each in enumerate(records) if _reads(each, width))
+    records = records[next(readings, len(records) // 2) :]
     cells = [each.fields for each in records if len(each.fields) == width]
     unclean = re.compile("[" + "".join({";", "\t", "|"} - {sep}) + "]|^[^,]*,[^,]*,")
     clean = [not unclean.search(cell) for row in cells for cell in row]
     share = len(cells) / len(records)
     return round(share * sum(clean) / max(len(clean), 1), 1), float(width)
+
+
+def _reads(record: Record, width: int) -> bool:
+    return len(record.fields) == width and record.has_readings
 
 
 def _parted_by_blanks(lines: Sequence[str], source: str) -> bool:
@@ -196,15 +210,18 @@ def _decimal(configured: str | None, records: Iterable[Record], doubts: Doubts) 
         return configured
     cells = [cell for record in records for cell in record.fields]
     commas = [match for cell in cells if (match := _COMMA_NUMBER.fullmatch(cell))]
-    points = any(_POINT_NUMBER.fullmatch(cell) for cell in cells)
-    if points or all(_may_be_thousand(match["whole"], match["part"]) for match in commas):
+    points = [match for cell in cells if (match := _POINT_NUMBER.fullmatch(cell))]
+    # "1.234" beside "18,3" may be a thousand: such a column is asked about
+    if not all(_may_be_thousand(match["whole"], match["part"]) for match in points) or all(
+        _may_be_thousand(match["whole"], match["part"]) for match in commas
+    ):
         return "."
     doubts.decide("decimal", "decimal comma", "every fraction is written with one")
     return ","
 
 
 def _may_be_thousand(whole: str, part: str) -> bool:
-    return len(part) == 3 and len(whole) <= 3 and not whole.startswith("0")
+    return len(part) == 3 and 1 <= len(whole) <= 3 and not whole.startswith("0")
 
 
 def _above(lines: Sequence[str], dialect: Dialect) -> tuple[str, ...]:
@@ -220,11 +237,10 @@ def _ask_about_a_second_table(lines: Sequence[str], dialect: Dialect, source: st
         index = dialect.first_line - 1 + text.count("\n", 0, match.end())
         if index > len(lines) - 2 or lines[index].strip("\r\n") in dialect.above:
             continue
-        names, row = split_records(lines[index : index + 2], dialect.sep, source, index + 1)[:2]
+        names, *rows = split_records(lines[index : index + 5], dialect.sep, source, index + 1)
         words = names.kinds.count("word")
-        if names_something(names) and words > 1 and row.has_readings:
-            doubts = dialect.doubts
-            doubts.ask(
+        if names_something(names) and words > 1 and any(row.has_readings for row in rows):
+            dialect.doubts.ask(
                 "layout",
                 f"line {names.line} ({names.raw.strip()[:40]}) is a header after a blank line: a "
                 f"second table begins. Write the lines from there on to a file of their own.",

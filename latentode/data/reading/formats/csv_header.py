@@ -42,7 +42,7 @@ class Body:
 
     def _holds(self, column: int, kind: Kind) -> bool:
         kinds = [each.kinds[column] for each in self.records if each.kinds[column] != "missing"]
-        return kinds.count(kind) > 0.5 * len(kinds)
+        return bool(kinds) and kinds.count(kind) >= 0.5 * len(kinds)
 
     def has(self, record: Record) -> bool:
         """Whether a record is one of the many: a date in a column of dates, or else numbers."""
@@ -84,17 +84,19 @@ def find_header(records: Sequence[Record], body: Body, sep: str, doubts: Doubts)
         doubts: Takes what was decided.
 
     Returns:
-        The header; None if not even a row of names is there.
+        The header; None if no row can stand below it.
     """
     first = next((i for i, each in enumerate(records) if body.has(each)), None)
     if first is None:  # nothing but words: the first of the many names the columns
         fitting = [i for i, each in enumerate(records) if len(each.fields) == body.width]
-        if not fitting:
-            return None
         first = fitting[0] + 1
+        if first == len(records):
+            return None
     run, odd = _rows_above(records, first, body.width, sep)
     if not run:
         return _without_names(records, first, odd, body, doubts)
+    if odd and _tells_apart(records[odd[-1]], run[-1], body):
+        run.append(records[odd[-1]])
     lines = [each.line for each in run]
     places = [i for i, each in enumerate(records) if each.line in lines]
     header = _named(run, body.width, places[-1] + 1, doubts)
@@ -127,7 +129,7 @@ def header_in_line(
         return None
     named = uncommented(records[index], sep)
     below = [uncommented(each, sep) for each in records[index + 1 :]]
-    rows = list(takewhile(lambda each: each.is_blank or names_something(each), below))
+    rows = list(takewhile(lambda each: each.is_blank or _may_be_units(each), below))
     if not any(body.has(each) for each in below):
         rows = []
     header = Header(named.fields, line, index + 1 + len(rows), record=named)
@@ -138,6 +140,10 @@ def header_in_line(
 def names_something(record: Record) -> bool:
     """Whether a record may be a header: words, and neither a number nor a date."""
     return "word" in record.kinds and not {"number", "date"} & set(record.kinds)
+
+
+def _may_be_units(record: Record) -> bool:
+    return names_something(record) and is_unit_row(record.fields)
 
 
 def uncommented(record: Record, sep: str) -> Record:
@@ -181,6 +187,15 @@ def _rows_above(
     elif len(run) > 1 and not is_unit_row(run[-1].fields):
         run = run[-1:]
     return run, odd
+
+
+def _tells_apart(row: Record, names: Record, body: Body) -> bool:
+    """Whether the numbers of a row without a date, such as depths, tell equal names apart."""
+    if len(row.fields) != len(names.fields) or len(set(names.fields)) == len(names.fields):
+        return False
+    undated = body.dates and all(row.kinds[column] == "missing" for column in body.dates)
+    pairs = set(zip(names.fields, row.fields, strict=True))
+    return bool(undated) and len(pairs) == len(row.fields)
 
 
 def _may_name(record: Record, run: Sequence[Record], width: int, sep: str) -> bool:
@@ -229,7 +244,7 @@ def _named(run: list[Record], width: int, end: int, doubts: Doubts) -> Header:
         doubts.decide(
             "header",
             f"names joined from lines {rows[0].line} to {rows[-1].line}, such as {names[-1]!r}",
-            "none of these lines holds a number or a date",
+            "none of these lines holds a reading",
             confidence="likely",
             option=f"--header-row {rows[-1].line}",
         )

@@ -165,15 +165,12 @@ class CsvParser:
 
     def _repeats_header(self, columns: dict[str, pa.ChunkedArray]) -> bool:
         """Whether a row is like the header: then all columns with a name are text."""
-        header = self._dialect.header
-        named = {name: cell for name, cell in zip(columns, header, strict=False) if cell}
-        if not named or not all(is_text(columns[name].type) for name in named):
+        pairs = zip(columns.values(), self._dialect.header, strict=False)
+        named = [(column, cell) for column, cell in pairs if cell.strip()]
+        if not named or not all(is_text(column.type) for column, _ in named):
             return False
-        for name, cell in named.items():
-            trimmed = pc.utf8_trim_whitespace(_values(columns[name]))
-            if not pc.any(pc.equal(trimmed, cell)).as_py():
-                return False
-        return True
+        named.sort(key=lambda pair: not pa.types.is_dictionary(pair[0].type))  # the fast ones first
+        return all(pc.any(pc.equal(_values(column), cell)).as_py() for column, cell in named)
 
     def _without_repeats(self, columns: dict[str, pa.ChunkedArray]) -> dict[str, pa.ChunkedArray]:
         before = len(next(iter(columns.values()))) + len(self.ragged)

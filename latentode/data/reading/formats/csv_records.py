@@ -18,21 +18,24 @@ from latentode.errors import DataError
 BLANKS = " "
 Kind = Literal["number", "date", "missing", "word"]
 
-_NUMBER = re.compile(r"'?[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?\s*%?", re.ASCII)
+_NUMBER = re.compile(
+    r"'?[+-]?(?:inf(?:inity)?|(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:e[+-]?\d+)?\s*%?)",
+    re.ASCII | re.IGNORECASE,
+)
 _THOUSANDS = re.compile(r"[+-]?\d[\d.,' ]*", re.ASCII)
 _MONTH_OR_DAY = r"[^\W\d_]{2,10}\.?,?"
 _DATE = re.compile(
     rf"""(?:{_MONTH_OR_DAY}\s+)?(?:
-      \d{{1,4}}[-/.]\s?\d{{1,2}}[-/.]\s?\d{{1,4}}\b      # 2024-03-04, 04.03.24
+      \d{{1,4}}[-/.]\s?\d{{1,2}}[-/.]\s?\d{{1,4}}(?!\d)  # 2024-03-04, 04.03.24
     | \d{{1,4}}[-/.](?:\d{{1,3}}|W\d\d)(?:$|[ T])        # 2024-03, 2024-W05, 2024-064
     | \d{{4}}W\d\d | \d{{8}}[T_ ]\d{{2,6}}               # 2024W05, 20240304T0600
-    | \d{{1,4}}[- /.]*{_MONTH_OR_DAY}[- /]*\d{{2,4}}\b   # 04-Mar-24, 4. März 2024
-    | \d{{1,3}},?\s+\d{{4}}\b                            # (Mar) 4, 2024
+    | \d{{1,4}}[- /.]*{_MONTH_OR_DAY}[- /]*\d{{2,4}}(?!\d) # 04-Mar-24, 4. März 2024
+    | \d{{1,3}},?\s+\d{{4}}(?!\d)                        # (Mar) 4, 2024
     | \d{{1,4}}:\d\d(?::\d\d)?                           # 06:00, 100:30:00
     )""",
     re.VERBOSE,
 )
-_LONGEST_DATE = 45
+_LONGEST_DATE = 45  # with weekday and zone; a title that begins with a date is longer
 _EMPTY = frozenset(MISSING_TEXTS)
 
 
@@ -99,7 +102,7 @@ def split_records(lines: Sequence[str], sep: str, source: str, first: int = 1) -
     """
     records: list[Record] = []
     plain = [" ".join(line.split()) + "\n" for line in lines] if sep == BLANKS else lines
-    reader = csv.reader(plain, delimiter=sep)
+    reader = csv.reader(plain, delimiter=sep, skipinitialspace=True)
     start = 0
     try:
         for fields in reader:

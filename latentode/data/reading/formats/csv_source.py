@@ -113,7 +113,8 @@ class CsvSource:
     @property
     def _is_plain(self) -> bool:
         dialect = self._dialect
-        return self._stored and not (self.repeats or dialect.cut or dialect.sep == BLANKS)
+        mended = self.repeats or dialect.spaced or dialect.cut or dialect.sep == BLANKS
+        return self._stored and not mended
 
     def _mend(self, block: bytes, first: bool) -> bytes:
         dialect = self._dialect
@@ -121,6 +122,9 @@ class CsvSource:
             block = self._without_repeats(block, first)
         if first and dialect.cut:
             block = self._cut_first_row(block)
+        if dialect.spaced:
+            sep = dialect.sep.encode()
+            block = re.sub(re.escape(sep) + b' +"', sep + b'"', block)
         if dialect.sep == BLANKS:
             block = _BLANKS.sub(_one_blank, block)
         return block

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 _UNITS = """
     % ° °C °F °K °T C F K degC degF degK degT deg degrees celsius fahrenheit kelvin rad gon
     m mm cm dm km um µm nm ft feet in inch inches yd mi mile miles nmi
-    s sec secs second seconds ms us µs ns min mins minute minutes h hr hrs hour hours d day days
-    week weeks month months a yr year years
+    s sec secs second seconds ms us µs ns min mins minute minutes h hrs hour hours d day days
+    week weeks month months a year years
     V volt volts mV kV uV µV A amp amps ampere amperes mA kA uA µA Ah mAh ohm ohms kohm Ω kΩ MΩ
     W watt watts mW kW MW GW Wh kWh MWh GWh J kJ MJ GJ cal kcal BTU VA kVA MVA var kvar
     Pa hPa kPa MPa GPa bar mbar psi psig atm mmHg inHg mH2O Torr N kN Nm lb lbs lbf kg g mg ug µg
@@ -36,7 +36,7 @@ _BREAKS = re.compile(r"[\s/*·.^()\[\]{}²³⁻⁰¹⁴-]+|\d+")
 def is_unit(cell: str) -> bool:
     """True for a unit of measurement, composed or not."""
     text = cell.strip().strip("()[]{}").strip().replace("μ", "µ")
-    if text in _EXACT or text.lower() in _LONG or set(text) <= set("-\u2013_./ "):
+    if text in _EXACT or text.lower() in _LONG:
         return True
     parts = [part for part in _BREAKS.split(text) if part]
     return bool(parts) and all(part in _EXACT or part.lower() in _LONG for part in parts)
@@ -55,6 +55,6 @@ def is_format(cell: str) -> bool:
 
 def is_unit_row(cells: Iterable[str]) -> bool:
     """Whether most cells that are not empty are units, patterns of dates or ways of taking."""
-    filled = [cell for cell in cells if cell.strip()]
+    filled = [cell for cell in cells if cell.strip("-\u2013_./ \t")]
     known = sum(is_unit(cell) or is_process(cell) or is_format(cell) for cell in filled)
     return bool(filled) and known >= 0.6 * len(filled)

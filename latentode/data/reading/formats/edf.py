@@ -159,7 +159,7 @@ class _Header:
         onsets = np.array([int(Decimal(match[0].decode()) * _NS) for match in matches if match])
         num_gaps = np.count_nonzero(np.diff(onsets) != self.record_ns)
         if num_gaps:
-            doubts.decide("time", "each record starts at its own onset", f"{num_gaps} gaps")
+            doubts.decide("time", "each record starts at its own onset", f"gaps: {num_gaps}")
         num_texts = sum(len(entries.strip(b"\0").split(b"\0")) - 1 for entries in lists)
         if num_texts:
             doubts.decide(

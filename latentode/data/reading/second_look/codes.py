@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,49 +9,19 @@ from numpy.typing import NDArray
 
 from latentode.data.dataset import Float64
 from latentode.data.reading.second_look.channel_readings import ChannelReadings
+from latentode.data.reading.second_look.customary_codes import BY_CUSTOM, custom_of
 
 _FEWEST = 3  # equal readings of a number that nobody uses as a code by custom
 _FEWEST_VALUES = 8  # readings of a channel that show what is far from them
 _FEWEST_OF_SERIES = 20  # readings of one series, which are compared with no others
 _MOST_CODES = 6  # different codes at either end of a channel
 _RICH = 12  # distinct values of a quantity; fewer may be states, set points or levels
-_FAR = 10.0  # ranges of all other readings between them and a number that is no customary code
-_LARGER = 5.0  # times the size of the largest other reading
+_FAR = 2.0  # ranges of all other readings between them and a number that is no customary code
+_DEVIATIONS = 10.0  # robust deviations of the others between them and such a number
+_LARGER = 3.0  # times the size of the largest other reading
+_FAR_OF_STATES = 20.0  # ranges of few states between them and a customary code
+_SHARED = 0.05  # ranges between the others and a number that is a code of another channel
 _SAMPLE = 1 << 16  # readings of a long channel that show whether it deserves a full look
-
-_NINES = re.compile(r"9{2,}|9+\.9+|999\.25|[678]999|7777|8888|9998")
-# lowest numbers of 8, 16 and 32 bits, with which no range of a sensor ends; fills of netCDF and LAS
-_LOWEST = (-32768.0, -32767.0, -2147483648.0, -2147483647.0, -127.0, -1e30, 1e30, 1e20, -1e20)
-_HIGHEST = (32767.0, 65535.0, 65534.0, 2147483647.0, 4294967295.0)  # of 16 and 32 bits
-# codes by custom that are known among wild values, and in one series among many, too
-_BY_CUSTOM = [-999.0, -9999.0, -99999.0, -999999.0, -6999.0, -7999.0, -999.25, *_LOWEST, *_HIGHEST]
-_SMALL = (85.0, 127.0, 255.0)  # power-on value of a thermometer; highest numbers of 8 bits
-
-_FILL = (9.9e35, 1e38)  # netCDF's fill is 9.96921e36
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """How far from all others a customary code must stand, in ranges of the others.
-
-    Attributes:
-        near: Where it stands three times or more.
-        near_once: Where it stands less often.
-        fewest_distinct: Distinct other readings at least.
-    """
-
-    near: float
-    near_once: float
-    fewest_distinct: int = 1
-
-
-# nothing is measured at -9999; at -99 something may be; at 65535 a counter may end; 999 and 127
-# may be readings
-_NEVER_READ = _Kind(0.5, 3.0)
-_HARDLY_READ = _Kind(1.0, 3.0)
-_TOP = _Kind(0.5, 3.0, 3)
-_MAY_BE_READ = _Kind(1.0, 3.0, 3)
-_AMONG_MANY = _Kind(1.0, 3.0, _RICH)
 
 _Found = tuple[float, float, bool]  # a code, the nearest other reading, whether it is sure
 
@@ -97,7 +66,7 @@ def find_codes(channel: ChannelReadings) -> list[Code]:
     """Find the codes of a channel: among all its readings, and customary ones in each series."""
     codes = _codes_of(channel.values)
     for values in _series_apart(channel):
-        codes += [each for each in _codes_of(values) if each[0] in _BY_CUSTOM]
+        codes += [each for each in _codes_of(values) if each[0] in BY_CUSTOM]
     seen: dict[float, Code] = {}
     for value, neighbour, sure in codes:
         if value not in seen:
@@ -105,6 +74,30 @@ def find_codes(channel: ChannelReadings) -> list[Code]:
             count, row = int(where.sum()), channel.row(int(where.argmax()))
             seen[value] = Code(channel.name, value, count, neighbour, row, sure)
     return list(seen.values())
+
+
+def shared_codes(channel: ChannelReadings, known: list[Code], values: set[float]) -> list[Code]:
+    """Codes of other channels that stand in a channel too, outside the range of its readings.
+
+    Args:
+        channel: The channel.
+        known: Codes that were found there.
+        values: Codes that were found in any channel.
+    """
+    others = values - {code.value for code in known}
+    rest = channel.values[~np.isin(channel.values, [*values])]
+    if not others or not len(rest):
+        return []
+    low, high = float(rest.min()), float(rest.max())
+    codes = []
+    for value in sorted(others):
+        where = channel.values == value
+        count, distance = int(where.sum()), max(low - value, value - high)
+        if count >= _FEWEST and distance > _SHARED * (high - low):
+            nearest = low if value < low else high
+            row = channel.row(int(where.argmax()))
+            codes.append(Code(channel.name, value, count, nearest, row))
+    return codes
 
 
 def _series_apart(channel: ChannelReadings) -> list[Float64]:
@@ -115,7 +108,7 @@ def _series_apart(channel: ChannelReadings) -> list[Float64]:
         return []
     starts = channel.bounds[filled]
     ends = [least.reduceat(channel.values, starts) for least in (np.minimum, np.maximum)]
-    series = filled[np.isin(ends, _BY_CUSTOM).any(0)]
+    series = filled[np.isin(ends, BY_CUSTOM).any(0)]
     series = series[counts[series] >= _FEWEST_OF_SERIES]
     return [channel.values[channel.bounds[i] : channel.bounds[i + 1]] for i in series]
 
@@ -156,52 +149,48 @@ def _peeled(distinct: Float64, counts: NDArray[np.integer]) -> tuple[int, int]:
 def _all_codes(distinct: Float64, counts: NDArray[np.integer], low: int, high: int) -> bool:
     rest = distinct[low : len(distinct) - high]
     ends = [*range(low), *range(len(distinct) - high, len(distinct))]
-    return all(_is_code(float(distinct[at]), int(counts[at]), rest) for at in ends)
+    others = counts[low : len(distinct) - high]
+    return all(_is_code(float(distinct[at]), int(counts[at]), rest, others) for at in ends)
 
 
-def _is_code(value: float, count: int, rest: Float64) -> bool:
+def _is_code(value: float, count: int, rest: Float64, counts: NDArray[np.integer]) -> bool:
     """Whether a number outside the range of all other readings is a code."""
     low, high = float(rest[0]), float(rest[-1])
-    distance = low - value if value < low else value - high
-    often, kind = count >= _FEWEST, _kind(value)
-    if kind is not None:
-        near = kind.near if often else kind.near_once
-        return len(rest) >= kind.fewest_distinct and distance > near * (high - low)
-    larger = abs(value) > _LARGER * max(abs(low), abs(high))
-    other_side = value < 0 <= low
-    is_quantity = len(rest) >= _RICH and distance > _FAR * (high - low)
-    return often and value != 0 and is_quantity and (larger or other_side)
+    distance, spread = max(low - value, value - high), high - low
+    often, custom = count >= _FEWEST, custom_of(value)
+    if custom is not None:
+        if len(rest) < custom.fewest_distinct:  # states: 0, 1 and 255
+            return often and distance > _FAR_OF_STATES * spread > 0
+        return distance > (custom.near if often else custom.near_once) * spread
+    if not often or value == 0 or len(rest) < _RICH or distance <= _FAR * spread:
+        return False
+    if not (value < 0 <= low or abs(value) > _LARGER * max(abs(low), abs(high))):
+        return False
+    q1, q3 = _quantiles(rest, counts, (0.25, 0.75))
+    robust = (q3 - q1) / 1.349  # the standard deviation, were they normal
+    return distance > _DEVIATIONS * (robust or spread)
 
 
-def _kind(value: float) -> _Kind | None:
-    """What is known of a number that is a code by custom; None of all others."""
-    with np.errstate(over="ignore"):
-        short = np.float32(abs(value))
-    # a reading of 32 bits has digits of its own behind those that were meant
-    text = str(short) if short == abs(value) else repr(abs(value))
-    nines = _NINES.fullmatch(text.removesuffix(".0")) is not None
-    is_fill = _FILL[0] < abs(value) < _FILL[1]
-    if value in _LOWEST or is_fill or (nines and value < 0):
-        return _NEVER_READ if abs(value) >= 999 else _HARDLY_READ
-    if value in _HIGHEST or (nines and value > 1000):
-        return _TOP
-    if value in _SMALL:
-        return _AMONG_MANY
-    return _MAY_BE_READ if nines else None
+def _quantiles(
+    distinct: Float64, counts: NDArray[np.integer], shares: tuple[float, float]
+) -> tuple[float, float]:
+    """Two quantiles of readings that are given as distinct values and their counts."""
+    middles = (np.cumsum(counts) - counts / 2) / counts.sum()
+    low, high = np.interp(shares, middles, distinct)
+    return float(low), float(high)
 
 
 def _beside_glitches(rest: Float64, counts: NDArray[np.integer]) -> list[_Found]:
     """Customary codes that stand among wild values, by their distance from the bulk."""
-    strong = np.isin(rest, _BY_CUSTOM) & (counts >= _FEWEST)
+    strong = np.isin(rest, BY_CUSTOM) & (counts >= _FEWEST)
     if not strong.any() or strong.all():
         return []
-    shares = (np.cumsum(counts[~strong]) - counts[~strong] / 2) / counts[~strong].sum()
-    low, high = np.interp([0.05, 0.95], shares, rest[~strong]).tolist()
+    low, high = _quantiles(rest[~strong], counts[~strong], (0.05, 0.95))
     codes = []
     for value in rest[strong].tolist():
         nearest = low if value < low else high
         outside = max(low - value, value - high)
-        if high > low and outside > _FAR * (high - low):
+        if high > low and outside > _DEVIATIONS * (high - low):
             codes.append((value, nearest, True))
     return codes
 

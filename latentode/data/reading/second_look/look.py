@@ -28,7 +28,7 @@ from latentode.data.reading.second_look.clock_faults import (
     steps_between,
     usual_steps,
 )
-from latentode.data.reading.second_look.codes import Code, find_codes
+from latentode.data.reading.second_look.codes import Code, find_codes, shared_codes
 from latentode.data.reading.second_look.counters import Counter, find_counter, room_text
 from latentode.data.reading.second_look.log_rows import LogRows, instant, short_instant
 from latentode.data.reading.second_look.questions import (
@@ -175,7 +175,7 @@ def second_look(
         time: What the settings say of the times that count.
         doubts: Takes questions that block training, and decisions.
     """
-    seen = [_look_at(channel, readings, cells) for channel in by_channel(readings)]
+    seen = _look_at_channels(readings, cells)
     steps = steps_between(readings)
     usual = usual_steps(steps)
     gaps, order = find_gaps(readings, steps, usual, _MOST_GAPS), find_order(rows)
@@ -225,8 +225,20 @@ class _Seen(NamedTuple):
     silences: list[Silence]
 
 
-def _look_at(channel: ChannelReadings, readings: Readings, cells: CellsConfig) -> _Seen:
-    codes = find_codes(channel)
+def _look_at_channels(readings: Readings, cells: CellsConfig) -> list[_Seen]:
+    seen = [_look_at(each, readings, cells, find_codes(each)) for each in by_channel(readings)]
+    values = {code.value for each in seen for code in each.codes if code.sure}
+    if values and len(seen) > 1:
+        for index, channel in enumerate(by_channel(readings)):
+            known = seen[index].codes
+            if more := shared_codes(channel, known, values):
+                seen[index] = _look_at(channel, readings, cells, [*known, *more])
+    return seen
+
+
+def _look_at(
+    channel: ChannelReadings, readings: Readings, cells: CellsConfig, codes: list[Code]
+) -> _Seen:
     # where the user said what is missing, all that is left are readings like others
     apart = [] if cells.na is not None else [code.value for code in codes if code.sure]
     return _Seen(

@@ -15,7 +15,7 @@ _EXAMPLES = 3  # gaps, and silences where there are more than that, that have a 
 
 
 def look_lines(look: Look, units: dict[str, str]) -> list[str]:
-    """Say what the numbers of a log look like.
+    """Say what the numbers of a log look like, but for what is asked or decided in words.
 
     Args:
         look: What was seen.
@@ -27,7 +27,6 @@ def look_lines(look: Look, units: dict[str, str]) -> list[str]:
         *_named("constant", [each.name for each in look.channels if each.constant]),
         *_named("no reading", [each.name for each in look.channels if not each.count]),
         *_counters(look),
-        *_codes(look),
         *_silences(look),
         *_gaps(look),
         *_order(look),
@@ -80,11 +79,6 @@ def _counters(look: Look) -> list[str]:
         *lines,
         *_more(len(fallen) - _MOST, "counter"),
     ]
-
-
-def _codes(look: Look) -> list[str]:
-    lines = [f"{code.channel}: {code}" for code in look.codes if code.sure]
-    return lines[:_MOST] + _more(len(lines) - _MOST, "code")
 
 
 def _silences(look: Look) -> list[str]:

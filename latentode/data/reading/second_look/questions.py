@@ -14,6 +14,7 @@ from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.second_look.clock_faults import Strays
 from latentode.data.reading.second_look.codes import Code, number_text
 from latentode.data.reading.second_look.log_rows import LogRows, long_duration, short_instant
+from latentode.data.reading.second_look.time_bounds import ANY
 
 #: Readings of a channel without which nothing is trained: of 20, 14 show its spread (to a fifth),
 #: two when to stop, and four how good a forecast is.
@@ -159,7 +160,7 @@ def ask_about_strays(
     if not asked:
         return
     options = " ".join(f"--{_side(each)}{_typed(_bound(each, clock))}" for each in asked)
-    keep = " ".join(f"--{_side(each)} ''" for each in asked)
+    keep = " ".join(f"--{_side(each)} {ANY}" for each in asked)
     first, last = asked[-1].bulk
     doubts.ask(
         "time",

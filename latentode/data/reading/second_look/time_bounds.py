@@ -11,6 +11,9 @@ from latentode.config.durations import NS_PER_UNIT, parse_duration
 from latentode.data.dataset import Clock, Int64
 from latentode.errors import ConfigError
 
+#: A bound that leaves nothing out: far times are not asked about then.
+ANY = "any"
+
 
 def outside(times: Int64, clock: Clock, time: TimeConfig) -> NDArray[np.bool_]:
     """Tell which rows lie before `time.start` or after `time.end`; both ends count.
@@ -19,7 +22,7 @@ def outside(times: Int64, clock: Clock, time: TimeConfig) -> NDArray[np.bool_]:
         times: Times in nanoseconds of the clock, shape (row,).
         clock: What they mean.
         time: Bounds as dates (of the log's zone, where they name none), or on an elapsed clock as
-            numbers of its unit or durations such as "2h"; None and "" bound nothing.
+            numbers of its unit or durations such as "2h"; None and "any" bound nothing.
 
     Returns:
         True for each row that is left out, shape (row,).
@@ -42,7 +45,7 @@ def outside(times: Int64, clock: Clock, time: TimeConfig) -> NDArray[np.bool_]:
 
 
 def _bound(name: str, text: str | None, clock: Clock) -> int | None:
-    if not text:
+    if text is None or text == ANY:
         return None
     return _elapsed(name, text, clock) if clock.kind == "elapsed" else _date(name, text, clock)
 

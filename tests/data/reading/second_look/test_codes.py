@@ -10,7 +10,8 @@ from latentode.data.reading.second_look.codes import find_codes, number_text
 
 CUSTOMARY = [
     *(-99.0, -999.0, -9999.0, -99999.0, -6999.0, -7999.0, -999.25, 32767.0, -32768.0, 65535.0),
-    *(9999.0, 99999.0, 999999.0, 1e20, 9.969209968386869e36, 9.96921e36, -2147483647.0, -127.0),
+    *(3276.7, -327.68, 655.35, 999.9, -99.99, 1e34, -3e38, 9999.0, 99999.0, 999999.0, 1e20),
+    *(9.969209968386869e36, 9.96921e36, -2147483647.0, -2147483648.0, -127.0),
 ]
 
 
@@ -146,6 +147,35 @@ def test_other_numbers_count_as_codes_where_they_repeat_far_away():
     assert [(c.value, c.count) for c in find_codes(channel_of(values))] == [(850, 4)]
     values[[90, 91]] = values[0]
     assert not find_codes(channel_of(values))
+
+
+def test_a_code_of_one_channel_is_known_in_the_others_by_its_place():
+    rng = np.random.default_rng(10)
+    columns = {
+        "CO": rng.gamma(2, 1, 600).round(1),
+        "NOx": rng.gamma(1.5, 150, 600).round(),
+        "T": seasonal(rng, 600) - 8,
+        "level": rng.uniform(-400, 400, 600).round(),
+    }
+    for values in columns.values():
+        values[rng.choice(600, 30, replace=False)] = -200
+    look, doubts, _ = look_at(columns)
+    assert {code.channel: code.count for code in look.codes} == {"CO": 30, "NOx": 30, "T": 30}
+    (question,) = messages(doubts, "missing")
+    assert "-200 is an ordinary reading of 'level'" in question
+
+
+def test_a_code_is_known_among_states():
+    values = np.tile([0.0, 1.0, 1.0, 0.0], 50)
+    values[[5, 6, 7]] = 255
+    assert [code.value for code in find_codes(channel_of(values))] == [255]
+
+
+def test_minus_one_is_known_where_nothing_is_near_zero():
+    values = np.random.default_rng(11).integers(55, 140, 400) * 1.0
+    values[::40] = -1
+    assert [code.value for code in find_codes(channel_of(values))] == [-1]
+    assert not find_codes(channel_of(values - 54))
 
 
 def test_a_code_may_be_most_of_a_channel():

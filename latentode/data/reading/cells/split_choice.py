@@ -1,0 +1,190 @@
+"""Which columns are the parts of a time: those that run in order and tell rows apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentode.config.durations import NS_PER_UNIT
+from latentode.data.dataset import Int64
+from latentode.data.reading.cells.date_digits import days_of
+from latentode.data.reading.cells.split_parts import Part, roles_in_name
+
+_SECOND = NS_PER_UNIT["s"]
+_DAY = NS_PER_UNIT["d"]
+_FEW = 0.05  # share of steps that may run against all others: several series, a clock set back
+_EVEN = 0.9  # share of steps that are the usual one, where only that shows a time
+_MOST_CANDIDATES = 6  # columns of small whole numbers that are tried for one part
+
+
+def advances(days: Int64, clock: Int64, good: NDArray[np.bool_]) -> bool:
+    """True if a column advances within each day, in rows of one day that follow one another.
+
+    A channel of small numbers moves up and down, or stands still; a time of day runs in one
+    direction, and each moment occurs equally often, once for each series.
+
+    Args:
+        days: What repeats, shape (row,).
+        clock: What may tell its rows apart.
+        good: Rows that hold both.
+    """
+    days, clock = days[good], clock[good]
+    if len(days) < 2:
+        return False
+    steps = np.diff(clock)[np.diff(days) == 0]
+    falls, rises = int((steps < 0).sum()), int((steps > 0).sum())
+    if max(falls, rises) == 0 or min(falls, rises) > _FEW * max(falls, rises):
+        return False
+    counts = np.unique(np.stack([days, clock]), axis=1, return_counts=True)[1]
+    return bool((counts == np.median(counts)).mean() > 1 - 2 * _FEW)
+
+
+def is_even(times: Int64) -> bool:
+    """True if most steps of some times are one and the same."""
+    steps = np.diff(np.unique(times))
+    if len(steps) < 3:
+        return False
+    return bool(np.unique(steps, return_counts=True)[1].max() >= _EVEN * len(steps))
+
+
+def in_order(days: Int64) -> bool:
+    """True if days run in one direction, but for restarts of other series."""
+    steps = np.diff(days)
+    falls, rises = int((steps < 0).sum()), int((steps > 0).sum())
+    return max(falls, rises) > 0 and min(falls, rises) <= _FEW * max(falls, rises)
+
+
+def calendar_days(year: Part, month: Part | None, day: Part | None, doy: Part | None) -> Part:
+    """Days since 1970 of numbers of a date; bad where they are none."""
+    one = np.ones_like(year.values)
+    good = year.good.copy()
+    months, days = one, one
+    if month is not None:
+        good &= month.good
+        months = month.values
+    if day is not None:
+        good &= day.good
+        days = day.values
+    values, valid = days_of(year.values, months, days)
+    good &= valid
+    if doy is not None:
+        following, _ = days_of(year.values + 1, one, one)
+        good &= doy.good & (doy.values >= 1) & (doy.values <= following - values)
+        values = values + doy.values - 1
+    return Part(year.name, "date", np.where(good, values, 0), good)
+
+
+def calendar_parts(parts: Mapping[str, list[Part]]) -> tuple[dict[str, Part], Part] | None:
+    """Year with month and day, or with the day of the year, that make dates in order.
+
+    Args:
+        parts: What each column could be.
+
+    Returns:
+        The columns by their role, and the days; None where no columns do.
+    """
+    by_role = {
+        role: _ranked([part for each in parts.values() for part in each if part.role == role], role)
+        for role in ("year", "month", "day", "doy")
+    }
+    for year in by_role["year"]:
+        for roles in (("month", "day"), ("doy",), ("month",)):
+            among = [by_role[role][:_MOST_CANDIDATES] for role in roles]
+            for chosen in _choices(among, year.name):
+                named = dict(zip(roles, chosen, strict=True))
+                days = calendar_days(year, named.get("month"), named.get("day"), named.get("doy"))
+                if _are_dates({"year": year, **named}, days):
+                    return {"year": year, **named}, days
+    return None
+
+
+def _are_dates(roles: dict[str, Part], days: Part) -> bool:
+    """True if numbers of dates run in order, and each tells rows apart that those before do not."""
+    good = days.good
+    if good.mean() <= 1 - _FEW:
+        return False
+    seen = days.values[good]
+    called = all(role in roles_in_name(part.name) for role, part in roles.items())
+    if not in_order(seen) and not (called and (seen == seen[0]).all()):
+        return False
+    coarser = np.zeros(int(good.sum()), dtype=np.int64)
+    for role, part in roles.items():
+        values = part.values[good]
+        if role != "year":
+            if len(np.unique(coarser)) == len(coarser):
+                return False  # nothing is left to tell apart
+            # ids 1, 2, 3 run in order too, but never reach the end of a month or a year
+            full = {"month": 12, "day": 28, "doy": 365}[role]
+            many = len(np.unique(coarser)) > 1 and role in ("month", "day", "doy")
+            if many and role not in roles_in_name(part.name) and values.max() < full:
+                return False
+        coarser = coarser * 400 + values
+    return True
+
+
+def _choices(among: list[list[Part]], taken: str) -> list[tuple[Part, ...]]:
+    if len(among) == 1:
+        return [(part,) for part in among[0] if part.name != taken]
+    return [
+        (first, second)
+        for first in among[0]
+        for second in among[1]
+        if len({first.name, second.name, taken}) == 3
+    ]
+
+
+def _ranked(parts: list[Part], role: str) -> list[Part]:
+    """Columns that are called so first."""
+    return sorted(parts, key=lambda part: role not in roles_in_name(part.name))
+
+
+def clock_parts(
+    parts: Mapping[str, list[Part]], days: Part, taken: set[str]
+) -> dict[str, Part] | None:
+    """Columns that tell the rows of one day apart as a time of day.
+
+    Args:
+        parts: What each column could be.
+        days: Days of the rows.
+        taken: Columns that are used already.
+
+    Returns:
+        The columns by their role; None where none advances within a day.
+    """
+    for role in ("clock", "hhmm", "hhmmss", "hour"):
+        among = [p for name, each in parts.items() if name not in taken for p in each]
+        for part in _ranked([p for p in among if p.role == role], role):
+            good = days.good & part.good
+            finer = _finer(parts, days, part, taken) if role == "hour" else {}
+            total = part.values + sum(each.values for each in finer.values())
+            called = bool(roles_in_name(part.name) & {"hhmm", "hour"})
+            shown = called or role == "clock" or is_even((days.values * _DAY + total)[good])
+            runs = advances(days.values, total, good) or (called and role == "clock")
+            if good.mean() > 1 - 2 * _FEW and shown and runs:
+                return {role: part, **finer}
+    return None
+
+
+def _finer(
+    parts: Mapping[str, list[Part]], days: Part, hour: Part, taken: set[str]
+) -> dict[str, Part]:
+    """Minutes, and seconds, that tell the rows of one hour apart."""
+    finer: dict[str, Part] = {}
+    base = days.values * 24 + hour.values // (3600 * _SECOND)
+    used = taken | {hour.name}
+    for role in ("minute", "second"):
+        among = [p for name, each in parts.items() if name not in used for p in each]
+        for part in _ranked([p for p in among if p.role == role], role):
+            good = days.good & hour.good & part.good
+            scale = 60 * (60 if role == "second" else 1)
+            even = is_even((base * 3600 * _SECOND // (scale // 60) + part.values)[good])
+            if (role in roles_in_name(part.name) or even) and advances(base, part.values, good):
+                finer[role] = part
+                used = used | {part.name}
+                base = base * 60 + part.values // (60 * _SECOND)
+                break
+        else:
+            break
+    return finer

@@ -1,0 +1,79 @@
+"""What inspect answers, from what reading gave."""
+
+import json
+
+import numpy as np
+import pytest
+from cli_cases import run
+from look_cases import look_at
+
+from latentode.cli.commands import inspect
+from latentode.data.reading.report import Tally, make_report
+from latentode.errors import DataError
+
+
+class Column:
+    """A column's profile."""
+
+    def __str__(self):
+        return "column x: numbers"
+
+    def to_dict(self):
+        return {"name": "x", "kind": "numbers"}
+
+
+@pytest.fixture
+def log(tmp_path, monkeypatch):
+    """A log whose numbers raise a question that blocks training only."""
+    values = np.arange(300.0) % 40
+    values[5:9] = -9999
+    look, doubts, dataset = look_at({"x": values})
+    names = {"time": "time", "channels": ("x",)}
+    tally = Tally(rows_read=300, doubts=doubts)
+    report = make_report(tally, dataset, source="log.csv", layout="wide", columns=names, look=look)
+    monkeypatch.setattr(inspect, "_read", lambda *_: (dataset, report))
+    monkeypatch.setattr(inspect, "_profile", lambda *_: [Column()])
+    path = tmp_path / "log.csv"
+    path.write_text("time,x\n")
+    return path
+
+
+def test_a_log_is_shown_with_what_train_will_ask_and_a_picture(log):
+    result = run("inspect", log)
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert any(line.startswith("train will ask: numbers that look like codes") for line in lines)
+    assert lines[-1].startswith("x ")
+    assert lines[-1].endswith("0 to 39, last 19")
+    assert "\x1b" not in result.stdout
+
+
+def test_json_has_the_facts_and_no_picture(log):
+    result = run("inspect", log, "--json", "--profile")
+    told = json.loads(result.stdout)["data"]
+    assert told["channels"] == ["x"]
+    assert told["channel_details"][0]["max"] == 39
+    assert told["profile"] == [{"name": "x", "kind": "numbers"}]
+    assert "█" not in result.stdout
+
+
+def test_a_picture_in_a_file_stands_for_the_one_in_the_terminal(log):
+    picture = log.with_suffix(".png")
+    result = run("inspect", log, "--plot", picture)
+    assert result.exit_code == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "█" not in result.stdout
+    assert run("inspect", log, "--plot", picture).exit_code == 8
+    assert run("inspect", log, "--plot", picture, "--overwrite").exit_code == 0
+
+
+def test_a_profile_is_shown_where_the_log_is_refused(log, monkeypatch):
+    def refuse(*_):
+        raise DataError("log.csv: no column of times. Pass --time-column.")
+
+    assert "column x: numbers" in run("inspect", log, "--profile").stdout
+    monkeypatch.setattr(inspect, "_read", refuse)
+    result = run("inspect", log, "--profile")
+    assert result.exit_code == 3
+    assert "column x: numbers" in result.stderr
+    assert "no column of times" in result.stderr
