@@ -53,11 +53,13 @@ class CfClock:
         unit_ns: Length of their unit, in nanoseconds.
         reference_ns: What 0 stands for, in nanoseconds since 1970; any whole number.
         zone: Zone as it is written; empty where none is.
+        is_shifted: Whether it is another than UTC.
     """
 
     unit_ns: int
     reference_ns: int
     zone: str
+    is_shifted: bool
 
 
 def is_clock(units: object) -> bool:
@@ -98,7 +100,7 @@ def read_clock(units: str, calendar: str, where: str) -> CfClock:
     seconds = ((day * 24 + clock[0]) * 60 + clock[1]) * 60 + clock[2]
     fraction = int((match[7] or "0").ljust(9, "0"))
     shift = round(offset * _HOUR_NS)
-    return CfClock(unit_ns, seconds * _SECOND_NS + fraction - shift, zone)
+    return CfClock(unit_ns, seconds * _SECOND_NS + fraction - shift, zone, shift != 0)
 
 
 def to_nanoseconds(
