@@ -5,8 +5,8 @@ from event_cases import SECOND, streams
 
 from latentode.config import DataConfig
 from latentode.data.batches.event_batch import EventBatch
-from latentode.data.reading.events import read_events
 from latentode.data.reading.cells.resolution import resolution_of
+from latentode.data.reading.events import read_events
 from latentode.errors import DataError, ShapeError
 
 FRAME = pd.DataFrame(
