@@ -14,6 +14,15 @@ package that is asked for only then. An index that pandas stored is a column lik
 **Feather, Arrow streams and ORC** (`arrow_file`) are read as typed columns; a column of lists,
 records or bytes is left out and said.
 
+**Spreadsheets** (`excel`) are read sheet by sheet (`sheet_cells`), the header found as in CSV.
+
+**Databases** (`database`): a table or a query of SQLite (`sqlite_source`) or PostgreSQL
+(`postgres_source`), named by a file or a URL (`database_url`); the states and statistics that Home
+Assistant keeps (`home_assistant_database`) are read as they are.
+
+**netCDF** (`netcdf`) is read raw (`netcdf_file`): times (`cf_time`), missing values (`cf_values`)
+and series (`netcdf_series`) are told by the CF conventions, channel by channel.
+
 **Recordings** are read channel by channel into the long layout (`long_columns`), each at its own
 times, by a package that is asked for only then: **EDF and EDF+** (`edf`) with each record at its
 own onset, **TDMS** (`tdms`, `tdms_clocks`) with each segment at its own start, **FIT** (`fit`) by

@@ -23,9 +23,10 @@ _UNITS = {
     1: "nanoseconds nanosecond nanos ns",
 }
 _NS_OF = {name: ns for ns, names in _UNITS.items() for name in names.split()}
+_SINCE = re.compile(r"\s+since\s+", re.I)
 _REFERENCE = re.compile(
     r"(\d{1,4})-(\d{1,2})-(\d{1,2})"
-    r"(?:[T\s]+(\d{1,2})(?::(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,9})\d*)?)?)?)?\s*(.*)"
+    r"(?:[Tt\s]+(\d{1,2})(?::(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,9})\d*)?)?)?)?\s*(.*)"
 )
 _OFFSET = re.compile(
     r"(?:UTC|GMT)?\s*([+-])(?:(\d{1,2}):(\d{2})|(\d{1,2}?)(\d{2})|(\d{1,2}))", re.I
@@ -52,16 +53,18 @@ class CfClock:
         unit_ns: Length of their unit, in nanoseconds.
         reference_ns: What 0 stands for, in nanoseconds since 1970; any whole number.
         zone: Zone as it is written; empty where none is.
+        is_shifted: Whether it is another than UTC.
     """
 
     unit_ns: int
     reference_ns: int
     zone: str
+    is_shifted: bool
 
 
 def is_clock(units: object) -> bool:
     """Whether units are those of times."""
-    return isinstance(units, str) and " since " in f" {units.strip()} "
+    return isinstance(units, str) and _SINCE.search(units) is not None
 
 
 def read_clock(units: str, calendar: str, where: str) -> CfClock:
@@ -80,7 +83,7 @@ def read_clock(units: str, calendar: str, where: str) -> CfClock:
             f"{where}: expected the calendar standard, gregorian or proleptic_gregorian, got "
             f"{calendar!r}, whose days no clock has. Convert its times first."
         )
-    unit, _, reference = units.strip().partition(" since ")
+    unit, reference = _SINCE.split(units.strip(), maxsplit=1)
     match = _REFERENCE.fullmatch(reference.strip())
     unit_ns = _NS_OF.get(unit.strip().lower())
     zone = match[8].strip() if match else ""
@@ -97,7 +100,7 @@ def read_clock(units: str, calendar: str, where: str) -> CfClock:
     seconds = ((day * 24 + clock[0]) * 60 + clock[1]) * 60 + clock[2]
     fraction = int((match[7] or "0").ljust(9, "0"))
     shift = round(offset * _HOUR_NS)
-    return CfClock(unit_ns, seconds * _SECOND_NS + fraction - shift, zone)
+    return CfClock(unit_ns, seconds * _SECOND_NS + fraction - shift, zone, shift != 0)
 
 
 def to_nanoseconds(

@@ -71,11 +71,7 @@ class _NetcdfReader:
             parts = [part for part in parts if part.series is not None]
             self._say_ignored(lone, "they are of no series")
         if not parts:
-            shown = ", ".join(f"{each.name}({', '.join(each.dims)})" for each in self._all())
-            raise DataError(
-                f"{self.path}: expected numbers over time, or over station and time, got {shown}. "
-                "Choose one place or level first, for example: ncks -d lat,0 -d lon,0 FILE NEW."
-            )
+            raise self._no_readings()
         zone_is_told = any(self.zones)
         table = LongTable(parts, self.path, "UTC" if zone_is_told else None)
         if not zone_is_told:
@@ -86,6 +82,32 @@ class _NetcdfReader:
         for about, choice, evidence in self.said:
             table.doubts.decide(about, choice, evidence)
         return table
+
+    def _no_readings(self) -> DataError:
+        shown = ", ".join(f"{each.name}({', '.join(each.dims)})" for each in self._all())
+        if not self.clocks:
+            return DataError(
+                f"{self.path}: expected a variable of times, with units such as 'hours since "
+                f"1970-01-01', got {shown}. Name the units: ncatted -a units,time,c,c,'...' FILE."
+            )
+        timed = [each for each in self._all() if each.raw.dtype.kind in "iuf" and each.dims]
+        others = {
+            dim: None
+            for each in timed
+            if each.name not in self.times and (clock := self._clock_of(each))
+            for dim, size in zip(each.dims, each.raw.shape, strict=True)
+            if size > 1 and dim not in (*clock.dims, self.layout.instance_dim)
+        }
+        advice = "Give a file with readings."
+        if others:
+            places = " ".join(f"-d {dim},0" for dim in others)
+            advice = (
+                f"Choose one place of each other dimension, here the first: ncks {places} FILE NEW."
+            )
+        return DataError(
+            f"{self.path}: expected numbers over time, or over series and time, got {shown}. "
+            f"{advice}"
+        )
 
     def _all(self) -> list[Variable]:
         return list(self.variables.values())
@@ -106,7 +128,7 @@ class _NetcdfReader:
         numbers = stored if plain else unpacked(stored, clock.attributes)
         times, finite, step = to_nanoseconds(numbers, present, meaning, where)
         self.zones.add(meaning.zone)
-        if meaning.zone not in ("", "Z", "UTC"):
+        if meaning.is_shifted:
             self.said.append(("time", f"times are {meaning.zone!r} turned into UTC", "its units"))
         if step >= _COARSE_NS:
             self.said.append(

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from latentode.data.reading.formats.table import optional_package
 from latentode.errors import DataError
 
+_MOST_DIMS = 2  # of series and of time
+
 _ENGINES: dict[bytes, tuple[str, dict[str, Any]]] = {
     b"CDF\x01": ("scipy", {"mmap": False}),
     b"CDF\x02": ("scipy", {"mmap": False}),
@@ -85,7 +87,7 @@ def read_variables(path: Path, magic: bytes) -> Variables:
         ) as dataset:
             variables = {
                 str(name): Variable(
-                    str(name), tuple(map(str, each.dims)), np.asarray(each.values), dict(each.attrs)
+                    str(name), tuple(map(str, each.dims)), _cells(each), dict(each.attrs)
                 )
                 for name, each in dataset.variables.items()
             }
@@ -102,3 +104,10 @@ def read_variables(path: Path, magic: bytes) -> Variables:
             "and give a data frame or CSV."
         )
     return variables
+
+
+def _cells(variable: Any) -> NDArray[Any]:
+    """Cells of a variable; a map over time, which is no log, is not read into memory."""
+    if sum(size > 1 for size in variable.shape) > _MOST_DIMS:
+        return np.broadcast_to(np.zeros((), variable.dtype), variable.shape)
+    return np.asarray(variable.values)

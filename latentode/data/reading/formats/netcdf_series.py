@@ -92,8 +92,6 @@ def runs_of_series(
         Series, flat indices of cells and flat indices of times; None where the variable has
         dimensions beside those of series and times.
     """
-    cells = np.arange(variable.raw.size).reshape(variable.raw.shape)
-    moments = _spread(np.arange(clock.raw.size).reshape(clock.raw.shape), clock.dims, variable)
     others = [
         axis
         for axis, dim in enumerate(variable.dims)
@@ -101,6 +99,8 @@ def runs_of_series(
     ]
     if others or len(set(clock.dims) - {layout.instance_dim}) != 1:
         return None
+    cells = np.arange(variable.raw.size).reshape(variable.raw.shape)
+    moments = _spread(np.arange(clock.raw.size).reshape(clock.raw.shape), clock.dims, variable)
     if layout.instances is not None and variable.dims == (layout.sample_dim,):
         return [
             (id_, rows, moments[rows]) for id_, rows in zip(layout.ids, layout.rows, strict=True)

@@ -12,6 +12,12 @@ from latentode.data.reading.formats.database_url import DatabaseUrl
 from latentode.data.reading.formats.table import optional_package
 
 _OWN_SCHEMAS = "'pg_catalog', 'information_schema'"
+#: True for a part of a table, which is read with the whole.
+_IS_PART = (
+    "SELECT 1 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
+    "JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE c.relname = table_name AND n.nspname = table_schema"
+)
 
 
 class PostgresDatabase(Database):
@@ -45,6 +51,7 @@ class PostgresDatabase(Database):
             "SELECT table_schema::text, table_name::text, column_name::text, data_type::text "
             "FROM information_schema.columns "
             f"WHERE table_schema NOT IN ({_OWN_SCHEMAS}) AND table_schema !~ '^_?timescaledb' "
+            f"AND NOT EXISTS ({_IS_PART}) "
             "ORDER BY table_schema <> 'public', table_schema, table_name, ordinal_position"
         )
         tables: dict[str, dict[str, str]] = {}

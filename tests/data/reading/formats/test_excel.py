@@ -73,6 +73,12 @@ def test_the_table_begins_below_a_merged_title_and_lines_of_settings(tmp_path):
     assert any("header taken from line 6" in str(each) for each in table.doubts.decisions)
 
 
+def test_the_row_of_names_can_be_named(tmp_path):
+    path = workbook(tmp_path / "log.xlsx", Log=[["Hour", "Level"], *ROWS])
+    log = LogSource(path, DataConfig(cells={"header_row": 2}), path.read_bytes()[:512])
+    assert FORMAT.open(log).columns == ("When", "Temp")
+
+
 def test_names_that_repeat_are_told_apart_by_merged_cells_above(tmp_path):
     rows = [["", "Pump 1", "", "Pump 2", ""], ["When", "Flow", "Temp", "Flow", "Temp"]]
     rows += [[t, 1.0, 2.0, 3.0, 4.0] for t in TIMES]

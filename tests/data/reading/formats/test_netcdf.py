@@ -120,6 +120,7 @@ def test_what_the_file_calls_missing_is_missing(tmp_path, values, attributes, ex
     [
         ("hours since 2024-03-01", 0, None),
         ("hours since 2024-3-1 0:0:0", 0, None),
+        ("Hours Since 2024-03-01t00", 0, None),
         ("hours since 2024-03-01T00:00:00Z", 0, "UTC"),
         ("hours since 2024-03-01 00:00 -6:00", 6, "UTC"),
         ("hours since 2024-03-01 00:00:00 -600", 6, "UTC"),
@@ -265,11 +266,23 @@ def test_readings_over_levels_or_a_map_are_refused_with_a_way_through(tmp_path):
         "time": clock([0]), "depth": ("depth", np.array([1.0, 5.0]), {}),
         "temp": (("time", "depth"), np.ones((1, 2)), {}),
     }  # fmt: skip
-    with pytest.raises(DataError, match=r"temp\(time, depth\).*ncks -d"):
+    with pytest.raises(DataError, match=r"temp\(time, depth\).*ncks -d depth,0 FILE"):
         open_variables(tmp_path, variables)
+    grid = {"temp": (("time", "lat", "lon"), np.ones((2, 3, 4)), {}), "time": clock([0, 1])}
+    with pytest.raises(DataError, match=r"temp\(time, lat, lon\).*ncks -d lat,0 -d lon,0 FILE"):
+        open_variables(tmp_path, grid)
     variables["depth"] = ("depth", np.array([1.0]), {})
     variables["temp"] = (("time", "depth"), np.ones((1, 1)), {})
     assert readings(open_variables(tmp_path, variables)) == {(None, "temp"): [(0, 1.0)]}
+
+
+def test_a_file_without_times_is_refused(tmp_path):
+    variables = {"time": ("time", np.arange(3), {}), "a": ("time", np.ones(3), {})}
+    with pytest.raises(DataError, match=r"expected a variable of times.*ncatted -a units,time"):
+        open_variables(tmp_path, variables)
+    variables = {"time": clock(), "a": ("time", np.full(3, np.nan), {})}
+    with pytest.raises(DataError, match="Give a file with readings"):
+        open_variables(tmp_path, variables)
 
 
 def test_other_files_of_hdf5_and_damaged_ones_are_refused(tmp_path):

@@ -118,6 +118,18 @@ def test_tables_of_other_schemas_and_odd_names_are_read(url):
     assert opened(url, table="plant.My log").column("level").to_pylist() == [1.5]
 
 
+def test_parts_of_a_table_are_read_with_the_whole(url):
+    change(
+        url,
+        "CREATE TABLE log (at timestamp, level float8) PARTITION BY RANGE (at)",
+        "CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM ('2024-03-01') TO ('2024-03-02')",
+        "CREATE TABLE log_2 PARTITION OF log FOR VALUES FROM ('2024-03-02') TO ('2024-03-03')",
+        "INSERT INTO log VALUES ('2024-03-01', 1), ('2024-03-02', 2)",
+    )
+    table = opened(url)
+    assert (table.stem, sorted(table.column("level").to_pylist())) == ("log", [1.0, 2.0])
+
+
 @pytest.mark.parametrize(
     "query", ["DELETE FROM log RETURNING *", "DROP TABLE log", "SELECT 1; DROP TABLE log"]
 )
