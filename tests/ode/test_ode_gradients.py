@@ -13,15 +13,15 @@ from latentode.ode import VectorField
 METHODS = ["rk4", "dopri5", "bosh3", "dopri8", "adaptive_heun"]
 CASES = [(method, gradient) for method in METHODS for gradient in ("backprop", "adjoint")]
 CASES += [("ab4", "backprop"), ("ab4", "checkpoint"), ("rk4", "checkpoint")]
-REFERENCE = SolverConfig(method="dopri8", rtol=1e-12, atol=1e-13, step_size=0.025)
+REFERENCE = SolverConfig(method="dopri8", rtol=1e-12, atol=1e-13, step_size=0.05)
 
 
 class Net(VectorField):
-    def __init__(self):
+    def __init__(self, hidden=8):
         super().__init__()
         torch.manual_seed(0)
-        self.inner = torch.nn.Linear(3, 8, dtype=torch.float64)
-        self.outer = torch.nn.Linear(8, 2, dtype=torch.float64)
+        self.inner = torch.nn.Linear(3, hidden, dtype=torch.float64)
+        self.outer = torch.nn.Linear(hidden, 2, dtype=torch.float64)
 
     def forward(self, t, z):
         clock = t[..., None].expand(*z.shape[:-1], 1)
@@ -82,7 +82,8 @@ def test_gradients_equal_finite_differences_for_every_input(truth, method, gradi
     settings = SolverConfig(
         method=method,
         gradient=gradient,
-        step_size=0.025,
+        # of an adaptive method, the spacing of the dense output alone
+        step_size=0.025 if method in ("ab4", "rk4") else 0.05,
         rtol=tolerance,
         atol=tolerance,
         max_nfe=200_000,
@@ -96,12 +97,13 @@ def test_gradients_equal_finite_differences_for_every_input(truth, method, gradi
 @pytest.mark.parametrize("layered", [False, True])
 @pytest.mark.parametrize("method", ["rk4", "ab4"])
 def test_gradients_of_fixed_steps_pass_gradcheck(method, layered):
-    field = LayeredTimeField(batch=2, latent=2, hidden=4) if layered else Net()
+    field = LayeredTimeField(batch=2, latent=2, hidden=2) if layered else Net(hidden=2)
     z0 = torch.randn(2, 2, dtype=torch.float64, requires_grad=True)
-    times = torch.tensor([[0.31, 0.05], [0.12, 0.31]], dtype=torch.float64, requires_grad=True)
+    times = torch.tensor([[0.37], [0.12]], dtype=torch.float64, requires_grad=True)
 
     def read(z0, times, *_weights):
-        trajectory = solve(field, z0, 0.0, 0.6, SolverConfig(method=method, step_size=0.1))
+        # five steps: of ab4, the last two are its own
+        trajectory = solve(field, z0, 0.0, 0.5, SolverConfig(method=method, step_size=0.1))
         return trajectory.at(times), trajectory.slope_at(times)
 
     inputs = (z0, times, *field.parameters())
