@@ -28,6 +28,11 @@ def read(folder, content, name="log.csv", encoding="utf-8", **values):
     return read_log(write(folder, content, name, encoding), settings(**values))
 
 
+def said(report):
+    """What was decided of a log, in words."""
+    return [str(decision) for decision in report.decisions]
+
+
 def readings_of(dataset):
     """{(series id, channel, time): value} of every reading."""
     source = dataset.readings

@@ -92,6 +92,8 @@ class _Detection:
         useless |= row_types(self.sample, [name for name in free if name not in useless])
         free = [name for name in free if name not in useless]
         counters = row_counters(self.sample, free)
+        if len(counters) == sum(self.sample[name].is_number for name in free):
+            counters = {}  # a log of one channel that counts is a log of a count
         return useless | {
             name: f"it only numbers the rows: {shown}" for name, shown in counters.items()
         }

@@ -158,6 +158,8 @@ def _channels(
     if got.row_slot is not None:
         readable.sort(key=natural_key)
     if config.columns.channels is None:
+        if not readable and any(reason == "it is empty" for reason in roles.left_out.values()):
+            raise DataError(f"no data rows in {policy.table.name}: no column holds a number.")
         if not readable:
             raise DataError(
                 f"{policy.table.name}: no column of numbers is left as a channel "

@@ -33,8 +33,8 @@ _FORMS = {
     "serial": "serial days",
     "years": "years",
 }
-_LOOKED_AT = 200  # distinct texts
-_MEASURED = re.compile(r"^[<>]?\s*[-+]?\d[\d.,']*\s*(?P<unit>\S{1,12})$")
+_CODED = re.compile(r"0\d")  # a number is not written so, a code is
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _HOLDS_FRACTION = re.compile(r"^\D{0,3}\d+[.,]\d+")
 
 
@@ -191,10 +191,10 @@ class SampledColumn:
         """Cells as numbers, NaN where they are none, shape (row,)."""
         kind = self.cells.type
         if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-            cells = pc.cast(self.cells, pa.float64())
+            cells = self.cells.cast(pa.float64(), safe=False)
             return cells.to_numpy(zero_copy_only=False)
         if pa.types.is_decimal(kind):
-            return pc.cast(self.cells, pa.float64()).to_numpy(zero_copy_only=False)
+            return self.cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         if not self.is_text:
             return np.full(len(self.cells), np.nan)
         sample = self._sample
@@ -229,13 +229,14 @@ class SampledColumn:
         filled = int((self.texts != "").sum())
         return bool(filled) and 2 * int((~np.isnan(self.numbers)).sum()) > filled
 
-    @cached_property
-    def is_measured(self) -> bool:
-        """True where most cells are a number and a unit, the same at most of them."""
-        distinct = self.distinct[:_LOOKED_AT]
-        units = [match["unit"] for text in distinct if (match := _MEASURED.match(text))]
-        most = max(map(units.count, set(units)), default=0)
-        return self.is_text and most > max(_MOST * len(distinct), 2)
+    @property
+    def holds_words(self) -> bool:
+        """True where some cells are text that a number would lose: "pump", "007"."""
+        if not self.is_text:
+            return False
+        return any(
+            not _NUMBER.fullmatch(text) or _CODED.match(text) is not None for text in self.distinct
+        )
 
     @property
     def _some_numbers(self) -> bool:
@@ -252,7 +253,7 @@ class SampledColumn:
     @property
     def is_words(self) -> bool:
         """True where cells are text, and none is a number or a time."""
-        told = self.empty or self.form is not None or self._some_numbers or self.is_measured
+        told = self.empty or self.form is not None or self._some_numbers
         return self.is_text and not told
 
     @cached_property

@@ -19,6 +19,7 @@ _CLEAN = 0.01  # share of repeats that a column of ids may leave
 _LONG_RUN = 3.0  # rows: an id written a series after another stays for longer
 _TWO = 2
 _MOST = 0.5
+_MANY = 10  # rows: in fewer only the name tells
 
 
 def find_series(
@@ -159,10 +160,13 @@ class _Search:
             return True
         if state_numbers([text.lower() for text in column.distinct[:3]]) is not None:
             return False
-        if column.is_words:
-            return len(column.distinct) < len(column.texts) or len(column.texts) <= _LONG_RUN
+        if column.holds_words or len(column.texts) < _MANY:
+            return True
         if len(column.distinct) <= _TWO and self._run(name) < _LONG_RUN:
             return False
+        strong = name.strip().lower() in ID_NAMES[0] or name.lower().endswith("_id")
+        if strong and 2 * len(column.distinct) <= len(column.texts):
+            return True
         return self._run(name) >= _LONG_RUN or len(column.distinct) == 1
 
     def splits(self, name: str) -> bool:

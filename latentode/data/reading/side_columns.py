@@ -12,7 +12,7 @@ from latentode.config import DataConfig
 from latentode.data.dataset import Int64
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.profile import Sample
-from latentode.data.reading.roles import GOOD, QUALITY_NAMES, UNIT_NAMES, by_telling_name
+from latentode.data.reading.roles import GOOD, ID_NAMES, QUALITY_NAMES, UNIT_NAMES, by_telling_name
 
 _MOST_TYPES = 10  # values of a column that tells what a row is
 _MANY_ROWS = 10
@@ -117,10 +117,13 @@ def row_types(sample: Sample, free: Sequence[str]) -> dict[str, str]:
         free: Columns that have no other role.
     """
     types = {}
+    ids = by_telling_name(free, (sum(ID_NAMES, ()),))
     filled = {name: sample[name].codes >= 0 for name in free}
     sparse = [name for name in free if 0 < filled[name].mean() < 1]
     for name in free:
         column = sample[name]
+        if name in ids:
+            continue
         if not 2 <= len(column.distinct) <= _MOST_TYPES or not filled[name].all():
             continue
         told = [other for other in sparse if other != name and _tells(column.codes, filled[other])]

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+import numpy as np
+import pyarrow as pa
+
 from latentode.config import TimeConfig
+from latentode.data.reading.cells.merged_times import merge_times
 from latentode.data.reading.cells.split_times import find_split_times
+from latentode.data.reading.cells.time_column import read_times
 from latentode.data.reading.cells.time_scales import unit_in_name
+from latentode.data.reading.cells.time_stamps import OK
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.profile import Sample
 from latentode.data.reading.roles import TIME_NAMES, by_telling_name
@@ -19,6 +25,7 @@ _COUNTER_NAMES = (
 )
 _MANY = 20  # steps: a shorter channel may rise by one each time by chance
 _NEARLY_ALL = 0.95
+_UNKNOWN = np.iinfo(np.int64).min
 
 
 def find_time(
@@ -120,29 +127,43 @@ class _Search:
 
 
 def _only(names: Sequence[str], sample: Sample, doubts: Doubts) -> str:
-    """The one of several columns of times that the log is on.
-
-    Raises:
-        DataError: If they are different clocks, and none is called so.
-    """
+    """The one of several columns of times that the log is on; a question where they differ."""
     first, *others = names
     if not others:
         return first
-    filled = {name: int((sample[name].codes >= 0).sum()) for name in names}
-    if filled[first] >= max(filled.values()):
+    apart = [name for name in others if not _keeps_distance(sample, first, name)]
+    if apart:
+        shown = ", ".join(map(repr, names))
+        doubts.ask(
+            "time",
+            f"columns {shown} may all be the time, and they tell different times. Name it with "
+            f'--time-column "{first}" or another of them.',
+        )
+    else:
         doubts.decide(
             "time",
             f"{first!r} is the time",
-            f"the first of {len(names)} columns of times; {', '.join(map(repr, others))} left out",
+            f"{', '.join(map(repr, others))} always keeps the same distance to it: left out",
             confidence="likely",
             option=f'--time-column "{others[0]}"',
         )
-        return first
-    shown = ", ".join(map(repr, names))
-    raise DataError(
-        f"{sample.table.name}: columns {shown} may all be the time (columns: "
-        f"{', '.join(sample.table.columns[:12])}). Name it with --time-column."
-    )
+    return first
+
+
+def _keeps_distance(sample: Sample, first: str, second: str) -> bool:
+    """True where two clocks are apart by the same time in nearly all rows that have both."""
+    texts = [sample[name].texts for name in (first, second)]
+    if (texts[0] == texts[1]).mean() > _NEARLY_ALL:
+        return True
+    times = []
+    for name in (first, second):
+        raw = read_times(sample[name].cells, lambda: pa.chunked_array([]), name, TimeConfig())
+        merged = merge_times([raw], name, TimeConfig(), Doubts(), "row {}".format)
+        times.append(np.where(merged.status == OK, merged.times, np.int64(_UNKNOWN)))
+    both = (times[0] != _UNKNOWN) & (times[1] != _UNKNOWN)
+    apart = times[1][both] - times[0][both]
+    counts = np.unique(apart, return_counts=True)[1]
+    return bool(len(counts)) and bool(counts.max() >= _NEARLY_ALL * len(apart))
 
 
 def _refusal(sample: Sample, names: Sequence[str]) -> str:
@@ -166,11 +187,13 @@ def row_counters(sample: Sample, names: Sequence[str]) -> dict[str, str]:
     for name in names:
         column = sample[name]
         steps = column.steps
-        if not column.is_number or column.holds_fractions or len(steps) < 2:
+        if not column.is_number or column.holds_fractions or not len(steps):
             continue
         by_one = max((steps == 1).mean(), (steps == -1).mean())
-        called_so = by_telling_name([name], (_COUNTER_NAMES,))
-        enough = len(steps) >= _MANY or (called_so and by_one == 1)
+        called_so = by_telling_name([name], (_COUNTER_NAMES,)) and by_one == 1
+        # an index without a name that a program has written counts from the first row on
+        index = name == "Unnamed: 0" and by_one == 1
+        enough = len(steps) >= _MANY or (called_so and len(steps) > 1) or index
         if enough and by_one >= _NEARLY_ALL and len(column.distinct) >= _NEARLY_ALL * len(steps):
             way = "rises" if (steps == 1).mean() >= _NEARLY_ALL else "falls"
             counters[name] = f"{way} by one in {100 * by_one:.0f} % of the rows"

@@ -97,7 +97,7 @@ def _clock_pairs(table: Table, config: DataConfig) -> dict[str, list[str]]:
     for name in names:
         if name in clocks:
             pairs[name] = []
-        elif sample[name].is_number or sample[name].is_measured:
+        elif sample[name].is_number:
             pairs[list(pairs)[-1]].append(name)
         else:
             return {}

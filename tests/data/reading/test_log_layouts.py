@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from log_files import ns, read, readings_of, settings, write
+from log_files import ns, read, readings_of, said, settings, write
 
 from latentode.data.reading.log import read_log
 from latentode.errors import ConfigError, DataError, ResourceError
@@ -133,7 +133,7 @@ def test_decimal_comma_is_taken_where_all_fractions_have_one(tmp_path):
     text = "time;t;h\n2024-01-01;1,5;40\n2024-01-02;2,25;\n"
     dataset, report = read(tmp_path, text)
     assert sorted(dataset.readings.values) == [1.5, 2.25, 40.0]
-    assert any("decimal comma" in note for note in report.notes)
+    assert any("decimal comma" in note for note in said(report))
     explicit, _ = read(tmp_path, text, cells__decimal=",")
     assert np.array_equal(explicit.readings.values, dataset.readings.values)
 
@@ -215,8 +215,13 @@ def test_channel_that_is_absent_is_refused(tmp_path):
         read(tmp_path, text, time__unit="s", columns__channels=("q",))
 
 
-def test_channel_without_a_reading_stays_in_the_data_set(tmp_path):
-    dataset, report = read(tmp_path, "time,x,y\n2024-01-01,1,\n2024-01-02,2,NaN\n")
+def test_column_without_a_reading_is_left_out_unless_it_is_chosen(tmp_path):
+    text = "time,x,y\n2024-01-01,1,\n2024-01-02,2,NaN\n"
+    dataset, report = read(tmp_path, text)
+    assert dataset.channels == ("x",)
+    assert report.left_out == {"y": "it is empty"}
+    assert any("'y' left out" in decision for decision in said(report))
+    dataset, report = read(tmp_path, text, columns__channels=("x", "y"))
     assert dataset.channels == ("x", "y")
     assert report.missing == pytest.approx(0.5)
 
@@ -225,15 +230,24 @@ def test_channel_without_a_reading_stays_in_the_data_set(tmp_path):
     ("text", "values", "option"),
     [
         ("a,b\n1,2\n3,4\n", {}, "--time-column"),
-        ("time,timestamp,x\n2024-01-01,2024-01-01,1\n", {}, "--time-column"),
-        ("time,sensor,node,x\n2024-01-01,a,b,1\n", {}, "--id-column"),
+        (
+            "time,timestamp,x\n2024-01-01,2024-01-05,1\n2024-01-02,2024-01-09,2\n"
+            "2024-01-03,2024-01-30,2\n",
+            {},
+            "--time-column",
+        ),
+        (
+            "time,sensor,node,x\n2024-01-01,a,a,1\n2024-01-01,b,a,2\n2024-01-01,a,b,3\n",
+            {},
+            "--id-column",
+        ),
         ("time,x\n2024-01-01,1\n", {"layout": "long"}, "--channel-column"),
         (
             "time,channel,a,b\n2024-01-01,x,1,2\n",
             {"layout": "long"},
             "--value-column",
         ),
-        ("date,time,x\n2024-01-01,12:00:00,1\n2024-01-01,12:01:00,2\n", {}, "time of day"),
+        ("clock,x\n12:00:00,1\n12:01:00,2\n11:59:00,3\n", {}, "time of day"),
         ("time,x\n0,1\n1,2\n", {}, "--time-unit"),
     ],
 )
@@ -246,19 +260,29 @@ def test_series_told_apart_by_an_unnamed_text_column_are_not_merged(tmp_path):
     rows = "".join(f"2024-01-{d:02d},{room},{d}\n" for d in range(1, 9) for room in ("hall", "lab"))
     dataset, report = read(tmp_path, "time,room,x\n" + rows)
     assert dataset.series_ids == ("hall", "lab")
-    assert any("'room'" in note for note in report.notes)
+    assert any("'room'" in note for note in said(report))
 
 
 def test_column_that_numbers_the_rows_is_no_channel_and_no_id(tmp_path):
     text = "id,time,sensor,x\n1,2024-01-01,a,5\n2,2024-01-02,a,6\n3,2024-01-03,b,7\n"
     dataset, report = read(tmp_path, text)
     assert (dataset.series_ids, dataset.channels) == (("a", "b"), ("x",))
-    assert any("only numbers the rows" in note for note in report.notes)
+    assert any("only numbers the rows" in note for note in said(report))
 
 
-def test_double_column_names_are_refused(tmp_path):
-    with pytest.raises(DataError, match="'time' 2 times"):
-        read(tmp_path, "time,x,time\n2024-01-01,1,2\n")
+def test_clocks_that_keep_one_distance_are_one_time_and_the_first_is_taken(tmp_path):
+    text = "start,end,x\n" + "".join(
+        f"2024-01-01 0{hour}:00,2024-01-01 0{hour}:30,{hour % 3}.5\n" for hour in range(9)
+    )
+    dataset, report = read(tmp_path, text)
+    assert (report.columns["time"], dataset.channels) == ("start", ("x",))
+    assert any("same distance" in decision for decision in said(report))
+
+
+def test_double_column_names_are_told_apart_in_a_file_and_refused_in_a_frame(tmp_path):
+    dataset, report = read(tmp_path, "time,x,x\n2024-01-01,1,2\n")
+    assert dataset.channels == ("x", "x.2")
+    assert any("'x.2'" in decision or "x.2" in decision for decision in said(report))
     frame = pd.DataFrame([[1, 2, 3]], columns=["time", "x", "x"])
     with pytest.raises(DataError, match="'x' 2 times"):
         read_log(frame)
