@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,6 +20,7 @@ _CLEAN = 0.01  # share of repeats that a column of ids may leave
 _LONG_RUN = 3.0  # rows: an id written a series after another stays for longer
 _TWO = 2
 _MOST = 0.5
+_NUMBERED = re.compile(r"(?!.*\b[mcdk]?m[23]$)[A-Za-z][A-Za-z_ -]*\d+")  # "s1", but not "m3"
 _MANY = 10  # rows: in fewer only the name tells
 
 
@@ -153,7 +155,7 @@ class _Search:
         """Whether a column that is called like an id does what ids do."""
         column = self.sample[name]
         if name.lower() in UNIT_NAMES and not column.is_number:
-            return self.repeats > _REPEATS and self.is_clean(name) and not _looks_like_units(column)
+            return not _looks_like_units(column)
         if not self.keys:
             return True
         if self.repeats > _CLEAN and self.is_clean(name) and self._few(name):
@@ -214,4 +216,7 @@ class _Search:
 
 
 def _looks_like_units(column: SampledColumn) -> bool:
+    numbered = sum(_NUMBERED.fullmatch(text) is not None for text in column.distinct)
+    if 2 * numbered > len(column.distinct):
+        return False
     return all(len(text) <= 8 for text in column.distinct[:20]) and len(column.distinct) <= 30

@@ -68,4 +68,4 @@ def test_extra_column_is_left_out_with_a_note(tmp_path):
     more = write(tmp_path, "time,new,x\n2024-01-01,9,1\n2024-01-02,9,2\n", "more.csv")
     dataset, second = read_log(more, report.pinned(settings()))
     assert dataset.channels == ("x",)
-    assert second.notes == ("column(s) left out: new",)
+    assert second.left_out == {"new": "not among --channels"}
