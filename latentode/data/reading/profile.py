@@ -167,6 +167,8 @@ class SampledColumn:
     def __init__(self, sample: Sample, name: str) -> None:
         self.name, self._sample = name, sample
         self.cells = sample.table.column(name).take(pa.array(sample.rows))
+        if pa.types.is_dictionary(self.cells.type) and not is_text(self.cells.type):
+            self.cells = self.cells.cast(self.cells.type.value_type)
 
     @property
     def is_text(self) -> bool:
