@@ -18,7 +18,7 @@ from latentode.config.data import CellsConfig
 from latentode.data.dataset import Float64, Int64
 from latentode.data.reading.cells.numbers import sample_numbers
 from latentode.data.reading.cells.time_forms import TimeForm, may_be_times
-from latentode.data.reading.formats.table import MISSING_TEXTS, Table, is_text
+from latentode.data.reading.formats.table import MISSING_TEXTS, Table, as_text, is_text
 
 # a longer log is looked at in blocks of successive rows: order and steps show within a block
 _BLOCK_ROWS, _MOST_BLOCKS = 5_000, 10
@@ -147,7 +147,7 @@ class Sample:
             if is_text(coded.type):
                 coded = coded.dictionary_encode().unify_dictionaries()
                 coded = pa.chunked_array([chunk.indices for chunk in coded.chunks])
-            hashes ^= hash_array(coded.to_pandas().to_numpy())
+            hashes ^= hash_array(coded.to_numpy())
         share = self.table.num_rows // len(self.rows) + 1
         return Sample(self.table, self.missing, np.flatnonzero(hashes % np.uint64(share) == 0))
 
@@ -178,7 +178,11 @@ class SampledColumn:
     @cached_property
     def texts(self) -> pd.Series:
         """Cells as text, "" where missing."""
-        column = self._sample.table.text(self.name).take(pa.array(self._sample.rows))
+        table = self._sample.table
+        if type(table).text is Table.text:  # the rows alone: writing texts costs time
+            column = as_text(self.cells)
+        else:
+            column = table.text(self.name).take(pa.array(self._sample.rows))
         texts = column.cast(pa.string()).to_pandas().fillna("").str.strip()
         return texts.where(~texts.isin(self._sample.missing), "")
 
@@ -223,7 +227,7 @@ class SampledColumn:
     @property
     def empty(self) -> bool:
         """True where no cell holds anything."""
-        return not self.distinct
+        return not (self.texts != "").any()
 
     @property
     def is_number(self) -> bool:
