@@ -12,19 +12,43 @@ from latentode.data.reading.formats.open_table import FORMATS
 from latentode.data.reading.formats.table import MISSING_TEXTS, Table
 from latentode.data.reading.long_role import find_long
 from latentode.data.reading.profile import Sample
-from latentode.data.reading.roles import Roles, check_present, check_role, time_parts
+from latentode.data.reading.roles import (
+    CHANNEL_NAMES,
+    ID_NAMES,
+    TAG_NAMES,
+    Roles,
+    by_telling_name,
+    check_present,
+    check_role,
+    time_parts,
+)
 from latentode.data.reading.series_role import find_series
 from latentode.data.reading.side_columns import find_quality, find_unit, lone_cells, row_types
 from latentode.data.reading.time_role import find_time, row_counters
 from latentode.errors import ConfigError, DataError
 
 
-def detect_roles(table: Table, config: DataConfig) -> Roles:
+def sample_of(table: Table, config: DataConfig) -> Sample:
+    """Rows of a log by which its columns are understood.
+
+    Args:
+        table: The log.
+        config: How its cells are written.
+    """
+    missing = (*MISSING_TEXTS, *(config.cells.na or ()))
+    names = {
+        name for ranks in (ID_NAMES, CHANNEL_NAMES, TAG_NAMES) for rank in ranks for name in rank
+    }
+    return Sample(table, missing, verbatim=by_telling_name(table.columns, (tuple(names),)))
+
+
+def detect_roles(table: Table, config: DataConfig, sample: Sample) -> Roles:
     """Find out what each column is; decisions and questions go to the doubts of the table.
 
     Args:
         table: The log.
         config: Layout and columns that are known; None is detected.
+        sample: Rows of the log, from `sample_of`.
 
     Returns:
         The roles.
@@ -40,7 +64,7 @@ def detect_roles(table: Table, config: DataConfig) -> Roles:
     asked = [each for each in FORMATS if config.layout in ("auto", each.layout)]
     known = (roles for each in asked if (roles := each.roles(table, config)) is not None)
     return replace(
-        next(known, None) or _Detection(table, config).roles(),
+        next(known, None) or _Detection(table, config, sample).roles(),
         future=columns.future,
         static=columns.static,
         chosen=columns.channels is not None,
@@ -53,10 +77,9 @@ class _Detection:
 
     table: Table
     config: DataConfig
+    sample: Sample
 
     def __post_init__(self) -> None:
-        missing = (*MISSING_TEXTS, *(self.config.cells.na or ()))
-        self.sample = Sample(self.table, missing)
         self.left_out: dict[str, str] = {}
 
     @property

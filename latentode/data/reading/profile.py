@@ -118,6 +118,7 @@ class Sample:
         table: The table.
         missing: Spellings of a missing value.
         rows: The rows; None takes evenly spaced blocks of successive rows.
+        verbatim: Columns of names, in which no spelling means missing: "NA" is an id.
     """
 
     def __init__(
@@ -125,8 +126,10 @@ class Sample:
         table: Table,
         missing: Collection[str] = MISSING_TEXTS,
         rows: Int64 | None = None,
+        verbatim: Collection[str] = (),
     ) -> None:
         self.table, self.missing = table, frozenset(missing)
+        self.verbatim = frozenset(verbatim)
         self.rows = _blocks(table.num_rows) if rows is None else rows
         self._columns: dict[str, SampledColumn] = {}
 
@@ -150,7 +153,8 @@ class Sample:
                 return self  # no time repeats
             hashes ^= keys.view(np.uint64) * _MIX >> np.uint64(32)
         share = self.table.num_rows // len(self.rows) + 1
-        return Sample(self.table, self.missing, np.flatnonzero(hashes % np.uint64(share) == 0))
+        rows = np.flatnonzero(hashes % np.uint64(share) == 0)
+        return Sample(self.table, self.missing, rows, self.verbatim)
 
     def profiles(self) -> list[ColumnProfile]:
         """The profile of every column."""
@@ -167,7 +171,10 @@ class SampledColumn:
 
     def __init__(self, sample: Sample, name: str) -> None:
         self.name, self._sample = name, sample
-        self.cells = sample.table.column(name).take(pa.array(sample.rows))
+        cells = sample.table.column(name)
+        if name in sample.verbatim and pa.types.is_null(cells.type):
+            cells = sample.table.text(name)  # names that are spelled like a missing value
+        self.cells = cells.take(pa.array(sample.rows))
         if pa.types.is_dictionary(self.cells.type) and not is_text(self.cells.type):
             self.cells = self.cells.cast(self.cells.type.value_type)
 
@@ -180,6 +187,8 @@ class SampledColumn:
     def texts(self) -> pd.Series:
         """Cells as text, "" where missing; of typed cells as they may be written."""
         texts = as_text(self.cells).cast(pa.string()).to_pandas().fillna("").str.strip()
+        if self.name in self._sample.verbatim:
+            return texts
         return texts.where(~texts.isin(self._sample.missing), "")
 
     @cached_property

@@ -73,16 +73,21 @@ def find_series(
             confidence="likely", option="--id-column NAME",
         )  # fmt: skip
         return named[0]
-    return _unnamed(search, able, sample, doubts)
+    return _unnamed(search, able, free, doubts)
 
 
-def _unnamed(search: _Search, able: Sequence[str], sample: Sample, doubts: Doubts) -> str | None:
+def _unnamed(
+    search: _Search, able: Sequence[str], free: Sequence[str], doubts: Doubts
+) -> str | None:
     """A column of any name that splits repeated times as ids do."""
+    sample = search.sample
     if search.repeats <= _REPEATS:
         return None
     others = {*sum(ID_NAMES, ()), *QUALITY_NAMES, *UNIT_NAMES}
     able = [name for name in able if name.lower() not in others or sample[name].is_words]
     splitting = [name for name in able if search.splits(name)]
+    numeric = [name for name in free if sample[name].is_number]
+    splitting = [name for name in splitting if set(numeric) - {name}]  # a channel must be left
     words = [name for name in splitting if sample[name].is_words]
     splitting = words or splitting
     if not splitting:
@@ -182,7 +187,8 @@ class _Search:
         most = int(times.iloc[0])
         if column.is_words:
             return distinct <= max(2 * most, len(column.codes) // 3)
-        return distinct <= 2 * most and counts.min() >= counts.max() / 4
+        enough = len(column.codes) >= _MANY
+        return enough and distinct <= 2 * most and counts.min() >= counts.max() / 4
 
     def _few(self, name: str) -> bool:
         column = self.sample[name]

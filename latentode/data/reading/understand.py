@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from latentode.config import DataConfig
-from latentode.data.reading.column_roles import detect_roles
-from latentode.data.reading.formats.table import MISSING_TEXTS, Table
+from latentode.data.reading.column_roles import detect_roles, sample_of
+from latentode.data.reading.formats.table import Table
 from latentode.data.reading.profile import Sample
 from latentode.data.reading.roles import Roles, check_present
 
@@ -65,9 +65,10 @@ def understand(table: Table, config: DataConfig) -> tuple[Table, Understanding]:
     Raises:
         DataError: If its columns cannot be understood.
     """
-    pairs = _clock_pairs(table, config)
+    sample = sample_of(table, config)
+    pairs = _clock_pairs(sample, config)
     if not pairs:
-        return table, Understanding(detect_roles(table, config), lambda other: other)
+        return table, Understanding(detect_roles(table, config, sample), lambda other: other)
     shown = "; ".join(f"{', '.join(values)} at {time!r}" for time, values in pairs.items())
     stacked = _stacked(table, pairs)
     stacked.doubts.decide(
@@ -81,14 +82,13 @@ def understand(table: Table, config: DataConfig) -> tuple[Table, Understanding]:
     return stacked, Understanding(roles, lambda other: _stacked(other, pairs))
 
 
-def _clock_pairs(table: Table, config: DataConfig) -> dict[str, list[str]]:
+def _clock_pairs(sample: Sample, config: DataConfig) -> dict[str, list[str]]:
     """Time -> its values, where columns of times and of values alternate; empty otherwise."""
     columns = config.columns
     told = (columns.time, columns.id, columns.channel, columns.value, columns.channels)
     if any(name is not None for name in told) or config.layout not in ("auto", "long"):
         return {}
-    sample = Sample(table, (*MISSING_TEXTS, *(config.cells.na or ())))
-    names = [name for name in table.columns if not sample[name].empty]
+    names = [name for name in sample.table.columns if not sample[name].empty]
     kinds = {name: getattr(sample[name].form, "kind", "") for name in names}
     clocks = [name for name, kind in kinds.items() if kind == "stamps"]
     if len(clocks) < _TWO or names[0] != clocks[0]:

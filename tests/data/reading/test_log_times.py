@@ -54,7 +54,7 @@ def test_leap_second_and_far_years_in_a_log(tmp_path):
 
 def test_readings_of_one_time_in_two_spellings_are_one_row(tmp_path):
     text = "time,x\n2024-01-01T00:00:00Z,1\n2024-01-01 01:00:00+01:00,3\n"
-    dataset, _ = read(tmp_path, text)
+    dataset, _ = read(tmp_path, text, duplicates="mean")
     assert readings_of(dataset) == {("log", "x", ns("2024-01-01")): 2.0}
 
 

@@ -83,16 +83,22 @@ class CsvSource:
         return self._marks[1]
 
     @cached_property
-    def _marks(self) -> tuple[bool, int]:
-        """Whether a quote stands in the file as it is stored, and how many lines it has."""
-        quotes, number, last = False, 0, _NEWLINE
+    def _marks(self) -> tuple[bool, int, bool]:
+        """Whether a quote stands in the file as it is stored; its lines; whether "0x" does."""
+        quotes, number, last, hexes = False, 0, _NEWLINE, False
         for piece in self._stored_pieces():
             quotes = quotes or b'"' in piece
+            hexes = hexes or b"0x" in piece or b"0X" in piece
             codes = np.frombuffer(piece, dtype=np.uint8)
             number += int(np.count_nonzero(codes == _NEWLINE))
             last = piece[-1]
             del codes  # a buffer that is looked at cannot be cut
-        return quotes, number + int(last != _NEWLINE)
+        return quotes, number + int(last != _NEWLINE), hexes
+
+    @property
+    def may_hold_hexes(self) -> bool:
+        """Whether "0x" may stand in the file, which the parser takes for the start of a number."""
+        return self._marks[2] if self._stored else True
 
     def count_quotes(self) -> int:
         """Number of quotes in the file."""

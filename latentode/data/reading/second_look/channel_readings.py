@@ -9,7 +9,6 @@ import numpy as np
 
 from latentode.data.dataset import Float64, Int64, Readings, offsets
 
-
 _ENOUGH = 100_000  # readings that tell a median
 _FEW = 16  # channels that are looked for one by one sooner than all are sorted
 
