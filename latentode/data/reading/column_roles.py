@@ -9,7 +9,7 @@ from latentode.config import ColumnsConfig, DataConfig
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.influx import INFLUX_OWN
 from latentode.data.reading.formats.open_table import FORMATS
-from latentode.data.reading.formats.table import MISSING_TEXTS, Table
+from latentode.data.reading.formats.table import Table, missing_texts
 from latentode.data.reading.long_role import find_long
 from latentode.data.reading.profile import Sample
 from latentode.data.reading.roles import Roles, check_present, check_role, time_parts
@@ -55,7 +55,7 @@ class _Detection:
     config: DataConfig
 
     def __post_init__(self) -> None:
-        missing = (*MISSING_TEXTS, *(self.config.cells.na or ()))
+        missing = missing_texts(self.config)
         self.sample = Sample(self.table, missing)
         self.left_out: dict[str, str] = {}
 

@@ -12,11 +12,10 @@ import pyarrow.compute as pc
 
 from latentode.config import DataConfig
 from latentode.data.reading.column_roles import detect_roles
-from latentode.data.reading.formats.table import MISSING_TEXTS, Table
+from latentode.data.reading.formats.table import Table, missing_texts
 from latentode.data.reading.profile import Sample
 from latentode.data.reading.roles import Roles, check_present
 
-_MOST = 0.5
 _MOST = 0.5  # share of rows
 _TWO = 2  # clocks, at least, in a log of pairs
 
@@ -87,7 +86,7 @@ def _clock_pairs(table: Table, config: DataConfig) -> dict[str, list[str]]:
     told = (columns.time, columns.id, columns.channel, columns.value, columns.channels)
     if any(name is not None for name in told) or config.layout not in ("auto", "long"):
         return {}
-    sample = Sample(table, (*MISSING_TEXTS, *(config.cells.na or ())))
+    sample = Sample(table, missing_texts(config))
     names = [name for name in table.columns if not sample[name].empty]
     kinds = {name: getattr(sample[name].form, "kind", "") for name in names}
     clocks = [name for name, kind in kinds.items() if kind == "stamps"]

@@ -103,7 +103,13 @@ class WrittenDate:
 
 
 def day_number(year: int, month: int, day: int) -> int | None:
-    """Days since 1970 of a date; None where there is no such date."""
+    """Days since 1970 of a date; None where there is no such date.
+
+    Args:
+        year: Year, such as 2024.
+        month: Month from 1.
+        day: Day of the month from 1.
+    """
     try:
         return date(year, month, day).toordinal() - _EPOCH_DAY
     except ValueError:

@@ -119,7 +119,13 @@ class Stamps:
 def plain_stamps(
     times: Int64, aware: NDArray[np.bool_] | bool, status: NDArray[np.uint8]
 ) -> Stamps:
-    """Times that need no decision."""
+    """Times that need no decision.
+
+    Args:
+        times: Nanoseconds of the clock, shape (row,).
+        aware: Whether each has an offset from UTC, or all have.
+        status: `OK`, or why there is no time, shape (row,).
+    """
     times = np.where(status == OK, times, 0)
     aware = np.full(len(times), aware) if isinstance(aware, bool) else aware
     return Stamps(times, aware, status, np.full(len(times), -1, dtype=np.int32))

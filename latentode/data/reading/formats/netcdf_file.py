@@ -77,7 +77,7 @@ def read_variables(path: Path, magic: bytes) -> Variables:
     try:
         with xr.open_dataset(
             path,
-            engine=engine,  # type: ignore[arg-type]
+            engine=engine,
             mask_and_scale=False,
             decode_times=False,
             decode_timedelta=False,

@@ -20,7 +20,11 @@ class ParquetFormat(Format):
         return source.start.startswith(b"PAR1")
 
     def open(self, source: LogSource) -> Table:
-        """Read all columns; an index that pandas stored is a column like others."""
+        """Read all columns; an index that pandas stored is a column like others.
+
+        Raises:
+            DataError: If the file is damaged, or has no rows.
+        """
         path = source.path
         try:
             with parquet.ParquetFile(path) as file:
