@@ -104,6 +104,7 @@ ALLOWED = {
     "pandas": {"data", "results", "estimators", "cli"},
     "pyarrow": {"data"},
     "xarray": {"results", "estimators", "data.reading.formats.netcdf_file"},
+    "h5py": {"data.reading.formats.netcdf_file"},
     "matplotlib": {"plot"},
     "click": {"cli"},
     "rich": {"cli"},

@@ -36,6 +36,7 @@ class ParquetFormat(Format):
                 ]
             with parquet.ParquetFile(path, read_dictionary=texts) as file:
                 data = file.read(use_threads=True)
+            data.validate(full=True)  # texts and codes of a damaged file may be none
         except (pa.ArrowException, OSError, ValueError) as error:
             raise DataError(f"{path}: the Parquet file is damaged ({error}).") from None
         return Table({name: data.column(name) for name in data.column_names}, path)
