@@ -106,9 +106,9 @@ def day_number(year: int, month: int, day: int) -> int | None:
     """Days since 1970 of a date; None where there is no such date.
 
     Args:
-        year: Year, such as 2024.
-        month: Month from 1.
-        day: Day of the month from 1.
+        year: From 1.
+        month: From 1.
+        day: From 1.
     """
     try:
         return date(year, month, day).toordinal() - _EPOCH_DAY

@@ -60,10 +60,10 @@ def calendar_days(year: Part, month: Part | None, day: Part | None, doy: Part | 
     """Days since 1970 of numbers of a date; bad where they are none.
 
     Args:
-        year: Years, such as 2024.
+        year: Years.
         month: Months from 1; None for January.
         day: Days of the month from 1; None for the first.
-        doy: Days of the year from 1, which go before month and day; None without them.
+        doy: Days of the year from 1; None where there are months.
     """
     one = np.ones_like(year.values)
     good = year.good.copy()
