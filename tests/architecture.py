@@ -52,7 +52,7 @@ INNER = {
         {"formats"},
         {"cells"},
         {"profile", "second_look"},
-        {"report"},
+        {"report", "column_profile"},
         {"assembly"},
         {"time_role", "series_role", "long_role", "side_columns", "row_policy"},
         {"column_roles", "key_columns", "cell_policy"},

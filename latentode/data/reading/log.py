@@ -15,9 +15,9 @@ from latentode.data.reading.assembly.build import Builder, series_rank
 from latentode.data.reading.assembly.collect import Collected, Collector
 from latentode.data.reading.assembly.static import build_static
 from latentode.data.reading.cell_policy import CellPolicy
+from latentode.data.reading.column_profile import ColumnProfile, profile_table
 from latentode.data.reading.formats.open_table import Source, open_tables
 from latentode.data.reading.formats.table import Table, missing_texts
-from latentode.data.reading.profile import ColumnProfile, profile_table
 from latentode.data.reading.report import DataReport, Tally, make_report
 from latentode.data.reading.roles import Roles, natural_key
 from latentode.data.reading.row_policy import RowPolicy
