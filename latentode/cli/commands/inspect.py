@@ -21,7 +21,7 @@ from latentode.errors import DataError
 
 if TYPE_CHECKING:
     from latentode.data.dataset import TimeSeriesDataset
-    from latentode.data.reading.profile import ColumnProfile
+    from latentode.data.reading.column_profile import ColumnProfile
     from latentode.data.reading.report import DataReport
     from latentode.data.reading.second_look.look import Look
 

@@ -9,7 +9,7 @@ from latentode.config import ColumnsConfig, DataConfig
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.influx import INFLUX_OWN
 from latentode.data.reading.formats.open_table import FORMATS
-from latentode.data.reading.formats.table import MISSING_TEXTS, Table
+from latentode.data.reading.formats.table import Table, missing_texts
 from latentode.data.reading.long_role import find_long
 from latentode.data.reading.profile import Sample
 from latentode.data.reading.roles import (
@@ -35,11 +35,10 @@ def sample_of(table: Table, config: DataConfig) -> Sample:
         table: The log.
         config: How its cells are written.
     """
-    missing = (*MISSING_TEXTS, *(config.cells.na or ()))
     names = {
         name for ranks in (ID_NAMES, CHANNEL_NAMES, TAG_NAMES) for rank in ranks for name in rank
     }
-    return Sample(table, missing, verbatim=by_telling_name(table.columns, (tuple(names),)))
+    return Sample(table, missing_texts(config), verbatim=by_telling_name(table.columns, (tuple(names),)))
 
 
 def detect_roles(table: Table, config: DataConfig, sample: Sample) -> Roles:

@@ -15,7 +15,7 @@ from latentode.data.reading.profile import Sample
 from latentode.data.reading.roles import GOOD, ID_NAMES, QUALITY_NAMES, UNIT_NAMES, by_telling_name
 
 _MOST_TYPES = 10  # values of a column that tells what a row is
-_MANY_ROWS = 10
+_MANY_ROWS = 10  # a log of fewer may well have one filled cell
 _BAD = frozenset(
     {
         *("bad", "uncertain", "invalid", "suspect", "questionable", "error", "fault", "missing"),

@@ -24,7 +24,7 @@ _COUNTER_NAMES = (
     *("#", "no", "no.", "nr", "nr."),
 )
 _MANY = 20  # steps: a shorter channel may rise by one each time by chance
-_NEARLY_ALL = 0.95
+_NEARLY_ALL = 0.95  # share of rows, or of steps
 _UNKNOWN = np.iinfo(np.int64).min
 
 

@@ -16,7 +16,6 @@ from latentode.data.reading.formats.table import Table
 from latentode.data.reading.profile import Sample
 from latentode.data.reading.roles import Roles, check_present
 
-_MOST = 0.5
 _MOST = 0.5  # share of rows
 _TWO = 2  # clocks, at least, in a log of pairs
 

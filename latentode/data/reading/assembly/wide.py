@@ -35,7 +35,7 @@ def flattened(
         for place, column in enumerate(columns):
             np.take(column, rows, out=block[:, place])
         there = ~np.isnan(block)
-        size = np.count_nonzero(there)
+        size = int(np.count_nonzero(there))
         values[done : done + size] = block[there]
         channel[done : done + size] = np.broadcast_to(codes, there.shape)[there]
         for place in range(len(columns)):

@@ -76,9 +76,8 @@ def open_tables(source: Source, config: DataConfig) -> Iterator[Table]:
     Raises:
         DataError: If there is no file, or one cannot be opened.
     """
-    if isinstance(source, str | os.PathLike | pd.DataFrame):
-        source = [source]
-    parts = list(source)
+    several = isinstance(source, Sequence) and not isinstance(source, str | bytes)
+    parts: list[LogFile] = list(source) if several else [source]  # type: ignore[list-item,arg-type]
     files = [file for part in parts for file in _files(part)]
     if not files:
         raise DataError(f"{parts[0] if parts else 'log'}: expected a log, got no file.")
@@ -93,7 +92,7 @@ def open_tables(source: Source, config: DataConfig) -> Iterator[Table]:
 
 
 def _located(source: LogFile) -> Path | DatabaseUrl | pd.DataFrame:
-    if isinstance(source, pd.DataFrame):
+    if not isinstance(source, str | os.PathLike):
         return source
     return DatabaseUrl(str(source)) if is_url(source) else Path(source)
 

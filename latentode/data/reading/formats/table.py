@@ -29,6 +29,11 @@ MISSING_TEXTS = (
 )
 
 
+def missing_texts(config: DataConfig) -> tuple[str, ...]:
+    """Spellings of a missing value, those of the settings included."""
+    return (*MISSING_TEXTS, *(config.cells.na or ()))
+
+
 class Table:
     """A log that is opened: one column of one type each, all of the same number of rows.
 
