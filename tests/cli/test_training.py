@@ -28,6 +28,9 @@ class Report:
     def plan(self):
         return ["series: 1"]
 
+    def settle(self, blocked, about=None):
+        pass
+
     def to_dict(self):
         return {"rows_read": 3}
 

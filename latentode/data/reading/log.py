@@ -118,8 +118,9 @@ def read_log(
     )
     columns = roles.to_columns(tuple(channels))
     report = make_report(
-        tally, dataset, source=name, layout=roles.layout, columns=columns, look=look
-    )
+        tally, dataset, source=name, layout=roles.layout, columns=columns, look=look,
+        dayfirst=policy.dayfirst, decimal=table.decimal,
+    )  # fmt: skip
     return dataset, report
 
 

@@ -48,6 +48,7 @@ class RowPolicy:
         clock: A clock that is known already, such as that of the log beside the table.
         repeats: Rows here that are one row of the table.
         first_lines: Where the first row stands that was left out, by reason.
+        dayfirst: Whether the day stands before the month in its times, once they were read.
     """
 
     table: Table
@@ -58,6 +59,7 @@ class RowPolicy:
     clock: Clock | None = None
     repeats: int = 1
     first_lines: dict[str, str] = field(default_factory=dict)
+    dayfirst: bool | None = None
 
     def rows(
         self, ignored: NDArray[np.bool_] | None = None
@@ -81,6 +83,7 @@ class RowPolicy:
         if not len(got.series):
             raise DataError(f"no data rows in {self.table.name}. Give a log with readings.")
         merged = self._merged()
+        self.dayfirst = merged.dayfirst
         times, status = merged.times, merged.status
         if ignored is None:
             ignored = np.zeros(len(got.series), dtype=bool)
