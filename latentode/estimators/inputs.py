@@ -47,7 +47,7 @@ _SETTINGS = {
 }
 _IN_ONE_LOG = (
     "Settings of one log are given where it is read, "
-    "read_log(log, model.config_.updated(**{{\"{name}\": ...}}).data)[0], which is then the log."
+    'read_log(log, model.config_.updated(**{{"{name}": ...}}).data)[0], which is then the log.'
 )
 _COLUMNS = ("data.columns.id", "data.columns.time", "data.columns.channel", "data.columns.value")
 

@@ -107,9 +107,7 @@ class Request:
             return self._read(model, self.logs, {})
         return self._read(model, own_log(self.run, folder), own_bounds(folder))
 
-    def _read(
-        self, model: LatentODE, logs: Logs, bounds: Mapping[str, Any]
-    ) -> TimeSeriesDataset:
+    def _read(self, model: LatentODE, logs: Logs, bounds: Mapping[str, Any]) -> TimeSeriesDataset:
         settings = {**bounds, **self.settings}
         return read_for(
             model, logs, self.session, settings=settings, allow_missing=self.allow_missing

@@ -37,7 +37,7 @@ def run_new(session: Session, job: Job, *, out: Path | None, name: str | None) -
         with new_folder(name or job.stem, out) as folder, recording(session, folder, job):
             return _fit(session, job, folder)
     finally:
-        if session.run_dir is not None and not session.run_dir.exists():
+        if session.run_dir is not None and not (session.run_dir / "run.json").exists():
             session.run_dir = None  # the run was refused
 
 
