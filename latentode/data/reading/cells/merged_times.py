@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,7 +12,12 @@ from numpy.typing import NDArray
 
 from latentode.config import TimeConfig
 from latentode.data.dataset import Clock, Int64
-from latentode.data.reading.cells.clock_texts import ClockTexts, clock_of
+from latentode.data.reading.cells.clock_texts import (
+    HALF_DAY_FORM,
+    ClockTexts,
+    ask_date,
+    clock_of,
+)
 from latentode.data.reading.cells.date_digits import spelled_dates
 from latentode.data.reading.cells.date_order import settle_dates
 from latentode.data.reading.cells.number_column import NumberColumn
@@ -227,6 +233,10 @@ def _merge_stamps(column: _Column, stamps: Stamps) -> Times:
     )
     _say_letters(column, stamps)
     okay = stamps.status == OK
+    bad = np.flatnonzero(stamps.status == BAD)
+    if len(bad) and not okay.any() and re.match(HALF_DAY_FORM, column.text(int(bad[0])).strip()):
+        what = f"{column.text(int(bad[0]))!r} is a time of day without a date"
+        ask_date(column.doubts, column.name, what)
     aware = stamps.aware & okay
     zone = column.time.tz or (
         _typed_zone(column) if aware.any() else _zone_of_naive(column, stamps)
