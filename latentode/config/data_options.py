@@ -67,6 +67,8 @@ _TYPED = re.compile(
     r"(?:\btrain (?=--events))?(?<![\w-])(--[a-z]+(?:-[a-z]+)*)"
     r"(?:[= ](\"[^\"]*\"|'[^']*'|[^\s;()]+?)(?=[.,;:)?]*(?:\s|$)))?"
 )
+# advice that nothing in Python corresponds to
+_OF_THE_PROGRAM = re.compile(r",? or,?(?: for a trained model,)? pass --allow-missing-channels")
 # what follows an option in a sentence, and is nothing to type
 _PROSE = frozenset(
     {
@@ -107,7 +109,7 @@ def in_python(
             return f"{name}{_switched(flag)}" + ("" if value is None else f" {value}")
         return name if value is None else f"{name}={_value(name, value)}"
 
-    text = _TYPED.sub(replaced, message)
+    text = _TYPED.sub(replaced, _OF_THE_PROGRAM.sub("", message))
     return f"{text} {settings_go.format(name=named[0])}" if named else text
 
 
@@ -123,6 +125,8 @@ def _value(setting: str, typed: str) -> str:
         plain = typed
     if setting in _LISTS:
         return repr(tuple(name.strip() for name in next(csv.reader([plain]), [])))
+    if not plain:
+        return "None"
     if setting in _WHOLE and plain.isdigit():
         return plain
     if setting == "data.cells.max_bad" and plain.endswith("%"):

@@ -19,6 +19,7 @@ from latentode.cli.runs.models import load_model, own_bounds, read_for
 from latentode.cli.runs.run_folder import RunFolder
 from latentode.cli.session import Outcome, Session
 from latentode.config import LatentODEConfig
+from latentode.errors import ConfigError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -96,7 +97,13 @@ def _observed(session: Session, source: Path, result: xr.Dataset, log: Logs) -> 
                 "data.time.tz": None if zone == "naive" else zone,
             }
         )
-    dataset, report = read_log(log.source, config.data, allow_missing=True)
+    try:
+        dataset, report = read_log(log.source, config.data, allow_missing=True)
+    except ConfigError:
+        raise ConfigError(
+            f"--log: expected a log on the clock of {source}, got {log} on another. Name the log "
+            "that was forecast."
+        ) from None
     session.lines("plan", report.plan())
     drawn = [str(name) for name in result["series"].values]
     if len(drawn) == len(dataset) == 1:  # without a column of ids, a series is named by its file

@@ -21,7 +21,7 @@ from latentode.data.reading.formats.table import Table
 from latentode.data.reading.report import Tally
 from latentode.data.reading.roles import Roles
 from latentode.data.reading.second_look.time_bounds import outside
-from latentode.errors import DataError
+from latentode.errors import ConfigError, DataError
 
 #: Reason of a count -> what such rows lack, and the role of its column.
 _LACKING = {
@@ -225,6 +225,12 @@ class RowPolicy:
                     f"{self.table.name}: {got.at(aware[0])}: the time has an offset from UTC, but "
                     "the log has none. Write times without one, or train with --tz."
                 )
+        ambiguous = self._time.ambiguous
+        if ambiguous is not None and (self.clock or clock).zone is None:
+            raise ConfigError(
+                "--ambiguous: expected times of a zone whose clocks change, got times without a "
+                "zone. Pass --tz as well, the zone of the logger."
+            )
         rows = np.flatnonzero(naive & keep)
         if clock.kind != "calendar" or clock.zone is None or not len(rows):
             return
@@ -240,7 +246,6 @@ class RowPolicy:
             None if got.row_slot is None else got.row_slot[rows],
             lambda row: got.at(rows[row]),
         )
-        ambiguous = self._time.ambiguous
         times, dropped = localize(merged.times[rows], clock.zone, where, self.doubts, ambiguous)
         merged.times[rows] = times
         keep[rows[dropped]] = False

@@ -166,7 +166,7 @@ def _check_matches(column: _Column) -> None:
     if len(wrong) and not (status == OK).any():
         row = int(wrong[0])
         raise ConfigError(
-            f"time.format: expected cells like {column.time.format!r} in {column.name!r}, got "
+            f"--time-format: expected cells like {column.time.format!r} in {column.name!r}, got "
             f"{column.text(row)!r} ({column.where(row)}). Correct --time-format, or leave it out."
         )
 

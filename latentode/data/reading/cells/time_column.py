@@ -165,7 +165,7 @@ def _read_texts(
     if time.unit not in ("auto", "iso") and (stamps.status == OK).any():
         row = int(np.flatnonzero(stamps.status == OK)[0])
         raise ConfigError(
-            f"time.unit: {time.unit!r} is for numbers, but column {name!r} holds dates such as "
+            f"--time-unit: {time.unit!r} is for numbers, but column {name!r} holds dates such as "
             f"{cell(row)!r}. Leave out --time-unit {time.unit}."
         )
     return RawTimes(stamps.status, cell, stamps=stamps)
