@@ -96,7 +96,7 @@ def check(message):
 
 
 @hypothesis_settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(doubtful_logs())
 def test_no_message_of_the_reader_names_an_option_in_python(tmp_path, log):
