@@ -78,7 +78,8 @@ _PROSE = frozenset(
 )
 _LISTS = ("data.cells.na", "data.cells.states", "data.columns.channels", "data.columns.static",
           "data.columns.future")  # fmt: skip
-_WHOLE = ("data.cells.header_row", "data.cells.skip_rows", "data.min_obs", "data.max_channels")
+_NUMBERS = ("data.cells.header_row", "data.cells.skip_rows", "data.min_obs", "data.max_channels",
+            "data.cells.max_bad", "data.clip_outliers")  # fmt: skip
 
 
 def in_python(
@@ -127,7 +128,7 @@ def _value(setting: str, typed: str) -> str:
         return repr(tuple(name.strip() for name in next(csv.reader([plain]), [])))
     if not plain:
         return "None"
-    if setting in _WHOLE and plain.isdigit():
+    if setting in _NUMBERS and re.fullmatch(r"[\d.]*\d", plain):
         return plain
     if setting == "data.cells.max_bad" and plain.endswith("%"):
         return f"{float(plain[:-1]) / 100:g}"

@@ -111,9 +111,7 @@ def _say(report: DataReport) -> None:
     unsure = [each for each in report.decisions if each.confidence != "certain"]
     counts = {reason: number for reason, number in report.counts.items() if reason in REASONS}
     counts.pop("missing_cells", None)
-    lines = [str(each) for each in unsure]
-    lines += [f"{number:,} {REASONS[reason]}" for reason, number in counts.items()]
-    lines += report.left_out_lines()
+    lines = [*map(str, unsure), *report.count_lines(), *report.left_out_lines()]
     if lines:
         warning = LogWarning(
             in_python(f"{report.source}: " + "; ".join(lines) + "."),

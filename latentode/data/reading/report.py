@@ -202,7 +202,7 @@ class DataReport:
             f"time: {self._clock_line()}",
             f"series: {len(self.series_ids):,}; channels: {len(self.channels)}; "
             f"readings: {self.num_readings:,} at {self.num_rows:,} times; {self._share_line()}",
-            *self._count_lines(),
+            *self.count_lines(),
             *look_lines(self.look, dict(self.units)),
             *self.left_out_lines(),
             *(f"note: {decision}" for decision in self.decisions),
@@ -210,19 +210,25 @@ class DataReport:
 
     def left_out_lines(self) -> list[str]:
         """Lines of columns that are no channel, but for those that a decision speaks of."""
-        decided = [decision.choice for decision in self.decisions]
+        decided = [f"{decision.choice} {decision.evidence}" for decision in self.decisions]
         return [
             f"column {name} ignored: {reason}"
             for name, reason in self.left_out.items()
             if not any(repr(name) in choice for choice in decided)
         ]
 
-    def _count_lines(self) -> list[str]:
-        """Lines of what was left out or changed; an empty cell is the rule in a log, not a loss."""
+    def count_lines(self) -> list[str]:
+        """Lines of what was left out or changed, but for what a decision says.
+
+        An empty cell is the rule in a log, not a loss.
+        """
         lines = []
+        unsaid = {"missing_cells", "cells_of_text_columns"}
+        if any(decision.about == "repeats" for decision in self.decisions):
+            unsaid.add("duplicates_merged")
         for reason, words in REASONS.items():
             number = self.counts.get(reason)
-            if not number or reason == "missing_cells":
+            if not number or reason in unsaid:
                 continue
             line = f"{number:,} {words}"
             if reason == "duplicates_merged":

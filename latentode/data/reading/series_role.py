@@ -210,7 +210,7 @@ class _Search:
         """Why a column that is called like an id is none."""
         column = self.sample[name]
         return (
-            f"{len(column.distinct):,} distinct cells, which change every {self._run(name):.2g} "
+            f"{len(column.distinct):,} distinct cells, which change every {self._run(name):.3g} "
             "rows, while times do not repeat"
         )
 
