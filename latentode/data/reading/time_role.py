@@ -159,7 +159,7 @@ def _keeps_distance(sample: Sample, first: str, second: str) -> bool:
     times = []
     for name in (first, second):
         cells = sample[name].cells
-        raw = read_times(cells, partial(as_text, cells), name, TimeConfig())
+        raw = read_times(cells, partial(as_text, cells), TimeConfig())
         merged = merge_times([raw], name, TimeConfig(), Doubts(), "row {}".format)
         times.append(np.where(merged.status == OK, merged.times, np.int64(_UNKNOWN)))
     both = (times[0] != _UNKNOWN) & (times[1] != _UNKNOWN)
