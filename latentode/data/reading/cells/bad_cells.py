@@ -107,7 +107,10 @@ def _advice(texts: Sequence[BadText], cells: CellsConfig, share: float) -> list[
         said.append(f"{_some(of['size'])}: no sensor writes such a number; repair the cells.")
     if listed := [*of["word"], *of["size"]]:
         words = na_option([*(cells.na or ()), *listed])
-        said.append(f"Pass {words} if that means missing, or {_leave_out(cells, share)}.")
+        said.append(
+            f"Pass {words} if that means missing, or {_leave_out(cells, share)} to leave out what "
+            "is not a number."
+        )
     elif len(of["bound"]) + len(of["limit"]) < len(texts):
         said.append(f"To leave them out: {_leave_out(cells, share)}.")
     return [sentence for sentence in said if sentence]

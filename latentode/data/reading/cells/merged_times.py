@@ -181,7 +181,7 @@ def _check_unit(column: _Column) -> None:
     if unit in NS_PER_UNIT and (status == OK).any():
         row = int(np.argmax(status == OK))
         raise ConfigError(
-            f"time.unit: {unit!r} is for numbers, but column {column.name!r} holds dates such as "
+            f"--time-unit: {unit!r} is for numbers, but column {column.name!r} holds dates such as "
             f"{column.text(row)!r} ({column.where(row)}). Leave out --time-unit {unit}."
         )
 
