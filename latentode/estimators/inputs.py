@@ -86,7 +86,7 @@ def read(
     """
     if isinstance(log, TimeSeriesDataset):
         return log, config
-    with _said_in_python(log, training=training):
+    with said_in_python(log, training=training):
         dataset, report = read_log(log, config.data)
         report.settle("training", about=None if training else OF_EVERY_LOG)
     if training:
@@ -95,7 +95,7 @@ def read(
 
 
 @contextmanager
-def _said_in_python(log: Log, *, training: bool) -> Iterator[None]:
+def said_in_python(log: Log, *, training: bool) -> Iterator[None]:
     """Let errors name arguments and settings; the program, which reads its logs itself, options."""
     try:
         yield
@@ -129,7 +129,7 @@ def _decided(decision: Decision) -> dict[str, Any]:
 def aligned(fitted: FittedModel, log: Log) -> TimeSeriesDataset:
     """A log as the model's own was read, its channels in the order of the model."""
     dataset, _ = read(log, fitted.config)
-    with _said_in_python(log, training=False):
+    with said_in_python(log, training=False):
         return fitted.schema.align(dataset)
 
 

@@ -247,3 +247,14 @@ def test_a_forecast_names_settings_alone(columns, message):
 def test_a_question_that_blocks_training_alone_is_none_of_a_forecast():
     model = tiny(long_frame())
     assert model.forecast(long_frame(12), horizon="2h", num_draws=2)["value"].notnull().all()
+
+
+def test_events_and_labels_beside_a_frame_are_refused_in_words_of_python():
+    log = long_frame().assign(pump="a")
+    events = pd.DataFrame({"pump": "b", "time": log["time"][5:9], "mark": "hot"})
+    with pytest.raises(DataError, match="correct id_column") as told:
+        tiny(log, id_column="pump", events=events)
+    assert "--" not in str(told.value)
+    with pytest.raises(DataError, match=r"mark_column|id_column|time_column") as told:
+        tiny(log, id_column="pump", events=events[["pump", "time"]].assign(one="x", two="y"))
+    assert "--" not in str(told.value)

@@ -72,7 +72,8 @@ def bad_cells_message(
     if cells.on_bad_row != "error":
         limit = f", {100 * share:.2g}% of the values and more than --max-bad allows"
     advice = " ".join(_advice(texts, cells, share))
-    return f"{number:,} cells are not numbers{limit} ({shown}{more}). {advice}"
+    what = "1 cell is not a number" if number == 1 else f"{number:,} cells are not numbers"
+    return f"{what}{limit} ({shown}{more}). {advice}"
 
 
 def _named(texts: Sequence[BadText]) -> list[BadText]:
