@@ -13,7 +13,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pandas.util import hash_array
 
 from latentode.config.data import CellsConfig
 from latentode.data.dataset import Float64, Int64
@@ -26,6 +25,8 @@ _BLOCK_ROWS, _MOST_BLOCKS = 2_000, 10
 _DISTINCT_SHOWN = 5
 _ROBUST = (0.01, 0.5, 0.99)  # quantiles of a robust range, and its middle
 _MOST = 0.5  # share of the cells
+_MIX = np.uint64(0x9E3779B97F4A7C15)  # spreads keys that are multiples of one step over all bits
+_WIDE = 64  # bits
 _FORMS = {
     "stamps": "dates with a time of day",
     "dates": "dates",
@@ -144,11 +145,10 @@ class Sample:
             return self
         hashes = np.zeros(self.table.num_rows, dtype=np.uint64)
         for name in names:
-            coded = self.table.column(name)
-            if is_text(coded.type):
-                coded = coded.dictionary_encode().unify_dictionaries()
-                coded = pa.chunked_array([chunk.indices for chunk in coded.chunks])
-            hashes ^= hash_array(coded.to_numpy())
+            keys = _keys(self.table.column(name))
+            if (keys[1:] > keys[:-1]).all():
+                return self  # no time repeats
+            hashes ^= keys.view(np.uint64) * _MIX >> np.uint64(32)
         share = self.table.num_rows // len(self.rows) + 1
         return Sample(self.table, self.missing, np.flatnonzero(hashes % np.uint64(share) == 0))
 
@@ -382,6 +382,19 @@ def _blocks(num_rows: int) -> Int64:
         return np.arange(num_rows)
     starts = np.linspace(0, num_rows - _BLOCK_ROWS, _MOST_BLOCKS).astype(np.int64)
     return (starts[:, None] + np.arange(_BLOCK_ROWS)).ravel()
+
+
+def _keys(column: pa.ChunkedArray) -> Int64:
+    """A whole number for each cell, equal for equal cells, in the order of typed times."""
+    kind = column.type
+    if is_text(kind):
+        coded = column.dictionary_encode().unify_dictionaries()
+        column = pa.chunked_array([chunk.indices for chunk in coded.chunks])
+    elif pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return column.cast(pa.float64()).fill_null(0.0).to_numpy().view(np.int64).copy()
+    elif pa.types.is_temporal(kind):
+        column = column.cast(pa.int32() if kind.bit_width < _WIDE else pa.int64())
+    return column.cast(pa.int64(), safe=False).fill_null(0).to_numpy()
 
 
 def _most_frequent(steps: Float64) -> tuple[float | None, float]:

@@ -40,16 +40,26 @@ def arrange_runs(
     """
     if not len(series):
         return None
-    fresh = np.concatenate([[True], (series[1:] != series[:-1]) | (times[1:] != times[:-1])])
+    fresh = np.ones(len(series), dtype=bool)
+    np.not_equal(times[1:], times[:-1], out=fresh[1:])
+    fresh[1:] |= series[1:] != series[:-1]
     first = np.flatnonzero(fresh)
-    counts = np.diff(first, append=len(fresh)) if counts is None else np.add.reduceat(counts, first)
-    series, times = series[first], times[first]
+    if len(first) < len(series):
+        counts = (
+            np.diff(first, append=len(fresh)) if counts is None else np.add.reduceat(counts, first)
+        )
+        series, times = series[first], times[first]
+    elif counts is None:
+        counts = np.ones(len(series), dtype=np.int64)
     order = reading_order(series, times, np.zeros(len(series), dtype=np.int8))
     if order is not None:
         series, times = series[order], times[order]
     if ((series[1:] == series[:-1]) & (times[1:] == times[:-1])).any():
         return None
-    inside = _uniform(channel, values, counts, order)
+    if len(first) == len(channel):  # a reading per row: nothing to sort inside of them
+        inside = (channel, values) if order is None else (channel[order], values[order])
+    else:
+        inside = _uniform(channel, values, counts, order)
     if inside is None:
         inside = _sort_inside(channel, values, counts)
         if inside is None:
