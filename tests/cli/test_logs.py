@@ -143,3 +143,12 @@ def test_a_run_on_several_files_goes_on_only_where_none_has_changed(trained, tmp
     files = [shutil.copy(trained / f"day{number}.csv", moved) for number in (1, 2, 3)]
     (copy / "run.json").write_text(json.dumps(record | {"status": "interrupted"}))
     assert run("resume", copy, *files).exit_code == 0
+
+
+def test_too_short_a_log_is_trained_on_with_more_files_of_it(tmp_path):
+    files = [day(tmp_path, number, rows=12) for number in (1, 2, 3, 4)]
+    refused = run("train", files[0], *SMALL, "--out", tmp_path / "run")
+    assert refused.exit_code == 3
+    assert "Give a longer log, or more files of it." in refused.stderr
+    assert not (tmp_path / "run").exists()
+    assert run("train", *files, *SMALL, "--out", tmp_path / "run").exit_code == 0
