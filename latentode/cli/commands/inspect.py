@@ -66,6 +66,7 @@ def inspect_command(
     counts = np.diff(dataset.readings.row_starts[dataset.readings.series_starts])
     short = int((counts < config.min_obs).sum())
     lines = [*report.plan(), *map(str, columns)]
+    lines += [f"train will ask: {question.message}" for question in report.questions]
     if short:
         lines.append(
             f"left out of training: {short} series with fewer than {config.min_obs} readings"

@@ -72,6 +72,8 @@ def read_log(
         layout=log.roles.layout,
         columns=log.roles.to_columns(tuple(channels)),
         look=log.look(rows, dataset),
+        dayfirst=rows.dayfirst,
+        decimal=log.table.decimal,
     )
     return dataset, report
 
@@ -110,6 +112,7 @@ class _Rows(NamedTuple):
         text: Slots that are text and no channel.
         series_ids: Ids of the data set.
         rank: Index of each series code among them, -1 where it is left out.
+        dayfirst: Order of day and month that was told or settled; None where dates show none.
     """
 
     times: Int64
@@ -118,6 +121,7 @@ class _Rows(NamedTuple):
     text: Collection[int]
     series_ids: tuple[str, ...]
     rank: Int64
+    dayfirst: bool | None
 
 
 @dataclass(frozen=True)
@@ -164,7 +168,7 @@ class _Log:
         if not series_ids:
             self._settle()
             raise DataError(f"no data rows in {self.table.name}: all rows were dropped.")
-        return _Rows(times, keep, clock, text, series_ids, rank)
+        return _Rows(times, keep, clock, text, series_ids, rank, policy.dayfirst)
 
     def channels(self, rows: _Rows, allow_missing: bool) -> list[str]:
         """Names of the channels of the data set; counts the readings of all others."""

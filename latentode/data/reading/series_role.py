@@ -57,7 +57,7 @@ def find_series(
         if name not in named:
             doubts.decide(
                 "series",
-                f"{name!r} stays a channel although it is called like a series id",
+                f"series are not told apart by {name!r}, although it is called like a series id",
                 search.against(name),
                 confidence="likely",
                 option=f'--id-column "{name}"',
@@ -215,8 +215,10 @@ class _Search:
     def against(self, name: str) -> str:
         """Why a column that is called like an id is none."""
         column = self.sample[name]
+        if len(column.distinct) == 1:
+            return f"{column.distinct[0]!r} in all rows"
         return (
-            f"{len(column.distinct):,} distinct cells, which change every {self._run(name):.2g} "
+            f"{len(column.distinct):,} distinct cells, which change every {self._run(name):.3g} "
             "rows, while times do not repeat"
         )
 

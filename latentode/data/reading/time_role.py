@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
 
 import numpy as np
-import pyarrow as pa
 
 from latentode.config import TimeConfig
 from latentode.data.reading.cells.merged_times import merge_times
@@ -14,6 +14,7 @@ from latentode.data.reading.cells.time_column import read_times
 from latentode.data.reading.cells.time_scales import unit_in_name
 from latentode.data.reading.cells.time_stamps import OK
 from latentode.data.reading.doubts import Doubts
+from latentode.data.reading.formats.table import as_text
 from latentode.data.reading.profile import Sample
 from latentode.data.reading.roles import TIME_NAMES, by_telling_name
 from latentode.errors import DataError
@@ -157,7 +158,8 @@ def _keeps_distance(sample: Sample, first: str, second: str) -> bool:
         return True
     times = []
     for name in (first, second):
-        raw = read_times(sample[name].cells, lambda: pa.chunked_array([]), TimeConfig())
+        cells = sample[name].cells
+        raw = read_times(cells, partial(as_text, cells), TimeConfig())
         merged = merge_times([raw], name, TimeConfig(), Doubts(), "row {}".format)
         times.append(np.where(merged.status == OK, merged.times, np.int64(_UNKNOWN)))
     both = (times[0] != _UNKNOWN) & (times[1] != _UNKNOWN)

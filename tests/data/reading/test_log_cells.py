@@ -115,7 +115,7 @@ def test_bad_cells_of_a_long_log_count_by_channel_and_text_channels_are_left_out
     rows = "".join(f"a,{i},t,{i}\na,{i},state,idling\n" for i in range(200))
     text = "series,time_s,channel,value\n" + rows + "a,200,t,ERR\n"
     with pytest.raises(
-        DataError, match=r"1 cells are not numbers.*line 402, column 'value', channel 't': 'ERR'"
+        DataError, match=r"1 cell is not a number.*line 402, column 'value', channel 't': 'ERR'"
     ):
         read(tmp_path, text)
     dataset, report = read(tmp_path, text, cells__on_bad_row="nan")
@@ -195,7 +195,7 @@ def test_outliers_are_clipped_by_robust_deviations_and_counted(tmp_path):
 
 def test_frames_report_rows_instead_of_lines():
     frame = pd.DataFrame({"time": pd.date_range("2024-01-01", periods=3), "x": [1, "ERR", 2.5]})
-    with pytest.raises(DataError, match=r"DataFrame: 1 cells.*row 1, column 'x': 'ERR'"):
+    with pytest.raises(DataError, match=r"DataFrame: 1 cell is not.*row 1, column 'x': 'ERR'"):
         read_log(frame)
     dataset, _ = read_log(frame, settings(cells__na=("ERR",)))
     assert dataset.readings.values.tolist() == [1.0, 2.5]

@@ -98,3 +98,12 @@ def test_hour_lived_twice_is_told_by_series_and_channel(tmp_path):
         time__tz="Europe/Berlin",
     )
     assert arrays(again.readings) == arrays(dataset.readings)
+
+
+@pytest.mark.parametrize("kind", ["int64", "uint64"])
+def test_nanoseconds_beyond_what_floats_hold_are_exact(kind):
+    first = 1_760_566_777_000_000_001
+    times = np.array([first + 3 * row for row in range(40)], dtype=kind)
+    dataset, report = read_log(pd.DataFrame({"t": times, "n": times[::-1], "x": np.arange(40) % 7}))
+    assert dataset.readings.times.tolist() == [first + 3 * row for row in range(40)]
+    assert report.clock.unit == "ns"

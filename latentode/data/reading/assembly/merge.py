@@ -131,17 +131,21 @@ def _tell_cause(
     cause = likely_cause(readings.times, readings.times[merged], clock)
     tally.merge_cause = cause.words
     first = got.at(readings.rows[merged].min())
-    what = (
-        f"{len(merged):,} readings ({100 * share:.2g} %) have the series, channel and time of "
-        f"another and a different value (first: {first}): {cause.words}"
-    )
+    many = f"{len(merged):,} reading{'s' if len(merged) > 1 else ''}"
     if share > _FEW:
-        tally.doubts.ask("repeats", f"{what}. {cause.cure}.")
-    else:
-        tally.doubts.decide(
-            "repeats", f"{len(merged):,} repeated readings averaged", what,
-            confidence="guess", option=cause.cure,
-        )  # fmt: skip
+        tally.doubts.ask(
+            "repeats",
+            f"{many} ({100 * share:.2g} %) have the series, channel and time of another and a "
+            f"different value (first: {first}): {cause.words}. {cause.cure}.",
+        )
+        return
+    tally.doubts.decide(
+        "repeats",
+        f"{many} averaged with another of the same series, channel and time",
+        f"{100 * share:.2g} % of all, first: {first}; {cause.words}",
+        confidence="guess",
+        option=cause.option,
+    )
 
 
 def _merge(

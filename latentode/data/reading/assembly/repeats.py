@@ -21,11 +21,13 @@ class Cause:
 
     Attributes:
         words: The likely cause, a clause.
-        cure: What to do, a sentence.
+        cure: What to do, a sentence without its full stop.
+        option: What to type instead of averaging them.
     """
 
     words: str
     cure: str
+    option: str
 
 
 def likely_cause(times: Int64, repeated: Int64, clock: Clock) -> Cause:
@@ -41,7 +43,7 @@ def likely_cause(times: Int64, repeated: Int64, clock: Clock) -> Cause:
         hour = repeated_hour(repeated)
         if hour is not None:
             words, _, cure = hour.partition(". ")
-            return Cause(words, cure.rstrip("."))
+            return Cause(words, cure.rstrip("."), cure[cure.index("--") :].rstrip("."))
     unit = resolution_of(times)
     most = int(np.unique(times, return_counts=True)[1].max())
     if unit in _COARSE and 2 * len(repeated) > len(times) * (most - 1) / most:
@@ -49,8 +51,10 @@ def likely_cause(times: Int64, repeated: Int64, clock: Clock) -> Cause:
         return Cause(
             f"stamps have whole {words}, and up to {most} readings fall on one",
             f"{average}, or write stamps finer than {words}",
+            "--duplicates last",
         )
     return Cause(
         "several series may be mixed, or rows were written twice",
         f"Name the column that tells them apart with --id-column. {average} if they are one",
+        "--id-column NAME",
     )

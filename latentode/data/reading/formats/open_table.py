@@ -129,11 +129,12 @@ def _refuse_settings(source: LogSource, log_format: Format) -> None:
     Raises:
         ConfigError: Naming the first of them.
     """
-    for name, value in source.config.source.model_dump().items():
+    told = source.config.source
+    for name, value in (("table", told.table), ("query", told.query)):
         if value is not None and name not in log_format.source_settings:
             raise ConfigError(
-                f"data.source.{name}: expected no --{name} for {log_format.name}, got {value!r}. "
-                "Leave it out."
+                f"--{name}: expected none for {log_format.name}, got {value!r}. Leave it out; for "
+                f"a model that was trained with it, pass --{name} ''."
             )
 
 
