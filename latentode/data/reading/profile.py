@@ -221,6 +221,11 @@ class SampledColumn:
         return self.form is not None and self.form.kind == "clocks"
 
     @property
+    def tells_time_of_day(self) -> bool:
+        """True where they are so in most rows, and no numbers."""
+        return self.holds_clocks and not self.is_number
+
+    @property
     def empty(self) -> bool:
         """True where no cell holds anything."""
         return not self.distinct

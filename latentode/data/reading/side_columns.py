@@ -101,3 +101,25 @@ def lone_cells(sample: Sample, free: Sequence[str]) -> dict[str, str]:
         if len(filled) == 1 and filled[0] == 0 and len(sample.rows) >= _MANY_ROWS:
             lone[name] = f"it holds one cell, {sample[name].distinct[0]!r}, in the first row"
     return lone
+
+
+def words_of_series(sample: Sample, free: Sequence[str], identity: str) -> dict[str, str]:
+    """Columns of words that say the same of all rows of a series: name -> what shows it.
+
+    Args:
+        sample: The log.
+        free: Columns that have no other role.
+        identity: Column of series ids.
+    """
+    codes = sample[identity].codes
+    same = {}
+    for name in free:
+        column = sample[name]
+        if not column.is_words:
+            continue
+        if pd.Series(column.codes).groupby(codes).nunique().max() == 1 < len(column.distinct):
+            same[name] = (
+                f"it says the same in all rows of a series; to give it to the model: "
+                f'--static-columns "{name}"'
+            )
+    return same
