@@ -13,6 +13,7 @@ from latentode.data.reading.cells.states import state_numbers
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.profile import Sample, SampledColumn, row_repeats
 from latentode.data.reading.roles import ID_NAMES, QUALITY_NAMES, UNIT_NAMES, by_telling_name
+from latentode.data.reading.sample_times import NOT_KNOWN, sample_times
 
 # below this share repeated times are a fault of the logger, not several series
 _REPEATS = 0.1
@@ -21,6 +22,9 @@ _LONG_RUN = 3.0  # rows: an id written a series after another stays for longer
 _TWO = 2
 _MOST = 0.5
 _NUMBERED = re.compile(r"(?!.*\b[mcdk]?m[23]$)[A-Za-z][A-Za-z_ -]*\d+")  # "s1", but not "m3"
+_FAR = 5_000  # rows between two readings of one series
+_EVEN = 0.8  # share of even steps
+_HOURS, _MINUTES = 24, 1440  # parts of a day: the least that are looked for, and the most
 _MANY = 10  # rows: in fewer only the name tells
 
 
@@ -54,7 +58,7 @@ def find_series(
     telling = by_telling_name(able, ID_NAMES)
     named = [name for name in telling if search.is_plausible(name)]
     for name in telling:
-        if name not in named:
+        if name not in named and name.strip().lower() not in UNIT_NAMES:
             doubts.decide(
                 "series",
                 f"{name!r} stays a channel although it is called like a series id",
@@ -68,20 +72,17 @@ def find_series(
     if len(named) > 1:
         return _among(named, sample, doubts)
     if named:
-        doubts.decide(
-            "series", f"series told apart by {named[0]!r}", search.evidence(named[0]),
-            confidence="likely", option="--id-column NAME",
-        )  # fmt: skip
+        _say(search, named[0], doubts)
         return named[0]
     return _unnamed(search, able, sample, doubts)
 
 
 def _unnamed(search: _Search, able: Sequence[str], sample: Sample, doubts: Doubts) -> str | None:
-    """A column of any name that splits repeated times as ids do."""
-    if search.repeats <= _REPEATS:
-        return None
+    """A column of any name that splits repeated times as ids do, or a tangle of clocks."""
     others = {*sum(ID_NAMES, ()), *QUALITY_NAMES, *UNIT_NAMES}
     able = [name for name in able if name.lower() not in others or sample[name].is_words]
+    if search.repeats <= _REPEATS:
+        return _of_clocks(sample, search, able, doubts)
     splitting = [name for name in able if search.splits(name)]
     words = [name for name in splitting if sample[name].is_words]
     splitting = words or splitting
@@ -90,6 +91,20 @@ def _unnamed(search: _Search, able: Sequence[str], sample: Sample, doubts: Doubt
     if len(splitting) > 1:
         return _among(splitting, sample, doubts)
     name = splitting[0]
+    if search.numbers_parts_of_a_day(name):
+        highest = int(sample[name].numbers.max())
+        doubts.ask(
+            "time",
+            f"the dates of {search.time[0]!r} repeat, and {name!r} counts the rows of each day up "
+            f"to {highest}: it may be the time of day. Write date and time of day into one column; "
+            f'or, if each number is a series, pass --id-column "{name}".',
+        )
+        return name
+    _say(search, name, doubts)
+    return name
+
+
+def _say(search: _Search, name: str, doubts: Doubts) -> None:
     doubts.decide(
         "series",
         f"series told apart by {name!r}",
@@ -97,7 +112,60 @@ def _unnamed(search: _Search, able: Sequence[str], sample: Sample, doubts: Doubt
         confidence="likely",
         option="--id-column NAME",
     )
+
+
+def _of_clocks(sample: Sample, search: _Search, able: Sequence[str], doubts: Doubts) -> str | None:
+    """A column of words each of which has a clock of its own, where times do not repeat."""
+    words = [name for name in able if sample[name].is_words]
+    if not words or not search.time:
+        return None
+    times = sample_times(sample, search.time)
+    clocks = {name: shown for name in words if (shown := own_clocks(sample, name, times))}
+    if not clocks:
+        return None
+    if len(clocks) > 1:
+        return _among(list(clocks), sample, doubts)
+    name, shown = next(iter(clocks.items()))
+    doubts.decide(
+        "series", f"series told apart by {name!r}", shown,
+        confidence="likely", option="--id-column NAME",
+    )  # fmt: skip
     return name
+
+
+def own_clocks(sample: Sample, name: str, times: Int64) -> str | None:
+    """What shows that the words of a column have clocks of their own; None where nothing does.
+
+    Either times fall back only where the word changes: series that were written one after another;
+    or steps are even within a word, and not from row to row.
+
+    Args:
+        sample: The log.
+        name: Column of words.
+        times: Time of each row, nanoseconds.
+    """
+    codes = sample[name].codes
+    if (codes < 0).any() or not _TWO <= len(sample[name].distinct) <= len(codes) // _MANY:
+        return None
+    good = (np.diff(sample.rows) == 1) & (times[1:] != NOT_KNOWN) & (times[:-1] != NOT_KNOWN)
+    steps, changes = np.diff(times)[good], (codes[1:] != codes[:-1])[good]
+    if not len(steps) or not changes.any():
+        return None
+    falls = steps < 0
+    if falls.any() and not falls[~changes].any() and changes.sum() <= len(steps) / _MANY:
+        return f"times fall back {int(falls.sum()):,} times, always where {name!r} changes"
+    order = np.argsort(codes, kind="stable")
+    inside = (np.diff(codes[order]) == 0) & (np.diff(sample.rows[order]) <= _FAR)
+    within = np.diff(times[order])[inside]
+    if len(within) and _evenness(within) > _EVEN > 2 * _evenness(steps):
+        return f"steps are even within each {name!r}, and not from row to row"
+    return None
+
+
+def _evenness(steps: Int64) -> float:
+    """Share of the steps that are the most frequent one, give or take a hundredth."""
+    middle = float(np.median(steps))
+    return float((np.abs(steps - middle) <= abs(middle) / 100).mean()) if middle else 0.0
 
 
 def _among(names: Sequence[str], sample: Sample, doubts: Doubts) -> str:
@@ -183,6 +251,17 @@ class _Search:
         if column.is_words:
             return distinct <= max(2 * most, len(column.codes) // 3)
         return distinct <= 2 * most and counts.min() >= counts.max() / 4
+
+    def numbers_parts_of_a_day(self, name: str) -> bool:
+        """Whether a column counts the rows of each date, in parts that a day is divided into."""
+        form = self.sample[self.time[0]].form if len(self.time) == 1 else None
+        column = self.sample[name]
+        if form is None or form.kind != "dates" or not column.is_number:
+            return False
+        numbers = np.unique(column.numbers[~np.isnan(column.numbers)])
+        in_order = (np.diff(column.numbers) == 1).mean() > _MOST
+        whole = len(numbers) >= _HOURS and _MINUTES % len(numbers) == 0
+        return whole and in_order and numbers[0] <= 1 and numbers[-1] - numbers[0] < len(numbers)
 
     def _few(self, name: str) -> bool:
         column = self.sample[name]

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from latentode.config import DataConfig
 from latentode.data.reading.column_roles import detect_roles
-from latentode.data.reading.formats.table import MISSING_TEXTS, Table
-from latentode.data.reading.profile import Sample
+from latentode.data.reading.formats.table import Table
 from latentode.data.reading.roles import Roles, check_present
-
-_MOST = 0.5  # share of rows
-_TWO = 2  # clocks, at least, in a log of pairs
+from latentode.data.reading.stacking import (
+    CHANNEL,
+    VALUE,
+    clock_pairs,
+    several_values,
+    stack_pairs,
+    stack_values,
+)
 
 
 @dataclass(frozen=True)
@@ -64,73 +65,36 @@ def understand(table: Table, config: DataConfig) -> tuple[Table, Understanding]:
     Raises:
         DataError: If its columns cannot be understood.
     """
-    pairs = _clock_pairs(table, config)
-    if not pairs:
-        return table, Understanding(detect_roles(table, config), lambda other: other)
-    shown = "; ".join(f"{', '.join(values)} at {time!r}" for time, values in pairs.items())
-    stacked = _stacked(table, pairs)
-    stacked.doubts.decide(
-        "layout",
-        f"each value at its own time: {shown}",
-        f"{len(pairs)} columns of different times, each followed by its values",
-        confidence="likely",
-        option="--time-column NAME for one clock of all",
-    )
-    roles = Roles("long", ("time",), channel="channel", value="value")
-    return stacked, Understanding(roles, lambda other: _stacked(other, pairs))
+    pairs = clock_pairs(table, config)
+    if pairs:
+        shown = "; ".join(f"{', '.join(values)} at {time!r}" for time, values in pairs.items())
+        stacked = stack_pairs(table, pairs)
+        stacked.doubts.decide(
+            "layout",
+            f"each value at its own time: {shown}",
+            f"{len(pairs)} columns of different times, each followed by its values",
+            confidence="likely",
+            option="--time-column NAME for one clock of all",
+        )
+        roles = Roles("long", (next(iter(pairs)),), channel=CHANNEL, value=VALUE)
+        return stacked, Understanding(roles, lambda other: stack_pairs(other, pairs))
+    several = several_values(table, config)
+    if several is not None:
+        names, values = several
+        stacked = stack_values(table, names, values)
+        stacked.doubts.decide(
+            "layout",
+            f"long: {', '.join(values)} of each name in {names!r} are channels",
+            f"{len(values)} columns of values beside a column of names",
+            confidence="likely",
+            option="--layout wide",
+        )
+        settings = _stacked_settings(config)
+        roles = detect_roles(stacked, settings)
+        return stacked, Understanding(roles, lambda other: stack_values(other, names, values))
+    return table, Understanding(detect_roles(table, config), lambda other: other)
 
 
-def _clock_pairs(table: Table, config: DataConfig) -> dict[str, list[str]]:
-    """Time -> its values, where columns of times and of values alternate; empty otherwise."""
-    columns = config.columns
-    told = (columns.time, columns.id, columns.channel, columns.value, columns.channels)
-    if any(name is not None for name in told) or config.layout not in ("auto", "long"):
-        return {}
-    sample = Sample(table, (*MISSING_TEXTS, *(config.cells.na or ())))
-    names = [name for name in table.columns if not sample[name].empty]
-    kinds = {name: getattr(sample[name].form, "kind", "") for name in names}
-    clocks = [name for name, kind in kinds.items() if kind == "stamps"]
-    if len(clocks) < _TWO or names[0] != clocks[0]:
-        return {}
-    pairs: dict[str, list[str]] = {}
-    for name in names:
-        if name in clocks:
-            pairs[name] = []
-        elif sample[name].is_number:
-            pairs[list(pairs)[-1]].append(name)
-        else:
-            return {}
-    alternate = all(pairs.values())
-    return pairs if alternate and _are_different(sample, clocks) else {}
-
-
-def _are_different(sample: Sample, clocks: Sequence[str]) -> bool:
-    """True where no two clocks show one time in most rows, or keep one distance."""
-    texts = [sample[name].texts for name in clocks]
-    return all((first != second).mean() > _MOST for first, second in pairwise(texts))
-
-
-def _stacked(table: Table, pairs: dict[str, list[str]]) -> Table:
-    """One row per reading, with columns "time", "channel" and "value"."""
-    names = [(time, value) for time, values in pairs.items() for value in values]
-    times = [table.column(time) for time, _ in names]
-    values = [table.column(value) for _, value in names]
-    if len({column.type for column in times}) > 1:
-        times = [table.text(time).cast(pa.string()) for time, _ in names]
-    if len({column.type for column in values}) > 1:
-        values = [table.text(value).cast(pa.string()) for _, value in names]
-    codes = np.repeat(np.arange(len(names), dtype=np.int32), table.num_rows)
-    channel = pa.DictionaryArray.from_arrays(codes, pa.array([value for _, value in names]))
-    columns = {
-        "time": pa.chunked_array([chunk for column in times for chunk in column.chunks]),
-        "channel": pa.chunked_array([channel]),
-        "value": pa.chunked_array([chunk for column in values for chunk in column.chunks]),
-    }
-    stacked = Table(columns)
-    # a pair without a time is the end of a shorter column, and no bad row
-    filled = pc.not_equal(stacked.text("time").cast(pa.string()), "")
-    stacked = Table({name: column.filter(filled) for name, column in columns.items()})
-    for shared in ("name", "stem", "line_word", "decimal", "units", "doubts", "ragged"):
-        setattr(stacked, shared, getattr(table, shared))
-    stacked.lines = np.tile(table.lines, len(names))[filled.to_numpy()]
-    return stacked
+def _stacked_settings(config: DataConfig) -> DataConfig:
+    columns = config.columns.model_copy(update={"channel": CHANNEL, "value": VALUE})
+    return config.model_copy(update={"columns": columns, "layout": "long"})
