@@ -48,14 +48,19 @@ def row_counters(
     if series is not None:
         order = np.argsort(series, kind="stable")
         follows = np.diff(series[order]) == 0
-    forward = _rises(times[order], follows) if times is not None else None
+    forward, stays = None, False
+    if times is not None:
+        forward = _rises(times[order], follows)
+        # what counts the rows of a day, beside a date alone, is a part of the time
+        stays = bool((np.diff(times[order])[follows] == 0).mean() > 0.5) if follows.any() else False
     counters = {}
     for name in names:
         column = sample[name]
         if not column.is_number or column.holds_fractions:
             continue
-        shown = _counts(name, column, np.diff(column.numbers[order])[follows], forward)
-        if shown:
+        steps = np.diff(column.numbers[order])[follows]
+        shown = _counts(name, column, steps, forward)
+        if shown and not (stays and len(np.unique(np.sign(steps))) > 1):
             counters[name] = shown
     return counters
 

@@ -23,7 +23,7 @@ _TWO = 2
 _MOST = 0.5
 _NUMBERED = re.compile(r"(?!.*\b[mcdk]?m[23]$)[A-Za-z][A-Za-z_ -]*\d+")  # "s1", but not "m3"
 _FAR = 5_000  # rows between two readings of one series
-_EVEN = 0.8  # share of even steps
+_EVEN, _UNEVEN = 0.9, 0.05  # share of even steps of a series; less of them in the log
 _HOURS, _MINUTES = 24, 1440  # parts of a day: the least that are looked for, and the most
 _MANY = 10  # rows: in fewer only the name tells
 
@@ -157,7 +157,10 @@ def own_clocks(sample: Sample, name: str, times: Int64) -> str | None:
     order = np.argsort(codes, kind="stable")
     inside = (np.diff(codes[order]) == 0) & (np.diff(sample.rows[order]) <= _FAR)
     within = np.diff(times[order])[inside]
-    if len(within) and _evenness(within) > _EVEN > 2 * _evenness(steps):
+    if not len(within) or changes.mean() < _MOST:
+        return None
+    even = _evenness(within)
+    if even > _EVEN and _evenness(steps) < even - _UNEVEN:
         return f"steps are even within each {name!r}, and not from row to row"
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -17,6 +18,7 @@ from latentode.errors import DataError
 
 _NO_NAME = len(TIME_NAMES)
 _NEARLY_ALL = 0.95
+_TIME_WORDS = {"time", "elapsed", "cycle", "cycles", "zeit", "temps", "tiempo", "tempo", "tijd"}
 
 
 def find_time(
@@ -114,7 +116,13 @@ class _Search:
         """Columns of numbers that are called like a time."""
         numeric = [name for name in self.names if self.sample[name].is_number]
         named = by_telling_name(numeric, TIME_NAMES)
-        return named or [name for name in numeric if unit_in_name(name)]
+        return named or [name for name in numeric if unit_in_name(name) or self._goes_on(name)]
+
+    def _goes_on(self, name: str) -> bool:
+        """Whether a column has a word for time in its name, and rises in nearly all rows."""
+        steps = self.sample[name].steps
+        called_so = set(re.split(r"[^a-z]+", name.lower())) & _TIME_WORDS
+        return bool(called_so) and len(steps) > 0 and (steps > 0).mean() > _NEARLY_ALL
 
 
 def _only(names: Sequence[str], sample: Sample, doubts: Doubts) -> str:

@@ -128,7 +128,14 @@ def _tell_cause(
 ) -> None:
     """Say why readings repeat; ask where they are many."""
     share = len(merged) / len(readings.times)
-    cause = likely_cause(readings.times, readings.times[merged], clock)
+    channel = np.bincount(readings.channel[merged]).argmax()
+    one = np.flatnonzero(readings.channel == channel)
+    cause = likely_cause(
+        readings.times[one],
+        readings.values[one],
+        readings.times[merged[readings.channel[merged] == channel]],
+        clock,
+    )
     tally.merge_cause = cause.words
     first = got.at(readings.rows[merged].min())
     what = (
