@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 
 #: Option -> setting, and what it is for.
@@ -97,9 +98,9 @@ def _value(flag: str, setting: str, value: str | None) -> tuple[str, str]:
     is_word = value in _WORDS or (value.isalpha() and value.islower() and len(value) > 1)
     if is_word and value not in _CHOICES:
         return "", f" {value}"
-    plain = value.strip("\"'")
+    plain = value[1:-1] if value[:1] in ('"', "'") else value
     if setting in ("data.cells.na", "data.columns.channels", "data.cells.states"):
-        return f"={tuple(plain.split(',')) if plain else ()!r}", ""
+        return f"={tuple(next(csv.reader([plain]), []))!r}", ""
     return f"={plain!r}", ""
 
 

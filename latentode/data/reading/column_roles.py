@@ -12,12 +12,12 @@ from latentode.data.reading.formats.open_table import FORMATS
 from latentode.data.reading.formats.table import MISSING_TEXTS, Table
 from latentode.data.reading.long_role import find_long
 from latentode.data.reading.profile import Sample
-from latentode.data.reading.roles import Roles, check_present, check_role, time_parts
-from latentode.data.reading.series_role import find_series
 from latentode.data.reading.quality_columns import find_quality
-from latentode.data.reading.side_columns import find_unit, lone_cells, row_types, words_of_series
+from latentode.data.reading.roles import Roles, check_present, check_role, time_parts
 from latentode.data.reading.row_counters import row_counters, second_clocks
 from latentode.data.reading.sample_times import sample_times
+from latentode.data.reading.series_role import find_series
+from latentode.data.reading.side_columns import find_unit, lone_cells, row_types, words_of_series
 from latentode.data.reading.time_role import find_time
 from latentode.errors import ConfigError, DataError
 

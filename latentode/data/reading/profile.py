@@ -12,16 +12,17 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pandas.util import hash_array
 
 from latentode.config.data import CellsConfig
 from latentode.data.dataset import Float64, Int64
 from latentode.data.reading.cells.numbers import sample_numbers
 from latentode.data.reading.cells.time_forms import TimeForm, may_be_times
-from latentode.data.reading.formats.table import MISSING_TEXTS, Table, is_text
+from latentode.data.reading.formats.table import MISSING_TEXTS, Table, as_text, is_text
 
 # a longer log is looked at in blocks of successive rows: order and steps show within a block
-_BLOCK_ROWS, _MOST_BLOCKS = 5_000, 10
+_BLOCK_ROWS, _MOST_BLOCKS = 2_000, 10
 _DISTINCT_SHOWN = 5
 _ROBUST = (0.01, 0.5, 0.99)  # quantiles of a robust range, and its middle
 _MOST = 0.5  # share of the cells
@@ -147,7 +148,7 @@ class Sample:
             if is_text(coded.type):
                 coded = coded.dictionary_encode().unify_dictionaries()
                 coded = pa.chunked_array([chunk.indices for chunk in coded.chunks])
-            hashes ^= hash_array(coded.to_pandas().to_numpy())
+            hashes ^= hash_array(coded.to_numpy())
         share = self.table.num_rows // len(self.rows) + 1
         return Sample(self.table, self.missing, np.flatnonzero(hashes % np.uint64(share) == 0))
 
@@ -177,16 +178,34 @@ class SampledColumn:
 
     @cached_property
     def texts(self) -> pd.Series:
-        """Cells as text, "" where missing."""
-        column = self._sample.table.text(self.name).take(pa.array(self._sample.rows))
-        texts = column.cast(pa.string()).to_pandas().fillna("").str.strip()
+        """Cells as text, "" where missing; of typed cells as they may be written."""
+        texts = as_text(self.cells).cast(pa.string()).to_pandas().fillna("").str.strip()
         return texts.where(~texts.isin(self._sample.missing), "")
+
+    @cached_property
+    def filled(self) -> NDArray[np.bool_]:
+        """True where a cell is not missing, shape (row,)."""
+        if self.is_text:
+            return (self.texts != "").to_numpy()
+        valid = self.cells.is_valid().to_numpy()
+        return valid & ~np.isnan(self.numbers) if self._is_float else valid
+
+    @property
+    def _is_float(self) -> bool:
+        return bool(pa.types.is_floating(self.cells.type))
 
     @cached_property
     def distinct(self) -> list[str]:
         """Distinct texts that are not missing, the most frequent first."""
-        counts = self.texts[self.texts != ""].value_counts()
-        return [str(text) for text in counts.index]
+        if self.is_text:
+            counts = self.texts[self.texts != ""].value_counts()
+            return [str(text) for text in counts.index]
+        codes = self.codes[self.codes >= 0]
+        first = np.unique(codes, return_index=True)[1]
+        order = first[np.argsort(-np.bincount(codes), kind="stable")]
+        rows = pa.array(np.flatnonzero(self.filled)[order])
+        texts = as_text(self.cells.take(rows)).cast(pa.string()).to_pylist()
+        return [text for text in texts if text not in self._sample.missing]
 
     @cached_property
     def numbers(self) -> Float64:
@@ -228,21 +247,29 @@ class SampledColumn:
     @property
     def empty(self) -> bool:
         """True where no cell holds anything."""
-        return not self.distinct
+        return not self.filled.any()
 
     @property
     def is_number(self) -> bool:
         """True where most cells that hold something are numbers."""
-        filled = int((self.texts != "").sum())
-        return bool(filled) and 2 * int((~np.isnan(self.numbers)).sum()) > filled
+        numbers = int((~np.isnan(self.numbers)).sum())
+        return numbers > 0 and 2 * numbers > int(self.filled.sum())
 
     @property
     def holds_words(self) -> bool:
-        """True where some cells are text that a number would lose: "pump", "007"."""
+        """True where some cells are written as no number is: "pump", "007"."""
+        table = self._sample.table
+        exact = self.distinct
         if not self.is_text:
-            return False
+            if not pa.types.is_integer(self.cells.type) or type(table).text is Table.text:
+                return False
+            # whole numbers of a file of text: as they stand there
+            texts = table.text(self.name).take(pa.array(self._sample.rows))
+            exact = texts.cast(pa.string()).unique().to_pylist()
         return any(
-            not _NUMBER.fullmatch(text) or _CODED.match(text) is not None for text in self.distinct
+            not _NUMBER.fullmatch(text) or _CODED.match(text) is not None
+            for text in exact
+            if text not in self._sample.missing
         )
 
     @property
@@ -266,8 +293,22 @@ class SampledColumn:
     @cached_property
     def codes(self) -> Int64:
         """Code of each cell, equal for equal cells, -1 where missing, shape (row,)."""
-        codes, _ = pd.factorize(self.texts.where(self.texts != "", None))
-        return codes.astype(np.int64)
+        if self.is_text:
+            codes, _ = pd.factorize(self.texts.where(self.texts != "", None))
+            return codes.astype(np.int64)
+        kind = self.cells.type
+        cells = self.cells
+        if pa.types.is_temporal(kind) or pa.types.is_decimal(kind) or pa.types.is_boolean(kind):
+            cells = cells.combine_chunks().dictionary_encode()
+            cells = cells.indices if isinstance(cells, pa.Array) else cells
+        if isinstance(cells, pa.ChunkedArray) and pa.types.is_dictionary(cells.type):
+            cells = cells.unify_dictionaries().combine_chunks().indices
+        if pa.types.is_null(kind):
+            return np.full(len(cells), -1)
+        codes, _ = pd.factorize(cells.fill_null(0).to_numpy(zero_copy_only=False)[self.filled])
+        result = np.full(len(self.filled), -1)
+        result[self.filled] = codes
+        return result
 
     @cached_property
     def steps(self) -> Float64:
@@ -279,28 +320,29 @@ class SampledColumn:
     @cached_property
     def profile(self) -> ColumnProfile:
         """All of it in numbers."""
-        texts, numbers = self.texts, self.numbers
-        filled = int((texts != "").sum())
+        numbers = self.numbers
+        filled = int(self.filled.sum())
         times = filled if (self.holds_dates or self.holds_clocks) and not self.is_number else 0
         numeric = int((~np.isnan(numbers)).sum())
         kinds = {
             "number": numeric,
             "time": times,
             "text": max(filled - numeric - times, 0),
-            "empty": len(texts) - filled,
+            "empty": len(self.filled) - filled,
         }
         least, greatest = self._range()
         present = numbers[~np.isnan(numbers)]
         low, median, high = np.quantile(present, _ROBUST) if len(present) else (None,) * 3
         step, share = _most_frequent(self.steps)
-        held = texts[texts != ""]
+        held = np.flatnonzero(self.filled)[[0, -1]] if filled else np.zeros(0, dtype=np.int64)
+        ends = as_text(self.cells.take(pa.array(held))).cast(pa.string()).to_pylist()
         same = (self.codes[1:] == self.codes[:-1]) & (self.codes[1:] >= 0)
         return ColumnProfile(
             name=self.name,
             type=str(self.cells.type),
             form="" if self.form is None else _FORMS[self.form.kind],
             rows=self._sample.table.num_rows,
-            looked_at=len(texts),
+            looked_at=len(self.filled),
             kinds=kinds,
             distinct=len(self.distinct),
             least=least,
@@ -314,8 +356,8 @@ class SampledColumn:
             falling=float((self.steps < 0).mean()) if len(self.steps) else 0.0,
             step=step,
             step_share=share,
-            first=str(held.iloc[0]) if len(held) else "",
-            last=str(held.iloc[-1]) if len(held) else "",
+            first=ends[0] if filled else "",
+            last=ends[-1] if filled else "",
             examples=tuple(self.distinct[:_DISTINCT_SHOWN]),
         )
 
@@ -330,7 +372,7 @@ class SampledColumn:
 
 
 def profile_table(table: Table, missing: Collection[str] = MISSING_TEXTS) -> list[ColumnProfile]:
-    """The profile of every column of a table, over at most 50,000 rows in blocks.
+    """The profile of every column of a table, over at most 20,000 rows in blocks.
 
     Args:
         table: The table.

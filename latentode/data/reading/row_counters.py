@@ -8,7 +8,7 @@ import numpy as np
 
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Float64, Int64
-from latentode.data.reading.profile import Sample, SampledColumn
+from latentode.data.reading.profile import Sample
 from latentode.data.reading.roles import by_telling_name
 from latentode.data.reading.sample_times import NOT_KNOWN
 
@@ -59,7 +59,7 @@ def row_counters(
         if not column.is_number or column.holds_fractions:
             continue
         steps = np.diff(column.numbers[order])[follows]
-        shown = _counts(name, column, steps, forward)
+        shown = _counts(name, steps, forward)
         if shown and not (stays and len(np.unique(np.sign(steps))) > 1):
             counters[name] = shown
     return counters
@@ -73,7 +73,7 @@ def _rises(times: Int64, follows: np.ndarray) -> bool | None:
     return None if not len(steps) else bool((steps > 0).mean() > 0.5)
 
 
-def _counts(name: str, column: SampledColumn, steps: Float64, forward: bool | None) -> str | None:
+def _counts(name: str, steps: Float64, forward: bool | None) -> str | None:
     """What shows that a column numbers the rows; None where nothing does."""
     steps = steps[~np.isnan(steps)]
     if not len(steps):

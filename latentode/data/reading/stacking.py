@@ -14,7 +14,13 @@ from latentode.config import DataConfig
 from latentode.data.reading.cells.time_scales import unit_in_name
 from latentode.data.reading.formats.table import MISSING_TEXTS, Table
 from latentode.data.reading.profile import Sample
-from latentode.data.reading.roles import CHANNEL_NAMES, TAG_NAMES, TIME_NAMES, by_telling_name
+from latentode.data.reading.roles import (
+    CHANNEL_NAMES,
+    TAG_NAMES,
+    TIME_NAMES,
+    VALUE_NAMES,
+    by_telling_name,
+)
 
 #: What the columns of a stacked table are called.
 CHANNEL, VALUE = "channel", "value"
@@ -121,6 +127,8 @@ def several_values(table: Table, config: DataConfig) -> tuple[str, list[str]] | 
     words = [name for name in table.columns if sample[name].is_words]
     named = by_telling_name(words, (*CHANNEL_NAMES, *TAG_NAMES))
     values = [name for name in values if sample[name].is_number]
+    if len(values) < _TWO and by_telling_name(values, VALUE_NAMES):
+        return None  # a long log as any other
     other = [
         name
         for name in table.columns

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from latentode.config import DataConfig
 from latentode.data.reading.column_roles import detect_roles
-from latentode.data.reading.formats.table import Table
+from latentode.data.reading.doubts import Doubts
+from latentode.data.reading.formats.table import RenamedTable, Table
 from latentode.data.reading.roles import Roles, check_present
 from latentode.data.reading.stacking import (
     CHANNEL,
@@ -19,6 +20,7 @@ from latentode.data.reading.stacking import (
     stack_pairs,
     stack_values,
 )
+from latentode.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -28,19 +30,24 @@ class Understanding:
     Attributes:
         roles: Meaning of the columns.
         reshape: Turns a table of the source into one that has these columns.
+        columns: Columns of the source.
     """
 
     roles: Roles
     reshape: Callable[[Table], Table]
+    columns: tuple[str, ...]
 
     def applied(self, table: Table) -> Table:
         """Another table of the same log, its columns as those of the first.
 
         Raises:
-            DataError: If it lacks the time, the id, the channel or the value.
+            DataError: If it lacks the time, the id, the channel, the value, or all values.
         """
-        table = self.reshape(table)
+        if not set(table.columns) & set(self.columns) and len(table.columns) == len(self.columns):
+            table = self._headed(table)
         roles = self.roles
+        self._say_more(table)
+        table = self.reshape(table)
         needed = (*roles.time_parts, roles.id, roles.channel, roles.value)
         for name in needed:
             if name is not None:
@@ -50,6 +57,33 @@ class Understanding:
                 table.add(name, pa.chunked_array([pa.nulls(table.num_rows)]))
                 table.doubts.decide("files", f"{table.name}: no column {name!r}: no readings of it")
         return table
+
+    def _headed(self, table: Table) -> Table:
+        """A table without a header, under that of the first."""
+        table.doubts = Doubts()  # what it said of names by their places does not hold
+        table.doubts.decide(
+            "files",
+            f"{table.name} has no header: that of the first file holds",
+            f"it has {len(self.columns)} columns as well",
+        )
+        return RenamedTable(table, dict(zip(self.columns, table.columns, strict=True)))
+
+    def _say_more(self, table: Table) -> None:
+        """Name columns that the first file does not have; refuse a file without its values."""
+        more = [name for name in table.columns if name not in self.columns]
+        values = [name for name in self.roles.values if name not in self.roles.future]
+        if values and not set(values) & set(table.columns):
+            raise DataError(
+                f"{table.name}: expected the channels of the first file ({', '.join(values[:6])}), "
+                f"got {', '.join(more[:6]) or 'none'}. Join files of different channels by their "
+                "times into one, or read those of each channel apart."
+            )
+        if more:
+            table.doubts.decide(
+                "files",
+                f"{table.name}: column(s) {', '.join(map(repr, more[:6]))} left out",
+                "the first file does not have them; give this file first to read them",
+            )
 
 
 def understand(table: Table, config: DataConfig) -> tuple[Table, Understanding]:
@@ -77,22 +111,24 @@ def understand(table: Table, config: DataConfig) -> tuple[Table, Understanding]:
             option="--time-column NAME for one clock of all",
         )
         roles = Roles("long", (next(iter(pairs)),), channel=CHANNEL, value=VALUE)
-        return stacked, Understanding(roles, lambda other: stack_pairs(other, pairs))
+        return stacked, Understanding(roles, lambda other: stack_pairs(other, pairs), table.columns)
     several = several_values(table, config)
     if several is not None:
         names, values = several
         stacked = stack_values(table, names, values)
         stacked.doubts.decide(
             "layout",
-            f"long: {', '.join(values)} of each name in {names!r} are channels",
-            f"{len(values)} columns of values beside a column of names",
+            f"long: each name in {names!r} is a channel, with its {', '.join(values)}",
+            "columns of such names beside a column of names",
             confidence="likely",
             option="--layout wide",
         )
         settings = _stacked_settings(config)
         roles = detect_roles(stacked, settings)
-        return stacked, Understanding(roles, lambda other: stack_values(other, names, values))
-    return table, Understanding(detect_roles(table, config), lambda other: other)
+        return stacked, Understanding(
+            roles, lambda other: stack_values(other, names, values), table.columns
+        )
+    return table, Understanding(detect_roles(table, config), lambda other: other, table.columns)
 
 
 def _stacked_settings(config: DataConfig) -> DataConfig:

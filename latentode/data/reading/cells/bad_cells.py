@@ -139,10 +139,8 @@ def _states(words: Sequence[str], cells: CellsConfig) -> str:
 
 def _leave_out(cells: CellsConfig, share: float) -> str:
     """The option that leaves bad cells out, with the limit that this takes."""
-    limit = f"--max-bad {math.ceil(100 * share)}%" if share > cells.max_bad else ""
-    if cells.on_bad_row == "error":
-        return f"--on-bad-row drop|nan {limit}".rstrip()
-    return limit
+    limit = f"--max-bad {math.ceil(100 * share) / 100:g}" if share > cells.max_bad else ""
+    return f"--on-bad-row nan {limit}".rstrip() if cells.on_bad_row == "error" else limit
 
 
 def _some(texts: Iterable[str], most: int = 3) -> str:

@@ -114,10 +114,10 @@ def clock_of(
         return clock
     cell = text(int(good[0]))
     if _wraps(times):
-        _ask_date(doubts, name, f"{cell!r} is a time of day, and it starts again each day", "")
+        ask_date(doubts, name, f"{cell!r} is a time of day, and it starts again each day")
     elif not (told or time.format or _rises_from_zero(times)):
         cure = " If each series counts its own elapsed time, pass --time-unit s."
-        _ask_date(doubts, name, f"{cell!r} is a time of day without a date", cure)
+        ask_date(doubts, name, f"{cell!r} is a time of day without a date", cure)
     elif cells.two_parts and not told:
         doubts.ask(
             "time",
@@ -135,7 +135,15 @@ def clock_of(
     return clock
 
 
-def _ask_date(doubts: Doubts, name: str, what: str, cure: str) -> None:
+def ask_date(doubts: Doubts, name: str, what: str, cure: str = "") -> None:
+    """Ask for the date of times of day.
+
+    Args:
+        doubts: Where the question goes.
+        name: Column.
+        what: What was seen in it.
+        cure: What else may be done, with a blank in front.
+    """
     doubts.ask(
         "time",
         f"time column {name!r}: {what}. Name the column of the date too, as --time-column "

@@ -149,7 +149,13 @@ def _read(whole: Int64, digits: str) -> tuple[Int64, NDArray[np.bool_]]:
 
 
 def days_of(year: Int64, month: Int64, day: Int64) -> tuple[Int64, NDArray[np.bool_]]:
-    """Days since 1970 of dates, and which of them exist, shape (row,)."""
+    """Days since 1970 of dates, and which of them exist.
+
+    Args:
+        year: Years, shape (row,).
+        month: Months from 1.
+        day: Days from 1.
+    """
     good = (month >= 1) & (month <= 12) & (day >= 1)
     month = np.where(good, month, 1)
     months = ((year - 1970) * 12 + month - 1).astype("M8[M]")

@@ -103,7 +103,13 @@ class WrittenDate:
 
 
 def day_number(year: int, month: int, day: int) -> int | None:
-    """Days since 1970 of a date; None where there is no such date."""
+    """Days since 1970 of a date; None where there is no such date.
+
+    Args:
+        year: From 1.
+        month: From 1.
+        day: From 1.
+    """
     try:
         return date(year, month, day).toordinal() - _EPOCH_DAY
     except ValueError:

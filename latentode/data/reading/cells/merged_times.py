@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,8 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentode.config import TimeConfig
+from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock, Int64
-from latentode.data.reading.cells.clock_texts import ClockTexts, clock_of
+from latentode.data.reading.cells.clock_texts import (
+    HALF_DAY_FORM,
+    ClockTexts,
+    ask_date,
+    clock_of,
+)
 from latentode.data.reading.cells.date_digits import spelled_dates
 from latentode.data.reading.cells.date_order import settle_dates
 from latentode.data.reading.cells.number_column import NumberColumn
@@ -105,7 +112,8 @@ def merge_times(
         The times.
 
     Raises:
-        ConfigError: If no row has the format in the settings.
+        ConfigError: If no row has the format in the settings, or dates stand where they tell the
+            unit of numbers.
         DataError: If some files hold dates and others numbers.
     """
     column = _Column(parts, name, time, doubts, where)
@@ -120,6 +128,8 @@ def merge_times(
     elif parts[0].numbers is not None:
         merged = _merge_numbers(column, clock)
     else:
+        if clock is None:
+            _check_unit(column)
         stamps = join_stamps([part.stamps for part in parts if part.stamps is not None])
         merged = _merge_stamps(column, stamps)
     bad = np.flatnonzero(merged.status >= BAD)[:_EXAMPLES].tolist()
@@ -160,6 +170,17 @@ def _check_matches(column: _Column) -> None:
         raise ConfigError(
             f"time.format: expected cells like {column.time.format!r} in {column.name!r}, got "
             f"{column.text(row)!r} ({column.where(row)}). Correct --time-format, or leave it out."
+        )
+
+
+def _check_unit(column: _Column) -> None:
+    status = np.concatenate([part.status for part in column.parts])
+    unit = column.time.unit
+    if unit in NS_PER_UNIT and (status == OK).any():
+        row = int(np.argmax(status == OK))
+        raise ConfigError(
+            f"time.unit: {unit!r} is for numbers, but column {column.name!r} holds dates such as "
+            f"{column.text(row)!r} ({column.where(row)}). Leave out --time-unit {unit}."
         )
 
 
@@ -225,6 +246,10 @@ def _merge_stamps(column: _Column, stamps: Stamps) -> Times:
     )
     _say_letters(column, stamps)
     okay = stamps.status == OK
+    bad = np.flatnonzero(stamps.status == BAD)
+    if len(bad) and not okay.any() and re.match(HALF_DAY_FORM, column.text(int(bad[0])).strip()):
+        what = f"{column.text(int(bad[0]))!r} is a time of day without a date"
+        ask_date(column.doubts, column.name, what)
     aware = stamps.aware & okay
     zone = column.time.tz or (
         _typed_zone(column) if aware.any() else _zone_of_naive(column, stamps)

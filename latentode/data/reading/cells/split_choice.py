@@ -57,7 +57,14 @@ def in_order(days: Int64) -> bool:
 
 
 def calendar_days(year: Part, month: Part | None, day: Part | None, doy: Part | None) -> Part:
-    """Days since 1970 of numbers of a date; bad where they are none."""
+    """Days since 1970 of numbers of a date; bad where they are none.
+
+    Args:
+        year: Years.
+        month: Months from 1; None for January.
+        day: Days of the month from 1; None for the first.
+        doy: Days of the year from 1; None where there are months.
+    """
     one = np.ones_like(year.values)
     good = year.good.copy()
     months, days = one, one

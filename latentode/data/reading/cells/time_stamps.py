@@ -43,6 +43,9 @@ _RESPELLED = (
     # 04.03.2024 06.00
     (r"^(\d{1,2}\.\d{1,2}\.\d{2,4},?\s+)(\d{1,2})\.(\d\d)\.(\d\d)$", r"\1\2:\3:\4"),
     (r"^(\d{1,2}\.\d{1,2}\.\d{2,4},?\s+)(\d{1,2})\.(\d\d)$", r"\1\2:\3"),
+    # 2024-03-04_06-00-00 and 2024年3月4日 06:00
+    (r"^(\d{4}-\d\d-\d\d)[T _](\d\d)[-.](\d\d)[-.](\d\d)$", r"\1 \2:\3:\4"),
+    (r"^(\d{4})年(\d{1,2})月(\d{1,2})日", r"\1-\2-\3 "),
     # 06h30, 6 AM, and the hour alone
     (r"(\d{1,2})\s?[hH]\s?(\d\d)(?:$|\s)", r"\1:\2 "),
     (r"^([^:]*\d),?\s+(\d{1,2})\s?([AaPp]\.?[Mm]\.?)$", r"\1 \2:00 \3"),
@@ -119,7 +122,13 @@ class Stamps:
 def plain_stamps(
     times: Int64, aware: NDArray[np.bool_] | bool, status: NDArray[np.uint8]
 ) -> Stamps:
-    """Times that need no decision."""
+    """Times that need no decision.
+
+    Args:
+        times: Nanoseconds, shape (row,).
+        aware: True where, or if, they are UTC.
+        status: As in `Stamps`.
+    """
     times = np.where(status == OK, times, 0)
     aware = np.full(len(times), aware) if isinstance(aware, bool) else aware
     return Stamps(times, aware, status, np.full(len(times), -1, dtype=np.int32))

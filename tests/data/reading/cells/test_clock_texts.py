@@ -86,6 +86,10 @@ def test_sparse_times_of_day_from_midnight_are_asked_about(hours):
     assert "--time-unit" not in question(cells)
 
 
+def test_times_of_half_days_have_no_date():
+    assert "--time-column DATE,Time" in question(["06:00 AM", "07:00 AM"], name="Time")
+
+
 def test_few_elapsed_times_with_long_steps_are_read():
     assert stamps_of(["00:00:00", "10:00:00", "20:00:00"])[2] == 20 * 3600 * SECOND
 
