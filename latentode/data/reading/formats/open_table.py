@@ -88,25 +88,24 @@ def open_tables(source: Source, config: DataConfig) -> Iterator[Table]:
     files = [file for part in parts for file in _files(part)]
     if not files:
         raise DataError(f"{parts[0] if parts else 'log'}: expected a log, got no file.")
+    first: Table | None = None
     empty: list[str] = []
-    opened = False
     for file in files:
         try:
             table = open_table(file, config)
         except NoRowsError:
-            if file is files[-1] and not opened:
+            if first is None and file is files[-1]:
                 raise
             empty.append(str(file))
             continue
-        if len(files) > 1 and not opened:
+        if first is None and len(files) > 1:
             table.doubts.decide(
                 "files", f"{len(files):,} files read as one log", f"from {files[0]} to {files[-1]}"
             )
-        if empty:
-            table.doubts.decide("files", f"file(s) without rows left out: {', '.join(empty)}")
-            empty.clear()
-        opened = True
+        first = first or table
         yield table
+    if empty and first is not None:
+        first.doubts.decide("files", f"file(s) without rows left out: {', '.join(empty)}")
 
 
 def _located(source: LogFile) -> Path | DatabaseUrl | pd.DataFrame:
