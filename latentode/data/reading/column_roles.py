@@ -165,7 +165,7 @@ class _Detection:
     def _refuse_events(self, channels: Sequence[str]) -> None:
         """Refuse a log that holds words alone, other than states that change."""
         words = [name for name in channels if self.sample[name].is_words]
-        two = [name for name in words if len(self.sample[name].distinct) == 2]
+        two = [name for name in words if self.sample[name].num_distinct == 2]
         if words and len(words) == len(channels) and not two:
             raise DataError(
                 f"{self.table.name}: no column of numbers is left as a channel; {words[0]!r} holds "

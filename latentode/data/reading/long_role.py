@@ -116,7 +116,7 @@ def _tag(
 
 def _own_levels(names: SampledColumn, value: SampledColumn) -> bool:
     """True where values are far nearer to the last of the same name than to that of another."""
-    if (names.codes < 0).any() or not 1 < len(names.distinct) <= len(names.codes) // _ROWS_EACH:
+    if (names.codes < 0).any() or not 1 < names.num_distinct <= len(names.codes) // _ROWS_EACH:
         return False
     steps = np.abs(np.diff(value.numbers))
     changes = names.codes[1:] != names.codes[:-1]

@@ -13,7 +13,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pandas.util import hash_array
 
 from latentode.config.data import CellsConfig
 from latentode.data.dataset import Float64, Int64
@@ -26,6 +25,8 @@ _BLOCK_ROWS, _MOST_BLOCKS = 2_000, 10
 _DISTINCT_SHOWN = 5
 _ROBUST = (0.01, 0.5, 0.99)  # quantiles of a robust range, and its middle
 _MOST = 0.5  # share of the cells
+_WORD = 8  # bytes of a time, a number of 64 bits
+_ODD = np.uint64(0x9E3779B97F4A7C15)  # spreads neighbouring times over all numbers
 _FORMS = {
     "stamps": "dates with a time of day",
     "dates": "dates",
@@ -148,9 +149,27 @@ class Sample:
             if is_text(coded.type):
                 coded = coded.dictionary_encode().unify_dictionaries()
                 coded = pa.chunked_array([chunk.indices for chunk in coded.chunks])
-            hashes ^= hash_array(coded.to_numpy())
+            codes = coded.to_numpy()
+            hashes ^= codes.view(np.uint64) if codes.itemsize == _WORD else codes.astype(np.uint64)
+        hashes *= _ODD
         share = self.table.num_rows // len(self.rows) + 1
-        return Sample(self.table, self.missing, np.flatnonzero(hashes % np.uint64(share) == 0))
+        most = np.uint64(np.iinfo(np.uint64).max // share)
+        return Sample(self.table, self.missing, np.flatnonzero(hashes <= most))
+
+    def take(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
+        """The rows of the sample in a column of its table."""
+        if len(self.rows) == len(column):
+            return column
+        ends = np.flatnonzero(np.diff(self.rows) != 1) + 1
+        if len(ends) >= _MOST_BLOCKS:
+            return column.take(pa.array(self.rows))
+        starts = [0, *ends.tolist()]
+        lengths = np.diff([*starts, len(self.rows)])
+        blocks = [
+            column.slice(int(self.rows[start]), int(length)).chunks
+            for start, length in zip(starts, lengths, strict=True)
+        ]
+        return pa.chunked_array([chunk for block in blocks for chunk in block], column.type)
 
     def profiles(self) -> list[ColumnProfile]:
         """The profile of every column."""
@@ -167,7 +186,7 @@ class SampledColumn:
 
     def __init__(self, sample: Sample, name: str) -> None:
         self.name, self._sample = name, sample
-        self.cells = sample.table.column(name).take(pa.array(sample.rows))
+        self.cells = sample.take(sample.table.column(name))
         if pa.types.is_dictionary(self.cells.type) and not is_text(self.cells.type):
             self.cells = self.cells.cast(self.cells.type.value_type)
 
@@ -206,6 +225,11 @@ class SampledColumn:
         rows = pa.array(np.flatnonzero(self.filled)[order])
         texts = as_text(self.cells.take(rows)).cast(pa.string()).to_pylist()
         return [text for text in texts if text not in self._sample.missing]
+
+    @property
+    def num_distinct(self) -> int:
+        """How many they are, of numbers without writing them as text."""
+        return len(self.distinct) if self.is_text else int(self.codes.max(initial=-1)) + 1
 
     @cached_property
     def numbers(self) -> Float64:

@@ -145,7 +145,7 @@ def own_clocks(sample: Sample, name: str, times: Int64) -> str | None:
         times: Time of each row, nanoseconds.
     """
     codes = sample[name].codes
-    if (codes < 0).any() or not _TWO <= len(sample[name].distinct) <= len(codes) // _MANY:
+    if (codes < 0).any() or not _TWO <= sample[name].num_distinct <= len(codes) // _MANY:
         return None
     good = (np.diff(sample.rows) == 1) & (times[1:] != NOT_KNOWN) & (times[:-1] != NOT_KNOWN)
     steps, changes = np.diff(times)[good], (codes[1:] != codes[:-1])[good]
@@ -235,17 +235,17 @@ class _Search:
             return False
         if column.holds_words or len(column.texts) < _MANY:
             return True
-        if len(column.distinct) <= _TWO and self._run(name) < _LONG_RUN:
+        if column.num_distinct <= _TWO and self._run(name) < _LONG_RUN:
             return False
         strong = name.strip().lower() in ID_NAMES[0] or name.lower().endswith("_id")
-        if strong and 2 * len(column.distinct) <= len(column.texts):
+        if strong and 2 * column.num_distinct <= len(column.texts):
             return True
-        return self._run(name) >= _LONG_RUN or len(column.distinct) == 1
+        return self._run(name) >= _LONG_RUN or column.num_distinct == 1
 
     def splits(self, name: str) -> bool:
         """Whether a column of any name splits repeated times into as many series as they repeat."""
         column = self.keyed[name]
-        distinct = len(column.distinct)
+        distinct = column.num_distinct
         if distinct < _TWO or not self.is_clean(name):
             return False
         counts = np.bincount(column.codes[column.codes >= 0])
@@ -268,9 +268,7 @@ class _Search:
 
     def _few(self, name: str) -> bool:
         column = self.sample[name]
-        return (
-            column.is_words or 2 * len(column.distinct) <= len(column.texts) or self.repeats > 0.5
-        )
+        return column.is_words or 2 * column.num_distinct <= len(column.texts) or self.repeats > 0.5
 
     def _run(self, name: str) -> float:
         """Mean number of successive rows with one value."""
@@ -280,7 +278,7 @@ class _Search:
 
     def evidence(self, name: str) -> str:
         """Why a column is the id."""
-        distinct = len(self.sample[name].distinct)
+        distinct = self.sample[name].num_distinct
         if self.repeats > _CLEAN:
             return (
                 f"{100 * self.repeats:.0f} % of the rows repeat a time without it, "
@@ -292,13 +290,13 @@ class _Search:
         """Why a column that is called like an id is none."""
         column = self.sample[name]
         return (
-            f"{len(column.distinct):,} distinct cells, which change every {self._run(name):.2g} "
+            f"{column.num_distinct:,} distinct cells, which change every {self._run(name):.2g} "
             "rows, while times do not repeat"
         )
 
 
 def _looks_like_units(column: SampledColumn) -> bool:
     numbered = sum(_NUMBERED.fullmatch(text) is not None for text in column.distinct)
-    if 2 * numbered > len(column.distinct):
+    if 2 * numbered > column.num_distinct:
         return False
-    return all(len(text) <= 8 for text in column.distinct[:20]) and len(column.distinct) <= 30
+    return all(len(text) <= 8 for text in column.distinct[:20]) and column.num_distinct <= 30

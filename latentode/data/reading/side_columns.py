@@ -74,7 +74,7 @@ def row_types(sample: Sample, free: Sequence[str]) -> dict[str, str]:
         column = sample[name]
         if name in ids:
             continue
-        if not 2 <= len(column.distinct) <= _MOST_TYPES or not filled[name].all():
+        if not 2 <= column.num_distinct <= _MOST_TYPES or not filled[name].all():
             continue
         told = [other for other in sparse if other != name and _tells(column.codes, filled[other])]
         if len(told) > 1:
@@ -117,7 +117,7 @@ def words_of_series(sample: Sample, free: Sequence[str], identity: str) -> dict[
         column = sample[name]
         if not column.is_words:
             continue
-        if pd.Series(column.codes).groupby(codes).nunique().max() == 1 < len(column.distinct):
+        if pd.Series(column.codes).groupby(codes).nunique().max() == 1 < column.num_distinct:
             same[name] = (
                 f"it says the same in all rows of a series; to give it to the model: "
                 f'--static-columns "{name}"'

@@ -49,9 +49,11 @@ def clock_pairs(table: Table, config: DataConfig) -> dict[str, list[str]]:
     if not pinned and any(name is not None for name in (*told, columns.time, columns.channels)):
         return {}
     sample = Sample(table, (*MISSING_TEXTS, *(config.cells.na or ())))
+    clocks = [name for name in table.columns if _is_clock(sample, name)]
+    if len(clocks) < _TWO:
+        return {}
     names = [name for name in table.columns if not sample[name].empty]
-    clocks = [name for name in names if _is_clock(sample, name)]
-    if len(clocks) < _TWO or names[0] != clocks[0] or len(set(map(unit_in_name, clocks))) > 1:
+    if names[0] != clocks[0] or len(set(map(unit_in_name, clocks))) > 1:
         return {}
     pairs: dict[str, list[str]] = {}
     for name in names:
@@ -72,8 +74,9 @@ def _is_clock(sample: Sample, name: str) -> bool:
         return True
     plain = re.sub(r"[ _.]?\d+$", "", name)
     called_so = unit_in_name(name) or by_telling_name([plain], TIME_NAMES)
-    steps = column.steps
-    return bool(called_so) and column.is_number and len(steps) > 0 and bool((steps > 0).all())
+    if not called_so or not column.is_number:
+        return False
+    return len(column.steps) > 0 and bool((column.steps > 0).all())
 
 
 def _are_different(sample: Sample, clocks: Sequence[str]) -> bool:
