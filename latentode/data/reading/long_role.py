@@ -96,7 +96,8 @@ def _tag(
 ) -> str | None:
     """A column of names that may be channels: called so, or the only column of words."""
     words = [name for name in free if name != value and sample[name].is_words]
-    named = by_telling_name(words, TAG_NAMES)
+    coded = [name for name in free if name != value and _are_codes(sample[name])]
+    named = by_telling_name([*words, *coded], TAG_NAMES)
     if named:
         return named[0]
     side = {*sum(ID_NAMES, ()), *QUALITY_NAMES, *UNIT_NAMES}
@@ -112,6 +113,15 @@ def _tag(
     if split > _MOST or _own_levels(sample[others[0]], sample[str(value)]):
         return others[0]
     return None
+
+
+def _are_codes(column: SampledColumn) -> bool:
+    """True for whole numbers that recur, as numbers of items do."""
+    return (
+        column.is_number
+        and not column.holds_fractions
+        and 1 < column.num_distinct <= len(column.filled) // _ROWS_EACH
+    )
 
 
 def _own_levels(names: SampledColumn, value: SampledColumn) -> bool:

@@ -56,8 +56,10 @@ def find_quality(
     wanted = config.cells.quality
     quality = []
     for name in called:
-        rest = [word for word in _words(name) if word not in _STRONG | _WEAK | _BESIDE]
+        rest = _rest(name)
         of = _channels_of(rest, others)
+        if not rest and sum(not _rest(other) for other in called) > 1:
+            of = _before(sample, name, others)
         good = _good(sample[name], bool(of) or (_rank(name) == 1 and not rest))
         if good is None:
             continue
@@ -84,6 +86,19 @@ def _rank(name: str) -> int:
     """1 for a column that is called like a quality, 2 for one that may be, 0 for others."""
     words = set(_words(name)) | {re.sub(r"\W|_", "", name).lower()}
     return 1 if words & _STRONG else 2 if words & _WEAK else 0
+
+
+def _rest(name: str) -> list[str]:
+    """What else stands in the name of a column of quality; a number tells it from others."""
+    rest = [word for word in _words(name) if word not in _STRONG | _WEAK | _BESIDE]
+    return [] if all(word.isdigit() for word in rest) else rest
+
+
+def _before(sample: Sample, name: str, others: Sequence[str]) -> tuple[str, ...]:
+    """The channel that stands before a column of quality, where several are called alike."""
+    names = list(sample.table.columns)
+    before = [other for other in others if names.index(other) < names.index(name)]
+    return tuple(before[-1:])
 
 
 def _channels_of(rest: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:

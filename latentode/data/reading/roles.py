@@ -37,7 +37,7 @@ ID_NAMES = (
     ("unit", "unit_id", "unit_number", "host", "location", "site", "tag"),
 )
 CHANNEL_NAMES = (
-    ("channel", "_field", "channel_name", "statistic_id", "entity_id"),
+    ("channel", "_field", "channel_name", "statistic_id", "entity_id", "__name__"),
     ("variable", "metric", "parameter", "field", "signal", "measure", "measurement", "quantity"),
     ("attribute", "feature", "var", "property"),
     (

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
-from latentode.data.dataset import Int64
+from latentode.data.dataset import Float64, Int64
 from latentode.data.reading.cells.states import state_numbers
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.profile import Sample, SampledColumn, row_repeats
@@ -22,6 +23,7 @@ _LONG_RUN = 3.0  # rows: an id written a series after another stays for longer
 _TWO = 2
 _MOST = 0.5
 _NUMBERED = re.compile(r"(?!.*\b[mcdk]?m[23]$)[A-Za-z][A-Za-z_ -]*\d+")  # "s1", but not "m3"
+_MOST_PAIRED = 8  # columns that are tried in pairs
 _FAR = 5_000  # rows between two readings of one series
 _EVEN, _UNEVEN = 0.9, 0.05  # share of even steps of a series; less of them in the log
 _HOURS, _MINUTES = 24, 1440  # parts of a day: the least that are looked for, and the most
@@ -72,6 +74,8 @@ def find_series(
     if len(named) > 1:
         return _among(named, sample, doubts)
     if named:
+        if search.repeats > _REPEATS and not search.is_clean(named[0]):
+            _ask_for_two(search, [named[0], *(name for name in able if name != named[0])], doubts)
         _say(search, named[0], doubts)
         return named[0]
     return _unnamed(search, able, sample, doubts)
@@ -87,21 +91,33 @@ def _unnamed(search: _Search, able: Sequence[str], sample: Sample, doubts: Doubt
     words = [name for name in splitting if sample[name].is_words]
     splitting = words or splitting
     if not splitting:
+        _ask_for_two(search, able, doubts)
         return None
     if len(splitting) > 1:
         return _among(splitting, sample, doubts)
     name = splitting[0]
     if search.numbers_parts_of_a_day(name):
-        highest = int(sample[name].numbers.max())
         doubts.ask(
             "time",
-            f"the dates of {search.time[0]!r} repeat, and {name!r} counts the rows of each day up "
-            f"to {highest}: it may be the time of day. Write date and time of day into one column; "
+            f"the dates of {search.time[0]!r} repeat, and {name!r} counts the rows of each day "
+            f"({sample[name].num_distinct} of them): it may be the time of day. Write date and time of day into one column; "
             f'or, if each number is a series, pass --id-column "{name}".',
         )
         return name
     _say(search, name, doubts)
     return name
+
+
+def _ask_for_two(search: _Search, able: Sequence[str], doubts: Doubts) -> None:
+    """Name two columns that tell the series apart together."""
+    for pair in combinations(able[:_MOST_PAIRED], _TWO):
+        if search.is_clean(*pair) and all(search.recurs(name) for name in pair):
+            doubts.ask(
+                "series",
+                f"times repeat, and columns {pair[0]!r} and {pair[1]!r} tell the series apart only "
+                f'together. Name both with --id-column "{pair[0]},{pair[1]}".',
+            )
+            return
 
 
 def _say(search: _Search, name: str, doubts: Doubts) -> None:
@@ -217,9 +233,9 @@ class _Search:
         numbers = column.numbers[~np.isnan(column.numbers)]
         return len(numbers) > 0 and bool((numbers >= 0).all())
 
-    def is_clean(self, name: str) -> bool:
-        """Whether times do not repeat within a value of the column."""
-        left = row_repeats([*self.keys, self.keyed[name].codes])
+    def is_clean(self, *names: str) -> bool:
+        """Whether times do not repeat within a value of the column, or of several together."""
+        left = row_repeats([*self.keys, *(self.keyed[name].codes for name in names)])
         return left <= max(_CLEAN, _CLEAN * self.repeats) or left <= self.repeats / 10
 
     def is_plausible(self, name: str) -> bool:
@@ -255,14 +271,22 @@ class _Search:
             return distinct <= max(2 * most, len(column.codes) // 3)
         return distinct <= 2 * most and counts.min() >= counts.max() / 4
 
+    def recurs(self, name: str) -> bool:
+        """Whether each value stands in many rows, as an id does."""
+        column = self.keyed[name]
+        return _TWO <= column.num_distinct <= len(column.codes) // _MANY
+
     def numbers_parts_of_a_day(self, name: str) -> bool:
         """Whether a column counts the rows of each date, in parts that a day is divided into."""
         form = self.sample[self.time[0]].form if len(self.time) == 1 else None
         column = self.sample[name]
-        if form is None or form.kind != "dates" or not column.is_number:
+        if form is None or form.kind != "dates":
             return False
-        numbers = np.unique(column.numbers[~np.isnan(column.numbers)])
-        in_order = (np.diff(column.numbers) == 1).mean() > _MOST
+        counted = _numbers_in(column)
+        if counted is None:
+            return False
+        numbers = np.unique(counted)
+        in_order = (np.diff(counted) == 1).mean() > _MOST
         whole = len(numbers) >= _HOURS and _MINUTES % len(numbers) == 0
         return whole and in_order and numbers[0] <= 1 and numbers[-1] - numbers[0] < len(numbers)
 
@@ -293,6 +317,14 @@ class _Search:
             f"{column.num_distinct:,} distinct cells, which change every {self._run(name):.2g} "
             "rows, while times do not repeat"
         )
+
+
+def _numbers_in(column: SampledColumn) -> Float64 | None:
+    """Numbers of a column, or those in its words: "HE07" is 7; None without them."""
+    if column.is_number:
+        return None if np.isnan(column.numbers).any() else column.numbers
+    digits = column.texts.str.extract(r"^\D*(\d+)\D*$", expand=False)
+    return None if digits.isna().any() else digits.to_numpy(dtype=np.float64)
 
 
 def _looks_like_units(column: SampledColumn) -> bool:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from latentode.config import DataConfig
 from latentode.data.reading.cells.time_scales import unit_in_name
-from latentode.data.reading.formats.table import MISSING_TEXTS, Table
+from latentode.data.reading.formats.table import MISSING_TEXTS, RenamedTable, Table
 from latentode.data.reading.profile import Sample
 from latentode.data.reading.roles import (
     CHANNEL_NAMES,
@@ -20,6 +20,7 @@ from latentode.data.reading.roles import (
     TIME_NAMES,
     VALUE_NAMES,
     by_telling_name,
+    check_present,
 )
 
 #: What the columns of a stacked table are called.
@@ -123,7 +124,7 @@ def several_values(table: Table, config: DataConfig) -> tuple[str, list[str]] | 
     told = any((columns.channel, columns.value, columns.channels, columns.id))
     if (told and not pinned) or config.layout not in ("auto", "long"):
         return None
-    values = [name for name in table.columns if name.strip().lower() in _OF_ONE]
+    values = [name for name in table.columns if _word(name) in _OF_ONE]
     if not values or CHANNEL in table.columns:
         return None
     sample = Sample(table, (*MISSING_TEXTS, *(config.cells.na or ())))
@@ -140,6 +141,11 @@ def several_values(table: Table, config: DataConfig) -> tuple[str, list[str]] | 
     return (named[0], values) if named and values and not other else None
 
 
+def _word(name: str) -> str:
+    """What a column of values holds of them: "value_min" is min."""
+    return re.sub(r"^val(ue)?[ _]|[ _]val(ue)?$", "", name.strip().lower())
+
+
 def stack_values(table: Table, names: str, values: Sequence[str]) -> Table:
     """One row per value, its channel called after its name and its column.
 
@@ -154,6 +160,25 @@ def stack_values(table: Table, names: str, values: Sequence[str]) -> Table:
     others = [name for name in table.columns if name not in (names, *values)]
     parts = {name: [name] * len(values) for name in others} | {VALUE: list(values)}
     return _stack(table, parts, channels)
+
+
+def join_columns(table: Table, name: str, parts: Sequence[str]) -> Table:
+    """A table with one column for several: its cells, with a slash between them.
+
+    Args:
+        table: The table.
+        name: Name of the column.
+        parts: The columns; they are left out.
+
+    Raises:
+        DataError: If the table lacks one of them.
+    """
+    for part in parts:
+        check_present(part, table.columns, table.name, "All files need the same columns.")
+    texts = [table.text(part).cast(pa.string()) for part in parts]
+    joined = RenamedTable(table, {each: each for each in table.columns if each not in parts})
+    joined.add(name, pc.binary_join_element_wise(*texts, "/"))
+    return joined
 
 
 def _stack(table: Table, parts: dict[str, list[str]], channels: Sequence[pa.Array]) -> Table:

@@ -50,7 +50,8 @@ def find_time(
     if stamps:
         return (_only(stamps, sample, doubts),)
     parts = find_split_times({name: sample[name].cells for name in names})
-    if parts is not None and len(parts) > 1:
+    dates = search.best(("dates",))
+    if parts is not None and len(parts) > 1 and (not dates or set(dates) & set(parts)):
         doubts.decide(
             "time",
             f"time joined from {', '.join(map(repr, parts))}",
@@ -61,7 +62,7 @@ def find_time(
         return parts
     likely = (
         search.best(("epoch", "serial"), named=True)
-        or search.best(("dates",))
+        or dates
         or search.best(("epoch", "serial", "years"))
         or search.best(("clocks",))
         or search.by_name()
@@ -127,6 +128,9 @@ class _Search:
 
 def _only(names: Sequence[str], sample: Sample, doubts: Doubts) -> str:
     """The one of several columns of times that the log is on; a question where they differ."""
+    most = max(sample[name].num_distinct for name in names)
+    # a date that hardly changes, as of the last service, is no clock of the readings
+    names = [name for name in names if 2 * sample[name].num_distinct >= most]
     first, *others = names
     if not others:
         return first

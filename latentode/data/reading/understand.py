@@ -11,11 +11,12 @@ from latentode.config import DataConfig
 from latentode.data.reading.column_roles import detect_roles
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.table import RenamedTable, Table
-from latentode.data.reading.roles import Roles, check_present
+from latentode.data.reading.roles import Roles, check_present, time_parts
 from latentode.data.reading.stacking import (
     CHANNEL,
     VALUE,
     clock_pairs,
+    join_columns,
     several_values,
     stack_pairs,
     stack_values,
@@ -99,6 +100,14 @@ def understand(table: Table, config: DataConfig) -> tuple[Table, Understanding]:
     Raises:
         DataError: If its columns cannot be understood.
     """
+    ids = config.columns.id
+    if ids is not None and len(parts := time_parts(ids, table.columns)) > 1:
+        joined = join_columns(table, ids, parts)
+        return joined, Understanding(
+            detect_roles(joined, config),
+            lambda other: join_columns(other, ids, parts),
+            table.columns,
+        )
     pairs = clock_pairs(table, config)
     if pairs:
         shown = "; ".join(f"{', '.join(values)} at {time!r}" for time, values in pairs.items())
