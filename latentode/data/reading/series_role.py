@@ -84,6 +84,7 @@ def find_series(
 def _unnamed(search: _Search, able: Sequence[str], sample: Sample, doubts: Doubts) -> str | None:
     """A column of any name that splits repeated times as ids do, or a tangle of clocks."""
     others = {*sum(ID_NAMES, ()), *QUALITY_NAMES, *UNIT_NAMES}
+    every = able
     able = [name for name in able if name.lower() not in others or sample[name].is_words]
     if search.repeats <= _REPEATS:
         return _of_clocks(sample, search, able, doubts)
@@ -91,7 +92,7 @@ def _unnamed(search: _Search, able: Sequence[str], sample: Sample, doubts: Doubt
     words = [name for name in splitting if sample[name].is_words]
     splitting = words or splitting
     if not splitting:
-        _ask_for_two(search, able, doubts)
+        _ask_for_two(search, every, doubts)
         return None
     if len(splitting) > 1:
         return _among(splitting, sample, doubts)

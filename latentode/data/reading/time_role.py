@@ -18,6 +18,7 @@ from latentode.errors import DataError
 
 _NO_NAME = len(TIME_NAMES)
 _NEARLY_ALL = 0.95
+_EPOCH_WORDS = {"time", "timestamp", "ts", "epoch", "unix", "unixtime", "clock", "utc"}
 _TIME_WORDS = {"time", "elapsed", "cycle", "cycles", "zeit", "temps", "tiempo", "tempo", "tijd"}
 
 
@@ -102,6 +103,9 @@ class _Search:
             return True
         if self._rank(name) < _NO_NAME or unit_in_name(name) is not None:
             return True
+        form = self.forms[name]
+        if form is not None and form.kind == "epoch" and self._words(name) & _EPOCH_WORDS:
+            return True
         steps = column.steps
         rises = len(steps) > 0 and bool((steps >= 0).all() or (steps <= 0).all())
         return rises and bool((steps != 0).any()) and not named
@@ -119,11 +123,18 @@ class _Search:
         named = by_telling_name(numeric, TIME_NAMES)
         return named or [name for name in numeric if unit_in_name(name) or self._goes_on(name)]
 
+    @staticmethod
+    def _words(name: str) -> set[str]:
+        return set(re.split(r"[^a-z]+", name.lower()))
+
     def _goes_on(self, name: str) -> bool:
         """Whether a column has a word for time in its name, and rises in nearly all rows."""
         steps = self.sample[name].steps
-        called_so = set(re.split(r"[^a-z]+", name.lower())) & _TIME_WORDS
-        return bool(called_so) and len(steps) > 0 and (steps > 0).mean() > _NEARLY_ALL
+        return (
+            bool(self._words(name) & _TIME_WORDS)
+            and len(steps) > 0
+            and (steps > 0).mean() > _NEARLY_ALL
+        )
 
 
 def _only(names: Sequence[str], sample: Sample, doubts: Doubts) -> str:
