@@ -9,8 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from latentode.data.dataset import Int64
+from latentode.data.reading.cells.states import state_numbers
 from latentode.data.reading.doubts import Doubts
-from latentode.data.reading.profile import Sample
+from latentode.data.reading.profile import Sample, SampledColumn
 from latentode.data.reading.roles import ID_NAMES, UNIT_NAMES, by_telling_name
 
 _MOST_TYPES = 10  # values of a column that tells what a row is
@@ -33,7 +34,8 @@ def find_unit(
         chosen: Channels that are wanted; None for all.
         doubts: Takes the question.
     """
-    named = by_telling_name([name for name in free if sample[name].is_words], (UNIT_NAMES,))
+    words = [name for name in free if sample[name].is_words and not _are_states(sample[name])]
+    named = by_telling_name(words, (UNIT_NAMES,))
     if not named:
         return None
     name = named[0]
@@ -57,6 +59,10 @@ def find_unit(
             "readings to one unit, or choose channels without it with --channels.",
         )
     return name
+
+
+def _are_states(column: SampledColumn) -> bool:
+    return state_numbers([text.lower() for text in column.distinct[:3]]) is not None
 
 
 def row_types(sample: Sample, free: Sequence[str]) -> dict[str, str]:

@@ -246,7 +246,7 @@ class Collector:
 
     def _leave_out_bad(self, table: Table, name: str, numbers: Numbers) -> None:
         """Take out values of a column that another does not call good."""
-        for quality in self.roles.quality:
+        for quality in self.roles.quality if self.config.cells.quality != "all" else ():
             if quality.of and name not in quality.of:
                 continue
             codes, texts = factorize(table.text(quality.column))

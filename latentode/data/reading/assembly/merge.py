@@ -142,10 +142,13 @@ def _tell_cause(
         f"{len(merged):,} readings ({100 * share:.2g} %) have the series, channel and time of "
         f"another and a different value (first: {first}): {cause.words}"
     )
+    doubts = tally.doubts
+    if share > _FEW and any(each.about in ("series", "time") for each in doubts.questions):
+        return  # that answer comes first: readings may repeat for want of it
     if share > _FEW:
-        tally.doubts.ask("repeats", f"{what}. {cause.cure}.")
+        doubts.ask("repeats", f"{what}. {cause.cure}.")
     else:
-        tally.doubts.decide(
+        doubts.decide(
             "repeats", f"{len(merged):,} repeated readings averaged", what,
             confidence="guess", option=cause.cure,
         )  # fmt: skip
