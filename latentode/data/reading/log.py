@@ -13,6 +13,7 @@ from latentode.config import DataConfig, LatentODEConfig
 from latentode.data.dataset import Clock, Int64, TimeSeriesDataset
 from latentode.data.reading.assembly.build import Builder, series_rank
 from latentode.data.reading.assembly.collect import Collected, Collector
+from latentode.data.reading.assembly.files import series_of_files
 from latentode.data.reading.assembly.static import build_static
 from latentode.data.reading.cell_policy import CellPolicy
 from latentode.data.reading.column_profile import ColumnProfile, profile_table
@@ -163,6 +164,8 @@ class _Log:
         """Decide which rows and cells count, and on one clock for all times."""
         policy = RowPolicy(self.table, self.roles, self.config, self.got, self.tally)
         times, keep, clock = policy.rows()
+        if self.roles.id is None:
+            series_of_files(self.got, times, keep, self.tally.doubts)
         text = CellPolicy(policy).cells(keep)
         series_ids, rank = series_rank(self.got, keep)
         if not series_ids:

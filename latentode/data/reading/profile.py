@@ -72,6 +72,21 @@ class Sample:
         rows = np.flatnonzero(hashes % np.uint64(share) == 0)
         return Sample(self.table, self.missing, rows, self.verbatim)
 
+    def take(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
+        """The rows of the sample in a column of its table."""
+        if len(self.rows) == len(column):
+            return column
+        ends = np.flatnonzero(np.diff(self.rows) != 1) + 1
+        if len(ends) >= _MOST_BLOCKS:
+            return column.take(pa.array(self.rows))
+        starts = [0, *ends.tolist()]
+        lengths = np.diff([*starts, len(self.rows)])
+        blocks = [
+            column.slice(int(self.rows[start]), int(length)).chunks
+            for start, length in zip(starts, lengths, strict=True)
+        ]
+        return pa.chunked_array([chunk for block in blocks for chunk in block], column.type)
+
 
 class SampledColumn:
     """The rows of a sample in one column.
@@ -86,7 +101,7 @@ class SampledColumn:
         cells = sample.table.column(name)
         if name in sample.verbatim and pa.types.is_null(cells.type):
             cells = sample.table.text(name)  # names that are spelled like a missing value
-        self.cells = cells.take(pa.array(sample.rows))
+        self.cells = sample.take(cells)
         if pa.types.is_dictionary(self.cells.type) and not is_text(self.cells.type):
             self.cells = self.cells.cast(self.cells.type.value_type)
 
@@ -128,6 +143,11 @@ class SampledColumn:
         texts = as_text(self.cells.take(rows)).cast(pa.string()).to_pylist()
         return [text for text in texts if text not in self._sample.missing]
 
+    @property
+    def num_distinct(self) -> int:
+        """How many they are, of numbers without writing them as text."""
+        return len(self.distinct) if self.is_text else int(self.codes.max(initial=-1)) + 1
+
     @cached_property
     def numbers(self) -> Float64:
         """Cells as numbers, NaN where they are none, shape (row,)."""
@@ -159,6 +179,11 @@ class SampledColumn:
     def holds_clocks(self) -> bool:
         """True where most cells are hours, minutes and seconds without a date."""
         return self.form is not None and self.form.kind == "clocks"
+
+    @property
+    def tells_time_of_day(self) -> bool:
+        """True where they are so in most rows, and no numbers."""
+        return self.holds_clocks and not self.is_number
 
     @property
     def empty(self) -> bool:

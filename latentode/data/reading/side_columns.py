@@ -1,4 +1,4 @@
-"""Columns beside the values: how good they are, and in which unit."""
+"""Columns beside the values: their units, and what only tells rows apart."""
 
 from __future__ import annotations
 
@@ -8,63 +8,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from latentode.config import DataConfig
 from latentode.data.dataset import Int64
+from latentode.data.reading.cells.states import state_numbers
 from latentode.data.reading.doubts import Doubts
-from latentode.data.reading.profile import Sample
-from latentode.data.reading.roles import GOOD, ID_NAMES, QUALITY_NAMES, UNIT_NAMES, by_telling_name
+from latentode.data.reading.profile import Sample, SampledColumn
+from latentode.data.reading.roles import ID_NAMES, UNIT_NAMES, by_telling_name
 
 _MOST_TYPES = 10  # values of a column that tells what a row is
-_MANY_ROWS = 10  # a log of fewer may well have one filled cell
-_BAD = frozenset(
-    {
-        *("bad", "uncertain", "invalid", "suspect", "questionable", "error", "fault", "missing"),
-        *(
-            "estimated",
-            "substituted",
-            "schlecht",
-            "ungültig",
-            "mauvais",
-            "malo",
-            "false",
-            "0",
-            "64",
-        ),
-        *("bad input", "not good", "stale", "failed", "fail", "b", "u", "s", "n", "out of range"),
-    }
-)
-
-
-def find_quality(
-    sample: Sample, free: Sequence[str], config: DataConfig, doubts: Doubts
-) -> str | None:
-    """Find a column that says of each row whether its values are good.
-
-    Args:
-        sample: The log.
-        free: Columns that have no other role.
-        config: Whether rows of other quality are kept (``cells.quality``).
-        doubts: Takes the decision.
-    """
-    named = [name for name in free if _is_called(name, QUALITY_NAMES)]
-    for name in named:
-        words = {text.lower() for text in sample[name].distinct}
-        if words and words & GOOD and words <= GOOD | _BAD:
-            kept = config.cells.quality == "all"
-            what = "kept whatever it says" if kept else "rows that it does not call good left out"
-            doubts.decide(
-                "quality",
-                f"{name!r} says how good values are: {what}",
-                ", ".join(sample[name].distinct[:6]),
-                option=f"--quality {'good' if kept else 'all'}",
-            )
-            return name
-    return None
-
-
-def _is_called(name: str, words: Sequence[str]) -> bool:
-    plain = name.strip().lower().replace(" ", "_")
-    return any(plain == word or plain.endswith(f"_{word}") for word in words)
+_MANY_ROWS = 10
 
 
 def find_unit(
@@ -83,7 +34,8 @@ def find_unit(
         chosen: Channels that are wanted; None for all.
         doubts: Takes the question.
     """
-    named = by_telling_name([name for name in free if sample[name].is_words], (UNIT_NAMES,))
+    words = [name for name in free if sample[name].is_words and not _are_states(sample[name])]
+    named = by_telling_name(words, (UNIT_NAMES,))
     if not named:
         return None
     name = named[0]
@@ -109,6 +61,10 @@ def find_unit(
     return name
 
 
+def _are_states(column: SampledColumn) -> bool:
+    return state_numbers([text.lower() for text in column.distinct[:3]]) is not None
+
+
 def row_types(sample: Sample, free: Sequence[str]) -> dict[str, str]:
     """Columns that only tell which of the other columns a row fills: name -> what shows it.
 
@@ -126,7 +82,7 @@ def row_types(sample: Sample, free: Sequence[str]) -> dict[str, str]:
         column = sample[name]
         if name in ids:
             continue
-        if not 2 <= len(column.distinct) <= _MOST_TYPES or not filled[name].all():
+        if not 2 <= column.num_distinct <= _MOST_TYPES or not filled[name].all():
             continue
         told = [other for other in sparse if other != name and _tells(column.codes, filled[other])]
         if len(told) > 1:
@@ -153,3 +109,25 @@ def lone_cells(sample: Sample, free: Sequence[str]) -> dict[str, str]:
         if len(filled) == 1 and filled[0] == 0 and len(sample.rows) >= _MANY_ROWS:
             lone[name] = f"it holds one cell, {sample[name].distinct[0]!r}, in the first row"
     return lone
+
+
+def words_of_series(sample: Sample, free: Sequence[str], identity: str) -> dict[str, str]:
+    """Columns of words that say the same of all rows of a series: name -> what shows it.
+
+    Args:
+        sample: The log.
+        free: Columns that have no other role.
+        identity: Column of series ids.
+    """
+    codes = sample[identity].codes
+    same = {}
+    for name in free:
+        column = sample[name]
+        if not column.is_words:
+            continue
+        if pd.Series(column.codes).groupby(codes).nunique().max() == 1 < column.num_distinct:
+            same[name] = (
+                f"it says the same in all rows of a series; to give it to the model: "
+                f'--static-columns "{name}"'
+            )
+    return same

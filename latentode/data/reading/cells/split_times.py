@@ -201,7 +201,7 @@ def _joined(roles: Mapping[str, Part], columns: Mapping[str, pa.ChunkedArray]) -
     total = sum((part.values for part in clock), np.int64(0))
     good = np.logical_and.reduce([part.good for part in roles.values()])
     date = roles.get("date")
-    if date is not None and is_text(columns[date.name].type):
+    if date is not None and _has_open_order(columns[date.name]):
         # the order of day and month is open until all files are read: it stays a text
         days = columns[date.name].cast(pa.string())
         for midnight in _MIDNIGHTS:
@@ -214,6 +214,14 @@ def _joined(roles: Mapping[str, Part], columns: Mapping[str, pa.ChunkedArray]) -
     good &= date.good & (np.abs(date.values) < 106_750)
     times = np.where(good, date.values * DAY + total, 0)
     return pa.chunked_array([pa.array(times, pa.timestamp("ns"), mask=~good)])
+
+
+def _has_open_order(dates: pa.ChunkedArray) -> bool:
+    """True for dates in text, but for those whose digits alone spell them."""
+    if not is_text(dates.type):
+        return False
+    digits = pc.match_substring_regex(dates.cast(pa.string()), r"^\s*\d*\s*$")
+    return not pc.all(digits).as_py()
 
 
 def _clock_texts(clock: np.ndarray) -> pa.Array:

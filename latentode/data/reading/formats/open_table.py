@@ -16,7 +16,13 @@ import pandas as pd
 from latentode.config import DataConfig
 from latentode.data.reading import formats
 from latentode.data.reading.formats.database_url import DatabaseUrl, is_url
-from latentode.data.reading.formats.table import Format, LogSource, Table, check_distinct
+from latentode.data.reading.formats.table import (
+    Format,
+    LogSource,
+    NoRowsError,
+    Table,
+    check_distinct,
+)
 from latentode.data.reading.formats.text_blocks import binary_kind, first_bytes
 from latentode.data.reading.roles import natural_key
 from latentode.errors import ConfigError, DataError, ResourceError
@@ -81,14 +87,24 @@ def open_tables(source: Source, config: DataConfig) -> Iterator[Table]:
     files = [file for part in parts for file in _files(part)]
     if not files:
         raise DataError(f"{parts[0] if parts else 'log'}: expected a log, got no file.")
+    first: Table | None = None
+    empty: list[str] = []
     for file in files:
-        table = open_table(file, config)
-        if len(files) > 1 and file is files[0]:
-            last = files[-1]
+        try:
+            table = open_table(file, config)
+        except NoRowsError:
+            if first is None and file is files[-1]:
+                raise
+            empty.append(str(file))
+            continue
+        if first is None and len(files) > 1:
             table.doubts.decide(
-                "files", f"{len(files):,} files read as one log", f"from {table.name} to {last}"
+                "files", f"{len(files):,} files read as one log", f"from {files[0]} to {files[-1]}"
             )
+        first = first or table
         yield table
+    if empty and first is not None:
+        first.doubts.decide("files", f"file(s) without rows left out: {', '.join(empty)}")
 
 
 def _located(source: LogFile) -> Path | DatabaseUrl | pd.DataFrame:
