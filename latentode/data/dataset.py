@@ -23,9 +23,11 @@ class Clock:
         kind: "calendar": nanoseconds since 1970-01-01T00:00 UTC (or of the naive wall clock,
             where the log names no zone); "elapsed": nanoseconds since the zero of the log's own
             clock.
-        zone: IANA name or "UTC"; None where the log is naive or elapsed.
+        zone: IANA name, "UTC" or a fixed offset such as "+01:00"; None where the log is naive or
+            elapsed.
         unit: Unit in which an elapsed clock was written ("s", "ms", "us", "ns", "min", "h", "d");
-            "iso" or an epoch unit for a calendar.
+            "iso", an epoch unit, "mixed", "year" or serial days ("excel", "matlab", "julian",
+            "mjd") for a calendar.
     """
 
     kind: Literal["calendar", "elapsed"]

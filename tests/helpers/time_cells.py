@@ -32,7 +32,7 @@ def read_cells(*files, name="time", decimal=".", **settings):
     doubts, time = Doubts(), TimeConfig(**settings)
     parts = []
     for cells in map(column, files):
-        parts.append(read_times(cells, lambda cells=cells: as_text(cells), name, time, decimal))
+        parts.append(read_times(cells, lambda cells=cells: as_text(cells), time, decimal))
     return merge_times(parts, name, time, doubts, lambda row: f"line {row + 2}"), doubts
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentode.config import TimeConfig
+from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock, Int64
 from latentode.data.reading.cells.clock_texts import (
     HALF_DAY_FORM,
@@ -111,7 +112,8 @@ def merge_times(
         The times.
 
     Raises:
-        ConfigError: If no row has the format in the settings.
+        ConfigError: If no row has the format in the settings, or dates stand where they tell the
+            unit of numbers.
         DataError: If some files hold dates and others numbers.
     """
     column = _Column(parts, name, time, doubts, where)
@@ -126,6 +128,8 @@ def merge_times(
     elif parts[0].numbers is not None:
         merged = _merge_numbers(column, clock)
     else:
+        if clock is None:
+            _check_unit(column)
         stamps = join_stamps([part.stamps for part in parts if part.stamps is not None])
         merged = _merge_stamps(column, stamps)
     bad = np.flatnonzero(merged.status >= BAD)[:_EXAMPLES].tolist()
@@ -166,6 +170,17 @@ def _check_matches(column: _Column) -> None:
         raise ConfigError(
             f"time.format: expected cells like {column.time.format!r} in {column.name!r}, got "
             f"{column.text(row)!r} ({column.where(row)}). Correct --time-format, or leave it out."
+        )
+
+
+def _check_unit(column: _Column) -> None:
+    status = np.concatenate([part.status for part in column.parts])
+    unit = column.time.unit
+    if unit in NS_PER_UNIT and (status == OK).any():
+        row = int(np.argmax(status == OK))
+        raise ConfigError(
+            f"time.unit: {unit!r} is for numbers, but column {column.name!r} holds dates such as "
+            f"{column.text(row)!r} ({column.where(row)}). Leave out --time-unit {unit}."
         )
 
 

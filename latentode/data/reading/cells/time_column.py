@@ -39,7 +39,6 @@ from latentode.data.reading.cells.time_stamps import (
     plain_stamps,
 )
 from latentode.data.reading.formats.table import MISSING_TEXTS, as_text, is_text
-from latentode.errors import ConfigError
 
 _EXACT_FLOAT = 2**53  # float64 holds every whole number up to here
 _NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
@@ -72,7 +71,6 @@ class RawTimes:
 def read_times(
     column: pa.ChunkedArray,
     text: Callable[[], pa.ChunkedArray],
-    name: str,
     time: TimeConfig,
     decimal: str = ".",
 ) -> RawTimes:
@@ -81,7 +79,6 @@ def read_times(
     Args:
         column: Cells, typed as in a `Table`.
         text: Gives the cells as they are written; called only where the types do not tell all.
-        name: The column.
         time: How times are written.
         decimal: Decimal mark of numbers.
 
@@ -89,8 +86,7 @@ def read_times(
         The times, before form and clock are decided.
 
     Raises:
-        ConfigError: If the format in the settings cannot be read, or numbers are told where dates
-            stand.
+        ConfigError: If the format in the settings cannot be read.
     """
     kind = column.type
     if pa.types.is_dictionary(kind) and not is_text(kind):
@@ -105,7 +101,7 @@ def read_times(
         if formed is not None:
             return formed
     if is_text(kind):
-        return _read_texts(column, name, time, decimal, cell)
+        return _read_texts(column, decimal, cell)
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return _read_timestamps(column, cell)
     if pa.types.is_time(kind) or pa.types.is_duration(kind):
@@ -142,13 +138,7 @@ def _by_format(
     return RawTimes(stamps.status, cell, stamps=stamps)
 
 
-def _read_texts(
-    column: pa.ChunkedArray,
-    name: str,
-    time: TimeConfig,
-    decimal: str,
-    cell: Callable[[int], str],
-) -> RawTimes:
+def _read_texts(column: pa.ChunkedArray, decimal: str, cell: Callable[[int], str]) -> RawTimes:
     sample = pc.utf8_trim_whitespace(_whole_array(column.slice(0, _SAMPLE).cast(pa.string())))
     sample = sample.filter(pc.invert(pc.is_in(sample, pa.array(MISSING_TEXTS)))).drop_null()
     if not len(sample):  # the first cells are empty: look farther
@@ -162,12 +152,6 @@ def _read_texts(
         clocks = parse_clock_texts(_whole_array(column.cast(pa.string())))
         return RawTimes(clocks.status, cell, clocks=clocks)
     stamps = parse_stamps(column)
-    if time.unit not in ("auto", "iso") and (stamps.status == OK).any():
-        row = int(np.flatnonzero(stamps.status == OK)[0])
-        raise ConfigError(
-            f"time.unit: {time.unit!r} is for numbers, but column {name!r} holds dates such as "
-            f"{cell(row)!r}. Leave out --time-unit {time.unit}."
-        )
     return RawTimes(stamps.status, cell, stamps=stamps)
 
 

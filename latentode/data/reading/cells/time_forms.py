@@ -63,7 +63,7 @@ def may_be_times(column: pa.ChunkedArray, decimal: str = ".") -> TimeForm | None
     column = column.slice(0, _SAMPLE)
     if pa.types.is_boolean(column.type) or pa.types.is_null(column.type) or not len(column):
         return None
-    raw = read_times(column, lambda: as_text(column), "time", TimeConfig(), decimal)
+    raw = read_times(column, lambda: as_text(column), TimeConfig(), decimal)
     filled = raw.status != NO_TIME
     if not filled.any():
         return None
