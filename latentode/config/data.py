@@ -57,8 +57,11 @@ class CellsConfig(Config):
         None, description="'<0.05' is read as the bound, or left out; None asks"
     )
     on_bad_row: Literal["error", "drop", "nan"] = "error"
-    quality: Literal["good", "all"] = Field(
-        "good", description="readings that count, where a column says how good they are"
+    quality: str = Field(
+        "good",
+        min_length=1,
+        description="which readings count where a column says how good they are: good, all, or "
+        "its words or codes, with commas",
     )
     max_bad: float = Field(
         0.01, ge=0, le=1, description="largest share of bad cells that is accepted"

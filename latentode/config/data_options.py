@@ -23,7 +23,7 @@ DATA_OPTIONS = {
     "--decimal": ("data.cells.decimal", "Decimal mark."),
     "--encoding": ("data.cells.encoding", "Encoding of the file, e.g. latin-1."),
     "--na": ("data.cells.na", "Texts and numbers that mean missing, as a,b; '': none."),
-    "--quality": ("data.cells.quality", "Read good values alone, where a column tells, or all."),
+    "--quality": ("data.cells.quality", "Values that count: good, all, or words of the quality column."),
     "--duplicates": ("data.duplicates", "Readings of one series, channel and time."),
     "--on-bad-row": ("data.cells.on_bad_row", "Rows that cannot be read."),
     "--max-bad": ("data.cells.max_bad", "Largest share of bad cells, e.g. 1%."),

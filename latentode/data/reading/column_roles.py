@@ -14,7 +14,8 @@ from latentode.data.reading.long_role import find_long
 from latentode.data.reading.profile import Sample
 from latentode.data.reading.roles import Roles, check_present, check_role, time_parts
 from latentode.data.reading.series_role import find_series
-from latentode.data.reading.side_columns import find_quality, find_unit, lone_cells, row_types
+from latentode.data.reading.quality_columns import find_quality
+from latentode.data.reading.side_columns import find_unit, lone_cells, row_types
 from latentode.data.reading.time_role import find_time, row_counters
 from latentode.errors import ConfigError, DataError
 
@@ -122,7 +123,7 @@ class _Detection:
             rest = [name for name in rest if name not in INFLUX_OWN or name == "_measurement"]
         free = [name for name in rest if name not in configured and name != columns.id]
         quality = find_quality(self.sample, free, self.config, self._doubts)
-        free = [name for name in free if name != quality]
+        free = [name for name in free if name not in {each.column for each in quality}]
         identity = columns.id or find_series(self.sample, time, free, self._doubts)
         free = [name for name in free if name != identity]
         unit = find_unit(self.sample, free, None, None, self._doubts)
@@ -157,7 +158,7 @@ class _Detection:
         others = [name for name in rest if name not in (channel, value, columns.id)]
         free = [name for name in others if name not in (*columns.static, *columns.future)]
         quality = find_quality(self.sample, free, self.config, self._doubts)
-        free = [name for name in free if name != quality]
+        free = [name for name in free if name not in {each.column for each in quality}]
         unit = find_unit(self.sample, free, channel, columns.channels, self._doubts)
         free = [name for name in free if name != unit]
         identity = columns.id or find_series(self.sample, time, free, self._doubts, channel=channel)

@@ -10,6 +10,7 @@ from latentode.config import DataConfig, LatentODEConfig
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.reading.assembly.build import Builder, series_rank
 from latentode.data.reading.assembly.collect import Collector
+from latentode.data.reading.assembly.files import series_of_files
 from latentode.data.reading.assembly.static import build_static
 from latentode.data.reading.cell_policy import CellPolicy
 from latentode.data.reading.formats.open_table import Source, open_tables
@@ -75,6 +76,8 @@ def read_log(
     tally = Tally(doubts=doubts, left_out=dict(roles.left_out))
     policy = RowPolicy(table, roles, config, got, tally)
     times, keep, clock = policy.rows()
+    if roles.id is None:
+        series_of_files(got, times, keep, doubts)
     text = CellPolicy(policy).cells(keep)
     series_ids, rank = series_rank(got, keep)
     if not series_ids:

@@ -55,7 +55,23 @@ VALUE_NAMES = (
 QUALITY_NAMES = ("quality", "status", "flag", "qc", "qualifier", "validity", "qualität", "qualite")
 #: Words of a quality column for values that count.
 GOOD = frozenset(
-    {"good", "ok", "valid", "gut", "gültig", "bon", "bueno", "true", "192", "g", "v", "passed"}
+    (
+        *("good", "ok", "valid", "gut", "gültig", "bon", "bueno", "true", "g", "v", "passed"),
+        *("pass", "approved", "verified", "accepted", "bonne", "buena", "buono", "valide"),
+        *("válido", "valido", "goed", "geldig", "god", "dobry", "yes", "ja", "oui", "sí", "si"),
+        *("provisional", "ratified", "ordnungsgemäß", "in ordnung", "i.o.", "io", "bom", "boa"),
+    )
+)
+#: Words for values that do not.
+BAD = frozenset(
+    (
+        *("bad", "uncertain", "invalid", "suspect", "questionable", "error", "fault", "missing"),
+        *("estimated", "substituted", "false", "bad input", "not good", "stale", "failed", "fail"),
+        *("b", "u", "s", "n", "out of range", "doubtful", "rejected", "poor", "no", "nein", "non"),
+        *("schlecht", "ungültig", "unsicher", "fehler", "gestört", "mauvais", "mauvaise"),
+        *("invalide", "douteux", "malo", "mala", "inválido", "dudoso", "cattivo", "non valido"),
+        *("slecht", "ongeldig", "dålig", "n.i.o.", "nio", "ruim", "defekt", "unplausibel"),
+    )
 )
 UNIT_NAMES = (
     "unit",
@@ -123,6 +139,31 @@ def by_telling_name(names: Collection[str], ranks: Sequence[Sequence[str]]) -> l
 
 
 @dataclass(frozen=True)
+class Quality:
+    """A column that says which values are good.
+
+    Attributes:
+        column: Its name.
+        good: Its words or codes for good values, in small letters; an empty cell is none.
+        of: Columns of values that it speaks of; empty for all of its row.
+    """
+
+    column: str
+    good: frozenset[str]
+    of: tuple[str, ...] = ()
+
+    def is_good(self, text: str) -> bool:
+        """Whether a cell of the column says that the value counts; an empty one says nothing."""
+        plain = plain_code(text)
+        return not plain or plain in self.good
+
+
+def plain_code(text: str) -> str:
+    """A word or code of a column of quality in one spelling: small letters, 192.0 as 192."""
+    return re.sub(r"^(\d+)\.0+$", r"\1", text.strip().lower())
+
+
+@dataclass(frozen=True)
 class Roles:
     """The meaning of each column.
 
@@ -136,7 +177,7 @@ class Roles:
         values: Columns of values beside `value`: the channels of a wide log, and known inputs.
         future: Names of the known inputs: columns, or in a long log channels.
         static: Static covariates.
-        quality: Column that says whether the values of a row are good; None without.
+        quality: Columns that say which values are good.
         chosen: True where the channels were configured, so that each of them must be numeric.
         missing: Spellings of a missing value beside the usual ones.
         left_out: Column -> why it is none of these.
@@ -150,7 +191,7 @@ class Roles:
     values: tuple[str, ...] = ()
     future: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
-    quality: str | None = None
+    quality: tuple[Quality, ...] = ()
     chosen: bool = False
     missing: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
@@ -198,8 +239,3 @@ def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
         # numbers before words; a longer number is a larger one
         key.append((len(number), number) if part[0] in "0123456789" else (1 << 62, part))
     return key, name
-
-
-def is_good(text: str) -> bool:
-    """Whether a word of a quality column says that the value counts; empty cells say nothing."""
-    return text.strip().lower() in GOOD or not text.strip()

@@ -1,4 +1,4 @@
-"""Columns beside the values: how good they are, and in which unit."""
+"""Columns beside the values: their units, and what only tells rows apart."""
 
 from __future__ import annotations
 
@@ -8,63 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from latentode.config import DataConfig
 from latentode.data.dataset import Int64
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.profile import Sample
-from latentode.data.reading.roles import GOOD, ID_NAMES, QUALITY_NAMES, UNIT_NAMES, by_telling_name
+from latentode.data.reading.roles import ID_NAMES, UNIT_NAMES, by_telling_name
 
 _MOST_TYPES = 10  # values of a column that tells what a row is
 _MANY_ROWS = 10
-_BAD = frozenset(
-    {
-        *("bad", "uncertain", "invalid", "suspect", "questionable", "error", "fault", "missing"),
-        *(
-            "estimated",
-            "substituted",
-            "schlecht",
-            "ungültig",
-            "mauvais",
-            "malo",
-            "false",
-            "0",
-            "64",
-        ),
-        *("bad input", "not good", "stale", "failed", "fail", "b", "u", "s", "n", "out of range"),
-    }
-)
-
-
-def find_quality(
-    sample: Sample, free: Sequence[str], config: DataConfig, doubts: Doubts
-) -> str | None:
-    """Find a column that says of each row whether its values are good.
-
-    Args:
-        sample: The log.
-        free: Columns that have no other role.
-        config: Whether rows of other quality are kept (``cells.quality``).
-        doubts: Takes the decision.
-    """
-    named = [name for name in free if _is_called(name, QUALITY_NAMES)]
-    for name in named:
-        words = {text.lower() for text in sample[name].distinct}
-        if words and words & GOOD and words <= GOOD | _BAD:
-            kept = config.cells.quality == "all"
-            what = "kept whatever it says" if kept else "rows that it does not call good left out"
-            doubts.decide(
-                "quality",
-                f"{name!r} says how good values are: {what}",
-                ", ".join(sample[name].distinct[:6]),
-                option=f"--quality {'good' if kept else 'all'}",
-            )
-            return name
-    return None
-
-
-def _is_called(name: str, words: Sequence[str]) -> bool:
-    plain = name.strip().lower().replace(" ", "_")
-    return any(plain == word or plain.endswith(f"_{word}") for word in words)
 
 
 def find_unit(

@@ -16,7 +16,6 @@ from latentode.data.reading.formats.table import MISSING_TEXTS, Table
 from latentode.data.reading.profile import Sample
 from latentode.data.reading.roles import Roles, check_present
 
-_MOST = 0.5
 _MOST = 0.5  # share of rows
 _TWO = 2  # clocks, at least, in a log of pairs
 
@@ -45,7 +44,7 @@ class Understanding:
         for name in needed:
             if name is not None:
                 check_present(name, table.columns, table.name, "All files need the same columns.")
-        for name in (*roles.values, *roles.static, *filter(None, [roles.quality])):
+        for name in (*roles.values, *roles.static, *(each.column for each in roles.quality)):
             if name not in table.columns:
                 table.add(name, pa.chunked_array([pa.nulls(table.num_rows)]))
                 table.doubts.decide("files", f"{table.name}: no column {name!r}: no readings of it")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from latentode.data.reading.cells.numbers import Numbers, read_numbers
 from latentode.data.reading.cells.split_times import join_times
 from latentode.data.reading.cells.time_column import RawTimes, read_times
 from latentode.data.reading.formats.table import MISSING_TEXTS, Table
-from latentode.data.reading.roles import Roles, is_good
+from latentode.data.reading.roles import Roles
 
 Int32 = NDArray[np.int32]
 Coded = tuple[Int32, Sequence[str]]
@@ -202,14 +203,17 @@ class Collector:
         )
 
     def _series_of(self, table: Table) -> Int32:
-        if self.roles.id is None:
-            code = self._ids.codes.setdefault(self._only_series(table), len(self._ids.codes))
+        if self.roles.id is None:  # each table may be a series: `series_of_files` decides
+            code = self._ids.codes.setdefault(self._name(table), len(self._ids.codes))
             return np.full(table.num_rows, code, dtype=np.int32)
         return self._ids.encode(factorize(table.text(self.roles.id)))
 
-    def _only_series(self, table: Table) -> str:
-        """Name of the series of a log without ids: that of its first table."""
-        return self._tables[0].stem if self._tables else table.stem
+    def _name(self, table: Table) -> str:
+        """Name of a table as a series: of its file, with the folder where another has that name."""
+        if table.stem not in self._ids.codes:
+            return table.stem
+        inside = f"{Path(table.name).parent.name}/{table.stem}"
+        return inside if inside not in self._ids.codes else f"{inside}-{len(self._tables) + 1}"
 
     def _times_of(self, table: Table) -> RawTimes:
         time, decimal = self.config.time, table.decimal
@@ -218,7 +222,7 @@ class Collector:
             return RawTimes(zeros.astype(np.uint8), lambda row: "", numbers=zeros)  # noqa: ARG005
         if len(self.roles.time_parts) > 1:
             joined = join_times({name: table.column(name) for name in self.roles.time_parts})
-            return read_times(joined.column, lambda: joined.text, self.roles.time, time, decimal)
+            return read_times(joined.column, joined.text, self.roles.time, time, decimal)
         name = self.roles.time
         return read_times(table.column(name), lambda: table.text(name), name, time, decimal)
 
@@ -237,17 +241,18 @@ class Collector:
             at=table.at,
         )
         self._numbers.append(numbers)
-        self._leave_out_bad(table, numbers)
+        self._leave_out_bad(table, name, numbers)
         return numbers
 
-    def _leave_out_bad(self, table: Table, numbers: Numbers) -> None:
-        """Take out values of rows that a column does not call good."""
-        if self.roles.quality is None or self.config.cells.quality == "all":
-            return
-        codes, texts = factorize(table.text(self.roles.quality))
-        bad = ~np.array([is_good(text) for text in texts])[codes]
-        self._poor += int((bad & ~np.isnan(numbers.values)).sum())
-        numbers.values[bad] = np.nan
+    def _leave_out_bad(self, table: Table, name: str, numbers: Numbers) -> None:
+        """Take out values of a column that another does not call good."""
+        for quality in self.roles.quality:
+            if quality.of and name not in quality.of:
+                continue
+            codes, texts = factorize(table.text(quality.column))
+            bad = ~np.array([quality.is_good(text) for text in texts])[codes]
+            self._poor += int((bad & ~np.isnan(numbers.values)).sum())
+            numbers.values[bad] = np.nan
 
     def _wide(self, table: Table, start: int) -> Cells:
         names = self.roles.values
