@@ -157,7 +157,8 @@ def _keeps_distance(sample: Sample, first: str, second: str) -> bool:
         return True
     times = []
     for name in (first, second):
-        raw = read_times(sample[name].cells, lambda: pa.chunked_array([]), name, TimeConfig())
+        cells = sample[name].cells
+        raw = read_times(cells, lambda cells=cells: cells, TimeConfig())
         merged = merge_times([raw], name, TimeConfig(), Doubts(), "row {}".format)
         times.append(np.where(merged.status == OK, merged.times, np.int64(_UNKNOWN)))
     both = (times[0] != _UNKNOWN) & (times[1] != _UNKNOWN)

@@ -222,9 +222,9 @@ class Collector:
             return RawTimes(zeros.astype(np.uint8), lambda row: "", numbers=zeros)  # noqa: ARG005
         if len(self.roles.time_parts) > 1:
             joined = join_times({name: table.column(name) for name in self.roles.time_parts})
-            return read_times(joined.column, joined.text, self.roles.time, time, decimal)
+            return read_times(joined.column, joined.text, time, decimal)
         name = self.roles.time
-        return read_times(table.column(name), lambda: table.text(name), name, time, decimal)
+        return read_times(table.column(name), lambda: table.text(name), time, decimal)
 
     def _read(
         self, table: Table, name: str, groups: Int32 | None = None, names: Sequence[str] = ()

@@ -69,7 +69,7 @@ def numbers_of(column: pa.ChunkedArray) -> tuple[NDArray[np.float64], NDArray[np
         column = pc.if_else(good, column, None).cast(pa.float64())
     elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         return None
-    values = column.cast(pa.float64()).to_numpy()
+    values = column.cast(pa.float64(), safe=False).to_numpy()
     good = ~np.isnan(values)
     return np.where(good, values, 0.0), good
 
