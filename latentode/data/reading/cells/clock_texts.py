@@ -17,13 +17,14 @@ from latentode.data.reading.cells.time_stamps import BAD, DAY, NO_TIME, OK
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.table import MISSING_TEXTS
 
-#: hh:mm, hh:mm:ss, d.hh:mm:ss, "1 day, 02:03:04", "0 days 00:00:30.5", each also negative.
+#: hh:mm, hh:mm:ss, 6h30, d.hh:mm:ss, "1 day, 02:03:04", "0 days 00:00:30.5", each also negative.
 CLOCK_FORM = (
-    r"^(?P<sign>-)?(?:(?P<days>\d+)(?:\.|\s*[dD](?:ays?)?,?\s*|\s+))?(?P<first>\d+):"
-    r"(?P<second>\d{1,2})(?::(?P<third>\d{1,2}))?(?P<fraction>[.,]\d+)?$"
+    r"^(?P<sign>-)?(?:(?P<days>\d+)(?:\.|\s*[dD](?:ays?)?,?\s*|\s+))?(?P<first>\d+)"
+    r"(?::|\s?[hH]\s?)(?P<second>\d{1,2})(?:(?::|\s?m(?:in)?\s?)(?P<third>\d{1,2}))?"
+    r"(?P<fraction>[.,]\d+)?(?:\s?m(?:in)?|\s?s)?$"
 )
-#: The same with AM or PM: always a time of day.
-HALF_DAY_FORM = r"^\d{1,2}(?::\d\d){1,2}\s*[AaPp]\.?\s?[Mm]\.?$"
+#: The same with AM or PM, or a and p alone: always a time of day.
+HALF_DAY_FORM = r"^\d{1,2}(?::\d\d){1,2}\s*[AaPp](?:\.?\s?[Mm]\.?)?$"
 _NAMES = ("sign", "days", "first", "second", "third", "fraction")
 _SECOND = NS_PER_UNIT["s"]
 # an elapsed time starts at 0, or a few steps later
