@@ -41,9 +41,7 @@ class _Files:
     folders: Sequence[str]
 
 
-def series_of_files(
-    got: Collected, times: Int64, keep: NDArray[np.bool_], doubts: Doubts
-) -> None:
+def series_of_files(got: Collected, times: Int64, keep: NDArray[np.bool_], doubts: Doubts) -> None:
     """Give the rows of files that follow one another one series, in place.
 
     Files whose times overlap are different series, unless what overlaps is the same in both: an
@@ -146,6 +144,5 @@ def _join(got: Collected, files: _Files, groups: Int64, names: Sequence[str]) ->
     got.series = new[got.series]
     got.series_ids = list(names)
     got.static = {
-        name: {(int(new[code]), text) for code, text in pairs}
-        for name, pairs in got.static.items()
+        name: {(int(new[code]), text) for code, text in pairs} for name, pairs in got.static.items()
     }

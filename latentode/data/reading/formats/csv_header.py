@@ -8,7 +8,13 @@ from itertools import takewhile, zip_longest
 
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.csv_records import BLANKS, Kind, Record, split_records
-from latentode.data.reading.formats.csv_units import is_format, is_process, is_unit, is_unit_row
+from latentode.data.reading.formats.csv_units import (
+    is_format,
+    is_process,
+    is_unit,
+    is_unit_row,
+    is_width_row,
+)
 
 # rows with a bad time or a wrong number of fields between a header and the first good row
 _MOST_ODD = 3
@@ -180,6 +186,9 @@ def _rows_above(
             odd.append(index)
         else:
             break
+    if not run:
+        run = _names_far_above(records[:first], width)
+        odd = [] if run else odd
     lines = {each.line for each in records if each.is_comment}
     commented = [each.line in lines for each in run]
     if not all(commented):
@@ -187,6 +196,16 @@ def _rows_above(
     elif len(run) > 1 and not is_unit_row(run[-1].fields):
         run = run[-1:]
     return run, odd
+
+
+def _names_far_above(records: Sequence[Record], width: int) -> list[Record]:
+    """The first row, if it names every field and those below it are as long: some lack the time."""
+    filled = [each for each in records if not each.is_blank]
+    top = next(iter(filled), None)
+    if top is None or width <= _MOST_ODD or len({*top.fields} - {""}) != width:
+        return []
+    alike = all(len(each.fields) == width and not names_something(each) for each in filled[1:])
+    return [top] if alike and set(top.kinds) == {"word"} else []
 
 
 def _tells_apart(row: Record, names: Record, body: Body) -> bool:
@@ -266,7 +285,7 @@ def _joined(cells: Sequence[str]) -> str:
 
 def _keep_units(header: Header, rows: Sequence[Record], doubts: Doubts) -> None:
     for row in rows:
-        for place, cell in enumerate(row.fields):
+        for place, cell in enumerate(() if is_width_row(row.fields) else row.fields):
             text = cell.strip().strip("[](){}").strip()
             told = is_unit(cell) or not (is_format(cell) or is_process(cell))
             if told and text.strip("-"):

@@ -53,6 +53,12 @@ def is_format(cell: str) -> bool:
     return bool(parts) and all(_FORMATS.fullmatch(part) for part in parts)
 
 
+def is_width_row(cells: Iterable[str]) -> bool:
+    """True for the widths of text, dates and numbers below the names of an RDB file: "5s", "20d"."""
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    return len(filled) > 1 and all(re.fullmatch(r"\d{1,3}[sdnSDN]", cell) for cell in filled)
+
+
 def is_unit_row(cells: Iterable[str]) -> bool:
     """Whether most cells that are not empty are units, patterns of dates or ways of taking."""
     filled = [cell for cell in cells if cell.strip("-\u2013_./ \t")]
