@@ -48,7 +48,7 @@ def fit_names(
     elif len(cells) < width:
         cells = _more(cells, rows, width, sep, doubts)
     if len(cells) != width:
-        line = next(each.line for each in rows if len(each.fields) == width)
+        line = next((each.line for each in rows if len(each.fields) == width), rows[0].line)
         raise DataError(ragged_message(source, line, len(cells), width, "all"))
     names, unnamed = _distinct(cells, doubts)
     units = {names[place]: unit for place, unit in header.units.items() if place < width}

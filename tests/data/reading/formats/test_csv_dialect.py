@@ -125,9 +125,9 @@ def test_names_stand_above_any_number_of_rows_without_a_time():
 
 
 def test_widths_below_the_names_are_no_units():
-    text = "# USGS\nsite_no\tdatetime\t00060\n15s\t20d\t14n\n"
+    text = "# USGS\nsite_no\tdatetime\t02_00060\n15s\t20d\t14n\n"
     dialect = find(text + "01646500\t2024-03-04 06:00\t5100\n" * 9)
-    assert dialect.columns == ("site_no", "datetime", "00060")
+    assert dialect.columns == ("site_no", "datetime", "02_00060")
     assert not dialect.units
 
 
