@@ -99,6 +99,8 @@ def find_header(records: Sequence[Record], body: Body, sep: str, doubts: Doubts)
         if first == len(records):
             return None
     run, odd = _rows_above(records, first, body.width, sep)
+    if not run and _names_above_units(records[first : first + 2], body):
+        return _named(list(records[first : first + 2]), body.width, first + 2, doubts)
     if not run:
         return _without_names(records, first, odd, body, doubts)
     if odd and _tells_apart(records[odd[-1]], run[-1], body):
@@ -196,6 +198,13 @@ def _rows_above(
     elif len(run) > 1 and not is_unit_row(run[-1].fields):
         run = run[-1:]
     return run, odd
+
+
+def _names_above_units(records: Sequence[Record], body: Body) -> bool:
+    """Whether a row of which some names are numbers stands above one of units: "x-axis,1,2"."""
+    if len(records) < 2 or body.dates or not _may_be_units(records[1]):
+        return False
+    return any(records[0].kinds[column] == "word" for column in body.numbers)
 
 
 def _names_far_above(records: Sequence[Record], width: int) -> list[Record]:

@@ -124,6 +124,12 @@ def test_names_stand_above_any_number_of_rows_without_a_time():
     assert dialect.first_line == 2
 
 
+def test_names_that_are_numbers_stand_above_units():
+    dialect = find("x-axis,1,2\nsecond,Volt,Volt\n" + "".join(f"{i}E-06,1,2\n" for i in range(9)))
+    assert dialect.columns == ("x-axis", "1", "2")
+    assert dialect.units == {"x-axis": "second", "1": "Volt", "2": "Volt"}
+
+
 def test_widths_below_the_names_are_no_units():
     text = "# USGS\nsite_no\tdatetime\t02_00060\n15s\t20d\t14n\n"
     dialect = find(text + "01646500\t2024-03-04 06:00\t5100\n" * 9)
