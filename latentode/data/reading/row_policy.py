@@ -157,7 +157,9 @@ class RowPolicy:
         if not status.any():
             return
         wrong = np.flatnonzero(status > NO_TIME)
-        if len(wrong) and not self._tolerates(*self._numbers(wrong)):
+        asked = any(each.about == "time" for each in self.doubts.questions)
+        all_wrong = len(wrong) and not (status == OK).any()
+        if len(wrong) and not (asked and all_wrong) and not self._tolerates(*self._numbers(wrong)):
             shown = ", ".join(f"{at(row)}: {text!r}" for row, text in merged.examples[:3])
             beyond = bool((status == OUT_OF_RANGE).any())
             rule = "times of the years 1678 to 2261" if beyond else "times"
@@ -170,7 +172,7 @@ class RowPolicy:
                 f"expected {rule} in {self.roles.time!r}, got {number} other cells "
                 f"({shown or at(wrong[0])}). {drop[0].upper()}{drop[1:]}.",
             )
-            if number == total:
+            if all_wrong:
                 self.doubts.settle(self.table.name, "reading")
         blank = (status == NO_TIME) & self._holds_nothing
         self.count_rows("rows_without_time", np.flatnonzero(blank))

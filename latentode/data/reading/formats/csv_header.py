@@ -11,6 +11,7 @@ from latentode.data.reading.formats.csv_records import BLANKS, Kind, Record, spl
 from latentode.data.reading.formats.csv_units import (
     is_format,
     is_process,
+    is_ruler,
     is_unit,
     is_unit_row,
     is_width_row,
@@ -258,6 +259,7 @@ def _without_names(
 def _named(run: list[Record], width: int, end: int, doubts: Doubts) -> Header:
     """Header of a run of rows of names, titles and units."""
     rows = [each for each in run if each.fields[0] not in _LOGGERNET] or run
+    rows = [each for each in rows if not is_ruler(each.fields)] or rows
     below: list[Record] = []
     while len(rows) > 1 and is_unit_row(rows[-1].fields):
         below.insert(0, rows.pop())

@@ -130,6 +130,15 @@ def test_names_that_are_numbers_stand_above_units():
     assert dialect.units == {"x-axis": "second", "1": "Volt", "2": "Volt"}
 
 
+@pytest.mark.parametrize(
+    "below", ["datetime,double,double", "-----,-----,---", "TIMESTAMP,DOUBLE,INT64", ",(°C),(%)"]
+)
+def test_types_lines_and_units_below_the_names_are_no_names(below):
+    dialect = find(f"time,x,y\n{below}\n" + rows())
+    assert dialect.columns == ("time", "x", "y")
+    assert dialect.first_line == 3
+
+
 def test_widths_below_the_names_are_no_units():
     text = "# USGS\nsite_no\tdatetime\t02_00060\n15s\t20d\t14n\n"
     dialect = find(text + "01646500\t2024-03-04 06:00\t5100\n" * 9)
