@@ -23,6 +23,7 @@ from latentode.data.reading.cells.time_scales import (
 )
 from latentode.data.reading.cells.time_stamps import BAD, OK, OUT_OF_RANGE
 
+_SAMPLE = 1000
 _SMALL = 1e8  # smaller ones are taken for elapsed times, not for a broken epoch
 _MOST = 0.9  # share of numbers that are an epoch, where others are stamps of a clock that was reset
 _MOST_YEARS = 10  # that an epoch with a few other stamps spans
@@ -174,6 +175,11 @@ def _elapsed(column: NumberColumn) -> Clock:
 def _day_first_format(column: NumberColumn) -> str:
     """Format of numbers that spell day or month, year and time of day; empty if they do not."""
     whole = column.good.astype(np.int64)
+    few = _spelled_format(whole[:: 1 + len(whole) // _SAMPLE])
+    return few if few and _spelled_format(whole) == few else ""
+
+
+def _spelled_format(whole: Int64) -> str:
     for form, clock in (("%H%M%S", 10**6), ("%H%M", 10**4)):
         dates, times = whole // clock, whole % clock
         parts = [times // (clock // 100), times // (clock // 10**4) % 100, times % 100]
