@@ -143,8 +143,20 @@ def _states(words: Sequence[str], cells: CellsConfig) -> str:
 
 def _leave_out(cells: CellsConfig, share: float) -> str:
     """The option that leaves bad cells out, with the limit that this takes."""
+    return leave_out_options(cells, share, "nan")
+
+
+def leave_out_options(cells: CellsConfig, share: float, how: str) -> str:
+    """The options that leave out what is bad.
+
+    Args:
+        cells: What is set.
+        share: The part that is bad.
+        how: ``nan`` or ``drop``; empty where it is left out anyway, up to the limit.
+    """
     limit = f"--max-bad {math.ceil(100 * share) / 100:g}" if share > cells.max_bad else ""
-    return f"--on-bad-row nan {limit}".rstrip() if cells.on_bad_row == "error" else limit
+    needed = how and cells.on_bad_row == "error"
+    return f"--on-bad-row {how} {limit}".rstrip() if needed else limit
 
 
 def _some(texts: Iterable[str], most: int = 3) -> str:

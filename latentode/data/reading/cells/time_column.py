@@ -20,8 +20,10 @@ from latentode.config import TimeConfig
 from latentode.data.dataset import Clock
 from latentode.data.reading.cells.clock_texts import (
     CLOCK_FORM,
+    SPAN_FORM,
     ClockTexts,
     parse_clock_texts,
+    parse_spans,
 )
 from latentode.data.reading.cells.time_format import (
     ELAPSED_FORMATS,
@@ -150,6 +152,9 @@ def _read_texts(column: pa.ChunkedArray, decimal: str, cell: Callable[[int], str
         return RawTimes(status, cell, numbers=numbers)
     if _most(sample, CLOCK_FORM):
         clocks = parse_clock_texts(_whole_array(column.cast(pa.string())))
+        return RawTimes(clocks.status, cell, clocks=clocks)
+    if _most(sample, SPAN_FORM):
+        clocks = parse_spans(_whole_array(column.cast(pa.string())))
         return RawTimes(clocks.status, cell, clocks=clocks)
     stamps = parse_stamps(column)
     return RawTimes(stamps.status, cell, stamps=stamps)

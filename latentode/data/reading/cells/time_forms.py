@@ -69,6 +69,8 @@ def may_be_times(column: pa.ChunkedArray, decimal: str = ".") -> TimeForm | None
     filled = raw.status != NO_TIME
     if not filled.any():
         return None
+    if raw.clocks is not None and raw.clocks.surely_elapsed and is_text(column.type):
+        return None  # "12 min" is as well a reading
     if raw.numbers is not None:
         return _number_form(raw.numbers, raw.status, filled)
     kind, times, good = _text_form(column, raw, filled)
