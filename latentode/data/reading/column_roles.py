@@ -38,12 +38,10 @@ def sample_of(table: Table, config: DataConfig) -> Sample:
         table: The log.
         config: How its cells are written.
     """
-    names = {
-        name for ranks in (ID_NAMES, CHANNEL_NAMES, TAG_NAMES) for rank in ranks for name in rank
-    }
-    return Sample(
-        table, missing_texts(config), verbatim=by_telling_name(table.columns, (tuple(names),))
-    )
+    ranks = (*ID_NAMES, *CHANNEL_NAMES, *TAG_NAMES)
+    names = tuple(name for rank in ranks for name in rank)
+    verbatim = by_telling_name(table.columns, (names,))
+    return Sample(table, missing_texts(config), verbatim=verbatim)
 
 
 def detect_roles(table: Table, config: DataConfig, sample: Sample) -> Roles:

@@ -22,6 +22,7 @@ _BLOCK_ROWS, _MOST_BLOCKS = 2_000, 10
 _MOST = 0.5  # share of the cells
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # spreads keys that are multiples of one step over all bits
 _WIDE = 64  # bits
+_DIGIT = re.compile(r"\d")
 _CODED = re.compile(r"0\d")  # a number is not written so, a code is
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _HOLDS_FRACTION = re.compile(r"^\D{0,3}\d+[.,]\d+")
@@ -157,7 +158,7 @@ class SampledColumn:
             return cells.to_numpy(zero_copy_only=False)
         if pa.types.is_decimal(kind):
             return self.cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-        if not self.is_text:
+        if not self.is_text or not any(map(_DIGIT.search, self.distinct)):
             return np.full(len(self.cells), np.nan)
         sample = self._sample
         return sample_numbers(

@@ -106,8 +106,8 @@ def _unnamed(
         doubts.ask(
             "time",
             f"the dates of {search.time[0]!r} repeat, and {name!r} counts the rows of each day "
-            f"({sample[name].num_distinct} of them): it may be the time of day. Write date and time "
-            "of day into one column; "
+            f"({sample[name].num_distinct} of them): it may be the time of day. Write date and "
+            "time of day into one column; "
             f'or, if each number is a series, pass --id-column "{name}".',
         )
         return name

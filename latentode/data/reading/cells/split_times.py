@@ -206,7 +206,9 @@ def _cells(columns: Mapping[str, pa.ChunkedArray]) -> str:
 
 def _joined(roles: Mapping[str, Part], columns: Mapping[str, pa.ChunkedArray]) -> pa.ChunkedArray:
     clock = [part for role, part in roles.items() if role in _ORDER[5:]]
-    total = sum((part.values for part in clock if part.role != "half"), np.int64(0))
+    total = np.zeros(1, dtype=np.int64)
+    for part in clock:
+        total = total if part.role == "half" else total + part.values
     if "half" in roles:
         total = on_whole_day(total, roles["half"])
     good = np.logical_and.reduce([part.good for part in roles.values()])
