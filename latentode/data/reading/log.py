@@ -167,6 +167,7 @@ class _Log:
         if self.roles.id is None:
             series_of_files(self.got, times, keep, self.tally.doubts)
         text = CellPolicy(policy).cells(keep)
+        self.got.release()
         series_ids, rank = series_rank(self.got, keep)
         if not series_ids:
             self._settle()

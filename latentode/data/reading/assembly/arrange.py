@@ -43,14 +43,14 @@ def arrange_runs(
     fresh = np.ones(len(series), dtype=bool)
     np.not_equal(times[1:], times[:-1], out=fresh[1:])
     fresh[1:] |= series[1:] != series[:-1]
-    first = np.flatnonzero(fresh)
-    if len(first) < len(series):
+    if not fresh.all():
+        first = np.flatnonzero(fresh)
         counts = (
             np.diff(first, append=len(fresh)) if counts is None else np.add.reduceat(counts, first)
         )
         series, times = series[first], times[first]
-    elif counts is None:
-        counts = np.ones(len(series), dtype=np.int64)
+        del first
+    del fresh  # of long logs, each array of a row counts
     order = reading_order(series, times, np.zeros(len(series), dtype=np.int8))
     if order is not None:
         series, times = series[order], times[order]
@@ -60,24 +60,25 @@ def arrange_runs(
     if inside is None:
         return None
     channel, values = inside
-    if order is not None:
+    if order is not None and counts is not None:
         counts = counts[order]
+    del order
     rows_per_series = np.bincount(series, minlength=num_series)
     return Readings(
         channels=tuple(channels),
         series_starts=offsets(rows_per_series),
         times=times,
-        row_starts=offsets(counts),
+        row_starts=np.arange(len(times) + 1) if counts is None else offsets(counts),
         channel_index=channel,
         values=values,
     )
 
 
 def _inside(
-    channel: NDArray[np.int32], values: Float64, counts: Int64, order: Int64 | None
+    channel: NDArray[np.int32], values: Float64, counts: Int64 | None, order: Int64 | None
 ) -> tuple[NDArray[np.int32], Float64] | None:
     """Readings run by run in their order, those of a run by channel; None where one repeats."""
-    if len(counts) == len(channel):  # a reading per run: nothing to sort inside of them
+    if counts is None:  # a reading per run: nothing to sort inside of them
         return (channel, values) if order is None else (channel[order], values[order])
     uniform = _uniform(channel, values, counts, order)
     if uniform is not None:

@@ -89,6 +89,13 @@ class Collected:
         """Line of each row in its table, shape (row,)."""
         return _joined([table.lines for table in self.tables])
 
+    def release(self) -> None:
+        """Forget the cells, once rows and readings are made of them; lines are still known."""
+        self.times.clear()
+        for table in self.tables:
+            table.release()
+        pa.default_memory_pool().release_unused()
+
     def at(self, row: int) -> str:
         """Where a row stands, for a message: "line 17", with its file where there are several."""
         row = int(row)

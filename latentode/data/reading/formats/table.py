@@ -70,11 +70,18 @@ class Table:
         self.units: dict[str, str] = {}
         self.doubts = Doubts()
         self.ragged: list[tuple[int, int]] = []
-        self._columns = dict(columns)
+        self._columns: dict[str, Any] = dict(columns)
+        self._released: int | None = None
         if not self.num_rows:
             raise NoRowsError(
                 f"no data rows in {self.name}. Give a log with a header and readings."
             )
+
+    def release(self) -> None:
+        """Forget all cells; names, number of rows and lines stay."""
+        self._released = self.num_rows
+        self._columns = dict.fromkeys(self._columns)
+        self.__dict__.pop("_texts", None)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -84,6 +91,8 @@ class Table:
     @property
     def num_rows(self) -> int:
         """Number of rows."""
+        if self._released is not None:
+            return self._released
         return len(next(iter(self._columns.values()), ()))
 
     @property
