@@ -11,7 +11,8 @@ from cli_cases import answer_of, run
 from look_cases import look_at
 
 from latentode.cli.commands import inspect
-from latentode.data.reading.report import Tally, make_report
+from latentode.data.reading.report import make_report
+from latentode.data.reading.tally import Tally
 from latentode.errors import DataError
 
 

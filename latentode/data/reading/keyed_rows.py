@@ -20,9 +20,9 @@ from latentode.data.reading.assembly.collect import Collected, Collector
 from latentode.data.reading.formats.open_table import LogFile, open_table
 from latentode.data.reading.formats.table import Table
 from latentode.data.reading.key_columns import TextColumn, key_roles
-from latentode.data.reading.report import REASONS, Tally
 from latentode.data.reading.roles import Roles
 from latentode.data.reading.row_policy import RowPolicy
+from latentode.data.reading.tally import REASONS, Tally
 from latentode.errors import DataError, LatentODEWarning
 
 Source = LogFile

@@ -19,11 +19,12 @@ from latentode.data.reading.cell_policy import CellPolicy
 from latentode.data.reading.column_profile import ColumnProfile, profile_table
 from latentode.data.reading.formats.open_table import Source, open_tables
 from latentode.data.reading.formats.table import Table, missing_texts
-from latentode.data.reading.report import DataReport, Tally, make_report
+from latentode.data.reading.report import DataReport, make_report
 from latentode.data.reading.roles import Roles, natural_key
 from latentode.data.reading.row_policy import RowPolicy
 from latentode.data.reading.second_look.log_rows import LogRows
 from latentode.data.reading.second_look.look import Look, second_look
+from latentode.data.reading.tally import Tally
 from latentode.data.reading.understand import understand
 from latentode.errors import DataError
 

@@ -25,12 +25,12 @@ _STRONG = frozenset(
 )
 _WEAK = frozenset({"status", "flag", "flags", "zustand", "statut", "estado", "stato"})
 _BESIDE = frozenset({"code", "flag", "flags", "cd", "of", "data", "value", "is", "final", "bit"})
-_MOST_CODES = 12
+_MOST_CODES = 12  # values of a column that says how good readings are
 _OPC_GOOD = 192  # of 255: the two upper bits of a code of OPC are set
-_OPC_CODES = 256
+_OPC_CODES = 256  # values of a byte
 _LEAST = 0.05  # share of empty cells above which any word may be a complaint
 _FEW = 0.2  # share of cells that complain
-_COMMON = 0.5
+_COMMON = 0.5  # share of the rows
 
 
 def find_quality(

@@ -17,7 +17,7 @@ _NAMES = (
     *("#", "no", "no.", "nr", "nr."),
 )
 _MANY = 20  # steps: a shorter channel may rise by one each time by chance
-_NEARLY_ALL = 0.95
+_NEARLY_ALL = 0.95  # share of the steps
 _FEW = 0.01  # share of steps that begin anew; sixty minutes would be more
 _UNITS = np.array([NS_PER_UNIT[unit] for unit in ("ms", "s", "min", "h", "d")], dtype=np.float64)
 _ALIKE = 0.005  # by how much the unit of a second clock may be off

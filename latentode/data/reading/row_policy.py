@@ -19,9 +19,9 @@ from latentode.data.reading.cells.zones import Rows, localize
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.csv_table import ragged_message
 from latentode.data.reading.formats.table import Table
-from latentode.data.reading.report import Tally
 from latentode.data.reading.roles import Roles
 from latentode.data.reading.second_look.time_bounds import outside
+from latentode.data.reading.tally import Tally
 from latentode.errors import ConfigError, DataError
 
 #: Reason of a count -> what such rows lack, and the role of its column.

@@ -14,7 +14,8 @@ from latentode.data.reading.cells.states import state_numbers
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.profile import Sample, SampledColumn, row_repeats
 from latentode.data.reading.roles import ID_NAMES, QUALITY_NAMES, UNIT_NAMES, by_telling_name
-from latentode.data.reading.sample_times import NOT_KNOWN, sample_times
+from latentode.data.reading.sample_times import sample_times
+from latentode.data.reading.series_clocks import own_clocks
 
 # below this share repeated times are a fault of the logger, not several series
 _REPEATS = 0.1
@@ -24,8 +25,6 @@ _TWO = 2
 _MOST = 0.5
 _NUMBERED = re.compile(r"(?!.*\b[mcdk]?m[23]$)[A-Za-z][A-Za-z_ -]*\d+")  # "s1", but not "m3"
 _MOST_PAIRED = 8  # columns that are tried in pairs
-_FAR = 5_000  # rows between two readings of one series
-_EVEN, _UNEVEN = 0.9, 0.05  # share of even steps of a series; less of them in the log
 _HOURS, _MINUTES = 24, 1440  # parts of a day: the least that are looked for, and the most
 _MANY = 10  # rows: in fewer only the name tells
 
@@ -154,44 +153,6 @@ def _of_clocks(sample: Sample, search: _Search, able: Sequence[str], doubts: Dou
         confidence="likely", option="--id-column NAME",
     )  # fmt: skip
     return name
-
-
-def own_clocks(sample: Sample, name: str, times: Int64) -> str | None:
-    """What shows that the words of a column have clocks of their own; None where nothing does.
-
-    Either times fall back only where the word changes: series that were written one after another;
-    or steps are even within a word, and not from row to row.
-
-    Args:
-        sample: The log.
-        name: Column of words.
-        times: Time of each row, nanoseconds.
-    """
-    codes = sample[name].codes
-    if (codes < 0).any() or not _TWO <= sample[name].num_distinct <= len(codes) // _MANY:
-        return None
-    good = (np.diff(sample.rows) == 1) & (times[1:] != NOT_KNOWN) & (times[:-1] != NOT_KNOWN)
-    steps, changes = np.diff(times)[good], (codes[1:] != codes[:-1])[good]
-    if not len(steps) or not changes.any():
-        return None
-    falls = steps < 0
-    if falls.any() and not falls[~changes].any() and changes.sum() <= len(steps) / _MANY:
-        return f"times fall back {int(falls.sum()):,} times, always where {name!r} changes"
-    order = np.argsort(codes, kind="stable")
-    inside = (np.diff(codes[order]) == 0) & (np.diff(sample.rows[order]) <= _FAR)
-    within = np.diff(times[order])[inside]
-    if not len(within) or changes.mean() < _MOST:
-        return None
-    even = _evenness(within)
-    if even > _EVEN and _evenness(steps) < even - _UNEVEN:
-        return f"steps are even within each {name!r}, and not from row to row"
-    return None
-
-
-def _evenness(steps: Int64) -> float:
-    """Share of the steps that are the most frequent one, give or take a hundredth."""
-    middle = float(np.median(steps))
-    return float((np.abs(steps - middle) <= abs(middle) / 100).mean()) if middle else 0.0
 
 
 def _among(names: Sequence[str], sample: Sample, doubts: Doubts) -> str:

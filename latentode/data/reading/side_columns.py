@@ -15,7 +15,7 @@ from latentode.data.reading.profile import Sample, SampledColumn
 from latentode.data.reading.roles import ID_NAMES, UNIT_NAMES, by_telling_name
 
 _MOST_TYPES = 10  # values of a column that tells what a row is
-_MANY_ROWS = 10
+_MANY_ROWS = 10  # a log of fewer may well have one filled cell
 
 
 def find_unit(

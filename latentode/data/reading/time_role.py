@@ -17,7 +17,7 @@ from latentode.data.reading.sample_times import NOT_KNOWN, sample_times
 from latentode.errors import DataError
 
 _NO_NAME = len(TIME_NAMES)
-_NEARLY_ALL = 0.95
+_NEARLY_ALL = 0.95  # share of rows, or of steps
 _EPOCH_WORDS = {"time", "timestamp", "ts", "epoch", "unix", "unixtime", "clock", "utc"}
 _TIME_WORDS = {"time", "elapsed", "cycle", "cycles", "zeit", "temps", "tiempo", "tempo", "tijd"}
 

@@ -10,7 +10,8 @@ from look_cases import look_at
 
 from latentode.data.reading.doubts import Decision
 from latentode.data.reading.log import read_log
-from latentode.data.reading.report import REASONS, Tally, make_report
+from latentode.data.reading.report import make_report
+from latentode.data.reading.tally import REASONS, Tally
 
 
 def test_report_is_json_and_complete(tmp_path):

@@ -14,8 +14,8 @@ from latentode.data.reading.assembly.collect import Cells, Collected
 from latentode.data.reading.assembly.merge import Triplets, clip_outliers, merge_duplicates
 from latentode.data.reading.assembly.wide import arrange_columns
 from latentode.data.reading.formats.table import Table
-from latentode.data.reading.report import Tally
 from latentode.data.reading.roles import natural_key
+from latentode.data.reading.tally import Tally
 from latentode.errors import ResourceError
 
 

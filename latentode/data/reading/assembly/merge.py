@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from latentode.data.dataset import Clock, Float64, Int64, reading_order
 from latentode.data.reading.assembly.collect import Collected
 from latentode.data.reading.assembly.repeats import likely_cause
-from latentode.data.reading.report import Tally
+from latentode.data.reading.tally import Tally
 from latentode.errors import DataError
 
 _MAD_TO_SD = 1.4826  # of a normal distribution

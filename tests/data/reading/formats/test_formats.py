@@ -18,11 +18,11 @@ from format_samples import KINDS, LONG, TEXT, Log, sample_file
 from log_files import arrays, readings_of, settings
 from places import ROOT
 
-from latentode.data.reading.column_roles import detect_roles
 from latentode.data.reading.formats import open_table
 from latentode.data.reading.formats.csv_table import CsvTable
 from latentode.data.reading.formats.table import LogSource, Table
 from latentode.data.reading.log import read_log
+from latentode.data.reading.understand import understand
 from latentode.errors import DataError
 
 FIXTURES = ROOT / "datasets" / "fixtures"
@@ -261,7 +261,8 @@ def test_columns_of_an_export_are_known_whatever_opened_it(name):
     table = opened(EXPORTS[name][1])
     texts = {column: table.text(column).to_pylist() for column in table.columns}
     copied = opened(pd.DataFrame(texts))
-    assert detect_roles(copied, settings()) == detect_roles(table, settings())
+    meanings = [understand(each, settings())[1].roles for each in (copied, table)]
+    assert meanings[0] == meanings[1]
 
 
 @pytest.mark.parametrize("name", EXPORTS)
@@ -357,6 +358,7 @@ from latentode.data.reading import formats
 formats.__path__.append(sys.argv[1])
 from latentode.data.reading.formats.open_table import FORMATS
 from latentode.data.reading.log import read_log
+from latentode.data.reading.understand import understand
 
 dataset, report = read_log(sys.argv[2])
 again, _ = read_log(sys.argv[2], report.pinned(__import__("latentode").LatentODEConfig().data))
