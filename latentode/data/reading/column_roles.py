@@ -13,7 +13,14 @@ from latentode.data.reading.formats.table import MISSING_TEXTS, Table
 from latentode.data.reading.long_role import find_long
 from latentode.data.reading.profile import Sample
 from latentode.data.reading.quality_columns import find_quality
-from latentode.data.reading.roles import Roles, check_present, check_role, time_parts
+from latentode.data.reading.roles import (
+    ID_NAMES,
+    Roles,
+    by_telling_name,
+    check_present,
+    check_role,
+    time_parts,
+)
 from latentode.data.reading.row_counters import row_counters, second_clocks
 from latentode.data.reading.sample_times import sample_times
 from latentode.data.reading.series_role import find_series
@@ -90,7 +97,12 @@ class _Detection:
     def _useless(self, rest: Sequence[str]) -> dict[str, str]:
         """Columns that are no channel whatever the layout and the series, and why."""
         free = [name for name in rest if name not in _claimed(self._columns)]
-        useless = {name: "it is empty" for name in free if self.sample[name].empty}
+        ids = by_telling_name(free, ID_NAMES)
+        useless = {
+            name: "it is empty"
+            for name in free
+            if self.sample[name].empty and (name not in ids or self.sample[name].blank)
+        }
         for name in free:
             column = self.sample[name]
             if name not in useless and (column.holds_dates or column.tells_time_of_day):

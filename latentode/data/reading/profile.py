@@ -274,6 +274,12 @@ class SampledColumn:
         return not self.filled.any()
 
     @property
+    def blank(self) -> bool:
+        """True where no cell has a letter: ids may be spelled as missing values are, "NA"."""
+        return self.empty and not (self.is_text and bool(pc.any(pc.greater(pc.utf8_length(
+            self.cells.cast(pa.string())), 0)).as_py()))  # fmt: skip
+
+    @property
     def is_number(self) -> bool:
         """True where most cells that hold something are numbers."""
         numbers = int((~np.isnan(self.numbers)).sum())
