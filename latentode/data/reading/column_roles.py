@@ -9,12 +9,14 @@ from latentode.config import ColumnsConfig, DataConfig
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.influx import INFLUX_OWN
 from latentode.data.reading.formats.open_table import FORMATS
-from latentode.data.reading.formats.table import MISSING_TEXTS, Table
+from latentode.data.reading.formats.table import Table, missing_texts
 from latentode.data.reading.long_role import find_long
 from latentode.data.reading.profile import Sample
 from latentode.data.reading.quality_columns import find_quality
 from latentode.data.reading.roles import (
+    CHANNEL_NAMES,
     ID_NAMES,
+    TAG_NAMES,
     Roles,
     by_telling_name,
     check_present,
@@ -29,12 +31,26 @@ from latentode.data.reading.time_role import find_time
 from latentode.errors import ConfigError, DataError
 
 
-def detect_roles(table: Table, config: DataConfig) -> Roles:
+def sample_of(table: Table, config: DataConfig) -> Sample:
+    """Rows of a log by which its columns are understood.
+
+    Args:
+        table: The log.
+        config: How its cells are written.
+    """
+    ranks = (*ID_NAMES, *CHANNEL_NAMES, *TAG_NAMES)
+    names = tuple(name for rank in ranks for name in rank)
+    verbatim = by_telling_name(table.columns, (names,))
+    return Sample(table, missing_texts(config), verbatim=verbatim)
+
+
+def detect_roles(table: Table, config: DataConfig, sample: Sample) -> Roles:
     """Find out what each column is; decisions and questions go to the doubts of the table.
 
     Args:
         table: The log.
         config: Layout and columns that are known; None is detected.
+        sample: Rows of the log, from `sample_of`.
 
     Returns:
         The roles.
@@ -50,7 +66,7 @@ def detect_roles(table: Table, config: DataConfig) -> Roles:
     asked = [each for each in FORMATS if config.layout in ("auto", each.layout)]
     known = (roles for each in asked if (roles := each.roles(table, config)) is not None)
     return replace(
-        next(known, None) or _Detection(table, config).roles(),
+        next(known, None) or _Detection(table, config, sample).roles(),
         future=columns.future,
         static=columns.static,
         chosen=columns.channels is not None,
@@ -63,10 +79,9 @@ class _Detection:
 
     table: Table
     config: DataConfig
+    sample: Sample
 
     def __post_init__(self) -> None:
-        missing = (*MISSING_TEXTS, *(self.config.cells.na or ()))
-        self.sample = Sample(self.table, missing)
         self.left_out: dict[str, str] = {}
 
     @property

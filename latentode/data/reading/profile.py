@@ -1,17 +1,14 @@
-"""What the cells of each column look like: kinds, ranges, repeats, order. Names are not asked."""
+"""What the cells of each column look like, in a sample of the rows. Names are not asked."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from latentode.config.data import CellsConfig
@@ -22,93 +19,13 @@ from latentode.data.reading.formats.table import MISSING_TEXTS, Table, as_text, 
 
 # a longer log is looked at in blocks of successive rows: order and steps show within a block
 _BLOCK_ROWS, _MOST_BLOCKS = 2_000, 10
-_DISTINCT_SHOWN = 5
-_ROBUST = (0.01, 0.5, 0.99)  # quantiles of a robust range, and its middle
 _MOST = 0.5  # share of the cells
-_WORD = 8  # bytes of a time, a number of 64 bits
-_ODD = np.uint64(0x9E3779B97F4A7C15)  # spreads neighbouring times over all numbers
-_FORMS = {
-    "stamps": "dates with a time of day",
-    "dates": "dates",
-    "clocks": "times of day, or elapsed times",
-    "epoch": "time since 1970",
-    "serial": "serial days",
-    "years": "years",
-}
+_MIX = np.uint64(0x9E3779B97F4A7C15)  # spreads keys that are multiples of one step over all bits
+_WIDE = 64  # bits
+_DIGIT = re.compile(r"\d")
 _CODED = re.compile(r"0\d")  # a number is not written so, a code is
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _HOLDS_FRACTION = re.compile(r"^\D{0,3}\d+[.,]\d+")
-
-
-@dataclass(frozen=True)
-class ColumnProfile:
-    """What one column looks like, over the rows that were looked at.
-
-    Attributes:
-        name: Column.
-        type: Type of its cells as the source has them, in words of Apache Arrow.
-        form: What they may be as times, in words; empty where they cannot be.
-        rows: Rows of the log.
-        looked_at: Rows that were looked at.
-        kinds: Kind of cell ("number", "time", "text", "empty") -> how many of `looked_at`.
-        distinct: Distinct cells that are not empty.
-        least: Least number of the column, None without numbers.
-        low: Its 1 % quantile.
-        median: Its median.
-        high: Its 99 % quantile.
-        greatest: Its greatest number.
-        whole: True where all numbers are whole.
-        repeats: Share of cells that equal the cell of the row before.
-        rising: Share of steps between successive cells that rise.
-        falling: Share that fall.
-        step: The most frequent step between successive cells that is not 0, None without.
-        step_share: Share of the steps that are this one.
-        first: First cell that is not empty, as text.
-        last: Last cell that is not empty.
-        examples: The most frequent cells.
-    """
-
-    name: str
-    type: str
-    form: str
-    rows: int
-    looked_at: int
-    kinds: dict[str, int]
-    distinct: int
-    least: float | None
-    low: float | None
-    median: float | None
-    high: float | None
-    greatest: float | None
-    whole: bool
-    repeats: float
-    rising: float
-    falling: float
-    step: float | None
-    step_share: float
-    first: str
-    last: str
-    examples: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as JSON types."""
-        return asdict(self) | {"examples": list(self.examples)}
-
-    def __str__(self) -> str:
-        kinds = ", ".join(f"{number:,} {kind}" for kind, number in self.kinds.items() if number)
-        words = [f"{kinds}; {self.distinct:,} distinct"]
-        if self.form:
-            words.append(f"may be times: {self.form}")
-        if self.least is not None:
-            words.append(
-                f"{self.least:.6g} to {self.greatest:.6g} (1 to 99 %: {self.low:.6g} to "
-                f"{self.high:.6g}, median {self.median:.6g})"
-            )
-            words.append(f"{100 * self.repeats:.0f} % repeat the row before")
-        if self.step is not None and self.step_share > _MOST:
-            words.append(f"step {self.step:g} in {100 * self.step_share:.0f} % of the rows")
-        words.append(f"from {self.first!r} to {self.last!r}")
-        return f"{self.name!r} ({self.type}): " + "; ".join(words)
 
 
 class Sample:
@@ -118,6 +35,7 @@ class Sample:
         table: The table.
         missing: Spellings of a missing value.
         rows: The rows; None takes evenly spaced blocks of successive rows.
+        verbatim: Columns of names, in which no spelling means missing: "NA" is an id.
     """
 
     def __init__(
@@ -125,8 +43,10 @@ class Sample:
         table: Table,
         missing: Collection[str] = MISSING_TEXTS,
         rows: Int64 | None = None,
+        verbatim: Collection[str] = (),
     ) -> None:
         self.table, self.missing = table, frozenset(missing)
+        self.verbatim = frozenset(verbatim)
         self.rows = _blocks(table.num_rows) if rows is None else rows
         self._columns: dict[str, SampledColumn] = {}
 
@@ -145,16 +65,13 @@ class Sample:
             return self
         hashes = np.zeros(self.table.num_rows, dtype=np.uint64)
         for name in names:
-            coded = self.table.column(name)
-            if is_text(coded.type):
-                coded = coded.dictionary_encode().unify_dictionaries()
-                coded = pa.chunked_array([chunk.indices for chunk in coded.chunks])
-            codes = coded.to_numpy()
-            hashes ^= codes.view(np.uint64) if codes.itemsize == _WORD else codes.astype(np.uint64)
-        hashes *= _ODD
+            keys = _keys(self.table.column(name))
+            if (keys[1:] > keys[:-1]).all():
+                return self  # no time repeats
+            hashes ^= keys.view(np.uint64) * _MIX >> np.uint64(32)
         share = self.table.num_rows // len(self.rows) + 1
-        most = np.uint64(np.iinfo(np.uint64).max // share)
-        return Sample(self.table, self.missing, np.flatnonzero(hashes <= most))
+        rows = np.flatnonzero(hashes % np.uint64(share) == 0)
+        return Sample(self.table, self.missing, rows, self.verbatim)
 
     def take(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
         """The rows of the sample in a column of its table."""
@@ -171,10 +88,6 @@ class Sample:
         ]
         return pa.chunked_array([chunk for block in blocks for chunk in block], column.type)
 
-    def profiles(self) -> list[ColumnProfile]:
-        """The profile of every column."""
-        return [self[name].profile for name in self.table.columns]
-
 
 class SampledColumn:
     """The rows of a sample in one column.
@@ -186,7 +99,10 @@ class SampledColumn:
 
     def __init__(self, sample: Sample, name: str) -> None:
         self.name, self._sample = name, sample
-        self.cells = sample.take(sample.table.column(name))
+        cells = sample.table.column(name)
+        if name in sample.verbatim and pa.types.is_null(cells.type):
+            cells = sample.table.text(name)  # names that are spelled like a missing value
+        self.cells = sample.take(cells)
         if pa.types.is_dictionary(self.cells.type) and not is_text(self.cells.type):
             self.cells = self.cells.cast(self.cells.type.value_type)
 
@@ -199,6 +115,8 @@ class SampledColumn:
     def texts(self) -> pd.Series:
         """Cells as text, "" where missing; of typed cells as they may be written."""
         texts = as_text(self.cells).cast(pa.string()).to_pandas().fillna("").str.strip()
+        if self.name in self._sample.verbatim:
+            return texts
         return texts.where(~texts.isin(self._sample.missing), "")
 
     @cached_property
@@ -240,7 +158,7 @@ class SampledColumn:
             return cells.to_numpy(zero_copy_only=False)
         if pa.types.is_decimal(kind):
             return self.cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-        if not self.is_text:
+        if not self.is_text or not any(map(_DIGIT.search, self.distinct)):
             return np.full(len(self.cells), np.nan)
         sample = self._sample
         return sample_numbers(
@@ -276,8 +194,9 @@ class SampledColumn:
     @property
     def blank(self) -> bool:
         """True where no cell has a letter: ids may be spelled as missing values are, "NA"."""
-        return self.empty and not (self.is_text and bool(pc.any(pc.greater(pc.utf8_length(
-            self.cells.cast(pa.string())), 0)).as_py()))  # fmt: skip
+        if not self.empty or not self.is_text:
+            return self.empty
+        return bool((self.cells.cast(pa.string()).to_pandas().fillna("") == "").all())
 
     @property
     def is_number(self) -> bool:
@@ -347,69 +266,6 @@ class SampledColumn:
         steps = np.diff(self.numbers)[inside]
         return steps[~np.isnan(steps)]
 
-    @cached_property
-    def profile(self) -> ColumnProfile:
-        """All of it in numbers."""
-        numbers = self.numbers
-        filled = int(self.filled.sum())
-        times = filled if (self.holds_dates or self.holds_clocks) and not self.is_number else 0
-        numeric = int((~np.isnan(numbers)).sum())
-        kinds = {
-            "number": numeric,
-            "time": times,
-            "text": max(filled - numeric - times, 0),
-            "empty": len(self.filled) - filled,
-        }
-        least, greatest = self._range()
-        present = numbers[~np.isnan(numbers)]
-        low, median, high = np.quantile(present, _ROBUST) if len(present) else (None,) * 3
-        step, share = _most_frequent(self.steps)
-        held = np.flatnonzero(self.filled)[[0, -1]] if filled else np.zeros(0, dtype=np.int64)
-        ends = as_text(self.cells.take(pa.array(held))).cast(pa.string()).to_pylist()
-        same = (self.codes[1:] == self.codes[:-1]) & (self.codes[1:] >= 0)
-        return ColumnProfile(
-            name=self.name,
-            type=str(self.cells.type),
-            form="" if self.form is None else _FORMS[self.form.kind],
-            rows=self._sample.table.num_rows,
-            looked_at=len(self.filled),
-            kinds=kinds,
-            distinct=len(self.distinct),
-            least=least,
-            low=_plain(low),
-            median=_plain(median),
-            high=_plain(high),
-            greatest=greatest,
-            whole=bool(len(present)) and not self.holds_fractions,
-            repeats=float(same.mean()) if len(same) else 0.0,
-            rising=float((self.steps > 0).mean()) if len(self.steps) else 0.0,
-            falling=float((self.steps < 0).mean()) if len(self.steps) else 0.0,
-            step=step,
-            step_share=share,
-            first=ends[0] if filled else "",
-            last=ends[-1] if filled else "",
-            examples=tuple(self.distinct[:_DISTINCT_SHOWN]),
-        )
-
-    def _range(self) -> tuple[float | None, float | None]:
-        """Least and greatest number, over all rows where the column is typed."""
-        kind = self.cells.type
-        if pa.types.is_floating(kind) or pa.types.is_integer(kind):
-            ends = pc.min_max(self._sample.table.column(self.name)).as_py()
-            return _plain(ends["min"]), _plain(ends["max"])
-        present = self.numbers[~np.isnan(self.numbers)]
-        return (float(present.min()), float(present.max())) if len(present) else (None, None)
-
-
-def profile_table(table: Table, missing: Collection[str] = MISSING_TEXTS) -> list[ColumnProfile]:
-    """The profile of every column of a table, over at most 20,000 rows in blocks.
-
-    Args:
-        table: The table.
-        missing: Spellings of a missing value.
-    """
-    return Sample(table, missing).profiles()
-
 
 def _blocks(num_rows: int) -> Int64:
     """Rows of evenly spaced blocks of successive rows, the first and the last among them."""
@@ -419,17 +275,17 @@ def _blocks(num_rows: int) -> Int64:
     return (starts[:, None] + np.arange(_BLOCK_ROWS)).ravel()
 
 
-def _most_frequent(steps: Float64) -> tuple[float | None, float]:
-    moving = steps[steps != 0]
-    if not len(moving):
-        return None, 0.0
-    values, counts = np.unique(moving.round(9), return_counts=True)
-    best = int(counts.argmax())
-    return float(values[best]), float(counts[best] / len(steps))
-
-
-def _plain(value: Any) -> float | None:
-    return None if value is None or value != value else float(value)
+def _keys(column: pa.ChunkedArray) -> Int64:
+    """A whole number for each cell, equal for equal cells, in the order of typed times."""
+    kind = column.type
+    if is_text(kind):
+        coded = column.dictionary_encode().unify_dictionaries()
+        column = pa.chunked_array([chunk.indices for chunk in coded.chunks])
+    elif pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return column.cast(pa.float64()).fill_null(0.0).to_numpy().view(np.int64).copy()
+    elif pa.types.is_temporal(kind):
+        column = column.cast(pa.int32() if kind.bit_width < _WIDE else pa.int64())
+    return column.cast(pa.int64(), safe=False).fill_null(0).to_numpy()
 
 
 def row_repeats(codes: Sequence[Int64]) -> float:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from latentode.config import DataConfig, TimeConfig
 from latentode.data.dataset import Clock, Int64
 from latentode.data.reading.assembly.collect import NAMELESS, Collected
+from latentode.data.reading.cells.bad_cells import leave_out_options
 from latentode.data.reading.cells.merged_times import Times, merge_times
 from latentode.data.reading.cells.time_column import time_on_clock
 from latentode.data.reading.cells.time_stamps import NO_TIME, OK, OUT_OF_RANGE
@@ -21,7 +22,7 @@ from latentode.data.reading.formats.table import Table
 from latentode.data.reading.report import Tally
 from latentode.data.reading.roles import Roles
 from latentode.data.reading.second_look.time_bounds import outside
-from latentode.errors import DataError
+from latentode.errors import ConfigError, DataError
 
 #: Reason of a count -> what such rows lack, and the role of its column.
 _LACKING = {
@@ -48,6 +49,7 @@ class RowPolicy:
         clock: A clock that is known already, such as that of the log beside the table.
         repeats: Rows here that are one row of the table.
         first_lines: Where the first row stands that was left out, by reason.
+        dayfirst: Whether the day stands before the month in its times, once they were read.
     """
 
     table: Table
@@ -58,6 +60,7 @@ class RowPolicy:
     clock: Clock | None = None
     repeats: int = 1
     first_lines: dict[str, str] = field(default_factory=dict)
+    dayfirst: bool | None = None
 
     def rows(
         self, ignored: NDArray[np.bool_] | None = None
@@ -81,6 +84,7 @@ class RowPolicy:
         if not len(got.series):
             raise DataError(f"no data rows in {self.table.name}. Give a log with readings.")
         merged = self._merged()
+        self.dayfirst = merged.dayfirst
         times, status = merged.times, merged.status
         if ignored is None:
             ignored = np.zeros(len(got.series), dtype=bool)
@@ -144,8 +148,10 @@ class RowPolicy:
             line, fields = min(table.ragged)
             number = len(table.ragged)
             if not self._tolerates(number, table.num_rows + number):
-                message = ragged_message(table.name, line, table.num_fields, fields, number)
-                raise DataError(message)
+                options = self._drop(number, table.num_rows + number)
+                raise DataError(
+                    ragged_message(table.name, line, table.num_fields, fields, number, options)
+                )
             self.tally.add("ragged_rows", number)
             self.first_lines.setdefault("ragged_rows", f"{table.line_word} {line}")
 
@@ -154,26 +160,40 @@ class RowPolicy:
         if not status.any():
             return
         wrong = np.flatnonzero(status > NO_TIME)
-        if len(wrong) and not self._tolerates(*self._numbers(wrong)):
+        asked = any(each.about == "time" for each in self.doubts.questions)
+        all_wrong = len(wrong) and not (status == OK).any()
+        if len(wrong) and not (asked and all_wrong) and not self._tolerates(*self._numbers(wrong)):
             shown = ", ".join(f"{at(row)}: {text!r}" for row, text in merged.examples[:3])
             beyond = bool((status == OUT_OF_RANGE).any())
             rule = "times of the years 1678 to 2261" if beyond else "times"
             number, total = self._numbers(wrong)
             drop = "correct them, or pass --time-format"
             if number < total:
-                drop = (
-                    "correct them, pass --time-format, or drop up to --max-bad of the rows with "
-                    "--on-bad-row drop"
-                )
+                drop = f"correct them, or drop these rows with {self._drop(number, total)}"
             self.doubts.ask(
                 "time",
                 f"expected {rule} in {self.roles.time!r}, got {number} other cells "
                 f"({shown or at(wrong[0])}). {drop[0].upper()}{drop[1:]}.",
             )
-            if number == total:
+            if all_wrong:
                 self.doubts.settle(self.table.name, "reading")
-        self._leave_out("rows_without_time", status == NO_TIME)
+        blank = (status == NO_TIME) & self._holds_nothing
+        self.count_rows("rows_without_time", np.flatnonzero(blank))
+        self._leave_out("rows_without_time", (status == NO_TIME) & ~blank)
         self.count_rows("rows_with_bad_time", wrong)
+
+    @cached_property
+    def _holds_nothing(self) -> NDArray[np.bool_]:
+        """True for rows of a wide log without a reading, and with text in columns of text alone."""
+        got = self.got
+        if got.row_slot is not None or not self._is_log:
+            return np.zeros(len(got.series), dtype=bool)
+        empty = got.cells.counts == 0
+        empty[got.bad_rows[got.numeric[got.bad_slots] > 0]] = False
+        return empty
+
+    def _drop(self, number: int, total: int, how: str = "drop") -> str:
+        return leave_out_options(self.config.cells, number / total, how)
 
     def _numbers(self, rows: NDArray[np.integer]) -> tuple[int, int]:
         """Rows of the table that some rows stand for, and all of them."""
@@ -189,9 +209,10 @@ class RowPolicy:
             what, role = _LACKING[reason]
             column = getattr(self.roles, "channel" if role == "mark" else role)
             first = self.got.at(index[0])
-            advice = "Fill them, or drop up to --max-bad of the rows with --on-bad-row drop."
+            advice = f"Fill them, or drop them with {self._drop(number, total)}."
             if self._is_log:
-                advice = f"Fill them, correct --{role}-column, or raise --max-bad to drop them."
+                drop = self._drop(number, total, "")
+                advice = f"Fill them, correct --{role}-column, or drop them with {drop}."
             raise DataError(
                 f"{self.table.name}: expected {what} in column {column!r} of every row, got "
                 f"{number} rows without one of {total} (first: {first}). {advice}"
@@ -222,6 +243,12 @@ class RowPolicy:
                     f"{self.table.name}: {got.at(aware[0])}: the time has an offset from UTC, but "
                     "the log has none. Write times without one, or train with --tz."
                 )
+        ambiguous = self._time.ambiguous
+        if ambiguous is not None and (self.clock or clock).zone is None:
+            raise ConfigError(
+                "--ambiguous: expected times of a zone whose clocks change, got times without a "
+                "zone. Pass --tz as well, the zone of the logger."
+            )
         rows = np.flatnonzero(naive & keep)
         if clock.kind != "calendar" or clock.zone is None or not len(rows):
             return
@@ -237,7 +264,6 @@ class RowPolicy:
             None if got.row_slot is None else got.row_slot[rows],
             lambda row: got.at(rows[row]),
         )
-        ambiguous = self._time.ambiguous
         times, dropped = localize(merged.times[rows], clock.zone, where, self.doubts, ambiguous)
         merged.times[rows] = times
         keep[rows[dropped]] = False

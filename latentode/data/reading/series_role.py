@@ -63,7 +63,7 @@ def find_series(
         if name not in named and name.strip().lower() not in UNIT_NAMES:
             doubts.decide(
                 "series",
-                f"{name!r} stays a channel although it is called like a series id",
+                f"series are not told apart by {name!r}, although it is called like a series id",
                 search.against(name),
                 confidence="likely",
                 option=f'--id-column "{name}"',
@@ -78,17 +78,22 @@ def find_series(
             _ask_for_two(search, [named[0], *(name for name in able if name != named[0])], doubts)
         _say(search, named[0], doubts)
         return named[0]
-    return _unnamed(search, able, sample, doubts)
+    return _unnamed(search, able, free, doubts)
 
 
-def _unnamed(search: _Search, able: Sequence[str], sample: Sample, doubts: Doubts) -> str | None:
+def _unnamed(
+    search: _Search, able: Sequence[str], free: Sequence[str], doubts: Doubts
+) -> str | None:
     """A column of any name that splits repeated times as ids do, or a tangle of clocks."""
+    sample = search.sample
     others = {*sum(ID_NAMES, ()), *QUALITY_NAMES, *UNIT_NAMES}
     every = able
     able = [name for name in able if name.lower() not in others or sample[name].is_words]
     if search.repeats <= _REPEATS:
         return _of_clocks(sample, search, able, doubts)
     splitting = [name for name in able if search.splits(name)]
+    numeric = [name for name in free if sample[name].is_number]
+    splitting = [name for name in splitting if set(numeric) - {name}]  # a channel must be left
     words = [name for name in splitting if sample[name].is_words]
     splitting = words or splitting
     if not splitting:
@@ -101,7 +106,8 @@ def _unnamed(search: _Search, able: Sequence[str], sample: Sample, doubts: Doubt
         doubts.ask(
             "time",
             f"the dates of {search.time[0]!r} repeat, and {name!r} counts the rows of each day "
-            f"({sample[name].num_distinct} of them): it may be the time of day. Write date and time of day into one column; "
+            f"({sample[name].num_distinct} of them): it may be the time of day. Write date and "
+            "time of day into one column; "
             f'or, if each number is a series, pass --id-column "{name}".',
         )
         return name
@@ -272,7 +278,8 @@ class _Search:
         most = int(times.iloc[0])
         if column.is_words:
             return distinct <= max(2 * most, len(column.codes) // 3)
-        return distinct <= 2 * most and counts.min() >= counts.max() / 4
+        enough = len(column.codes) >= _MANY
+        return enough and distinct <= 2 * most and counts.min() >= counts.max() / 4
 
     def recurs(self, name: str) -> bool:
         """Whether each value stands in many rows, as an id does."""
@@ -316,6 +323,8 @@ class _Search:
     def against(self, name: str) -> str:
         """Why a column that is called like an id is none."""
         column = self.sample[name]
+        if len(column.distinct) == 1:
+            return f"{column.distinct[0]!r} in all rows"
         return (
             f"{column.num_distinct:,} distinct cells, which change every {self._run(name):.2g} "
             "rows, while times do not repeat"

@@ -72,7 +72,9 @@ def row_types(sample: Sample, free: Sequence[str]) -> dict[str, str]:
         sample: The log.
         free: Columns that have no other role.
     """
-    types = {}
+    types: dict[str, str] = {}
+    if len(sample.rows) < _MANY_ROWS:
+        return types
     ids = by_telling_name(free, (sum(ID_NAMES, ()),))
     filled = {name: sample[name].codes >= 0 for name in free}
     sparse = [name for name in free if name not in ids and 0 < filled[name].mean() < 1]

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from latentode.config import DataConfig
 from latentode.data.reading.cells.time_scales import unit_in_name
-from latentode.data.reading.formats.table import MISSING_TEXTS, RenamedTable, Table
+from latentode.data.reading.formats.table import RenamedTable, Table
 from latentode.data.reading.profile import Sample
 from latentode.data.reading.roles import (
     CHANNEL_NAMES,
@@ -35,21 +35,20 @@ _OF_ONE = frozenset(
 )
 
 
-def clock_pairs(table: Table, config: DataConfig) -> dict[str, list[str]]:
+def clock_pairs(sample: Sample, config: DataConfig) -> dict[str, list[str]]:
     """Time -> its values, where columns of times and of values alternate; empty otherwise.
 
     Args:
-        table: The log.
+        sample: Rows of the log.
         config: What is known of it; a stacked table's own names do not count.
     """
-    columns = config.columns
+    table, columns = sample.table, config.columns
     told = (columns.id, columns.channel, columns.value)
     pinned = columns.channel == CHANNEL and columns.value == VALUE
     if any(name in table.columns for name in told) or config.layout not in ("auto", "long"):
         return {}
     if not pinned and any(name is not None for name in (*told, columns.time, columns.channels)):
         return {}
-    sample = Sample(table, (*MISSING_TEXTS, *(config.cells.na or ())))
     clocks = [name for name in table.columns if _is_clock(sample, name)]
     if len(clocks) < _TWO:
         return {}
@@ -110,16 +109,16 @@ def stack_pairs(table: Table, pairs: dict[str, list[str]]) -> Table:
     return _filtered(stacked, filled)
 
 
-def several_values(table: Table, config: DataConfig) -> tuple[str, list[str]] | None:
+def several_values(sample: Sample, config: DataConfig) -> tuple[str, list[str]] | None:
     """The column of channel names and those of values, where a row has several of one channel.
 
     As in statistics of Home Assistant: ``statistic_id, start, mean, min, max``.
 
     Args:
-        table: The log.
+        sample: Rows of the log.
         config: What is known of it.
     """
-    columns = config.columns
+    table, columns = sample.table, config.columns
     pinned = columns.channel == CHANNEL and columns.value == VALUE
     told = any((columns.channel, columns.value, columns.channels, columns.id))
     if (told and not pinned) or config.layout not in ("auto", "long"):
@@ -127,7 +126,6 @@ def several_values(table: Table, config: DataConfig) -> tuple[str, list[str]] | 
     values = [name for name in table.columns if _word(name) in _OF_ONE]
     if not values or CHANNEL in table.columns:
         return None
-    sample = Sample(table, (*MISSING_TEXTS, *(config.cells.na or ())))
     words = [name for name in table.columns if sample[name].is_words]
     named = by_telling_name(words, (*CHANNEL_NAMES, *TAG_NAMES))
     values = [name for name in values if sample[name].is_number]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from latentode.config import DataConfig
-from latentode.data.reading.column_roles import detect_roles
+from latentode.data.reading.column_roles import detect_roles, sample_of
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.table import RenamedTable, Table
 from latentode.data.reading.roles import Roles, check_present, time_parts
@@ -104,11 +104,12 @@ def understand(table: Table, config: DataConfig) -> tuple[Table, Understanding]:
     if ids is not None and len(parts := time_parts(ids, table.columns)) > 1:
         joined = join_columns(table, ids, parts)
         return joined, Understanding(
-            detect_roles(joined, config),
+            detect_roles(joined, config, sample_of(joined, config)),
             lambda other: join_columns(other, ids, parts),
             table.columns,
         )
-    pairs = clock_pairs(table, config)
+    sample = sample_of(table, config)
+    pairs = clock_pairs(sample, config)
     if pairs:
         shown = "; ".join(f"{', '.join(values)} at {time!r}" for time, values in pairs.items())
         stacked = stack_pairs(table, pairs)
@@ -121,7 +122,7 @@ def understand(table: Table, config: DataConfig) -> tuple[Table, Understanding]:
         )
         roles = Roles("long", (next(iter(pairs)),), channel=CHANNEL, value=VALUE)
         return stacked, Understanding(roles, lambda other: stack_pairs(other, pairs), table.columns)
-    several = several_values(table, config)
+    several = several_values(sample, config)
     if several is not None:
         names, values = several
         stacked = stack_values(table, names, values)
@@ -133,11 +134,12 @@ def understand(table: Table, config: DataConfig) -> tuple[Table, Understanding]:
             option="--layout wide",
         )
         settings = _stacked_settings(config)
-        roles = detect_roles(stacked, settings)
+        roles = detect_roles(stacked, settings, sample_of(stacked, settings))
         return stacked, Understanding(
             roles, lambda other: stack_values(other, names, values), table.columns
         )
-    return table, Understanding(detect_roles(table, config), lambda other: other, table.columns)
+    roles = detect_roles(table, config, sample)
+    return table, Understanding(roles, lambda other: other, table.columns)
 
 
 def _stacked_settings(config: DataConfig) -> DataConfig:

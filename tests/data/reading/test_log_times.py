@@ -54,7 +54,7 @@ def test_leap_second_and_far_years_in_a_log(tmp_path):
 
 def test_readings_of_one_time_in_two_spellings_are_one_row(tmp_path):
     text = "time,x\n2024-01-01T00:00:00Z,1\n2024-01-01 01:00:00+01:00,3\n"
-    dataset, _ = read(tmp_path, text)
+    dataset, _ = read(tmp_path, text, duplicates="mean")
     assert readings_of(dataset) == {("log", "x", ns("2024-01-01")): 2.0}
 
 
@@ -98,3 +98,12 @@ def test_hour_lived_twice_is_told_by_series_and_channel(tmp_path):
         time__tz="Europe/Berlin",
     )
     assert arrays(again.readings) == arrays(dataset.readings)
+
+
+@pytest.mark.parametrize("kind", ["int64", "uint64"])
+def test_nanoseconds_beyond_what_floats_hold_are_exact(kind):
+    first = 1_760_566_777_000_000_001
+    times = np.array([first + 3 * row for row in range(40)], dtype=kind)
+    dataset, report = read_log(pd.DataFrame({"t": times, "n": times[::-1], "x": np.arange(40) % 7}))
+    assert dataset.readings.times.tolist() == [first + 3 * row for row in range(40)]
+    assert report.clock.unit == "ns"

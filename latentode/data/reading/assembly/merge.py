@@ -138,20 +138,24 @@ def _tell_cause(
     )
     tally.merge_cause = cause.words
     first = got.at(readings.rows[merged].min())
-    what = (
-        f"{len(merged):,} readings ({100 * share:.2g} %) have the series, channel and time of "
-        f"another and a different value (first: {first}): {cause.words}"
-    )
+    many = f"{len(merged):,} reading{'s' if len(merged) > 1 else ''}"
     doubts = tally.doubts
     if share > _FEW and any(each.about in ("series", "time") for each in doubts.questions):
         return  # that answer comes first: readings may repeat for want of it
     if share > _FEW:
-        doubts.ask("repeats", f"{what}. {cause.cure}.")
-    else:
-        doubts.decide(
-            "repeats", f"{len(merged):,} repeated readings averaged", what,
-            confidence="guess", option=cause.cure,
-        )  # fmt: skip
+        doubts.ask(
+            "repeats",
+            f"{many} ({100 * share:.2g} %) have the series, channel and time of another and a "
+            f"different value (first: {first}): {cause.words}. {cause.cure}.",
+        )
+        return
+    doubts.decide(
+        "repeats",
+        f"{many} averaged with another of the same series, channel and time",
+        f"{100 * share:.2g} % of all, first: {first}; {cause.words}",
+        confidence="guess",
+        option=cause.option,
+    )
 
 
 def _merge(

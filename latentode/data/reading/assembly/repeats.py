@@ -23,11 +23,13 @@ class Cause:
 
     Attributes:
         words: The likely cause, a clause.
-        cure: What to do, a sentence.
+        cure: What to do, a sentence without its full stop.
+        option: What to type instead of averaging them.
     """
 
     words: str
     cure: str
+    option: str
 
 
 def likely_cause(times: Int64, values: Float64, repeated: Int64, clock: Clock) -> Cause:
@@ -44,7 +46,7 @@ def likely_cause(times: Int64, values: Float64, repeated: Int64, clock: Clock) -
         hour = repeated_hour(repeated)
         if hour is not None:
             words, _, cure = hour.partition(". ")
-            return Cause(words, cure.rstrip("."))
+            return Cause(words, cure.rstrip("."), cure[cure.index("--") :].rstrip("."))
     unit = resolution_of(times)
     moments, counts = np.unique(times, return_counts=True)
     most = int(counts.max())
@@ -52,6 +54,7 @@ def likely_cause(times: Int64, values: Float64, repeated: Int64, clock: Clock) -
         return Cause(
             "several series may be mixed, or rows were written twice",
             f"Name the column that tells them apart with --id-column. {average} if they are one",
+            "--id-column NAME",
         )
     # moments that are farther apart than stamps could be are not what the stamps are too coarse for
     coarse = unit in _COARSE and len(moments) > 1 and np.median(np.diff(moments)) <= unit
@@ -60,11 +63,13 @@ def likely_cause(times: Int64, values: Float64, repeated: Int64, clock: Clock) -
         return Cause(
             f"stamps have whole {words}, and up to {most} readings fall on one",
             f"{average}, or write stamps finer than {words}",
+            "--duplicates last",
         )
     return Cause(
         f"nearly every time has up to {most} readings, as where {most} series are mixed",
         "Name the column that tells them apart with --id-column, or give each series its own "
         f"file. {average} if they are one",
+        "--id-column NAME",
     )
 
 

@@ -72,7 +72,8 @@ def bad_cells_message(
     if cells.on_bad_row != "error":
         limit = f", {100 * share:.2g}% of the values and more than --max-bad allows"
     advice = " ".join(_advice(texts, cells, share))
-    return f"{number:,} cells are not numbers{limit} ({shown}{more}). {advice}"
+    what = "1 cell is not a number" if number == 1 else f"{number:,} cells are not numbers"
+    return f"{what}{limit} ({shown}{more}). {advice}"
 
 
 def _named(texts: Sequence[BadText]) -> list[BadText]:
@@ -107,7 +108,10 @@ def _advice(texts: Sequence[BadText], cells: CellsConfig, share: float) -> list[
         said.append(f"{_some(of['size'])}: no sensor writes such a number; repair the cells.")
     if listed := [*of["word"], *of["size"]]:
         words = na_option([*(cells.na or ()), *listed])
-        said.append(f"Pass {words} if that means missing, or {_leave_out(cells, share)}.")
+        said.append(
+            f"Pass {words} if that means missing, or {_leave_out(cells, share)} to leave out what "
+            "is not a number."
+        )
     elif len(of["bound"]) + len(of["limit"]) < len(texts):
         said.append(f"To leave them out: {_leave_out(cells, share)}.")
     return [sentence for sentence in said if sentence]
@@ -139,8 +143,20 @@ def _states(words: Sequence[str], cells: CellsConfig) -> str:
 
 def _leave_out(cells: CellsConfig, share: float) -> str:
     """The option that leaves bad cells out, with the limit that this takes."""
+    return leave_out_options(cells, share, "nan")
+
+
+def leave_out_options(cells: CellsConfig, share: float, how: str) -> str:
+    """The options that leave out what is bad.
+
+    Args:
+        cells: What is set.
+        share: The part that is bad.
+        how: ``nan`` or ``drop``; empty where it is left out anyway, up to the limit.
+    """
     limit = f"--max-bad {math.ceil(100 * share) / 100:g}" if share > cells.max_bad else ""
-    return f"--on-bad-row nan {limit}".rstrip() if cells.on_bad_row == "error" else limit
+    needed = how and cells.on_bad_row == "error"
+    return f"--on-bad-row {how} {limit}".rstrip() if needed else limit
 
 
 def _some(texts: Iterable[str], most: int = 3) -> str:

@@ -17,13 +17,26 @@ from latentode.data.reading.cells.time_stamps import BAD, DAY, NO_TIME, OK
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.table import MISSING_TEXTS
 
-#: hh:mm, hh:mm:ss, d.hh:mm:ss, "1 day, 02:03:04", "0 days 00:00:30.5", each also negative.
+#: hh:mm, hh:mm:ss, 6h30, d.hh:mm:ss, "1 day, 02:03:04", "0 days 00:00:30.5", each also negative.
 CLOCK_FORM = (
-    r"^(?P<sign>-)?(?:(?P<days>\d+)(?:\.|\s*[dD](?:ays?)?,?\s*|\s+))?(?P<first>\d+):"
-    r"(?P<second>\d{1,2})(?::(?P<third>\d{1,2}))?(?P<fraction>[.,]\d+)?$"
+    r"^(?P<sign>-)?(?:(?P<days>\d+)(?:\.|\s*[dD](?:ays?)?,?\s*|\s+))?(?P<first>\d+)"
+    r"(?::|\s?[hH]\s?)(?P<second>\d{1,2})(?:(?::|\s?m(?:in)?\s?)(?P<third>\d{1,2}))?"
+    r"(?P<fraction>[.,]\d+)?(?:\s?m(?:in)?|\s?s)?$"
 )
-#: The same with AM or PM: always a time of day.
-HALF_DAY_FORM = r"^\d{1,2}(?::\d\d){1,2}\s*[AaPp]\.?\s?[Mm]\.?$"
+#: The same with AM or PM, or a and p alone: always a time of day.
+HALF_DAY_FORM = r"^\d{1,2}(?::\d\d){1,2}\s*[AaPp](?:\.?\s?[Mm]\.?)?$"
+_UNIT_WORDS = {
+    "ns": "ns nanosec nanoseconds",
+    "us": "us µs microsec microseconds",
+    "ms": "ms msec millisec milliseconds",
+    "s": "s sec secs second seconds Sek",
+    "min": "min mins minute minutes Min",
+    "h": "h hr hrs hour hours Std",
+    "d": "d day days Tage",
+}
+_UNIT_OF = {word: unit for unit, words in _UNIT_WORDS.items() for word in words.split()}
+#: A number and a unit of time: always elapsed.
+SPAN_FORM = rf"^(?P<number>[+-]?\d+(?:[.,]\d+)?)\s*(?P<unit>{'|'.join(_UNIT_OF)})$"
 _NAMES = ("sign", "days", "first", "second", "third", "fraction")
 _SECOND = NS_PER_UNIT["s"]
 # an elapsed time starts at 0, or a few steps later
@@ -79,6 +92,26 @@ def parse_clock_texts(texts: pa.Array, form: str | None = None) -> ClockTexts:
     times = np.where(np.asarray(pc.equal(part["sign"], "-")), -times, times)
     two = bool((~has_three & ~has_fraction)[good].all()) and form is None
     return ClockTexts(np.where(status == OK, times, 0), status, two_parts=two)
+
+
+def parse_spans(texts: pa.Array) -> ClockTexts:
+    """Read cells such as ``0.5 sec`` and ``12 min``.
+
+    Args:
+        texts: Strings, shape (row,).
+    """
+    texts = pc.utf8_trim_whitespace(pc.fill_null(texts.cast(pa.string()), ""))
+    missing = np.asarray(pc.is_in(texts, pa.array(MISSING_TEXTS)))
+    matched = pc.extract_regex(texts, SPAN_FORM)
+    number = pc.replace_substring(pc.struct_field(matched, "number"), ",", ".")
+    values = number.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    words = pc.fill_null(pc.struct_field(matched, "unit"), "s").dictionary_encode()
+    sizes = np.array([NS_PER_UNIT[_UNIT_OF[word]] for word in words.dictionary.to_pylist()])
+    spans = values * sizes[words.indices.to_numpy(zero_copy_only=False)]
+    good = np.abs(np.nan_to_num(spans, nan=np.inf)) < 2.0**63
+    status = np.where(missing, NO_TIME, np.where(good, OK, BAD)).astype(np.uint8)
+    times = np.rint(np.where(status == OK, spans, 0)).astype(np.int64)
+    return ClockTexts(times, status, surely_elapsed=True)
 
 
 def _whole(digits: pa.Array) -> Int64:

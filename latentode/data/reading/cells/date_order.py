@@ -20,6 +20,11 @@ _WORDS = {
     "ydm": "year/day/month",
 }
 _OPTIONS = {"dmy": "--dayfirst", "mdy": "--no-dayfirst"}
+# English, and German and French: dd/mm/yyyy, TT.MM.JJJJ, JJ/MM/AAAA
+_SPELLED = {
+    "dmy": r"(?i)\b(?:dd?\W?mm?\W?yy|TT?\W?MM?\W?JJ|JJ?\W?MM?\W?AA)",
+    "mdy": r"(?i)\bmm?\W?dd?\W?yy",
+}
 _FEW = 0.05  # share of dates that may contradict all others: damaged cells, refused by line
 # a step from one date to the next is ordinary up to this multiple of the median step, and the log
 # has a hole where one is a hundred times as long
@@ -33,7 +38,7 @@ def settle_dates(
     doubts: Doubts,
     where: Callable[[int], str],
     text: Callable[[int], str],
-) -> Stamps:
+) -> tuple[Stamps, bool | None]:
     """Decide the order of day, month and year, and read the dates in it.
 
     Args:
@@ -45,10 +50,11 @@ def settle_dates(
         text: Cell of a row.
 
     Returns:
-        The times; where the order is asked for, in the likeliest one.
+        The times, where the order is asked for in the likeliest one; and whether the day stands
+        before the month, None where no date has the year last.
     """
     if not stamps.dates:
-        return stamps
+        return stamps, None
     order = _Order(stamps, name, doubts, where, text)
     last = [date for date in stamps.dates if not date.year_first]
     candidates = ["dmy", "mdy"]
@@ -61,7 +67,8 @@ def settle_dates(
     first = (
         order.decide(["ymd", "ydm"], year_first=True) if len(last) < len(stamps.dates) else "ymd"
     )
-    return stamps.settled(told, first)
+    day_first = {"dmy": True, "mdy": False}.get(told) if last else None
+    return stamps.settled(told, first), day_first
 
 
 def _year_may_lead(stamps: Stamps) -> bool:
@@ -100,7 +107,7 @@ class _Order:
             return self._year_first(possible)
         if all(date.mark == "." for date in self._stamps.dates if not date.year_first):
             return "dmy"  # nobody writes the month first with full stops
-        return self._by_steps(possible) or self._ask(possible)
+        return self._by_name(possible) or self._by_steps(possible) or self._ask(possible)
 
     def _valid(self, candidates: Sequence[str], year_first: bool) -> dict[str, NDArray[np.bool_]]:
         dates = self._stamps.dates
@@ -151,6 +158,14 @@ class _Order:
             f"'{format_like(cell, 'ydm')}' or --time-format '{format_like(cell, 'ymd')}'.",
         )
         return "ydm"
+
+    def _by_name(self, possible: Sequence[str]) -> str | None:
+        """The order that the name of the column spells, such as "Date (dd/mm/yyyy)"."""
+        told = [order for order, pattern in _SPELLED.items() if re.search(pattern, self._name)]
+        if len(told) != 1 or told[0] not in possible:
+            return None
+        self._decided(told[0], "so the name of the column says", "likely")
+        return told[0]
 
     def _by_steps(self, possible: Sequence[str]) -> str | None:
         order = self._by_steps_of(possible)

@@ -35,12 +35,38 @@ _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])\s?(\d{1,2})\2\s?(\d{4}|\d{2})")
 _YEAR_MONTH = re.compile(r"(\d{4})(?:[-/.]|-?M)(\d{1,2})")
 _MONTH_YEAR = re.compile(r"(\d{1,2})[-/.](\d{4})")
 _WEEK = re.compile(r"(\d{4})-?\s?W(\d{1,2})(?:-?([1-7]))?", re.IGNORECASE)
-_QUARTER = re.compile(r"(\d{4})-?\s?Q([1-4])", re.IGNORECASE)
-_YEAR_DAY = re.compile(r"(\d{4})-(\d{3})")
+_QUARTER = re.compile(r"(\d{4})[-/]?\s?Q([1-4])", re.IGNORECASE)
+_QUARTER_YEAR = re.compile(r"Q([1-4])[-/ ]?\s?(\d{4})", re.IGNORECASE)
+_YEAR_DAY = re.compile(r"(\d{4})[-/](\d{3})")
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)")
 _WEEKDAY = re.compile(r"[^\W\d]{2,10}\.?,?\s+(?=\S)")
-_PLACE = re.compile(r"\[([\w/+-]+)\]$")
-_FILLERS = {"de", "of", "del", "di", "uhr", "h", "le", "den", "the", "at", "um"}
+_PLACE = re.compile(
+    r"\[(?P<name>[\w/+-]+)\]$|(?<!\S)(?P<bare>[A-Z][A-Za-z]+(?:/[A-Z][A-Za-z_-]+){1,2})$"
+)
+_FILLERS = set(
+    [
+        "de",
+        "of",
+        "del",
+        "di",
+        "uhr",
+        "h",
+        "le",
+        "den",
+        "the",
+        "at",
+        "um",
+        "à",
+        "às",
+        "alle",
+        "ore",
+        "klo",
+        "kl",
+        "om",
+    ]
+)
+# how JavaScript writes the name of a zone behind its offset
+_ZONE_IN_WORDS = re.compile(r"\s*\([^()\d]* [^()\d]*\)$")
 
 
 @dataclass(frozen=True)
@@ -126,7 +152,7 @@ def parse_date(text: str) -> WrittenDate:
         What they say; neither ``day`` nor ``numbers`` where they are no date.
     """
     before, _, after = text.partition(JOINT)
-    before, after = before.rstrip(" ,;T\t_-").strip(), after.strip()
+    before, after = before.rstrip(" ,;T\t_-@").strip(), _ZONE_IN_WORDS.sub("", after).strip()
     place = _PLACE.search(after)
     if place is not None:
         after = after[: place.start()].strip()
@@ -140,7 +166,9 @@ def parse_date(text: str) -> WrittenDate:
         shorter = _WEEKDAY.sub("", body, count=1)
         if shorter != body and not body[:1].isdigit():
             day, numbers = _date(shorter.strip())
-    return WrittenDate(day, numbers, offset, place[1] if place else None, letters)
+    return WrittenDate(
+        day, numbers, offset, (place["name"] or place["bare"]) if place else None, letters
+    )
 
 
 def _zone(after: str) -> tuple[int | None, str | None, str]:
@@ -171,6 +199,8 @@ def _date(text: str) -> tuple[int | None, OpenDate | None]:
         return day_number(int(match[2]), int(match[1]), 1), None
     if match := _QUARTER.fullmatch(text):
         return day_number(int(match[1]), 3 * int(match[2]) - 2, 1), None
+    if match := _QUARTER_YEAR.fullmatch(text):
+        return day_number(int(match[2]), 3 * int(match[1]) - 2, 1), None
     counted = _counted_day(text)
     return _named_month(text) if counted is None else counted, None
 

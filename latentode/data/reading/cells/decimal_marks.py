@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from latentode.data.reading.cells.number_cells import GroupCells
@@ -37,7 +38,10 @@ def choose_mark(cells: GroupCells) -> str:
     other = "," if usual == "." else "."
     mark = other if number[other] > number[usual] else usual
     grouped = only[mark] & forms.grouped(mark)
-    if mark != usual:
+    padded = only[mark] & _padded(cells)
+    if mark != usual and padded.any():
+        _ask_about_padded(cells, padded)
+    elif mark != usual:
         _decide(cells, f"the {_NAMES[mark]} is the decimal mark", only[mark])
     elif grouped.any():
         _decide(cells, "marks between thousands are left out", grouped)
@@ -69,6 +73,22 @@ def _choose_for_unclear(cells: GroupCells, either: NDArray[np.bool_]) -> str:
         f"{forms.point[first]:g}, or --decimal , to read it as {forms.comma[first]:g}.",
     )
     return cells.rules.decimal
+
+
+def _padded(cells: GroupCells) -> NDArray[np.bool_]:
+    """True for "+0180,1": a coded value with a flag behind it, or a number filled up with zeros."""
+    padded = pc.match_substring_regex(cells.texts, "^[+-]?0[0-9]+,")
+    return np.asarray(padded)
+
+
+def _ask_about_padded(cells: GroupCells, padded: NDArray[np.bool_]) -> None:
+    value = cells.forms.comma[padded][0]
+    cells.doubts.ask(
+        "cells",
+        f"{cells.name}: {cells.example(padded)} may be {value:g}, or a code and a flag in one "
+        f"cell. Pass --decimal , to read it as {value:g}; else write one number in each cell, or "
+        "name the channels that are to be read with --channels.",
+    )
 
 
 def _decide(cells: GroupCells, choice: str, texts: NDArray[np.bool_]) -> None:

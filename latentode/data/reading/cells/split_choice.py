@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -163,6 +164,9 @@ def clock_parts(
     for role in ("clock", "hhmm", "hhmmss", "hour"):
         among = [p for name, each in parts.items() if name not in taken for p in each]
         for part in _ranked([p for p in among if p.role == role], role):
+            half = _with_half(part, parts, taken)
+            if half:
+                part = replace(part, values=on_whole_day(part.values, half["half"]))
             good = days.good & part.good
             finer = _finer(parts, days, part, taken) if role == "hour" else {}
             total = part.values + sum(each.values for each in finer.values())
@@ -170,8 +174,21 @@ def clock_parts(
             shown = called or role == "clock" or is_even((days.values * _DAY + total)[good])
             runs = advances(days.values, total, good) or (called and role == "clock")
             if good.mean() > 1 - 2 * _FEW and shown and runs:
-                return {role: part, **finer}
+                return {role: part, **finer, **half}
     return None
+
+
+def on_whole_day(clock: Int64, half: Part) -> Int64:
+    """Times of a half day, 12:30 being the first of its hours, as times of a whole day."""
+    return clock % (_DAY // 2) + half.values
+
+
+def _with_half(part: Part, parts: Mapping[str, list[Part]], taken: set[str]) -> dict[str, Part]:
+    """AM and PM, where they make a whole day of hours up to 12."""
+    if part.values[part.good].max(initial=0) >= 13 * 3600 * _SECOND:
+        return {}
+    halves = [p for name, each in parts.items() if name not in taken for p in each]
+    return {p.role: p for p in halves if p.role == "half" and p.name != part.name}
 
 
 def _finer(

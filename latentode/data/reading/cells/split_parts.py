@@ -15,6 +15,7 @@ from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Int64
 from latentode.data.reading.cells.clock_texts import parse_clock_texts
 from latentode.data.reading.cells.date_digits import spelled_dates
+from latentode.data.reading.cells.date_texts import MONTH_OF
 from latentode.data.reading.cells.time_column import read_times
 from latentode.data.reading.cells.time_forms import may_be_times
 from latentode.data.reading.cells.time_stamps import DAY, OK, clock_seconds
@@ -36,6 +37,11 @@ _WORDS = {
 
 
 _RANGES = {"month": (1, 12), "day": (1, 31), "doy": (1, 366), "minute": (0, 59), "second": (0, 59)}
+_MOST_WORDS = 30  # spellings of the months in one log
+_HALVES = {
+    **dict.fromkeys(("am", "a.m.", "a. m.", "a"), 0),
+    **dict.fromkeys(("pm", "p.m.", "p. m.", "p"), 12 * NS_PER_UNIT["h"]),
+}
 _SPREADSHEET_DAYS = (-25_569, -25_567)  # 1899-12-30 to 1900-01-01, in days since 1970
 
 
@@ -45,8 +51,8 @@ class Part:
 
     Attributes:
         name: Column.
-        role: "date", "year", "month", "day", "doy", "clock", "hhmm", "hhmmss", "hour", "minute" or
-            "second".
+        role: "date", "year", "month", "day", "doy", "clock", "hhmm", "hhmmss", "hour", "minute",
+            "second", or "half" for AM and PM.
         values: Days since 1970 of a date; nanoseconds of the others of a day; else numbers.
         good: Where there is one.
     """
@@ -69,7 +75,7 @@ def numbers_of(column: pa.ChunkedArray) -> tuple[NDArray[np.float64], NDArray[np
         column = pc.if_else(good, column, None).cast(pa.float64())
     elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         return None
-    values = column.cast(pa.float64()).to_numpy()
+    values = column.cast(pa.float64(), safe=False).to_numpy()
     good = ~np.isnan(values)
     return np.where(good, values, 0.0), good
 
@@ -142,8 +148,30 @@ def _spreadsheet_clock(name: str, column: pa.ChunkedArray) -> Part | None:
     return Part(name, "clock", raw.stamps.times % DAY, good)
 
 
+def word_part(name: str, column: pa.ChunkedArray) -> Part | None:
+    """A column of names of months, or of AM and PM."""
+    if not is_text(column.type):
+        return None
+    coded = pa.concat_arrays(column.cast(pa.string()).chunks or [pa.array([], pa.string())])
+    coded = coded.dictionary_encode()
+    words = [word.strip().lower() for word in coded.dictionary.to_pylist()]
+    if not 0 < len(words) <= _MOST_WORDS:
+        return None
+    for role, numbers in (("month", MONTH_OF), ("half", _HALVES)):
+        values = [numbers.get(word.rstrip(".") if role == "month" else word) for word in words]
+        if all(value is not None or not word for value, word in zip(values, words, strict=True)):
+            known = np.array([value is not None for value in values])
+            rows = coded.indices.fill_null(0).to_numpy(zero_copy_only=False)
+            good = known[rows] & ~np.asarray(coded.indices.is_null())
+            return Part(name, role, np.array([value or 0 for value in values])[rows], good)
+    return None
+
+
 def number_parts(name: str, column: pa.ChunkedArray) -> list[Part]:
-    """What a column of small numbers could be a part of, by its range."""
+    """What a column of small numbers or of names could be a part of."""
+    named = word_part(name, column)
+    if named is not None:
+        return [named] if named.good.any() else []
     numbers = numbers_of(column)
     if numbers is None or not numbers[1].any():
         return []

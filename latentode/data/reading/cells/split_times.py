@@ -14,6 +14,7 @@ from latentode.data.reading.cells.split_choice import (
     calendar_days,
     calendar_parts,
     clock_parts,
+    on_whole_day,
 )
 from latentode.data.reading.cells.split_parts import (
     Part,
@@ -22,6 +23,7 @@ from latentode.data.reading.cells.split_parts import (
     number_parts,
     numbers_of,
     part_of,
+    word_part,
 )
 from latentode.data.reading.cells.time_forms import may_be_times
 from latentode.data.reading.cells.time_stamps import DAY
@@ -41,6 +43,7 @@ _ORDER = (
     "hour",
     "minute",
     "second",
+    "half",
 )
 _MOST = 0.9  # share of the cells of a time column that hold a time
 _HOUR = NS_PER_UNIT["h"]
@@ -151,6 +154,9 @@ def _whole(part: Part, column: pa.ChunkedArray) -> Part:
     """A part of the first rows, for all rows."""
     if part.role in ("date", "clock"):
         return (date_part if part.role == "date" else clock_part)(part.name, column) or part
+    named = word_part(part.name, column)
+    if named is not None and named.role == part.role:
+        return named
     numbers = numbers_of(column)
     if numbers is None:
         numbers = _loose_numbers(column)
@@ -186,6 +192,8 @@ def _may_follow(role: str, roles: Mapping[str, Part]) -> bool:
         return not roles
     if role in ("month", "day", "doy"):
         return not dated and (role != "day" or "month" in roles)
+    if role == "half":
+        return bool({"clock", "hhmm", "hhmmss", "hour"} & set(roles))
     if role in ("minute", "second"):
         return "hour" in roles and (role == "minute" or "minute" in roles)
     return dated and not {"clock", "hhmm", "hhmmss", "hour"} & set(roles)
@@ -198,7 +206,11 @@ def _cells(columns: Mapping[str, pa.ChunkedArray]) -> str:
 
 def _joined(roles: Mapping[str, Part], columns: Mapping[str, pa.ChunkedArray]) -> pa.ChunkedArray:
     clock = [part for role, part in roles.items() if role in _ORDER[5:]]
-    total = sum((part.values for part in clock), np.int64(0))
+    total = np.zeros(1, dtype=np.int64)
+    for part in clock:
+        total = total if part.role == "half" else total + part.values
+    if "half" in roles:
+        total = on_whole_day(total, roles["half"])
     good = np.logical_and.reduce([part.good for part in roles.values()])
     date = roles.get("date")
     if date is not None and _has_open_order(columns[date.name]):
@@ -248,5 +260,5 @@ def _word(part: Part) -> str:
             return f"{part.name!r} (hours {low} to 24, each the end of its hour)"
         return f"{part.name!r} (hours {low} to {high})"
     words = {"clock": "", "date": "", "doy": " (day of the year)"}
-    words |= {"hhmm": " (HHMM)", "hhmmss": " (HHMMSS)"}
+    words |= {"hhmm": " (HHMM)", "hhmmss": " (HHMMSS)", "half": " (AM and PM)"}
     return f"{part.name!r}{words.get(part.role, f' ({part.role})')}"

@@ -20,8 +20,10 @@ from latentode.config import TimeConfig
 from latentode.data.dataset import Clock
 from latentode.data.reading.cells.clock_texts import (
     CLOCK_FORM,
+    SPAN_FORM,
     ClockTexts,
     parse_clock_texts,
+    parse_spans,
 )
 from latentode.data.reading.cells.time_format import (
     ELAPSED_FORMATS,
@@ -151,6 +153,9 @@ def _read_texts(column: pa.ChunkedArray, decimal: str, cell: Callable[[int], str
     if _most(sample, CLOCK_FORM):
         clocks = parse_clock_texts(_whole_array(column.cast(pa.string())))
         return RawTimes(clocks.status, cell, clocks=clocks)
+    if _most(sample, SPAN_FORM):
+        clocks = parse_spans(_whole_array(column.cast(pa.string())))
+        return RawTimes(clocks.status, cell, clocks=clocks)
     stamps = parse_stamps(column)
     return RawTimes(stamps.status, cell, stamps=stamps)
 
@@ -185,7 +190,7 @@ def _read_typed_numbers(
     if pa.types.is_integer(column.type) and not pa.types.is_uint64(column.type):
         numbers = column.cast(pa.int64()).fill_null(0).to_numpy()
         return RawTimes(np.where(missing, NO_TIME, OK).astype(np.uint8), cell, numbers=numbers)
-    values = column.cast(pa.float64()).to_numpy()
+    values = column.cast(pa.float64(), safe=False).to_numpy()
     missing = missing | np.isnan(values)
     largest = np.nanmax(np.abs(values), initial=0.0)
     if largest > _EXACT_FLOAT or pa.types.is_decimal(column.type):

@@ -23,11 +23,15 @@ from latentode.data.reading.cells.time_scales import (
 )
 from latentode.data.reading.cells.time_stamps import BAD, OK, OUT_OF_RANGE
 
+_SAMPLE = 1000
 _SMALL = 1e8  # smaller ones are taken for elapsed times, not for a broken epoch
 _MOST = 0.9  # share of numbers that are an epoch, where others are stamps of a clock that was reset
 _MOST_YEARS = 10  # that an epoch with a few other stamps spans
 _YEAR_SECONDS = 31_557_600  # of 365.25 days
 _DAYS_OF_INT64 = 106_751  # in nanoseconds
+# ticks of 100 ns -> seconds before 1970 from which they count; of 1990 to 2100
+_TICKS = {".NET ticks since the year 1": 62_135_596_800, "Windows ticks since 1601": 11_644_473_600}
+_FIRST_TICKS, _LAST_TICKS = 631_152_000, 4_102_444_800
 _ALL_UNITS = "s|ms|us|ns|min|h|d"
 
 
@@ -108,7 +112,31 @@ def _epoch(column: NumberColumn, unit: str) -> Clock:
             f"({span(column.good)}) look like an epoch in {unit}. Pass --time-unit {unit} or "
             f"--time-unit {named}.",
         )
+    _ask_about_ticks(column, unit)
+    spelled = _day_first_format(column) if column.time.unit != unit else ""
+    if spelled:
+        column.doubts.ask(
+            "time",
+            f"time column {column.name!r}: {span(column.good)} may spell dates, or be an epoch in "
+            f"{unit}. Pass --time-format {spelled} or --time-unit {unit}.",
+        )
     return Clock("calendar", column.zone, unit)
+
+
+def _ask_about_ticks(column: NumberColumn, unit: str) -> None:
+    """Ask where nanoseconds would end before 2001, and ticks of 100 ns would be of our time."""
+    if unit != "ns" or column.time.unit == "ns":
+        return
+    for called, first in _TICKS.items():
+        seconds = column.good / 1e7 - first
+        if seconds.min() >= _FIRST_TICKS and seconds.max() <= _LAST_TICKS:
+            date = np.datetime64(int(seconds.min()), "s").astype("M8[m]")
+            column.doubts.ask(
+                "time",
+                f"time column {column.name!r}: {shown(column.good[0])} may be {called} "
+                f"({str(date).replace('T', ' ')}), which are not read: write dates, or seconds "
+                "since 1970. If it counts nanoseconds since 1970, pass --time-unit ns.",
+            )
 
 
 def _elapsed(column: NumberColumn) -> Clock:
@@ -133,8 +161,36 @@ def _elapsed(column: NumberColumn) -> Clock:
             f"unit{at}. If they count elapsed time, pass its unit: --time-unit {_ALL_UNITS}; else "
             "name another column with --time-column."
         )
+        spelled = _day_first_format(column)
+        if spelled:
+            message = (
+                f"time column {column.name!r}: values {seen} may spell dates. Pass --time-format "
+                f"{spelled} if they do; if they count elapsed time, pass its unit: --time-unit "
+                f"{_ALL_UNITS}."
+            )
     column.doubts.ask("time", message)
     return Clock("elapsed", None, "s")
+
+
+def _day_first_format(column: NumberColumn) -> str:
+    """Format of numbers that spell day or month, year and time of day; empty if they do not."""
+    whole = column.good.astype(np.int64)
+    few = _spelled_format(whole[:: 1 + len(whole) // _SAMPLE])
+    return few if few and _spelled_format(whole) == few else ""
+
+
+def _spelled_format(whole: Int64) -> str:
+    for form, clock in (("%H%M%S", 10**6), ("%H%M", 10**4)):
+        dates, times = whole // clock, whole % clock
+        parts = [times // (clock // 100), times // (clock // 10**4) % 100, times % 100]
+        good = (parts[0] < 24) & (parts[1] < 60) & (parts[2] < 60)
+        year, middle, first = dates % 10_000, dates // 10_000 % 100, dates // 10**6
+        good &= (year >= 1973) & (year <= 2100)
+        for order, day, month in (("%d%m%Y", first, middle), ("%m%d%Y", middle, first)):
+            valid = (day >= 1) & (day <= 31) & (month >= 1) & (month <= 12)
+            if bool((good & valid).all()):
+                return order + form
+    return ""
 
 
 def times_on_clock(column: NumberColumn, clock: Clock) -> tuple[Int64, NDArray[np.uint8]]:

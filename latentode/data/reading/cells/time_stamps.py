@@ -29,6 +29,8 @@ _MISSING = pa.array(MISSING_TEXTS)
 # two arrays of texts differ from one of few distinct texts by this share of distinct ones
 _FEW = 0.5
 
+_DATE_BEFORE = r"^(\d{1,4}[./-]\d{1,2}[./-]\d{1,4}),?\s+"
+_AT = r"(?:klo|kl|alle ore|ore|alle|à|um)\.?\s+"
 # spellings of one meaning that part a time of day from its date, or its digits, in another way
 _RESPELLED = (
     # 20240304T060000Z and 202403040600
@@ -40,9 +42,10 @@ _RESPELLED = (
         r"^(\d{4})-?(\d\d)-?(\d\d)[T _-]?(\d\d)(\d\d)(\s*(?:Z|[+-]\d\d:?\d\d))?$",
         r"\1-\2-\3 \4:\5\6",
     ),
-    # 04.03.2024 06.00
-    (r"^(\d{1,2}\.\d{1,2}\.\d{2,4},?\s+)(\d{1,2})\.(\d\d)\.(\d\d)$", r"\1\2:\3:\4"),
-    (r"^(\d{1,2}\.\d{1,2}\.\d{2,4},?\s+)(\d{1,2})\.(\d\d)$", r"\1\2:\3"),
+    # 04.03.2024 06.00, 04/03/2024 06.00.00, 4.3.2024 klo 6.00
+    (rf"{_DATE_BEFORE}(?:{_AT})?(\d{{1,2}})\.(\d\d)\.(\d\d)$", r"\1 \2:\3:\4"),
+    (rf"{_DATE_BEFORE}(?:{_AT})?(\d{{1,2}})\.(\d\d)$", r"\1 \2:\3"),
+    (rf"{_DATE_BEFORE}{_AT}(\d{{1,2}}:\d\d)", r"\1 \2"),
     # 2024-03-04_06-00-00 and 2024年3月4日 06:00
     (r"^(\d{4}-\d\d-\d\d)[T _](\d\d)[-.](\d\d)[-.](\d\d)$", r"\1 \2:\3:\4"),
     (r"^(\d{4})年(\d{1,2})月(\d{1,2})日", r"\1-\2-\3 "),
@@ -50,19 +53,20 @@ _RESPELLED = (
     (r"(\d{1,2})\s?[hH]\s?(\d\d)(?:$|\s)", r"\1:\2 "),
     (r"^([^:]*\d),?\s+(\d{1,2})\s?([AaPp]\.?[Mm]\.?)$", r"\1 \2:00 \3"),
     (r"^(\d{1,4}[./-]\d{1,2}[./-]\d{1,4})[ T](\d{1,2})\s*(?:[hH]|Uhr)?$", r"\1 \2:00"),
-    # 04/Mar/2024:06:00:00, 04MAR2024:06:00:00 and 2024:03:04 06:00:00
+    # 04/Mar/2024:06:00:00, 04MAR2024:06:00:00, 2024:03:04 06:00:00 and 04:03:2024
     (r"^(\d{1,2}/[A-Za-z]{3}/\d{4}):", r"\1 "),
     (r"^(\d{1,2})([A-Za-z]{3,})(\d{4}|\d{2})(?::|\s|$)", r"\1-\2-\3 "),
-    (r"^(\d{4}):(\d\d):(\d\d)\s", r"\1-\2-\3 "),
+    (r"^(\d{4}):(\d\d):(\d\d)(?:\s|$)", r"\1-\2-\3 "),
+    (r"^(\d{1,2}):(\d{1,2}):(\d{4})(?:\s|$)", r"\1/\2/\3 "),
     # 06:00:00:123
-    (r"(:\d\d:\d\d):(\d{3})$", r"\1.\2"),
+    (r"(:\d\d:\d\d):(\d{3,6})$", r"\1.\2"),
 )
 _PARTS = (
     r"^(?P<before>[^:]*?)(?P<clock>\d{1,2}:\d\d(?::\d\d)?)(?P<fraction>[.,]\d+)?"
-    r"\s*(?P<half>[AaPp]\.?\s?[Mm]\.?)?(?P<after>[^\d:].*)?$"
+    r"\s*(?P<half>[AaPp]\.?\s?[Mm]\.?|[AaPp]\b)?(?P<after>[^\d:].*)?$"
 )
 _PART_NAMES = ("before", "clock", "fraction", "half", "after")
-_CLOCK = re.compile(r"\d{1,2}:\d\d(?::\d\d)? (?:[AaPp]\.?\s?[Mm]\.?)?")
+_CLOCK = re.compile(r"\d{1,2}:\d\d(?::\d\d)? (?:[AaPp](?:\.?\s?[Mm]\.?)?)?")
 
 
 @dataclass(frozen=True)

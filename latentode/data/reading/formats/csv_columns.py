@@ -10,6 +10,10 @@ from latentode.data.reading.formats.csv_header import Header
 from latentode.data.reading.formats.csv_records import BLANKS, Record
 from latentode.errors import DataError
 
+# the last column of LabVIEW and others, which only rows with a remark have
+_REMARKS = frozenset(
+    ("comment", "comments", "remark", "remarks", "note", "notes", "kommentar", "bemerkung")
+)
 _FEW_HELD = 0.1  # share of rows with something behind a separator at the end
 
 Names = tuple[tuple[str, ...], frozenset[str], dict[str, str], int]
@@ -44,7 +48,7 @@ def fit_names(
     elif len(cells) < width:
         cells = _more(cells, rows, width, sep, doubts)
     if len(cells) != width:
-        line = next(each.line for each in rows if len(each.fields) == width)
+        line = next((each.line for each in rows if len(each.fields) == width), rows[0].line)
         raise DataError(ragged_message(source, line, len(cells), width, "all"))
     names, unnamed = _distinct(cells, doubts)
     units = {names[place]: unit for place, unit in header.units.items() if place < width}
@@ -83,6 +87,14 @@ def _fewer(
             confidence="likely",
         )
         return cells[:width], len(cells) - width
+    if len(cells) == width + 1 and not long and cells[-1].lower() in _REMARKS:
+        doubts.decide(
+            "header",
+            f"column {cells[-1]!r} left out",
+            "no row has a field below it",
+            confidence="likely",
+        )
+        return cells[:width], 0
     return cells, 0
 
 
@@ -147,7 +159,14 @@ def _distinct(cells: Sequence[str], doubts: Doubts) -> tuple[tuple[str, ...], fr
     return tuple(names), frozenset(unnamed)
 
 
-def ragged_message(source: str, line: int, expected: int, fields: int, number: int | str) -> str:
+def ragged_message(
+    source: str,
+    line: int,
+    expected: int,
+    fields: int,
+    number: int | str,
+    options: str = "--on-bad-row drop",
+) -> str:
     """Say that rows have a wrong number of fields.
 
     Args:
@@ -156,6 +175,7 @@ def ragged_message(source: str, line: int, expected: int, fields: int, number: i
         expected: Fields of the header.
         fields: Fields of that line.
         number: How many such rows there are; "all" for all of them.
+        options: What drops them.
     """
     start = (
         f"{source}: line {line}: expected {expected} fields as in the header, got {fields} "
@@ -166,4 +186,4 @@ def ragged_message(source: str, line: int, expected: int, fields: int, number: i
             "Give every row as many fields as the header has, or name the line of the header with "
             "--header-row (--header-row 0 where there is none)."
         )
-    return start + ("Repair the file, or drop up to --max-bad of the rows with --on-bad-row drop.")
+    return start + f"Repair the file, or drop these rows with {options}."

@@ -8,7 +8,14 @@ from itertools import takewhile, zip_longest
 
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.csv_records import BLANKS, Kind, Record, split_records
-from latentode.data.reading.formats.csv_units import is_format, is_process, is_unit, is_unit_row
+from latentode.data.reading.formats.csv_units import (
+    is_format,
+    is_process,
+    is_ruler,
+    is_unit,
+    is_unit_row,
+    is_width_row,
+)
 
 # rows with a bad time or a wrong number of fields between a header and the first good row
 _MOST_ODD = 3
@@ -93,6 +100,8 @@ def find_header(records: Sequence[Record], body: Body, sep: str, doubts: Doubts)
         if first == len(records):
             return None
     run, odd = _rows_above(records, first, body.width, sep)
+    if not run and _names_above_units(records[first : first + 2], body):
+        return _named(list(records[first : first + 2]), body.width, first + 2, doubts)
     if not run:
         return _without_names(records, first, odd, body, doubts)
     if odd and _tells_apart(records[odd[-1]], run[-1], body):
@@ -180,6 +189,9 @@ def _rows_above(
             odd.append(index)
         else:
             break
+    if not run:
+        run = _names_far_above(records[:first], width)
+        odd = [] if run else odd
     lines = {each.line for each in records if each.is_comment}
     commented = [each.line in lines for each in run]
     if not all(commented):
@@ -187,6 +199,23 @@ def _rows_above(
     elif len(run) > 1 and not is_unit_row(run[-1].fields):
         run = run[-1:]
     return run, odd
+
+
+def _names_above_units(records: Sequence[Record], body: Body) -> bool:
+    """Whether a row of which some names are numbers stands above one of units: "x-axis,1,2"."""
+    if len(records) < 2 or body.dates or not _may_be_units(records[1]):
+        return False
+    return any(records[0].kinds[column] == "word" for column in body.numbers)
+
+
+def _names_far_above(records: Sequence[Record], width: int) -> list[Record]:
+    """The first row, if it names every field and those below it are as long: some lack the time."""
+    filled = [each for each in records if not each.is_blank]
+    top = next(iter(filled), None)
+    if top is None or width <= _MOST_ODD or len({*top.fields} - {""}) != width:
+        return []
+    alike = all(len(each.fields) == width and not names_something(each) for each in filled[1:])
+    return [top] if alike and set(top.kinds) == {"word"} else []
 
 
 def _tells_apart(row: Record, names: Record, body: Body) -> bool:
@@ -230,6 +259,7 @@ def _without_names(
 def _named(run: list[Record], width: int, end: int, doubts: Doubts) -> Header:
     """Header of a run of rows of names, titles and units."""
     rows = [each for each in run if each.fields[0] not in _LOGGERNET] or run
+    rows = [each for each in rows if not is_ruler(each.fields)] or rows
     below: list[Record] = []
     while len(rows) > 1 and is_unit_row(rows[-1].fields):
         below.insert(0, rows.pop())
@@ -266,7 +296,7 @@ def _joined(cells: Sequence[str]) -> str:
 
 def _keep_units(header: Header, rows: Sequence[Record], doubts: Doubts) -> None:
     for row in rows:
-        for place, cell in enumerate(row.fields):
+        for place, cell in enumerate(() if is_width_row(row.fields) else row.fields):
             text = cell.strip().strip("[](){}").strip()
             told = is_unit(cell) or not (is_format(cell) or is_process(cell))
             if told and text.strip("-"):

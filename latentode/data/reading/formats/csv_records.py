@@ -46,7 +46,7 @@ def kind_of(cell: str) -> Kind:
         return "missing"
     if _NUMBER.fullmatch(text):
         return "number"
-    if _DATE.match(text) and len(text) <= _LONGEST_DATE:
+    if _DATE.match(text) and len(text.partition(" (")[0]) <= _LONGEST_DATE:
         return "date"
     return "number" if _THOUSANDS.fullmatch(text) else "word"
 

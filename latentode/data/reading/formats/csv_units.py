@@ -24,6 +24,12 @@ _PROCESSES = """
     avg average mean med median min minimum max maximum smp sample tot total sum std stdev sd inst
     wvc count hst ts rn cov
 """
+# types of columns, which some exporters write below the names
+_TYPES = """
+    datetime date timestamp time string str text varchar char float double single real number
+    numeric decimal int integer long short bigint smallint uint8 uint16 uint32 int8 int16 int32
+    int64 float32 float64 bool boolean
+"""
 _FORMATS = re.compile(
     r"yyyy|yyy?|yr|mo|m{1,3}|d{1,3}|dy|hh?|hr|mn|mi|min|ss?|s{3,6}|f{1,6}|[ap]m?|utc|gmt|local|[tz]"
     r"|iso|(?:yy){1,2}mm(?:dd(?:hh(?:mm(?:ss)?)?)?)?|hhmm(?:ss)?"
@@ -43,14 +49,26 @@ def is_unit(cell: str) -> bool:
 
 
 def is_process(cell: str) -> bool:
-    """True for the word by which a logger says how it took a value: "Avg", "Smp"."""
-    return cell.strip().lower() in _PROCESSES.split()
+    """True for how a logger took a value, "Avg", "Smp", or the type of a column: "double"."""
+    return cell.strip().lower() in _PROCESSES.split() + _TYPES.split()
 
 
 def is_format(cell: str) -> bool:
     """True for the pattern of a date: "yyyy-mm-dd hh:mm"."""
     parts = re.findall(r"[^\W\d_]+", cell.lower())
     return bool(parts) and all(_FORMATS.fullmatch(part) for part in parts)
+
+
+def is_width_row(cells: Iterable[str]) -> bool:
+    """True for the widths of cells below the names of an RDB file: "5s" of text, "20d" of dates."""
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    return len(filled) > 1 and all(re.fullmatch(r"\d{1,3}[sdnSDN]", cell) for cell in filled)
+
+
+def is_ruler(cells: Iterable[str]) -> bool:
+    """True for a row of lines below the names: "-----", "=====", ":---:"."""
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    return len(filled) > 1 and all(re.fullmatch(r":?[-=_]{2,}:?", cell) for cell in filled)
 
 
 def is_unit_row(cells: Iterable[str]) -> bool:

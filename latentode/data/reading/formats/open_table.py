@@ -82,9 +82,8 @@ def open_tables(source: Source, config: DataConfig) -> Iterator[Table]:
     Raises:
         DataError: If there is no file, or one cannot be opened.
     """
-    if isinstance(source, str | os.PathLike | pd.DataFrame):
-        source = [source]
-    parts = list(source)
+    several = isinstance(source, Sequence) and not isinstance(source, str | bytes)
+    parts: list[LogFile] = list(source) if several else [source]  # type: ignore[list-item,arg-type]
     files = [file for part in parts for file in _files(part)]
     if not files:
         raise DataError(f"{parts[0] if parts else 'log'}: expected a log, got no file.")
@@ -109,7 +108,7 @@ def open_tables(source: Source, config: DataConfig) -> Iterator[Table]:
 
 
 def _located(source: LogFile) -> Path | DatabaseUrl | pd.DataFrame:
-    if isinstance(source, pd.DataFrame):
+    if not isinstance(source, str | os.PathLike):
         return source
     return DatabaseUrl(str(source)) if is_url(source) else Path(source)
 
@@ -146,11 +145,12 @@ def _refuse_settings(source: LogSource, log_format: Format) -> None:
     Raises:
         ConfigError: Naming the first of them.
     """
-    for name, value in source.config.source.model_dump().items():
+    told = source.config.source
+    for name, value in (("table", told.table), ("query", told.query)):
         if value is not None and name not in log_format.source_settings:
             raise ConfigError(
-                f"data.source.{name}: expected no --{name} for {log_format.name}, got {value!r}. "
-                "Leave it out."
+                f"--{name}: expected none for {log_format.name}, got {value!r}. Leave it out; for "
+                f"a model that was trained with it, pass --{name} ''."
             )
 
 

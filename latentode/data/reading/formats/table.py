@@ -29,6 +29,11 @@ MISSING_TEXTS = (
 )
 
 
+def missing_texts(config: DataConfig) -> tuple[str, ...]:
+    """Spellings of a missing value, those of the settings included."""
+    return (*MISSING_TEXTS, *(config.cells.na or ()))
+
+
 class NoRowsError(DataError, kind="data", exit_code=3):
     """A log without a row, which counts only if it is the whole log."""
 

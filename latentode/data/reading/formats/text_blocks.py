@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import os
 import re
 import zlib
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ _GZIP = b"\x1f\x8b"
 _NOT_TEXT = {
     b"PK\x03\x04": "a zip archive or a spreadsheet",
     b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
     b"%PDF": "a PDF document",
     b"\x89HDF": "an HDF5 or NetCDF file",
     b"\xd0\xcf\x11\xe0": "an old spreadsheet",
@@ -118,6 +120,9 @@ def is_stored_as(path: Path, encoding: str | None, text: bytes) -> bool:
         return False
     with path.open("rb") as file:
         start = file.read(len(text) + len(codecs.BOM_UTF8)).removeprefix(codecs.BOM_UTF8)
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) == b"\0":
+            return False
     return start[: len(text)].rstrip(b"\n") == text.rstrip(b"\n")
 
 
@@ -162,11 +167,11 @@ def _decoded(path: Path, encoding: str | None, doubts: Doubts) -> Iterator[bytes
     if encoding is None:
         encoding = next((name for bom, name in _BOMS if first.startswith(bom)), None)
         if encoding is None:
-            _refuse_binary(path, first[: 1 << 16])
+            _refuse_binary(path, first[: 1 << 16].rstrip(b"\0") or first[:1])
         elif encoding != "utf-8-sig":
             doubts.decide("encoding", f"read as {encoding}", "it begins with the byte order mark")
     if encoding is None or _codec(encoding) in ("utf-8", "utf-8-sig"):
-        yield from chain([first.removeprefix(codecs.BOM_UTF8)], pieces)
+        yield from _without_end(chain([first.removeprefix(codecs.BOM_UTF8)], pieces), doubts)
         return
     decoder = codecs.getincrementaldecoder(_codec(encoding))()
     done = 0
@@ -181,6 +186,21 @@ def _decoded(path: Path, encoding: str | None, doubts: Doubts) -> Iterator[bytes
             f"{path}: expected {encoding}, got other bytes at byte offset {at}. "
             "Name the encoding with --encoding."
         ) from None
+
+
+def _without_end(pieces: Iterator[bytes], doubts: Doubts) -> Iterator[bytes]:
+    """All but NUL bytes at the end, which a logger leaves that lost its power."""
+    nuls = b""
+    for piece in pieces:
+        text = piece.rstrip(b"\0")
+        if text:
+            yield nuls + text
+            nuls = b""
+        nuls += piece[len(text) :]
+    if nuls:
+        doubts.decide(
+            "encoding", f"{len(nuls):,} NUL bytes at the end left out", "no text follows them"
+        )
 
 
 def _codec(encoding: str) -> str:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from time_cells import SECOND, question, read_cells, stamps_of
 
-from latentode.data.reading.cells.clock_texts import parse_clock_texts
+from latentode.data.reading.cells.clock_texts import parse_clock_texts, parse_spans
 from latentode.data.reading.cells.time_stamps import BAD, NO_TIME, OK
 
 
@@ -33,6 +33,10 @@ def one(text, form=None):
         ("06:10.5", 370.5),
         ("00:00:01,25", 1.25),
         ("1000:00:00", 3_600_000),
+        ("6h30", 23_400),
+        ("6 h 30", 23_400),
+        ("1h02m03s", 3723),
+        ("100h15m", 360_900),
     ],
 )
 def test_elapsed_times_are_read(text, seconds):
@@ -120,3 +124,12 @@ def test_types_of_durations_and_times_of_day_are_read():
     for kind in (pa.time32("s"), pa.time64("us")):
         hours = pa.array([3600 * i for i in range(5)], pa.int32()).cast(pa.time32("s")).cast(kind)
         assert stamps_of(hours)[4] == 4 * 3600 * SECOND
+
+
+@given(st.integers(-(10**6), 10**6), st.sampled_from(["ms", "sec", "s", "min", "hr", "days"]))
+def test_spans_with_a_unit_are_elapsed_times(tenths, unit):
+    size = {"ms": 10**6, "sec": 10**9, "s": 10**9, "min": 60 * 10**9, "hr": 3600 * 10**9}
+    spans = parse_spans(pa.array([f"{tenths / 10} {unit}", "", "soon"]))
+    assert spans.times[0] == tenths * size.get(unit, 86_400 * 10**9) // 10
+    assert spans.status.tolist() == [OK, NO_TIME, BAD]
+    assert spans.surely_elapsed

@@ -58,6 +58,27 @@ def test_full_stops_stand_after_the_day():
     assert stamps_of(["04.03.24 06:00"]) == [ns("2024-03-04T06:00")]
 
 
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("Date (dd/mm/yyyy)", "%d/%m/%Y"),
+        ("Date(dd:mm:yyyy)", "%d:%m:%Y"),
+        ("Datum TT/MM/JJJJ", "%d/%m/%Y"),
+        ("JJ/MM/AAAA HH:MM", "%d/%m/%Y %H:%M"),
+        ("MM/DD/YYYY", "%m/%d/%Y"),
+        ("Time (m/d/yy)", "%m/%d/%y"),
+    ],
+)
+def test_the_name_of_the_column_may_spell_the_order(name, form):
+    moments = grid("2024-03-04", 3600, 3)
+    times, doubts = read_cells(written(moments, form), name=name)
+    expected = nanoseconds(moments if "%H" in form else [each.replace(hour=0) for each in moments])
+    assert times.times.tolist() == expected
+    assert not doubts.questions
+    later, _ = read_cells(written(grid("2024-03-14", 86_400, 3), "%m/%d/%Y"), name=name)
+    assert later.times.tolist() == nanoseconds(grid("2024-03-14", 86_400, 3))  # its cells tell more
+
+
 def test_the_order_is_asked_for_where_no_row_tells():
     cells = written(grid("2024-03-04", 86_400, 9), "%d/%m/%Y")
     message = question(cells)

@@ -166,6 +166,12 @@ def test_three_digits_behind_the_usual_mark_are_a_fraction():
     check(read(["1,234", "2,345"], decimal=","), [1.234, 2.345])
 
 
+def test_code_with_a_flag_behind_it_is_asked_about():
+    cells = ["+0180,1", "-0015,1", "+9999,9"]
+    assert "--decimal ," in asked(read(cells))
+    check(read(cells, decimal=","), [180.1, -15.1, 9999.9])
+
+
 def test_cell_of_the_other_mark_is_bad_where_marks_disagree():
     numbers = read(["1.5", "2,25", "3.5"])
     check(numbers, [1.5, NAN, 3.5], bad=[1])

@@ -46,6 +46,13 @@ CASES = {
     "date and time": (MINUTES, {"Date": text("%Y-%m-%d"), "Time": text("%H:%M:%S")}),
     "typed": (MINUTES, {"Date": lambda m: m.date(), "Time": lambda m: m.time()}),
     "am and pm": (MINUTES, {"Date": text("%Y/%m/%d"), "Time": text("%I:%M %p")}),
+    "a and p": (MINUTES, {"Date": text("%m/%d/%y"),
+                          "Time": lambda m: f"{m.hour % 12 or 12}:{m:%M}{'ap'[m.hour > 11]}"}),
+    "AM and PM apart": (MINUTES, {"Date": text("%Y-%m-%d"), "Time": text("%I:%M"),
+                                  "AM/PM": text("%p")}),
+    "hours of half a day": (HOURLY, {"Date": text("%Y-%m-%d"), "Hr": lambda m: m.hour % 12 or 12,
+                                     "ap": lambda m: m.strftime("%p").lower()}),
+    "14h30": (MINUTES, {"Date": text("%d/%m/%Y"), "Heure": lambda m: f"{m.hour}h{m:%M}"}),
     "German": (HOURLY, {"Tag": text("%d.%m.%Y"), "Stunde": lambda m: m.hour}),
     "nameless": (HOURLY, {"x": text("%Y-%m-%d"), "y": lambda m: m.hour}),
     "US dates": (HOURLY, {"Date": text("%m/%d/%Y"), "Hr": lambda m: m.hour}),
@@ -201,3 +208,12 @@ def test_millions_of_rows_need_no_loop():
     }
     _, times, _, _ = joined(columns)
     assert np.array_equal(times.times, seconds.astype("M8[ns]").astype(np.int64))
+
+
+@pytest.mark.parametrize("month", [lambda m: f"{m:%b}", lambda m: f"{m:%B}", lambda m: f"{m:%b}."])
+def test_names_of_months_are_months(month):
+    months = [dt.datetime(2000 + i // 12, i % 12 + 1, 1) for i in range(60)]
+    columns = table(months, Year=lambda m: m.year, Month=month)
+    names, times, *_ = joined(columns)
+    assert names == ("Year", "Month")
+    assert times.times.tolist() == nanoseconds(months)

@@ -242,3 +242,20 @@ def test_cells_that_fit_no_unit_of_a_mixed_epoch_are_bad():
 )
 def test_unit_in_a_name(name, unit):
     assert unit_in_name(name) == unit
+
+
+@pytest.mark.parametrize(("first", "words"), [(1, "the year 1"), (1601, "since 1601")])
+def test_ticks_are_never_taken_for_nanoseconds(first, words):
+    since = [(moment - datetime(first, 1, 1)) for moment in grid("2024-03-04T06:00", 600, 5)]
+    cells = [int(each.total_seconds()) * 10**7 for each in since]
+    assert words in question(cells)
+    assert "(2024-03-04 06:00)" in question(cells)
+    assert stamps_of(cells, unit="ns") == cells
+
+
+@pytest.mark.parametrize("form", ["%d%m%Y%H%M%S", "%d%m%Y%H%M", "%m%d%Y%H%M%S"])
+def test_digits_of_day_and_time_of_day_are_asked_about(form):
+    moments = grid("2024-03-14T06:00", 600, 50)
+    cells = [moment.strftime(form) for moment in moments]
+    assert f"--time-format {form} " in question(cells)
+    assert stamps_of(cells, format=form) == nanoseconds(moments)

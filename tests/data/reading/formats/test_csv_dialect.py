@@ -116,6 +116,44 @@ def test_rows_without_a_header_are_read_and_said():
     assert find(rows(), header_row=1).columns == ("2024-03-04 06:00", "0.5", "60")
 
 
+def test_names_stand_above_any_number_of_rows_without_a_time():
+    about = "".join(f"{i},,Patient,Jane {i},\n" for i in range(1, 12))
+    readings = "".join(f"{i},2024-03-04T06:{i}:00,EGV,,{i + 80}\n" for i in range(12, 60))
+    dialect = find("Index,Timestamp,Event,About,Glucose\n" + about + readings)
+    assert dialect.columns == ("Index", "Timestamp", "Event", "About", "Glucose")
+    assert dialect.first_line == 2
+
+
+def test_names_that_are_numbers_stand_above_units():
+    dialect = find("x-axis,1,2\nsecond,Volt,Volt\n" + "".join(f"{i}E-06,1,2\n" for i in range(9)))
+    assert dialect.columns == ("x-axis", "1", "2")
+    assert dialect.units == {"x-axis": "second", "1": "Volt", "2": "Volt"}
+
+
+@pytest.mark.parametrize(
+    "below", ["datetime,double,double", "-----,-----,---", "TIMESTAMP,DOUBLE,INT64", ",(°C),(%)"]
+)
+def test_types_lines_and_units_below_the_names_are_no_names(below):
+    dialect = find(f"time,x,y\n{below}\n" + rows())
+    assert dialect.columns == ("time", "x", "y")
+    assert dialect.first_line == 3
+
+
+def test_widths_below_the_names_are_no_units():
+    text = "# USGS\nsite_no\tdatetime\t02_00060\n15s\t20d\t14n\n"
+    dialect = find(text + "01646500\t2024-03-04 06:00\t5100\n" * 9)
+    assert dialect.columns == ("site_no", "datetime", "02_00060")
+    assert not dialect.units
+
+
+def test_a_column_of_remarks_that_no_row_has_is_left_out_and_said():
+    dialect = find("X_Value\tVoltage\tComment\n" + "".join(f"{i}.0\t{i}.5\n" for i in range(9)))
+    assert dialect.columns == ("X_Value", "Voltage")
+    assert "'Comment' left out" in said(dialect)
+    with pytest.raises(DataError, match="expected 3 fields as in the header, got 2"):
+        find("time,x,y\n" + "2024-03-04,1\n" * 9)
+
+
 def test_header_row_and_skip_rows_are_obeyed_exactly():
     text = "Export,of,today\ntime,x,y\n" + rows() + "\nwhen,p,q\n" + rows()
     assert find(text, header_row=2).columns == ("time", "x", "y")

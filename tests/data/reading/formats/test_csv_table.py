@@ -344,3 +344,10 @@ def test_the_format_opens_any_text(tmp_path):
     assert FORMAT.can_open(source)
     assert FORMAT.open(source).columns == ("time", "x")
     assert not FORMAT.can_open(LogSource(path, DataConfig(), b"PK\x03\x04"))
+
+
+@pytest.mark.parametrize("end", [bytes(64), bytes(3)])
+def test_nul_bytes_at_the_end_are_left_out_and_said(tmp_path, end):
+    table = open_csv(tmp_path, WIDE.encode() + end)
+    assert table.num_rows == 2
+    assert f"{len(end)} NUL bytes" in said(table)

@@ -2,7 +2,13 @@
 
 import pytest
 
-from latentode.data.reading.formats.csv_units import is_format, is_process, is_unit, is_unit_row
+from latentode.data.reading.formats.csv_units import (
+    is_format,
+    is_process,
+    is_unit,
+    is_unit_row,
+    is_width_row,
+)
 
 
 @pytest.mark.parametrize(
@@ -21,6 +27,12 @@ def test_names_are_no_units(cell):
 @pytest.mark.parametrize("cell", ["yyyy-mm-dd hh:mm:ss", "yr", "HHMM", "DD.MM.YYYY", "UTC"])
 def test_patterns_of_dates_are_known(cell):
     assert is_format(cell)
+
+
+def test_widths_of_fields_are_no_units():
+    assert is_width_row(["5s", "15s", "20d", "14n"])
+    assert not is_width_row(["5s", "degC"])
+    assert not is_width_row(["1s", ""])
 
 
 def test_a_row_is_one_of_units_where_most_of_it_is():
