@@ -112,7 +112,12 @@ class _Detection:
     def _useless(self, rest: Sequence[str]) -> dict[str, str]:
         """Columns that are no channel whatever the layout and the series, and why."""
         free = [name for name in rest if name not in _claimed(self._columns)]
-        useless = {name: "it is empty" for name in free if self.sample[name].empty}
+        ids = by_telling_name(free, ID_NAMES)
+        useless = {
+            name: "it is empty"
+            for name in free
+            if self.sample[name].empty and (name not in ids or self.sample[name].blank)
+        }
         for name in free:
             column = self.sample[name]
             if name not in useless and (column.holds_dates or column.tells_time_of_day):

@@ -192,6 +192,13 @@ class SampledColumn:
         return not self.filled.any()
 
     @property
+    def blank(self) -> bool:
+        """True where no cell has a letter: ids may be spelled as missing values are, "NA"."""
+        if not self.empty or not self.is_text:
+            return self.empty
+        return bool((self.cells.cast(pa.string()).to_pandas().fillna("") == "").all())
+
+    @property
     def is_number(self) -> bool:
         """True where most cells that hold something are numbers."""
         numbers = int((~np.isnan(self.numbers)).sum())

@@ -192,7 +192,9 @@ class _Search:
     def may_be_ids(self, name: str) -> bool:
         """Whether cells could be ids at all."""
         column = self.sample[name]
-        if column.empty or column.holds_fractions or column.holds_dates or column.holds_clocks:
+        if column.empty:
+            return not column.blank and name in by_telling_name([name], ID_NAMES)
+        if column.holds_fractions or column.holds_dates or column.holds_clocks:
             return False
         return column.is_words or self._is_whole(column)
 

@@ -77,7 +77,7 @@ def row_types(sample: Sample, free: Sequence[str]) -> dict[str, str]:
         return types
     ids = by_telling_name(free, (sum(ID_NAMES, ()),))
     filled = {name: sample[name].codes >= 0 for name in free}
-    sparse = [name for name in free if 0 < filled[name].mean() < 1]
+    sparse = [name for name in free if name not in ids and 0 < filled[name].mean() < 1]
     for name in free:
         column = sample[name]
         if name in ids:

@@ -52,7 +52,7 @@ def test_few_repeats_are_averaged_and_said_with_the_place(seed):
     dataset, report = read_log(frame, settings())
     assert dataset.readings.num_readings == 399
     assert report.counts["duplicates_merged"] == 1
-    assert any(f"first: row {at})" in each for each in said(report))
+    assert any(f"first: row {at};" in each for each in said(report))
 
 
 def test_rows_that_were_written_twice_are_left_out_and_counted():

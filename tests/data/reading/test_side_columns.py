@@ -93,7 +93,7 @@ def test_codes_that_are_not_known_are_asked_about_and_may_be_named():
     frame = pd.DataFrame({"time": stamps(80), "ph": walk(80, 0), "ph_qc": cells})
     dataset, report = read_log(frame, settings())
     assert dataset.readings.num_readings == 80
-    assert any("--quality 10," in each for each in report.questions)
+    assert any("--quality 10," in each.message for each in report.questions)
     dataset, report = read_log(frame, settings(cells__quality="10"))
     assert dataset.readings.num_readings == good.sum()
     assert not report.questions
