@@ -22,7 +22,7 @@ _UNITS = """
 """
 _PROCESSES = """
     avg average mean med median min minimum max maximum smp sample tot total sum std stdev sd inst
-    wvc count hst ts rn cov
+    wvc count hst ts rn cov mittel mittelwert momentanwert summe moyenne somme media promedio
 """
 # types of columns, which some exporters write below the names
 _TYPES = """
