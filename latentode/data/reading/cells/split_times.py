@@ -108,7 +108,8 @@ def _roles(columns: Mapping[str, pa.ChunkedArray]) -> dict[str, Part] | None:
         return None
     roles, days = calendar
     taken = {part.name for part in roles.values()}
-    clock_of = clock_parts(parts, days, taken) if _repeats(days) else None
+    fraction = any(part.rest is not None for part in roles.values())
+    clock_of = clock_parts(parts, days, taken) if _repeats(days) and not fraction else None
     return _sorted({**roles, **(clock_of or {})})
 
 
@@ -207,6 +208,7 @@ def _cells(columns: Mapping[str, pa.ChunkedArray]) -> str:
 def _joined(roles: Mapping[str, Part], columns: Mapping[str, pa.ChunkedArray]) -> pa.ChunkedArray:
     clock = [part for role, part in roles.items() if role in _ORDER[5:]]
     total = sum((part.values for part in clock if part.role != "half"), np.int64(0))
+    total = sum((part.rest for part in roles.values() if part.rest is not None), total)
     if "half" in roles:
         total = on_whole_day(total, roles["half"])
     good = np.logical_and.reduce([part.good for part in roles.values()])
