@@ -93,7 +93,7 @@ _kind_of = kind_of
 
 def kind_of(source, dataset, config):
     names = {name.split("-")[0] for name in dataset.series_ids}
-    of_groups = set(open_rows(source, config).head["id"]) <= names
+    of_groups = set(open_rows(source, config).text("id").to_pylist()) <= names
     return "groups" if of_groups else _kind_of(source, dataset, config)
 
 

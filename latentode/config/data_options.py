@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import re
+import shlex
+from collections.abc import Mapping
 
 #: Option -> setting, and what it is for.
 DATA_OPTIONS = {
@@ -23,7 +25,10 @@ DATA_OPTIONS = {
     "--decimal": ("data.cells.decimal", "Decimal mark."),
     "--encoding": ("data.cells.encoding", "Encoding of the file, e.g. latin-1."),
     "--na": ("data.cells.na", "Texts and numbers that mean missing, as a,b; '': none."),
-    "--quality": ("data.cells.quality", "Values that count: good, all, or words of the quality column."),
+    "--quality": (
+        "data.cells.quality",
+        "Values that count: good, all, or words of the quality column.",
+    ),
     "--duplicates": ("data.duplicates", "Readings of one series, channel and time."),
     "--on-bad-row": ("data.cells.on_bad_row", "Rows that cannot be read."),
     "--max-bad": ("data.cells.max_bad", "Largest share of bad cells, e.g. 1%."),
@@ -40,26 +45,55 @@ DATA_OPTIONS = {
     "--skip-rows": ("data.cells.skip_rows", "Ignore the first lines of the file."),
     "--ambiguous": ("data.time.ambiguous", "Readings in the hour that occurs twice."),
 }
-#: Settings that `LatentODE.fit` has arguments for.
-_ARGUMENTS = {
-    "data.columns.id": "id_column",
-    "data.columns.time": "time_column",
-    "data.columns.channel": "channel_column",
-    "data.columns.value": "value_column",
+#: Options that `LatentODE.fit` and `LatentODE` have arguments for.
+ARGUMENTS = {
+    "--id-column": "id_column",
+    "--time-column": "time_column",
+    "--channel-column": "channel_column",
+    "--value-column": "value_column",
+    "--events": "events",
+    "--mark-column": "mark_column",
+    "--windows": "windows",
+    "--model-times": "model_times",
+    "--label-column": "label_column",
+    "--context": "context",
+    "--horizon": "horizon",
 }
-_FLAGS = {
-    name: setting for flags, (setting, _) in DATA_OPTIONS.items() for name in flags.split("/")
-}
-_TYPED = re.compile(
-    r"(--[a-z][a-z-]*)(?:[= ](\"[^\"]*\"|'[^']*'|[^\s;:()]+?))?(?=[.,;:)]*(?:\s|$))"
+#: Where settings go that a log is trained on with; {name} stands for one of them.
+IN_TRAINING = (
+    'Settings are given as LatentODE(config=LatentODEConfig().updated(**{{"{name}": ...}})).'
 )
+_SETTINGS = {
+    name: setting for flags, (setting, _) in DATA_OPTIONS.items() for name in flags.split("/")
+} | {"--split": "windows.split"}
+_TYPED = re.compile(
+    r"(?:\btrain (?=--events))?(?<![\w-])(--[a-z]+(?:-[a-z]+)*)"
+    r"(?:[= ](\"[^\"]*\"|'[^']*'|[^\s;()]+?)(?=[.,;:)?]*(?:\s|$)))?"
+)
+# advice that nothing in Python corresponds to
+_OF_THE_PROGRAM = re.compile(r",? or,?(?: for a trained model,)? pass --allow-missing-channels")
+# what follows an option in a sentence, and is nothing to type
+_PROSE = frozenset(
+    {
+        *("or", "and", "to", "that", "with", "if", "is", "as", "for", "in", "of", "left", "says"),
+        *("cannot", "allows", "where", "alone", "again", "given", "reads", "leaves", "but"),
+    }
+)
+_LISTS = ("data.cells.na", "data.cells.states", "data.columns.channels", "data.columns.static",
+          "data.columns.future")  # fmt: skip
+_NUMBERS = ("data.cells.header_row", "data.cells.skip_rows", "data.min_obs", "data.max_channels",
+            "data.cells.max_bad", "data.clip_outliers")  # fmt: skip
 
 
-def in_python(message: str) -> str:
+def in_python(
+    message: str, arguments: Mapping[str, str] = ARGUMENTS, settings_go: str = IN_TRAINING
+) -> str:
     """Write a message that names options as one that names arguments and settings.
 
     Args:
         message: Such as ``Pass --na=-9999 if that means missing.``
+        arguments: Option -> argument, of options that stand for an argument.
+        settings_go: Sentence that says where settings go, with {name} for one of them.
 
     Returns:
         Such as ``Pass data.cells.na=('-9999',) if that means missing.``, with where settings go.
@@ -68,41 +102,37 @@ def in_python(message: str) -> str:
 
     def replaced(match: re.Match[str]) -> str:
         flag, value = match.groups()
-        setting = _FLAGS.get(flag)
-        if setting is None:
+        name = arguments.get(flag) or _SETTINGS.get(flag)
+        if name is None:
             return match[0]
-        argument = _ARGUMENTS.get(setting)
-        if argument is None:
-            named.append(setting)
-        typed, rest = _value(flag, setting, value)
-        return f"{argument or setting}{typed}{rest}"
+        if flag not in arguments:
+            named.append(name)
+        if value is not None and value.rstrip(",.:") in _PROSE:
+            return f"{name}{_switched(flag)} {value}"
+        if flag in ("--dayfirst", "--no-dayfirst"):
+            return f"{name}{_switched(flag)}" + ("" if value is None else f" {value}")
+        return name if value is None else f"{name}={_value(name, value)}"
 
-    text = _TYPED.sub(replaced, message)
-    if named:
-        text += (
-            " Settings are given as "
-            f'LatentODE(config=LatentODEConfig().updated(**{{"{named[0]}": ...}})).'
-        )
-    return text
+    text = _TYPED.sub(replaced, _OF_THE_PROGRAM.sub("", message))
+    return f"{text} {settings_go.format(name=named[0])}" if named else text
 
 
-def _value(flag: str, setting: str, value: str | None) -> tuple[str, str]:
-    """What stands for a value after the name, and a word that was none."""
-    if flag.startswith("--no-") or setting == "data.time.dayfirst":
-        return f"={not flag.startswith('--no-')}", "" if value is None else f" {value}"
-    if value is None:
-        return "", ""
-    is_word = value in _WORDS or (value.isalpha() and value.islower() and len(value) > 1)
-    if is_word and value not in _CHOICES:
-        return "", f" {value}"
-    plain = value[1:-1] if value[:1] in ('"', "'") else value
-    if setting in ("data.cells.na", "data.columns.channels", "data.cells.states"):
-        return f"={tuple(next(csv.reader([plain]), []))!r}", ""
-    return f"={plain!r}", ""
+def _switched(flag: str) -> str:
+    return {"--dayfirst": "=True", "--no-dayfirst": "=False"}.get(flag, "")
 
 
-_WORDS = {"or", "to", "and", "that", "with", "if", "is", "as", "for", "in", "of"}
-_CHOICES = {
-    *("drop", "nan", "error", "mean", "first", "last", "wide", "long", "bound", "missing"),
-    *("good", "all", "s", "ms", "us", "ns", "min", "h", "d", "excel", "matlab", "julian", "mjd"),
-}
+def _value(setting: str, typed: str) -> str:
+    """A value as Python writes it; of ``a|b`` each."""
+    try:
+        plain = "".join(shlex.split(typed))
+    except ValueError:  # a quote that stands for itself
+        plain = typed
+    if setting in _LISTS:
+        return repr(tuple(name.strip() for name in next(csv.reader([plain]), [])))
+    if not plain:
+        return "None"
+    if setting in _NUMBERS and re.fullmatch(r"[\d.]*\d", plain):
+        return plain
+    if setting == "data.cells.max_bad" and plain.endswith("%"):
+        return f"{float(plain[:-1]) / 100:g}"
+    return " or ".join(map(repr, plain.split("|"))) if "|" in plain[1:-1] else repr(plain)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,13 @@ from latentode.config.data_options import in_python
 from latentode.data.dataset import Int64, TimeSeriesDataset
 from latentode.data.events import EventStreams, LogEvents
 from latentode.data.labels import Labels as LogLabels
+from latentode.data.reading.doubts import Decision
 from latentode.data.reading.keyed_rows import Source
 from latentode.data.reading.labels import READERS, kind_of
 from latentode.data.reading.log import read_log
 from latentode.data.reading.log_events import read_log_events, report_times
 from latentode.data.reading.query_times import read_query_times
-from latentode.data.reading.report import REASONS, DataReport
+from latentode.data.reading.report import OF_EVERY_LOG, REASONS, DataReport
 from latentode.errors import ConfigError, DataError, LogWarning
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction.class_probabilities import known_classes
@@ -43,6 +45,10 @@ _SETTINGS = {
     "device": "train.device",
     "random_state": "train.seed",
 }
+_IN_ONE_LOG = (
+    "Settings of one log are given where it is read, "
+    'read_log(log, model.config_.updated(**{{"{name}": ...}}).data)[0], which is then the log.'
+)
 _COLUMNS = ("data.columns.id", "data.columns.time", "data.columns.channel", "data.columns.value")
 
 
@@ -74,19 +80,30 @@ def read(
             warning, and what must be asked first is refused.
 
     Raises:
-        DataError: If the log cannot be read, or must not be trained on before a question is
-            answered; the message names arguments and settings.
+        DataError: If the log cannot be read, or must not be used before a question is answered;
+            the message names arguments and settings.
+        ConfigError: If a setting does not fit the log, likewise.
     """
     if isinstance(log, TimeSeriesDataset):
         return log, config
-    try:
+    with said_in_python(log, training=training):
         dataset, report = read_log(log, config.data)
-        if training:
-            report.settle("training")
-            _say(report)
-    except DataError as error:
-        raise DataError(in_python(str(error))) from error.__cause__
+        report.settle("training", about=None if training else OF_EVERY_LOG)
+    if training:
+        _say(report)
     return dataset, config.model_copy(update={"data": report.pinned(config.data)})
+
+
+@contextmanager
+def said_in_python(log: Log, *, training: bool) -> Iterator[None]:
+    """Let errors name arguments and settings; the program, which reads its logs itself, options."""
+    try:
+        yield
+    except (DataError, ConfigError) as error:
+        if isinstance(log, TimeSeriesDataset):
+            raise
+        words = in_python(str(error)) if training else in_python(str(error), {}, _IN_ONE_LOG)
+        raise type(error)(words) from error.__cause__
 
 
 def _say(report: DataReport) -> None:
@@ -94,21 +111,26 @@ def _say(report: DataReport) -> None:
     unsure = [each for each in report.decisions if each.confidence != "certain"]
     counts = {reason: number for reason, number in report.counts.items() if reason in REASONS}
     counts.pop("missing_cells", None)
-    lines = [in_python(str(each)) for each in unsure]
-    lines += [f"{number:,} {REASONS[reason]}" for reason, number in counts.items()]
+    lines = [*map(str, unsure), *report.count_lines(), *report.left_out_lines()]
     if lines:
         warning = LogWarning(
-            f"{report.source}: " + "; ".join(lines),
-            decisions=[asdict(each) for each in unsure],
+            in_python(f"{report.source}: " + "; ".join(lines) + "."),
+            decisions=[_decided(each) for each in unsure],
             left_out=report.left_out,
             counts=counts,
         )
         warnings.warn(warning, stacklevel=4)
 
 
+def _decided(decision: Decision) -> dict[str, Any]:
+    return asdict(decision) | {"option": in_python(decision.option, settings_go="").strip()}
+
+
 def aligned(fitted: FittedModel, log: Log) -> TimeSeriesDataset:
     """A log as the model's own was read, its channels in the order of the model."""
-    return fitted.schema.align(read(log, fitted.config)[0])
+    dataset, _ = read(log, fitted.config)
+    with said_in_python(log, training=False):
+        return fitted.schema.align(dataset)
 
 
 def aligned_or_newest(fitted: FittedModel, log: Log | None) -> TimeSeriesDataset:

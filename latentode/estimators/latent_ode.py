@@ -18,6 +18,7 @@ from latentode.estimators.inputs import (
     labels_for_training,
     read,
     resolved,
+    said_in_python,
 )
 from latentode.estimators.predictions import Predictions
 from latentode.flows import FlowFitConfig
@@ -122,11 +123,12 @@ class LatentODE(Predictions):
         """
         columns = (id_column, time_column, channel_column, value_column)
         dataset, config = read(log, resolved(self.config, vars(self), columns), training=True)
-        training_log = TrainingLog(
-            dataset,
-            events_for_training(dataset, config, events, mark_column, windows, model_times),
-            labels_for_training(dataset, config, labels, label_column),
-        )
+        with said_in_python(log, training=True):
+            training_log = TrainingLog(
+                dataset,
+                events_for_training(dataset, config, events, mark_column, windows, model_times),
+                labels_for_training(dataset, config, labels, label_column),
+            )
         self.fitted_ = fit_model(
             training_log,
             config,

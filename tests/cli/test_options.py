@@ -66,7 +66,7 @@ VALUES = {
     "--times": "times.csv", "--log": "log.csv", "--plot": "picture.png", "--output": "file.csv",
     "--context": "4h", "--horizon": "2h", "--every": "1h", "--max-time": "7s", "--quantiles": "0.2",
     "--states": "Manual=0", "--device": "cuda", "--encoding": "latin-1", "--option": "num_series=2",
-    "--start": "0", "--end": "99999999",
+    "--start": "any", "--end": "any",
 }  # fmt: skip
 OF_COMMAND = {
     ("inspect", "--config"): "data.toml", ("inspect", "--set"): "data.min_obs=40",
@@ -215,7 +215,12 @@ TIMES = (0.0, 1.5, 2.0, 4.5, 5.0, 7.0)
 ALONE = ["train", "--events", "events.csv"]
 SETTINGS = [name for _, name in leaves()]
 # settings that others have to go with
-TOGETHER = {"model.refine": ["model.memory=false", "model.knots=0", "model.refine=3"]}
+TOGETHER = {
+    "model.refine": ["model.memory=false", "model.knots=0", "model.refine=3"],
+    "data.time.start": ["data.time.start=any"],
+    "data.time.end": ["data.time.end=any"],
+    "data.cells.states": ["data.cells.states=Auto=1"],
+}
 CANDIDATES = ("3", "0.25", "true", "false", "2h", "iso", "cuda", "x")
 
 

@@ -1,6 +1,8 @@
 """How later logs are read: as the log of training was, whatever little of it they show."""
 
 import json
+import re
+import shutil
 import tomllib
 
 import pytest
@@ -132,3 +134,92 @@ def test_device_that_is_not_there_exits_4(trained, command, device):
     assert result.exit_code == 4
     assert device in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def stamped(path, days, *extra):
+    """A log of whole days from 2024-03-01, every half hour, day first."""
+    stamps = [
+        f"{day:02}/03/2024 {half // 2:02}:{30 * (half % 2):02}"
+        for day in days
+        for half in range(48)
+    ]
+    lines = [f"{stamp},{k % 7}\n" for k, stamp in enumerate(stamps)]
+    path.write_text("time,x\n" + "".join([*lines, *extra]))
+    return path
+
+
+FAR = "31/12/2099 00:00,3\n"
+
+
+@pytest.fixture(scope="module")
+def bounded(tmp_path_factory):
+    """A run on a log with a stamp far from all others, which --end leaves out."""
+    folder = tmp_path_factory.mktemp("bounded")
+    log = stamped(folder / "log.csv", range(11, 15), FAR)
+    refused = run("train", log, *SMALL, "--out", folder / "run")
+    assert refused.exit_code == 3
+    assert not (folder / "run").exists()
+    advised = re.search(r"Pass (--end \S+) to leave", refused.stderr)[1]
+    done = run("train", log, *SMALL, *advised.split(), "--out", folder / "run")
+    assert done.exit_code == 0, done.output
+    return folder
+
+
+def test_bounds_of_the_log_of_training_hold_for_it_alone(bounded, tmp_path):
+    end = tomllib.loads((bounded / "run" / "config.toml").read_text())["data"]["time"]["end"]
+    assert end == "2024-03-15"
+    model = json.loads((bounded / "run" / "model" / "model.json").read_text())
+    assert model["config"]["data"]["time"]["end"] is None
+    own = run("evaluate", bounded / "run", "--samples", "2", "-o", "-")
+    assert own.exit_code == 0, own.output
+    later = stamped(tmp_path / "later.csv", range(20, 22))
+    words = ("--every", "1h", "--samples", "2", "-o", "-")
+    done = run("forecast", bounded / "run", later, *words)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[1].split(",")[1].startswith("2024-03-22")
+
+
+def test_the_order_of_dates_is_not_asked_again(bounded, tmp_path):
+    short = tmp_path / "short.csv"
+    short.write_text("time,x\n05/04/2024 10:00,1\n05/04/2024 10:30,2\n")
+    assert run("inspect", short).exit_code == 3
+    done = run("forecast", bounded / "run", short, "--every", "1h", "--samples", "2", "-o", "-")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[1].split(",")[1].startswith("2024-04-05 11:30")
+
+
+@pytest.mark.parametrize("command", ["forecast", "interpolate", "evaluate", "density"])
+def test_stamps_far_from_all_others_are_asked_about_by_every_command(bounded, tmp_path, command):
+    later = stamped(tmp_path / "later.csv", range(20, 22), FAR)
+    refused = run(command, bounded / "run", later)
+    assert refused.exit_code == 3
+    advised = re.search(r"Pass (--end \S+) to leave", refused.stderr)[1]
+    assert advised == "--end 2024-03-22"
+    if command == "forecast":
+        done = run(command, bounded / "run", later, *advised.split(), "--samples", "2", "-o", "-")
+        assert done.exit_code == 0, done.output
+        assert done.stdout.splitlines()[1].split(",")[1].startswith("2024-03-2")
+
+
+def test_codes_in_a_later_log_are_warned_of(bounded, tmp_path):
+    later = stamped(tmp_path / "later.csv", range(20, 22))
+    text = re.sub(r",6\n", ",-9999\n", later.read_text())
+    later.write_text(text)
+    words = ("--every", "1h", "--samples", "2", "-o", "-")
+    done = run("forecast", bounded / "run", later, *words)
+    assert done.exit_code == 0, done.output
+    assert "warning: " in done.stderr
+    assert "--na=-9999 if that means missing" in done.stderr
+    settled = run("forecast", bounded / "run", later, "--na=-9999", *words)
+    assert "warning: " not in settled.stderr
+
+
+def test_an_interrupted_run_reads_its_log_within_its_bounds(bounded, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(bounded / "run", copy)
+    record = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps(record | {"status": "interrupted"}))
+    done = run("resume", copy)
+    assert done.exit_code == 0, done.output
+    config = tomllib.loads((copy / "config.toml").read_text())
+    assert config["data"]["time"]["end"] == "2024-03-15"

@@ -18,7 +18,7 @@ from places import ROOT
 from programs import ended, python, started
 
 from latentode.cli.app import root
-from latentode.errors import DataError, TrainingError
+from latentode.errors import ConfigError, DataError, TrainingError
 from latentode.files import RunLock
 
 AS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -27,6 +27,9 @@ AS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 class Report:
     def plan(self):
         return ["series: 1"]
+
+    def settle(self, blocked, about=None):
+        pass
 
     def to_dict(self):
         return {"rows_read": 3}
@@ -126,7 +129,7 @@ def test_train_says_plan_epochs_and_the_next_commands_on_stderr():
     assert "crps 0.25*" in lines[4]
     assert "crps 0.3 " in lines[5]
     assert f"latentode forecast {only_run()}" in lines[-3]
-    assert f"latentode evaluate {only_run()} 'pump log.csv'" in lines[-2]
+    assert f"latentode evaluate {only_run()}" in lines[-2]
     assert "\x1b" not in result.output
 
 
@@ -237,7 +240,6 @@ def test_lock_of_a_dead_process_is_taken_over():
 @pytest.mark.parametrize(
     ("error", "code", "kind"),
     [
-        (DataError("no data rows in log.csv."), 3, "data"),
         (TrainingError("training step 3: loss is nan."), 6, "training"),
         (OSError(errno.ENOSPC, "No space left on device", "x/state"), 7, "resources"),
         (MemoryError(), 7, "resources"),
@@ -263,6 +265,56 @@ def test_failure_is_recorded_with_its_code_and_traceback(library, error, code, k
     assert "Traceback" in last["traceback"]
     assert "Traceback" not in result.stderr
     assert not (only_run() / ".lock").exists()
+
+
+@pytest.mark.parametrize("error", [DataError("no data rows in log.csv."), ConfigError("x: no.")])
+@pytest.mark.parametrize("refused", ["read", "train"])
+def test_a_refused_run_leaves_nothing_and_its_name_is_free(library, error, refused):
+    def refuse(*_, **__):
+        raise error
+
+    kept = getattr(library, refused)
+    setattr(library, refused, refuse)
+    Path("empty").mkdir()
+    for words in ([], ["--out", "run"], ["--out", "empty"], ["--out", "deep/run"]):
+        result = run("train", "pump log.csv", *words, "--json")
+        answer = json.loads(result.stdout)
+        assert result.exit_code == answer["error"]["code"] == error.exit_code
+        assert answer["run_dir"] is None
+    assert not list(Path("empty").iterdir())
+    assert {path.name for path in Path().iterdir()} == {"pump log.csv", "empty"}
+    setattr(library, refused, kept)
+    for name in ("run", "empty"):
+        assert run("train", "pump log.csv", "--out", name).exit_code == 0
+        assert record_of(name)["status"] == "done"
+
+
+def test_a_run_that_is_refused_after_a_saved_step_is_kept(library):
+    def train(run_dir, **_):
+        (run_dir / "checkpoints").mkdir()
+        (run_dir / "checkpoints" / "last.json").write_text("{}")
+        raise DataError("a part of the log has gone.")
+
+    library.train = train
+    assert run("train", "pump log.csv", "--out", "run").exit_code == 3
+    assert record_of("run")["status"] == "failed"
+
+
+def test_what_has_to_be_settled_is_asked_before_anything_is_trained(library):
+    class Open(Report):
+        def settle(self, blocked, about=None):
+            assert (blocked, about) == ("training", None)
+            raise DataError(
+                "pump log.csv: 3 stamps are far from all others. Pass --end 2024-01-01."
+            )
+
+    library.read = lambda *_: ("dataset", Open())
+    result = run("train", "pump log.csv", "--out", "run")
+    assert result.exit_code == 3
+    assert "series: 1" in result.stderr  # the plan, which shows why
+    assert "--end 2024-01-01" in result.stderr
+    assert library.calls == []
+    assert not Path("run").exists()
 
 
 def interrupted_by(number):
@@ -327,7 +379,7 @@ def test_train_resume_is_resume(library):
 
 def test_resume_without_a_checkpoint_starts_over(library):
     def fail(**_):
-        raise DataError("no data rows in log.csv.")
+        raise TrainingError("training step 3: loss is nan.")
 
     library.train = fail
     run("train", "pump log.csv", "--out", "run")

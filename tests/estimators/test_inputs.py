@@ -1,12 +1,16 @@
 """The estimator on logs that are not plain: known inputs, odd series, too much of everything."""
 
+import ast
+import re
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 from pump_log import TINY, equal, perturb, tiny, wide_frame
 
-from latentode import LatentODE, results, synthetic
-from latentode.errors import DataError, ResourceError
+from latentode import LatentODE, read_log, results, synthetic
+from latentode.errors import DataError, LogWarning, ResourceError
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +136,125 @@ def test_an_elapsed_log_takes_plain_numbers_in_its_unit():
     assert found["time"].attrs["units"] == "s"
     np.testing.assert_allclose(np.diff(found["time"].values, axis=1), 0.25)
     assert found.sizes["step"] == 4
+
+
+# what is said of a log
+
+
+def long_frame(number=60, **columns):
+    times = pd.date_range("2024-03-04", None, number, "30min")
+    values = 20 + 3 * np.sin(np.arange(number) / 3)
+    return pd.DataFrame({"time": times, "x": values.round(3)} | columns)
+
+
+def settings_in(message):
+    """Settings that a message names with a value, as Python reads them."""
+    named = re.findall(r"(data(?:\.\w+)+)=('[^']*'|\([^)]*\))", message)
+    return [(name, ast.literal_eval(value)) for name, value in named]
+
+
+def codes(frame):
+    return frame.assign(x=frame["x"].where(frame.index % 10 > 0, -9999))
+
+
+def far(frame):
+    return frame.assign(time=frame["time"].where(frame.index != 30, pd.Timestamp("2099-12-31")))
+
+
+def words(frame):
+    return frame.assign(x=frame["x"].astype(str).where(frame.index % 10 > 0, "n. v."))
+
+
+def repeats(frame):
+    return frame.assign(time=frame["time"].dt.floor("h"))
+
+
+@pytest.mark.parametrize("spoil", [codes, far, words, repeats])
+def test_fit_refuses_what_must_be_asked_and_names_settings_that_work(spoil):
+    log = spoil(long_frame())
+    with pytest.raises(DataError) as told:
+        tiny(log)
+    message = str(told.value)
+    assert "--" not in message
+    assert "LatentODE(config=LatentODEConfig().updated(" in message
+    cures = settings_in(message)
+    assert cures
+    for name, value in cures:
+        together = {name: value}
+        if name == "data.cells.on_bad_row":
+            together |= {"data.cells.max_bad": float(re.search(r"max_bad=([\d.]+\d)", message)[1])}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", LogWarning)
+            assert tiny(log, TINY.updated(**together)).fitted_.schema.channels == ("x",)
+
+
+def test_fit_refuses_too_little_data():
+    with pytest.raises(DataError, match="at least 20 of a channel, got 12 of 'x'"):
+        tiny(long_frame(12))
+
+
+def test_fit_warns_of_what_it_decided_with_fields():
+    half = np.arange(60) % 2 == 0
+    log = long_frame(
+        60,
+        note=np.where(half, "fine", "windy"),
+        valve=np.where(half, "open", "closed"),
+        n=range(60),
+    )
+    with pytest.warns(LogWarning) as told:
+        model = tiny(log)
+    assert model.fitted_.schema.channels == ("x", "valve")
+    (warning,) = [each.message for each in told if isinstance(each.message, LogWarning)]
+    assert "--" not in str(warning)
+    assert {"about", "choice", "evidence", "confidence", "option"} == set(warning.decisions[0])
+    assert all("--" not in each["option"] for each in warning.decisions)
+    assert all(each["confidence"] != "certain" for each in warning.decisions)
+    assert set(warning.left_out) | {"note"} == {"n", "note"}
+    assert "'note'" in str(warning)
+
+
+def test_a_plain_log_is_fitted_without_a_word():
+    tiny(long_frame())
+
+
+def test_a_forecast_asks_about_far_times_in_settings_that_work():
+    model = tiny(long_frame())
+    later = far(long_frame()).assign(time=lambda f: f["time"] + pd.Timedelta("30D"))
+    with pytest.raises(DataError, match="1 of 60 rows have times far from") as told:
+        model.forecast(later, num_draws=2)
+    message = str(told.value)
+    assert "--" not in message
+    assert "read_log(log, model.config_.updated(" in message
+    for name, value in settings_in(message):
+        log = read_log(later, model.config_.updated(**{name: value}).data)[0]
+        assert model.forecast(log, horizon="2h", num_draws=2)["value"].notnull().all()
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"time": "when"}, r"Name it with data\.columns\.time"),
+        ({"x": "y"}, r"no column 'x'.*Correct data\.columns\.channels"),
+    ],
+)
+def test_a_forecast_names_settings_alone(columns, message):
+    model = tiny(long_frame())
+    with pytest.raises(DataError, match=message) as told:
+        model.forecast(long_frame().rename(columns=columns), num_draws=2)
+    assert "--" not in str(told.value)
+
+
+def test_a_question_that_blocks_training_alone_is_none_of_a_forecast():
+    model = tiny(long_frame())
+    assert model.forecast(long_frame(12), horizon="2h", num_draws=2)["value"].notnull().all()
+
+
+def test_events_and_labels_beside_a_frame_are_refused_in_words_of_python():
+    log = long_frame().assign(pump="a")
+    events = pd.DataFrame({"pump": "b", "time": log["time"][5:9], "mark": "hot"})
+    with pytest.raises(DataError, match="correct id_column") as told:
+        tiny(log, id_column="pump", events=events)
+    assert "--" not in str(told.value)
+    with pytest.raises(DataError, match=r"mark_column|id_column|time_column") as told:
+        tiny(log, id_column="pump", events=events[["pump", "time"]].assign(one="x", two="y"))
+    assert "--" not in str(told.value)

@@ -49,7 +49,7 @@ def log_and_labels(count=4, seed=0):
     rng = np.random.default_rng(seed)
     logs, labels = [], []
     for number in range(count):
-        times = np.sort(rng.uniform(0, 100, 400)).round(3)
+        times = np.sort(rng.choice(100_000, 400, replace=False)) / 1000
         at = np.sort(rng.uniform(0, 100, 120)).round(3)
         rate, shift = rng.uniform(0.4, 0.6), rng.uniform(0, 6)
         values = np.sin(rate * times + shift) + 0.1 * rng.normal(size=400)

@@ -281,11 +281,11 @@ class World:
 
     def __init__(self, folder):
         self.folder = folder
-        days = [f"2024/05/{day} {hour}:00" for day in range(13, 18) for hour in (0, 12)]
-        rows = [f"{day},{n / 4},{n}" for n, day in enumerate(days)]
-        rows[3] = f"{days[3]},spoiled,3"
+        days = [f"2024/05/{day} {hour}:00" for day in range(13, 18) for hour in range(0, 24, 4)]
+        rows = [f"{day},{n / 4},{n},Good" for n, day in enumerate(days)]
+        rows[3] = f"{days[3]},spoiled,3,Good"
         rows.append(rows[-1])
-        self._write("log.csv", "time,x,y", *rows)
+        self._write("log.csv", "time,x,y,quality", *rows)
         happened = (f"s1,{day},hot" for day in [*days, "spoiled"])
         self._write("events.csv", "id,time,mark", *happened)
         self._write("windows.csv", "id,start,end", "s1,2024/05/13 0:00,2024/05/18 0:00")

@@ -23,8 +23,8 @@ def edf_bytes(
     columns = [(label, unit, span, np.asarray(data, "<i2")) for label, unit, span, data in signals]
     if onsets is not None:
         lists = [f"+{onset}\x14\x14\0" + "".join(texts) for onset in onsets]
-        raw = [entries.encode().ljust(ANNOTATION_BYTES, b"\0") for entries in lists]
-        data = np.stack([np.frombuffer(row, "<i2") for row in raw])
+        raw = b"".join(entries.encode().ljust(ANNOTATION_BYTES, b"\0") for entries in lists)
+        data = np.frombuffer(raw, "<i2").reshape(num_records, ANNOTATION_BYTES // 2)
         columns.append(("EDF Annotations", "", (-1, 1), data))
     num = len(columns)
 

@@ -22,6 +22,7 @@ from latentode.cli.runs.models import (
     device_option,
     find_model,
     load_model,
+    own_bounds,
     own_log,
     read_for,
     run_argument,
@@ -132,7 +133,8 @@ def _of_log(session: Session, run: Path, question: _Question) -> _Answer:
     model, folder = load_model(run, session, question.device)
     view = model.events
     named = None if question.file is None else Logs((str(question.file),))
-    log = read_for(model, named or own_log(run, folder), session)
+    bounds = {} if named else own_bounds(folder)
+    log = read_for(model, named or own_log(run, folder), session, settings=bounds)
     streams = streams_for(model, log, question.events, question.windows)
     assert streams is not None
     session.lines("plan", describe(streams))

@@ -21,7 +21,7 @@ from latentode.errors import DataError
 
 if TYPE_CHECKING:
     from latentode.data.dataset import TimeSeriesDataset
-    from latentode.data.reading.profile import ColumnProfile
+    from latentode.data.reading.column_profile import ColumnProfile
     from latentode.data.reading.report import DataReport
     from latentode.data.reading.second_look.look import Look
 
@@ -66,6 +66,7 @@ def inspect_command(
     counts = np.diff(dataset.readings.row_starts[dataset.readings.series_starts])
     short = int((counts < config.min_obs).sum())
     lines = [*report.plan(), *map(str, columns)]
+    lines += [f"train will ask: {question.message}" for question in report.questions]
     if short:
         lines.append(
             f"left out of training: {short} series with fewer than {config.min_obs} readings"

@@ -15,10 +15,11 @@ from latentode.cli.command import command
 from latentode.cli.options import NAMES
 from latentode.cli.outputs import PICTURES, check_output, output_option, overwrite_option
 from latentode.cli.runs.logs import LogPart, Logs
-from latentode.cli.runs.models import load_model, read_for
+from latentode.cli.runs.models import load_model, own_bounds, read_for
 from latentode.cli.runs.run_folder import RunFolder
 from latentode.cli.session import Outcome, Session
 from latentode.config import LatentODEConfig
+from latentode.errors import ConfigError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -85,7 +86,8 @@ def _observed(session: Session, source: Path, result: xr.Dataset, log: Logs) -> 
 
     run = source.resolve().parent.parent
     if (run / "run.json").is_file():
-        config = LatentODEConfig.from_toml(RunFolder.open(run).config_path)
+        bounds = {"data.time.start": None, "data.time.end": None}  # those of the run's own log
+        config = LatentODEConfig.from_toml(RunFolder.open(run).config_path).updated(**bounds)
     else:
         time = result["time"].attrs
         zone = time.get("timezone", "naive")
@@ -95,7 +97,13 @@ def _observed(session: Session, source: Path, result: xr.Dataset, log: Logs) -> 
                 "data.time.tz": None if zone == "naive" else zone,
             }
         )
-    dataset, report = read_log(log.source, config.data, allow_missing=True)
+    try:
+        dataset, report = read_log(log.source, config.data, allow_missing=True)
+    except ConfigError:
+        raise ConfigError(
+            f"--log: expected a log on the clock of {source}, got {log} on another. Name the log "
+            "that was forecast."
+        ) from None
     session.lines("plan", report.plan())
     drawn = [str(name) for name in result["series"].values]
     if len(drawn) == len(dataset) == 1:  # without a column of ids, a series is named by its file
@@ -110,7 +118,7 @@ def _plot_run(
 ) -> Outcome:
     model, folder = load_model(source, session, "cpu")
     logs = folder.logs if folder is not None else None
-    observed = None if logs is None else read_for(model, logs, session)
+    observed = None if logs is None else read_for(model, logs, session, settings=own_bounds(folder))
     forecast = model.forecast()
     if output is not None:
         return Outcome(outputs=(_draw(forecast, observed, output, chosen),))

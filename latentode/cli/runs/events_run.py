@@ -23,10 +23,16 @@ _DEFAULTS: dict[str, Any] = {
     "model": {"latent_dim": 16, "hidden_dim": 64},
     "train": {"steps_per_epoch": 25, "batch_size": 48, "optimizer": {"lr": 0.01}},
 }
+# settings of cells that a table of events heeds
+_CELLS = (
+    "sep", "decimal", "encoding", "header_row", "skip_rows", "na", "states", "censored",
+    "on_bad_row", "max_bad",
+)  # fmt: skip
 # settings, and tables of settings, that a run uses
 _USED = (
     "data.layout", "data.max_channels", "data.columns.time", "data.columns.id", "data.time.",
-    "data.cells.", "model.latent_dim", "model.hidden_dim", "train.max_time", "train.max_epochs",
+    "data.source.", *(f"data.cells.{name}" for name in _CELLS),
+    "model.latent_dim", "model.hidden_dim", "train.max_time", "train.max_epochs",
     "train.steps_per_epoch", "train.batch_size", "train.optimizer.lr", "train.seed", "train.device",
 )  # fmt: skip
 

@@ -54,7 +54,8 @@ class Logs:
     def record(self) -> dict[str, Any]:
         """Where they lie and a sum of their content; of a database, where it is."""
         if any(is_url(part) for part in self.parts):
-            return {"path": self.words[0], "bytes": None, "sha256": None}
+            where = {"path": self.words[0]} if len(self.parts) == 1 else {"paths": [*self.words]}
+            return {**where, "bytes": None, "sha256": None}
         files = [Path(name) for part in self.parts for name in _named(part)]
         if len(files) == 1:
             return fingerprint(files[0])

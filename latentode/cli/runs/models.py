@@ -90,12 +90,20 @@ def read_for(
         session: Told what was read.
         settings: Settings of the data that were given, by dotted name; None for none.
         allow_missing: Whether channels of the model may be absent, but for one.
+
+    Raises:
+        DataError: If it cannot be read, or its times have to be settled first.
     """
     from latentode.data.reading.log import read_log
+    from latentode.data.reading.report import OF_EVERY_LOG
 
     config = config_for(model.config_, settings or {}).data
     dataset, report = read_log(logs.source, config, allow_missing=allow_missing)
     session.lines("plan", report.plan())
+    report.settle("training", about=OF_EVERY_LOG)
+    for question in report.questions:
+        if question.about != "length":  # a forecast needs little
+            session.warn(f"{report.source}: {question.message}")
     if not allow_missing:
         return dataset
     schema = model.fitted_.schema
@@ -116,6 +124,17 @@ def own_log(run: Path, folder: RunFolder | None) -> Logs:
             f"{run}: expected the log that the model was trained on, got none. Name LOGS."
         )
     return folder.logs
+
+
+def own_bounds(folder: RunFolder | None) -> dict[str, Any]:
+    """Settings within which the log of a run was read, and which hold for no later log."""
+    if folder is None:
+        return {}
+    from latentode.config import LatentODEConfig
+
+    time = LatentODEConfig.from_toml(folder.config_path).data.time
+    bounds = {"data.time.start": time.start, "data.time.end": time.end}
+    return {name: value for name, value in bounds.items() if value is not None}
 
 
 def config_for(trained: LatentODEConfig, settings: Mapping[str, Any]) -> LatentODEConfig:

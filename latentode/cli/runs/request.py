@@ -20,7 +20,14 @@ from latentode.cli.options import (
 )
 from latentode.cli.outputs import check_output, output_option, overwrite_option
 from latentode.cli.runs.logs import Logs, logs_argument
-from latentode.cli.runs.models import device_option, load_model, own_log, read_for, run_argument
+from latentode.cli.runs.models import (
+    device_option,
+    load_model,
+    own_bounds,
+    own_log,
+    read_for,
+    run_argument,
+)
 from latentode.cli.runs.run_folder import RunFolder
 from latentode.cli.session import Outcome, Session
 
@@ -92,15 +99,18 @@ class Request:
 
     def read(self, model: LatentODE) -> TimeSeriesDataset | None:
         """LOGS as the model's own log was read, but for the settings that were given."""
-        return None if self.logs is None else self._read(model, self.logs)
+        return None if self.logs is None else self._read(model, self.logs, {})
 
     def read_or_own(self, model: LatentODE, folder: RunFolder | None) -> TimeSeriesDataset:
         """The same; the log of the training where no LOGS were named."""
-        return self._read(model, self.logs or own_log(self.run, folder))
+        if self.logs is not None:
+            return self._read(model, self.logs, {})
+        return self._read(model, own_log(self.run, folder), own_bounds(folder))
 
-    def _read(self, model: LatentODE, logs: Logs) -> TimeSeriesDataset:
+    def _read(self, model: LatentODE, logs: Logs, bounds: Mapping[str, Any]) -> TimeSeriesDataset:
+        settings = {**bounds, **self.settings}
         return read_for(
-            model, logs, self.session, settings=self.settings, allow_missing=self.allow_missing
+            model, logs, self.session, settings=settings, allow_missing=self.allow_missing
         )
 
 

@@ -183,7 +183,7 @@ def new_folder(stem: str, out: Path | None) -> Iterator[RunFolder]:
     """
     name = slug(stem, 0).partition("-")[2] or "run"
     folder = out or Path("runs") / f"{name}-{utc_stamp()}-{secrets.token_hex(2)}"
-    existed = folder.is_dir()
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(exist_ok=out is not None)
@@ -208,9 +208,9 @@ def new_folder(stem: str, out: Path | None) -> Iterator[RunFolder]:
                     run.clear()
                 raise
     finally:
-        if not existed:
-            with suppress(OSError):  # it is empty only where the run was refused
-                folder.rmdir()
+        with suppress(OSError):  # they are empty only where the run was refused
+            for each in made:
+                each.rmdir()
 
 
 @contextmanager

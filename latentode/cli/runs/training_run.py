@@ -37,7 +37,7 @@ def run_new(session: Session, job: Job, *, out: Path | None, name: str | None) -
         with new_folder(name or job.stem, out) as folder, recording(session, folder, job):
             return _fit(session, job, folder)
     finally:
-        if session.run_dir is not None and not session.run_dir.exists():
+        if session.run_dir is not None and not (session.run_dir / "run.json").exists():
             session.run_dir = None  # the run was refused
 
 
@@ -132,9 +132,11 @@ def _fit_log(
     report.settle("training")
     # what was detected now holds for every log that the model will be given
     config = job.config.model_copy(update={"data": report.pinned(job.config.data)})
+    time = job.config.data.time  # its bounds hold for this log, which a resumed run reads again
+    bounds = {"data.time.start": time.start, "data.time.end": time.end}
     if owned is not None:
         owned.write_json("data_report.json", report.to_dict())
-        owned.write_config(config)
+        owned.write_config(config.updated(**bounds))
     with training_display(session) as display:
         listener = _Listener(session, owned, display)
         LatentODE(config=config).fit(
@@ -197,9 +199,9 @@ class _Listener:
 def _propose_next(session: Session, path: Path, job: Job) -> None:
     words: list[tuple[object, ...]] = [("events", path)]
     if job.logs is not None:
-        words = [("forecast", path), ("evaluate", path, *job.logs.words), ("plot", path)]
+        words = [("forecast", path), ("evaluate", path), ("plot", path)]
         if job.heads.events is not None or job.heads.model_times:
-            words.append(("events", path, *job.logs.words))
+            words.append(("events", path))
         if job.heads.labels is not None:
             words.append(("classify", path))
     session.lines("next", ["next:", *(f"  {session.command_line(*line)}" for line in words)])

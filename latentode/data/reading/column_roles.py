@@ -2,30 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from latentode.config import ColumnsConfig, DataConfig
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.influx import INFLUX_OWN
 from latentode.data.reading.formats.open_table import FORMATS
-from latentode.data.reading.formats.table import MISSING_TEXTS, Table
+from latentode.data.reading.formats.table import Table, missing_texts
 from latentode.data.reading.long_role import find_long
 from latentode.data.reading.profile import Sample
-from latentode.data.reading.roles import Roles, check_present, check_role, time_parts
-from latentode.data.reading.series_role import find_series
 from latentode.data.reading.quality_columns import find_quality
-from latentode.data.reading.side_columns import find_unit, lone_cells, row_types
-from latentode.data.reading.time_role import find_time, row_counters
+from latentode.data.reading.roles import (
+    CHANNEL_NAMES,
+    ID_NAMES,
+    TAG_NAMES,
+    Roles,
+    by_telling_name,
+    check_present,
+    check_role,
+    time_parts,
+)
+from latentode.data.reading.row_counters import row_counters, second_clocks
+from latentode.data.reading.sample_times import sample_times
+from latentode.data.reading.series_role import find_series
+from latentode.data.reading.side_columns import find_unit, lone_cells, row_types, words_of_series
+from latentode.data.reading.time_role import find_time
 from latentode.errors import ConfigError, DataError
 
 
-def detect_roles(table: Table, config: DataConfig) -> Roles:
+def sample_of(table: Table, config: DataConfig) -> Sample:
+    """Rows of a log by which its columns are understood.
+
+    Args:
+        table: The log.
+        config: How its cells are written.
+    """
+    ranks = (*ID_NAMES, *CHANNEL_NAMES, *TAG_NAMES)
+    names = tuple(name for rank in ranks for name in rank)
+    verbatim = by_telling_name(table.columns, (names,))
+    return Sample(table, missing_texts(config), verbatim=verbatim)
+
+
+def detect_roles(table: Table, config: DataConfig, sample: Sample) -> Roles:
     """Find out what each column is; decisions and questions go to the doubts of the table.
 
     Args:
         table: The log.
         config: Layout and columns that are known; None is detected.
+        sample: Rows of the log, from `sample_of`.
 
     Returns:
         The roles.
@@ -41,7 +66,7 @@ def detect_roles(table: Table, config: DataConfig) -> Roles:
     asked = [each for each in FORMATS if config.layout in ("auto", each.layout)]
     known = (roles for each in asked if (roles := each.roles(table, config)) is not None)
     return replace(
-        next(known, None) or _Detection(table, config).roles(),
+        next(known, None) or _Detection(table, config, sample).roles(),
         future=columns.future,
         static=columns.static,
         chosen=columns.channels is not None,
@@ -54,10 +79,9 @@ class _Detection:
 
     table: Table
     config: DataConfig
+    sample: Sample
 
     def __post_init__(self) -> None:
-        missing = (*MISSING_TEXTS, *(self.config.cells.na or ()))
-        self.sample = Sample(self.table, missing)
         self.left_out: dict[str, str] = {}
 
     @property
@@ -75,37 +99,51 @@ class _Detection:
             time = time_parts(columns.time, names)
         else:
             time = find_time(self.sample, _claimed(columns), self.config.time, self._doubts)
-        rest = self._without_useless([name for name in names if name not in time])
+        rest = [name for name in names if name not in time]
+        useless = self._say_left_out(self._useless(rest))
+        rest = [name for name in rest if name not in useless]
+        counters = self._counters(time, rest)
+        rest = [name for name in rest if name not in counters]
         long = find_long(self.sample, time, rest, self.config)
         if long is None:
             return self._wide(time, rest)
         return self._long(time, rest, *long)
 
     def _useless(self, rest: Sequence[str]) -> dict[str, str]:
-        """Columns that are no channel whatever the layout, and why."""
+        """Columns that are no channel whatever the layout and the series, and why."""
         free = [name for name in rest if name not in _claimed(self._columns)]
         useless = {name: "it is empty" for name in free if self.sample[name].empty}
         for name in free:
-            if name not in useless and self.sample[name].holds_dates:
+            column = self.sample[name]
+            if name not in useless and (column.holds_dates or column.tells_time_of_day):
                 useless[name] = "it holds times, and another column is the time"
-        free = [name for name in free if name not in useless]
-        useless |= lone_cells(self.sample, free)
-        useless |= row_types(self.sample, [name for name in free if name not in useless])
-        free = [name for name in free if name not in useless]
-        counters = row_counters(self.sample, free)
-        if len(counters) == sum(self.sample[name].is_number for name in free):
-            counters = {}  # a log of one channel that counts is a log of a count
-        return useless | {
-            name: f"it only numbers the rows: {shown}" for name, shown in counters.items()
-        }
+        useless |= lone_cells(self.sample, [name for name in free if name not in useless])
+        return useless | row_types(self.sample, [name for name in free if name not in useless])
 
-    def _without_useless(self, rest: Sequence[str]) -> list[str]:
-        self.left_out = self._useless(rest)
-        for name, reason in self.left_out.items():
-            able = self.sample[name].is_number
-            option = f'--channels "{name}"' if able else ""
+    def _counters(
+        self, time: tuple[str, ...], free: Sequence[str], identity: str | None = None
+    ) -> list[str]:
+        """Columns that number the rows, or tell the time once more."""
+        free = [name for name in free if name not in _claimed(self._columns)]
+        numbers = [name for name in free if self.sample[name].is_number]
+        times = sample_times(self.sample, time)
+        series = None if identity is None else self.sample[identity].codes
+        counters = {
+            name: f"it only numbers the rows: {shown}"
+            for name, shown in row_counters(
+                self.sample, numbers, times=times, series=series
+            ).items()
+        }
+        counters = second_clocks(self.sample, numbers, times) | counters
+        # a log of one channel that counts is a log of a count
+        return [] if len(counters) == len(numbers) else self._say_left_out(counters)
+
+    def _say_left_out(self, reasons: Mapping[str, str]) -> list[str]:
+        self.left_out |= reasons
+        for name, reason in reasons.items():
+            option = f'--channels "{name}"' if self.sample[name].is_number else ""
             self._doubts.decide("columns", f"{name!r} left out", reason, option=option)
-        return [name for name in rest if name not in self.left_out]
+        return list(reasons)
 
     def _wide(self, time: tuple[str, ...], rest: list[str]) -> Roles:
         columns, table = self._columns, self.table
@@ -128,6 +166,10 @@ class _Detection:
         free = [name for name in free if name != identity]
         unit = find_unit(self.sample, free, None, None, self._doubts)
         free = [name for name in free if name != unit]
+        if identity is not None:
+            useless = self._counters(time, free, identity)
+            useless += self._say_left_out(words_of_series(self.sample, free, identity))
+            free = [name for name in free if name not in useless]
         channels = tuple(free) if columns.channels is None else columns.channels
         if columns.channels is not None:
             self._leave_out(free, "not among --channels")
@@ -145,7 +187,7 @@ class _Detection:
     def _refuse_events(self, channels: Sequence[str]) -> None:
         """Refuse a log that holds words alone, other than states that change."""
         words = [name for name in channels if self.sample[name].is_words]
-        two = [name for name in words if len(self.sample[name].distinct) == 2]
+        two = [name for name in words if self.sample[name].num_distinct == 2]
         if words and len(words) == len(channels) and not two:
             raise DataError(
                 f"{self.table.name}: no column of numbers is left as a channel; {words[0]!r} holds "

@@ -16,7 +16,8 @@ from latentode.data.reading.roles import (
     check_role,
     time_parts,
 )
-from latentode.data.reading.time_role import find_time, row_counters
+from latentode.data.reading.row_counters import row_counters
+from latentode.data.reading.time_role import find_time
 from latentode.errors import DataError
 
 _MOST = 0.5  # a few repeated times are a fault of the logger, not several series

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latentode.config import DataConfig, LatentODEConfig
-from latentode.data.dataset import TimeSeriesDataset
+from latentode.data.dataset import Clock, Int64, TimeSeriesDataset
 from latentode.data.reading.assembly.build import Builder, series_rank
-from latentode.data.reading.assembly.collect import Collector
+from latentode.data.reading.assembly.collect import Collected, Collector
 from latentode.data.reading.assembly.files import series_of_files
 from latentode.data.reading.assembly.static import build_static
 from latentode.data.reading.cell_policy import CellPolicy
+from latentode.data.reading.column_profile import ColumnProfile, profile_table
 from latentode.data.reading.formats.open_table import Source, open_tables
-from latentode.data.reading.formats.table import MISSING_TEXTS
-from latentode.data.reading.profile import ColumnProfile, profile_table
+from latentode.data.reading.formats.table import Table, missing_texts
 from latentode.data.reading.report import DataReport, Tally, make_report
-from latentode.data.reading.roles import natural_key
+from latentode.data.reading.roles import Roles, natural_key
 from latentode.data.reading.row_policy import RowPolicy
 from latentode.data.reading.second_look.log_rows import LogRows
-from latentode.data.reading.second_look.look import second_look
+from latentode.data.reading.second_look.look import Look, second_look
 from latentode.data.reading.understand import understand
 from latentode.errors import DataError
 
@@ -59,69 +62,19 @@ def read_log(
         ResourceError: If it has more channels than ``max_channels``.
         ConfigError: If the time zone is unknown, or a setting does not fit the log.
     """
-    config = config or LatentODEConfig().data
-    files = open_tables(source, config)
-    table = next(files)
-    if allow_missing:
-        config = _without_absent_columns(config, table.columns)
-    table, understanding = understand(table, config)
-    roles = understanding.roles
-    doubts, name = table.doubts, table.name
-    collector = Collector(roles, config)
-    collector.add(table)
-    for other in files:
-        collector.add(understanding.applied(other))
-        doubts.merge(other.doubts)
-    got = collector.collected()
-    tally = Tally(doubts=doubts, left_out=dict(roles.left_out))
-    policy = RowPolicy(table, roles, config, got, tally)
-    times, keep, clock = policy.rows()
-    if roles.id is None:
-        series_of_files(got, times, keep, doubts)
-    text = CellPolicy(policy).cells(keep)
-    series_ids, rank = series_rank(got, keep)
-    if not series_ids:
-        doubts.settle(name, "reading")
-        raise DataError(f"no data rows in {name}: all rows were dropped.")
-
-    channels = _channels(policy, config, text, allow_missing)
-    inputs = [each for each in roles.future if each in got.slots]
-    _refuse_absent(name, [each for each in roles.future if each not in got.slots])
-    build = Builder(table, config, got, tally, clock, times, keep, series_ids, rank)
-    readings = build.readings(channels)
-    known = build.readings(inputs) if inputs else None
-    doubts.settle(name, "reading")
-    if not readings.num_readings:
-        raise DataError(f"no data rows in {name}: no channel has a reading.")
-    tally.add("missing_cells", got.missing_cells)
-    tally.add("readings_of_bad_quality", got.poor)
-    missing = {*MISSING_TEXTS, *(config.cells.na or ())}
-    static_columns, static = build_static(
-        got.static, rank, series_ids, missing, name, table.decimal
-    )
-    dataset = TimeSeriesDataset(
-        series_ids=series_ids,
-        readings=readings,
-        clock=clock,
-        inputs=known,
-        static_columns=static_columns,
-        static=static,
-        units=tuple((each, table.units[each]) for each in channels if each in table.units),
-    )
-    kept = np.flatnonzero(keep)
-    rows = LogRows(
-        times[kept],
-        rank[got.series[kept]],
-        lambda row: int(got.lines[kept[row]]),
-        table.line_word,
-        None if got.row_slot is None else got.row_slot[kept],
-    )
-    look = second_look(
-        readings, series_ids, clock, rows=rows, cells=config.cells, time=config.time, doubts=doubts
-    )
-    columns = roles.to_columns(tuple(channels))
+    log = _Log.collected(source, config or LatentODEConfig().data, allow_missing)
+    rows = log.rows()
+    channels = log.channels(rows, allow_missing)
+    dataset = log.dataset(rows, channels)
     report = make_report(
-        tally, dataset, source=name, layout=roles.layout, columns=columns, look=look
+        log.tally,
+        dataset,
+        source=log.table.name,
+        layout=log.roles.layout,
+        columns=log.roles.to_columns(tuple(channels)),
+        look=log.look(rows, dataset),
+        dayfirst=rows.dayfirst,
+        decimal=log.table.decimal,
     )
     return dataset, report
 
@@ -138,7 +91,7 @@ def profile_log(source: Source, config: DataConfig | None = None) -> list[Column
     """
     config = config or LatentODEConfig().data
     table = next(open_tables(source, config))
-    return profile_table(table, (*MISSING_TEXTS, *(config.cells.na or ())))
+    return profile_table(table, missing_texts(config))
 
 
 def _without_absent_columns(config: DataConfig, names: Sequence[str]) -> DataConfig:
@@ -150,42 +103,176 @@ def _without_absent_columns(config: DataConfig, names: Sequence[str]) -> DataCon
     return config.model_copy(update={"columns": columns})
 
 
-def _channels(
-    policy: RowPolicy, config: DataConfig, text: Collection[int], allow_missing: bool
-) -> list[str]:
-    """Names of the channels of the data set; counts the readings of all others."""
-    got, roles = policy.got, policy.roles
-    readable = [
-        name for code, name in enumerate(got.slots) if code not in text and name not in roles.future
-    ]
-    if got.row_slot is not None:
-        readable.sort(key=natural_key)
-    if config.columns.channels is None:
-        if not readable and any(reason == "it is empty" for reason in roles.left_out.values()):
-            raise DataError(f"no data rows in {policy.table.name}: no column holds a number.")
-        if not readable:
-            raise DataError(
-                f"{policy.table.name}: no column of numbers is left as a channel "
-                f"(columns: {', '.join(policy.table.columns[:12])}). Name them with --channels."
-            )
-        return readable
-    chosen = list(config.columns.channels)
-    if allow_missing and set(chosen) & set(got.slots):
-        chosen = [name for name in chosen if name in got.slots]
-    _refuse_absent(policy.table.name, [name for name in chosen if name not in got.slots], readable)
-    other = np.array([name not in chosen and name not in roles.future for name in got.slots])
-    reason = "readings_of_other_channels"
-    for slot in np.flatnonzero(other & (got.numeric > 0)):
-        policy.tally.add(reason, int(got.numeric[slot]))
-        table = policy.tally.per_channel.setdefault(reason, {})
-        table[got.slots[slot]] = int(got.numeric[slot])
-    return chosen
+class _Rows(NamedTuple):
+    """Rows of a log that count.
+
+    Attributes:
+        times: Time of each row in nanoseconds, of the others too.
+        keep: Whether each row counts.
+        clock: What the times mean.
+        text: Slots that are text and no channel.
+        series_ids: Ids of the data set.
+        rank: Index of each series code among them, -1 where it is left out.
+        dayfirst: Order of day and month that was told or settled; None where dates show none.
+    """
+
+    times: Int64
+    keep: NDArray[np.bool_]
+    clock: Clock
+    text: Collection[int]
+    series_ids: tuple[str, ...]
+    rank: Int64
+    dayfirst: bool | None
 
 
-def _refuse_absent(source: str, absent: Sequence[str], present: Sequence[str] = ()) -> None:
-    if absent:
-        there = f" There are: {', '.join(present[:12])}." if present else ""
-        raise DataError(
-            f"{source}: no channel {absent[0]!r} in the log.{there} Correct --channels or "
-            "--future-columns."
+@dataclass(frozen=True)
+class _Log:
+    """A log whose files are read, on its way from rows to readings; each step decides and counts.
+
+    Attributes:
+        table: Its first table.
+        roles: Meaning of the columns.
+        config: How it is read.
+        got: Cells of all its tables.
+        tally: Takes what is decided, asked and left out.
+    """
+
+    table: Table
+    roles: Roles
+    config: DataConfig
+    got: Collected
+    tally: Tally
+
+    @classmethod
+    def collected(cls, source: Source, config: DataConfig, allow_missing: bool) -> Self:
+        """Read all files of a log, one after another."""
+        files = open_tables(source, config)
+        table = next(files)
+        if allow_missing:
+            config = _without_absent_columns(config, table.columns)
+        table, understanding = understand(table, config)
+        roles = understanding.roles
+        collector = Collector(roles, config)
+        collector.add(table)
+        for other in files:
+            collector.add(understanding.applied(other))
+            table.doubts.merge(other.doubts)
+        tally = Tally(doubts=table.doubts, left_out=dict(roles.left_out))
+        return cls(table, roles, config, collector.collected(), tally)
+
+    def rows(self) -> _Rows:
+        """Decide which rows and cells count, and on one clock for all times."""
+        policy = RowPolicy(self.table, self.roles, self.config, self.got, self.tally)
+        times, keep, clock = policy.rows()
+        if self.roles.id is None:
+            series_of_files(self.got, times, keep, self.tally.doubts)
+        text = CellPolicy(policy).cells(keep)
+        series_ids, rank = series_rank(self.got, keep)
+        if not series_ids:
+            self._settle()
+            raise DataError(f"no data rows in {self.table.name}: all rows were dropped.")
+        return _Rows(times, keep, clock, text, series_ids, rank, policy.dayfirst)
+
+    def channels(self, rows: _Rows, allow_missing: bool) -> list[str]:
+        """Names of the channels of the data set; counts the readings of all others."""
+        slots = self.got.slots
+        readable = [
+            name
+            for code, name in enumerate(slots)
+            if code not in rows.text and name not in self.roles.future
+        ]
+        if self.got.row_slot is not None:
+            readable.sort(key=natural_key)
+        if self.config.columns.channels is None:
+            if not readable:
+                raise self._without_channels()
+            return readable
+        chosen = list(self.config.columns.channels)
+        if allow_missing and set(chosen) & set(slots):
+            chosen = [name for name in chosen if name in slots]
+        self._refuse_absent(chosen, readable)
+        self._count_others(chosen)
+        return chosen
+
+    def dataset(self, rows: _Rows, channels: list[str]) -> TimeSeriesDataset:
+        """Build readings, known inputs and static covariates of the rows that count."""
+        table, got, tally = self.table, self.got, self.tally
+        build = Builder(
+            table, self.config, got, tally, rows.clock, rows.times, rows.keep, rows.series_ids,
+            rows.rank,
+        )  # fmt: skip
+        self._refuse_absent(self.roles.future)
+        readings = build.readings(channels)
+        known = build.readings(list(self.roles.future)) if self.roles.future else None
+        self._settle()
+        if not readings.num_readings:
+            raise DataError(f"no data rows in {table.name}: no channel has a reading.")
+        tally.add("missing_cells", got.missing_cells)
+        tally.add("readings_of_bad_quality", got.poor)
+        static_columns, static = build_static(
+            got.static,
+            rows.rank,
+            rows.series_ids,
+            set(missing_texts(self.config)),
+            table.name,
+            table.decimal,
         )
+        return TimeSeriesDataset(
+            series_ids=rows.series_ids,
+            readings=readings,
+            clock=rows.clock,
+            inputs=known,
+            static_columns=static_columns,
+            static=static,
+            units=tuple((each, table.units[each]) for each in channels if each in table.units),
+        )
+
+    def look(self, rows: _Rows, dataset: TimeSeriesDataset) -> Look:
+        """Look at what was read once more, for what no single cell shows."""
+        got, kept = self.got, np.flatnonzero(rows.keep)
+        in_order = LogRows(
+            rows.times[kept],
+            rows.rank[got.series[kept]],
+            lambda row: int(got.lines[kept[row]]),
+            self.table.line_word,
+            None if got.row_slot is None else got.row_slot[kept],
+        )
+        return second_look(
+            dataset.readings,
+            dataset.series_ids,
+            dataset.clock,
+            rows=in_order,
+            cells=self.config.cells,
+            time=self.config.time,
+            doubts=self.tally.doubts,
+        )
+
+    def _settle(self) -> None:
+        self.tally.doubts.settle(self.table.name, "reading")
+
+    def _without_channels(self) -> DataError:
+        if any(reason == "it is empty" for reason in self.roles.left_out.values()):
+            return DataError(f"no data rows in {self.table.name}: no column holds a number.")
+        return DataError(
+            f"{self.table.name}: no column of numbers is left as a channel "
+            f"(columns: {', '.join(self.table.columns[:12])}). Name them with --channels."
+        )
+
+    def _refuse_absent(self, names: Sequence[str], present: Sequence[str] = ()) -> None:
+        absent = next((name for name in names if name not in self.got.slots), None)
+        if absent is not None:
+            there = f" There are: {', '.join(present[:12])}." if present else ""
+            raise DataError(
+                f"{self.table.name}: no channel {absent!r} in the log.{there} Correct --channels "
+                "or --future-columns."
+            )
+
+    def _count_others(self, chosen: Collection[str]) -> None:
+        """Count readings of channels that were not chosen."""
+        slots, numeric = self.got.slots, self.got.numeric
+        other = np.array([name not in chosen and name not in self.roles.future for name in slots])
+        reason = "readings_of_other_channels"
+        for slot in np.flatnonzero(other & (numeric > 0)):
+            self.tally.add(reason, int(numeric[slot]))
+            table = self.tally.per_channel.setdefault(reason, {})
+            table[slots[slot]] = int(numeric[slot])

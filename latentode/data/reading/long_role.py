@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from latentode.config import DataConfig
-from latentode.data.reading.profile import Sample, row_repeats
+from latentode.data.reading.profile import Sample, SampledColumn, row_repeats
 from latentode.data.reading.roles import (
     CHANNEL_NAMES,
     ID_NAMES,
@@ -16,6 +18,10 @@ from latentode.data.reading.roles import (
     by_telling_name,
 )
 from latentode.errors import ConfigError, DataError
+
+_MOST = 0.5  # share of the rows
+_ROWS_EACH = 10  # rows of a name, at least, in the mean
+_FARTHER = 3.0  # times
 
 
 def find_long(
@@ -90,7 +96,8 @@ def _tag(
 ) -> str | None:
     """A column of names that may be channels: called so, or the only column of words."""
     words = [name for name in free if name != value and sample[name].is_words]
-    named = by_telling_name(words, TAG_NAMES)
+    coded = [name for name in free if name != value and _are_codes(sample[name])]
+    named = by_telling_name([*words, *coded], TAG_NAMES)
     if named:
         return named[0]
     side = {*sum(ID_NAMES, ()), *QUALITY_NAMES, *UNIT_NAMES}
@@ -103,7 +110,31 @@ def _tag(
     # names of channels split the times; a remark beside a single channel does not
     times = [sample[name].codes for name in time]
     split = row_repeats(times) - row_repeats([*times, sample[others[0]].codes])
-    return others[0] if split > 0.5 else None
+    if split > _MOST or _own_levels(sample[others[0]], sample[str(value)]):
+        return others[0]
+    return None
+
+
+def _are_codes(column: SampledColumn) -> bool:
+    """True for whole numbers that recur, as numbers of items do."""
+    return (
+        column.is_number
+        and not column.holds_fractions
+        and 1 < column.num_distinct <= len(column.filled) // _ROWS_EACH
+    )
+
+
+def _own_levels(names: SampledColumn, value: SampledColumn) -> bool:
+    """True where values are far nearer to the last of the same name than to that of another."""
+    if (names.codes < 0).any() or not 1 < names.num_distinct <= len(names.codes) // _ROWS_EACH:
+        return False
+    steps = np.abs(np.diff(value.numbers))
+    changes = names.codes[1:] != names.codes[:-1]
+    order = np.argsort(names.codes, kind="stable")
+    inside = np.diff(names.codes[order]) == 0
+    same = np.abs(np.diff(value.numbers[order]))[inside]
+    other = steps[changes]
+    return len(other) >= _ROWS_EACH and bool(np.nanmedian(other) > _FARTHER * np.nanmedian(same))
 
 
 def _only_numbers(sample: Sample, free: Sequence[str]) -> str:

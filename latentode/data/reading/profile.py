@@ -1,112 +1,31 @@
-"""What the cells of each column look like: kinds, ranges, repeats, order. Names are not asked."""
+"""What the cells of each column look like, in a sample of the rows. Names are not asked."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
-from pandas.util import hash_array
+from numpy.typing import NDArray
 
 from latentode.config.data import CellsConfig
 from latentode.data.dataset import Float64, Int64
 from latentode.data.reading.cells.numbers import sample_numbers
 from latentode.data.reading.cells.time_forms import TimeForm, may_be_times
-from latentode.data.reading.formats.table import MISSING_TEXTS, Table, is_text
+from latentode.data.reading.formats.table import MISSING_TEXTS, Table, as_text, is_text
 
 # a longer log is looked at in blocks of successive rows: order and steps show within a block
-_BLOCK_ROWS, _MOST_BLOCKS = 5_000, 10
-_DISTINCT_SHOWN = 5
-_ROBUST = (0.01, 0.5, 0.99)  # quantiles of a robust range, and its middle
+_BLOCK_ROWS, _MOST_BLOCKS = 2_000, 10
 _MOST = 0.5  # share of the cells
-_FORMS = {
-    "stamps": "dates with a time of day",
-    "dates": "dates",
-    "clocks": "times of day, or elapsed times",
-    "epoch": "time since 1970",
-    "serial": "serial days",
-    "years": "years",
-}
+_MIX = np.uint64(0x9E3779B97F4A7C15)  # spreads keys that are multiples of one step over all bits
+_WIDE = 64  # bits
+_DIGIT = re.compile(r"\d")
 _CODED = re.compile(r"0\d")  # a number is not written so, a code is
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _HOLDS_FRACTION = re.compile(r"^\D{0,3}\d+[.,]\d+")
-
-
-@dataclass(frozen=True)
-class ColumnProfile:
-    """What one column looks like, over the rows that were looked at.
-
-    Attributes:
-        name: Column.
-        type: Type of its cells as the source has them, in words of Apache Arrow.
-        form: What they may be as times, in words; empty where they cannot be.
-        rows: Rows of the log.
-        looked_at: Rows that were looked at.
-        kinds: Kind of cell ("number", "time", "text", "empty") -> how many of `looked_at`.
-        distinct: Distinct cells that are not empty.
-        least: Least number of the column, None without numbers.
-        low: Its 1 % quantile.
-        median: Its median.
-        high: Its 99 % quantile.
-        greatest: Its greatest number.
-        whole: True where all numbers are whole.
-        repeats: Share of cells that equal the cell of the row before.
-        rising: Share of steps between successive cells that rise.
-        falling: Share that fall.
-        step: The most frequent step between successive cells that is not 0, None without.
-        step_share: Share of the steps that are this one.
-        first: First cell that is not empty, as text.
-        last: Last cell that is not empty.
-        examples: The most frequent cells.
-    """
-
-    name: str
-    type: str
-    form: str
-    rows: int
-    looked_at: int
-    kinds: dict[str, int]
-    distinct: int
-    least: float | None
-    low: float | None
-    median: float | None
-    high: float | None
-    greatest: float | None
-    whole: bool
-    repeats: float
-    rising: float
-    falling: float
-    step: float | None
-    step_share: float
-    first: str
-    last: str
-    examples: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as JSON types."""
-        return asdict(self) | {"examples": list(self.examples)}
-
-    def __str__(self) -> str:
-        kinds = ", ".join(f"{number:,} {kind}" for kind, number in self.kinds.items() if number)
-        words = [f"{kinds}; {self.distinct:,} distinct"]
-        if self.form:
-            words.append(f"may be times: {self.form}")
-        if self.least is not None:
-            words.append(
-                f"{self.least:.6g} to {self.greatest:.6g} (1 to 99 %: {self.low:.6g} to "
-                f"{self.high:.6g}, median {self.median:.6g})"
-            )
-            words.append(f"{100 * self.repeats:.0f} % repeat the row before")
-        if self.step is not None and self.step_share > _MOST:
-            words.append(f"step {self.step:g} in {100 * self.step_share:.0f} % of the rows")
-        words.append(f"from {self.first!r} to {self.last!r}")
-        return f"{self.name!r} ({self.type}): " + "; ".join(words)
 
 
 class Sample:
@@ -116,6 +35,7 @@ class Sample:
         table: The table.
         missing: Spellings of a missing value.
         rows: The rows; None takes evenly spaced blocks of successive rows.
+        verbatim: Columns of names, in which no spelling means missing: "NA" is an id.
     """
 
     def __init__(
@@ -123,8 +43,10 @@ class Sample:
         table: Table,
         missing: Collection[str] = MISSING_TEXTS,
         rows: Int64 | None = None,
+        verbatim: Collection[str] = (),
     ) -> None:
         self.table, self.missing = table, frozenset(missing)
+        self.verbatim = frozenset(verbatim)
         self.rows = _blocks(table.num_rows) if rows is None else rows
         self._columns: dict[str, SampledColumn] = {}
 
@@ -143,17 +65,28 @@ class Sample:
             return self
         hashes = np.zeros(self.table.num_rows, dtype=np.uint64)
         for name in names:
-            coded = self.table.column(name)
-            if is_text(coded.type):
-                coded = coded.dictionary_encode().unify_dictionaries()
-                coded = pa.chunked_array([chunk.indices for chunk in coded.chunks])
-            hashes ^= hash_array(coded.to_pandas().to_numpy())
+            keys = _keys(self.table.column(name))
+            if (keys[1:] > keys[:-1]).all():
+                return self  # no time repeats
+            hashes ^= keys.view(np.uint64) * _MIX >> np.uint64(32)
         share = self.table.num_rows // len(self.rows) + 1
-        return Sample(self.table, self.missing, np.flatnonzero(hashes % np.uint64(share) == 0))
+        rows = np.flatnonzero(hashes % np.uint64(share) == 0)
+        return Sample(self.table, self.missing, rows, self.verbatim)
 
-    def profiles(self) -> list[ColumnProfile]:
-        """The profile of every column."""
-        return [self[name].profile for name in self.table.columns]
+    def take(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
+        """The rows of the sample in a column of its table."""
+        if len(self.rows) == len(column):
+            return column
+        ends = np.flatnonzero(np.diff(self.rows) != 1) + 1
+        if len(ends) >= _MOST_BLOCKS:
+            return column.take(pa.array(self.rows))
+        starts = [0, *ends.tolist()]
+        lengths = np.diff([*starts, len(self.rows)])
+        blocks = [
+            column.slice(int(self.rows[start]), int(length)).chunks
+            for start, length in zip(starts, lengths, strict=True)
+        ]
+        return pa.chunked_array([chunk for block in blocks for chunk in block], column.type)
 
 
 class SampledColumn:
@@ -166,7 +99,10 @@ class SampledColumn:
 
     def __init__(self, sample: Sample, name: str) -> None:
         self.name, self._sample = name, sample
-        self.cells = sample.table.column(name).take(pa.array(sample.rows))
+        cells = sample.table.column(name)
+        if name in sample.verbatim and pa.types.is_null(cells.type):
+            cells = sample.table.text(name)  # names that are spelled like a missing value
+        self.cells = sample.take(cells)
         if pa.types.is_dictionary(self.cells.type) and not is_text(self.cells.type):
             self.cells = self.cells.cast(self.cells.type.value_type)
 
@@ -177,16 +113,41 @@ class SampledColumn:
 
     @cached_property
     def texts(self) -> pd.Series:
-        """Cells as text, "" where missing."""
-        column = self._sample.table.text(self.name).take(pa.array(self._sample.rows))
-        texts = column.cast(pa.string()).to_pandas().fillna("").str.strip()
+        """Cells as text, "" where missing; of typed cells as they may be written."""
+        texts = as_text(self.cells).cast(pa.string()).to_pandas().fillna("").str.strip()
+        if self.name in self._sample.verbatim:
+            return texts
         return texts.where(~texts.isin(self._sample.missing), "")
+
+    @cached_property
+    def filled(self) -> NDArray[np.bool_]:
+        """True where a cell is not missing, shape (row,)."""
+        if self.is_text:
+            return (self.texts != "").to_numpy()
+        valid = self.cells.is_valid().to_numpy()
+        return valid & ~np.isnan(self.numbers) if self._is_float else valid
+
+    @property
+    def _is_float(self) -> bool:
+        return bool(pa.types.is_floating(self.cells.type))
 
     @cached_property
     def distinct(self) -> list[str]:
         """Distinct texts that are not missing, the most frequent first."""
-        counts = self.texts[self.texts != ""].value_counts()
-        return [str(text) for text in counts.index]
+        if self.is_text:
+            counts = self.texts[self.texts != ""].value_counts()
+            return [str(text) for text in counts.index]
+        codes = self.codes[self.codes >= 0]
+        first = np.unique(codes, return_index=True)[1]
+        order = first[np.argsort(-np.bincount(codes), kind="stable")]
+        rows = pa.array(np.flatnonzero(self.filled)[order])
+        texts = as_text(self.cells.take(rows)).cast(pa.string()).to_pylist()
+        return [text for text in texts if text not in self._sample.missing]
+
+    @property
+    def num_distinct(self) -> int:
+        """How many they are, of numbers without writing them as text."""
+        return len(self.distinct) if self.is_text else int(self.codes.max(initial=-1)) + 1
 
     @cached_property
     def numbers(self) -> Float64:
@@ -197,7 +158,7 @@ class SampledColumn:
             return cells.to_numpy(zero_copy_only=False)
         if pa.types.is_decimal(kind):
             return self.cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-        if not self.is_text:
+        if not self.is_text or not any(map(_DIGIT.search, self.distinct)):
             return np.full(len(self.cells), np.nan)
         sample = self._sample
         return sample_numbers(
@@ -221,23 +182,36 @@ class SampledColumn:
         return self.form is not None and self.form.kind == "clocks"
 
     @property
+    def tells_time_of_day(self) -> bool:
+        """True where they are so in most rows, and no numbers."""
+        return self.holds_clocks and not self.is_number
+
+    @property
     def empty(self) -> bool:
         """True where no cell holds anything."""
-        return not self.distinct
+        return not self.filled.any()
 
     @property
     def is_number(self) -> bool:
         """True where most cells that hold something are numbers."""
-        filled = int((self.texts != "").sum())
-        return bool(filled) and 2 * int((~np.isnan(self.numbers)).sum()) > filled
+        numbers = int((~np.isnan(self.numbers)).sum())
+        return numbers > 0 and 2 * numbers > int(self.filled.sum())
 
     @property
     def holds_words(self) -> bool:
-        """True where some cells are text that a number would lose: "pump", "007"."""
+        """True where some cells are written as no number is: "pump", "007"."""
+        table = self._sample.table
+        exact = self.distinct
         if not self.is_text:
-            return False
+            if not pa.types.is_integer(self.cells.type) or type(table).text is Table.text:
+                return False
+            # whole numbers of a file of text: as they stand there
+            texts = table.text(self.name).take(pa.array(self._sample.rows))
+            exact = texts.cast(pa.string()).unique().to_pylist()
         return any(
-            not _NUMBER.fullmatch(text) or _CODED.match(text) is not None for text in self.distinct
+            not _NUMBER.fullmatch(text) or _CODED.match(text) is not None
+            for text in exact
+            if text not in self._sample.missing
         )
 
     @property
@@ -261,8 +235,22 @@ class SampledColumn:
     @cached_property
     def codes(self) -> Int64:
         """Code of each cell, equal for equal cells, -1 where missing, shape (row,)."""
-        codes, _ = pd.factorize(self.texts.where(self.texts != "", None))
-        return codes.astype(np.int64)
+        if self.is_text:
+            codes, _ = pd.factorize(self.texts.where(self.texts != "", None))
+            return codes.astype(np.int64)
+        kind = self.cells.type
+        cells = self.cells
+        if pa.types.is_temporal(kind) or pa.types.is_decimal(kind) or pa.types.is_boolean(kind):
+            cells = cells.combine_chunks().dictionary_encode()
+            cells = cells.indices if isinstance(cells, pa.Array) else cells
+        if isinstance(cells, pa.ChunkedArray) and pa.types.is_dictionary(cells.type):
+            cells = cells.unify_dictionaries().combine_chunks().indices
+        if pa.types.is_null(kind):
+            return np.full(len(cells), -1)
+        codes, _ = pd.factorize(cells.fill_null(0).to_numpy(zero_copy_only=False)[self.filled])
+        result = np.full(len(self.filled), -1)
+        result[self.filled] = codes
+        return result
 
     @cached_property
     def steps(self) -> Float64:
@@ -270,68 +258,6 @@ class SampledColumn:
         inside = np.diff(self._sample.rows) == 1
         steps = np.diff(self.numbers)[inside]
         return steps[~np.isnan(steps)]
-
-    @cached_property
-    def profile(self) -> ColumnProfile:
-        """All of it in numbers."""
-        texts, numbers = self.texts, self.numbers
-        filled = int((texts != "").sum())
-        times = filled if (self.holds_dates or self.holds_clocks) and not self.is_number else 0
-        numeric = int((~np.isnan(numbers)).sum())
-        kinds = {
-            "number": numeric,
-            "time": times,
-            "text": max(filled - numeric - times, 0),
-            "empty": len(texts) - filled,
-        }
-        least, greatest = self._range()
-        present = numbers[~np.isnan(numbers)]
-        low, median, high = np.quantile(present, _ROBUST) if len(present) else (None,) * 3
-        step, share = _most_frequent(self.steps)
-        held = texts[texts != ""]
-        same = (self.codes[1:] == self.codes[:-1]) & (self.codes[1:] >= 0)
-        return ColumnProfile(
-            name=self.name,
-            type=str(self.cells.type),
-            form="" if self.form is None else _FORMS[self.form.kind],
-            rows=self._sample.table.num_rows,
-            looked_at=len(texts),
-            kinds=kinds,
-            distinct=len(self.distinct),
-            least=least,
-            low=_plain(low),
-            median=_plain(median),
-            high=_plain(high),
-            greatest=greatest,
-            whole=bool(len(present)) and not self.holds_fractions,
-            repeats=float(same.mean()) if len(same) else 0.0,
-            rising=float((self.steps > 0).mean()) if len(self.steps) else 0.0,
-            falling=float((self.steps < 0).mean()) if len(self.steps) else 0.0,
-            step=step,
-            step_share=share,
-            first=str(held.iloc[0]) if len(held) else "",
-            last=str(held.iloc[-1]) if len(held) else "",
-            examples=tuple(self.distinct[:_DISTINCT_SHOWN]),
-        )
-
-    def _range(self) -> tuple[float | None, float | None]:
-        """Least and greatest number, over all rows where the column is typed."""
-        kind = self.cells.type
-        if pa.types.is_floating(kind) or pa.types.is_integer(kind):
-            ends = pc.min_max(self._sample.table.column(self.name)).as_py()
-            return _plain(ends["min"]), _plain(ends["max"])
-        present = self.numbers[~np.isnan(self.numbers)]
-        return (float(present.min()), float(present.max())) if len(present) else (None, None)
-
-
-def profile_table(table: Table, missing: Collection[str] = MISSING_TEXTS) -> list[ColumnProfile]:
-    """The profile of every column of a table, over at most 50,000 rows in blocks.
-
-    Args:
-        table: The table.
-        missing: Spellings of a missing value.
-    """
-    return Sample(table, missing).profiles()
 
 
 def _blocks(num_rows: int) -> Int64:
@@ -342,17 +268,17 @@ def _blocks(num_rows: int) -> Int64:
     return (starts[:, None] + np.arange(_BLOCK_ROWS)).ravel()
 
 
-def _most_frequent(steps: Float64) -> tuple[float | None, float]:
-    moving = steps[steps != 0]
-    if not len(moving):
-        return None, 0.0
-    values, counts = np.unique(moving.round(9), return_counts=True)
-    best = int(counts.argmax())
-    return float(values[best]), float(counts[best] / len(steps))
-
-
-def _plain(value: Any) -> float | None:
-    return None if value is None or value != value else float(value)
+def _keys(column: pa.ChunkedArray) -> Int64:
+    """A whole number for each cell, equal for equal cells, in the order of typed times."""
+    kind = column.type
+    if is_text(kind):
+        coded = column.dictionary_encode().unify_dictionaries()
+        column = pa.chunked_array([chunk.indices for chunk in coded.chunks])
+    elif pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return column.cast(pa.float64()).fill_null(0.0).to_numpy().view(np.int64).copy()
+    elif pa.types.is_temporal(kind):
+        column = column.cast(pa.int32() if kind.bit_width < _WIDE else pa.int64())
+    return column.cast(pa.int64(), safe=False).fill_null(0).to_numpy()
 
 
 def row_repeats(codes: Sequence[Int64]) -> float:

@@ -56,17 +56,22 @@ def find_quality(
     wanted = config.cells.quality
     quality = []
     for name in called:
-        of = _channel_of(name, others)
-        good = _good(sample[name], _rank(name) == 1 or bool(of))
+        rest = _rest(name)
+        of = _channels_of(rest, others)
+        if not rest and sum(not _rest(other) for other in called) > 1:
+            of = _before(sample, name, others)
+        good = _good(sample[name], bool(of) or (_rank(name) == 1 and not rest))
         if good is None:
             continue
         if wanted not in ("all", "good"):
             good = _wanted(sample, name, wanted)
-        elif not good and wanted != "all":
+        asked = not good and wanted == "good"
+        if asked:
             _ask(sample, name, doubts)
             good = {plain_code(text) for text in sample[name].distinct}
         quality.append(Quality(name, frozenset(good), of))
-        _say(sample[name], quality[-1], wanted, doubts)
+        if not asked:
+            _say(sample[name], quality[-1], wanted, doubts)
     return tuple(quality)
 
 
@@ -83,13 +88,25 @@ def _rank(name: str) -> int:
     return 1 if words & _STRONG else 2 if words & _WEAK else 0
 
 
-def _channel_of(name: str, others: Sequence[str]) -> tuple[str, ...]:
-    """The channel in whose name a column of quality stands."""
+def _rest(name: str) -> list[str]:
+    """What else stands in the name of a column of quality; a number tells it from others."""
     rest = [word for word in _words(name) if word not in _STRONG | _WEAK | _BESIDE]
+    return [] if all(word.isdigit() for word in rest) else rest
+
+
+def _before(sample: Sample, name: str, others: Sequence[str]) -> tuple[str, ...]:
+    """The channel that stands before a column of quality, where several are called alike."""
+    names = list(sample.table.columns)
+    before = [other for other in others if names.index(other) < names.index(name)]
+    return tuple(before[-1:])
+
+
+def _channels_of(rest: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
+    """The channels that the name of a column of quality speaks of, beside its own words."""
     if not rest:
         return ()
-    exact = [other for other in others if _words(other) == rest]
-    return tuple(exact[:1])
+    exact = [other for other in others if _words(other) == list(rest)]
+    return tuple(exact or [name for name in others if _words(name)[: len(rest)] == list(rest)])
 
 
 def _good(column: SampledColumn, strong: bool) -> set[str] | None:
@@ -162,14 +179,15 @@ def _counts(column: SampledColumn) -> str:
 
 
 def _say(column: SampledColumn, quality: Quality, wanted: str, doubts: Doubts) -> None:
-    whose = "values" if not quality.of else f"{quality.of[0]!r}"
+    whose = ", ".join(map(repr, quality.of)) if quality.of else "values"
+    verb = "is" if len(quality.of) == 1 else "are"
     bad = [text for text in column.distinct if not quality.is_good(text)]
     what = f"those of {', '.join(bad[:6])} left out" if bad else "all are"
     if wanted == "all":
         what = "kept whatever it says"
     doubts.decide(
         "quality",
-        f"{quality.column!r} says how good {whose} {'are' if not quality.of else 'is'}: {what}",
+        f"{quality.column!r} says how good {whose} {verb}: {what}",
         _counts(column),
         confidence="likely",
         option=f"--quality {'good' if wanted == 'all' else 'all'}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -39,6 +39,10 @@ REASONS = {
     "values_clipped": "outliers clipped",
 }
 
+#: What questions are about that have to be settled before a log is used at all, be it for training
+#: or for a forecast.
+OF_EVERY_LOG = ("time",)
+
 _ALIKE = 0.1  # shares of the rows that are told as one
 _NEAR = 0.02  # how near a share is to the fraction that it is called
 _ALL_BUT = 0.995  # shares above have more digits, lest they read as all
@@ -73,6 +77,9 @@ class DataReport:
         questions: What has to be settled before training.
         look: What the numbers look like.
         units: Unit of each channel where it is known.
+        dayfirst: Whether the day stands before the month in dates that leave it open; None where
+            none do.
+        decimal: Decimal mark of the file.
     """
 
     source: str
@@ -94,9 +101,11 @@ class DataReport:
     left_out: Mapping[str, str]
     merge_cause: str
     decisions: tuple[Decision, ...]
-    questions: tuple[str, ...]
+    questions: tuple[Question, ...]
     look: Look
     units: Mapping[str, str]
+    dayfirst: bool | None
+    decimal: str
 
     @property
     def merged_share(self) -> float:
@@ -137,21 +146,24 @@ class DataReport:
                 "cause": self.merge_cause,
             },
             "decisions": [asdict(decision) for decision in self.decisions],
-            "questions": list(self.questions),
+            "questions": [question.message for question in self.questions],
             "notes": [str(decision) for decision in self.decisions],
             **self.look.to_dict(self.units),
         }
 
-    def settle(self, blocked: Literal["reading", "training"]) -> None:
+    def settle(
+        self, blocked: Literal["reading", "training"], *, about: Collection[str] | None = None
+    ) -> None:
         """Refuse to go on while questions about the log are open.
 
         Args:
             blocked: What waits for the answer: "training".
+            about: Which questions count, by what they are about; None for all.
 
         Raises:
             DataError: With all of them in one message.
         """
-        questions = [Question("log", each, blocked) for each in self.questions]
+        questions = [each for each in self.questions if about is None or each.about in about]
         Doubts(questions=questions).settle(self.source, blocked)
 
     def pinned(self, config: DataConfig) -> DataConfig:
@@ -161,17 +173,24 @@ class DataReport:
             config: The settings that this log was read with; what they name is kept.
 
         Returns:
-            They, with layout, columns, channels and unit of time as they were detected. Separator,
-            encoding and zone are left as they are: a file shows them itself, and files differ.
+            They, with layout, columns, channels, unit of time, order of day and month and decimal
+            comma as they were detected. Separator, encoding and zone are left as they are: a file
+            shows them itself, and files differ. Bounds of time are those of this log alone.
         """
         roles = ("time", "id", "channel", "value", "channels")
         columns = {role: self.columns[role] for role in roles}
-        unit = self.clock.unit if config.time.unit == "auto" else config.time.unit
+        time, cells = config.time, config.cells
+        unit = self.clock.unit if time.unit == "auto" else time.unit
+        dayfirst = self.dayfirst if time.dayfirst is None else time.dayfirst
+        comma = cells.decimal is None and self.decimal == ","
         return config.model_copy(
             update={
                 "layout": self.layout if config.layout == "auto" else config.layout,
                 "columns": config.columns.model_copy(update=columns),
-                "time": config.time.model_copy(update={"unit": unit}),
+                "time": time.model_copy(
+                    update={"unit": unit, "dayfirst": dayfirst, "start": None, "end": None}
+                ),
+                "cells": cells.model_copy(update={"decimal": ","}) if comma else cells,
             }
         )
 
@@ -183,28 +202,33 @@ class DataReport:
             f"time: {self._clock_line()}",
             f"series: {len(self.series_ids):,}; channels: {len(self.channels)}; "
             f"readings: {self.num_readings:,} at {self.num_rows:,} times; {self._share_line()}",
-            *self._count_lines(),
+            *self.count_lines(),
             *look_lines(self.look, dict(self.units)),
-            *self._left_out_lines(),
+            *self.left_out_lines(),
             *(f"note: {decision}" for decision in self.decisions),
-            *(f"train will ask: {question}" for question in self.questions),
         ]
 
-    def _left_out_lines(self) -> list[str]:
+    def left_out_lines(self) -> list[str]:
         """Lines of columns that are no channel, but for those that a decision speaks of."""
-        decided = [decision.choice for decision in self.decisions]
+        decided = [f"{decision.choice} {decision.evidence}" for decision in self.decisions]
         return [
             f"column {name} ignored: {reason}"
             for name, reason in self.left_out.items()
             if not any(repr(name) in choice for choice in decided)
         ]
 
-    def _count_lines(self) -> list[str]:
-        """Lines of what was left out or changed; an empty cell is the rule in a log, not a loss."""
+    def count_lines(self) -> list[str]:
+        """Lines of what was left out or changed, but for what a decision says.
+
+        An empty cell is the rule in a log, not a loss.
+        """
         lines = []
+        unsaid = {"missing_cells", "cells_of_text_columns"}
+        if any(decision.about == "repeats" for decision in self.decisions):
+            unsaid.add("duplicates_merged")
         for reason, words in REASONS.items():
             number = self.counts.get(reason)
-            if not number or reason == "missing_cells":
+            if not number or reason in unsaid:
                 continue
             line = f"{number:,} {words}"
             if reason == "duplicates_merged":
@@ -318,6 +342,8 @@ def make_report(
     layout: str,
     columns: Mapping[str, Any],
     look: Look,
+    dayfirst: bool | None = None,
+    decimal: str = ".",
 ) -> DataReport:
     """Close a tally: add what can be said of the readings themselves.
 
@@ -328,6 +354,8 @@ def make_report(
         layout: See `DataReport`.
         columns: See `DataReport`.
         look: From `second_look`.
+        dayfirst: See `DataReport`.
+        decimal: See `DataReport`.
     """
     readings, times = dataset.readings, dataset.readings.times
     cells = readings.num_rows * len(readings.channels)
@@ -352,8 +380,10 @@ def make_report(
         merge_cause=tally.merge_cause,
         decisions=tuple(tally.doubts.decisions),
         questions=tuple(
-            question.message for question in tally.doubts.questions if question.blocks == "training"
+            question for question in tally.doubts.questions if question.blocks == "training"
         ),
         look=look,
         units=dict(dataset.units),
+        dayfirst=dayfirst,
+        decimal=decimal,
     )

@@ -37,15 +37,25 @@ ID_NAMES = (
     ("unit", "unit_id", "unit_number", "host", "location", "site", "tag"),
 )
 CHANNEL_NAMES = (
-    ("channel", "_field", "channel_name", "statistic_id", "entity_id"),
+    ("channel", "_field", "channel_name", "statistic_id", "entity_id", "__name__"),
     ("variable", "metric", "parameter", "field", "signal", "measure", "measurement", "quantity"),
     ("attribute", "feature", "var", "property"),
+    (
+        *("messgröße", "messgrösse", "messgroesse", "größe", "kanal", "kanalname", "parametername"),
+        *("parameter_name", "parameter name", "grandeur", "paramètre", "parámetro", "parametro"),
+        *("magnitud", "canal", "canale", "kanaal", "grootheid", "variable_name", "signal_name"),
+        *("variablename", "signalname", "channelname", "channel name", "field_name"),
+    ),
 )
 #: Names that mean the channel where a column of values stands beside them, and the series else.
 TAG_NAMES = (
-    ("tag", "tagname", "tag_name", "tag name", "point", "pointname", "point_name", "point name"),
-    ("name", "item", "variable_name", "variablename", "signal_name", "sensor_name", "label"),
-    ("bezeichnung", "messgrösse", "messgröße", "messstelle", "kanal", "nom", "nombre", "naam"),
+    (
+        *("tag", "tagname", "tag_name", "tag name", "point", "pointname", "point_name"),
+        *("point name", "nodeid", "displayname", "display_name", "display name", "datapoint"),
+        *("datenpunkt", "kks", "itemid", "item_name", "item name", "topic"),
+    ),
+    ("name", "item", "sensor_name", "label"),
+    ("bezeichnung", "messstelle", "nom", "nombre", "naam"),
 )
 VALUE_NAMES = (
     ("value", "_value"),

@@ -22,7 +22,7 @@ from latentode.data.reading.formats.table import Table
 from latentode.data.reading.report import Tally
 from latentode.data.reading.roles import Roles
 from latentode.data.reading.second_look.time_bounds import outside
-from latentode.errors import DataError
+from latentode.errors import ConfigError, DataError
 
 #: Reason of a count -> what such rows lack, and the role of its column.
 _LACKING = {
@@ -49,6 +49,7 @@ class RowPolicy:
         clock: A clock that is known already, such as that of the log beside the table.
         repeats: Rows here that are one row of the table.
         first_lines: Where the first row stands that was left out, by reason.
+        dayfirst: Whether the day stands before the month in its times, once they were read.
     """
 
     table: Table
@@ -59,6 +60,7 @@ class RowPolicy:
     clock: Clock | None = None
     repeats: int = 1
     first_lines: dict[str, str] = field(default_factory=dict)
+    dayfirst: bool | None = None
 
     def rows(
         self, ignored: NDArray[np.bool_] | None = None
@@ -82,6 +84,7 @@ class RowPolicy:
         if not len(got.series):
             raise DataError(f"no data rows in {self.table.name}. Give a log with readings.")
         merged = self._merged()
+        self.dayfirst = merged.dayfirst
         times, status = merged.times, merged.status
         if ignored is None:
             ignored = np.zeros(len(got.series), dtype=bool)
@@ -240,6 +243,12 @@ class RowPolicy:
                     f"{self.table.name}: {got.at(aware[0])}: the time has an offset from UTC, but "
                     "the log has none. Write times without one, or train with --tz."
                 )
+        ambiguous = self._time.ambiguous
+        if ambiguous is not None and (self.clock or clock).zone is None:
+            raise ConfigError(
+                "--ambiguous: expected times of a zone whose clocks change, got times without a "
+                "zone. Pass --tz as well, the zone of the logger."
+            )
         rows = np.flatnonzero(naive & keep)
         if clock.kind != "calendar" or clock.zone is None or not len(rows):
             return
@@ -255,7 +264,6 @@ class RowPolicy:
             None if got.row_slot is None else got.row_slot[rows],
             lambda row: got.at(rows[row]),
         )
-        ambiguous = self._time.ambiguous
         times, dropped = localize(merged.times[rows], clock.zone, where, self.doubts, ambiguous)
         merged.times[rows] = times
         keep[rows[dropped]] = False

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
-from latentode.data.dataset import Int64
+from latentode.data.dataset import Float64, Int64
 from latentode.data.reading.cells.states import state_numbers
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.profile import Sample, SampledColumn, row_repeats
 from latentode.data.reading.roles import ID_NAMES, QUALITY_NAMES, UNIT_NAMES, by_telling_name
+from latentode.data.reading.sample_times import NOT_KNOWN, sample_times
 
 # below this share repeated times are a fault of the logger, not several series
 _REPEATS = 0.1
@@ -21,6 +23,10 @@ _LONG_RUN = 3.0  # rows: an id written a series after another stays for longer
 _TWO = 2
 _MOST = 0.5
 _NUMBERED = re.compile(r"(?!.*\b[mcdk]?m[23]$)[A-Za-z][A-Za-z_ -]*\d+")  # "s1", but not "m3"
+_MOST_PAIRED = 8  # columns that are tried in pairs
+_FAR = 5_000  # rows between two readings of one series
+_EVEN, _UNEVEN = 0.9, 0.05  # share of even steps of a series; less of them in the log
+_HOURS, _MINUTES = 24, 1440  # parts of a day: the least that are looked for, and the most
 _MANY = 10  # rows: in fewer only the name tells
 
 
@@ -54,10 +60,10 @@ def find_series(
     telling = by_telling_name(able, ID_NAMES)
     named = [name for name in telling if search.is_plausible(name)]
     for name in telling:
-        if name not in named:
+        if name not in named and name.strip().lower() not in UNIT_NAMES:
             doubts.decide(
                 "series",
-                f"{name!r} stays a channel although it is called like a series id",
+                f"series are not told apart by {name!r}, although it is called like a series id",
                 search.against(name),
                 confidence="likely",
                 option=f'--id-column "{name}"',
@@ -68,28 +74,60 @@ def find_series(
     if len(named) > 1:
         return _among(named, sample, doubts)
     if named:
-        doubts.decide(
-            "series", f"series told apart by {named[0]!r}", search.evidence(named[0]),
-            confidence="likely", option="--id-column NAME",
-        )  # fmt: skip
+        if search.repeats > _REPEATS and not search.is_clean(named[0]):
+            _ask_for_two(search, [named[0], *(name for name in able if name != named[0])], doubts)
+        _say(search, named[0], doubts)
         return named[0]
-    return _unnamed(search, able, sample, doubts)
+    return _unnamed(search, able, free, doubts)
 
 
-def _unnamed(search: _Search, able: Sequence[str], sample: Sample, doubts: Doubts) -> str | None:
-    """A column of any name that splits repeated times as ids do."""
-    if search.repeats <= _REPEATS:
-        return None
+def _unnamed(
+    search: _Search, able: Sequence[str], free: Sequence[str], doubts: Doubts
+) -> str | None:
+    """A column of any name that splits repeated times as ids do, or a tangle of clocks."""
+    sample = search.sample
     others = {*sum(ID_NAMES, ()), *QUALITY_NAMES, *UNIT_NAMES}
+    every = able
     able = [name for name in able if name.lower() not in others or sample[name].is_words]
+    if search.repeats <= _REPEATS:
+        return _of_clocks(sample, search, able, doubts)
     splitting = [name for name in able if search.splits(name)]
+    numeric = [name for name in free if sample[name].is_number]
+    splitting = [name for name in splitting if set(numeric) - {name}]  # a channel must be left
     words = [name for name in splitting if sample[name].is_words]
     splitting = words or splitting
     if not splitting:
+        _ask_for_two(search, every, doubts)
         return None
     if len(splitting) > 1:
         return _among(splitting, sample, doubts)
     name = splitting[0]
+    if search.numbers_parts_of_a_day(name):
+        doubts.ask(
+            "time",
+            f"the dates of {search.time[0]!r} repeat, and {name!r} counts the rows of each day "
+            f"({sample[name].num_distinct} of them): it may be the time of day. Write date and "
+            "time of day into one column; "
+            f'or, if each number is a series, pass --id-column "{name}".',
+        )
+        return name
+    _say(search, name, doubts)
+    return name
+
+
+def _ask_for_two(search: _Search, able: Sequence[str], doubts: Doubts) -> None:
+    """Name two columns that tell the series apart together."""
+    for pair in combinations(able[:_MOST_PAIRED], _TWO):
+        if search.is_clean(*pair) and all(search.recurs(name) for name in pair):
+            doubts.ask(
+                "series",
+                f"times repeat, and columns {pair[0]!r} and {pair[1]!r} tell the series apart only "
+                f'together. Name both with --id-column "{pair[0]},{pair[1]}".',
+            )
+            return
+
+
+def _say(search: _Search, name: str, doubts: Doubts) -> None:
     doubts.decide(
         "series",
         f"series told apart by {name!r}",
@@ -97,7 +135,63 @@ def _unnamed(search: _Search, able: Sequence[str], sample: Sample, doubts: Doubt
         confidence="likely",
         option="--id-column NAME",
     )
+
+
+def _of_clocks(sample: Sample, search: _Search, able: Sequence[str], doubts: Doubts) -> str | None:
+    """A column of words each of which has a clock of its own, where times do not repeat."""
+    words = [name for name in able if sample[name].is_words]
+    if not words or not search.time:
+        return None
+    times = sample_times(sample, search.time)
+    clocks = {name: shown for name in words if (shown := own_clocks(sample, name, times))}
+    if not clocks:
+        return None
+    if len(clocks) > 1:
+        return _among(list(clocks), sample, doubts)
+    name, shown = next(iter(clocks.items()))
+    doubts.decide(
+        "series", f"series told apart by {name!r}", shown,
+        confidence="likely", option="--id-column NAME",
+    )  # fmt: skip
     return name
+
+
+def own_clocks(sample: Sample, name: str, times: Int64) -> str | None:
+    """What shows that the words of a column have clocks of their own; None where nothing does.
+
+    Either times fall back only where the word changes: series that were written one after another;
+    or steps are even within a word, and not from row to row.
+
+    Args:
+        sample: The log.
+        name: Column of words.
+        times: Time of each row, nanoseconds.
+    """
+    codes = sample[name].codes
+    if (codes < 0).any() or not _TWO <= sample[name].num_distinct <= len(codes) // _MANY:
+        return None
+    good = (np.diff(sample.rows) == 1) & (times[1:] != NOT_KNOWN) & (times[:-1] != NOT_KNOWN)
+    steps, changes = np.diff(times)[good], (codes[1:] != codes[:-1])[good]
+    if not len(steps) or not changes.any():
+        return None
+    falls = steps < 0
+    if falls.any() and not falls[~changes].any() and changes.sum() <= len(steps) / _MANY:
+        return f"times fall back {int(falls.sum()):,} times, always where {name!r} changes"
+    order = np.argsort(codes, kind="stable")
+    inside = (np.diff(codes[order]) == 0) & (np.diff(sample.rows[order]) <= _FAR)
+    within = np.diff(times[order])[inside]
+    if not len(within) or changes.mean() < _MOST:
+        return None
+    even = _evenness(within)
+    if even > _EVEN and _evenness(steps) < even - _UNEVEN:
+        return f"steps are even within each {name!r}, and not from row to row"
+    return None
+
+
+def _evenness(steps: Int64) -> float:
+    """Share of the steps that are the most frequent one, give or take a hundredth."""
+    middle = float(np.median(steps))
+    return float((np.abs(steps - middle) <= abs(middle) / 100).mean()) if middle else 0.0
 
 
 def _among(names: Sequence[str], sample: Sample, doubts: Doubts) -> str:
@@ -146,9 +240,9 @@ class _Search:
         numbers = column.numbers[~np.isnan(column.numbers)]
         return len(numbers) > 0 and bool((numbers >= 0).all())
 
-    def is_clean(self, name: str) -> bool:
-        """Whether times do not repeat within a value of the column."""
-        left = row_repeats([*self.keys, self.keyed[name].codes])
+    def is_clean(self, *names: str) -> bool:
+        """Whether times do not repeat within a value of the column, or of several together."""
+        left = row_repeats([*self.keys, *(self.keyed[name].codes for name in names)])
         return left <= max(_CLEAN, _CLEAN * self.repeats) or left <= self.repeats / 10
 
     def is_plausible(self, name: str) -> bool:
@@ -164,17 +258,17 @@ class _Search:
             return False
         if column.holds_words or len(column.texts) < _MANY:
             return True
-        if len(column.distinct) <= _TWO and self._run(name) < _LONG_RUN:
+        if column.num_distinct <= _TWO and self._run(name) < _LONG_RUN:
             return False
         strong = name.strip().lower() in ID_NAMES[0] or name.lower().endswith("_id")
-        if strong and 2 * len(column.distinct) <= len(column.texts):
+        if strong and 2 * column.num_distinct <= len(column.texts):
             return True
-        return self._run(name) >= _LONG_RUN or len(column.distinct) == 1
+        return self._run(name) >= _LONG_RUN or column.num_distinct == 1
 
     def splits(self, name: str) -> bool:
         """Whether a column of any name splits repeated times into as many series as they repeat."""
         column = self.keyed[name]
-        distinct = len(column.distinct)
+        distinct = column.num_distinct
         if distinct < _TWO or not self.is_clean(name):
             return False
         counts = np.bincount(column.codes[column.codes >= 0])
@@ -182,13 +276,31 @@ class _Search:
         most = int(times.iloc[0])
         if column.is_words:
             return distinct <= max(2 * most, len(column.codes) // 3)
-        return distinct <= 2 * most and counts.min() >= counts.max() / 4
+        enough = len(column.codes) >= _MANY
+        return enough and distinct <= 2 * most and counts.min() >= counts.max() / 4
+
+    def recurs(self, name: str) -> bool:
+        """Whether each value stands in many rows, as an id does."""
+        column = self.keyed[name]
+        return _TWO <= column.num_distinct <= len(column.codes) // _MANY
+
+    def numbers_parts_of_a_day(self, name: str) -> bool:
+        """Whether a column counts the rows of each date, in parts that a day is divided into."""
+        form = self.sample[self.time[0]].form if len(self.time) == 1 else None
+        column = self.sample[name]
+        if form is None or form.kind != "dates":
+            return False
+        counted = _numbers_in(column)
+        if counted is None:
+            return False
+        numbers = np.unique(counted)
+        in_order = (np.diff(counted) == 1).mean() > _MOST
+        whole = len(numbers) >= _HOURS and _MINUTES % len(numbers) == 0
+        return whole and in_order and numbers[0] <= 1 and numbers[-1] - numbers[0] < len(numbers)
 
     def _few(self, name: str) -> bool:
         column = self.sample[name]
-        return (
-            column.is_words or 2 * len(column.distinct) <= len(column.texts) or self.repeats > 0.5
-        )
+        return column.is_words or 2 * column.num_distinct <= len(column.texts) or self.repeats > 0.5
 
     def _run(self, name: str) -> float:
         """Mean number of successive rows with one value."""
@@ -198,7 +310,7 @@ class _Search:
 
     def evidence(self, name: str) -> str:
         """Why a column is the id."""
-        distinct = len(self.sample[name].distinct)
+        distinct = self.sample[name].num_distinct
         if self.repeats > _CLEAN:
             return (
                 f"{100 * self.repeats:.0f} % of the rows repeat a time without it, "
@@ -209,14 +321,24 @@ class _Search:
     def against(self, name: str) -> str:
         """Why a column that is called like an id is none."""
         column = self.sample[name]
+        if len(column.distinct) == 1:
+            return f"{column.distinct[0]!r} in all rows"
         return (
-            f"{len(column.distinct):,} distinct cells, which change every {self._run(name):.2g} "
+            f"{column.num_distinct:,} distinct cells, which change every {self._run(name):.2g} "
             "rows, while times do not repeat"
         )
 
 
+def _numbers_in(column: SampledColumn) -> Float64 | None:
+    """Numbers of a column, or those in its words: "HE07" is 7; None without them."""
+    if column.is_number:
+        return None if np.isnan(column.numbers).any() else column.numbers
+    digits = column.texts.str.extract(r"^\D*(\d+)\D*$", expand=False)
+    return None if digits.isna().any() else digits.to_numpy(dtype=np.float64)
+
+
 def _looks_like_units(column: SampledColumn) -> bool:
     numbered = sum(_NUMBERED.fullmatch(text) is not None for text in column.distinct)
-    if 2 * numbered > len(column.distinct):
+    if 2 * numbered > column.num_distinct:
         return False
-    return all(len(text) <= 8 for text in column.distinct[:20]) and len(column.distinct) <= 30
+    return all(len(text) <= 8 for text in column.distinct[:20]) and column.num_distinct <= 30

@@ -9,8 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from latentode.data.dataset import Int64
+from latentode.data.reading.cells.states import state_numbers
 from latentode.data.reading.doubts import Doubts
-from latentode.data.reading.profile import Sample
+from latentode.data.reading.profile import Sample, SampledColumn
 from latentode.data.reading.roles import ID_NAMES, UNIT_NAMES, by_telling_name
 
 _MOST_TYPES = 10  # values of a column that tells what a row is
@@ -33,7 +34,8 @@ def find_unit(
         chosen: Channels that are wanted; None for all.
         doubts: Takes the question.
     """
-    named = by_telling_name([name for name in free if sample[name].is_words], (UNIT_NAMES,))
+    words = [name for name in free if sample[name].is_words and not _are_states(sample[name])]
+    named = by_telling_name(words, (UNIT_NAMES,))
     if not named:
         return None
     name = named[0]
@@ -59,6 +61,10 @@ def find_unit(
     return name
 
 
+def _are_states(column: SampledColumn) -> bool:
+    return state_numbers([text.lower() for text in column.distinct[:3]]) is not None
+
+
 def row_types(sample: Sample, free: Sequence[str]) -> dict[str, str]:
     """Columns that only tell which of the other columns a row fills: name -> what shows it.
 
@@ -66,7 +72,9 @@ def row_types(sample: Sample, free: Sequence[str]) -> dict[str, str]:
         sample: The log.
         free: Columns that have no other role.
     """
-    types = {}
+    types: dict[str, str] = {}
+    if len(sample.rows) < _MANY_ROWS:
+        return types
     ids = by_telling_name(free, (sum(ID_NAMES, ()),))
     filled = {name: sample[name].codes >= 0 for name in free}
     sparse = [name for name in free if 0 < filled[name].mean() < 1]
@@ -74,7 +82,7 @@ def row_types(sample: Sample, free: Sequence[str]) -> dict[str, str]:
         column = sample[name]
         if name in ids:
             continue
-        if not 2 <= len(column.distinct) <= _MOST_TYPES or not filled[name].all():
+        if not 2 <= column.num_distinct <= _MOST_TYPES or not filled[name].all():
             continue
         told = [other for other in sparse if other != name and _tells(column.codes, filled[other])]
         if len(told) > 1:
@@ -101,3 +109,25 @@ def lone_cells(sample: Sample, free: Sequence[str]) -> dict[str, str]:
         if len(filled) == 1 and filled[0] == 0 and len(sample.rows) >= _MANY_ROWS:
             lone[name] = f"it holds one cell, {sample[name].distinct[0]!r}, in the first row"
     return lone
+
+
+def words_of_series(sample: Sample, free: Sequence[str], identity: str) -> dict[str, str]:
+    """Columns of words that say the same of all rows of a series: name -> what shows it.
+
+    Args:
+        sample: The log.
+        free: Columns that have no other role.
+        identity: Column of series ids.
+    """
+    codes = sample[identity].codes
+    same = {}
+    for name in free:
+        column = sample[name]
+        if not column.is_words:
+            continue
+        if pd.Series(column.codes).groupby(codes).nunique().max() == 1 < column.num_distinct:
+            same[name] = (
+                f"it says the same in all rows of a series; to give it to the model: "
+                f'--static-columns "{name}"'
+            )
+    return same

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 import numpy as np
-import pyarrow as pa
 
 from latentode.config import TimeConfig
-from latentode.data.reading.cells.merged_times import merge_times
 from latentode.data.reading.cells.split_times import find_split_times
-from latentode.data.reading.cells.time_column import read_times
 from latentode.data.reading.cells.time_scales import unit_in_name
-from latentode.data.reading.cells.time_stamps import OK
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.profile import Sample
 from latentode.data.reading.roles import TIME_NAMES, by_telling_name
+from latentode.data.reading.sample_times import NOT_KNOWN, sample_times
 from latentode.errors import DataError
 
 _NO_NAME = len(TIME_NAMES)
-_COUNTER_NAMES = (
-    *("id", "index", "row", "record", "recnbr", "entry_id", "unnamed: 0"),
-    *("#", "no", "no.", "nr", "nr."),
-)
-_MANY = 20  # steps: a shorter channel may rise by one each time by chance
 _NEARLY_ALL = 0.95
-_UNKNOWN = np.iinfo(np.int64).min
+_EPOCH_WORDS = {"time", "timestamp", "ts", "epoch", "unix", "unixtime", "clock", "utc"}
+_TIME_WORDS = {"time", "elapsed", "cycle", "cycles", "zeit", "temps", "tiempo", "tempo", "tijd"}
 
 
 def find_time(
@@ -57,7 +51,8 @@ def find_time(
     if stamps:
         return (_only(stamps, sample, doubts),)
     parts = find_split_times({name: sample[name].cells for name in names})
-    if parts is not None and len(parts) > 1:
+    dates = search.best(("dates",))
+    if parts is not None and len(parts) > 1 and (not dates or set(dates) & set(parts)):
         doubts.decide(
             "time",
             f"time joined from {', '.join(map(repr, parts))}",
@@ -68,7 +63,7 @@ def find_time(
         return parts
     likely = (
         search.best(("epoch", "serial"), named=True)
-        or search.best(("dates",))
+        or dates
         or search.best(("epoch", "serial", "years"))
         or search.best(("clocks",))
         or search.by_name()
@@ -108,6 +103,9 @@ class _Search:
             return True
         if self._rank(name) < _NO_NAME or unit_in_name(name) is not None:
             return True
+        form = self.forms[name]
+        if form is not None and form.kind == "epoch" and self._words(name) & _EPOCH_WORDS:
+            return True
         steps = column.steps
         rises = len(steps) > 0 and bool((steps >= 0).all() or (steps <= 0).all())
         return rises and bool((steps != 0).any()) and not named
@@ -123,31 +121,74 @@ class _Search:
         """Columns of numbers that are called like a time."""
         numeric = [name for name in self.names if self.sample[name].is_number]
         named = by_telling_name(numeric, TIME_NAMES)
-        return named or [name for name in numeric if unit_in_name(name)]
+        return named or [name for name in numeric if unit_in_name(name) or self._goes_on(name)]
+
+    @staticmethod
+    def _words(name: str) -> set[str]:
+        return set(re.split(r"[^a-z]+", name.lower()))
+
+    def _goes_on(self, name: str) -> bool:
+        """Whether a column has a word for time in its name, and rises in nearly all rows."""
+        steps = self.sample[name].steps
+        return (
+            bool(self._words(name) & _TIME_WORDS)
+            and len(steps) > 0
+            and (steps > 0).mean() > _NEARLY_ALL
+        )
 
 
 def _only(names: Sequence[str], sample: Sample, doubts: Doubts) -> str:
     """The one of several columns of times that the log is on; a question where they differ."""
+    most = max(sample[name].num_distinct for name in names)
+    # a date that hardly changes, as of the last service, is no clock of the readings
+    names = [name for name in names if 2 * sample[name].num_distinct >= most]
     first, *others = names
     if not others:
         return first
     apart = [name for name in others if not _keeps_distance(sample, first, name)]
-    if apart:
+    if not apart:
+        _say(doubts, first, others, "always keeps the same distance to it")
+        return first
+    earliest = _earliest(sample, names)
+    if earliest is None:
         shown = ", ".join(map(repr, names))
         doubts.ask(
             "time",
             f"columns {shown} may all be the time, and they tell different times. Name it with "
             f'--time-column "{first}" or another of them.',
         )
-    else:
-        doubts.decide(
-            "time",
-            f"{first!r} is the time",
-            f"{', '.join(map(repr, others))} always keeps the same distance to it: left out",
-            confidence="likely",
-            option=f'--time-column "{others[0]}"',
-        )
-    return first
+        return first
+    others = [name for name in names if name != earliest]
+    _say(doubts, earliest, others, "follows shortly after it, as the receipt of a reading does")
+    return earliest
+
+
+def _say(doubts: Doubts, name: str, others: Sequence[str], why: str) -> None:
+    doubts.decide(
+        "time",
+        f"{name!r} is the time",
+        f"{', '.join(map(repr, others))} {why}: left out",
+        confidence="likely",
+        option=f'--time-column "{others[0]}"',
+    )
+
+
+def _earliest(sample: Sample, names: Sequence[str]) -> str | None:
+    """The clock that all others follow, by less than its own step; None without such a one.
+
+    The time of a reading comes before those at which it was sent, received and stored.
+    """
+    times = np.stack([sample_times(sample, (name,)) for name in names])
+    times = times[:, (times != NOT_KNOWN).all(0)]
+    if times.shape[1] <= 1:
+        return None
+    order = np.argsort(np.median(times, axis=1), kind="stable")
+    lags = times - times[order[0]]
+    moments = np.unique(times[order[0]])
+    if not len(moments[1:]) or (lags < 0).any():
+        return None
+    late = np.median(lags, axis=1).max() > np.median(np.diff(moments))
+    return None if late else names[order[0]]
 
 
 def _keeps_distance(sample: Sample, first: str, second: str) -> bool:
@@ -155,13 +196,8 @@ def _keeps_distance(sample: Sample, first: str, second: str) -> bool:
     texts = [sample[name].texts for name in (first, second)]
     if (texts[0] == texts[1]).mean() > _NEARLY_ALL:
         return True
-    times = []
-    for name in (first, second):
-        cells = sample[name].cells
-        raw = read_times(cells, lambda cells=cells: cells, TimeConfig())
-        merged = merge_times([raw], name, TimeConfig(), Doubts(), "row {}".format)
-        times.append(np.where(merged.status == OK, merged.times, np.int64(_UNKNOWN)))
-    both = (times[0] != _UNKNOWN) & (times[1] != _UNKNOWN)
+    times = [sample_times(sample, (name,)) for name in (first, second)]
+    both = (times[0] != NOT_KNOWN) & (times[1] != NOT_KNOWN)
     apart = times[1][both] - times[0][both]
     counts = np.unique(apart, return_counts=True)[1]
     return bool(len(counts)) and bool(counts.max() >= _NEARLY_ALL * len(apart))
@@ -177,25 +213,3 @@ def _refusal(sample: Sample, names: Sequence[str]) -> str:
             "in one column, or name another with --time-column."
         )
     return f"no column looks like the time (columns: {shown}). Name it with --time-column."
-
-
-def row_counters(sample: Sample, names: Sequence[str]) -> dict[str, str]:
-    """Columns that number the rows, whatever they are called: name -> what shows it.
-
-    Whole numbers that rise or fall by one from nearly every row to the next.
-    """
-    counters = {}
-    for name in names:
-        column = sample[name]
-        steps = column.steps
-        if not column.is_number or column.holds_fractions or not len(steps):
-            continue
-        by_one = max((steps == 1).mean(), (steps == -1).mean())
-        called_so = by_telling_name([name], (_COUNTER_NAMES,)) and by_one == 1
-        # an index without a name that a program has written counts from the first row on
-        index = name == "Unnamed: 0" and by_one == 1
-        enough = len(steps) >= _MANY or (called_so and len(steps) > 1) or index
-        if enough and by_one >= _NEARLY_ALL and len(column.distinct) >= _NEARLY_ALL * len(steps):
-            way = "rises" if (steps == 1).mean() >= _NEARLY_ALL else "falls"
-            counters[name] = f"{way} by one in {100 * by_one:.0f} % of the rows"
-    return counters

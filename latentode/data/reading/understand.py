@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from latentode.config import DataConfig
-from latentode.data.reading.column_roles import detect_roles
-from latentode.data.reading.formats.table import MISSING_TEXTS, Table
-from latentode.data.reading.profile import Sample
-from latentode.data.reading.roles import Roles, check_present
-
-_MOST = 0.5  # share of rows
-_TWO = 2  # clocks, at least, in a log of pairs
+from latentode.data.reading.column_roles import detect_roles, sample_of
+from latentode.data.reading.doubts import Doubts
+from latentode.data.reading.formats.table import RenamedTable, Table
+from latentode.data.reading.roles import Roles, check_present, time_parts
+from latentode.data.reading.stacking import (
+    CHANNEL,
+    VALUE,
+    clock_pairs,
+    join_columns,
+    several_values,
+    stack_pairs,
+    stack_values,
+)
+from latentode.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -27,19 +31,24 @@ class Understanding:
     Attributes:
         roles: Meaning of the columns.
         reshape: Turns a table of the source into one that has these columns.
+        columns: Columns of the source.
     """
 
     roles: Roles
     reshape: Callable[[Table], Table]
+    columns: tuple[str, ...]
 
     def applied(self, table: Table) -> Table:
         """Another table of the same log, its columns as those of the first.
 
         Raises:
-            DataError: If it lacks the time, the id, the channel or the value.
+            DataError: If it lacks the time, the id, the channel, the value, or all values.
         """
-        table = self.reshape(table)
+        if not set(table.columns) & set(self.columns) and len(table.columns) == len(self.columns):
+            table = self._headed(table)
         roles = self.roles
+        self._say_more(table)
+        table = self.reshape(table)
         needed = (*roles.time_parts, roles.id, roles.channel, roles.value)
         for name in needed:
             if name is not None:
@@ -49,6 +58,33 @@ class Understanding:
                 table.add(name, pa.chunked_array([pa.nulls(table.num_rows)]))
                 table.doubts.decide("files", f"{table.name}: no column {name!r}: no readings of it")
         return table
+
+    def _headed(self, table: Table) -> Table:
+        """A table without a header, under that of the first."""
+        table.doubts = Doubts()  # what it said of names by their places does not hold
+        table.doubts.decide(
+            "files",
+            f"{table.name} has no header: that of the first file holds",
+            f"it has {len(self.columns)} columns as well",
+        )
+        return RenamedTable(table, dict(zip(self.columns, table.columns, strict=True)))
+
+    def _say_more(self, table: Table) -> None:
+        """Name columns that the first file does not have; refuse a file without its values."""
+        more = [name for name in table.columns if name not in self.columns]
+        values = [name for name in self.roles.values if name not in self.roles.future]
+        if values and not set(values) & set(table.columns):
+            raise DataError(
+                f"{table.name}: expected the channels of the first file ({', '.join(values[:6])}), "
+                f"got {', '.join(more[:6]) or 'none'}. Join files of different channels by their "
+                "times into one, or read those of each channel apart."
+            )
+        if more:
+            table.doubts.decide(
+                "files",
+                f"{table.name}: column(s) {', '.join(map(repr, more[:6]))} left out",
+                "the first file does not have them; give this file first to read them",
+            )
 
 
 def understand(table: Table, config: DataConfig) -> tuple[Table, Understanding]:
@@ -64,73 +100,48 @@ def understand(table: Table, config: DataConfig) -> tuple[Table, Understanding]:
     Raises:
         DataError: If its columns cannot be understood.
     """
-    pairs = _clock_pairs(table, config)
-    if not pairs:
-        return table, Understanding(detect_roles(table, config), lambda other: other)
-    shown = "; ".join(f"{', '.join(values)} at {time!r}" for time, values in pairs.items())
-    stacked = _stacked(table, pairs)
-    stacked.doubts.decide(
-        "layout",
-        f"each value at its own time: {shown}",
-        f"{len(pairs)} columns of different times, each followed by its values",
-        confidence="likely",
-        option="--time-column NAME for one clock of all",
-    )
-    roles = Roles("long", ("time",), channel="channel", value="value")
-    return stacked, Understanding(roles, lambda other: _stacked(other, pairs))
+    ids = config.columns.id
+    if ids is not None and len(parts := time_parts(ids, table.columns)) > 1:
+        joined = join_columns(table, ids, parts)
+        return joined, Understanding(
+            detect_roles(joined, config, sample_of(joined, config)),
+            lambda other: join_columns(other, ids, parts),
+            table.columns,
+        )
+    sample = sample_of(table, config)
+    pairs = clock_pairs(sample, config)
+    if pairs:
+        shown = "; ".join(f"{', '.join(values)} at {time!r}" for time, values in pairs.items())
+        stacked = stack_pairs(table, pairs)
+        stacked.doubts.decide(
+            "layout",
+            f"each value at its own time: {shown}",
+            f"{len(pairs)} columns of different times, each followed by its values",
+            confidence="likely",
+            option="--time-column NAME for one clock of all",
+        )
+        roles = Roles("long", (next(iter(pairs)),), channel=CHANNEL, value=VALUE)
+        return stacked, Understanding(roles, lambda other: stack_pairs(other, pairs), table.columns)
+    several = several_values(sample, config)
+    if several is not None:
+        names, values = several
+        stacked = stack_values(table, names, values)
+        stacked.doubts.decide(
+            "layout",
+            f"long: each name in {names!r} is a channel, with its {', '.join(values)}",
+            "columns of such names beside a column of names",
+            confidence="likely",
+            option="--layout wide",
+        )
+        settings = _stacked_settings(config)
+        roles = detect_roles(stacked, settings, sample_of(stacked, settings))
+        return stacked, Understanding(
+            roles, lambda other: stack_values(other, names, values), table.columns
+        )
+    roles = detect_roles(table, config, sample)
+    return table, Understanding(roles, lambda other: other, table.columns)
 
 
-def _clock_pairs(table: Table, config: DataConfig) -> dict[str, list[str]]:
-    """Time -> its values, where columns of times and of values alternate; empty otherwise."""
-    columns = config.columns
-    told = (columns.time, columns.id, columns.channel, columns.value, columns.channels)
-    if any(name is not None for name in told) or config.layout not in ("auto", "long"):
-        return {}
-    sample = Sample(table, (*MISSING_TEXTS, *(config.cells.na or ())))
-    names = [name for name in table.columns if not sample[name].empty]
-    kinds = {name: getattr(sample[name].form, "kind", "") for name in names}
-    clocks = [name for name, kind in kinds.items() if kind == "stamps"]
-    if len(clocks) < _TWO or names[0] != clocks[0]:
-        return {}
-    pairs: dict[str, list[str]] = {}
-    for name in names:
-        if name in clocks:
-            pairs[name] = []
-        elif sample[name].is_number:
-            pairs[list(pairs)[-1]].append(name)
-        else:
-            return {}
-    alternate = all(pairs.values())
-    return pairs if alternate and _are_different(sample, clocks) else {}
-
-
-def _are_different(sample: Sample, clocks: Sequence[str]) -> bool:
-    """True where no two clocks show one time in most rows, or keep one distance."""
-    texts = [sample[name].texts for name in clocks]
-    return all((first != second).mean() > _MOST for first, second in pairwise(texts))
-
-
-def _stacked(table: Table, pairs: dict[str, list[str]]) -> Table:
-    """One row per reading, with columns "time", "channel" and "value"."""
-    names = [(time, value) for time, values in pairs.items() for value in values]
-    times = [table.column(time) for time, _ in names]
-    values = [table.column(value) for _, value in names]
-    if len({column.type for column in times}) > 1:
-        times = [table.text(time).cast(pa.string()) for time, _ in names]
-    if len({column.type for column in values}) > 1:
-        values = [table.text(value).cast(pa.string()) for _, value in names]
-    codes = np.repeat(np.arange(len(names), dtype=np.int32), table.num_rows)
-    channel = pa.DictionaryArray.from_arrays(codes, pa.array([value for _, value in names]))
-    columns = {
-        "time": pa.chunked_array([chunk for column in times for chunk in column.chunks]),
-        "channel": pa.chunked_array([channel]),
-        "value": pa.chunked_array([chunk for column in values for chunk in column.chunks]),
-    }
-    stacked = Table(columns)
-    # a pair without a time is the end of a shorter column, and no bad row
-    filled = pc.not_equal(stacked.text("time").cast(pa.string()), "")
-    stacked = Table({name: column.filter(filled) for name, column in columns.items()})
-    for shared in ("name", "stem", "line_word", "decimal", "units", "doubts", "ragged"):
-        setattr(stacked, shared, getattr(table, shared))
-    stacked.lines = np.tile(table.lines, len(names))[filled.to_numpy()]
-    return stacked
+def _stacked_settings(config: DataConfig) -> DataConfig:
+    columns = config.columns.model_copy(update={"channel": CHANNEL, "value": VALUE})
+    return config.model_copy(update={"columns": columns, "layout": "long"})

@@ -1,9 +1,16 @@
 """Settings pinned to what was detected: the same log is read the same, and a part of it alike."""
 
+from datetime import datetime, timedelta
+
 import pytest
-from log_files import arrays, read, readings_of, settings, write
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from log_files import arrays, ns, read, readings_of, settings, write
 
 from latentode.data.reading.log import read_log
+from latentode.data.reading.report import OF_EVERY_LOG
+from latentode.errors import DataError
 
 LAYOUTS = {
     "wide": ("id,time,x,y\na,2024-01-01,1,2\na,2024-01-02,2,\nb,2024-01-01,3,4\n", {}),
@@ -69,3 +76,87 @@ def test_extra_column_is_left_out_with_a_note(tmp_path):
     dataset, second = read_log(more, report.pinned(settings()))
     assert dataset.channels == ("x",)
     assert second.left_out == {"new": "not among --channels"}
+
+
+def test_bounds_of_time_are_those_of_one_log(tmp_path):
+    options = {"time__start": "2024-01-02", "time__end": "2024-01-04"}
+    text = "time,x\n" + "".join(f"2024-01-0{day},{day}\n" for day in range(1, 7))
+    dataset, report = read(tmp_path, text, **options)
+    assert dataset.readings.num_rows == 3
+    pinned = report.pinned(settings(**options))
+    assert (pinned.time.start, pinned.time.end) == (None, None)
+    later = write(tmp_path, "time,x\n2024-01-07,7\n2024-01-08,8\n", "later.csv")
+    assert read_log(later, pinned)[0].readings.num_rows == 2
+
+
+@hypothesis_settings(deadline=None, max_examples=25)
+@given(
+    day_first=st.booleans(),
+    mark=st.sampled_from("/-"),
+    early=st.integers(1, 12),
+    month=st.integers(2, 11),
+)
+def test_the_order_of_dates_holds_for_a_short_later_log(
+    tmp_path_factory, day_first, mark, early, month
+):
+    folder = tmp_path_factory.mktemp("order")
+
+    def stamp(moment):
+        parts = (moment.day, moment.month) if day_first else (moment.month, moment.day)
+        return f"{parts[0]:02}{mark}{parts[1]:02}{mark}{moment.year} {moment:%H:%M}"
+
+    begin = datetime(2024, month, 1)
+    lines = [f"{stamp(begin + timedelta(hours=6 * k))},{k % 5}\n" for k in range(4 * 26)]
+    _, report = read(folder, "time,x\n" + "".join(lines))
+    pinned = report.pinned(settings())
+    assert pinned.time.dayfirst is day_first
+    moment = datetime(2025, month, early, 6)
+    later = write(folder, f"time,x\n{stamp(moment)},1\n", "later.csv")
+    dataset, second = read_log(later, pinned)
+    assert dataset.readings.times.tolist() == [ns(moment.isoformat())]
+    assert second.pinned(pinned) == pinned
+
+
+def test_dates_with_the_year_first_pin_no_order(tmp_path):
+    _, report = read(tmp_path, "time,x\n2024-01-01,1\n2024-01-02,2\n")
+    assert report.pinned(settings()).time.dayfirst is None
+
+
+def test_a_decimal_comma_holds_for_a_later_log_that_shows_none(tmp_path):
+    text = "time;x\n" + "".join(f"2024-01-01 00:{m:02};{m},25\n" for m in range(30))
+    _, report = read(tmp_path, text)
+    pinned = report.pinned(settings())
+    assert pinned.cells.decimal == ","
+    later = write(tmp_path, "time;x\n2024-01-02 00:00;1,250\n", "later.csv")
+    assert readings_of(read_log(later, pinned)[0]) == {("later", "x", ns("2024-01-02")): 1.25}
+    points = write(tmp_path, "time;x\n2024-01-02 00:00;1.25\n2024-01-02 00:10;2.5\n", "points.csv")
+    assert read_log(points, pinned)[0].readings.values.tolist() == [1.25, 2.5]
+
+
+@pytest.mark.parametrize(
+    ("options", "cell"),
+    [
+        ({"cells__censored": "bound"}, "<0.05"),
+        ({"cells__states": ("Auto=1",)}, "Auto"),
+        ({"cells__na": ("E7",)}, "E7"),
+    ],
+)
+def test_what_was_said_of_cells_holds_for_a_later_log(tmp_path, options, cell):
+    text = "time,x\n" + "".join(f"2024-01-01 00:{m:02},{m}\n" for m in range(30))
+    _, report = read(tmp_path, text + f"2024-01-01 01:00,{cell}\n", **options)
+    later = write(tmp_path, f"time,x\n2024-01-02,{cell}\n2024-01-03,7\n", "later.csv")
+    dataset, _ = read_log(later, report.pinned(settings(**options)))
+    kept = {"<0.05": [0.05, 7], "Auto": [1, 7], "E7": [7]}[cell]
+    assert dataset.readings.values.tolist() == kept
+
+
+@pytest.mark.parametrize(("far", "side"), [("2099-12-31", "end"), ("1970-01-01", "start")])
+def test_a_question_about_times_is_told_from_others(tmp_path, far, side):
+    body = [f"2024-01-01 00:{m:02},{-9999 if m % 9 == 0 else m}\n" for m in range(60)]
+    _, report = read(tmp_path, "time,x\n" + "".join(body) + f"{far},5\n")
+    assert {question.about for question in report.questions} == {"time", "missing"}
+    with pytest.raises(DataError, match=rf"--{side} any") as told:
+        report.settle("training", about=OF_EVERY_LOG)
+    assert "--na" not in str(told.value)
+    with pytest.raises(DataError, match="--na=-9999"):
+        report.settle("training")

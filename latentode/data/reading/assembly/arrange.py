@@ -40,24 +40,25 @@ def arrange_runs(
     """
     if not len(series):
         return None
-    fresh = np.concatenate([[True], (series[1:] != series[:-1]) | (times[1:] != times[:-1])])
+    fresh = np.ones(len(series), dtype=bool)
+    np.not_equal(times[1:], times[:-1], out=fresh[1:])
+    fresh[1:] |= series[1:] != series[:-1]
     first = np.flatnonzero(fresh)
-    counts = np.diff(first, append=len(fresh)) if counts is None else np.add.reduceat(counts, first)
-    series, times = series[first], times[first]
+    if len(first) < len(series):
+        counts = (
+            np.diff(first, append=len(fresh)) if counts is None else np.add.reduceat(counts, first)
+        )
+        series, times = series[first], times[first]
+    elif counts is None:
+        counts = np.ones(len(series), dtype=np.int64)
     order = reading_order(series, times, np.zeros(len(series), dtype=np.int8))
     if order is not None:
         series, times = series[order], times[order]
     if ((series[1:] == series[:-1]) & (times[1:] == times[:-1])).any():
         return None
-    inside = _uniform(channel, values, counts, order)
+    inside = _inside(channel, values, counts, order)
     if inside is None:
-        inside = _sort_inside(channel, values, counts)
-        if inside is None:
-            return None
-        if order is not None:
-            starts = np.cumsum(counts) - counts
-            index = ragged_arange(starts[order], counts[order])
-            inside = inside[0][index], inside[1][index]
+        return None
     channel, values = inside
     if order is not None:
         counts = counts[order]
@@ -70,6 +71,23 @@ def arrange_runs(
         channel_index=channel,
         values=values,
     )
+
+
+def _inside(
+    channel: NDArray[np.int32], values: Float64, counts: Int64, order: Int64 | None
+) -> tuple[NDArray[np.int32], Float64] | None:
+    """Readings run by run in their order, those of a run by channel; None where one repeats."""
+    if len(counts) == len(channel):  # a reading per run: nothing to sort inside of them
+        return (channel, values) if order is None else (channel[order], values[order])
+    uniform = _uniform(channel, values, counts, order)
+    if uniform is not None:
+        return uniform
+    inside = _sort_inside(channel, values, counts)
+    if inside is None or order is None:
+        return inside
+    starts = np.cumsum(counts) - counts
+    index = ragged_arange(starts[order], counts[order])
+    return inside[0][index], inside[1][index]
 
 
 def _uniform(

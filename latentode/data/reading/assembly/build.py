@@ -12,6 +12,7 @@ from latentode.data.dataset import Clock, Int64, Readings, positions
 from latentode.data.reading.assembly.arrange import arrange_runs
 from latentode.data.reading.assembly.collect import Cells, Collected
 from latentode.data.reading.assembly.merge import Triplets, clip_outliers, merge_duplicates
+from latentode.data.reading.assembly.wide import arrange_columns
 from latentode.data.reading.formats.table import Table
 from latentode.data.reading.report import Tally
 from latentode.data.reading.roles import natural_key
@@ -62,10 +63,22 @@ class Builder:
                 f"{self.table.name}: expected at most {self.config.max_channels} channels, got "
                 f"{len(channels)}. Raise --max-channels, or choose some with --channels."
             )
-        cells = self._cells(channels)
         series = self._row_series()
         arranged = None
-        if self.config.clip_outliers is None:
+        if self.config.clip_outliers is None and self.got.columns is not None:
+            slots = positions(channels, self.got.slots)
+            arranged = arrange_columns(
+                [self.got.columns[slot] for slot in slots],
+                self.keep,
+                series,
+                self.times,
+                num_series=len(self.series_ids),
+                channels=channels,
+            )
+        if arranged is not None:
+            return arranged
+        cells = self._cells(channels)
+        if self.config.clip_outliers is None and self.got.columns is None:
             arranged = self._arranged(cells, series, channels)
         return arranged or self._sorted(cells, series, channels)
 

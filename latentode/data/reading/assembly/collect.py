@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from latentode.config import DataConfig
 from latentode.data.dataset import Float64, Int64
+from latentode.data.reading.assembly.wide import flattened
 from latentode.data.reading.cells.numbers import Numbers, read_numbers
 from latentode.data.reading.cells.split_times import join_times
 from latentode.data.reading.cells.time_column import RawTimes, read_times
@@ -54,7 +55,9 @@ class Collected:
         series: Code of the series of each row, -1 without an id, shape (row,).
         series_ids: Id of each code.
         times: Times of each table.
-        cells: Readings.
+        columns: Values of each slot of a log that is only wide, NaN where there is none, shape
+            (row,) each; None for others, which have `long_cells`.
+        long_cells: Readings of any other log.
         slots: Name of each channel and known input.
         row_slot: Long log: slot of each row, NAMELESS or, without a value, -1 where the channel has
             no name, shape (row,); rows without values: of the text; None for a wide log.
@@ -70,7 +73,8 @@ class Collected:
     series: Int32
     series_ids: list[str]
     times: list[RawTimes]
-    cells: Cells
+    columns: list[Float64] | None
+    long_cells: Cells
     slots: list[str]
     row_slot: Int32 | None
     bad_rows: Int64
@@ -96,15 +100,24 @@ class Collected:
         return place if len(self.tables) == 1 else f"{table.name} {place}"
 
     @cached_property
+    def cells(self) -> Cells:
+        """Readings in the order of the rows."""
+        if self.columns is None:
+            return self.long_cells
+        return _cells_of(self.columns)
+
+    @cached_property
     def numeric(self) -> Int64:
         """Number of readings of each slot, shape (slot,)."""
-        return np.bincount(self.cells.slots, minlength=len(self.slots))
+        if self.columns is not None:
+            return np.array([np.count_nonzero(~np.isnan(column)) for column in self.columns])
+        return np.bincount(self.long_cells.slots, minlength=len(self.slots))
 
     @property
     def missing_cells(self) -> int:
         """Number of empty cells in columns of values."""
         possible = len(self.series) * self.row_cells
-        return possible - len(self.cells.slots) - len(self.bad_rows) - self.poor
+        return possible - int(self.numeric.sum()) - len(self.bad_rows) - self.poor
 
 
 def factorize(texts: pa.ChunkedArray) -> Coded:
@@ -150,6 +163,7 @@ class Collector:
     _ids: Names = field(default_factory=Names)
     _slots: Names = field(default_factory=Names)
     _series: list[Int32] = field(default_factory=list)
+    _columns: list[list[Float64]] = field(default_factory=list)
     _cells: list[Cells] = field(default_factory=list)
     _row_slots: list[Int32] = field(default_factory=list)
     _times: list[RawTimes] = field(default_factory=list)
@@ -166,7 +180,13 @@ class Collector:
         roles = self.roles
         start = sum(each.num_rows for each in self._tables)
         series = self._series_of(table)
-        cells = self._wide(table, start) if roles.values else None
+        cells = None
+        if roles.values:
+            columns = self._wide(table, start)
+            if roles.value is None:
+                self._columns.append(columns)
+            else:
+                cells = _cells_of(columns)
         if roles.channel is not None:
             slots = self._slots.encode(factorize(table.text(roles.channel)))
             if roles.value is not None:
@@ -176,7 +196,8 @@ class Collector:
                 slots = np.where(slots < 0, NAMELESS, slots)
             self._row_slots.append(slots)
         self._series.append(series)
-        self._cells.append(cells or Cells(np.zeros(table.num_rows, np.int8), NO_CODES, np.zeros(0)))
+        empty = Cells(np.zeros(table.num_rows, np.int8), NO_CODES, np.zeros(0))
+        self._cells.append(empty if cells is None else cells)
         self._times.append(self._times_of(table))
         self._add_static(table, series)
         self._tables.append(table)
@@ -191,7 +212,8 @@ class Collector:
             series=_joined(self._series),
             series_ids=list(self._ids.codes),
             times=self._times,
-            cells=cells,
+            columns=self._joined_columns(),
+            long_cells=cells,
             slots=list(self._slots.codes),
             row_slot=_joined(self._row_slots) if self._row_slots else None,
             bad_rows=_joined([rows for rows, _ in bad]),
@@ -201,6 +223,13 @@ class Collector:
             poor=self._poor,
             static=self._static,
         )
+
+    def _joined_columns(self) -> list[Float64] | None:
+        if not self._columns:
+            return None
+        joined = [_joined(list(parts)) for parts in zip(*self._columns, strict=True)]
+        self._columns.clear()
+        return joined
 
     def _series_of(self, table: Table) -> Int32:
         if self.roles.id is None:  # each table may be a series: `series_of_files` decides
@@ -240,13 +269,13 @@ class Collector:
             group_names=names,
             at=table.at,
         )
-        self._numbers.append(numbers)
         self._leave_out_bad(table, name, numbers)
+        self._numbers.append(replace(numbers, values=np.zeros(0)))  # they live on elsewhere
         return numbers
 
     def _leave_out_bad(self, table: Table, name: str, numbers: Numbers) -> None:
         """Take out values of a column that another does not call good."""
-        for quality in self.roles.quality:
+        for quality in self.roles.quality if self.config.cells.quality != "all" else ():
             if quality.of and name not in quality.of:
                 continue
             codes, texts = factorize(table.text(quality.column))
@@ -254,21 +283,15 @@ class Collector:
             self._poor += int((bad & ~np.isnan(numbers.values)).sum())
             numbers.values[bad] = np.nan
 
-    def _wide(self, table: Table, start: int) -> Cells:
-        names = self.roles.values
-        grid = np.empty((table.num_rows, len(names)))
-        for slot, name in enumerate(names):
+    def _wide(self, table: Table, start: int) -> list[Float64]:
+        columns = []
+        for slot, name in enumerate(self.roles.values):
             numbers = self._read(table, name)
-            grid[:, slot] = numbers.values
+            columns.append(numbers.values)
             if len(numbers.bad):
                 slots = np.full(len(numbers.bad), slot, dtype=np.int32)
                 self._bad.append((numbers.bad + start, slots))
-        there = ~np.isnan(grid)
-        slots = np.tile(np.arange(len(names), dtype=np.int32), len(grid))
-        counts = np.count_nonzero(there, axis=1).astype(np.int32)
-        if there.all():
-            return Cells(counts, slots, grid.ravel())
-        return Cells(counts, slots[there.ravel()], grid[there])
+        return columns
 
     def _long(self, table: Table, slots: Int32, start: int) -> tuple[Cells, Int32]:
         assert self.roles.value is not None, "a long log has a column of values"
@@ -293,6 +316,11 @@ class Collector:
             pairs = self._static.setdefault(name, set())
             for item in np.unique(series.astype(np.int64) * width + codes):
                 pairs.add((int(item) // width, texts[int(item) % width]))
+
+
+def _cells_of(columns: Sequence[Float64]) -> Cells:
+    codes = np.arange(len(columns), dtype=np.int32)
+    return Cells(*flattened(columns, np.arange(len(columns[0])), codes))
 
 
 def interleaved(first: Cells, second: Cells) -> Cells:

@@ -82,8 +82,8 @@ def series_of_files(got: Collected, times: Int64, keep: NDArray[np.bool_], doubt
             return
     doubts.decide(
         "files", f"{number} are {len(files.codes):,} series, named by their files",
-        "their times overlap, and the readings differ", confidence="likely",
-        option="join the files of one series into one",
+        "their times overlap, and the readings differ; files of one series should be joined",
+        confidence="likely",
     )  # fmt: skip
 
 

@@ -128,20 +128,34 @@ def _tell_cause(
 ) -> None:
     """Say why readings repeat; ask where they are many."""
     share = len(merged) / len(readings.times)
-    cause = likely_cause(readings.times, readings.times[merged], clock)
+    channel = np.bincount(readings.channel[merged]).argmax()
+    one = np.flatnonzero(readings.channel == channel)
+    cause = likely_cause(
+        readings.times[one],
+        readings.values[one],
+        readings.times[merged[readings.channel[merged] == channel]],
+        clock,
+    )
     tally.merge_cause = cause.words
     first = got.at(readings.rows[merged].min())
-    what = (
-        f"{len(merged):,} readings ({100 * share:.2g} %) have the series, channel and time of "
-        f"another and a different value (first: {first}): {cause.words}"
-    )
+    many = f"{len(merged):,} reading{'s' if len(merged) > 1 else ''}"
+    doubts = tally.doubts
+    if share > _FEW and any(each.about in ("series", "time") for each in doubts.questions):
+        return  # that answer comes first: readings may repeat for want of it
     if share > _FEW:
-        tally.doubts.ask("repeats", f"{what}. {cause.cure}.")
-    else:
-        tally.doubts.decide(
-            "repeats", f"{len(merged):,} repeated readings averaged", what,
-            confidence="guess", option=cause.cure,
-        )  # fmt: skip
+        doubts.ask(
+            "repeats",
+            f"{many} ({100 * share:.2g} %) have the series, channel and time of another and a "
+            f"different value (first: {first}): {cause.words}. {cause.cure}.",
+        )
+        return
+    doubts.decide(
+        "repeats",
+        f"{many} averaged with another of the same series, channel and time",
+        f"{100 * share:.2g} % of all, first: {first}; {cause.words}",
+        confidence="guess",
+        option=cause.option,
+    )
 
 
 def _merge(

@@ -72,7 +72,8 @@ def bad_cells_message(
     if cells.on_bad_row != "error":
         limit = f", {100 * share:.2g}% of the values and more than --max-bad allows"
     advice = " ".join(_advice(texts, cells, share))
-    return f"{number:,} cells are not numbers{limit} ({shown}{more}). {advice}"
+    what = "1 cell is not a number" if number == 1 else f"{number:,} cells are not numbers"
+    return f"{what}{limit} ({shown}{more}). {advice}"
 
 
 def _named(texts: Sequence[BadText]) -> list[BadText]:
@@ -107,7 +108,10 @@ def _advice(texts: Sequence[BadText], cells: CellsConfig, share: float) -> list[
         said.append(f"{_some(of['size'])}: no sensor writes such a number; repair the cells.")
     if listed := [*of["word"], *of["size"]]:
         words = na_option([*(cells.na or ()), *listed])
-        said.append(f"Pass {words} if that means missing, or {_leave_out(cells, share)}.")
+        said.append(
+            f"Pass {words} if that means missing, or {_leave_out(cells, share)} to leave out what "
+            "is not a number."
+        )
     elif len(of["bound"]) + len(of["limit"]) < len(texts):
         said.append(f"To leave them out: {_leave_out(cells, share)}.")
     return [sentence for sentence in said if sentence]

@@ -40,7 +40,7 @@ def settle_dates(
     doubts: Doubts,
     where: Callable[[int], str],
     text: Callable[[int], str],
-) -> Stamps:
+) -> tuple[Stamps, bool | None]:
     """Decide the order of day, month and year, and read the dates in it.
 
     Args:
@@ -52,10 +52,11 @@ def settle_dates(
         text: Cell of a row.
 
     Returns:
-        The times; where the order is asked for, in the likeliest one.
+        The times, where the order is asked for in the likeliest one; and whether the day stands
+        before the month, None where no date has the year last.
     """
     if not stamps.dates:
-        return stamps
+        return stamps, None
     order = _Order(stamps, name, doubts, where, text)
     last = [date for date in stamps.dates if not date.year_first]
     candidates = ["dmy", "mdy"]
@@ -68,7 +69,8 @@ def settle_dates(
     first = (
         order.decide(["ymd", "ydm"], year_first=True) if len(last) < len(stamps.dates) else "ymd"
     )
-    return stamps.settled(told, first)
+    day_first = {"dmy": True, "mdy": False}.get(told) if last else None
+    return stamps.settled(told, first), day_first
 
 
 def _year_may_lead(stamps: Stamps) -> bool:

@@ -43,7 +43,28 @@ _WEEKDAY = re.compile(r"[^\W\d]{2,10}\.?,?\s+(?=\S)")
 _PLACE = re.compile(
     r"\[(?P<name>[\w/+-]+)\]$|(?<!\S)(?P<bare>[A-Z][A-Za-z]+(?:/[A-Z][A-Za-z_-]+){1,2})$"
 )
-_FILLERS = set("de of del di uhr h le den the at um à às alle ore klo kl om".split())
+_FILLERS = set(
+    [
+        "de",
+        "of",
+        "del",
+        "di",
+        "uhr",
+        "h",
+        "le",
+        "den",
+        "the",
+        "at",
+        "um",
+        "à",
+        "às",
+        "alle",
+        "ore",
+        "klo",
+        "kl",
+        "om",
+    ]
+)
 # how JavaScript writes the name of a zone behind its offset
 _ZONE_IN_WORDS = re.compile(r"\s*\([^()\d]* [^()\d]*\)$")
 

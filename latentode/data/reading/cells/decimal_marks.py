@@ -85,9 +85,9 @@ def _ask_about_padded(cells: GroupCells, padded: NDArray[np.bool_]) -> None:
     value = cells.forms.comma[padded][0]
     cells.doubts.ask(
         "cells",
-        f"{cells.name}: {cells.example(padded)} may be {value:g}, or a code and a flag in one cell. "
-        f"Pass --decimal , to read it as {value:g}; else write one number in each cell, or name the "
-        "channels that are to be read with --channels.",
+        f"{cells.name}: {cells.example(padded)} may be {value:g}, or a code and a flag in one "
+        f"cell. Pass --decimal , to read it as {value:g}; else write one number in each cell, or "
+        "name the channels that are to be read with --channels.",
     )
 
 

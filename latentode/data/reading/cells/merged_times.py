@@ -62,6 +62,7 @@ class Times:
         naive: True where a time is one of the wall clock, and still needs its zone.
         clock: What the times mean.
         examples: (row, text) of the first cells that are BAD or OUT_OF_RANGE.
+        dayfirst: Whether the day stands before the month; None where dates do not leave it open.
     """
 
     times: Int64
@@ -69,6 +70,7 @@ class Times:
     naive: NDArray[np.bool_]
     clock: Clock
     examples: list[tuple[int, str]] = field(default_factory=list)
+    dayfirst: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ def _check_matches(column: _Column) -> None:
     if len(wrong) and not (status == OK).any():
         row = int(wrong[0])
         raise ConfigError(
-            f"time.format: expected cells like {column.time.format!r} in {column.name!r}, got "
+            f"--time-format: expected cells like {column.time.format!r} in {column.name!r}, got "
             f"{column.text(row)!r} ({column.where(row)}). Correct --time-format, or leave it out."
         )
 
@@ -179,7 +181,7 @@ def _check_unit(column: _Column) -> None:
     if unit in NS_PER_UNIT and (status == OK).any():
         row = int(np.argmax(status == OK))
         raise ConfigError(
-            f"time.unit: {unit!r} is for numbers, but column {column.name!r} holds dates such as "
+            f"--time-unit: {unit!r} is for numbers, but column {column.name!r} holds dates such as "
             f"{column.text(row)!r} ({column.where(row)}). Leave out --time-unit {unit}."
         )
 
@@ -241,7 +243,7 @@ def _say_if_odd(column: _Column, times: Int64, clock: Clock) -> None:
 
 
 def _merge_stamps(column: _Column, stamps: Stamps) -> Times:
-    stamps = settle_dates(
+    stamps, dayfirst = settle_dates(
         stamps, column.name, column.time, column.doubts, column.where, column.text
     )
     _say_letters(column, stamps)
@@ -254,7 +256,8 @@ def _merge_stamps(column: _Column, stamps: Stamps) -> Times:
     zone = column.time.tz or (
         _typed_zone(column) if aware.any() else _zone_of_naive(column, stamps)
     )
-    return Times(stamps.times, stamps.status, okay & ~aware, Clock("calendar", zone, "iso"))
+    clock = Clock("calendar", zone, "iso")
+    return Times(stamps.times, stamps.status, okay & ~aware, clock, dayfirst=dayfirst)
 
 
 def _say_letters(column: _Column, stamps: Stamps) -> None:

@@ -207,13 +207,16 @@ def _cells(columns: Mapping[str, pa.ChunkedArray]) -> str:
 
 def _joined(roles: Mapping[str, Part], columns: Mapping[str, pa.ChunkedArray]) -> pa.ChunkedArray:
     clock = [part for role, part in roles.items() if role in _ORDER[5:]]
-    total = sum((part.values for part in clock if part.role != "half"), np.int64(0))
-    total = sum((part.rest for part in roles.values() if part.rest is not None), total)
+    total = np.zeros(1, dtype=np.int64)
+    for part in clock:
+        total = total if part.role == "half" else total + part.values
+    for part in roles.values():
+        total = total if part.rest is None else total + part.rest
     if "half" in roles:
         total = on_whole_day(total, roles["half"])
     good = np.logical_and.reduce([part.good for part in roles.values()])
     date = roles.get("date")
-    if date is not None and is_text(columns[date.name].type):
+    if date is not None and _has_open_order(columns[date.name]):
         # the order of day and month is open until all files are read: it stays a text
         days = columns[date.name].cast(pa.string())
         for midnight in _MIDNIGHTS:
@@ -226,6 +229,14 @@ def _joined(roles: Mapping[str, Part], columns: Mapping[str, pa.ChunkedArray]) -
     good &= date.good & (np.abs(date.values) < 106_750)
     times = np.where(good, date.values * DAY + total, 0)
     return pa.chunked_array([pa.array(times, pa.timestamp("ns"), mask=~good)])
+
+
+def _has_open_order(dates: pa.ChunkedArray) -> bool:
+    """True for dates in text, but for those whose digits alone spell them."""
+    if not is_text(dates.type):
+        return False
+    digits = pc.match_substring_regex(dates.cast(pa.string()), r"^\s*\d*\s*$")
+    return not pc.all(digits).as_py()
 
 
 def _clock_texts(clock: np.ndarray) -> pa.Array:

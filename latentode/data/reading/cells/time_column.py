@@ -190,7 +190,7 @@ def _read_typed_numbers(
     if pa.types.is_integer(column.type) and not pa.types.is_uint64(column.type):
         numbers = column.cast(pa.int64()).fill_null(0).to_numpy()
         return RawTimes(np.where(missing, NO_TIME, OK).astype(np.uint8), cell, numbers=numbers)
-    values = column.cast(pa.float64()).to_numpy()
+    values = column.cast(pa.float64(), safe=False).to_numpy()
     missing = missing | np.isnan(values)
     largest = np.nanmax(np.abs(values), initial=0.0)
     if largest > _EXACT_FLOAT or pa.types.is_decimal(column.type):

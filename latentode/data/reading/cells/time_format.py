@@ -53,7 +53,7 @@ def check_format(form: str) -> None:
         if directive not in _DIRECTIVES:
             hint = _HINTS.get(directive, "Use %Y %m %d %H %M %S %f %b %p %z and the like")
             raise ConfigError(
-                f"time.format: expected directives of strptime, got '%{directive}' in {form!r}. "
+                f"--time-format: expected directives of strptime, got '%{directive}' in {form!r}. "
                 f"{hint}."
             )
     directives = set(re.findall(r"%(.)", form))
@@ -61,7 +61,7 @@ def check_format(form: str) -> None:
         return
     if not directives & _HAS_YEAR:
         raise ConfigError(
-            f"time.format: expected a format with a year, got {form!r}. Write the format of the "
+            f"--time-format: expected a format with a year, got {form!r}. Write the format of the "
             "whole cell, such as '%d.%m.%Y %H:%M'."
         )
 
@@ -94,7 +94,7 @@ def parse_by_format(texts: pa.Array, form: str, *, from_numbers: bool) -> Stamps
     try:
         parsed = pd.to_datetime(cells, format=form, utc=True, errors="coerce")
     except ValueError as error:
-        raise ConfigError(f"time.format: {form!r} cannot be used: {error}.") from None
+        raise ConfigError(f"--time-format: {form!r} cannot be used: {error}.") from None
     times, status = to_nanoseconds(pd.DatetimeIndex(parsed))
     missing = cells.isin(MISSING_TEXTS).to_numpy()
     status[(status == NO_TIME) & ~missing] = BAD

@@ -63,6 +63,8 @@ def may_be_times(column: pa.ChunkedArray, decimal: str = ".") -> TimeForm | None
     column = column.slice(0, _SAMPLE)
     if pa.types.is_boolean(column.type) or pa.types.is_null(column.type) or not len(column):
         return None
+    if is_text(column.type) and not _holds_digits(column):
+        return None
     raw = read_times(column, lambda: as_text(column), TimeConfig(), decimal)
     filled = raw.status != NO_TIME
     if not filled.any():
@@ -96,6 +98,11 @@ def _text_form(
         times = np.where(day.status == OK, times, other.times)
     whole_days = bool((stamps.times[good] % DAY == 0).all()) and not stamps.aware.any()
     return "dates" if whole_days else "stamps", times, good
+
+
+def _holds_digits(column: pa.ChunkedArray) -> bool:
+    texts = (text or "" for text in column.unique().to_pylist())
+    return any(character.isdigit() for text in texts for character in text)
 
 
 def _number_form(

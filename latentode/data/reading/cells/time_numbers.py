@@ -129,7 +129,7 @@ def _ask_about_ticks(column: NumberColumn, unit: str) -> None:
         return
     for called, first in _TICKS.items():
         seconds = column.good / 1e7 - first
-        if _FIRST_TICKS <= seconds.min() and seconds.max() <= _LAST_TICKS:
+        if seconds.min() >= _FIRST_TICKS and seconds.max() <= _LAST_TICKS:
             date = np.datetime64(int(seconds.min()), "s").astype("M8[m]")
             column.doubts.ask(
                 "time",

@@ -97,12 +97,12 @@ def check_zone(zone: str) -> str:
         fixed, place = _SEASONAL[zone]
         fixed = fixed if fixed != "+00:00" else "UTC"
         raise ConfigError(
-            f"time.tz: {zone!r} may be the same offset all year, or follow summer time. Pass "
+            f"--tz: {zone!r} may be the same offset all year, or follow summer time. Pass "
             f"--tz {fixed} for a clock without summer time, --tz {place} for one with it."
         )
     if zone in UNCLEAR_LETTERS:
         raise ConfigError(
-            f"time.tz: {zone!r} is used for several zones. Pass one, such as "
+            f"--tz: {zone!r} is used for several zones. Pass one, such as "
             f"{' or '.join(f'--tz {place}' for place in UNCLEAR_LETTERS[zone])}."
         )
     minutes = offset_minutes(zone)
@@ -112,7 +112,7 @@ def check_zone(zone: str) -> str:
         time_zone(zone)
     except ValueError:
         raise ConfigError(
-            "time.tz: expected a zone such as Europe/Berlin, UTC or +01:00, got "
+            "--tz: expected a zone such as Europe/Berlin, UTC or +01:00, got "
             f"{zone!r}. Correct --tz."
         ) from None
     return zone

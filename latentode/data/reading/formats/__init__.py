@@ -8,8 +8,8 @@ and first cells tell whether the log is wide or long (`column_roles`).
 **Data frames** (`data_frame`) are read as they are, a named index as a column. Cells keep their
 types, and ids are written as a CSV file would hold them: 7.0 is the series "7".
 
-**Parquet** (`parquet`) is told by its first bytes and read in batches by pyarrow, an optional
-package that is asked for only then. An index that pandas stored is a column like others.
+**Parquet** (`parquet`) is read by pyarrow as typed columns. An index that pandas stored is a column
+like others.
 
 **Feather, Arrow streams and ORC** (`arrow_file`) are read as typed columns; a column of lists,
 records or bytes is left out and said.
@@ -35,8 +35,8 @@ the stamps of its record messages, **XDF** (`xdf`) by the stamps of its samples.
 and holds several tables. It is read as a whole: fields are channels, and a tag is the series. A
 result with a column for each field is read as a wide log without the columns of InfluxDB.
 
-**CSV** (`csv_table`) comes last, as it takes every text, packed with gzip or not and in any encoding
-(`text_blocks`). Separator, names, units and the first row are found in the first lines
-(`csv_dialect`, `csv_header`, `csv_columns`), then pyarrow parses the whole file (`csv_parser`), where
-it lies if it is plain UTF-8, and mended on the way if not (`csv_source`).
+**CSV** (`csv_table`) comes last, as it takes every text, packed with gzip or not and in any
+encoding (`text_blocks`). Separator, names, units and the first row are found in the first lines
+(`csv_dialect`, `csv_header`, `csv_columns`), then pyarrow parses the whole file (`csv_parser`),
+where it lies if it is plain UTF-8, and mended on the way if not (`csv_source`).
 """

@@ -42,13 +42,12 @@ class ArrowFormat(Format):
             DataError: If the file is damaged, a name stands twice, or there is no row.
         """
         try:
-            table = _read(source)
-        except (pa.ArrowException, OSError) as error:
+            log = typed_table(_read(source), source.path)
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise DataError(
                 f"{source.path}: the file is damaged, or was not closed when it was written "
                 f"({error}). Copy it again, or write it anew."
             ) from None
-        log = typed_table(table, source.path)
         if source.start.startswith(_STREAM_MARK) and not _is_closed(source.path):
             log.doubts.decide(
                 "format", "read to where the stream ends", "without an end mark: it may be cut off"
@@ -69,10 +68,15 @@ def _read(source: LogSource) -> pa.Table:
     if source.start.startswith(b"ORC"):
         from pyarrow import orc
 
-        return orc.read_table(source.path)
+        return _validated(orc.read_table(source.path))
     open_reader = ipc.open_stream if source.start.startswith(_STREAM_MARK) else ipc.open_file
     with pa.memory_map(str(source.path)) as file, open_reader(file) as reader:
-        return reader.read_all()
+        return _validated(reader.read_all())
+
+
+def _validated(table: pa.Table) -> pa.Table:
+    table.validate(full=True)  # texts and codes of a damaged file may be none
+    return table
 
 
 def typed_table(table: pa.Table, path: Path) -> Table:

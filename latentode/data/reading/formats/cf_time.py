@@ -93,7 +93,7 @@ def read_clock(units: str, calendar: str, where: str) -> CfClock:
             f"{where}: expected units such as 'hours since 1970-01-01 00:00:00 +01:00', got "
             f"{units!r}. Correct them: ncatted -a units,{where.rpartition(' ')[2]},m,c,'...' FILE."
         )
-    day = _day(*(int(match[i]) for i in (1, 2, 3)), calendar.strip().lower())
+    day = _day(int(match[1]), int(match[2]), int(match[3]), calendar.strip().lower())
     clock = [int(match[i] or 0) for i in (4, 5, 6)]
     if day is None or clock[0] > 23 or clock[1] > 59 or clock[2] > 59:
         raise DataError(f"{where}: expected a date that exists, got {reference!r} as its start.")

@@ -23,6 +23,7 @@ from latentode.data.reading.formats.csv_records import (
     split_records,
     usual_width,
 )
+from latentode.data.reading.formats.table import NoRowsError
 from latentode.errors import DataError
 
 _SEPARATORS = {
@@ -105,7 +106,7 @@ def find_dialect(text: str, cells: CellsConfig, source: str) -> Dialect:
         raise _no_header(cells.header_row, len(lines), source)
     rows = [each for each in records[header.end :] if _is_row(each, body.width)]
     if not rows:
-        raise DataError(f"no data rows in {source}. Give a log with a header and readings.")
+        raise NoRowsError(f"no data rows in {source}. Give a log with a header and readings.")
     dialect = Dialect(sep, header_line=header.line, first_line=rows[0].line, doubts=doubts)
     dialect.columns, dialect.unnamed, dialect.units, dialect.cut = fit_names(
         header, rows, body.width, sep, source, doubts
@@ -145,7 +146,7 @@ def _header(
 
 def _no_header(line: int | None, number: int, source: str) -> DataError:
     if line is None:
-        return DataError(f"no data rows in {source}. Give a log with a header and readings.")
+        return NoRowsError(f"no data rows in {source}. Give a log with a header and readings.")
     return DataError(
         f"--header-row: expected a line of {source} up to {number} that holds a record and is not "
         f"skipped, got {line}. Count the lines from 1."

@@ -74,7 +74,11 @@ class CsvParser:
         if again:  # the usual spellings slow all columns down, so they are tried where needed
             columns |= self._parse(again, missing=[*self._missing, *MISSING_TEXTS])
         for name, column in columns.items():
-            if pa.types.is_time(column.type) or self._loses_digits(name, column):
+            if (
+                pa.types.is_time(column.type)
+                or self._loses_digits(name, column)
+                or self._holds_hexes(name, column)
+            ):
                 columns[name] = self.text(name, column)
             else:
                 columns[name] = _without_nan(column)
@@ -212,6 +216,13 @@ class CsvParser:
         parse = csv.ParseOptions(newlines_in_values=True)
         file.seek(0)
         return csv.read_csv(file, parse_options=parse, convert_options=convert)["x"].type
+
+    def _holds_hexes(self, name: str, column: pa.ChunkedArray) -> bool:
+        """Whether cells such as 0x1F were taken for whole numbers."""
+        if not pa.types.is_integer(column.type) or not self._source.may_hold_hexes:
+            return False
+        texts = _values(self.text(name, column))
+        return bool(pc.any(pc.match_substring_regex(texts, r"^\s*[+-]?0[xX]")).as_py())
 
     def _loses_digits(self, name: str, column: pa.ChunkedArray) -> bool:
         """Whether whole numbers were parsed as floats that cannot hold them."""

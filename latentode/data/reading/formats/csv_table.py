@@ -18,7 +18,7 @@ from latentode.data.reading.formats.csv_dialect import find_dialect
 from latentode.data.reading.formats.csv_lines import parsed_lines, record_lines
 from latentode.data.reading.formats.csv_parser import CsvParser
 from latentode.data.reading.formats.csv_source import HEAD_BYTES, CsvSource
-from latentode.data.reading.formats.table import Format, LogSource, Table, is_text
+from latentode.data.reading.formats.table import Format, LogSource, NoRowsError, Table, is_text
 from latentode.data.reading.formats.text_blocks import read_blocks
 from latentode.errors import DataError
 
@@ -130,7 +130,7 @@ class CsvTable(Table):
         if rows:
             line, fields = rows[0]
             raise DataError(ragged_message(name, line, self.num_fields, fields, "all"))
-        raise DataError(f"no data rows in {name}. Give a log with a header and readings.")
+        raise NoRowsError(f"no data rows in {name}. Give a log with a header and readings.")
 
     def _refuse_open_quote(self, columns: Mapping[str, pa.ChunkedArray], name: str) -> None:
         """A quote that never closes takes all lines below it into its cell."""

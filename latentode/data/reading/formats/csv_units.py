@@ -60,7 +60,7 @@ def is_format(cell: str) -> bool:
 
 
 def is_width_row(cells: Iterable[str]) -> bool:
-    """True for the widths of text, dates and numbers below the names of an RDB file: "5s", "20d"."""
+    """True for the widths of cells below the names of an RDB file: "5s" of text, "20d" of dates."""
     filled = [cell.strip() for cell in cells if cell.strip()]
     return len(filled) > 1 and all(re.fullmatch(r"\d{1,3}[sdnSDN]", cell) for cell in filled)
 

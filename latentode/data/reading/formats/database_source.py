@@ -65,7 +65,9 @@ class Database(ABC):
             with self._connection.cursor() as cursor:
                 cursor.adbc_statement.set_options(**self.cursor_options())
                 cursor.execute(query)
-                return cursor.fetch_arrow_table()
+                rows = cursor.fetch_arrow_table()
+            rows.validate(full=True)  # a text may be in another encoding
+            return rows
         except self._connection.Error as error:
             raise self._refusal("the query failed", error, _QUERY_ADVICE) from None
         except (OSError, pa.ArrowException) as error:

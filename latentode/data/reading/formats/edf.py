@@ -25,6 +25,8 @@ _SAMPLE_BYTES = 2  # of a sample, and of a unit in which annotations are counted
 _ANNOTATIONS = b"EDF Annotations"
 _ONSET = re.compile(rb"[+-]\d+(?:\.\d*)?(?=\x14)")
 _NS = 10**9  # of a second
+# what edfio says of files that break off, or were never closed; said here in other words
+_OF_CUTS = re.compile(r"data records, but file contains|^Incomplete data record")
 _ONSET_NOISE = 1000  # nanoseconds; writers add up floats of seconds
 
 
@@ -55,14 +57,16 @@ class EdfFormat(LongFormat):
             try:
                 start = header.start(doubts)
                 recording = edfio.read_edf(source.path, header_encoding=header.encoding)
+                header.compare(recording.num_data_records, doubts)
                 onsets = header.onsets(recording.num_data_records, doubts)
                 parts = _parts(recording.signals, start, onsets, header.record_ns)
             except (ValueError, OSError, ArithmeticError) as error:
                 raise DataError(
                     f"{source.path}: the EDF file is damaged ({error}). Copy it again."
                 ) from None
-        for warning in told:
-            doubts.decide("format", str(warning.message), "edfio says so")
+        for message in (str(warning.message) for warning in told):
+            if not _OF_CUTS.search(message):
+                doubts.decide("format", message, "edfio says so")
         table = LongTable(parts, source.path)
         table.doubts.decisions += doubts.decisions
         return table
@@ -103,6 +107,17 @@ class _Header:
     @property
     def num_signals(self) -> int:
         return int(self.raw[252:256])
+
+    def compare(self, num_records: int, doubts: Doubts) -> None:
+        """Say where the file has other records than the header tells of; -1 was never closed."""
+        told = int(self._text(236, 8))
+        if told != num_records:
+            said = (
+                "read to where the file breaks off"
+                if told > num_records
+                else "all whole records read"
+            )
+            doubts.decide("format", said, f"{num_records} are there, the header tells of {told}")
 
     @cached_property
     def encoding(self) -> str:

@@ -52,7 +52,7 @@ class ExcelFormat(Format):
         try:
             with zipfile.ZipFile(source.path) as archive:
                 return not _MEMBERS.isdisjoint(archive.namelist())
-        except zipfile.BadZipFile:
+        except (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError):
             return b"xl/" in source.start or b"opendocument.spreadsheet" in source.start
 
     def open(self, source: LogSource) -> Table:

@@ -154,7 +154,7 @@ class _Records:
         if not readings:
             raise DataError(
                 f"{path}: expected record messages with stamps and numbers, got "
-                f"{dict(self.counts)}. Give a file of an activity."
+                f"{dict(self.counts) or 'none'}. Give a file of an activity."
             )
         table = LongTable(list(_parts(readings, path)), path, tz="UTC" if stamped else None)
         self._say(len(self.readings) - len(readings))

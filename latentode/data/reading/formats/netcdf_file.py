@@ -75,9 +75,11 @@ def read_variables(path: Path, magic: bytes) -> Variables:
     if engine == "netcdf4":
         optional_package("netCDF4", "netcdf", path)
     try:
+        if engine == "h5netcdf":
+            _check_hdf5(path)
         with xr.open_dataset(
             path,
-            engine=engine,  # type: ignore[arg-type]
+            engine=engine,
             mask_and_scale=False,
             decode_times=False,
             decode_timedelta=False,
@@ -91,7 +93,7 @@ def read_variables(path: Path, magic: bytes) -> Variables:
                 )
                 for name, each in dataset.variables.items()
             }
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, TypeError, LookupError, RuntimeError) as error:
         raise DataError(f"{path}: the netCDF file is damaged ({error}). Copy it again.") from None
     if not variables:
         raise DataError(
@@ -104,6 +106,14 @@ def read_variables(path: Path, magic: bytes) -> Variables:
             "and give a data frame or CSV."
         )
     return variables
+
+
+def _check_hdf5(path: Path) -> None:
+    """Open a file before h5netcdf does, which cannot close what it could not open."""
+    import h5py
+
+    with h5py.File(path, "r"):
+        pass
 
 
 def _cells(variable: Any) -> NDArray[Any]:

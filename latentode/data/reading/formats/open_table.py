@@ -16,7 +16,13 @@ import pandas as pd
 from latentode.config import DataConfig
 from latentode.data.reading import formats
 from latentode.data.reading.formats.database_url import DatabaseUrl, is_url
-from latentode.data.reading.formats.table import Format, LogSource, Table, check_distinct
+from latentode.data.reading.formats.table import (
+    Format,
+    LogSource,
+    NoRowsError,
+    Table,
+    check_distinct,
+)
 from latentode.data.reading.formats.text_blocks import binary_kind, first_bytes
 from latentode.data.reading.roles import natural_key
 from latentode.errors import ConfigError, DataError, ResourceError
@@ -76,24 +82,33 @@ def open_tables(source: Source, config: DataConfig) -> Iterator[Table]:
     Raises:
         DataError: If there is no file, or one cannot be opened.
     """
-    if isinstance(source, str | os.PathLike | pd.DataFrame):
-        source = [source]
-    parts = list(source)
+    several = isinstance(source, Sequence) and not isinstance(source, str | bytes)
+    parts: list[LogFile] = list(source) if several else [source]  # type: ignore[list-item,arg-type]
     files = [file for part in parts for file in _files(part)]
     if not files:
         raise DataError(f"{parts[0] if parts else 'log'}: expected a log, got no file.")
+    first: Table | None = None
+    empty: list[str] = []
     for file in files:
-        table = open_table(file, config)
-        if len(files) > 1 and file is files[0]:
-            last = files[-1]
+        try:
+            table = open_table(file, config)
+        except NoRowsError:
+            if first is None and file is files[-1]:
+                raise
+            empty.append(str(file))
+            continue
+        if first is None and len(files) > 1:
             table.doubts.decide(
-                "files", f"{len(files):,} files read as one log", f"from {table.name} to {last}"
+                "files", f"{len(files):,} files read as one log", f"from {files[0]} to {files[-1]}"
             )
+        first = first or table
         yield table
+    if empty and first is not None:
+        first.doubts.decide("files", f"file(s) without rows left out: {', '.join(empty)}")
 
 
 def _located(source: LogFile) -> Path | DatabaseUrl | pd.DataFrame:
-    if isinstance(source, pd.DataFrame):
+    if not isinstance(source, str | os.PathLike):
         return source
     return DatabaseUrl(str(source)) if is_url(source) else Path(source)
 
@@ -130,11 +145,12 @@ def _refuse_settings(source: LogSource, log_format: Format) -> None:
     Raises:
         ConfigError: Naming the first of them.
     """
-    for name, value in source.config.source.model_dump().items():
+    told = source.config.source
+    for name, value in (("table", told.table), ("query", told.query)):
         if value is not None and name not in log_format.source_settings:
             raise ConfigError(
-                f"data.source.{name}: expected no --{name} for {log_format.name}, got {value!r}. "
-                "Leave it out."
+                f"--{name}: expected none for {log_format.name}, got {value!r}. Leave it out; for "
+                f"a model that was trained with it, pass --{name} ''."
             )
 
 

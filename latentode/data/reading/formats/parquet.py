@@ -20,7 +20,11 @@ class ParquetFormat(Format):
         return source.start.startswith(b"PAR1")
 
     def open(self, source: LogSource) -> Table:
-        """Read all columns; an index that pandas stored is a column like others."""
+        """Read all columns; an index that pandas stored is a column like others.
+
+        Raises:
+            DataError: If the file is damaged, or has no rows.
+        """
         path = source.path
         try:
             with parquet.ParquetFile(path) as file:
@@ -32,6 +36,7 @@ class ParquetFormat(Format):
                 ]
             with parquet.ParquetFile(path, read_dictionary=texts) as file:
                 data = file.read(use_threads=True)
+            data.validate(full=True)  # texts and codes of a damaged file may be none
         except (pa.ArrowException, OSError, ValueError) as error:
             raise DataError(f"{path}: the Parquet file is damaged ({error}).") from None
         return Table({name: data.column(name) for name in data.column_names}, path)

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from latentode.data.reading.formats.database_source import Database, quoted
 from latentode.data.reading.formats.table import optional_package
+from latentode.errors import DataError
 
 # one batch: the driver takes the type of a column from its first batch, and fails on another type
 _BATCH_ROWS = str(1 << 30)
@@ -28,7 +29,20 @@ class SqliteDatabase(Database):
         self._path = path
 
     def connect(self) -> Any:
-        """Open the file; SQLite refuses to write to it."""
+        """Open the file; SQLite refuses to write to it.
+
+        Raises:
+            DataError: If the file breaks off: SQLite takes what is missing of a page for zeros.
+        """
+        with self._path.open("rb") as file:
+            page = int.from_bytes(file.read(18)[16:], "big")
+        page = 1 << 16 if page == 1 else page
+        size = self._path.stat().st_size
+        if page and size % page:
+            raise DataError(
+                f"{self.name}: expected whole pages of {page} bytes, got a file of {size} bytes: "
+                "it breaks off. Copy it again."
+            )
         driver = optional_package("adbc_driver_sqlite.dbapi", "sql", self._path)
         return driver.connect(f"{self._path.resolve().as_uri()}?mode=ro")
 

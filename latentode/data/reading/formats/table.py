@@ -29,6 +29,15 @@ MISSING_TEXTS = (
 )
 
 
+def missing_texts(config: DataConfig) -> tuple[str, ...]:
+    """Spellings of a missing value, those of the settings included."""
+    return (*MISSING_TEXTS, *(config.cells.na or ()))
+
+
+class NoRowsError(DataError, kind="data", exit_code=3):
+    """A log without a row, which counts only if it is the whole log."""
+
+
 class Table:
     """A log that is opened: one column of one type each, all of the same number of rows.
 
@@ -63,7 +72,9 @@ class Table:
         self.ragged: list[tuple[int, int]] = []
         self._columns = dict(columns)
         if not self.num_rows:
-            raise DataError(f"no data rows in {self.name}. Give a log with a header and readings.")
+            raise NoRowsError(
+                f"no data rows in {self.name}. Give a log with a header and readings."
+            )
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -104,6 +115,31 @@ class Table:
     def at(self, row: int) -> str:
         """Where a row stands, for a message: "line 17"."""
         return f"{self.line_word} {self.lines[row]}"
+
+
+class RenamedTable(Table):
+    """A table under other names.
+
+    Args:
+        table: The table.
+        names: New name -> its name in the table.
+    """
+
+    def __init__(self, table: Table, names: Mapping[str, str]) -> None:
+        super().__init__({name: table.column(old) for name, old in names.items()})
+        for shared in ("name", "stem", "line_word", "decimal", "units", "doubts", "ragged"):
+            setattr(self, shared, getattr(table, shared))
+        self._table, self._names = table, dict(names)
+
+    def text(self, name: str) -> pa.ChunkedArray:
+        """Cells as the source has them."""
+        old = self._names.get(name)
+        return super().text(name) if old is None else self._table.text(old)
+
+    @cached_property
+    def lines(self) -> Int64:
+        """Line or row of each row in the source."""
+        return self._table.lines
 
 
 def is_text(kind: pa.DataType) -> bool:

@@ -22,6 +22,11 @@ from latentode.errors import DataError
 
 # what npTDMS raises of files that are damaged, and of types that it does not read
 _DAMAGE = (ValueError, EOFError, LookupError, OSError, struct.error, NotImplementedError)
+_CUT = "The last segment is not complete: the file breaks off. Copy it again."
+_UNTIMED = (
+    "Write the properties wf_start_time and wf_increment of each channel, or a channel of time "
+    "stamps into its group, when it is recorded or with npTDMS."
+)
 
 
 class TdmsFormat(LongFormat):
@@ -52,8 +57,9 @@ class TdmsFormat(LongFormat):
                 f"{source.path}: the TDMS file is damaged, or is not of a known kind ({error}). "
                 "Copy it again, or export it as CSV."
             ) from None
-        table = _table(list(_channels(content, changes)), source)
-        if content.file_status.incomplete_final_segment:
+        is_cut = content.file_status.incomplete_final_segment
+        table = _table(list(_channels(content, changes)), source, _CUT if is_cut else _UNTIMED)
+        if is_cut:
             table.doubts.decide(
                 "format", "read to where the file breaks off", "its last segment is not complete"
             )
@@ -120,7 +126,7 @@ def _of_group(clocks: Mapping[str, Clock], count: int) -> Clock:
     return Clock(None, False, "neither wf_increment nor a channel of times of its length is there")
 
 
-def _table(channels: list[_Channel], source: LogSource) -> LongTable:
+def _table(channels: list[_Channel], source: LogSource, advice: str) -> LongTable:
     numbers = [channel for channel in channels if channel.is_number]
     timed = [channel for channel in numbers if channel.clock.times is not None]
     dated = [channel for channel in timed if channel.clock.has_date]
@@ -129,8 +135,7 @@ def _table(channels: list[_Channel], source: LogSource) -> LongTable:
         reasons = "; ".join(f"{c.name!r}: {c.clock.why}" for c in numbers[:5]) or "no numbers"
         raise DataError(
             f"{source.path}: expected channels with times, got {len(channels)} channels without "
-            f"({reasons}). Write the properties wf_start_time and wf_increment of each channel, or "
-            "a channel of time stamps into its group, when it is recorded or with npTDMS."
+            f"({reasons}). {advice}"
         )
     parts = [
         ChannelPart(

@@ -31,6 +31,7 @@ _GZIP = b"\x1f\x8b"
 _NOT_TEXT = {
     b"PK\x03\x04": "a zip archive or a spreadsheet",
     b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
     b"%PDF": "a PDF document",
     b"\x89HDF": "an HDF5 or NetCDF file",
     b"\xd0\xcf\x11\xe0": "an old spreadsheet",

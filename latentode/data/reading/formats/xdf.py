@@ -55,9 +55,13 @@ class XdfFormat(LongFormat):
             raise DataError(
                 f"{source.path}: the XDF file is damaged ({messages.errors[0]}). Copy it again."
             )
-        table = _table(streams, source)
-        if whole < len(content):
-            evidence = f"byte {whole} of {len(content)}"
+        evidence = f"byte {whole} of {len(content)}"
+        is_cut = whole < len(content)
+        advice = "Markers and texts are no readings."
+        if is_cut:
+            advice = f"The file breaks off at {evidence}: copy it again."
+        table = _table(streams, source, advice)
+        if is_cut:
             table.doubts.decide("format", "read to where the file breaks off", evidence)
         for message in messages.warnings:
             table.doubts.decide("format", message, "pyxdf says so")
@@ -99,7 +103,7 @@ def _end_of_whole_chunks(content: bytes) -> int:
     return end
 
 
-def _table(streams: list[Any], source: LogSource) -> LongTable:
+def _table(streams: list[Any], source: LogSource, advice: str) -> LongTable:
     numbers = [
         stream
         for stream in streams
@@ -108,8 +112,8 @@ def _table(streams: list[Any], source: LogSource) -> LongTable:
     if not numbers:
         kinds = {_name(stream): stream["info"]["channel_format"][0] for stream in streams}
         raise DataError(
-            f"{source.path}: expected streams of numbers with samples, got {kinds}. Markers and "
-            "texts are no readings."
+            f"{source.path}: expected streams of numbers with samples, got {kinds or 'none'}. "
+            f"{advice}"
         )
     names = iter(
         distinct_names(

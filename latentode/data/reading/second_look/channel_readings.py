@@ -9,6 +9,9 @@ import numpy as np
 
 from latentode.data.dataset import Float64, Int64, Readings, offsets
 
+_ENOUGH = 100_000  # readings that tell a median
+_FEW = 16  # channels that are looked for one by one sooner than all are sorted
+
 
 @dataclass(frozen=True, eq=False)
 class ChannelReadings:
@@ -17,22 +20,31 @@ class ChannelReadings:
     Attributes:
         name: The channel.
         values: Its readings, shape (reading,).
-        rows: Row of each among all, shape (reading,); None where every row has one.
+        index: Place of each among the readings of all channels, shape (reading,); None where every
+            row has one.
         bounds: First reading of each series, and the end of the last one, shape (series + 1,).
+        row_starts: First reading of each row of all channels, and the end of the last one.
     """
 
     name: str
     values: Float64
-    rows: Int64 | None
+    index: Int64 | None
     bounds: Int64
+    row_starts: Int64
+
+    def rows(self, readings: Int64) -> Int64:
+        """Row of each of some readings."""
+        if self.index is None:
+            return readings
+        return np.searchsorted(self.row_starts, self.index[readings], side="right") - 1
 
     def row(self, reading: int) -> int:
         """Row of a reading."""
-        return reading if self.rows is None else int(self.rows[reading])
+        return int(self.rows(np.array([reading]))[0])
 
     def times_at(self, readings: Int64, times: Int64) -> Int64:
         """Times of some readings, from the times of all rows."""
-        return times[readings if self.rows is None else self.rows[readings]]
+        return times[self.rows(readings)]
 
 
 def by_channel(readings: Readings) -> Iterator[ChannelReadings]:
@@ -42,18 +54,20 @@ def by_channel(readings: Readings) -> Iterator[ChannelReadings]:
     if readings.num_readings == readings.num_rows * width:  # every row has every channel
         for channel, name in enumerate(names):
             values = np.ascontiguousarray(readings.values[channel::width])
-            yield ChannelReadings(name, values, None, starts)
+            yield ChannelReadings(name, values, None, starts, readings.row_starts)
         return
     # keys of 8 and 16 bits are sorted by radix, in linear time
-    narrow = np.min_scalar_type(width)
-    order = np.argsort(readings.channel_index.astype(narrow), kind="stable")
-    ends = offsets(np.bincount(readings.channel_index, minlength=width))
-    single = readings.num_readings == readings.num_rows  # then a reading is a row
-    rows = None if single else readings.reading_rows()
+    codes = readings.channel_index.astype(np.min_scalar_type(width))
+    order = np.argsort(codes, kind="stable") if width > _FEW else None
+    ends = offsets(np.bincount(codes, minlength=width))
+    first = readings.row_starts[starts]
     for channel, name in enumerate(names):
-        index = order[ends[channel] : ends[channel + 1]]
-        own = index if rows is None else rows[index]
-        yield ChannelReadings(name, readings.values[index], own, np.searchsorted(own, starts))
+        if order is None:
+            index = np.flatnonzero(codes == channel)
+        else:
+            index = order[ends[channel] : ends[channel + 1]]
+        bounds = np.searchsorted(index, first)
+        yield ChannelReadings(name, readings.values[index], index, bounds, readings.row_starts)
 
 
 @dataclass(frozen=True)
@@ -64,7 +78,7 @@ class ChannelFacts:
         name: The channel.
         count: Number of readings, codes included.
         low: Least reading; None without any.
-        median: Median reading.
+        median: Median reading; of many readings, of evenly spaced ones.
         high: Greatest reading.
         first: First time in nanoseconds.
         last: Last time.
@@ -108,7 +122,7 @@ def facts_of(channel: ChannelReadings, times: Int64, codes: list[float]) -> Chan
         name=channel.name,
         count=count,
         low=low,
-        median=float(np.median(values)),
+        median=float(np.median(values[:: max(1, len(values) // _ENOUGH)])),
         high=high,
         first=int(first),
         last=int(last),

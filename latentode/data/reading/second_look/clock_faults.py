@@ -187,7 +187,7 @@ def find_silences(channel: ChannelReadings, readings: Readings) -> Iterator[Sile
     starts, times = readings.series_starts, readings.times
     counts = np.diff(channel.bounds)
     several = np.flatnonzero(counts >= 5)
-    if channel.rows is None or not len(several):
+    if channel.index is None or not len(several):
         return  # a channel that has every row ends with its series
     begins, ends = starts[several], starts[several + 1] - 1
     first = channel.times_at(channel.bounds[several], times)

@@ -38,13 +38,13 @@ def test_what_was_said_to_be_missing_stays_in_the_option():
 
 
 def test_share_above_the_limit_is_said_with_a_limit_that_suffices():
-    assert "--on-bad-row nan." in message(["1"] * 99 + ["ERR"])
+    assert "--on-bad-row nan to leave out" in message(["1"] * 99 + ["ERR"])
     said = message(["1", "2", "3", "ERR"])
-    assert "--on-bad-row nan --max-bad 0.25." in said
+    assert "--on-bad-row nan --max-bad 0.25 to leave out" in said
     assert typed("--on-bad-row nan --max-bad 0.25").cells.max_bad == 0.25
     said = message(["1", "2", "3", "ERR"], CellsConfig(on_bad_row="nan"))
     assert "25% of the values and more than --max-bad allows" in said
-    assert "or --max-bad 0.25." in said
+    assert "or --max-bad 0.25 to leave out" in said
 
 
 def test_very_many_spellings_are_counted():

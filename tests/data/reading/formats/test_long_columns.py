@@ -16,10 +16,10 @@ def part(channel="a", times=(0, 5), values=(1.0, 2.0), **rest):
 class Known(LongFormat):
     name = "known"
 
-    def can_open(self, source):
+    def can_open(self, source):  # noqa: ARG002
         return False
 
-    def open(self, source):
+    def open(self, source):  # noqa: ARG002
         raise AssertionError
 
 

@@ -1,0 +1,86 @@
+"""Columns that number the rows are no channels; running totals and batteries are."""
+
+import numpy as np
+import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
+from log_files import said, settings
+from random_logs import NAMES, SEEDS, few, one_after_another, stamps, walk
+
+from latentode.data.reading.log import read_log
+
+
+def channels_of(frame):
+    return set(read_log(frame, settings())[0].channels)
+
+
+@few
+@given(NAMES, st.integers(0, 9_000), st.sampled_from([1, 10]), SEEDS, st.booleans())
+def test_whole_numbers_of_one_step_number_the_rows_with_jumps_and_resets(
+    name, first, step, seed, reset
+):
+    numbers = first + step * np.arange(200)
+    numbers[150:] = numbers[:50] if reset else numbers[150:] + 7
+    frame = pd.DataFrame({name: numbers, "time": stamps(200), "t": walk(200, seed)})
+    dataset, report = read_log(frame, settings())
+    assert dataset.channels == ("t",)
+    assert any(f'--channels "{name}"' in each for each in said(report))
+
+
+@few
+@given(NAMES, SEEDS)
+def test_counters_of_a_log_written_newest_first_fall_with_the_time(name, seed):
+    numbers = np.arange(100)[::-1] + 40
+    frame = pd.DataFrame({name: numbers, "time": stamps(100)[::-1], "t": walk(100, seed)})
+    assert channels_of(frame) == {"t"}
+
+
+@few
+@given(NAMES.filter(lambda name: name != "K"), SEEDS, st.booleans())
+def test_counters_within_series_are_left_out(name, seed, mixed):
+    frame = one_after_another(
+        ["a", "b", "c"], 50, seed, "logger", **{name: lambda number, _: np.arange(number) + 1}
+    )
+    if mixed:
+        frame = frame.sort_values("time", kind="stable")
+    assert channels_of(frame) == {"t"}
+
+
+@few
+@given(SEEDS)
+def test_totals_that_rise_now_and_then_are_channels(seed):
+    tips = np.random.default_rng(seed).integers(0, 2, 200).cumsum()
+    frame = pd.DataFrame({"time": stamps(200), "rain_tips": tips, "t": walk(200, seed)})
+    assert channels_of(frame) == {"rain_tips", "t"}
+
+
+def test_numbers_that_fall_while_the_time_rises_count_what_is_left():
+    frame = pd.DataFrame({"time": stamps(60), "battery": 100 - np.arange(60), "t": walk(60, 0)})
+    assert channels_of(frame) == {"battery", "t"}
+
+
+def test_the_only_channel_may_count():
+    frame = pd.DataFrame({"time": stamps(60), "visitors": np.arange(60)})
+    assert channels_of(frame) == {"visitors"}
+
+
+def test_an_angle_that_turns_is_a_channel():
+    frame = pd.DataFrame(
+        {"time": stamps(360, "1s"), "angle": 10 * np.arange(360) % 360, "t": walk(360, 0)}
+    )
+    assert channels_of(frame) == {"angle", "t"}
+
+
+@few
+@given(SEEDS, st.sampled_from([1, 1000]))
+def test_a_device_clock_beside_the_time_is_no_channel(seed, per_second):
+    rng = np.random.default_rng(seed)
+    seconds = rng.integers(30, 900, 100).cumsum()
+    frame = pd.DataFrame(
+        {
+            "time": stamps(1)[0] + pd.to_timedelta(seconds, unit="s"),
+            "Transmitter Time": 5_000_000 + seconds * per_second,
+            "t": walk(100, seed),
+        }
+    )
+    assert channels_of(frame) == {"t"}
