@@ -75,6 +75,6 @@ def is_unit_row(cells: Iterable[str]) -> bool:
     """Whether most cells that are not empty are units, patterns of dates or ways of taking."""
     filled = [cell for cell in cells if cell.strip("-\u2013_./ \t")]
     known = sum(is_unit(cell) or is_process(cell) or is_format(cell) for cell in filled)
-    if len(filled) == 1 and not is_unit(filled[0]):
+    if len(filled) == 1 and filled[0].strip().lower() in _TYPES.split():
         return False  # "Date" alone is the name of an index
     return bool(filled) and known >= 0.6 * len(filled)
