@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from latentode.config import TimeConfig
 from latentode.data.dataset import Int64
+from latentode.data.reading.cells.date_texts import OpenDate
 from latentode.data.reading.cells.time_stamps import DAY, OK, Stamps
 from latentode.data.reading.doubts import Doubts
 
@@ -25,6 +26,7 @@ _SPELLED = {
     "dmy": r"(?i)\b(?:dd?\W?mm?\W?yy|TT?\W?MM?\W?JJ|JJ?\W?MM?\W?AA)",
     "mdy": r"(?i)\bmm?\W?dd?\W?yy",
 }
+_MANY_JUMPS = 3  # times as many jumps show that dates were turned around
 _FEW = 0.05  # share of dates that may contradict all others: damaged cells, refused by line
 # a step from one date to the next is ordinary up to this multiple of the median step, and the log
 # has a hole where one is a hundred times as long
@@ -127,9 +129,37 @@ class _Order:
     ) -> str:
         others = [other for other in candidates if other != order]
         row = min(int(against[other][0]) for other in others if len(against[other]))
+        if order in _OPTIONS and self._changes_between(order):
+            return order
         if order != "ymd":
             self._decided(order, f"{self._quoted(row)} is a date in no other order", "certain")
         return order
+
+    def _changes_between(self, order: str) -> bool:
+        """Ask where days up to 12 fit the rows around them in the other order alone.
+
+        A spreadsheet of another country turns just these around.
+        """
+        other = "mdy" if order == "dmy" else "dmy"
+        turned = np.array([_turned(date, order, other) for date in self._stamps.dates])
+        rows = self._rows(turned)
+        if not len(rows):
+            return False
+        times = self._stamps.settled(order)
+        mixed = times.times.copy()
+        mixed[rows] = self._stamps.settled(other).times[rows]
+        good = times.status == OK
+        alike, turned_back = _jumps(times.times[good]), _jumps(mixed[good])
+        if alike < _MANY_JUMPS * max(1, turned_back):
+            return False
+        self._doubts.ask(
+            "time",
+            f"time column {self._name!r}: dates seem to be written in two orders: "
+            f"{self._quoted(int(rows[0]))} follows the rows around it only as {_WORDS[other]}, "
+            f"while others are {_WORDS[order]}. Write the dates of all rows in one order, best "
+            f"with the year first; or pass {_OPTIONS[order]} if all are {_WORDS[order]}.",
+        )
+        return True
 
     def _mixed(self, against: dict[str, NDArray[np.integer]], total: int) -> str:
         order = min(against, key=lambda each: len(against[each]))
@@ -219,6 +249,18 @@ class _Order:
 
     def _quoted(self, row: int) -> str:
         return f"{self._text(row)!r} ({self._where(row)})"
+
+
+def _turned(date: OpenDate, order: str, other: str) -> bool:
+    """True for a date that exists in both orders, and is another day in each."""
+    days = date.day(order), date.day(other)
+    return not date.year_first and None not in days and days[0] != days[1]
+
+
+def _jumps(times: Int64) -> int:
+    """Number of steps from row to row that are far longer than most, to either side."""
+    steps = np.abs(np.diff(times))
+    return int((steps > max(_ORDINARY * np.median(steps), DAY)).sum()) if len(steps) else 0
 
 
 def _follows(distinct: Int64) -> bool | None:

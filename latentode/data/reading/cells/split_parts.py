@@ -18,6 +18,7 @@ from latentode.data.reading.cells.date_digits import spelled_dates
 from latentode.data.reading.cells.date_texts import MONTH_OF
 from latentode.data.reading.cells.time_column import read_times
 from latentode.data.reading.cells.time_forms import may_be_times
+from latentode.data.reading.cells.time_scales import SERIAL_DAYS, scale_serial_days
 from latentode.data.reading.cells.time_stamps import DAY, OK, clock_seconds
 from latentode.data.reading.formats.table import as_text, is_text
 
@@ -55,12 +56,14 @@ class Part:
             "second", or "half" for AM and PM.
         values: Days since 1970 of a date; nanoseconds of the others of a day; else numbers.
         good: Where there is one.
+        rest: Nanoseconds of the day, of a day of the year with a fraction.
     """
 
     name: str
     role: str
     values: Int64
     good: NDArray[np.bool_]
+    rest: Int64 | None = None
 
 
 def numbers_of(column: pa.ChunkedArray) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
@@ -183,7 +186,8 @@ def _fitting(name: str, seen: NDArray[np.float64]) -> list[str]:
     low, high = seen.min(), seen.max()
     roles = ["hour"] if low >= 0 and high <= 24 else []
     if low < 0 or (np.floor(seen) != seen).any():
-        return roles
+        whole_year = low >= 1 and high < 367 and "doy" in roles_in_name(name)
+        return [*roles, "doy"] if whole_year else roles
     if (low >= 1500 and high <= 2200) or (high <= 99 and "year" in roles_in_name(name)):
         roles.append("year")
     roles += [role for role, (least, most) in _RANGES.items() if least <= low and high <= most]
@@ -207,6 +211,10 @@ def part_of(name: str, role: str, numbers: NDArray[np.float64], good: NDArray[np
     if role == "hour":
         good = good & (numbers >= 0) & (numbers <= 24)
         return Part(name, role, np.rint(numbers * 3600).astype(np.int64) * _SECOND, good)
+    if role == "doy" and (np.floor(numbers[good]) != numbers[good]).any():
+        days = np.where(good, numbers, 1.0) + SERIAL_DAYS["excel"]
+        days, rest = np.divmod(scale_serial_days(days, "excel")[0], DAY)
+        return Part(name, role, days, good & (days >= 1) & (days <= 366), rest)
     good = good & (np.floor(numbers) == numbers) & (np.abs(numbers) < 10**6)
     whole = np.where(good, numbers, 0).astype(np.int64)
     if role == "year":

@@ -108,7 +108,8 @@ def _roles(columns: Mapping[str, pa.ChunkedArray]) -> dict[str, Part] | None:
         return None
     roles, days = calendar
     taken = {part.name for part in roles.values()}
-    clock_of = clock_parts(parts, days, taken) if _repeats(days) else None
+    fraction = any(part.rest is not None for part in roles.values())
+    clock_of = clock_parts(parts, days, taken) if _repeats(days) and not fraction else None
     return _sorted({**roles, **(clock_of or {})})
 
 
@@ -209,6 +210,8 @@ def _joined(roles: Mapping[str, Part], columns: Mapping[str, pa.ChunkedArray]) -
     total = np.zeros(1, dtype=np.int64)
     for part in clock:
         total = total if part.role == "half" else total + part.values
+    for part in roles.values():
+        total = total if part.rest is None else total + part.rest
     if "half" in roles:
         total = on_whole_day(total, roles["half"])
     good = np.logical_and.reduce([part.good for part in roles.values()])

@@ -22,7 +22,7 @@ _UNITS = """
 """
 _PROCESSES = """
     avg average mean med median min minimum max maximum smp sample tot total sum std stdev sd inst
-    wvc count hst ts rn cov
+    wvc count hst ts rn cov mittel mittelwert momentanwert summe moyenne somme media promedio
 """
 # types of columns, which some exporters write below the names
 _TYPES = """
@@ -75,4 +75,6 @@ def is_unit_row(cells: Iterable[str]) -> bool:
     """Whether most cells that are not empty are units, patterns of dates or ways of taking."""
     filled = [cell for cell in cells if cell.strip("-\u2013_./ \t")]
     known = sum(is_unit(cell) or is_process(cell) or is_format(cell) for cell in filled)
+    if len(filled) == 1 and filled[0].strip().lower() in _TYPES.split():
+        return False  # "Date" alone is the name of an index
     return bool(filled) and known >= 0.6 * len(filled)

@@ -103,6 +103,17 @@ def test_two_orders_in_one_log_are_asked_about_with_their_lines():
     assert "line 4" in message
 
 
+@pytest.mark.parametrize("step", [600, 7200, 86_400])
+def test_dates_that_a_spreadsheet_turned_around_are_asked_about(step):
+    moments = grid("2024-03-01", step, max(400, 25 * 86_400 // step))
+    cells = [f"{m:%d/%m/%Y %H:%M}" if m.day <= 12 else f"{m:%m/%d/%Y %H:%M}" for m in moments]
+    asked = question(cells)
+    assert "in two orders" in asked
+    assert "--no-dayfirst" in asked
+    _, doubts = read_cells(cells, dayfirst=False)
+    assert not doubts.questions
+
+
 def test_a_lone_damaged_date_is_bad_and_not_asked_about():
     cells = [*written(grid("2024-03-01", 86_400, 28), "%d/%m/%Y"), "03/29/2024"]
     times, doubts = read_cells(cells)

@@ -52,6 +52,10 @@ CASES = {
                                   "AM/PM": text("%p")}),
     "hours of half a day": (HOURLY, {"Date": text("%Y-%m-%d"), "Hr": lambda m: m.hour % 12 or 12,
                                      "ap": lambda m: m.strftime("%p").lower()}),
+    "fraction of the year's day": (MINUTES, {
+        "Year": lambda m: m.year,
+        "DOY": lambda m: round(m.timetuple().tm_yday + (m.hour * 60 + m.minute) / 1440, 5),
+    }),
     "14h30": (MINUTES, {"Date": text("%d/%m/%Y"), "Heure": lambda m: f"{m.hour}h{m:%M}"}),
     "German": (HOURLY, {"Tag": text("%d.%m.%Y"), "Stunde": lambda m: m.hour}),
     "nameless": (HOURLY, {"x": text("%Y-%m-%d"), "y": lambda m: m.hour}),

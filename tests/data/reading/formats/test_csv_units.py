@@ -38,5 +38,7 @@ def test_widths_of_fields_are_no_units():
 def test_a_row_is_one_of_units_where_most_of_it_is():
     assert is_unit_row(["", "", "Avg", "Smp"])
     assert is_unit_row(["date", "°C", "%", "V"])
+    assert is_unit_row(["datetime", "double", "bool"])
+    assert not is_unit_row(["Date", "", ""])
     assert not is_unit_row(["Date", "Leeds", "York", "m"])
     assert not is_unit_row(["", "-", "."])
