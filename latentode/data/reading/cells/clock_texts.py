@@ -25,6 +25,7 @@ CLOCK_FORM = (
 )
 #: The same with AM or PM, or a and p alone: always a time of day.
 HALF_DAY_FORM = r"^\d{1,2}(?::\d\d){1,2}\s*[AaPp](?:\.?\s?[Mm]\.?)?$"
+# how a unit is written behind the number of a span
 _UNIT_WORDS = {
     "ns": "ns nanosec nanoseconds",
     "us": "us µs microsec microseconds",

@@ -212,9 +212,10 @@ def part_of(name: str, role: str, numbers: NDArray[np.float64], good: NDArray[np
         good = good & (numbers >= 0) & (numbers <= 24)
         return Part(name, role, np.rint(numbers * 3600).astype(np.int64) * _SECOND, good)
     if role == "doy" and (np.floor(numbers[good]) != numbers[good]).any():
-        days = np.where(good, numbers, 1.0) + SERIAL_DAYS["excel"]
-        days, rest = np.divmod(scale_serial_days(days, "excel")[0], DAY)
-        return Part(name, role, days, good & (days >= 1) & (days <= 366), rest)
+        serial = np.where(good, numbers, 1.0) + SERIAL_DAYS["excel"]
+        ns = scale_serial_days(serial, "excel")[0]
+        days, rest = ns // DAY, ns % DAY
+        return Part(name, role, days.astype(np.int64), good & (days >= 1) & (days <= 366), rest)
     good = good & (np.floor(numbers) == numbers) & (np.abs(numbers) < 10**6)
     whole = np.where(good, numbers, 0).astype(np.int64)
     if role == "year":

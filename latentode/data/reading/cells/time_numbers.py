@@ -23,15 +23,15 @@ from latentode.data.reading.cells.time_scales import (
 )
 from latentode.data.reading.cells.time_stamps import BAD, OK, OUT_OF_RANGE
 
-_SAMPLE = 1000  # numbers that are tried first
+_SAMPLE = 1000  # numbers that tell whether all have to be looked at
 _SMALL = 1e8  # smaller ones are taken for elapsed times, not for a broken epoch
 _MOST = 0.9  # share of numbers that are an epoch, where others are stamps of a clock that was reset
 _MOST_YEARS = 10  # that an epoch with a few other stamps spans
 _YEAR_SECONDS = 31_557_600  # of 365.25 days
 _DAYS_OF_INT64 = 106_751  # in nanoseconds
-# ticks of 100 ns -> seconds before 1970 from which they count; of 1990 to 2100
+# ticks of 100 ns -> seconds before 1970 from which they count
 _TICKS = {".NET ticks since the year 1": 62_135_596_800, "Windows ticks since 1601": 11_644_473_600}
-_FIRST_TICKS, _LAST_TICKS = 631_152_000, 4_102_444_800  # 1990 and 2100
+_FIRST_TICKS, _LAST_TICKS = 631_152_000, 4_102_444_800  # 1990 and 2100, in seconds
 _ALL_UNITS = "s|ms|us|ns|min|h|d"
 
 

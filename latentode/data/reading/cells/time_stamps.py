@@ -29,6 +29,7 @@ _MISSING = pa.array(MISSING_TEXTS)
 # two arrays of texts differ from one of few distinct texts by this share of distinct ones
 _FEW = 0.5
 
+# a date before a time of day, and words between the two
 _DATE_BEFORE = r"^(\d{1,4}[./-]\d{1,2}[./-]\d{1,4}),?\s+"
 _AT = r"(?:klo|kl|alle ore|ore|alle|à|um)\.?\s+"
 # spellings of one meaning that part a time of day from its date, or its digits, in another way
