@@ -26,7 +26,13 @@ from latentode.data.reading.roles import (
 from latentode.data.reading.row_counters import row_counters, second_clocks
 from latentode.data.reading.sample_times import sample_times
 from latentode.data.reading.series_role import find_series
-from latentode.data.reading.side_columns import find_unit, lone_cells, row_types, words_of_series
+from latentode.data.reading.side_columns import (
+    find_unit,
+    lone_cells,
+    numbers_of_place,
+    row_types,
+    words_of_series,
+)
 from latentode.data.reading.time_role import find_time
 from latentode.errors import ConfigError, DataError
 
@@ -123,6 +129,8 @@ class _Detection:
             if name not in useless and (column.holds_dates or column.tells_time_of_day):
                 useless[name] = "it holds times, and another column is the time"
         useless |= lone_cells(self.sample, [name for name in free if name not in useless])
+        others = [name for name in free if name not in useless and name not in ids]
+        useless |= numbers_of_place(self.sample, others)
         return useless | row_types(self.sample, [name for name in free if name not in useless])
 
     def _counters(

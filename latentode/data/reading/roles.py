@@ -39,7 +39,7 @@ ID_NAMES = (
 CHANNEL_NAMES = (
     ("channel", "_field", "channel_name", "statistic_id", "entity_id", "__name__"),
     ("variable", "metric", "parameter", "field", "signal", "measure", "measurement", "quantity"),
-    ("attribute", "feature", "var", "property"),
+    ("attribute", "feature", "var", "property", "analyte", "assay", "determinand"),
     (
         *("messgröße", "messgrösse", "messgroesse", "größe", "kanal", "kanalname", "parametername"),
         *("parameter_name", "parameter name", "grandeur", "paramètre", "parámetro", "parametro"),
@@ -52,7 +52,7 @@ TAG_NAMES = (
     (
         *("tag", "tagname", "tag_name", "tag name", "point", "pointname", "point_name"),
         *("point name", "nodeid", "displayname", "display_name", "display name", "datapoint"),
-        *("datenpunkt", "kks", "itemid", "item_name", "item name", "topic"),
+        *("datenpunkt", "kks", "itemid", "item_name", "item name", "topic", "varname"),
     ),
     ("name", "item", "sensor_name", "label"),
     ("bezeichnung", "messstelle", "nom", "nombre", "naam"),
@@ -60,7 +60,7 @@ TAG_NAMES = (
 VALUE_NAMES = (
     ("value", "_value"),
     ("reading", "val", "measured_value", "values", "result", "wert", "messwert", "valeur", "valor"),
-    ("waarde", "valore", "numeric_value", "value_num", "valuenum", "state"),
+    ("waarde", "valore", "numeric_value", "value_num", "valuenum", "varvalue", "state"),
 )
 QUALITY_NAMES = ("quality", "status", "flag", "qc", "qualifier", "validity", "qualität", "qualite")
 #: Words of a quality column for values that count.

@@ -23,6 +23,7 @@ _CLEAN = 0.01  # share of repeats that a column of ids may leave
 _LONG_RUN = 3.0  # rows: an id written a series after another stays for longer
 _TWO = 2
 _MOST = 0.5
+_MILLISECONDS = re.compile(r"milli|msec|^ms$|[_ ]ms$")
 _NUMBERED = re.compile(r"(?!.*\b[mcdk]?m[23]$)[A-Za-z][A-Za-z_ -]*\d+")  # "s1", but not "m3"
 _MOST_PAIRED = 8  # columns that are tried in pairs
 _HOURS, _MINUTES = 24, 1440  # parts of a day: the least that are looked for, and the most
@@ -107,6 +108,14 @@ def _unnamed(
             f"the dates of {search.time[0]!r} repeat, and {name!r} counts the rows of each day "
             f"({sample[name].num_distinct} of them): it may be the time of day. Write date and "
             "time of day into one column; "
+            f'or, if each number is a series, pass --id-column "{name}".',
+        )
+        return name
+    if _MILLISECONDS.search(name.lower()) and not sample[name].is_words:
+        doubts.ask(
+            "time",
+            f"the times of {search.time[0]!r} repeat, and {name!r} may be their milliseconds. Write "
+            "both into one column; "
             f'or, if each number is a series, pass --id-column "{name}".',
         )
         return name

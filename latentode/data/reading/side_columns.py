@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.profile import Sample, SampledColumn
 from latentode.data.reading.roles import ID_NAMES, UNIT_NAMES, by_telling_name
 
+_CALLED_NUMBER = re.compile(r"(^|[ _-])(id|no|nr|num|number|serial)$|[a-zæøå]id$|_no$")
 _MOST_TYPES = 10  # values of a column that tells what a row is
 _MANY_ROWS = 10  # a log of fewer may well have one filled cell
 
@@ -94,6 +96,22 @@ def _tells(codes: Int64, filled: NDArray[np.bool_]) -> bool:
     """True where each code stands with filled cells alone, or with empty ones alone."""
     shares = pd.Series(filled).groupby(codes).mean()
     return bool(shares.isin((0, 1)).all()) and shares.nunique() > 1
+
+
+def numbers_of_place(sample: Sample, free: Sequence[str]) -> dict[str, str]:
+    """Columns of one number, called like that of a station or a device: name -> what shows it.
+
+    Args:
+        sample: The log.
+        free: Columns that have no other role.
+    """
+    constant = {}
+    for name in free:
+        column = sample[name]
+        called_so = _CALLED_NUMBER.search(name.strip().lower()) is not None
+        if called_so and column.is_number and column.num_distinct == 1 and column.filled.all():
+            constant[name] = f"it is {column.distinct[0]} in all rows, as the number of a place"
+    return constant if len(sample.rows) >= _MANY_ROWS else {}
 
 
 def lone_cells(sample: Sample, free: Sequence[str]) -> dict[str, str]:
