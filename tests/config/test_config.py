@@ -65,6 +65,8 @@ def configs(draw, table=LatentODEConfig):
         values[name] = draw(st.one_of(options))
     if table is CellsConfig:
         values["states"] = draw(st.lists(STATES, max_size=3).map(tuple))
+    if table is CellsConfig:
+        values["quality"] = values["quality"] or "good"
     if table is SourceConfig and values["table"] is not None:
         values["query"] = None
     if table is WindowConfig:

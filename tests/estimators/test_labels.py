@@ -158,7 +158,7 @@ def test_the_future_of_labelled_series_is_no_test_of_their_labels():
         ({"n1": "a", "n2": "a"}, None, DataError, "at least two classes"),
         ({"m1": "a", "m2": "b"}, None, DataError, "labels of the series of the log"),
         (pd.DataFrame({"node": ["n1", "n1"], "y": ["a", "b"]}), None, DataError, "one label for"),
-        (pd.DataFrame({"node": ["n1"], "u": [1], "v": [2]}), None, DataError, "--label-column"),
+        (pd.DataFrame({"node": ["n1"], "u": [1], "v": [2]}), None, DataError, "label_column"),
         (pd.DataFrame({"node": ["n1"], "u": [1]}), "w", DataError, "no column 'w'"),
         (pd.DataFrame({"what": ["n1"], "u": [1]}), None, DataError, "no column .node."),
         (pd.DataFrame({"node": ["n1"], "u": [1]}), "node", DataError, "a column of series ids"),

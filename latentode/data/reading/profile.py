@@ -218,7 +218,7 @@ class SampledColumn:
         return any(
             not _NUMBER.fullmatch(text) or _CODED.match(text) is not None
             for text in exact
-            if text not in self._sample.missing
+            if text not in self._sample.missing or self.name in self._sample.verbatim
         )
 
     @property

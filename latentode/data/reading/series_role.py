@@ -93,7 +93,8 @@ def _unnamed(
         return _of_clocks(sample, search, able, doubts)
     splitting = [name for name in able if search.splits(name)]
     numeric = [name for name in free if sample[name].is_number]
-    splitting = [name for name in splitting if set(numeric) - {name}]  # a channel must be left
+    if search.channel is None:  # then a channel must be left
+        splitting = [name for name in splitting if set(numeric) - {name}]
     words = [name for name in splitting if sample[name].is_words]
     splitting = words or splitting
     if not splitting:
@@ -114,8 +115,8 @@ def _unnamed(
     if _MILLISECONDS.search(name.lower()) and not sample[name].is_words:
         doubts.ask(
             "time",
-            f"the times of {search.time[0]!r} repeat, and {name!r} may be their milliseconds. Write "
-            "both into one column; "
+            f"the times of {search.time[0]!r} repeat, and {name!r} may be their milliseconds. "
+            "Write both into one column; "
             f'or, if each number is a series, pass --id-column "{name}".',
         )
         return name

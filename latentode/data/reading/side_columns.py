@@ -15,6 +15,7 @@ from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.profile import Sample, SampledColumn
 from latentode.data.reading.roles import ID_NAMES, UNIT_NAMES, by_telling_name
 
+_OF_DEVICE = re.compile(r"serial|logger|device|firmware|version|model|s/n|\b(id|no|number)\b")
 _CALLED_NUMBER = re.compile(r"(^|[ _-])(id|no|nr|num|number|serial)$|[a-zæøå]id$|_no$")
 _MOST_TYPES = 10  # values of a column that tells what a row is
 _MANY_ROWS = 10  # a log of fewer may well have one filled cell
@@ -124,7 +125,8 @@ def lone_cells(sample: Sample, free: Sequence[str]) -> dict[str, str]:
     lone = {}
     for name in free:
         filled = np.flatnonzero(sample[name].codes >= 0)
-        if len(filled) == 1 and filled[0] == 0 and len(sample.rows) >= _MANY_ROWS:
+        of_device = not sample[name].is_number or _OF_DEVICE.search(name.lower()) is not None
+        if of_device and len(filled) == 1 and filled[0] == 0 and len(sample.rows) >= _MANY_ROWS:
             lone[name] = f"it holds one cell, {sample[name].distinct[0]!r}, in the first row"
     return lone
 

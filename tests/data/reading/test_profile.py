@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from log_files import settings, write
 from random_logs import NAMES, SEEDS, few, one_after_another, stamps, walk
 
+from latentode.data.reading.column_profile import profile_table
 from latentode.data.reading.formats.table import Table
 from latentode.data.reading.log import profile_log, read_log
 from latentode.data.reading.profile import Sample
@@ -22,7 +23,7 @@ def columns(**cells):
 def test_a_profile_counts_what_numpy_counts(cells):
     if all(each is None for each in cells):
         cells = [*cells, 1]
-    profile = Sample(columns(x=pa.array(cells, pa.int64()))).profiles()[0]
+    profile = profile_table(columns(x=pa.array(cells, pa.int64())))[0]
     numbers = np.array([each for each in cells if each is not None], float)
     assert profile.kinds["number"] == len(numbers)
     assert profile.kinds["empty"] == len(cells) - len(numbers)
@@ -32,7 +33,7 @@ def test_a_profile_counts_what_numpy_counts(cells):
 
 
 def test_steps_and_order_are_in_the_profile():
-    profile = Sample(columns(n=pa.array(np.arange(100) * 3))).profiles()[0]
+    profile = profile_table(columns(n=pa.array(np.arange(100) * 3)))[0]
     assert (profile.step, profile.step_share, profile.rising) == (3, 1, 1)
     assert "step 3 in 100 % of the rows" in str(profile)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from latentode.config import TimeConfig
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock, Int64
+from latentode.data.reading.cells.time_scales import scale_numbers
 from latentode.data.reading.cells.time_stamps import BAD, DAY, NO_TIME, OK
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.table import MISSING_TEXTS
@@ -107,12 +108,14 @@ def parse_spans(texts: pa.Array) -> ClockTexts:
     number = pc.replace_substring(pc.struct_field(matched, "number"), ",", ".")
     values = number.cast(pa.float64()).to_numpy(zero_copy_only=False)
     words = pc.fill_null(pc.struct_field(matched, "unit"), "s").dictionary_encode()
-    sizes = np.array([NS_PER_UNIT[_UNIT_OF[word]] for word in words.dictionary.to_pylist()])
-    spans = values * sizes[words.indices.to_numpy(zero_copy_only=False)]
-    good = np.abs(np.nan_to_num(spans, nan=np.inf)) < 2.0**63
+    codes = words.indices.to_numpy(zero_copy_only=False)
+    times, good = np.zeros(len(values), dtype=np.int64), ~np.isnan(values)
+    for code, word in enumerate(words.dictionary.to_pylist()):
+        rows = np.flatnonzero(good & (codes == code))
+        times[rows], outside = scale_numbers(values[rows], _UNIT_OF[word])
+        good[rows[outside]] = False
     status = np.where(missing, NO_TIME, np.where(good, OK, BAD)).astype(np.uint8)
-    times = np.rint(np.where(status == OK, spans, 0)).astype(np.int64)
-    return ClockTexts(times, status, surely_elapsed=True)
+    return ClockTexts(np.where(status == OK, times, 0), status, surely_elapsed=True)
 
 
 def _whole(digits: pa.Array) -> Int64:
