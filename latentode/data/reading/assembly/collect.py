@@ -90,7 +90,7 @@ class Collected:
         return _joined([table.lines for table in self.tables])
 
     def release(self) -> None:
-        """Forget the cells, once rows and readings are made of them; lines are still known."""
+        """Forget the cells of times, once rows are made of them; lines are still known."""
         self.times.clear()
         for table in self.tables:
             table.release()
@@ -208,6 +208,7 @@ class Collector:
         self._times.append(self._times_of(table))
         self._add_static(table, series)
         self._tables.append(table)
+        table.release(keep=roles.time_parts)  # a folder of files is never whole in memory
 
     def collected(self) -> Collected:
         """All that was added."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NoReturn
@@ -90,6 +90,15 @@ class CsvTable(Table):
         if name not in self._texts:
             self._texts[name] = self._parser.text(name, column)
         return self._texts[name]
+
+    def release(self, keep: Sequence[str] = ()) -> None:
+        """Forget the cells of all columns but some, as in `Table`.
+
+        Args:
+            keep: Columns whose cells may still be asked for.
+        """
+        super().release(keep)
+        self._texts = {name: texts for name, texts in self._texts.items() if name in keep}
 
     @cached_property
     def lines(self) -> Int64:

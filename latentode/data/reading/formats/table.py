@@ -77,11 +77,15 @@ class Table:
                 f"no data rows in {self.name}. Give a log with a header and readings."
             )
 
-    def release(self) -> None:
-        """Forget all cells; names, number of rows and lines stay."""
+    def release(self, keep: Sequence[str] = ()) -> None:
+        """Forget the cells of all columns but some; names, number of rows and lines stay.
+
+        Args:
+            keep: Columns whose cells may still be asked for.
+        """
         self._released = self.num_rows
-        self._columns = dict.fromkeys(self._columns)
-        self.__dict__.pop("_texts", None)
+        kept = {name: self._columns[name] for name in keep if name in self._columns}
+        self._columns = dict.fromkeys(self._columns) | kept
 
     @property
     def columns(self) -> tuple[str, ...]:
