@@ -154,6 +154,7 @@ FAR = "31/12/2099 00:00,3\n"
 @pytest.fixture(scope="module")
 def bounded(tmp_path_factory):
     """A run on a log with a stamp far from all others, which --end leaves out."""
+    pytest.importorskip("torch")
     folder = tmp_path_factory.mktemp("bounded")
     log = stamped(folder / "log.csv", range(11, 15), FAR)
     refused = run("train", log, *SMALL, "--out", folder / "run")

@@ -160,7 +160,7 @@ def days_of(year: Int64, month: Int64, day: Int64) -> tuple[Int64, NDArray[np.bo
     month = np.where(good, month, 1)
     months = ((year - 1970) * 12 + month - 1).astype("M8[M]")
     first = months.astype("M8[D]").astype(np.int64)
-    following = (months + 1).astype("M8[D]").astype(np.int64)
+    following = (months + np.timedelta64(1, "M")).astype("M8[D]").astype(np.int64)
     return first + day - 1, good & (day <= following - first)
 
 
