@@ -206,10 +206,11 @@ class _Log:
         self._refuse_absent(self.roles.future)
         readings = build.readings(channels)
         known = build.readings(list(self.roles.future)) if self.roles.future else None
+        tally.add("missing_cells", got.missing_cells)
+        got.forget_readings()
         self._settle()
         if not readings.num_readings:
             raise DataError(f"no data rows in {table.name}: no channel has a reading.")
-        tally.add("missing_cells", got.missing_cells)
         tally.add("readings_of_bad_quality", got.poor)
         static_columns, static = build_static(
             got.static,

@@ -85,6 +85,7 @@ class RowPolicy:
             raise DataError(f"no data rows in {self.table.name}. Give a log with readings.")
         merged = self._merged()
         self.dayfirst = merged.dayfirst
+        self.got.times.clear()  # they are held once
         times, status = merged.times, merged.status
         if ignored is None:
             ignored = np.zeros(len(got.series), dtype=bool)

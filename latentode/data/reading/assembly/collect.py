@@ -89,6 +89,12 @@ class Collected:
         """Line of each row in its table, shape (row,)."""
         return _joined([table.lines for table in self.tables])
 
+    def forget_readings(self) -> None:
+        """Forget values, once readings are made of them; how many there were is still known."""
+        assert len(self.numeric) == len(self.slots), "they are counted before they go"
+        self.columns, self.long_cells = None, Cells(NO_CODES, NO_CODES, np.zeros(0))
+        self.__dict__.pop("cells", None)
+
     def release(self) -> None:
         """Forget the cells of times, once rows are made of them; lines are still known."""
         self.times.clear()
@@ -217,13 +223,13 @@ class Collector:
         bad = self._bad or [(np.zeros(0, np.int64), NO_CODES)]
         return Collected(
             tables=self._tables,
-            series=_joined(self._series),
+            series=_emptied(self._series),
             series_ids=list(self._ids.codes),
             times=self._times,
             columns=self._joined_columns(),
             long_cells=cells,
             slots=list(self._slots.codes),
-            row_slot=_joined(self._row_slots) if self._row_slots else None,
+            row_slot=_emptied(self._row_slots) if self._row_slots else None,
             bad_rows=_joined([rows for rows, _ in bad]),
             bad_slots=_joined([slots for _, slots in bad]),
             numbers=self._numbers,
@@ -337,6 +343,13 @@ def interleaved(first: Cells, second: Cells) -> Cells:
     slots = np.concatenate([first.slots, second.slots])[order]
     values = np.concatenate([first.values, second.values])[order]
     return Cells(first.counts + second.counts, slots, values)
+
+
+def _emptied(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """The parts as one; those of a folder of files are not held beside it."""
+    whole = _joined(parts)
+    parts.clear()
+    return whole
 
 
 def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
