@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from latentode.config import DataConfig
 from latentode.data.dataset import Float64, Int64
+from latentode.data.reading.assembly.coding import Names, factorize
 from latentode.data.reading.assembly.wide import flattened
 from latentode.data.reading.cells.numbers import Numbers, read_numbers
 from latentode.data.reading.cells.split_times import join_times
@@ -22,7 +23,6 @@ from latentode.data.reading.formats.table import MISSING_TEXTS, Table
 from latentode.data.reading.roles import Roles
 
 Int32 = NDArray[np.int32]
-Coded = tuple[Int32, Sequence[str]]
 #: Slot of a row of a long log that has a value, but no channel name; of a row without a text.
 NAMELESS = np.int32(-2)
 NO_CODES = np.zeros(0, dtype=np.int32)
@@ -131,34 +131,6 @@ class Collected:
         """Number of empty cells in columns of values."""
         possible = len(self.series) * self.row_cells
         return possible - int(self.numeric.sum()) - len(self.bad_rows) - self.poor
-
-
-def factorize(texts: pa.ChunkedArray) -> Coded:
-    """Codes of a column of strings, shape (row,), and the string of each code."""
-    coded = texts.dictionary_encode().unify_dictionaries().combine_chunks()
-    if isinstance(coded, pa.ChunkedArray):
-        coded = pa.concat_arrays(coded.chunks) if coded.num_chunks else coded.chunk(0)
-    return coded.indices.to_numpy(zero_copy_only=False), coded.dictionary.to_pylist()
-
-
-class Names:
-    """Codes of names in the order in which they appear."""
-
-    def __init__(self, names: Sequence[str] = ()) -> None:
-        self.codes = {name: code for code, name in enumerate(names)}
-
-    def encode(self, coded: Coded) -> Int32:
-        """Code of each text; -1 for an empty one."""
-        codes, names = coded
-        known = self.codes
-        used = set(np.unique(codes).tolist()) if len(names) > len(codes) else range(len(names))
-        table = np.full(len(names), -1, dtype=np.int32)
-        for code in used:
-            if names[code] != "":
-                table[code] = known.setdefault(names[code], len(known))
-        if (table == np.arange(len(table))).all():
-            return codes
-        return table[codes]
 
 
 @dataclass

@@ -1,0 +1,40 @@
+"""Names as codes: of series, of channels, and of texts beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Int32 = NDArray[np.int32]
+Coded = tuple[Int32, Sequence[str]]
+
+
+def factorize(texts: pa.ChunkedArray) -> Coded:
+    """Codes of a column of strings, shape (row,), and the string of each code."""
+    coded = texts.dictionary_encode().unify_dictionaries().combine_chunks()
+    if isinstance(coded, pa.ChunkedArray):
+        coded = pa.concat_arrays(coded.chunks) if coded.num_chunks else coded.chunk(0)
+    return coded.indices.to_numpy(zero_copy_only=False), coded.dictionary.to_pylist()
+
+
+class Names:
+    """Codes of names in the order in which they appear."""
+
+    def __init__(self, names: Sequence[str] = ()) -> None:
+        self.codes = {name: code for code, name in enumerate(names)}
+
+    def encode(self, coded: Coded) -> Int32:
+        """Code of each text; -1 for an empty one."""
+        codes, names = coded
+        known = self.codes
+        used = set(np.unique(codes).tolist()) if len(names) > len(codes) else range(len(names))
+        table = np.full(len(names), -1, dtype=np.int32)
+        for code in used:
+            if names[code] != "":
+                table[code] = known.setdefault(names[code], len(known))
+        if (table == np.arange(len(table))).all():
+            return codes
+        return table[codes]
