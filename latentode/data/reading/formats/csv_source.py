@@ -80,34 +80,29 @@ class CsvSource:
         """Number of lines in the file."""
         if not self._is_plain:
             return sum(block.count(b"\n") for block in self.blocks())
-        return self._marks[1]
-
-    @cached_property
-    def _marks(self) -> tuple[bool, int, bool]:
-        """Whether a quote stands in the file as it is stored; its lines; whether "0x" does."""
-        quotes, number, last, hexes = False, 0, _NEWLINE, False
+        number, last = 0, _NEWLINE
         for piece in self._stored_pieces():
-            quotes = quotes or b'"' in piece
-            hexes = hexes or b"0x" in piece or b"0X" in piece
             codes = np.frombuffer(piece, dtype=np.uint8)
             number += int(np.count_nonzero(codes == _NEWLINE))
             last = piece[-1]
             del codes  # a buffer that is looked at cannot be cut
-        return quotes, number + int(last != _NEWLINE), hexes
+        return number + int(last != _NEWLINE)
 
-    @property
+    @cached_property
     def may_hold_hexes(self) -> bool:
         """Whether "0x" may stand in the file, which the parser takes for the start of a number."""
-        return self._marks[2] if self._stored else True
+        if not self._stored:
+            return True
+        # one byte is looked for far faster than two
+        pairs = ((b"x", b"0x"), (b"X", b"0X"))
+        return any(
+            any(one in piece and two in piece for one, two in pairs)
+            for piece in self._stored_pieces()
+        )
 
     def count_quotes(self) -> int:
         """Number of quotes in the file."""
         return sum(block.count(b'"') for block in self.blocks())
-
-    @property
-    def has_quotes(self) -> bool:
-        """Whether a quote may stand in the file."""
-        return self._marks[0] if self._stored else True
 
     def _stored_pieces(self) -> Iterator[bytearray]:
         """The file as it is stored; each piece is valid until the next is asked for."""
