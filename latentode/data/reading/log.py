@@ -232,11 +232,11 @@ class _Log:
 
     def look(self, rows: _Rows, dataset: TimeSeriesDataset) -> Look:
         """Look at what was read once more, for what no single cell shows."""
-        got, kept = self.got, np.flatnonzero(rows.keep)
+        got, kept = self.got, slice(None) if rows.keep.all() else np.flatnonzero(rows.keep)
         in_order = LogRows(
             rows.times[kept],
             rows.rank[got.series[kept]],
-            lambda row: int(got.lines[kept[row]]),
+            lambda row: int(got.lines[kept][row]),
             self.table.line_word,
             None if got.row_slot is None else got.row_slot[kept],
         )

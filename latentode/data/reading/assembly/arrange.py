@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from latentode.data.dataset import Float64, Int64, Readings, offsets, ragged_arange, reading_order
+from latentode.data.dataset import Float64, Int64, Readings, offsets, ragged_arange
+from latentode.data.reading.assembly.row_order import rows_in_order
 
 
 def arrange_runs(
@@ -40,34 +41,29 @@ def arrange_runs(
     """
     if not len(series):
         return None
-    fresh = np.ones(len(series), dtype=bool)
-    np.not_equal(times[1:], times[:-1], out=fresh[1:])
-    fresh[1:] |= series[1:] != series[:-1]
+    fresh = times[1:] != times[:-1]
     if not fresh.all():
-        first = np.flatnonzero(fresh)
+        fresh |= series[1:] != series[:-1]
+        first = np.concatenate([[0], np.flatnonzero(fresh) + 1])
         counts = (
-            np.diff(first, append=len(fresh)) if counts is None else np.add.reduceat(counts, first)
+            np.diff(first, append=len(series)) if counts is None else np.add.reduceat(counts, first)
         )
         series, times = series[first], times[first]
         del first
     del fresh  # of long logs, each array of a row counts
-    order = reading_order(series, times, np.zeros(len(series), dtype=np.int8))
-    if order is not None:
-        series, times = series[order], times[order]
-    if ((series[1:] == series[:-1]) & (times[1:] == times[:-1])).any():
+    rows = rows_in_order(series, times, num_series)
+    if rows is None:
         return None
-    inside = _inside(channel, values, counts, order)
+    inside = _inside(channel, values, counts, rows.order)
     if inside is None:
         return None
     channel, values = inside
-    if order is not None and counts is not None:
-        counts = counts[order]
-    del order
-    rows_per_series = np.bincount(series, minlength=num_series)
+    if rows.order is not None and counts is not None:
+        counts = counts[rows.order]
     return Readings(
         channels=tuple(channels),
-        series_starts=offsets(rows_per_series),
-        times=times,
+        series_starts=rows.starts,
+        times=rows.times,
         row_starts=np.arange(len(times) + 1) if counts is None else offsets(counts),
         channel_index=channel,
         values=values,

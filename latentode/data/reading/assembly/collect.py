@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from latentode.config import DataConfig
 from latentode.data.dataset import Float64, Int64
 from latentode.data.reading.assembly.coding import Names, factorize
-from latentode.data.reading.assembly.wide import flattened
+from latentode.data.reading.assembly.wide import count_filled, flattened
 from latentode.data.reading.cells.numbers import Numbers, read_numbers
 from latentode.data.reading.cells.split_times import join_times
 from latentode.data.reading.cells.time_column import RawTimes, read_times
@@ -305,8 +305,8 @@ class Collector:
 
 
 def _cells_of(columns: Sequence[Float64]) -> Cells:
-    codes = np.arange(len(columns), dtype=np.int32)
-    return Cells(*flattened(columns, np.arange(len(columns[0])), codes))
+    counts = count_filled(columns)
+    return Cells(counts, *flattened(columns, counts))
 
 
 def interleaved(first: Cells, second: Cells) -> Cells:

@@ -7,41 +7,53 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from latentode.data.dataset import Float64, Int64, Readings, offsets, reading_order
+from latentode.data.dataset import Float64, Int64, Readings, offsets, ragged_arange
+from latentode.data.reading.assembly.row_order import rows_in_order
 
-_BLOCK = 1 << 15  # rows that are put side by side at once, and stay in the cache of a processor
+Int32 = NDArray[np.int32]
+_BLOCK = 1 << 13  # rows that are put side by side at once, and stay in the cache of a processor
+
+
+def count_filled(columns: Sequence[Float64]) -> Int32:
+    """Number of readings of each row of some columns, NaN where there is none."""
+    counts = np.zeros(len(columns[0]), dtype=np.int32)
+    for column in columns:
+        counts += ~np.isnan(column)
+    return counts
 
 
 def flattened(
-    columns: Sequence[Float64], index: Int64, codes: NDArray[np.int32]
-) -> tuple[NDArray[np.int32], NDArray[np.int32], Float64]:
+    columns: Sequence[Float64], counts: Int32, starts: Int64 | None = None
+) -> tuple[Int32, Float64]:
     """Readings of columns, row by row.
 
     Args:
         columns: Values of each column, NaN where there is none, shape (row,) each.
-        index: Rows that are wanted, in the order of the result.
-        codes: Channel of each column, in the order of the columns.
+        counts: Readings of each row that are wanted: all or none, shape (row,).
+        starts: Place of the first reading of each row in the result; None for the order of the
+            rows.
 
     Returns:
-        Number of readings of each row of `index`; channel of each reading; its value.
+        Column of each reading; its value.
     """
-    counts = np.zeros(len(index), dtype=np.int32)
-    total = sum(int((~np.isnan(column[index])).sum()) for column in columns)
-    channel, values = np.empty(total, dtype=np.int32), np.empty(total)
-    done = 0
-    for start in range(0, len(index), _BLOCK):
-        rows = index[start : start + _BLOCK]
-        block = np.empty((len(rows), len(columns)))
+    total = int(counts.sum())
+    codes, values = np.empty(total, dtype=np.int32), np.empty(total)
+    width, done = len(columns), 0
+    names = np.tile(np.arange(width, dtype=np.int32), _BLOCK)
+    block = np.empty((_BLOCK, width))
+    for start in range(0, len(counts), _BLOCK):
+        some = counts[start : start + _BLOCK]
+        cells = block[: len(some)]
         for place, column in enumerate(columns):
-            np.take(column, rows, out=block[:, place])
-        there = ~np.isnan(block)
-        size = int(np.count_nonzero(there))
-        values[done : done + size] = block[there]
-        channel[done : done + size] = np.broadcast_to(codes, there.shape)[there]
-        for place in range(len(columns)):
-            counts[start : start + len(rows)] += there[:, place]
-        done += size
-    return counts, channel, values
+            cells[:, place] = column[start : start + _BLOCK]
+        cells[some == 0] = np.nan  # rows that are not wanted
+        there = np.flatnonzero(~np.isnan(cells))
+        place = slice(done, done + len(there))
+        target = place if starts is None else ragged_arange(starts[start : start + _BLOCK], some)
+        values[target] = cells.ravel()[there]
+        codes[target] = names[there]
+        done += len(there)
+    return codes, values
 
 
 def arrange_columns(
@@ -66,23 +78,26 @@ def arrange_columns(
     Returns:
         The readings; None where a series has a time twice, so that readings may have to be merged.
     """
-    present = np.zeros(len(keep), dtype=bool)
-    for column in columns:
-        present |= ~np.isnan(column)
-    index = np.flatnonzero(present & keep)
-    series, times = series[index], times[index]
-    order = reading_order(series, times, np.zeros(len(index), dtype=np.int8))
-    if order is not None:
-        series, times, index = series[order], times[order], index[order]
-    if ((series[1:] == series[:-1]) & (times[1:] == times[:-1])).any():
+    counts = count_filled(columns)
+    counts[~keep] = 0
+    present = np.flatnonzero(counts)
+    if len(present) < len(counts):
+        series, times = series[present], times[present]
+    rows = rows_in_order(series, times, num_series)
+    if rows is None:
         return None
-    codes = np.arange(len(columns), dtype=np.int32)
-    counts, channel, values = flattened(columns, index, codes)
+    order = present if rows.order is None else present[rows.order]
+    row_starts = offsets(counts[order])
+    starts = None
+    if rows.order is not None:
+        starts = np.empty(len(counts), dtype=np.int64)
+        starts[order] = row_starts[:-1]
+    codes, values = flattened(columns, counts, starts)
     return Readings(
         channels=tuple(channels),
-        series_starts=offsets(np.bincount(series, minlength=num_series)),
-        times=times,
-        row_starts=offsets(counts),
-        channel_index=channel,
+        series_starts=rows.starts,
+        times=rows.times,
+        row_starts=row_starts,
+        channel_index=codes,
         values=values,
     )
