@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentode.config import DataConfig, LatentODEConfig
-from latentode.data.dataset import Clock, Int64, TimeSeriesDataset
+from latentode.data.dataset import Clock, Float64, Int64, TimeSeriesDataset
 from latentode.data.reading.assembly.build import Builder, series_rank
 from latentode.data.reading.assembly.collect import Collected, Collector
 from latentode.data.reading.assembly.files import series_of_files
@@ -66,14 +66,14 @@ def read_log(
     log = _Log.collected(source, config or LatentODEConfig().data, allow_missing)
     rows = log.rows()
     channels = log.channels(rows, allow_missing)
-    dataset = log.dataset(rows, channels)
+    dataset, columns = log.dataset(rows, channels)
     report = make_report(
         log.tally,
         dataset,
         source=log.table.name,
         layout=log.roles.layout,
         columns=log.roles.to_columns(tuple(channels)),
-        look=log.look(rows, dataset),
+        look=log.look(rows, dataset, columns),
         dayfirst=rows.dayfirst,
         decimal=log.table.decimal,
     )
@@ -196,8 +196,14 @@ class _Log:
         self._count_others(chosen)
         return chosen
 
-    def dataset(self, rows: _Rows, channels: list[str]) -> TimeSeriesDataset:
-        """Build readings, known inputs and static covariates of the rows that count."""
+    def dataset(
+        self, rows: _Rows, channels: list[str]
+    ) -> tuple[TimeSeriesDataset, list[Float64] | None]:
+        """Build readings, known inputs and static covariates of the rows that count.
+
+        Returns:
+            The data set, and its readings side by side where they were in columns.
+        """
         table, got, tally = self.table, self.got, self.tally
         build = Builder(
             table, self.config, got, tally, rows.clock, rows.times, rows.keep, rows.series_ids,
@@ -205,6 +211,7 @@ class _Log:
         )  # fmt: skip
         self._refuse_absent(self.roles.future)
         readings = build.readings(channels)
+        columns = build.columns
         known = build.readings(list(self.roles.future)) if self.roles.future else None
         tally.add("missing_cells", got.missing_cells)
         got.forget_readings()
@@ -220,7 +227,7 @@ class _Log:
             table.name,
             table.decimal,
         )
-        return TimeSeriesDataset(
+        dataset = TimeSeriesDataset(
             series_ids=rows.series_ids,
             readings=readings,
             clock=rows.clock,
@@ -229,8 +236,9 @@ class _Log:
             static=static,
             units=tuple((each, table.units[each]) for each in channels if each in table.units),
         )
+        return dataset, columns
 
-    def look(self, rows: _Rows, dataset: TimeSeriesDataset) -> Look:
+    def look(self, rows: _Rows, dataset: TimeSeriesDataset, columns: list[Float64] | None) -> Look:
         """Look at what was read once more, for what no single cell shows."""
         got, kept = self.got, slice(None) if rows.keep.all() else np.flatnonzero(rows.keep)
         in_order = LogRows(
@@ -248,6 +256,7 @@ class _Log:
             cells=self.config.cells,
             time=self.config.time,
             doubts=self.tally.doubts,
+            columns=columns,
         )
 
     def _settle(self) -> None:

@@ -144,7 +144,7 @@ class SampledColumn:
         texts = as_text(self.cells.take(rows)).cast(pa.string()).to_pylist()
         return [text for text in texts if text not in self._sample.missing]
 
-    @property
+    @cached_property
     def num_distinct(self) -> int:
         """How many they are, of numbers without writing them as text."""
         return len(self.distinct) if self.is_text else int(self.codes.max(initial=-1)) + 1
@@ -170,7 +170,7 @@ class SampledColumn:
         """What the cells may be as times."""
         return may_be_times(self.cells, self._sample.table.decimal)
 
-    @property
+    @cached_property
     def holds_dates(self) -> bool:
         """True where most cells spell dates, with or without a time of day."""
         form = self.form
@@ -186,7 +186,7 @@ class SampledColumn:
         """True where they are so in most rows, and no numbers."""
         return self.holds_clocks and not self.is_number
 
-    @property
+    @cached_property
     def empty(self) -> bool:
         """True where no cell holds anything."""
         return not self.filled.any()
@@ -198,7 +198,7 @@ class SampledColumn:
             return self.empty
         return bool((self.cells.cast(pa.string()).to_pandas().fillna("") == "").all())
 
-    @property
+    @cached_property
     def is_number(self) -> bool:
         """True where most cells that hold something are numbers."""
         numbers = int((~np.isnan(self.numbers)).sum())
@@ -225,7 +225,7 @@ class SampledColumn:
     def _some_numbers(self) -> bool:
         return not bool(np.isnan(self.numbers).all())
 
-    @property
+    @cached_property
     def holds_fractions(self) -> bool:
         """True where cells are numbers with fractions, alone or beside words."""
         numbers = self.numbers[~np.isnan(self.numbers)]

@@ -124,7 +124,7 @@ def lone_cells(sample: Sample, free: Sequence[str]) -> dict[str, str]:
     """
     lone = {}
     for name in free:
-        filled = np.flatnonzero(sample[name].codes >= 0)
+        filled = np.flatnonzero(sample[name].filled)
         of_device = not sample[name].is_number or _OF_DEVICE.search(name.lower()) is not None
         if of_device and len(filled) == 1 and filled[0] == 0 and len(sample.rows) >= _MANY_ROWS:
             lone[name] = f"it holds one cell, {sample[name].distinct[0]!r}, in the first row"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentode.config import DataConfig
-from latentode.data.dataset import Clock, Int64, Readings, positions
+from latentode.data.dataset import Clock, Float64, Int64, Readings, positions
 from latentode.data.reading.assembly.arrange import arrange_runs
 from latentode.data.reading.assembly.collect import Cells, Collected
 from latentode.data.reading.assembly.merge import Triplets, clip_outliers, merge_duplicates
@@ -33,6 +33,8 @@ class Builder:
         keep: Rows that count.
         series_ids: Ids of the data set.
         rank: Index of each series code among them, -1 where it is left out.
+        columns: Values of each channel in the rows of the readings that were built last, NaN where
+            there is none; None where they were not made of columns.
     """
 
     table: Table
@@ -44,6 +46,7 @@ class Builder:
     keep: NDArray[np.bool_]
     series_ids: tuple[str, ...]
     rank: Int64
+    columns: list[Float64] | None = None
 
     def readings(self, channels: list[str]) -> Readings:
         """Build the readings of some channels.
@@ -64,23 +67,41 @@ class Builder:
                 f"{len(channels)}. Raise --max-channels, or choose some with --channels."
             )
         series = self._row_series()
-        arranged = None
+        self.columns = None
         if self.config.clip_outliers is None and self.got.columns is not None:
-            slots = positions(channels, self.got.slots)
-            arranged = arrange_columns(
-                [self.got.columns[slot] for slot in slots],
-                self.keep,
-                series,
-                self.times,
-                num_series=len(self.series_ids),
-                channels=channels,
-            )
-        if arranged is not None:
-            return arranged
+            arranged = self._of_columns(self.got.columns, series, channels)
+            if arranged is not None:
+                return arranged
         cells = self._cells(channels)
         if self.config.clip_outliers is None and self.got.columns is None:
             arranged = self._arranged(cells, series, channels)
-        return arranged or self._sorted(cells, series, channels)
+            if arranged is not None:
+                return arranged
+        return self._sorted(cells, series, channels)
+
+    def _of_columns(
+        self, all_columns: list[Float64], series: NDArray[np.int32], channels: list[str]
+    ) -> Readings | None:
+        """Readings of a wide log, whose columns are moved to them one by one: see `wide`."""
+        assert len(self.got.numeric) == len(all_columns), "readings are counted before they move"
+        slots = positions(channels, self.got.slots).tolist()
+        columns = [all_columns[slot] for slot in slots]
+        for slot in slots:
+            all_columns[slot] = np.zeros(0)
+        arranged = arrange_columns(
+            columns,
+            self.keep,
+            series,
+            self.times,
+            num_series=len(self.series_ids),
+            channels=channels,
+        )
+        if arranged is not None:
+            self.columns = columns
+            return arranged
+        for slot, column in zip(slots, columns, strict=True):
+            all_columns[slot] = column
+        return None
 
     def _cells(self, channels: list[str]) -> Cells:
         """Readings of the channels in rows that count, with channel codes for slots."""

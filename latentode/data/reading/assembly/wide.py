@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from latentode.data.dataset import Float64, Int64, Readings, offsets, ragged_arange
+from latentode.data.dataset import Float64, Int64, Readings, offsets
 from latentode.data.reading.assembly.row_order import rows_in_order
 
 Int32 = NDArray[np.int32]
@@ -22,42 +22,35 @@ def count_filled(columns: Sequence[Float64]) -> Int32:
     return counts
 
 
-def flattened(
-    columns: Sequence[Float64], counts: Int32, starts: Int64 | None = None
-) -> tuple[Int32, Float64]:
+def flattened(columns: Sequence[Float64], counts: Int32) -> tuple[Int32, Float64]:
     """Readings of columns, row by row.
 
     Args:
         columns: Values of each column, NaN where there is none, shape (row,) each.
-        counts: Readings of each row that are wanted: all or none, shape (row,).
-        starts: Place of the first reading of each row in the result; None for the order of the
-            rows.
+        counts: Readings of each row, shape (row,).
 
     Returns:
         Column of each reading; its value.
     """
     total = int(counts.sum())
     codes, values = np.empty(total, dtype=np.int32), np.empty(total)
-    width, done = len(columns), 0
-    names = np.tile(np.arange(width, dtype=np.int32), _BLOCK)
-    block = np.empty((_BLOCK, width))
+    done = 0
+    names = np.tile(np.arange(len(columns), dtype=np.int32), _BLOCK)
+    block = np.empty((_BLOCK, len(columns)))
     for start in range(0, len(counts), _BLOCK):
-        some = counts[start : start + _BLOCK]
-        cells = block[: len(some)]
+        cells = block[: len(counts) - start]
         for place, column in enumerate(columns):
             cells[:, place] = column[start : start + _BLOCK]
-        cells[some == 0] = np.nan  # rows that are not wanted
         there = np.flatnonzero(~np.isnan(cells))
-        place = slice(done, done + len(there))
-        target = place if starts is None else ragged_arange(starts[start : start + _BLOCK], some)
-        values[target] = cells.ravel()[there]
-        codes[target] = names[there]
+        target = slice(done, done + len(there))
+        np.take(cells, there, out=values[target], mode="clip")
+        np.take(names, there, out=codes[target], mode="clip")
         done += len(there)
     return codes, values
 
 
 def arrange_columns(
-    columns: Sequence[Float64],
+    columns: list[Float64],
     keep: NDArray[np.bool_],
     series: NDArray[np.integer],
     times: Int64,
@@ -68,7 +61,8 @@ def arrange_columns(
     """Build readings of columns by sorting the rows alone.
 
     Args:
-        columns: Values of each channel, NaN where there is none, shape (row,) each.
+        columns: Values of each channel, NaN where there is none, shape (row,) each; with the
+            readings, they become those of the rows of the readings.
         keep: Rows that count, shape (row,).
         series: Series of each row.
         times: Nanoseconds of each row.
@@ -80,24 +74,23 @@ def arrange_columns(
     """
     counts = count_filled(columns)
     counts[~keep] = 0
-    present = np.flatnonzero(counts)
-    if len(present) < len(counts):
-        series, times = series[present], times[present]
+    index = np.flatnonzero(counts)
+    if len(index) < len(counts):
+        series, times = series[index], times[index]
     rows = rows_in_order(series, times, num_series)
     if rows is None:
         return None
-    order = present if rows.order is None else present[rows.order]
-    row_starts = offsets(counts[order])
-    starts = None
-    if rows.order is not None:
-        starts = np.empty(len(counts), dtype=np.int64)
-        starts[order] = row_starts[:-1]
-    codes, values = flattened(columns, counts, starts)
+    index = index if rows.order is None else index[rows.order]
+    if len(index) < len(counts) or rows.order is not None:
+        counts = counts[index]
+        for place, column in enumerate(columns):
+            columns[place] = column[index]
+    codes, values = flattened(columns, counts)
     return Readings(
         channels=tuple(channels),
         series_starts=rows.starts,
         times=rows.times,
-        row_starts=row_starts,
+        row_starts=offsets(counts),
         channel_index=codes,
         values=values,
     )

@@ -100,11 +100,9 @@ def _cast(cells: pa.Array, decimal: str) -> Float64:
 
 
 def as_floats(cells: pa.Array | pa.ChunkedArray) -> Float64:
-    """A column of doubles as an array, NaN where missing."""
-    values = cells.fill_null(np.nan) if cells.null_count else cells
-    if isinstance(values, pa.ChunkedArray):
-        return values.to_numpy()
-    return values.to_numpy(zero_copy_only=False)
+    """A column of doubles as an array of its own, NaN where missing."""
+    values = cells.to_numpy(zero_copy_only=False)
+    return values if values.flags.writeable else values.copy()
 
 
 def parse_cell(text: str, missing: Collection[str], decimal: str = ".") -> float | None:

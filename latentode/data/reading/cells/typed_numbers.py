@@ -57,7 +57,7 @@ def _as_numbers(column: pa.ChunkedArray, rules: Rules) -> Float64:
     if pa.types.is_decimal(kind):
         # arrow rounds a decimal twice on its way to a double, but reads its text exactly
         column = column.cast(pa.string())
-    values = as_floats(column.cast(pa.float64(), safe=False)).copy()
+    values = as_floats(column.cast(pa.float64(), safe=False))
     if not pa.types.is_boolean(kind):
         leave_out(values, rules.na)
     if pa.types.is_float32(kind) or pa.types.is_float16(kind):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import isnan
 from typing import IO, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
@@ -224,10 +225,7 @@ class CsvParser:
 
     def _loses_digits(self, name: str, column: pa.ChunkedArray) -> bool:
         """Whether whole numbers were parsed as floats that cannot hold them."""
-        if not pa.types.is_floating(column.type):
-            return False
-        low, high = (limit or 0.0 for limit in pc.min_max(column).as_py().values())
-        if max(high, -low) < _EXACT_WHOLE:
+        if not pa.types.is_floating(column.type) or _largest(column) < _EXACT_WHOLE:
             return False
         texts = _values(self.text(name, column))
         return bool(pc.any(pc.match_substring_regex(texts, _LONG_WHOLE)).as_py())
@@ -239,10 +237,24 @@ def _columns_of(table: pa.Table) -> dict[str, pa.ChunkedArray]:
 
 
 def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    # a sum is far faster than a look at every cell
-    if not pa.types.is_floating(column.type) or isfinite(pc.sum(column).as_py() or 0.0):
+    if not pa.types.is_floating(column.type) or not isnan(_largest(column)):
         return column
     return pc.if_else(pc.is_nan(column), None, column)
+
+
+def _largest(column: pa.ChunkedArray) -> float:
+    """Largest size of a column of doubles, NaN where one is NaN.
+
+    What stands behind missing cells counts too, which may cost time, but hides nothing.
+    """
+    sizes = [0.0]
+    for chunk in column.chunks:
+        behind = [None, chunk.buffers()[1]]
+        values = pa.Array.from_buffers(chunk.type, len(chunk), behind, offset=chunk.offset)
+        if len(values):
+            array = values.to_numpy()
+            sizes += [array.max(), -array.min()]
+    return float(np.max(sizes))
 
 
 def _values(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -18,6 +18,7 @@ from latentode.data.reading.formats.text_blocks import is_stored_as, read_blocks
 #: Text that holds a header and first rows, by which a file is understood.
 HEAD_BYTES = 1 << 20
 _NEWLINE = 10  # as a byte
+_PIECE = 1 << 18  # bytes that stay in the cache of a processor
 _BLANKS = re.compile(rb'("[^"\n]*")|^[ \t]+|[ \t]+(?=\r?$)|[ \t]+', re.MULTILINE)
 
 
@@ -108,7 +109,7 @@ class CsvSource:
         """The file as it is stored; each piece is valid until the next is asked for."""
         # mapped pages would count as memory in use
         with self.path.open("rb", buffering=0) as file:
-            buffer = bytearray(1 << 20)
+            buffer = bytearray(_PIECE)
             while size := file.readinto(buffer):
                 if size < len(buffer):
                     del buffer[size:]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from latentode.data.dataset import Float64, Int64, Readings, offsets
+from latentode.data.dataset import Float64, Int64, Readings
 
 _ENOUGH = 100_000  # readings that tell a median
 
@@ -21,23 +21,18 @@ class ChannelReadings:
     Attributes:
         name: The channel.
         values: Its readings, shape (reading,).
-        index: Place of each among the readings of all channels, shape (reading,); None where every
-            row has one.
+        all_rows: Row of each, shape (reading,); None where every row has one.
         bounds: First reading of each series, and the end of the last one, shape (series + 1,).
-        row_starts: First reading of each row of all channels, and the end of the last one.
     """
 
     name: str
     values: Float64
-    index: Int64 | None
+    all_rows: Int64 | None
     bounds: Int64
-    row_starts: Int64
 
     def rows(self, readings: Int64) -> Int64:
         """Row of each of some readings."""
-        if self.index is None:
-            return readings
-        return np.searchsorted(self.row_starts, self.index[readings], side="right") - 1
+        return readings if self.all_rows is None else self.all_rows[readings]
 
     def row(self, reading: int) -> int:
         """Row of a reading."""
@@ -48,23 +43,36 @@ class ChannelReadings:
         return times[self.rows(readings)]
 
 
-def by_channel(readings: Readings) -> Iterator[ChannelReadings]:
-    """Part readings by channel."""
+def by_channel(
+    readings: Readings, columns: Sequence[Float64] | None = None
+) -> Iterator[ChannelReadings]:
+    """Part readings by channel.
+
+    Args:
+        readings: Readings of all channels.
+        columns: The same side by side, where they are at hand: value of each channel in each row,
+            NaN where there is none.
+    """
     names, starts = readings.channels, readings.series_starts
     width = len(names)
     if readings.num_readings == readings.num_rows * width:  # every row has every channel
         for channel, name in enumerate(names):
             values = np.ascontiguousarray(readings.values[channel::width])
-            yield ChannelReadings(name, values, None, starts, readings.row_starts)
+            yield ChannelReadings(name, values, None, starts)
+        return
+    if columns is not None:
+        for name, column in zip(names, columns, strict=True):
+            rows = np.flatnonzero(~np.isnan(column))
+            yield ChannelReadings(name, column[rows], rows, np.searchsorted(rows, starts))
         return
     # by counting, which is far faster than any sort of numpy
     order = pc.sort_indices(pa.array(readings.channel_index)).to_numpy().view(np.int64)
-    ends = offsets(np.bincount(readings.channel_index, minlength=width))
-    first = readings.row_starts[starts]
+    ends = np.searchsorted(readings.channel_index, np.arange(width + 1), sorter=order)
+    row_of = None if readings.num_readings == readings.num_rows else readings.reading_rows()
     for channel, name in enumerate(names):
         index = order[ends[channel] : ends[channel + 1]]
-        bounds = np.searchsorted(index, first)
-        yield ChannelReadings(name, readings.values[index], index, bounds, readings.row_starts)
+        rows = index if row_of is None else row_of[index]
+        yield ChannelReadings(name, readings.values[index], rows, np.searchsorted(rows, starts))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,7 +120,7 @@ class OutOfOrder:
 
 def find_order(rows: LogRows) -> OutOfOrder | None:
     """Find rows out of order of time within their series; None where all are in order."""
-    if not (rows.times[1:] < rows.times[:-1]).any():
+    if rows.rise:
         return None
     order, key = None, rows.series
     if rows.channel is not None:
@@ -154,11 +155,11 @@ def usual_steps(steps: Int64) -> tuple[int, int] | None:
     """Median of some steps and their 99 % quantile; None without steps."""
     if len(steps) > 4 * _SAMPLE:
         steps = steps[np.random.default_rng(0).integers(0, len(steps), _SAMPLE)]
-    inside = steps[steps >= 0]
+    inside = np.sort(steps[steps >= 0])  # faster than to part it by two quantiles
     if not len(inside):
         return None
-    median, rare = np.quantile(inside, [0.5, 0.99], method="inverted_cdf")
-    return int(median), int(rare)
+    median, rare = (int(inside[ceil(share * len(inside)) - 1]) for share in (0.5, 0.99))
+    return median, rare
 
 
 def find_gaps(readings: Readings, steps: Int64, usual: tuple[int, int] | None, most: int) -> Gaps:
@@ -187,7 +188,7 @@ def find_silences(channel: ChannelReadings, readings: Readings) -> Iterator[Sile
     starts, times = readings.series_starts, readings.times
     counts = np.diff(channel.bounds)
     several = np.flatnonzero(counts >= 5)
-    if channel.index is None or not len(several):
+    if channel.all_rows is None or not len(several):
         return  # a channel that has every row ends with its series
     begins, ends = starts[several], starts[several + 1] - 1
     first = channel.times_at(channel.bounds[several], times)

@@ -21,7 +21,7 @@ _DEVIATIONS = 10.0  # robust deviations of the others between them and such a nu
 _LARGER = 3.0  # times the size of the largest other reading
 _FAR_OF_STATES = 20.0  # ranges of few states between them and a customary code
 _SHARED = 0.05  # ranges between the others and a number that is a code of another channel
-_SAMPLE = 1 << 16  # readings of a long channel that show whether it deserves a full look
+_SAMPLE = 1 << 14  # readings of a long channel that show whether it deserves a full look
 
 _Found = tuple[float, float, bool]  # a code, the nearest other reading, whether it is sure
 

@@ -64,7 +64,7 @@ def _times(number: int) -> str:
 def find_counter(channel: ChannelReadings) -> Counter | None:
     """Tell whether a channel is a running total, and where it falls."""
     values = channel.values
-    if not _rises_mostly(values):
+    if not _rises_mostly(channel):
         return None
     change = np.diff(values)
     ends = channel.bounds[1:-1]
@@ -110,11 +110,16 @@ def _wraps(
     return None, np.zeros(len(before), dtype=bool)
 
 
-def _rises_mostly(values: Float64) -> bool:
-    """False where a glance shows that a channel falls about as often as it rises."""
+def _rises_mostly(channel: ChannelReadings) -> bool:
+    """False where a glance shows that a channel falls far more often than a counter."""
+    values, bounds = channel.values, channel.bounds
     if len(values) <= _SAMPLE:
         return len(values) > _FEWEST_RISES
     index = np.random.default_rng(0).integers(0, len(values) - 1, _SAMPLE)
-    change = values[index + 1] - values[index]
+    inside = bounds[np.searchsorted(bounds, index, side="right")] > index + 1
+    change = (values[index + 1] - values[index])[inside]
     falls = int((change < 0).sum())
-    return falls <= 2 * _MOST_DROPS * max(1, int((change > 0).sum()) + falls)
+    changes = falls + int((change > 0).sum())
+    # five standard deviations of the number of falls, were their share that of a counter
+    chance = 5 * np.sqrt(_MOST_DROPS * (1 - _MOST_DROPS) * changes)
+    return bool(falls <= _MOST_DROPS * changes + chance)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,11 @@ class LogRows:
     word: str = "line"
     channel: NDArray[np.integer] | None = None
 
+    @cached_property
+    def rise(self) -> bool:
+        """Whether no time is before that of the row before."""
+        return bool((self.times[1:] >= self.times[:-1]).all())
+
     def at(self, row: int) -> str:
         """Where a row stands: "line 17"."""
         return f"{self.word} {self.line(row)}"
@@ -43,7 +49,11 @@ class LogRows:
 
     def row_of(self, series: int, time: int) -> int | None:
         """First row of a series at a moment; None where there is none."""
-        rows = np.flatnonzero(self.times == time)
+        if self.rise:
+            first, end = (self.times.searchsorted(time, side=side) for side in ("left", "right"))
+            rows = np.arange(first, end)
+        else:
+            rows = np.flatnonzero(self.times == time)
         rows = rows[self.series[rows] == series]
         return int(rows[0]) if len(rows) else None
 

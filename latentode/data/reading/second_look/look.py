@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from latentode.config import CellsConfig, TimeConfig
-from latentode.data.dataset import Clock, Readings
+from latentode.data.dataset import Clock, Float64, Readings
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.second_look.channel_readings import (
     ChannelFacts,
@@ -163,6 +163,7 @@ def second_look(
     cells: CellsConfig,
     time: TimeConfig,
     doubts: Doubts,
+    columns: Sequence[Float64] | None = None,
 ) -> Look:
     """Look at what was read; ask, decide and state what can be seen in the numbers alone.
 
@@ -174,8 +175,9 @@ def second_look(
         cells: What the settings say of codes for "missing".
         time: What the settings say of the times that count.
         doubts: Takes questions that block training, and decisions.
+        columns: The readings side by side, as in `by_channel`.
     """
-    seen = _look_at_channels(readings, cells)
+    seen = _look_at_channels(readings, cells, columns)
     steps = steps_between(readings)
     usual = usual_steps(steps)
     gaps, order = find_gaps(readings, steps, usual, _MOST_GAPS), find_order(rows)
@@ -225,11 +227,14 @@ class _Seen(NamedTuple):
     silences: list[Silence]
 
 
-def _look_at_channels(readings: Readings, cells: CellsConfig) -> list[_Seen]:
-    seen = [_look_at(each, readings, cells, find_codes(each)) for each in by_channel(readings)]
+def _look_at_channels(
+    readings: Readings, cells: CellsConfig, columns: Sequence[Float64] | None
+) -> list[_Seen]:
+    parts = by_channel(readings, columns)
+    seen = [_look_at(each, readings, cells, find_codes(each)) for each in parts]
     values = {code.value for each in seen for code in each.codes if code.sure}
     if values and len(seen) > 1:
-        for index, channel in enumerate(by_channel(readings)):
+        for index, channel in enumerate(by_channel(readings, columns)):
             known = seen[index].codes
             if more := shared_codes(channel, known, values):
                 seen[index] = _look_at(channel, readings, cells, [*known, *more])
