@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from latentode.config import DataConfig, LatentODEConfig
 from latentode.data.dataset import Clock, Float64, Int64, TimeSeriesDataset
-from latentode.data.reading.assembly.build import Builder, series_rank
+from latentode.data.reading.assembly.build import Builder, ranked, series_rank
 from latentode.data.reading.assembly.collect import Collected, Collector
 from latentode.data.reading.assembly.files import series_of_files
 from latentode.data.reading.assembly.static import build_static
@@ -243,8 +243,8 @@ class _Log:
         got, kept = self.got, slice(None) if rows.keep.all() else np.flatnonzero(rows.keep)
         in_order = LogRows(
             rows.times[kept],
-            rows.rank[got.series[kept]],
-            lambda row: int(got.lines[kept][row]),
+            ranked(got.series[kept], rows.rank),
+            lambda row: int(got.lines[row if isinstance(kept, slice) else kept[row]]),
             self.table.line_word,
             None if got.row_slot is None else got.row_slot[kept],
         )

@@ -66,7 +66,7 @@ class Builder:
                 f"{self.table.name}: expected at most {self.config.max_channels} channels, got "
                 f"{len(channels)}. Raise --max-channels, or choose some with --channels."
             )
-        series = self._row_series()
+        series = ranked(self.got.series, self.rank)
         self.columns = None
         if self.config.clip_outliers is None and self.got.columns is not None:
             arranged = self._of_columns(self.got.columns, series, channels)
@@ -115,11 +115,6 @@ class Builder:
         wanted = self.keep[rows] & (codes >= 0)
         counts = np.bincount(rows[wanted], minlength=len(got.counts))
         return Cells(counts, codes[wanted], got.values[wanted])
-
-    def _row_series(self) -> NDArray[np.int32]:
-        if (self.rank == np.arange(len(self.rank))).all():
-            return self.got.series
-        return self.rank.astype(np.int32)[self.got.series]
 
     def _arranged(
         self, cells: Cells, series: NDArray[np.int32], channels: list[str]
@@ -181,3 +176,10 @@ def series_rank(got: Collected, keep: NDArray[np.bool_]) -> tuple[tuple[str, ...
     rank = np.full(len(got.series_ids), -1, dtype=np.int64)
     rank[codes] = np.arange(len(codes))
     return tuple(got.series_ids[code] for code in codes), rank
+
+
+def ranked(codes: NDArray[np.int32], rank: Int64) -> NDArray[np.int32]:
+    """Index of the series of each row from its code."""
+    if (rank == np.arange(len(rank))).all():
+        return codes
+    return rank.astype(np.int32)[codes]

@@ -208,14 +208,20 @@ def _read_timestamps(column: pa.ChunkedArray, cell: Callable[[int], str]) -> Raw
     if pa.types.is_date(kind):
         column = column.cast(pa.timestamp("s"))
         unit = "s"
-    missing = np.asarray(column.is_null())
-    ticks = column.cast(pa.int64()).fill_null(0).to_numpy()
+    ticks = column.cast(pa.int64())
+    status = np.zeros(len(ticks), dtype=np.uint8)
+    if ticks.null_count:
+        status[np.asarray(ticks.is_null())] = NO_TIME
+        ticks = ticks.fill_null(0)
+    ticks = ticks.to_numpy()
     factor = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[unit]
     limit = (2**63 - 1) // factor
-    outside = (ticks > limit) | (ticks < -limit)
-    status = np.where(missing, NO_TIME, np.where(outside, OUT_OF_RANGE, OK)).astype(np.uint8)
-    stamps = plain_stamps(np.where(status == OK, ticks, 0) * factor, zone is not None, status)
-    return RawTimes(status, cell, stamps=stamps, zone=zone)
+    if len(ticks) and (ticks.max() > limit or ticks.min() < -limit):
+        outside = (ticks > limit) | (ticks < -limit)
+        status[outside] = OUT_OF_RANGE
+        ticks = np.where(outside, 0, ticks)
+    times = ticks if factor == 1 else ticks * factor
+    return RawTimes(status, cell, stamps=plain_stamps(times, zone is not None, status), zone=zone)
 
 
 def _read_durations(column: pa.ChunkedArray, cell: Callable[[int], str]) -> RawTimes:

@@ -134,25 +134,34 @@ def plain_stamps(
         aware: True where, or if, they are UTC.
         status: As in `Stamps`.
     """
-    times = np.where(status == OK, times, 0)
-    aware = np.full(len(times), aware) if isinstance(aware, bool) else aware
-    return Stamps(times, aware, status, np.full(len(times), -1, dtype=np.int32))
+    if status.any():
+        times = np.where(status == OK, times, 0)
+    elif not times.flags.writeable:
+        times = times.copy()
+    # what is the same in all rows takes no room
+    aware = np.broadcast_to(aware, len(times))
+    return Stamps(times, aware, status, np.broadcast_to(np.int32(-1), len(times)))
 
 
 def join_stamps(parts: Sequence[Stamps]) -> Stamps:
     """Times one after another."""
     if len(parts) == 1:
         return parts[0]
-    codes: list[NDArray[np.int32]] = []
+    times = np.concatenate([part.times for part in parts])
+    codes = np.broadcast_to(np.int32(-1), len(times))
     dates: list[OpenDate] = []
-    for part in parts:
-        codes.append(np.where(part.codes >= 0, part.codes + len(dates), -1).astype(np.int32))
-        dates.extend(part.dates)
+    if any(part.dates for part in parts):
+        shifted: list[NDArray[np.int32]] = []
+        for part in parts:
+            own = np.where(part.codes >= 0, part.codes + len(dates), -1)
+            shifted.append(own.astype(np.int32))
+            dates.extend(part.dates)
+        codes = np.concatenate(shifted)
     return Stamps(
-        np.concatenate([part.times for part in parts]),
+        times,
         np.concatenate([part.aware for part in parts]),
         np.concatenate([part.status for part in parts]),
-        np.concatenate(codes),
+        codes,
         tuple(dates),
         frozenset().union(*(part.places for part in parts)),
     )

@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -97,7 +97,8 @@ class CsvParser:
         try:
             kinds = self._read(io.BytesIO(head)).schema
             typed = dict(zip(kinds.names, kinds.types, strict=True))
-            return _columns_of(self._read(self._source.open(), kinds=typed))
+            with self._source.open() as file:
+                return _columns_of(self._read(file, kinds=typed))
         except pa.ArrowInvalid:
             return None
 
@@ -129,7 +130,8 @@ class CsvParser:
         kinds: dict[str, pa.DataType] | None = None,
     ) -> dict[str, pa.ChunkedArray]:
         try:
-            return _columns_of(self._read(self._source.open(), names, missing=missing, kinds=kinds))
+            with self._source.open() as file:
+                return _columns_of(self._read(file, names, missing=missing, kinds=kinds))
         except pa.ArrowInvalid as error:
             raise DataError(
                 f"{self._source.path}: not CSV ({error}). Look for a quote that never closes, or a "
@@ -138,7 +140,7 @@ class CsvParser:
 
     def _read(
         self,
-        file: str | IO[bytes],
+        file: io.IOBase,
         names: Sequence[str] | None = None,
         *,
         missing: Sequence[str] | None = None,

@@ -47,11 +47,13 @@ class CsvSource:
         self._start = start
         self._stored = is_stored_as(path, encoding, start)
         self.repeats = False
+        self._counted: _CountedLines | None = None
 
-    def open(self) -> str | io.BufferedReader:
+    def open(self) -> io.RawIOBase | io.BufferedReader:
         """What the parser reads, from the first line of the file on."""
         if self._is_plain:
-            return str(self.path)
+            self._counted = _CountedLines(self.path)
+            return self._counted
         return io.BufferedReader(_Stream(self.blocks()), 1 << 20)
 
     def head(self) -> bytes | None:
@@ -79,15 +81,9 @@ class CsvSource:
 
     def count_lines(self) -> int:
         """Number of lines in the file."""
-        if not self._is_plain:
-            return sum(block.count(b"\n") for block in self.blocks())
-        number, last = 0, _NEWLINE
-        for piece in self._stored_pieces():
-            codes = np.frombuffer(piece, dtype=np.uint8)
-            number += int(np.count_nonzero(codes == _NEWLINE))
-            last = piece[-1]
-            del codes  # a buffer that is looked at cannot be cut
-        return number + int(last != _NEWLINE)
+        if self._is_plain and self._counted is not None:
+            return self._counted.number
+        return sum(block.count(b"\n") for block in self.blocks())
 
     @cached_property
     def may_hold_hexes(self) -> bool:
@@ -163,6 +159,37 @@ def _one_blank(match: re.Match[bytes]) -> bytes:
     string, start, end = match.string, match.start(), match.end()
     inside = start and string[start - 1 : start] != b"\n" and string[end : end + 1] not in b"\r\n"
     return b" " if inside else b""
+
+
+class _CountedLines(io.RawIOBase):
+    """A file as it is stored, whose lines are counted while they are in the cache of a processor.
+
+    Attributes:
+        number: How many were read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb", buffering=0)
+        self.number, self._ended = 0, True
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Next bytes, and count the lines that begin in them."""
+        block = self._file.read(size)
+        if block:
+            self.number += int(self._ended)
+            ends = np.count_nonzero(np.frombuffer(block, dtype=np.uint8) == _NEWLINE)
+            self._ended = block[-1] == _NEWLINE
+            self.number += int(ends) - int(self._ended)
+        return block
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()
 
 
 class _Stream(io.RawIOBase):

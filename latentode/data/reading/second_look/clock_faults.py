@@ -26,7 +26,7 @@ _RARE_GAP = 3.0  # times as long as 99 % of the gaps, lest any uneven log had so
 _LEAST_SILENCE = 0.05  # of the span of a series
 _SILENT_STEPS = 20.0  # mean gaps of a channel that its silence lasts at least
 _OWN_GAPS = 3.0  # times its own largest gap
-_SAMPLE = 1 << 20  # gaps of a long log by which the usual ones are told
+_SAMPLE = 1 << 17  # gaps of a long log by which the usual ones are told
 
 
 @dataclass(frozen=True)
