@@ -113,6 +113,8 @@ def second_clocks(sample: Sample, names: Sequence[str], times: Int64) -> dict[st
         if not sample[name].is_number or known.sum() < _MANY or (steps[known] == 0).mean() > _FEW:
             continue
         ratios = passed[known] / np.where(steps[known] == 0, np.nan, steps[known])
+        if (ratios > 0).mean() < _NEARLY_ALL:
+            continue
         pace = float(np.nanmedian(ratios))
         unit = _UNITS[np.abs(_UNITS / pace - 1).argmin()] if pace > 0 else np.nan
         if abs(unit / pace - 1) > _ALIKE:

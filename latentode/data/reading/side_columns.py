@@ -79,13 +79,13 @@ def row_types(sample: Sample, free: Sequence[str]) -> dict[str, str]:
     if len(sample.rows) < _MANY_ROWS:
         return types
     ids = by_telling_name(free, (sum(ID_NAMES, ()),))
-    filled = {name: sample[name].codes >= 0 for name in free}
+    filled = {name: sample[name].filled for name in free}
     sparse = [name for name in free if name not in ids and 0 < filled[name].mean() < 1]
     for name in free:
         column = sample[name]
         if name in ids:
             continue
-        if not 2 <= column.num_distinct <= _MOST_TYPES or not filled[name].all():
+        if not filled[name].all() or not 2 <= column.num_distinct <= _MOST_TYPES:
             continue
         told = [other for other in sparse if other != name and _tells(column.codes, filled[other])]
         if len(told) > 1:

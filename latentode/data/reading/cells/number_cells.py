@@ -17,6 +17,7 @@ from latentode.data.reading.doubts import Decision, Doubts, Question
 #: Numbers beyond these no sensor writes: what float32 cannot hold, and what is not 0 but nearly so.
 LARGEST = float(np.finfo(np.float32).max)
 SMALLEST = float(np.finfo(np.float64).tiny)
+_BLOCK = 1 << 15  # numbers that stay in the cache of a processor
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,14 @@ def leave_out(values: Float64, numbers: Sequence[float]) -> None:
 
 def is_no_size(values: Float64) -> NDArray[np.bool_]:
     """True for numbers that no sensor writes."""
-    size = np.abs(values)
-    outside = size > LARGEST
-    # two comparisons of whole columns are saved where nothing is tiny
-    if len(size) and np.nanmin(size, initial=1.0) < SMALLEST:
-        outside |= (size > 0) & (size < SMALLEST)
+    outside = np.empty(len(values), dtype=bool)
+    for start in range(0, len(values), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        size = np.abs(values[block])
+        np.greater(size, LARGEST, out=outside[block])
+        # two comparisons are saved where nothing is tiny
+        if np.nanmin(size, initial=1.0) < SMALLEST:
+            outside[block] |= (size > 0) & (size < SMALLEST)
     return outside
 
 

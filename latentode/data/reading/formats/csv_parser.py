@@ -74,15 +74,7 @@ class CsvParser:
         again = [name for name, column in columns.items() if self._lacks_only_missing(column)]
         if again:  # the usual spellings slow all columns down, so they are tried where needed
             columns |= self._parse(again, missing=[*self._missing, *MISSING_TEXTS])
-        for name, column in columns.items():
-            if (
-                pa.types.is_time(column.type)
-                or self._loses_digits(name, column)
-                or self._holds_hexes(name, column)
-            ):
-                columns[name] = self.text(name, column)
-            else:
-                columns[name] = _without_nan(column)
+        columns = {name: self._as_written(name, column) for name, column in columns.items()}
         self.ragged = ragged
         return columns
 
@@ -91,7 +83,7 @@ class CsvParser:
 
         While types are inferred, the parser holds the text of the whole file.
         """
-        head = self._source.head()
+        head = self._source.take_head()
         if head is None:
             return None
         try:
@@ -173,7 +165,8 @@ class CsvParser:
             auto_dict_encode=True,
             auto_dict_max_cardinality=_MOST_CODED,
         )
-        return csv.read_csv(file, read, parse, convert)
+        # what the parser frees, numpy takes again; a pool of Arrow's own would keep it
+        return csv.read_csv(file, read, parse, convert, memory_pool=pa.system_memory_pool())
 
     def _repeats_header(self, columns: dict[str, pa.ChunkedArray]) -> bool:
         """Whether a row is like the header: then all columns with a name are text."""
@@ -218,6 +211,17 @@ class CsvParser:
         file.seek(0)
         return csv.read_csv(file, parse_options=parse, convert_options=convert)["x"].type
 
+    def _as_written(self, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+        """A column, as text where its type would not keep all that stands in the file."""
+        if pa.types.is_time(column.type) or self._holds_hexes(name, column):
+            return self.text(name, column)
+        if not pa.types.is_floating(column.type):
+            return column
+        largest = _largest(column)
+        if not largest < _EXACT_WHOLE and self._holds_long_whole(name, column):
+            return self.text(name, column)
+        return pc.if_else(pc.is_nan(column), None, column) if isnan(largest) else column
+
     def _holds_hexes(self, name: str, column: pa.ChunkedArray) -> bool:
         """Whether cells such as 0x1F were taken for whole numbers."""
         if not pa.types.is_integer(column.type) or not self._source.may_hold_hexes:
@@ -225,10 +229,8 @@ class CsvParser:
         texts = _values(self.text(name, column))
         return bool(pc.any(pc.match_substring_regex(texts, r"^\s*[+-]?0[xX]")).as_py())
 
-    def _loses_digits(self, name: str, column: pa.ChunkedArray) -> bool:
-        """Whether whole numbers were parsed as floats that cannot hold them."""
-        if not pa.types.is_floating(column.type) or _largest(column) < _EXACT_WHOLE:
-            return False
+    def _holds_long_whole(self, name: str, column: pa.ChunkedArray) -> bool:
+        """Whether whole numbers stand there that a float may not hold."""
         texts = _values(self.text(name, column))
         return bool(pc.any(pc.match_substring_regex(texts, _LONG_WHOLE)).as_py())
 
@@ -236,12 +238,6 @@ class CsvParser:
 def _columns_of(table: pa.Table) -> dict[str, pa.ChunkedArray]:
     table = table.unify_dictionaries()
     return dict(zip(table.column_names, table.columns, strict=True))
-
-
-def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    if not pa.types.is_floating(column.type) or not isnan(_largest(column)):
-        return column
-    return pc.if_else(pc.is_nan(column), None, column)
 
 
 def _largest(column: pa.ChunkedArray) -> float:

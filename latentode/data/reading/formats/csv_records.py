@@ -83,9 +83,10 @@ class Record:
     @property
     def has_readings(self) -> bool:
         """True where a number, a date or a time stands in a cell; not for a name and its value."""
-        if len(self.fields) == 2 and self.kinds[0] == "word":
+        if len(self.fields) == 2 and kind_of(self.fields[0]) == "word":
             return False
-        return "number" in self.kinds or "date" in self.kinds
+        # mostly one of the first cells tells
+        return any(kind_of(cell) in ("number", "date") for cell in self.fields)
 
 
 def split_records(lines: Sequence[str], sep: str, source: str, first: int = 1) -> list[Record]:

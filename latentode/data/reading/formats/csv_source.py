@@ -56,11 +56,10 @@ class CsvSource:
             return self._counted
         return io.BufferedReader(_Stream(self.blocks()), 1 << 20)
 
-    def head(self) -> bytes | None:
-        """First lines of the file as they are parsed; None where it has no others."""
-        if len(self._start) < HEAD_BYTES // 2:
-            return None
-        return self._mend(self._start, first=True)
+    def take_head(self) -> bytes | None:
+        """First lines of the file as they are parsed, once; None where it has no others."""
+        start, self._start = self._start, b""  # a folder of files is not to hold them all
+        return self._mend(start, first=True) if len(start) >= HEAD_BYTES // 2 else None
 
     def blocks(self) -> Iterator[bytes]:
         """Blocks of whole records, with the lines of the file."""

@@ -127,7 +127,7 @@ def facts_of(channel: ChannelReadings, times: Int64, codes: list[float]) -> Chan
         name=channel.name,
         count=count,
         low=low,
-        median=float(np.median(values[:: max(1, len(values) // _ENOUGH)])),
+        median=_median(values[:: max(1, len(values) // _ENOUGH)]),
         high=high,
         first=int(first),
         last=int(last),
@@ -135,3 +135,9 @@ def facts_of(channel: ChannelReadings, times: Int64, codes: list[float]) -> Chan
         constant=low == high,
         state=state,
     )
+
+
+def _median(values: Float64) -> float:
+    """As numpy does, but by sorting, which is faster there than to part."""
+    middle = np.sort(values)[(len(values) - 1) // 2 : len(values) // 2 + 1]
+    return float(middle.mean())
