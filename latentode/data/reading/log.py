@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from latentode.config import DataConfig, LatentODEConfig
@@ -29,6 +31,18 @@ from latentode.data.reading.understand import understand
 from latentode.errors import DataError
 
 
+@contextmanager
+def _system_memory() -> Iterator[None]:
+    """What Arrow frees, numpy takes again; a pool of Arrow's own would keep it."""
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(before)
+
+
+@_system_memory()
 def read_log(
     source: Source,
     config: DataConfig | None = None,

@@ -101,8 +101,11 @@ def _cast(cells: pa.Array, decimal: str) -> Float64:
 
 def as_floats(cells: pa.Array | pa.ChunkedArray) -> Float64:
     """A column of doubles as an array of its own, NaN where missing."""
-    values = cells.to_numpy(zero_copy_only=False)
-    return values if values.flags.writeable else values.copy()
+    values, start = np.empty(len(cells)), 0
+    for chunk in cells.chunks if isinstance(cells, pa.ChunkedArray) else [cells]:
+        values[start : start + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
+        start += len(chunk)
+    return values
 
 
 def parse_cell(text: str, missing: Collection[str], decimal: str = ".") -> float | None:

@@ -165,8 +165,7 @@ class CsvParser:
             auto_dict_encode=True,
             auto_dict_max_cardinality=_MOST_CODED,
         )
-        # what the parser frees, numpy takes again; a pool of Arrow's own would keep it
-        return csv.read_csv(file, read, parse, convert, memory_pool=pa.system_memory_pool())
+        return csv.read_csv(file, read, parse, convert)
 
     def _repeats_header(self, columns: dict[str, pa.ChunkedArray]) -> bool:
         """Whether a row is like the header: then all columns with a name are text."""
