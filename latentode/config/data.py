@@ -80,13 +80,13 @@ class CellsConfig(Config):
         return own
 
     def tells_na(self, channel: str) -> bool:
-        """Whether it is told what stands for a missing value in a channel."""
+        """Whether it is told which numbers stand for a missing value in a channel."""
+        if self.na is None:
+            return False
         own = self.na_by_channel
-        return self.na is not None and (channel in own or len(own) == 0 or self._has_common_na)
-
-    @property
-    def _has_common_na(self) -> bool:
-        return any(not each.rpartition("=")[0].strip() for each in self.na or ())
+        common = any(not each.rpartition("=")[0].strip() for each in self.na)
+        told = own.get(channel)
+        return common or not self.na or told == () or any(map(_is_number, told or ()))
 
     @field_validator("states")
     @classmethod
@@ -96,6 +96,14 @@ class CellsConfig(Config):
             if not word.strip() or not re.fullmatch(r"\s*[+-]?\d+(\.\d+)?\s*", number):
                 raise ValueError(f"expected WORD=NUMBER such as Auto=1, got {state!r}")
         return states
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace(",", "."))
+    except ValueError:
+        return False
+    return True
 
 
 class SourceConfig(Config):

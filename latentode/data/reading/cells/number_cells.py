@@ -129,6 +129,7 @@ class Rules:
         states: Number of each word, in small letters.
         censored: What bounds are.
         na: Numbers that stand for a missing value.
+        na_texts: Channel -> texts that do; "" for all channels.
         at: Words for where a row stands.
     """
 
@@ -137,6 +138,7 @@ class Rules:
     states: dict[str, float]
     censored: str | None
     na: tuple[float, ...]
+    na_texts: dict[str, tuple[str, ...]]
     at: Callable[[int], str]
 
 
@@ -145,6 +147,7 @@ class GroupCells:
     """Cells of a group: distinct texts that are neither plain numbers nor missing, and the others.
 
     Attributes:
+        channel: Name of the channel.
         name: "column 'x'", or "column 'value', channel 't'".
         texts: Distinct texts, shape (text,).
         forms: They as numbers of other forms.
@@ -155,6 +158,7 @@ class GroupCells:
         doubts: Gathers what is decided.
     """
 
+    channel: str
     name: str
     texts: pa.Array
     forms: NumberForms

@@ -62,6 +62,7 @@ def read_numbers(
         states=known_states(cells.states),
         censored=cells.censored,
         na=_numbers_of(cells.na or ()),
+        na_texts={**cells.na_by_channel, "": cells.na or ()},
         at=at,
     )
     grouping = Grouping(name, groups, tuple(group_names))
@@ -87,6 +88,7 @@ def _without(
     numbers, spelled = [*_numbers_of(texts)], set(texts)
     if pa.types.is_float32(column.type) or pa.types.is_float16(column.type):
         numbers += [float(column.type.to_pandas_dtype()(number)) for number in numbers]
+    column = column.cast(pa.string()) if is_text(column.type) else column
     distinct = column.unique()
     cells = as_text(pa.chunked_array([distinct])).cast(pa.string()).to_pylist()
     gone = [text.strip() in spelled or bool({*_numbers_of([text])} & {*numbers}) for text in cells]
@@ -94,7 +96,7 @@ def _without(
     missing = pa.chunked_array([pa.array(np.asarray(coded) & rows)])
     if not is_text(column.type):
         return pc.if_else(missing, pa.scalar(None, column.type), column)
-    return pc.if_else(missing, "", column.cast(pa.string()))
+    return pc.if_else(missing, "", column)
 
 
 def sample_numbers(
