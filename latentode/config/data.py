@@ -33,6 +33,9 @@ class TimeConfig(Config):
     ambiguous: Literal["first", "second", "drop"] | None = Field(
         None, description="readings in the hour that occurs twice, where the rows do not tell"
     )
+    interval: Literal["start", "end"] | None = Field(
+        None, description="where readings stand whose time is the number of an interval"
+    )
     dayfirst: bool | None = None
     format: str | None = Field(None, description="strptime format of the time column")
     start: str | None = Field(None, description="earlier rows are left out; any: none is")

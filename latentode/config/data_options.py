@@ -13,6 +13,7 @@ DATA_OPTIONS = {
     "--time-column": ("data.columns.time", "Column with the time."),
     "--time-unit": ("data.time.unit", "Unit of the time; auto decides, and says so."),
     "--tz": ("data.time.tz", "Zone of time stamps that name none: Europe/Berlin, +01:00."),
+    "--interval": ("data.time.interval", "Readings of numbered intervals: start, or end."),
     "--dayfirst/--no-dayfirst": ("data.time.dayfirst", "Read 03/04 as 3 April, or as March 4."),
     "--time-format": ("data.time.format", "strptime format of the time, e.g. '%d.%m.%Y %H:%M'."),
     "--id-column": ("data.columns.id", "Column with the id of the series; '' detects it anew."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile, zip_longest
+from itertools import pairwise, takewhile, zip_longest
 
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.csv_records import BLANKS, Kind, Record, split_records
@@ -19,6 +19,7 @@ from latentode.data.reading.formats.csv_units import (
 
 # rows with a bad time or a wrong number of fields between a header and the first good row
 _MOST_ODD = 3
+_FEWEST_TIMES, _MOST_LABELS = 3, 4  # of a header of times, and columns before them
 _MOST_JOINED = 3  # rows that one header may have
 _LOGGERNET = ("TOA5", "TOACI1", "TOB1", "TOB3")  # first cell of the info line above the header
 
@@ -93,6 +94,9 @@ def find_header(records: Sequence[Record], body: Body, sep: str, doubts: Doubts)
     Returns:
         The header; None if no row can stand below it.
     """
+    turned = _times_along(records, body)
+    if turned is not None:
+        return turned
     first = next((i for i, each in enumerate(records) if body.has(each)), None)
     if first is None:  # nothing but words: the first of the many names the columns
         fitting = [i for i, each in enumerate(records) if len(each.fields) == body.width]
@@ -113,6 +117,23 @@ def find_header(records: Sequence[Record], body: Body, sep: str, doubts: Doubts)
     if records[places[0]].is_comment and run[0].raw != records[places[0]].raw:
         doubts.decide("header", f"header taken from the comment in line {header.line}")
     return header
+
+
+def _times_along(records: Sequence[Record], body: Body) -> Header | None:
+    """A row of words, then times, above rows of words and numbers: a log that is transposed."""
+    if body.dates:
+        return None
+    filled = [(i, each) for i, each in enumerate(records) if not each.is_blank]
+    for (place, record), (_, below) in pairwise(filled):
+        dates = [column for column, kind in enumerate(record.kinds) if kind == "date"]
+        if len(dates) < _FEWEST_TIMES or len(record.fields) != body.width:
+            continue
+        labels = record.kinds[: dates[0]]
+        along = dates == list(range(dates[0], body.width)) and 0 < len(labels) <= _MOST_LABELS
+        numbers = [below.kinds[column] in ("number", "missing") for column in dates]
+        if along and not {"number", "date"} & set(labels) and all(numbers):
+            return Header(record.fields, record.line, place + 1, record=record)
+    return None
 
 
 def header_in_line(
