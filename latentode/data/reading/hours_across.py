@@ -35,7 +35,7 @@ _WORDS = frozenset(
 _SECOND = r"(?P<second> ?[bB*']|\.2| \(?2\)?)?"  # the hour that occurs once more in autumn
 _CLOCK = re.compile(
     r"(?P<word>[^\d:]*?)[ _]*(?P<hour>\d{1,2})[:h](?P<minute>\d\d)?(?::00)?(?: ?Uhr)?"
-    r"(?P<to> ?(?:-|–|to|bis|a) ?\d{1,2}[:h](?:\d\d)?(?::00)?)?" + _SECOND
+    r"(?P<to> ?(?:-|\u2013|to|bis|a) ?\d{1,2}[:h](?:\d\d)?(?::00)?)?" + _SECOND
 )
 _NUMBER = re.compile(r"(?P<word>\D*?)[ _.-]*(?P<number>\d{1,3})(?P<unit>h)?" + _SECOND)
 
@@ -98,8 +98,10 @@ def find_across(sample: Sample, config: DataConfig) -> Across | None:
         config: What is known of it; channels that were named are columns like others.
     """
     table, told = sample.table, config.columns
-    if config.layout == "wide" or any(name in table.columns for name in told.channels or ()):
+    if any(name in table.columns for name in told.channels or ()):
         return None
+    if config.layout == "wide" and CLOCK not in (told.time or ""):
+        return None  # of a model it is the layout of the unrolled log
     found = _intervals(table.columns)
     if found is None:
         return None

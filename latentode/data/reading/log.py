@@ -274,8 +274,7 @@ class _Log:
         if absent is not None:
             there = f" There are: {', '.join(present[:12])}." if present else ""
             raise DataError(
-                f"{self.table.name}: no channel {absent!r} in the log.{there} Correct "
-                f"{option}."
+                f"{self.table.name}: no channel {absent!r} in the log.{there} Correct {option}."
             )
 
     def _count_others(self, chosen: Collection[str]) -> None:

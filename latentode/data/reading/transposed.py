@@ -14,7 +14,7 @@ from latentode.data.reading.roles import CHANNEL_NAMES, ID_NAMES, UNIT_NAMES, by
 from latentode.data.reading.unrolled import unrolled
 
 #: What the columns of such a log are called.
-TIME, CHANNEL, VALUE = "time", "channel", "value"
+TIME, VALUE = "time", "value"
 _MOST_LABELS = 4  # columns in front of the times
 _FEWEST = 3  # times
 
@@ -26,7 +26,8 @@ def labels_before_times(names: Sequence[str], config: DataConfig) -> int | None:
         names: Columns of a log.
         config: What is known of it; columns that were named are no times.
     """
-    if config.layout == "wide" or config.columns.time in names:
+    told = config.columns.time
+    if told in names or (config.layout == "wide" and told != TIME):
         return None
     for number in range(1, min(_MOST_LABELS, len(names) - _FEWEST) + 1):
         if not any(map(str.isdigit, names[number])):
@@ -59,9 +60,7 @@ def turned(table: Table, labels: int) -> Table:
         labels: Number of columns that stand before the times.
     """
     names = table.columns
-    told = {TIME: names[labels:]}
-    result = unrolled(table, names[:labels], names[labels:], told, VALUE)
-    return result
+    return unrolled(table, names[:labels], names[labels:], {TIME: names[labels:]}, VALUE)
 
 
 def turned_settings(sample: Sample, labels: int, config: DataConfig) -> DataConfig:

@@ -11,7 +11,7 @@ from latentode.config import DataConfig
 from latentode.data.reading.column_roles import detect_roles, sample_of
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.table import RenamedTable, Table
-from latentode.data.reading.hours_across import across_settings, find_across, unroll_days
+from latentode.data.reading.hours_across import Across, across_settings, find_across, unroll_days
 from latentode.data.reading.profile import Sample
 from latentode.data.reading.roles import Roles, check_present, time_parts
 from latentode.data.reading.stacking import (
@@ -29,7 +29,9 @@ from latentode.data.reading.transposed import (
     turned,
     turned_settings,
 )
-from latentode.errors import DataError
+from latentode.errors import DataError, ResourceError
+
+_OTHER_COLUMNS = 50  # that a log may have beside its channels
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,11 @@ def understand(table: Table, config: DataConfig) -> tuple[Table, Understanding]:
 
     Raises:
         DataError: If its columns cannot be understood.
+        ResourceError: If it has more columns than ``max_channels`` allows.
     """
+    labels = labels_before_times(table.columns, config)
+    if labels is None:
+        _refuse_many(table, config.max_channels)
     ids = config.columns.id
     if ids is not None and len(parts := time_parts(ids, table.columns)) > 1:
         joined = join_columns(table, ids, parts)
@@ -117,10 +123,11 @@ def understand(table: Table, config: DataConfig) -> tuple[Table, Understanding]:
             table.columns,
         )
     sample = sample_of(table, config)
-    for understood in (_transposed, _hours_across):
-        found = understood(table, config, sample)
-        if found is not None:
-            return found
+    if labels is not None and is_transposed(sample, labels):
+        return _transposed(table, config, sample, labels)
+    across = find_across(sample, config)
+    if across is not None:
+        return _hours_across(table, config, across)
     pairs = clock_pairs(sample, config)
     if pairs:
         shown = "; ".join(f"{', '.join(values)} at {time!r}" for time, values in pairs.items())
@@ -154,13 +161,18 @@ def understand(table: Table, config: DataConfig) -> tuple[Table, Understanding]:
     return table, Understanding(roles, lambda other: other, table.columns)
 
 
+def _refuse_many(table: Table, most: int) -> None:
+    if len(table.columns) > most + _OTHER_COLUMNS:
+        raise ResourceError(
+            f"{table.name}: expected at most {most} channels, got {len(table.columns)} columns. "
+            "Raise --max-channels, or choose some with --channels."
+        )
+
+
 def _transposed(
-    table: Table, config: DataConfig, sample: Sample
-) -> tuple[Table, Understanding] | None:
+    table: Table, config: DataConfig, sample: Sample, labels: int
+) -> tuple[Table, Understanding]:
     """A log with its times along the header."""
-    labels = labels_before_times(table.columns, config)
-    if labels is None or not is_transposed(sample, labels):
-        return None
     names = table.columns
     result = turned(table, labels)
     result.doubts.decide(
@@ -180,13 +192,8 @@ def _transposed(
     return result, Understanding(roles, reshape, table.columns)
 
 
-def _hours_across(
-    table: Table, config: DataConfig, sample: Sample
-) -> tuple[Table, Understanding] | None:
+def _hours_across(table: Table, config: DataConfig, across: Across) -> tuple[Table, Understanding]:
     """A log with a row for each day, and its hours along the header."""
-    across = find_across(sample, config)
-    if across is None:
-        return None
     result = unroll_days(table, across, config)
     result.doubts.decide(
         "layout",

@@ -53,7 +53,7 @@ def interval_clock(
     if zone is None:
         return clock, (
             f"{_date(odd[0])} has {_intervals(days, numbers, odd[0])} intervals where other days "
-            f"have {parts}, as a day on which clocks change. Pass --tz with their zone, such as "
+            f"have {parts}, as a day on which clocks change. Pass their zone, such as "
             "--tz Europe/Berlin"
         )
     lasts = _instants(odd + 1, zone) - _instants(odd, zone)

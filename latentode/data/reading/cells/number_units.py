@@ -114,6 +114,4 @@ def _options(cells: GroupCells, codes: list[int]) -> str:
     kept = [*rules[""], *(f"{own}={text}" for text in rules.get(own, ()))]
     units = [cells.forms.units[code] for code in codes]
     choices = [[each for each in units if each != unit] for unit in units] if units[1:] else [units]
-    return " or ".join(
-        na_option([*kept, *(f"{own}={unit}" for unit in left)]) for left in choices
-    )
+    return " or ".join(na_option([*kept, *(f"{own}={unit}" for unit in left)]) for left in choices)

@@ -54,9 +54,7 @@ def read_other_forms(
     pair_values = np.full(len(cells.pair_group), np.nan)
     pair_kinds = np.zeros(len(cells.pair_group), dtype=np.int8)
     for group, pairs in cells.groups():
-        reader = GroupReader(
-            cells.group(grouping, group, pairs, plain[group], rules, doubts)
-        )
+        reader = GroupReader(cells.group(grouping, group, pairs, plain[group], rules, doubts))
         reader.read()
         pair_values[pairs], pair_kinds[pairs] = reader.values, reader.kinds
         if reader.unit:

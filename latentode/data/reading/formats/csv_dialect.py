@@ -250,9 +250,7 @@ def _may_be_thousand(whole: str, part: str) -> bool:
     return len(part) == 3 and 1 <= len(whole) <= 3 and not whole.startswith("0")
 
 
-def _above(
-    lines: Sequence[str], skipped: int, dialect: Dialect, source: str
-) -> tuple[str, ...]:
+def _above(lines: Sequence[str], skipped: int, dialect: Dialect, source: str) -> tuple[str, ...]:
     """Lines above the first row; without a header they may be like readings."""
     first = split_records(lines[:skipped], dialect.sep, source)
     above = [each.raw for each in first if not each.has_readings]  # of another table

@@ -229,7 +229,9 @@ def test_a_second_table_below_the_first_is_asked_about():
         (question,) = find("time,x,y\n" + rows() + "\n" + names + "\n" + below).doubts.questions
         assert question.blocks == "reading"
         assert f"line 8 ({names}) is a header below readings" in question.message
-        assert question.message.endswith("--header-row 1 for the first, or --header-row 8 for another.")
+        assert question.message.endswith(
+            "--header-row 1 for the first, or --header-row 8 for another."
+        )
     again = "time,x,y\n" + rows()
     assert not find(again + "\n" + again + "\n" + rows()).doubts.questions
 

@@ -34,10 +34,12 @@ def tables(draw):
     )  # fmt: skip
     sizes = [draw(st.integers(22, 40)) for _ in names]
     texts = [table(each, size, sep=sep) for each, size in zip(names, sizes, strict=True)]
-    return first + between.join(texts), [(each, size) for each, size in zip(names, sizes, strict=True)]
+    return first + between.join(texts), [
+        (each, size) for each, size in zip(names, sizes, strict=True)
+    ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(tables())
 def test_each_table_is_read_by_the_option_that_the_question_names(tmp_path_factory, case):
     text, expected = case
@@ -56,7 +58,9 @@ def test_each_table_is_read_by_the_option_that_the_question_names(tmp_path_facto
 def test_a_table_that_begins_far_below_is_found(tmp_path):
     rows = "".join(f"{1_700_000_000 + i},{i % 97}.5\n" for i in range(80_000))
     path = tmp_path / "log.csv"
-    path.write_text("time,flow\n" + rows + "\ntime,level\n" + "".join(rows.splitlines(keepends=True)[:60]))
+    path.write_text(
+        "time,flow\n" + rows + "\ntime,level\n" + "".join(rows.splitlines(keepends=True)[:60])
+    )
     with pytest.raises(DataError, match="--header-row 80003 for another") as caught:
         read_log(path)
     log, _ = read_log(path, advised(str(caught.value), "--header-row", 1))

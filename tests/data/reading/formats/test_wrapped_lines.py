@@ -21,7 +21,7 @@ def quoted(text, sep):
     return out.getvalue()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 999), st.integers(0, 99)), min_size=5, max_size=30),
     st.sampled_from([",", ";"]),
