@@ -32,6 +32,7 @@ _WORDS = frozenset(
         *("qh", "quarter", "quarter hour", "viertelstunde", "settlement period", "timme", "time"),
     )
 )
+_ENDING = ("he", "hour ending")
 _SECOND = r"(?P<second> ?[bB*']|\.2| \(?2\)?)?"  # the hour that occurs once more in autumn
 _CLOCK = re.compile(
     r"(?P<word>[^\d:]*?)[ _]*(?P<hour>\d{1,2})[:h](?P<minute>\d\d)?(?::00)?(?: ?Uhr)?"
@@ -187,7 +188,7 @@ def _whole_day(run: list[Interval]) -> tuple[tuple[Interval, ...], int, bool] | 
     else:
         whole = step == 1 and first in (0, 1)
         parts = next((n for n in PER_DAY if count in (n, n + n // 24)), 0)
-        at_end = False
+        at_end = first == 1 and run[0].word in _ENDING
     if not whole or not parts:
         return None
     intervals = [replace(each, number=(each.number - first) // step) for each in run]

@@ -14,14 +14,14 @@ from latentode.errors import DataError
 
 BERLIN = "Europe/Berlin"
 DATES = ("%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%Y%m%d")
-NUMBERED = ("H{}", "h{:02d}", "HE{}", "Hour {}", "{}", "Interval {}", "Std_{}", "{:02d}h")
+NUMBERED = ("H{}", "h{:02d}", "HE{}", "Hour {}", "{}", "Interval {}", "Std_{}")
 
 
 def table(days, columns, cells, form="%Y-%m-%d", more=()):
     """Text of a log: a date, other cells, and the cells of each day."""
     lines = [["date", *(name for name, _ in more), *columns]]
     for day, row in zip(days, cells, strict=True):
-        shown = ["" if np.isnan(value) else f"{value:g}" for value in row]
+        shown = ["" if np.isnan(value) else str(value) for value in row]
         lines.append([day.strftime(form), *(text for _, text in more), *shown])
     return "".join(",".join(line) + "\n" for line in lines)
 
@@ -30,7 +30,7 @@ def times_of(dataset):
     return [time for _, _, time in readings_of(dataset)]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     st.integers(0, 2**32 - 1),
     st.sampled_from([24, 48, 96]),
@@ -48,12 +48,15 @@ def test_a_row_of_a_day_is_as_many_readings(tmp_path_factory, seed, parts, form,
     folder = tmp_path_factory.mktemp("log")
     log, report = read(folder, table(days, columns, cells, form), time__interval=where)
     step = pd.Timedelta("1D") / parts
-    start = days[0] + step if where == "end" else days[0]
+    ends = where == "end" or (where is None and one and name.startswith("HE"))
+    start = days[0] + step if ends else days[0]
     stamps = pd.date_range(start, periods=cells.size, freq=step)
     expected = pd.Series(cells.ravel(), stamps).dropna()
     assert times_of(log) == expected.index.as_unit("ns").asi8.tolist()
     assert log.readings.values.tolist() == expected.tolist()
-    assert any(f"at the {where or 'start'} of its interval" in words for words in said(report))
+    assert any(
+        f"at the {'end' if ends else 'start'} of its interval" in words for words in said(report)
+    )
     again, _ = read_log(folder / "log.csv", report.pinned(config(time__interval=where)))
     assert arrays(again.readings) == arrays(log.readings)
 
@@ -93,7 +96,7 @@ def lived(days, parts):
     return cells, instants
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     st.sampled_from([24, 48, 96]),
     st.sampled_from(["H{}", "Interval {}", "{}"]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -11,19 +13,41 @@ from latentode.data.dataset import Int64
 
 _DAY = NS_PER_UNIT["d"]
 _SUNDAY = 3  # days since Thursday, 1 January 1970, modulo 7
+_MOST = 0.9  # share of the numbers of a day that occur
 _MONTHS = (3, 4, 9, 10, 11)  # in which clocks change
 #: Intervals that people part a day into, hours apart: half-hours, quarters, 10 and 5 minutes.
 PER_DAY = (24, 48, 96, 144, 288)
 
 
-def per_day(most: int) -> int | None:
-    """Intervals of a day, of which the last number is known; None where it fits no day.
+@dataclass(frozen=True)
+class Numbering:
+    """How the intervals of a day are numbered.
+
+    Attributes:
+        parts: How many an ordinary day has.
+        first: Number of the first, 0 or 1.
+    """
+
+    parts: int
+    first: int
+
+
+def numbering(numbers: NDArray[np.float64]) -> Numbering | None:
+    """How numbers count the intervals of a day; None where they do not.
+
+    A day of 25 hours has an hour more, and one of 23 an hour less.
 
     Args:
-        most: How many there are on the longest day of a log, which may have an hour more.
+        numbers: Those that occur, shape (row,).
     """
-    fitting = (number for number in PER_DAY if number - number // 24 <= most)
-    return next((n for n in fitting if most <= n + n // 24), None)
+    distinct = np.unique(numbers)
+    first, last = distinct[[0, -1]]
+    whole = bool((distinct == np.floor(distinct)).all()) and first in (0, 1)
+    count = int(last - first) + 1
+    parts = next((n for n in PER_DAY if abs(count - n) <= n // 24), None)
+    if not whole or parts is None or len(distinct) < _MOST * count:
+        return None
+    return Numbering(parts, int(first))
 
 
 def interval_clock(

@@ -161,7 +161,7 @@ def clock_parts(
     Returns:
         The columns by their role; None where none advances within a day.
     """
-    for role in ("clock", "hhmm", "hhmmss", "hour"):
+    for role in ("clock", "interval", "hhmm", "hhmmss", "hour"):
         among = [p for name, each in parts.items() if name not in taken for p in each]
         for part in _ranked([p for p in among if p.role == role], role):
             half = _with_half(part, parts, taken)
@@ -170,12 +170,22 @@ def clock_parts(
             good = days.good & part.good
             finer = _finer(parts, days, part, taken) if role == "hour" else {}
             total = part.values + sum(each.values for each in finer.values())
-            called = bool(roles_in_name(part.name) & {"hhmm", "hour"})
-            shown = called or role == "clock" or is_even((days.values * _DAY + total)[good])
+            times = (days.values * _DAY + total)[good]
+            called = bool(roles_in_name(part.name) & {"hhmm", "hour", "interval"})
+            even = is_even(times) and (role != "interval" or _fills_days(times))
+            shown = called or role == "clock" or even
             runs = advances(days.values, total, good) or (called and role == "clock")
             if good.mean() > 1 - 2 * _FEW and shown and runs:
                 return {role: part, **finer, **half}
     return None
+
+
+def _fills_days(times: Int64) -> bool:
+    """True if most days begin one step after the day before ends."""
+    distinct = np.unique(times)
+    steps = np.diff(distinct)
+    over_midnight = steps[np.diff(distinct // _DAY) != 0]
+    return len(over_midnight) == 0 or bool((over_midnight == np.median(steps)).mean() > 0.5)
 
 
 def on_whole_day(clock: Int64, half: Part) -> Int64:

@@ -16,6 +16,7 @@ from latentode.data.dataset import Int64
 from latentode.data.reading.cells.clock_texts import parse_clock_texts
 from latentode.data.reading.cells.date_digits import spelled_dates
 from latentode.data.reading.cells.date_texts import MONTH_OF
+from latentode.data.reading.cells.day_intervals import Numbering, numbering
 from latentode.data.reading.cells.time_column import read_times
 from latentode.data.reading.cells.time_forms import may_be_times
 from latentode.data.reading.cells.time_scales import SERIAL_DAYS, scale_serial_days
@@ -33,6 +34,8 @@ _WORDS = {
     "minute": "minute min mi mn mm minuto minuut minuta",
     "second": "second sec ss s sekunde seconde segundo secondo",
     "hhmm": "time hhmm zeit uhrzeit heure hora ora tijd hour",
+    "interval": "interval int intervall intervalo intervallo period periode sp qh hh slot mtu "
+    "settlementperiod settlement tradingperiod viertelstunde",
     "date": "date datum fecha data dato dag jour",
 }
 
@@ -52,11 +55,12 @@ class Part:
 
     Attributes:
         name: Column.
-        role: "date", "year", "month", "day", "doy", "clock", "hhmm", "hhmmss", "hour", "minute",
-            "second", or "half" for AM and PM.
+        role: "date", "year", "month", "day", "doy", "clock", "hhmm", "hhmmss", "hour",
+            "interval", "minute", "second", or "half" for AM and PM; "gps week", "gps seconds".
         values: Days since 1970 of a date; nanoseconds of the others of a day; else numbers.
         good: Where there is one.
         rest: Nanoseconds of the day, of a day of the year with a fraction.
+        numbering: How intervals of a day are numbered.
     """
 
     name: str
@@ -64,6 +68,7 @@ class Part:
     values: Int64
     good: NDArray[np.bool_]
     rest: Int64 | None = None
+    numbering: Numbering | None = None
 
 
 def numbers_of(column: pa.ChunkedArray) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
@@ -191,6 +196,9 @@ def _fitting(name: str, seen: NDArray[np.float64]) -> list[str]:
     if (low >= 1500 and high <= 2200) or (high <= 99 and "year" in roles_in_name(name)):
         roles.append("year")
     roles += [role for role, (least, most) in _RANGES.items() if least <= low and high <= most]
+    called = roles_in_name(name)
+    if numbering(seen) is not None and (high > 24 or called & {"interval", "hour"} == {"interval"}):
+        return ["interval"]
     minutes, seconds = seen % 100 < 60, seen // 100 % 100 < 60
     if 24 < high <= 2400 and minutes.all():
         roles.append("hhmm")
@@ -211,6 +219,8 @@ def part_of(name: str, role: str, numbers: NDArray[np.float64], good: NDArray[np
     if role == "hour":
         good = good & (numbers >= 0) & (numbers <= 24)
         return Part(name, role, np.rint(numbers * 3600).astype(np.int64) * _SECOND, good)
+    if role == "interval":
+        return _interval_part(name, numbers, good)
     if role == "doy" and (np.floor(numbers[good]) != numbers[good]).any():
         serial = np.where(good, numbers, 1.0) + SERIAL_DAYS["excel"]
         ns = scale_serial_days(serial, "excel")[0]
@@ -228,6 +238,15 @@ def part_of(name: str, role: str, numbers: NDArray[np.float64], good: NDArray[np
     least, most = _RANGES[role]
     scale = {"minute": 60 * _SECOND, "second": _SECOND}.get(role, 1)
     return Part(name, role, whole * scale, good & (whole >= least) & (whole <= most))
+
+
+def _interval_part(name: str, numbers: NDArray[np.float64], good: NDArray[np.bool_]) -> Part:
+    """Numbers of intervals of a day, at their starts on a day of 24 hours."""
+    counted = numbering(numbers[good])
+    if counted is None:  # a part of a log that has but a few of them
+        return Part(name, "interval", np.zeros(len(good), np.int64), np.zeros(len(good), bool))
+    whole = np.where(good, numbers - counted.first, 0).astype(np.int64)
+    return Part(name, "interval", whole * (DAY // counted.parts), good, numbering=counted)
 
 
 def roles_in_name(name: str) -> set[str]:

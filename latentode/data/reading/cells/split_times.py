@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from latentode.config import TimeConfig
 from latentode.config.durations import NS_PER_UNIT
+from latentode.data.reading.cells.day_intervals import interval_clock
+from latentode.data.reading.cells.gps_times import (
+    ROLLED_OVER,
+    SECONDS,
+    WEEK,
+    gps_part,
+    gps_roles,
+    leap_seconds,
+    universal,
+)
 from latentode.data.reading.cells.split_choice import (
     calendar_days,
     calendar_parts,
@@ -23,10 +34,12 @@ from latentode.data.reading.cells.split_parts import (
     number_parts,
     numbers_of,
     part_of,
+    roles_in_name,
     word_part,
 )
 from latentode.data.reading.cells.time_forms import may_be_times
 from latentode.data.reading.cells.time_stamps import DAY
+from latentode.data.reading.cells.zone_names import check_zone
 from latentode.data.reading.formats.table import as_text, is_text
 from latentode.errors import DataError
 
@@ -40,6 +53,7 @@ _ORDER = (
     "clock",
     "hhmm",
     "hhmmss",
+    "interval",
     "hour",
     "minute",
     "second",
@@ -60,11 +74,15 @@ class JoinedTimes:
             reads. Null where a part is missing or is no time.
         text: Gives the cells as they stand, with a blank between them.
         words: What was joined: ``'Date' and 'Hour' (1 to 24, each the end of its hour)``.
+        option: What overrules where readings stand, of numbered hours and other intervals.
+        question: What has to be known to read them right; empty for nothing.
     """
 
     column: pa.ChunkedArray
     text: Callable[[], pa.ChunkedArray]
     words: str
+    option: str = ""
+    question: str = ""
 
 
 def find_split_times(columns: Mapping[str, pa.ChunkedArray]) -> tuple[str, ...] | None:
@@ -92,6 +110,9 @@ def _is_whole_time(name: str, column: pa.ChunkedArray) -> bool:
 
 def _roles(columns: Mapping[str, pa.ChunkedArray]) -> dict[str, Part] | None:
     """Columns by the part of the time that they hold, in the order of the parts."""
+    gps = gps_roles(columns)
+    if gps is not None:
+        return gps
     parts: dict[str, list[Part]] = {}
     for name, column in columns.items():
         clock = clock_part(name, column)
@@ -122,11 +143,14 @@ def _repeats(days: Part) -> bool:
     return len(np.unique(values)) < len(values)
 
 
-def join_times(columns: Mapping[str, pa.ChunkedArray]) -> JoinedTimes:
+def join_times(
+    columns: Mapping[str, pa.ChunkedArray], time: TimeConfig | None = None
+) -> JoinedTimes:
     """Join the columns of a time, whose parts are told by what stands in them.
 
     Args:
         columns: The columns that are the time together, as `find_split_times` or a person says.
+        time: Zone of the days, and where readings of numbered intervals stand, if it is known.
 
     Returns:
         The times.
@@ -134,8 +158,9 @@ def join_times(columns: Mapping[str, pa.ChunkedArray]) -> JoinedTimes:
     Raises:
         DataError: If they are no parts of one time.
     """
+    time = time or TimeConfig()
     head = {name: column.slice(0, _SAMPLE) for name, column in columns.items()}
-    roles = _roles(head) or _roles_as_named(head)
+    roles = _roles(head) or _roles_as_named(head) or gps_roles(head, told=True)
     names = " and ".join(map(repr, columns))
     if roles is None or len(roles) != len(columns):
         raise DataError(
@@ -148,11 +173,97 @@ def join_times(columns: Mapping[str, pa.ChunkedArray]) -> JoinedTimes:
         texts = [as_text(column).cast(pa.string()) for column in columns.values()]
         return pc.binary_join_element_wise(*texts, " ")
 
-    return JoinedTimes(_joined(whole, columns), text, _words(whole))
+    if WEEK in whole:
+        return _gps_times(whole, text)
+    numbered = next((whole[role] for role in ("interval", "hour") if role in whole), None)
+    at_end = numbered is not None and _is_end(numbered, whole, time)
+    date = whole.get("date") or calendar_days(
+        whole["year"], whole.get("month"), whole.get("day"), whole.get("doy")
+    )
+    whole, question = _placed(whole, date, at_end, time.tz)
+    option = f"--interval {'start' if at_end else 'end'}" if _is_numbered(whole) else ""
+    words = " and ".join(_word(part, at_end) for part in whole.values())
+    return JoinedTimes(_joined(whole, date, columns), text, words, option, question)
+
+
+def _gps_times(roles: Mapping[str, Part], text: Callable[[], pa.ChunkedArray]) -> JoinedTimes:
+    week, rest = roles[WEEK], roles[SECONDS]
+    good = week.good & rest.good
+    times = universal(np.where(good, week.values, 0), np.where(good, rest.values, 0))
+    column = pa.chunked_array([pa.array(times, pa.timestamp("ns", "UTC"), mask=~good)])
+    leaps = np.unique(leap_seconds(times[good])) if good.any() else np.zeros(1)
+    shown = " or ".join(map(str, leaps.tolist()))
+    question = ""
+    if good.any() and (week.values[good] < ROLLED_OVER).all():
+        low = int(week.values[good].min())
+        question = (
+            f"time column {week.name!r}: GPS week {low} is of {_year(low)}, or, of a receiver that "
+            f"counts up to {ROLLED_OVER - 1}, of {_year(low + ROLLED_OVER)} or "
+            f"{_year(low + 2 * ROLLED_OVER)}. Write whole weeks: add {ROLLED_OVER} or "
+            f"{2 * ROLLED_OVER} to them"
+        )
+    return JoinedTimes(
+        column,
+        text,
+        f"{week.name!r} (GPS weeks) and {rest.name!r} (time of the week), read as UTC: {shown} "
+        "leap seconds less than GPS time",
+        question=question,
+    )
+
+
+def _year(week: int) -> int:
+    return int(str(np.datetime64("1980-01-06") + 7 * week)[:4])
+
+
+def _is_numbered(roles: Mapping[str, Part]) -> bool:
+    """Whether hours, or other intervals, are numbers alone."""
+    return "interval" in roles or ("hour" in roles and not {"minute", "half"} & set(roles))
+
+
+def _is_end(part: Part, roles: Mapping[str, Part], time: TimeConfig) -> bool:
+    """Whether readings stand at the end of their interval: hours that count from 1 say so."""
+    if time.interval is not None and _is_numbered(roles):
+        return time.interval == "end"
+    counted = part.numbering
+    if counted is None:
+        return _counts_to_24(part)
+    return (counted.parts, counted.first) == (24, 1) and "hour" in roles_in_name(part.name)
+
+
+def _counts_to_24(hours: Part) -> bool:
+    seen = hours.values[hours.good]
+    return bool(len(seen)) and int(seen.max()) == DAY and int(seen.min()) > 0
+
+
+def _placed(
+    roles: dict[str, Part], date: Part, at_end: bool, zone: str | None
+) -> tuple[dict[str, Part], str]:
+    """Numbered hours and intervals where their readings stand, and what is to be asked."""
+    if not _is_numbered(roles):
+        return roles, ""
+    role = "interval" if "interval" in roles else "hour"
+    part = roles[role]
+    if part.numbering is None:
+        shift = _HOUR * (int(at_end) - int(_counts_to_24(part)))
+        return roles | {role: replace(part, values=part.values + shift)}, ""
+    good = date.good & part.good
+    numbers = part.values[good] // (DAY // part.numbering.parts)
+    clock, question = interval_clock(
+        date.values[good],
+        numbers,
+        part.numbering.parts,
+        None if zone is None else check_zone(zone),
+        at_end=at_end,
+    )
+    values = part.values.copy()
+    values[good] = clock
+    return roles | {role: replace(part, values=values)}, question
 
 
 def _whole(part: Part, column: pa.ChunkedArray) -> Part:
     """A part of the first rows, for all rows."""
+    if part.role in (WEEK, SECONDS):
+        return gps_part(part.name, part.role, column) or part
     if part.role in ("date", "clock"):
         return (date_part if part.role == "date" else clock_part)(part.name, column) or part
     named = word_part(part.name, column)
@@ -197,7 +308,7 @@ def _may_follow(role: str, roles: Mapping[str, Part]) -> bool:
         return bool({"clock", "hhmm", "hhmmss", "hour"} & set(roles))
     if role in ("minute", "second"):
         return "hour" in roles and (role == "minute" or "minute" in roles)
-    return dated and not {"clock", "hhmm", "hhmmss", "hour"} & set(roles)
+    return dated and not {"clock", "hhmm", "hhmmss", "interval", "hour"} & set(roles)
 
 
 def _cells(columns: Mapping[str, pa.ChunkedArray]) -> str:
@@ -205,7 +316,9 @@ def _cells(columns: Mapping[str, pa.ChunkedArray]) -> str:
     return " and ".join(map(repr, first))
 
 
-def _joined(roles: Mapping[str, Part], columns: Mapping[str, pa.ChunkedArray]) -> pa.ChunkedArray:
+def _joined(
+    roles: Mapping[str, Part], date: Part, columns: Mapping[str, pa.ChunkedArray]
+) -> pa.ChunkedArray:
     clock = [part for role, part in roles.items() if role in _ORDER[5:]]
     total = np.zeros(1, dtype=np.int64)
     for part in clock:
@@ -215,8 +328,7 @@ def _joined(roles: Mapping[str, Part], columns: Mapping[str, pa.ChunkedArray]) -
     if "half" in roles:
         total = on_whole_day(total, roles["half"])
     good = np.logical_and.reduce([part.good for part in roles.values()])
-    date = roles.get("date")
-    if date is not None and _has_open_order(columns[date.name]):
+    if "date" in roles and _has_open_order(columns[date.name]):
         # the order of day and month is open until all files are read: it stays a text
         days = columns[date.name].cast(pa.string())
         for midnight in _MIDNIGHTS:
@@ -224,8 +336,6 @@ def _joined(roles: Mapping[str, Part], columns: Mapping[str, pa.ChunkedArray]) -
         clocks = _clock_texts(np.broadcast_to(total, good.shape))
         joined = pc.binary_join_element_wise(days, clocks, " ")
         return pc.if_else(pa.array(good), joined, None)
-    if date is None:
-        date = calendar_days(roles["year"], roles.get("month"), roles.get("day"), roles.get("doy"))
     good &= date.good & (np.abs(date.values) < 106_750)
     times = np.where(good, date.values * DAY + total, 0)
     return pa.chunked_array([pa.array(times, pa.timestamp("ns"), mask=~good)])
@@ -250,13 +360,13 @@ def _clock_texts(clock: np.ndarray) -> pa.Array:
     return pa.array(texts, pa.string()).take(pa.array(rows))
 
 
-def _words(roles: Mapping[str, Part]) -> str:
-    said: Sequence[str] = [_word(part) for part in roles.values()]
-    return " and ".join(said)
-
-
-def _word(part: Part) -> str:
+def _word(part: Part, at_end: bool) -> str:
     seen = part.values[part.good]
+    where = "end" if at_end else "start"
+    if part.numbering is not None:
+        counted = part.numbering
+        last = counted.first + counted.parts - 1
+        return f"{part.name!r} (intervals {counted.first} to {last} of the day, each reading at its {where})"
     if part.role == "hour" and len(seen):
         low, high = int(seen.min() // _HOUR), int(seen.max() // _HOUR)
         if high == 24:

@@ -20,6 +20,7 @@ from latentode.data.reading.formats.csv_units import (
 # rows with a bad time or a wrong number of fields between a header and the first good row
 _MOST_ODD = 3
 _FEWEST_TIMES, _MOST_LABELS = 3, 4  # of a header of times, and columns before them
+_FEWEST_COUNTED = 5  # numbers in a header that count on
 _MOST_JOINED = 3  # rows that one header may have
 _LOGGERNET = ("TOA5", "TOACI1", "TOB1", "TOB3")  # first cell of the info line above the header
 
@@ -264,7 +265,8 @@ def _without_names(
     top = odd[-1] if odd else first
     record = records[top]
     words = [record.kinds[column] == "word" for column in body.dates]
-    if odd and words and all(words) and len(set(record.fields)) == len(record.fields):
+    named = bool(odd and words and all(words)) or _counts(record, body)
+    if named and len(set(record.fields)) == len(record.fields):
         return Header(record.fields, record.line, top + 1, record=record)  # time,1,2,3
     _say_what_is_above(records[:top], 0, doubts)
     doubts.decide(
@@ -275,6 +277,15 @@ def _without_names(
         option=f"--header-row {record.line}",
     )
     return Header((), 0, top)
+
+
+def _counts(record: Record, body: Body) -> bool:
+    """Whether words above numbers stand before numbers that count on: ``date,1,2,3``."""
+    cells = [text for text, kind in zip(record.fields, record.kinds, strict=True) if kind != "word"]
+    worded = [record.kinds[column] == "word" for column in body.numbers]
+    if not any(worded) or len(cells) < _FEWEST_COUNTED or not all(map(str.isdecimal, cells)):
+        return False
+    return all(int(after) - int(before) == 1 for before, after in pairwise(cells))
 
 
 def _named(run: list[Record], width: int, end: int, doubts: Doubts) -> Header:
