@@ -23,7 +23,7 @@ from latentode.data.reading.unrolled import unrolled
 #: What the columns of an unrolled log are called.
 CLOCK, VALUE = "time of day", "value"
 _PLACE = "column"
-_MINUTES = 24 * 60
+_MINUTES = 24 * 60  # of a day
 # what people call an hour or another interval of a day; "" is a number alone
 _WORDS = frozenset(
     (

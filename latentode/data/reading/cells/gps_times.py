@@ -16,7 +16,7 @@ from latentode.data.reading.cells.time_scales import scale_numbers
 
 #: Roles of the two columns, as in `Part`.
 WEEK, SECONDS = "gps week", "gps seconds"
-ROLLED_OVER = 1_024  # weeks that receivers with ten bits count up to
+_ROLLED_OVER = 1_024  # weeks that receivers with ten bits count up to
 _LAST_WEEK = 4_096  # of the year 2058
 _FIRST_DAY = np.datetime64("1980-01-06")  # on which GPS time began, equal to UTC
 _SECONDS = 7 * 86_400  # of a week
@@ -98,6 +98,32 @@ def gps_part(name: str, role: str, column: pa.ChunkedArray) -> Part | None:
     return Part(name, role, scale_numbers(values, unit)[0], good)
 
 
+def told_of_gps(week: Part, rest: Part) -> tuple[str, str]:
+    """What is said of such times; and a question where weeks may have begun anew.
+
+    Args:
+        week: From `gps_part`.
+        rest: Time of the week.
+    """
+    good = week.good & rest.good
+    gps = _gps(week.values[good], rest.values[good])
+    leaps = " or ".join(map(str, np.unique(leap_seconds(gps)).tolist()))
+    words = (
+        f"{week.name!r} (GPS weeks) and {rest.name!r} (time of the week), read as UTC, {leaps} "
+        "leap seconds behind GPS time"
+    )
+    weeks = week.values[good]
+    if not len(weeks) or weeks.max() >= _ROLLED_OVER:
+        return words, ""
+    low = int(weeks.min())
+    years = [int(str(_FIRST_DAY + 7 * (low + i * _ROLLED_OVER))[:4]) for i in range(3)]
+    return words, (
+        f"time column {week.name!r}: GPS week {low} is of {years[0]}, or, of a receiver that "
+        f"counts up to {_ROLLED_OVER - 1}, of {years[1]} or {years[2]}. Write whole weeks: add "
+        f"{_ROLLED_OVER} or {2 * _ROLLED_OVER} to them"
+    )
+
+
 def universal(weeks: Int64, nanoseconds: Int64) -> Int64:
     """Nanoseconds since 1970 UTC, shape (row,): GPS time less the leap seconds since 1980.
 
@@ -105,9 +131,13 @@ def universal(weeks: Int64, nanoseconds: Int64) -> Int64:
         weeks: Weeks since 6 January 1980, shape (row,).
         nanoseconds: Since the beginning of the week.
     """
-    first = _FIRST_DAY.astype("M8[ns]").astype(np.int64)
-    gps = first + weeks * 7 * NS_PER_UNIT["d"] + nanoseconds
+    gps = _gps(weeks, nanoseconds)
     return gps - leap_seconds(gps) * NS_PER_UNIT["s"]
+
+
+def _gps(weeks: Int64, nanoseconds: Int64) -> Int64:
+    first = _FIRST_DAY.astype("M8[ns]").astype(np.int64)
+    return first + weeks * 7 * NS_PER_UNIT["d"] + nanoseconds
 
 
 def leap_seconds(gps: Int64) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -11,16 +11,15 @@ import pyarrow.compute as pc
 
 from latentode.config import TimeConfig
 from latentode.config.durations import NS_PER_UNIT
-from latentode.data.reading.cells.day_intervals import interval_clock
 from latentode.data.reading.cells.gps_times import (
-    ROLLED_OVER,
     SECONDS,
     WEEK,
     gps_part,
     gps_roles,
-    leap_seconds,
+    told_of_gps,
     universal,
 )
+from latentode.data.reading.cells.interval_places import is_end, is_numbered, placed
 from latentode.data.reading.cells.split_choice import (
     calendar_days,
     calendar_parts,
@@ -34,12 +33,10 @@ from latentode.data.reading.cells.split_parts import (
     number_parts,
     numbers_of,
     part_of,
-    roles_in_name,
     word_part,
 )
 from latentode.data.reading.cells.time_forms import may_be_times
 from latentode.data.reading.cells.time_stamps import DAY
-from latentode.data.reading.cells.zone_names import check_zone
 from latentode.data.reading.formats.table import as_text, is_text
 from latentode.errors import DataError
 
@@ -175,13 +172,12 @@ def join_times(
 
     if WEEK in whole:
         return _gps_times(whole, text)
-    numbered = next((whole[role] for role in ("interval", "hour") if role in whole), None)
-    at_end = numbered is not None and _is_end(numbered, whole, time)
+    at_end = is_end(whole, time)
     date = whole.get("date") or calendar_days(
         whole["year"], whole.get("month"), whole.get("day"), whole.get("doy")
     )
-    whole, question = _placed(whole, date, at_end, time.tz)
-    option = f"--interval {'start' if at_end else 'end'}" if _is_numbered(whole) else ""
+    whole, question = placed(whole, date, at_end, time.tz)
+    option = f"--interval {'start' if at_end else 'end'}" if is_numbered(whole) else ""
     words = " and ".join(_word(part, at_end) for part in whole.values())
     return JoinedTimes(_joined(whole, date, columns), text, words, option, question)
 
@@ -191,73 +187,8 @@ def _gps_times(roles: Mapping[str, Part], text: Callable[[], pa.ChunkedArray]) -
     good = week.good & rest.good
     times = universal(np.where(good, week.values, 0), np.where(good, rest.values, 0))
     column = pa.chunked_array([pa.array(times, pa.timestamp("ns", "UTC"), mask=~good)])
-    leaps = np.unique(leap_seconds(times[good])) if good.any() else np.zeros(1)
-    shown = " or ".join(map(str, leaps.tolist()))
-    question = ""
-    if good.any() and (week.values[good] < ROLLED_OVER).all():
-        low = int(week.values[good].min())
-        question = (
-            f"time column {week.name!r}: GPS week {low} is of {_year(low)}, or, of a receiver that "
-            f"counts up to {ROLLED_OVER - 1}, of {_year(low + ROLLED_OVER)} or "
-            f"{_year(low + 2 * ROLLED_OVER)}. Write whole weeks: add {ROLLED_OVER} or "
-            f"{2 * ROLLED_OVER} to them"
-        )
-    return JoinedTimes(
-        column,
-        text,
-        f"{week.name!r} (GPS weeks) and {rest.name!r} (time of the week), read as UTC: {shown} "
-        "leap seconds less than GPS time",
-        question=question,
-    )
-
-
-def _year(week: int) -> int:
-    return int(str(np.datetime64("1980-01-06") + 7 * week)[:4])
-
-
-def _is_numbered(roles: Mapping[str, Part]) -> bool:
-    """Whether hours, or other intervals, are numbers alone."""
-    return "interval" in roles or ("hour" in roles and not {"minute", "half"} & set(roles))
-
-
-def _is_end(part: Part, roles: Mapping[str, Part], time: TimeConfig) -> bool:
-    """Whether readings stand at the end of their interval: hours that count from 1 say so."""
-    if time.interval is not None and _is_numbered(roles):
-        return time.interval == "end"
-    counted = part.numbering
-    if counted is None:
-        return _counts_to_24(part)
-    return (counted.parts, counted.first) == (24, 1) and "hour" in roles_in_name(part.name)
-
-
-def _counts_to_24(hours: Part) -> bool:
-    seen = hours.values[hours.good]
-    return bool(len(seen)) and int(seen.max()) == DAY and int(seen.min()) > 0
-
-
-def _placed(
-    roles: dict[str, Part], date: Part, at_end: bool, zone: str | None
-) -> tuple[dict[str, Part], str]:
-    """Numbered hours and intervals where their readings stand, and what is to be asked."""
-    if not _is_numbered(roles):
-        return roles, ""
-    role = "interval" if "interval" in roles else "hour"
-    part = roles[role]
-    if part.numbering is None:
-        shift = _HOUR * (int(at_end) - int(_counts_to_24(part)))
-        return roles | {role: replace(part, values=part.values + shift)}, ""
-    good = date.good & part.good
-    numbers = part.values[good] // (DAY // part.numbering.parts)
-    clock, question = interval_clock(
-        date.values[good],
-        numbers,
-        part.numbering.parts,
-        None if zone is None else check_zone(zone),
-        at_end=at_end,
-    )
-    values = part.values.copy()
-    values[good] = clock
-    return roles | {role: replace(part, values=values)}, question
+    words, question = told_of_gps(week, rest)
+    return JoinedTimes(column, text, words, question=question)
 
 
 def _whole(part: Part, column: pa.ChunkedArray) -> Part:
@@ -366,7 +297,8 @@ def _word(part: Part, at_end: bool) -> str:
     if part.numbering is not None:
         counted = part.numbering
         last = counted.first + counted.parts - 1
-        return f"{part.name!r} (intervals {counted.first} to {last} of the day, each reading at its {where})"
+        numbers = f"intervals {counted.first} to {last} of the day"
+        return f"{part.name!r} ({numbers}, each reading at its {where})"
     if part.role == "hour" and len(seen):
         low, high = int(seen.min() // _HOUR), int(seen.max() // _HOUR)
         if high == 24:

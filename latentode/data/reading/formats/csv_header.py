@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise, takewhile, zip_longest
 
 from latentode.data.reading.doubts import Doubts
+from latentode.data.reading.formats.csv_names import count_on, is_title, joined
 from latentode.data.reading.formats.csv_records import BLANKS, Kind, Record, split_records
 from latentode.data.reading.formats.csv_units import (
     is_format,
@@ -20,7 +21,6 @@ from latentode.data.reading.formats.csv_units import (
 # rows with a bad time or a wrong number of fields between a header and the first good row
 _MOST_ODD = 3
 _FEWEST_TIMES, _MOST_LABELS = 3, 4  # of a header of times, and columns before them
-_FEWEST_COUNTED = 5  # numbers in a header that count on
 _MOST_JOINED = 3  # rows that one header may have
 _LOGGERNET = ("TOA5", "TOACI1", "TOB1", "TOB3")  # first cell of the info line above the header
 
@@ -265,7 +265,7 @@ def _without_names(
     top = odd[-1] if odd else first
     record = records[top]
     words = [record.kinds[column] == "word" for column in body.dates]
-    named = bool(odd and words and all(words)) or _counts(record, body)
+    named = bool(odd and words and all(words)) or count_on(record, body.numbers)
     if named and len(set(record.fields)) == len(record.fields):
         return Header(record.fields, record.line, top + 1, record=record)  # time,1,2,3
     _say_what_is_above(records[:top], 0, doubts)
@@ -279,15 +279,6 @@ def _without_names(
     return Header((), 0, top)
 
 
-def _counts(record: Record, body: Body) -> bool:
-    """Whether words above numbers stand before numbers that count on: ``date,1,2,3``."""
-    cells = [text for text, kind in zip(record.fields, record.kinds, strict=True) if kind != "word"]
-    worded = [record.kinds[column] == "word" for column in body.numbers]
-    if not any(worded) or len(cells) < _FEWEST_COUNTED or not all(map(str.isdecimal, cells)):
-        return False
-    return all(int(after) - int(before) == 1 for before, after in pairwise(cells))
-
-
 def _named(run: list[Record], width: int, end: int, doubts: Doubts) -> Header:
     """Header of a run of rows of names, titles and units."""
     rows = [each for each in run if each.fields[0] not in _LOGGERNET] or run
@@ -295,14 +286,14 @@ def _named(run: list[Record], width: int, end: int, doubts: Doubts) -> Header:
     below: list[Record] = []
     while len(rows) > 1 and is_unit_row(rows[-1].fields):
         below.insert(0, rows.pop())
-    while len(rows) > 1 and _is_title(rows[0].fields, rows[-1].fields):
+    while len(rows) > 1 and is_title(rows[0].fields, rows[-1].fields):
         rows.pop(0)
     if width == 2 or len(rows) > _MOST_JOINED:
         rows = rows[-1:]  # names and their values, line by line, stand above it
     names = rows[-1].fields
     if len(rows) > 1:
         columns = zip_longest(*(each.fields for each in rows), fillvalue="")
-        names = tuple(_joined(cells) for cells in columns)
+        names = tuple(joined(cells) for cells in columns)
         doubts.decide(
             "header",
             f"names joined from lines {rows[0].line} to {rows[-1].line}, such as {names[-1]!r}",
@@ -313,17 +304,6 @@ def _named(run: list[Record], width: int, end: int, doubts: Doubts) -> Header:
     header = Header(names, rows[-1].line, end, record=rows[-1])
     _keep_units(header, below, doubts)
     return header
-
-
-def _is_title(cells: Sequence[str], names: Sequence[str]) -> bool:
-    """Whether a row is a title, or a name and its value, that a spreadsheet filled up."""
-    filled = [bool(cell.strip()) for cell in cells]
-    named = sum(bool(name.strip()) for name in names)
-    return sum(filled) <= (1 if len(cells) < 4 else 2) < named and all(filled[: sum(filled)])
-
-
-def _joined(cells: Sequence[str]) -> str:
-    return " ".join(dict.fromkeys(cell.strip() for cell in cells if cell.strip()))
 
 
 def _keep_units(header: Header, rows: Sequence[Record], doubts: Doubts) -> None:

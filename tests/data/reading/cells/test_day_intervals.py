@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from log_files import read, readings_of, said, write
-from log_files import settings as config
 from typed_options import advised
 
 from latentode.data.reading.cells.day_intervals import numbering

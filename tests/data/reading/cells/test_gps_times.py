@@ -65,7 +65,7 @@ def test_weeks_and_times_of_the_week_are_found_and_read_as_utc(start, names, ste
     joined = join_times({name: columns[name] for name in names})
     times = joined.column.cast(pa.int64()).to_numpy().tolist()
     assert times == utc.as_unit("ns").asi8.tolist()
-    assert "leap seconds less than GPS time" in joined.words
+    assert "leap seconds behind GPS time" in joined.words
 
 
 def log_of(week, names):
@@ -78,7 +78,7 @@ def test_the_zone_is_utc_and_the_leap_seconds_are_said(tmp_path):
     assert log.clock.zone == "UTC"
     first = min(time for *_, time in readings_of(log))
     assert first == pd.Timestamp("2024-02-28 23:59:42").as_unit("ns").value
-    assert any("UTC: 18 leap seconds less" in words for words in said(report))
+    assert any("UTC, 18 leap seconds behind" in words for words in said(report))
 
 
 def test_columns_of_other_names_are_read_when_they_are_named(tmp_path):
