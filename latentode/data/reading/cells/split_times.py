@@ -47,10 +47,13 @@ _ORDER = (
     "month",
     "day",
     "doy",
+    "week",
+    "weekday",
     "clock",
     "hhmm",
     "hhmmss",
     "interval",
+    "of day",
     "hour",
     "minute",
     "second",
@@ -162,7 +165,8 @@ def join_times(
     if roles is None or len(roles) != len(columns):
         raise DataError(
             f"time columns {names}: expected a date with a time of day, or year, month and day, "
-            f"got {_cells(columns)}. Name the columns of the time with --time-column."
+            f"got {_cells(columns)}. Name the columns of the time with --time-column; where "
+            "none holds the year, write one that does."
         )
     whole = {role: _whole(part, columns[part.name]) for role, part in roles.items()}
 
@@ -173,9 +177,7 @@ def join_times(
     if WEEK in whole:
         return _gps_times(whole, text)
     at_end = is_end(whole, time)
-    date = whole.get("date") or calendar_days(
-        whole["year"], whole.get("month"), whole.get("day"), whole.get("doy")
-    )
+    date = whole.get("date") or calendar_days(whole)
     whole, question = placed(whole, date, at_end, time.tz)
     option = f"--interval {'start' if at_end else 'end'}" if is_numbered(whole) else ""
     words = " and ".join(_word(part, at_end) for part in whole.values())
@@ -239,7 +241,7 @@ def _may_follow(role: str, roles: Mapping[str, Part]) -> bool:
         return bool({"clock", "hhmm", "hhmmss", "hour"} & set(roles))
     if role in ("minute", "second"):
         return "hour" in roles and (role == "minute" or "minute" in roles)
-    return dated and not {"clock", "hhmm", "hhmmss", "interval", "hour"} & set(roles)
+    return dated and not {"clock", "hhmm", "hhmmss", "interval", "of day", "hour"} & set(roles)
 
 
 def _cells(columns: Mapping[str, pa.ChunkedArray]) -> str:
@@ -250,7 +252,7 @@ def _cells(columns: Mapping[str, pa.ChunkedArray]) -> str:
 def _joined(
     roles: Mapping[str, Part], date: Part, columns: Mapping[str, pa.ChunkedArray]
 ) -> pa.ChunkedArray:
-    clock = [part for role, part in roles.items() if role in _ORDER[5:]]
+    clock = [part for role, part in roles.items() if role in _ORDER[_ORDER.index("clock") :]]
     total = np.zeros(1, dtype=np.int64)
     for part in clock:
         total = total if part.role == "half" else total + part.values
@@ -304,6 +306,7 @@ def _word(part: Part, at_end: bool) -> str:
         if high == 24:
             return f"{part.name!r} (hours {low} to 24, each the end of its hour)"
         return f"{part.name!r} (hours {low} to {high})"
-    words = {"clock": "", "date": "", "doy": " (day of the year)"}
+    words = {"clock": "", "date": "", "doy": " (day of the year)", "week": " (week of the year)"}
+    words |= {"weekday": " (day of the week, 1 is Monday)", "of day": " (time since midnight)"}
     words |= {"hhmm": " (HHMM)", "hhmmss": " (HHMMSS)", "half": " (AM and PM)"}
     return f"{part.name!r}{words.get(part.role, f' ({part.role})')}"
