@@ -52,7 +52,7 @@ INNER = {
         {"formats", "tally"},
         {"cells"},
         {"profile", "second_look"},
-        {"report", "column_profile", "sample_times"},
+        {"report", "column_profile", "sample_times", "unrolled"},
         {"assembly", "series_clocks"},
         {
             "time_role",
@@ -62,6 +62,8 @@ INNER = {
             "quality_columns",
             "row_counters",
             "stacking",
+            "transposed",
+            "hours_across",
             "row_policy",
         },
         {"column_roles", "key_columns", "cell_policy"},

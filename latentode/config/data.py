@@ -33,6 +33,9 @@ class TimeConfig(Config):
     ambiguous: Literal["first", "second", "drop"] | None = Field(
         None, description="readings in the hour that occurs twice, where the rows do not tell"
     )
+    interval: Literal["start", "end"] | None = Field(
+        None, description="where readings stand whose time is the number of an interval"
+    )
     dayfirst: bool | None = None
     format: str | None = Field(None, description="strptime format of the time column")
     start: str | None = Field(None, description="earlier rows are left out; any: none is")
@@ -50,7 +53,9 @@ class CellsConfig(Config):
     )
     skip_rows: int = Field(0, ge=0, description="lines above everything that is read")
     na: tuple[str, ...] | None = Field(
-        None, description="texts and numbers that stand for a missing value; () is none at all"
+        None,
+        description="texts and numbers that stand for a missing value, in one channel as "
+        "'rain=-9999'; () is none at all",
     )
     states: tuple[str, ...] = Field((), description="words that stand for numbers: 'Auto=1'")
     censored: Literal["bound", "missing"] | None = Field(
@@ -67,6 +72,25 @@ class CellsConfig(Config):
         0.01, ge=0, le=1, description="largest share of bad cells that is accepted"
     )
 
+    @property
+    def na_by_channel(self) -> dict[str, tuple[str, ...]]:
+        """Texts and numbers that stand for a missing value in one channel alone."""
+        own: dict[str, tuple[str, ...]] = {}
+        for channel, mark, text in (each.rpartition("=") for each in self.na or ()):
+            if mark and channel.strip():
+                name = channel.strip()
+                own[name] = (*own.get(name, ()), *([text.strip()] if text.strip() else []))
+        return own
+
+    def tells_na(self, channel: str) -> bool:
+        """Whether it is told which numbers stand for a missing value in a channel."""
+        if self.na is None:
+            return False
+        own = self.na_by_channel
+        common = any(not each.rpartition("=")[0].strip() for each in self.na)
+        told = own.get(channel)
+        return common or not self.na or told == () or any(map(_is_number, told or ()))
+
     @field_validator("states")
     @classmethod
     def _are_states(cls, states: tuple[str, ...]) -> tuple[str, ...]:
@@ -75,6 +99,14 @@ class CellsConfig(Config):
             if not word.strip() or not re.fullmatch(r"\s*[+-]?\d+(\.\d+)?\s*", number):
                 raise ValueError(f"expected WORD=NUMBER such as Auto=1, got {state!r}")
         return states
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace(",", "."))
+    except ValueError:
+        return False
+    return True
 
 
 class SourceConfig(Config):

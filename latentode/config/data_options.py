@@ -13,6 +13,7 @@ DATA_OPTIONS = {
     "--time-column": ("data.columns.time", "Column with the time."),
     "--time-unit": ("data.time.unit", "Unit of the time; auto decides, and says so."),
     "--tz": ("data.time.tz", "Zone of time stamps that name none: Europe/Berlin, +01:00."),
+    "--interval": ("data.time.interval", "Readings of numbered intervals: start, or end."),
     "--dayfirst/--no-dayfirst": ("data.time.dayfirst", "Read 03/04 as 3 April, or as March 4."),
     "--time-format": ("data.time.format", "strptime format of the time, e.g. '%d.%m.%Y %H:%M'."),
     "--id-column": ("data.columns.id", "Column with the id of the series; '' detects it anew."),
@@ -24,7 +25,10 @@ DATA_OPTIONS = {
     "--sep": ("data.cells.sep", "Separator of fields; 'tab' for a tabulator."),
     "--decimal": ("data.cells.decimal", "Decimal mark."),
     "--encoding": ("data.cells.encoding", "Encoding of the file, e.g. latin-1."),
-    "--na": ("data.cells.na", "Texts and numbers that mean missing, as a,b; '': none."),
+    "--na": (
+        "data.cells.na",
+        "Texts and numbers that mean missing: a,b or channel=a; '': none.",
+    ),
     "--quality": (
         "data.cells.quality",
         "Values that count: good, all, or words of the quality column.",

@@ -202,6 +202,13 @@ class _Detection:
         words = [name for name in channels if self.sample[name].is_words]
         two = [name for name in words if self.sample[name].num_distinct == 2]
         if words and len(words) == len(channels) and not two:
+            texts = self.sample[words[0]].distinct
+            if sum(text[:1].isdigit() for text in texts) > len(texts) / 2:
+                raise DataError(
+                    f"{self.table.name}: no column of numbers is left as a channel; cells of "
+                    f"{words[0]!r} such as {texts[0]!r} hold more than a number. Write one number "
+                    "per cell, or name a column of numbers with --channels."
+                )
             raise DataError(
                 f"{self.table.name}: no column of numbers is left as a channel; {words[0]!r} holds "
                 "words, so that the rows look like events. Model them with train --events, or name "

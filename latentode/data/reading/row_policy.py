@@ -32,6 +32,9 @@ _LACKING = {
     "rows_without_mark": ("a mark", "mark"),
 }
 
+# share of rows without a time beyond which those that have one are no log either
+_MOST_TIMELESS = 0.5
+
 
 @dataclass
 class RowPolicy:
@@ -214,6 +217,8 @@ class RowPolicy:
             if self._is_log:
                 drop = self._drop(number, total, "")
                 advice = f"Fill them, correct --{role}-column, or drop them with {drop}."
+            if role == "time" and number > _MOST_TIMELESS * total:
+                advice = "Write it in every row, or name another column with --time-column."
             raise DataError(
                 f"{self.table.name}: expected {what} in column {column!r} of every row, got "
                 f"{number} rows without one of {total} (first: {first}). {advice}"

@@ -59,7 +59,8 @@ def find_unit(
         doubts.ask(
             "unit",
             f"column {name!r}: the unit of {of} changes ({shown}; first at {first}). Convert the "
-            "readings to one unit, or choose channels without it with --channels.",
+            "readings to one unit, choose channels without it with --channels, or keep them apart "
+            f'as series with --id-column "{name}".',
         )
     return name
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from latentode.config import TimeConfig
-from latentode.data.reading.cells.split_times import find_split_times
+from latentode.data.reading.cells.split_times import find_split_times, join_times
 from latentode.data.reading.cells.time_scales import unit_in_name
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.profile import Sample
@@ -53,12 +53,13 @@ def find_time(
     parts = find_split_times({name: sample[name].cells for name in names})
     dates = search.best(("dates",))
     if parts is not None and len(parts) > 1 and (not dates or set(dates) & set(parts)):
+        joined = join_times({name: sample[name].cells for name in parts}, time)
         doubts.decide(
             "time",
-            f"time joined from {', '.join(map(repr, parts))}",
+            f"time joined from {joined.words}",
             "each alone repeats, and together they advance",
             confidence="likely",
-            option="--time-column NAME",
+            option=joined.option or "--time-column NAME",
         )
         return parts
     likely = (

@@ -11,6 +11,8 @@ from latentode.config import DataConfig
 from latentode.data.reading.column_roles import detect_roles, sample_of
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.table import RenamedTable, Table
+from latentode.data.reading.hours_across import Across, across_settings, find_across, unroll_days
+from latentode.data.reading.profile import Sample
 from latentode.data.reading.roles import Roles, check_present, time_parts
 from latentode.data.reading.stacking import (
     CHANNEL,
@@ -21,7 +23,15 @@ from latentode.data.reading.stacking import (
     stack_pairs,
     stack_values,
 )
-from latentode.errors import DataError
+from latentode.data.reading.transposed import (
+    is_transposed,
+    labels_before_times,
+    turned,
+    turned_settings,
+)
+from latentode.errors import DataError, ResourceError
+
+_OTHER_COLUMNS = 50  # that a log may have beside its channels
 
 
 @dataclass(frozen=True)
@@ -99,7 +109,11 @@ def understand(table: Table, config: DataConfig) -> tuple[Table, Understanding]:
 
     Raises:
         DataError: If its columns cannot be understood.
+        ResourceError: If it has more columns than ``max_channels`` allows.
     """
+    labels = labels_before_times(table.columns, config)
+    if labels is None:
+        _refuse_many(table, config.max_channels)
     ids = config.columns.id
     if ids is not None and len(parts := time_parts(ids, table.columns)) > 1:
         joined = join_columns(table, ids, parts)
@@ -109,6 +123,11 @@ def understand(table: Table, config: DataConfig) -> tuple[Table, Understanding]:
             table.columns,
         )
     sample = sample_of(table, config)
+    if labels is not None and is_transposed(sample, labels):
+        return _transposed(table, config, sample, labels)
+    across = find_across(sample, config)
+    if across is not None:
+        return _hours_across(table, config, across)
     pairs = clock_pairs(sample, config)
     if pairs:
         shown = "; ".join(f"{', '.join(values)} at {time!r}" for time, values in pairs.items())
@@ -140,6 +159,56 @@ def understand(table: Table, config: DataConfig) -> tuple[Table, Understanding]:
         )
     roles = detect_roles(table, config, sample)
     return table, Understanding(roles, lambda other: other, table.columns)
+
+
+def _refuse_many(table: Table, most: int) -> None:
+    if len(table.columns) > most + _OTHER_COLUMNS:
+        raise ResourceError(
+            f"{table.name}: expected at most {most} channels, got {len(table.columns)} columns. "
+            "Raise --max-channels, or choose some with --channels."
+        )
+
+
+def _transposed(
+    table: Table, config: DataConfig, sample: Sample, labels: int
+) -> tuple[Table, Understanding]:
+    """A log with its times along the header."""
+    names = table.columns
+    result = turned(table, labels)
+    result.doubts.decide(
+        "layout",
+        f"times stand along the header, from {names[labels]} to {names[-1]}: the log is turned",
+        f"the names of {len(names) - labels:,} columns are times, and the cells below are numbers",
+        confidence="likely",
+        option="--layout wide",
+    )
+    settings = turned_settings(sample, labels, config)
+    roles = detect_roles(result, settings, sample_of(result, settings))
+
+    def reshape(other: Table) -> Table:
+        number = labels_before_times(other.columns, config)
+        return other if number is None else turned(other, number)
+
+    return result, Understanding(roles, reshape, table.columns)
+
+
+def _hours_across(table: Table, config: DataConfig, across: Across) -> tuple[Table, Understanding]:
+    """A log with a row for each day, and its hours along the header."""
+    result = unroll_days(table, across, config)
+    result.doubts.decide(
+        "layout",
+        across.words,
+        "their names count the intervals of a day, beside a column of dates",
+        confidence="likely",
+        option=f"--interval {'start' if across.at_end else 'end'}, or --layout wide",
+    )
+    for name in across.left_out:
+        result.doubts.decide("columns", f"{name!r} left out", "it has one number for each day")
+    settings = across_settings(across, config)
+    roles = detect_roles(result, settings, sample_of(result, settings))
+    return result, Understanding(
+        roles, lambda other: unroll_days(other, across, config), table.columns
+    )
 
 
 def _stacked_settings(config: DataConfig) -> DataConfig:

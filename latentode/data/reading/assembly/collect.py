@@ -236,7 +236,9 @@ class Collector:
             zeros = np.zeros(table.num_rows, dtype=np.int64)
             return RawTimes(zeros.astype(np.uint8), lambda row: "", numbers=zeros)  # noqa: ARG005
         if len(self.roles.time_parts) > 1:
-            joined = join_times({name: table.column(name) for name in self.roles.time_parts})
+            joined = join_times({name: table.column(name) for name in self.roles.time_parts}, time)
+            if joined.question:
+                table.doubts.ask("time", f"{joined.question}.")
             return read_times(joined.column, joined.text, time, decimal)
         name = self.roles.time
         return read_times(table.column(name), lambda: table.text(name), time, decimal)

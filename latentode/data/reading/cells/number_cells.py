@@ -88,6 +88,12 @@ class Grouping:
         codes = self.codes[rows].astype(np.int64)
         return np.where(codes < 0, len(self.names), codes)
 
+    def rows_of(self, channel: str) -> NDArray[np.bool_] | bool:
+        """Which rows are of a channel; all or none where they are of one."""
+        if self.codes is None:
+            return channel == self.column
+        return self.codes == self.names.index(channel) if channel in self.names else False
+
     def name(self, group: int) -> str:
         """Name of a channel."""
         return self.names[group] if group < len(self.names) else self.column
@@ -127,6 +133,7 @@ class Rules:
         states: Number of each word, in small letters.
         censored: What bounds are.
         na: Numbers that stand for a missing value.
+        na_texts: Channel -> texts that do; "" for all channels.
         at: Words for where a row stands.
     """
 
@@ -135,6 +142,7 @@ class Rules:
     states: dict[str, float]
     censored: str | None
     na: tuple[float, ...]
+    na_texts: dict[str, tuple[str, ...]]
     at: Callable[[int], str]
 
 
@@ -143,6 +151,7 @@ class GroupCells:
     """Cells of a group: distinct texts that are neither plain numbers nor missing, and the others.
 
     Attributes:
+        channel: Name of the channel.
         name: "column 'x'", or "column 'value', channel 't'".
         texts: Distinct texts, shape (text,).
         forms: They as numbers of other forms.
@@ -153,6 +162,7 @@ class GroupCells:
         doubts: Gathers what is decided.
     """
 
+    channel: str
     name: str
     texts: pa.Array
     forms: NumberForms

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from latentode.data.dataset import Float64
+from latentode.data.reading.cells.bad_cells import na_option
 from latentode.data.reading.cells.number_cells import GroupCells
 
 # more kinds of ending than this, or endings with digits, are no units: "12A3", "7F00"
@@ -47,26 +48,28 @@ def choose_unit(cells: GroupCells, values: Float64) -> Unit:
     forms, numeric = cells.forms, ~np.isnan(values)
     nothing = np.zeros(len(values), dtype=bool)
     marked = numeric & (np.array(forms.units, dtype=object) != "")[forms.unit]
+    out = marked & _left_out(cells)[forms.unit]
+    marked &= ~out
     if not marked.any():
-        return Unit("", nothing, nothing, nothing)
+        return Unit("", out, nothing, nothing)
     number = np.bincount(forms.unit[marked], weights=cells.counts[marked]).astype(int)
     # the most frequent first, of equal ones that which comes first
     codes = pd.unique(forms.unit[marked])
     codes = codes[np.argsort(-number[codes], kind="stable")]
-    bare_texts = numeric & ~marked & (values != 0)
+    bare_texts = numeric & ~marked & ~out & (values != 0)
     bare = cells.plain.number - cells.plain.zero + int(cells.counts[bare_texts].sum())
     names = [forms.units[code] for code in codes]
     coded = len(codes) > 1 and all(re.search("[0-9]", name) for name in names)
     if coded or len(codes) > _MOST_UNITS:
-        return Unit("", nothing, nothing, marked)
+        return Unit("", out, nothing, marked)
     if number.sum() < bare:
         worded = np.array([bool(_WORDS.search(unit)) for unit in forms.units])[forms.unit]
-        return Unit("", nothing, marked & ~worded, marked & worded)
+        return Unit("", out, marked & ~worded, marked & worded)
     unit = names[0]
     multiple = bare > 0 and any(map(_MULTIPLE.fullmatch, names))
     if len(codes) > 1 or multiple:
         _ask(cells, marked, codes.tolist(), bare)
-        return Unit(unit, marked & (forms.unit != codes[0]), nothing, nothing)
+        return Unit(unit, out | (marked & (forms.unit != codes[0])), nothing, nothing)
     beside = f"; {bare:,} cells without it are taken to be of the same unit" if bare else ""
     cells.doubts.decide(
         "unit",
@@ -74,7 +77,21 @@ def choose_unit(cells: GroupCells, values: Float64) -> Unit:
         f"{number.sum():,} cells such as {cells.example(marked)}{beside}",
         confidence="likely" if bare else "certain",
     )
-    return Unit(unit, nothing, nothing, nothing)
+    return Unit(unit, out, nothing, nothing)
+
+
+def _left_out(cells: GroupCells) -> NDArray[np.bool_]:
+    """Units whose numbers are left out, as the user said: shape (unit,)."""
+    told = {text for key in ("", cells.channel) for text in cells.rules.na_texts.get(key, ())}
+    units = cells.forms.units
+    for unit in told.intersection(units) - {""}:
+        texts = cells.forms.unit == units.index(unit)
+        cells.doubts.decide(
+            "unit",
+            f"{cells.name}: numbers in {unit!r} are left out, as --na says",
+            f"{cells.counts[texts].sum():,} cells such as {cells.example(texts)}",
+        )
+    return np.array([unit in told for unit in units])
 
 
 def _ask(cells: GroupCells, marked: NDArray[np.bool_], codes: list[int], bare: int) -> None:
@@ -86,6 +103,15 @@ def _ask(cells: GroupCells, marked: NDArray[np.bool_], codes: list[int], bare: i
     said += [f"{bare:,} without a unit"] if bare else []
     cells.doubts.ask(
         "unit",
-        f"{cells.name} mixes units: {', '.join(said)}. Write all numbers in one unit, or name the "
-        "channels that are to be read with --channels.",
+        f"{cells.name} mixes units: {', '.join(said)}. Write all numbers in one unit, or leave out "
+        f"those of {'the other' if len(codes) == 2 else 'all but one'}: {_options(cells, codes)}.",
     )
+
+
+def _options(cells: GroupCells, codes: list[int]) -> str:
+    """What leaves out the numbers of all units but one, for each of them."""
+    rules, own = cells.rules.na_texts, cells.channel
+    kept = [*rules[""], *(f"{own}={text}" for text in rules.get(own, ()))]
+    units = [cells.forms.units[code] for code in codes]
+    choices = [[each for each in units if each != unit] for unit in units] if units[1:] else [units]
+    return " or ".join(na_option([*kept, *(f"{own}={unit}" for unit in left)]) for left in choices)

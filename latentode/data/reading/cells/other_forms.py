@@ -54,9 +54,7 @@ def read_other_forms(
     pair_values = np.full(len(cells.pair_group), np.nan)
     pair_kinds = np.zeros(len(cells.pair_group), dtype=np.int8)
     for group, pairs in cells.groups():
-        reader = GroupReader(
-            cells.group(grouping.subject(group), pairs, plain[group], rules, doubts)
-        )
+        reader = GroupReader(cells.group(grouping, group, pairs, plain[group], rules, doubts))
         reader.read()
         pair_values[pairs], pair_kinds[pairs] = reader.values, reader.kinds
         if reader.unit:
@@ -132,12 +130,19 @@ class _DistinctCells:
             yield group, slice(start, end)
 
     def group(
-        self, name: str, pairs: slice, plain: PlainCounts, rules: Rules, doubts: Doubts
+        self,
+        grouping: Grouping,
+        group: int,
+        pairs: slice,
+        plain: PlainCounts,
+        rules: Rules,
+        doubts: Doubts,
     ) -> GroupCells:
         """The cells of a channel.
 
         Args:
-            name: The channel in words.
+            grouping: Channels.
+            group: The channel.
             pairs: Its pairs.
             plain: Its other cells.
             rules: What the user said.
@@ -145,7 +150,8 @@ class _DistinctCells:
         """
         index = self.pair_text[pairs]
         return GroupCells(
-            name=name,
+            channel=grouping.name(group),
+            name=grouping.subject(group),
             texts=self.texts.take(pa.array(index)),
             forms=self.forms.take(index),
             counts=self.pair_count[pairs],

@@ -15,7 +15,10 @@ from latentode.data.reading.cells.split_parts import Part, roles_in_name
 
 _SECOND = NS_PER_UNIT["s"]
 _DAY = NS_PER_UNIT["d"]
+_LAST_WEEKS = 52  # numbers of the last weeks of a year, from here on
+_THURSDAY = 3  # place in its week of 1 January 1970
 _FEW = 0.05  # share of steps that may run against all others: several series, a clock set back
+_CALENDARS = (("month", "day"), ("doy",), ("week", "weekday"), ("week",), ("month",))  # of a year
 _EVEN = 0.9  # share of steps that are the usual one, where only that shows a time
 _MOST_CANDIDATES = 6  # columns of small whole numbers that are tried for one part
 
@@ -57,35 +60,43 @@ def in_order(days: Int64) -> bool:
     return max(falls, rises) > 0 and min(falls, rises) <= _FEW * max(falls, rises)
 
 
-def calendar_days(year: Part, month: Part | None, day: Part | None, doy: Part | None) -> Part:
+def calendar_days(roles: Mapping[str, Part]) -> Part:
     """Days since 1970 of numbers of a date; bad where they are none.
 
     Args:
-        year: Years.
-        month: Months from 1; None for January.
-        day: Days of the month from 1; None for the first.
-        doy: Days of the year from 1; None where there are months.
+        roles: Years; with months, and days of the month, from 1; or with days of the year from 1;
+            or with weeks of ISO 8601, and days of the week from 1 for Monday.
     """
+    year, month, day = roles["year"], roles.get("month"), roles.get("day")
     one = np.ones_like(year.values)
     good = year.good.copy()
-    months, days = one, one
-    if month is not None:
-        good &= month.good
-        months = month.values
-    if day is not None:
-        good &= day.good
-        days = day.values
-    values, valid = days_of(year.values, months, days)
+    for part in roles.values():
+        good &= part.good
+    values, valid = days_of(
+        year.values, one if month is None else month.values, one if day is None else day.values
+    )
     good &= valid
+    doy, week = roles.get("doy"), roles.get("week")
     if doy is not None:
         following, _ = days_of(year.values + 1, one, one)
-        good &= doy.good & (doy.values >= 1) & (doy.values <= following - values)
+        good &= (doy.values >= 1) & (doy.values <= following - values)
         values = values + doy.values - 1
+    if week is not None:
+        weekday = roles["weekday"].values - 1 if "weekday" in roles else 0
+        good &= _first_monday(year.values) + 7 * (week.values - 1) < _first_monday(year.values + 1)
+        values = _first_monday(year.values) + 7 * (week.values - 1) + weekday
     return Part(year.name, "date", np.where(good, values, 0), good)
 
 
+def _first_monday(years: Int64) -> Int64:
+    """Day on which the first week of each year begins: that of 4 January."""
+    one = np.ones_like(years)
+    fourth, _ = days_of(years, one, 4 * one)
+    return fourth - (fourth + _THURSDAY) % 7
+
+
 def calendar_parts(parts: Mapping[str, list[Part]]) -> tuple[dict[str, Part], Part] | None:
-    """Year with month and day, or with the day of the year, that make dates in order.
+    """Year with month and day, day of the year or week, that make dates in order.
 
     Args:
         parts: What each column could be.
@@ -95,14 +106,14 @@ def calendar_parts(parts: Mapping[str, list[Part]]) -> tuple[dict[str, Part], Pa
     """
     by_role = {
         role: _ranked([part for each in parts.values() for part in each if part.role == role], role)
-        for role in ("year", "month", "day", "doy")
+        for role in ("year", "month", "day", "doy", "week", "weekday")
     }
     for year in by_role["year"]:
-        for roles in (("month", "day"), ("doy",), ("month",)):
+        for roles in _CALENDARS:
             among = [by_role[role][:_MOST_CANDIDATES] for role in roles]
             for chosen in _choices(among, year.name):
                 named = dict(zip(roles, chosen, strict=True))
-                days = calendar_days(year, named.get("month"), named.get("day"), named.get("doy"))
+                days = calendar_days({"year": year, **named})
                 if _are_dates({"year": year, **named}, days):
                     return {"year": year, **named}, days
     return None
@@ -115,6 +126,8 @@ def _are_dates(roles: dict[str, Part], days: Part) -> bool:
         return False
     seen = days.values[good]
     called = all(role in roles_in_name(part.name) for role, part in roles.items())
+    if "week" in roles and not _years_of_weeks(roles["year"].values, roles["week"].values):
+        return False
     if not in_order(seen) and not (called and (seen == seen[0]).all()):
         return False
     coarser = np.zeros(int(good.sum()), dtype=np.int64)
@@ -124,12 +137,22 @@ def _are_dates(roles: dict[str, Part], days: Part) -> bool:
             if len(np.unique(coarser)) == len(coarser):
                 return False  # nothing is left to tell apart
             # ids 1, 2, 3 run in order too, but never reach the end of a month or a year
-            full = {"month": 12, "day": 28, "doy": 365}[role]
-            many = len(np.unique(coarser)) > 1 and role in ("month", "day", "doy")
+            full = {"month": 12, "day": 28, "doy": 365, "week": 52, "weekday": 7}[role]
+            many = len(np.unique(coarser)) > 1 or role == "doy"
             if many and role not in roles_in_name(part.name) and values.max() < full:
                 return False
         coarser = coarser * 400 + values
     return True
+
+
+def _years_of_weeks(years: Int64, weeks: Int64) -> bool:
+    """True if years change with their weeks, and not on 1 January, in the midst of a week."""
+    step, change = np.diff(weeks), np.diff(years)
+    begins_late = (change == 1) & (weeks[1:] >= _LAST_WEEKS)
+    begins_early = (change == 0) & (step <= 1 - _LAST_WEEKS)
+    ends_early = (change == -1) & (weeks[:-1] >= _LAST_WEEKS)  # newest first
+    ends_late = (change == 0) & (step >= _LAST_WEEKS - 1)
+    return not (begins_late | begins_early | ends_early | ends_late).any()
 
 
 def _choices(among: list[list[Part]], taken: str) -> list[tuple[Part, ...]]:
@@ -161,7 +184,7 @@ def clock_parts(
     Returns:
         The columns by their role; None where none advances within a day.
     """
-    for role in ("clock", "hhmm", "hhmmss", "hour"):
+    for role in ("clock", "interval", "hhmm", "hhmmss", "of day", "hour"):
         among = [p for name, each in parts.items() if name not in taken for p in each]
         for part in _ranked([p for p in among if p.role == role], role):
             half = _with_half(part, parts, taken)
@@ -170,12 +193,22 @@ def clock_parts(
             good = days.good & part.good
             finer = _finer(parts, days, part, taken) if role == "hour" else {}
             total = part.values + sum(each.values for each in finer.values())
-            called = bool(roles_in_name(part.name) & {"hhmm", "hour"})
-            shown = called or role == "clock" or is_even((days.values * _DAY + total)[good])
+            times = (days.values * _DAY + total)[good]
+            called = bool(roles_in_name(part.name) & {"hhmm", "hour", "interval", "of day"})
+            even = is_even(times) and (role not in ("interval", "of day") or _fills_days(times))
+            shown = called or role == "clock" or even
             runs = advances(days.values, total, good) or (called and role == "clock")
             if good.mean() > 1 - 2 * _FEW and shown and runs:
                 return {role: part, **finer, **half}
     return None
+
+
+def _fills_days(times: Int64) -> bool:
+    """True if most days begin one step after the day before ends."""
+    distinct = np.unique(times)
+    steps = np.diff(distinct)
+    over_midnight = steps[np.diff(distinct // _DAY) != 0]
+    return len(over_midnight) == 0 or bool((over_midnight == np.median(steps)).mean() > 0.5)
 
 
 def on_whole_day(clock: Int64, half: Part) -> Int64:

@@ -16,9 +16,10 @@ from latentode.data.dataset import Int64
 from latentode.data.reading.cells.clock_texts import parse_clock_texts
 from latentode.data.reading.cells.date_digits import spelled_dates
 from latentode.data.reading.cells.date_texts import MONTH_OF
+from latentode.data.reading.cells.day_intervals import Numbering, numbering
 from latentode.data.reading.cells.time_column import read_times
 from latentode.data.reading.cells.time_forms import may_be_times
-from latentode.data.reading.cells.time_scales import SERIAL_DAYS, scale_serial_days
+from latentode.data.reading.cells.time_scales import SERIAL_DAYS, scale_numbers, scale_serial_days
 from latentode.data.reading.cells.time_stamps import DAY, OK, clock_seconds
 from latentode.data.reading.formats.table import as_text, is_text
 
@@ -33,11 +34,19 @@ _WORDS = {
     "minute": "minute min mi mn mm minuto minuut minuta",
     "second": "second sec ss s sekunde seconde segundo secondo",
     "hhmm": "time hhmm zeit uhrzeit heure hora ora tijd hour",
+    "week": "week wk kw cw isoweek woche kalenderwoche semaine semana settimana vecka uge tydzień",
+    "weekday": "weekday wday dow dayofweek wochentag isoweekday",
+    "of day": "msofday msday millisecondsofday secondsofday secofday sod minutesofday minofday "
+    "secondssincemidnight mssincemidnight",
+    "interval": "interval int intervall intervalo intervallo period periode sp qh hh slot mtu "
+    "settlementperiod settlement tradingperiod viertelstunde",
     "date": "date datum fecha data dato dag jour",
 }
 
 
 _RANGES = {"month": (1, 12), "day": (1, 31), "doy": (1, 366), "minute": (0, 59), "second": (0, 59)}
+_OF_WEEK = {"week": (1, 53), "weekday": (1, 7)}
+_NEARLY_WHOLE = 0.9  # share of a day that times since midnight reach
 _MOST_WORDS = 30  # spellings of the months in one log
 _HALVES = {
     **dict.fromkeys(("am", "a.m.", "a. m.", "a"), 0),
@@ -52,11 +61,13 @@ class Part:
 
     Attributes:
         name: Column.
-        role: "date", "year", "month", "day", "doy", "clock", "hhmm", "hhmmss", "hour", "minute",
-            "second", or "half" for AM and PM.
+        role: "date", "year", "month", "day", "doy", "week", "weekday", "clock", "hhmm",
+            "hhmmss", "hour", "interval", "of day", "minute", "second", "half" for AM and PM, "gps
+            week", "gps seconds".
         values: Days since 1970 of a date; nanoseconds of the others of a day; else numbers.
         good: Where there is one.
         rest: Nanoseconds of the day, of a day of the year with a fraction.
+        numbering: How intervals of a day are numbered.
     """
 
     name: str
@@ -64,6 +75,7 @@ class Part:
     values: Int64
     good: NDArray[np.bool_]
     rest: Int64 | None = None
+    numbering: Numbering | None = None
 
 
 def numbers_of(column: pa.ChunkedArray) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
@@ -187,16 +199,34 @@ def _fitting(name: str, seen: NDArray[np.float64]) -> list[str]:
     roles = ["hour"] if low >= 0 and high <= 24 else []
     if low < 0 or (np.floor(seen) != seen).any():
         whole_year = low >= 1 and high < 367 and "doy" in roles_in_name(name)
-        return [*roles, "doy"] if whole_year else roles
+        roles += ["doy"] if whole_year else []
+        return [*roles, "of day"] if low >= 0 and _unit_of_day(high) is not None else roles
     if (low >= 1500 and high <= 2200) or (high <= 99 and "year" in roles_in_name(name)):
         roles.append("year")
     roles += [role for role, (least, most) in _RANGES.items() if least <= low and high <= most]
+    called = roles_in_name(name)
+    for role in ("weekday", "week"):
+        if role in called:
+            least, most = _OF_WEEK[role]
+            return [role] if least <= low and high <= most else []
+    if numbering(seen) is not None and (high > 24 or called & {"interval", "hour"} == {"interval"}):
+        return ["interval"]
     minutes, seconds = seen % 100 < 60, seen // 100 % 100 < 60
     if 24 < high <= 2400 and minutes.all():
         roles.append("hhmm")
     if 2400 < high <= 240_000 and minutes.all() and seconds.all():
         roles.append("hhmmss")
+    if low >= 0 and _unit_of_day(high) is not None:
+        roles.append("of day")
     return roles
+
+
+def _unit_of_day(last: float) -> str | None:
+    """The unit in which a day ends soon after a number; None without such a one."""
+    for unit, ns in {"min": 60 * _SECOND, "s": _SECOND, "ms": _SECOND // 1000}.items():
+        if _NEARLY_WHOLE * DAY <= last * ns < DAY:
+            return unit
+    return None
 
 
 def part_of(name: str, role: str, numbers: NDArray[np.float64], good: NDArray[np.bool_]) -> Part:
@@ -211,6 +241,12 @@ def part_of(name: str, role: str, numbers: NDArray[np.float64], good: NDArray[np
     if role == "hour":
         good = good & (numbers >= 0) & (numbers <= 24)
         return Part(name, role, np.rint(numbers * 3600).astype(np.int64) * _SECOND, good)
+    if role == "of day":
+        unit = _unit_of_day(float(numbers[good].max(initial=0.0))) or "s"
+        clock = scale_numbers(numbers, unit)[0]
+        return Part(name, role, clock, good & (clock >= 0) & (clock < DAY))
+    if role == "interval":
+        return _interval_part(name, numbers, good)
     if role == "doy" and (np.floor(numbers[good]) != numbers[good]).any():
         serial = np.where(good, numbers, 1.0) + SERIAL_DAYS["excel"]
         ns = scale_serial_days(serial, "excel")[0]
@@ -225,12 +261,22 @@ def part_of(name: str, role: str, numbers: NDArray[np.float64], good: NDArray[np
         good = good & (whole % 100 < 60) & (whole // 100 % 100 < 60) & (whole <= 240_000)
         seconds = whole // 10_000 * 3600 + whole // 100 % 100 * 60 + whole % 100
         return Part(name, role, seconds * _SECOND, good)
-    least, most = _RANGES[role]
+    least, most = (_RANGES | _OF_WEEK)[role]
     scale = {"minute": 60 * _SECOND, "second": _SECOND}.get(role, 1)
     return Part(name, role, whole * scale, good & (whole >= least) & (whole <= most))
+
+
+def _interval_part(name: str, numbers: NDArray[np.float64], good: NDArray[np.bool_]) -> Part:
+    """Numbers of intervals of a day, at their starts on a day of 24 hours."""
+    counted = numbering(numbers[good])
+    if counted is None:  # a part of a log that has but a few of them
+        return Part(name, "interval", np.zeros(len(good), np.int64), np.zeros(len(good), bool))
+    whole = np.where(good, numbers - counted.first, 0).astype(np.int64)
+    return Part(name, "interval", whole * (DAY // counted.parts), good, numbering=counted)
 
 
 def roles_in_name(name: str) -> set[str]:
     """Parts of a time that the words of a name stand for."""
     words = set(re.split(r"[\W\d_]+", name.lower()))
+    words.add("".join(re.findall(r"[^\W\d_]+", name.lower())))
     return {role for role, spellings in _WORDS.items() if words & set(spellings.split())}

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from latentode.config import TimeConfig
 from latentode.config.durations import NS_PER_UNIT
+from latentode.data.reading.cells.gps_times import (
+    SECONDS,
+    WEEK,
+    gps_part,
+    gps_roles,
+    told_of_gps,
+    universal,
+)
+from latentode.data.reading.cells.interval_places import is_end, is_numbered, placed
 from latentode.data.reading.cells.split_choice import (
     calendar_days,
     calendar_parts,
@@ -37,9 +47,13 @@ _ORDER = (
     "month",
     "day",
     "doy",
+    "week",
+    "weekday",
     "clock",
     "hhmm",
     "hhmmss",
+    "interval",
+    "of day",
     "hour",
     "minute",
     "second",
@@ -60,11 +74,15 @@ class JoinedTimes:
             reads. Null where a part is missing or is no time.
         text: Gives the cells as they stand, with a blank between them.
         words: What was joined: ``'Date' and 'Hour' (1 to 24, each the end of its hour)``.
+        option: What overrules where readings stand, of numbered hours and other intervals.
+        question: What has to be known to read them right; empty for nothing.
     """
 
     column: pa.ChunkedArray
     text: Callable[[], pa.ChunkedArray]
     words: str
+    option: str = ""
+    question: str = ""
 
 
 def find_split_times(columns: Mapping[str, pa.ChunkedArray]) -> tuple[str, ...] | None:
@@ -92,6 +110,9 @@ def _is_whole_time(name: str, column: pa.ChunkedArray) -> bool:
 
 def _roles(columns: Mapping[str, pa.ChunkedArray]) -> dict[str, Part] | None:
     """Columns by the part of the time that they hold, in the order of the parts."""
+    gps = gps_roles(columns)
+    if gps is not None:
+        return gps
     parts: dict[str, list[Part]] = {}
     for name, column in columns.items():
         clock = clock_part(name, column)
@@ -122,11 +143,14 @@ def _repeats(days: Part) -> bool:
     return len(np.unique(values)) < len(values)
 
 
-def join_times(columns: Mapping[str, pa.ChunkedArray]) -> JoinedTimes:
+def join_times(
+    columns: Mapping[str, pa.ChunkedArray], time: TimeConfig | None = None
+) -> JoinedTimes:
     """Join the columns of a time, whose parts are told by what stands in them.
 
     Args:
         columns: The columns that are the time together, as `find_split_times` or a person says.
+        time: Zone of the days, and where readings of numbered intervals stand, if it is known.
 
     Returns:
         The times.
@@ -134,13 +158,15 @@ def join_times(columns: Mapping[str, pa.ChunkedArray]) -> JoinedTimes:
     Raises:
         DataError: If they are no parts of one time.
     """
+    time = time or TimeConfig()
     head = {name: column.slice(0, _SAMPLE) for name, column in columns.items()}
-    roles = _roles(head) or _roles_as_named(head)
+    roles = _roles(head) or _roles_as_named(head) or gps_roles(head, told=True)
     names = " and ".join(map(repr, columns))
     if roles is None or len(roles) != len(columns):
         raise DataError(
             f"time columns {names}: expected a date with a time of day, or year, month and day, "
-            f"got {_cells(columns)}. Name the columns of the time with --time-column."
+            f"got {_cells(columns)}. Name the columns of the time with --time-column; where "
+            "none holds the year, write one that does."
         )
     whole = {role: _whole(part, columns[part.name]) for role, part in roles.items()}
 
@@ -148,11 +174,29 @@ def join_times(columns: Mapping[str, pa.ChunkedArray]) -> JoinedTimes:
         texts = [as_text(column).cast(pa.string()) for column in columns.values()]
         return pc.binary_join_element_wise(*texts, " ")
 
-    return JoinedTimes(_joined(whole, columns), text, _words(whole))
+    if WEEK in whole:
+        return _gps_times(whole, text)
+    at_end = is_end(whole, time)
+    date = whole.get("date") or calendar_days(whole)
+    whole, question = placed(whole, date, at_end, time.tz)
+    option = f"--interval {'start' if at_end else 'end'}" if is_numbered(whole) else ""
+    words = " and ".join(_word(part, at_end) for part in whole.values())
+    return JoinedTimes(_joined(whole, date, columns), text, words, option, question)
+
+
+def _gps_times(roles: Mapping[str, Part], text: Callable[[], pa.ChunkedArray]) -> JoinedTimes:
+    week, rest = roles[WEEK], roles[SECONDS]
+    good = week.good & rest.good
+    times = universal(np.where(good, week.values, 0), np.where(good, rest.values, 0))
+    column = pa.chunked_array([pa.array(times, pa.timestamp("ns", "UTC"), mask=~good)])
+    words, question = told_of_gps(week, rest)
+    return JoinedTimes(column, text, words, question=question)
 
 
 def _whole(part: Part, column: pa.ChunkedArray) -> Part:
     """A part of the first rows, for all rows."""
+    if part.role in (WEEK, SECONDS):
+        return gps_part(part.name, part.role, column) or part
     if part.role in ("date", "clock"):
         return (date_part if part.role == "date" else clock_part)(part.name, column) or part
     named = word_part(part.name, column)
@@ -197,7 +241,7 @@ def _may_follow(role: str, roles: Mapping[str, Part]) -> bool:
         return bool({"clock", "hhmm", "hhmmss", "hour"} & set(roles))
     if role in ("minute", "second"):
         return "hour" in roles and (role == "minute" or "minute" in roles)
-    return dated and not {"clock", "hhmm", "hhmmss", "hour"} & set(roles)
+    return dated and not {"clock", "hhmm", "hhmmss", "interval", "of day", "hour"} & set(roles)
 
 
 def _cells(columns: Mapping[str, pa.ChunkedArray]) -> str:
@@ -205,8 +249,10 @@ def _cells(columns: Mapping[str, pa.ChunkedArray]) -> str:
     return " and ".join(map(repr, first))
 
 
-def _joined(roles: Mapping[str, Part], columns: Mapping[str, pa.ChunkedArray]) -> pa.ChunkedArray:
-    clock = [part for role, part in roles.items() if role in _ORDER[5:]]
+def _joined(
+    roles: Mapping[str, Part], date: Part, columns: Mapping[str, pa.ChunkedArray]
+) -> pa.ChunkedArray:
+    clock = [part for role, part in roles.items() if role in _ORDER[_ORDER.index("clock") :]]
     total = np.zeros(1, dtype=np.int64)
     for part in clock:
         total = total if part.role == "half" else total + part.values
@@ -215,8 +261,7 @@ def _joined(roles: Mapping[str, Part], columns: Mapping[str, pa.ChunkedArray]) -
     if "half" in roles:
         total = on_whole_day(total, roles["half"])
     good = np.logical_and.reduce([part.good for part in roles.values()])
-    date = roles.get("date")
-    if date is not None and _has_open_order(columns[date.name]):
+    if "date" in roles and _has_open_order(columns[date.name]):
         # the order of day and month is open until all files are read: it stays a text
         days = columns[date.name].cast(pa.string())
         for midnight in _MIDNIGHTS:
@@ -224,8 +269,6 @@ def _joined(roles: Mapping[str, Part], columns: Mapping[str, pa.ChunkedArray]) -
         clocks = _clock_texts(np.broadcast_to(total, good.shape))
         joined = pc.binary_join_element_wise(days, clocks, " ")
         return pc.if_else(pa.array(good), joined, None)
-    if date is None:
-        date = calendar_days(roles["year"], roles.get("month"), roles.get("day"), roles.get("doy"))
     good &= date.good & (np.abs(date.values) < 106_750)
     times = np.where(good, date.values * DAY + total, 0)
     return pa.chunked_array([pa.array(times, pa.timestamp("ns"), mask=~good)])
@@ -250,18 +293,20 @@ def _clock_texts(clock: np.ndarray) -> pa.Array:
     return pa.array(texts, pa.string()).take(pa.array(rows))
 
 
-def _words(roles: Mapping[str, Part]) -> str:
-    said: Sequence[str] = [_word(part) for part in roles.values()]
-    return " and ".join(said)
-
-
-def _word(part: Part) -> str:
+def _word(part: Part, at_end: bool) -> str:
     seen = part.values[part.good]
+    where = "end" if at_end else "start"
+    if part.numbering is not None:
+        counted = part.numbering
+        last = counted.first + counted.parts - 1
+        numbers = f"intervals {counted.first} to {last} of the day"
+        return f"{part.name!r} ({numbers}, each reading at its {where})"
     if part.role == "hour" and len(seen):
         low, high = int(seen.min() // _HOUR), int(seen.max() // _HOUR)
         if high == 24:
             return f"{part.name!r} (hours {low} to 24, each the end of its hour)"
         return f"{part.name!r} (hours {low} to {high})"
-    words = {"clock": "", "date": "", "doy": " (day of the year)"}
+    words = {"clock": "", "date": "", "doy": " (day of the year)", "week": " (week of the year)"}
+    words |= {"weekday": " (day of the week, 1 is Monday)", "of day": " (time since midnight)"}
     words |= {"hhmm": " (HHMM)", "hhmmss": " (HHMMSS)", "half": " (AM and PM)"}
     return f"{part.name!r}{words.get(part.role, f' ({part.role})')}"

@@ -14,7 +14,6 @@ from latentode.data.reading.formats.csv_header import (
     Header,
     find_header,
     header_in_line,
-    names_something,
 )
 from latentode.data.reading.formats.csv_records import (
     BLANKS,
@@ -23,7 +22,9 @@ from latentode.data.reading.formats.csv_records import (
     split_records,
     usual_width,
 )
+from latentode.data.reading.formats.csv_tables import say_tables, tables_below
 from latentode.data.reading.formats.table import NoRowsError
+from latentode.data.reading.formats.wrapped_lines import are_wrapped, unwrapped
 from latentode.errors import DataError
 
 _SEPARATORS = {
@@ -32,7 +33,6 @@ _SEPARATORS = {
 }
 _FEW, _MANY = 200, 5_000  # lines by which a file is understood; many where much stands above
 _SEP_LINE = re.compile(r'\s*"?sep=(.)"?\s*', re.IGNORECASE)
-_BLANK_LINE = re.compile(r"\n\s*\n")
 _COMMA_NUMBER = re.compile(r"\s*[+-]?(?P<whole>\d+),(?P<part>\d+)(?:[eE][+-]?\d+)?\s*")
 _POINT_NUMBER = re.compile(r"\s*[+-]?(?P<whole>\d*)\.(?P<part>\d+)(?:[eE][+-]?\d+)?\s*")
 
@@ -53,6 +53,8 @@ class Dialect:
         decimal: Decimal mark.
         spaced: Whether blanks stand between a separator and a quote.
         cut: Fields that the first row has beyond the others, and which are left out.
+        wrapped: Whether lines stand in quotes as a whole.
+        last_line: Last line of the table; None where it goes on to the end of the file.
         above: Lines above the first row, as they stand, which a joined file repeats.
         doubts: What was decided, and what was not.
     """
@@ -68,6 +70,8 @@ class Dialect:
     decimal: str = "."
     spaced: bool = False
     cut: int = 0
+    wrapped: bool = False
+    last_line: int | None = None
     above: tuple[str, ...] = ()
     doubts: Doubts = field(default_factory=Doubts)
 
@@ -88,26 +92,41 @@ def find_dialect(text: str, cells: CellsConfig, source: str) -> Dialect:
             header; with the line.
     """
     lines = split_lines(text)
+    wrapped = are_wrapped(lines[:_MANY])
+    if wrapped:
+        lines = split_lines(unwrapped(text.encode()).decode())
     skipped = cells.skip_rows
     told = None
     start = next((i for i in range(skipped, len(lines)) if lines[i].strip()), len(lines))
     if start < len(lines) and (match := _SEP_LINE.fullmatch(lines[start])):
         told, skipped = match[1], start + 1
+    skipped = max(skipped, (cells.header_row or 0) - 1)
     sep = _configured(cells.sep) or told or _separator(lines[skipped:], source)
-    doubts = Doubts()
-    for number in (_FEW, _MANY, len(lines)):
+    number = len(lines)
+    others = list(tables_below(lines, sep, skipped, source))
+    end = others[0][0] if others else None
+    lines = lines[:end]
+    for count in (_FEW, _MANY, len(lines)):
         doubts = Doubts()
-        records = split_records(lines[skipped : skipped + number], sep, source, skipped + 1)
+        records = split_records(lines[skipped : skipped + count], sep, source, skipped + 1)
         body = Body(records, usual_width(records)) if any(map(_filled, records)) else None
         header = body and _header(records, cells.header_row, body, sep, doubts)
         if body and header and header.end < _FEW // 2 and any(map(body.has, records)):
             break
     if not body or not header:
-        raise _no_header(cells.header_row, len(lines), source)
+        raise _no_header(cells.header_row, number, source)
     rows = [each for each in records[header.end :] if _is_row(each, body.width)]
     if not rows:
         raise NoRowsError(f"no data rows in {source}. Give a log with a header and readings.")
+    say_tables([each for _, each in others], header.line, cells.header_row is not None, doubts)
+    if wrapped:
+        doubts.decide(
+            "header",
+            "the quotes around whole lines are taken off",
+            "all lines with separators stand in quotes, as one column of a spreadsheet",
+        )
     dialect = Dialect(sep, header_line=header.line, first_line=rows[0].line, doubts=doubts)
+    dialect.wrapped, dialect.last_line = wrapped, end
     dialect.columns, dialect.unnamed, dialect.units, dialect.cut = fit_names(
         header, rows, body.width, sep, source, doubts
     )
@@ -115,9 +134,8 @@ def find_dialect(text: str, cells: CellsConfig, source: str) -> Dialect:
         dialect.untold = dialect.unnamed & set(dialect.columns[len(header.names) :])
         dialect.spaced = _is_spaced(lines[header.line - 1 : header.line + _FEW], sep)
         dialect.header = next(each.fields for each in records if each.line == header.line)
-    dialect.above = _above(lines, dialect)
+    dialect.above = _above(lines, skipped, dialect, source)
     dialect.decimal = _decimal(cells.decimal, body.records, doubts)
-    _ask_about_a_second_table(lines, dialect, source)
     return dialect
 
 
@@ -232,25 +250,9 @@ def _may_be_thousand(whole: str, part: str) -> bool:
     return len(part) == 3 and 1 <= len(whole) <= 3 and not whole.startswith("0")
 
 
-def _above(lines: Sequence[str], dialect: Dialect) -> tuple[str, ...]:
+def _above(lines: Sequence[str], skipped: int, dialect: Dialect, source: str) -> tuple[str, ...]:
     """Lines above the first row; without a header they may be like readings."""
-    above = (line.strip("\r\n") for line in lines[: dialect.first_line - 1])
-    return tuple(dict.fromkeys(line for line in above if line.strip()))
-
-
-def _ask_about_a_second_table(lines: Sequence[str], dialect: Dialect, source: str) -> None:
-    """Ask where a blank line is followed by another header."""
-    text = "".join(lines[dialect.first_line - 1 :])
-    for match in _BLANK_LINE.finditer(text):
-        index = dialect.first_line - 1 + text.count("\n", 0, match.end())
-        if index > len(lines) - 2 or lines[index].strip("\r\n") in dialect.above:
-            continue
-        names, *rows = split_records(lines[index : index + 5], dialect.sep, source, index + 1)
-        words = names.kinds.count("word")
-        if names_something(names) and words > 1 and any(row.has_readings for row in rows):
-            dialect.doubts.ask(
-                "layout",
-                f"line {names.line} ({names.raw.strip()[:40]}) is a header after a blank line: a "
-                f"second table begins. Write the lines from there on to a file of their own.",
-            )
-            return
+    first = split_records(lines[:skipped], dialect.sep, source)
+    above = [each.raw for each in first if not each.has_readings]  # of another table
+    above += lines[skipped : dialect.first_line - 1]
+    return tuple(dict.fromkeys(line.strip("\r\n") for line in above if line.strip()))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile, zip_longest
+from itertools import pairwise, takewhile, zip_longest
 
 from latentode.data.reading.doubts import Doubts
+from latentode.data.reading.formats.csv_names import count_on, is_title, joined
 from latentode.data.reading.formats.csv_records import BLANKS, Kind, Record, split_records
 from latentode.data.reading.formats.csv_units import (
     is_format,
@@ -19,6 +20,7 @@ from latentode.data.reading.formats.csv_units import (
 
 # rows with a bad time or a wrong number of fields between a header and the first good row
 _MOST_ODD = 3
+_FEWEST_TIMES, _MOST_LABELS = 3, 4  # of a header of times, and columns before them
 _MOST_JOINED = 3  # rows that one header may have
 _LOGGERNET = ("TOA5", "TOACI1", "TOB1", "TOB3")  # first cell of the info line above the header
 
@@ -93,6 +95,9 @@ def find_header(records: Sequence[Record], body: Body, sep: str, doubts: Doubts)
     Returns:
         The header; None if no row can stand below it.
     """
+    turned = _times_along(records, body)
+    if turned is not None:
+        return turned
     first = next((i for i, each in enumerate(records) if body.has(each)), None)
     if first is None:  # nothing but words: the first of the many names the columns
         fitting = [i for i, each in enumerate(records) if len(each.fields) == body.width]
@@ -113,6 +118,23 @@ def find_header(records: Sequence[Record], body: Body, sep: str, doubts: Doubts)
     if records[places[0]].is_comment and run[0].raw != records[places[0]].raw:
         doubts.decide("header", f"header taken from the comment in line {header.line}")
     return header
+
+
+def _times_along(records: Sequence[Record], body: Body) -> Header | None:
+    """A row of words, then times, above rows of words and numbers: a log that is transposed."""
+    if body.dates:
+        return None
+    filled = [(i, each) for i, each in enumerate(records) if not each.is_blank]
+    for (place, record), (_, below) in pairwise(filled):
+        dates = [column for column, kind in enumerate(record.kinds) if kind == "date"]
+        if len(dates) < _FEWEST_TIMES or len(record.fields) != body.width:
+            continue
+        labels = record.kinds[: dates[0]]
+        along = dates == list(range(dates[0], body.width)) and 0 < len(labels) <= _MOST_LABELS
+        numbers = [below.kinds[column] in ("number", "missing") for column in dates]
+        if along and not {"number", "date"} & set(labels) and all(numbers):
+            return Header(record.fields, record.line, place + 1, record=record)
+    return None
 
 
 def header_in_line(
@@ -243,7 +265,8 @@ def _without_names(
     top = odd[-1] if odd else first
     record = records[top]
     words = [record.kinds[column] == "word" for column in body.dates]
-    if odd and words and all(words) and len(set(record.fields)) == len(record.fields):
+    named = bool(odd and words and all(words)) or count_on(record, body.numbers)
+    if named and len(set(record.fields)) == len(record.fields):
         return Header(record.fields, record.line, top + 1, record=record)  # time,1,2,3
     _say_what_is_above(records[:top], 0, doubts)
     doubts.decide(
@@ -263,14 +286,14 @@ def _named(run: list[Record], width: int, end: int, doubts: Doubts) -> Header:
     below: list[Record] = []
     while len(rows) > 1 and is_unit_row(rows[-1].fields):
         below.insert(0, rows.pop())
-    while len(rows) > 1 and _is_title(rows[0].fields, rows[-1].fields):
+    while len(rows) > 1 and is_title(rows[0].fields, rows[-1].fields):
         rows.pop(0)
     if width == 2 or len(rows) > _MOST_JOINED:
         rows = rows[-1:]  # names and their values, line by line, stand above it
     names = rows[-1].fields
     if len(rows) > 1:
         columns = zip_longest(*(each.fields for each in rows), fillvalue="")
-        names = tuple(_joined(cells) for cells in columns)
+        names = tuple(joined(cells) for cells in columns)
         doubts.decide(
             "header",
             f"names joined from lines {rows[0].line} to {rows[-1].line}, such as {names[-1]!r}",
@@ -281,17 +304,6 @@ def _named(run: list[Record], width: int, end: int, doubts: Doubts) -> Header:
     header = Header(names, rows[-1].line, end, record=rows[-1])
     _keep_units(header, below, doubts)
     return header
-
-
-def _is_title(cells: Sequence[str], names: Sequence[str]) -> bool:
-    """Whether a row is a title, or a name and its value, that a spreadsheet filled up."""
-    filled = [bool(cell.strip()) for cell in cells]
-    named = sum(bool(name.strip()) for name in names)
-    return sum(filled) <= (1 if len(cells) < 4 else 2) < named and all(filled[: sum(filled)])
-
-
-def _joined(cells: Sequence[str]) -> str:
-    return " ".join(dict.fromkeys(cell.strip() for cell in cells if cell.strip()))
 
 
 def _keep_units(header: Header, rows: Sequence[Record], doubts: Doubts) -> None:

@@ -51,12 +51,14 @@ class CsvParser:
 
     Attributes:
         ragged: Rows that were left out, of the last time that all columns were parsed.
+        unlike_head: Whether rows below the head of the file do not fit its columns.
     """
 
     def __init__(self, source: CsvSource, dialect: Dialect, missing: Sequence[str]) -> None:
         self._source, self._dialect = source, dialect
         self._missing = ["", *missing]
         self.ragged: list[RaggedRow] = []
+        self.unlike_head = False
 
     def columns(self) -> dict[str, pa.ChunkedArray]:
         """All columns, each typed by all of its cells.
@@ -90,9 +92,12 @@ class CsvParser:
             kinds = self._read(io.BytesIO(head)).schema
             typed = dict(zip(kinds.names, kinds.types, strict=True))
             with self._source.open() as file:
-                return _columns_of(self._read(file, kinds=typed))
+                columns = _columns_of(self._read(file, kinds=typed))
         except pa.ArrowInvalid:
+            self.unlike_head = True
             return None
+        self.unlike_head = bool(self.ragged)
+        return columns
 
     def text(self, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
         """Cells of a column as they stand.

@@ -14,6 +14,7 @@ from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.csv_dialect import Dialect
 from latentode.data.reading.formats.csv_records import BLANKS
 from latentode.data.reading.formats.text_blocks import is_stored_as, read_blocks
+from latentode.data.reading.formats.wrapped_lines import unwrapped
 
 #: Text that holds a header and first rows, by which a file is understood.
 HEAD_BYTES = 1 << 20
@@ -59,14 +60,21 @@ class CsvSource:
     def take_head(self) -> bytes | None:
         """First lines of the file as they are parsed, once; None where it has no others."""
         start, self._start = self._start, b""  # a folder of files is not to hold them all
-        return self._mend(start, first=True) if len(start) >= HEAD_BYTES // 2 else None
+        if len(start) < HEAD_BYTES // 2 or self._dialect.last_line is not None:
+            return None
+        return self._mend(start, first=True)
 
     def blocks(self) -> Iterator[bytes]:
         """Blocks of whole records, with the lines of the file."""
-        first = True
+        first, left = True, self._dialect.last_line
         for block in read_blocks(self.path, self._encoding, self._doubts):
+            if left is not None:
+                block = block[: _offset(block, left + 1) or len(block)]
+                left -= block.count(b"\n")
             yield self._mend(block, first)
             first = False
+            if left == 0:
+                return
 
     def decode(self) -> None:
         """Look at all of the encoding, as the parser found bytes that it cannot read.
@@ -114,10 +122,13 @@ class CsvSource:
     def _is_plain(self) -> bool:
         dialect = self._dialect
         mended = self.repeats or dialect.spaced or dialect.cut or dialect.sep == BLANKS
-        return self._stored and not mended
+        whole = dialect.last_line is None and not dialect.wrapped
+        return self._stored and whole and not mended
 
     def _mend(self, block: bytes, first: bool) -> bytes:
         dialect = self._dialect
+        if dialect.wrapped:
+            block = unwrapped(block)
         if self.repeats:
             block = self._without_repeats(block, first)
         if first and dialect.cut:
@@ -145,10 +156,12 @@ class CsvSource:
 
 
 def _offset(block: bytes, line: int) -> int:
-    """Where a line begins."""
+    """Where a line begins; 0 where it does not."""
     offset = 0
     for _ in range(line - 1):
         offset = block.find(b"\n", offset) + 1
+        if not offset:
+            break
     return offset
 
 

@@ -22,6 +22,8 @@ from latentode.data.reading.formats.table import Format, LogSource, NoRowsError,
 from latentode.data.reading.formats.text_blocks import read_blocks
 from latentode.errors import DataError
 
+_MOST_SEARCHED = 64 << 20  # bytes of a file that is looked through for another table
+
 
 class CsvFormat(Format):
     """Separated values: asked last, as it takes every file that may be text."""
@@ -60,11 +62,12 @@ class CsvTable(Table):
 
     def __init__(self, path: Path, cells: CellsConfig) -> None:
         doubts = Doubts()
-        start = _start(path, cells.encoding, doubts)
-        self._dialect = dialect = find_dialect(start.decode(), cells, str(path))
-        self._source = CsvSource(path, cells.encoding, dialect, start, doubts)
-        self._parser = CsvParser(self._source, dialect, cells.na or ())
-        columns = self._parser.columns()
+        start = _start(path, cells, doubts)
+        columns = self._parsed(path, cells, start, doubts)
+        if self._parser.unlike_head and path.stat().st_size < _MOST_SEARCHED:
+            whole = b"".join(read_blocks(path, cells.encoding, doubts))
+            columns = self._parsed(path, cells, whole, doubts)  # another table may begin below
+        dialect = self._dialect
         self._num_records = len(next(iter(columns.values()))) + len(self._parser.ragged)
         if self._num_records == len(self._parser.ragged):
             self._refuse(str(path))
@@ -76,6 +79,15 @@ class CsvTable(Table):
         self.doubts.decisions[:0] = doubts.decisions
         self.ragged = self._ragged_rows()
         self._texts: dict[str, pa.ChunkedArray] = {}
+
+    def _parsed(
+        self, path: Path, cells: CellsConfig, start: bytes, doubts: Doubts
+    ) -> dict[str, pa.ChunkedArray]:
+        """Columns of the file, understood by its beginning."""
+        self._dialect = find_dialect(start.decode(), cells, str(path))
+        self._source = CsvSource(path, cells.encoding, self._dialect, start, doubts)
+        self._parser = CsvParser(self._source, self._dialect, cells.na or ())
+        return self._parser.columns()
 
     @property
     def num_fields(self) -> int:
@@ -175,9 +187,13 @@ def _is_null(column: pa.ChunkedArray) -> bool:
     return pa.types.is_null(column.type)
 
 
-def _start(path: Path, encoding: str | None, doubts: Doubts) -> bytes:
-    """First lines of the text; empty if there are none."""
-    block = next(read_blocks(path, encoding, doubts), b"")
+def _start(path: Path, cells: CellsConfig, doubts: Doubts) -> bytes:
+    """First lines of the text, the header that was named among them; empty if there are none."""
+    blocks = read_blocks(path, cells.encoding, doubts)
+    block = next(blocks, b"")
     if len(block) <= HEAD_BYTES:
         return block
-    return block[: block.rfind(b"\n", 0, HEAD_BYTES) + 1] or block
+    start = block[: block.rfind(b"\n", 0, HEAD_BYTES) + 1] or block
+    if (cells.header_row or 0) + cells.skip_rows < start.count(b"\n"):
+        return start
+    return b"".join([block, *blocks])

@@ -89,8 +89,9 @@ class Sheet:
     def body_rows(self) -> list[int]:
         """Places of the rows below the header, from 0, without rows that are empty."""
         assert self.dialect is not None, "only a sheet with a header is read"
-        start = self.dialect.first_line - 1
-        return [start + i for i, row in enumerate(self.rows[start:]) if any(c != "" for c in row)]
+        start, end = self.dialect.first_line - 1, self.dialect.last_line
+        rows = enumerate(self.rows[start:end], start)
+        return [place for place, row in rows if any(cell != "" for cell in row)]
 
     @cached_property
     def cells(self) -> dict[str, list[object]]:

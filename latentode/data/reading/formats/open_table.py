@@ -25,7 +25,7 @@ from latentode.data.reading.formats.table import (
 )
 from latentode.data.reading.formats.text_blocks import binary_kind, first_bytes
 from latentode.data.reading.roles import natural_key
-from latentode.errors import ConfigError, DataError, ResourceError
+from latentode.errors import ConfigError, DataError
 
 LogFile = str | os.PathLike[str] | pd.DataFrame
 Source = LogFile | Sequence[LogFile]
@@ -55,16 +55,10 @@ def open_table(source: LogFile, config: DataConfig) -> Table:
 
     Raises:
         DataError: If no format can open it, it is damaged or empty, or has a column name twice.
-        ResourceError: If it has more columns than ``max_channels`` allows.
     """
     log = _located(source)
     table = _open(LogSource(log, config, first_bytes(log) if isinstance(log, Path) else b""))
     check_distinct(table.columns, table.name)
-    if len(table.columns) > config.max_channels + 50:
-        raise ResourceError(
-            f"{table.name}: expected at most {config.max_channels} channels, got "
-            f"{len(table.columns)} columns. Raise --max-channels, or choose some with --channels."
-        )
     return table
 
 

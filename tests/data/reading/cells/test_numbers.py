@@ -215,6 +215,16 @@ def test_two_units_are_asked_about_with_counts_and_places(cells):
     assert f"{cells[0]!r} at line 0" in asked(numbers)
 
 
+@pytest.mark.parametrize("channel", ["", "x="])
+def test_numbers_of_a_unit_are_left_out_where_na_names_it(channel):
+    cells = ["20 °C", "68 °F", "21 °C", "68 °F", "68 °F"]
+    numbers = read(cells, na=(f"{channel}°F",))
+    check(numbers, [20, NAN, 21, NAN, NAN])
+    assert numbers.units == {"x": "°C"}
+    assert "numbers in '°F' are left out" in said(numbers)
+    check(read(cells, na=(f"{channel}°C",)), [NAN, 68, NAN, 68, 68])
+
+
 def test_number_in_thousands_beside_bare_numbers_is_not_read_as_one_of_them():
     numbers = read(["950", "960", "1.2k"])
     check(numbers, [950, 960, NAN], bad=[2])

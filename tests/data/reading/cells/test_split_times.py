@@ -78,6 +78,13 @@ CASES = {
                  "Second": lambda m: m.second}),
     "day of the year": (HOURLY, {"Year": lambda m: m.year, "DOY": lambda m: m.timetuple().tm_yday,
                                  "Hour": lambda m: m.hour}),
+    "weeks of ISO 8601": (HOURLY, {"Jahr": lambda m: m.isocalendar()[0],
+                                   "KW": lambda m: m.isocalendar()[1],
+                                   "Wochentag": lambda m: m.isocalendar()[2],
+                                   "h": lambda m: m.hour}),
+    "milliseconds of the day": (grid("2024-03-04T00:00", 600, 400),
+                                {"Date": lambda m: m.date(), "ms": lambda m: 60_000 * (
+                                    m.hour * 60 + m.minute)}),
     "2400": (grid("2024-03-04T00:30", 1800, 400),
              {"Year": lambda m: (m - dt.timedelta(minutes=1)).year,
               "Day": lambda m: (m - dt.timedelta(minutes=1)).timetuple().tm_yday,
@@ -107,6 +114,18 @@ def test_months_of_years_are_joined():
     columns = table(moments, Year=lambda m: m.year, Month=lambda m: m.month)
     names, times, _, _ = joined(columns)
     assert names == ("Year", "Month")
+    assert times.times.tolist() == nanoseconds(moments)
+
+
+def test_a_week_is_never_a_day_of_the_year():
+    moments = grid("2024-12-02", 86_400, 60)
+    by_calendar = table(moments, year=lambda m: m.year, week=lambda m: m.isocalendar()[1],
+                        weekday=lambda m: m.isocalendar()[2])  # fmt: skip
+    assert find_split_times(by_calendar) is None  # week 1 of 2025 begins in December 2024
+    moments = grid("2024-01-01", 7 * 86_400, 40)
+    columns = table(moments, year=lambda m: m.year, week=lambda m: m.isocalendar()[1])
+    names, times, *_ = joined(columns)
+    assert names == ("year", "week")
     assert times.times.tolist() == nanoseconds(moments)
 
 

@@ -228,7 +228,10 @@ def test_a_second_table_below_the_first_is_asked_about():
         below = "2024-01-01,1\n" if names == "a,b" else rows()
         (question,) = find("time,x,y\n" + rows() + "\n" + names + "\n" + below).doubts.questions
         assert question.blocks == "reading"
-        assert f"line 8 ({names}) is a header after a blank line" in question.message
+        assert f"line 8 ({names}) is a header below readings" in question.message
+        assert question.message.endswith(
+            "--header-row 1 for the first, or --header-row 8 for another."
+        )
     again = "time,x,y\n" + rows()
     assert not find(again + "\n" + again + "\n" + rows()).doubts.questions
 

@@ -1,0 +1,36 @@
+"""What rows of names look like above the readings of a text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from latentode.data.reading.formats.csv_records import Record
+
+_FEWEST_COUNTED = 5  # numbers in a header that count on
+
+
+def count_on(record: Record, numeric: Sequence[int]) -> bool:
+    """Whether words above numbers stand before numbers that count on: ``date,1,2,3``.
+
+    Args:
+        record: The row.
+        numeric: Columns that hold numbers below it.
+    """
+    cells = [text for text, kind in zip(record.fields, record.kinds, strict=True) if kind != "word"]
+    worded = [record.kinds[column] == "word" for column in numeric]
+    if not any(worded) or len(cells) < _FEWEST_COUNTED or not all(map(str.isdecimal, cells)):
+        return False
+    return all(int(after) - int(before) == 1 for before, after in pairwise(cells))
+
+
+def is_title(cells: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether a row is a title, or a name and its value, that a spreadsheet filled up."""
+    filled = [bool(cell.strip()) for cell in cells]
+    named = sum(bool(name.strip()) for name in names)
+    return sum(filled) <= (1 if len(cells) < 4 else 2) < named and all(filled[: sum(filled)])
+
+
+def joined(cells: Sequence[str]) -> str:
+    """Cells of a column of several header rows, each text once."""
+    return " ".join(dict.fromkeys(cell.strip() for cell in cells if cell.strip()))

@@ -1,0 +1,125 @@
+"""Several tables below one another in one file of separated values, each with its own header."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from latentode.data.reading.doubts import Doubts
+from latentode.data.reading.formats.csv_header import names_something
+from latentode.data.reading.formats.csv_records import BLANKS, Record, split_records
+
+_BELOW = 4  # lines below a header in which readings begin
+_HEAD = 50  # lines in which the first header stands
+_TITLES = 3  # lines between a blank line and a header
+_FEWEST = 2  # rows of readings above and below a header
+_FEWEST_NAMED = 5  # the same, where they begin with a word as lines about a station may do
+
+
+def tables_below(
+    lines: Sequence[str], sep: str, skipped: int, source: str
+) -> Iterator[tuple[int, Record]]:
+    """Find headers of other names that stand below readings.
+
+    Args:
+        lines: Lines of the file.
+        sep: Separator.
+        skipped: Lines above everything that is read.
+        source: Name of the log.
+
+    Yields:
+        Place of the line, from 0, where such a table begins, and its header.
+    """
+    top, seen = skipped, set[str]()
+    for start, places in _candidates(lines, sep, skipped):
+        if start < top or not (above := _above(lines[top:start], sep, source)):
+            continue
+        seen |= above
+        for place in places:
+            header, *below = split_records(
+                lines[place : place + _BELOW + 1], sep, source, place + 1
+            )
+            if header.raw.strip() in seen or header.has_readings:
+                break
+            if _heads(header, below, start < place):
+                yield start, header
+                top = place + 1
+                seen.add(header.raw.strip())
+                break
+
+
+def say_tables(headers: Sequence[Record], line: int, told: bool, doubts: Doubts) -> None:
+    """Ask which of several tables is read; where its header was named, say that it ends.
+
+    Args:
+        headers: Headers of the tables below the first.
+        line: Line of the header of the first; 0 for none.
+        told: Whether that line was named.
+        doubts: Takes the question or the decision.
+    """
+    if not headers:
+        return
+    shown = " and ".join(f"line {each.line} ({each.raw.strip()[:40]})" for each in headers)
+    options = [f"--header-row {each.line}" for each in headers]
+    if told:
+        doubts.decide(
+            "layout",
+            f"what begins with {shown} is left out",
+            "it is the header of another table",
+            option=" or ".join(options),
+        )
+        return
+    doubts.ask(
+        "layout",
+        f"{shown} {'is a header' if len(headers) == 1 else 'are headers'} below readings of other "
+        f"columns: the file holds {len(headers) + 1} tables. Pass --header-row {line} for the "
+        f"first, or {' or '.join(options)} for another.",
+    )
+
+
+def _candidates(
+    lines: Sequence[str], sep: str, skipped: int
+) -> Iterator[tuple[int, Sequence[int]]]:
+    """Where tables may begin, and the lines that may be their headers."""
+    last, width = len(lines) - 1, -1
+    starts = _starts_of_names(lines[skipped : skipped + _HEAD], sep)
+    for place in range(skipped, last):
+        line = lines[place]
+        if not line.strip():
+            if lines[place + 1].strip():
+                yield place, range(place + 1, min(place + 1 + _TITLES, last))
+            continue
+        number = line.count(sep)
+        if sep != BLANKS and (width not in (-1, number) or line.startswith(starts)):
+            yield place, (place,)
+        width = number
+
+
+def _starts_of_names(lines: Sequence[str], sep: str) -> tuple[str, ...]:
+    """First fields of the rows of names at the head of a file, with the separator."""
+    records = split_records(lines, sep, "")
+    named = [each for each in records if names_something(each) and len(each.fields) >= _FEWEST]
+    return tuple({each.raw.partition(sep)[0] + sep for each in named} - {sep})
+
+
+def _above(lines: Sequence[str], sep: str, source: str) -> set[str]:
+    """Lines above the first readings of a table; empty where there are no readings."""
+    records = [each for each in split_records(lines, sep, source) if not each.is_comment]
+    rows = [each for each in records if _is_reading(each)]
+    if len(rows) < (_FEWEST if rows and rows[-1].kinds[0] != "word" else _FEWEST_NAMED):
+        return set()
+    return {each.raw.strip() for each in records if each.line <= rows[0].line}
+
+
+def _is_reading(record: Record) -> bool:
+    return record.has_readings and ("date" in record.kinds or "word" not in record.kinds)
+
+
+def _heads(header: Record, below: Sequence[Record], after_blank: bool) -> bool:
+    """Whether a row of names stands above readings."""
+    if not names_something(header) or header.kinds.count("word") < _FEWEST or header.is_comment:
+        return False
+    rows = [each for each in below if each.has_readings]
+    if after_blank:
+        return bool(rows)
+    alike = [each for each in rows if len(each.fields) == len(header.fields)]
+    return len(alike) >= _FEWEST and len(alike) == len(rows)
