@@ -84,3 +84,8 @@ def test_a_device_clock_beside_the_time_is_no_channel(seed, per_second):
         }
     )
     assert channels_of(frame) == {"t"}
+
+
+def test_readings_that_rise_and_fall_by_the_same_are_no_second_clock():
+    frame = pd.DataFrame({"time": stamps(61), "x": [20.25, 21.5] * 30 + [20.25]})
+    assert channels_of(frame) == {"x"}
