@@ -148,7 +148,7 @@ def _ask_about_1904(column: NumberColumn, unit: str) -> None:
     seconds = column.good - _SECONDS_TO_1970
     if unit != "s" or column.time.unit == "s" or column.good.max() <= now:
         return
-    if _FIRST_TICKS <= seconds.min() and seconds.max() <= now:
+    if seconds.min() >= _FIRST_TICKS and seconds.max() <= now:
         date = str(np.datetime64(int(seconds.min()), "s").astype("M8[m]")).replace("T", " ")
         column.doubts.ask(
             "time",
