@@ -50,7 +50,9 @@ class CellsConfig(Config):
     )
     skip_rows: int = Field(0, ge=0, description="lines above everything that is read")
     na: tuple[str, ...] | None = Field(
-        None, description="texts and numbers that stand for a missing value; () is none at all"
+        None,
+        description="texts and numbers that stand for a missing value, in one channel as "
+        "'rain=-9999'; () is none at all",
     )
     states: tuple[str, ...] = Field((), description="words that stand for numbers: 'Auto=1'")
     censored: Literal["bound", "missing"] | None = Field(
@@ -66,6 +68,25 @@ class CellsConfig(Config):
     max_bad: float = Field(
         0.01, ge=0, le=1, description="largest share of bad cells that is accepted"
     )
+
+    @property
+    def na_by_channel(self) -> dict[str, tuple[str, ...]]:
+        """Texts and numbers that stand for a missing value in one channel alone."""
+        own: dict[str, tuple[str, ...]] = {}
+        for channel, mark, text in (each.rpartition("=") for each in self.na or ()):
+            if mark and channel.strip():
+                name = channel.strip()
+                own[name] = (*own.get(name, ()), *([text.strip()] if text.strip() else []))
+        return own
+
+    def tells_na(self, channel: str) -> bool:
+        """Whether it is told what stands for a missing value in a channel."""
+        own = self.na_by_channel
+        return self.na is not None and (channel in own or len(own) == 0 or self._has_common_na)
+
+    @property
+    def _has_common_na(self) -> bool:
+        return any(not each.rpartition("=")[0].strip() for each in self.na or ())
 
     @field_validator("states")
     @classmethod

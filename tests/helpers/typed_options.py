@@ -1,5 +1,6 @@
 """Options of a message as a shell and the program read them."""
 
+import re
 import shlex
 
 import click
@@ -21,3 +22,15 @@ def typed(text):
     result = CliRunner().invoke(collect, shlex.split(text))
     assert result.exit_code == 0, result.output
     return LatentODEConfig().updated(**given).data
+
+
+def advised(message, flag, place=0):
+    """The settings that an option gives, as a message writes it.
+
+    Args:
+        message: The message.
+        flag: Name of the option.
+        place: Which of its values in the message, from 0.
+    """
+    value = r"[= ](?:\"[^\"]*\"|'[^']*'|[^\s;()]+?)(?=[.,;:)?]*(?:\s|$))"
+    return typed([each[0] for each in re.finditer(re.escape(flag) + value, message)][place])

@@ -185,6 +185,9 @@ class _Log:
         ]
         if self.got.row_slot is not None:
             readable.sort(key=natural_key)
+        if not allow_missing:
+            told = [n for n in self.config.cells.na_by_channel if n not in self.table.columns]
+            self._refuse_absent(told, readable, "--na")
         if self.config.columns.channels is None:
             if not readable:
                 raise self._without_channels()
@@ -261,13 +264,18 @@ class _Log:
             f"(columns: {', '.join(self.table.columns[:12])}). Name them with --channels."
         )
 
-    def _refuse_absent(self, names: Sequence[str], present: Sequence[str] = ()) -> None:
+    def _refuse_absent(
+        self,
+        names: Sequence[str],
+        present: Sequence[str] = (),
+        option: str = "--channels or --future-columns",
+    ) -> None:
         absent = next((name for name in names if name not in self.got.slots), None)
         if absent is not None:
             there = f" There are: {', '.join(present[:12])}." if present else ""
             raise DataError(
-                f"{self.table.name}: no channel {absent!r} in the log.{there} Correct --channels "
-                "or --future-columns."
+                f"{self.table.name}: no channel {absent!r} in the log.{there} Correct "
+                f"{option}."
             )
 
     def _count_others(self, chosen: Collection[str]) -> None:

@@ -84,6 +84,12 @@ class Grouping:
         codes = self.codes[rows].astype(np.int64)
         return np.where(codes < 0, len(self.names), codes)
 
+    def rows_of(self, channel: str) -> NDArray[np.bool_] | bool:
+        """Which rows are of a channel; all or none where they are of one."""
+        if self.codes is None:
+            return channel == self.column
+        return self.codes == self.names.index(channel) if channel in self.names else False
+
     def name(self, group: int) -> str:
         """Name of a channel."""
         return self.names[group] if group < len(self.names) else self.column

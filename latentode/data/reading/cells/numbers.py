@@ -22,7 +22,7 @@ from latentode.data.reading.cells.other_forms import read_other_forms
 from latentode.data.reading.cells.plain_numbers import plain_numbers
 from latentode.data.reading.cells.states import known_states
 from latentode.data.reading.cells.typed_numbers import read_typed
-from latentode.data.reading.formats.table import MISSING_TEXTS, is_text
+from latentode.data.reading.formats.table import MISSING_TEXTS, as_text, is_text
 
 __all__ = ["Numbers", "read_numbers", "sample_numbers"]
 
@@ -65,6 +65,8 @@ def read_numbers(
         at=at,
     )
     grouping = Grouping(name, groups, tuple(group_names))
+    for channel, texts in cells.na_by_channel.items():
+        column = _without(column, texts, grouping.rows_of(channel))
     if not is_text(column.type):
         return read_typed(column, rules, grouping)
     spellings = {*MISSING_TEXTS, *missing, *(cells.na or ())}
@@ -74,6 +76,25 @@ def read_numbers(
     if not rest.any():
         return Numbers(values, np.zeros(0, dtype=np.int64))
     return read_other_forms(column, values, rest, grouping, rules)
+
+
+def _without(
+    column: pa.ChunkedArray, texts: Collection[str], rows: NDArray[np.bool_] | bool
+) -> pa.ChunkedArray:
+    """A column without some texts and numbers in some rows."""
+    if not np.any(rows) or not texts:
+        return column
+    numbers, spelled = [*_numbers_of(texts)], set(texts)
+    if pa.types.is_float32(column.type) or pa.types.is_float16(column.type):
+        numbers += [float(column.type.to_pandas_dtype()(number)) for number in numbers]
+    distinct = column.unique()
+    cells = as_text(pa.chunked_array([distinct])).cast(pa.string()).to_pylist()
+    gone = [text.strip() in spelled or bool({*_numbers_of([text])} & {*numbers}) for text in cells]
+    coded = pc.is_in(column, value_set=distinct.filter(pa.array(gone)), skip_nulls=True)
+    missing = pa.chunked_array([pa.array(np.asarray(coded) & rows)])
+    if not is_text(column.type):
+        return pc.if_else(missing, pa.scalar(None, column.type), column)
+    return pc.if_else(missing, "", column.cast(pa.string()))
 
 
 def sample_numbers(

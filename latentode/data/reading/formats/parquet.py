@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import parquet
 
 from latentode.data.reading.formats.table import Format, LogSource, Table, check_distinct
 from latentode.errors import DataError
+
+_US = pa.timestamp("us")
 
 
 class ParquetFormat(Format):
@@ -36,10 +42,34 @@ class ParquetFormat(Format):
                 ]
             with parquet.ParquetFile(path, read_dictionary=texts) as file:
                 data = file.read(use_threads=True)
+                old = _old_stamps(file)
             data.validate(full=True)  # texts and codes of a damaged file may be none
+            columns = {name: data.column(name) for name in data.column_names}
+            columns |= _far_stamps(path, old, columns)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise DataError(f"{path}: the Parquet file is damaged ({error}).") from None
-        return Table({name: data.column(name) for name in data.column_names}, path)
+        return Table(columns, path)
 
 
 FORMAT = ParquetFormat()
+
+
+def _old_stamps(file: parquet.ParquetFile) -> list[str]:
+    """Columns of INT96 stamps, of days and nanoseconds, which Spark and Impala wrote."""
+    fields = [file.schema.column(place) for place in range(len(file.schema))]
+    return [each.path for each in fields if each.physical_type == "INT96" and "." not in each.path]
+
+
+def _far_stamps(
+    path: Path, names: Sequence[str], columns: Mapping[str, pa.ChunkedArray]
+) -> dict[str, pa.ChunkedArray]:
+    """Those of some INT96 columns that 64 bits of nanoseconds do not hold, in microseconds."""
+    if not names:
+        return {}
+    coarse = parquet.read_table(path, columns=list(names), coerce_int96_timestamp_unit="us")
+    return {
+        name: coarse.column(name)
+        for name in names
+        # beyond 1677 to 2262 nanoseconds turn over without a word
+        if pc.any(pc.not_equal(columns[name].cast(_US, safe=False), coarse.column(name))).as_py()
+    }

@@ -240,7 +240,7 @@ def _look_at(
     channel: ChannelReadings, readings: Readings, cells: CellsConfig, codes: list[Code]
 ) -> _Seen:
     # where the user said what is missing, all that is left are readings like others
-    apart = [] if cells.na is not None else [code.value for code in codes if code.sure]
+    apart = [] if cells.tells_na(channel.name) else [code.value for code in codes if code.sure]
     return _Seen(
         facts_of(channel, readings.times, apart),
         codes,

@@ -10,6 +10,7 @@ import numpy as np
 from latentode.config import CellsConfig, TimeConfig
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock, Readings
+from latentode.data.reading.cells.bad_cells import na_option
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.second_look.clock_faults import Strays
 from latentode.data.reading.second_look.codes import Code, number_text
@@ -66,14 +67,12 @@ def ask_about_codes(
         cells: Where ``na`` is given, nothing is asked: it is said which of them are readings.
         doubts: Takes the question.
     """
-    sure = [code for code in codes if code.sure]
-    unsure = [code for code in codes if not code.sure]
-    if cells.na is not None:
-        for code in sure:
-            choice = f"channel {code.channel!r}: {code.text} is a reading, as --na says"
-            doubts.decide("missing", choice, str(code))
-        return
-    for code in unsure:
+    told = [code for code in codes if cells.tells_na(code.channel)]
+    for code in (each for each in told if each.sure):
+        choice = f"channel {code.channel!r}: {code.text} is a reading, as --na says"
+        doubts.decide("missing", choice, str(code))
+    sure = [code for code in codes if code.sure and code not in told]
+    for code in (each for each in codes if not each.sure and each not in told):
         doubts.decide(
             "missing",
             f"channel {code.channel!r}: {code.text} is read as a value",
@@ -81,10 +80,13 @@ def ask_about_codes(
             confidence="guess",
         )
     if sure:
-        doubts.ask("missing", _codes_message(sure, readings, rows), blocks="training")
+        message = _codes_message(sure, readings, rows, cells.na or ())
+        doubts.ask("missing", message, blocks="training")
 
 
-def _codes_message(codes: Sequence[Code], readings: Readings, rows: LogRows) -> str:
+def _codes_message(
+    codes: Sequence[Code], readings: Readings, rows: LogRows, told: Sequence[str]
+) -> str:
     said: dict[str, list[str]] = {}
     for code in codes:
         place = _place(code.row, readings, rows)
@@ -96,29 +98,23 @@ def _codes_message(codes: Sequence[Code], readings: Readings, rows: LogRows) -> 
     if len(said) > _MOST_CHANNELS:
         listed += f"; and {len(said) - _MOST_CHANNELS} more channels"
     clashes = _clashes(codes, readings)
-    values = list(dict.fromkeys(code.text for code in codes if code.value not in clashes))
+    values = [
+        # in one channel, where the others have it as an ordinary reading, or were told of theirs
+        f"{code.channel}={code.text}" if told or code.value in clashes else code.text
+        for code in codes
+    ]
+    values = list(dict.fromkeys(values))
     some = "that means" if len(values) == 1 else "these mean"
-    advice = "Pass "
-    if values:
-        advice += f"{na_option(values)} if {some} missing, or "
-    advice += "--na '' if every value counts."
+    every = [f"{name}=" for name in said] if told else []
+    advice = f"Pass {na_option([*told, *values])} if {some} missing, or "
+    advice += f"{na_option([*told, *every])} if every value counts."
     for value, other in clashes.items():
-        text = number_text(value)
-        advice += (
-            f" As {text} is an ordinary reading of {other!r}, --na cannot tell them apart: where "
-            "it means missing, empty those cells in the log."
-        )
+        advice += f" {number_text(value)} is an ordinary reading of {other!r}."
     return f"numbers that look like codes for missing values: {listed}. {advice}"
 
 
-def na_option(values: Sequence[str]) -> str:
-    """The option that makes some values missing, as it can be typed."""
-    joined = ",".join(values)
-    return f"--na={joined}" if joined.startswith("-") else f"--na {joined}"
-
-
 def _clashes(codes: Sequence[Code], readings: Readings) -> dict[float, str]:
-    """Codes that are ordinary readings of a channel, and which; the option holds for all."""
+    """Codes that are ordinary readings of a channel, and which."""
     clashes: dict[float, str] = {}
     for value in dict.fromkeys(code.value for code in codes):
         suspected = [code.channel for code in codes if code.value == value]
