@@ -9,6 +9,8 @@ from pydantic import Field, field_validator, model_validator
 
 from latentode.config.base import Config, Duration
 
+_NUMBER = re.compile(r"\s*[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?\s*")
+
 
 class ColumnsConfig(Config):
     """Which columns of a log mean what; None is detected."""
@@ -80,13 +82,14 @@ class CellsConfig(Config):
         return own
 
     def tells_na(self, channel: str) -> bool:
-        """Whether it is told what stands for a missing value in a channel."""
-        own = self.na_by_channel
-        return self.na is not None and (channel in own or len(own) == 0 or self._has_common_na)
+        """Whether it is told which numbers stand for a missing value in a channel.
 
-    @property
-    def _has_common_na(self) -> bool:
-        return any(not each.rpartition("=")[0].strip() for each in self.na or ())
+        Words alone tell of no number: a log that writes "Err" may write -9999 too.
+        """
+        if self.na is None or not self.na:
+            return self.na is not None
+        common = [each for each in self.na if not each.rpartition("=")[0].strip()]
+        return channel in self.na_by_channel or any(map(_NUMBER.fullmatch, common))
 
     @field_validator("states")
     @classmethod

@@ -24,7 +24,10 @@ DATA_OPTIONS = {
     "--sep": ("data.cells.sep", "Separator of fields; 'tab' for a tabulator."),
     "--decimal": ("data.cells.decimal", "Decimal mark."),
     "--encoding": ("data.cells.encoding", "Encoding of the file, e.g. latin-1."),
-    "--na": ("data.cells.na", "Texts and numbers that mean missing, as a,b or channel=a; '': none."),
+    "--na": (
+        "data.cells.na",
+        "Texts and numbers that mean missing, as a,b or channel=a; '': none.",
+    ),
     "--quality": (
         "data.cells.quality",
         "Values that count: good, all, or words of the quality column.",

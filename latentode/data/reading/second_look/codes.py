@@ -20,6 +20,7 @@ _FAR = 2.0  # ranges of all other readings between them and a number that is no 
 _DEVIATIONS = 10.0  # robust deviations of the others between them and such a number
 _LARGER = 3.0  # times the size of the largest other reading
 _FAR_OF_STATES = 20.0  # ranges of few states between them and a customary code
+_BELOW_READINGS = -90.0  # customary codes below, as -99.9 and -127, stand alone for no reading
 _SHARED = 0.05  # ranges between the others and a number that is a code of another channel
 _SAMPLE = 1 << 16  # readings of a long channel that show whether it deserves a full look
 
@@ -52,6 +53,8 @@ class Code:
         return number_text(self.value)
 
     def __str__(self) -> str:
+        if np.isnan(self.neighbour):
+            return f"{self.text} stands {self.count:,} times, and no other value but such codes"
         side = "below" if self.value < self.neighbour else "above"
         times = "once" if self.count == 1 else f"{self.count:,} times"
         return f"{self.text} stands {times}, far {side} the next value {self.neighbour:.6g}"
@@ -64,7 +67,7 @@ def number_text(value: float) -> str:
 
 def find_codes(channel: ChannelReadings) -> list[Code]:
     """Find the codes of a channel: among all its readings, and customary ones in each series."""
-    codes = _codes_of(channel.values)
+    codes = _codes_alone(channel.values) or _codes_of(channel.values)
     for values in _series_apart(channel):
         codes += [each for each in _codes_of(values) if each[0] in BY_CUSTOM]
     seen: dict[float, Code] = {}
@@ -98,6 +101,20 @@ def shared_codes(channel: ChannelReadings, known: list[Code], values: set[float]
             row = channel.row(int(where.argmax()))
             codes.append(Code(channel.name, value, count, nearest, row))
     return codes
+
+
+def _codes_alone(values: Float64) -> list[_Found]:
+    """Customary codes where a channel holds nothing else: a sensor that was never connected."""
+    if len(values) < _FEWEST or not all(map(_never_read, (values.min(), values.max()))):
+        return []
+    distinct = np.unique(values)
+    alone = len(distinct) <= _MOST_CODES and all(map(_never_read, distinct))
+    return [(float(value), np.nan, True) for value in distinct] if alone else []
+
+
+def _never_read(value: float) -> bool:
+    value = float(value)
+    return value in BY_CUSTOM or (value < _BELOW_READINGS and custom_of(value) is not None)
 
 
 def _series_apart(channel: ChannelReadings) -> list[Float64]:

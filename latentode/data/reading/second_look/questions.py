@@ -57,6 +57,7 @@ def ask_about_codes(
     rows: LogRows,
     cells: CellsConfig,
     doubts: Doubts,
+    proposed: Sequence[str] = (),
 ) -> None:
     """Ask whether numbers far from all others mean "missing", all of a log in one question.
 
@@ -66,6 +67,7 @@ def ask_about_codes(
         rows: Rows in the order of the file.
         cells: Where ``na`` is given, nothing is asked: it is said which of them are readings.
         doubts: Takes the question.
+        proposed: Spellings that another question proposes for ``na``, which goes with this one.
     """
     told = [code for code in codes if cells.tells_na(code.channel)]
     for code in (each for each in told if each.sure):
@@ -80,7 +82,7 @@ def ask_about_codes(
             confidence="guess",
         )
     if sure:
-        message = _codes_message(sure, readings, rows, cells.na or ())
+        message = _codes_message(sure, readings, rows, (*(cells.na or ()), *proposed))
         doubts.ask("missing", message, blocks="training")
 
 
