@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from latentode.config.base import Config, Duration
 
+_LARGEST = 3.4e38  # numbers of 32 bits end there: a larger one is a mark
 _NUMBER = re.compile(r"\s*[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?\s*")
 
 
@@ -84,12 +85,13 @@ class CellsConfig(Config):
     def tells_na(self, channel: str) -> bool:
         """Whether it is told which numbers stand for a missing value in a channel.
 
-        Words alone tell of no number: a log that writes "Err" may write -9999 too.
+        Words alone, and numbers that can be no readings anyway, tell of no others: a log that
+        writes "Err" or 3.4e38 may write -9999 too.
         """
         if self.na is None or not self.na:
             return self.na is not None
         common = [each for each in self.na if not each.rpartition("=")[0].strip()]
-        return channel in self.na_by_channel or any(map(_NUMBER.fullmatch, common))
+        return channel in self.na_by_channel or any(map(_may_be_read, common))
 
     @field_validator("states")
     @classmethod
@@ -99,6 +101,10 @@ class CellsConfig(Config):
             if not word.strip() or not re.fullmatch(r"\s*[+-]?\d+(\.\d+)?\s*", number):
                 raise ValueError(f"expected WORD=NUMBER such as Auto=1, got {state!r}")
         return states
+
+
+def _may_be_read(text: str) -> bool:
+    return bool(_NUMBER.fullmatch(text)) and abs(float(text.replace(",", "."))) < _LARGEST
 
 
 class SourceConfig(Config):

@@ -13,6 +13,7 @@ from latentode.data.reading.cells.time_stamps import BAD, DAY, OK, Stamps, plain
 
 _FIRST_YEAR, _LAST_YEAR = 1800, 2100  # of logs with measured times
 _MOST_WRONG = 0.05  # share of numbers that may be no dates: damaged cells, refused by line
+_FEWEST_PARTED = 12  # distinct numbers with a point that may be readings as well
 _NEAR = 1e-9  # of a number from the decimals that it was written with
 _SAMPLE = 1_000  # numbers that are looked at first
 # digits -> what they stand for; of one length, the first that fits
@@ -90,13 +91,15 @@ def _parted(
     whole = np.floor(good)
     if (whole == good).all():
         return None
-    if whole.min() >= 10**7:
+    if whole.min() >= 10**7 and whole.max() < 10**8:
         spelled = spelled_dates(np.where(status == OK, np.floor(numbers), 0), status)
         if spelled is None or spelled.stamps.dates or spelled.digits != "YYYYMMDD":
             return None
         seconds = np.rint((numbers - np.floor(numbers)) * 86_400).astype(np.int64)
         times = np.where(status == OK, spelled.stamps.times + seconds * 10**9, 0)
         return Spelled(plain_stamps(times, False, spelled.stamps.status), "YYYYMMDD and a fraction")
+    if whole.min() < _FIRST_YEAR or whole.max() > _LAST_YEAR:
+        return None
     for digits, scale in (("YYYY.MMDD", 10_000), ("YYYY.MM", 100)):
         joined = np.rint(good * scale).astype(np.int64)
         letters = digits.replace(".", "")
@@ -105,7 +108,8 @@ def _parted(
         ).all():
             continue
         times, valid = _read(joined, letters)
-        if valid.all() and _steadier(times, joined):
+        many = len(np.unique(joined)) >= _FEWEST_PARTED
+        if many and valid.all() and _steadier(times, joined):
             result = np.zeros(len(numbers), dtype=np.int64)
             result[rows] = times
             return Spelled(plain_stamps(result, False, status.copy()), digits)

@@ -57,9 +57,9 @@ class Body:
             return False
         kinds = [record.kinds[column] for column in self.numbers]
         if self.dates:
-            dated = any(record.kinds[column] == "date" for column in self.dates)
+            dates = [record.kinds[column] for column in self.dates]
             # "Start,05.03.2024,," of a spreadsheet is a setting of the logger
-            return dated and ("word" not in kinds or "number" in kinds)
+            return "date" in dates and ("word" not in dates + kinds or "number" in kinds)
         numbers = kinds.count("number")
         return numbers > 0 and numbers >= 0.5 * (len(kinds) - kinds.count("missing"))
 

@@ -230,11 +230,42 @@ def test_a_code_that_another_channel_measures_is_not_advised():
 def test_codes_that_the_user_keeps_are_said():
     values = seasonal(np.random.default_rng(9), 100)
     values[3:6] = -9999
-    look, doubts, _ = look_at({"x": values}, na=("-",))
+    look, doubts, _ = look_at({"x": values}, na=())
     assert not doubts.questions
     assert "-9999 is a reading, as --na says" in str(doubts.decisions[0])
     assert look.channels[0].low == -9999
     assert look_at({"x": values})[0].channels[0].low == values[values > -9999].min()
+
+
+@pytest.mark.parametrize("told", ["-", "Err", "3.4028235e+38"])
+def test_words_that_mean_missing_do_not_tell_what_a_number_means(told):
+    values = seasonal(np.random.default_rng(9), 100)
+    values[3:6] = -9999
+    (question,) = messages(look_at({"x": values}, na=(told,))[1], "missing")
+    assert f"{told},x=-9999 if that means missing" in question
+    assert f"{told},x= if every value counts" in question
+    for kept in ((told, "x="), (told, "-1")):
+        assert not look_at({"x": values}, na=kept)[1].questions
+
+
+@given(
+    st.sampled_from([-9999.0, -999.0, -99.9, -127.0, 32767.0, 65535.0, 1e20, -32768.0]),
+    st.sampled_from([-9999.0, -6999.0]),
+    st.integers(20, 80),
+)
+@settings(max_examples=20, deadline=None)
+def test_a_channel_of_codes_alone_is_asked_about(code, other, length):
+    values = np.where(np.arange(length) % 3, code, other)
+    for column in (np.full(length, code), values):
+        t = walk(np.random.default_rng(length), length)
+        (question,) = messages(look_at({"x": column, "t": t})[1], "missing")
+        assert f"{number_text(code)} stands" in question
+        assert "no other value but such codes" in question
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -1.0, 85.0, 99.0, 100.0, 21.5, -20.0])
+def test_a_channel_that_stands_still_is_not_asked_about(value):
+    assert not look_at({"x": np.full(60, value)})[1].questions
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
