@@ -92,7 +92,7 @@ def _advice(texts: Sequence[BadText], cells: CellsConfig, share: float) -> list[
     of = {kind: [each.text for each in texts if each.kind == kind] for kind in _KINDS}
     said = [_bounds(of["bound"], of["limit"])]
     if of["state"]:
-        said.append(_states(of["state"], missing_spellings(texts), cells))
+        said.append(_states(of["state"], cells))
     if of["mark"]:
         said.append(
             f"{_some(of['mark'])}: the decimal mark differs from that of the other cells; write "
@@ -144,15 +144,11 @@ def _bounds(bounds: Sequence[str], limits: Sequence[str]) -> str:
     )
 
 
-def _states(words: Sequence[str], others: Sequence[str], cells: CellsConfig) -> str:
+def _states(words: Sequence[str], cells: CellsConfig) -> str:
     numbers = {word: index for pair in reversed(STATES) for index, word in enumerate(pair)}
     pairs = [f"{word}={numbers[word.lower()]}" for word in dict.fromkeys(words)]
     option = list_option("--states", [*cells.states, *pairs])
-    missing = na_option([*(cells.na or ()), *others, *words])
-    return (
-        f"{_some(words)} are states beside numbers: {option} reads them so. Pass {missing} if, "
-        "among readings of a quantity, they mean missing."
-    )
+    return f"{_some(words)} are states beside numbers: {option} reads them so."
 
 
 def _leave_out(cells: CellsConfig, share: float) -> str:
