@@ -93,6 +93,10 @@ class CellsConfig(Config):
         common = [each for each in self.na if not each.rpartition("=")[0].strip()]
         return channel in self.na_by_channel or any(map(_may_be_read, common))
 
+    def tells_all_of(self, channel: str) -> bool:
+        """Whether nothing is left to say of a channel: it is named, or no number is missing."""
+        return self.na == () or channel in self.na_by_channel
+
     @field_validator("states")
     @classmethod
     def _are_states(cls, states: tuple[str, ...]) -> tuple[str, ...]:

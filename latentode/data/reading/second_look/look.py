@@ -28,7 +28,12 @@ from latentode.data.reading.second_look.clock_faults import (
     steps_between,
     usual_steps,
 )
-from latentode.data.reading.second_look.codes import Code, find_codes, shared_codes
+from latentode.data.reading.second_look.codes import (
+    Code,
+    find_codes,
+    near_codes,
+    shared_codes,
+)
 from latentode.data.reading.second_look.counters import Counter, find_counter, room_text
 from latentode.data.reading.second_look.log_rows import LogRows, instant, short_instant
 from latentode.data.reading.second_look.questions import (
@@ -235,7 +240,9 @@ def _look_at_channels(readings: Readings, cells: CellsConfig) -> list[_Seen]:
     values = {code.value for each in seen for code in each.codes if code.sure}
     if values and len(seen) > 1:
         for index, channel in enumerate(by_channel(readings)):
-            known = seen[index].codes
+            known = near_codes(seen[index].codes, values)
+            if known != seen[index].codes:
+                seen[index] = _look_at(channel, readings, cells, known)
             if more := shared_codes(channel, known, values):
                 seen[index] = _look_at(channel, readings, cells, [*known, *more])
     return seen

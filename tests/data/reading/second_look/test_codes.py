@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from look_cases import channel_of, look_at, messages
+from typed_options import advised
 
 from latentode.data.reading.second_look.codes import find_codes, number_text
 
@@ -146,7 +147,8 @@ def test_other_numbers_count_as_codes_where_they_repeat_far_away():
     values[[3, 90, 91, 200]] = 850
     assert [(c.value, c.count) for c in find_codes(channel_of(values))] == [(850, 4)]
     values[[90, 91]] = values[0]
-    assert not find_codes(channel_of(values))
+    (found,) = find_codes(channel_of(values))
+    assert (found.value, found.sure) == (850, False)
 
 
 def test_a_code_of_one_channel_is_known_in_the_others_by_its_place():
@@ -214,6 +216,43 @@ def test_a_zero_far_from_all_others_is_said_and_not_asked():
     assert not doubts.questions
     assert "'pressure': 0 is read as a value" in str(doubts.decisions[0])
     assert "0 stands 8 times, far below the next value 48" in str(doubts.decisions[0])
+
+
+@given(seeds, st.floats(-0.03, 0.03), st.sampled_from(["itself", "another"]))
+@settings(max_examples=40, deadline=None)
+def test_values_about_a_code_are_asked_about_with_it(seed, shift, place):
+    rng = np.random.default_rng(seed)
+    star = np.round(12.5 + 0.4 * np.sin(np.arange(400) / 17) + rng.normal(size=400) * 0.01, 3)
+    columns, few = {"mag": star, "err": seasonal(rng, 400) / 100}, rng.choice(400, 3, False)
+    near = np.round(100 + shift + np.array([0.0, 0.011, 0.02]), 3)
+    if place == "itself":
+        near[0] = 99.99
+        star[few] = near
+    else:
+        star[few[:2]], columns["err"][few] = near[:2], 99.999
+        near = np.append(near[:2], 99.999)
+    (question,) = messages(look_at(columns)[1], "missing")
+    na = advised(question, "--na").cells.na
+    assert {float(each) for each in na} == set(near.tolist())
+    assert not messages(look_at(columns, na=na)[1], "missing")
+    cleared = {name: np.where(np.isin(v, near), np.nan, v) for name, v in columns.items()}
+    assert not look_at(cleared)[1].decisions
+
+
+def test_lone_values_far_from_all_others_are_said_with_the_option_that_leaves_them_out():
+    star = np.round(12.5 + 0.4 * np.sin(np.arange(400) / 17), 3)
+    star[[7, 200, 301, 302]] = 71.3, 74.01, -60.5, 74.01
+    _, doubts, _ = look_at({"mag": star})
+    assert not doubts.questions
+    (said,) = doubts.decisions
+    assert str(said).startswith(
+        "channel 'mag': -60.5, 71.3, 74.01 are read as values (-60.5 stands"
+    )
+    assert "74.01 stands 2 times, far above the next value 12.9 (first: line 202)" in said.evidence
+    na = advised(said.option, "--na").cells.na
+    assert na == ("mag=-60.5", "mag=71.3", "mag=74.01")
+    assert not look_at({"mag": star}, na=na)[1].decisions
+    assert look_at({"mag": star}, na=("-1",))[1].decisions
 
 
 def test_a_code_that_another_channel_measures_is_not_advised():
