@@ -12,6 +12,7 @@ from latentode.data.reading.cells.date_texts import OpenDate
 from latentode.data.reading.cells.time_stamps import BAD, DAY, OK, Stamps, plain_stamps
 
 _FIRST_YEAR, _LAST_YEAR = 1800, 2100  # of logs with measured times
+_MANY_CLOCKS = 20  # numbers within one hour, of which counts would soon show a minute 60
 _MOST_WRONG = 0.05  # share of numbers that may be no dates: damaged cells, refused by line
 _FEWEST_PARTED = 12  # distinct numbers with a point that may be readings as well
 _NEAR = 1e-9  # of a number from the decimals that it was written with
@@ -141,11 +142,15 @@ def possible_format(numbers: NDArray[np.number]) -> str | None:
 
 
 def _are_clocks(whole: Int64) -> bool:
-    """True if numbers spell times of one day, and go beyond an hour: 95959 before 100000."""
+    """True if numbers spell times of one day: 95959 before 100000, or all of one hour."""
     hour, minute, second = whole // 10_000, whole // 100 % 100, whole % 100
     inside = (hour < 24) & (minute < 60) & (second < 60)
     seconds = hour * 3600 + minute * 60 + second
-    return bool(inside.all()) and len(np.unique(hour)) > 1 and _steadier(seconds, whole)
+    if not inside.all():
+        return False
+    if len(np.unique(hour)) > 1:
+        return _steadier(seconds, whole)
+    return bool(hour[0]) and len(np.unique(whole)) >= _MANY_CLOCKS
 
 
 def _whole(numbers: NDArray[np.number]) -> Int64 | None:

@@ -270,7 +270,7 @@ def _lone(rest: Float64, counts: NDArray[np.integer], known: Collection[float]) 
 
 def _alone_at_ends(rest: Float64, counts: NDArray[np.integer]) -> tuple[int, int]:
     """How many values at the low end, and at the high end, are few and far: as many as can be."""
-    best, few = (0, 0), max(1, int(_FEW_LONE * counts.sum()))
+    best, few = (0, 0), max(_FEWEST, int(_FEW_LONE * counts.sum()))
     most = min(_MOST_LONE, (len(rest) - _RICH) // 2)
     if most < 1:
         return best

@@ -80,5 +80,5 @@ def test_a_code_that_is_an_ordinary_reading_elsewhere_is_named_with_its_channel(
 
 def test_a_channel_that_the_log_lacks_is_refused():
     frame = wide(np.random.default_rng(0), -9999.0, [3, 9, 20])
-    with pytest.raises(DataError, match="no channel 'rein' in the log.*Correct --na"):
+    with pytest.raises(DataError, match=r"no channel 'rein' in the log.*Correct --na"):
         read_log(frame, config(cells__na=("rein=-9999",)))

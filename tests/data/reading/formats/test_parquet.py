@@ -42,5 +42,5 @@ def test_stamps_beyond_the_range_are_refused_by_their_rows(tmp_path):
     stamps = [*pd.date_range("2024-03-04", periods=40, freq="h").to_pydatetime()]
     stamps[7] = pd.Timestamp("2300-01-01").to_pydatetime()
     times = pa.array(stamps, pa.timestamp("us"))
-    with pytest.raises(DataError, match="row 7: .2300-01-01.*--on-bad-row drop"):
+    with pytest.raises(DataError, match=r"row 7: .2300-01-01.*--on-bad-row drop"):
         read_log(write(tmp_path / "log.parquet", times))
