@@ -9,6 +9,9 @@ from pydantic import Field, field_validator, model_validator
 
 from latentode.config.base import Config, Duration
 
+_LARGEST = 3.4e38  # numbers of 32 bits end there: a larger one is a mark
+_NUMBER = re.compile(r"\s*[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?\s*")
+
 
 class ColumnsConfig(Config):
     """Which columns of a log mean what; None is detected."""
@@ -83,13 +86,20 @@ class CellsConfig(Config):
         return own
 
     def tells_na(self, channel: str) -> bool:
-        """Whether it is told which numbers stand for a missing value in a channel."""
-        if self.na is None:
-            return False
-        own = self.na_by_channel
-        common = any(not each.rpartition("=")[0].strip() for each in self.na)
-        told = own.get(channel)
-        return common or not self.na or told == () or any(map(_is_number, told or ()))
+        """Whether it is told which numbers stand for a missing value in a channel.
+
+        Words alone, and numbers that can be no readings anyway, tell of no others: a log that
+        writes "Err" or 3.4e38 may write -9999 too.
+        """
+        if self.na is None or not self.na:
+            return self.na is not None
+        common = [each for each in self.na if not each.rpartition("=")[0].strip()]
+        told = self.na_by_channel.get(channel, common)
+        return not told or any(map(_may_be_read, [*told, *common]))
+
+    def tells_all_of(self, channel: str) -> bool:
+        """Whether nothing is left to say of a channel: it is named, or no number is missing."""
+        return self.na == () or channel in self.na_by_channel
 
     @field_validator("states")
     @classmethod
@@ -101,12 +111,8 @@ class CellsConfig(Config):
         return states
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text.replace(",", "."))
-    except ValueError:
-        return False
-    return True
+def _may_be_read(text: str) -> bool:
+    return bool(_NUMBER.fullmatch(text)) and abs(float(text.replace(",", "."))) < _LARGEST
 
 
 class SourceConfig(Config):

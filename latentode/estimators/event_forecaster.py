@@ -17,7 +17,7 @@ from latentode.data.events import EventStreams
 from latentode.data.reading.events import read_events
 from latentode.data.reading.keyed_rows import Source
 from latentode.errors import DataError, NotFittedError
-from latentode.estimators.inputs import Events, refuse_windows_of_streams
+from latentode.estimators.inputs import Events, refuse_windows_of_streams, said_in_python
 from latentode.models.fitted.device import device_of
 from latentode.models.fitted.events import FittedEvents, unit_of
 from latentode.models.heads.poisson_process import Link
@@ -29,6 +29,19 @@ from latentode.training.events.fit import EventFitting, fit_events, new_jump_pro
 
 if TYPE_CHECKING:
     import xarray as xr
+
+_WHEN_ASKED = {"--windows": "windows", "--events": "events"}
+_ARGUMENTS = {**_WHEN_ASKED, "--mark-column": "mark_column"}
+_IN_TRAINING = (
+    "Settings are given as EventForecaster(data=LatentODEConfig().updated("
+    '**{{"{name}": ...}}).data).'
+)
+_IN_ONE_FILE = (
+    "Settings of one file are given where it is read, read_events(events, LatentODEConfig("
+    'data=model.fitted_.data).updated(**{{"{name}": ...}}).data, '
+    "clock=model.fitted_.streams.clock, mark_names=model.fitted_.streams.mark_names), which is "
+    "then the events."
+)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -94,7 +107,8 @@ class EventForecaster:
         config = self.data or DataConfig.model_validate({})
         refuse_windows_of_streams(events, windows)
         if not isinstance(events, EventStreams):
-            events = read_events(events, config, mark_column=mark_column, windows=windows)
+            with said_in_python(_ARGUMENTS, _IN_TRAINING):
+                events = read_events(events, config, mark_column=mark_column, windows=windows)
         streams = events.spread_ties(self.random_state)
         if streams.num_scored == 0:
             raise DataError("events: expected at least one event in the windows, got none.")
@@ -139,21 +153,8 @@ class EventForecaster:
             ConfigError: If windows are given of streams that have their own.
             DataError: If the events cannot be read, or are not of the marks of the model.
         """
-        fitted = self._fitted()
-        refuse_windows_of_streams(events, windows)
-        if events is None:
-            return fitted.streams
-        if not isinstance(events, EventStreams):
-            events = read_events(
-                events,
-                fitted.data,
-                mark_column=fitted.mark_column,
-                windows=windows,
-                clock=fitted.streams.clock,
-                mark_names=fitted.streams.mark_names,
-            )
-        fitted.check(events)
-        return events.spread_ties(self.random_state)
+        with said_in_python(_WHEN_ASKED, _IN_ONE_FILE):
+            return streams_of(self._fitted(), events, windows, self.random_state)
 
     def intensity(
         self, events: Events | None = None, *, every: str | None = None, points: int = 300
@@ -291,3 +292,34 @@ class EventForecaster:
                 "EventForecaster: expected a fitted model. Call fit or load first."
             )
         return self.fitted_
+
+
+def streams_of(
+    fitted: FittedEvents, events: Events | None, windows: Source | None, seed: int
+) -> EventStreams:
+    """Streams as those of a model were read; those of its training for None.
+
+    Args:
+        fitted: The model.
+        events: Streams, or a file or frame of them.
+        windows: When each series was observed.
+        seed: Of the noise that spreads events of one time.
+
+    Raises:
+        ConfigError: If windows are given of streams that have their own.
+        DataError: If the events cannot be read, or are not of the marks of the model.
+    """
+    refuse_windows_of_streams(events, windows)
+    if events is None:
+        return fitted.streams
+    if not isinstance(events, EventStreams):
+        events = read_events(
+            events,
+            fitted.data,
+            mark_column=fitted.mark_column,
+            windows=windows,
+            clock=fitted.streams.clock,
+            mark_names=fitted.streams.mark_names,
+        )
+    fitted.check(events)
+    return events.spread_ties(seed)

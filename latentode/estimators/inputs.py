@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from latentode.config import LatentODEConfig
-from latentode.config.data_options import in_python
+from latentode.config.data_options import ARGUMENTS, IN_TRAINING, in_python
 from latentode.data.dataset import Int64, TimeSeriesDataset
 from latentode.data.events import EventStreams, LogEvents
 from latentode.data.labels import Labels as LogLabels
@@ -86,7 +86,7 @@ def read(
     """
     if isinstance(log, TimeSeriesDataset):
         return log, config
-    with said_in_python(log, training=training):
+    with said_of_log(log, training=training):
         dataset, report = read_log(log, config.data)
         report.settle("training", about=None if training else OF_EVERY_LOG)
     if training:
@@ -95,15 +95,27 @@ def read(
 
 
 @contextmanager
-def said_in_python(log: Log, *, training: bool) -> Iterator[None]:
-    """Let errors name arguments and settings; the program, which reads its logs itself, options."""
+def said_in_python(
+    arguments: Mapping[str, str] = ARGUMENTS, settings_go: str = IN_TRAINING
+) -> Iterator[None]:
+    """Let errors name arguments and settings; the program, which reads by itself, names options.
+
+    Args:
+        arguments: Option -> argument, of options that stand for an argument.
+        settings_go: Sentence that says where settings go.
+    """
     try:
         yield
     except (DataError, ConfigError) as error:
-        if isinstance(log, TimeSeriesDataset):
-            raise
-        words = in_python(str(error)) if training else in_python(str(error), {}, _IN_ONE_LOG)
+        words = in_python(str(error), arguments, settings_go)
         raise type(error)(words) from error.__cause__
+
+
+def said_of_log(log: Log, *, training: bool) -> AbstractContextManager[None]:
+    """The same of errors about a log, unless it was read elsewhere."""
+    if isinstance(log, TimeSeriesDataset):
+        return nullcontext()
+    return said_in_python() if training else said_in_python({}, _IN_ONE_LOG)
 
 
 def _say(report: DataReport) -> None:
@@ -129,7 +141,7 @@ def _decided(decision: Decision) -> dict[str, Any]:
 def aligned(fitted: FittedModel, log: Log) -> TimeSeriesDataset:
     """A log as the model's own was read, its channels in the order of the model."""
     dataset, _ = read(log, fitted.config)
-    with said_in_python(log, training=False):
+    with said_of_log(log, training=False):
         return fitted.schema.align(dataset)
 
 

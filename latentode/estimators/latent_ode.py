@@ -18,7 +18,7 @@ from latentode.estimators.inputs import (
     labels_for_training,
     read,
     resolved,
-    said_in_python,
+    said_of_log,
 )
 from latentode.estimators.predictions import Predictions
 from latentode.flows import FlowFitConfig
@@ -123,7 +123,7 @@ class LatentODE(Predictions):
         """
         columns = (id_column, time_column, channel_column, value_column)
         dataset, config = read(log, resolved(self.config, vars(self), columns), training=True)
-        with said_in_python(log, training=True):
+        with said_of_log(log, training=True):
             training_log = TrainingLog(
                 dataset,
                 events_for_training(dataset, config, events, mark_column, windows, model_times),

@@ -9,6 +9,7 @@ from event_cases import streams
 
 from latentode import plot
 from latentode.cli.app import root
+from latentode.config import LatentODEConfig
 from latentode.data.batches.event_batch import EventBatch
 from latentode.data.synthetic import events as simulate
 from latentode.errors import CheckpointError, ConfigError, DataError, NotFittedError, ShapeError
@@ -86,6 +87,23 @@ def test_what_does_not_fit_is_refused(fitted):
             read()
     with pytest.raises(DataError, match="Give events like those of the training"):
         fitted.score(streams([[1.0]]))
+
+
+def test_messages_name_arguments_and_settings_that_work(fitted):
+    dates = ["03/04/2024 06:00", "03/04/2024 07:30", "05/04/2024 07:30"]
+    frame = pd.DataFrame({"id": ["s0"] * 3, "time": dates, "mark": ["x", "y", "x"]})
+    with pytest.raises(DataError, match=r"dayfirst=True.*EventForecaster\(data=") as caught:
+        EventForecaster(steps=1).fit(frame)
+    assert "--" not in str(caught.value)
+    data = LatentODEConfig().updated(**{"data.time.dayfirst": True}).data
+    fit = EventForecaster(steps=1, latent_dim=2, hidden_dim=4, data=data).fit(frame)
+    assert fit.fitted_.streams.times[0] == pd.Timestamp("2024-04-03 06:00").value
+    with pytest.raises(DataError, match=r"expected a column 'kind'|mark_column"):
+        EventForecaster(steps=1).fit(frame, mark_column="kind")
+    later = pd.DataFrame({"id": ["stream-1"] * 2, "when": ["first", "second"], "mark": "kind-1"})
+    with pytest.raises(DataError, match=r"read_events\(events, LatentODEConfig") as caught:
+        fitted.read(later)
+    assert "--" not in str(caught.value)
 
 
 def test_pictures_of_rates_and_gaps(fitted, tmp_path):

@@ -109,11 +109,11 @@ def events_command(session: Session, run: Path, out: Path | None, **options: Any
 
 
 def _of_streams(session: Session, path: Path, question: _Question) -> _Answer:
-    from latentode.estimators.event_forecaster import EventForecaster
+    from latentode.estimators.event_forecaster import EventForecaster, streams_of
     from latentode.models.point_processes import goodness_of_fit
 
     model = EventForecaster.load(path, device=question.device)
-    streams = model.read(question.file, question.windows)
+    streams = streams_of(model.fitted_, question.file, question.windows, model.random_state)
     session.lines("plan", describe(streams))
     horizon = question.horizon or _default_horizon(streams, model.fitted_.unit_ns)
     tests = goodness_of_fit.as_numbers(model.goodness_of_fit(streams))

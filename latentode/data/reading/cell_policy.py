@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from latentode.data.reading.cells.bad_cells import BadText, bad_cells_message
+from latentode.data.reading.cells.bad_cells import BadText, bad_cells_message, missing_spellings
 from latentode.data.reading.row_policy import RowPolicy
 
 
@@ -45,6 +45,7 @@ class CellPolicy:
             texts = self._spellings(text)
             message = bad_cells_message(texts, len(bad_rows), share, policy)
             rows.doubts.ask("cells", message)
+            tally.proposed_na = tuple(missing_spellings(texts))
         tally.add("bad_cells", len(bad_rows))
         tally.add_by("bad_cells", tally.per_channel, got.slots, slots)
         rows.count_by_series("bad_cells", bad_rows)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from latentode.config import DataConfig, LatentODEConfig
-from latentode.data.dataset import Clock, Float64, Int64, TimeSeriesDataset
+from latentode.data.dataset import Clock, Float64, Int64, Readings, TimeSeriesDataset
 from latentode.data.reading.assembly.build import Builder, ranked, series_rank
 from latentode.data.reading.assembly.collect import Collected, Collector
 from latentode.data.reading.assembly.files import series_of_files
@@ -25,7 +25,8 @@ from latentode.data.reading.report import DataReport, make_report
 from latentode.data.reading.roles import Roles, natural_key
 from latentode.data.reading.row_policy import RowPolicy
 from latentode.data.reading.second_look.log_rows import LogRows
-from latentode.data.reading.second_look.look import Look, second_look
+from latentode.data.reading.second_look.look import Look, codes_of, second_look
+from latentode.data.reading.second_look.questions import ask_about_codes
 from latentode.data.reading.tally import Tally
 from latentode.data.reading.understand import understand
 from latentode.errors import DataError
@@ -205,13 +206,24 @@ class _Log:
         if self.config.columns.channels is None:
             if not readable:
                 raise self._without_channels()
-            return readable
+            return self._without_empty(readable)
         chosen = list(self.config.columns.channels)
         if allow_missing and set(chosen) & set(slots):
             chosen = [name for name in chosen if name in slots]
         self._refuse_absent(chosen, readable)
         self._count_others(chosen)
         return chosen
+
+    def _without_empty(self, names: list[str]) -> list[str]:
+        """Channels but for those without a reading, unless none has one."""
+        filled = {
+            name for name, count in zip(self.got.slots, self.got.numeric, strict=True) if count
+        }
+        empty = [name for name in names if name not in filled] if filled & {*names} else []
+        for name in empty:
+            self.tally.left_out[name] = "it is empty"
+            self.tally.doubts.decide("columns", f"{name!r} left out", "it holds no reading")
+        return [name for name in names if name not in empty]
 
     def dataset(
         self, rows: _Rows, channels: list[str]
@@ -232,7 +244,7 @@ class _Log:
         known = build.readings(list(self.roles.future)) if self.roles.future else None
         tally.add("missing_cells", got.missing_cells)
         got.forget_readings()
-        self._settle()
+        self._settle(rows, readings)
         if not readings.num_readings:
             raise DataError(f"no data rows in {table.name}: no channel has a reading.")
         tally.add("readings_of_bad_quality", got.poor)
@@ -257,27 +269,37 @@ class _Log:
 
     def look(self, rows: _Rows, dataset: TimeSeriesDataset, columns: list[Float64] | None) -> Look:
         """Look at what was read once more, for what no single cell shows."""
-        got, kept = self.got, slice(None) if rows.keep.all() else np.flatnonzero(rows.keep)
-        in_order = LogRows(
-            rows.times[kept],
-            ranked(got.series[kept], rows.rank),
-            lambda row: int(got.lines[row if isinstance(kept, slice) else kept[row]]),
-            self.table.line_word,
-            None if got.row_slot is None else got.row_slot[kept],
-        )
         return second_look(
             dataset.readings,
             dataset.series_ids,
             dataset.clock,
-            rows=in_order,
+            rows=self._in_order(rows),
             cells=self.config.cells,
             time=self.config.time,
             doubts=self.tally.doubts,
             columns=columns,
         )
 
-    def _settle(self) -> None:
-        self.tally.doubts.settle(self.table.name, "reading")
+    def _in_order(self, rows: _Rows) -> LogRows:
+        got, kept = self.got, slice(None) if rows.keep.all() else np.flatnonzero(rows.keep)
+        return LogRows(
+            rows.times[kept],
+            ranked(got.series[kept], rows.rank),
+            lambda row: int(got.lines[row if isinstance(kept, slice) else kept[row]]),
+            self.table.line_word,
+            None if got.row_slot is None else got.row_slot[kept],
+        )
+
+    def _settle(self, rows: _Rows | None = None, readings: Readings | None = None) -> None:
+        """Refuse to go on while questions are open; codes for "missing" are asked with them."""
+        doubts = self.tally.doubts
+        if not any(each.blocks == "reading" for each in doubts.questions):
+            return
+        if rows is not None and readings is not None and readings.num_readings:
+            codes, cells = codes_of(readings), self.config.cells
+            in_order, proposed = self._in_order(rows), self.tally.proposed_na
+            ask_about_codes(codes, readings, in_order, cells, doubts, proposed)
+        doubts.settle(self.table.name, "reading", "training")
 
     def _without_channels(self) -> DataError:
         if any(reason == "it is empty" for reason in self.roles.left_out.values()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +17,7 @@ _NAMES = (
     *("id", "index", "row", "record", "recnbr", "entry_id", "unnamed: 0"),
     *("#", "no", "no.", "nr", "nr."),
 )
+_KEY = re.compile(r"(?i:(.*[_ .-])?(id|recnbr|record|seq))|.*[a-z]I[dD]")  # of a row in a database
 _MANY = 20  # steps: a shorter channel may rise by one each time by chance
 _NEARLY_ALL = 0.95  # share of the steps
 _FEW = 0.01  # share of steps that begin anew; sixty minutes would be more
@@ -86,6 +88,8 @@ def _counts(name: str, steps: Float64, forward: bool | None) -> str | None:
     index = name == "Unnamed: 0" and abs(step) == 1 and share == 1
     if not (len(steps) >= _MANY or (called_so and len(steps) > 1) or index):
         return None
+    if _KEY.fullmatch(name) and len(steps) >= _MANY and (steps * (1 if forward else -1) > 0).all():
+        return "it rises with every row, as a key of a database does"
     if step == 0 or share < _NEARLY_ALL:
         return None
     if step < 0 and forward and not named:
@@ -116,7 +120,9 @@ def second_clocks(sample: Sample, names: Sequence[str], times: Int64) -> dict[st
         if (ratios > 0).mean() < _NEARLY_ALL:
             continue
         pace = float(np.nanmedian(ratios))
-        unit = _UNITS[np.abs(_UNITS / pace - 1).argmin()] if pace > 0 else np.nan
+        if not pace > 0:
+            continue
+        unit = _UNITS[np.abs(_UNITS / pace - 1).argmin()]
         if abs(unit / pace - 1) > _ALIKE:
             continue
         if (np.abs(ratios / unit - 1) <= _NEAR).mean() >= _NEARLY_ALL:

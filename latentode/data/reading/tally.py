@@ -44,6 +44,7 @@ class Tally:
         per_channel: Reason -> channel -> number.
         left_out: Column that is no channel and has no other role -> why.
         merge_cause: Why several values stand at one time, as far as it can be told.
+        proposed_na: Spellings that a question proposes for what is missing.
         doubts: Decisions and questions.
     """
 
@@ -53,6 +54,7 @@ class Tally:
     per_channel: dict[str, dict[str, int]] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     merge_cause: str = ""
+    proposed_na: tuple[str, ...] = ()
     doubts: Doubts = field(default_factory=Doubts)
 
     def add(self, reason: str, number: int) -> None:

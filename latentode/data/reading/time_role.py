@@ -9,15 +9,16 @@ import numpy as np
 
 from latentode.config import TimeConfig
 from latentode.data.reading.cells.split_times import find_split_times, join_times
-from latentode.data.reading.cells.time_scales import unit_in_name
+from latentode.data.reading.cells.time_scales import serial_in_name, unit_in_name, years_in_name
 from latentode.data.reading.doubts import Doubts
-from latentode.data.reading.profile import Sample
+from latentode.data.reading.profile import Sample, SampledColumn
 from latentode.data.reading.roles import TIME_NAMES, by_telling_name
 from latentode.data.reading.sample_times import NOT_KNOWN, sample_times
 from latentode.errors import DataError
 
 _NO_NAME = len(TIME_NAMES)
 _NEARLY_ALL = 0.95  # share of rows, or of steps
+_WANDERS = 0.2  # share of steps upwards, and downwards, of numbers that are readings
 _EPOCH_WORDS = {"time", "timestamp", "ts", "epoch", "unix", "unixtime", "clock", "utc"}
 _TIME_WORDS = {"time", "elapsed", "cycle", "cycles", "zeit", "temps", "tiempo", "tempo", "tijd"}
 
@@ -44,9 +45,9 @@ def find_time(
     """
     names = [name for name in sample.table.columns if name not in exclude]
     told = time.format is not None or time.unit not in ("auto", "iso")
-    if told and (named := by_telling_name(names, TIME_NAMES)):
-        return (named[0],)
     search = _Search(sample, names)
+    if told and (named := by_telling_name(search.steady, TIME_NAMES)):
+        return (named[0],)
     stamps = search.best(("stamps",))
     if stamps:
         return (_only(stamps, sample, doubts),)
@@ -80,6 +81,8 @@ class _Search:
     def __init__(self, sample: Sample, names: Sequence[str]) -> None:
         self.sample, self.names = sample, names
         self.forms = {name: sample[name].form for name in names}
+        #: Those that do not wander as readings do: "T" may be a time or a temperature.
+        self.steady = [name for name in names if not _wanders(sample[name])]
 
     def best(self, kinds: Collection[str], *, named: bool = False) -> list[str]:
         """The columns of some forms that have the most telling name.
@@ -121,8 +124,20 @@ class _Search:
     def by_name(self) -> list[str]:
         """Columns of numbers that are called like a time."""
         numeric = [name for name in self.names if self.sample[name].is_number]
-        named = by_telling_name(numeric, TIME_NAMES)
-        return named or [name for name in numeric if unit_in_name(name) or self._goes_on(name)]
+        steady = [name for name in numeric if name in self.steady]
+        return (
+            by_telling_name(steady, TIME_NAMES)
+            or [name for name in steady if unit_in_name(name) or self._goes_on(name)]
+            or [name for name in steady if serial_in_name(name) or years_in_name(name)]
+            or by_telling_name(numeric, TIME_NAMES[:-1])
+            or (self._rising(steady) if by_telling_name(numeric, TIME_NAMES[-1:]) else [])
+            or by_telling_name(numeric, TIME_NAMES)
+        )
+
+    def _rising(self, names: Sequence[str]) -> list[str]:
+        """Columns that rise in nearly all rows."""
+        steps = {name: self.sample[name].steps for name in names}
+        return [name for name in names if (steps[name] > 0).sum() > _NEARLY_ALL * len(steps[name])]
 
     @staticmethod
     def _words(name: str) -> set[str]:
@@ -130,12 +145,15 @@ class _Search:
 
     def _goes_on(self, name: str) -> bool:
         """Whether a column has a word for time in its name, and rises in nearly all rows."""
-        steps = self.sample[name].steps
-        return (
-            bool(self._words(name) & _TIME_WORDS)
-            and len(steps) > 0
-            and (steps > 0).mean() > _NEARLY_ALL
-        )
+        return bool(self._words(name) & _TIME_WORDS) and bool(self._rising([name]))
+
+
+def _wanders(column: SampledColumn) -> bool:
+    """True of numbers that rise and fall in turn, as no clock does, in the order of any series."""
+    if not column.is_number or not len(column.steps):
+        return False
+    signs = np.sign(column.steps)
+    return bool(min((signs > 0).mean(), (signs < 0).mean()) > _WANDERS)
 
 
 def _only(names: Sequence[str], sample: Sample, doubts: Doubts) -> str:

@@ -47,6 +47,25 @@ def test_counters_within_series_are_left_out(name, seed, mixed):
 
 
 @few
+@given(SEEDS, st.sampled_from(["reading_id", "id", "rowId", "Sample ID", "seq"]), st.booleans())
+def test_keys_of_a_database_are_left_out_whatever_their_steps(seed, name, newest_first):
+    keys = 5000 + np.random.default_rng(seed).integers(1, 9, 100).cumsum()
+    frame = pd.DataFrame({name: keys, "time": stamps(100), "t": walk(100, seed)})
+    frame = frame[::-1] if newest_first else frame
+    dataset, report = read_log(frame, settings())
+    assert dataset.channels == ("t",)
+    assert any(f'--channels "{name}"' in each for each in said(report))
+
+
+@few
+@given(SEEDS, st.sampled_from(["liquid", "kWh", "grid", "acid"]))
+def test_totals_that_rise_with_every_row_are_channels(seed, name):
+    total = 5000 + np.random.default_rng(seed).integers(1, 9, 100).cumsum()
+    frame = pd.DataFrame({"time": stamps(100), name: total, "t": walk(100, seed)})
+    assert channels_of(frame) == {name, "t"}
+
+
+@few
 @given(SEEDS)
 def test_totals_that_rise_now_and_then_are_channels(seed):
     tips = np.random.default_rng(seed).integers(0, 2, 200).cumsum()
@@ -84,3 +103,8 @@ def test_a_device_clock_beside_the_time_is_no_channel(seed, per_second):
         }
     )
     assert channels_of(frame) == {"t"}
+
+
+def test_readings_that_rise_and_fall_by_the_same_are_no_second_clock():
+    frame = pd.DataFrame({"time": stamps(61), "x": [20.25, 21.5] * 30 + [20.25]})
+    assert channels_of(frame) == {"x"}

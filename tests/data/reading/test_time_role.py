@@ -126,3 +126,20 @@ def test_numbers_that_are_called_a_time_need_their_unit():
     with pytest.raises(DataError, match="--time-unit"):
         read_log(frame, settings())
     assert time_of(frame, time__unit="h") == "time_cycles"
+
+
+@few
+@given(SEEDS, st.sampled_from(["T", "t", "Date"]), st.sampled_from(["Zeit", "MJD", "stamp"]))
+def test_readings_that_wander_are_no_time_whatever_their_name(seed, channel, clock):
+    days = 60_374 + np.arange(200) / 96
+    frame = pd.DataFrame({clock: days.round(9), channel: walk(200, seed)})
+    dataset, report = read_log(frame, settings(time__unit="mjd"))
+    assert (report.columns["time"], dataset.channels) == (clock, (channel,))
+
+
+def test_a_format_is_of_the_column_that_is_a_clock():
+    times = stamps(300, "10min", "2024-02-25")
+    frame = pd.DataFrame({"zeit": times.strftime("%d%m%Y%H%M").astype("int64"), "T": walk(300, 0)})
+    dataset, _ = read_log(frame, settings(time__format="%d%m%Y%H%M"))
+    assert dataset.channels == ("T",)
+    assert dataset.readings.times.tolist() == times.as_unit("ns").asi8.tolist()

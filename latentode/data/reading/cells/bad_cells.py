@@ -106,7 +106,7 @@ def _advice(texts: Sequence[BadText], cells: CellsConfig, share: float) -> list[
         )
     if of["size"]:
         said.append(f"{_some(of['size'])}: no sensor writes such a number; repair the cells.")
-    if listed := [*of["word"], *of["size"]]:
+    if listed := missing_spellings(texts):
         words = na_option([*(cells.na or ()), *listed])
         said.append(
             f"Pass {words} if that means missing, or {_leave_out(cells, share)} to leave out what "
@@ -115,6 +115,16 @@ def _advice(texts: Sequence[BadText], cells: CellsConfig, share: float) -> list[
     elif len(of["bound"]) + len(of["limit"]) < len(texts):
         said.append(f"To leave them out: {_leave_out(cells, share)}.")
     return [sentence for sentence in said if sentence]
+
+
+def missing_spellings(texts: Sequence[BadText]) -> list[str]:
+    """Those of some spellings that a message proposes as missing, words first.
+
+    Args:
+        texts: Bad cells, each spelling once.
+    """
+    named = _named(texts)
+    return [each.text for kind in ("word", "size") for each in named if each.kind == kind]
 
 
 _KINDS = ("word", "size", "bound", "limit", "state", "mark", "unit", "parentheses", "time")

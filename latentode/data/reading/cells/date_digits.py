@@ -12,7 +12,10 @@ from latentode.data.reading.cells.date_texts import OpenDate
 from latentode.data.reading.cells.time_stamps import BAD, DAY, OK, Stamps, plain_stamps
 
 _FIRST_YEAR, _LAST_YEAR = 1800, 2100  # of logs with measured times
+_MANY_CLOCKS = 20  # numbers within one hour, of which counts would soon show a minute 60
 _MOST_WRONG = 0.05  # share of numbers that may be no dates: damaged cells, refused by line
+_FEWEST_PARTED = 12  # distinct numbers with a point that may be readings as well
+_NEAR = 1e-9  # of a number from the decimals that it was written with
 _SAMPLE = 1_000  # numbers that are looked at first
 # digits -> what they stand for; of one length, the first that fits
 _SPELLINGS = {
@@ -20,6 +23,7 @@ _SPELLINGS = {
     7: ("YYYYDDD",),
     8: ("YYYYMMDD",),
     10: ("YYYYMMDDHH", "yyMMDDHHmm"),
+    11: ("YYYYDDDHHmm",),
     12: ("YYYYMMDDHHmm", "yyMMDDHHmmss"),
     13: ("YYYYDDDHHmmss",),
     14: ("YYYYMMDDHHmmss",),
@@ -54,6 +58,10 @@ def spelled_dates(
         None where they do not all have one number of digits, or spell no dates of the calendar.
     """
     rows = np.flatnonzero(status == OK)
+    if numbers.dtype.kind == "f" and len(rows):
+        parts = _parted(numbers, rows, status)
+        if parts is not None:
+            return parts
     whole = _whole(numbers[rows])
     if whole is None or not len(whole) or not _may_spell(whole[:: 1 + len(whole) // _SAMPLE]):
         return None
@@ -74,6 +82,39 @@ def spelled_dates(
         outcome[rows[~good]] = BAD
         return Spelled(plain_stamps(result, False, outcome), digits)
     return _day_month_year(whole, rows, status) if set(lengths) <= {7, 8} else None
+
+
+def _parted(
+    numbers: NDArray[np.number], rows: NDArray[np.integer], status: NDArray[np.uint8]
+) -> Spelled | None:
+    """Numbers with a point between the parts of a date: 2024.0305, or 20240305.25 of a day."""
+    good = numbers[rows]
+    whole = np.floor(good)
+    if (whole == good).all():
+        return None
+    if whole.min() >= 10**7 and whole.max() < 10**8:
+        spelled = spelled_dates(np.where(status == OK, np.floor(numbers), 0), status)
+        if spelled is None or spelled.stamps.dates or spelled.digits != "YYYYMMDD":
+            return None
+        seconds = np.rint((numbers - np.floor(numbers)) * 86_400).astype(np.int64)
+        times = np.where(status == OK, spelled.stamps.times + seconds * 10**9, 0)
+        return Spelled(plain_stamps(times, False, spelled.stamps.status), "YYYYMMDD and a fraction")
+    if whole.min() < _FIRST_YEAR or whole.max() > _LAST_YEAR:
+        return None
+    for digits, scale in (("YYYY.MMDD", 10_000), ("YYYY.MM", 100)):
+        joined = np.rint(good * scale).astype(np.int64)
+        letters = digits.replace(".", "")
+        if (np.abs(joined / scale - good) > _NEAR).any() or not (
+            _lengths(joined) == len(letters)
+        ).all():
+            continue
+        times, valid = _read(joined, letters)
+        many = len(np.unique(joined)) >= _FEWEST_PARTED
+        if many and valid.all() and _steadier(times, joined):
+            result = np.zeros(len(numbers), dtype=np.int64)
+            result[rows] = times
+            return Spelled(plain_stamps(result, False, status.copy()), digits)
+    return None
 
 
 def _may_spell(sample: Int64) -> bool:
@@ -97,7 +138,19 @@ def possible_format(numbers: NDArray[np.number]) -> str | None:
     for form, digits in (("%Y%m", "YYYYMM"), ("%Y%j", "YYYYDDD")):
         if (_lengths(whole) == len(digits)).all() and _read(whole, digits)[1].all():
             return form
-    return None
+    return "%H%M%S" if _are_clocks(whole) else None
+
+
+def _are_clocks(whole: Int64) -> bool:
+    """True if numbers spell times of one day: 95959 before 100000, or all of one hour."""
+    hour, minute, second = whole // 10_000, whole // 100 % 100, whole % 100
+    inside = (hour < 24) & (minute < 60) & (second < 60)
+    seconds = hour * 3600 + minute * 60 + second
+    if not inside.all():
+        return False
+    if len(np.unique(hour)) > 1:
+        return _steadier(seconds, whole)
+    return bool(hour[0]) and len(np.unique(whole)) >= _MANY_CLOCKS
 
 
 def _whole(numbers: NDArray[np.number]) -> Int64 | None:

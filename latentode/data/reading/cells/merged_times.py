@@ -37,6 +37,7 @@ from latentode.data.reading.cells.time_stamps import (
     join_stamps,
     plain_stamps,
 )
+from latentode.data.reading.cells.told_clocks import clock_in_name, told_times
 from latentode.data.reading.cells.zone_names import (
     UNCLEAR_LETTERS,
     ZONE_LETTERS,
@@ -202,6 +203,14 @@ def _merge_numbers(column: _Column, known: Clock | None) -> Times:
     status = np.concatenate([part.status for part in column.parts])
     numbers = np.concatenate([part.numbers for part in column.parts if part.numbers is not None])
     if known is None and column.time.unit in ("auto", "iso"):
+        told = clock_in_name(column.name)
+        if told is not None:
+            times, status = told_times(numbers, status, told, column.name)
+            column.doubts.decide(
+                "time", f"{column.name!r} counted from the date in it", "so its name says"
+            )
+            zone = column.time.tz or "UTC"
+            return Times(times, status, np.zeros(len(times), bool), Clock("calendar", zone, "iso"))
         doubtful = unit_in_name(column.name) is not None
         spelled = spelled_dates(numbers, status, doubtful=doubtful)
         if spelled is not None:

@@ -15,9 +15,14 @@ from latentode.data.reading.cells.plain_numbers import as_floats
 _CURRENCY = (
     r"[$€£¥₹]|(?:US|R|A|C)\$|USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD|SEK|NOK|DKK|PLN|CZK|BRL|MXN|ZAR"
 )
+# words that say that the number behind them is a bound: "less than 0.05"
+_BOUND = (
+    r"(?i:(?:less|more|greater|lower|higher|kleiner|größer|weniger|mehr) (?:than|als)"
+    r"|below|above|under|over|unter|über)\s"
+)
 # a name before a number counts only with its sign: "T=21.5", but not "pump 3"
 _PARTS = (
-    r"^(?P<bound>[<>]=?|[≤≥]|=[<>])?\s*"
+    rf"^(?P<bound>[<>]=?|[≤≥]|=[<>]|{_BOUND})?\s*"
     rf"(?P<before>(?:{_CURRENCY})|\pL[^=:]*[=:])?\s*"
     r"(?P<sign>[+-]?)\s*"
     r"(?P<currency>[$€£¥₹]?)"
@@ -27,7 +32,7 @@ _PARTS = (
     r"(?P<gap>\s*)(?P<after>.*)$"
 )
 # a text that begins with a letter is seldom a number, and looking at it closely is slow
-_CANDIDATE = rf"^[^\pL]|[=:]|^(?:{_CURRENCY})"
+_CANDIDATE = rf"^[^\pL]|[=:]|^(?:{_CURRENCY})|^{_BOUND}"
 # no second number, date, time or fraction: "12:30", "120/80", "4-Mar", "3 of 10", "3 h 20 min"
 _UNIT = r"^(?:/?[^0-9\s:.,;|/+\-<>=#_^'][^|;]*)?$"
 _SECOND_NUMBER = r"[\s:/.][0-9]|^[xX][0-9A-Fa-f]"

@@ -20,6 +20,7 @@ from latentode.data.reading.cells.states import (
     LIMITS,
     NO_READING,
     STATE_WORDS,
+    STATES_BESIDE_NUMBERS,
     in_order,
     state_numbers,
 )
@@ -72,7 +73,7 @@ class GroupReader:
         self._read_known_words({"true": 1.0, "false": 0.0} | self.cells.rules.states)
         numbers = self.cells.plain.number + self._count("number", "bound", "size")
         if not self._read_states() and numbers:
-            self._set(self._is_in(STATE_WORDS), "state", only="word")
+            self._set(self._is_in(STATES_BESIDE_NUMBERS), "state", only="word")
         if numbers:
             beyond = self._is_in(LIMITS) | self._matches("^[<>≤≥]")
             self._set(beyond, "limit", only=("word", "state"))

@@ -40,6 +40,8 @@ LIMITS = frozenset(
 NO_READING = r"(?i)^([\p{Pd}\x{2212}_.*?·…]+( [\p{Pd}\x{2212}_.*?·…]+)*|n\.\s?a\.?|k\.\s?a\.?)$"
 #: All words of `STATES`.
 STATE_WORDS = frozenset(word for pair in STATES for word in pair)
+#: Those that are states beside numbers, too; "Alarm" is there a fault, and "T" a trace of rain.
+STATES_BESIDE_NUMBERS = STATE_WORDS - {"alarm", "störung", "t", "f", "n", "y"}
 
 
 def state_numbers(words: Collection[str]) -> dict[str, float] | None:

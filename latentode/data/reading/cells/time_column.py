@@ -26,6 +26,7 @@ from latentode.data.reading.cells.clock_texts import (
     parse_spans,
 )
 from latentode.data.reading.cells.time_format import (
+    CLOCK_DIGITS,
     ELAPSED_FORMATS,
     check_format,
     parse_by_format,
@@ -130,6 +131,10 @@ def _by_format(
     """Times of a format; None where the source has typed times, which no format describes."""
     check_format(form)
     cells = _whole_array(text().cast(pa.string()))
+    if form == CLOCK_DIGITS:
+        padded = pc.utf8_lpad(pc.utf8_trim_whitespace(cells), 6, "0")
+        cells = pc.replace_substring_regex(padded, r"^(\d\d)(\d\d)(\d\d)$", r"\1:\2:\3")
+        form = "%H:%M:%S"
     if form in ELAPSED_FORMATS:
         clocks = parse_clock_texts(cells, form)
         return RawTimes(clocks.status, cell, clocks=clocks)

@@ -41,6 +41,8 @@ _HAS_YEAR = set("yYcxG")
 _WIDTHS = {"Y": 4, "y": 2, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2, "j": 3}
 #: Formats of elapsed times, whose first number may be of any size.
 ELAPSED_FORMATS = {"%H:%M:%S": 3, "%H:%M": 2, "%M:%S": 2, "%H:%M:%S.%f": 3, "%M:%S.%f": 2}
+#: The one without colons: 95959 and 100000 are a second apart.
+CLOCK_DIGITS = "%H%M%S"
 
 
 def check_format(form: str) -> None:
@@ -57,7 +59,7 @@ def check_format(form: str) -> None:
                 f"{hint}."
             )
     directives = set(re.findall(r"%(.)", form))
-    if form in ELAPSED_FORMATS:
+    if form in ELAPSED_FORMATS or form == CLOCK_DIGITS:
         return
     if not directives & _HAS_YEAR:
         raise ConfigError(

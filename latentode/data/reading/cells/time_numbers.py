@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ _YEAR_SECONDS = 31_557_600  # of 365.25 days
 _DAYS_OF_INT64 = 106_751  # in nanoseconds
 # ticks of 100 ns -> seconds before 1970 from which they count
 _TICKS = {".NET ticks since the year 1": 62_135_596_800, "Windows ticks since 1601": 11_644_473_600}
+_SECONDS_TO_1970 = 2_082_844_800  # from 1904
 _FIRST_TICKS, _LAST_TICKS = 631_152_000, 4_102_444_800  # 1990 and 2100, in seconds
 _ALL_UNITS = "s|ms|us|ns|min|h|d"
 
@@ -113,6 +115,7 @@ def _epoch(column: NumberColumn, unit: str) -> Clock:
             f"--time-unit {named}.",
         )
     _ask_about_ticks(column, unit)
+    _ask_about_1904(column, unit)
     spelled = _day_first_format(column) if column.time.unit != unit else ""
     if spelled:
         column.doubts.ask(
@@ -139,6 +142,23 @@ def _ask_about_ticks(column: NumberColumn, unit: str) -> None:
             )
 
 
+def _ask_about_1904(column: NumberColumn, unit: str) -> None:
+    """Ask where seconds since 1970 would end in the future, and those of LabVIEW of late."""
+    now = datetime.now(UTC).timestamp()
+    seconds = column.good - _SECONDS_TO_1970
+    if unit != "s" or column.time.unit == "s" or column.good.max() <= now:
+        return
+    if seconds.min() >= _FIRST_TICKS and seconds.max() <= now:
+        date = str(np.datetime64(int(seconds.min()), "s").astype("M8[m]")).replace("T", " ")
+        column.doubts.ask(
+            "time",
+            f"time column {column.name!r}: {shown(column.good[0])} may be seconds since 1904, as "
+            f"LabVIEW counts them ({date}), which are not read: subtract {_SECONDS_TO_1970}, or "
+            'call the column "seconds since 1904-01-01". If it counts seconds since 1970, pass '
+            "--time-unit s.",
+        )
+
+
 def _elapsed(column: NumberColumn) -> Clock:
     named, seen = unit_in_name(column.name), span(column.good)
     if named is not None:
@@ -150,6 +170,14 @@ def _elapsed(column: NumberColumn) -> Clock:
         "serial days)."
     )
     form = possible_format(column.good)
+    if form == "%H%M%S":
+        column.doubts.ask(
+            "time",
+            f"time column {column.name!r}: numbers from {seen} may spell hours, minutes and "
+            f"seconds. Pass --time-format %H%M%S if they do, or the unit of elapsed times: "
+            f"--time-unit {_ALL_UNITS}.",
+        )
+        return Clock("elapsed", None, "s")
     if form is not None:
         message = message.replace(" (or", f" (or --time-format {form} if they spell dates;")
     if largest >= _SMALL:

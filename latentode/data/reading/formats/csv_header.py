@@ -57,9 +57,11 @@ class Body:
         """Whether a record is one of the many: a date in a column of dates, or else numbers."""
         if len(record.fields) != self.width or record.is_blank:
             return False
-        if self.dates:
-            return any(record.kinds[column] == "date" for column in self.dates)
         kinds = [record.kinds[column] for column in self.numbers]
+        if self.dates:
+            dates = [record.kinds[column] for column in self.dates]
+            # "Start,05.03.2024,," of a spreadsheet is a setting of the logger
+            return "date" in dates and ("word" not in dates + kinds or "number" in kinds)
         numbers = kinds.count("number")
         return numbers > 0 and numbers >= 0.5 * (len(kinds) - kinds.count("missing"))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,11 @@ _FAR = 2.0  # ranges of all other readings between them and a number that is no 
 _DEVIATIONS = 10.0  # robust deviations of the others between them and such a number
 _LARGER = 3.0  # times the size of the largest other reading
 _FAR_OF_STATES = 20.0  # ranges of few states between them and a customary code
+_BELOW_READINGS = -90.0  # customary codes below, as -99.9 and -127, stand alone for no reading
+_NEAR_CODE = 0.01  # of a code: 100.01 beside 99.99
+_LONE = 5.0  # ranges of all others between them and few readings, which are said
+_MOST_LONE = 24  # different ones at either end
+_FEW_LONE = 0.01  # of all readings
 _SHARED = 0.05  # ranges between the others and a number that is a code of another channel
 _SAMPLE = 1 << 14  # readings of a long channel that show whether it deserves a full look
 
@@ -52,6 +59,8 @@ class Code:
         return number_text(self.value)
 
     def __str__(self) -> str:
+        if np.isnan(self.neighbour):
+            return f"{self.text} stands {self.count:,} times, and no other value but such codes"
         side = "below" if self.value < self.neighbour else "above"
         times = "once" if self.count == 1 else f"{self.count:,} times"
         return f"{self.text} stands {times}, far {side} the next value {self.neighbour:.6g}"
@@ -64,7 +73,7 @@ def number_text(value: float) -> str:
 
 def find_codes(channel: ChannelReadings) -> list[Code]:
     """Find the codes of a channel: among all its readings, and customary ones in each series."""
-    codes = _codes_of(channel.values)
+    codes = _codes_alone(channel.values) or _codes_of(channel.values)
     for values in _series_apart(channel):
         codes += [each for each in _codes_of(values) if each[0] in BY_CUSTOM]
     seen: dict[float, Code] = {}
@@ -100,6 +109,36 @@ def shared_codes(channel: ChannelReadings, known: list[Code], values: set[float]
     return codes
 
 
+def near_codes(codes: list[Code], values: Collection[float]) -> list[Code]:
+    """Codes of a channel, where lone readings that are nearly a code of any channel are sure.
+
+    Args:
+        codes: What was found in the channel.
+        values: Codes that were found in any channel.
+    """
+    return [replace(code, sure=code.sure or _is_nearly(code.value, values)) for code in codes]
+
+
+def _is_nearly(value: float, codes: Iterable[float]) -> bool:
+    """Whether a number is a customary code but for noise, as 100.01 is beside 99.99."""
+    near = (code for code in codes if abs(value - code) <= _NEAR_CODE * abs(code))
+    return any(custom_of(code) is not None for code in near)
+
+
+def _codes_alone(values: Float64) -> list[_Found]:
+    """Customary codes where a channel holds nothing else: a sensor that was never connected."""
+    if len(values) < _FEWEST or not all(map(_never_read, (values.min(), values.max()))):
+        return []
+    distinct = np.unique(values)
+    alone = len(distinct) <= _MOST_CODES and all(map(_never_read, distinct))
+    return [(float(value), np.nan, True) for value in distinct] if alone else []
+
+
+def _never_read(value: float) -> bool:
+    value = float(value)
+    return value in BY_CUSTOM or (value < _BELOW_READINGS and custom_of(value) is not None)
+
+
 def _series_apart(channel: ChannelReadings) -> list[Float64]:
     """Readings of each series that begins or ends its range with a customary code."""
     counts = np.diff(channel.bounds)
@@ -132,7 +171,8 @@ def _among(distinct: Float64, counts: NDArray[np.integer]) -> list[_Found]:
     codes = [(float(v), float(rest[0]), True) for v in distinct[:low]]
     codes += [(float(v), float(rest[-1]), True) for v in distinct[len(distinct) - high :]]
     counts = counts[low : len(counts) - high]
-    return codes + _beside_glitches(rest, counts) + _zero(rest, counts)
+    more = _beside_glitches(rest, counts) + _zero(rest, counts)
+    return codes + more + _lone(rest, counts, {value for value, _, _ in more})
 
 
 def _peeled(distinct: Float64, counts: NDArray[np.integer]) -> tuple[int, int]:
@@ -150,7 +190,18 @@ def _all_codes(distinct: Float64, counts: NDArray[np.integer], low: int, high: i
     rest = distinct[low : len(distinct) - high]
     ends = [*range(low), *range(len(distinct) - high, len(distinct))]
     others = counts[low : len(distinct) - high]
-    return all(_is_code(float(distinct[at]), int(counts[at]), rest, others) for at in ends)
+    are = {at: _is_code(float(distinct[at]), int(counts[at]), rest, others) for at in ends}
+    known = [float(distinct[at]) for at, is_code in are.items() if is_code]
+    return all(
+        is_code or (_is_far(float(distinct[at]), rest) and _is_nearly(float(distinct[at]), known))
+        for at, is_code in are.items()
+    )
+
+
+def _is_far(value: float, rest: Float64) -> bool:
+    """Whether a number that occurs once or twice stands far enough from some quantity."""
+    distance = max(rest[0] - value, value - rest[-1])
+    return len(rest) >= _RICH and bool(distance > _LONE * (rest[-1] - rest[0]))
 
 
 def _is_code(value: float, count: int, rest: Float64, counts: NDArray[np.integer]) -> bool:
@@ -193,6 +244,48 @@ def _beside_glitches(rest: Float64, counts: NDArray[np.integer]) -> list[_Found]
         if high > low and outside > _DEVIATIONS * (high - low):
             codes.append((value, nearest, True))
     return codes
+
+
+def _lone(rest: Float64, counts: NDArray[np.integer], known: Collection[float]) -> list[_Found]:
+    """Few readings far from all others, which are only said unless they crowd about a code."""
+    low, high = _alone_at_ends(rest, counts)
+    left = len(rest) - high
+    lone = [(float(value), float(rest[low]), at) for at, value in enumerate(rest[:low])]
+    lone += [
+        (float(value), float(rest[left - 1]), left + at) for at, value in enumerate(rest[left:])
+    ]
+    values = np.array([value for value, _, _ in lone])
+    often = np.array([counts[at] for _, _, at in lone])
+    crowded = [
+        value
+        for value in values.tolist()
+        if often[np.abs(values - value) <= _NEAR_CODE * abs(value)].sum() >= _FEWEST
+    ]
+    return [
+        (value, nearest, _is_nearly(value, crowded))
+        for value, nearest, _ in lone
+        if value not in known
+    ]
+
+
+def _alone_at_ends(rest: Float64, counts: NDArray[np.integer]) -> tuple[int, int]:
+    """How many values at the low end, and at the high end, are few and far: as many as can be."""
+    best, few = (0, 0), max(_FEWEST, int(_FEW_LONE * counts.sum()))
+    most = min(_MOST_LONE, (len(rest) - _RICH) // 2)
+    if most < 1:
+        return best
+    least = _LONE * (rest[len(rest) - most - 1] - rest[most])
+    lows = np.flatnonzero(np.diff(rest[: most + 1]) > least) + 1
+    highs = np.flatnonzero(np.diff(rest[: -most - 2 : -1]) < -least) + 1
+    for low, high in product([0, *lows.tolist()], [0, *highs.tolist()]):
+        left = len(rest) - high
+        spread = _LONE * (rest[left - 1] - rest[low])
+        below = low == 0 or rest[low] - rest[low - 1] > spread
+        above = high == 0 or rest[left] - rest[left - 1] > spread
+        is_few = counts[:low].sum() + counts[left:].sum() <= few
+        if below and above and is_few and low + high > sum(best):
+            best = (low, high)
+    return best
 
 
 def _zero(rest: Float64, counts: NDArray[np.integer]) -> list[_Found]:

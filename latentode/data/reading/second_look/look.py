@@ -28,7 +28,12 @@ from latentode.data.reading.second_look.clock_faults import (
     steps_between,
     usual_steps,
 )
-from latentode.data.reading.second_look.codes import Code, find_codes, shared_codes
+from latentode.data.reading.second_look.codes import (
+    Code,
+    find_codes,
+    near_codes,
+    shared_codes,
+)
 from latentode.data.reading.second_look.counters import Counter, find_counter, room_text
 from latentode.data.reading.second_look.log_rows import LogRows, instant, short_instant
 from latentode.data.reading.second_look.questions import (
@@ -218,6 +223,11 @@ def second_look(
     )
 
 
+def codes_of(readings: Readings) -> list[Code]:
+    """Numbers of all channels that seem to stand for "missing"."""
+    return [code for each in _look_at_channels(readings, CellsConfig()) for code in each.codes]
+
+
 class _Seen(NamedTuple):
     """What one channel looks like."""
 
@@ -235,7 +245,9 @@ def _look_at_channels(
     values = {code.value for each in seen for code in each.codes if code.sure}
     if values and len(seen) > 1:
         for index, channel in enumerate(by_channel(readings, columns)):
-            known = seen[index].codes
+            known = near_codes(seen[index].codes, values)
+            if known != seen[index].codes:
+                seen[index] = _look_at(channel, readings, cells, known)
             if more := shared_codes(channel, known, values):
                 seen[index] = _look_at(channel, readings, cells, [*known, *more])
     return seen

@@ -20,6 +20,7 @@ from latentode.data.reading.second_look.time_bounds import ANY
 #: Readings of a channel without which nothing is trained: of 20, 14 show its spread (to a fifth),
 #: two when to stop, and four how good a forecast is.
 FEWEST_READINGS = 20
+_MOST_CODES = 3  # of one channel that are told one by one
 _MOST_CHANNELS = 8  # that one message names
 _DAY = NS_PER_UNIT["d"]
 
@@ -57,6 +58,7 @@ def ask_about_codes(
     rows: LogRows,
     cells: CellsConfig,
     doubts: Doubts,
+    proposed: Sequence[str] = (),
 ) -> None:
     """Ask whether numbers far from all others mean "missing", all of a log in one question.
 
@@ -66,34 +68,42 @@ def ask_about_codes(
         rows: Rows in the order of the file.
         cells: Where ``na`` is given, nothing is asked: it is said which of them are readings.
         doubts: Takes the question.
+        proposed: Spellings that another question proposes for ``na``, which goes with this one.
     """
     told = [code for code in codes if cells.tells_na(code.channel)]
     for code in (each for each in told if each.sure):
         choice = f"channel {code.channel!r}: {code.text} is a reading, as --na says"
         doubts.decide("missing", choice, str(code))
     sure = [code for code in codes if code.sure and code not in told]
-    for code in (each for each in codes if not each.sure and each not in told):
-        doubts.decide(
-            "missing",
-            f"channel {code.channel!r}: {code.text} is read as a value",
-            str(code),
-            confidence="guess",
-        )
+    unsure = [code for code in codes if not code.sure and not cells.tells_all_of(code.channel)]
+    for name in _channels(unsure):
+        here = [code for code in unsure if code.channel == name]
+        _keep(here, _in_words(here, readings, rows), cells, doubts)
     if sure:
-        message = _codes_message(sure, readings, rows, cells.na or ())
+        message = _codes_message(sure, readings, rows, (*(cells.na or ()), *proposed))
         doubts.ask("missing", message, blocks="training")
+
+
+def _keep(codes: Sequence[Code], said: str, cells: CellsConfig, doubts: Doubts) -> None:
+    """Say that numbers of one channel, far from its others, are read as they are."""
+    name, texts = codes[0].channel, [code.text for code in codes]
+    are = "is read as a value" if len(texts) == 1 else "are read as values"
+    doubts.decide(
+        "missing",
+        f"channel {name!r}: {', '.join(texts)} {are}",
+        said,
+        confidence="guess",
+        option=na_option([*(cells.na or ()), *(f"{name}={text}" for text in texts)]),
+    )
 
 
 def _codes_message(
     codes: Sequence[Code], readings: Readings, rows: LogRows, told: Sequence[str]
 ) -> str:
-    said: dict[str, list[str]] = {}
-    for code in codes:
-        place = _place(code.row, readings, rows)
-        said.setdefault(code.channel, []).append(f"{code}{place}")
+    said = {name: [c for c in codes if c.channel == name] for name in _channels(codes)}
     listed = "; ".join(
-        f"channel {name!r}: {', '.join(words)}"
-        for name, words in list(said.items())[:_MOST_CHANNELS]
+        f"channel {name!r}: {_in_words(here, readings, rows)}"
+        for name, here in list(said.items())[:_MOST_CHANNELS]
     )
     if len(said) > _MOST_CHANNELS:
         listed += f"; and {len(said) - _MOST_CHANNELS} more channels"
@@ -124,6 +134,23 @@ def _clashes(codes: Sequence[Code], readings: Readings) -> dict[float, str]:
         if len(ordinary):
             clashes[value] = readings.channels[int(ordinary[0])]
     return clashes
+
+
+def _channels(codes: Sequence[Code]) -> list[str]:
+    return list(dict.fromkeys(code.channel for code in codes))
+
+
+def _in_words(codes: Sequence[Code], readings: Readings, rows: LogRows) -> str:
+    """Codes of one channel, each where they are few."""
+    if len(codes) <= _MOST_CODES:
+        return ", ".join(f"{code}{_place(code.row, readings, rows)}" for code in codes)
+    values = sorted(code.value for code in codes)
+    nearest = " and ".join(dict.fromkeys(f"{code.neighbour:.6g}" for code in codes))
+    place = _place(min(code.row for code in codes), readings, rows)
+    return (
+        f"{sum(code.count for code in codes):,} readings from {number_text(values[0])} to "
+        f"{number_text(values[-1])}, far from the next value {nearest}{place}"
+    )
 
 
 def _place(row: int, readings: Readings, rows: LogRows) -> str:

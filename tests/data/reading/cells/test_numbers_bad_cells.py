@@ -75,6 +75,20 @@ def test_limit_without_a_number_can_only_be_left_out():
     assert "--na" not in said
 
 
+@pytest.mark.parametrize("words", ["less than", "Greater than", "below", "kleiner als", "über"])
+def test_words_for_bounds_are_never_called_missing(words):
+    said = message(["20.5", f"{words} 0.05", "21"])
+    assert f"--censored \"bound\" reads '{words} 0.05' as 0.05" in said
+    assert "--na" not in said
+
+
+@pytest.mark.parametrize("word", ["Alarm", "Störung", "T", "n"])
+def test_words_for_faults_are_no_states_beside_numbers(word):
+    said = message(["20.5", word, "21"])
+    assert "--states" not in said
+    assert f"--na {word} if that means missing" in said
+
+
 @pytest.mark.parametrize("words", [("ON", "OFF"), ("Open", "Closed"), ("ja", "nein")])
 def test_states_beside_numbers_are_never_called_missing(words):
     cells = ["20.5", *words, "21"]

@@ -259,3 +259,56 @@ def test_digits_of_day_and_time_of_day_are_asked_about(form):
     cells = [moment.strftime(form) for moment in moments]
     assert f"--time-format {form} " in question(cells)
     assert stamps_of(cells, format=form) == nanoseconds(moments)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.sampled_from([("%Y.%m%d", 86_400), ("%Y%j%H%M", 1_800), ("%Y%j%H%M", 21_600)]),
+    st.integers(0, 3000),
+    st.integers(40, 400),
+)
+def test_digits_with_a_point_or_a_day_of_the_year_spell_dates(form, start, count):
+    pattern, step = form
+    first = datetime(2015, 1, 1) + timedelta(days=start)
+    moments = [first + timedelta(seconds=step * index) for index in range(count)]
+    numbers = [float(moment.strftime(pattern)) for moment in moments]
+    assert stamps_of(numbers) == nanoseconds(moments)
+
+
+def test_months_behind_a_point_are_months_and_years_with_decimals_stay_years():
+    months = [(year, month) for year in range(2000, 2005) for month in range(1, 13)]
+    spelled = [year + month / 100 for year, month in months]
+    assert stamps_of(spelled)[:2] == [ns("2000-01-01"), ns("2000-02-01")]
+    times, _ = read_cells([year + (month - 1) / 12 for year, month in months], name="year")
+    assert times.clock.unit == "year"
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 3000), st.sampled_from([0.25, 0.5, 0.125]))
+def test_a_fraction_behind_a_spelled_date_is_one_of_its_day(start, part):
+    first = datetime(2015, 1, 1) + timedelta(days=start)
+    moments = [first + timedelta(days=part * index) for index in range(100)]
+    cells = [
+        int(moment.strftime("%Y%m%d")) + (moment.hour / 24 + moment.minute / 1440)
+        for moment in moments
+    ]
+    assert stamps_of(cells) == nanoseconds(moments)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 20 * 3600), st.integers(5, 90))
+def test_digits_of_a_time_of_day_are_asked_about_with_a_format_that_reads_them(start, step):
+    seconds = [start + step * index for index in range(150)]
+    cells = [each // 3600 * 10_000 + each // 60 % 60 * 100 + each % 60 for each in seconds]
+    assume(seconds[0] // 3600 != seconds[-1] // 3600 and seconds[-1] < 86_400)
+    assert "--time-format %H%M%S" in question(cells)
+    assert stamps_of(cells, format="%H%M%S") == [each * SECOND for each in seconds]
+
+
+def test_seconds_since_1904_are_asked_about_where_those_since_1970_lie_ahead():
+    cells = [EPOCH + 2_082_844_800 + index for index in range(9)]
+    asked = question(cells)
+    assert "LabVIEW" in asked
+    assert "--time-unit s" in asked
+    assert stamps_of(cells, unit="s")[0] == cells[0] * SECOND
+    assert stamps_of(cells, name="seconds since 1904-01-01")[0] == EPOCH * SECOND

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from look_cases import channel_of, look_at, messages
+from typed_options import advised
 
 from latentode.data.reading.second_look.codes import find_codes, number_text
 
@@ -146,7 +147,8 @@ def test_other_numbers_count_as_codes_where_they_repeat_far_away():
     values[[3, 90, 91, 200]] = 850
     assert [(c.value, c.count) for c in find_codes(channel_of(values))] == [(850, 4)]
     values[[90, 91]] = values[0]
-    assert not find_codes(channel_of(values))
+    (found,) = find_codes(channel_of(values))
+    assert (found.value, found.sure) == (850, False)
 
 
 def test_a_code_of_one_channel_is_known_in_the_others_by_its_place():
@@ -216,6 +218,43 @@ def test_a_zero_far_from_all_others_is_said_and_not_asked():
     assert "0 stands 8 times, far below the next value 48" in str(doubts.decisions[0])
 
 
+@given(seeds, st.floats(-0.03, 0.03), st.sampled_from(["itself", "another"]))
+@settings(max_examples=40, deadline=None)
+def test_values_about_a_code_are_asked_about_with_it(seed, shift, place):
+    rng = np.random.default_rng(seed)
+    star = np.round(12.5 + 0.4 * np.sin(np.arange(400) / 17) + rng.normal(size=400) * 0.01, 3)
+    columns, few = {"mag": star, "err": seasonal(rng, 400) / 100}, rng.choice(400, 3, False)
+    near = np.round(100 + shift + np.array([0.0, 0.011, 0.02]), 3)
+    if place == "itself":
+        near[0] = 99.99
+        star[few] = near
+    else:
+        star[few[:2]], columns["err"][few] = near[:2], 99.999
+        near = np.append(near[:2], 99.999)
+    (question,) = messages(look_at(columns)[1], "missing")
+    na = advised(question, "--na").cells.na
+    assert {float(each) for each in na} == set(near.tolist())
+    assert not messages(look_at(columns, na=na)[1], "missing")
+    cleared = {name: np.where(np.isin(v, near), np.nan, v) for name, v in columns.items()}
+    assert not look_at(cleared)[1].decisions
+
+
+def test_lone_values_far_from_all_others_are_said_with_the_option_that_leaves_them_out():
+    star = np.round(12.5 + 0.4 * np.sin(np.arange(400) / 17), 3)
+    star[[7, 200, 301, 302]] = 71.3, 74.01, -60.5, 74.01
+    _, doubts, _ = look_at({"mag": star})
+    assert not doubts.questions
+    (said,) = doubts.decisions
+    assert str(said).startswith(
+        "channel 'mag': -60.5, 71.3, 74.01 are read as values (-60.5 stands"
+    )
+    assert "74.01 stands 2 times, far above the next value 12.9 (first: line 202)" in said.evidence
+    na = advised(said.option, "--na").cells.na
+    assert na == ("mag=-60.5", "mag=71.3", "mag=74.01")
+    assert not look_at({"mag": star}, na=na)[1].decisions
+    assert look_at({"mag": star}, na=("-1",))[1].decisions
+
+
 def test_a_code_that_another_channel_measures_is_not_advised():
     gust = np.random.default_rng(8).uniform(0, 12, 400).round(1)
     gust[::40] = 99
@@ -230,11 +269,42 @@ def test_a_code_that_another_channel_measures_is_not_advised():
 def test_codes_that_the_user_keeps_are_said():
     values = seasonal(np.random.default_rng(9), 100)
     values[3:6] = -9999
-    look, doubts, _ = look_at({"x": values}, na=("-",))
+    look, doubts, _ = look_at({"x": values}, na=())
     assert not doubts.questions
     assert "-9999 is a reading, as --na says" in str(doubts.decisions[0])
     assert look.channels[0].low == -9999
     assert look_at({"x": values})[0].channels[0].low == values[values > -9999].min()
+
+
+@pytest.mark.parametrize("told", ["-", "Err", "3.4028235e+38"])
+def test_words_that_mean_missing_do_not_tell_what_a_number_means(told):
+    values = seasonal(np.random.default_rng(9), 100)
+    values[3:6] = -9999
+    (question,) = messages(look_at({"x": values}, na=(told,))[1], "missing")
+    assert f"{told},x=-9999 if that means missing" in question
+    assert f"{told},x= if every value counts" in question
+    for kept in ((told, "x="), (told, "-1")):
+        assert not look_at({"x": values}, na=kept)[1].questions
+
+
+@given(
+    st.sampled_from([-9999.0, -999.0, -99.9, -127.0, 32767.0, 65535.0, 1e20, -32768.0]),
+    st.sampled_from([-9999.0, -6999.0]),
+    st.integers(20, 80),
+)
+@settings(max_examples=20, deadline=None)
+def test_a_channel_of_codes_alone_is_asked_about(code, other, length):
+    values = np.where(np.arange(length) % 3, code, other)
+    for column in (np.full(length, code), values):
+        t = walk(np.random.default_rng(length), length)
+        (question,) = messages(look_at({"x": column, "t": t})[1], "missing")
+        assert f"{number_text(code)} stands" in question
+        assert "no other value but such codes" in question
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -1.0, 85.0, 99.0, 100.0, 21.5, -20.0])
+def test_a_channel_that_stands_still_is_not_asked_about(value):
+    assert not look_at({"x": np.full(60, value)})[1].questions
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))

@@ -1,0 +1,80 @@
+"""All that has to be asked about a log is asked in one message, with options that go together."""
+
+import re
+import shlex
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from log_files import read, readings_of, said
+from random_logs import SEEDS, few, stamps, walk
+
+from latentode.errors import DataError
+
+
+def log_of(words, code, seed, form="%Y-%m-%d %H:%M"):
+    """A log with words and a code among its readings, and the readings that are none of these."""
+    cells = [str(value) for value in walk(120, seed)]
+    rows = np.random.default_rng(seed).choice(120, len(words) + 5, replace=False)
+    for row, text in zip(rows, [*words, *[code] * 5], strict=True):
+        cells[row] = text
+    times = stamps(120, "10min").strftime(form)
+    lines = [f"{time},{cell}" for time, cell in zip(times, cells, strict=True)]
+    return "time,temp\n" + "\n".join(lines) + "\n", 115 - len(words)
+
+
+def options_of(message):
+    return [shlex.split(each)[0] for each in re.findall(r"--na[ =]((?:'[^']*'|[^\s'])+)", message)]
+
+
+@few
+@given(
+    st.lists(
+        st.sampled_from(["Err", "I/O Timeout", "bad", "3.4028235e+38"]), max_size=3, unique=1
+    ).filter(bool),
+    st.sampled_from(["-9999", "-999.25", "32767"]),
+    SEEDS,
+)
+def test_codes_are_asked_about_together_with_words(tmp_path_factory, words, code, seed):
+    content, count = log_of(words, code, seed)
+    folder = tmp_path_factory.mktemp("log")
+    with pytest.raises(DataError, match="Also: numbers that look like codes") as caught:
+        read(folder, content)
+    *_, missing, kept = options_of(str(caught.value))
+    na = tuple(part.strip() for part in missing.split(","))
+    dataset, report = read(folder, content, cells__na=na)
+    assert not report.questions
+    assert dataset.readings.num_readings == count
+    kept_set, report = read(folder, content, cells__na=tuple(kept.split(",")))
+    assert not report.questions
+    assert kept_set.readings.num_readings == count + 5
+
+
+def test_words_alone_leave_codes_open(tmp_path):
+    content, _ = log_of(["Err"], "-9999", 3)
+    _, report = read(tmp_path, content, cells__na=("Err",))
+    assert "--na Err,temp=-9999" in report.questions[0].message
+
+
+def test_codes_are_asked_about_together_with_the_order_of_dates(tmp_path):
+    content, _ = log_of([], "-9999", 4, form="%m/%d/%Y %H:%M")
+    with pytest.raises(DataError, match=r"--dayfirst or --no-dayfirst.*Pass --na=-9999"):
+        read(tmp_path, content)
+
+
+@few
+@given(SEEDS, st.sampled_from(["", "NaN", "--", "null"]), st.sampled_from(["wide", "long"]))
+def test_channels_without_a_reading_are_left_out_and_said(tmp_path_factory, seed, empty, layout):
+    times, values = stamps(40).strftime("%Y-%m-%dT%H:%M"), walk(40, seed)
+    if layout == "wide":
+        lines = [f"{time},{value},{empty}" for time, value in zip(times, values, strict=True)]
+        content = "time,a,b\n" + "\n".join(lines) + "\n"
+    else:
+        lines = [f"{t},a,{v}\n{t},b,{empty}" for t, v in zip(times, values, strict=True)]
+        content = "time,variable,value\n" + "\n".join(lines) + "\n"
+    dataset, report = read(tmp_path_factory.mktemp("log"), content)
+    assert dataset.channels == ("a",)
+    assert report.left_out["b"] == "it is empty"
+    assert any("'b' left out" in each for each in said(report))
+    assert len(readings_of(dataset)) == 40
