@@ -225,7 +225,9 @@ def second_look(
 
 def codes_of(readings: Readings) -> list[Code]:
     """Numbers of all channels that seem to stand for "missing"."""
-    return [code for each in _look_at_channels(readings, CellsConfig()) for code in each.codes]
+    return [
+        code for each in _look_at_channels(readings, CellsConfig(), None) for code in each.codes
+    ]
 
 
 class _Seen(NamedTuple):
