@@ -217,7 +217,7 @@ class RowPolicy:
             if self._is_log:
                 drop = self._drop(number, total, "")
                 advice = f"Fill them, correct --{role}-column, or drop them with {drop}."
-            if role == "time" and number > _MOST_TIMELESS * total:
+            if self._is_log and role == "time" and number > _MOST_TIMELESS * total:
                 advice = "Write it in every row, or name another column with --time-column."
             raise DataError(
                 f"{self.table.name}: expected {what} in column {column!r} of every row, got "

@@ -78,7 +78,7 @@ CASES = {
                  "Second": lambda m: m.second}),
     "day of the year": (HOURLY, {"Year": lambda m: m.year, "DOY": lambda m: m.timetuple().tm_yday,
                                  "Hour": lambda m: m.hour}),
-    "weeks of ISO 8601": (HOURLY, {"Jahr": lambda m: m.isocalendar()[0],
+    "weeks and hours": (HOURLY, {"Jahr": lambda m: m.isocalendar()[0],
                                    "KW": lambda m: m.isocalendar()[1],
                                    "Wochentag": lambda m: m.isocalendar()[2],
                                    "h": lambda m: m.hour}),
