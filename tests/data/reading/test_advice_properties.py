@@ -95,7 +95,7 @@ def test_codes_are_left_out_or_kept_as_the_message_says(tmp_path_factory, code, 
 
 
 @few
-@given(st.lists(_WORDS, max_size=3, unique=True), st.lists(_BOUNDS, max_size=3, unique=True), SEEDS)
+@given(st.lists(_WORDS, max_size=2, unique=True), st.lists(_BOUNDS, max_size=2, unique=True), SEEDS)
 def test_words_and_bounds_are_told_apart(tmp_path_factory, words, bounds, seed):
     times, values = stamps(60), walk(60, seed)
     rows = rows_of(seed, len(words) + len(bounds), 60)
