@@ -91,6 +91,10 @@ def _unnamed(
     able = [name for name in able if name.lower() not in others or sample[name].is_words]
     if search.repeats <= _REPEATS:
         return _of_clocks(sample, search, able, doubts)
+    counting = [name for name in every if search.numbers_parts_of_a_day(name)]
+    if counting:
+        _ask_for_time_of_day(search, counting[0], doubts)
+        return counting[0] if search.splits(counting[0]) else None
     splitting = [name for name in able if search.splits(name)]
     numeric = [name for name in free if sample[name].is_number]
     if search.channel is None:  # then a channel must be left
@@ -103,15 +107,6 @@ def _unnamed(
     if len(splitting) > 1:
         return _among(splitting, sample, doubts)
     name = splitting[0]
-    if search.numbers_parts_of_a_day(name):
-        doubts.ask(
-            "time",
-            f"the dates of {search.time[0]!r} repeat, and {name!r} counts the rows of each day "
-            f"({sample[name].num_distinct} of them): it may be the time of day. Write date and "
-            "time of day into one column; "
-            f'or, if each number is a series, pass --id-column "{name}".',
-        )
-        return name
     if _MILLISECONDS.search(name.lower()) and not sample[name].is_words:
         doubts.ask(
             "time",
@@ -122,6 +117,16 @@ def _unnamed(
         return name
     _say(search, name, doubts)
     return name
+
+
+def _ask_for_time_of_day(search: _Search, name: str, doubts: Doubts) -> None:
+    doubts.ask(
+        "time",
+        f"the dates of {search.time[0]!r} repeat, and {name!r} counts the rows of each day "
+        f"({search.sample[name].num_distinct} of them): it may be the time of day. Write date and "
+        "time of day into one column; "
+        f'or, if each number is a series, pass --id-column "{name}".',
+    )
 
 
 def _ask_for_two(search: _Search, able: Sequence[str], doubts: Doubts) -> None:
@@ -249,7 +254,7 @@ class _Search:
         most = int(times.iloc[0])
         if column.is_words:
             return distinct <= max(2 * most, len(column.codes) // 3)
-        enough = len(column.codes) >= _MANY
+        enough = len(column.codes) >= max(_MANY, _TWO * distinct)
         return enough and distinct <= 2 * most and counts.min() >= counts.max() / 4
 
     def recurs(self, name: str) -> bool:
@@ -266,10 +271,13 @@ class _Search:
         counted = _numbers_in(column)
         if counted is None:
             return False
-        numbers = np.unique(counted)
+        days = self.keyed[self.time[0]].codes
+        lengths = np.bincount(days)
+        usual = int(np.bincount(lengths[lengths > 0]).argmax())  # rows of a day without a change
         in_order = (np.diff(counted) == 1).mean() > _MOST
-        whole = len(numbers) >= _HOURS and _MINUTES % len(numbers) == 0
-        return whole and in_order and numbers[0] <= 1 and numbers[-1] - numbers[0] < len(numbers)
+        whole = usual >= _HOURS and _MINUTES % usual == 0
+        span = counted.max() - counted.min()
+        return bool(whole and in_order and counted.min() <= 1 and span < usual + usual // _HOURS)
 
     def _few(self, name: str) -> bool:
         column = self.sample[name]

@@ -157,3 +157,26 @@ def test_numbers_of_the_parts_of_a_day_beside_a_date_are_asked_about(parts, firs
     else:  # hours are joined with the date
         assert dataset.readings.num_rows == 10 * parts
         assert dataset.series_ids == ("series",)
+
+
+@few
+@given(st.sampled_from([1800, 900, 300]), st.booleans(), NAMES, SEEDS)
+def test_numbers_of_the_periods_of_each_day_are_asked_about_whatever_the_day_lasts(
+    step, change, name, seed
+):
+    zone = "Europe/London" if change else "UTC"
+    times = pd.date_range("2024-03-25", periods=20 * 86_400 // step, freq=f"{step}s", tz="UTC")
+    dates = pd.Series(times.tz_convert(zone).strftime("%Y-%m-%d"))
+    period = dates.groupby(dates).cumcount() + 1
+    frame = pd.DataFrame({"date": dates, name: period, "t": walk(len(dates), seed)})
+    with pytest.raises(DataError, match=f"{name!r} counts the rows of each day"):
+        read_log(frame)
+
+
+@few
+@given(SEEDS)
+def test_numbers_each_of_which_stands_once_are_no_series(seed):
+    number = np.random.default_rng(seed).permutation(60)
+    frame = pd.DataFrame({"date": ["2024-05-14"] * 60, "k": number, "t": walk(60, seed)})
+    with pytest.raises(DataError, match="have the series, channel and time of another"):
+        read_log(frame)

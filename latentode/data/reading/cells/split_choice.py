@@ -17,6 +17,18 @@ _SECOND = NS_PER_UNIT["s"]
 _DAY = NS_PER_UNIT["d"]
 _FEW = 0.05  # share of steps that may run against all others: several series, a clock set back
 _EVEN = 0.9  # share of steps that are the usual one, where only that shows a time
+#: Parts that are a time of day, in order of preference.
+TIMES_OF_DAY = (
+    *("clock", "hhmm", "hhmmss", "hh.mm", "hour"),
+    *("minute_of_day", "second_of_day", "day_fraction"),
+)
+# those that a channel of numbers might be too, and the part that their names may tell
+_NAMED: dict[str, set[str]] = {
+    "hh.mm": set(),
+    "minute_of_day": {"minute"},
+    "second_of_day": {"second"},
+    "day_fraction": {"hhmm", "hour"},
+}
 _MOST_CANDIDATES = 6  # columns of small whole numbers that are tried for one part
 
 
@@ -57,31 +69,37 @@ def in_order(days: Int64) -> bool:
     return max(falls, rises) > 0 and min(falls, rises) <= _FEW * max(falls, rises)
 
 
-def calendar_days(year: Part, month: Part | None, day: Part | None, doy: Part | None) -> Part:
+def calendar_days(roles: Mapping[str, Part]) -> Part:
     """Days since 1970 of numbers of a date; bad where they are none.
 
     Args:
-        year: Years.
-        month: Months from 1; None for January.
-        day: Days of the month from 1; None for the first.
-        doy: Days of the year from 1; None where there are months.
+        roles: The year; beside it month and day, the quarter, the week of ISO 8601 or the day of
+            the year. What lacks is the first.
     """
+    year = roles["year"]
     one = np.ones_like(year.values)
-    good = year.good.copy()
-    months, days = one, one
-    if month is not None:
-        good &= month.good
-        months = month.values
-    if day is not None:
-        good &= day.good
-        days = day.values
+    good = np.logical_and.reduce([part.good for part in roles.values()])
+    months = roles["month"].values if "month" in roles else one
+    if "quarter" in roles:
+        months = 3 * roles["quarter"].values - 2
+    days = roles["day"].values if "day" in roles else one
     values, valid = days_of(year.values, months, days)
     good &= valid
-    if doy is not None:
+    if "doy" in roles:
         following, _ = days_of(year.values + 1, one, one)
-        good &= doy.good & (doy.values >= 1) & (doy.values <= following - values)
-        values = values + doy.values - 1
+        doy = roles["doy"].values
+        good &= (doy >= 1) & (doy <= following - values)
+        values = values + doy - 1
+    if "week" in roles:
+        values = _first_monday(year.values) + 7 * (roles["week"].values - 1)
+        good &= values < _first_monday(year.values + 1)
     return Part(year.name, "date", np.where(good, values, 0), good)
+
+
+def _first_monday(years: Int64) -> Int64:
+    """The first day of the week in which January 4 lies: week 1 of ISO 8601."""
+    january, _ = days_of(years, np.ones_like(years), np.full_like(years, 4))
+    return january - (january + 3) % 7  # day 0 of 1970 was a Thursday
 
 
 def calendar_parts(parts: Mapping[str, list[Part]]) -> tuple[dict[str, Part], Part] | None:
@@ -95,14 +113,14 @@ def calendar_parts(parts: Mapping[str, list[Part]]) -> tuple[dict[str, Part], Pa
     """
     by_role = {
         role: _ranked([part for each in parts.values() for part in each if part.role == role], role)
-        for role in ("year", "month", "day", "doy")
+        for role in ("year", "month", "day", "doy", "week", "quarter")
     }
     for year in by_role["year"]:
-        for roles in (("month", "day"), ("doy",), ("month",)):
+        for roles in (("month", "day"), ("doy",), ("week",), ("quarter",), ("month",)):
             among = [by_role[role][:_MOST_CANDIDATES] for role in roles]
             for chosen in _choices(among, year.name):
                 named = dict(zip(roles, chosen, strict=True))
-                days = calendar_days(year, named.get("month"), named.get("day"), named.get("doy"))
+                days = calendar_days({"year": year, **named})
                 if _are_dates({"year": year, **named}, days):
                     return {"year": year, **named}, days
     return None
@@ -124,7 +142,7 @@ def _are_dates(roles: dict[str, Part], days: Part) -> bool:
             if len(np.unique(coarser)) == len(coarser):
                 return False  # nothing is left to tell apart
             # ids 1, 2, 3 run in order too, but never reach the end of a month or a year
-            full = {"month": 12, "day": 28, "doy": 365}[role]
+            full = {"month": 12, "day": 28, "doy": 365, "week": 52, "quarter": 4}[role]
             many = len(np.unique(coarser)) > 1 and role in ("month", "day", "doy")
             if many and role not in roles_in_name(part.name) and values.max() < full:
                 return False
@@ -161,7 +179,7 @@ def clock_parts(
     Returns:
         The columns by their role; None where none advances within a day.
     """
-    for role in ("clock", "hhmm", "hhmmss", "hour"):
+    for role in TIMES_OF_DAY:
         among = [p for name, each in parts.items() if name not in taken for p in each]
         for part in _ranked([p for p in among if p.role == role], role):
             half = _with_half(part, parts, taken)
@@ -170,12 +188,21 @@ def clock_parts(
             good = days.good & part.good
             finer = _finer(parts, days, part, taken) if role == "hour" else {}
             total = part.values + sum(each.values for each in finer.values())
-            called = bool(roles_in_name(part.name) & {"hhmm", "hour"})
+            called = bool(roles_in_name(part.name) & _NAMED.get(role, {"hhmm", "hour"}))
             shown = called or role == "clock" or is_even((days.values * _DAY + total)[good])
+            if role in _NAMED:
+                shown = shown and _starts_anew(days.values[good], total[good])
             runs = advances(days.values, total, good) or (called and role == "clock")
             if good.mean() > 1 - 2 * _FEW and shown and runs:
                 return {role: part, **finer, **half}
     return None
+
+
+def _starts_anew(days: Int64, clock: Int64) -> bool:
+    """True where a clock goes back whenever the day goes on: no time since the start of the log."""
+    steps = np.diff(days)
+    back = np.sign(steps) * np.diff(clock) < 0
+    return bool((steps != 0).any()) and bool(back[steps != 0].mean() > 1 - _FEW)
 
 
 def on_whole_day(clock: Int64, half: Part) -> Int64:
@@ -204,7 +231,9 @@ def _finer(
             good = days.good & hour.good & part.good
             scale = 60 * (60 if role == "second" else 1)
             even = is_even((base * 3600 * _SECOND // (scale // 60) + part.values)[good])
-            if (role in roles_in_name(part.name) or even) and advances(base, part.values, good):
+            called = role in roles_in_name(part.name)
+            still = called and not part.values[good].any()  # whole hours, or whole minutes
+            if still or ((called or even) and advances(base, part.values, good)):
                 finer[role] = part
                 used = used | {part.name}
                 base = base * 60 + part.values // (60 * _SECOND)

@@ -28,16 +28,28 @@ _WORDS = {
     "year": "year yr yyyy yy jahr annee année an año ano anno jaar rok år",
     "month": "month mo mon mm monat mois mes mês mese maand månad miesiąc",
     "day": "day dd dy tag jour dia día giorno dag dzień dom",
+    "week": "week wk woche kw kalenderwoche semaine semana settimana vecka uge týden",
+    "quarter": "quarter qtr q quartal trimestre trimester kwartaal kwartał",
     "doy": "doy jday julian yday dayofyear jday jd day tag",
     "hour": "hour hr hh h he stunde std heure hora ora uur godzina time zeit",
-    "minute": "minute min mi mn mm minuto minuut minuta",
-    "second": "second sec ss s sekunde seconde segundo secondo",
+    "minute": "minute minutes min mi mn mm minuten minuto minuut minuta",
+    "second": "second seconds sec ss s sekunde sekunden seconde segundo secondo",
     "hhmm": "time hhmm zeit uhrzeit heure hora ora tijd hour",
     "date": "date datum fecha data dato dag jour",
 }
 
 
-_RANGES = {"month": (1, 12), "day": (1, 31), "doy": (1, 366), "minute": (0, 59), "second": (0, 59)}
+# what one of each is, of numbers that count within a day
+_OF_DAY = {"day_fraction": DAY, "minute_of_day": 60 * _SECOND, "second_of_day": _SECOND}
+_HOURS = frozenset("hour hours hr hrs hh stunde stunden std".split())  # said of hours alone
+_RANGES = {"week": (1, 53), "quarter": (1, 4)}
+_RANGES |= {"month": (1, 12), "day": (1, 31), "doy": (1, 366), "minute": (0, 59), "second": (0, 59)}
+_CLOCK = r"(\d{1,2}(?:[:.h]\d{2}){0,2})"
+_INTERVAL = re.compile(
+    rf"\D*?{_CLOCK}\s*(?:h|uhr)?\s*(?:[-–—/]|bis|to|until|à|al?|tot)\s*{_CLOCK}\s*(?:h|uhr)?",
+    re.IGNORECASE,
+)
+_QUARTERS = {form.format(n): n for form in ("q{}", "{}q", "t{}", "k{}") for n in (1, 2, 3, 4)}
 _MOST_WORDS = 30  # spellings of the months in one log
 _HALVES = {
     **dict.fromkeys(("am", "a.m.", "a. m.", "a"), 0),
@@ -52,8 +64,9 @@ class Part:
 
     Attributes:
         name: Column.
-        role: "date", "year", "month", "day", "doy", "clock", "hhmm", "hhmmss", "hour", "minute",
-            "second", or "half" for AM and PM.
+        role: "date", "year", "month", "quarter", "week", "day", "doy", "clock", "hhmm", "hhmmss",
+            "hh.mm", "hour", "minute", "second", "minute_of_day", "second_of_day", "day_fraction",
+            or "half" for AM and PM.
         values: Days since 1970 of a date; nanoseconds of the others of a day; else numbers.
         good: Where there is one.
         rest: Nanoseconds of the day, of a day of the year with a fraction.
@@ -114,6 +127,7 @@ def clock_part(name: str, column: pa.ChunkedArray) -> Part | None:
         return Part(name, "clock", raw.clocks.times, raw.status == OK)
     if not is_text(kind):
         return None
+    column = _starts_of_intervals(column)
     form = may_be_times(column)
     if form is None or form.kind != "clocks":
         return None
@@ -136,6 +150,29 @@ def clock_part(name: str, column: pa.ChunkedArray) -> Part | None:
     return Part(name, "clock", times[rows], good[rows] & known)
 
 
+def _starts_of_intervals(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Times of day instead of spans of one length, "00:00 - 00:15" or "00-01 Uhr"."""
+    first = pc.fill_null(column.slice(0, 1).cast(pa.string()), "").to_pylist()
+    if not first or _INTERVAL.fullmatch(first[0].strip()) is None:
+        return column
+    coded = pa.chunked_array([column.cast(pa.string()).combine_chunks()]).dictionary_encode()
+    chunk = coded.unify_dictionaries().combine_chunks()
+    chunk = chunk.chunk(0) if isinstance(chunk, pa.ChunkedArray) else chunk
+    spans = [_INTERVAL.fullmatch(text.strip()) for text in chunk.dictionary.to_pylist()]
+    ends = [tuple(map(_clock_of, span.groups())) for span in spans if span is not None]
+    lengths = {(end - start) % (24 * 3600) for start, end in ends}
+    if len(ends) < len(spans) or len(lengths) != 1 or 0 in lengths:
+        return column
+    starts = pa.array([f"{start // 3600:02d}:{start // 60 % 60:02d}" for start, _ in ends])
+    return pa.chunked_array([starts.take(chunk.indices)])
+
+
+def _clock_of(text: str) -> int:
+    """Seconds of "9", "09:30" or "9h30"."""
+    hours, minutes, seconds = (*map(int, re.split(r"[:.h]", text)), 0, 0)[:3]
+    return hours * 3600 + minutes * 60 + seconds
+
+
 def _spreadsheet_clock(name: str, column: pa.ChunkedArray) -> Part | None:
     """Times of day that a spreadsheet wrote on its day 0 or 1, at the turn of the year 1900."""
     form = may_be_times(column)
@@ -152,7 +189,7 @@ def _spreadsheet_clock(name: str, column: pa.ChunkedArray) -> Part | None:
 
 
 def word_part(name: str, column: pa.ChunkedArray) -> Part | None:
-    """A column of names of months, or of AM and PM."""
+    """A column of names of months, of quarters, or of AM and PM."""
     if not is_text(column.type):
         return None
     coded = pa.concat_arrays(column.cast(pa.string()).chunks or [pa.array([], pa.string())])
@@ -160,7 +197,7 @@ def word_part(name: str, column: pa.ChunkedArray) -> Part | None:
     words = [word.strip().lower() for word in coded.dictionary.to_pylist()]
     if not 0 < len(words) <= _MOST_WORDS:
         return None
-    for role, numbers in (("month", MONTH_OF), ("half", _HALVES)):
+    for role, numbers in (("month", MONTH_OF), ("half", _HALVES), ("quarter", _QUARTERS)):
         values = [numbers.get(word.rstrip(".") if role == "month" else word) for word in words]
         if all(value is not None or not word for value, word in zip(values, words, strict=True)):
             known = np.array([value is not None for value in values])
@@ -184,18 +221,42 @@ def number_parts(name: str, column: pa.ChunkedArray) -> list[Part]:
 
 def _fitting(name: str, seen: NDArray[np.float64]) -> list[str]:
     low, high = seen.min(), seen.max()
-    roles = ["hour"] if low >= 0 and high <= 24 else []
-    if low < 0 or (np.floor(seen) != seen).any():
-        whole_year = low >= 1 and high < 367 and "doy" in roles_in_name(name)
-        return [*roles, "doy"] if whole_year else roles
-    if (low >= 1500 and high <= 2200) or (high <= 99 and "year" in roles_in_name(name)):
+    called = roles_in_name(name)
+    if low < 0:
+        return []
+    if (np.floor(seen) != seen).any():
+        return _fitting_fractions(name, seen)
+    roles = ["hour"] if high <= 24 else []
+    if (low >= 1500 and high <= 2200) or (high <= 99 and "year" in called):
         roles.append("year")
     roles += [role for role, (least, most) in _RANGES.items() if least <= low and high <= most]
+    roles = [role for role in roles if role not in ("week", "quarter") or role in called]
     minutes, seconds = seen % 100 < 60, seen // 100 % 100 < 60
-    if 24 < high <= 2400 and minutes.all():
+    # periods of a day, from 1 to 48, never reach the first full hour
+    if (100 <= high or "hhmm" in name.lower()) and 24 < high <= 2400 and minutes.all():
         roles.append("hhmm")
     if 2400 < high <= 240_000 and minutes.all() and seconds.all():
         roles.append("hhmmss")
+    roles += [
+        role
+        for role in ("minute_of_day", "second_of_day")
+        if DAY // 2 <= high * _OF_DAY[role] <= DAY  # less may be any count
+    ]
+    return roles
+
+
+def _fitting_fractions(name: str, seen: NDArray[np.float64]) -> list[str]:
+    """Roles of numbers some of which are not whole."""
+    high = seen.max()
+    words = set(re.split(r"[\W\d_]+", name.lower()))
+    roles = []
+    if high <= 24:
+        roles.append("day_fraction" if high < 1 and not words & _HOURS else "hour")
+        cents = seen * 100
+        if (np.abs(cents - np.rint(cents)) < 1e-6).all() and (np.rint(cents) % 100 < 60).all():
+            roles.append("hh.mm")
+    if seen.min() >= 1 and high < 367 and "doy" in roles_in_name(name):
+        roles.append("doy")
     return roles
 
 
@@ -211,6 +272,14 @@ def part_of(name: str, role: str, numbers: NDArray[np.float64], good: NDArray[np
     if role == "hour":
         good = good & (numbers >= 0) & (numbers <= 24)
         return Part(name, role, np.rint(numbers * 3600).astype(np.int64) * _SECOND, good)
+    if role == "hh.mm":
+        minutes = np.rint(numbers * 100).astype(np.int64)
+        minutes = minutes // 100 * 60 + minutes % 100
+        return Part(name, role, minutes * 60 * _SECOND, good & (minutes <= 1440))
+    if role in _OF_DAY:
+        good = good & (numbers >= 0) & (numbers * _OF_DAY[role] <= DAY)
+        seconds = np.rint(np.where(good, numbers, 0) * (_OF_DAY[role] / _SECOND)).astype(np.int64)
+        return Part(name, role, seconds * _SECOND, good)
     if role == "doy" and (np.floor(numbers[good]) != numbers[good]).any():
         serial = np.where(good, numbers, 1.0) + SERIAL_DAYS["excel"]
         ns = scale_serial_days(serial, "excel")[0]

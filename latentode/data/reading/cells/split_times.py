@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data.reading.cells.split_choice import (
+    TIMES_OF_DAY,
     calendar_days,
     calendar_parts,
     clock_parts,
@@ -35,12 +36,11 @@ _ORDER = (
     "date",
     "year",
     "month",
+    "quarter",
+    "week",
     "day",
     "doy",
-    "clock",
-    "hhmm",
-    "hhmmss",
-    "hour",
+    *TIMES_OF_DAY,
     "minute",
     "second",
     "half",
@@ -188,16 +188,16 @@ def _roles_as_named(columns: Mapping[str, pa.ChunkedArray]) -> dict[str, Part] |
 
 def _may_follow(role: str, roles: Mapping[str, Part]) -> bool:
     """True for the part that comes next after those that stand in front of it."""
-    dated = "date" in roles or "day" in roles or "doy" in roles
+    dated = bool({"date", "day", "doy", "week"} & set(roles))
     if role in ("date", "year"):
         return not roles
-    if role in ("month", "day", "doy"):
+    if role in ("month", "quarter", "week", "day", "doy"):
         return not dated and (role != "day" or "month" in roles)
     if role == "half":
-        return bool({"clock", "hhmm", "hhmmss", "hour"} & set(roles))
+        return bool(set(TIMES_OF_DAY) & set(roles))
     if role in ("minute", "second"):
         return "hour" in roles and (role == "minute" or "minute" in roles)
-    return dated and not {"clock", "hhmm", "hhmmss", "hour"} & set(roles)
+    return dated and not set(TIMES_OF_DAY) & set(roles)
 
 
 def _cells(columns: Mapping[str, pa.ChunkedArray]) -> str:
@@ -206,7 +206,7 @@ def _cells(columns: Mapping[str, pa.ChunkedArray]) -> str:
 
 
 def _joined(roles: Mapping[str, Part], columns: Mapping[str, pa.ChunkedArray]) -> pa.ChunkedArray:
-    clock = [part for role, part in roles.items() if role in _ORDER[5:]]
+    clock = [part for role, part in roles.items() if role in _ORDER[7:]]
     total = np.zeros(1, dtype=np.int64)
     for part in clock:
         total = total if part.role == "half" else total + part.values
@@ -225,7 +225,8 @@ def _joined(roles: Mapping[str, Part], columns: Mapping[str, pa.ChunkedArray]) -
         joined = pc.binary_join_element_wise(days, clocks, " ")
         return pc.if_else(pa.array(good), joined, None)
     if date is None:
-        date = calendar_days(roles["year"], roles.get("month"), roles.get("day"), roles.get("doy"))
+        calendar = {role: part for role, part in roles.items() if role in _ORDER[1:7]}
+        date = calendar_days(calendar)
     good &= date.good & (np.abs(date.values) < 106_750)
     times = np.where(good, date.values * DAY + total, 0)
     return pa.chunked_array([pa.array(times, pa.timestamp("ns"), mask=~good)])
@@ -263,5 +264,7 @@ def _word(part: Part) -> str:
             return f"{part.name!r} (hours {low} to 24, each the end of its hour)"
         return f"{part.name!r} (hours {low} to {high})"
     words = {"clock": "", "date": "", "doy": " (day of the year)"}
+    words |= {role: f" ({role.replace('_', ' ')})" for role in TIMES_OF_DAY[5:]}
+    words |= {"week": " (week of ISO 8601)", "hh.mm": " (HH.MM)"}
     words |= {"hhmm": " (HHMM)", "hhmmss": " (HHMMSS)", "half": " (AM and PM)"}
     return f"{part.name!r}{words.get(part.role, f' ({part.role})')}"

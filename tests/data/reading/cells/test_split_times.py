@@ -84,6 +84,19 @@ CASES = {
               "HHMM": lambda m: (m.hour * 100 + m.minute) or 2400}),
     "spreadsheet": (MINUTES, {"Date": text("%Y-%m-%d 00:00:00"),
                               "Time": text("1899-12-30 %H:%M:%S")}),
+    "minutes of the day": (MINUTES, {"Date": text("%Y-%m-%d"),
+                                     "m": lambda m: m.hour * 60 + m.minute}),
+    "seconds of the day": (MINUTES, {"date": lambda m: m.date(),
+                                     "s": lambda m: m.hour * 3600 + m.minute * 60}),
+    "fraction of the day": (MINUTES, {"Date": text("%Y-%m-%d"), "Time": lambda m: round(
+        (m.hour * 60 + m.minute) / 1440, 6)}),
+    "HH.MM": (MINUTES, {"Datum": text("%d.%m.%Y"), "Zeit": text("%H.%M")}),
+    "spans": (MINUTES, {"Datum": text("%d.%m.%Y"), "Zeitraum": lambda m:
+                        f"{m:%H:%M} - {m + dt.timedelta(minutes=10):%H:%M}"}),
+    "hours of spans": (HOURLY, {"Datum": text("%d.%m.%Y"), "Stunde": lambda m:
+                                f"{m.hour:02d}-{m.hour + 1:02d} Uhr"}),
+    "whole minutes": (MINUTES, {"Date": text("%Y-%m-%d"), "H": lambda m: m.hour,
+                                "M": lambda m: m.minute, "S": lambda m: 0}),
 }  # fmt: skip
 
 
@@ -108,6 +121,32 @@ def test_months_of_years_are_joined():
     names, times, _, _ = joined(columns)
     assert names == ("Year", "Month")
     assert times.times.tolist() == nanoseconds(moments)
+
+
+def test_quarters_and_weeks_of_years_are_joined():
+    quarters = [dt.datetime(1990 + i // 4, 3 * (i % 4) + 1, 1) for i in range(100)]
+    for form in (lambda m: (m.month + 2) // 3, lambda m: f"Q{(m.month + 2) // 3}"):
+        names, times, *_ = joined(table(quarters, Year=lambda m: m.year, Quarter=form))
+        assert (names, times.times.tolist()) == (("Year", "Quarter"), nanoseconds(quarters))
+    weeks = grid("2019-01-07", 7 * 86_400, 300)  # Mondays
+    columns = table(weeks, Jahr=lambda m: m.isocalendar()[0], KW=lambda m: m.isocalendar()[1])
+    names, times, *_ = joined(columns)
+    assert (names, times.times.tolist()) == (("Jahr", "KW"), nanoseconds(weeks))
+
+
+@pytest.mark.parametrize("step", [1800, 900, 300])
+def test_numbers_of_periods_are_no_minutes(step):
+    moments = grid("2024-03-04", step, 2000)
+    columns = table(moments, date=lambda m: m.date(), period=lambda m: (
+        (m.hour * 3600 + m.minute * 60) // step + 1))  # fmt: skip
+    assert find_split_times(columns) is None
+
+
+def test_seconds_since_the_start_are_no_time_of_day():
+    moments = grid("2024-03-04T20:00", 100, 800)  # begins in the evening, ends on the next day
+    columns = table(moments, date=lambda m: m.date(), s=lambda m: int(
+        (m - moments[0]).total_seconds()))  # fmt: skip
+    assert find_split_times(columns) is None
 
 
 def test_hours_to_24_are_said_to_end():
