@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from log_files import said, settings
@@ -57,6 +58,13 @@ def test_totals_that_rise_now_and_then_are_channels(seed):
 def test_numbers_that_fall_while_the_time_rises_count_what_is_left():
     frame = pd.DataFrame({"time": stamps(60), "battery": 100 - np.arange(60), "t": walk(60, 0)})
     assert channels_of(frame) == {"battery", "t"}
+
+
+@pytest.mark.parametrize("name, unit", [("soc", "%"), ("Battery %", ""), ("volts", " V")])
+def test_numbers_with_a_unit_are_readings_though_they_count(name, unit):
+    counted = [f"{20 + number}{unit}" for number in range(60)]
+    frame = pd.DataFrame({"time": stamps(60), name: counted, "t": walk(60, 0)})
+    assert channels_of(frame) == {name, "t"}
 
 
 def test_the_only_channel_may_count():
