@@ -116,7 +116,7 @@ def understand(table: Table, config: DataConfig) -> tuple[Table, Understanding]:
         stacked.doubts.decide(
             "layout",
             f"each value at its own time: {shown}",
-            f"{len(pairs)} columns of different times, each followed by its values",
+            f"{len(pairs)} columns of different times, each beside its values",
             confidence="likely",
             option="--time-column NAME for one clock of all",
         )

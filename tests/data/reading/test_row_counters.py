@@ -60,7 +60,7 @@ def test_numbers_that_fall_while_the_time_rises_count_what_is_left():
     assert channels_of(frame) == {"battery", "t"}
 
 
-@pytest.mark.parametrize("name, unit", [("soc", "%"), ("Battery %", ""), ("volts", " V")])
+@pytest.mark.parametrize(("name", "unit"), [("soc", "%"), ("Battery %", ""), ("volts", " V")])
 def test_numbers_with_a_unit_are_readings_though_they_count(name, unit):
     counted = [f"{20 + number}{unit}" for number in range(60)]
     frame = pd.DataFrame({"time": stamps(60), name: counted, "t": walk(60, 0)})

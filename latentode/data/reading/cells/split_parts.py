@@ -41,7 +41,9 @@ _WORDS = {
 
 # what one of each is, of numbers that count within a day
 _OF_DAY = {"day_fraction": DAY, "minute_of_day": 60 * _SECOND, "second_of_day": _SECOND}
-_HOURS = frozenset("hour hours hr hrs hh stunde stunden std".split())  # said of hours alone
+_HOURS = frozenset(
+    ["hour", "hours", "hr", "hrs", "hh", "stunde", "stunden", "std"]
+)  # said of hours alone
 _RANGES = {"week": (1, 53), "quarter": (1, 4)}
 _RANGES |= {"month": (1, 12), "day": (1, 31), "doy": (1, 366), "minute": (0, 59), "second": (0, 59)}
 _CLOCK = r"(\d{1,2}(?:[:.h]\d{2}){0,2})"
@@ -233,7 +235,7 @@ def _fitting(name: str, seen: NDArray[np.float64]) -> list[str]:
     roles = [role for role in roles if role not in ("week", "quarter") or role in called]
     minutes, seconds = seen % 100 < 60, seen // 100 % 100 < 60
     # periods of a day, from 1 to 48, never reach the first full hour
-    if (100 <= high or "hhmm" in name.lower()) and 24 < high <= 2400 and minutes.all():
+    if (high >= 100 or "hhmm" in name.lower()) and 24 < high <= 2400 and minutes.all():
         roles.append("hhmm")
     if 2400 < high <= 240_000 and minutes.all() and seconds.all():
         roles.append("hhmmss")

@@ -269,8 +269,10 @@ def _named(run: list[Record], width: int, end: int, doubts: Doubts) -> Header:
         rows = rows[-1:]  # names and their values, line by line, stand above it
     names = rows[-1].fields
     if len(rows) > 1:
-        columns = zip_longest(*(each.fields for each in rows), fillvalue="")
+        columns = list(zip_longest(*(each.fields for each in rows), fillvalue=""))
         names = tuple(_joined(cells) for cells in columns)
+        if len(set(names)) < len(names):
+            names = _under_groups(columns, names)
         doubts.decide(
             "header",
             f"names joined from lines {rows[0].line} to {rows[-1].line}, such as {names[-1]!r}",
@@ -288,6 +290,15 @@ def _is_title(cells: Sequence[str], names: Sequence[str]) -> bool:
     filled = [bool(cell.strip()) for cell in cells]
     named = sum(bool(name.strip()) for name in names)
     return sum(filled) <= (1 if len(cells) < 4 else 2) < named and all(filled[: sum(filled)])
+
+
+def _under_groups(columns: Sequence[Sequence[str]], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names below those of groups, each of which stands above its first column: "P1;;P2;"."""
+    group, grouped = "", []
+    for first, *rest in columns:
+        group = first if first.strip() else group
+        grouped.append(_joined((group, *rest)))
+    return tuple(grouped) if len(set(grouped)) == len(grouped) else names
 
 
 def _joined(cells: Sequence[str]) -> str:
