@@ -96,7 +96,7 @@ CASES = {
     "hours of spans": (HOURLY, {"Datum": text("%d.%m.%Y"), "Stunde": lambda m:
                                 f"{m.hour:02d}-{m.hour + 1:02d} Uhr"}),
     "whole minutes": (MINUTES, {"Date": text("%Y-%m-%d"), "H": lambda m: m.hour,
-                                "M": lambda m: m.minute, "S": lambda m: 0}),
+                                "M": lambda m: m.minute, "S": lambda m: m.second}),
 }  # fmt: skip
 
 
