@@ -117,28 +117,27 @@ def test_pairs_are_found_whichever_comes_first_and_whatever_numbers_the_rows(see
     ]
     values = [walk(60, seed), walk(60, seed + 1)]
     cells = times if form == "epoch" else [pd.to_datetime(each, unit="s") for each in times]
-    pairs = [
-        {f"{name}_t": each, name: value}
-        for name, each, value in zip("pq", cells, values, strict=False)
-    ]
+    pairs = [{f"{name}_t": cells[k], name: values[k]} for k, name in enumerate("pq")]
     if form == "value first":
         pairs = [dict(reversed(pair.items())) for pair in pairs]
     frame = pd.DataFrame(pairs[0] | pairs[1])
     if form == "numbered":
         frame.insert(0, "No.", np.arange(60) + 1)
     dataset, report = read_log(frame, settings())
-    truth = {(name, int(t) * 10**9): value for name, each, column in zip("pq", times, values, strict=False)
-             for t, value in zip(each, column, strict=False)}  # fmt: skip
+    truth = {
+        (name, int(t) * 10**9): value
+        for k, name in enumerate("pq")
+        for t, value in zip(times[k], values[k], strict=True)
+    }
     assert {(name, t): value for (_, name, t), value in readings_of(dataset).items()} == truth
     again, _ = read_log(frame, report.pinned(settings()))
     assert readings_of(again) == readings_of(dataset)
 
 
 def test_pairs_below_the_names_of_groups_are_called_after_them(tmp_path):
-    times = [stamps(40, "50s"), stamps(40, "70s", "2024-03-05T00:00:07")]
+    first, second = stamps(40, "50s"), stamps(40, "70s")
     text = "Pump A;;Pump B;\nTime;Value;Time;Value\n" + "".join(
-        f"{first};{k}.5;{second};{2 * k}.25\n"
-        for k, (first, second) in enumerate(zip(*times, strict=False))
+        f"{first[k]};{k}.5;{second[k]};{2 * k}.25\n" for k in range(40)
     )
     dataset, _ = read(tmp_path, text)
     assert set(dataset.channels) == {"Pump A Value", "Pump B Value"}

@@ -43,13 +43,12 @@ _WORDS = {
 _OF_DAY = {"day_fraction": DAY, "minute_of_day": 60 * _SECOND, "second_of_day": _SECOND}
 # said of hours alone
 _HOURS = frozenset(["hour", "hours", "hr", "hrs", "hh", "stunde", "stunden", "std"])
-    ["hour", "hours", "hr", "hrs", "hh", "stunde", "stunden", "std"]
-)  # said of hours alone
 _RANGES = {"week": (1, 53), "quarter": (1, 4)}
 _RANGES |= {"month": (1, 12), "day": (1, 31), "doy": (1, 366), "minute": (0, 59), "second": (0, 59)}
 _CLOCK = r"(\d{1,2}(?:[:.h]\d{2}){0,2})"
+_TO = r"\s*(?:h|uhr)?\s*(?:[-/\u2013\u2014]|bis|to|until|à|al?|tot)\s*"
 _INTERVAL = re.compile(
-    rf"\D*?{_CLOCK}\s*(?:h|uhr)?\s*(?:[-/\u2013\u2014]|bis|to|until|à|al?|tot)\s*{_CLOCK}\s*(?:h|uhr)?",
+    rf"\D*?{_CLOCK}{_TO}{_CLOCK}\s*(?:h|uhr)?",
     re.IGNORECASE,
 )
 _QUARTERS = {form.format(n): n for form in ("q{}", "{}q", "t{}", "k{}") for n in (1, 2, 3, 4)}
