@@ -122,7 +122,9 @@ def second_clocks(sample: Sample, names: Sequence[str], times: Int64) -> dict[st
             continue
         ratios = passed[known] / np.where(steps[known] == 0, np.nan, steps[known])
         pace = float(np.nanmedian(ratios))
-        unit = _UNITS[np.abs(_UNITS / pace - 1).argmin()] if pace > 0 else np.nan
+        if not pace > 0:
+            continue
+        unit = _UNITS[np.abs(_UNITS / pace - 1).argmin()]
         if abs(unit / pace - 1) > _ALIKE:
             continue
         if (np.abs(ratios / unit - 1) <= _NEAR).mean() >= _NEARLY_ALL:

@@ -75,7 +75,8 @@ def find_series(
         return _among(named, sample, doubts)
     if named:
         if search.repeats > _REPEATS and not search.is_clean(named[0]):
-            _ask_for_two(search, [named[0], *(name for name in able if name != named[0])], doubts)
+            able = [named[0], *(name for name in able if name != named[0])]
+            _ask_for_columns(search, able, free, doubts, least=_TWO)
         _say(search, named[0], doubts)
         return named[0]
     return _unnamed(search, able, free, doubts)
@@ -102,7 +103,7 @@ def _unnamed(
     words = [name for name in splitting if sample[name].is_words]
     splitting = words or splitting
     if not splitting:
-        _ask_for_two(search, every, doubts)
+        _ask_for_columns(search, every, free, doubts, least=1)
         return None
     if len(splitting) > 1:
         return _among(splitting, sample, doubts)
@@ -129,16 +130,31 @@ def _ask_for_time_of_day(search: _Search, name: str, doubts: Doubts) -> None:
     )
 
 
-def _ask_for_two(search: _Search, able: Sequence[str], doubts: Doubts) -> None:
-    """Name two columns that tell the series apart together."""
-    for pair in combinations(able[:_MOST_PAIRED], _TWO):
-        if search.is_clean(*pair) and all(search.recurs(name) for name in pair):
-            doubts.ask(
-                "series",
-                f"times repeat, and columns {pair[0]!r} and {pair[1]!r} tell the series apart only "
-                f'together. Name both with --id-column "{pair[0]},{pair[1]}".',
-            )
-            return
+def _ask_for_columns(
+    search: _Search, able: Sequence[str], free: Sequence[str], doubts: Doubts, *, least: int
+) -> None:
+    """Name one column, or two, that tell the readings of one time apart without looking like ids.
+
+    Args:
+        search: Evidence.
+        able: Columns that may be ids.
+        free: All that have no other role: depths and places are numbers with fractions.
+        doubts: Takes the question.
+        least: How many columns at least.
+    """
+    numbers = [name for name in free if name not in able and search.sample[name].is_number]
+    recurring = [name for name in (*able, *numbers) if search.recurs(name)][:_MOST_PAIRED]
+    for size in range(least, _TWO + 1):
+        for names in combinations(recurring, size):
+            if search.is_clean(*names):
+                shown = " and ".join(map(repr, names))
+                who = f"columns {shown} tell the series apart only together. Name both"
+                if size == 1:
+                    who = f"each value of column {shown} may be a series. If it is, name it"
+                doubts.ask(
+                    "series", f'times repeat, and {who} with --id-column "{",".join(names)}".'
+                )
+                return
 
 
 def _say(search: _Search, name: str, doubts: Doubts) -> None:

@@ -92,3 +92,9 @@ def test_a_device_clock_beside_the_time_is_no_channel(seed, per_second):
         }
     )
     assert channels_of(frame) == {"t"}
+
+
+def test_numbers_that_rise_and_fall_evenly_are_no_clock():
+    falls = np.tile([0, 1], 30) - np.repeat(np.arange(30) % 2, 2)  # as often down as up
+    frame = pd.DataFrame({"time": stamps(60), "k": falls, "t": walk(60, 0)})
+    assert channels_of(frame) == {"k", "t"}

@@ -180,3 +180,27 @@ def test_numbers_each_of_which_stands_once_are_no_series(seed):
     frame = pd.DataFrame({"date": ["2024-05-14"] * 60, "k": number, "t": walk(60, seed)})
     with pytest.raises(DataError, match="have the series, channel and time of another"):
         read_log(frame)
+
+
+@few
+@given(NAMES, st.sampled_from([(0.5, 1.0, 2.5), (-5.0, 0.0, 5.0)]), SEEDS)
+def test_depths_that_tell_readings_apart_are_asked_about_by_name(name, depths, seed):
+    frame = one_after_another(depths, 40, seed, name).sort_values("time", kind="stable")
+    with pytest.raises(DataError, match=f'--id-column "{name}"'):
+        read_log(frame)
+    identity, series, channels = ids_of(frame, columns__id=name)
+    assert (identity, len(series), channels) == (name, 3, ("t",))
+
+
+@few
+@given(SEEDS)
+def test_places_that_tell_readings_apart_together_are_asked_about(seed):
+    frame = pd.concat(
+        [
+            one_after_another((7.25, 7.5, 8.1), 40, seed + place, "lon").assign(lat=lat)
+            for place, lat in enumerate((54.5, 55.25))
+        ]
+    )
+    with pytest.raises(DataError, match=r'--id-column "(lon,lat|lat,lon)"'):
+        read_log(frame)
+    assert len(ids_of(frame, columns__id="lat,lon")[1]) == 6
