@@ -53,7 +53,7 @@ INNER = {
         {"cells"},
         {"profile", "second_look"},
         {"report", "column_profile", "sample_times"},
-        {"assembly", "series_clocks"},
+        {"assembly", "series_clocks", "series_evidence"},
         {
             "time_role",
             "series_role",

@@ -183,6 +183,20 @@ def test_numbers_each_of_which_stands_once_are_no_series(seed):
 
 
 @few
+@given(
+    st.sampled_from(["machine", "unit", "pump", "Anlage"]),
+    st.sampled_from([("idle", "run", "setup"), ("Betrieb", "Stillstand", "Wartung"),
+                     ("heating", "off"), ("auto", "manual", "fault", "off")]),
+    SEEDS,
+)  # fmt: skip
+def test_states_of_a_machine_are_no_series(name, states, seed):
+    runs = np.random.default_rng(seed).integers(0, len(states), 20).repeat(15)
+    frame = pd.DataFrame({"time": stamps(300), name: np.array(states)[runs], "t": walk(300, seed)})
+    identity, series, _ = ids_of(frame)
+    assert (identity, len(series)) == (None, 1)
+
+
+@few
 @given(NAMES, st.sampled_from([(0.5, 1.0, 2.5), (-5.0, 0.0, 5.0)]), SEEDS)
 def test_depths_that_tell_readings_apart_are_asked_about_by_name(name, depths, seed):
     frame = one_after_another(depths, 40, seed, name).sort_values("time", kind="stable")

@@ -40,6 +40,17 @@ LIMITS = frozenset(
 NO_READING = r"(?i)^([\p{Pd}\x{2212}_.*?·…]+( [\p{Pd}\x{2212}_.*?·…]+)*|n\.\s?a\.?|k\.\s?a\.?)$"
 #: All words of `STATES`.
 STATE_WORDS = frozenset(word for pair in STATES for word in pair)
+#: What a machine or a control may be in, in small letters: never the name of a series.
+_MODES = STATE_WORDS | frozenset(
+    (
+        *("run", "idle", "standby", "stand-by", "setup", "ready", "busy", "auto", "automatic"),
+        *("manual", "maintenance", "service", "fault", "error", "failure", "warning", "warmup"),
+        *("starting", "stopping", "heating", "cooling", "heat", "cool", "defrost", "eco"),
+        *("pause", "paused", "hold", "test", "automatik", "hand", "manuell"),
+        *("betrieb", "bereit", "stillstand", "rüsten", "wartung", "fehler", "heizen", "kühlen"),
+        *("panne", "défaut", "veille", "manuel", "manuale", "automatico", "automático", "fallo"),
+    )
+)
 
 
 def state_numbers(words: Collection[str]) -> dict[str, float] | None:
@@ -53,6 +64,11 @@ def state_numbers(words: Collection[str]) -> dict[str, float] | None:
         if set(words) == set(pair) or (len(words) == 1 and set(words) <= set(pair) - _ONLY_BOTH):
             return {word: float(pair.index(word)) for word in words}
     return None
+
+
+def are_modes(words: Collection[str]) -> bool:
+    """Whether all words, in any letters, say what a machine or a control is in."""
+    return all(word.lower() in _MODES for word in words)
 
 
 def in_order(words: Sequence[str]) -> list[str]:

@@ -32,8 +32,13 @@ _FEW = 0.5
 # a date before a time of day, and words between the two
 _DATE_BEFORE = r"^(\d{1,4}[./-]\d{1,2}[./-]\d{1,4}),?\s+"
 _AT = r"(?:klo|kl|alle ore|ore|alle|à|um)\.?\s+"
+_DASHES = "\u2013\u2014"
+_MOMENT = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}[ T]\d{1,2}:\d\d(?::\d\d)?Z?"
+#: A span of time, from one moment to another; a hyphen before an hour alone is an offset.
+SPAN = rf"^({_MOMENT})\s*(?:[-/{_DASHES}]|bis|to|until|à|al?|tot)\s*{_MOMENT}(\s*\(.*\))?$"
 # spellings of one meaning that part a time of day from its date, or its digits, in another way
 _RESPELLED = (
+    (SPAN, r"\1"),
     # 20240304T060000Z and 202403040600
     (
         r"^(\d{4})-?(\d\d)-?(\d\d)[T _-]?(\d\d)(\d\d)(\d\d)([.,]\d+)?(\s*(?:Z|[+-]\d\d:?\d\d))?$",
