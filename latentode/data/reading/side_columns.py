@@ -50,6 +50,9 @@ def find_unit(
     pairs = pairs[pairs["unit"] != ""]
     if channel is not None and chosen is not None:
         pairs = pairs[pairs["channel"].isin(chosen)]
+    numbers = pairs.groupby("channel")["unit"].nunique()
+    others = ",".join(map(str, numbers.index[numbers == 1]))
+    choose = f', or read the other channels alone with --channels "{others}"' if others else ""
     for group, units in pairs.groupby("channel")["unit"]:
         counts = units.value_counts()
         if len(counts) == 1:
@@ -61,7 +64,7 @@ def find_unit(
         doubts.ask(
             "unit",
             f"column {name!r}: the unit of {of} changes ({shown}; first at {first}). Convert the "
-            "readings to one unit, or choose channels without it with --channels.",
+            f"readings to one unit{choose}.",
         )
     return name
 

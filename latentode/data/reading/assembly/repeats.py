@@ -15,6 +15,7 @@ from latentode.data.reading.cells.zones import repeated_hour
 
 _COARSE = {NS_PER_UNIT["d"]: "days", NS_PER_UNIT["h"]: "hours", NS_PER_UNIT["min"]: "minutes"}
 _COARSE[10**9] = "seconds"
+_APART = "Give each series a file of its own, or write which it is into a column"
 _ENOUGH = 10  # times
 _FARTHER = 3.0  # times as far
 _FEW_FALLS, _RISES = 3, 100  # a clock is set back a few times, or once in so many readings
@@ -71,7 +72,7 @@ def likely_cause(
     if 2 * len(repeated) <= len(times) * (most - 1) / most:
         return Cause(
             "several series may be mixed, or rows were written twice",
-            f"Name the column that tells them apart with --id-column. {average} if they are one",
+            f"{_APART}. {average} if they are one",
             "--id-column NAME",
         )
     # moments that are farther apart than stamps could be are not what the stamps are too coarse for
@@ -85,8 +86,7 @@ def likely_cause(
         )
     return Cause(
         f"nearly every time has up to {most} readings, as where {most} series are mixed",
-        "Name the column that tells them apart with --id-column, or give each series its own "
-        f"file. {average} if they are one",
+        f"{_APART}. {average} if they are one",
         "--id-column NAME",
     )
 
