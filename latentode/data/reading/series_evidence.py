@@ -15,8 +15,8 @@ from latentode.data.reading.roles import ID_NAMES, UNIT_NAMES, by_telling_name
 
 _CLEAN = 0.01  # share of repeats that a column of ids may leave
 _LONG_RUN = 3.0  # rows: an id written a series after another stays for longer
-_TWO = 2
-_MOST = 0.5
+_TWO = 2  # series at least
+_MOST = 0.5  # of the steps of a count are steps of one
 _NUMBERED = re.compile(r"(?!.*\b[mcdk]?m[23]$)[A-Za-z][A-Za-z_ -]*\d+")  # "s1", but not "m3"
 _HOURS, _MINUTES = 24, 1440  # parts of a day: the least that are looked for, and the most
 _MANY = 10  # rows: in fewer only the name tells
