@@ -15,6 +15,8 @@ Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 _FEWEST_SERIES = 5  # fewer cannot be parted three ways: each is cut in time instead
 _FEWEST_WINDOWS = 3  # a log as long is cut in time
+# where a part would have fewer than this share of its share of so many rows, there is a long pause
+_SHORT, _SHOWN = 0.25, 30
 _NEVER = np.iinfo(np.int64).min
 
 
@@ -23,7 +25,8 @@ class Split:
     """Where each series' parts begin and end, remembered by series id.
 
     By time on a calendar, all series are cut at the same moments, since readings of one moment are
-    correlated across series; by time on an elapsed clock, each series is cut at its own times; by
+    correlated across series; by time on an elapsed clock, each series is cut at its own times, and
+    where a pause would leave a part with hardly any row, so many rows go into each part; by
     series, whole series belong to one part.
 
     Attributes:
@@ -98,12 +101,28 @@ def split_log(dataset: TimeSeriesDataset, config: WindowConfig, window_ns: int, 
         return _by_series(dataset, fractions, seed)
     edges = zip(first.tolist(), last.tolist(), strict=True)
     cuts = [_cut(low, high, fractions) for low, high in edges]
+    starts, times = dataset.readings.series_starts, dataset.readings.times
+    parts = [times] if ids == ["*"] else [times[starts[i] : starts[i + 1]] for i in filled]
+    cuts = [_through(each, cut, fractions) for each, cut in zip(parts, cuts, strict=True)]
     return Split("time", dict(zip(ids, cuts, strict=True)), {})
 
 
 def _cut(low: int, high: int, fractions: tuple[float, float]) -> tuple[int, int]:
     span = high - low
     return low + int(fractions[0] * span), low + int(fractions[1] * span)
+
+
+def _through(
+    times: Int64, cuts: tuple[int, int], fractions: tuple[float, float]
+) -> tuple[int, int]:
+    """The cuts; where a pause leaves a part with hardly any row, cuts by number of rows instead."""
+    counts = np.diff([0, *((times <= cut).sum() for cut in cuts), len(times)])
+    shares = np.diff([0, *fractions, 1])
+    if len(times) < _SHOWN or (counts >= _SHORT * shares * len(times)).all():
+        return cuts
+    rows = (np.array(fractions) * len(times)).astype(np.int64) - 1
+    train, validation = np.partition(times, rows)[rows].tolist()
+    return train, validation
 
 
 def _by_series(dataset: TimeSeriesDataset, fractions: tuple[float, float], seed: int) -> Split:

@@ -12,6 +12,9 @@ from latentode.data.dataset import Int64, TimeSeriesDataset, first_after
 from latentode.errors import DataError
 
 _BURSTS = 20  # median gaps in a mean one: see `typical_gap_and_span`
+# a gap so many times as long as all others of its series together, in a series of so many gaps, is
+# a pause or a wrong clock; a series has few of them
+_VAST, _SHOWN, _FEW = 3.0, 10, 3
 _ROUND = [
     step * NS_PER_UNIT[unit]
     for unit, steps in {
@@ -76,7 +79,8 @@ def typical_gap_and_span(dataset: TimeSeriesDataset) -> tuple[int, int]:
     """Typical gap between rows of a series, and median span of the series with two rows or more.
 
     The gap is the median one; the mean one where it is more than twenty times as long: such a log
-    is read in bursts, and what changes from burst to burst would fit into no window.
+    is read in bursts, and what changes from burst to burst would fit into no window. Neither counts
+    the few gaps of a series that are far longer than all its others together.
 
     Raises:
         DataError: If no series has two rows.
@@ -89,11 +93,30 @@ def typical_gap_and_span(dataset: TimeSeriesDataset) -> tuple[int, int]:
             f"log: expected a series with two time stamps or more, got {len(counts)} series with "
             "at most one each. Give --context and --horizon, or check --id-column."
         )
-    gaps = readings.gaps()
-    first, last = readings.first_and_last()
+    gaps, spans = _usual_gaps(readings.gaps(), counts[several] - 1)
     median, mean = float(np.median(gaps)), float(gaps.mean())
     gap = mean if mean > _BURSTS * median else median
-    return max(1, int(gap)), max(1, int(np.median((last - first)[several])))
+    return max(1, int(gap)), max(1, int(np.median(spans)))
+
+
+def _usual_gaps(gaps: Int64, counts: Int64) -> tuple[Int64, Int64]:
+    """Gaps without the vast ones, and how long those of each series are together.
+
+    Args:
+        gaps: Gaps of all series, one series after another, shape (gap,).
+        counts: How many each series has, shape (series,).
+    """
+    starts = np.cumsum(counts) - counts
+    spans = np.add.reduceat(gaps, starts)
+    usual = np.ones(len(gaps), dtype=bool)
+    for _ in range(_FEW):
+        longest = np.maximum.reduceat(np.where(usual, gaps, 0), starts)
+        vast = (counts >= _SHOWN) & (longest > _VAST * (spans - longest))
+        if not vast.any():
+            break
+        usual &= gaps < np.repeat(np.where(vast, longest, gaps.max() + 1), counts)
+        spans = spans - np.where(vast, longest, 0)
+    return gaps[usual], spans
 
 
 def _round_down(nanoseconds: int) -> int:

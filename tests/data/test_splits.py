@@ -138,3 +138,16 @@ def test_an_empty_series_is_in_no_part():
     for way in ("time", "series"):
         split = split_log(log, WindowConfig(split=way), DAY, seed=0)
         assert sum(p.num_rows for p in parts_of(log, split).values()) == log.readings.num_rows
+
+
+@pytest.mark.parametrize("kind", ["calendar", "elapsed"])
+@pytest.mark.parametrize("pause", [20, 2000])
+def test_a_pause_leaves_no_part_without_its_share_of_the_rows(kind, pause):
+    log = log_of(kind, (200,))
+    readings = log.readings
+    times = np.arange(200) * (DAY // 24)
+    times[100:] += pause * DAY
+    log = replace(log, readings=replace(readings, times=times))
+    split = split_log(log, WindowConfig(split="time"), DAY, seed=0)
+    rows = [part.num_rows for part in parts_of(log, split).values()]
+    assert rows == [140, 20, 40]

@@ -13,7 +13,8 @@ import pyarrow as pa
 from latentode.config import DataConfig
 from latentode.data.dataset import Int64
 from latentode.data.reading.cells.day_intervals import PER_DAY, interval_clock
-from latentode.data.reading.cells.split_parts import date_part, roles_in_name
+from latentode.data.reading.cells.part_names import roles_in_name
+from latentode.data.reading.cells.split_parts import date_part
 from latentode.data.reading.cells.zone_names import check_zone
 from latentode.data.reading.formats.table import Table
 from latentode.data.reading.profile import Sample

@@ -23,7 +23,8 @@ _STRONG = frozenset(
         *("validez", "statuscode", "qcode", "valid", "gültig", "isvalid", "isgood"),
     )
 )
-_WEAK = frozenset({"status", "flag", "flags", "zustand", "statut", "estado", "stato"})
+_WEAK = frozenset({"status", "flag", "flags", "zustand", "statut", "estado", "stato", "q"})
+_FLAGS = {"flag", "flags"}  # strong where their cells are words: of numbers they may be a state
 _BESIDE = frozenset({"code", "flag", "flags", "cd", "of", "data", "value", "is", "final", "bit"})
 _MOST_CODES = 12  # values of a column that says how good readings are
 _OPC_GOOD = 192  # of 255: the two upper bits of a code of OPC are set
@@ -60,7 +61,9 @@ def find_quality(
         of = _channels_of(rest, others)
         if not rest and sum(not _rest(other) for other in called) > 1:
             of = _before(sample, name, others)
-        good = _good(sample[name], bool(of) or (_rank(name) == 1 and not rest))
+        whole_row = not rest and (_rank(name) == 1 or set(_words(name)) <= _FLAGS)
+        strong = bool(of) or (whole_row and (_rank(name) == 1 or not sample[name].is_number))
+        good = _good(sample[name], strong)
         if good is None:
             continue
         if wanted not in ("all", "good"):
@@ -114,7 +117,7 @@ def _good(column: SampledColumn, strong: bool) -> set[str] | None:
     texts = [plain_code(text) for text in column.distinct]
     if not texts or len(texts) > max(_MOST_CODES, _OPC_CODES * column.is_number):
         return None
-    if column.is_number:
+    if column.is_number and not any(text in GOOD for text in texts):  # "true" is a number too
         return _good_codes(column, texts, strong)
     good = {text for text in texts if _says_good(text)}
     states = state_numbers(texts) is not None
@@ -132,6 +135,8 @@ def _good_codes(column: SampledColumn, texts: Sequence[str], strong: bool) -> se
     if (numbers != np.floor(numbers)).any() or numbers.min() < 0:
         return None
     opc = numbers.max() < _OPC_CODES and (numbers >= _OPC_GOOD).mean() > _COMMON
+    # Q may be a flow, in whole numbers as well
+    opc = opc and (column.name.strip().lower() != "q" or texts[0] == str(_OPC_GOOD))
     if opc and not ((numbers > 1) & (numbers < 4)).any():
         return {str(code) for code in range(_OPC_GOOD, _OPC_CODES)}
     if not strong or len(texts) > _MOST_CODES:

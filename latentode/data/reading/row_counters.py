@@ -9,7 +9,7 @@ import numpy as np
 
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Float64, Int64
-from latentode.data.reading.profile import Sample
+from latentode.data.reading.profile import Sample, SampledColumn
 from latentode.data.reading.roles import by_telling_name
 from latentode.data.reading.sample_times import NOT_KNOWN
 
@@ -18,6 +18,7 @@ _NAMES = (
     *("#", "no", "no.", "nr", "nr."),
 )
 _KEY = re.compile(r"(?i:(.*[_ .-])?(id|recnbr|record|seq))|.*[a-z]I[dD]")  # of a row in a database
+_OF_SOMETHING = re.compile(r"[%°]|^\s*[+-]?\d+\s*[^\W\d]")  # "45%", "20 °C", "7 V"
 _MANY = 20  # steps: a shorter channel may rise by one each time by chance
 _NEARLY_ALL = 0.95  # share of the steps
 _FEW = 0.01  # share of steps that begin anew; sixty minutes would be more
@@ -58,13 +59,19 @@ def row_counters(
     counters = {}
     for name in names:
         column = sample[name]
-        if not column.is_number or column.holds_fractions:
+        if not column.is_number or column.holds_fractions or _has_unit(column):
             continue
         steps = np.diff(column.numbers[order])[follows]
         shown = _counts(name, steps, forward)
         if shown and not (stays and len(np.unique(np.sign(steps))) > 1):
             counters[name] = shown
     return counters
+
+
+def _has_unit(column: SampledColumn) -> bool:
+    """Whether the numbers are of something: "45%", or those below "Battery %"."""
+    cells = column.distinct[:1] if column.is_text else []
+    return any(_OF_SOMETHING.search(text) for text in (column.name[1:], *cells))
 
 
 def _rises(times: Int64, follows: np.ndarray) -> bool | None:

@@ -24,6 +24,7 @@ from latentode.data.reading.second_look.time_bounds import outside
 from latentode.data.reading.tally import Tally
 from latentode.errors import ConfigError, DataError
 
+_MANY = 0.1  # of the rows: so many times in another form speak against a format that was told
 #: Reason of a count -> what such rows lack, and the role of its column.
 _LACKING = {
     "rows_without_time": ("a time", "time"),
@@ -174,6 +175,8 @@ class RowPolicy:
             drop = "correct them, or pass --time-format"
             if number < total:
                 drop = f"correct them, or drop these rows with {self._drop(number, total)}"
+                if self.config.time.format is not None and number > _MANY * total:
+                    drop = f"correct --time-format {self.config.time.format!r}, or leave it out"
             self.doubts.ask(
                 "time",
                 f"expected {rule} in {self.roles.time!r}, got {number} other cells "

@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from latentode.data.dataset import Int64
-from latentode.data.reading.cells.states import state_numbers
+from latentode.data.reading.cells.states import are_modes
 from latentode.data.reading.doubts import Doubts
-from latentode.data.reading.profile import Sample, SampledColumn
+from latentode.data.reading.profile import Sample
 from latentode.data.reading.roles import ID_NAMES, UNIT_NAMES, by_telling_name
 
 _OF_DEVICE = re.compile(r"serial|logger|device|firmware|version|model|s/n|\b(id|no|number)\b")
@@ -37,7 +37,9 @@ def find_unit(
         chosen: Channels that are wanted; None for all.
         doubts: Takes the question.
     """
-    words = [name for name in free if sample[name].is_words and not _are_states(sample[name])]
+    words = [
+        name for name in free if sample[name].is_words and not are_modes(sample[name].distinct)
+    ]
     named = by_telling_name(words, (UNIT_NAMES,))
     if not named:
         return None
@@ -48,6 +50,9 @@ def find_unit(
     pairs = pairs[pairs["unit"] != ""]
     if channel is not None and chosen is not None:
         pairs = pairs[pairs["channel"].isin(chosen)]
+    numbers = pairs.groupby("channel")["unit"].nunique()
+    others = ",".join(map(str, numbers.index[numbers == 1]))
+    choose = f', or read the other channels alone with --channels "{others}"' if others else ""
     for group, units in pairs.groupby("channel")["unit"]:
         counts = units.value_counts()
         if len(counts) == 1:
@@ -59,14 +64,9 @@ def find_unit(
         doubts.ask(
             "unit",
             f"column {name!r}: the unit of {of} changes ({shown}; first at {first}). Convert the "
-            "readings to one unit, choose channels without it with --channels, or keep them apart "
-            f'as series with --id-column "{name}".',
+            f"readings to one unit{choose}.",
         )
     return name
-
-
-def _are_states(column: SampledColumn) -> bool:
-    return state_numbers([text.lower() for text in column.distinct[:3]]) is not None
 
 
 def row_types(sample: Sample, free: Sequence[str]) -> dict[str, str]:

@@ -22,6 +22,7 @@ from latentode.data.reading.roles import (
     by_telling_name,
     check_present,
 )
+from latentode.data.reading.row_counters import row_counters
 
 #: What the columns of a stacked table are called.
 CHANNEL, VALUE = "channel", "value"
@@ -53,7 +54,13 @@ def clock_pairs(sample: Sample, config: DataConfig) -> dict[str, list[str]]:
     if len(clocks) < _TWO:
         return {}
     names = [name for name in table.columns if not sample[name].empty]
-    if names[0] != clocks[0] or len(set(map(unit_in_name, clocks))) > 1:
+    numbers = [name for name in names[: names.index(clocks[0])] if sample[name].is_number]
+    if numbers and names[-1] != clocks[-1]:  # they may number the rows
+        counters = row_counters(sample, numbers)
+        names = [name for name in names if name not in counters]
+    if names[0] != clocks[0] and names[-1] == clocks[-1]:
+        names.reverse()  # each time stands behind its values
+    if names[0] not in clocks or len(set(map(unit_in_name, clocks))) > 1:
         return {}
     pairs: dict[str, list[str]] = {}
     for name in names:
@@ -64,16 +71,18 @@ def clock_pairs(sample: Sample, config: DataConfig) -> dict[str, list[str]]:
         else:
             return {}
     alternate = all(pairs.values())
+    pairs = {name: [each for each in names if each in pairs[name]] for name in clocks if alternate}
     return pairs if alternate and _are_different(sample, clocks) else {}
 
 
 def _is_clock(sample: Sample, name: str) -> bool:
-    """True for a column of stamps, and for one that is called a time and only rises."""
+    """True for stamps, and for numbers that only rise and are epochs or called a time."""
     column = sample[name]
-    if column.form is not None and column.form.kind == "stamps":
+    kind = None if column.form is None else column.form.kind
+    if kind == "stamps":
         return True
     plain = re.sub(r"[ _.]?\d+$", "", name)
-    called_so = unit_in_name(name) or by_telling_name([plain], TIME_NAMES)
+    called_so = kind == "epoch" or unit_in_name(name) or by_telling_name([plain], TIME_NAMES)
     if not called_so or not column.is_number:
         return False
     return len(column.steps) > 0 and bool((column.steps > 0).all())

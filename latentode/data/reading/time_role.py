@@ -173,8 +173,9 @@ def _only(names: Sequence[str], sample: Sample, doubts: Doubts) -> str:
         shown = ", ".join(map(repr, names))
         doubts.ask(
             "time",
-            f"columns {shown} may all be the time, and they tell different times. Name it with "
-            f'--time-column "{first}" or another of them.',
+            f"columns {shown} may all be the time, and they tell different times. If each has "
+            "values of its own, write it and them to a file of its own; if one is the time of all "
+            f'values, name it with --time-column "{first}" or another of them.',
         )
         return first
     others = [name for name in names if name != earliest]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -54,8 +55,10 @@ class Understanding:
         Raises:
             DataError: If it lacks the time, the id, the channel, the value, or all values.
         """
-        if not set(table.columns) & set(self.columns) and len(table.columns) == len(self.columns):
+        nameless = all(re.fullmatch(r"column_\d+", name) for name in table.columns)
+        if nameless and len(table.columns) == len(self.columns) and table.columns != self.columns:
             table = self._headed(table)
+        table = self._called_alike(table)
         roles = self.roles
         self._say_more(table)
         table = self.reshape(table)
@@ -78,6 +81,21 @@ class Understanding:
             f"it has {len(self.columns)} columns as well",
         )
         return RenamedTable(table, dict(zip(self.columns, table.columns, strict=True)))
+
+    def _called_alike(self, table: Table) -> Table:
+        """A table with the names of the first, where they differ in capitals and blanks only."""
+        there = {" ".join(name.lower().split()): name for name in table.columns}
+        names = {
+            name: there[plain]
+            for name in self.columns
+            if name not in table.columns and (plain := " ".join(name.lower().split())) in there
+        }
+        if not names:
+            return table
+        changed = {old: new for new, old in names.items()}
+        shown = ", ".join(f"{old!r} as {new!r}" for old, new in list(changed.items())[:6])
+        table.doubts.decide("files", f"{table.name}: {shown}", "the names differ in capitals only")
+        return RenamedTable(table, {changed.get(name, name): name for name in table.columns})
 
     def _say_more(self, table: Table) -> None:
         """Name columns that the first file does not have; refuse a file without its values."""
@@ -135,7 +153,7 @@ def understand(table: Table, config: DataConfig) -> tuple[Table, Understanding]:
         stacked.doubts.decide(
             "layout",
             f"each value at its own time: {shown}",
-            f"{len(pairs)} columns of different times, each followed by its values",
+            f"{len(pairs)} columns of different times, each beside its values",
             confidence="likely",
             option="--time-column NAME for one clock of all",
         )

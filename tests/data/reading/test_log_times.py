@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from log_files import arrays, ns, read, readings_of
+from log_files import arrays, ns, read, readings_of, said, settings
 
 from latentode.data.reading.log import read_log
-from latentode.errors import DataError
+from latentode.errors import ConfigError, DataError
 
 SECOND = 1_000_000_000
 
@@ -107,3 +107,45 @@ def test_nanoseconds_beyond_what_floats_hold_are_exact(kind):
     dataset, report = read_log(pd.DataFrame({"t": times, "n": times[::-1], "x": np.arange(40) % 7}))
     assert dataset.readings.times.tolist() == [first + 3 * row for row in range(40)]
     assert report.clock.unit == "ns"
+
+
+def spans(moments, form, length, mark):
+    return [f"{m:{form}}{mark}{m + pd.Timedelta(length):{form}}" for m in moments]
+
+
+@pytest.mark.parametrize("length", ["15min", "1h"])
+@pytest.mark.parametrize("mark", [" - ", " bis ", "/", " \u2013 "])
+@pytest.mark.parametrize("form", ["%d.%m.%Y %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%MZ"])
+def test_spans_of_time_stand_at_their_start(form, mark, length):
+    moments = pd.date_range("2024-03-20", periods=60, freq=length)
+    frame = pd.DataFrame({"Zeitraum": spans(moments, form, length, mark), "p": range(60)})
+    dataset, report = read_log(frame, settings())
+    assert dataset.readings.times.tolist() == moments.as_unit("ns").asi8.tolist()
+    assert any("the time is the start of each span" in each for each in said(report))
+
+
+def test_a_name_with_the_letters_of_summer_and_winter_is_asked_about():
+    moments = pd.date_range("2024-05-01", periods=60, freq="h")
+    name = "MTU (CET/CEST)"
+    frame = pd.DataFrame({name: spans(moments, "%d.%m.%Y %H:%M", "1h", " - "), "p": range(60)})
+    with pytest.raises(DataError, match="--tz Europe/Berlin"):
+        read_log(frame, settings())
+    dataset, _ = read_log(frame, settings(time__tz="Europe/Berlin"))
+    first = dataset.readings.times[0]
+    assert np.datetime64(int(first), "ns") == np.datetime64("2024-04-30T22:00")  # summer time
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%Y %H:%M:%S", "%Y", "%Y-%m-%d %H:%M"])
+def test_a_format_that_no_cell_has_is_refused_though_the_times_could_be_read(tmp_path, form):
+    moments = pd.date_range("2024-05-01", periods=60, freq="h")
+    text = pd.DataFrame({"time": moments, "p": range(60)}).to_csv(index=False)
+    with pytest.raises(ConfigError, match="Correct --time-format, or leave it out"):
+        read(tmp_path, text, time__format=form)
+
+
+def test_a_format_that_many_cells_lack_is_to_be_corrected_not_their_rows_dropped(tmp_path):
+    days = [f"{day}/{month}/2024" for month in (1, 2) for day in range(1, 25)]
+    text = "time,p\n" + "".join(f"{day},{row}\n" for row, day in enumerate(days))
+    with pytest.raises(DataError, match=r"24 other cells.*Correct --time-format '%m/") as no:
+        read(tmp_path, text, time__format="%m/%d/%Y")
+    assert "--on-bad-row" not in str(no.value)

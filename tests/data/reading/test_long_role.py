@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
-from log_files import readings_of, settings
+from log_files import read, readings_of, settings
 from random_logs import SEEDS, few, stamps, walk
 
 from latentode.data.reading.log import read_log
@@ -107,6 +107,40 @@ def test_several_values_of_a_name_are_channels_of_their_own(name, values, seed):
 def test_one_statistic_of_each_name_is_the_value_of_its_channel():
     frame = long_log(["sensor.power", "sensor.heat"], 30, 0, "entity_id", "mean")
     assert read_log(frame, settings())[0].channels == ("sensor.heat", "sensor.power")
+
+
+@few
+@given(SEEDS, st.sampled_from(["value first", "epoch", "numbered"]))
+def test_pairs_are_found_whichever_comes_first_and_whatever_numbers_the_rows(seed, form):
+    times = [
+        1_715_644_800 + np.random.default_rng(seed + k).integers(9, 90, 60).cumsum() for k in (0, 1)
+    ]
+    values = [walk(60, seed), walk(60, seed + 1)]
+    cells = times if form == "epoch" else [pd.to_datetime(each, unit="s") for each in times]
+    pairs = [{f"{name}_t": cells[k], name: values[k]} for k, name in enumerate("pq")]
+    if form == "value first":
+        pairs = [dict(reversed(pair.items())) for pair in pairs]
+    frame = pd.DataFrame(pairs[0] | pairs[1])
+    if form == "numbered":
+        frame.insert(0, "No.", np.arange(60) + 1)
+    dataset, report = read_log(frame, settings())
+    truth = {
+        (name, int(t) * 10**9): value
+        for k, name in enumerate("pq")
+        for t, value in zip(times[k], values[k], strict=True)
+    }
+    assert {(name, t): value for (_, name, t), value in readings_of(dataset).items()} == truth
+    again, _ = read_log(frame, report.pinned(settings()))
+    assert readings_of(again) == readings_of(dataset)
+
+
+def test_pairs_below_the_names_of_groups_are_called_after_them(tmp_path):
+    first, second = stamps(40, "50s"), stamps(40, "70s")
+    text = "Pump A;;Pump B;\nTime;Value;Time;Value\n" + "".join(
+        f"{first[k]};{k}.5;{second[k]};{2 * k}.25\n" for k in range(40)
+    )
+    dataset, _ = read(tmp_path, text)
+    assert set(dataset.channels) == {"Pump A Value", "Pump B Value"}
 
 
 @few

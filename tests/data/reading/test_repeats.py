@@ -77,3 +77,40 @@ def test_the_hour_that_occurs_twice_is_named_with_its_zone(zone, start, day):
     dataset, report = read_log(frame, settings(time__tz=zone))
     assert dataset.readings.num_readings == len(times)
     assert "duplicates_merged" not in report.counts
+
+
+@few
+@given(SEEDS, st.integers(30, 260), st.integers(5, 20), st.booleans())
+def test_a_clock_that_was_set_back_is_the_cause_and_the_later_rows_may_be_kept(
+    seed, place, back, newest
+):
+    times = stamps(300).to_series(index=range(300))
+    times[place:] -= pd.Timedelta(minutes=10 * back)
+    frame = pd.DataFrame({"time": times, "t": walk(300, seed)})
+    frame = frame[::-1] if newest else frame
+    with pytest.raises(DataError, match="the times fall back once") as caught:
+        read_log(frame, settings())
+    assert "--duplicates last" in str(caught.value)
+    dataset, _ = read_log(frame, settings(duplicates="last"))
+    assert dataset.readings.num_readings == times.nunique()
+
+
+@few
+@given(SEEDS, st.integers(2, 4))
+def test_times_before_a_clock_was_set_are_left_out_by_the_option_that_is_named(seed, number):
+    times = stamps(60).to_series(index=range(60))
+    times[5 : 5 + number] = pd.Timestamp("1970-01-01")
+    frame = pd.DataFrame({"time": times, "t": walk(60, seed)})
+    with pytest.raises(DataError, match=r"a clock was not set. Leave them out with --start 2024-"):
+        read_log(frame, settings())
+    dataset, _ = read_log(frame, settings(time__start="2024-03-05"))
+    assert dataset.readings.num_readings == 60 - number
+
+
+def test_the_cause_is_that_of_the_series_that_repeats():
+    frame = pd.concat([
+        pd.DataFrame({"id": "a", "time": stamps(200), "t": walk(200, 0)}),
+        pd.DataFrame({"id": "b", "time": stamps(200, "10s").floor("min"), "t": walk(200, 1)}),
+    ])  # fmt: skip
+    with pytest.raises(DataError, match="stamps have whole minutes, and up to 6 readings"):
+        read_log(frame, settings())

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from log_files import said, settings
@@ -78,6 +79,13 @@ def test_numbers_that_fall_while_the_time_rises_count_what_is_left():
     assert channels_of(frame) == {"battery", "t"}
 
 
+@pytest.mark.parametrize(("name", "unit"), [("soc", "%"), ("Battery %", ""), ("volts", " V")])
+def test_numbers_with_a_unit_are_readings_though_they_count(name, unit):
+    counted = [f"{20 + number}{unit}" for number in range(60)]
+    frame = pd.DataFrame({"time": stamps(60), name: counted, "t": walk(60, 0)})
+    assert channels_of(frame) == {name, "t"}
+
+
 def test_the_only_channel_may_count():
     frame = pd.DataFrame({"time": stamps(60), "visitors": np.arange(60)})
     assert channels_of(frame) == {"visitors"}
@@ -108,3 +116,9 @@ def test_a_device_clock_beside_the_time_is_no_channel(seed, per_second):
 def test_readings_that_rise_and_fall_by_the_same_are_no_second_clock():
     frame = pd.DataFrame({"time": stamps(61), "x": [20.25, 21.5] * 30 + [20.25]})
     assert channels_of(frame) == {"x"}
+
+
+def test_numbers_that_rise_and_fall_evenly_are_no_clock():
+    falls = np.tile([0, 1], 30) - np.repeat(np.arange(30) % 2, 2)  # as often down as up
+    frame = pd.DataFrame({"time": stamps(60), "k": falls, "t": walk(60, 0)})
+    assert channels_of(frame) == {"k", "t"}

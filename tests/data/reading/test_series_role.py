@@ -157,3 +157,64 @@ def test_numbers_of_the_parts_of_a_day_beside_a_date_are_asked_about(parts, firs
     else:  # hours are joined with the date
         assert dataset.readings.num_rows == 10 * parts
         assert dataset.series_ids == ("series",)
+
+
+@few
+@given(st.sampled_from([1800, 900, 300]), st.booleans(), NAMES, SEEDS)
+def test_numbers_of_the_periods_of_each_day_are_asked_about_whatever_the_day_lasts(
+    step, change, name, seed
+):
+    zone = "Europe/London" if change else "UTC"
+    times = pd.date_range("2024-03-25", periods=20 * 86_400 // step, freq=f"{step}s", tz="UTC")
+    dates = pd.Series(times.tz_convert(zone).strftime("%Y-%m-%d"))
+    period = dates.groupby(dates).cumcount() + 1
+    frame = pd.DataFrame({"date": dates, name: period, "t": walk(len(dates), seed)})
+    with pytest.raises(DataError, match=f"{name!r} counts the rows of each day"):
+        read_log(frame)
+
+
+@few
+@given(SEEDS)
+def test_numbers_each_of_which_stands_once_are_no_series(seed):
+    number = np.random.default_rng(seed).permutation(60)
+    frame = pd.DataFrame({"date": ["2024-05-14"] * 60, "k": number, "t": walk(60, seed)})
+    with pytest.raises(DataError, match="have the series, channel and time of another"):
+        read_log(frame)
+
+
+@few
+@given(
+    st.sampled_from(["machine", "unit", "pump", "Anlage"]),
+    st.sampled_from([("idle", "run", "setup"), ("Betrieb", "Stillstand", "Wartung"),
+                     ("heating", "off"), ("auto", "manual", "fault", "off")]),
+    SEEDS,
+)  # fmt: skip
+def test_states_of_a_machine_are_no_series(name, states, seed):
+    runs = np.random.default_rng(seed).integers(0, len(states), 20).repeat(15)
+    frame = pd.DataFrame({"time": stamps(300), name: np.array(states)[runs], "t": walk(300, seed)})
+    identity, series, _ = ids_of(frame)
+    assert (identity, len(series)) == (None, 1)
+
+
+@few
+@given(NAMES, st.sampled_from([(0.5, 1.0, 2.5), (-5.0, 0.0, 5.0)]), SEEDS)
+def test_depths_that_tell_readings_apart_are_asked_about_by_name(name, depths, seed):
+    frame = one_after_another(depths, 40, seed, name).sort_values("time", kind="stable")
+    with pytest.raises(DataError, match=f'--id-column "{name}"'):
+        read_log(frame)
+    identity, series, channels = ids_of(frame, columns__id=name)
+    assert (identity, len(series), channels) == (name, 3, ("t",))
+
+
+@few
+@given(SEEDS)
+def test_places_that_tell_readings_apart_together_are_asked_about(seed):
+    frame = pd.concat(
+        [
+            one_after_another((7.25, 7.5, 8.1), 40, seed + place, "lon").assign(lat=lat)
+            for place, lat in enumerate((54.5, 55.25))
+        ]
+    )
+    with pytest.raises(DataError, match=r'--id-column "(lon,lat|lat,lon)"'):
+        read_log(frame)
+    assert len(ids_of(frame, columns__id="lat,lon")[1]) == 6

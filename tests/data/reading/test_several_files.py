@@ -136,3 +136,49 @@ def test_files_of_one_name_in_different_folders_are_told_apart(tmp_path):
     dataset, _ = read_log(str(tmp_path / "*" / "log.csv"), settings())
     assert len(dataset.series_ids) == 2
     assert len(readings_of(dataset)) == 100
+
+
+def test_columns_of_later_files_are_matched_by_name_in_any_order_and_capitals(tmp_path):
+    whole = log(100, 0).assign(hum=walk(100, 1, low=50))
+    later = whole.iloc[50:].rename(columns={"time": "Time", "t": "T", "hum": "Hum"})
+    folder = save(tmp_path, {"1.csv": whole.iloc[:50], "2.csv": later[["Time", "Hum", "T"]]})
+    dataset, report = read_log(folder, settings())
+    assert readings_of(dataset) == {
+        ("1", name, at): value
+        for (_, name, at), value in readings_of(read_log(whole, settings())[0]).items()
+    }
+    assert any("the names differ in capitals only" in each for each in said(report))
+
+
+def test_columns_of_other_names_are_never_matched_by_their_place(tmp_path):
+    whole = log(100, 0).assign(hum=walk(100, 1, low=50))
+    later = whole.iloc[50:].rename(columns={"time": "Zeit", "t": "Temp", "hum": "Feuchte"})
+    folder = save(tmp_path, {"1.csv": whole.iloc[:50], "2.csv": later[["Zeit", "Feuchte", "Temp"]]})
+    with pytest.raises(DataError, match="expected the channels of the first file"):
+        read_log(folder, settings())
+
+
+def test_exports_that_overlap_in_all_but_a_corrected_row_are_one_series(tmp_path):
+    whole = log(400, 0)
+    first, second = whole.iloc[:240].copy(), whole.iloc[200:]
+    first.loc[220, "t"] += 1
+    dataset, report = read_log(save(tmp_path, {"a.csv": first, "b.csv": second}), settings())
+    assert len(dataset.series_ids) == 1
+    assert report.counts["duplicates_merged"] == 1
+
+
+def test_dry_gauges_of_two_places_are_two_series(tmp_path):
+    files = {}
+    for place, name in enumerate(("north", "south")):
+        rain = np.random.default_rng(place).choice([0.0, 0.2, 0.4], 200, p=[0.96, 0.02, 0.02])
+        files[f"{name}.csv"] = pd.DataFrame({"time": stamps(200), "rain": rain})
+    assert read_log(save(tmp_path, files), settings())[0].series_ids == ("north", "south")
+
+
+def test_folders_of_folders_are_read_by_the_pattern_that_the_message_names(tmp_path):
+    whole = log(100, 0)
+    save(tmp_path, {"may/1.csv": whole.iloc[:50], "june/2.csv": whole.iloc[50:]})
+    with pytest.raises(DataError, match=r"pass '.*\*/\*\.csv'") as caught:
+        read_log(tmp_path, settings())
+    pattern = str(caught.value).split("'")[1]
+    assert read_log(pattern, settings())[0].readings.num_readings == 100

@@ -25,6 +25,8 @@ WORDS = st.sampled_from(
         (1, 9),
         ("192", "64"),
         ("GoodClamped", "BadSensorFailure"),
+        (True, False),
+        ("true", "false"),
     ]
 )
 
@@ -48,6 +50,24 @@ def test_rows_of_bad_quality_are_left_out_counted_and_kept_on_request(name, word
     assert any("--quality all" in each for each in said(report))
     dataset, _ = read_log(frame, settings(cells__quality="all"))
     assert (dataset.channels, dataset.readings.num_readings) == (("t",), 80)
+
+
+@few
+@given(st.sampled_from([("flag", ("V", "I")), ("Flag", ("", "x")), ("q", (192, 24))]), SEEDS)
+def test_short_names_of_quality_count_where_their_cells_tell_it(named, seed):
+    name, words = named
+    cells, good = marked(80, words, seed, share=0.1)
+    frame = pd.DataFrame({"time": stamps(80), "t": walk(80, seed), name: cells})
+    dataset, _ = read_log(frame, settings())
+    assert (dataset.channels, dataset.readings.num_readings) == (("t",), good.sum())
+
+
+@few
+@given(SEEDS)
+def test_a_flow_called_q_is_a_channel(seed):
+    flow = np.random.default_rng(seed).integers(195, 215, 80)
+    frame = pd.DataFrame({"time": stamps(80), "q": flow, "flag": flow % 2, "t": walk(80, seed)})
+    assert set(read_log(frame, settings())[0].channels) == {"q", "flag", "t"}
 
 
 @few

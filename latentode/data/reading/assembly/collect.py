@@ -241,7 +241,14 @@ class Collector:
                 table.doubts.ask("time", f"{joined.question}.")
             return read_times(joined.column, joined.text, time, decimal)
         name = self.roles.time
-        return read_times(table.column(name), lambda: table.text(name), time, decimal)
+        column = table.column(name)
+        if (
+            time.format is not None
+            and table.line_word == "line"
+            and pa.types.is_timestamp(column.type)
+        ):
+            column = table.text(name)  # a format holds for what is written, however it was parsed
+        return read_times(column, lambda: table.text(name), time, decimal)
 
     def _read(
         self, table: Table, name: str, groups: Int32 | None = None, names: Sequence[str] = ()

@@ -18,6 +18,7 @@ from latentode.data.reading.doubts import Doubts
 _FEW = 0.01  # share of readings over which files of one series may overlap
 _MOST = 0.5  # share of the readings where files overlap that stand in both, if one is a copy
 _NEARLY_ALL = 0.99  # share of those that are equal
+_MANY = 0.9  # share of those other than the usual value of their channel, if a few were corrected
 # a date, or a date and a time of day, in the name of a file
 _DATE = re.compile(r"[-_. ]*(19|20)\d\d([-_.]?[01]\d)([-_.]?[0-3]\d)?([-_T. ]?[0-2]\d[-_:h]?\d\d)?")
 
@@ -132,9 +133,17 @@ def _overlap(got: Collected, times: Int64, keep: NDArray[np.bool_]) -> str | Non
     size, files = groups["value"].transform("size"), groups["file"].transform("nunique")
     twice = (files > 1).to_numpy()
     equal = (groups["value"].transform("nunique") == 1).to_numpy() & (size > 1).to_numpy()
-    if twice.mean() < _MOST or (twice & equal).sum() < _NEARLY_ALL * twice.sum():
+    if twice.mean() < _MOST:
         return None
-    return "their times overlap, and what overlaps is the same in both"
+    if (twice & equal).sum() >= _NEARLY_ALL * twice.sum():
+        return "their times overlap, and what overlaps is the same in both"
+    # dry gauges agree as well; what is not the usual value tells
+    usual = readings[inside].groupby("slot")["value"].transform(lambda values: values.mode()[0])
+    telling = twice & (readings[inside]["value"] != usual).to_numpy()
+    if not telling.any() or (telling & equal).sum() < _MANY * telling.sum():
+        return None
+    share = 100 * (twice & equal).sum() / twice.sum()
+    return f"their times overlap, and {share:.2g} % of what overlaps is the same in both"
 
 
 def _join(got: Collected, files: _Files, groups: Int64, names: Sequence[str]) -> None:

@@ -128,13 +128,15 @@ def _tell_cause(
 ) -> None:
     """Say why readings repeat; ask where they are many."""
     share = len(merged) / len(readings.times)
-    channel = np.bincount(readings.channel[merged]).argmax()
-    one = np.flatnonzero(readings.channel == channel)
+    series, channel = _most_often(readings.series[merged], readings.channel[merged])
+    one = np.flatnonzero((readings.series == series) & (readings.channel == channel))
     cause = likely_cause(
         readings.times[one],
         readings.values[one],
-        readings.times[merged[readings.channel[merged] == channel]],
-        clock,
+        readings.rows[one],
+        np.isin(one, merged),
+        clock=clock,
+        at=got.at,
     )
     tally.merge_cause = cause.words
     first = got.at(readings.rows[merged].min())
@@ -156,6 +158,13 @@ def _tell_cause(
         confidence="guess",
         option=cause.option,
     )
+
+
+def _most_often(series: NDArray[np.int32], channel: NDArray[np.int32]) -> tuple[int, int]:
+    """The series and the channel that stand together most often."""
+    width = int(channel.max()) + 1
+    code = int(np.bincount(series.astype(np.int64) * width + channel).argmax())
+    return code // width, code % width
 
 
 def _merge(

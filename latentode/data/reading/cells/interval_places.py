@@ -8,7 +8,8 @@ from dataclasses import replace
 from latentode.config import TimeConfig
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data.reading.cells.day_intervals import interval_clock
-from latentode.data.reading.cells.split_parts import Part, roles_in_name
+from latentode.data.reading.cells.part_names import roles_in_name
+from latentode.data.reading.cells.split_parts import Part
 from latentode.data.reading.cells.time_stamps import DAY
 from latentode.data.reading.cells.zone_names import check_zone
 

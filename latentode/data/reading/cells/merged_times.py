@@ -29,6 +29,7 @@ from latentode.data.reading.cells.time_numbers import (
     times_on_clock,
 )
 from latentode.data.reading.cells.time_scales import SERIAL_DAYS, unit_in_name
+from latentode.data.reading.cells.time_spellings import SPAN
 from latentode.data.reading.cells.time_stamps import (
     BAD,
     OK,
@@ -43,6 +44,7 @@ from latentode.data.reading.cells.zone_names import (
     ZONE_LETTERS,
     check_zone,
     offset_name,
+    summer_time_in_name,
     zone_in_name,
 )
 from latentode.data.reading.doubts import Doubts
@@ -257,6 +259,9 @@ def _merge_stamps(column: _Column, stamps: Stamps) -> Times:
     )
     _say_letters(column, stamps)
     okay = stamps.status == OK
+    if okay.any() and re.match(SPAN, text := column.text(int(okay.argmax())).strip()):
+        choice = f"the time is the start of each span in {column.name!r}"
+        column.doubts.decide("time", choice, f"such as {text!r}")
     bad = np.flatnonzero(stamps.status == BAD)
     if len(bad) and not okay.any() and re.match(HALF_DAY_FORM, column.text(int(bad[0])).strip()):
         what = f"{column.text(int(bad[0]))!r} is a time of day without a date"
@@ -307,6 +312,14 @@ def _zone_of_naive(column: _Column, stamps: Stamps) -> str | None:
 
 
 def _named_zone(column: _Column) -> str | None:
+    if turns := summer_time_in_name(column.name):
+        letters, place = turns
+        column.doubts.ask(
+            "time",
+            f"time column {column.name!r}: its name tells {letters}, so that summer time comes and "
+            f"goes. Pass the zone, such as --tz {place}.",
+        )
+        return place
     zone = zone_in_name(column.name)
     if zone is not None:
         column.doubts.decide(

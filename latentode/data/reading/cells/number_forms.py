@@ -27,7 +27,7 @@ _PARTS = (
     r"(?P<sign>[+-]?)\s*"
     r"(?P<currency>[$€£¥₹]?)"
     r"(?P<number>[0-9](?:[0-9.,' ]*[0-9])?[.,]?|[.,][0-9]+)"
-    r"(?P<exponent>(?:[eE][+-]?[0-9]+)?)"
+    r"(?P<exponent>(?:[eE][+-]?[0-9]+|[dD][+-][0-9]{2,3})?)"  # D is Fortran's double precision
     r"(?P<minus>-?)"
     r"(?P<gap>\s*)(?P<after>.*)$"
 )
@@ -150,8 +150,11 @@ def _swapped(number: pa.Array) -> pa.Array:
 
 
 def _numbers(sign: pa.Array, digits: pa.Array, exponent: pa.Array, good: pa.Array) -> Float64:
-    fits = pc.and_(good, pc.match_substring_regex(digits, _POINT_GRAMMAR))
+    # nobody marks the thousands of a number with an exponent
+    grouped = pc.and_(pc.not_equal(exponent, ""), pc.match_substring_regex(digits, "[,' ]"))
+    fits = _all(good, pc.match_substring_regex(digits, _POINT_GRAMMAR), pc.invert(grouped))
     digits = pc.replace_substring_regex(digits, "[,' ]", "")
+    exponent = pc.replace_substring_regex(exponent, "[dD]", "e")
     text = pc.binary_join_element_wise(sign, digits, exponent, "")
     return as_floats(pc.cast(pc.if_else(fits, text, pa.scalar(None, pa.string())), pa.float64()))
 

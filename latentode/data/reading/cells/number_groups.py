@@ -33,6 +33,7 @@ KINDS: tuple[Kind | str, ...] = (
 _CODE = {kind: code for code, kind in enumerate(KINDS)}
 FIRST_FAULT = _CODE["word"]
 # more words than these are a comment, not states
+_ONE_WORD = 9  # times as many cells as of other words
 _MOST_STATES = 5
 # a number and something, but no code such as "12A3"
 _READING = (
@@ -128,8 +129,11 @@ class GroupReader:
         if numbers is None or binary < self.cells.plain.number + self.cells.counts[read].sum():
             return False
         others = self.kinds >= FIRST_FAULT
-        # a few words of another kind are bad cells; where they prevail the words are no states
-        if self.cells.counts[words].sum() + binary < self.cells.counts[others & ~words].sum():
+        # a few words of another kind are bad cells; where they prevail the words are no states,
+        # and one known word beside another may have that for its counterpart
+        other = int(self.cells.counts[others & ~words].sum())
+        strength = _ONE_WORD if len(distinct) == 1 and other > _ONE_WORD else 1
+        if self.cells.counts[words].sum() + binary < strength * other:
             return False
         self._read_known_words(numbers)
         self._say_states(words)

@@ -11,15 +11,33 @@ from numpy.typing import NDArray
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Int64
 from latentode.data.reading.cells.date_digits import days_of
-from latentode.data.reading.cells.split_parts import Part, roles_in_name
+from latentode.data.reading.cells.part_names import roles_in_name
+from latentode.data.reading.cells.split_parts import Part
 
 _SECOND = NS_PER_UNIT["s"]
 _DAY = NS_PER_UNIT["d"]
 _LAST_WEEKS = 52  # numbers of the last weeks of a year, from here on
 _THURSDAY = 3  # place in its week of 1 January 1970
 _FEW = 0.05  # share of steps that may run against all others: several series, a clock set back
-_CALENDARS = (("month", "day"), ("doy",), ("week", "weekday"), ("week",), ("month",))  # of a year
+#: What makes a date with a year, in order of preference.
+_CALENDARS = (
+    *(("month", "day"), ("doy",), ("week", "weekday"), ("week",), ("quarter",), ("month",)),
+)
+_LAST = {"month": 12, "day": 28, "doy": 365, "week": 52, "weekday": 7, "quarter": 4}
 _EVEN = 0.9  # share of steps that are the usual one, where only that shows a time
+#: Times of day that are counted from midnight on.
+COUNTS_OF_DAY = ("minute_of_day", "second_of_day", "millisecond_of_day", "day_fraction")
+#: Parts that are a time of day, in order of preference.
+TIMES_OF_DAY = ("clock", "interval", "hhmm", "hhmmss", "hh.mm", "hour", *COUNTS_OF_DAY)
+# those that a channel of numbers might be too, and the parts that their names may tell
+_CALLED: dict[str, set[str]] = {
+    "hh.mm": set(),
+    "minute_of_day": {"minute"},
+    "second_of_day": {"second"},
+    "millisecond_of_day": set(),
+    "day_fraction": {"hhmm", "hour"},
+}
+_LIKE_CHANNELS = ("interval", *COUNTS_OF_DAY)  # even numbers show them where they fill the days
 _MOST_CANDIDATES = 6  # columns of small whole numbers that are tried for one part
 
 
@@ -64,34 +82,33 @@ def calendar_days(roles: Mapping[str, Part]) -> Part:
     """Days since 1970 of numbers of a date; bad where they are none.
 
     Args:
-        roles: Years; with months, and days of the month, from 1; or with days of the year from 1;
-            or with weeks of ISO 8601, and days of the week from 1 for Monday.
+        roles: The year; beside it month and day, the quarter, the day of the year from 1, or the
+            week of ISO 8601 and the day of the week from 1 for Monday. What lacks is the first.
     """
-    year, month, day = roles["year"], roles.get("month"), roles.get("day")
+    year = roles["year"]
     one = np.ones_like(year.values)
-    good = year.good.copy()
-    for part in roles.values():
-        good &= part.good
-    values, valid = days_of(
-        year.values, one if month is None else month.values, one if day is None else day.values
-    )
+    good = np.logical_and.reduce([part.good for part in roles.values()])
+    months = roles["month"].values if "month" in roles else one
+    if "quarter" in roles:
+        months = 3 * roles["quarter"].values - 2
+    days = roles["day"].values if "day" in roles else one
+    values, valid = days_of(year.values, months, days)
     good &= valid
-    doy, week = roles.get("doy"), roles.get("week")
-    if doy is not None:
+    if "doy" in roles:
         following, _ = days_of(year.values + 1, one, one)
-        good &= (doy.values >= 1) & (doy.values <= following - values)
-        values = values + doy.values - 1
-    if week is not None:
-        weekday = roles["weekday"].values - 1 if "weekday" in roles else 0
-        good &= _first_monday(year.values) + 7 * (week.values - 1) < _first_monday(year.values + 1)
-        values = _first_monday(year.values) + 7 * (week.values - 1) + weekday
+        doy = roles["doy"].values
+        good &= (doy >= 1) & (doy <= following - values)
+        values = values + doy - 1
+    if "week" in roles:
+        values = _first_monday(year.values) + 7 * (roles["week"].values - 1)
+        good &= values < _first_monday(year.values + 1)
+        values = values + (roles["weekday"].values - 1 if "weekday" in roles else 0)
     return Part(year.name, "date", np.where(good, values, 0), good)
 
 
 def _first_monday(years: Int64) -> Int64:
     """Day on which the first week of each year begins: that of 4 January."""
-    one = np.ones_like(years)
-    fourth, _ = days_of(years, one, 4 * one)
+    fourth, _ = days_of(years, np.ones_like(years), np.full_like(years, 4))
     return fourth - (fourth + _THURSDAY) % 7
 
 
@@ -106,7 +123,7 @@ def calendar_parts(parts: Mapping[str, list[Part]]) -> tuple[dict[str, Part], Pa
     """
     by_role = {
         role: _ranked([part for each in parts.values() for part in each if part.role == role], role)
-        for role in ("year", "month", "day", "doy", "week", "weekday")
+        for role in ("year", "quarter", "month", "day", "doy", "week", "weekday")
     }
     for year in by_role["year"]:
         for roles in _CALENDARS:
@@ -137,7 +154,7 @@ def _are_dates(roles: dict[str, Part], days: Part) -> bool:
             if len(np.unique(coarser)) == len(coarser):
                 return False  # nothing is left to tell apart
             # ids 1, 2, 3 run in order too, but never reach the end of a month or a year
-            full = {"month": 12, "day": 28, "doy": 365, "week": 52, "weekday": 7}[role]
+            full = _LAST[role]
             many = len(np.unique(coarser)) > 1 or role == "doy"
             if many and role not in roles_in_name(part.name) and values.max() < full:
                 return False
@@ -184,7 +201,7 @@ def clock_parts(
     Returns:
         The columns by their role; None where none advances within a day.
     """
-    for role in ("clock", "interval", "hhmm", "hhmmss", "of day", "hour"):
+    for role in TIMES_OF_DAY:
         among = [p for name, each in parts.items() if name not in taken for p in each]
         for part in _ranked([p for p in among if p.role == role], role):
             half = _with_half(part, parts, taken)
@@ -193,14 +210,29 @@ def clock_parts(
             good = days.good & part.good
             finer = _finer(parts, days, part, taken) if role == "hour" else {}
             total = part.values + sum(each.values for each in finer.values())
-            times = (days.values * _DAY + total)[good]
-            called = bool(roles_in_name(part.name) & {"hhmm", "hour", "interval", "of day"})
-            even = is_even(times) and (role not in ("interval", "of day") or _fills_days(times))
-            shown = called or role == "clock" or even
-            runs = advances(days.values, total, good) or (called and role == "clock")
-            if good.mean() > 1 - 2 * _FEW and shown and runs:
+            if _is_shown(part, days, total) and good.mean() > 1 - 2 * _FEW:
                 return {role: part, **finer, **half}
     return None
+
+
+def _is_shown(part: Part, days: Part, clock: Int64) -> bool:
+    """Whether the name of a column, or its even steps, tell that it advances as a time of day.
+
+    Args:
+        part: The column.
+        days: Days of the rows.
+        clock: Its time of day, with finer parts, shape (row,).
+    """
+    good = days.good & part.good
+    times = (days.values * _DAY + clock)[good]
+    names = roles_in_name(part.name)
+    called = bool(names & _CALLED.get(part.role, {"hhmm", "hour"}))
+    told = part.role in names  # the name says it all: "seconds of the day"
+    even = is_even(times) and (part.role not in _LIKE_CHANNELS or _fills_days(times))
+    shown = called or told or part.role == "clock" or even
+    if part.role in _CALLED and not told:
+        shown = shown and _starts_anew(days.values[good], clock[good])
+    return shown and (advances(days.values, clock, good) or (called and part.role == "clock"))
 
 
 def _fills_days(times: Int64) -> bool:
@@ -209,6 +241,13 @@ def _fills_days(times: Int64) -> bool:
     steps = np.diff(distinct)
     over_midnight = steps[np.diff(distinct // _DAY) != 0]
     return len(over_midnight) == 0 or bool((over_midnight == np.median(steps)).mean() > 0.5)
+
+
+def _starts_anew(days: Int64, clock: Int64) -> bool:
+    """True where a clock goes back whenever the day goes on: no time since the start of the log."""
+    steps = np.diff(days)
+    back = np.sign(steps) * np.diff(clock) < 0
+    return bool((steps != 0).any()) and bool(back[steps != 0].mean() > 1 - _FEW)
 
 
 def on_whole_day(clock: Int64, half: Part) -> Int64:
@@ -237,7 +276,9 @@ def _finer(
             good = days.good & hour.good & part.good
             scale = 60 * (60 if role == "second" else 1)
             even = is_even((base * 3600 * _SECOND // (scale // 60) + part.values)[good])
-            if (role in roles_in_name(part.name) or even) and advances(base, part.values, good):
+            called = role in roles_in_name(part.name)
+            still = called and not part.values[good].any()  # whole hours, or whole minutes
+            if still or ((called or even) and advances(base, part.values, good)):
                 finer[role] = part
                 used = used | {part.name}
                 base = base * 60 + part.values // (60 * _SECOND)

@@ -17,36 +17,33 @@ from latentode.data.reading.cells.clock_texts import parse_clock_texts
 from latentode.data.reading.cells.date_digits import spelled_dates
 from latentode.data.reading.cells.date_texts import MONTH_OF
 from latentode.data.reading.cells.day_intervals import Numbering, numbering
+from latentode.data.reading.cells.part_names import roles_in_name
 from latentode.data.reading.cells.time_column import read_times
 from latentode.data.reading.cells.time_forms import may_be_times
-from latentode.data.reading.cells.time_scales import SERIAL_DAYS, scale_numbers, scale_serial_days
+from latentode.data.reading.cells.time_scales import SERIAL_DAYS, scale_serial_days
 from latentode.data.reading.cells.time_stamps import DAY, OK, clock_seconds
 from latentode.data.reading.formats.table import as_text, is_text
 
 _SECOND = NS_PER_UNIT["s"]
-# words of names, in the languages of common exports; they order columns that fit equally well
-_WORDS = {
-    "year": "year yr yyyy yy jahr annee année an año ano anno jaar rok år",
-    "month": "month mo mon mm monat mois mes mês mese maand månad miesiąc",
-    "day": "day dd dy tag jour dia día giorno dag dzień dom",
-    "doy": "doy jday julian yday dayofyear jday jd day tag",
-    "hour": "hour hr hh h he stunde std heure hora ora uur godzina time zeit",
-    "minute": "minute min mi mn mm minuto minuut minuta",
-    "second": "second sec ss s sekunde seconde segundo secondo",
-    "hhmm": "time hhmm zeit uhrzeit heure hora ora tijd hour",
-    "week": "week wk kw cw isoweek woche kalenderwoche semaine semana settimana vecka uge tydzień",
-    "weekday": "weekday wday dow dayofweek wochentag isoweekday",
-    "of day": "msofday msday millisecondsofday secondsofday secofday sod minutesofday minofday "
-    "secondssincemidnight mssincemidnight",
-    "interval": "interval int intervall intervalo intervallo period periode sp qh hh slot mtu "
-    "settlementperiod settlement tradingperiod viertelstunde",
-    "date": "date datum fecha data dato dag jour",
+# what one of each is, of numbers that count within a day
+_OF_DAY = {
+    "day_fraction": DAY,
+    "minute_of_day": 60 * _SECOND,
+    "second_of_day": _SECOND,
+    "millisecond_of_day": _SECOND // 1000,
 }
-
-
+# said of hours alone
+_HOURS = frozenset(["hour", "hours", "hr", "hrs", "hh", "stunde", "stunden", "std"])
+# of parts that only a name tells from others
+_NAMED = {"weekday": (1, 7), "week": (1, 53), "quarter": (1, 4)}
 _RANGES = {"month": (1, 12), "day": (1, 31), "doy": (1, 366), "minute": (0, 59), "second": (0, 59)}
-_OF_WEEK = {"week": (1, 53), "weekday": (1, 7)}
-_NEARLY_WHOLE = 0.9  # share of a day that times since midnight reach
+_CLOCK = r"(\d{1,2}(?:[:.h]\d{2}){0,2})"
+_TO = r"\s*(?:h|uhr)?\s*(?:[-/\u2013\u2014]|bis|to|until|à|al?|tot)\s*"
+_INTERVAL = re.compile(
+    rf"\D*?{_CLOCK}{_TO}{_CLOCK}\s*(?:h|uhr)?",
+    re.IGNORECASE,
+)
+_QUARTERS = {form.format(n): n for form in ("q{}", "{}q", "t{}", "k{}") for n in (1, 2, 3, 4)}
 _MOST_WORDS = 30  # spellings of the months in one log
 _HALVES = {
     **dict.fromkeys(("am", "a.m.", "a. m.", "a"), 0),
@@ -61,8 +58,9 @@ class Part:
 
     Attributes:
         name: Column.
-        role: "date", "year", "month", "day", "doy", "week", "weekday", "clock", "hhmm",
-            "hhmmss", "hour", "interval", "of day", "minute", "second", "half" for AM and PM, "gps
+        role: "date", "year", "quarter", "month", "week", "weekday", "day", "doy", "clock",
+            "interval", "hhmm", "hhmmss", "hh.mm", "hour", "minute", "second", "minute_of_day",
+            "second_of_day", "millisecond_of_day", "day_fraction", "half" for AM and PM, "gps
             week", "gps seconds".
         values: Days since 1970 of a date; nanoseconds of the others of a day; else numbers.
         good: Where there is one.
@@ -126,6 +124,7 @@ def clock_part(name: str, column: pa.ChunkedArray) -> Part | None:
         return Part(name, "clock", raw.clocks.times, raw.status == OK)
     if not is_text(kind):
         return None
+    column = _starts_of_intervals(column)
     form = may_be_times(column)
     if form is None or form.kind != "clocks":
         return None
@@ -148,6 +147,29 @@ def clock_part(name: str, column: pa.ChunkedArray) -> Part | None:
     return Part(name, "clock", times[rows], good[rows] & known)
 
 
+def _starts_of_intervals(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Times of day instead of spans of one length, "00:00 - 00:15" or "00-01 Uhr"."""
+    first = pc.fill_null(column.slice(0, 1).cast(pa.string()), "").to_pylist()
+    if not first or _INTERVAL.fullmatch(first[0].strip()) is None:
+        return column
+    coded = pa.chunked_array([column.cast(pa.string()).combine_chunks()]).dictionary_encode()
+    chunk = coded.unify_dictionaries().combine_chunks()
+    chunk = chunk.chunk(0) if isinstance(chunk, pa.ChunkedArray) else chunk
+    spans = [_INTERVAL.fullmatch(text.strip()) for text in chunk.dictionary.to_pylist()]
+    ends = [tuple(map(_clock_of, span.groups())) for span in spans if span is not None]
+    lengths = {(end - start) % (24 * 3600) for start, end in ends}
+    if len(ends) < len(spans) or len(lengths) != 1 or 0 in lengths:
+        return column
+    starts = pa.array([f"{start // 3600:02d}:{start // 60 % 60:02d}" for start, _ in ends])
+    return pa.chunked_array([starts.take(chunk.indices)])
+
+
+def _clock_of(text: str) -> int:
+    """Seconds of "9", "09:30" or "9h30"."""
+    hours, minutes, seconds = (*map(int, re.split(r"[:.h]", text)), 0, 0)[:3]
+    return hours * 3600 + minutes * 60 + seconds
+
+
 def _spreadsheet_clock(name: str, column: pa.ChunkedArray) -> Part | None:
     """Times of day that a spreadsheet wrote on its day 0 or 1, at the turn of the year 1900."""
     form = may_be_times(column)
@@ -164,7 +186,7 @@ def _spreadsheet_clock(name: str, column: pa.ChunkedArray) -> Part | None:
 
 
 def word_part(name: str, column: pa.ChunkedArray) -> Part | None:
-    """A column of names of months, or of AM and PM."""
+    """A column of names of months, of quarters, or of AM and PM."""
     if not is_text(column.type):
         return None
     coded = pa.concat_arrays(column.cast(pa.string()).chunks or [pa.array([], pa.string())])
@@ -172,7 +194,7 @@ def word_part(name: str, column: pa.ChunkedArray) -> Part | None:
     words = [word.strip().lower() for word in coded.dictionary.to_pylist()]
     if not 0 < len(words) <= _MOST_WORDS:
         return None
-    for role, numbers in (("month", MONTH_OF), ("half", _HALVES)):
+    for role, numbers in (("month", MONTH_OF), ("half", _HALVES), ("quarter", _QUARTERS)):
         values = [numbers.get(word.rstrip(".") if role == "month" else word) for word in words]
         if all(value is not None or not word for value, word in zip(values, words, strict=True)):
             known = np.array([value is not None for value in values])
@@ -196,37 +218,55 @@ def number_parts(name: str, column: pa.ChunkedArray) -> list[Part]:
 
 def _fitting(name: str, seen: NDArray[np.float64]) -> list[str]:
     low, high = seen.min(), seen.max()
-    roles = ["hour"] if low >= 0 and high <= 24 else []
-    if low < 0 or (np.floor(seen) != seen).any():
-        whole_year = low >= 1 and high < 367 and "doy" in roles_in_name(name)
-        roles += ["doy"] if whole_year else []
-        return [*roles, "of day"] if low >= 0 and _unit_of_day(high) is not None else roles
-    if (low >= 1500 and high <= 2200) or (high <= 99 and "year" in roles_in_name(name)):
-        roles.append("year")
-    roles += [role for role, (least, most) in _RANGES.items() if least <= low and high <= most]
     called = roles_in_name(name)
+    if low < 0:
+        return []
+    if (np.floor(seen) != seen).any():
+        return _fitting_fractions(name, seen)
     for role in ("weekday", "week"):
-        if role in called:
-            least, most = _OF_WEEK[role]
+        if role in called:  # never a day of the year
+            least, most = _NAMED[role]
             return [role] if least <= low and high <= most else []
+    roles = ["hour"] if high <= 24 else []
+    if (low >= 1500 and high <= 2200) or (high <= 99 and "year" in called):
+        roles.append("year")
+    ranges = _RANGES | {role: limits for role, limits in _NAMED.items() if role in called}
+    roles += [role for role, (least, most) in ranges.items() if least <= low and high <= most]
     if numbering(seen) is not None and (high > 24 or called & {"interval", "hour"} == {"interval"}):
-        return ["interval"]
+        return ["interval", *(role for role in roles if role in called)]
     minutes, seconds = seen % 100 < 60, seen // 100 % 100 < 60
-    if 24 < high <= 2400 and minutes.all():
+    # periods of a day, from 1 to 48, never reach the first full hour
+    if (high >= 100 or "hhmm" in name.lower()) and 24 < high <= 2400 and minutes.all():
         roles.append("hhmm")
     if 2400 < high <= 240_000 and minutes.all() and seconds.all():
         roles.append("hhmmss")
-    if low >= 0 and _unit_of_day(high) is not None:
-        roles.append("of day")
+    return roles + _counts_of_day(called, high)
+
+
+def _counts_of_day(called: set[str], high: float) -> list[str]:
+    """Units in which numbers may count within a day: those of the name, or that reach its noon."""
+    told = [role for role in _OF_DAY if role in called and high * _OF_DAY[role] <= DAY]
+    return told or [
+        role
+        for role in ("minute_of_day", "second_of_day", "millisecond_of_day")
+        if DAY // 2 <= high * _OF_DAY[role] <= DAY  # less may be any count
+    ]
+
+
+def _fitting_fractions(name: str, seen: NDArray[np.float64]) -> list[str]:
+    """Roles of numbers some of which are not whole."""
+    high, called = seen.max(), roles_in_name(name)
+    words = set(re.split(r"[\W\d_]+", name.lower()))
+    roles = []
+    if high <= 24:
+        roles.append("day_fraction" if high < 1 and not words & _HOURS else "hour")
+        cents = seen * 100
+        if (np.abs(cents - np.rint(cents)) < 1e-6).all() and (np.rint(cents) % 100 < 60).all():
+            roles.append("hh.mm")
+    if seen.min() >= 1 and high < 367 and "doy" in called:
+        roles.append("doy")
+    return roles + _counts_of_day(called, high)
     return roles
-
-
-def _unit_of_day(last: float) -> str | None:
-    """The unit in which a day ends soon after a number; None without such a one."""
-    for unit, ns in {"min": 60 * _SECOND, "s": _SECOND, "ms": _SECOND // 1000}.items():
-        if _NEARLY_WHOLE * DAY <= last * ns < DAY:
-            return unit
-    return None
 
 
 def part_of(name: str, role: str, numbers: NDArray[np.float64], good: NDArray[np.bool_]) -> Part:
@@ -241,12 +281,18 @@ def part_of(name: str, role: str, numbers: NDArray[np.float64], good: NDArray[np
     if role == "hour":
         good = good & (numbers >= 0) & (numbers <= 24)
         return Part(name, role, np.rint(numbers * 3600).astype(np.int64) * _SECOND, good)
-    if role == "of day":
-        unit = _unit_of_day(float(numbers[good].max(initial=0.0))) or "s"
-        clock = scale_numbers(numbers, unit)[0]
-        return Part(name, role, clock, good & (clock >= 0) & (clock < DAY))
     if role == "interval":
         return _interval_part(name, numbers, good)
+    if role == "hh.mm":
+        minutes = np.rint(numbers * 100).astype(np.int64)
+        minutes = minutes // 100 * 60 + minutes % 100
+        return Part(name, role, minutes * 60 * _SECOND, good & (minutes <= 1440))
+    if role in _OF_DAY:
+        good = good & (numbers >= 0) & (numbers * _OF_DAY[role] <= DAY)
+        # decimals of a coarse unit are rounded: 0.006944 is 10 minutes
+        step = _SECOND if _OF_DAY[role] > _SECOND else 1
+        steps = np.rint(np.where(good, numbers, 0) * (_OF_DAY[role] / step)).astype(np.int64)
+        return Part(name, role, steps * step, good)
     if role == "doy" and (np.floor(numbers[good]) != numbers[good]).any():
         serial = np.where(good, numbers, 1.0) + SERIAL_DAYS["excel"]
         ns = scale_serial_days(serial, "excel")[0]
@@ -261,7 +307,7 @@ def part_of(name: str, role: str, numbers: NDArray[np.float64], good: NDArray[np
         good = good & (whole % 100 < 60) & (whole // 100 % 100 < 60) & (whole <= 240_000)
         seconds = whole // 10_000 * 3600 + whole // 100 % 100 * 60 + whole % 100
         return Part(name, role, seconds * _SECOND, good)
-    least, most = (_RANGES | _OF_WEEK)[role]
+    least, most = (_RANGES | _NAMED)[role]
     scale = {"minute": 60 * _SECOND, "second": _SECOND}.get(role, 1)
     return Part(name, role, whole * scale, good & (whole >= least) & (whole <= most))
 
@@ -273,10 +319,3 @@ def _interval_part(name: str, numbers: NDArray[np.float64], good: NDArray[np.boo
         return Part(name, "interval", np.zeros(len(good), np.int64), np.zeros(len(good), bool))
     whole = np.where(good, numbers - counted.first, 0).astype(np.int64)
     return Part(name, "interval", whole * (DAY // counted.parts), good, numbering=counted)
-
-
-def roles_in_name(name: str) -> set[str]:
-    """Parts of a time that the words of a name stand for."""
-    words = set(re.split(r"[\W\d_]+", name.lower()))
-    words.add("".join(re.findall(r"[^\W\d_]+", name.lower())))
-    return {role for role, spellings in _WORDS.items() if words & set(spellings.split())}

@@ -21,6 +21,8 @@ from latentode.data.reading.cells.gps_times import (
 )
 from latentode.data.reading.cells.interval_places import is_end, is_numbered, placed
 from latentode.data.reading.cells.split_choice import (
+    COUNTS_OF_DAY,
+    TIMES_OF_DAY,
     calendar_days,
     calendar_parts,
     clock_parts,
@@ -45,16 +47,12 @@ _ORDER = (
     "date",
     "year",
     "month",
-    "day",
-    "doy",
+    "quarter",
     "week",
     "weekday",
-    "clock",
-    "hhmm",
-    "hhmmss",
-    "interval",
-    "of day",
-    "hour",
+    "day",
+    "doy",
+    *TIMES_OF_DAY,
     "minute",
     "second",
     "half",
@@ -232,16 +230,18 @@ def _roles_as_named(columns: Mapping[str, pa.ChunkedArray]) -> dict[str, Part] |
 
 def _may_follow(role: str, roles: Mapping[str, Part]) -> bool:
     """True for the part that comes next after those that stand in front of it."""
-    dated = "date" in roles or "day" in roles or "doy" in roles
+    dated = bool({"date", "day", "doy", "week"} & set(roles))
+    if role == "weekday":
+        return "week" in roles
     if role in ("date", "year"):
         return not roles
-    if role in ("month", "day", "doy"):
+    if role in ("month", "quarter", "week", "day", "doy"):
         return not dated and (role != "day" or "month" in roles)
     if role == "half":
-        return bool({"clock", "hhmm", "hhmmss", "hour"} & set(roles))
+        return bool(set(TIMES_OF_DAY) & set(roles))
     if role in ("minute", "second"):
         return "hour" in roles and (role == "minute" or "minute" in roles)
-    return dated and not {"clock", "hhmm", "hhmmss", "interval", "of day", "hour"} & set(roles)
+    return dated and not set(TIMES_OF_DAY) & set(roles)
 
 
 def _cells(columns: Mapping[str, pa.ChunkedArray]) -> str:
@@ -306,7 +306,8 @@ def _word(part: Part, at_end: bool) -> str:
         if high == 24:
             return f"{part.name!r} (hours {low} to 24, each the end of its hour)"
         return f"{part.name!r} (hours {low} to {high})"
-    words = {"clock": "", "date": "", "doy": " (day of the year)", "week": " (week of the year)"}
-    words |= {"weekday": " (day of the week, 1 is Monday)", "of day": " (time since midnight)"}
+    words = {"clock": "", "date": "", "doy": " (day of the year)", "week": " (week of ISO 8601)"}
+    words |= {"weekday": " (day of the week, 1 is Monday)", "hh.mm": " (HH.MM)"}
+    words |= {role: f" ({role.replace('_', ' ')})" for role in COUNTS_OF_DAY}
     words |= {"hhmm": " (HHMM)", "hhmmss": " (HHMMSS)", "half": " (AM and PM)"}
     return f"{part.name!r}{words.get(part.role, f' ({part.role})')}"

@@ -42,6 +42,17 @@ NO_READING = r"(?i)^([\p{Pd}\x{2212}_.*?·…]+( [\p{Pd}\x{2212}_.*?·…]+)*|n\
 STATE_WORDS = frozenset(word for pair in STATES for word in pair)
 #: Those that are states beside numbers, too; "Alarm" is there a fault, and "T" a trace of rain.
 STATES_BESIDE_NUMBERS = STATE_WORDS - {"alarm", "störung", "t", "f", "n", "y"}
+#: What a machine or a control may be in, in small letters: never the name of a series.
+_MODES = STATE_WORDS | frozenset(
+    (
+        *("run", "idle", "standby", "stand-by", "setup", "ready", "busy", "auto", "automatic"),
+        *("manual", "maintenance", "service", "fault", "error", "failure", "warning", "warmup"),
+        *("starting", "stopping", "heating", "cooling", "heat", "cool", "defrost", "eco"),
+        *("pause", "paused", "hold", "test", "automatik", "hand", "manuell"),
+        *("betrieb", "bereit", "stillstand", "rüsten", "wartung", "fehler", "heizen", "kühlen"),
+        *("panne", "défaut", "veille", "manuel", "manuale", "automatico", "automático", "fallo"),
+    )
+)
 
 
 def state_numbers(words: Collection[str]) -> dict[str, float] | None:
@@ -55,6 +66,11 @@ def state_numbers(words: Collection[str]) -> dict[str, float] | None:
         if set(words) == set(pair) or (len(words) == 1 and set(words) <= set(pair) - _ONLY_BOTH):
             return {word: float(pair.index(word)) for word in words}
     return None
+
+
+def are_modes(words: Collection[str]) -> bool:
+    """Whether all words, in any letters, say what a machine or a control is in."""
+    return all(word.lower() in _MODES for word in words)
 
 
 def in_order(words: Sequence[str]) -> list[str]:

@@ -59,6 +59,11 @@ def check_format(form: str) -> None:
                 f"{hint}."
             )
     directives = set(re.findall(r"%(.)", form))
+    if "I" in directives and "p" not in directives:
+        raise ConfigError(
+            f"--time-format: expected AM or PM (%p) beside the hour %I, got {form!r}. Write %H for "
+            "hours of 0 to 23."
+        )
     if form in ELAPSED_FORMATS or form == CLOCK_DIGITS:
         return
     if not directives & _HAS_YEAR:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from latentode.data.dataset import Int64
 from latentode.data.reading.cells.date_texts import JOINT, OpenDate, parse_date
+from latentode.data.reading.cells.time_spellings import respelled
 from latentode.data.reading.formats.table import MISSING_TEXTS
 
 OK, NO_TIME, BAD, OUT_OF_RANGE = range(4)
@@ -29,39 +30,6 @@ _MISSING = pa.array(MISSING_TEXTS)
 # two arrays of texts differ from one of few distinct texts by this share of distinct ones
 _FEW = 0.5
 
-# a date before a time of day, and words between the two
-_DATE_BEFORE = r"^(\d{1,4}[./-]\d{1,2}[./-]\d{1,4}),?\s+"
-_AT = r"(?:klo|kl|alle ore|ore|alle|à|um)\.?\s+"
-# spellings of one meaning that part a time of day from its date, or its digits, in another way
-_RESPELLED = (
-    # 20240304T060000Z and 202403040600
-    (
-        r"^(\d{4})-?(\d\d)-?(\d\d)[T _-]?(\d\d)(\d\d)(\d\d)([.,]\d+)?(\s*(?:Z|[+-]\d\d:?\d\d))?$",
-        r"\1-\2-\3 \4:\5:\6\7\8",
-    ),
-    (
-        r"^(\d{4})-?(\d\d)-?(\d\d)[T _-]?(\d\d)(\d\d)(\s*(?:Z|[+-]\d\d:?\d\d))?$",
-        r"\1-\2-\3 \4:\5\6",
-    ),
-    # 04.03.2024 06.00, 04/03/2024 06.00.00, 4.3.2024 klo 6.00
-    (rf"{_DATE_BEFORE}(?:{_AT})?(\d{{1,2}})\.(\d\d)\.(\d\d)$", r"\1 \2:\3:\4"),
-    (rf"{_DATE_BEFORE}(?:{_AT})?(\d{{1,2}})\.(\d\d)$", r"\1 \2:\3"),
-    (rf"{_DATE_BEFORE}{_AT}(\d{{1,2}}:\d\d)", r"\1 \2"),
-    # 2024-03-04_06-00-00 and 2024年3月4日 06:00
-    (r"^(\d{4}-\d\d-\d\d)[T _](\d\d)[-.](\d\d)[-.](\d\d)$", r"\1 \2:\3:\4"),
-    (r"^(\d{4})年(\d{1,2})月(\d{1,2})日", r"\1-\2-\3 "),
-    # 06h30, 6 AM, and the hour alone
-    (r"(\d{1,2})\s?[hH]\s?(\d\d)(?:$|\s)", r"\1:\2 "),
-    (r"^([^:]*\d),?\s+(\d{1,2})\s?([AaPp]\.?[Mm]\.?)$", r"\1 \2:00 \3"),
-    (r"^(\d{1,4}[./-]\d{1,2}[./-]\d{1,4})[ T](\d{1,2})\s*(?:[hH]|Uhr)?$", r"\1 \2:00"),
-    # 04/Mar/2024:06:00:00, 04MAR2024:06:00:00, 2024:03:04 06:00:00 and 04:03:2024
-    (r"^(\d{1,2}/[A-Za-z]{3}/\d{4}):", r"\1 "),
-    (r"^(\d{1,2})([A-Za-z]{3,})(\d{4}|\d{2})(?::|\s|$)", r"\1-\2-\3 "),
-    (r"^(\d{4}):(\d\d):(\d\d)(?:\s|$)", r"\1-\2-\3 "),
-    (r"^(\d{1,2}):(\d{1,2}):(\d{4})(?:\s|$)", r"\1/\2/\3 "),
-    # 06:00:00:123
-    (r"(:\d\d:\d\d):(\d{3,6})$", r"\1.\2"),
-)
 _PARTS = (
     r"^(?P<before>[^:]*?)(?P<clock>\d{1,2}:\d\d(?::\d\d)?)(?P<fraction>[.,]\d+)?"
     r"\s*(?P<half>[AaPp]\.?\s?[Mm]\.?|[AaPp]\b)?(?P<after>[^\d:].*)?$"
@@ -237,34 +205,15 @@ def _parted(texts: pa.Array) -> Stamps:
         return plain_stamps(
             np.zeros(len(texts), np.int64), False, missing.astype(np.uint8) * NO_TIME
         )
-    texts = _respelled(texts, texts[int(present[0])].as_py())
+    texts = respelled(texts, texts[int(present[0])].as_py())
     stamps = _of_parts(_equal_parts(texts) or _parts(texts), missing)
     bad = np.flatnonzero(stamps.status == BAD)
     if not len(bad):
         return stamps
-    again = _respelled(texts.take(pa.array(bad)), None)
+    again = respelled(texts.take(pa.array(bad)), None)
     order = np.arange(len(texts))
     order[bad] = len(texts) + np.arange(len(bad))
     return join_stamps([stamps, _of_parts(_parts(again), missing[bad])]).take(order)
-
-
-def _respelled(texts: pa.Array, like: str | None) -> pa.Array:
-    """Write texts so that date and time of day stand apart.
-
-    Args:
-        texts: Cells.
-        like: Only spellings of this text; None for all that occur.
-    """
-    for pattern, spelling in _RESPELLED:
-        occurs = (
-            re.search(pattern, like) is not None
-            if like is not None
-            else pc.any(pc.match_substring_regex(texts, pattern)).as_py()
-        )
-        if occurs:
-            texts = pc.replace_substring_regex(texts, pattern, spelling)
-            like = None if like is None else re.sub(pattern, spelling, like)
-    return texts
 
 
 def _parts(texts: pa.Array) -> dict[str, pa.Array]:

@@ -46,6 +46,15 @@ _SEASONAL = {
     "EET": ("+02:00", "Europe/Helsinki"),
     "WET": ("+00:00", "Europe/Lisbon"),
 }
+# places where the first of two letters holds in winter and the second in summer
+_SUMMER_TIMES = {
+    ("CET", "CEST"): "Europe/Berlin", ("MEZ", "MESZ"): "Europe/Berlin",
+    ("EET", "EEST"): "Europe/Helsinki", ("WET", "WEST"): "Europe/Lisbon",
+    ("GMT", "BST"): "Europe/London", ("EST", "EDT"): "America/New_York",
+    ("CST", "CDT"): "America/Chicago", ("MST", "MDT"): "America/Denver",
+    ("PST", "PDT"): "America/Los_Angeles", ("AKST", "AKDT"): "America/Anchorage",
+    ("AEST", "AEDT"): "Australia/Sydney", ("NZST", "NZDT"): "Pacific/Auckland",
+}  # fmt: skip
 _OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+\-\u2212])(\d{1,2})(?::?([0-5]\d))?", re.IGNORECASE)
 _MOST_MINUTES = 14 * 60  # no zone is farther from UTC
 _IN_NAME = re.compile(
@@ -133,4 +142,17 @@ def zone_in_name(name: str) -> str | None:
         minutes = offset_minutes(match[0])
         if minutes is not None:
             return offset_name(minutes)
+    return None
+
+
+def summer_time_in_name(name: str) -> tuple[str, str] | None:
+    """Two letters in the name of a time column that take turns, as ``MTU (CET/CEST)``.
+
+    Returns:
+        The letters as they stand there, and a place where they do; None without such a pair.
+    """
+    words = [match[0] for match in _IN_NAME.finditer(name.replace("_", " "))]
+    for (winter, summer), place in _SUMMER_TIMES.items():
+        if {winter, summer} <= {word.upper() for word in words}:
+            return f"{winter} and {summer}", place
     return None

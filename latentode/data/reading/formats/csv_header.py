@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise, takewhile, zip_longest
 
 from latentode.data.reading.doubts import Doubts
-from latentode.data.reading.formats.csv_names import count_on, is_title, joined
+from latentode.data.reading.formats.csv_names import count_on, is_title, joined, under_groups
 from latentode.data.reading.formats.csv_records import BLANKS, Kind, Record, split_records
 from latentode.data.reading.formats.csv_units import (
     is_format,
@@ -294,8 +294,10 @@ def _named(run: list[Record], width: int, end: int, doubts: Doubts) -> Header:
         rows = rows[-1:]  # names and their values, line by line, stand above it
     names = rows[-1].fields
     if len(rows) > 1:
-        columns = zip_longest(*(each.fields for each in rows), fillvalue="")
+        columns = list(zip_longest(*(each.fields for each in rows), fillvalue=""))
         names = tuple(joined(cells) for cells in columns)
+        if len(set(names)) < len(names):
+            names = under_groups(columns, names)
         doubts.decide(
             "header",
             f"names joined from lines {rows[0].line} to {rows[-1].line}, such as {names[-1]!r}",

@@ -34,3 +34,12 @@ def is_title(cells: Sequence[str], names: Sequence[str]) -> bool:
 def joined(cells: Sequence[str]) -> str:
     """Cells of a column of several header rows, each text once."""
     return " ".join(dict.fromkeys(cell.strip() for cell in cells if cell.strip()))
+
+
+def under_groups(columns: Sequence[Sequence[str]], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names below those of groups, each of which stands above its first column: "P1;;P2;"."""
+    group, grouped = "", []
+    for first, *rest in columns:
+        group = first if first.strip() else group
+        grouped.append(joined((group, *rest)))
+    return tuple(grouped) if len(set(grouped)) == len(grouped) else names

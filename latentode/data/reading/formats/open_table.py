@@ -117,12 +117,22 @@ def _files(part: LogFile) -> list[LogFile]:
         kinds = Counter(_kind(file) for file in inside)
         logs = {kind: number for kind, number in kinds.items() if kind not in _NO_LOGS}
         if not logs:
-            raise DataError(f"{path}: expected a folder of logs, got none in it.")
+            raise DataError(f"{path}: expected a folder of logs, got none in it.{_below(path)}")
         commonest = max(logs, key=lambda kind: (logs[kind], kind))
         return sorted((file for file in inside if _kind(file) == commonest), key=_by_name)
     if not path.exists() and any(mark in str(part) for mark in "*?["):
         return sorted(map(Path, glob(str(part))), key=_by_name)
     return [path]
+
+
+def _below(path: Path) -> str:
+    """The pattern that finds logs in the folders of a folder; empty without any."""
+    kinds = Counter(_kind(file) for file in path.glob("*/*") if file.is_file())
+    logs = {kind: number for kind, number in kinds.items() if kind not in _NO_LOGS}
+    if not logs:
+        return ""
+    commonest = max(logs, key=lambda kind: (logs[kind], kind))
+    return f" Its folders hold some: pass '{path}/*/*{commonest}'."
 
 
 def _kind(file: Path) -> str:

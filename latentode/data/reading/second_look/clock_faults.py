@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,8 @@ _ROUNDS = 4  # stamps far from what is left once those farther away are told
 _FAR = 3.0  # spans of the bulk between it and a stamp that is far
 _WIDE = 12.0  # part of the span: narrower gaps do not part its bulk from anything
 _LARGE_GAP = 10.0  # usual steps that make a gap worth a line
-_RARE_GAP = 3.0  # times as long as 99 % of the gaps, lest any uneven log had some
+# times as long as all gaps but 1 %, or three of a short log, lest any uneven log had some
+_RARE_GAP, _RARE, _FEW_GAPS = 3.0, 100, 3
 _LEAST_SILENCE = 0.05  # of the span of a series
 _SILENT_STEPS = 20.0  # mean gaps of a channel that its silence lasts at least
 _OWN_GAPS = 3.0  # times its own largest gap
@@ -152,14 +152,16 @@ def steps_between(readings: Readings) -> Int64:
 
 
 def usual_steps(steps: Int64) -> tuple[int, int] | None:
-    """Median of some steps and their 99 % quantile; None without steps."""
+    """Median of some steps, and the longest of the usual ones; None without steps."""
     if len(steps) > 4 * _SAMPLE:
         steps = steps[np.random.default_rng(0).integers(0, len(steps), _SAMPLE)]
     inside = np.sort(steps[steps >= 0])  # faster than to part it by two quantiles
     if not len(inside):
         return None
-    median, rare = (int(inside[ceil(share * len(inside)) - 1]) for share in (0.5, 0.99))
-    return median, rare
+    number = len(inside)
+    middle, longest = (number - 1) // 2, number - 1
+    longest -= max(number // _RARE, min(_FEW_GAPS, number // 8))
+    return int(inside[middle]), int(inside[longest])
 
 
 def find_gaps(readings: Readings, steps: Int64, usual: tuple[int, int] | None, most: int) -> Gaps:

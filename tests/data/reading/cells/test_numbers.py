@@ -64,6 +64,15 @@ def test_booleans_are_one_and_zero_whatever_number_is_missing():
     check(read(["true", "False", "2.5"]), [1, 0, 2.5])
 
 
+@pytest.mark.parametrize(
+    "texts", [["1.981D-05", "2.600D+01"], ["1,981E-05", "2,600E+01"], ["1,981d-05", "2,600D+01"]]
+)
+def test_exponents_of_all_programs_are_read_whatever_the_mark(texts):
+    numbers = read(texts)
+    check(numbers, [1.981e-5, 26])
+    assert not numbers.questions
+
+
 def test_empty_column_has_no_reading():
     check(read([None, None]), [NAN, NAN])
     check(read(["", "NA"]), [NAN, NAN])

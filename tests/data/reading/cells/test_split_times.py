@@ -91,6 +91,19 @@ CASES = {
               "HHMM": lambda m: (m.hour * 100 + m.minute) or 2400}),
     "spreadsheet": (MINUTES, {"Date": text("%Y-%m-%d 00:00:00"),
                               "Time": text("1899-12-30 %H:%M:%S")}),
+    "minutes of the day": (MINUTES, {"Date": text("%Y-%m-%d"),
+                                     "m": lambda m: m.hour * 60 + m.minute}),
+    "seconds of the day": (MINUTES, {"date": lambda m: m.date(),
+                                     "s": lambda m: m.hour * 3600 + m.minute * 60}),
+    "fraction of the day": (MINUTES, {"Date": text("%Y-%m-%d"), "Time": lambda m: round(
+        (m.hour * 60 + m.minute) / 1440, 6)}),
+    "HH.MM": (MINUTES, {"Datum": text("%d.%m.%Y"), "Zeit": text("%H.%M")}),
+    "spans": (MINUTES, {"Datum": text("%d.%m.%Y"), "Zeitraum": lambda m:
+                        f"{m:%H:%M} - {m + dt.timedelta(minutes=10):%H:%M}"}),
+    "hours of spans": (HOURLY, {"Datum": text("%d.%m.%Y"), "Stunde": lambda m:
+                                f"{m.hour:02d}-{m.hour + 1:02d} Uhr"}),
+    "whole minutes": (MINUTES, {"Date": text("%Y-%m-%d"), "H": lambda m: m.hour,
+                                "M": lambda m: m.minute, "S": lambda m: m.second}),
 }  # fmt: skip
 
 
@@ -127,6 +140,51 @@ def test_a_week_is_never_a_day_of_the_year():
     names, times, *_ = joined(columns)
     assert names == ("year", "week")
     assert times.times.tolist() == nanoseconds(moments)
+
+
+def test_quarters_and_weeks_of_years_are_joined():
+    quarters = [dt.datetime(1990 + i // 4, 3 * (i % 4) + 1, 1) for i in range(100)]
+    for form in (lambda m: (m.month + 2) // 3, lambda m: f"Q{(m.month + 2) // 3}"):
+        names, times, *_ = joined(table(quarters, Year=lambda m: m.year, Quarter=form))
+        assert (names, times.times.tolist()) == (("Year", "Quarter"), nanoseconds(quarters))
+    weeks = grid("2019-01-07", 7 * 86_400, 300)  # Mondays
+    columns = table(weeks, Jahr=lambda m: m.isocalendar()[0], KW=lambda m: m.isocalendar()[1])
+    names, times, *_ = joined(columns)
+    assert (names, times.times.tolist()) == (("Jahr", "KW"), nanoseconds(weeks))
+
+
+@pytest.mark.parametrize("step", [1800, 900, 300])
+def test_numbers_of_periods_are_intervals_and_no_minutes(step):
+    moments = grid("2024-03-04", step, 2000)
+    columns = table(moments, date=lambda m: m.date(), period=lambda m: (
+        (m.hour * 3600 + m.minute * 60) // step + 1))  # fmt: skip
+    names, times, result, _ = joined(columns)
+    assert (names, times.times.tolist()) == (("date", "period"), nanoseconds(moments))
+    assert f"intervals 1 to {86_400 // step} of the day" in result.words
+
+
+@pytest.mark.parametrize("name", ["Seconds of day", "secondsOfDay", "sod"])
+def test_a_telling_name_needs_no_afternoon(name):
+    moments = [m for day in range(4, 9) for m in grid(f"2024-03-{day:02}T08:00", 60, 90)]
+    columns = table(moments, date=lambda m: m.date(), **{name: lambda m: (
+        m.hour * 3600 + m.minute * 60)})  # fmt: skip
+    names, times, *_ = joined(columns)
+    assert (names, times.times.tolist()) == (("date", name), nanoseconds(moments))
+
+
+def test_days_of_the_first_months_are_no_intervals():
+    moments = grid("2024-01-01", 3 * 3600, 8 * 96)
+    columns = table(moments, Year=lambda m: m.year, DOY=lambda m: m.timetuple().tm_yday,
+                    Hour=lambda m: m.hour)  # fmt: skip
+    names, times, *_ = joined(columns)
+    assert (names, times.times.tolist()) == (("Year", "DOY", "Hour"), nanoseconds(moments))
+
+
+def test_seconds_since_the_start_are_no_time_of_day():
+    moments = grid("2024-03-04T20:00", 100, 800)  # begins in the evening, ends on the next day
+    columns = table(moments, date=lambda m: m.date(), s=lambda m: int(
+        (m - moments[0]).total_seconds()))  # fmt: skip
+    assert find_split_times(columns) is None
 
 
 def test_hours_to_24_are_said_to_end():

@@ -43,6 +43,7 @@ def test_other_cells_are_bad():
         ("%F", "Write %Y-%m-%d"),
         ("%-d.%m.%Y", "without the hyphen"),
         ("%d.%m. %H:%M", "expected a format with a year"),
+        ("%Y-%m-%d %I:%M", r"expected AM or PM \(%p\).* Write %H"),
         ("%", "expected directives"),
         ("%V %Y", "cannot be used"),
         ("%d.%m.%Y", r"got '2024-03-01' \(line 2\). Correct --time-format"),

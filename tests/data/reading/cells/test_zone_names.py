@@ -10,6 +10,7 @@ from latentode.data.reading.cells.zone_names import (
     check_zone,
     offset_minutes,
     offset_name,
+    summer_time_in_name,
     zone_in_name,
 )
 from latentode.errors import ConfigError
@@ -71,6 +72,22 @@ def test_zones_that_are_none_or_two_are_refused(zone, advice):
 )
 def test_zone_in_a_name(name, zone):
     assert zone_in_name(name) == zone
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("MTU (CET/CEST)", "Europe/Berlin"),
+        ("Zeit MEZ/MESZ", "Europe/Berlin"),
+        ("Time (EST or EDT)", "America/New_York"),
+        ("time_CET", None),
+        ("Time CEST", None),
+        ("offset of CET to UTC", None),
+    ],
+)
+def test_two_letters_in_a_name_that_take_turns_with_summer_time_are_known(name, place):
+    turns = summer_time_in_name(name)
+    assert (None if turns is None else turns[1]) == place
 
 
 @pytest.mark.parametrize("minutes", [-420, -210, 0, 60, 345, 840])

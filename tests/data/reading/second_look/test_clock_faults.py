@@ -139,6 +139,18 @@ def test_gaps_far_above_the_usual_step_are_listed_with_lines():
     assert "gap of 5.0 days: 2024-03-04T16:30 to 2024-03-09T16:40 (lines 101 to 102)" in lines
 
 
+@settings(max_examples=40)
+@given(st.integers(10, 99), st.floats(0.05, 0.95), st.integers(2, 300), st.booleans())
+def test_the_one_gap_of_a_short_log_is_listed(size, share, days, jitter):
+    times = regular(size)
+    times = times + np.random.default_rng(size).integers(-4, 5, size) * MINUTE * jitter
+    at = min(max(1, int(share * size)), size - 1)
+    times[at:] += days * DAY
+    look, _, _ = look_at({"x": np.arange(size) % 9.0}, times)
+    (gap,) = look.gaps.longest
+    assert (gap.start, gap.end) == (times[at - 1], times[at])
+
+
 def test_uneven_logs_have_no_gaps_far_above_the_usual_step():
     steps = np.random.default_rng(0).exponential(20, 2000).round() + 1
     times = START + steps.astype(np.int64).cumsum() * MINUTE
