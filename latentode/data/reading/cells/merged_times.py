@@ -34,23 +34,17 @@ from latentode.data.reading.cells.time_stamps import (
     BAD,
     OK,
     Stamps,
-    is_zone,
     join_stamps,
     plain_stamps,
 )
 from latentode.data.reading.cells.told_clocks import clock_in_name, told_times
+from latentode.data.reading.cells.told_zones import say_letters, zone_called, zone_told
 from latentode.data.reading.cells.zone_names import (
-    UNCLEAR_LETTERS,
-    ZONE_LETTERS,
     check_zone,
-    offset_name,
-    summer_time_in_name,
-    zone_in_name,
 )
 from latentode.data.reading.doubts import Doubts
 from latentode.errors import ConfigError, DataError
 
-_UNIVERSAL = {"Z", "UTC", "GMT", "UT"}
 _EXAMPLES = 5  # bad cells that a message may show
 _MANY_ROWS, _INSTANT = 1_000, 10 * 10**9  # so many rows in so few nanoseconds are a wrong unit
 
@@ -230,7 +224,7 @@ def _merge_numbers(column: _Column, known: Clock | None) -> Times:
     times, status = times_on_clock(raw, clock)
     wall = clock.kind == "calendar" and (clock.unit in SERIAL_DAYS or clock.unit == "year")
     if wall and clock.zone is None:
-        clock = Clock(clock.kind, _named_zone(column), clock.unit)
+        clock = Clock(clock.kind, zone_called(column.name, column.doubts), clock.unit)
     elif known is None:
         _say_if_odd(column, times[status == OK], clock)
     return Times(times, status, (status == OK) & wall, clock)
@@ -257,7 +251,7 @@ def _merge_stamps(column: _Column, stamps: Stamps) -> Times:
     stamps, dayfirst = settle_dates(
         stamps, column.name, column.time, column.doubts, column.where, column.text
     )
-    _say_letters(column, stamps)
+    say_letters(column.name, stamps.places, column.doubts)
     okay = stamps.status == OK
     if okay.any() and re.match(SPAN, text := column.text(int(okay.argmax())).strip()):
         choice = f"the time is the start of each span in {column.name!r}"
@@ -268,66 +262,15 @@ def _merge_stamps(column: _Column, stamps: Stamps) -> Times:
         ask_date(column.doubts, column.name, what)
     aware = stamps.aware & okay
     zone = column.time.tz or (
-        _typed_zone(column) if aware.any() else _zone_of_naive(column, stamps)
+        _typed_zone(column) if aware.any() else zone_told(column.name, stamps.places, column.doubts)
     )
     clock = Clock("calendar", zone, "iso")
     return Times(stamps.times, stamps.status, okay & ~aware, clock, dayfirst=dayfirst)
 
 
-def _say_letters(column: _Column, stamps: Stamps) -> None:
-    for letters in sorted(stamps.places & (ZONE_LETTERS.keys() - _UNIVERSAL)):
-        offset = offset_name(ZONE_LETTERS[letters])
-        column.doubts.decide(
-            "time",
-            f"{letters} in {column.name!r} read as {offset}, all year",
-            "letters name an offset, never summer time that comes and goes",
-        )
-
-
 def _typed_zone(column: _Column) -> str:
     zones = {part.zone for part in column.parts if part.zone is not None}
     return zones.pop() if len(zones) == 1 else "UTC"
-
-
-def _zone_of_naive(column: _Column, stamps: Stamps) -> str | None:
-    letters = sorted(place for place in stamps.places if place in UNCLEAR_LETTERS)
-    if letters:
-        zones = UNCLEAR_LETTERS[letters[0]]
-        column.doubts.ask(
-            "time",
-            f"time column {column.name!r}: {letters[0]} is used for several zones. Pass "
-            f"{' or '.join(f'--tz {zone}' for zone in zones)}.",
-        )
-        return zones[0]
-    places = sorted(place for place in stamps.places if is_zone(place))
-    if len(places) > 1:
-        column.doubts.ask(
-            "time",
-            f"time column {column.name!r}: times are in several zones, {' and '.join(places)}, "
-            "without an offset. Write offsets behind the times.",
-        )
-    if places:
-        return check_zone(places[0])
-    return _named_zone(column)
-
-
-def _named_zone(column: _Column) -> str | None:
-    if turns := summer_time_in_name(column.name):
-        letters, place = turns
-        column.doubts.ask(
-            "time",
-            f"time column {column.name!r}: its name tells {letters}, so that summer time comes and "
-            f"goes. Pass the zone, such as --tz {place}.",
-        )
-        return place
-    zone = zone_in_name(column.name)
-    if zone is not None:
-        column.doubts.decide(
-            "time",
-            f"times of {column.name!r} read in the zone {zone}",
-            "so its name says",
-        )
-    return zone
 
 
 def _moment(time: int) -> str:
