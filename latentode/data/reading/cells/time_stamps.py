@@ -116,20 +116,18 @@ def join_stamps(parts: Sequence[Stamps]) -> Stamps:
     if len(parts) == 1:
         return parts[0]
     times = np.concatenate([part.times for part in parts])
-    codes = np.broadcast_to(np.int32(-1), len(times))
+    codes: list[NDArray[np.integer]] = []
     dates: list[OpenDate] = []
-    if any(part.dates for part in parts):
-        shifted: list[NDArray[np.int32]] = []
-        for part in parts:
-            own = np.where(part.codes >= 0, part.codes + len(dates), -1)
-            shifted.append(own.astype(np.int32))
-            dates.extend(part.dates)
-        codes = np.concatenate(shifted)
+    for part in parts:
+        own = np.where(part.codes >= 0, part.codes + len(dates), -1) if part.dates else part.codes
+        codes.append(own)
+        dates.extend(part.dates)
+    none = np.broadcast_to(np.int32(-1), len(times))
     return Stamps(
         times,
         np.concatenate([part.aware for part in parts]),
         np.concatenate([part.status for part in parts]),
-        codes,
+        np.concatenate(codes).astype(np.int32) if dates else none,
         tuple(dates),
         frozenset().union(*(part.places for part in parts)),
     )
@@ -150,8 +148,7 @@ def parse_stamps(texts: pa.ChunkedArray | pa.Array) -> Stamps:
         if isinstance(texts, pa.ChunkedArray):  # too long for one array of 32-bit offsets
             return join_stamps([parse_stamps(chunk) for chunk in texts.chunks])
     if pa.types.is_dictionary(texts.type):
-        parsed = parse_stamps(texts.dictionary.cast(pa.string()).take(texts.indices))
-        return parsed
+        return parse_stamps(texts.dictionary.cast(pa.string()).take(texts.indices))
     iso = _iso(texts)
     if iso is not None:
         return iso
@@ -202,9 +199,8 @@ def _parted(texts: pa.Array) -> Stamps:
     missing = np.asarray(pc.is_in(texts, _MISSING))
     present = np.flatnonzero(~missing)
     if not len(present):
-        return plain_stamps(
-            np.zeros(len(texts), np.int64), False, missing.astype(np.uint8) * NO_TIME
-        )
+        status = missing.astype(np.uint8) * NO_TIME
+        return plain_stamps(np.zeros(len(texts), np.int64), False, status)
     texts = respelled(texts, texts[int(present[0])].as_py())
     stamps = _of_parts(_equal_parts(texts) or _parts(texts), missing)
     bad = np.flatnonzero(stamps.status == BAD)
