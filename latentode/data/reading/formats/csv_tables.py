@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.csv_header import names_something
@@ -96,7 +97,7 @@ def _candidates(
 
 def _starts_of_names(lines: Sequence[str], sep: str) -> tuple[str, ...]:
     """First fields of the rows of names at the head of a file, with the separator."""
-    records = split_records(lines, sep, "")
+    records = takewhile(lambda each: not each.has_readings, split_records(lines, sep, ""))
     named = [each for each in records if names_something(each) and len(each.fields) >= _FEWEST]
     return tuple({each.raw.partition(sep)[0] + sep for each in named} - {sep})
 
