@@ -86,6 +86,24 @@ class Likelihood(nn.Module):
         """
         raise NotImplementedError
 
+    def is_mass(self, values: Tensor) -> Tensor:
+        """Whether `log_prob` of a reading is of a probability, not of a density."""
+        return torch.zeros_like(values, dtype=torch.bool)
+
+    def latent(self, uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """What `observed` turns into the draws of `transform`: a reading before bounds cut it.
+
+        Args:
+            uniform: As in `transform`.
+            location: Location of each reading.
+            scale: Scale of each reading.
+        """
+        return self.transform(uniform, location, scale)
+
+    def observed(self, latent: Tensor) -> Tensor:
+        """What is read of latent readings; see `latent`."""
+        return latent
+
 
 def masked_sum(log_density: Tensor, mask: Tensor) -> Tensor:
     """Sum log-densities over observed (time, channel) pairs.
