@@ -79,7 +79,7 @@ INNER = {
     ],
     "models": [
         {"nn", "objectives"},
-        {"encoders", "decoders", "dynamics", "priors", "likelihoods"},
+        {"encoders", "decoders", "dynamics", "priors", "likelihoods", "calibration"},
         {"solved"},
         {"heads"},
         {"point_processes", "shooting"},
@@ -91,7 +91,7 @@ INNER = {
         {"terms", "optimizer", "stopping", "repeatable", "state_folder"},
         {"execution"},
         {"step", "state", "validation", "solver_watch", "refinement", "prior_fitting", "events"},
-        {"label_rules", "trainer"},
+        {"label_rules", "trainer", "calibration"},
         {"fit"},
     ],
 }

@@ -31,7 +31,7 @@ _DRAWS, _NOISES = 64, 4  # draws of a posterior, and of the noise about each
 _ROUNDING = 1e-12  # of a sum of weights
 _LEAST_NOISE = 1e-6  # uniform numbers of 0 and 1 have no quantile
 _ORIGINS, _TARGETS = 256, 12_000  # most of each: what a few seconds judge
-_FEWEST_ORIGINS = 32
+_FEWEST_ORIGINS = 32  # of a log whose windows alone hold more targets
 _SAME = 1e-5  # relative: two readings of single precision that are one value
 QUANTILES = (0.05, 0.25, 0.75, 0.95)  # ends of a 90 % band about those of a 50 % band
 LEVELS = (0.5, 0.9)
@@ -127,8 +127,7 @@ def _tasks(dataset: TimeSeriesDataset, fitted: FittedModel) -> Iterator[Task]:
 
 
 def _thinned(task: Task, context_ns: int) -> Task:
-    """A task of about `_TARGETS` targets at most: those of some stretches of time, as the others'
-    windows need not be solved."""
+    """A task of about `_TARGETS` targets at most: those of some stretches, to solve fewer windows."""
     targets = task.targets
     every = max(1, round(len(targets) / _TARGETS))
     stretch = targets.times // context_ns + targets.window

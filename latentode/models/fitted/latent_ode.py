@@ -67,7 +67,8 @@ class FittedModel:
     def save(self, folder: Path) -> None:
         """Write ``model.safetensors``, ``model.json`` and ``MODEL_CARD.md``, by rename."""
         tensors, about = self.log.pack()
-        tensors |= {_CALIBRATION + k: v for k, v in self.calibration.state_dict().items()}
+        if self.calibration.stretches.any():
+            tensors |= {_CALIBRATION + k: v for k, v in self.calibration.state_dict().items()}
         meta = {
             "config": self.config.to_dict(),
             "data": self.schema.to_dict(),
