@@ -127,7 +127,7 @@ def _tasks(dataset: TimeSeriesDataset, fitted: FittedModel) -> Iterator[Task]:
 
 
 def _thinned(task: Task, context_ns: int) -> Task:
-    """A task of about `_TARGETS` targets at most: those of some stretches, to solve fewer windows."""
+    """A task of about `_TARGETS` targets at most, of some stretches: fewer windows are solved."""
     targets = task.targets
     every = max(1, round(len(targets) / _TARGETS))
     stretch = targets.times // context_ns + targets.window
@@ -215,7 +215,7 @@ class Estimate:
         return Estimate(self.log_factor - other.log_factor, self.variance).trusted(off, 0.0)
 
 
-_NONE = Estimate(0.0, math.inf)
+_NONE = Estimate(0.0, math.inf)  # of readings that tell nothing
 
 
 def _estimate(
@@ -223,9 +223,9 @@ def _estimate(
 ) -> Estimate:
     """The factor that a share of the readings needs at most.
 
-    Readings of a stretch err together: the variance of the share is that between stretches. As many
-    independent readings as have that variance set the level of the finite sample,
-    :math:`p (n + 1) / n`.
+    Readings of a stretch err together: those count as many as have, if they were independent, the
+    variance of a share of one half that there is between stretches. Their number n sets the level
+    of the finite sample, :math:`p (n + 1) / n`.
 
     Args:
         needed: Factor that each reading needs to be within the band, shape (reading,).
@@ -240,12 +240,12 @@ def _estimate(
     if count < 2:
         return _NONE
     weights = weights / weights.sum()
-    within = weights * ((needed <= _quantile(needed, weights, share)) - share)
-    of_stretch = np.bincount(stretch.reshape(-1), within)
-    variance = float(np.square(of_stretch).sum()) * count / (count - 1)
-    level = min(
-        1.0, share + variance / (1.0 - share)
-    )  # p (n + 1) / n with n = p (1 - p) / variance
+    # at the median, as few stretches hold no reading beyond a share near 1
+    low = weights * ((needed <= _quantile(needed, weights, 0.5)) - 0.5)
+    square = float(np.square(np.bincount(stretch.reshape(-1), low)).sum()) * count / (count - 1)
+    variance = square * share * (1.0 - share) / 0.25
+    # p (n + 1) / n with n = p (1 - p) / variance
+    level = min(1.0, share + variance / (1.0 - share))
     factor = np.clip(_quantile(needed, weights, level), 1.0 / _MOST, _MOST)
     return Estimate(float(np.log(factor)), variance)
 
