@@ -8,11 +8,11 @@ from torch.nn import functional
 
 from latentode.models.likelihoods.support import SupportLikelihood
 
-_LEAST_MEAN = 1e-6
+_LEAST_MEAN = 1e-6  # logarithms of a mean of 0 are infinite
 _MOST_SIZE = 1e7  # as good as Poisson, and float64 keeps 8 digits of its gamma functions
 _LARGE = 200.0  # mean above which a count is drawn as a rounded normal
 _MOST_STEPS = 2_000  # of the sum that a count is drawn by: ten times the largest such mean
-_WHOLE = 1e-3
+_WHOLE = 1e-3  # of a step: scaled and rounded to float32, a count is not quite whole
 
 
 class NegativeBinomialLikelihood(SupportLikelihood):
