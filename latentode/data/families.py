@@ -34,6 +34,9 @@ class Families:
         lower: Least value, -inf where there is none, shape (channel,).
         upper: Greatest value, +inf where there is none, shape (channel,).
         step: Distance of two counts, shape (channel,).
+        least: Least reading of training, of continuous channels; -inf of others and where it is not
+            known, shape (channel,). What a model learned it learned of readings from here on.
+        greatest: Greatest reading of training, likewise.
         reasons: Why each channel is what it is; "" for numbers without bounds.
     """
 
@@ -41,6 +44,8 @@ class Families:
     lower: Float64
     upper: Float64
     step: Float64
+    least: Float64
+    greatest: Float64
     reasons: tuple[str, ...]
 
     @classmethod
@@ -49,7 +54,8 @@ class Families:
         unbounded = np.full(num_channels, np.inf)
         continuous: ChannelKind = "continuous"
         kinds = (continuous,) * num_channels
-        return cls(kinds, -unbounded, unbounded, np.ones(num_channels), ("",) * num_channels)
+        ones, nothing = np.ones(num_channels), ("",) * num_channels
+        return cls(kinds, -unbounded, unbounded, ones, -unbounded, unbounded, nothing)
 
     @classmethod
     def fit(
@@ -78,16 +84,20 @@ class Families:
                         f"channels.{option}: expected one of the channels {', '.join(names)}, got "
                         f"{name!r}. Check --{option}."
                     )
-        rows = []
+        rows, extremes = [], []
         for index, name in enumerate(names):
             channel = _Channel.of(name, index, training, validation)
             rows.append(channel.family(kinds.get(name), lower.get(name), upper.get(name)))
+            extremes.append(channel.extremes(rows[-1][0]))
         found, low, high, reasons = zip(*rows, strict=True) if rows else ((), (), (), ())
-        return cls(found, np.array(low), np.array(high), np.ones(len(names)), reasons)
+        least, greatest = np.array(extremes, np.float64).reshape(-1, 2).T
+        return cls(
+            found, np.array(low), np.array(high), np.ones(len(names)), least, greatest, reasons
+        )
 
     def valid(self, num_channels: int) -> bool:
         """Whether it describes so many channels, each by something that can be."""
-        sizes = {len(of) for of in (self.kinds, self.lower, self.upper, self.reasons)}
+        sizes = {len(of) for of in (self.kinds, self.reasons, *map(self.__getattribute__, _FREE))}
         binary = np.array([kind == "binary" for kind in self.kinds], dtype=bool)
         return (
             sizes == {num_channels}
@@ -108,8 +118,11 @@ class Families:
 
     def scaled(self, scaler: Scaler) -> Families:
         """The same in scaled units."""
-        lower, upper = scaler.transform(self.lower), scaler.transform(self.upper)
-        return replace(self, lower=lower, upper=upper, step=self.step / scaler.scale)
+        ends = {
+            name: scaler.transform(getattr(self, name))
+            for name in ("lower", "upper", "least", "greatest")
+        }
+        return replace(self, step=self.step / scaler.scale, **ends)
 
     def exact(self, values: Float64, scale: Float64) -> Float64:
         """Values without the rounding of scaled numbers: bounds, states and counts as they are.
@@ -139,21 +152,28 @@ class Families:
             "kinds": list(self.kinds),
             "lower": _to_json(self.lower),
             "upper": _to_json(self.upper),
+            "least": _to_json(self.least),
+            "greatest": _to_json(self.greatest),
             "reasons": list(self.reasons),
         }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Families:
         """Rebuild from `to_dict`."""
+        ends = {
+            name: np.array([free if v is None else v for v in values[name]], np.float64)
+            for name, free in _FREE.items()
+        }
         return cls(
             kinds=tuple(values["kinds"]),
-            lower=np.array([-np.inf if v is None else v for v in values["lower"]], np.float64),
-            upper=np.array([np.inf if v is None else v for v in values["upper"]], np.float64),
             step=np.ones(len(values["kinds"])),
             reasons=tuple(values["reasons"]),
+            **ends,
         )
 
 
+#: What stands for no bound, and for extremes that are not known.
+_FREE = {"lower": -np.inf, "upper": np.inf, "least": -np.inf, "greatest": np.inf}
 _Row = tuple[ChannelKind, float, float, str]
 
 
@@ -197,6 +217,12 @@ class _Channel:
                 f"{high:g}, got {low:g}. Check --lower and --upper."
             )
         return "continuous", low, high, "; ".join(filter(None, (why_low, why_high)))
+
+    def extremes(self, kind: ChannelKind) -> tuple[float, float]:
+        """Least and greatest reading of training, infinite of states, counts and nothing."""
+        if kind != "continuous" or not len(self.distinct):
+            return -np.inf, np.inf
+        return float(self.distinct[0]), float(self.distinct[-1])
 
     def _bound(self, declared: float | None, sign: float) -> tuple[float, str]:
         """The bound below (sign -1) or above (1), and why it is one."""

@@ -112,6 +112,7 @@ class DataSchema:
 
     def builder(self) -> BatchBuilder:
         """Batches with these scales."""
+        scaled = self.families.scaled(self.scaler)
         return BatchBuilder(
             self.scaler,
             self.time_scale,
@@ -119,6 +120,8 @@ class DataSchema:
             self.input_scaler,
             self.static_mean,
             self.static_std,
+            scaled.least,
+            scaled.greatest,
         )
 
     def align(

@@ -154,7 +154,7 @@ class LatentODEModel(nn.Module):
 
     def likelihood_given(self, batch: SeriesBatch) -> Likelihood:
         """The likelihood of windows in which a reading beyond what a channel can be lifts that."""
-        return self.likelihood.given(batch.values, batch.mask)
+        return self.likelihood.given(batch.values, batch.mask, batch.shift)
 
     def posterior(self, batch: SeriesBatch) -> Posterior:
         """The encoder's posterior of the state at the anchor of each window; see also `infer`."""

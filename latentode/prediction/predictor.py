@@ -321,11 +321,12 @@ class Predictor:
         unit, shape = self.schema.time_scale.unit_ns, (self.num_draws, len(self.schema.channels))
         noise = torch.from_numpy(path_noise(self.seed, name, times, unit, shape))
         uniform = torch.special.ndtr(noise).clamp(_TINY, 1.0 - _TINY)
-        sampled = self.model.likelihood.given(batch.values[one], batch.mask[one]).transform(
+        known = (part[one] for part in (batch.values, batch.mask, batch.shift))
+        sampled = self.model.likelihood.given(*known).transform(
             uniform.to(self.device)[:, :, None],
             decoded.location[:, one, : len(times)].double(),
             decoded.scale[:, one, : len(times)].double(),
         )[:, 0]
         scaler = self.schema.scaler
-        drawn = scaler.inverse(sampled.cpu().numpy())
+        drawn = scaler.inverse((sampled + batch.shift[index]).cpu().numpy())
         return self.schema.families.exact(drawn, scaler.scale)

@@ -156,6 +156,7 @@ def test_bounds_and_counts_come_back_from_scaled_float32_as_they_were(center, sc
         np.array([center, 0.0]),
         np.array([np.inf] * 2),
         np.ones(2),
+        *2 * [np.zeros(2)],
         ("",) * 2,
     )
     scales = np.array([scale, 2.5])

@@ -88,14 +88,15 @@ class Likelihood(nn.Module):
         """Whether a reading is one that can be drawn."""
         return torch.ones_like(values, dtype=torch.bool)
 
-    def given(self, values: Tensor, mask: Tensor) -> Likelihood:
+    def given(self, values: Tensor, mask: Tensor, shift: Tensor) -> Likelihood:
         """The likelihood for windows in which some readings are known.
 
         Args:
-            values: Known readings in scaled units, shape (batch, time, channel).
+            values: Known readings in scaled units less `shift`, shape (batch, time, channel).
             mask: True where there is one, likewise.
+            shift: What was taken off every reading of a window, shape (batch, 1, channel).
         """
-        del values, mask
+        del values, mask, shift
         return self
 
 

@@ -14,7 +14,6 @@ from latentode.models.likelihoods.bernoulli import BernoulliLikelihood
 from latentode.models.likelihoods.censored import CensoredLikelihood
 from latentode.models.likelihoods.gaussian import GaussianLikelihood
 from latentode.models.likelihoods.negative_binomial import NegativeBinomialLikelihood
-from latentode.models.likelihoods.support import Lifted, SupportLikelihood
 
 
 class SideBySide(Likelihood):
@@ -107,22 +106,20 @@ class SideBySide(Likelihood):
         """See `Likelihood`."""
         return self._joined(lambda part, of: part.fits(of), values)
 
-    def given(self, values: Tensor, mask: Tensor) -> Likelihood:
+    def given(self, values: Tensor, mask: Tensor, shift: Tensor) -> Likelihood:
         """Without the supports of channels of which a window has a reading outside.
 
         Args:
-            values: Known readings in scaled units, shape (batch, time, channel).
+            values: Known readings in scaled units less `shift`, shape (batch, time, channel).
             mask: True where there is one, likewise.
+            shift: What was taken off every reading of a window, shape (batch, 1, channel).
         """
-        unfit = (mask & ~self.fits(values)).any(dim=1, keepdim=True)
-        if not unfit.any():
+        parts = []
+        for number, part in enumerate(self._likelihoods):
+            of = [self._of(number, array) for array in (values, mask, shift)]
+            parts.append(part.given(*of))
+        if all(part is own for part, own in zip(parts, self._likelihoods, strict=True)):
             return self
-        parts = [
-            Lifted(part, part.free, self._of(number, unfit))
-            if isinstance(part, SupportLikelihood)
-            else part
-            for number, part in enumerate(self._likelihoods)
-        ]
         return SideBySide(parts, [getattr(self, f"channels_{i}") for i in range(len(parts))])
 
 

@@ -20,7 +20,8 @@ class CensoredLikelihood(SupportLikelihood):
     with F of `SinhArcsinhLikelihood`. Rain, a stopped pump, a saturated sensor.
 
     Args:
-        lower: Lower bound of each channel in scaled units, -inf without, shape (channel,).
+        lower: Lower bound of each channel in scaled units, -inf without, shape (channel,) or one
+            for each window, (batch, 1, channel).
         upper: Upper bound, +inf without, likewise.
         heavy: Whether tails are learned; False is the normal.
 
@@ -29,8 +30,15 @@ class CensoredLikelihood(SupportLikelihood):
     """
 
     def __init__(self, lower: Tensor, upper: Tensor, *, heavy: bool) -> None:
-        super().__init__(len(lower), heavy=heavy)
+        super().__init__(lower.shape[-1], heavy=heavy)
         self.bounds = Bounds(lower, upper)
+
+    def shifted(self, shift: Tensor) -> CensoredLikelihood:
+        """See `SupportLikelihood`."""
+        bounds = self.bounds
+        moved = CensoredLikelihood(bounds.lower - shift, bounds.upper - shift, heavy=False)
+        moved.free = self.free
+        return moved
 
     def log_prob(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """See `Likelihood`; the log-probability of a reading at a bound.

@@ -117,6 +117,23 @@ class SupportLikelihood(Likelihood):
         density = self.free.log_prob(values, location, scale)
         return torch.where(self.is_mass(values), mass, density)
 
+    def shifted(self, shift: Tensor) -> SupportLikelihood:
+        """The same of readings that something was taken off, shape (batch, 1, channel)."""
+        del shift  # that of states and counts is 0
+        return self
+
+    def given(self, values: Tensor, mask: Tensor, shift: Tensor) -> Likelihood:
+        """Without the support of channels of which a window has a reading outside.
+
+        Args:
+            values: Known readings in scaled units less `shift`, shape (batch, time, channel).
+            mask: True where there is one, likewise.
+            shift: What was taken off every reading of a window, shape (batch, 1, channel).
+        """
+        moved = self.shifted(shift) if shift.any() else self
+        unfit = (mask & ~moved.fits(values)).any(dim=1, keepdim=True)
+        return Lifted(moved, self.free, unfit) if unfit.any() else moved
+
 
 class Lifted(Likelihood):
     """A likelihood whose supports do not hold for some channels of some windows.

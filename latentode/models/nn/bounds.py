@@ -12,7 +12,7 @@ class Bounds(nn.Module):
     """Which values stand at a bound, or beyond it.
 
     Args:
-        lower: Least value of each channel in scaled units, -inf without, shape (channel,).
+        lower: Least value of each channel in scaled units, -inf without, shape (..., channel).
         upper: Greatest value, +inf without, likewise.
     """
 

@@ -18,8 +18,11 @@ FAMILIES = Families(
     lower=np.array([0.0, -FREE, 0.0, -1.0, -FREE]),
     upper=np.array([FREE, FREE, 1.0, FREE, FREE]),
     step=np.array([0.5, 1.0, 1.0, 1.0, 1.0]),
+    least=np.full(5, -FREE),
+    greatest=np.full(5, FREE),
     reasons=("",) * 5,
 )
+NO_SHIFT = torch.zeros(3, 1, 5).double()
 VALUES = torch.tensor([1.5, 0.3, 1.0, -1.0, -2.0])
 
 
@@ -82,11 +85,11 @@ def test_only_numbers_without_bounds_go_through_a_flow():
 def test_a_reading_outside_lifts_the_support_in_its_window_alone():
     likelihood = likelihood_of(GaussianLikelihood, FAMILIES)
     values, location, scale, mask = batch()
-    assert likelihood.given(values, mask) is likelihood
+    assert likelihood.given(values, mask, NO_SHIFT) is likelihood
     moved = values.clone()
     moved[1, 2] = torch.tensor([0.25, 0.3, 2.0, -1.5, -2.0])  # no count, no state, below the bound
     everywhere = torch.ones_like(mask)
-    lifted = likelihood.given(moved, everywhere)
+    lifted = likelihood.given(moved, everywhere, NO_SHIFT)
     assert isinstance(lifted, SideBySide)
     found = lifted.log_prob(values, location, scale)
     plain = GaussianLikelihood(5).log_prob(values, location, scale)
@@ -96,9 +99,26 @@ def test_a_reading_outside_lifts_the_support_in_its_window_alone():
     assert not lifted.is_mass(values)[1].any()
     unseen = everywhere.clone()
     unseen[1, 2] = False
-    assert likelihood.given(moved, unseen) is likelihood
+    assert likelihood.given(moved, unseen, NO_SHIFT) is likelihood
     uniform = torch.full((2, *location.shape), 0.01, dtype=torch.float64)
     with torch.no_grad():
         draws = lifted.transform(uniform, location, scale)
     assert (draws[:, 1, :, 3] < -1.0).any()
     assert (draws[:, 0, :, 3] >= -1.0).all()
+
+
+def test_bounds_move_with_what_was_taken_off_the_readings():
+    likelihood = likelihood_of(StudentTLikelihood, FAMILIES)
+    values, location, scale, mask = batch()
+    shift = torch.zeros(3, 1, 5).double()
+    shift[1, 0, 3] = 2.5
+    moved = values - shift.float()
+    given = likelihood.given(moved, mask, shift)
+    found = given.log_prob(moved, location - shift.float(), scale)
+    torch.testing.assert_close(found, likelihood.log_prob(values, location, scale))
+    assert given.is_mass(moved)[..., 3].all()
+    uniform = torch.full((2, *location.shape), 0.01, dtype=torch.float64)
+    with torch.no_grad():
+        draws = given.transform(uniform, location - shift.float(), scale)[..., 3].double()
+    assert (draws.min(dim=-1).values.min(dim=0).values + shift[:, 0, 3] >= -1.0).all()
+    assert set(given.state_dict()) == set(likelihood.state_dict())
