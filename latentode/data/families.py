@@ -118,11 +118,10 @@ class Families:
 
     def scaled(self, scaler: Scaler) -> Families:
         """The same in scaled units."""
-        ends = {
-            name: scaler.transform(getattr(self, name))
-            for name in ("lower", "upper", "least", "greatest")
-        }
-        return replace(self, step=self.step / scaler.scale, **ends)
+        ends = (self.lower, self.upper, self.least, self.greatest)
+        lower, upper, least, greatest = map(scaler.transform, ends)
+        step = self.step / scaler.scale
+        return replace(self, lower=lower, upper=upper, step=step, least=least, greatest=greatest)
 
     def exact(self, values: Float64, scale: Float64) -> Float64:
         """Values without the rounding of scaled numbers: bounds, states and counts as they are.

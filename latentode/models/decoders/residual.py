@@ -47,7 +47,7 @@ class ResidualMemory(nn.Module):
         # slow: an untrained model then forecasts the last reading, and training departs from that.
         rates = torch.logspace(-1.5, 1.5, num_rates)
         self.register_buffer("log_rates", rates.log()[:, None])
-        logits = torch.cat([torch.linspace(2.0, 0.0, num_rates), torch.tensor([-2.0])])
+        logits = torch.cat([torch.tensor([3.0, 1.0, -0.5]), torch.tensor([-2.0])])
         self.register_buffer("base_logits", logits[:, None])
         self.rate_shift = nn.Parameter(torch.zeros(num_rates, num_channels))
         self.logit_shift = nn.Parameter(torch.zeros(num_rates + 1, num_channels))
