@@ -139,6 +139,28 @@ class Families:
             values = np.where(near, target, values)
         return values
 
+    def outside(self, readings: Readings) -> list[str]:
+        """What there is to say of readings that a channel was not taken to have."""
+        lines = []
+        for index in np.flatnonzero(self.supported()).tolist():
+            values = readings.values[readings.channel_index == index]
+            odd = values[~self._fits(index, values)]
+            if len(odd):
+                expected = self.reasons[index].partition(" (")[0]
+                lines.append(
+                    f"{readings.channels[index]}: expected {expected}, got {odd[0]:g} "
+                    f"({len(odd):,} of {len(values):,} readings): no such limit where they are read"
+                )
+        return lines
+
+    def _fits(self, index: int, values: Float64) -> np.ndarray:
+        within = (values >= self.lower[index]) & (values <= self.upper[index])
+        if self.kinds[index] == "continuous":
+            return within
+        whole = self.kinds[index] == "count"
+        states = (self.lower[index], self.upper[index])
+        return within & (values == np.rint(values) if whole else np.isin(values, states))
+
     def lines(self, channels: Sequence[str]) -> list[str]:
         """What there is to say of the channels, with how to overrule it."""
         return [
@@ -239,10 +261,13 @@ class _Channel:
         if not number:
             return sign * np.inf, ""
         extreme = float(self.distinct[0 if sign < 0 else -1])
-        return extreme, (
-            f"{words} {extreme:g} ({number:,} of {len(self.values):,} readings stand exactly "
-            f"there; {option} {self.name}=none for no bound)"
-        )
+        stand = f"{number:,} of {len(self.values):,} readings stand exactly there"
+        beyond = self.later[sign * self.later > sign * extreme]
+        if len(beyond):
+            why = f"no bound at {extreme:g} ({stand}, but the validation part has {beyond[0]:g})"
+            return sign * np.inf, why
+        why = f"{words} {extreme:g} ({stand}; {option} {self.name}=none for no bound)"
+        return extreme, why
 
     def _piled(self, sign: float) -> int:
         """Number of readings at the extreme where they make it a bound, else 0."""
@@ -251,12 +276,8 @@ class _Channel:
         place = 0 if sign < 0 else -1
         extreme, number = self.distinct[place], int(self.counts[place])
         most = np.delete(self.counts, place).max()
-        strong = (
-            number >= max(_FEWEST, _SHARE * len(self.values), _TIMES * most)
-            and self._stretches(extreme) >= _STRETCHES
-            and bool((sign * self.later <= sign * extreme).all())
-        )
-        return number if strong else 0
+        enough = number >= max(_FEWEST, _SHARE * len(self.values), _TIMES * most)
+        return number if enough and self._stretches(extreme) >= _STRETCHES else 0
 
     def _stretches(self, value: float) -> int:
         """How often the channel came to a value and stayed there."""

@@ -110,6 +110,11 @@ class DataSchema:
         fitting = self.periods_ns[1.5 * self.periods_ns <= self.lengths.context_ns]
         return float(fitting.min()) / self.time_scale.unit_ns if len(fitting) else None
 
+    def special_kinds(self) -> dict[str, str]:
+        """Channels of states and of counts; the mean forecast of a state of 0 and 1 is a chance."""
+        kinds = zip(self.channels, self.families.kinds, strict=True)
+        return {name: kind for name, kind in kinds if kind != "continuous"}
+
     def builder(self) -> BatchBuilder:
         """Batches with these scales."""
         scaled = self.families.scaled(self.scaler)

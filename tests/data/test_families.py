@@ -79,8 +79,28 @@ def test_no_bound_is_learned_of(name):
     assert ends(learned(NO_BOUNDS[name])) == FREE
 
 
-def test_a_reading_beyond_it_in_the_validation_part_is_no_bound():
-    assert ends(learned(rain(), later=[0.0, 3.0, -0.1])) == FREE
+def test_a_reading_beyond_it_in_the_validation_part_lifts_a_bound_and_is_said():
+    families = learned(rain(), later=[0.0, 3.0, -0.1])
+    assert ends(families) == FREE
+    (line,) = families.lines(NAMES)
+    assert line.startswith("x: no bound at 0 (")
+    assert line.endswith("readings stand exactly there, but the validation part has -0.1)")
+
+
+@pytest.mark.parametrize(
+    ("values", "later", "said"),
+    [
+        (rain(), [0.0, -0.5, -0.1], "x: expected at least 0, got -0.5 (2 of 3 readings)"),
+        (np.repeat([0.0, 1.0, 0.0, 1.0], 9), [0.5, 1.0], "expected states 0 and 1, got 0.5 (1 of"),
+        (RNG.poisson(3.0, 500).astype(float), [2.0, 7.5], "x: expected counts, got 7.5 (1 of 2"),
+        (RNG.poisson(3.0, 500).astype(float), [-1.0], "x: expected counts, got -1 (1 of 1"),
+        (np.arange(99.0), [-1e9], None),
+        (rain(), [0.0, 1e9], None),
+    ],
+)
+def test_later_readings_outside_are_said(values, later, said):
+    lines = learned(values).outside(readings(later))
+    assert [said in line for line in lines] == ([True] if said else [])
 
 
 def test_zero_and_one_that_alternate_are_states():

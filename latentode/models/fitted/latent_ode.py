@@ -121,6 +121,7 @@ class FittedModel:
             f"- Time: {schema.clock.kind}, zone {schema.clock.zone or 'none'}",
             f"- Context {format_duration(schema.lengths.context_ns)}, horizon "
             f"{format_duration(schema.lengths.horizon_ns)}",
+            *(f"- {line}" for line in schema.families.lines(schema.channels)),
             f"- Series in training log: {len(self.context)}",
             *(f"- {line}" for line in self.log.lines()),
             f"- Solver: {config.solver.method}, step {config.solver.step_size:.3g} model time",
