@@ -92,6 +92,13 @@ LOGS = {
     "a tank that moved from 5.5 to 9.5": np.r_[
         5.5 + 0.01 * RNG.normal(size=1100), 9.5 + 0.01 * RNG.normal(size=400)
     ],
+    "visitors, two an hour and then eleven": np.r_[RNG.poisson(2.0, 1300), np.full(200, 11.0)],
+    "a state that takes a third value": np.r_[
+        np.repeat(RNG.integers(0, 2, 46), 30), np.full(120, 2.0)
+    ],
+    "rain, and a dry day": np.r_[
+        np.where(RNG.random(1380) < 0.9, 0.0, RNG.random(1380)), np.zeros(120)
+    ],
     "a rain total": np.cumsum(np.where(RNG.random(1500) < 0.02, 0.2, 0.0)),
     "an encoder at two thousand million": 2.147e9 + np.cumsum(RNG.normal(size=1500)),
 }
