@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from latentode import LatentODE, LatentODEConfig
+from latentode.evaluation.metrics import crps_from_draws
 
 CONFIG = LatentODEConfig().updated(
     **{
@@ -23,14 +24,19 @@ CONFIG = LatentODEConfig().updated(
         "solver.step_size": 0.5,
     }
 )
-DRY, STAYS, PEOPLE = 0.85, 0.9, 4.0
+STAYS_DRY, STAYS_WET, STAYS, PEOPLE = 0.97, 0.85, 0.9, 4.0
+DRY = (1 - STAYS_WET) / (2 - STAYS_DRY - STAYS_WET)
 COLUMNS = ["rain", "valve", "people", "level"]
 
 
 def simulated(count, seed, first="2024-01-01"):
     """Hourly readings of four channels that know nothing of each other."""
     rng = np.random.default_rng(seed)
-    rain = np.where(rng.random(count) < DRY, 0.0, np.round(rng.exponential(2.0, count) + 0.1, 1))
+    wet = np.zeros(count, dtype=bool)
+    for hour in range(count):
+        before = wet[hour - 1] if hour else rng.random() > DRY
+        wet[hour] = rng.random() < (STAYS_WET if before else 1 - STAYS_DRY)
+    rain = np.where(wet, np.round(rng.exponential(2.0, count) + 0.1, 1), 0.0)
     valve = np.cumsum(rng.random(count) > STAYS) % 2
     people = rng.poisson(PEOPLE, count)
     level = 50 + np.cumsum(rng.normal(0, 0.2, count))
@@ -48,13 +54,14 @@ def fitted():
 
 @pytest.fixture(scope="module")
 def histories():
-    """Sixty days of which the next hours are forecast, each a series."""
-    return [simulated(24, 100 + seed, "2024-06-01").assign(id=f"s{seed:02d}") for seed in range(60)]
+    """Days with the three hours after, each a series."""
+    return [simulated(27, seed, "2024-06-01").assign(id=f"s{seed}") for seed in range(100, 200)]
 
 
 @pytest.fixture(scope="module")
 def forecast(fitted, histories):
-    return fitted.forecast(pd.concat(histories), horizon="3h", every="1h", num_draws=100)
+    days = pd.concat([history[:24] for history in histories])
+    return fitted.forecast(days, horizon="3h", every="1h", num_draws=100)
 
 
 def of(forecast, channel):
@@ -72,17 +79,27 @@ def test_what_they_are_is_learned_and_said(fitted, forecast):
         assert name in fitted.describe()["card"]
 
 
-def test_rain_is_zero_as_often_as_it_is(forecast):
+def test_rain_is_zero_as_often_as_it_is(forecast, histories):
     rain = of(forecast, "rain")
     assert rain.min() == 0.0
     assert (rain == 0).mean() == pytest.approx(DRY, abs=0.06)
-    assert (np.median(rain, axis=0) == 0).all()
+    dry = [history["rain"].iloc[23] == 0 for history in histories]
+    assert (np.median(rain[:, dry], axis=0) == 0).all()
+
+
+def test_rain_is_forecast_better_than_by_zero_and_by_climatology(forecast, histories):
+    rain = of(forecast, "rain").reshape(100, -1)
+    truth = np.concatenate([history["rain"].iloc[24:] for history in histories])
+    assert np.abs(np.median(rain, axis=0) - truth).mean() <= truth.mean()
+    ever = np.quantile(simulated(1500, 0)["rain"], (np.arange(100) + 0.5) / 100)
+    climatology = crps_from_draws(np.repeat(ever[:, None], len(truth), axis=1), truth)
+    assert crps_from_draws(rain, truth).mean() <= 0.9 * climatology.mean()
 
 
 def test_the_mean_of_a_state_is_its_chance(forecast, histories):
     valve = of(forecast, "valve")
     assert set(np.unique(valve)) == {0.0, 1.0}
-    last = np.array([history["valve"].iloc[-1] for history in histories])
+    last = np.array([history["valve"].iloc[23] for history in histories])
     for step in range(3):
         stays = 0.5 + 0.5 * (2 * STAYS - 1) ** (step + 1)
         expected = np.where(last == 1, stays, 1 - stays)
