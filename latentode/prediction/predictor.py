@@ -16,7 +16,6 @@ from latentode.data.targets import Targets
 from latentode.data.windows import cut
 from latentode.errors import ConfigError
 from latentode.models.calibration import Bands, Calibration
-from latentode.models.decoders.readout import Decoded
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.models.heads.time_labels import head_of_times
 from latentode.models.inference import infer, process_of
@@ -238,8 +237,9 @@ class Predictor:
             mask = part.batch.target_mask
             targets = part.batch.targets.masked_fill(~mask, 0.0)
             location, scale = self._parameters(part, self._bands(part))
-            density = self.model.likelihood.joint(targets, location, scale, mask)
-            scales = mask.sum(dim=1).cpu().numpy() @ np.log(self.schema.scaler.scale)
+            likelihood = self.model.likelihood_given(part.batch)
+            density = likelihood.joint(targets, location, scale, mask)
+            scales = self._dense(part).sum(dim=1).cpu().numpy() @ np.log(self.schema.scaler.scale)
             # a window without a visible row is answered once for every one of its queries
             total = density.double().cpu().numpy()
             np.add.at(weights.T, asked.series[part.windows], (total - scales).T)
@@ -311,11 +311,11 @@ class Predictor:
     def _answer(self, part: SolvedWindows, times: Int64, out: Predictions) -> None:
         """Fill in the answers of some windows to their queries at some times."""
         batch, solved, decoded = part.batch, part.solved, part.solved.decoded
-        bands = self._bands(part)
-        density = self.model.likelihood.log_prob(batch.targets, *self._parameters(part, bands))
+        bands, likelihood = self._bands(part), self.model.likelihood_given(batch)
+        density = likelihood.log_prob(batch.targets, *self._parameters(part, bands))
         mixture = torch.logsumexp(density, dim=0) - np.log(self.num_draws)
         mixture = mixture.masked_fill(~batch.target_mask, torch.nan)
-        log_scale = np.log(self.schema.scaler.scale)
+        log_scale = part.at_queries(self._dense(part)) * np.log(self.schema.scaler.scale)
         out.log_prob[part.queries] = part.at_queries(mixture) - log_scale
         if out.latent.shape[-1] or out.rates.shape[-1]:
             states = solved.trajectory.at(batch.query_times, check=False)
@@ -331,7 +331,12 @@ class Predictor:
         for index, name in enumerate(part.series):
             of_it = part.row == index
             since = times[of_it] - self.schema.origin_ns
-            out.draws[:, part.queries[of_it]] = self._readings(decoded, bands, index, name, since)
+            out.draws[:, part.queries[of_it]] = self._readings(part, bands, index, name, since)
+
+    def _dense(self, part: SolvedWindows) -> Tensor:
+        """Where a given reading has a density: in original units it is one over the scale of it."""
+        mass = self.model.likelihood_given(part.batch).is_mass(part.batch.targets)
+        return part.batch.target_mask & ~mass
 
     def _bands(self, part: SolvedWindows) -> Bands | None:
         """How calibration moves the readings of some windows; None where it does not."""
@@ -348,30 +353,33 @@ class Predictor:
         return bands.parameters(part.batch.targets, decoded.location, decoded.scale)
 
     def _readings(
-        self, decoded: Decoded, bands: Bands | None, index: int, name: str, times: Int64
+        self, part: SolvedWindows, bands: Bands | None, index: int, name: str, times: Int64
     ) -> Float64:
         """Draws of the readings of one window at its queries, whose noise belongs to the times.
 
         Args:
-            decoded: Of all windows.
+            part: All windows.
             bands: Of all windows.
             index: Number of the window.
             name: Its series.
             times: Nanoseconds since the start of training, shape (query,).
         """
+        batch, decoded = part.batch, part.solved.decoded
         unit, shape = self.schema.time_scale.unit_ns, (self.num_draws, len(self.schema.channels))
         noise = torch.from_numpy(path_noise(self.seed, name, times, unit, shape))
         uniform = torch.special.ndtr(noise).clamp(_TINY, 1.0 - _TINY)
         one, steps = slice(index, index + 1), slice(len(times))
+        known = (part[one] for part in (batch.values, batch.mask, batch.shift))
         sampled = _drawn(
-            self.model.likelihood,
+            self.model.likelihood.given(*known),
             None if bands is None else bands.part(one, steps),
             uniform.to(self.device)[:, :, None],
             decoded.location[:, one, steps].double(),
             decoded.scale[:, one, steps].double(),
         )[:, 0]
         scaler = self.schema.scaler
-        return np.clip(scaler.inverse(sampled.cpu().numpy()), scaler.lower, scaler.upper)
+        drawn = scaler.inverse((sampled + batch.shift[index]).cpu().numpy())
+        return self.schema.families.exact(drawn, scaler.scale)
 
 
 def _drawn(

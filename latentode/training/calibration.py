@@ -145,7 +145,7 @@ def errors_of(fitted: FittedModel, task: Task) -> Errors:
 
 def _of_windows(predictor: Predictor, part: SolvedWindows, generator: torch.Generator) -> Errors:
     """Errors of the targets of some windows."""
-    batch, likelihood = part.batch, predictor.model.likelihood
+    batch, likelihood = part.batch, predictor.model.likelihood_given(part.batch)
     location, scale = part.solved.decoded.location.double(), part.solved.decoded.scale.double()
     centre, width = centre_and_width(location, scale)
     shape = (_NOISES, *location.shape)
