@@ -41,7 +41,7 @@ INNER = {
     "data": [
         {"dataset"},
         {"events", "calendar", "scaler", "splits", "windows", "targets", "frames"},
-        {"stored_streams"},
+        {"stored_streams", "families"},
         {"labels"},
         {"batches", "synthetic"},
         {"schema"},
@@ -80,7 +80,7 @@ INNER = {
     ],
     "models": [
         {"nn", "objectives"},
-        {"encoders", "decoders", "dynamics", "priors", "likelihoods"},
+        {"encoders", "decoders", "dynamics", "priors", "likelihoods", "calibration"},
         {"solved"},
         {"heads"},
         {"point_processes", "shooting"},
@@ -92,7 +92,7 @@ INNER = {
         {"terms", "optimizer", "stopping", "repeatable", "state_folder"},
         {"execution"},
         {"step", "state", "validation", "solver_watch", "refinement", "prior_fitting", "events"},
-        {"label_rules", "trainer"},
+        {"label_rules", "trainer", "calibration"},
         {"fit"},
     ],
 }

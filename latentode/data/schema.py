@@ -13,11 +13,13 @@ from latentode.config.durations import format_duration
 from latentode.data.batches.batch import BatchBuilder
 from latentode.data.calendar import DAY_NS, WEEK_NS
 from latentode.data.dataset import Clock, Float64, Int64, Readings, TimeSeriesDataset
+from latentode.data.families import Families
 from latentode.data.scaler import Scaler, TimeScale
 from latentode.data.splits import PARTS, Split, split_log
 from latentode.data.windows import WindowLengths, choose_lengths, typical_gap_and_span
-from latentode.errors import DataError
+from latentode.errors import CheckpointError, DataError
 
+_NO_BOUND = float(np.finfo(np.float64).max)  # stood for none in version 0.1
 _UNITS_PER_WINDOW = 4  # model time is counted in quarters of a window
 
 
@@ -32,6 +34,7 @@ class DataSchema:
         lengths: Context and horizon.
         split: Training, validation and test parts.
         scaler: Channel scales.
+        families: What the readings of each channel can be.
         time_scale: Unit of model time: a quarter of context plus horizon.
         origin_ns: First time of the training log; noise belongs to times measured from it, so
             that a shift of the whole log changes nothing but labels.
@@ -49,6 +52,7 @@ class DataSchema:
     lengths: WindowLengths
     split: Split
     scaler: Scaler
+    families: Families
     time_scale: TimeScale
     origin_ns: int
     periods_ns: Int64
@@ -65,6 +69,7 @@ class DataSchema:
         Raises:
             DataError: If the training part has no reading, or no series has two rows to tell
                 lengths by.
+            ConfigError: If readings contradict what was declared of a channel.
         """
         lengths = choose_lengths(dataset, config.windows)
         window = lengths.context_ns + lengths.horizon_ns
@@ -73,6 +78,7 @@ class DataSchema:
         training = within(dataset.readings, starts, stops)
         if training.num_readings == 0:
             raise DataError("training part: expected readings, found none. Check --split.")
+        validation = within(dataset.readings, *split.bounds(dataset, "validation"))
         inputs = dataset.inputs
         mean, std = _static_statistics(dataset, stops > starts)
         return cls(
@@ -82,6 +88,7 @@ class DataSchema:
             lengths=lengths,
             split=split,
             scaler=Scaler.fit(training),
+            families=Families.fit(training, validation, config.channels),
             time_scale=TimeScale(max(1, window // _UNITS_PER_WINDOW)),
             origin_ns=int(dataset.readings.times.min()),
             periods_ns=_periods(dataset),
@@ -103,8 +110,14 @@ class DataSchema:
         fitting = self.periods_ns[1.5 * self.periods_ns <= self.lengths.context_ns]
         return float(fitting.min()) / self.time_scale.unit_ns if len(fitting) else None
 
+    def special_kinds(self) -> dict[str, str]:
+        """Channels of states and of counts; the mean forecast of a state of 0 and 1 is a chance."""
+        kinds = zip(self.channels, self.families.kinds, strict=True)
+        return {name: kind for name, kind in kinds if kind != "continuous"}
+
     def builder(self) -> BatchBuilder:
         """Batches with these scales."""
+        scaled = self.families.scaled(self.scaler)
         return BatchBuilder(
             self.scaler,
             self.time_scale,
@@ -112,6 +125,8 @@ class DataSchema:
             self.input_scaler,
             self.static_mean,
             self.static_std,
+            scaled.least,
+            scaled.greatest,
         )
 
     def align(
@@ -201,7 +216,7 @@ class DataSchema:
         constant = [c for c, flat in zip(self.channels, self.scaler.constant, strict=True) if flat]
         if constant:
             lines.append(f"constant in training: {', '.join(constant)}")
-        return lines
+        return lines + self.families.lines(self.channels)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types."""
@@ -212,6 +227,7 @@ class DataSchema:
             "lengths": asdict(self.lengths),
             "split": self.split.to_dict(),
             "scaler": self.scaler.to_dict(),
+            "families": self.families.to_dict(),
             "unit_ns": self.time_scale.unit_ns,
             "origin_ns": self.origin_ns,
             "periods_ns": self.periods_ns.tolist(),
@@ -221,6 +237,28 @@ class DataSchema:
             "static_mean": self.static_mean.tolist(),
             "static_std": self.static_std.tolist(),
         }
+
+    @staticmethod
+    def as_of_today(values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What `to_dict` says today of a schema that version 0.1 wrote, which knew no families.
+
+        Raises:
+            CheckpointError: If a channel was bounded, as draws were then cut at the bound.
+        """
+        if "families" in values:
+            return values
+        scalers: dict[str, Any] = {}
+        for name in ("scaler", "input_scaler"):
+            old = dict(values[name]) if values[name] is not None else None
+            ends = [old.pop("lower"), old.pop("upper")] if old is not None else []
+            if name == "scaler" and any(abs(bound) < _NO_BOUND for side in ends for bound in side):
+                raise CheckpointError(
+                    "model: expected bounds of channels as they are learned today, got a model "
+                    "that cuts its draws at the extremes of its training. Train it again."
+                )
+            scalers[name] = old
+        families = Families.free(len(values["channels"])).to_dict()
+        return {**values, **scalers, "families": families}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> DataSchema:
@@ -233,6 +271,7 @@ class DataSchema:
             lengths=WindowLengths(**values["lengths"]),
             split=Split.from_dict(values["split"]),
             scaler=Scaler.from_dict(values["scaler"]),
+            families=Families.from_dict(values["families"]),
             time_scale=TimeScale(int(values["unit_ns"])),
             origin_ns=int(values["origin_ns"]),
             periods_ns=np.asarray(values["periods_ns"], dtype=np.int64),

@@ -25,7 +25,7 @@ from latentode.data.reading.log import read_log
 from latentode.data.reading.log_events import read_log_events, report_times
 from latentode.data.reading.query_times import read_query_times
 from latentode.data.reading.report import OF_EVERY_LOG, REASONS, DataReport
-from latentode.errors import ConfigError, DataError, LogWarning
+from latentode.errors import ConfigError, DataError, LatentODEWarning, LogWarning
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction.class_probabilities import known_classes
 from latentode.results import local_times
@@ -142,12 +142,20 @@ def aligned(fitted: FittedModel, log: Log) -> TimeSeriesDataset:
     """A log as the model's own was read, its channels in the order of the model."""
     dataset, _ = read(log, fitted.config)
     with said_of_log(log, training=False):
-        return fitted.schema.align(dataset)
+        return _with_limits_said(fitted, fitted.schema.align(dataset))
+
+
+def _with_limits_said(fitted: FittedModel, dataset: TimeSeriesDataset) -> TimeSeriesDataset:
+    """A log as it is, with a warning of readings outside of what its channels were taken for."""
+    lines = fitted.schema.families.outside(dataset.readings)
+    if lines:
+        warnings.warn("; ".join(lines) + ".", LatentODEWarning, stacklevel=4)
+    return dataset
 
 
 def aligned_or_newest(fitted: FittedModel, log: Log | None) -> TimeSeriesDataset:
     """The same; the newest readings of the training for None."""
-    return fitted.context if log is None else aligned(fitted, log)
+    return _with_limits_said(fitted, fitted.context) if log is None else aligned(fitted, log)
 
 
 def refuse_windows_of_streams(events: Events | None, windows: Source | None) -> None:

@@ -70,6 +70,7 @@ def backtest(
             scale=schema.scaler.std,
             fallback=schema.scaler.mean,
             period_ns=day if seasonal else None,
+            rolling=name == "forecast",
         )
         for name, task in tasks.items()
     }

@@ -18,7 +18,7 @@ import numpy as np
 from latentode.data.dataset import Float64, TimeSeriesDataset
 from latentode.data.targets import Targets
 from latentode.errors import ConfigError, DataError, ShapeError
-from latentode.evaluation import baselines, metrics, scores
+from latentode.evaluation import adaptive, baselines, metrics, scores
 from latentode.evaluation.summary import best_baseline, describe
 from latentode.evaluation.tasks import Task
 
@@ -51,6 +51,7 @@ def evaluate_task(
     period_ns: int | None = None,
     chunk_windows: int = 256,
     seed: int = 0,
+    rolling: bool = False,
 ) -> dict[str, Any]:
     r"""Score a predictor and the naive baselines on one task.
 
@@ -68,6 +69,8 @@ def evaluate_task(
         period_ns: Period of the seasonal baseline in nanoseconds; None where there is none.
         chunk_windows: Windows in a call; the memory grows with it.
         seed: Seed of the randomised PIT.
+        rolling: Whether the windows end at rolling origins, whose errors show one after another:
+            adaptive bands are then judged too, see `latentode.evaluation.adaptive`.
 
     Returns:
         Numbers of JSON types (None where a number is not finite)::
@@ -78,6 +81,7 @@ def evaluate_task(
              "channels_without_targets": [name],
              "pit": [share of readings in each of 10 bins],
              "skill": {key of the CRPS and of the MAE: number},
+             "adaptive": {"plain": share, "adaptive": share}, where the windows are rolling,
              "sentences": [what a reader should know in words],
              "num_windows", "num_targets"}
 
@@ -110,6 +114,9 @@ def evaluate_task(
         "num_windows": len(task.visible),
         "num_targets": len(task.targets),
     }
+    if rolling:
+        result["adaptive"] = adaptive.coverages(task, readings["pit"])
+        result["sentences"].append(adaptive.sentence(result["adaptive"]))
     return _json(result)
 
 

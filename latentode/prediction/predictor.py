@@ -15,11 +15,12 @@ from latentode.data.schema import DataSchema
 from latentode.data.targets import Targets
 from latentode.data.windows import cut
 from latentode.errors import ConfigError
-from latentode.models.decoders.readout import Decoded
+from latentode.models.calibration import Bands, Calibration
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.models.heads.time_labels import head_of_times
 from latentode.models.inference import infer, process_of
 from latentode.models.latent_ode import LatentODEModel
+from latentode.models.likelihoods.base import Likelihood
 from latentode.models.solved import Solved
 from latentode.prediction.noise import noise_of, path_noise
 from latentode.prediction.query_windows import QueryWindows, windows_of_queries
@@ -95,6 +96,7 @@ class Predictor:
         seed: Seed of posterior and observation noise.
         num_draws: Draws.
         max_rows: Newest rows of a window that the encoder reads.
+        calibration: What its bands are corrected by; None leaves them as they were trained.
 
     Raises:
         ConfigError: If there is no draw.
@@ -105,6 +107,7 @@ class Predictor:
     seed: int
     num_draws: int
     max_rows: int = 512
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         if self.num_draws < 1:
@@ -119,17 +122,35 @@ class Predictor:
     def of(cls, fitted: FittedModel, num_draws: int) -> Predictor:
         """For a fitted model, with the seed and the rows of its settings."""
         seed, max_rows = fitted.config.train.seed, fitted.config.windows.max_rows
-        return cls(fitted.model, fitted.schema, seed, num_draws, max_rows)
+        return cls(fitted.model, fitted.schema, seed, num_draws, max_rows, fitted.calibration)
 
     def __call__(self, visible: TimeSeriesDataset, targets: Targets) -> tuple[Float64, Float64]:
         """Draws (draw, target) and log densities (target,), as in `evaluation.evaluate`."""
+        series, times, values, cells = self._queries(targets)
+        predictions = self.query(visible, series, times, values, latent=False)
+        return predictions.draws[:, *cells], predictions.log_prob[cells]
+
+    def solve(self, visible: TimeSeriesDataset, targets: Targets) -> Iterator[SolvedWindows]:
+        """Solve windows of about one size at a time for some targets, which their batches hold.
+
+        Args:
+            visible: Readings that may be used, channels in the order of the schema.
+            targets: Readings that are not visible.
+        """
+        series, times, values, _ = self._queries(targets)
+        asked, number = windows_of_queries(visible, series, times, self.schema.lengths)
+        distinct = self._unknown(len(asked.times))
+        distinct[number] = values
+        return self._solved(visible, asked, distinct)
+
+    def _queries(self, targets: Targets) -> tuple[Int64, Int64, Float64, tuple[Int64, Int64]]:
+        """Series and time of the queries of some targets, their readings, and where each lies."""
         key = np.stack([targets.window, targets.times])
         pairs, number = np.unique(key, axis=1, return_inverse=True)
         cells = number.reshape(-1), targets.channel  # numpy 2.0 keeps an axis
         values = self._unknown(pairs.shape[1])
         values[cells] = targets.values
-        predictions = self.query(visible, pairs[0], pairs[1], values, latent=False)
-        return predictions.draws[:, *cells], predictions.log_prob[cells]
+        return pairs[0], pairs[1], values, cells
 
     @torch.no_grad()
     def query(
@@ -213,10 +234,12 @@ class Predictor:
         distinct[number] = values
         weights = np.zeros((self.num_draws, len(visible)))
         for part in self._solved(visible, asked, distinct):
-            decoded, mask = part.solved.decoded, part.batch.target_mask
+            mask = part.batch.target_mask
             targets = part.batch.targets.masked_fill(~mask, 0.0)
-            density = self.model.likelihood.joint(targets, decoded.location, decoded.scale, mask)
-            scales = mask.sum(dim=1).cpu().numpy() @ np.log(self.schema.scaler.scale)
+            location, scale = self._parameters(part, self._bands(part))
+            likelihood = self.model.likelihood_given(part.batch)
+            density = likelihood.joint(targets, location, scale, mask)
+            scales = self._dense(part).sum(dim=1).cpu().numpy() @ np.log(self.schema.scaler.scale)
             # a window without a visible row is answered once for every one of its queries
             total = density.double().cpu().numpy()
             np.add.at(weights.T, asked.series[part.windows], (total - scales).T)
@@ -288,10 +311,11 @@ class Predictor:
     def _answer(self, part: SolvedWindows, times: Int64, out: Predictions) -> None:
         """Fill in the answers of some windows to their queries at some times."""
         batch, solved, decoded = part.batch, part.solved, part.solved.decoded
-        density = self.model.likelihood.log_prob(batch.targets, decoded.location, decoded.scale)
+        bands, likelihood = self._bands(part), self.model.likelihood_given(batch)
+        density = likelihood.log_prob(batch.targets, *self._parameters(part, bands))
         mixture = torch.logsumexp(density, dim=0) - np.log(self.num_draws)
         mixture = mixture.masked_fill(~batch.target_mask, torch.nan)
-        log_scale = np.log(self.schema.scaler.scale)
+        log_scale = part.at_queries(self._dense(part)) * np.log(self.schema.scaler.scale)
         out.log_prob[part.queries] = part.at_queries(mixture) - log_scale
         if out.latent.shape[-1] or out.rates.shape[-1]:
             states = solved.trajectory.at(batch.query_times, check=False)
@@ -307,17 +331,61 @@ class Predictor:
         for index, name in enumerate(part.series):
             of_it = part.row == index
             since = times[of_it] - self.schema.origin_ns
-            out.draws[:, part.queries[of_it]] = self._readings(decoded, index, name, since)
+            out.draws[:, part.queries[of_it]] = self._readings(part, bands, index, name, since)
 
-    def _readings(self, decoded: Decoded, index: int, name: str, times: Int64) -> Float64:
-        """Draws of the readings of one window at its queries, whose noise belongs to the times."""
+    def _dense(self, part: SolvedWindows) -> Tensor:
+        """Where a given reading has a density: in original units it is one over the scale of it."""
+        mass = self.model.likelihood_given(part.batch).is_mass(part.batch.targets)
+        return part.batch.target_mask & ~mass
+
+    def _bands(self, part: SolvedWindows) -> Bands | None:
+        """How calibration moves the readings of some windows; None where it does not."""
+        if self.calibration is None:
+            return None
+        decoded = part.solved.decoded
+        return self.calibration.bands(part.batch, decoded.location, decoded.scale)
+
+    def _parameters(self, part: SolvedWindows, bands: Bands | None) -> tuple[Tensor, Tensor]:
+        """Location and scale by which the given readings of some windows have their density."""
+        decoded = part.solved.decoded
+        if bands is None:
+            return decoded.location, decoded.scale
+        return bands.parameters(part.batch.targets, decoded.location, decoded.scale)
+
+    def _readings(
+        self, part: SolvedWindows, bands: Bands | None, index: int, name: str, times: Int64
+    ) -> Float64:
+        """Draws of the readings of one window at its queries, whose noise belongs to the times.
+
+        Args:
+            part: All windows.
+            bands: Of all windows.
+            index: Number of the window.
+            name: Its series.
+            times: Nanoseconds since the start of training, shape (query,).
+        """
+        batch, decoded = part.batch, part.solved.decoded
         unit, shape = self.schema.time_scale.unit_ns, (self.num_draws, len(self.schema.channels))
         noise = torch.from_numpy(path_noise(self.seed, name, times, unit, shape))
         uniform = torch.special.ndtr(noise).clamp(_TINY, 1.0 - _TINY)
-        sampled = self.model.likelihood.transform(
-            uniform.to(self.device),
-            decoded.location[:, index, : len(times)].double(),
-            decoded.scale[:, index, : len(times)].double(),
-        )
+        one, steps = slice(index, index + 1), slice(len(times))
+        known = (part[one] for part in (batch.values, batch.mask, batch.shift))
+        sampled = _drawn(
+            self.model.likelihood.given(*known),
+            None if bands is None else bands.part(one, steps),
+            uniform.to(self.device)[:, :, None],
+            decoded.location[:, one, steps].double(),
+            decoded.scale[:, one, steps].double(),
+        )[:, 0]
         scaler = self.schema.scaler
-        return np.clip(scaler.inverse(sampled.cpu().numpy()), scaler.lower, scaler.upper)
+        drawn = scaler.inverse((sampled + batch.shift[index]).cpu().numpy())
+        return self.schema.families.exact(drawn, scaler.scale)
+
+
+def _drawn(
+    likelihood: Likelihood, bands: Bands | None, uniform: Tensor, location: Tensor, scale: Tensor
+) -> Tensor:
+    """Draws of readings, moved to their bands before their likelihood cuts them."""
+    if bands is None:
+        return likelihood.transform(uniform, location, scale)
+    return likelihood.observed(bands.moved(likelihood.latent(uniform, location, scale)))

@@ -16,11 +16,13 @@ from latentode.data.schema import DataSchema
 from latentode.data.splits import Part
 from latentode.errors import DataError, SolverError
 from latentode.flows import FlowFitConfig
+from latentode.models.calibration import Calibration
 from latentode.models.fitted.device import device_of, rank
 from latentode.models.fitted.latent_ode import FittedModel, build_model, head_arguments
 from latentode.models.fitted.training_log import TrainingLog
 from latentode.models.heads import ClassHead
 from latentode.models.latent_ode import LatentODEModel
+from latentode.training.calibration import calibrated
 from latentode.training.execution.distributed import process_group
 from latentode.training.label_rules import can_judge, log_for_validation, settings_for_labels
 from latentode.training.prior_fitting import PRIOR_FIT, PriorReport, fit_prior
@@ -42,7 +44,7 @@ def fit_model(
     on_event: Callable[[ProgressRecord], None] | None = None,
     build: Callable[..., LatentODEModel] = build_model,
 ) -> FittedModel:
-    """Learn scales, train a network and stop it by validation.
+    """Learn scales, train a network, stop it by validation, and calibrate its bands there.
 
     Labels of whole series set the split and the context, unless these are given: the split is then
     by series, as a label is judged on series that training has not seen, which decide when it stops
@@ -78,7 +80,9 @@ def fit_model(
         with torch.random.fork_rng():
             torch.manual_seed(config.train.seed)
             model = build(config, schema, **head_arguments(_event_rates(log), log.labels))
-        fitted = FittedModel(config, schema, model, [], log.newest())
+        fitted = FittedModel(
+            config, schema, model, [], log.newest(), Calibration(len(schema.channels))
+        )
         judged = log_for_validation(log)
         on_event = on_event if rank() == 0 else None
         if on_event is not None:
@@ -100,6 +104,9 @@ def fit_model(
             _prepare_refinement(log, fitted)
         if config.train.fit_prior:
             fitted = _with_fitted_prior(log.dataset, fitted, on_event)
+        fitted = calibrated(log.dataset, fitted)
+        if on_event is not None:
+            on_event({"event": "note", "text": f"calibration: {fitted.calibration.line()}"})
         if run_dir is not None and rank() == 0:
             fitted.save(run_dir / "model")
     return fitted

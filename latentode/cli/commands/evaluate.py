@@ -39,7 +39,8 @@ from latentode.files import atomic_write
     metavar="N",
     default=400,
     show_default=True,
-    help="Most moments to forecast from, spread over the part.",
+    help="Most moments to forecast from, spread over the part; bands that adapt to the errors "
+    "before them are judged too.",
 )
 @events_option
 @windows_option

@@ -15,11 +15,14 @@ from latentode.config.durations import format_duration
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.labels import Labels
 from latentode.data.schema import DataSchema
+from latentode.errors import CheckpointError
+from latentode.models.calibration import Calibration
 from latentode.models.fitted.device import device_of
 from latentode.models.fitted.history import Record, from_json, to_json
 from latentode.models.fitted.model_folder import (
     description_of,
     load_folder,
+    load_strictly,
     load_weights,
     save_model,
 )
@@ -27,6 +30,7 @@ from latentode.models.fitted.training_log import LOG_FIELDS, LOG_PREFIXES, Train
 from latentode.models.latent_ode import LatentODEModel
 
 _FIELDS = {"config", "data", "history", *LOG_FIELDS}
+_CALIBRATION = "calibration."
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class FittedModel:
         history: One record an epoch.
         log: The newest readings of every series, from which it forecasts without a log, and the
             events and labels of the training.
+        calibration: What its bands are corrected by.
     """
 
     config: LatentODEConfig
@@ -47,6 +52,7 @@ class FittedModel:
     model: LatentODEModel
     history: list[Record]
     log: TrainingLog
+    calibration: Calibration
 
     @property
     def context(self) -> TimeSeriesDataset:
@@ -61,6 +67,8 @@ class FittedModel:
     def save(self, folder: Path) -> None:
         """Write ``model.safetensors``, ``model.json`` and ``MODEL_CARD.md``, by rename."""
         tensors, about = self.log.pack()
+        if self.calibration.stretches.any():
+            tensors |= {_CALIBRATION + k: v for k, v in self.calibration.state_dict().items()}
         meta = {
             "config": self.config.to_dict(),
             "data": self.schema.to_dict(),
@@ -81,14 +89,17 @@ class FittedModel:
         tensors, meta = load_folder(folder, "model", _FIELDS)
         with description_of("a model", folder / "model.json"):
             config = LatentODEConfig.from_dict(meta["config"])
-            schema = DataSchema.from_dict(meta["data"])
-            _check(schema, meta["data"])
+            about = DataSchema.as_of_today(meta["data"])
+            schema = DataSchema.from_dict(about)
+            _check(schema, about)
             log = TrainingLog.unpack(tensors, meta, schema)
             history = from_json(meta["history"])
         rates = None if log.events is None else torch.ones(log.events.streams.num_marks)
         model = build_model(config, schema, **head_arguments(rates, log.labels))
-        load_weights(model, tensors, LOG_PREFIXES, folder / "model.safetensors")
-        return cls(config, schema, model.to(target).eval(), history, log)
+        path = folder / "model.safetensors"
+        load_weights(model, tensors, (*LOG_PREFIXES, _CALIBRATION), path)
+        calibration = _calibration(tensors, len(schema.channels), path).to(target)
+        return cls(config, schema, model.to(target).eval(), history, log, calibration)
 
     def describe(self) -> dict[str, Any]:
         """What a reader wants to know of the model, JSON types."""
@@ -101,6 +112,7 @@ class FittedModel:
             "clock": data["clock"],
             "lengths": data["lengths"],
             "split": data["split"]["kind"],
+            "calibration": self.calibration.line(),
             "card": self.card(),
         }
 
@@ -120,11 +132,13 @@ class FittedModel:
             f"- Time: {schema.clock.kind}, zone {schema.clock.zone or 'none'}",
             f"- Context {format_duration(schema.lengths.context_ns)}, horizon "
             f"{format_duration(schema.lengths.horizon_ns)}",
+            *(f"- {line}" for line in schema.families.lines(schema.channels)),
             f"- Series in training log: {len(self.context)}",
             *(f"- {line}" for line in self.log.lines()),
             f"- Solver: {config.solver.method}, step {config.solver.step_size:.3g} model time",
             f"- Epochs: {len(self.history)}; the best has a validation CRPS of "
             f"{best.get('validation_crps', float('nan')):.4g} training standard deviations{others}",
+            f"- Calibration: {self.calibration.line()}",
             "",
             "Predictions hold for series like those of the training log. Bands hold at each time; "
             "they are not bands of whole paths.",
@@ -144,8 +158,28 @@ def _check(schema: DataSchema, about: Mapping[str, Any]) -> None:
         or schema.clock.kind not in ("calendar", "elapsed")
         or any(array.shape != shape for array in vars(scaler).values())
         or not bool((scaler.scale > 0).all())
+        or not schema.families.valid(shape[0])
     ):
         raise ValueError("data: a field is unknown, of another type, or out of range")
+
+
+def _calibration(tensors: Mapping[str, torch.Tensor], num_channels: int, path: Path) -> Calibration:
+    """What was stored of a calibration; one that changes nothing for a model from before them.
+
+    Raises:
+        CheckpointError: If it is none.
+    """
+    calibration = Calibration(num_channels)
+    stored = {
+        name.removeprefix(_CALIBRATION): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(_CALIBRATION)
+    }
+    if stored:
+        load_strictly(calibration, stored, path)
+        if not calibration.is_sound:
+            raise CheckpointError(f"{path}: tensors {_CALIBRATION}*: slopes that are not positive.")
+    return calibration
 
 
 def _score(record: Record) -> float:
@@ -178,5 +212,6 @@ def build_model(config: LatentODEConfig, schema: DataSchema, **heads: Any) -> La
         static_dim=len(schema.static_columns),
         scale_floor=torch.from_numpy(schema.scaler.density_floor),
         season=schema.season,
+        families=schema.families.scaled(schema.scaler),
         **heads,
     )
