@@ -158,7 +158,7 @@ class Predictor:
         Returns:
             Predictions in the order of the queries.
         """
-        asked, number = windows_of_queries(visible, series, times, self.schema.lengths)
+        asked, number = self._windows(visible, series, times)
         size, draws = len(asked.times), self.num_draws
         distinct = self._unknown(size)
         if values is not None:
@@ -208,7 +208,7 @@ class Predictor:
         Returns:
             log p(readings | z_k, visible) in nats of original units, shape (draw, window).
         """
-        asked, number = windows_of_queries(visible, series, times, self.schema.lengths)
+        asked, number = self._windows(visible, series, times)
         distinct = self._unknown(len(asked.times))
         distinct[number] = values
         weights = np.zeros((self.num_draws, len(visible)))
@@ -221,6 +221,13 @@ class Predictor:
             total = density.double().cpu().numpy()
             np.add.at(weights.T, asked.series[part.windows], (total - scales).T)
         return weights
+
+    def _windows(
+        self, visible: TimeSeriesDataset, series: Int64, times: Int64
+    ) -> tuple[QueryWindows, Int64]:
+        lengths, memory = self.schema.lengths, self.model.memory
+        sides = 2 if memory is not None and memory.smooth.speaks else 0
+        return windows_of_queries(visible, series, times, lengths, self.max_rows, sides=sides)
 
     def _unknown(self, num_queries: int) -> Float64:
         """Readings at queries of which none is known, shape (query, channel)."""

@@ -12,6 +12,7 @@ from latentode.data.batches.batch import SeriesBatch
 from latentode.models.decoders.cross import CrossMemory
 from latentode.models.decoders.residual import RecentBehaviour, ResidualMemory
 from latentode.models.decoders.seasonal import SeasonalMemory
+from latentode.models.decoders.smooth import SmoothMemory
 from latentode.models.nn.nearest import gather_readings, nearest_readings
 
 _MAX_RESTLESSNESS = 4.0  # log of a factor on deviations: by 55 up or down at most
@@ -37,6 +38,7 @@ class Memory(nn.Module):
         super().__init__()
         self.many = config.pooled
         self.nearest = ResidualMemory(num_channels)
+        self.smooth = SmoothMemory(num_channels)
         self.cross = CrossMemory(num_channels, config.hidden_dim, config.dropout)
         self.recent = RecentBehaviour(num_channels)
         self.seasonal = None if season is None else SeasonalMemory(num_channels, season)
@@ -69,13 +71,14 @@ class Memory(nn.Module):
             count = mask.sum(dim=1, keepdim=True) + self.log_prior_count.exp()
             level = residuals.sum(dim=-2, keepdim=True) / count  # (draw, batch, 1, channel)
             residuals = torch.where(mask, residuals - level, 0.0)
-        index, gaps = nearest_readings(times, mask, lengths, asked)
+        index, gaps = nearest_readings(times, mask, lengths, asked, depth=2)
         gaps = gaps.to(at_rows.dtype)
         present = gaps < torch.inf
         near = torch.where(present[:, None], gather_readings(residuals, index), 0.0)
-        mean, variance = self.nearest(gaps, near)
+        first, first_gaps = near[:2], gaps[:2]
+        mean, variance = self.smooth(gaps, near, *self.nearest(first_gaps, first))
         # what its own readings leave open of a channel, others may close
-        moved, spread = self.cross(gaps, near)
+        moved, spread = self.cross(first_gaps, first)
         if not self.many:
             inside = (asked <= times[:, -1:])[..., None]
             moved, spread = torch.where(inside, moved, 0.0), torch.where(inside, spread, 0.0)
