@@ -225,8 +225,7 @@ class Predictor:
     def _windows(
         self, visible: TimeSeriesDataset, series: Int64, times: Int64
     ) -> tuple[QueryWindows, Int64]:
-        lengths, memory = self.schema.lengths, self.model.memory
-        sides = 2 if memory is not None and memory.smooth.speaks else 0
+        lengths, sides = self.schema.lengths, 0 if self.model.smooth is None else 2
         return windows_of_queries(visible, series, times, lengths, self.max_rows, sides=sides)
 
     def _unknown(self, num_queries: int) -> Float64:

@@ -38,18 +38,20 @@ class Memory(nn.Module):
         super().__init__()
         self.many = config.pooled
         self.nearest = ResidualMemory(num_channels)
-        self.smooth = SmoothMemory(num_channels)
         self.cross = CrossMemory(num_channels, config.hidden_dim, config.dropout)
         self.recent = RecentBehaviour(num_channels)
         self.seasonal = None if season is None else SeasonalMemory(num_channels, season)
         count = torch.full((num_channels,), math.log(_PRIOR_COUNT))
         self.log_prior_count = nn.Parameter(count) if self.many else None
 
-    def forward(self, batch: SeriesBatch, asked: Tensor, at_rows: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, batch: SeriesBatch, smooth: SmoothMemory | None, asked: Tensor, at_rows: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Shift of the location and factor of the scale.
 
         Args:
             batch: Windows with their visible rows.
+            smooth: Memory of channels that move smoothly; None without.
             asked: Times asked about, float64 model time, shape (batch, step).
             at_rows: What the trajectory says at the visible rows, shape (draw, batch, time,
                 channel).
@@ -71,12 +73,14 @@ class Memory(nn.Module):
             count = mask.sum(dim=1, keepdim=True) + self.log_prior_count.exp()
             level = residuals.sum(dim=-2, keepdim=True) / count  # (draw, batch, 1, channel)
             residuals = torch.where(mask, residuals - level, 0.0)
-        index, gaps = nearest_readings(times, mask, lengths, asked, depth=2)
+        index, gaps = nearest_readings(times, mask, lengths, asked, depth=1 if smooth is None else 2)
         gaps = gaps.to(at_rows.dtype)
         present = gaps < torch.inf
         near = torch.where(present[:, None], gather_readings(residuals, index), 0.0)
         first, first_gaps = near[:2], gaps[:2]
-        mean, variance = self.smooth(gaps, near, *self.nearest(first_gaps, first))
+        mean, variance = self.nearest(first_gaps, first)
+        if smooth is not None:
+            mean, variance = smooth(gaps, near, mean, variance)
         # what its own readings leave open of a channel, others may close
         moved, spread = self.cross(first_gaps, first)
         if not self.many:

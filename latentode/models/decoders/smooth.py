@@ -2,8 +2,6 @@ r"""What the nearest readings say about a query of a channel that moves smoothly
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -11,7 +9,6 @@ from torch.nn import functional
 from latentode.models.decoders.smooth_kriging import SmoothKriging
 
 _GAIN = 5.0  # covariances must move by factors while weights move by hundredths
-_NEVER = -30.0  # a share of nothing, in float32
 # weights before training, of smoothness 1/2, 3/2, 5/2 and of white noise
 _LOGITS = (0.0, 1.0, 0.0, -2.0)
 _SHARES = (0.0, -2.0)  # between readings and beyond them
@@ -30,8 +27,7 @@ class SmoothMemory(nn.Module):
     to know between them, as they show its slope: for slow rates this tends to a cubic through them.
 
     It is joined to what the exponentials of `ResidualMemory` say: location and variance lie between
-    those of the two, by learned shares of each channel, between readings and beyond them. Models
-    that were stored without it have shares of 0.
+    those of the two, by learned shares of each channel, between readings and beyond them.
 
     Args:
         num_channels: Channels of the log; each has its own rate, weights and shares.
@@ -44,15 +40,10 @@ class SmoothMemory(nn.Module):
 
     def __init__(self, num_channels: int) -> None:
         super().__init__()
+        # vectors, and the last of a model: optimisers know parameters by their number
         self.log_rate = nn.Parameter(torch.zeros(num_channels))
-        self.logits = nn.Parameter(_column(_LOGITS).repeat(1, num_channels) / _GAIN)
-        self.share = nn.Parameter(_column(_SHARES).repeat(1, num_channels) / _GAIN)
-        self.register_load_state_dict_pre_hook(_without_shares)
-
-    @property
-    def speaks(self) -> bool:
-        """Whether it has a share in what any channel is predicted by."""
-        return bool((self.share > _NEVER / _GAIN).any())
+        self.logits = nn.Parameter(torch.tensor(_LOGITS).repeat_interleave(num_channels) / _GAIN)
+        self.share = nn.Parameter(torch.tensor(_SHARES).repeat_interleave(num_channels) / _GAIN)
 
     def forward(
         self, gaps: Tensor, residuals: Tensor, mean: Tensor, variance: Tensor
@@ -67,23 +58,13 @@ class SmoothMemory(nn.Module):
             mean: By `ResidualMemory`, shape (draw, batch, step, channel).
             variance: Likewise, shape (batch, step, channel).
         """
-        rough, once, twice = functional.softmax(_GAIN * self.logits, dim=0)[:3]
+        channels = len(self.log_rate)
+        weights = functional.softmax(_GAIN * self.logits.view(-1, channels), dim=0)
+        rough, once, twice, _ = weights
         coefficients = torch.stack([rough + once + twice, once + twice, twice / 3.0])
         rates = torch.exp(_GAIN * self.log_rate)
         smooth_mean, smooth_variance = SmoothKriging.apply(gaps, residuals, rates, coefficients)
-        between, beyond = torch.sigmoid(_GAIN * self.share)
+        between, beyond = torch.sigmoid(_GAIN * self.share.view(-1, channels))
         inside = (gaps[:2] < torch.inf).all(dim=0)
         share = torch.where(inside, between, beyond)
         return torch.lerp(mean, smooth_mean, share), torch.lerp(variance, smooth_variance, share)
-
-
-def _column(values: tuple[float, ...]) -> Tensor:
-    return torch.tensor(values)[:, None]
-
-
-def _without_shares(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Complete a state of before there was this memory by one in which it says nothing."""
-    if not any(name.startswith(prefix) for name in state):
-        mine = {name: torch.zeros_like(tensor) for name, tensor in module.state_dict().items()}
-        mine["share"].fill_(_NEVER / _GAIN)
-        state.update({prefix + name: tensor for name, tensor in mine.items()})
