@@ -69,10 +69,12 @@ class Memory(nn.Module):
             season = expected[..., :steps, :]
             residuals = torch.where(mask, residuals - expected[..., steps:, :], 0.0)
         level: Tensor | float = 0.0
+        unknown: Tensor | float = 0.0  # variance of the level, in units of that of residuals
         if self.log_prior_count is not None:
             count = mask.sum(dim=1, keepdim=True) + self.log_prior_count.exp()
             level = residuals.sum(dim=-2, keepdim=True) / count  # (draw, batch, 1, channel)
             residuals = torch.where(mask, residuals - level, 0.0)
+            unknown = 1.0 / count
         index, gaps = nearest_readings(times, mask, lengths, asked, depth=1 if smooth is None else 2)
         gaps = gaps.to(at_rows.dtype)
         present = gaps < torch.inf
@@ -81,6 +83,7 @@ class Memory(nn.Module):
         mean, variance = self.nearest(first_gaps, first)
         if smooth is not None:
             mean, variance = smooth(gaps, near, mean, variance)
+            variance = variance * (1.0 + unknown)
         # what its own readings leave open of a channel, others may close
         moved, spread = self.cross(first_gaps, first)
         if not self.many:
