@@ -16,6 +16,7 @@ from latentode.data.targets import Targets
 from latentode.data.windows import cut
 from latentode.errors import ConfigError
 from latentode.models.decoders.readout import Decoded
+from latentode.models.decoders.smooth_kriging import DEPTH
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.models.heads.time_labels import head_of_times
 from latentode.models.inference import infer, process_of
@@ -225,7 +226,7 @@ class Predictor:
     def _windows(
         self, visible: TimeSeriesDataset, series: Int64, times: Int64
     ) -> tuple[QueryWindows, Int64]:
-        lengths, sides = self.schema.lengths, 0 if self.model.smooth is None else 2
+        lengths, sides = self.schema.lengths, 0 if self.model.smooth is None else DEPTH
         return windows_of_queries(visible, series, times, lengths, self.max_rows, sides=sides)
 
     def _unknown(self, num_queries: int) -> Float64:

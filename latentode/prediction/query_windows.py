@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from latentode.data.dataset import Int64, Readings, TimeSeriesDataset
 from latentode.data.windows import WindowLengths
 
+
 @dataclass(frozen=True)
 class QueryWindows:
     """Windows that answer queries: flat queries, each with its window.
@@ -43,11 +44,11 @@ def windows_of_queries(
 
     A query after the last row of its series is a forecast: its window is the last context. Any
     other is an interpolation: windows of one context's length lie half a context apart, and the one
-    in whose middle half the query lies answers, widened to the readings on both sides where gaps are
-    longer. Where rows are so dense that a context has more than are read, the
-    windows lie closer together, so that rows on both sides of a query are among those. Where no
-    reading is near, each query has a window of its own, without rows. The layout depends on the
-    series alone, never on the other queries.
+    in whose middle half the query lies answers, widened to the readings on both sides where gaps
+    are longer. Where a context has more rows than are read, the windows lie closer together, so
+    that rows on both sides of a query are among those. Where no reading is near, each query has a
+    window of its own, without rows. The layout depends on the series alone, never on the other
+    queries.
 
     Args:
         dataset: Visible readings.
@@ -95,7 +96,7 @@ def _stamps_of_channels(readings: Readings, series: int) -> list[Int64]:
     counts = np.diff(readings.row_starts[rows.start : rows.stop + 1])
     times, channel = np.repeat(readings.times[rows], counts), readings.channel_index[first:last]
     order = np.argsort(channel, kind="stable")  # readings are in order of time already
-    ends = np.cumsum(np.bincount(channel)) if len(channel) else []
+    ends = np.cumsum(np.bincount(channel))
     return [readings.times[rows], *(part for part in np.split(times[order], ends) if len(part))]
 
 

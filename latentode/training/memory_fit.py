@@ -13,6 +13,7 @@ from latentode.models.decoders.memory import Memory
 from latentode.models.decoders.smooth import SmoothMemory
 from latentode.models.latent_ode import LatentODEModel
 from latentode.models.likelihoods import LIKELIHOODS
+from latentode.models.likelihoods.base import Likelihood
 from latentode.training.repeatable import batches_of
 
 # enough for likelihoods of a few numbers a channel, and a few hundredths of a training
@@ -60,12 +61,11 @@ def fit_memory(model: LatentODEModel, sampler: WindowSampler, config: TrainConfi
 def _parameters(memory: Memory, smooth: SmoothMemory) -> tuple[list[Tensor], list[Tensor]]:
     """What moves by `_GAIN` of its own, and logarithms."""
     parts: list[nn.Module | None] = [memory.nearest, memory.seasonal, smooth]
-    covariances = [p for part in parts if part is not None for p in part.parameters()]
-    levels = memory.log_prior_count
-    return covariances, [] if levels is None else [levels]
+    covariances: list[Tensor] = [p for part in parts if part is not None for p in part.parameters()]
+    return covariances, [] if memory.log_prior_count is None else [memory.log_prior_count]
 
 
-def _loss(model: LatentODEModel, batch: SeriesBatch, noise: nn.Module) -> Tensor:
+def _loss(model: LatentODEModel, batch: SeriesBatch, noise: Likelihood) -> Tensor:
     """Mean of minus the log-density of the targets."""
     assert model.memory is not None
     nothing = batch.values.new_zeros(1, *batch.values.shape)

@@ -13,6 +13,7 @@ from latentode.models.decoders.cross import CrossMemory
 from latentode.models.decoders.residual import RecentBehaviour, ResidualMemory
 from latentode.models.decoders.seasonal import SeasonalMemory
 from latentode.models.decoders.smooth import SmoothMemory
+from latentode.models.decoders.smooth_kriging import DEPTH
 from latentode.models.nn.nearest import gather_readings, nearest_readings
 
 _MAX_RESTLESSNESS = 4.0  # log of a factor on deviations: by 55 up or down at most
@@ -75,7 +76,9 @@ class Memory(nn.Module):
             level = residuals.sum(dim=-2, keepdim=True) / count  # (draw, batch, 1, channel)
             residuals = torch.where(mask, residuals - level, 0.0)
             unknown = 1.0 / count
-        index, gaps = nearest_readings(times, mask, lengths, asked, depth=1 if smooth is None else 2)
+        index, gaps = nearest_readings(
+            times, mask, lengths, asked, depth=1 if smooth is None else DEPTH
+        )
         gaps = gaps.to(at_rows.dtype)
         present = gaps < torch.inf
         near = torch.where(present[:, None], gather_readings(residuals, index), 0.0)

@@ -15,7 +15,7 @@ _SHARES = (0.0, -2.0)  # between readings and beyond them
 
 
 class SmoothMemory(nn.Module):
-    r"""Residuals of learned smoothness: condition on two readings before and after each query.
+    r"""Residuals of learned smoothness: condition on three readings before and after each query.
 
     The residual of a channel, in units of its scale, is taken as a stationary Gaussian process
     whose covariance is a mixture of Matern ones of smoothness 1/2, 3/2 and 5/2 with one rate k,
@@ -23,8 +23,9 @@ class SmoothMemory(nn.Module):
     .. math:: \rho(\Delta) = e^{-x}\big(w_1 + w_2 (1 + x) + w_3 (1 + x + x^2/3)\big), \qquad
         x = k\Delta,
 
-    plus white noise. Of a smooth process, two readings to either side say nearly all that there is
-    to know between them, as they show its slope: for slow rates this tends to a cubic through them.
+    plus white noise. Of a smooth process, three readings to either side say nearly all that there
+    is to know between them, as they show its slope and curvature: for slow rates this tends to a
+    polynomial through them.
 
     It is joined to what the exponentials of `ResidualMemory` say: location and variance lie between
     those of the two, by learned shares of each channel, between readings and beyond them.
@@ -51,9 +52,9 @@ class SmoothMemory(nn.Module):
         """Mean and variance of the residual, in units of the stationary scale.
 
         Args:
-            gaps: To the nearest readings before, after, and second ones, +inf where there is none,
-                shape (4, batch, step, channel).
-            residuals: Residuals there, 0 where there is none, shape (4, draw, batch, step,
+            gaps: To the nearest readings before and after, then to the next ones, +inf where there
+                is none, shape (neighbour, batch, step, channel).
+            residuals: Residuals there, 0 where there is none, shape (neighbour, draw, batch, step,
                 channel).
             mean: By `ResidualMemory`, shape (draw, batch, step, channel).
             variance: Likewise, shape (batch, step, channel).

@@ -118,7 +118,7 @@ def load_weights(
 def shed_absent(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Take out of a model the part for smooth channels, where a state is of before there was it."""
     if hasattr(model, "smooth") and not any(name.startswith("smooth.") for name in tensors):
-        model.smooth = None
+        setattr(model, "smooth", None)  # noqa: B010, as no other model has it
 
 
 def load_folder(

@@ -17,11 +17,12 @@ def nearest_readings(
         mask: True where a channel was read, shape (batch, time, channel).
         lengths: Rows of each window, shape (batch,).
         query_times: Shape (batch, step).
-        depth: 1, or 2 for the second nearest before and after too.
+        depth: How many before and how many after.
 
     Returns:
         Row index, 0 where there is none, int64, and gap, +inf where there is none; both of shape
-        (2 * depth, batch, step, channel), the nearest before and after first.
+        (2 * depth, batch, step, channel), the nearest before and after, then the
+        next ones.
     """
     # padding repeats the last time: searchsorted must not count it
     position = torch.searchsorted(times.contiguous(), query_times.contiguous(), right=True)
@@ -49,12 +50,19 @@ def nearest_readings(
     index, stamps_at = (
         table.flatten(0, 2).index_select(0, where).view(shape) for table in (rows, stamps)
     )
-    if depth == 2:
-        # before the row of the first, and from the row after it on
-        beyond = index + torch.arange(2, device=times.device).view(2, 1, 1, 1)
-        absent = torch.isinf(stamps_at)
-        stamps_at = torch.cat([stamps_at, stamps.gather(2, beyond).masked_fill_(absent, torch.inf)])
-        index = torch.cat([index, rows.gather(2, beyond).masked_fill_(absent, 0)])
+    one_after = torch.arange(2, device=times.device).view(2, 1, 1, 1)
+    found = [(index, stamps_at)]
+    for _ in range(depth - 1):
+        index, stamps_at = found[-1]
+        # before the row of the last one, and from the row after it on
+        beyond, absent = index + one_after, torch.isinf(stamps_at)
+        found.append(
+            (
+                rows.gather(2, beyond).masked_fill_(absent, 0),
+                stamps.gather(2, beyond).masked_fill_(absent, torch.inf),
+            )
+        )
+    index, stamps_at = (torch.cat(parts) for parts in zip(*found, strict=True))
     return index, stamps_at.sub_(query_times[..., None]).abs_()
 
 
