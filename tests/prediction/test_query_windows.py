@@ -96,3 +96,35 @@ def test_without_queries_there_are_no_tiles():
     none = np.zeros(0, dtype=np.int64)
     asked, place = windows_of_queries(log({1, 2}), none, none, LENGTHS, MAX_ROWS)
     assert len(asked.series) == len(asked.times) == len(place) == 0
+
+
+@given(seed=st.integers(0, 1_000), time=st.integers(0, 300))
+def test_a_window_reaches_the_readings_of_every_channel_that_are_near(seed, time):
+    generator = np.random.default_rng(seed)
+    times, channel = (
+        np.sort(generator.choice(300, 40, replace=False)),
+        generator.integers(2, size=40),
+    )
+    dataset = make_dataset([(times, channel, np.zeros(40))])
+    asked, _ = windows_of_queries(
+        dataset, np.array([0]), np.array([time]), LENGTHS, MAX_ROWS, sides=2
+    )
+    near = LENGTHS.context_ns // 2
+    for own in (times[channel == 0], times[channel == 1]):
+        wanted = [*own[own <= time][-2:], *own[own >= time][:2]]
+        if time <= times[-1]:
+            for reading in wanted:
+                if abs(reading - time) < near:
+                    assert asked.starts[0] < reading <= asked.stops[0]
+
+
+def test_rows_on_both_sides_are_among_the_newest_of_a_dense_window():
+    rows = np.arange(0, 4_000, 2)
+    dataset = log(rows)
+    lengths = WindowLengths(context_ns=1_000, horizon_ns=10, reason="as given")
+    queries = np.arange(1, 3_990, 7)
+    asked, place = windows_of_queries(dataset, np.zeros_like(queries), queries, lengths, 64)
+    for query, window in zip(queries, asked.window[place], strict=True):
+        start, stop = asked.starts[window], asked.stops[window]
+        read = rows[(rows > start) & (rows <= stop)][-64:]
+        assert read[0] < query < read[-1]
