@@ -11,6 +11,7 @@ from latentode.config.durations import NS_PER_UNIT, parse_duration
 from latentode.data.dataset import Int64, TimeSeriesDataset, first_after
 from latentode.errors import DataError
 
+_FEWEST_GAPS = 12  # of a context, where a series is long enough for three windows
 _BURSTS = 20  # median gaps in a mean one: see `typical_gap_and_span`
 # a gap so many times as long as all others of its series together, in a series of so many gaps, is
 # a pause or a wrong clock; a series has few of them
@@ -51,7 +52,8 @@ def choose_lengths(dataset: TimeSeriesDataset, config: WindowConfig) -> WindowLe
     A calendar log of at least ten days with several readings a day gets one day of horizon, the
     period that most of them share. Any other gets a fourteenth of the typical series, but at most
     150 typical gaps, rounded down to a customary length; and three gaps where that is shorter than
-    one. The context is two horizons (three without a calendar).
+    one. The context is two horizons (three without a calendar), or as many as hold twelve typical
+    gaps where series are three windows long then: fewer rows do not show how a channel moves.
 
     Raises:
         DataError: If no series has two rows and a length is not given.
@@ -72,7 +74,9 @@ def choose_lengths(dataset: TimeSeriesDataset, config: WindowConfig) -> WindowLe
         )
     else:
         reason = "horizon as given"
-    return WindowLengths(context or (2 if daily else 3) * horizon, horizon, reason)
+    horizons = min(-(-_FEWEST_GAPS * gap // horizon), span // (3 * horizon) - 1)
+    context = context or max(2 if daily else 3, horizons) * horizon
+    return WindowLengths(context, horizon, reason)
 
 
 def typical_gap_and_span(dataset: TimeSeriesDataset) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from latentode.data.families import Families
 from latentode.models.decoders.memory import Memory
 from latentode.models.decoders.mlp import MLPDecoder
 from latentode.models.decoders.readout import Decoded, Readout
+from latentode.models.decoders.smooth import SmoothMemory
 from latentode.models.dynamics.mlp import BoundDynamics, MLPDynamics
 from latentode.models.encoders import ENCODERS
 from latentode.models.encoders.base import newest_readings, relative_values
@@ -145,6 +146,7 @@ class LatentODEModel(nn.Module):
             self.event_process = PoissonProcess.of(event_rates, sizes)
         kind = label_kind or ("times" if label_times else "series")
         self.label_head = label_head_of(kind, num_classes, sizes)
+        self.smooth: SmoothMemory | None = SmoothMemory(num_channels) if config.memory else None
 
     @property
     def heads(self) -> list[Head]:
@@ -347,7 +349,9 @@ class LatentODEModel(nn.Module):
 
     def _readout(self, batch: SeriesBatch, *, memory: bool = True) -> Readout:
         known = partial(self._covariates, batch)
-        remembered = partial(self.memory, batch) if memory and self.memory is not None else None
+        remembered = None
+        if memory and self.memory is not None:
+            remembered = partial(self.memory, batch, self.smooth)
         return Readout(self.decoder, known, remembered, self.scale_floor, self.spread)
 
     def _ends(self, batch: SeriesBatch) -> tuple[float, ...]:

@@ -16,6 +16,7 @@ from latentode.data.targets import Targets
 from latentode.data.windows import cut
 from latentode.errors import ConfigError
 from latentode.models.calibration import Bands, Calibration
+from latentode.models.decoders.smooth_kriging import DEPTH
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.models.heads.time_labels import head_of_times
 from latentode.models.inference import infer, process_of
@@ -179,7 +180,7 @@ class Predictor:
         Returns:
             Predictions in the order of the queries.
         """
-        asked, number = windows_of_queries(visible, series, times, self.schema.lengths)
+        asked, number = self._windows(visible, series, times)
         size, draws = len(asked.times), self.num_draws
         distinct = self._unknown(size)
         if values is not None:
@@ -229,7 +230,7 @@ class Predictor:
         Returns:
             log p(readings | z_k, visible) in nats of original units, shape (draw, window).
         """
-        asked, number = windows_of_queries(visible, series, times, self.schema.lengths)
+        asked, number = self._windows(visible, series, times)
         distinct = self._unknown(len(asked.times))
         distinct[number] = values
         weights = np.zeros((self.num_draws, len(visible)))
@@ -244,6 +245,12 @@ class Predictor:
             total = density.double().cpu().numpy()
             np.add.at(weights.T, asked.series[part.windows], (total - scales).T)
         return weights
+
+    def _windows(
+        self, visible: TimeSeriesDataset, series: Int64, times: Int64
+    ) -> tuple[QueryWindows, Int64]:
+        lengths, sides = self.schema.lengths, 0 if self.model.smooth is None else DEPTH
+        return windows_of_queries(visible, series, times, lengths, self.max_rows, sides=sides)
 
     def _unknown(self, num_queries: int) -> Float64:
         """Readings at queries of which none is known, shape (query, channel)."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latentode.data.dataset import Int64, TimeSeriesDataset
+from latentode.data.dataset import Int64, Readings, TimeSeriesDataset
 from latentode.data.windows import WindowLengths
 
 
@@ -31,27 +32,37 @@ class QueryWindows:
 
 
 def windows_of_queries(
-    dataset: TimeSeriesDataset, series: Int64, times: Int64, lengths: WindowLengths
+    dataset: TimeSeriesDataset,
+    series: Int64,
+    times: Int64,
+    lengths: WindowLengths,
+    max_rows: int,
+    *,
+    sides: int = 0,
 ) -> tuple[QueryWindows, Int64]:
     """Find the window of each query.
 
     A query after the last row of its series is a forecast: its window is the last context. Any
     other is an interpolation: windows of one context's length lie half a context apart, and the one
-    in whose middle half the query lies answers, widened to the readings on both sides where a gap
-    is longer. Where no reading is near, each query has a window of its own, without rows. The
-    layout depends on the series alone, never on the other queries.
+    in whose middle half the query lies answers, widened to the readings on both sides where gaps
+    are longer. Where a context has more rows than are read, the windows lie closer together, so
+    that rows on both sides of a query are among those. Where no reading is near, each query has a
+    window of its own, without rows. The layout depends on the series alone, never on the other
+    queries.
 
     Args:
         dataset: Visible readings.
         series: Series of each query, shape (query,).
         times: Time of each query, nanoseconds, shape (query,).
         lengths: Context and horizon.
+        max_rows: Newest rows of a window that are read.
+        sides: Readings of every channel that a window is widened to on either side; 0: the nearest
+            row, whatever was read there.
 
     Returns:
         Windows over the distinct queries, and the number of each query among the distinct ones.
     """
     readings, context = dataset.readings, lengths.context_ns
-    stride = max(1, context // 2)
     order = np.lexsort((times, series))
     fresh = np.ones(len(order), dtype=bool)
     fresh[1:] = (np.diff(series[order]) != 0) | (np.diff(times[order]) != 0)
@@ -61,9 +72,11 @@ def windows_of_queries(
 
     columns = []
     for index in np.unique(query_series):
-        rows = readings.times[readings.rows_of(int(index))]
         asked = query_times[query_series == index]
-        columns.append(_layout_of_series(rows, asked, context, stride))
+        stamps = _stamps_of_channels(readings, int(index))
+        if not sides:
+            stamps = stamps[:1] * 2
+        columns.append(_layout_of_series(stamps, asked, context, max_rows, max(1, sides)))
     if not columns:
         empty = np.zeros(0, dtype=np.int64)
         return QueryWindows(empty, empty, empty, empty, empty), number
@@ -76,24 +89,57 @@ def windows_of_queries(
     return distinct, number
 
 
+def _stamps_of_channels(readings: Readings, series: int) -> list[Int64]:
+    """Times of all rows of a series, and those of the readings of each of its channels."""
+    rows = readings.rows_of(series)
+    first, last = readings.row_starts[[rows.start, rows.stop]]
+    counts = np.diff(readings.row_starts[rows.start : rows.stop + 1])
+    times, channel = np.repeat(readings.times[rows], counts), readings.channel_index[first:last]
+    order = np.argsort(channel, kind="stable")  # readings are in order of time already
+    ends = np.cumsum(np.bincount(channel))
+    return [readings.times[rows], *(part for part in np.split(times[order], ends) if len(part))]
+
+
 def _layout_of_series(
-    rows: Int64, asked: Int64, context: int, stride: int
+    stamps: list[Int64], asked: Int64, context: int, max_rows: int, sides: int
 ) -> tuple[Int64, Int64, Int64, NDArray[np.bool_]]:
-    """Number, start, stop of the window and whether it has no row, of each query of one series."""
+    """Number, start, stop of the window and whether it has no row, of each query of one series.
+
+    Args:
+        stamps: What `_stamps_of_channels` gave.
+        asked: Times, shape (query,).
+        context: Length of a window.
+        max_rows: Newest rows of a window that are read.
+        sides: Readings to widen to.
+    """
+    rows = stamps[0]
     if len(rows) == 0:
         return np.zeros_like(asked), asked - context, asked, np.ones(len(asked), dtype=bool)
     ahead = asked > rows[-1]
+    stride = _stride(rows, context, max_rows)
     number = (asked - rows[0]) // stride
     # first and last time that the window answers: what widens it must not be the queries themselves
     begin = rows[0] + number * stride
     end = begin + stride - 1
-    low = begin - stride // 2
-    before = rows[np.maximum(np.searchsorted(rows, begin, side="right") - 1, 0)]
-    after = rows[np.minimum(np.searchsorted(rows, end, side="left"), len(rows) - 1)]
-    starts = np.minimum(low, np.where(begin - before < context, before - 1, low))
-    stops = np.maximum(low + context, np.where(after - end < context, after, low + context))
+    starts = begin - (context - stride) // 2
+    stops = starts + context
+    for times, side in product(stamps[1:], range(sides)):
+        before = times[(np.searchsorted(times, begin, side="right") - 1 - side).clip(0)]
+        after = times[(np.searchsorted(times, end) + side).clip(max=len(times) - 1)]
+        starts = np.minimum(starts, np.where(begin - before < context, before - 1, starts))
+        stops = np.maximum(stops, np.where(after - end < context, after, stops))
+    farthest = np.searchsorted(rows, end) + max_rows // 4
+    stops = np.minimum(stops, rows[farthest.clip(max=len(rows) - 1)])
     number = np.where(ahead, np.iinfo(np.int64).max, number)
     starts = np.where(ahead, rows[-1] - context, starts)
-    stops = np.where(ahead, rows[-1], np.minimum(stops, rows[-1]))
+    stops = np.where(ahead, rows[-1], stops)
     reached = np.searchsorted(rows, stops, side="right")
     return number, starts, stops, np.searchsorted(rows, starts, side="right") >= reached
+
+
+def _stride(rows: Int64, context: int, max_rows: int) -> int:
+    """From one window to the next: half a context, or as long as a quarter of `max_rows` take."""
+    count = max(1, max_rows // 4)
+    if len(rows) > count:
+        context = min(context, 2 * int(np.median(rows[count:] - rows[:-count])))
+    return max(1, context // 2)

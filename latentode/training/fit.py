@@ -25,6 +25,7 @@ from latentode.models.latent_ode import LatentODEModel
 from latentode.training.calibration import calibrated
 from latentode.training.execution.distributed import process_group
 from latentode.training.label_rules import can_judge, log_for_validation, settings_for_labels
+from latentode.training.memory_fit import fit_memory
 from latentode.training.prior_fitting import PRIOR_FIT, PriorReport, fit_prior
 from latentode.training.refinement import choose_starts, fit_scale
 from latentode.training.repeatable import batches_of, evenly
@@ -87,6 +88,8 @@ def fit_model(
         on_event = on_event if rank() == 0 else None
         if on_event is not None:
             on_event({"event": "plan", "lines": plan_lines(fitted)})
+        if not resume:
+            fit_memory(model, log.sampler("train", config), config.train)
         validator, score = _validation(judged, config, model.label_head)
         trainer = Trainer(
             model,

@@ -113,6 +113,6 @@ class Learner:
             ValueError: If the state of the optimiser is not one of these parameters.
         """
         self.model.load_state_dict(parts["model"])
-        for name, value in parts["average"].items():
-            self.average.tensors[name].copy_(value)
+        kept = self.average.tensors
+        self.average.tensors = {k: kept[k].copy_(value) for k, value in parts["average"].items()}
         self.optimizer.load(parts["optimizer"])

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latentode.files import atomic_write
 from latentode.models.fitted.history import Record, from_json, to_csv, to_json
-from latentode.models.fitted.model_folder import check_tensors
+from latentode.models.fitted.model_folder import check_tensors, shed_absent
 from latentode.training.optimizer import Learner
 from latentode.training.state_folder import StateFolder, fits_this_run
 
@@ -105,6 +105,7 @@ class Checkpoints:
             CheckpointError: If a state is missing, broken, tampered with or of another model.
         """
         folder, parts, values = self.states.load()
+        shed_absent(learner.model, parts["model"])
         check_tensors(learner.model, parts["model"], folder)
         check_tensors(learner.model, parts["average"], folder)
         with fits_this_run(folder):

@@ -63,6 +63,16 @@ def test_series_of_few_rows_are_predicted_up_to_the_next_row_at_least(rows):
         assert choose_lengths(regular(rows, gap), WindowConfig()).horizon_ns >= gap
 
 
+def test_series_of_few_rows_are_seen_by_a_dozen_gaps_as_long_as_three_windows_fit():
+    def lengths_in_hours(rows):
+        lengths = choose_lengths(regular(rows, HOUR, kind="elapsed", start=0), WindowConfig())
+        return lengths.context_ns // HOUR, lengths.horizon_ns // HOUR
+
+    assert lengths_in_hours(52) == (12, 3)  # 51 h hold three windows of 15 h
+    assert lengths_in_hours(25) == (7, 1)  # and 24 h three of 8 h
+    assert lengths_in_hours(7) == (9, 3)  # too short for any
+
+
 def test_a_given_horizon_sets_the_context():
     lengths = choose_lengths(regular(100, SECOND), WindowConfig(horizon="7s"))
     assert (lengths.context_ns, lengths.horizon_ns) == (21 * SECOND, 7 * SECOND)

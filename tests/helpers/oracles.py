@@ -74,3 +74,9 @@ def gaussian_posterior(design, sigma, x):
     """Mean and covariance of z given x in the same model."""
     covariance = np.linalg.inv(np.eye(design.shape[1]) + design.T @ design / sigma**2)
     return covariance @ design.T @ x / sigma**2, covariance
+
+
+def matern(smoothness, scaled):
+    """Matern covariance of smoothness 1/2, 3/2 or 5/2, of variance 1, at rate times gap."""
+    polynomial = {0.5: [1.0], 1.5: [1.0, 1.0], 2.5: [1 / 3, 1.0, 1.0]}[smoothness]
+    return np.polyval(polynomial, scaled) * np.exp(-scaled)

@@ -7,6 +7,7 @@ from latentode.data.windows import WindowLengths
 from latentode.prediction.query_windows import windows_of_queries
 
 LENGTHS = WindowLengths(context_ns=20, horizon_ns=10, reason="as given")
+MAX_ROWS = 512
 MOMENTS = st.integers(-60, 260)
 
 
@@ -22,7 +23,7 @@ def window_of(dataset, series, time, others=()):
     """Visible times of the tile that answers a query, asked along with others."""
     asked = [(series, time), *others]
     owner, times = (np.array(column, dtype=np.int64) for column in zip(*asked, strict=True))
-    asked, place = windows_of_queries(dataset, owner, times, LENGTHS)
+    asked, place = windows_of_queries(dataset, owner, times, LENGTHS, MAX_ROWS)
     tile = asked.window[place[0]]
     assert asked.times[place].tolist() == times.tolist()
     assert asked.series[asked.window[place]].tolist() == owner.tolist()
@@ -75,7 +76,7 @@ def test_a_window_widened_to_a_reading_is_widened_for_all_that_it_answers():
 def test_queries_far_from_any_reading_have_windows_of_their_own():
     dataset = log({0, 1000}, set())
     series, times = np.array([0, 0, 1, 1, 1]), np.array([500, 501, 3, 3, 4])
-    asked, place = windows_of_queries(dataset, series, times, LENGTHS)
+    asked, place = windows_of_queries(dataset, series, times, LENGTHS, MAX_ROWS)
     assert asked.window.tolist() == [0, 1, 2, 3]
     assert place.tolist() == [0, 1, 2, 2, 3]
     assert window_of(dataset, 0, 500) == window_of(dataset, 1, 3) == []
@@ -84,7 +85,7 @@ def test_queries_far_from_any_reading_have_windows_of_their_own():
 def test_queries_come_back_in_the_order_of_the_user():
     dataset = log(range(0, 100, 7), range(0, 50, 5))
     series, times = np.array([1, 0, 1, 0, 1, 0]), np.array([33, 500, -4, 14, 33, 14])
-    asked, place = windows_of_queries(dataset, series, times, LENGTHS)
+    asked, place = windows_of_queries(dataset, series, times, LENGTHS, MAX_ROWS)
     assert len(asked.times) == 4
     assert asked.times[place].tolist() == times.tolist()
     assert asked.series[asked.window[place]].tolist() == series.tolist()
@@ -93,5 +94,37 @@ def test_queries_come_back_in_the_order_of_the_user():
 
 def test_without_queries_there_are_no_tiles():
     none = np.zeros(0, dtype=np.int64)
-    asked, place = windows_of_queries(log({1, 2}), none, none, LENGTHS)
+    asked, place = windows_of_queries(log({1, 2}), none, none, LENGTHS, MAX_ROWS)
     assert len(asked.series) == len(asked.times) == len(place) == 0
+
+
+@given(seed=st.integers(0, 1_000), time=st.integers(0, 300))
+def test_a_window_reaches_the_readings_of_every_channel_that_are_near(seed, time):
+    generator = np.random.default_rng(seed)
+    times, channel = (
+        np.sort(generator.choice(300, 40, replace=False)),
+        generator.integers(2, size=40),
+    )
+    dataset = make_dataset([(times, channel, np.zeros(40))])
+    asked, _ = windows_of_queries(
+        dataset, np.array([0]), np.array([time]), LENGTHS, MAX_ROWS, sides=2
+    )
+    near = LENGTHS.context_ns // 2
+    for own in (times[channel == 0], times[channel == 1]):
+        wanted = [*own[own <= time][-2:], *own[own >= time][:2]]
+        if time <= times[-1]:
+            for reading in wanted:
+                if abs(reading - time) < near:
+                    assert asked.starts[0] < reading <= asked.stops[0]
+
+
+def test_rows_on_both_sides_are_among_the_newest_of_a_dense_window():
+    rows = np.arange(0, 4_000, 2)
+    dataset = log(rows)
+    lengths = WindowLengths(context_ns=1_000, horizon_ns=10, reason="as given")
+    queries = np.arange(1, 3_990, 7)
+    asked, place = windows_of_queries(dataset, np.zeros_like(queries), queries, lengths, 64)
+    for query, window in zip(queries, asked.window[place], strict=True):
+        start, stop = asked.starts[window], asked.stops[window]
+        read = rows[(rows > start) & (rows <= stop)][-64:]
+        assert read[0] < query < read[-1]

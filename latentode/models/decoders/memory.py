@@ -12,6 +12,8 @@ from latentode.data.batches.batch import SeriesBatch
 from latentode.models.decoders.cross import CrossMemory
 from latentode.models.decoders.residual import RecentBehaviour, ResidualMemory
 from latentode.models.decoders.seasonal import SeasonalMemory
+from latentode.models.decoders.smooth import SmoothMemory
+from latentode.models.decoders.smooth_kriging import DEPTH
 from latentode.models.nn.bounds import Bounds
 from latentode.models.nn.nearest import gather_readings, nearest_readings
 
@@ -87,11 +89,14 @@ class Memory(nn.Module):
         self.log_prior_count = nn.Parameter(count) if self.many else None
         self.bounded = None if bounds is None else BoundedResiduals(bounds)
 
-    def forward(self, batch: SeriesBatch, asked: Tensor, at_rows: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, batch: SeriesBatch, smooth: SmoothMemory | None, asked: Tensor, at_rows: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Shift of the location and factor of the scale.
 
         Args:
             batch: Windows with their visible rows.
+            smooth: Memory of channels that move smoothly; None without.
             asked: Times asked about, float64 model time, shape (batch, step).
             at_rows: What the trajectory says at the visible rows, shape (draw, batch, time,
                 channel).
@@ -112,17 +117,25 @@ class Memory(nn.Module):
             season = expected[..., :steps, :]
             residuals = torch.where(mask, residuals - expected[..., steps:, :], 0.0)
         level: Tensor | float = 0.0
+        unknown: Tensor | float = 0.0  # variance of the level, in units of that of residuals
         if self.log_prior_count is not None:
             count = mask.sum(dim=1, keepdim=True) + self.log_prior_count.exp()
             level = residuals.sum(dim=-2, keepdim=True) / count  # (draw, batch, 1, channel)
             residuals = torch.where(mask, residuals - level, 0.0)
-        index, gaps = nearest_readings(times, mask, lengths, asked)
+            unknown = 1.0 / count
+        index, gaps = nearest_readings(
+            times, mask, lengths, asked, depth=1 if smooth is None else DEPTH
+        )
         gaps = gaps.to(at_rows.dtype)
         present = gaps < torch.inf
         near = torch.where(present[:, None], gather_readings(residuals, index), 0.0)
-        mean, variance = self.nearest(gaps, near)
+        first, first_gaps = near[:2], gaps[:2]
+        mean, variance = self.nearest(first_gaps, first)
+        if smooth is not None:
+            mean, variance = smooth(gaps, near, mean, variance)
+            variance = variance * (1.0 + unknown)
         # what its own readings leave open of a channel, others may close
-        moved, spread = self.cross(gaps, near)
+        moved, spread = self.cross(first_gaps, first)
         if not self.many:
             inside = (asked <= times[:, -1:])[..., None]
             moved, spread = torch.where(inside, moved, 0.0), torch.where(inside, spread, 0.0)

@@ -111,7 +111,14 @@ def load_weights(
         CheckpointError: If a name or shape disagrees, or a value is not finite.
     """
     mine = {k.removeprefix("model."): v for k, v in tensors.items() if not k.startswith(others)}
+    shed_absent(model, mine)
     load_strictly(model, mine, where)
+
+
+def shed_absent(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Take out of a model the part for smooth channels, where a state is of before there was it."""
+    if hasattr(model, "smooth") and not any(name.startswith("smooth.") for name in tensors):
+        setattr(model, "smooth", None)  # noqa: B010, as no other model has it
 
 
 def load_folder(

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 
 def nearest_readings(
-    times: Tensor, mask: Tensor, lengths: Tensor, query_times: Tensor
+    times: Tensor, mask: Tensor, lengths: Tensor, query_times: Tensor, *, depth: int = 1
 ) -> tuple[Tensor, Tensor]:
     """Rows of the nearest visible reading before (or at) and after each query, a channel.
 
@@ -17,10 +17,12 @@ def nearest_readings(
         mask: True where a channel was read, shape (batch, time, channel).
         lengths: Rows of each window, shape (batch,).
         query_times: Shape (batch, step).
+        depth: How many before and how many after.
 
     Returns:
         Row index, 0 where there is none, int64, and gap, +inf where there is none; both of shape
-        (2, batch, step, channel).
+        (2 * depth, batch, step, channel), the nearest before and after, then the
+        next ones.
     """
     # padding repeats the last time: searchsorted must not count it
     position = torch.searchsorted(times.contiguous(), query_times.contiguous(), right=True)
@@ -48,6 +50,19 @@ def nearest_readings(
     index, stamps_at = (
         table.flatten(0, 2).index_select(0, where).view(shape) for table in (rows, stamps)
     )
+    one_after = torch.arange(2, device=times.device).view(2, 1, 1, 1)
+    found = [(index, stamps_at)]
+    for _ in range(depth - 1):
+        index, stamps_at = found[-1]
+        # before the row of the last one, and from the row after it on
+        beyond, absent = index + one_after, torch.isinf(stamps_at)
+        found.append(
+            (
+                rows.gather(2, beyond).masked_fill_(absent, 0),
+                stamps.gather(2, beyond).masked_fill_(absent, torch.inf),
+            )
+        )
+    index, stamps_at = (torch.cat(parts) for parts in zip(*found, strict=True))
     return index, stamps_at.sub_(query_times[..., None]).abs_()
 
 
@@ -56,11 +71,12 @@ def gather_readings(residuals: Tensor, index: Tensor) -> Tensor:
 
     Args:
         residuals: Shape (draw, batch, time, channel).
-        index: Rows, shape (2, batch, step, channel).
+        index: Rows, shape (neighbour, batch, step, channel).
 
     Returns:
-        Residuals, shape (2, draw, batch, step, channel); those of row 0 where there is no reading.
+        Residuals, shape (neighbour, draw, batch, step, channel); those of row 0 where there is no
+        reading.
     """
-    side = (2, *residuals.shape)
-    rows = index[:, None].expand(2, len(residuals), *index.shape[1:])
+    side = (len(index), *residuals.shape)
+    rows = index[:, None].expand(len(index), len(residuals), *index.shape[1:])
     return residuals.expand(side).gather(-2, rows)

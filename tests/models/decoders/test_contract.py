@@ -5,12 +5,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from oracles import kriging, nearest_by_loop, recent_statistics
+from oracles import kriging, matern, nearest_by_loop, recent_statistics
 
 from latentode.models.decoders import cross, residual
 from latentode.models.decoders.cross import CrossMemory
 from latentode.models.decoders.mlp import MLPDecoder
 from latentode.models.decoders.residual import RecentBehaviour, ResidualMemory
+from latentode.models.decoders.smooth import SmoothMemory
 from latentode.models.nn.nearest import nearest_readings
 
 INF = float("inf")
@@ -53,6 +54,23 @@ def test_the_nearest_readings_are_those_of_a_loop(seed, counts):
             np.testing.assert_array_equal(index[:, w, q].numpy(), rows)
 
 
+@given(seed=st.integers(0, 10_000), counts=st.lists(st.integers(0, 9), min_size=1, max_size=4))
+def test_readings_beyond_the_nearest_are_those_that_follow(seed, counts):
+    generator = np.random.default_rng(seed)
+    times, mask, lengths = windows(generator, counts)
+    queries = torch.from_numpy(generator.integers(-45, 5, size=(len(counts), 4)) / 10)
+    index, gaps = nearest_readings(times, mask, lengths, queries, depth=3)
+    for w, q, c in np.ndindex(len(counts), 4, 2):
+        rows, query = np.flatnonzero(mask[w, :, c]), float(queries[w, q])
+        past = [row for row in rows if times[w, row] <= query][::-1]
+        future = [row for row in rows if times[w, row] > query]
+        for depth, side in np.ndindex(3, 2):
+            found = [past, future][side][depth : depth + 1]
+            gap = abs(float(times[w, found[0]]) - query) if found else INF
+            assert gaps[2 * depth + side, w, q, c] == pytest.approx(gap)
+            assert index[2 * depth + side, w, q, c] == (found[0] if found else 0)
+
+
 def covariance_of(memory, channel):
     rates = torch.exp(memory.log_rates + residual._GAIN * memory.rate_shift)
     weights = torch.softmax(memory.base_logits + residual._GAIN * memory.logit_shift, dim=0)
@@ -76,6 +94,55 @@ def test_the_memory_is_kriging_with_two_neighbours(before, after):
         truth = kriging(*covariance_of(memory, channel), (before, after), values.numpy())
         assert float(mean[2, 0, 0, channel]) == pytest.approx(truth[0], rel=1e-9, abs=1e-12)
         assert float(variance[0, 0, channel]) == pytest.approx(truth[1], rel=1e-9)
+
+
+def smooth_memory(weights, rate):
+    """Of one channel, with a share of all, and weights of smoothness 1/2, 3/2, 5/2 and noise."""
+    memory = SmoothMemory(1).double()
+    with torch.no_grad():
+        memory.log_rate.fill_(np.log(rate) / residual._GAIN)
+        memory.logits.copy_(torch.tensor(weights).double().log() / residual._GAIN)
+        memory.share.fill_(100.0)
+    return memory
+
+
+def alone(memory, gaps, residuals):
+    """Mean and variance of one query by gaps to neighbours and residuals there."""
+    shape = (len(gaps), 1, 1, 1)
+    gaps, residuals = (torch.tensor(part).double().view(shape) for part in (gaps, residuals))
+    rough = torch.zeros(1, 1, 1, 1).double(), torch.ones(1, 1, 1).double()
+    return [part.item() for part in memory(gaps, residuals[:, None], *rough)]
+
+
+@pytest.mark.parametrize("absent", [(), (5,), (4, 5), (1, 3, 5), (0, 2, 4)])
+def test_the_memory_of_smooth_channels_is_kriging_with_mixed_covariances(absent):
+    weights, rate = [0.2, 0.4, 0.3, 0.1], 1.7
+    gaps, values = (
+        np.array([0.1, 0.3, 0.4, 0.5, 1.1, 0.9]),
+        np.array([1.0, -2.0, 0.5, 0.3, 2.0, -1]),
+    )
+    kept = [n for n in range(6) if n not in absent]
+    gaps[list(absent)], values[list(absent)] = INF, 0.0
+    times = (gaps * [-1, 1, -1, 1, -1, 1])[kept]
+
+    def covariance(gap):
+        shares = zip(weights, (0.5, 1.5, 2.5), strict=False)
+        return sum(weight * matern(nu, rate * np.abs(gap)) for weight, nu in shares)
+
+    inner = covariance(times[:, None] - times) + 0.1 * np.eye(len(kept))
+    found = np.linalg.solve(inner, covariance(times))
+    mean, variance = alone(smooth_memory(weights, rate), gaps, values)
+    # to the jitter on the diagonal
+    assert mean == pytest.approx(found @ values[kept], rel=1e-3)
+    assert variance == pytest.approx(1.0 - found @ covariance(times), rel=1e-3)
+
+
+def test_slow_smooth_covariances_follow_a_track_far_from_the_trajectory():
+    gaps = [0.5, 0.5, 1.5, 1.5, 2.5, 2.5]
+    times = np.array([-0.5, 0.5, -1.5, 1.5, -2.5, 2.5])
+    memory = smooth_memory([1e-9, 1e-9, 1.0, 1e-9], 0.2)
+    mean, _ = alone(memory, gaps, 30.0 + 2.0 * times + 0.5 * times**2)
+    assert mean == pytest.approx(30.0, abs=2e-2)  # half a unit less than the line between its ends
 
 
 def slow_memory(rate=1e-3):

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from latentode.models.decoders.kriging import Kriging, SumOfApproaches
+from latentode.models.decoders.smooth_kriging import NEIGHBOURS, SmoothKriging
 
 INF = float("inf")
 
@@ -27,6 +28,22 @@ def test_kriging_has_the_gradient_of_finite_differences(draws):
 
     def krige(residuals, rates, weights):
         return Kriging.apply(gaps, residuals, rates, weights)
+
+    assert torch.autograd.gradcheck(krige, (residuals, rates, weights))
+
+
+@pytest.mark.parametrize("draws", [1, 3])
+def test_smooth_kriging_has_the_gradient_of_finite_differences(draws):
+    generator = torch.Generator().manual_seed(draws)
+    gaps = torch.rand((NEIGHBOURS, 2, 3, 2), generator=generator).double()
+    gaps = gaps.view(-1, 2, 2, 3, 2).cumsum(0).flatten(0, 1)  # farther and farther to either side
+    gaps[2::2, 0, 0], gaps[1::2, 1, 1], gaps[:, 0, 2, 1] = INF, INF, INF  # some absent, or all
+    residuals = normal(generator, NEIGHBOURS, draws, 2, 3, 2)
+    rates = positive(generator, 2)
+    weights = torch.tensor([[0.9, 0.8], [0.6, 0.4], [0.1, 0.1]]).double().requires_grad_()
+
+    def krige(residuals, rates, weights):
+        return SmoothKriging.apply(gaps, residuals, rates, weights)
 
     assert torch.autograd.gradcheck(krige, (residuals, rates, weights))
 
