@@ -41,7 +41,7 @@ INNER = {
     "data": [
         {"dataset"},
         {"events", "calendar", "scaler", "splits", "windows", "targets", "frames"},
-        {"stored_streams"},
+        {"stored_streams", "climatology"},
         {"labels"},
         {"batches", "synthetic"},
         {"schema"},

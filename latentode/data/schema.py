@@ -12,6 +12,7 @@ from latentode.config import LatentODEConfig
 from latentode.config.durations import format_duration
 from latentode.data.batches.batch import BatchBuilder
 from latentode.data.calendar import DAY_NS, WEEK_NS
+from latentode.data.climatology import Climatology
 from latentode.data.dataset import Clock, Float64, Int64, Readings, TimeSeriesDataset
 from latentode.data.scaler import Scaler, TimeScale
 from latentode.data.splits import PARTS, Split, split_log
@@ -41,6 +42,8 @@ class DataSchema:
         static_columns: Static covariates.
         static_mean: Training means, shape (static,).
         static_std: Training standard deviations, shape (static,).
+        climatology: Distribution of the training readings, which the model folder keeps as tensors;
+            None for models of earlier versions.
     """
 
     channels: tuple[str, ...]
@@ -57,6 +60,7 @@ class DataSchema:
     static_columns: tuple[str, ...]
     static_mean: Float64
     static_std: Float64
+    climatology: Climatology | None = None
 
     @classmethod
     def fit(cls, dataset: TimeSeriesDataset, config: LatentODEConfig) -> DataSchema:
@@ -73,7 +77,7 @@ class DataSchema:
         training = within(dataset.readings, starts, stops)
         if training.num_readings == 0:
             raise DataError("training part: expected readings, found none. Check --split.")
-        inputs = dataset.inputs
+        inputs, periods = dataset.inputs, _periods(dataset)
         mean, std = _static_statistics(dataset, stops > starts)
         return cls(
             channels=dataset.channels,
@@ -84,12 +88,13 @@ class DataSchema:
             scaler=Scaler.fit(training),
             time_scale=TimeScale(max(1, window // _UNITS_PER_WINDOW)),
             origin_ns=int(dataset.readings.times.min()),
-            periods_ns=_periods(dataset),
+            periods_ns=periods,
             input_channels=() if inputs is None else inputs.channels,
             input_scaler=None if inputs is None else Scaler.fit(within(inputs, starts, stops)),
             static_columns=dataset.static_columns,
             static_mean=mean,
             static_std=std,
+            climatology=Climatology.fit(training, dataset.clock, daily=DAY_NS in periods),
         )
 
     @property

@@ -69,6 +69,7 @@ def backtest(
             predictor,
             scale=schema.scaler.std,
             fallback=schema.scaler.mean,
+            climatology=schema.climatology,
             period_ns=day if seasonal else None,
         )
         for name, task in tasks.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,15 @@ import torch
 
 from latentode.config import LatentODEConfig
 from latentode.config.durations import format_duration
+from latentode.data.climatology import CLIMATOLOGY, Climatology
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.labels import Labels
 from latentode.data.schema import DataSchema
 from latentode.models.fitted.device import device_of
 from latentode.models.fitted.history import Record, from_json, to_json
 from latentode.models.fitted.model_folder import (
+    as_arrays,
+    as_tensors,
     description_of,
     load_folder,
     load_weights,
@@ -61,6 +64,8 @@ class FittedModel:
     def save(self, folder: Path) -> None:
         """Write ``model.safetensors``, ``model.json`` and ``MODEL_CARD.md``, by rename."""
         tensors, about = self.log.pack()
+        if self.schema.climatology is not None:
+            tensors |= as_tensors(self.schema.climatology.pack())
         meta = {
             "config": self.config.to_dict(),
             "data": self.schema.to_dict(),
@@ -83,11 +88,14 @@ class FittedModel:
             config = LatentODEConfig.from_dict(meta["config"])
             schema = DataSchema.from_dict(meta["data"])
             _check(schema, meta["data"])
+            arrays = as_arrays(tensors, CLIMATOLOGY)
+            climatology = Climatology.unpack(arrays, len(schema.channels))
+            schema = replace(schema, climatology=climatology)
             log = TrainingLog.unpack(tensors, meta, schema)
             history = from_json(meta["history"])
         rates = None if log.events is None else torch.ones(log.events.streams.num_marks)
         model = build_model(config, schema, **head_arguments(rates, log.labels))
-        load_weights(model, tensors, LOG_PREFIXES, folder / "model.safetensors")
+        load_weights(model, tensors, (*LOG_PREFIXES, CLIMATOLOGY), folder / "model.safetensors")
         return cls(config, schema, model.to(target).eval(), history, log)
 
     def describe(self) -> dict[str, Any]:
