@@ -188,6 +188,7 @@ class DataSchema:
     def plan(self) -> list[str]:
         """Lines that say what was chosen."""
         lengths, part = self.lengths, self.split
+        apart = " (they hardly overlap in time; to overrule: --split time)" if part.apart else ""
         lines = [
             f"windows: context {format_duration(lengths.context_ns)}, horizon "
             f"{format_duration(lengths.horizon_ns)} ({lengths.reason})",
@@ -195,14 +196,14 @@ class DataSchema:
         if part.kind == "series":
             members = [*part.members.values()]
             counts = ", ".join(f"{members.count(name)} {name}" for name in PARTS)
-            lines.append(f"split: by series, {counts}")
+            lines.append(f"split: by series, {counts}{apart}")
         elif "*" in part.cuts and self.clock.kind == "calendar":
             cuts = [str(np.datetime64(c, "ns").astype("datetime64[s]")) for c in part.cuts["*"]]
             lines.append(
                 f"split: by time, training to {cuts[0]}, validation to {cuts[1]}, then test"
             )
         else:
-            lines.append("split: by time, each series at its own two moments")
+            lines.append(f"split: by time, each series at its own two moments{apart}")
         constant = [c for c, flat in zip(self.channels, self.scaler.constant, strict=True) if flat]
         if constant:
             lines.append(f"constant in training: {', '.join(constant)}")

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from model_cases import irregular_log, sampler_of, settings, tensors
-from small_series import DAY, make_dataset
+from small_series import DAY, EPOCH, HOUR, make_dataset
 
 from latentode.data.dataset import Clock, Readings
 from latentode.data.schema import DataSchema, within
@@ -142,6 +142,18 @@ def test_what_was_learned_is_told():
     assert "context 36h, horizon 12h (as given)" in text
     assert "split: by time, training to 20" in text
     assert "constant in training: c1" in text
+
+
+def test_series_that_hardly_overlap_are_told_with_what_overrules_it():
+    times = EPOCH + np.arange(48) * HOUR
+    visits = [(times + 30 * k * DAY, np.zeros(48, int), np.arange(48.0)) for k in range(9)]
+    text = "\n".join(DataSchema.fit(make_dataset(visits), settings(windows__split="auto")).plan())
+    assert "split: by series, 6 train, 1 validation, 2 test (they hardly overlap" in text
+    assert "to overrule: --split time" in text
+    few = "\n".join(
+        DataSchema.fit(make_dataset(visits[:4]), settings(windows__split="auto")).plan()
+    )
+    assert "split: by time, each series at its own two moments (they hardly overlap" in few
 
 
 @pytest.mark.parametrize("zones", [("UTC", None), (None, "UTC")])
