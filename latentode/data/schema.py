@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latentode.config import LatentODEConfig
 from latentode.config.durations import format_duration
@@ -19,6 +20,8 @@ from latentode.data.splits import PARTS, Split, split_log
 from latentode.data.windows import WindowLengths, choose_lengths, typical_gap_and_span
 from latentode.errors import DataError
 
+#: Training readings without which a channel gets no forecast: its scale would be off by a quarter.
+FEWEST_TRAINING = 10
 _UNITS_PER_WINDOW = 4  # model time is counted in quarters of a window
 
 
@@ -67,16 +70,21 @@ class DataSchema:
         """Choose lengths and split, and learn the scales from the training part.
 
         Raises:
-            DataError: If the training part has no reading, or no series has two rows to tell
-                lengths by.
+            DataError: If no channel has ten readings in the training part, or no series has two
+                rows to tell lengths by.
         """
         lengths = choose_lengths(dataset, config.windows)
         window = lengths.context_ns + lengths.horizon_ns
         split = split_log(dataset, config.windows, window, config.train.seed)
         starts, stops = split.bounds(dataset, "train")
         training = within(dataset.readings, starts, stops)
-        if training.num_readings == 0:
-            raise DataError("training part: expected readings, found none. Check --split.")
+        counts = np.bincount(training.channel_index, minlength=len(dataset.channels))
+        if counts.max() < FEWEST_TRAINING:
+            raise DataError(
+                f"training part: expected at least {FEWEST_TRAINING} readings of a channel, got "
+                f"{counts.max()} of {dataset.channels[counts.argmax()]!r}. Give a longer log, or "
+                "more files of it, or check --split."
+            )
         inputs, periods = dataset.inputs, _periods(dataset)
         mean, std = _static_statistics(dataset, stops > starts)
         return cls(
@@ -96,6 +104,32 @@ class DataSchema:
             static_std=std,
             climatology=Climatology.fit(training, dataset.clock, daily=DAY_NS in periods),
         )
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """True where training read a channel often enough to say something of it."""
+        if self.climatology is None:  # of an earlier version
+            return np.ones(len(self.channels), dtype=bool)
+        return self.climatology.counts >= FEWEST_TRAINING
+
+    def only_known(self, dataset: TimeSeriesDataset) -> TimeSeriesDataset:
+        """Leave out the readings of other channels than `known`, in whose place nothing is said.
+
+        Args:
+            dataset: Channels in the order of the schema.
+        """
+        if self.known.all():
+            return dataset
+        readings = dataset.readings
+        return dataset.with_readings(readings.select_readings(self.known[readings.channel_index]))
+
+    def to_original(self, values: Float64) -> Float64:
+        """Readings in original units, NaN of channels other than `known`.
+
+        Args:
+            values: In scaled units, shape (..., channel).
+        """
+        return np.where(self.known, self.scaler.inverse(values), np.nan)
 
     @property
     def input_dim(self) -> int:
@@ -151,7 +185,7 @@ class DataSchema:
         inputs = dataset.inputs if self.input_channels else None
         known = () if inputs is None else inputs.channels
         self._require("known inputs", self.input_channels, known, "--future-columns")
-        return replace(
+        aligned = replace(
             dataset,
             readings=dataset.readings.select_channels(self.channels),
             inputs=None if inputs is None else inputs.select_channels(self.input_channels),
@@ -159,6 +193,7 @@ class DataSchema:
             static=self._align_static(dataset),
             units=self.units,
         )
+        return self.only_known(aligned)
 
     def _align_static(self, dataset: TimeSeriesDataset) -> Float64 | None:
         if not self.static_columns or dataset.static is None:
@@ -204,10 +239,22 @@ class DataSchema:
             )
         else:
             lines.append(f"split: by time, each series at its own two moments{apart}")
-        constant = [c for c, flat in zip(self.channels, self.scaler.constant, strict=True) if flat]
+        flat = self.scaler.constant & self.known
+        constant = [self.channels[index] for index in np.flatnonzero(flat)]
         if constant:
             lines.append(f"constant in training: {', '.join(constant)}")
-        return lines
+        return lines + self.unknown_lines()
+
+    def unknown_lines(self) -> list[str]:
+        """What is said of channels that are not `known`; nothing where all are."""
+        if self.climatology is None or self.known.all():
+            return []
+        counts = self.climatology.counts
+        few = [f"{self.channels[i]} ({counts[i]})" for i in np.flatnonzero(~self.known)]
+        return [
+            f"fewer than {FEWEST_TRAINING} readings in the training part, so every answer is NaN: "
+            f"{', '.join(few)}"
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types."""

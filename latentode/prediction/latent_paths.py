@@ -88,5 +88,5 @@ def interpolate_states(
     first = batch.select(torch.zeros(num_points, dtype=torch.long, device=means.device))
     trajectory = model.trajectory(states[None], first, remember=False)
     location = model.decode(trajectory, first, remember=False).location[0]
-    values = schema.scaler.inverse(location.cpu().numpy().astype(np.float64))
+    values = schema.to_original(location.cpu().numpy().astype(np.float64))
     return values, np.broadcast_to(anchors[0] + offsets, values.shape[:2])

@@ -320,4 +320,5 @@ class Predictor:
             decoded.scale[:, index, : len(times)].double(),
         )
         scaler = self.schema.scaler
-        return np.clip(scaler.inverse(sampled.cpu().numpy()), scaler.lower, scaler.upper)
+        readings = self.schema.to_original(sampled.cpu().numpy())
+        return np.clip(readings, scaler.lower, scaler.upper)
