@@ -124,13 +124,39 @@ def test_within_takes_the_readings_after_start_up_to_stop():
     assert found.series_starts.tolist() == [0, 2, 2]
 
 
-def test_a_log_without_training_readings_is_refused():
+def test_a_training_part_of_few_readings_is_refused():
     log = irregular_log((20, 15))
     none = Readings.from_triplets(
         *(np.zeros(0, dtype=np.int64),) * 3, np.zeros(0), num_series=2, channels=("c0", "c1")
     )
-    with pytest.raises(DataError, match="training part: expected readings"):
+    with pytest.raises(DataError, match="expected at least 10 readings of a channel, got 0 of"):
         DataSchema.fit(replace(log, readings=none, clock=Clock("elapsed", None, "s")), settings())
+    times = EPOCH + np.arange(12) * HOUR
+    short = make_dataset([(times, np.zeros(12, int), np.arange(12.0))])
+    with pytest.raises(DataError, match=r"got 8 of 'a'\. Give a longer log, or more"):
+        DataSchema.fit(short, settings())
+
+
+def with_a_few(number):
+    """Hourly readings of one channel, and a few of another at the same times."""
+    times = EPOCH + np.arange(100) * HOUR
+    channel = np.repeat([0, 1], [100, number])
+    parts = (np.concatenate([times, times[:number]]), channel, 0.1 * np.arange(100.0 + number))
+    return make_dataset([parts])
+
+
+@pytest.mark.parametrize(("number", "known"), [(0, False), (9, False), (10, True)])
+def test_a_channel_needs_ten_training_readings_to_be_known(number, known):
+    log = with_a_few(number)
+    schema = DataSchema.fit(log, settings())
+    assert schema.known.tolist() == [True, known]
+    kept = schema.align(log).readings
+    assert (kept.channel_index == 1).sum() == (number if known else 0)
+    assert (kept.channel_index == 0).sum() == 100
+    assert np.isnan(schema.to_original(np.zeros((3, 2)))[:, 1]).all() == (not known)
+    text = "\n".join(schema.plan())
+    said = f"fewer than 10 readings in the training part, so every answer is NaN: b ({number})"
+    assert (said in text) == (not known)
 
 
 def test_what_was_learned_is_told():
