@@ -34,6 +34,10 @@ DATA_OPTIONS = {
     "--max-bad": ("data.cells.max_bad", "Largest share of bad cells, e.g. 1%."),
     "--min-obs": ("data.min_obs", "Series with fewer readings are left out of training."),
     "--clip-outliers": ("data.clip_outliers", "Clip beyond this many robust standard deviations."),
+    "--far-readings": (
+        "data.far_readings",
+        "Readings absurdly far from those of the training: drop, or keep to follow them.",
+    ),
     "--max-channels": ("data.max_channels", "Refuse logs with more channels."),
     "--states": ("data.cells.states", "Words that stand for numbers, as Manual=0,Auto=1."),
     "--censored": ("data.cells.censored", "What <0.05 is: 0.05 (bound), or left out (missing)."),

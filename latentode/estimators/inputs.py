@@ -25,9 +25,10 @@ from latentode.data.reading.log import read_log
 from latentode.data.reading.log_events import read_log_events, report_times
 from latentode.data.reading.query_times import read_query_times
 from latentode.data.reading.report import OF_EVERY_LOG, REASONS, DataReport
-from latentode.errors import ConfigError, DataError, LogWarning
+from latentode.errors import ConfigError, DataError, LatentODEWarning, LogWarning
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction.class_probabilities import known_classes
+from latentode.prediction.far_readings import faults_line
 from latentode.results import local_times
 
 Log = TimeSeriesDataset | pd.DataFrame | str | Path
@@ -130,12 +131,26 @@ def aligned(fitted: FittedModel, log: Log) -> TimeSeriesDataset:
     """A log as the model's own was read, its channels in the order of the model."""
     dataset, _ = read(log, fitted.config)
     with said_in_python(log, training=False):
-        return fitted.schema.align(dataset)
+        dataset = fitted.schema.align(dataset)
+    _say_what_is_left_out(fitted, dataset)
+    return dataset
 
 
 def aligned_or_newest(fitted: FittedModel, log: Log | None) -> TimeSeriesDataset:
     """The same; the newest readings of the training for None."""
-    return fitted.context if log is None else aligned(fitted, log)
+    if log is not None:
+        return aligned(fitted, log)
+    _say_what_is_left_out(fitted, fitted.context)
+    return fitted.context
+
+
+def _say_what_is_left_out(fitted: FittedModel, dataset: TimeSeriesDataset) -> None:
+    """Warn of channels without answers, and of readings that no answer follows."""
+    lines = fitted.schema.unknown_lines()
+    if fitted.config.data.far_readings == "drop":
+        lines += filter(None, [faults_line(dataset, fitted.schema)])
+    for line in lines:
+        warnings.warn(line, LatentODEWarning, stacklevel=4)
 
 
 def refuse_windows_of_streams(events: Events | None, windows: Source | None) -> None:

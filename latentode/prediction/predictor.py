@@ -21,6 +21,7 @@ from latentode.models.heads.time_labels import head_of_times
 from latentode.models.inference import infer, process_of
 from latentode.models.latent_ode import LatentODEModel
 from latentode.models.solved import Solved
+from latentode.prediction.far_readings import without_faults
 from latentode.prediction.noise import noise_of, path_noise
 from latentode.prediction.query_windows import QueryWindows, windows_of_queries
 
@@ -95,6 +96,7 @@ class Predictor:
         seed: Seed of posterior and observation noise.
         num_draws: Draws.
         max_rows: Newest rows of a window that the encoder reads.
+        keeps_far: Whether readings absurdly far from those of the training are followed.
 
     Raises:
         ConfigError: If there is no draw.
@@ -105,6 +107,7 @@ class Predictor:
     seed: int
     num_draws: int
     max_rows: int = 512
+    keeps_far: bool = False
 
     def __post_init__(self) -> None:
         if self.num_draws < 1:
@@ -118,8 +121,10 @@ class Predictor:
     @classmethod
     def of(cls, fitted: FittedModel, num_draws: int) -> Predictor:
         """For a fitted model, with the seed and the rows of its settings."""
-        seed, max_rows = fitted.config.train.seed, fitted.config.windows.max_rows
-        return cls(fitted.model, fitted.schema, seed, num_draws, max_rows)
+        config = fitted.config
+        seed, max_rows = config.train.seed, config.windows.max_rows
+        keeps_far = config.data.far_readings == "keep"
+        return cls(fitted.model, fitted.schema, seed, num_draws, max_rows, keeps_far)
 
     def __call__(self, visible: TimeSeriesDataset, targets: Targets) -> tuple[Float64, Float64]:
         """Draws (draw, target) and log densities (target,), as in `evaluation.evaluate`."""
@@ -158,6 +163,7 @@ class Predictor:
         Returns:
             Predictions in the order of the queries.
         """
+        visible = self._sensible(visible)
         asked, number = windows_of_queries(visible, series, times, self.schema.lengths)
         size, draws = len(asked.times), self.num_draws
         distinct = self._unknown(size)
@@ -191,7 +197,7 @@ class Predictor:
         times = np.stack([begins, ends], axis=1).ravel()
         starts = begins - self.schema.lengths.context_ns
         asked = QueryWindows(every, starts, begins, np.repeat(every, 2), times)
-        return self._solved(visible, asked, self._unknown(len(times)))
+        return self._solved(self._sensible(visible), asked, self._unknown(len(times)))
 
     @torch.no_grad()
     def log_weights(
@@ -208,6 +214,7 @@ class Predictor:
         Returns:
             log p(readings | z_k, visible) in nats of original units, shape (draw, window).
         """
+        visible = self._sensible(visible)
         asked, number = windows_of_queries(visible, series, times, self.schema.lengths)
         distinct = self._unknown(len(asked.times))
         distinct[number] = values
@@ -221,6 +228,9 @@ class Predictor:
             total = density.double().cpu().numpy()
             np.add.at(weights.T, asked.series[part.windows], (total - scales).T)
         return weights
+
+    def _sensible(self, visible: TimeSeriesDataset) -> TimeSeriesDataset:
+        return visible if self.keeps_far else without_faults(visible, self.schema)
 
     def _unknown(self, num_queries: int) -> Float64:
         """Readings at queries of which none is known, shape (query, channel)."""
