@@ -40,7 +40,17 @@ LAYERS = [
 INNER = {
     "data": [
         {"dataset"},
-        {"events", "calendar", "scaler", "splits", "windows", "targets", "frames"},
+        {
+            "alignment",
+            "events",
+            "calendar",
+            "counters",
+            "scaler",
+            "splits",
+            "windows",
+            "targets",
+            "frames",
+        },
         {"stored_streams", "climatology"},
         {"labels"},
         {"batches", "synthetic"},

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from latentode.config.base import Config
+from latentode.config.channels import ChannelsConfig
 from latentode.config.data import DataConfig, WindowConfig
 from latentode.config.messages import explain
 from latentode.config.model import ModelConfig, SolverConfig
@@ -25,6 +26,7 @@ class LatentODEConfig(Config):
     """Every setting of a run."""
 
     data: DataConfig = DataConfig()
+    channels: ChannelsConfig = ChannelsConfig()
     windows: WindowConfig = WindowConfig()
     model: ModelConfig = ModelConfig()
     solver: SolverConfig = SolverConfig()

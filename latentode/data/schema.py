@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from latentode.config import LatentODEConfig
 from latentode.config.durations import format_duration
+from latentode.data.alignment import align_static, check_clock, require
 from latentode.data.batches.batch import BatchBuilder
 from latentode.data.calendar import DAY_NS, WEEK_NS
 from latentode.data.climatology import Climatology
+from latentode.data.counters import NO_COUNTERS, Counters
 from latentode.data.dataset import Clock, Float64, Int64, Readings, TimeSeriesDataset
 from latentode.data.scaler import Scaler, TimeScale
 from latentode.data.splits import PARTS, Split, split_log
@@ -47,6 +49,7 @@ class DataSchema:
         static_std: Training standard deviations, shape (static,).
         climatology: Distribution of the training readings, which the model folder keeps as tensors;
             None for models of earlier versions.
+        counters: Channels that are running totals: all that is learned of them is of their rates.
     """
 
     channels: tuple[str, ...]
@@ -64,6 +67,7 @@ class DataSchema:
     static_mean: Float64
     static_std: Float64
     climatology: Climatology | None = None
+    counters: Counters = NO_COUNTERS
 
     @classmethod
     def fit(cls, dataset: TimeSeriesDataset, config: LatentODEConfig) -> DataSchema:
@@ -72,12 +76,16 @@ class DataSchema:
         Raises:
             DataError: If no channel has ten readings in the training part, or no series has two
                 rows to tell lengths by.
+            ConfigError: If a channel that is declared a counter is none.
         """
         lengths = choose_lengths(dataset, config.windows)
         window = lengths.context_ns + lengths.horizon_ns
         split = split_log(dataset, config.windows, window, config.train.seed)
         starts, stops = split.bounds(dataset, "train")
         training = within(dataset.readings, starts, stops)
+        names = config.channels.counters
+        counters = Counters.fit(training, names, lengths.horizon_ns) if names else NO_COUNTERS
+        training = within(counters.as_rates(dataset.readings), starts, stops)
         counts = np.bincount(training.channel_index, minlength=len(dataset.channels))
         if counts.max() < FEWEST_TRAINING:
             raise DataError(
@@ -103,6 +111,7 @@ class DataSchema:
             static_mean=mean,
             static_std=std,
             climatology=Climatology.fit(training, dataset.clock, daily=DAY_NS in periods),
+            counters=counters,
         )
 
     @property
@@ -123,8 +132,17 @@ class DataSchema:
         readings = dataset.readings
         return dataset.with_readings(readings.select_readings(self.known[readings.channel_index]))
 
+    def modelled(self, dataset: TimeSeriesDataset) -> TimeSeriesDataset:
+        """Readings as the model sees them: rates of counters, and channels that are `known` alone.
+
+        Args:
+            dataset: Channels in the order of the schema.
+        """
+        readings = self.counters.as_rates(dataset.readings)
+        return self.only_known(dataset.with_readings(readings))
+
     def to_original(self, values: Float64) -> Float64:
-        """Readings in original units, NaN of channels other than `known`.
+        """Readings in original units, rates of counters; NaN of channels other than `known`.
 
         Args:
             values: In scaled units, shape (..., channel).
@@ -162,20 +180,7 @@ class DataSchema:
             DataError: If a channel, known input or static covariate is absent, or the clock is of
                 another kind, or with a zone where training had none.
         """
-        if dataset.clock.kind != self.clock.kind:
-            raise DataError(
-                f"clock: expected {self.clock.kind} times as in training, got "
-                f"{dataset.clock.kind} times. Check --time-unit."
-            )
-        if (dataset.clock.zone is None) is not (self.clock.zone is None):
-            words = [
-                "without a zone" if c.zone is None else "of a zone"
-                for c in (self.clock, dataset.clock)
-            ]
-            raise DataError(
-                f"clock: expected times {words[0]} as in training, got times {words[1]}. "
-                "Name the zone of the log with --tz."
-            )
+        check_clock(dataset.clock, self.clock)
         absent = [name for name in self.channels if name not in dataset.channels]
         if absent and not allow_missing:
             raise DataError(
@@ -184,41 +189,16 @@ class DataSchema:
             )
         inputs = dataset.inputs if self.input_channels else None
         known = () if inputs is None else inputs.channels
-        self._require("known inputs", self.input_channels, known, "--future-columns")
+        require("known inputs", self.input_channels, known, "--future-columns")
         aligned = replace(
             dataset,
             readings=dataset.readings.select_channels(self.channels),
             inputs=None if inputs is None else inputs.select_channels(self.input_channels),
             static_columns=self.static_columns,
-            static=self._align_static(dataset),
+            static=align_static(dataset, self.static_columns),
             units=self.units,
         )
         return self.only_known(aligned)
-
-    def _align_static(self, dataset: TimeSeriesDataset) -> Float64 | None:
-        if not self.static_columns or dataset.static is None:
-            self._require("static covariates", self.static_columns, (), "--static-columns")
-            return None
-        columns = []
-        for name in self.static_columns:
-            if name in dataset.static_columns:
-                columns.append(dataset.static[:, dataset.static_columns.index(name)])
-            elif "=" in name:  # one level of a category that does not occur here
-                columns.append(np.zeros(len(dataset)))
-            else:
-                self._require(
-                    "static covariates", (name,), dataset.static_columns, "--static-columns"
-                )
-        return np.stack(columns, axis=1)
-
-    @staticmethod
-    def _require(what: str, names: Sequence[str], known: Sequence[str], option: str) -> None:
-        absent = [name for name in names if name not in known]
-        if absent:
-            raise DataError(
-                f"{what}: expected {', '.join(names)} as in training, the log has no "
-                f"{', '.join(absent)}. Name the columns with {option}."
-            )
 
     def plan(self) -> list[str]:
         """Lines that say what was chosen."""
@@ -243,6 +223,8 @@ class DataSchema:
         constant = [self.channels[index] for index in np.flatnonzero(flat)]
         if constant:
             lines.append(f"constant in training: {', '.join(constant)}")
+        if self.counters.names:
+            lines.append(f"counters, modelled by their rates: {', '.join(self.counters.names)}")
         return lines + self.unknown_lines()
 
     def unknown_lines(self) -> list[str]:
@@ -273,6 +255,7 @@ class DataSchema:
             "static_columns": list(self.static_columns),
             "static_mean": self.static_mean.tolist(),
             "static_std": self.static_std.tolist(),
+            **({"counters": self.counters.to_dict()} if self.counters.names else {}),
         }
 
     @classmethod
@@ -294,6 +277,7 @@ class DataSchema:
             static_columns=tuple(values["static_columns"]),
             static_mean=np.asarray(values["static_mean"], dtype=np.float64),
             static_std=np.asarray(values["static_std"], dtype=np.float64),
+            counters=Counters.from_dict(values.get("counters", NO_COUNTERS.to_dict())),
         )
 
 

@@ -10,12 +10,11 @@ however often it is read; and where the model loses, a sentence says so
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
 
-from latentode.data.climatology import Climatology
 from latentode.data.dataset import Float64, TimeSeriesDataset
 from latentode.data.targets import Targets
 from latentode.errors import ConfigError, DataError, ShapeError
@@ -47,7 +46,7 @@ def evaluate_task(
     *,
     scale: Float64,
     fallback: Float64,
-    climatology: Climatology | None = None,
+    climatology: Callable[[Targets], Float64] | None = None,
     period_ns: int | None = None,
     chunk_windows: int = 256,
     seed: int = 0,
@@ -65,8 +64,8 @@ def evaluate_task(
         predictor: What is judged, called with `chunk_windows` windows at a time.
         scale: Standard deviation of the training readings, positive, shape (channel,).
         fallback: Mean of the training readings, for the baselines, shape (channel,).
-        climatology: Distribution of the training readings, a baseline with bands; None goes
-            without.
+        climatology: Quantiles of the training readings at some targets, shape (quantile, target): a
+            baseline with bands; None goes without.
         period_ns: Period of the seasonal baseline in nanoseconds; None where there is none.
         chunk_windows: Windows in a call; the memory grows with it.
         seed: Seed of the randomised PIT.
@@ -92,7 +91,7 @@ def evaluate_task(
     _check(task, scale, chunk_windows)
     readings = _score_task(task, predictor, fallback, period_ns, chunk_windows, seed)
     if climatology is not None:
-        readings |= _score_climatology(climatology, task)
+        readings |= _score_climatology(climatology, task.targets)
     names, channel = task.visible.channels, task.targets.channel
     present = np.unique(channel)
     channels = {names[index]: _summary(readings, channel == index) for index in present}
@@ -162,14 +161,15 @@ def _score_task(
     return {name: values[as_asked] for name, values in _joined(parts).items()}
 
 
-def _score_climatology(climatology: Climatology, task: Task) -> dict[str, Float64]:
+def _score_climatology(
+    climatology: Callable[[Targets], Float64], targets: Targets
+) -> dict[str, Float64]:
     """Scores of every target by key as "climatology/KEY", shape (target,)."""
     parts = []
-    for low in range(0, len(task.targets), _BLOCK):
-        block = task.targets.select(slice(low, low + _BLOCK))
-        quantiles = climatology.at(block.times, block.channel, task.visible.clock)
+    for low in range(0, len(targets), _BLOCK):
+        block = targets.select(slice(low, low + _BLOCK))
         unknown = np.full(len(block), np.nan)
-        forecast = scores.Forecast(quantiles, unknown, block.values, are_random=False)
+        forecast = scores.Forecast(climatology(block), unknown, block.values, are_random=False)
         parts.append({f"{CLIMATOLOGY}/{s.key}": s.of_forecast(forecast) for s in scores.OF_DRAWS})
     return _joined(parts)
 

@@ -32,7 +32,8 @@ def far_readings(readings: Readings, schema: DataSchema) -> NDArray[np.bool_]:
     """Which readings are farther out than a channel can have moved, shape (reading,).
 
     Farther from the median of the training part than 10,000 times the range of its readings; where
-    three or more in a row are, the channel has moved, up to a million times that range.
+    three or more in a row are, the channel has moved, up to a million times that range. Of counters
+    it is the last reading, where it is a leap that no rate explains.
 
     Args:
         readings: Channels in the order of the schema.
@@ -41,7 +42,7 @@ def far_readings(readings: Readings, schema: DataSchema) -> NDArray[np.bool_]:
     distance = _distance(readings, schema)
     far = distance > _FAR
     if not far.any():
-        return far
+        return schema.counters.faults(readings)
     group = readings.row_series()[readings.reading_rows()] * len(readings.channels)
     order = np.argsort(group + readings.channel_index, kind="stable")  # times stay in order
     ends = np.diff(group[order] + readings.channel_index[order]) != 0
@@ -49,7 +50,7 @@ def far_readings(readings: Readings, schema: DataSchema) -> NDArray[np.bool_]:
     run = np.concatenate([[0], np.cumsum(ends)])
     long = np.empty(len(far), dtype=bool)
     long[order] = np.bincount(run)[run] >= _RUN
-    return far & ~(long & (distance <= _TOO_FAR))
+    return (far & ~(long & (distance <= _TOO_FAR))) | schema.counters.faults(readings)
 
 
 def faults_line(dataset: TimeSeriesDataset, schema: DataSchema) -> str | None:
@@ -65,16 +66,18 @@ def faults_line(dataset: TimeSeriesDataset, schema: DataSchema) -> str | None:
         return None
     rows = readings.reading_rows()[far[:_EXAMPLES]]
     times = to_timestamps(readings.times[rows], dataset.clock)
+    ids = [dataset.series_ids[series] for series in readings.row_series()[rows]]
+    names = [schema.channels[index] for index in readings.channel_index[far[:_EXAMPLES]]]
     places = [
-        f"{schema.channels[readings.channel_index[reading]]} of series {dataset.series_ids[series]} "
-        f"is {readings.values[reading]:g} at {time}"
-        for reading, series, time in zip(far, readings.row_series()[rows], times, strict=False)
+        f"{name} of series {series} is {value:g} at {time}"
+        for name, series, value, time in zip(names, ids, readings.values[far], times, strict=False)
     ]
     more = f" and {len(far) - _EXAMPLES:,} more" if len(far) > _EXAMPLES else ""
     return (
-        f"readings more than {_FAR:,.0f} ranges of the training readings away are left out of what "
-        f"is predicted from: {'; '.join(places)}{more}. To follow them: --far-readings keep, in "
-        "Python set_far_readings('keep')."
+        f"readings absurdly far from those of the training (more than {_FAR:,.0f} times their "
+        "range, or a leap of a counter) are left out of what is predicted from: "
+        f"{'; '.join(places)}{more}. To follow them: --far-readings keep, in Python "
+        "set_far_readings('keep')."
     )
 
 
@@ -88,5 +91,7 @@ def _distance(readings: Readings, schema: DataSchema) -> NDArray[np.float64]:
     # a channel that never moved has shown no range
     spread = np.where(scaler.constant, np.maximum(1.0, np.abs(scaler.center)), spread)
     channel = readings.channel_index
+    totals = np.isin(schema.channels, schema.counters.names)  # what was learned is of their rates
     with np.errstate(over="ignore"):
-        return np.abs(readings.values - scaler.center[channel]) / spread[channel]
+        distance = np.abs(readings.values - scaler.center[channel]) / spread[channel]
+    return np.where(totals[channel], 0.0, distance)

@@ -46,7 +46,7 @@ def batch_of(
     Returns:
         The batch, and the anchors in nanoseconds, shape (batch,).
     """
-    builder = schema.builder()
+    builder, windows = schema.builder(), schema.modelled(windows)
     end = 1 if model.config.anchor == "origin" else 0
     anchors = windows.readings.first_and_last()[end]
     times = builder.time_scale.to_model(offsets, np.zeros(1, np.int64))

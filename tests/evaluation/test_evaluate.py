@@ -112,9 +112,14 @@ def test_oracle_beats_every_baseline_and_the_skill_says_so():
     assert all("the model beats the best baseline" in text for text in result["sentences"])
 
 
+def climatology_of(dataset):
+    found = Climatology.fit(dataset.readings, dataset.clock, daily=False)
+    return lambda targets: found.at(targets.times, targets.channel, dataset.clock)
+
+
 def test_climatology_of_normal_readings_has_the_scores_of_the_closed_form():
     dataset = _ar_dataset()
-    climatology = Climatology.fit(dataset.readings, dataset.clock, daily=False)
+    climatology = climatology_of(dataset)
     result = _ar_result(climatology=climatology)
     row = result["channels"]["a"]["baselines"]["climatology"]
     # an autocorrelation of .9 leaves 1 / 19 of 4,000 readings: an error of 4 / sqrt(210)
@@ -136,7 +141,7 @@ def test_each_score_is_compared_with_the_baseline_that_is_best_by_it():
     task = forecast_task(
         dataset, context_ns=HOUR // 2, horizon_ns=HOUR, max_windows=300, **whole_span(dataset)
     )
-    climatology = Climatology.fit(dataset.readings, dataset.clock, daily=False)
+    climatology = climatology_of(dataset)
     result = evaluate_task(
         task, _off_by(6.0), scale=np.ones(2), fallback=np.zeros(2), climatology=climatology
     )
