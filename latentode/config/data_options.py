@@ -69,7 +69,7 @@ IN_TRAINING = (
 )
 _SETTINGS = {
     name: setting for flags, (setting, _) in DATA_OPTIONS.items() for name in flags.split("/")
-} | {"--split": "windows.split"}
+} | {"--split": "windows.split", "--counters": "channels.counters"}
 _TYPED = re.compile(
     r"(?:\btrain (?=--events))?(?<![\w-])(--[a-z]+(?:-[a-z]+)*)"
     r"(?:[= ](\"[^\"]*\"|'[^']*'|[^\s;()]+?)(?=[.,;:)?]*(?:\s|$)))?"
@@ -84,7 +84,7 @@ _PROSE = frozenset(
     }
 )
 _LISTS = ("data.cells.na", "data.cells.states", "data.columns.channels", "data.columns.static",
-          "data.columns.future")  # fmt: skip
+          "data.columns.future", "channels.counters")  # fmt: skip
 _NUMBERS = ("data.cells.header_row", "data.cells.skip_rows", "data.min_obs", "data.max_channels",
             "data.cells.max_bad", "data.clip_outliers")  # fmt: skip
 

@@ -146,7 +146,8 @@ class Predictor:
         asked, number = windows_of_queries(visible, series, times, self.schema.lengths)
         size, draws = len(asked.times), self.num_draws
         distinct = self._unknown(size)
-        distinct[number] = values
+        given = np.isfinite(values).any(axis=1)  # a cell may end where a reading is asked for
+        distinct[number[given]] = values[given]
         num_rates = len(process_of(self.model).mean_rates) if rates else 0
         num_classes = head_of_times(self.model.label_head).num_classes if classes else 0
         out = Predictions(
