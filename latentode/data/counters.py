@@ -197,7 +197,10 @@ class Counters:
 
     def faults(self, readings: Readings) -> NDArray[np.bool_]:
         """Which readings are the last of a counter, and leapt there, shape (reading,)."""
-        seen, faults = self.rises(readings), np.zeros(readings.num_readings, dtype=bool)
+        faults = np.zeros(readings.num_readings, dtype=bool)
+        if not self.names:
+            return faults
+        seen = self.rises(readings)
         last = np.append(seen.first[1:], True)[: len(seen.first)]
         leapt = np.isnan(seen.rises) & ~seen.first & (np.diff(seen.totals, prepend=0.0) > 0)
         faults[seen.index[last & leapt]] = True

@@ -130,6 +130,8 @@ class _Course:
 def _courses(
     counters: Counters, visible: TimeSeriesDataset, series: Int64, times: Int64
 ) -> Iterator[_Course]:
+    if not counters.names:
+        return
     seen = counters.rises(visible.readings)
     key = seen.counter * len(visible) + seen.series
     for number, name in enumerate(counters.names):

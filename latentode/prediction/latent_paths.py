@@ -78,8 +78,9 @@ def interpolate_states(
         num_points: Points on the line, both ends included.
 
     Returns:
-        Locations in original units, shape (point, step, channel), and their times in nanoseconds
-        around the anchor of the first window, shape (point, step).
+        Locations in original units, of counters totals that begin at 0, shape (point, step,
+        channel), and their times in nanoseconds around the anchor of the first window, shape
+        (point, step).
     """
     batch, anchors = batch_of(model, schema, pair, offsets)
     means = infer(model, batch, refine=True).centre  # (2, latent)
@@ -89,4 +90,8 @@ def interpolate_states(
     trajectory = model.trajectory(states[None], first, remember=False)
     location = model.decode(trajectory, first, remember=False).location[0]
     values = schema.to_original(location.cpu().numpy().astype(np.float64))
+    counters = schema.counters
+    rates = np.isin(schema.channels, counters.names)
+    spans = np.diff(offsets, prepend=offsets[0])[:, None] / counters.unit_ns
+    values[..., rates] = np.cumsum(np.maximum(values[..., rates], 0.0) * spans, axis=1)
     return values, np.broadcast_to(anchors[0] + offsets, values.shape[:2])
