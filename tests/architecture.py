@@ -40,8 +40,18 @@ LAYERS = [
 INNER = {
     "data": [
         {"dataset"},
-        {"events", "calendar", "scaler", "splits", "windows", "targets", "frames"},
-        {"stored_streams", "families"},
+        {
+            "alignment",
+            "events",
+            "calendar",
+            "counters",
+            "scaler",
+            "splits",
+            "windows",
+            "targets",
+            "frames",
+        },
+        {"stored_streams", "climatology", "families"},
         {"labels"},
         {"batches", "synthetic"},
         {"schema"},

@@ -23,6 +23,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 TRAIN_OPTIONS = {
     "--context": ("windows.context", "How much past a forecast sees, e.g. 48h."),
     "--horizon": ("windows.horizon", "How far to forecast, e.g. 6h."),
+    "--counters": ("channels.counters", "Channels that are running totals, as a,b."),
     "--split": ("windows.split", "Hold out the end of the log, or whole series."),
     "--lower": ("channels.lower", "Least values, as rain=0,flow=0; rain=none: no bound."),
     "--upper": ("channels.upper", "Greatest values, as humidity=100; humidity=none: no bound."),

@@ -3,6 +3,7 @@
 Every name of a setting is handed on here.
 """
 
+from latentode.config.channels import ChannelsConfig as ChannelsConfig
 from latentode.config.data import CellsConfig as CellsConfig
 from latentode.config.data import ColumnsConfig as ColumnsConfig
 from latentode.config.data import DataConfig as DataConfig

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from latentode.config.base import Config
 
@@ -19,6 +19,9 @@ _NO_BOUND = "none"
 class ChannelsConfig(Config):
     """What is known of channels by name; what is not said is learned from the readings."""
 
+    counters: tuple[str, ...] = Field(
+        (), description="running totals, such as meters, which only rise but for wraps and resets"
+    )
     lower: tuple[str, ...] = Field(
         (), description="least value of a channel: 'rain=0'; 'rain=none' for no bound"
     )
@@ -45,19 +48,27 @@ class ChannelsConfig(Config):
                 raise ValueError(f"expected one of {', '.join(KINDS)}, got {name}={text}")
         return pairs
 
+    @model_validator(mode="after")
+    def _counters_are_counters(self) -> Self:
+        for name, _ in _split((*self.lower, *self.upper, *self.kinds), ""):
+            if name in self.counters:
+                raise ValueError(f"expected no bounds or kinds of counters, got some of {name}")
+        return self
+
     def bounds(self, side: Literal["lower", "upper"]) -> Mapping[str, float]:
-        """Declared bounds of one side by channel, infinite where there is to be none."""
+        """Declared bounds of one side by channel, infinite where there is to be none.
+
+        Counters are bounded by 0 below: they are modelled by their rates.
+        """
         free = -math.inf if side == "lower" else math.inf
         found = {name: _bound(text) for name, text in _split(getattr(self, side), "")}
-        return {n: free if b is None or math.isinf(b) else b for n, b in found.items()}
+        bounds = {n: free if b is None or math.isinf(b) else b for n, b in found.items()}
+        return bounds if side == "upper" else bounds | dict.fromkeys(self.counters, 0.0)
 
     def declared_kinds(self) -> Mapping[str, ChannelKind]:
-        """Declared kinds by channel."""
-        pairs = _split(self.kinds, "")
+        """Declared kinds by channel; the rates of counters are any numbers."""
+        pairs = _split((*self.kinds, *(f"{name}=continuous" for name in self.counters)), "")
         return {name: kind for name, text in pairs for kind in KINDS if kind == text}
-
-
-NOTHING_KNOWN = ChannelsConfig()
 
 
 def _split(pairs: tuple[str, ...], rule: str) -> list[tuple[str, str]]:
@@ -78,3 +89,6 @@ def _bound(text: str) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+NOTHING_KNOWN = ChannelsConfig()

@@ -141,6 +141,9 @@ class DataConfig(Config):
     )
     min_obs: int = Field(2, ge=1, description="series with fewer readings are left out of training")
     clip_outliers: float | None = Field(None, gt=0, description="clip beyond this many robust sd")
+    far_readings: Literal["drop", "keep"] = Field(
+        "drop", description="readings absurdly far from those of the training, in predictions"
+    )
     max_channels: int = Field(1_000, ge=1)
 
 

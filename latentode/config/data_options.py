@@ -38,6 +38,10 @@ DATA_OPTIONS = {
     "--max-bad": ("data.cells.max_bad", "Largest share of bad cells, e.g. 1%."),
     "--min-obs": ("data.min_obs", "Series with fewer readings are left out of training."),
     "--clip-outliers": ("data.clip_outliers", "Clip beyond this many robust standard deviations."),
+    "--far-readings": (
+        "data.far_readings",
+        "Readings absurdly far from those of the training: drop, or keep to follow them.",
+    ),
     "--max-channels": ("data.max_channels", "Refuse logs with more channels."),
     "--states": ("data.cells.states", "Words that stand for numbers, as Manual=0,Auto=1."),
     "--censored": ("data.cells.censored", "What <0.05 is: 0.05 (bound), or left out (missing)."),
@@ -69,7 +73,7 @@ IN_TRAINING = (
 )
 _SETTINGS = {
     name: setting for flags, (setting, _) in DATA_OPTIONS.items() for name in flags.split("/")
-} | {"--split": "windows.split"}
+} | {"--split": "windows.split", "--counters": "channels.counters"}
 _TYPED = re.compile(
     r"(?:\btrain (?=--events))?(?<![\w-])(--[a-z]+(?:-[a-z]+)*)"
     r"(?:[= ](\"[^\"]*\"|'[^']*'|[^\s;()]+?)(?=[.,;:)?]*(?:\s|$)))?"
@@ -84,7 +88,7 @@ _PROSE = frozenset(
     }
 )
 _LISTS = ("data.cells.na", "data.cells.states", "data.columns.channels", "data.columns.static",
-          "data.columns.future")  # fmt: skip
+          "data.columns.future", "channels.counters")  # fmt: skip
 _NUMBERS = ("data.cells.header_row", "data.cells.skip_rows", "data.min_obs", "data.max_channels",
             "data.cells.max_bad", "data.clip_outliers")  # fmt: skip
 

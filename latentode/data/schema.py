@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latentode.config import LatentODEConfig
 from latentode.config.durations import format_duration
+from latentode.data.alignment import align_static, check_clock, require
 from latentode.data.batches.batch import BatchBuilder
 from latentode.data.calendar import DAY_NS, WEEK_NS
+from latentode.data.climatology import Climatology
+from latentode.data.counters import NO_COUNTERS, Counters
 from latentode.data.dataset import Clock, Float64, Int64, Readings, TimeSeriesDataset
 from latentode.data.families import Families
 from latentode.data.scaler import Scaler, TimeScale
@@ -19,6 +23,8 @@ from latentode.data.splits import PARTS, Split, split_log
 from latentode.data.windows import WindowLengths, choose_lengths, typical_gap_and_span
 from latentode.errors import CheckpointError, DataError
 
+#: Training readings without which a channel gets no forecast: its scale would be off by a quarter.
+FEWEST_TRAINING = 10
 _NO_BOUND = float(np.finfo(np.float64).max)  # stood for none in version 0.1
 _UNITS_PER_WINDOW = 4  # model time is counted in quarters of a window
 
@@ -44,6 +50,9 @@ class DataSchema:
         static_columns: Static covariates.
         static_mean: Training means, shape (static,).
         static_std: Training standard deviations, shape (static,).
+        climatology: Distribution of the training readings, which the model folder keeps as tensors;
+            None for models of earlier versions.
+        counters: Channels that are running totals: all that is learned of them is of their rates.
     """
 
     channels: tuple[str, ...]
@@ -61,14 +70,16 @@ class DataSchema:
     static_columns: tuple[str, ...]
     static_mean: Float64
     static_std: Float64
+    climatology: Climatology | None = None
+    counters: Counters = NO_COUNTERS
 
     @classmethod
     def fit(cls, dataset: TimeSeriesDataset, config: LatentODEConfig) -> DataSchema:
         """Choose lengths and split, and learn the scales from the training part.
 
         Raises:
-            DataError: If the training part has no reading, or no series has two rows to tell
-                lengths by.
+            DataError: If no channel has ten readings in the training part, or no series has two
+                rows to tell lengths by.
             ConfigError: If readings contradict what was declared of a channel.
         """
         lengths = choose_lengths(dataset, config.windows)
@@ -76,10 +87,19 @@ class DataSchema:
         split = split_log(dataset, config.windows, window, config.train.seed)
         starts, stops = split.bounds(dataset, "train")
         training = within(dataset.readings, starts, stops)
-        if training.num_readings == 0:
-            raise DataError("training part: expected readings, found none. Check --split.")
-        validation = within(dataset.readings, *split.bounds(dataset, "validation"))
-        inputs = dataset.inputs
+        names = config.channels.counters
+        counters = Counters.fit(training, names, lengths.horizon_ns) if names else NO_COUNTERS
+        modelled = counters.as_rates(dataset.readings)
+        training = within(modelled, starts, stops)
+        validation = within(modelled, *split.bounds(dataset, "validation"))
+        counts = np.bincount(training.channel_index, minlength=len(dataset.channels))
+        if counts.max() < FEWEST_TRAINING:
+            raise DataError(
+                f"training part: expected at least {FEWEST_TRAINING} readings of a channel, got "
+                f"{counts.max()} of {dataset.channels[counts.argmax()]!r}. Give a longer log, or "
+                "more files of it, or check --split."
+            )
+        inputs, periods = dataset.inputs, _periods(dataset)
         mean, std = _static_statistics(dataset, stops > starts)
         return cls(
             channels=dataset.channels,
@@ -91,13 +111,50 @@ class DataSchema:
             families=Families.fit(training, validation, config.channels),
             time_scale=TimeScale(max(1, window // _UNITS_PER_WINDOW)),
             origin_ns=int(dataset.readings.times.min()),
-            periods_ns=_periods(dataset),
+            periods_ns=periods,
             input_channels=() if inputs is None else inputs.channels,
             input_scaler=None if inputs is None else Scaler.fit(within(inputs, starts, stops)),
             static_columns=dataset.static_columns,
             static_mean=mean,
             static_std=std,
+            climatology=Climatology.fit(training, dataset.clock, daily=DAY_NS in periods),
+            counters=counters,
         )
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """True where training read a channel often enough to say something of it."""
+        if self.climatology is None:  # of an earlier version
+            return np.ones(len(self.channels), dtype=bool)
+        return self.climatology.counts >= FEWEST_TRAINING
+
+    def only_known(self, dataset: TimeSeriesDataset) -> TimeSeriesDataset:
+        """Leave out the readings of other channels than `known`, in whose place nothing is said.
+
+        Args:
+            dataset: Channels in the order of the schema.
+        """
+        if self.known.all():
+            return dataset
+        readings = dataset.readings
+        return dataset.with_readings(readings.select_readings(self.known[readings.channel_index]))
+
+    def modelled(self, dataset: TimeSeriesDataset) -> TimeSeriesDataset:
+        """Readings as the model sees them: rates of counters, and channels that are `known` alone.
+
+        Args:
+            dataset: Channels in the order of the schema.
+        """
+        readings = self.counters.as_rates(dataset.readings)
+        return self.only_known(dataset.with_readings(readings))
+
+    def to_original(self, values: Float64) -> Float64:
+        """Readings in original units, rates of counters; NaN of channels other than `known`.
+
+        Args:
+            values: In scaled units, shape (..., channel).
+        """
+        return np.where(self.known, self.scaler.inverse(values), np.nan)
 
     @property
     def input_dim(self) -> int:
@@ -138,20 +195,7 @@ class DataSchema:
             DataError: If a channel, known input or static covariate is absent, or the clock is of
                 another kind, or with a zone where training had none.
         """
-        if dataset.clock.kind != self.clock.kind:
-            raise DataError(
-                f"clock: expected {self.clock.kind} times as in training, got "
-                f"{dataset.clock.kind} times. Check --time-unit."
-            )
-        if (dataset.clock.zone is None) is not (self.clock.zone is None):
-            words = [
-                "without a zone" if c.zone is None else "of a zone"
-                for c in (self.clock, dataset.clock)
-            ]
-            raise DataError(
-                f"clock: expected times {words[0]} as in training, got times {words[1]}. "
-                "Name the zone of the log with --tz."
-            )
+        check_clock(dataset.clock, self.clock)
         absent = [name for name in self.channels if name not in dataset.channels]
         if absent and not allow_missing:
             raise DataError(
@@ -160,44 +204,21 @@ class DataSchema:
             )
         inputs = dataset.inputs if self.input_channels else None
         known = () if inputs is None else inputs.channels
-        self._require("known inputs", self.input_channels, known, "--future-columns")
-        return replace(
+        require("known inputs", self.input_channels, known, "--future-columns")
+        aligned = replace(
             dataset,
             readings=dataset.readings.select_channels(self.channels),
             inputs=None if inputs is None else inputs.select_channels(self.input_channels),
             static_columns=self.static_columns,
-            static=self._align_static(dataset),
+            static=align_static(dataset, self.static_columns),
             units=self.units,
         )
-
-    def _align_static(self, dataset: TimeSeriesDataset) -> Float64 | None:
-        if not self.static_columns or dataset.static is None:
-            self._require("static covariates", self.static_columns, (), "--static-columns")
-            return None
-        columns = []
-        for name in self.static_columns:
-            if name in dataset.static_columns:
-                columns.append(dataset.static[:, dataset.static_columns.index(name)])
-            elif "=" in name:  # one level of a category that does not occur here
-                columns.append(np.zeros(len(dataset)))
-            else:
-                self._require(
-                    "static covariates", (name,), dataset.static_columns, "--static-columns"
-                )
-        return np.stack(columns, axis=1)
-
-    @staticmethod
-    def _require(what: str, names: Sequence[str], known: Sequence[str], option: str) -> None:
-        absent = [name for name in names if name not in known]
-        if absent:
-            raise DataError(
-                f"{what}: expected {', '.join(names)} as in training, the log has no "
-                f"{', '.join(absent)}. Name the columns with {option}."
-            )
+        return self.only_known(aligned)
 
     def plan(self) -> list[str]:
         """Lines that say what was chosen."""
         lengths, part = self.lengths, self.split
+        apart = " (they hardly overlap in time; to overrule: --split time)" if part.apart else ""
         lines = [
             f"windows: context {format_duration(lengths.context_ns)}, horizon "
             f"{format_duration(lengths.horizon_ns)} ({lengths.reason})",
@@ -205,18 +226,32 @@ class DataSchema:
         if part.kind == "series":
             members = [*part.members.values()]
             counts = ", ".join(f"{members.count(name)} {name}" for name in PARTS)
-            lines.append(f"split: by series, {counts}")
+            lines.append(f"split: by series, {counts}{apart}")
         elif "*" in part.cuts and self.clock.kind == "calendar":
             cuts = [str(np.datetime64(c, "ns").astype("datetime64[s]")) for c in part.cuts["*"]]
             lines.append(
                 f"split: by time, training to {cuts[0]}, validation to {cuts[1]}, then test"
             )
         else:
-            lines.append("split: by time, each series at its own two moments")
-        constant = [c for c, flat in zip(self.channels, self.scaler.constant, strict=True) if flat]
+            lines.append(f"split: by time, each series at its own two moments{apart}")
+        flat = self.scaler.constant & self.known
+        constant = [self.channels[index] for index in np.flatnonzero(flat)]
         if constant:
             lines.append(f"constant in training: {', '.join(constant)}")
-        return lines + self.families.lines(self.channels)
+        if self.counters.names:
+            lines.append(f"counters, modelled by their rates: {', '.join(self.counters.names)}")
+        return lines + self.families.lines(self.channels) + self.unknown_lines()
+
+    def unknown_lines(self) -> list[str]:
+        """What is said of channels that are not `known`; nothing where all are."""
+        if self.climatology is None or self.known.all():
+            return []
+        counts = self.climatology.counts
+        few = [f"{self.channels[i]} ({counts[i]})" for i in np.flatnonzero(~self.known)]
+        return [
+            f"fewer than {FEWEST_TRAINING} readings in the training part, so every answer is NaN: "
+            f"{', '.join(few)}"
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types."""
@@ -236,6 +271,7 @@ class DataSchema:
             "static_columns": list(self.static_columns),
             "static_mean": self.static_mean.tolist(),
             "static_std": self.static_std.tolist(),
+            **({"counters": self.counters.to_dict()} if self.counters.names else {}),
         }
 
     @staticmethod
@@ -280,6 +316,7 @@ class DataSchema:
             static_columns=tuple(values["static_columns"]),
             static_mean=np.asarray(values["static_mean"], dtype=np.float64),
             static_std=np.asarray(values["static_std"], dtype=np.float64),
+            counters=Counters.from_dict(values.get("counters", NO_COUNTERS.to_dict())),
         )
 
 

@@ -17,6 +17,10 @@ _FEWEST_SERIES = 5  # fewer cannot be parted three ways: each is cut in time ins
 _FEWEST_WINDOWS = 3  # a log as long is cut in time
 # where a part would have fewer than this share of its share of so many rows, there is a long pause
 _SHORT, _SHOWN = 0.25, 30
+# Series are apart where fewer than this share of the others run beside one, on average over time,
+# and most of their time is in series that no cut of the calendar goes through: the test part would
+# have the last few series alone, and the validation part perhaps none.
+_HARDLY, _MOST = 0.2, 0.5
 _NEVER = np.iinfo(np.int64).min
 
 
@@ -25,19 +29,23 @@ class Split:
     """Where each series' parts begin and end, remembered by series id.
 
     By time on a calendar, all series are cut at the same moments, since readings of one moment are
+    By time on a calendar, all series are cut at the same moments, since readings of one moment are
     correlated across series; by time on an elapsed clock, each series is cut at its own times, and
     where a pause would leave a part with hardly any row, so many rows go into each part; by
-    series, whole series belong to one part.
+    series, whole series belong to one part. Series of a calendar that hardly overlap, as visits do,
+    share no moments: they are parted by series, or, where they are few, cut at their own times.
 
     Attributes:
         kind: "time" or "series".
         cuts: End of training and of validation in nanoseconds, by series id; "*" stands for any.
         members: Part of each series, by id, where whole series are split.
+        apart: Whether this was chosen because series of a calendar hardly overlap.
     """
 
     kind: Literal["time", "series"]
     cuts: Mapping[str, tuple[int, int]]
     members: Mapping[str, Part]
+    apart: bool = False
 
     def bounds(self, dataset: TimeSeriesDataset, part: Part) -> tuple[Int64, Int64]:
         """Exclusive start and inclusive end of a part of each series, nanoseconds, shape (series,).
@@ -63,13 +71,15 @@ class Split:
             "kind": self.kind,
             "cuts": {k: list(v) for k, v in self.cuts.items()},
             "members": dict(self.members),
+            **({"apart": True} if self.apart else {}),
         }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Split:
         """Rebuild from `to_dict`."""
         cuts = {k: (int(v[0]), int(v[1])) for k, v in values["cuts"].items()}
-        return cls(values["kind"], cuts, dict(values["members"]))
+        apart = values.get("apart", False)
+        return cls(values["kind"], cuts, dict(values["members"]), bool(apart))
 
 
 def split_log(dataset: TimeSeriesDataset, config: WindowConfig, window_ns: int, seed: int) -> Split:
@@ -79,7 +89,7 @@ def split_log(dataset: TimeSeriesDataset, config: WindowConfig, window_ns: int, 
         dataset: The whole log.
         config: Fractions, and "time", "series" or "auto": by time if the log (on an elapsed clock,
             the typical series) is at least three windows long or there are too few series to part
-            them, else by series.
+            them, else by series; by series too where those of a calendar hardly overlap.
         window_ns: Context plus horizon.
         seed: Seed of the shuffle, by series.
 
@@ -90,21 +100,49 @@ def split_log(dataset: TimeSeriesDataset, config: WindowConfig, window_ns: int, 
     filled = np.flatnonzero(last >= first)
     ids = [dataset.series_ids[index] for index in filled]
     first, last = first[filled], last[filled]
-    if dataset.clock.kind == "calendar" and ids:  # the same moments for all
+    fractions = (config.train_fraction, config.train_fraction + config.validation_fraction)
+    several, calendar = len(filled) >= _FEWEST_SERIES, dataset.clock.kind == "calendar"
+    apart = calendar and config.split == "auto" and _are_apart(first, last, fractions)
+    if calendar and not apart and ids:  # the same moments for all
         ids, first, last = ["*"], first.min(keepdims=True), last.max(keepdims=True)
     by_time = config.split == "time"
     if config.split == "auto":
         span = float(np.median(last - first)) if ids else 0.0
-        by_time = len(filled) < _FEWEST_SERIES or span >= _FEWEST_WINDOWS * window_ns
-    fractions = (config.train_fraction, config.train_fraction + config.validation_fraction)
+        by_time = not several or (not apart and span >= _FEWEST_WINDOWS * window_ns)
     if not by_time:
-        return _by_series(dataset, fractions, seed)
+        return _by_series(dataset, fractions, seed, apart)
     edges = zip(first.tolist(), last.tolist(), strict=True)
     cuts = [_cut(low, high, fractions) for low, high in edges]
     starts, times = dataset.readings.series_starts, dataset.readings.times
     parts = [times] if ids == ["*"] else [times[starts[i] : starts[i + 1]] for i in filled]
     cuts = [_through(each, cut, fractions) for each, cut in zip(parts, cuts, strict=True)]
-    return Split("time", dict(zip(ids, cuts, strict=True)), {})
+    return Split("time", dict(zip(ids, cuts, strict=True)), {}, apart)
+
+
+def _are_apart(first: Int64, last: Int64, fractions: tuple[float, float]) -> bool:
+    if mean_overlap(first, last) >= _HARDLY:
+        return False
+    cuts = np.array(_cut(int(first.min()), int(last.max()), fractions))[:, None]
+    through = ((first <= cuts) & (cuts < last)).any(axis=0)
+    spans = (last - first).astype(np.float64)
+    return float(spans[through].sum()) < _MOST * float(spans.sum())
+
+
+def mean_overlap(first: Int64, last: Int64) -> float:
+    """Share of the other series that run beside a series, on average over its time; 1 without any.
+
+    Args:
+        first: First time of each series, shape (series,).
+        last: Last time, not earlier, likewise.
+    """
+    if len(first) < 2:
+        return 1.0
+    times = np.concatenate([first, last])
+    order = np.argsort(times, kind="stable")
+    live = np.cumsum(np.repeat([1, -1], len(first))[order])[:-1]
+    spent = live * np.diff(times[order]).astype(np.float64)  # series times time
+    total = float(spent.sum())
+    return float(((live - 1) * spent).sum()) / (len(first) - 1) / total if total else 1.0
 
 
 def _cut(low: int, high: int, fractions: tuple[float, float]) -> tuple[int, int]:
@@ -125,7 +163,9 @@ def _through(
     return train, validation
 
 
-def _by_series(dataset: TimeSeriesDataset, fractions: tuple[float, float], seed: int) -> Split:
+def _by_series(
+    dataset: TimeSeriesDataset, fractions: tuple[float, float], seed: int, apart: bool
+) -> Split:
     count = len(dataset)
     order = np.random.default_rng(seed).permutation(count)
     # each part has a series, if there are three
@@ -133,4 +173,4 @@ def _by_series(dataset: TimeSeriesDataset, fractions: tuple[float, float], seed:
     validation = max(train + 1, min(round(fractions[1] * count), count - 1))
     ids = [dataset.series_ids[index] for index in order]
     parts = [PARTS[(rank >= train) + (rank >= validation)] for rank in range(count)]
-    return Split("series", {}, dict(zip(ids, parts, strict=True)))
+    return Split("series", {}, dict(zip(ids, parts, strict=True)), apart)

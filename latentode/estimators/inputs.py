@@ -28,6 +28,7 @@ from latentode.data.reading.report import OF_EVERY_LOG, REASONS, DataReport
 from latentode.errors import ConfigError, DataError, LatentODEWarning, LogWarning
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction.class_probabilities import known_classes
+from latentode.prediction.far_readings import faults_line
 from latentode.results import local_times
 
 Log = TimeSeriesDataset | pd.DataFrame | str | Path
@@ -142,20 +143,26 @@ def aligned(fitted: FittedModel, log: Log) -> TimeSeriesDataset:
     """A log as the model's own was read, its channels in the order of the model."""
     dataset, _ = read(log, fitted.config)
     with said_of_log(log, training=False):
-        return _with_limits_said(fitted, fitted.schema.align(dataset))
-
-
-def _with_limits_said(fitted: FittedModel, dataset: TimeSeriesDataset) -> TimeSeriesDataset:
-    """A log as it is, with a warning of readings outside of what its channels were taken for."""
-    lines = fitted.schema.families.outside(dataset.readings)
-    if lines:
-        warnings.warn("; ".join(lines) + ".", LatentODEWarning, stacklevel=4)
+        dataset = fitted.schema.align(dataset)
+    _say_limits(fitted, dataset)
     return dataset
 
 
 def aligned_or_newest(fitted: FittedModel, log: Log | None) -> TimeSeriesDataset:
     """The same; the newest readings of the training for None."""
-    return _with_limits_said(fitted, fitted.context) if log is None else aligned(fitted, log)
+    if log is not None:
+        return aligned(fitted, log)
+    _say_limits(fitted, fitted.context)
+    return fitted.context
+
+
+def _say_limits(fitted: FittedModel, dataset: TimeSeriesDataset) -> None:
+    """Warn of channels without answers, and of readings outside of what training told of."""
+    lines = [*fitted.schema.unknown_lines(), *fitted.schema.families.outside(dataset.readings)]
+    if fitted.config.data.far_readings == "drop":
+        lines += filter(None, [faults_line(dataset, fitted.schema)])
+    for line in lines:
+        warnings.warn(line, LatentODEWarning, stacklevel=4)
 
 
 def refuse_windows_of_streams(events: Events | None, windows: Source | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -37,6 +38,20 @@ class Predictions:
     """
 
     fitted_: FittedModel
+
+    def set_far_readings(self, far: str) -> None:
+        """Choose what predictions do with readings absurdly far from those of the training.
+
+        Args:
+            far: "drop", as at first, leaves them out of what predictions see, with a warning;
+                "keep" follows them.
+
+        Raises:
+            ConfigError: If it is neither.
+        """
+        fitted = self._fitted()
+        config = fitted.config.updated(**{"data.far_readings": far})
+        self.fitted_ = replace(fitted, config=config)
 
     def forecast(
         self,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from latentode.config.durations import NS_PER_UNIT
-from latentode.data.dataset import TimeSeriesDataset
+from latentode.data.dataset import Float64, TimeSeriesDataset, positions
+from latentode.data.targets import Targets
 from latentode.errors import ConfigError
 from latentode.evaluation.evaluate import ReadingPredictor, evaluate_task
-from latentode.evaluation.tasks import forecast_task, interpolation_task
+from latentode.evaluation.tasks import Task, forecast_task, interpolation_task
+from latentode.prediction.counter_totals import CounterTotals
 
 if TYPE_CHECKING:
     from latentode.data.schema import DataSchema
@@ -25,6 +28,10 @@ def backtest(
     max_windows: int,
 ) -> dict[str, Any]:
     """Score a predictor on the test part of a log.
+
+    Totals of counters are scored as if they went on rising through wraps and resets, where a window
+    shows one to start from; their scale is the standard deviation of what they rise by in a
+    horizon.
 
     Args:
         dataset: The log, aligned with the schema.
@@ -50,6 +57,7 @@ def backtest(
         origins = starts + np.minimum(schema.lengths.context_ns, (last - first) // 2)
     context, day = schema.lengths.context_ns, NS_PER_UNIT["d"]
     seasonal = schema.clock.kind == "calendar" and context >= day
+    dataset = dataset.with_readings(schema.counters.without_falls(dataset.readings))
     tasks = {
         "forecast": forecast_task(
             dataset,
@@ -69,8 +77,43 @@ def backtest(
             predictor,
             scale=schema.scaler.std,
             fallback=schema.scaler.mean,
+            climatology=_climatology(task, schema),
             period_ns=day if seasonal else None,
             rolling=name == "forecast",
         )
-        for name, task in tasks.items()
+        for name, task in ((name, _with_totals(task, schema)) for name, task in tasks.items())
     }
+
+
+def _with_totals(task: Task, schema: DataSchema) -> Task:
+    """Leave out targets that are totals of which the window shows none."""
+    targets, readings = task.targets, task.visible.readings
+    shown = np.zeros((len(task.visible), len(schema.channels)), dtype=bool)
+    shown[readings.row_series()[readings.reading_rows()], readings.channel_index] = True
+    totals = np.isin(schema.channels, schema.counters.names)[targets.channel]
+    return Task(task.visible, targets.select(~totals | shown[targets.window, targets.channel]))
+
+
+def _climatology(task: Task, schema: DataSchema) -> Callable[[Targets], Float64] | None:
+    """Quantiles of the training at some targets; a total rises by those of its rate."""
+    climatology, counters = schema.climatology, schema.counters
+    if climatology is None:
+        return None
+    visible = task.visible.with_readings(task.visible.readings.select_channels(counters.names))
+    columns = positions(counters.names, schema.channels)
+
+    def quantiles(targets: Targets) -> Float64:
+        found = climatology.at(targets.times, targets.channel, schema.clock)
+        which = positions(schema.channels, counters.names)[targets.channel]
+        of_them = np.flatnonzero(which >= 0)
+        if not len(of_them):
+            return found
+        asked = targets.select(of_them)
+        totals = CounterTotals.of(counters, visible, asked.window, asked.times)
+        times = np.concatenate([asked.times, totals.times])
+        rates = [climatology.at(times, np.full_like(times, c), schema.clock) for c in columns]
+        risen = totals.from_rates(np.stack(rates, axis=2), len(asked))
+        found[:, of_them] = risen[:, np.arange(len(asked)), which[of_them]]
+        return found
+
+    return quantiles

@@ -8,7 +8,9 @@ r"""Naive forecasters that every result is compared with; they read what the mod
 - "seasonal": the reading one period earlier (or later, where it is visible).
 
 All of them treat the channels of a window one by one, are exact in int64 time (a shift of the log
-changes nothing) and answer with the training mean where a channel was never read in a window.
+changes nothing) and answer with the training mean where a channel was never read in a window. A
+naive forecast with bands stands beside them in every evaluation:
+`latentode.data.climatology.Climatology`.
 """
 
 from __future__ import annotations

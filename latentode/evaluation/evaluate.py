@@ -10,8 +10,8 @@ however often it is read; and where the model loses, a sentence says so
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,10 +22,8 @@ from latentode.evaluation import adaptive, baselines, metrics, scores
 from latentode.evaluation.summary import best_baseline, describe
 from latentode.evaluation.tasks import Task
 
-if TYPE_CHECKING:
-    pass
-
 PIT_BINS = 10
+CLIMATOLOGY = "climatology"  # the naive row that is a distribution
 _BLOCK = 16_384  # targets that are scored at once, so that copies of the draws stay small
 
 
@@ -48,6 +46,7 @@ def evaluate_task(
     *,
     scale: Float64,
     fallback: Float64,
+    climatology: Callable[[Targets], Float64] | None = None,
     period_ns: int | None = None,
     chunk_windows: int = 256,
     seed: int = 0,
@@ -59,13 +58,15 @@ def evaluate_task(
     channel's own unit. Overall numbers are means over channels (a channel that is read a thousand
     times counts once) of numbers in units of the channel's training standard deviation :math:`s_c`:
     errors divided by :math:`s_c`, log densities plus :math:`\log s_c`. Skill is
-    :math:`1 - \mathrm{model} / \mathrm{best}` with the best baseline.
+    :math:`1 - \mathrm{model} / \mathrm{best}` with the baseline that is best by that score.
 
     Args:
         task: Visible windows and targets.
         predictor: What is judged, called with `chunk_windows` windows at a time.
         scale: Standard deviation of the training readings, positive, shape (channel,).
         fallback: Mean of the training readings, for the baselines, shape (channel,).
+        climatology: Quantiles of the training readings at some targets, shape (quantile, target): a
+            baseline with bands; None goes without.
         period_ns: Period of the seasonal baseline in nanoseconds; None where there is none.
         chunk_windows: Windows in a call; the memory grows with it.
         seed: Seed of the randomised PIT.
@@ -93,6 +94,8 @@ def evaluate_task(
     scale = np.asarray(scale, dtype=np.float64)
     _check(task, scale, chunk_windows)
     readings = _score_task(task, predictor, fallback, period_ns, chunk_windows, seed)
+    if climatology is not None:
+        readings |= _score_climatology(climatology, task.targets)
     names, channel = task.visible.channels, task.targets.channel
     present = np.unique(channel)
     channels = {names[index]: _summary(readings, channel == index) for index in present}
@@ -165,6 +168,19 @@ def _score_task(
     return {name: values[as_asked] for name, values in _joined(parts).items()}
 
 
+def _score_climatology(
+    climatology: Callable[[Targets], Float64], targets: Targets
+) -> dict[str, Float64]:
+    """Scores of every target by key as "climatology/KEY", shape (target,)."""
+    parts = []
+    for low in range(0, len(targets), _BLOCK):
+        block = targets.select(slice(low, low + _BLOCK))
+        unknown = np.full(len(block), np.nan)
+        forecast = scores.Forecast(climatology(block), unknown, block.values, are_random=False)
+        parts.append({f"{CLIMATOLOGY}/{s.key}": s.of_forecast(forecast) for s in scores.OF_DRAWS})
+    return _joined(parts)
+
+
 def _call(
     predictor: ReadingPredictor, visible: TimeSeriesDataset, chunk: Targets
 ) -> tuple[Float64, Float64]:
@@ -209,12 +225,17 @@ def _score_block(forecast: scores.Forecast, generator: np.random.Generator) -> d
 def _summary(readings: Mapping[str, Float64], chosen: np.ndarray) -> dict[str, Any]:
     """Scores of the model and the baselines, averaged over the chosen readings."""
     errors = {name: readings[f"baseline/{name}"][chosen] for name in baselines.NAMES}
+    naive = {
+        name: {s.key: s.average(s.of_error(error)) for s in scores.SCORES if s.of_error}
+        for name, error in errors.items()
+    }
+    if f"{CLIMATOLOGY}/{scores.MAE.key}" in readings:
+        naive[CLIMATOLOGY] = {
+            s.key: s.average(readings[f"{CLIMATOLOGY}/{s.key}"][chosen]) for s in scores.OF_DRAWS
+        }
     return {
         "model": {s.key: s.average(readings[s.key][chosen]) for s in scores.SCORES},
-        "baselines": {
-            name: {s.key: s.average(s.of_error(error)) for s in scores.SCORES if s.of_error}
-            for name, error in errors.items()
-        },
+        "baselines": naive,
         "num_targets": int(chosen.sum()),
     }
 
@@ -233,14 +254,15 @@ def _overall(channels: list[dict[str, Any]], scale: Float64) -> dict[str, Any]:
         "model": average([entry["model"] for entry in channels]),
         "baselines": {
             name: average([entry["baselines"][name] for entry in channels])
-            for name in baselines.NAMES
+            for name in channels[0]["baselines"]
         },
     }
 
 
 def _skills(overall: Mapping[str, Any]) -> dict[str, float]:
-    model, best = overall["model"], overall["baselines"][best_baseline(overall["baselines"])]
-    return {s.key: _skill(model[s.key], best[s.key]) for s in (scores.CRPS, scores.MAE)}
+    model, naive = overall["model"], overall["baselines"]
+    best = {s.key: naive[best_baseline(naive, s)][s.key] for s in (scores.CRPS, scores.MAE)}
+    return {key: _skill(model[key], number) for key, number in best.items()}
 
 
 def _skill(model: float, best: float) -> float:

@@ -26,13 +26,15 @@ class Forecast:
     Attributes:
         draws: In original units; NaN in all draws of a reading if one is not finite, shape
             (draw, target).
-        log_prob: Log density of each reading in nats, shape (target,).
+        log_prob: Log density of each reading in nats, shape (target,); NaN where none is stated.
         values: The readings, shape (target,).
+        are_random: Whether the draws are random ones, not quantiles of equal shares.
     """
 
     draws: Float64
     log_prob: Float64
     values: Float64
+    are_random: bool = True
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,9 @@ def _mean_error(forecast: Forecast) -> Float64:
 
 
 def _crps(forecast: Forecast) -> Float64:
+    fair = forecast.are_random and len(forecast.draws) > 1
     return metrics.crps_from_draws(
-        forecast.draws, forecast.values, estimator="fair" if len(forecast.draws) > 1 else "plain"
+        forecast.draws, forecast.values, estimator="fair" if fair else "plain"
     )
 
 
@@ -118,3 +121,4 @@ NLL = Score("nll", "NLL", lambda forecast: -forecast.log_prob, OF_STANDARDISED)
 COVERAGE = Score("coverage_90", "coverage 90%", _covered, UNSCALED, form=".1%")
 
 SCORES = (MAE, RMSE, CRPS, NLL, COVERAGE)
+OF_DRAWS = (MAE, RMSE, CRPS, COVERAGE)  # that need no density

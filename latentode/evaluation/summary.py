@@ -69,23 +69,24 @@ def table(result: Mapping[str, Any]) -> list[list[str]]:
     ]
 
 
-def best_baseline(naive: Mapping[str, Mapping[str, float]]) -> str:
-    """Name of the naive baseline with the least MAE; the first of several.
+def best_baseline(naive: Mapping[str, Mapping[str, float]], score: scores.Score) -> str:
+    """Name of the naive baseline that is least by a score; the first of several.
 
     Args:
-        naive: Numbers of each baseline by name, with its MAE.
+        naive: Numbers of each baseline by name.
+        score: MAE or CRPS.
 
     Returns:
         Its name.
     """
-    error = {name: numbers[scores.MAE.key] for name, numbers in naive.items()}
+    error = {name: numbers[score.key] for name, numbers in naive.items()}
     return min(error, key=lambda name: (math.isnan(error[name]), error[name]))
 
 
 def _overall_sentences(overall: Mapping[str, Any], num_channels: int) -> list[str]:
-    best = best_baseline(overall["baselines"])
     sentences = []
     for score in (scores.MAE, scores.CRPS):
+        best = best_baseline(overall["baselines"], score)
         model, naive = overall["model"][score.key], overall["baselines"][best][score.key]
         if not math.isfinite(model):
             continue
@@ -103,7 +104,7 @@ def _channel_sentences(
 ) -> list[str]:
     lost, score = [], scores.MAE
     for name, entry in channels.items():
-        best = best_baseline(entry["baselines"])
+        best = best_baseline(entry["baselines"], score)
         model, naive = entry["model"][score.key], entry["baselines"][best][score.key]
         if model > naive:
             unit = f" {units[name]}" if units.get(name) else ""

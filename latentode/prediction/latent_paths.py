@@ -46,7 +46,7 @@ def batch_of(
     Returns:
         The batch, and the anchors in nanoseconds, shape (batch,).
     """
-    builder = schema.builder()
+    builder, windows = schema.builder(), schema.modelled(windows)
     end = 1 if model.config.anchor == "origin" else 0
     anchors = windows.readings.first_and_last()[end]
     times = builder.time_scale.to_model(offsets, np.zeros(1, np.int64))
@@ -78,8 +78,9 @@ def interpolate_states(
         num_points: Points on the line, both ends included.
 
     Returns:
-        Locations in original units, shape (point, step, channel), and their times in nanoseconds
-        around the anchor of the first window, shape (point, step).
+        Locations in original units, of counters totals that begin at 0, shape (point, step,
+        channel), and their times in nanoseconds around the anchor of the first window, shape
+        (point, step).
     """
     batch, anchors = batch_of(model, schema, pair, offsets)
     means = infer(model, batch, refine=True).centre  # (2, latent)
@@ -90,5 +91,9 @@ def interpolate_states(
     location = model.decode(trajectory, first, remember=False).location[0]
     near, far = batch.shift  # (1, channel) each
     location = location + torch.lerp(near, far, shares[..., None].double())
-    values = schema.scaler.inverse(location.cpu().numpy().astype(np.float64))
+    values = schema.to_original(location.cpu().numpy().astype(np.float64))
+    counters = schema.counters
+    rates = np.isin(schema.channels, counters.names)
+    spans = np.diff(offsets, prepend=offsets[0])[:, None] / counters.unit_ns
+    values[..., rates] = np.cumsum(np.maximum(values[..., rates], 0.0) * spans, axis=1)
     return values, np.broadcast_to(anchors[0] + offsets, values.shape[:2])

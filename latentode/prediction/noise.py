@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from latentode.data.dataset import Float64, Int64
+from latentode.data.schema import DataSchema
 from latentode.models.latent_ode import LatentODEModel
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio: the increment of splitmix64
@@ -72,6 +73,31 @@ def path_noise(
     left, right = number.reshape(2, -1)
     turn = (0.5 * np.pi * (times % length_ns) / length_ns)[:, None]
     return normal[:, :, left] * np.cos(turn) + normal[:, :, right] * np.sin(turn)
+
+
+def reading_noise(
+    seed: int, series: str, times: Int64, schema: DataSchema, num_draws: int
+) -> Float64:
+    """`path_noise` of a model's readings, with knots a unit of model time apart.
+
+    That of counters is independent at each time: the rises of their cells are.
+
+    Args:
+        seed: Seed.
+        series: Series id.
+        times: Nanoseconds, shape (step,).
+        schema: Channels of the model.
+        num_draws: Draws.
+
+    Returns:
+        Two independent fields of noise, shape (2, draw, step, channel).
+    """
+    shape = (num_draws, len(schema.channels))
+    noise = path_noise(seed, series, times, schema.time_scale.unit_ns, shape)
+    rates = np.isin(schema.channels, schema.counters.names)
+    if rates.any():
+        noise[..., rates] = path_noise(seed, series, times, 1, shape)[..., rates]
+    return noise
 
 
 def latent_noise(seed: int, names: Sequence[str], shape: tuple[int, int]) -> Float64:

@@ -22,66 +22,16 @@ from latentode.models.heads.time_labels import head_of_times
 from latentode.models.inference import infer, process_of
 from latentode.models.latent_ode import LatentODEModel
 from latentode.models.likelihoods.base import Likelihood
-from latentode.models.solved import Solved
-from latentode.prediction.noise import noise_of, path_noise
+from latentode.prediction.answers import Predictions, SolvedWindows
+from latentode.prediction.counter_totals import CounterTotals
+from latentode.prediction.far_readings import without_faults
+from latentode.prediction.noise import noise_of, reading_noise
 from latentode.prediction.query_windows import QueryWindows, windows_of_queries
 
 # elements of (draw, window, row, channel) at a time: hidden layers are up to ten times as wide
 _MAX_ELEMENTS, _HIDDEN = 2_000_000, 10
 _SEARCHED = 128  # draws that a search by gradients counts for, in memory
 _TINY = 1e-15  # uniform numbers of 0 or 1 would be infinite draws
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Predictions at flat queries.
-
-    Attributes:
-        draws: Predictive draws in original units, shape (draw, query, channel).
-        latent: Latent states, shape (draw, query, latent); no columns where they were not wanted.
-        log_prob: Log of the mean density over draws, nats, of each given reading in original units,
-            NaN where none was given, shape (query, channel).
-        rates: Intensities in events per unit of model time, shape (draw, query, mark); no marks
-            where they were not wanted.
-        classes: Probability of each class at each query, shape (query, class); no classes where
-            they were not wanted.
-    """
-
-    draws: Float64
-    latent: Float64
-    log_prob: Float64
-    rates: Float64
-    classes: Float64
-
-
-@dataclass(frozen=True, eq=False)
-class SolvedWindows:
-    """Some of the windows that answer queries, solved once.
-
-    Attributes:
-        windows: Which ones, shape (batch,).
-        series: Id of the series of each.
-        batch: What the model has seen of them, and the queries, on its device.
-        anchors: Time that is model time 0 of each, nanoseconds, shape (batch,).
-        solved: Posterior draws of their latent states, and what is read of them.
-        queries: The queries that they answer, shape (query,).
-        row: Window of each in the batch, shape (query,).
-        column: Number of each among those of its window, shape (query,).
-    """
-
-    windows: Int64
-    series: list[str]
-    batch: SeriesBatch
-    anchors: Int64
-    solved: Solved
-    queries: Int64
-    row: Int64
-    column: Int64
-
-    def at_queries(self, values: Tensor) -> Float64:
-        """Values (..., batch, step, last) of the queries alone, shape (..., query, last)."""
-        picked: Float64 = values.cpu().numpy()[..., self.row, self.column, :]
-        return picked
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +48,7 @@ class Predictor:
         num_draws: Draws.
         max_rows: Newest rows of a window that the encoder reads.
         calibration: What its bands are corrected by; None leaves them as they were trained.
+        keeps_far: Whether readings absurdly far from those of the training are followed.
 
     Raises:
         ConfigError: If there is no draw.
@@ -109,6 +60,7 @@ class Predictor:
     num_draws: int
     max_rows: int = 512
     calibration: Calibration | None = None
+    keeps_far: bool = False
 
     def __post_init__(self) -> None:
         if self.num_draws < 1:
@@ -122,8 +74,12 @@ class Predictor:
     @classmethod
     def of(cls, fitted: FittedModel, num_draws: int) -> Predictor:
         """For a fitted model, with the seed and the rows of its settings."""
-        seed, max_rows = fitted.config.train.seed, fitted.config.windows.max_rows
-        return cls(fitted.model, fitted.schema, seed, num_draws, max_rows, fitted.calibration)
+        config = fitted.config
+        seed, max_rows = config.train.seed, config.windows.max_rows
+        keeps_far = config.data.far_readings == "keep"
+        return cls(
+            fitted.model, fitted.schema, seed, num_draws, max_rows, fitted.calibration, keeps_far
+        )
 
     def __call__(self, visible: TimeSeriesDataset, targets: Targets) -> tuple[Float64, Float64]:
         """Draws (draw, target) and log densities (target,), as in `evaluation.evaluate`."""
@@ -139,7 +95,10 @@ class Predictor:
             targets: Readings that are not visible.
         """
         series, times, values, _ = self._queries(targets)
-        asked, number = windows_of_queries(visible, series, times, self.schema.lengths)
+        visible = self._sensible(visible)
+        values, _ = self.schema.counters.rates_at(visible.readings, series, times, values)
+        visible = self.schema.modelled(visible)
+        asked, number = self._windows(visible, series, times)
         distinct = self._unknown(len(asked.times))
         distinct[number] = values
         return self._solved(visible, asked, distinct)
@@ -180,11 +139,43 @@ class Predictor:
         Returns:
             Predictions in the order of the queries.
         """
+        visible, counters, count = self._sensible(visible), self.schema.counters, len(times)
+        totals = CounterTotals.of(counters, visible, series, times)
+        padded = self._unknown(count + len(totals.times))
+        log_spans = np.zeros_like(padded[:count])
+        if values is not None:
+            padded[:count], log_spans = counters.rates_at(visible.readings, series, times, values)
+        answers = self._query(
+            self.schema.modelled(visible),
+            np.concatenate([series, totals.series]),
+            np.concatenate([times, totals.times]),
+            padded,
+            wanted=(latent, rates, classes),
+        )
+        return Predictions(
+            draws=totals.from_rates(answers.draws, count),
+            latent=answers.latent[:, :count],
+            log_prob=answers.log_prob[:count] - log_spans,
+            rates=answers.rates[:, :count],
+            classes=answers.classes[:count],
+        )
+
+    def _query(
+        self,
+        visible: TimeSeriesDataset,
+        series: Int64,
+        times: Int64,
+        values: Float64,
+        *,
+        wanted: tuple[bool, bool, bool],
+    ) -> Predictions:
+        """`query` of readings as the model sees them, of rates of counters."""
+        latent, rates, classes = wanted
         asked, number = self._windows(visible, series, times)
         size, draws = len(asked.times), self.num_draws
         distinct = self._unknown(size)
-        if values is not None:
-            distinct[number] = values
+        given = np.isfinite(values).any(axis=1)  # a cell may end where a reading is asked for
+        distinct[number[given]] = values[given]
         num_rates = len(process_of(self.model).mean_rates) if rates else 0
         num_classes = head_of_times(self.model.label_head).num_classes if classes else 0
         out = Predictions(
@@ -213,7 +204,8 @@ class Predictor:
         times = np.stack([begins, ends], axis=1).ravel()
         starts = begins - self.schema.lengths.context_ns
         asked = QueryWindows(every, starts, begins, np.repeat(every, 2), times)
-        return self._solved(visible, asked, self._unknown(len(times)))
+        seen = self.schema.modelled(self._sensible(visible))
+        return self._solved(seen, asked, self._unknown(len(times)))
 
     @torch.no_grad()
     def log_weights(
@@ -230,6 +222,10 @@ class Predictor:
         Returns:
             log p(readings | z_k, visible) in nats of original units, shape (draw, window).
         """
+        visible = self._sensible(visible)
+        counters = self.schema.counters
+        values, log_spans = counters.rates_at(visible.readings, series, times, values)
+        visible = self.schema.modelled(visible)
         asked, number = self._windows(visible, series, times)
         distinct = self._unknown(len(asked.times))
         distinct[number] = values
@@ -244,6 +240,7 @@ class Predictor:
             # a window without a visible row is answered once for every one of its queries
             total = density.double().cpu().numpy()
             np.add.at(weights.T, asked.series[part.windows], (total - scales).T)
+        np.subtract.at(weights.T, series, log_spans.sum(axis=1)[:, None])
         return weights
 
     def _windows(
@@ -251,6 +248,9 @@ class Predictor:
     ) -> tuple[QueryWindows, Int64]:
         lengths, sides = self.schema.lengths, 0 if self.model.smooth is None else DEPTH
         return windows_of_queries(visible, series, times, lengths, self.max_rows, sides=sides)
+
+    def _sensible(self, visible: TimeSeriesDataset) -> TimeSeriesDataset:
+        return visible if self.keeps_far else without_faults(visible, self.schema)
 
     def _unknown(self, num_queries: int) -> Float64:
         """Readings at queries of which none is known, shape (query, channel)."""
@@ -372,8 +372,7 @@ class Predictor:
             times: Nanoseconds since the start of training, shape (query,).
         """
         batch, decoded = part.batch, part.solved.decoded
-        unit, shape = self.schema.time_scale.unit_ns, (self.num_draws, len(self.schema.channels))
-        noise = torch.from_numpy(path_noise(self.seed, name, times, unit, shape))
+        noise = torch.from_numpy(reading_noise(self.seed, name, times, self.schema, self.num_draws))
         uniform = torch.special.ndtr(noise).clamp(_TINY, 1.0 - _TINY)
         one, steps = slice(index, index + 1), slice(len(times))
         known = (part[one] for part in (batch.values, batch.mask, batch.shift))
@@ -384,9 +383,8 @@ class Predictor:
             decoded.location[:, one, steps].double(),
             decoded.scale[:, one, steps].double(),
         )[:, 0]
-        scaler = self.schema.scaler
-        drawn = scaler.inverse((sampled + batch.shift[index]).cpu().numpy())
-        return self.schema.families.exact(drawn, scaler.scale)
+        drawn = self.schema.to_original((sampled + batch.shift[index]).cpu().numpy())
+        return self.schema.families.exact(drawn, self.schema.scaler.scale)
 
 
 def _drawn(

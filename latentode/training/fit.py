@@ -75,7 +75,7 @@ def fit_model(
     if log.labels is not None and not log.labels.timed:
         config = settings_for_labels(config, log.dataset)
     schema = DataSchema.fit(log.dataset, config)
-    log = log.with_schema(schema)
+    log = replace(log, dataset=schema.only_known(log.dataset)).with_schema(schema)
     config = resolved_for(config, log)
     with process_group(config.train.device):
         with torch.random.fork_rng():

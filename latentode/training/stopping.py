@@ -17,14 +17,16 @@ def stops_early(log: TrainingLog) -> bool:
 def num_stretches(log: TrainingLog, part: Part) -> float:
     """How many independent forecasts a part holds: horizons in its span, or whole series.
 
-    Series of one calendar share what happens at a moment, so they count once.
+    Series of one calendar share what happens at a moment, so they count once, unless they hardly
+    overlap.
     """
     schema, (starts, stops) = log.schema, log.part(part)
     assert schema is not None
     spans = (stops - starts)[stops > starts]
     if len(spans) == 0:
         return 0.0
-    if schema.split.kind == "series":
+    apart = schema.split.apart
+    if schema.split.kind == "series" and not apart:
         return float(len(spans))
-    total = spans.max() if schema.clock.kind == "calendar" else spans.sum()
+    total = spans.max() if schema.clock.kind == "calendar" and not apart else spans.sum()
     return float(total) / schema.lengths.horizon_ns

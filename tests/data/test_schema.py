@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from model_cases import irregular_log, sampler_of, settings, tensors
-from small_series import DAY, make_dataset
+from small_series import DAY, EPOCH, HOUR, make_dataset
 
 from latentode.data.dataset import Clock, Readings
 from latentode.data.schema import DataSchema, within
@@ -124,13 +124,39 @@ def test_within_takes_the_readings_after_start_up_to_stop():
     assert found.series_starts.tolist() == [0, 2, 2]
 
 
-def test_a_log_without_training_readings_is_refused():
+def test_a_training_part_of_few_readings_is_refused():
     log = irregular_log((20, 15))
     none = Readings.from_triplets(
         *(np.zeros(0, dtype=np.int64),) * 3, np.zeros(0), num_series=2, channels=("c0", "c1")
     )
-    with pytest.raises(DataError, match="training part: expected readings"):
+    with pytest.raises(DataError, match="expected at least 10 readings of a channel, got 0 of"):
         DataSchema.fit(replace(log, readings=none, clock=Clock("elapsed", None, "s")), settings())
+    times = EPOCH + np.arange(12) * HOUR
+    short = make_dataset([(times, np.zeros(12, int), np.arange(12.0))])
+    with pytest.raises(DataError, match=r"got 8 of 'a'\. Give a longer log, or more"):
+        DataSchema.fit(short, settings())
+
+
+def with_a_few(number):
+    """Hourly readings of one channel, and a few of another at the same times."""
+    times = EPOCH + np.arange(100) * HOUR
+    channel = np.repeat([0, 1], [100, number])
+    parts = (np.concatenate([times, times[:number]]), channel, 0.1 * np.arange(100.0 + number))
+    return make_dataset([parts])
+
+
+@pytest.mark.parametrize(("number", "known"), [(0, False), (9, False), (10, True)])
+def test_a_channel_needs_ten_training_readings_to_be_known(number, known):
+    log = with_a_few(number)
+    schema = DataSchema.fit(log, settings())
+    assert schema.known.tolist() == [True, known]
+    kept = schema.align(log).readings
+    assert (kept.channel_index == 1).sum() == (number if known else 0)
+    assert (kept.channel_index == 0).sum() == 100
+    assert np.isnan(schema.to_original(np.zeros((3, 2)))[:, 1]).all() == (not known)
+    text = "\n".join(schema.plan())
+    said = f"fewer than 10 readings in the training part, so every answer is NaN: b ({number})"
+    assert (said in text) == (not known)
 
 
 def test_what_was_learned_is_told():
@@ -142,6 +168,18 @@ def test_what_was_learned_is_told():
     assert "context 36h, horizon 12h (as given)" in text
     assert "split: by time, training to 20" in text
     assert "constant in training: c1" in text
+
+
+def test_series_that_hardly_overlap_are_told_with_what_overrules_it():
+    times = EPOCH + np.arange(48) * HOUR
+    visits = [(times + 30 * k * DAY, np.zeros(48, int), np.arange(48.0)) for k in range(9)]
+    text = "\n".join(DataSchema.fit(make_dataset(visits), settings(windows__split="auto")).plan())
+    assert "split: by series, 6 train, 1 validation, 2 test (they hardly overlap" in text
+    assert "to overrule: --split time" in text
+    few = "\n".join(
+        DataSchema.fit(make_dataset(visits[:4]), settings(windows__split="auto")).plan()
+    )
+    assert "split: by time, each series at its own two moments (they hardly overlap" in few
 
 
 @pytest.mark.parametrize("zones", [("UTC", None), (None, "UTC")])

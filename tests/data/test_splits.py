@@ -3,13 +3,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from model_cases import irregular_log
-from small_series import DAY
+from small_series import DAY, EPOCH, HOUR, make_dataset
 
 from latentode.config import WindowConfig
 from latentode.data.dataset import Clock
 from latentode.data.schema import within
-from latentode.data.splits import PARTS, Split, split_log
+from latentode.data.splits import PARTS, Split, mean_overlap, split_log
 
 
 def log_of(kind, counts=(30, 20, 15, 12, 9)):
@@ -151,3 +153,58 @@ def test_a_pause_leaves_no_part_without_its_share_of_the_rows(kind, pause):
     split = split_log(log, WindowConfig(split="time"), DAY, seed=0)
     rows = [part.num_rows for part in parts_of(log, split).values()]
     assert rows == [140, 20, 40]
+
+
+def visits(*spans):
+    """One series with hourly readings for each first and last day."""
+    parts = []
+    for first, last in spans:
+        times = np.arange(EPOCH + first * DAY, EPOCH + last * DAY + 1, HOUR)
+        parts.append((times, np.zeros(len(times), int), np.zeros(len(times))))
+    return make_dataset(parts)
+
+
+def whole_spans():
+    first, length = st.integers(0, 9), st.integers(0, 9)
+    return st.lists(st.tuples(first, length).map(lambda s: (s[0], sum(s))), min_size=2, max_size=6)
+
+
+@given(whole_spans())
+def test_overlap_is_the_share_of_the_others_beside_a_series(spans):
+    first, last = np.array(spans, dtype=np.int64).T
+    runs = (first[:, None] <= np.arange(18)) & (np.arange(18) < last[:, None])  # (series, day)
+    others = (runs.sum(axis=0) - 1) * runs
+    expected = others.sum() / (len(spans) - 1) / max(runs.sum(), 1) if runs.any() else 1.0
+    assert mean_overlap(first * DAY, last * DAY) == pytest.approx(expected)
+
+
+def test_visits_that_follow_each_other_are_parted_by_series():
+    log = visits(*[(10 * index, 10 * index + 9) for index in range(24)])
+    split = split_log(log, WindowConfig(), DAY, seed=0)
+    assert (split.kind, split.apart) == ("series", True)
+    members = list(split.members.values())
+    assert [members.count(part) for part in PARTS] == [17, 2, 5]
+    assert split_log(log, WindowConfig(split="time"), DAY, seed=0).kind == "time"
+    again = Split.from_dict(json.loads(json.dumps(split.to_dict())))
+    assert again == split
+
+
+def test_few_visits_are_each_cut_at_their_own_times():
+    log = visits((0, 9), (20, 29), (40, 49), (60, 69))
+    split = split_log(log, WindowConfig(), DAY, seed=0)
+    assert (split.kind, split.apart) == ("time", True)
+    for part in parts_of(log, split).values():
+        assert (np.diff(part.series_starts) > 0).all()
+
+
+def test_one_long_series_beside_short_ones_is_cut_in_time():
+    log = visits((0, 300), *[(60 * index, 60 * index + 5) for index in range(4)])
+    split = split_log(log, WindowConfig(), DAY, seed=0)
+    assert (split.kind, split.apart) == ("time", False)
+    assert set(split.cuts) == {"*"}
+
+
+def test_devices_that_are_added_one_by_one_are_cut_in_time():
+    log = visits(*[(10 * index, 300) for index in range(24)])
+    split = split_log(log, WindowConfig(), DAY, seed=0)
+    assert (split.kind, split.apart) == ("time", False)

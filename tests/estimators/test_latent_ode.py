@@ -342,7 +342,7 @@ def test_evaluation_has_both_tasks_beside_baselines_and_is_json(frame, model):
     for task in ("forecast", "interpolation"):
         scores = found[task]
         assert set(scores["overall"]["model"]) == {"mae", "rmse", "crps", "nll", "coverage_90"}
-        assert {"last", "mean", "linear"} <= set(scores["overall"]["baselines"])
+        assert {"last", "mean", "linear", "climatology"} <= set(scores["overall"]["baselines"])
         assert set(scores["channels"]) == {"pressure", "flow"}
         assert set(scores["skill"]) == {"crps", "mae"}
         assert scores["num_targets"] > 0
@@ -366,6 +366,7 @@ def test_a_loaded_model_predicts_the_same_bits(frame, model, tmp_path):
     assert loaded.config_ == model.config_
     assert loaded.describe() == model.describe()
     assert loaded.plan_lines() == model.plan_lines()
+    assert loaded.evaluate(frame, num_draws=5) == model.evaluate(frame, num_draws=5)
     card = (tmp_path / "model" / "MODEL_CARD.md").read_text()
     assert "Channels: pressure, flow" in card
     loaded.save(tmp_path / "again")

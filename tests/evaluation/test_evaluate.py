@@ -12,6 +12,7 @@ from scipy import stats
 from small_series import DAY, EPOCH, HOUR, irregular_dataset, make_dataset, triplets, whole_span
 
 from latentode import baselines
+from latentode.data.climatology import Climatology
 from latentode.errors import ConfigError, DataError, ShapeError
 from latentode.evaluation import evaluate_task, forecast_task, interpolation_task, table
 from latentode.evaluation.tasks import Task
@@ -109,6 +110,49 @@ def test_oracle_beats_every_baseline_and_the_skill_says_so():
     assert result["skill"]["crps"] > 0.25
     assert len(result["sentences"]) == 2
     assert all("the model beats the best baseline" in text for text in result["sentences"])
+
+
+def climatology_of(dataset):
+    found = Climatology.fit(dataset.readings, dataset.clock, daily=False)
+    return lambda targets: found.at(targets.times, targets.channel, dataset.clock)
+
+
+def test_climatology_of_normal_readings_has_the_scores_of_the_closed_form():
+    dataset = _ar_dataset()
+    climatology = climatology_of(dataset)
+    result = _ar_result(climatology=climatology)
+    row = result["channels"]["a"]["baselines"]["climatology"]
+    # an autocorrelation of .9 leaves 1 / 19 of 4,000 readings: an error of 4 / sqrt(210)
+    rough = {"rel": 4 / math.sqrt(210)}
+    assert row["mae"] == pytest.approx(STATIONARY * math.sqrt(2 / math.pi), **rough)
+    assert row["rmse"] == pytest.approx(STATIONARY, **rough)
+    assert row["crps"] == pytest.approx(STATIONARY / math.sqrt(math.pi), **rough)
+    assert row["coverage_90"] == pytest.approx(0.9, abs=0.05)
+    assert set(row) == {"mae", "rmse", "crps", "coverage_90"}
+    assert table(result)[-1][0] == "climatology"
+    assert table(result)[-1][4] == "-"  # it has no density
+
+
+def test_each_score_is_compared_with_the_baseline_that_is_best_by_it():
+    """Of readings that are 0 or 10, the last one errs less, and the distribution scores better."""
+    generator = np.random.default_rng(0)
+    values = 10.0 * (generator.random(400) < 0.5)
+    dataset = make_dataset([(EPOCH + np.arange(400) * HOUR, np.zeros(400, int), values)])
+    task = forecast_task(
+        dataset, context_ns=HOUR // 2, horizon_ns=HOUR, max_windows=300, **whole_span(dataset)
+    )
+    climatology = climatology_of(dataset)
+    result = evaluate_task(
+        task, _off_by(6.0), scale=np.ones(2), fallback=np.zeros(2), climatology=climatology
+    )
+    naive = result["overall"]["baselines"]
+    least = {key: min(naive, key=lambda name: naive[name][key]) for key in ("mae", "crps")}
+    assert least["crps"] == "climatology"
+    assert naive["climatology"]["crps"] == pytest.approx(2.5, abs=0.1)  # p (1 - p) times 10
+    for key, sentence in zip(("mae", "crps"), result["sentences"], strict=False):
+        assert f"({least[key]})" in sentence
+        model = result["overall"]["model"][key]
+        assert result["skill"][key] == pytest.approx(1 - model / naive[least[key]][key])
 
 
 def test_overall_is_the_mean_over_channels_in_training_standard_deviations():

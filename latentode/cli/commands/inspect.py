@@ -55,6 +55,8 @@ def inspect_command(
     other = [text for text in options["assignments"] if not text.strip().startswith("data.")]
     if other:
         raise click.UsageError(f"--set {other[0]}: expected a setting of the data, data.NAME.")
+    if options["far_readings"] is not None:
+        raise click.UsageError("--far-readings: is about predictions, and there are none here.")
     check_output(picture, suffixes=PICTURES, overwrite=overwrite)
     config = resolve_options(options).data
     columns = _profile(logs, config) if profile else []

@@ -87,7 +87,8 @@ class Request:
         Raises:
             UsageError: If options are about the reading of LOGS and nothing would heed them.
         """
-        flags = flags_of(self.settings)
+        far = self.settings.get("data.far_readings")
+        flags = flags_of(self.settings.keys() - {"data.far_readings"})
         unread = [*flags, *(["--allow-missing-channels"] if self.allow_missing else [])]
         if unread and self.logs is None and not reads_own:
             raise click.UsageError(f"{', '.join(unread)}: how LOGS are read, and none were given.")
@@ -95,7 +96,10 @@ class Request:
             raise click.UsageError(
                 "--min-obs: leaves series out of training, and this model is trained. Leave it out."
             )
-        return load_model(self.run, self.session, self.device)
+        model, folder = load_model(self.run, self.session, self.device)
+        if far is not None:
+            model.set_far_readings(far)
+        return model, folder
 
     def read(self, model: LatentODE) -> TimeSeriesDataset | None:
         """LOGS as the model's own log was read, but for the settings that were given."""

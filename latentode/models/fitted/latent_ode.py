@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 
 from latentode.config import LatentODEConfig
 from latentode.config.durations import format_duration
+from latentode.data.climatology import CLIMATOLOGY, Climatology
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.labels import Labels
 from latentode.data.schema import DataSchema
@@ -20,6 +21,8 @@ from latentode.models.calibration import Calibration
 from latentode.models.fitted.device import device_of
 from latentode.models.fitted.history import Record, from_json, to_json
 from latentode.models.fitted.model_folder import (
+    as_arrays,
+    as_tensors,
     description_of,
     load_folder,
     load_strictly,
@@ -69,6 +72,8 @@ class FittedModel:
         tensors, about = self.log.pack()
         if self.calibration.stretches.any():
             tensors |= {_CALIBRATION + k: v for k, v in self.calibration.state_dict().items()}
+        if self.schema.climatology is not None:
+            tensors |= as_tensors(self.schema.climatology.pack())
         meta = {
             "config": self.config.to_dict(),
             "data": self.schema.to_dict(),
@@ -92,12 +97,15 @@ class FittedModel:
             about = DataSchema.as_of_today(meta["data"])
             schema = DataSchema.from_dict(about)
             _check(schema, about)
+            arrays = as_arrays(tensors, CLIMATOLOGY)
+            climatology = Climatology.unpack(arrays, len(schema.channels))
+            schema = replace(schema, climatology=climatology)
             log = TrainingLog.unpack(tensors, meta, schema)
             history = from_json(meta["history"])
         rates = None if log.events is None else torch.ones(log.events.streams.num_marks)
         model = build_model(config, schema, **head_arguments(rates, log.labels))
         path = folder / "model.safetensors"
-        load_weights(model, tensors, (*LOG_PREFIXES, _CALIBRATION), path)
+        load_weights(model, tensors, (*LOG_PREFIXES, CLIMATOLOGY, _CALIBRATION), path)
         calibration = _calibration(tensors, len(schema.channels), path).to(target)
         return cls(config, schema, model.to(target).eval(), history, log, calibration)
 

@@ -74,7 +74,7 @@ class TrainingLog:
         assert self.schema is not None
         starts, stops = self.part(part)
         return WindowSampler(
-            self.dataset,
+            self.schema.modelled(self.dataset),
             starts,
             stops,
             self.schema.lengths,

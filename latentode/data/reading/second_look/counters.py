@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from latentode.data.counters import ROOMS
 from latentode.data.dataset import Float64, Int64
 from latentode.data.reading.second_look.channel_readings import ChannelReadings
 
@@ -16,8 +17,6 @@ _LARGE = 5.0  # typical rises that a reset takes away at least
 _LOW = 0.05  # of the range, or one rise: how near its lower end a reset ends
 _ACROSS = 3.0  # greatest rises that may lie between the readings before and after a wrap
 _SAMPLE = 4096  # pairs of a long channel that show whether it rises mostly
-# where registers of 8 to 53 bits and counters of four to nine digits begin anew
-_ROOMS = [2.0**bits for bits in (8, 16, 24, 31, 32, 48, 53)] + [10.0**n for n in range(4, 10)]
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ def _wraps(
     before: Float64, after: Float64, high: float, rise: float
 ) -> tuple[float | None, NDArray[np.bool_]]:
     """Register that holds all readings and whose end some falls cross, and which do."""
-    for room in [room for room in sorted(_ROOMS) if room > high][:2]:
+    for room in ROOMS[high < ROOMS][:2].tolist():
         across = after + room - before
         wraps = (across <= _ACROSS * rise) & (after >= 0)
         if wraps.any():

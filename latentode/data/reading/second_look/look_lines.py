@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from latentode.data.reading.cells.bad_cells import list_option
 from latentode.data.reading.second_look.channel_readings import ChannelFacts
 from latentode.data.reading.second_look.clock_faults import Gap, Silence
 from latentode.data.reading.second_look.log_rows import long_duration, short_instant
@@ -78,7 +79,14 @@ def _counters(look: Look) -> list[str]:
         *_named("running totals, which only rise", rising),
         *lines,
         *_more(len(fallen) - _MOST, "counter"),
+        *_declared([each.channel for each in look.counters]),
     ]
+
+
+def _declared(names: Sequence[str]) -> list[str]:
+    # only a person knows that a channel cannot fall
+    option = list_option("--counters", names)
+    return [f"to have forecasts of them that never fall: train {option}"] if names else []
 
 
 def _silences(look: Look) -> list[str]:

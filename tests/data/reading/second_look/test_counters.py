@@ -63,6 +63,9 @@ def test_a_wrap_is_said_with_its_place():
     energy = (np.arange(100) * 40.0 + 2**32 - 1990) % 2**32
     look, doubts, _ = look_at({"energy": energy})
     assert not doubts.questions
+    assert "to have forecasts of them that never fall: train --counters energy" in look_lines(
+        look, {}
+    )
     (line,) = [line for line in look_lines(look, {}) if line.startswith("energy")]
     assert line == (
         "energy: counter, wraps at 2**32 once (first: 2024-03-04T08:20, line 52, from "

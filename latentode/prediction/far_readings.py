@@ -1,0 +1,97 @@
+"""Readings absurdly far from all that training saw: faults of a sensor, which no answer follows."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentode.data.dataset import Readings, TimeSeriesDataset
+from latentode.data.frames import to_timestamps
+from latentode.data.schema import DataSchema
+
+# ranges of the training readings beyond which a reading is a fault, unless it is one of a run: the
+# channel has then moved, and is followed as far as float32 tells its changes there
+_FAR, _RUN, _TOO_FAR = 1e4, 3, 1e6
+_EXAMPLES = 3  # that one message names
+
+
+def without_faults(dataset: TimeSeriesDataset, schema: DataSchema) -> TimeSeriesDataset:
+    """Leave out readings that are far out; see `far_readings`.
+
+    Args:
+        dataset: Readings, aligned with the schema.
+        schema: What training saw.
+    """
+    far = far_readings(dataset.readings, schema)
+    if not far.any():
+        return dataset
+    return dataset.with_readings(dataset.readings.select_readings(~far))
+
+
+def far_readings(readings: Readings, schema: DataSchema) -> NDArray[np.bool_]:
+    """Which readings are farther out than a channel can have moved, shape (reading,).
+
+    Farther from the median of the training part than 10,000 times the range of its readings; where
+    three or more in a row are, the channel has moved, up to a million times that range. Of counters
+    it is the last reading, where it is a leap that no rate explains.
+
+    Args:
+        readings: Channels in the order of the schema.
+        schema: What training saw.
+    """
+    distance = _distance(readings, schema)
+    far = distance > _FAR
+    if not far.any():
+        return schema.counters.faults(readings)
+    group = readings.row_series()[readings.reading_rows()] * len(readings.channels)
+    order = np.argsort(group + readings.channel_index, kind="stable")  # times stay in order
+    ends = np.diff(group[order] + readings.channel_index[order]) != 0
+    ends |= np.diff(far[order]) != 0
+    run = np.concatenate([[0], np.cumsum(ends)])
+    long = np.empty(len(far), dtype=bool)
+    long[order] = np.bincount(run)[run] >= _RUN
+    return (far & ~(long & (distance <= _TOO_FAR))) | schema.counters.faults(readings)
+
+
+def faults_line(dataset: TimeSeriesDataset, schema: DataSchema) -> str | None:
+    """Say which readings `without_faults` leaves out, and how to follow them; None without any.
+
+    Args:
+        dataset: Readings, aligned with the schema.
+        schema: What training saw.
+    """
+    readings = dataset.readings
+    far = np.flatnonzero(far_readings(readings, schema))
+    if not len(far):
+        return None
+    rows = readings.reading_rows()[far[:_EXAMPLES]]
+    times = to_timestamps(readings.times[rows], dataset.clock)
+    ids = [dataset.series_ids[series] for series in readings.row_series()[rows]]
+    names = [schema.channels[index] for index in readings.channel_index[far[:_EXAMPLES]]]
+    places = [
+        f"{name} of series {series} is {value:g} at {time}"
+        for name, series, value, time in zip(names, ids, readings.values[far], times, strict=False)
+    ]
+    more = f" and {len(far) - _EXAMPLES:,} more" if len(far) > _EXAMPLES else ""
+    return (
+        f"readings absurdly far from those of the training (more than {_FAR:,.0f} times their "
+        "range, or a leap of a counter) are left out of what is predicted from: "
+        f"{'; '.join(places)}{more}. To follow them: --far-readings keep, in Python "
+        "set_far_readings('keep')."
+    )
+
+
+def _distance(readings: Readings, schema: DataSchema) -> NDArray[np.float64]:
+    """Of each reading from the median of training, in ranges of its channel."""
+    scaler, climatology = schema.scaler, schema.climatology
+    spread = np.maximum(scaler.scale, scaler.std)
+    if climatology is not None:
+        highest, lowest = climatology.quantiles[..., -1], climatology.quantiles[..., 0]
+        spread = np.fmax(spread, highest.max(axis=0) - lowest.min(axis=0))
+    # a channel that never moved has shown no range
+    spread = np.where(scaler.constant, np.maximum(1.0, np.abs(scaler.center)), spread)
+    channel = readings.channel_index
+    totals = np.isin(schema.channels, schema.counters.names)  # what was learned is of their rates
+    with np.errstate(over="ignore"):
+        distance = np.abs(readings.values - scaler.center[channel]) / spread[channel]
+    return np.where(totals[channel], 0.0, distance)
