@@ -132,9 +132,7 @@ class LatentODEModel(nn.Module):
             latent, hidden, context, num_channels, state_noise=stated, dropout=config.dropout
         )
         families = families or Families.free(num_channels)
-        bounds = None
-        if not families.all_free:
-            bounds = Bounds(torch.from_numpy(families.lower), torch.from_numpy(families.upper))
+        bounds = None if families.all_free else Bounds.of(families.lower, families.upper)
         self.memory = Memory(config, num_channels, season, bounds) if config.memory else None
         floor = torch.zeros(num_channels) if scale_floor is None else scale_floor
         self.register_buffer("scale_floor", floor.to(torch.get_default_dtype()).clamp(min=1e-4))

@@ -9,28 +9,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latentode.data.batches.batch import Rows, SeriesBatch
-from latentode.data.dataset import Float64, Int64, TimeSeriesDataset, ragged_arange
+from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.schema import DataSchema
 from latentode.data.targets import Targets
-from latentode.data.windows import cut
 from latentode.errors import ConfigError
 from latentode.models.calibration import Bands, Calibration
 from latentode.models.decoders.smooth_kriging import DEPTH
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.models.heads.time_labels import head_of_times
-from latentode.models.inference import infer, process_of
+from latentode.models.inference import process_of
 from latentode.models.latent_ode import LatentODEModel
 from latentode.models.likelihoods.base import Likelihood
 from latentode.prediction.answers import Predictions, SolvedWindows
 from latentode.prediction.counter_totals import CounterTotals
 from latentode.prediction.far_readings import without_faults
-from latentode.prediction.noise import noise_of, reading_noise
+from latentode.prediction.noise import reading_noise
 from latentode.prediction.query_windows import QueryWindows, windows_of_queries
+from latentode.prediction.window_solver import WindowSolver
 
-# elements of (draw, window, row, channel) at a time: hidden layers are up to ten times as wide
-_MAX_ELEMENTS, _HIDDEN = 2_000_000, 10
-_SEARCHED = 128  # draws that a search by gradients counts for, in memory
 _TINY = 1e-15  # uniform numbers of 0 or 1 would be infinite draws
 
 
@@ -256,64 +252,12 @@ class Predictor:
         """Readings at queries of which none is known, shape (query, channel)."""
         return np.full((num_queries, len(self.schema.channels)), np.nan)
 
-    @torch.no_grad()
     def _solved(
         self, visible: TimeSeriesDataset, asked: QueryWindows, values: Float64
     ) -> Iterator[SolvedWindows]:
         """Solve windows of about one size at a time; `values` are readings at the queries."""
-        self.model.eval()
-        for chunk in self._chunks(asked, visible):
-            queries = np.flatnonzero(np.isin(asked.window, chunk))
-            row = np.searchsorted(chunk, asked.window[queries])
-            windows = cut(visible, asked.series[chunk], asked.starts[chunk], asked.stops[chunk])
-            batch, anchors = self._batch(windows, row, asked.times[queries], values[queries])
-            batch = batch.to(self.device)
-            counts = np.bincount(row, minlength=len(chunk))
-            column = ragged_arange(np.zeros_like(counts), counts)
-            names = [visible.series_ids[i] for i in asked.series[chunk]]
-            posterior = infer(self.model, batch, refine=True)
-            noise = noise_of(self.model, names, self.num_draws, self.seed)
-            solved = self.model.solve(batch, noise, posterior=posterior)
-            yield SolvedWindows(chunk, names, batch, anchors, solved, queries, row, column)
-
-    def _chunks(self, asked: QueryWindows, visible: TimeSeriesDataset) -> Iterator[Int64]:
-        """Windows in groups of similar length and bounded size."""
-        queries = np.bincount(asked.window, minlength=len(asked.series))
-        starts = cut(visible, asked.series, asked.starts, asked.stops).readings.series_starts
-        width = max(len(self.schema.channels), self.model.config.hidden_dim // _HIDDEN)
-        rows = np.minimum(np.diff(starts), self.max_rows) + self.model.config.knots
-        load = (queries + rows) * width
-        # a search keeps what its gradient needs
-        draws = max(self.num_draws, _SEARCHED) if self.model.config.refine else self.num_draws
-        group: list[int] = []
-        for window in np.argsort(load, kind="stable"):
-            # the largest comes last, and padding makes all as large
-            if group and (len(group) + 1) * load[window] * draws > _MAX_ELEMENTS:
-                yield np.array(sorted(group))
-                group = []
-            group.append(int(window))
-        if group:
-            yield np.array(sorted(group))
-
-    def _batch(
-        self, windows: TimeSeriesDataset, row: Int64, times: Int64, values: Float64
-    ) -> tuple[SeriesBatch, Int64]:
-        """The batch of some windows with queries (query,) of each, and the anchors."""
-        size, readings = len(windows), windows.readings
-        counts = np.diff(readings.series_starts)
-        last = readings.series_starts[1:] - 1
-        first = np.maximum(readings.series_starts[:-1], last - self.max_rows + 1)
-        # a window without a visible row has one query, and that is its model time 0
-        anchors = times[np.searchsorted(row, np.arange(size))]
-        end = last if self.model.config.anchor == "origin" else first
-        anchors[counts > 0] = readings.times[end[counts > 0]]
-        builder = self.schema.builder()
-        rows = builder.rows(readings, anchors)
-        newest = np.arange(readings.num_rows) >= first[rows.window]
-        rows = Rows(rows.window[newest], rows.times[newest], rows.values[newest])
-        asked_times = builder.time_scale.to_model(times, anchors[row])
-        queries = Rows(row, asked_times, self.schema.scaler.transform(values)).pad(size)[:2]
-        return builder.build(windows, anchors, rows, queries), anchors
+        solver = WindowSolver(self.model, self.schema, self.seed, self.num_draws, self.max_rows)
+        return solver.solved(visible, asked, values)
 
     def _answer(self, part: SolvedWindows, times: Int64, out: Predictions) -> None:
         """Fill in the answers of some windows to their queries at some times."""

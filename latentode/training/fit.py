@@ -81,9 +81,8 @@ def fit_model(
         with torch.random.fork_rng():
             torch.manual_seed(config.train.seed)
             model = build(config, schema, **head_arguments(_event_rates(log), log.labels))
-        fitted = FittedModel(
-            config, schema, model, [], log.newest(), Calibration(len(schema.channels))
-        )
+        as_trained = Calibration(len(schema.channels))
+        fitted = FittedModel(config, schema, model, [], log.newest(), as_trained)
         judged = log_for_validation(log)
         on_event = on_event if rank() == 0 else None
         if on_event is not None:

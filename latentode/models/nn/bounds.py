@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 _ROUNDING = 1e-6  # relative: a bound and a reading at it were scaled alike, in float32
@@ -28,6 +30,11 @@ class Bounds(nn.Module):
         self.register_buffer("upper", both[1], persistent=False)
         slack = torch.where(both.isfinite(), _ROUNDING * (1.0 + both.abs()), 0.0)
         self.register_buffer("tolerance", slack, persistent=False)
+
+    @classmethod
+    def of(cls, lower: NDArray[np.float64], upper: NDArray[np.float64]) -> Bounds:
+        """Of arrays, shape (channel,) each."""
+        return cls(torch.from_numpy(lower), torch.from_numpy(upper))
 
     def at(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Whether each value stands at the lower, and at the upper bound."""
