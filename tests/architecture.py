@@ -101,7 +101,16 @@ INNER = {
     "training": [
         {"terms", "optimizer", "stopping", "repeatable", "state_folder"},
         {"execution"},
-        {"step", "state", "validation", "solver_watch", "refinement", "prior_fitting", "memory_fit", "events"},
+        {
+            "step",
+            "state",
+            "validation",
+            "solver_watch",
+            "refinement",
+            "prior_fitting",
+            "memory_fit",
+            "events",
+        },
         {"label_rules", "trainer", "calibration"},
         {"fit"},
     ],
