@@ -64,7 +64,8 @@ def find_unit(
         doubts.ask(
             "unit",
             f"column {name!r}: the unit of {of} changes ({shown}; first at {first}). Convert the "
-            f"readings to one unit{choose}.",
+            f"readings to one unit{choose}, or keep them apart as series with --id-column "
+            f'"{name}".',
         )
     return name
 
