@@ -9,10 +9,13 @@ from model_cases import irregular_log, predictor_of
 from scipy import stats
 from training_cases import training_settings
 
+from latentode.data.families import Families
 from latentode.data.targets import Targets
 from latentode.models.calibration import FEWEST, KINDS
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.models.fitted.training_log import TrainingLog
+from latentode.models.likelihoods.by_kind import likelihood_of
+from latentode.models.likelihoods.student_t import StudentTLikelihood
 from latentode.training import calibration as rules
 from latentode.training.calibration import QUANTILES, Errors, fit_calibration
 from latentode.training.fit import fit_model
@@ -91,11 +94,11 @@ def test_few_stretches_move_bands_little_and_fewer_than_the_fewest_not_at_all():
 
     def factor(stretches):
         generator = np.random.default_rng(3)
-        found = errors(1.0, 1.0, stretches=stretches, size=100)
-        level = np.repeat(2.0 * generator.normal(size=stretches), 100)
+        found = errors(1.0, 1.0, stretches=stretches, size=20)
+        level = np.repeat(2.0 * generator.normal(size=stretches), 20)
         return fit_calibration(replace(found, error=level), 1)
 
-    few, many = factor(FEWEST), factor(1_000)
+    few, many = factor(FEWEST), factor(500)
     assert factor(FEWEST - 1).slopes.eq(1.0).all()
     assert factor(FEWEST - 1).stretches.tolist() == [FEWEST - 1, 0]
     outward = [float(found.slopes[0, :, :, 1].log().mean()) for found in (few, many)]
@@ -193,3 +196,37 @@ def test_log_densities_of_calibrated_answers_integrate_to_one():
     targets = Targets(every, np.full(len(grid), last + 3_600_000_000_000), 0 * every, grid)
     _, log_density = predictor(copies, targets)
     assert np.trapezoid(np.exp(log_density), grid) == pytest.approx(1.0, abs=5e-3)
+
+
+def test_a_bound_keeps_its_probability_and_the_rest_its_density():
+    """Mass at the bound and density above it are one together, and draws agree with both."""
+    dataset = irregular_log(extras=False)
+    predictor = predictor_of(dataset, num_draws=100)
+    families = Families(
+        kinds=("continuous", "continuous"),
+        lower=np.array([0.2, -np.inf]),
+        upper=np.full(2, np.inf),
+        step=np.ones(2),
+        least=np.full(2, -np.inf),
+        greatest=np.full(2, np.inf),
+        reasons=("", ""),
+    )
+    torch.manual_seed(0)
+    likelihood = likelihood_of(StudentTLikelihood, families.scaled(predictor.schema.scaler))
+    predictor.model.likelihood = likelihood
+    calibration = rules.Calibration(2)
+    calibration.slopes.copy_(torch.tensor([[1.3, 1.3], [1.4, 1.4]])[None, None, :, :, None])
+    schema = replace(predictor.schema, families=families)
+    predictor = replace(predictor, schema=schema, calibration=calibration)
+    last = int(dataset.readings.first_and_last()[1][0])
+    grid = np.concatenate([[0.2], 0.2 + np.geomspace(1e-6, 3_000.0, 400)])
+    copies = dataset.select_series(np.zeros(len(grid), dtype=np.int64))
+    every = np.arange(len(grid))
+    targets = Targets(every, np.full(len(grid), last + 3_600_000_000_000), 0 * every, grid)
+    draws, log_density = predictor(copies, targets)
+    mass = float(np.exp(log_density[0]))
+    rest = np.trapezoid(np.exp(log_density[1:]), grid[1:])
+    assert 0.02 < mass < 0.98
+    assert mass + rest == pytest.approx(1.0, abs=5e-3)
+    share = float((draws[:, 0] == 0.2).mean())
+    assert share == pytest.approx(mass, abs=4 * np.sqrt(mass * (1 - mass) / 100))

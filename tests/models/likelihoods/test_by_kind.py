@@ -122,3 +122,20 @@ def test_bounds_move_with_what_was_taken_off_the_readings():
         draws = given.transform(uniform, location - shift.float(), scale)[..., 3].double()
     assert (draws.min(dim=-1).values.min(dim=0).values + shift[:, 0, 3] >= -1.0).all()
     assert set(given.state_dict()) == set(likelihood.state_dict())
+
+
+@pytest.mark.parametrize("unfit", [False, True])
+def test_draws_are_what_is_read_of_latent_draws(unfit):
+    """With the support of the bounded channel, and without where a window goes beyond it."""
+    likelihood = likelihood_of(StudentTLikelihood, FAMILIES)
+    values, location, scale, mask = batch(draws=50)
+    if unfit:
+        values = values.index_fill(-1, torch.tensor([3]), -7.0)
+    given = likelihood.given(values, mask | unfit, NO_SHIFT.to(values))
+    uniform = torch.rand(2, *location.shape, generator=torch.Generator().manual_seed(1)).double()
+    arguments = uniform, location.double(), scale.double()
+    with torch.no_grad():
+        latent = given.latent(*arguments)
+        assert torch.equal(given.observed(latent), given.transform(*arguments))
+    assert float(latent[..., 3].min()) < -1.0
+    assert torch.equal(given.observed(latent)[..., 3], latent[..., 3]) == unfit
