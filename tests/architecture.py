@@ -90,7 +90,16 @@ INNER = {
     "training": [
         {"terms", "optimizer", "stopping", "repeatable", "state_folder"},
         {"execution"},
-        {"step", "state", "validation", "solver_watch", "refinement", "prior_fitting", "events"},
+        {
+            "step",
+            "state",
+            "validation",
+            "solver_watch",
+            "refinement",
+            "memory_fit",
+            "prior_fitting",
+            "events",
+        },
         {"label_rules", "trainer"},
         {"fit"},
     ],
