@@ -16,7 +16,8 @@ from torch.autograd.function import once_differentiable
 
 DEPTH = 3  # readings to either side
 NEIGHBOURS = 2 * DEPTH  # in the order of `nearest_readings`: before, after, next before, next after
-_PAIRS = list(combinations(range(NEIGHBOURS), 2))  # of readings that have a covariance
+# between which covariances are needed
+_PAIRS = list(combinations(range(NEIGHBOURS), 2))
 _FAR = 1e8  # a gap over which nothing is remembered, and whose cube is finite
 _JITTER = 1e-5  # smooth covariances of close readings are singular in float32
 
