@@ -51,7 +51,7 @@ INNER = {
             "targets",
             "frames",
         },
-        {"stored_streams", "climatology"},
+        {"stored_streams", "climatology", "families"},
         {"labels"},
         {"batches", "synthetic"},
         {"schema"},

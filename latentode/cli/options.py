@@ -25,6 +25,9 @@ TRAIN_OPTIONS = {
     "--horizon": ("windows.horizon", "How far to forecast, e.g. 6h."),
     "--counters": ("channels.counters", "Channels that are running totals, as a,b."),
     "--split": ("windows.split", "Hold out the end of the log, or whole series."),
+    "--lower": ("channels.lower", "Least values, as rain=0,flow=0; rain=none: no bound."),
+    "--upper": ("channels.upper", "Greatest values, as humidity=100; humidity=none: no bound."),
+    "--kinds": ("channels.kinds", "As valve=binary, people=count or level=continuous."),
     "--max-time": ("train.max_time", "Wall-clock budget, e.g. 10min."),
     "--epochs": ("train.max_epochs", "Most epochs."),
     "--batch-size": ("train.batch_size", "Windows a step."),
@@ -169,10 +172,17 @@ def _type_of(flag: str, setting: str) -> click.ParamType | None:
 
 def _add(table: Mapping[str, tuple[str, str]], function: Callable[..., Any]) -> Callable[..., Any]:
     for flag, (setting, text) in reversed(list(table.items())):
-        function = click.option(flag, type=_type_of(flag, setting), default=None, help=text)(
-            function
-        )
+        kind = _type_of(flag, setting)
+        listed: dict[str, Any] = {"multiple": True, "callback": _joined} if kind is NAMES else {}
+        function = click.option(flag, type=kind, default=None, help=text, **listed)(function)
     return function
+
+
+def _joined(
+    _context: click.Context, _option: click.Parameter, lists: tuple[tuple[str, ...], ...]
+) -> tuple[str, ...] | None:
+    """The lists of an option that was given several times as one; None where it was not."""
+    return tuple(name for names in lists for name in names) if lists else None
 
 
 #: Decorators that add options: how a log is read, what is trained and how, what may change later.

@@ -13,10 +13,6 @@ from latentode.data.dataset import Float64, Int64, Readings
 # a spread below this share of the level is rounding: float64 keeps 16 digits
 _RELATIVE_FLOOR = 4 * float(np.finfo(np.float64).eps)
 
-_HUGE = float(np.finfo(np.float64).max)
-# readings at an extreme, in number and in share, that make it a bound
-_FEWEST = 5
-_COMMON = 0.01
 # Least scale of a density over the step to which a channel is rounded: the density of a value that
 # repeats has no bound, and would outweigh all other channels.
 _FLOOR = 0.01
@@ -39,10 +35,6 @@ class Scaler:
         mean: Mean of the training readings, original units, shape (channel,).
         std: Standard deviation of the training readings (floored as `scale`), shape (channel,).
         resolution: Step to which the readings are rounded, 0 where none shows, shape (channel,).
-        lower: Bound below which the channel does not go, as far as training shows: its least
-            reading where at least five, and 1 %, of the readings stand exactly there (a stopped
-            pump, no rain, a sensor's limit), else the least float64, shape (channel,).
-        upper: The same above, shape (channel,).
         constant: True where a channel did not vary, shape (channel,).
     """
 
@@ -51,21 +43,19 @@ class Scaler:
     mean: Float64
     std: Float64
     resolution: Float64
-    lower: Float64
-    upper: Float64
     constant: np.ndarray
 
     @classmethod
     def fit(cls, readings: Readings) -> Scaler:
         """Learn centre and scale of every channel of some training readings."""
         count = len(readings.channels)
-        rows = np.array([[0.0, 1.0, 0.0, 1.0, 0.0, -_HUGE, _HUGE, 1.0]] * count).reshape(count, 8)
+        rows = np.array([[0.0, 1.0, 0.0, 1.0, 0.0, 1.0]] * count).reshape(count, 6)
         for channel in range(count):
             values = readings.values[readings.channel_index == channel]
             if len(values):
                 rows[channel] = _channel_statistics(values)
-        center, scale, mean, std, resolution, lower, upper, constant = rows.T
-        return cls(center, scale, mean, std, resolution, lower, upper, constant.astype(bool))
+        center, scale, mean, std, resolution, constant = rows.T
+        return cls(center, scale, mean, std, resolution, constant.astype(bool))
 
     @property
     def density_floor(self) -> Float64:
@@ -109,7 +99,7 @@ def _channel_statistics(values: Float64) -> tuple[float, ...]:
     elif spread <= floor:
         spread = std
     mean = center + float(centred.mean())
-    return center, spread, mean, std, _resolution(values), *_bounds(values), float(constant)
+    return center, spread, mean, std, _resolution(values), float(constant)
 
 
 def _resolution(values: Float64) -> float:
@@ -119,18 +109,6 @@ def _resolution(values: Float64) -> float:
         return 0.0
     # a low quantile, not the minimum: sums of floats leave gaps of 1e-16
     return float(np.quantile(np.diff(distinct), 0.05))
-
-
-def _bounds(values: Float64) -> tuple[float, float]:
-    """Least and greatest reading where they are common, else the ends of float64."""
-    low, high = float(values.min()), float(values.max())
-    if low == high:  # nothing shows that a channel at rest could not move
-        return -_HUGE, _HUGE
-    needed = max(_FEWEST, _COMMON * len(values))
-    return (
-        low if np.sum(values == low) >= needed else -_HUGE,
-        high if np.sum(values == high) >= needed else _HUGE,
-    )
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,15 @@ from latentode.data.calendar import DAY_NS, WEEK_NS
 from latentode.data.climatology import Climatology
 from latentode.data.counters import NO_COUNTERS, Counters
 from latentode.data.dataset import Clock, Float64, Int64, Readings, TimeSeriesDataset
+from latentode.data.families import Families
 from latentode.data.scaler import Scaler, TimeScale
 from latentode.data.splits import PARTS, Split, split_log
 from latentode.data.windows import WindowLengths, choose_lengths, typical_gap_and_span
-from latentode.errors import DataError
+from latentode.errors import CheckpointError, DataError
 
 #: Training readings without which a channel gets no forecast: its scale would be off by a quarter.
 FEWEST_TRAINING = 10
+_NO_BOUND = float(np.finfo(np.float64).max)  # stood for none in version 0.1
 _UNITS_PER_WINDOW = 4  # model time is counted in quarters of a window
 
 
@@ -38,6 +40,7 @@ class DataSchema:
         lengths: Context and horizon.
         split: Training, validation and test parts.
         scaler: Channel scales.
+        families: What the readings of each channel can be.
         time_scale: Unit of model time: a quarter of context plus horizon.
         origin_ns: First time of the training log; noise belongs to times measured from it, so
             that a shift of the whole log changes nothing but labels.
@@ -58,6 +61,7 @@ class DataSchema:
     lengths: WindowLengths
     split: Split
     scaler: Scaler
+    families: Families
     time_scale: TimeScale
     origin_ns: int
     periods_ns: Int64
@@ -76,7 +80,7 @@ class DataSchema:
         Raises:
             DataError: If no channel has ten readings in the training part, or no series has two
                 rows to tell lengths by.
-            ConfigError: If a channel that is declared a counter is none.
+            ConfigError: If readings contradict what was declared of a channel.
         """
         lengths = choose_lengths(dataset, config.windows)
         window = lengths.context_ns + lengths.horizon_ns
@@ -85,7 +89,9 @@ class DataSchema:
         training = within(dataset.readings, starts, stops)
         names = config.channels.counters
         counters = Counters.fit(training, names, lengths.horizon_ns) if names else NO_COUNTERS
-        training = within(counters.as_rates(dataset.readings), starts, stops)
+        modelled = counters.as_rates(dataset.readings)
+        training = within(modelled, starts, stops)
+        validation = within(modelled, *split.bounds(dataset, "validation"))
         counts = np.bincount(training.channel_index, minlength=len(dataset.channels))
         if counts.max() < FEWEST_TRAINING:
             raise DataError(
@@ -102,6 +108,7 @@ class DataSchema:
             lengths=lengths,
             split=split,
             scaler=Scaler.fit(training),
+            families=Families.fit(training, validation, config.channels),
             time_scale=TimeScale(max(1, window // _UNITS_PER_WINDOW)),
             origin_ns=int(dataset.readings.times.min()),
             periods_ns=periods,
@@ -160,8 +167,14 @@ class DataSchema:
         fitting = self.periods_ns[1.5 * self.periods_ns <= self.lengths.context_ns]
         return float(fitting.min()) / self.time_scale.unit_ns if len(fitting) else None
 
+    def special_kinds(self) -> dict[str, str]:
+        """Channels of states and of counts; the mean forecast of a state of 0 and 1 is a chance."""
+        kinds = zip(self.channels, self.families.kinds, strict=True)
+        return {name: kind for name, kind in kinds if kind != "continuous"}
+
     def builder(self) -> BatchBuilder:
         """Batches with these scales."""
+        scaled = self.families.scaled(self.scaler)
         return BatchBuilder(
             self.scaler,
             self.time_scale,
@@ -169,6 +182,8 @@ class DataSchema:
             self.input_scaler,
             self.static_mean,
             self.static_std,
+            scaled.least,
+            scaled.greatest,
         )
 
     def align(
@@ -225,7 +240,7 @@ class DataSchema:
             lines.append(f"constant in training: {', '.join(constant)}")
         if self.counters.names:
             lines.append(f"counters, modelled by their rates: {', '.join(self.counters.names)}")
-        return lines + self.unknown_lines()
+        return lines + self.families.lines(self.channels) + self.unknown_lines()
 
     def unknown_lines(self) -> list[str]:
         """What is said of channels that are not `known`; nothing where all are."""
@@ -247,6 +262,7 @@ class DataSchema:
             "lengths": asdict(self.lengths),
             "split": self.split.to_dict(),
             "scaler": self.scaler.to_dict(),
+            "families": self.families.to_dict(),
             "unit_ns": self.time_scale.unit_ns,
             "origin_ns": self.origin_ns,
             "periods_ns": self.periods_ns.tolist(),
@@ -257,6 +273,28 @@ class DataSchema:
             "static_std": self.static_std.tolist(),
             **({"counters": self.counters.to_dict()} if self.counters.names else {}),
         }
+
+    @staticmethod
+    def as_of_today(values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What `to_dict` says today of a schema that version 0.1 wrote, which knew no families.
+
+        Raises:
+            CheckpointError: If a channel was bounded, as draws were then cut at the bound.
+        """
+        if "families" in values:
+            return values
+        scalers: dict[str, Any] = {}
+        for name in ("scaler", "input_scaler"):
+            old = dict(values[name]) if values[name] is not None else None
+            ends = [old.pop("lower"), old.pop("upper")] if old is not None else []
+            if name == "scaler" and any(abs(bound) < _NO_BOUND for side in ends for bound in side):
+                raise CheckpointError(
+                    "model: expected bounds of channels as they are learned today, got a model "
+                    "that cuts its draws at the extremes of its training. Train it again."
+                )
+            scalers[name] = old
+        families = Families.free(len(values["channels"])).to_dict()
+        return {**values, **scalers, "families": families}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> DataSchema:
@@ -269,6 +307,7 @@ class DataSchema:
             lengths=WindowLengths(**values["lengths"]),
             split=Split.from_dict(values["split"]),
             scaler=Scaler.from_dict(values["scaler"]),
+            families=Families.from_dict(values["families"]),
             time_scale=TimeScale(int(values["unit_ns"])),
             origin_ns=int(values["origin_ns"]),
             periods_ns=np.asarray(values["periods_ns"], dtype=np.int64),

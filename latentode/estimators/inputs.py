@@ -132,7 +132,7 @@ def aligned(fitted: FittedModel, log: Log) -> TimeSeriesDataset:
     dataset, _ = read(log, fitted.config)
     with said_in_python(log, training=False):
         dataset = fitted.schema.align(dataset)
-    _say_what_is_left_out(fitted, dataset)
+    _say_what_is_odd(fitted, dataset)
     return dataset
 
 
@@ -140,13 +140,15 @@ def aligned_or_newest(fitted: FittedModel, log: Log | None) -> TimeSeriesDataset
     """The same; the newest readings of the training for None."""
     if log is not None:
         return aligned(fitted, log)
-    _say_what_is_left_out(fitted, fitted.context)
+    _say_what_is_odd(fitted, fitted.context)
     return fitted.context
 
 
-def _say_what_is_left_out(fitted: FittedModel, dataset: TimeSeriesDataset) -> None:
-    """Warn of channels without answers, and of readings that no answer follows."""
-    lines = fitted.schema.unknown_lines()
+def _say_what_is_odd(fitted: FittedModel, dataset: TimeSeriesDataset) -> None:
+    """Warn of channels without answers, and of readings that are not as channels were taken for."""
+    lines, limits = fitted.schema.unknown_lines(), fitted.schema.families.outside(dataset.readings)
+    if limits:
+        lines.append("; ".join(limits) + ".")
     if fitted.config.data.far_readings == "drop":
         lines += filter(None, [faults_line(dataset, fitted.schema)])
     for line in lines:

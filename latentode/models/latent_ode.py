@@ -13,6 +13,7 @@ from torch.nn import functional
 from latentode import ode
 from latentode.config import ModelConfig, SolverConfig
 from latentode.data.batches.batch import SeriesBatch
+from latentode.data.families import Families
 from latentode.models.decoders.memory import Memory
 from latentode.models.decoders.mlp import MLPDecoder
 from latentode.models.decoders.readout import Decoded, Readout
@@ -25,6 +26,9 @@ from latentode.models.heads import label_head_of
 from latentode.models.heads.base import Head, StateSizes
 from latentode.models.heads.poisson_process import PoissonProcess
 from latentode.models.likelihoods import LIKELIHOODS
+from latentode.models.likelihoods.base import Likelihood
+from latentode.models.likelihoods.by_kind import likelihood_of
+from latentode.models.nn.bounds import Bounds
 from latentode.models.priors import PRIORS, Prior, StandardNormal
 from latentode.models.shooting import Shooting
 from latentode.models.solved import Solved
@@ -76,6 +80,7 @@ class LatentODEModel(nn.Module):
         scale_floor: Least scale of each channel in scaled units, as its readings are rounded, shape
             (channel,); None is 1e-4.
         season: Period of the seasonal memory in model time; None goes without.
+        families: Kinds and bounds of the channels in scaled units; None is numbers without bounds.
         event_rates: Mean rate of each mark per unit of model time, shape (mark,); None without.
         num_classes: Classes of labels; 0 goes without.
         label_times: Whether labels are of times, not of windows.
@@ -100,6 +105,7 @@ class LatentODEModel(nn.Module):
         static_dim: int = 0,
         scale_floor: Tensor | None = None,
         season: float | None = None,
+        families: Families | None = None,
         event_rates: Tensor | None = None,
         num_classes: int = 0,
         label_times: bool = False,
@@ -124,10 +130,14 @@ class LatentODEModel(nn.Module):
         self.decoder = MLPDecoder(
             latent, hidden, context, num_channels, state_noise=stated, dropout=config.dropout
         )
-        self.memory = Memory(config, num_channels, season) if config.memory else None
+        families = families or Families.free(num_channels)
+        bounds = None
+        if not families.all_free:
+            bounds = Bounds(torch.from_numpy(families.lower), torch.from_numpy(families.upper))
+        self.memory = Memory(config, num_channels, season, bounds) if config.memory else None
         floor = torch.zeros(num_channels) if scale_floor is None else scale_floor
         self.register_buffer("scale_floor", floor.to(torch.get_default_dtype()).clamp(min=1e-4))
-        self.likelihood = LIKELIHOODS[config.likelihood](num_channels)
+        self.likelihood = likelihood_of(LIKELIHOODS[config.likelihood], families)
         self.register_buffer("starts", torch.zeros(_STARTS, latent) if config.refine else None)
         self.register_buffer("spread", torch.ones(num_channels) if config.refine else None)
         self.event_process = None
@@ -141,6 +151,10 @@ class LatentODEModel(nn.Module):
         """What the latent path explains beside the readings."""
         heads: tuple[Head | None, ...] = (self.event_process, self.label_head)
         return [head for head in heads if head is not None]
+
+    def likelihood_given(self, batch: SeriesBatch) -> Likelihood:
+        """The likelihood of windows in which a reading beyond what a channel can be lifts that."""
+        return self.likelihood.given(batch.values, batch.mask, batch.shift)
 
     def posterior(self, batch: SeriesBatch) -> Posterior:
         """The encoder's posterior of the state at the anchor of each window; see also `infer`."""

@@ -167,13 +167,19 @@ class ArrayPredictor:
     ) -> xr.Dataset:
         """Values (draw, query, channel) at some times of some series."""
         schema = self.fitted.schema
+        facts: dict[str, Any] = {
+            "num_draws": self.num_draws,
+            "seed": self.fitted.config.train.seed,
+        }
+        if kinds := schema.special_kinds():
+            facts["kinds"] = kinds
         usual = {"channels": schema.channels, "dim": "channel", "units": schema.units}
         return results.from_queries(
             values,
             *grid,
             series_ids=dataset.series_ids,
             clock=schema.clock,
-            attrs={"num_draws": self.num_draws, "seed": self.fitted.config.train.seed},
+            attrs=facts,
             **usual | labels,
         )
 

@@ -89,6 +89,8 @@ def interpolate_states(
     first = batch.select(torch.zeros(num_points, dtype=torch.long, device=means.device))
     trajectory = model.trajectory(states[None], first, remember=False)
     location = model.decode(trajectory, first, remember=False).location[0]
+    near, far = batch.shift  # (1, channel) each
+    location = location + torch.lerp(near, far, shares[..., None].double())
     values = schema.to_original(location.cpu().numpy().astype(np.float64))
     counters = schema.counters
     rates = np.isin(schema.channels, counters.names)

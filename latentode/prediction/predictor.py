@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from latentode.data.batches.batch import Rows, SeriesBatch
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset, ragged_arange
@@ -14,7 +15,6 @@ from latentode.data.schema import DataSchema
 from latentode.data.targets import Targets
 from latentode.data.windows import cut
 from latentode.errors import ConfigError
-from latentode.models.decoders.readout import Decoded
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.models.heads.time_labels import head_of_times
 from latentode.models.inference import infer, process_of
@@ -205,8 +205,9 @@ class Predictor:
         for part in self._solved(visible, asked, distinct):
             decoded, mask = part.solved.decoded, part.batch.target_mask
             targets = part.batch.targets.masked_fill(~mask, 0.0)
-            density = self.model.likelihood.joint(targets, decoded.location, decoded.scale, mask)
-            scales = mask.sum(dim=1).cpu().numpy() @ np.log(self.schema.scaler.scale)
+            likelihood = self.model.likelihood_given(part.batch)
+            density = likelihood.joint(targets, decoded.location, decoded.scale, mask)
+            scales = self._dense(part).sum(dim=1).cpu().numpy() @ np.log(self.schema.scaler.scale)
             # a window without a visible row is answered once for every one of its queries
             total = density.double().cpu().numpy()
             np.add.at(weights.T, asked.series[part.windows], (total - scales).T)
@@ -282,10 +283,11 @@ class Predictor:
     def _answer(self, part: SolvedWindows, times: Int64, out: Predictions) -> None:
         """Fill in the answers of some windows to their queries at some times."""
         batch, solved, decoded = part.batch, part.solved, part.solved.decoded
-        density = self.model.likelihood.log_prob(batch.targets, decoded.location, decoded.scale)
+        likelihood = self.model.likelihood_given(batch)
+        density = likelihood.log_prob(batch.targets, decoded.location, decoded.scale)
         mixture = torch.logsumexp(density, dim=0) - np.log(self.num_draws)
         mixture = mixture.masked_fill(~batch.target_mask, torch.nan)
-        log_scale = np.log(self.schema.scaler.scale)
+        log_scale = part.at_queries(self._dense(part)) * np.log(self.schema.scaler.scale)
         out.log_prob[part.queries] = part.at_queries(mixture) - log_scale
         if out.latent.shape[-1] or out.rates.shape[-1]:
             states = solved.trajectory.at(batch.query_times, check=False)
@@ -301,17 +303,23 @@ class Predictor:
         for index, name in enumerate(part.series):
             of_it = part.row == index
             since = times[of_it] - self.schema.origin_ns
-            out.draws[:, part.queries[of_it]] = self._readings(decoded, index, name, since)
+            out.draws[:, part.queries[of_it]] = self._readings(part, index, name, since)
 
-    def _readings(self, decoded: Decoded, index: int, name: str, times: Int64) -> Float64:
+    def _dense(self, part: SolvedWindows) -> Tensor:
+        """Where a given reading has a density: in original units it is one over the scale of it."""
+        mass = self.model.likelihood_given(part.batch).is_mass(part.batch.targets)
+        return part.batch.target_mask & ~mass
+
+    def _readings(self, part: SolvedWindows, index: int, name: str, times: Int64) -> Float64:
         """Draws of the readings of one window at its queries, whose noise belongs to the times."""
+        batch, decoded, one = part.batch, part.solved.decoded, slice(index, index + 1)
         noise = torch.from_numpy(reading_noise(self.seed, name, times, self.schema, self.num_draws))
         uniform = torch.special.ndtr(noise).clamp(_TINY, 1.0 - _TINY)
-        sampled = self.model.likelihood.transform(
-            uniform.to(self.device),
-            decoded.location[:, index, : len(times)].double(),
-            decoded.scale[:, index, : len(times)].double(),
-        )
-        scaler = self.schema.scaler
-        readings = self.schema.to_original(sampled.cpu().numpy())
-        return np.clip(readings, scaler.lower, scaler.upper)
+        known = (part[one] for part in (batch.values, batch.mask, batch.shift))
+        sampled = self.model.likelihood.given(*known).transform(
+            uniform.to(self.device)[:, :, None],
+            decoded.location[:, one, : len(times)].double(),
+            decoded.scale[:, one, : len(times)].double(),
+        )[:, 0]
+        drawn = self.schema.to_original((sampled + batch.shift[index]).cpu().numpy())
+        return self.schema.families.exact(drawn, self.schema.scaler.scale)

@@ -106,7 +106,8 @@ class WindowValidator:
             device=self.device,
             dtype=torch.float64,
         )
-        draws = model.likelihood.transform(uniform, decoded.location, decoded.scale).cpu().numpy()
+        likelihood = model.likelihood_given(moved)
+        draws = likelihood.transform(uniform, decoded.location, decoded.scale).cpu().numpy()
         values = batch.targets.numpy()[mask].astype(np.float64)
         chosen = draws[:, mask].astype(np.float64)
         ahead = _ahead(batch)[..., None] & mask

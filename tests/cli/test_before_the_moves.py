@@ -1,5 +1,6 @@
 """A model folder and a stopped run made by version 0.1.0, before files were moved."""
 
+import csv
 import shutil
 
 import before_the_moves as before
@@ -45,4 +46,11 @@ def test_a_run_stopped_before_resumes_to_the_same_bits(tmp_path, same_arithmetic
     assert added.keys() == {"climatology.quantiles", "climatology.counts"}
     assert_kept(resumed, expected, same_arithmetic)
     if same_arithmetic:
-        assert (run / "metrics.csv").read_bytes() == (ended / "metrics.csv").read_bytes()
+        assert trained(run / "metrics.csv") == trained(ended / "metrics.csv")
+
+
+def trained(path):
+    """What was said of training; validation beyond all of training is judged otherwise today."""
+    judged = {"validation_crps", "forecast_crps", "interpolation_crps", "coverage_90"}
+    with path.open(newline="") as file:
+        return [{k: v for k, v in row.items() if k not in judged} for row in csv.DictReader(file)]

@@ -66,7 +66,7 @@ VALUES = {
     "--times": "times.csv", "--log": "log.csv", "--plot": "picture.png", "--output": "file.csv",
     "--context": "4h", "--horizon": "2h", "--every": "1h", "--max-time": "7s", "--quantiles": "0.2",
     "--states": "Manual=0", "--device": "cuda", "--encoding": "latin-1", "--option": "num_series=2",
-    "--start": "any", "--end": "any",
+    "--start": "any", "--end": "any", "--lower": "y=0", "--upper": "y=9", "--kinds": "y=count",
 }  # fmt: skip
 OF_COMMAND = {
     ("inspect", "--config"): "data.toml", ("inspect", "--set"): "data.min_obs=40",
@@ -220,6 +220,9 @@ TOGETHER = {
     "data.time.start": ["data.time.start=any"],
     "data.time.end": ["data.time.end=any"],
     "data.cells.states": ["data.cells.states=Auto=1"],
+    "channels.lower": ["channels.lower=y=0"],
+    "channels.upper": ["channels.upper=y=9"],
+    "channels.kinds": ["channels.kinds=y=count"],
 }
 CANDIDATES = ("3", "0.25", "true", "false", "2h", "iso", "cuda", "x")
 

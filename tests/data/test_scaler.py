@@ -104,25 +104,3 @@ def test_the_scaler_survives_json_to_the_last_bit():
     for name in ("center", "scale", "mean", "std", "constant"):
         assert getattr(again, name).dtype == getattr(scaler, name).dtype
         np.testing.assert_array_equal(getattr(again, name), getattr(scaler, name))
-
-
-def test_a_bound_is_an_extreme_that_is_common():
-    generator = np.random.default_rng(0)
-    rain = np.maximum(generator.normal(size=1000), 0.0)
-    state = (generator.random(1000) < 0.3).astype(float)
-    free = generator.normal(size=1000)
-    still = np.full(1000, 4.0)
-    values = np.stack([rain, state, free, still], axis=1)
-    rows, channels = np.nonzero(np.isfinite(values))
-    readings = Readings.from_triplets(
-        np.zeros(len(rows), np.int64),
-        rows,
-        channels,
-        values[rows, channels],
-        num_series=1,
-        channels=("rain", "state", "free", "still"),
-    )
-    scaler = Scaler.fit(readings)
-    huge = np.finfo(np.float64).max
-    assert scaler.lower.tolist() == [0.0, 0.0, -huge, -huge]
-    assert scaler.upper.tolist() == [huge, 1.0, huge, huge]

@@ -173,8 +173,8 @@ def test_forecasts_depend_on_nothing_but_their_own_series(frame, model):
     whole = model.forecast(frame, every="1h", num_draws=3)
     alone = model.forecast(frame[frame["pump"] == "p2"], every="1h", num_draws=3)
     np.testing.assert_allclose(
-        alone["value"].values[:, 0], whole["value"].sel(series="p2").values, rtol=1e-5
-    )
+        alone["value"].values[:, 0], whole["value"].sel(series="p2").values, rtol=1e-5, atol=1e-3
+    )  # atol: of readings of a hundred, where a location and its noise cancel
 
 
 def test_readings_older_than_the_context_do_not_matter(frame, model):

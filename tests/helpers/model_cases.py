@@ -95,6 +95,7 @@ def model_of(schema, config, *, perturb=0.1, seed=0, **labels):
         num_channels=len(schema.channels),
         input_dim=schema.input_dim,
         static_dim=len(schema.static_columns),
+        families=schema.families.scaled(schema.scaler),
         **labels,
     )
     with torch.no_grad():

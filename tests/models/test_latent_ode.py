@@ -279,10 +279,9 @@ def test_an_awkward_channel_has_a_finite_loss_and_finite_forecasts(change, likel
     )
     assert np.isfinite(found.draws).all()
     assert np.isfinite(found.log_prob).all()
-    # what lies beyond the readings of training is cut off at zero, where they are never negative
-    cut_off = (found.draws == 0).all(axis=0)
-    assert ((found.draws.std(axis=0) > 0) | cut_off).all()
-    assert not cut_off.all(axis=0).any()
+    # of a state all draws may be the same one
+    states = np.isin(found.draws, (0.0, 1.0)).all(axis=0)
+    assert ((found.draws.std(axis=0) > 0) | states).all()
 
 
 def test_a_channel_without_any_reading_is_kept_and_predicted_widely():

@@ -69,6 +69,8 @@ def inspect_command(
     short = int((counts < config.min_obs).sum())
     lines = [*report.plan(), *map(str, columns)]
     lines += [f"train will ask: {question.message}" for question in report.questions]
+    suggested = _suggested(report)
+    lines += suggested
     if short:
         lines.append(
             f"left out of training: {short} series with fewer than {config.min_obs} readings"
@@ -77,7 +79,7 @@ def inspect_command(
         _draw(dataset, report.look, picture)
     elif not session.json_output:
         lines += _picture(dataset, report.look)
-    data = {**report.to_dict(), "num_short_series": short}
+    data = {**report.to_dict(), "num_short_series": short, "suggestions": suggested}
     if profile:
         data["profile"] = [column.to_dict() for column in columns]
     return Outcome(outputs=() if picture is None else (picture,), data=data, text="\n".join(lines))
@@ -93,6 +95,12 @@ def _read(logs: Logs, config: DataConfig) -> tuple[TimeSeriesDataset, DataReport
     from latentode.data.reading.log import read_log
 
     return read_log(logs.source, config)
+
+
+def _suggested(report: DataReport) -> list[str]:
+    from latentode.data.reading.second_look.usual_bounds import usual_bounds
+
+    return usual_bounds(report.look.channels, report.units)
 
 
 def _picture(dataset: TimeSeriesDataset, look: Look) -> list[str]:

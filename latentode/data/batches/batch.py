@@ -23,7 +23,7 @@ class SeriesBatch(TensorParts):
     Attributes:
         times: Times of the visible rows, float64 model time, padded by the last one, shape (batch,
             time).
-        values: Scaled readings, 0 where missing, shape (batch, time, channel).
+        values: Scaled readings less `shift`, 0 where missing, shape (batch, time, channel).
         mask: True where a channel was read, shape (batch, time, channel).
         lengths: Number of visible rows, shape (batch,).
         query_times: Times asked for, any order, float64, shape (batch, step).
@@ -31,8 +31,12 @@ class SeriesBatch(TensorParts):
         static: Scaled static covariates, shape (batch, static).
         lower: Earliest time that the solve must cover, model time, at most 0.
         upper: Latest time, at least 0.
-        targets: Scaled readings at the query times, 0 where absent, shape (batch, step, channel).
+        targets: Readings at the query times, scaled and shifted alike, 0 where absent, shape
+            (batch, step, channel).
         target_mask: True where there is a target, shape (batch, step, channel).
+        shift: How far the newest visible reading of a channel lies beyond all readings of training,
+            scaled float64, shape (batch, 1, channel). A model that is told of the rest alone goes
+            on from where a channel is, as it learned to from the extreme of training.
         events: Events beside the readings; None for a model without.
         labels: Class of each window, -1 where unknown, int64, shape (batch,); or classes at some
             times, as marks; None without.
@@ -49,6 +53,7 @@ class SeriesBatch(TensorParts):
     upper: float
     targets: Tensor
     target_mask: Tensor
+    shift: Tensor
     events: EventBatch | None = None
     labels: Tensor | EventBatch | None = None
 
@@ -104,6 +109,8 @@ class BatchBuilder:
         input_scaler: Scales of the known inputs, None without.
         static_mean: Training mean of the static covariates, shape (static,).
         static_std: Training standard deviation, shape (static,).
+        least: Least scaled reading of training, -inf where it does not count, shape (channel,).
+        greatest: Greatest, likewise.
     """
 
     scaler: Scaler
@@ -112,6 +119,8 @@ class BatchBuilder:
     input_scaler: Scaler | None
     static_mean: Float64
     static_std: Float64
+    least: Float64
+    greatest: Float64
 
     def rows(self, readings: Readings, anchors: Int64) -> Rows:
         """Scaled rows of windows (one series of `readings` a window)."""
@@ -148,11 +157,12 @@ class BatchBuilder:
         times, values, lengths = visible.pad(size)
         query_times, targets = queries
         mask, target_mask = ~np.isnan(values), ~np.isnan(targets)
+        shift = self._beyond(values, mask)
         timed = [part for part in (events, labels) if isinstance(part, EventBatch)]
         reach = [0.0, *(float(edge) for p in timed for edge in (p.start.min(), p.end.max()))]
         return SeriesBatch(
             times=torch.from_numpy(times),
-            values=_float32(values),
+            values=_float32(values - shift),
             mask=torch.from_numpy(mask),
             lengths=torch.from_numpy(lengths),
             query_times=torch.from_numpy(query_times),
@@ -160,11 +170,18 @@ class BatchBuilder:
             static=self._static(windows),
             lower=float(min(times.min(), query_times.min(initial=0.0), 0.0, *reach)),
             upper=float(max(times.max(), query_times.max(initial=0.0), 0.0, *reach)),
-            targets=_float32(targets),
+            targets=_float32(targets - shift),
             target_mask=torch.from_numpy(target_mask),
+            shift=torch.from_numpy(shift),
             events=events,
             labels=labels,
         )
+
+    def _beyond(self, values: Float64, mask: np.ndarray) -> Float64:
+        """See `SeriesBatch.shift`; of values and mask (batch, time, channel)."""
+        newest = mask.shape[1] - 1 - mask[:, ::-1].argmax(axis=1)
+        read = np.take_along_axis(values, newest[:, None], axis=1)
+        return np.nan_to_num(read - np.clip(read, self.least, self.greatest))
 
     def _known_inputs(self, windows: TimeSeriesDataset, anchors: Int64) -> KnownInputs:
         size = len(windows)

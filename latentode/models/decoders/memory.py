@@ -12,10 +12,46 @@ from latentode.data.batches.batch import SeriesBatch
 from latentode.models.decoders.cross import CrossMemory
 from latentode.models.decoders.residual import RecentBehaviour, ResidualMemory
 from latentode.models.decoders.seasonal import SeasonalMemory
+from latentode.models.nn.bounds import Bounds
 from latentode.models.nn.nearest import gather_readings, nearest_readings
 
 _MAX_RESTLESSNESS = 4.0  # log of a factor on deviations: by 55 up or down at most
 _PRIOR_COUNT = 8.0  # readings that a level of zero counts for, before training
+_GAIN = 5.0  # one number a channel must move by factors while weights move by hundredths
+_DEPTH = 0.5  # scaled units that a reading at a bound lies beyond it, before training
+
+
+class BoundedResiduals(nn.Module):
+    r"""Residuals of readings that say no more than that something lies beyond a bound.
+
+    A reading at a lower bound a is taken for one of :math:`a - d_c` with a learned depth
+    :math:`d_c > 0`, and has no residual where the trajectory is lower still; likewise above. In a
+    window that was read beyond a bound, all readings are what they are.
+
+    Args:
+        bounds: Bounds of the channels in scaled units.
+    """
+
+    def __init__(self, bounds: Bounds) -> None:
+        super().__init__()
+        self.bounds = bounds
+        self.log_depth = nn.Parameter(torch.zeros_like(bounds.lower))
+
+    def forward(self, values: Tensor, mask: Tensor, at_rows: Tensor) -> Tensor:
+        """Residuals, 0 where missing, shape (draw, batch, time, channel).
+
+        Args:
+            values: Readings, shape (batch, time, channel).
+            mask: True where there is one, likewise.
+            at_rows: What the trajectory says there, shape (draw, batch, time, channel).
+        """
+        kept = mask & (~mask | self.bounds.holds(values)).all(dim=1, keepdim=True)
+        low, high = (at & kept for at in self.bounds.at(values))
+        depth = _DEPTH * (_GAIN * self.log_depth).exp()
+        read = torch.where(low, values - depth, torch.where(high, values + depth, values))
+        residuals = read - at_rows
+        nothing = ~mask | (low & (residuals > 0)) | (high & (residuals < 0))
+        return residuals.masked_fill(nothing, 0.0)
 
 
 class Memory(nn.Module):
@@ -31,9 +67,16 @@ class Memory(nn.Module):
             up to the last row, and there is no level.
         num_channels: Channels of the log.
         season: Period of the season in model time; None goes without.
+        bounds: Bounds of the channels in scaled units; None where none has any.
     """
 
-    def __init__(self, config: ModelConfig, num_channels: int, season: float | None) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        num_channels: int,
+        season: float | None,
+        bounds: Bounds | None = None,
+    ) -> None:
         super().__init__()
         self.many = config.pooled
         self.nearest = ResidualMemory(num_channels)
@@ -42,6 +85,7 @@ class Memory(nn.Module):
         self.seasonal = None if season is None else SeasonalMemory(num_channels, season)
         count = torch.full((num_channels,), math.log(_PRIOR_COUNT))
         self.log_prior_count = nn.Parameter(count) if self.many else None
+        self.bounded = None if bounds is None else BoundedResiduals(bounds)
 
     def forward(self, batch: SeriesBatch, asked: Tensor, at_rows: Tensor) -> tuple[Tensor, Tensor]:
         """Shift of the location and factor of the scale.
@@ -56,7 +100,10 @@ class Memory(nn.Module):
             Shift and factor, shape (draw, batch, step, channel) or one that broadcasts to it.
         """
         times, mask, lengths = batch.times, batch.mask, batch.lengths
-        residuals = torch.where(mask, batch.values - at_rows, 0.0)
+        if self.bounded is None:
+            residuals = torch.where(mask, batch.values - at_rows, 0.0)
+        else:
+            residuals = self.bounded(batch.values, mask, at_rows)
         season: Tensor | float = 0.0
         if self.seasonal is not None:
             steps = asked.shape[1]

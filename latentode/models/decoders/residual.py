@@ -32,7 +32,6 @@ class ResidualMemory(nn.Module):
 
     Args:
         num_channels: Channels of the log; each has its own rates and weights.
-        num_rates: Exponentials in the covariance.
 
     Reference:
         Rasmussen, Williams (2006), Gaussian processes for machine learning, section 2.2 and B.2.
@@ -41,16 +40,15 @@ class ResidualMemory(nn.Module):
     log_rates: Tensor
     base_logits: Tensor
 
-    def __init__(self, num_channels: int, num_rates: int = 3) -> None:
+    def __init__(self, num_channels: int) -> None:
         super().__init__()
         # From hardly any decay over a window to decay within a hundredth of it, most weight on the
         # slow: an untrained model then forecasts the last reading, and training departs from that.
-        rates = torch.logspace(-1.5, 1.5, num_rates)
+        rates, logits = torch.logspace(-1.5, 1.5, 3), torch.tensor([3.0, 1.0, -0.5, -2.0])
         self.register_buffer("log_rates", rates.log()[:, None])
-        logits = torch.cat([torch.linspace(2.0, 0.0, num_rates), torch.tensor([-2.0])])
         self.register_buffer("base_logits", logits[:, None])
-        self.rate_shift = nn.Parameter(torch.zeros(num_rates, num_channels))
-        self.logit_shift = nn.Parameter(torch.zeros(num_rates + 1, num_channels))
+        self.rate_shift = nn.Parameter(torch.zeros(len(rates), num_channels))
+        self.logit_shift = nn.Parameter(torch.zeros(len(logits), num_channels))
 
     def forward(self, gaps: Tensor, residuals: Tensor) -> tuple[Tensor, Tensor]:
         """Kriging mean and variance of the residual.

@@ -86,8 +86,9 @@ class FittedModel:
         tensors, meta = load_folder(folder, "model", _FIELDS)
         with description_of("a model", folder / "model.json"):
             config = LatentODEConfig.from_dict(meta["config"])
-            schema = DataSchema.from_dict(meta["data"])
-            _check(schema, meta["data"])
+            about = DataSchema.as_of_today(meta["data"])
+            schema = DataSchema.from_dict(about)
+            _check(schema, about)
             arrays = as_arrays(tensors, CLIMATOLOGY)
             climatology = Climatology.unpack(arrays, len(schema.channels))
             schema = replace(schema, climatology=climatology)
@@ -128,6 +129,7 @@ class FittedModel:
             f"- Time: {schema.clock.kind}, zone {schema.clock.zone or 'none'}",
             f"- Context {format_duration(schema.lengths.context_ns)}, horizon "
             f"{format_duration(schema.lengths.horizon_ns)}",
+            *(f"- {line}" for line in schema.families.lines(schema.channels)),
             f"- Series in training log: {len(self.context)}",
             *(f"- {line}" for line in self.log.lines()),
             f"- Solver: {config.solver.method}, step {config.solver.step_size:.3g} model time",
@@ -152,6 +154,7 @@ def _check(schema: DataSchema, about: Mapping[str, Any]) -> None:
         or schema.clock.kind not in ("calendar", "elapsed")
         or any(array.shape != shape for array in vars(scaler).values())
         or not bool((scaler.scale > 0).all())
+        or not schema.families.valid(shape[0])
     ):
         raise ValueError("data: a field is unknown, of another type, or out of range")
 
@@ -186,5 +189,6 @@ def build_model(config: LatentODEConfig, schema: DataSchema, **heads: Any) -> La
         static_dim=len(schema.static_columns),
         scale_floor=torch.from_numpy(schema.scaler.density_floor),
         season=schema.season,
+        families=schema.families.scaled(schema.scaler),
         **heads,
     )

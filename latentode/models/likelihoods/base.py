@@ -65,13 +65,7 @@ class Likelihood(nn.Module):
             Seitzer et al. (2022), On the pitfalls of heteroscedastic uncertainty estimation with
             probabilistic neural networks, https://arxiv.org/abs/2203.09168
         """
-        log_density = self.log_prob(values, location, scale)
-        if balance:
-            weight = torch.where(mask, scale.detach() ** (2.0 * balance), 0.0)
-            count = mask.sum() * (weight.numel() / mask.numel())
-            least = torch.finfo(weight.dtype).tiny  # a batch without targets
-            log_density = log_density * weight * (count / weight.sum().clamp(min=least))
-        return masked_sum(log_density, mask)
+        return balanced_sum(self.log_prob(values, location, scale), scale, mask, balance)
 
     def transform(self, uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """Turn uniform numbers into a draw of each reading.
@@ -85,6 +79,42 @@ class Likelihood(nn.Module):
             Draws, the shape of `location`.
         """
         raise NotImplementedError
+
+    def is_mass(self, values: Tensor) -> Tensor:
+        """Whether `log_prob` of a reading is of a probability, not of a density."""
+        return torch.zeros_like(values, dtype=torch.bool)
+
+    def fits(self, values: Tensor) -> Tensor:
+        """Whether a reading is one that can be drawn."""
+        return torch.ones_like(values, dtype=torch.bool)
+
+    def given(self, values: Tensor, mask: Tensor, shift: Tensor) -> Likelihood:
+        """The likelihood for windows in which some readings are known.
+
+        Args:
+            values: Known readings in scaled units less `shift`, shape (batch, time, channel).
+            mask: True where there is one, likewise.
+            shift: What was taken off every reading of a window, shape (batch, 1, channel).
+        """
+        del values, mask, shift
+        return self
+
+
+def balanced_sum(log_density: Tensor, scale: Tensor, mask: Tensor, balance: float) -> Tensor:
+    """Sum log-densities over observed readings, each weighted as `Likelihood.joint` says.
+
+    Args:
+        log_density: Shape (..., batch, time, channel).
+        scale: Likewise.
+        mask: True where observed, shape (batch, time, channel).
+        balance: As in `Likelihood.joint`.
+    """
+    if balance:
+        weight = torch.where(mask, scale.detach() ** (2.0 * balance), 0.0)
+        count = mask.sum() * (weight.numel() / mask.numel())
+        least = torch.finfo(weight.dtype).tiny  # a batch without targets
+        log_density = log_density * weight * (count / weight.sum().clamp(min=least))
+    return masked_sum(log_density, mask)
 
 
 def masked_sum(log_density: Tensor, mask: Tensor) -> Tensor:

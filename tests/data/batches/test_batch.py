@@ -46,7 +46,7 @@ def test_what_is_not_observed_is_zero_under_a_false_mask():
 def test_times_are_float64_and_values_float32():
     _, batch = case()
     kinds = {name: tensor.dtype for name, tensor in tensors(batch).items()}
-    wide = {"times", "query_times", "inputs.phases", "inputs.rates", "inputs.knot_times"}
+    wide = {"times", "query_times", "shift", "inputs.phases", "inputs.rates", "inputs.knot_times"}
     assert {name for name, kind in kinds.items() if kind == torch.float64} == wide
     narrow = {"values", "targets", "static", "inputs.knot_values"}
     assert {name for name, kind in kinds.items() if kind == torch.float32} == narrow

@@ -29,7 +29,8 @@ def cells(batch, anchors, unit, schema_scaler):
     ):
         window, row, channel = (index.numpy() for index in torch.nonzero(mask, as_tuple=True))
         ns = np.round(times.numpy()[window, row] * unit).astype(np.int64) + anchors[window]
-        original = values.numpy()[window, row, channel] * schema_scaler.scale[channel]
+        scaled = (values + batch.shift).numpy()[window, row, channel]
+        original = scaled * schema_scaler.scale[channel]
         original = np.round(original + schema_scaler.center[channel], 3)
         both.append([
             set(zip(ns[window == w], channel[window == w], original[window == w], strict=True))

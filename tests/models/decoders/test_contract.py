@@ -79,11 +79,11 @@ def test_the_memory_is_kriging_with_two_neighbours(before, after):
 
 
 def slow_memory(rate=1e-3):
-    """One slow rate and no white noise."""
-    memory = ResidualMemory(1, num_rates=1).double()
+    """All rates the same slow one, and no white noise."""
+    memory = ResidualMemory(1).double()
     with torch.no_grad():
         memory.rate_shift.copy_((np.log(rate) - memory.log_rates) / residual._GAIN)
-        memory.logit_shift.copy_(torch.tensor([[20.0], [-20.0]], dtype=torch.float64))
+        memory.logit_shift[-1] = -20.0
     return memory
 
 
