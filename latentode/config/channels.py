@@ -67,8 +67,9 @@ class ChannelsConfig(Config):
 
     def declared_kinds(self) -> Mapping[str, ChannelKind]:
         """Declared kinds by channel; the rates of counters are any numbers."""
-        pairs = _split((*self.kinds, *(f"{name}=continuous" for name in self.counters)), "")
-        return {name: kind for name, text in pairs for kind in KINDS if kind == text}
+        pairs = _split(self.kinds, "")
+        kinds = {name: kind for name, text in pairs for kind in KINDS if kind == text}
+        return {**kinds, **dict.fromkeys(self.counters, KINDS[0])}
 
 
 def _split(pairs: tuple[str, ...], rule: str) -> list[tuple[str, str]]:

@@ -184,7 +184,9 @@ class Counters:
         place = number[found.index] - visible.num_readings
         new = np.flatnonzero(place >= 0)
         cells = row[place[new]], column[place[new]]
-        rates[cells], log_spans[cells] = rate[new], np.log(np.where(span > 0, span, 1.0))[new]
+        # that nothing rose has a probability, whatever the span
+        log_spans[cells] = np.log(np.where((span > 0) & (rate != 0), span, 1.0))[new]
+        rates[cells] = rate[new]
         return rates, log_spans
 
     def without_falls(self, readings: Readings) -> Readings:

@@ -144,7 +144,7 @@ def aligned(fitted: FittedModel, log: Log) -> TimeSeriesDataset:
     dataset, _ = read(log, fitted.config)
     with said_of_log(log, training=False):
         dataset = fitted.schema.align(dataset)
-    _say_limits(fitted, dataset)
+    _say_what_is_odd(fitted, dataset)
     return dataset
 
 
@@ -152,13 +152,15 @@ def aligned_or_newest(fitted: FittedModel, log: Log | None) -> TimeSeriesDataset
     """The same; the newest readings of the training for None."""
     if log is not None:
         return aligned(fitted, log)
-    _say_limits(fitted, fitted.context)
+    _say_what_is_odd(fitted, fitted.context)
     return fitted.context
 
 
-def _say_limits(fitted: FittedModel, dataset: TimeSeriesDataset) -> None:
-    """Warn of channels without answers, and of readings outside of what training told of."""
-    lines = [*fitted.schema.unknown_lines(), *fitted.schema.families.outside(dataset.readings)]
+def _say_what_is_odd(fitted: FittedModel, dataset: TimeSeriesDataset) -> None:
+    """Warn of channels without answers, and of readings that are not as channels were taken for."""
+    lines, limits = fitted.schema.unknown_lines(), fitted.schema.families.outside(dataset.readings)
+    if limits:
+        lines.append("; ".join(limits) + ".")
     if fitted.config.data.far_readings == "drop":
         lines += filter(None, [faults_line(dataset, fitted.schema)])
     for line in lines:

@@ -69,7 +69,10 @@ def configs(draw, table=LatentODEConfig):
         values["states"] = draw(st.lists(STATES, max_size=3).map(tuple))
     if table is ChannelsConfig:
         of = {"lower": LIMITS, "upper": LIMITS, "kinds": st.sampled_from(KINDS)}
+        # counters have no bounds, so none of them is called as a channel that may have some
+        counters = tuple(f"{name}, counted" for name in values.pop("counters"))
         values = {n: tuple(f"{draw(NAMES)}={draw(of[n])}" for _ in v) for n, v in values.items()}
+        values["counters"] = counters
     if table is CellsConfig:
         values["quality"] = values["quality"] or "good"
     if table is SourceConfig and values["table"] is not None:
@@ -131,3 +134,14 @@ def test_what_is_no_bound_or_kind_of_a_channel_is_refused(setting, value, said):
 def test_the_last_word_on_a_channel_counts():
     settings = LatentODEConfig().updated(**{"channels.lower": ["a=1", "x=y=none", "a=2"]})
     assert settings.channels.bounds("lower") == {"a": 2.0, "x=y": -math.inf}
+
+
+def test_counters_have_rates_from_0_on_and_no_bounds_of_their_own():
+    channels = LatentODEConfig().updated(**{"channels.counters": ["meter"]}).channels
+    assert (channels.bounds("lower"), channels.bounds("upper")) == ({"meter": 0.0}, {})
+    assert channels.declared_kinds() == {"meter": "continuous"}
+    for setting, value in [("lower", "meter=0"), ("upper", "meter=9"), ("kinds", "meter=count")]:
+        with pytest.raises(ConfigError, match="no bounds or kinds of counters, got some of meter"):
+            LatentODEConfig().updated(
+                **{"channels.counters": ["meter"], f"channels.{setting}": [value]}
+            )

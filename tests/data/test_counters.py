@@ -98,6 +98,12 @@ def test_unseen_totals_have_the_rates_since_the_reading_before():
     assert first[0][0, 0] == 3.0
 
 
+def test_that_nothing_rose_has_a_probability_whatever_the_span():
+    later = np.array([EPOCH + 7 * HOUR]), np.array([[16.0, np.nan]])
+    rates, log_spans = STEADY.rates_at(readings_of([10.0, 16.0]), np.zeros(1, int), *later)
+    assert (rates[0, 0], log_spans[0, 0]) == (0.0, 0.0)
+
+
 def test_what_is_no_counter_is_refused():
     wave = readings_of(np.sin(np.arange(100)))
     with pytest.raises(ConfigError, match=r"'total', which falls at 5\d of 99 changes"):
