@@ -49,7 +49,7 @@ def side_by_side(**ids):
 
 def half_hours():
     moments = pd.date_range("2024-03-01", periods=48 * 40, freq="30min")
-    moments = moments.delete(slice(48 * 9 + 2, 48 * 9 + 4))  # a day of 46
+    moments = moments.delete(slice(48 * 30 + 4, 48 * 30 + 6))  # when clocks go forward
     day = moments.strftime("%Y-%m-%d")
     period = pd.Series(day).groupby(day).cumcount() + 1
     return pd.DataFrame({"day": day, "period": period, "t": walk(len(day), 0)})
