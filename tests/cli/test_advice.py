@@ -109,10 +109,7 @@ CASES = {
                           {"--quality 10": (266, 1), "--quality all": (300, 1)}),
     "grades in words": (frame(t_Status=np.where(PLACE % 9, "Geprüft", "Fehlerhaft")),
                         {"--quality geprüft": (266, 1), "--quality all": (300, 1)}),
-    "a unit that changes": (frame(unit=np.where(PLACE > 150, "°F", "°C")),
-                            {'--id-column "unit"': (300, 2)}),
-    "a unit of one channel": (TURNED_UNIT, {'--channels "PM10"': (300, 1),
-                                            '--id-column "unit"': (600, 2)}),
+    "a unit of one channel": (TURNED_UNIT, {'--channels "PM10"': (300, 1)}),
     "series untold": (
         pd.concat([frame(), frame().assign(t=walk(NUMBER, 3, 80.0))]).sort_values("time"),
         {"--duplicates mean": (300, 1), "--duplicates last": (300, 1)}),
