@@ -49,7 +49,7 @@ def side_by_side(**ids):
 
 def half_hours():
     moments = pd.date_range("2024-03-01", periods=48 * 40, freq="30min")
-    moments = moments.delete(slice(48 * 9 + 2, 48 * 9 + 4))  # a day of 46
+    moments = moments.delete(slice(48 * 30 + 4, 48 * 30 + 6))  # when clocks go forward
     day = moments.strftime("%Y-%m-%d")
     period = pd.Series(day).groupby(day).cumcount() + 1
     return pd.DataFrame({"day": day, "period": period, "t": walk(len(day), 0)})
@@ -109,10 +109,7 @@ CASES = {
                           {"--quality 10": (266, 1), "--quality all": (300, 1)}),
     "grades in words": (frame(t_Status=np.where(PLACE % 9, "Geprüft", "Fehlerhaft")),
                         {"--quality geprüft": (266, 1), "--quality all": (300, 1)}),
-    "a unit that changes": (frame(unit=np.where(PLACE > 150, "°F", "°C")),
-                            {'--id-column "unit"': (300, 2)}),
-    "a unit of one channel": (TURNED_UNIT, {'--channels "PM10"': (300, 1),
-                                            '--id-column "unit"': (600, 2)}),
+    "a unit of one channel": (TURNED_UNIT, {'--channels "PM10"': (300, 1)}),
     "series untold": (
         pd.concat([frame(), frame().assign(t=walk(NUMBER, 3, 80.0))]).sort_values("time"),
         {"--duplicates mean": (300, 1), "--duplicates last": (300, 1)}),

@@ -52,7 +52,9 @@ def find_unit(
         pairs = pairs[pairs["channel"].isin(chosen)]
     numbers = pairs.groupby("channel")["unit"].nunique()
     others = ",".join(map(str, numbers.index[numbers == 1]))
-    choose = f', or read the other channels alone with --channels "{others}"' if others else ""
+    choose = ", or choose channels without it with --channels"
+    if others:
+        choose = f', or read the other channels alone with --channels "{others}"'
     for group, units in pairs.groupby("channel")["unit"]:
         counts = units.value_counts()
         if len(counts) == 1:
@@ -64,8 +66,7 @@ def find_unit(
         doubts.ask(
             "unit",
             f"column {name!r}: the unit of {of} changes ({shown}; first at {first}). Convert the "
-            f"readings to one unit{choose}, or keep them apart as series with --id-column "
-            f'"{name}".',
+            f"readings to one unit{choose}.",
         )
     return name
 
