@@ -24,8 +24,8 @@ def explain(cls: type[BaseModel], error: ValidationError) -> str:
             ]
             hint = f' Did you mean "{near[0]}"?' if near else ""
             messages.append(f"{name}: unknown setting.{hint}")
-        elif item["type"] == "value_error" and isinstance(item["input"], dict):
-            # a rule about several settings, which says itself what it got
+        elif item["type"] == "value_error" and ", got " in item["msg"]:
+            # a rule that says itself what it got
             messages.append(f"{name}: {item['msg'].removeprefix('Value error, ')}.")
         else:
             messages.append(f"{name}: {item['msg']}, got {item['input']!r}.")

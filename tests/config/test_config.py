@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from latentode.config import LatentODEConfig, ModelConfig, TrainConfig, WindowConfig
+from latentode.config.channels import KINDS, ChannelsConfig
 from latentode.config.data import CellsConfig, SourceConfig
 from latentode.errors import ConfigError
 
 # every character that a file can hold: controls, DEL, quotes, characters beyond U+FFFF
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)
 STATES = st.builds("{}x={}".format, TEXTS, st.integers(-3, 3))
+NAMES, LIMITS = TEXTS.filter(str.strip), st.sampled_from(["none", "0", "-2.5e3"])
 DURATIONS = st.sampled_from(["90s", "10min", "1.5h", "2d", "12"])
 
 
@@ -65,6 +67,9 @@ def configs(draw, table=LatentODEConfig):
         values[name] = draw(st.one_of(options))
     if table is CellsConfig:
         values["states"] = draw(st.lists(STATES, max_size=3).map(tuple))
+    if table is ChannelsConfig:
+        of = {"lower": LIMITS, "upper": LIMITS, "kinds": st.sampled_from(KINDS)}
+        values = {n: tuple(f"{draw(NAMES)}={draw(of[n])}" for _ in v) for n, v in values.items()}
     if table is CellsConfig:
         values["quality"] = values["quality"] or "good"
     if table is SourceConfig and values["table"] is not None:
@@ -107,3 +112,22 @@ def test_no_time_budget_reads_back_as_none(tmp_path):
 def test_number_that_is_not_finite_is_refused(value):
     with pytest.raises(ConfigError, match="clip_outliers"):
         LatentODEConfig().updated(**{"data.clip_outliers": value})
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("lower", "rain", r"channels.lower: expected NAME=NUMBER such as rain=0, got 'rain'\."),
+        ("upper", "rain=x", r"channels.upper: expected rain=NUMBER or rain=none, got rain=x\."),
+        ("lower", "rain=inf", r"expected rain=NUMBER or rain=none, got rain=inf\."),
+        ("kinds", "valve=state", r"expected one of continuous, binary, count, got valve=state\."),
+    ],
+)
+def test_what_is_no_bound_or_kind_of_a_channel_is_refused(setting, value, said):
+    with pytest.raises(ConfigError, match=said):
+        LatentODEConfig().updated(**{f"channels.{setting}": [value]})
+
+
+def test_the_last_word_on_a_channel_counts():
+    settings = LatentODEConfig().updated(**{"channels.lower": ["a=1", "x=y=none", "a=2"]})
+    assert settings.channels.bounds("lower") == {"a": 2.0, "x=y": -math.inf}
