@@ -160,6 +160,7 @@ def assemble(
         upper=float(max(times.max(), query_times.max())),
         targets=_float32(targets * target_mask),
         target_mask=torch.from_numpy(target_mask),
+        shift=torch.zeros(size, 1, values.shape[-1], dtype=torch.float64),
     )
 
 

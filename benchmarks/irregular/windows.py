@@ -148,6 +148,7 @@ class Windows:
             upper=float(max(ends.max(), 0.0)),
             targets=_scaled(self.targets, scale.scaler),
             target_mask=torch.from_numpy(target_mask),
+            shift=torch.zeros(len(self), 1, self.values.shape[-1], dtype=torch.float64),
         )
 
 

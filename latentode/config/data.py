@@ -94,8 +94,8 @@ class CellsConfig(Config):
         if self.na is None or not self.na:
             return self.na is not None
         common = [each for each in self.na if not each.rpartition("=")[0].strip()]
-        told = self.na_by_channel.get(channel, common)
-        return not told or any(map(_may_be_read, [*told, *common]))
+        own = self.na_by_channel.get(channel)
+        return own == () or any(map(_may_be_read, [*(own or ()), *common]))
 
     def tells_all_of(self, channel: str) -> bool:
         """Whether nothing is left to say of a channel: it is named, or no number is missing."""

@@ -98,8 +98,13 @@ class Recorder:
         monkeypatch.setattr(
             "latentode.estimators.event_forecaster.EventForecaster", _forecaster(self)
         )
+        monkeypatch.setattr("latentode.estimators.event_forecaster.streams_of", self._streams_of)
         monkeypatch.setattr("latentode.plot", _plots(self))
         monkeypatch.setattr("latentode.data.reading.log.read_log", self._read_log)
+
+    def _streams_of(self, fitted, events, windows, seed):
+        self.call("streams_of", events, windows, seed)
+        return streams([[1.0, 2.0]])
 
     def _read_log(self, path, config, **options):
         self.call("read_log", **options)  # what it reads of the settings is recorded otherwise
@@ -227,7 +232,6 @@ def _estimator(recorder, world):
 def _forecaster(recorder):
     """Stands for `EventForecaster`."""
     answers = {
-        "read": lambda: streams([[1.0, 2.0]]),
         "goodness_of_fit": dict,
         "score": lambda: dict(_EVENT_SCORES),
         "rescaled_quantiles": lambda: ([1], [1]),
@@ -239,7 +243,7 @@ def _forecaster(recorder):
         def __init__(self, **arguments):
             super().__init__(recorder, "EventForecaster", answers)
             self.arguments, self.steps = arguments, arguments.get("steps", 0)
-            self.losses_, self.max_time = [0.0] * self.steps, None
+            self.losses_, self.max_time, self.random_state = [0.0] * self.steps, None, 0
             self.fitted_ = types.SimpleNamespace(unit="s", unit_ns=10**9)
 
         def fit(self, streams, **options):

@@ -107,6 +107,7 @@ class RowPolicy:
         if self.repeats > 1:
             keep = np.repeat(keep.reshape(-1, self.repeats).all(1), self.repeats)
         self._localize(merged, keep)
+        self._say_unused_interval()
         self._leave_out_far(times, keep, merged.clock)
         return times, keep, self.clock or merged.clock
 
@@ -241,6 +242,13 @@ class RowPolicy:
         series = self.got.series[rows]
         known = series[series >= 0]
         self.tally.add_by(reason, self.tally.per_series, self.got.series_ids, known)
+
+    def _say_unused_interval(self) -> None:
+        told = self._time.interval
+        if told is not None and not any("--interval" in d.option for d in self.doubts.decisions):
+            self.doubts.decide(
+                "time", f"--interval {told} changes nothing", "no time is the number of an interval"
+            )
 
     def _localize(self, merged: Times, keep: NDArray[np.bool_]) -> None:
         """Turn wall-clock times into UTC in place, where the log or the caller knows a zone."""
