@@ -33,7 +33,8 @@ def coverages(task: Task, pit: Float64) -> dict[str, float]:
         pit: Probability integral transform of each target, see `metrics.pit`, shape (target,).
 
     Returns:
-        {"plain", "adaptive"}: shares of the readings, means over channels.
+        {"plain", "adaptive"}: shares of the readings, means over channels. Of readings that many
+        draws equal (a state, no rain) only as many count as the band is to hold.
 
     Reference:
         Gibbs, Candes (2021), Adaptive conformal inference under distribution shift,

@@ -41,11 +41,13 @@ class Bands:
 
     def moved(self, latent: Tensor) -> Tensor:
         """What draws of readings become, shape (draw, batch, step, channel)."""
-        inner, outer, knee = self._on_side_of(latent)
-        error = latent - self.centre
-        beyond = error.sign() * (error.abs() - self.width * knee).clamp(min=0.0)
+        error, reach = latent - self.centre, self.width * self.knees[:, None, None]
+        gain = self.slopes - 1.0
         # slopes of 1 leave a draw as it is, to the bit
-        return latent + (inner - 1.0) * (error - beyond) + (outer - 1.0) * beyond
+        moved = torch.addcmul(latent, gain[0, 0], torch.maximum(error.clamp(max=0.0), -reach[0]))
+        moved.addcmul_(gain[1, 0], torch.minimum(error.clamp(min=0.0), reach[1]))
+        moved.addcmul_(gain[0, 1], (error + reach[0]).clamp_(max=0.0))
+        return moved.addcmul_(gain[1, 1], (error - reach[1]).clamp_(min=0.0))
 
     def parameters(self, values: Tensor, location: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
         """Location and scale with which a likelihood gives some readings their density.
