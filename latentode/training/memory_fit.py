@@ -42,7 +42,7 @@ def fit_memory(model: LatentODEModel, sampler: WindowSampler, config: TrainConfi
     Returns:
         The other parts as they were fitted beside.
     """
-    if model.memory is None or model.smooth is None:
+    if model.smooth is None or model.memory is None:
         return None
     model.eval()  # no random numbers
     assert config.steps_per_epoch is not None
