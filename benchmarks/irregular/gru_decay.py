@@ -114,6 +114,8 @@ class GRUDecay(nn.Module):
 
     scale_floor: Tensor
 
+    smooth = None  # it has no memory of readings
+
     def __init__(
         self,
         config: ModelConfig,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
@@ -23,39 +25,49 @@ _COVARIANCE_RATE, _LOG_RATE = 0.05, 0.2
 _FLOOR = 1e-3  # of scales, in training deviations
 
 
-def fit_memory(model: LatentODEModel, sampler: WindowSampler, config: TrainConfig) -> None:
+def fit_memory(model: LatentODEModel, sampler: WindowSampler, config: TrainConfig) -> Memory | None:
     r"""Maximise the likelihood of hidden and following readings by the memory alone.
 
-    The trajectory is taken to be 0, noise to be Student's t: a start for the few parameters of each
-    channel that the network then need not find in steps that suit its weights. They are those of
-    the covariances, of levels and of the season; the mean scale of the decoder comes along.
+    The trajectory is taken to be 0, noise to be Student's t: a start for the covariances of smooth
+    channels, which the network then need not find in steps that suit its weights. All other parts
+    of the memory are fitted beside them and left as they were: what rests on the trajectory is
+    learned with it.
 
     Args:
         model: Model that is not trained yet, on the CPU; changed in place. One without memory is
             left as it is.
         sampler: Training windows.
         config: Seed and schedule: no more steps are taken than training will.
+
+    Returns:
+        The other parts as they were fitted beside.
     """
-    if model.memory is None or model.smooth is None:
-        return
+    if model.smooth is None or model.memory is None:
+        return None
     model.eval()  # no random numbers
     assert config.steps_per_epoch is not None
     steps = min(_STEPS, config.max_epochs * config.steps_per_epoch)
     count, seed = min(_BATCHES, steps), (config.seed, 11)
     rows = sampler.epoch(sampler.eligible_rows(), count, _WINDOWS, seed).reshape(-1)
     batches = list(batches_of(sampler, rows, _WINDOWS, seed))
-    covariances, logs = _parameters(model.memory, model.smooth)
-    noise = LIKELIHOODS["student_t"](len(model.decoder.log_scale))
-    logs = [*logs, model.decoder.log_scale, *noise.parameters()]
+    memory, log_scale = copy.deepcopy(model.memory), torch.zeros_like(model.decoder.log_scale)
+    covariances, logs = _parameters(memory, model.smooth)
+    noise = LIKELIHOODS["student_t"](len(log_scale))
+    logs = [*logs, log_scale.requires_grad_(), *noise.parameters()]
     rates = (_COVARIANCE_RATE, _LOG_RATE)
     optimizer = AdamW([{"params": covariances}, {"params": logs}], lr=0.0)
     for step in range(steps):
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * (1.0 - step / steps)
         optimizer.zero_grad()
-        _loss(model, batches[step % count], noise).backward()
+        batch = batches[step % count]
+        nothing = batch.values.new_zeros(1, *batch.values.shape)
+        shift, factor = memory(batch, model.smooth, batch.query_times, nothing)
+        scale = torch.hypot(log_scale.exp() * factor, factor.new_tensor(_FLOOR))
+        _loss(noise, batch, shift, scale).backward()
         optimizer.step()
     optimizer.zero_grad()
+    return memory
 
 
 def _parameters(memory: Memory, smooth: SmoothMemory) -> tuple[list[Tensor], list[Tensor]]:
@@ -65,12 +77,8 @@ def _parameters(memory: Memory, smooth: SmoothMemory) -> tuple[list[Tensor], lis
     return covariances, [] if memory.log_prior_count is None else [memory.log_prior_count]
 
 
-def _loss(model: LatentODEModel, batch: SeriesBatch, noise: Likelihood) -> Tensor:
+def _loss(noise: Likelihood, batch: SeriesBatch, location: Tensor, scale: Tensor) -> Tensor:
     """Mean of minus the log-density of the targets."""
-    assert model.memory is not None
-    nothing = batch.values.new_zeros(1, *batch.values.shape)
-    shift, factor = model.memory(batch, model.smooth, batch.query_times, nothing)
-    scale = torch.hypot(model.decoder.log_scale.exp() * factor, factor.new_tensor(_FLOOR))
     targets = batch.targets.masked_fill(~batch.target_mask, 0.0)
-    density = noise.log_prob(targets, shift, scale).masked_fill(~batch.target_mask, 0.0)
+    density = noise.log_prob(targets, location, scale).masked_fill(~batch.target_mask, 0.0)
     return -density.sum() / batch.target_mask.sum().clamp(min=1)

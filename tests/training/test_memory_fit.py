@@ -58,12 +58,12 @@ def errors():
     schema = DataSchema.fit(log, config)
     torch.manual_seed(0)
     model = build_model(config, schema)
-    fit_memory(model, sampler_of(log, schema, config), config.train)
+    memory = fit_memory(model, sampler_of(log, schema, config), config.train)
     sampler = sampler_of(log, schema, config, "test")
     batch = sampler.batch(sampler.eligible_rows()[::3], (1,), hidden=0.3)
     nothing = batch.values.new_zeros(1, *batch.values.shape)
     with torch.no_grad():
-        fitted = model.memory(batch, model.smooth, batch.query_times, nothing)[0][0].numpy()
+        fitted = memory(batch, model.smooth, batch.query_times, nothing)[0][0].numpy()
     hours, scaler = schema.time_scale.unit_ns / HOUR, schema.scaler
     found = {name: {} for name in NAMES}
     for w, c in np.ndindex(batch.size, len(NAMES)):
