@@ -102,8 +102,8 @@ class Recorder:
         monkeypatch.setattr("latentode.plot", _plots(self))
         monkeypatch.setattr("latentode.data.reading.log.read_log", self._read_log)
 
-    def _streams_of(self, fitted, events, windows, seed):
-        self.call("streams_of", events, windows, seed)
+    def _streams_of(self, _, *told):
+        self.call("streams_of", *told)
         return streams([[1.0, 2.0]])
 
     def _read_log(self, path, config, **options):

@@ -30,7 +30,7 @@ _CELLS = (
 )  # fmt: skip
 # settings, and tables of settings, that a run uses
 _USED = (
-    "data.layout", "data.max_channels", "data.columns.time", "data.columns.id", "data.time.",
+    "data.layout", "data.columns.time", "data.columns.id", "data.time.",
     "data.source.", *(f"data.cells.{name}" for name in _CELLS),
     "model.latent_dim", "model.hidden_dim", "train.max_time", "train.max_epochs",
     "train.steps_per_epoch", "train.batch_size", "train.optimizer.lr", "train.seed", "train.device",

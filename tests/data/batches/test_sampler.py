@@ -190,12 +190,12 @@ def test_an_eligible_row_has_a_reading_of_the_part_within_the_horizon(log):
 
 def test_the_only_row_of_a_series_is_predicted_from_the_prior():
     log = make_dataset([
-        (np.arange(20) * HOUR, np.arange(20) % 2, np.arange(20.0)),
+        (np.arange(40) * HOUR, np.arange(40) % 2, np.arange(40.0)),
         (np.array([5 * HOUR]), np.array([0]), np.array([1.0])),
     ])  # fmt: skip
     drawn = sampler(log)
-    assert 20 in drawn.eligible_rows()
-    batch = drawn.batch(np.array([20]), (0, 1))
+    assert 40 in drawn.eligible_rows()
+    batch = drawn.batch(np.array([40]), (0, 1))
     assert batch.lengths.tolist() == [0]
     assert batch.query_times.tolist() == [[0.0]]
     assert batch.target_mask.tolist() == [[[True, False]]]
