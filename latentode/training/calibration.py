@@ -42,6 +42,7 @@ _LEAST_QUANTILE = 0.05  # widths: a reading at the centre asks for no factor
 _APART = 1e-3  # least distance of lead times that are told apart, relative
 _MOST = 4.0  # greatest factor of a quantile, and one over it the least
 _SLOPES = (0.1, 10.0)  # least and greatest
+_DENSE = 0.8  # share of readings with a density, from which a channel is calibrated
 
 
 @dataclass(frozen=True, eq=False)
@@ -265,7 +266,8 @@ def fit_calibration(errors: Errors, num_channels: int) -> Calibration:
         num_channels: Channels of the log.
     """
     calibration = Calibration(num_channels)
-    dense = np.bincount(errors.channel, ~errors.mass, minlength=num_channels) > 0
+    counts = np.bincount(errors.channel, minlength=num_channels).clip(min=1)
+    dense = np.bincount(errors.channel, ~errors.mass, minlength=num_channels) / counts >= _DENSE
     errors = errors.select(np.isfinite(errors.error) & dense[errors.channel])
     for kind, between in enumerate((False, True)):
         of_kind = errors.select(errors.between == between)
@@ -273,7 +275,8 @@ def fit_calibration(errors: Errors, num_channels: int) -> Calibration:
         calibration.stretches[kind] = found
         if found >= FEWEST:
             _fit_kind(calibration, kind, of_kind, _typical(errors, num_channels))
-    calibration.slopes[..., torch.from_numpy(~dense)] = 1.0  # states and counts have no scale
+    # states and counts have no scale; to stretch what is mostly at a bound would change how often
+    calibration.slopes[..., torch.from_numpy(~dense)] = 1.0
     return calibration
 
 

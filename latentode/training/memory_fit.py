@@ -31,7 +31,8 @@ def fit_memory(model: LatentODEModel, sampler: WindowSampler, config: TrainConfi
     The trajectory is taken to be 0, noise to be Student's t: a start for the covariances of smooth
     channels, which the network then need not find in steps that suit its weights. All other parts
     of the memory are fitted beside them and left as they were: what rests on the trajectory is
-    learned with it.
+    learned with it. Channels with bounds, states and counts are no Gaussian processes: they begin
+    with no share of smooth covariances.
 
     Args:
         model: Model that is not trained yet, on the CPU; changed in place. One without memory is
@@ -56,6 +57,7 @@ def fit_memory(model: LatentODEModel, sampler: WindowSampler, config: TrainConfi
     logs = [*logs, log_scale.requires_grad_(), *noise.parameters()]
     rates = (_COVARIANCE_RATE, _LOG_RATE)
     optimizer = AdamW([{"params": covariances}, {"params": logs}], lr=0.0)
+    free = model.memory.unbounded
     for step in range(steps):
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * (1.0 - step / steps)
@@ -64,9 +66,10 @@ def fit_memory(model: LatentODEModel, sampler: WindowSampler, config: TrainConfi
         nothing = batch.values.new_zeros(1, *batch.values.shape)
         shift, factor = memory(batch, model.smooth, batch.query_times, nothing)
         scale = torch.hypot(log_scale.exp() * factor, factor.new_tensor(_FLOOR))
-        _loss(noise, batch, shift, scale).backward()
+        _loss(noise, batch, shift, scale, free).backward()
         optimizer.step()
     optimizer.zero_grad()
+    model.smooth.set_aside(~free)
     return memory
 
 
@@ -77,8 +80,19 @@ def _parameters(memory: Memory, smooth: SmoothMemory) -> tuple[list[Tensor], lis
     return covariances, [] if memory.log_prior_count is None else [memory.log_prior_count]
 
 
-def _loss(noise: Likelihood, batch: SeriesBatch, location: Tensor, scale: Tensor) -> Tensor:
-    """Mean of minus the log-density of the targets."""
-    targets = batch.targets.masked_fill(~batch.target_mask, 0.0)
-    density = noise.log_prob(targets, location, scale).masked_fill(~batch.target_mask, 0.0)
-    return -density.sum() / batch.target_mask.sum().clamp(min=1)
+def _loss(
+    noise: Likelihood, batch: SeriesBatch, location: Tensor, scale: Tensor, free: Tensor
+) -> Tensor:
+    """Mean of minus the log-density of the targets of some channels.
+
+    Args:
+        noise: Likelihood of all channels.
+        batch: Windows.
+        location: Of their targets.
+        scale: Likewise.
+        free: True for the channels that count, shape (channel,).
+    """
+    mask = batch.target_mask & free
+    targets = batch.targets.masked_fill(~mask, 0.0)
+    density = noise.log_prob(targets, location, scale).masked_fill(~mask, 0.0)
+    return -density.sum() / mask.sum().clamp(min=1)

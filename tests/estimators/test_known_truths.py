@@ -55,7 +55,7 @@ def fitted():
 @pytest.fixture(scope="module")
 def histories():
     """Days with the three hours after, each a series."""
-    return [simulated(27, seed, "2024-06-01").assign(id=f"s{seed}") for seed in range(100, 200)]
+    return [simulated(27, seed, "2024-06-01").assign(id=f"s{seed}") for seed in range(100, 400)]
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from latentode import ode
 from latentode.models.latent_ode import LatentODEModel
-from latentode.prediction import predictor
+from latentode.prediction import window_solver
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Solves:
 def counted(monkeypatch):
     """Count what is solved inside the block."""
     solves, inside = Solves(), []
-    path, piece, infer = LatentODEModel.trajectory, ode.solve, predictor.infer
+    path, piece, infer = LatentODEModel.trajectory, ode.solve, window_solver.infer
 
     def within(name, call):
         def run(*arguments, **options):
@@ -63,5 +63,5 @@ def counted(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(LatentODEModel, "trajectory", count_path)
         patch.setattr(ode, "solve", count_piece)
-        patch.setattr(predictor, "infer", within("search", infer))
+        patch.setattr(window_solver, "infer", within("search", infer))
         yield solves

@@ -80,7 +80,7 @@ class Memory(nn.Module):
         bounds: Bounds | None = None,
     ) -> None:
         super().__init__()
-        self.many = config.pooled
+        self.many, self.num_channels = config.pooled, num_channels
         self.nearest = ResidualMemory(num_channels)
         self.cross = CrossMemory(num_channels, config.hidden_dim, config.dropout)
         self.recent = RecentBehaviour(num_channels)
@@ -88,6 +88,14 @@ class Memory(nn.Module):
         count = torch.full((num_channels,), math.log(_PRIOR_COUNT))
         self.log_prior_count = nn.Parameter(count) if self.many else None
         self.bounded = None if bounds is None else BoundedResiduals(bounds)
+
+    @property
+    def unbounded(self) -> Tensor:
+        """True for channels without bounds, shape (channel,)."""
+        if self.bounded is None:
+            return torch.ones(self.num_channels, dtype=torch.bool)
+        bounds = self.bounded.bounds
+        return torch.isinf(bounds.lower) & torch.isinf(bounds.upper)
 
     def forward(
         self, batch: SeriesBatch, smooth: SmoothMemory | None, asked: Tensor, at_rows: Tensor

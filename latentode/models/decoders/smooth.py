@@ -12,6 +12,7 @@ _GAIN = 5.0  # covariances must move by factors while weights move by hundredths
 # weights before training, of smoothness 1/2, 3/2, 5/2 and of white noise
 _LOGITS = (0.0, 1.0, 0.0, -2.0)
 _SHARES = (0.0, -2.0)  # between readings and beyond them
+_HARDLY = -4.0  # a share of 2 % in channels that are no Gaussian processes
 
 
 class SmoothMemory(nn.Module):
@@ -45,6 +46,11 @@ class SmoothMemory(nn.Module):
         self.log_rate = nn.Parameter(torch.zeros(num_channels))
         self.logits = nn.Parameter(torch.tensor(_LOGITS).repeat_interleave(num_channels) / _GAIN)
         self.share = nn.Parameter(torch.tensor(_SHARES).repeat_interleave(num_channels) / _GAIN)
+
+    def set_aside(self, channels: Tensor) -> None:
+        """Begin with hardly a share in some channels, True in shape (channel,)."""
+        with torch.no_grad():
+            self.share.view(-1, len(channels))[:, channels] = _HARDLY / _GAIN
 
     def forward(
         self, gaps: Tensor, residuals: Tensor, mean: Tensor, variance: Tensor

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import isnan
 from typing import Any
 
@@ -99,6 +100,10 @@ class CsvParser:
         self.unlike_head = bool(self.ragged)
         return columns
 
+    @cached_property
+    def _skipped_bytes(self) -> int:
+        return self._source.bytes_above()
+
     def text(self, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
         """Cells of a column as they stand.
 
@@ -152,7 +157,7 @@ class CsvParser:
 
         read = csv.ReadOptions(
             use_threads=False,  # rows are numbered only then
-            block_size=_BLOCK_BYTES,
+            block_size=_BLOCK_BYTES + self._skipped_bytes,  # it skips lines of its first block only
             skip_rows=skipped,
             column_names=dialect.columns,
         )

@@ -76,6 +76,16 @@ class CsvSource:
             if left == 0:
                 return
 
+    def bytes_above(self) -> int:
+        """Bytes of the lines above the first that is parsed."""
+        left, total = self._dialect.first_line - 1, 0
+        for block in self.blocks() if left else ():
+            lines = block.count(b"\n")
+            if lines >= left:
+                return total + _offset(block, left + 1)
+            left, total = left - lines, total + len(block)
+        return total
+
     def decode(self) -> None:
         """Look at all of the encoding, as the parser found bytes that it cannot read.
 
