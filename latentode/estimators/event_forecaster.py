@@ -295,7 +295,12 @@ class EventForecaster:
 
 
 def streams_of(
-    fitted: FittedEvents, events: Events | None, windows: Source | None, seed: int
+    fitted: FittedEvents,
+    events: Events | None,
+    windows: Source | None,
+    seed: int,
+    *,
+    data: DataConfig | None = None,
 ) -> EventStreams:
     """Streams as those of a model were read; those of its training for None.
 
@@ -304,6 +309,7 @@ def streams_of(
         events: Streams, or a file or frame of them.
         windows: When each series was observed.
         seed: Of the noise that spreads events of one time.
+        data: How a file is read; None reads it as those of the training were.
 
     Raises:
         ConfigError: If windows are given of streams that have their own.
@@ -315,7 +321,7 @@ def streams_of(
     if not isinstance(events, EventStreams):
         events = read_events(
             events,
-            fitted.data,
+            data or fitted.data,
             mark_column=fitted.mark_column,
             windows=windows,
             clock=fitted.streams.clock,

@@ -41,7 +41,13 @@ WAYS = {
     "forecast": ["done", "done log.csv", "done log.csv --times times.csv -o taken.csv --overwrite"],
     "interpolate": ["done log.csv", "done log.csv --times times.csv -o taken.csv --overwrite"],
     "classify": ["done -o taken.csv --overwrite", "done log.csv --times times.csv"],
-    "evaluate": ["done", "both log.csv --events events.csv -o -"],
+    "evaluate": [
+        "done",
+        "both log.csv --events events.csv -o -",
+        "done-events",
+        "done-events events.csv -o -",
+        "done-events events.csv -o taken.json --overwrite",
+    ],
     "density": ["done log.csv", "done --plot taken.png --overwrite"],
     "events": ["done-events", "done-events events.csv", "both", "both log.csv --events events.csv"],
     "plot": [

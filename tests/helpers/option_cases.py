@@ -102,8 +102,8 @@ class Recorder:
         monkeypatch.setattr("latentode.plot", _plots(self))
         monkeypatch.setattr("latentode.data.reading.log.read_log", self._read_log)
 
-    def _streams_of(self, _, *told):
-        self.call("streams_of", *told)
+    def _streams_of(self, _, *told, **options):
+        self.call("streams_of", *told, **options)
         return streams([[1.0, 2.0]])
 
     def _read_log(self, path, config, **options):
@@ -244,7 +244,8 @@ def _forecaster(recorder):
             super().__init__(recorder, "EventForecaster", answers)
             self.arguments, self.steps = arguments, arguments.get("steps", 0)
             self.losses_, self.max_time, self.random_state = [0.0] * self.steps, None, 0
-            self.fitted_ = types.SimpleNamespace(unit="s", unit_ns=10**9)
+            data = LatentODEConfig().data
+            self.fitted_ = types.SimpleNamespace(unit="s", unit_ns=10**9, data=data)
 
         def fit(self, streams, **options):
             told = {name: value for name, value in self.arguments.items() if name != "data"}
@@ -299,7 +300,7 @@ class World:
         self._write("encoder.toml", "[model]", 'encoder = "ode_rnn"')
         self._write("usual.toml", template())
         self._write("data.toml", "[data]", "min_obs = 40")
-        taken = [f"taken.{suffix}" for suffix in ("csv", "toml", "png", "nc")]
+        taken = [f"taken.{suffix}" for suffix in ("csv", "toml", "png", "nc", "json")]
         for name in (*taken, "forecast.png", "latent.png"):
             self._write(name, "taken")
         results.write(_prediction(), folder / "forecast.nc")

@@ -8,20 +8,26 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from latentode.cli.command import command
 from latentode.cli.outputs import STDOUT
 from latentode.cli.runs.event_files import event_lines, events_option, streams_for, windows_option
+from latentode.cli.runs.event_models import EventModel, scores_of, unread_by_events
 from latentode.cli.runs.label_files import (
     check_labels,
     label_column_option,
     label_lines,
     labels_option,
 )
+from latentode.cli.runs.logs import Logs
 from latentode.cli.runs.request import Request, request_options
 from latentode.cli.session import Outcome, jsonable
 from latentode.cli.table import aligned
 from latentode.files import atomic_write
+
+# options that a model of events alone has no use for
+_OF_LOGS = ("split", "samples", "rolling", "events", "labels", "label_column", "allow_missing")
 
 
 @command("evaluate")
@@ -59,9 +65,13 @@ def evaluate_command(
 ) -> Outcome:
     """Score the model of RUN on LOGS (default: the log it was trained on) beside naive baselines.
 
-    The table is printed; all numbers go to RUN/metrics.json, or to the output named.
+    The table is printed; all numbers go to RUN/metrics.json, or to the output named. A model of
+    events alone is scored on a file of events in the place of LOGS, beside constant rates.
     """
     request.check_output(".json")
+    alone = EventModel.find(request.run, request.session)
+    if alone is not None:
+        return _deliver(request, _of_events(request, alone, windows), alone.home)
     check_labels(labels, label_column)
     model, folder = request.load(reads_own=True)
     log = request.read_or_own(model, folder)
@@ -75,10 +85,55 @@ def evaluate_command(
         labels=labels,
         label_column=label_column,
     )
+    return _deliver(request, scores, folder.path if folder else None)
+
+
+def _of_events(request: Request, alone: EventModel, windows: Path | None) -> dict[str, Any]:
+    """Scores of a model of events alone."""
+    unused = [*_typed(*_OF_LOGS), *unread_by_events(request.settings)]
+    if unused:
+        raise click.UsageError(
+            f"{', '.join(unused)}: expected a model of readings, got one of events alone, which "
+            "has no use for it. Leave it out; a file of events is named after RUN."
+        )
+    file = None if request.logs is None else _file_of_events(request.logs)
+    model, streams = alone.read(
+        request.session, file, windows, device=request.device, settings=request.settings
+    )
+    if file is None:
+        request.session.warn(
+            "no EVENTS named: these scores are of the events that the model was trained on, which "
+            "it fits better than later ones. Name a file of other events after RUN to judge it."
+        )
+    return {"events": scores_of(model, streams)}
+
+
+def _file_of_events(logs: Logs) -> Path:
+    file = Path(logs.parts[0])
+    if len(logs.parts) > 1 or not file.is_file():
+        raise click.UsageError(
+            f"{logs}: expected one file of events, as the model of RUN is of events alone. Name it."
+        )
+    return file
+
+
+def _typed(*names: str) -> list[str]:
+    """Those of some options of the call that were typed, even if with their usual value."""
+    context = click.get_current_context()
+    return [
+        max(option.opts, key=len)
+        for option in context.command.params
+        if option.name in names
+        and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
+    ]
+
+
+def _deliver(request: Request, scores: Mapping[str, Any], home: Path | None) -> Outcome:
+    """Write scores to the output, to stdout, or into the run folder, and print their table."""
     text = json.dumps(jsonable(scores), indent=2, allow_nan=False) + "\n"
     if request.output == STDOUT:
         return Outcome(metrics=scores, text=text)
-    target = request.output or (folder.path / "metrics.json" if folder else None)
+    target = request.output or (home / "metrics.json" if home else None)
     if target is not None:
         atomic_write(target, text.encode())
     written = () if target is None else (target,)

@@ -17,6 +17,7 @@ from latentode.cli.runs.event_files import (
     streams_for,
     windows_option,
 )
+from latentode.cli.runs.event_models import EventModel, scores_of
 from latentode.cli.runs.logs import Logs
 from latentode.cli.runs.models import (
     device_option,
@@ -91,15 +92,12 @@ def events_command(session: Session, run: Path, out: Path | None, **options: Any
     next_event.csv and two pictures go to RUN/events, or to the folder named.
     """
     question = _Question(**options)
-    alone = next((p for p in (run, run / "model") if (p / "events.json").is_file()), None)
+    alone = EventModel.find(run, session)
     if alone is not None:
         if question.events is not None:
             raise click.UsageError("--events belongs to a model of events beside LOGS.")
-        if question.windows is not None and question.file is None:
-            raise click.UsageError("--windows are those of FILE: name the events as well.")
-        session.run_dir = run if alone != run else None
         answer = _of_streams(session, alone, question)
-        home = alone.parent
+        home = alone.home or alone.path.parent
     else:
         model_path, _ = find_model(run, session)
         answer = _of_log(session, run, question)
@@ -108,18 +106,12 @@ def events_command(session: Session, run: Path, out: Path | None, **options: Any
     return Outcome(outputs=written, metrics=answer.scores, text=_text(answer))
 
 
-def _of_streams(session: Session, path: Path, question: _Question) -> _Answer:
-    from latentode.estimators.event_forecaster import EventForecaster, streams_of
-    from latentode.models.point_processes import goodness_of_fit
-
-    model = EventForecaster.load(path, device=question.device)
-    streams = streams_of(model.fitted_, question.file, question.windows, model.random_state)
-    session.lines("plan", describe(streams))
+def _of_streams(session: Session, alone: EventModel, question: _Question) -> _Answer:
+    model, streams = alone.read(session, question.file, question.windows, device=question.device)
     horizon = question.horizon or _default_horizon(streams, model.fitted_.unit_ns)
-    tests = goodness_of_fit.as_numbers(model.goodness_of_fit(streams))
     return _Answer(
         streams,
-        {**model.score(streams), "unit": model.fitted_.unit, "tests": tests},
+        scores_of(model, streams),
         model.rescaled_quantiles(streams),
         model.next_event(streams, horizon=horizon, num_draws=question.samples),
         model.intensity(streams, every=question.every),

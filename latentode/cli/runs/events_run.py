@@ -28,10 +28,14 @@ _CELLS = (
     "sep", "decimal", "encoding", "header_row", "skip_rows", "na", "states", "censored",
     "on_bad_row", "max_bad",
 )  # fmt: skip
-# settings, and tables of settings, that a run uses
-_USED = (
+#: Settings, and tables of settings, that the reader of events heeds.
+READ_OF_EVENTS = (
     "data.layout", "data.columns.time", "data.columns.id", "data.time.",
     "data.source.", *(f"data.cells.{name}" for name in _CELLS),
+)  # fmt: skip
+# those that a run uses
+_USED = (
+    *READ_OF_EVENTS,
     "model.latent_dim", "model.hidden_dim", "train.max_time", "train.max_epochs",
     "train.steps_per_epoch", "train.batch_size", "train.optimizer.lr", "train.seed", "train.device",
 )  # fmt: skip

@@ -46,7 +46,7 @@ def find_model(path: Path, session: Session) -> tuple[Path, RunFolder | None]:
     folder = RunFolder.open(path)
     session.run_dir = path
     if not (folder.model_path / "model.json").is_file():
-        if folder.record.get("kind") == "events":
+        if (folder.model_path / "events.json").is_file():
             raise CheckpointError(
                 f"{path}: expected a model of readings, got a model of events. "
                 f"Use `{session.command_line('events', path)}`."
