@@ -56,8 +56,9 @@ def test_a_model_folder_outside_of_a_run_leaves_no_file_but_the_output(files, tm
 
 
 def test_a_file_is_read_as_its_options_say(files):
-    words = (files / "semicolons.csv", "--windows", files / "windows.csv")
-    scores = answer_of("evaluate", files / "run", *words, "--sep", ";")["metrics"]
+    words = ("evaluate", files / "run", files / "semicolons.csv")
+    scores = answer_of(*words, "--sep", ";")["metrics"]
+    assert run(*words, "--sep", ",").exit_code != 0
     assert scores["events"]["events"] == 50
 
 
