@@ -231,7 +231,10 @@ def _is_shown(part: Part, days: Part, clock: Int64) -> bool:
     even = is_even(times) and (part.role not in _LIKE_CHANNELS or _fills_days(times))
     shown = called or told or part.role == "clock" or even
     if part.role in _CALLED and not told:
-        shown = shown and _starts_anew(days.values[good], clock[good])
+        # of one day alone, a name and even steps: 0.59 is followed by 1.00
+        on_one_day = part.role == "hh.mm" and bool(names & {"hhmm", "hour"}) and even
+        on_one_day &= bool((days.values[good] == days.values[good][:1]).all())
+        shown = shown and (on_one_day or _starts_anew(days.values[good], clock[good]))
     return shown and (advances(days.values, clock, good) or (called and part.role == "clock"))
 
 

@@ -5,7 +5,7 @@ import datetime as dt
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from time_cells import column, grid, nanoseconds, read_cells
 
@@ -257,6 +257,7 @@ def test_named_columns_are_joined_in_any_order_of_rows():
 
 
 @settings(max_examples=40, deadline=None)
+@example(dt.datetime(2000, 1, 1), 1, "HH.MM")  # a log of one day
 @given(
     st.datetimes(dt.datetime(1990, 1, 1), dt.datetime(2060, 1, 1)),
     st.integers(1, 300),
