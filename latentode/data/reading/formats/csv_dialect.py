@@ -27,6 +27,7 @@ from latentode.data.reading.formats.table import NoRowsError
 from latentode.data.reading.formats.wrapped_lines import are_wrapped, unwrapped
 from latentode.errors import DataError
 
+_NEARLY_ALL = 0.9  # share of the lines that hold a separator
 _SEPARATORS = {
     **{"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"},
     **{"space": BLANKS, "blank": BLANKS, "blanks": BLANKS},
@@ -188,7 +189,10 @@ def _separator(lines: Sequence[str], source: str) -> str:
     for sep in (",", ";", "\t", "|"):
         if score := _score(lines, sep, source):
             best, best_score = (sep, score) if score > best_score else (best, best_score)
-    if best_score[0] > 0.5 or not _parted_by_blanks(lines, source):
+    # two tables may be parted by tabs into rows of two lengths, and by blanks too
+    filled = [line for line in lines if line.strip()]
+    everywhere = best != "," and sum(best in line for line in filled) > _NEARLY_ALL * len(filled)
+    if best_score[0] > 0.5 or everywhere or not _parted_by_blanks(lines, source):
         return best
     return BLANKS
 

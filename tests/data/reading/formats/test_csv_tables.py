@@ -1,7 +1,7 @@
 """Several tables in one file: which one is read is asked, and the answer works."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from log_files import readings_of, said
 from typed_options import advised
@@ -39,7 +39,13 @@ def tables(draw):
     ]
 
 
+PAIR = [(["flow", "level"], 22), (["flow"], 22)]
+BY_TABS = [table(names, size, sep="\t") for names, size in PAIR]
+
+
 @settings(max_examples=15, deadline=None)
+@example(("".join(BY_TABS), PAIR))  # that blanks part as well
+@example(("\nStation B\n".join(BY_TABS), PAIR))
 @given(tables())
 def test_each_table_is_read_by_the_option_that_the_question_names(tmp_path_factory, case):
     text, expected = case
