@@ -123,7 +123,8 @@ def second_clocks(sample: Sample, names: Sequence[str], times: Int64) -> dict[st
         known = ~np.isnan(steps) & (passed != 0)
         if not sample[name].is_number or known.sum() < _MANY or (steps[known] == 0).mean() > _FEW:
             continue
-        ratios = passed[known] / np.where(steps[known] == 0, np.nan, steps[known])
+        with np.errstate(over="ignore"):  # a step of 1e-310 has no pace
+            ratios = passed[known] / np.where(steps[known] == 0, np.nan, steps[known])
         if (ratios > 0).mean() < _NEARLY_ALL:
             continue
         pace = float(np.nanmedian(ratios))
