@@ -27,6 +27,7 @@ from latentode.data.reading.row_counters import row_counters
 #: What the columns of a stacked table are called.
 CHANNEL, VALUE = "channel", "value"
 _MOST = 0.5  # share of rows
+_FEWEST = 5  # numbers that are taken for epochs without a name that says so
 _TWO = 2  # clocks, or values, at least
 _OF_ONE = frozenset(
     (
@@ -85,6 +86,10 @@ def _is_clock(sample: Sample, name: str) -> bool:
     called_so = kind == "epoch" or unit_in_name(name) or by_telling_name([plain], TIME_NAMES)
     if not called_so or not column.is_number:
         return False
+    if kind == "epoch" and not (by_telling_name([plain], TIME_NAMES) or unit_in_name(name)):
+        thousandths = column.numbers[~np.isnan(column.numbers)] * 1e3
+        if len(thousandths) < _FEWEST or (thousandths != np.rint(thousandths)).any():
+            return False
     return len(column.steps) > 0 and bool((column.steps > 0).all())
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from log_files import arrays, readings_of
 from log_files import settings as config
@@ -45,6 +45,16 @@ def as_log(dataset):
     return {(s, t, c): value for (s, c, t), value in readings_of(dataset).items()}
 
 
+LARGE = {  # readings as large as epochs, few of which rise
+    ("x y", START, "c"): 954596219893.2725,
+    ("7", START + 1_500_000_000, "a"): 623924500416.2522,
+    ("7", START + 3_000_000_000, "c"): 295192748832.1504,
+    ("7", START + 6_000_000_000, "c"): 762034113269.7056,
+    ("x y", START + 4_500_000_000, "b"): -788330107320.8297,
+}
+
+
+@example(LARGE)
 @given(logs())
 def test_long_and_wide_frames_hold_the_same_readings(log):
     from_long, report = read_log(long_frame(log))
