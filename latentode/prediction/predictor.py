@@ -232,7 +232,8 @@ class Predictor:
             location, scale = self._parameters(part, self._bands(part))
             likelihood = self.model.likelihood_given(part.batch)
             density = likelihood.joint(targets, location, scale, mask)
-            scales = self._dense(part).sum(dim=1).cpu().numpy() @ np.log(self.schema.scaler.scale)
+            dense = _dense(likelihood, part).sum(dim=1)
+            scales = dense.cpu().numpy() @ np.log(self.schema.scaler.scale)
             # a window without a visible row is answered once for every one of its queries
             total = density.double().cpu().numpy()
             np.add.at(weights.T, asked.series[part.windows], (total - scales).T)
@@ -266,7 +267,7 @@ class Predictor:
         density = likelihood.log_prob(batch.targets, *self._parameters(part, bands))
         mixture = torch.logsumexp(density, dim=0) - np.log(self.num_draws)
         mixture = mixture.masked_fill(~batch.target_mask, torch.nan)
-        log_scale = part.at_queries(self._dense(part)) * np.log(self.schema.scaler.scale)
+        log_scale = part.at_queries(_dense(likelihood, part)) * np.log(self.schema.scaler.scale)
         out.log_prob[part.queries] = part.at_queries(mixture) - log_scale
         if out.latent.shape[-1] or out.rates.shape[-1]:
             states = solved.trajectory.at(batch.query_times, check=False)
@@ -283,11 +284,6 @@ class Predictor:
             of_it = part.row == index
             since = times[of_it] - self.schema.origin_ns
             out.draws[:, part.queries[of_it]] = self._readings(part, bands, index, name, since)
-
-    def _dense(self, part: SolvedWindows) -> Tensor:
-        """Where a given reading has a density: in original units it is one over the scale of it."""
-        mass = self.model.likelihood_given(part.batch).is_mass(part.batch.targets)
-        return part.batch.target_mask & ~mass
 
     def _bands(self, part: SolvedWindows) -> Bands | None:
         """How calibration moves the readings of some windows; None where it does not."""
@@ -329,6 +325,11 @@ class Predictor:
         )[:, 0]
         drawn = self.schema.to_original((sampled + batch.shift[index]).cpu().numpy())
         return self.schema.families.exact(drawn, self.schema.scaler.scale)
+
+
+def _dense(likelihood: Likelihood, part: SolvedWindows) -> Tensor:
+    """Where a given reading has a density: in original units it is one over the scale of it."""
+    return part.batch.target_mask & ~likelihood.is_mass(part.batch.targets)
 
 
 def _drawn(
