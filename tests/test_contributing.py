@@ -40,10 +40,10 @@ class LaplaceLikelihood(Likelihood):
         width = scale / math.sqrt(2)
         return -(values - location).abs() / width - torch.log(2 * width)
 
-    def transform(self, uniform, location, scale):
-        shift = uniform[0] - 0.5
-        noise = -shift.sign() * torch.log1p(-2 * shift.abs()) / math.sqrt(2)
-        return location + scale * noise.to(location.dtype)
+    def transform(self, noise, location, scale):
+        tail = torch.special.log_ndtr(-noise.abs()) + math.log(2)
+        error = -noise.sign() * tail / math.sqrt(2)
+        return location + scale * error.to(location.dtype)
 
 
 LIKELIHOOD = LaplaceLikelihood

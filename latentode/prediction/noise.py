@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from latentode.data.dataset import Float64, Int64
-from latentode.data.schema import DataSchema
 from latentode.models.latent_ode import LatentODEModel
 
+UInt64 = NDArray[np.uint64]
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio: the increment of splitmix64
 
 
@@ -36,68 +37,29 @@ def place_noise(seed: int, series: str, times: Int64, shape: tuple[int, int, int
         Steele, Lea, Flood (2014), Fast splittable pseudorandom number generators, OOPSLA.
     """
     kind, draw, channel = (np.arange(n, dtype=np.uint64) for n in shape)
-    key = _mix(_mix(np.array([seed], np.uint64)) ^ np.uint64(zlib.crc32(series.encode())))
+    key = _mix(series_key(seed, series))
     mixed = _mix(times.astype(np.int64).view(np.uint64) ^ key)  # (step,)
     mixed = _mix(mixed + draw[:, None] * _GOLDEN)  # (draw, step)
     mixed = _mix(mixed[..., None] + (channel + np.uint64(1)) * _GOLDEN)  # (draw, step, channel)
     mixed = _mix(mixed + (kind + np.uint64(7))[:, None, None, None] * _GOLDEN)
+    return uniform_of(mixed)
+
+
+def uniform_of(bits: UInt64) -> Float64:
+    """Numbers in (0, 1) of random bits."""
     # 52 bits: with 53 the half would be rounded away at the top, and 1 has an infinite normal
-    return ((mixed >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+    numbers: Float64 = ((bits >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+    return numbers
 
 
-def path_noise(
-    seed: int, series: str, times: Int64, length_ns: int, shape: tuple[int, int]
-) -> Float64:
-    r"""Standard normal noise that is smooth along time, still a pure function of its place.
-
-    Between knots a length apart, with independent normal values a and b, the noise at a share
-    :math:`s` of the way is :math:`a\cos(\pi s/2) + b\sin(\pi s/2)`: standard normal at every time,
-    and independent at times two lengths apart.
-
-    Args:
-        seed: Seed.
-        series: Series id.
-        times: Nanoseconds, shape (step,).
-        length_ns: Distance of the knots.
-        shape: Numbers wanted at each time: (draw, channel).
-
-    Returns:
-        Two independent fields of noise, shape (2, draw, step, channel).
-    """
-    knots, number = np.unique(
-        np.stack([times // length_ns, times // length_ns + 1]), return_inverse=True
-    )
-    uniform = place_noise(seed, series, knots, (2, *shape))
-    radius, angle = np.sqrt(-2.0 * np.log(uniform[0])), 2.0 * np.pi * uniform[1]
-    normal = np.stack([radius * np.cos(angle), radius * np.sin(angle)])
-    left, right = number.reshape(2, -1)
-    turn = (0.5 * np.pi * (times % length_ns) / length_ns)[:, None]
-    return normal[:, :, left] * np.cos(turn) + normal[:, :, right] * np.sin(turn)
+def series_key(seed: int, series: str) -> UInt64:
+    """Bits that belong to a series, shape (1,)."""
+    return _mix(np.array([seed], np.uint64)) ^ np.uint64(zlib.crc32(series.encode()))
 
 
-def reading_noise(
-    seed: int, series: str, times: Int64, schema: DataSchema, num_draws: int
-) -> Float64:
-    """`path_noise` of a model's readings, with knots a unit of model time apart.
-
-    That of counters is independent at each time: the rises of their cells are.
-
-    Args:
-        seed: Seed.
-        series: Series id.
-        times: Nanoseconds, shape (step,).
-        schema: Channels of the model.
-        num_draws: Draws.
-
-    Returns:
-        Two independent fields of noise, shape (2, draw, step, channel).
-    """
-    shape = (num_draws, len(schema.channels))
-    noise = path_noise(seed, series, times, schema.time_scale.unit_ns, shape)
-    rates = np.isin(schema.channels, schema.counters.names)
-    if rates.any():
-        noise[..., rates] = path_noise(seed, series, times, 1, shape)[..., rates]
-    return noise
+def hashed(names: UInt64, more: UInt64) -> UInt64:
+    """Random bits of pairs of names, whose shapes broadcast."""
+    return _mix(_mix(names) + more * _GOLDEN)
 
 
 def latent_noise(seed: int, names: Sequence[str], shape: tuple[int, int]) -> Float64:
@@ -136,7 +98,7 @@ def noise_of(model: LatentODEModel, names: Sequence[str], num_draws: int, seed: 
     return torch.from_numpy(noise).to(next(model.parameters()))
 
 
-def _mix(x: np.ndarray) -> np.ndarray:
+def _mix(x: UInt64) -> UInt64:
     """Finaliser of splitmix64; arithmetic of uint64 arrays wraps around by design."""
     z = x + _GOLDEN
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -14,6 +14,7 @@ from latentode.data.schema import DataSchema
 from latentode.data.targets import Targets
 from latentode.errors import ConfigError
 from latentode.models.calibration import Bands, Calibration
+from latentode.models.copula import GaussianCopula
 from latentode.models.decoders.smooth_kriging import DEPTH
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.models.heads.time_labels import head_of_times
@@ -23,11 +24,9 @@ from latentode.models.likelihoods.base import Likelihood
 from latentode.prediction.answers import Predictions, SolvedWindows
 from latentode.prediction.counter_totals import CounterTotals
 from latentode.prediction.far_readings import without_faults
-from latentode.prediction.noise import reading_noise
 from latentode.prediction.query_windows import QueryWindows, windows_of_queries
+from latentode.prediction.reading_noise import ReadingNoise
 from latentode.prediction.window_solver import WindowSolver
-
-_TINY = 1e-15  # uniform numbers of 0 or 1 would be infinite draws
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +43,7 @@ class Predictor:
         num_draws: Draws.
         max_rows: Newest rows of a window that the encoder reads.
         calibration: What its bands are corrected by; None leaves them as they were trained.
+        copula: What is common to the noise of its readings; None takes it for independent.
         keeps_far: Whether readings absurdly far from those of the training are followed.
 
     Raises:
@@ -56,6 +56,7 @@ class Predictor:
     num_draws: int
     max_rows: int = 512
     calibration: Calibration | None = None
+    copula: GaussianCopula | None = None
     keeps_far: bool = False
 
     def __post_init__(self) -> None:
@@ -74,7 +75,14 @@ class Predictor:
         seed, max_rows = config.train.seed, config.windows.max_rows
         keeps_far = config.data.far_readings == "keep"
         return cls(
-            fitted.model, fitted.schema, seed, num_draws, max_rows, fitted.calibration, keeps_far
+            fitted.model,
+            fitted.schema,
+            seed,
+            num_draws,
+            max_rows=max_rows,
+            calibration=fitted.calibration,
+            copula=fitted.copula,
+            keeps_far=keeps_far,
         )
 
     def __call__(self, visible: TimeSeriesDataset, targets: Targets) -> tuple[Float64, Float64]:
@@ -280,10 +288,12 @@ class Predictor:
         if out.classes.shape[-1]:
             logits = head_of_times(self.model.label_head).logits_at(batch.query_times, solved)
             out.classes[part.queries] = part.at_queries(logits.softmax(-1).mean(0))
+        noise = self._noise(part)
         for index, name in enumerate(part.series):
             of_it = part.row == index
             since = times[of_it] - self.schema.origin_ns
-            out.draws[:, part.queries[of_it]] = self._readings(part, bands, index, name, since)
+            drawn = torch.from_numpy(noise.at(index, name, since)).to(self.device)
+            out.draws[:, part.queries[of_it]] = self._readings(part, bands, index, drawn)
 
     def _bands(self, part: SolvedWindows) -> Bands | None:
         """How calibration moves the readings of some windows; None where it does not."""
@@ -299,27 +309,30 @@ class Predictor:
             return decoded.location, decoded.scale
         return bands.parameters(part.batch.targets, decoded.location, decoded.scale)
 
+    def _noise(self, part: SolvedWindows) -> ReadingNoise:
+        """Of the readings of some windows."""
+        copula = self.copula or GaussianCopula(len(self.schema.channels))
+        unit_ns = self.schema.time_scale.unit_ns
+        return ReadingNoise.of(copula, self.seed, self.num_draws, unit_ns, part)
+
     def _readings(
-        self, part: SolvedWindows, bands: Bands | None, index: int, name: str, times: Int64
+        self, part: SolvedWindows, bands: Bands | None, index: int, noise: Tensor
     ) -> Float64:
-        """Draws of the readings of one window at its queries, whose noise belongs to the times.
+        """Draws of the readings of one window at its queries.
 
         Args:
             part: All windows.
             bands: Of all windows.
             index: Number of the window.
-            name: Its series.
-            times: Nanoseconds since the start of training, shape (query,).
+            noise: Shape (draw, query, channel).
         """
         batch, decoded = part.batch, part.solved.decoded
-        noise = torch.from_numpy(reading_noise(self.seed, name, times, self.schema, self.num_draws))
-        uniform = torch.special.ndtr(noise).clamp(_TINY, 1.0 - _TINY)
-        one, steps = slice(index, index + 1), slice(len(times))
+        one, steps = slice(index, index + 1), slice(noise.shape[1])
         known = (part[one] for part in (batch.values, batch.mask, batch.shift))
         sampled = _drawn(
             self.model.likelihood.given(*known),
             None if bands is None else bands.part(one, steps),
-            uniform.to(self.device)[:, :, None],
+            noise[:, None],
             decoded.location[:, one, steps].double(),
             decoded.scale[:, one, steps].double(),
         )[:, 0]
@@ -333,9 +346,9 @@ def _dense(likelihood: Likelihood, part: SolvedWindows) -> Tensor:
 
 
 def _drawn(
-    likelihood: Likelihood, bands: Bands | None, uniform: Tensor, location: Tensor, scale: Tensor
+    likelihood: Likelihood, bands: Bands | None, noise: Tensor, location: Tensor, scale: Tensor
 ) -> Tensor:
     """Draws of readings, moved to their bands before their likelihood cuts them."""
     if bands is None:
-        return likelihood.transform(uniform, location, scale)
-    return likelihood.observed(bands.moved(likelihood.latent(uniform, location, scale)))
+        return likelihood.transform(noise, location, scale)
+    return likelihood.observed(bands.moved(likelihood.latent(noise, location, scale)))

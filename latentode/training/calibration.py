@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Self
 
@@ -12,9 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
-from latentode.errors import DataError
-from latentode.evaluation.tasks import Task, forecast_task, interpolation_task
+from latentode.data.dataset import Float64, Int64
 from latentode.models.calibration import (
     FEWEST,
     NUM_LEADS,
@@ -23,13 +20,11 @@ from latentode.models.calibration import (
     centre_and_width,
     leads,
 )
-from latentode.models.fitted.latent_ode import FittedModel
 from latentode.models.likelihoods.base import Likelihood
 from latentode.prediction.predictor import Predictor, SolvedWindows
 
 _DRAWS, _NOISES = 64, 4  # draws of a posterior, and of the noise about each
 _ROUNDING = 1e-12  # of a sum of weights
-_LEAST_NOISE = 1e-6  # uniform numbers of 0 and 1 have no quantile
 _ORIGINS, _TARGETS = 256, 12_000  # most of each: what a few seconds judge
 _FEWEST_ORIGINS = 32  # of a log whose windows alone hold more targets
 _SAME = 1e-5  # relative: two readings of single precision that are one value
@@ -77,84 +72,25 @@ class Errors:
         return replace(self, **{name: array[chosen] for name, array in vars(self).items()})
 
 
-def calibrated(dataset: TimeSeriesDataset, fitted: FittedModel) -> FittedModel:
-    """A model with bands as wide as its validation part asks for.
+def errors_of_windows(
+    predictor: Predictor, part: SolvedWindows, generator: torch.Generator
+) -> Errors:
+    """Errors of the targets of some windows that were not calibrated.
 
     Args:
-        dataset: The log, aligned with the schema.
-        fitted: The model; it is not changed.
+        predictor: What solved them.
+        part: The windows.
+        generator: Of noise.
     """
-    errors = [errors_of(fitted, task) for task in _tasks(dataset, fitted)]
-    if not errors:
-        return fitted
-    calibration = fit_calibration(Errors.joined(errors), len(fitted.schema.channels))
-    device = next(fitted.model.parameters()).device
-    return replace(fitted, calibration=calibration.to(device))
-
-
-def _tasks(dataset: TimeSeriesDataset, fitted: FittedModel) -> Iterator[Task]:
-    """Forecasts from rolling origins of the validation part, and hidden readings of it."""
-    schema, seed = fitted.schema, fitted.config.train.seed
-    starts, stops = schema.split.bounds(dataset, "validation")
-    first, last = dataset.readings.first_and_last()
-    context = schema.lengths.context_ns
-    origins = starts
-    if schema.split.kind == "series":  # an origin at the first reading would have no context
-        origins = starts + np.minimum(context, (last - first) // 2)
-
-    def forecasts(most: int) -> Task:
-        horizon = schema.lengths.horizon_ns
-        return forecast_task(
-            dataset,
-            context_ns=context,
-            horizon_ns=horizon,
-            start_ns=origins,
-            stop_ns=stops,
-            max_windows=most,
-        )
-
-    try:
-        share = _TARGETS / len(forecasts(_ORIGINS).targets)
-        yield forecasts(max(_FEWEST_ORIGINS, min(_ORIGINS, int(share * _ORIGINS))))
-    except DataError:
-        pass  # no origin has a whole horizon
-    try:
-        hidden = interpolation_task(
-            dataset, start_ns=starts, stop_ns=stops, context_ns=context, seed=seed
-        )
-        yield _thinned(hidden, context)
-    except DataError:
-        pass  # no reading
-
-
-def _thinned(task: Task, context_ns: int) -> Task:
-    """A task of about `_TARGETS` targets at most, of some stretches: fewer windows are solved."""
-    targets = task.targets
-    every = max(1, round(len(targets) / _TARGETS))
-    stretch = targets.times // context_ns + targets.window
-    return Task(task.visible, targets.select(stretch % every == 0))
-
-
-@torch.no_grad()
-def errors_of(fitted: FittedModel, task: Task) -> Errors:
-    """How far the targets of a task are from what the model says of them, not calibrated."""
-    predictor = replace(Predictor.of(fitted, _DRAWS), calibration=None)
-    generator = torch.Generator(predictor.device).manual_seed(fitted.config.train.seed)
-    solved = predictor.solve(task.visible, task.targets)
-    return Errors.joined([_of_windows(predictor, part, generator) for part in solved])
-
-
-def _of_windows(predictor: Predictor, part: SolvedWindows, generator: torch.Generator) -> Errors:
-    """Errors of the targets of some windows."""
     batch, likelihood = part.batch, predictor.model.likelihood_given(part.batch)
     location, scale = part.solved.decoded.location.double(), part.solved.decoded.scale.double()
     centre, width = centre_and_width(location, scale)
     shape = (_NOISES, *location.shape)
-    uniform = torch.rand((2, *shape), generator=generator, device=location.device).double()
-    uniform = uniform.clamp(_LEAST_NOISE, 1.0 - _LEAST_NOISE)
-    drawn = likelihood.latent(uniform, location.expand(shape), scale.expand(shape)).flatten(0, 1)
+    noise = torch.randn(shape, generator=generator, device=location.device).double()
+    drawn = likelihood.latent(noise, location.expand(shape), scale.expand(shape)).flatten(0, 1)
     mass, values = likelihood.is_mass(batch.targets), batch.targets.double()
-    values = torch.where(mass, _latent(likelihood, drawn, values, uniform[0].flatten(0, 1)), values)
+    chance = torch.special.ndtr(noise.flatten(0, 1))
+    values = torch.where(mass, _latent(likelihood, drawn, values, chance), values)
     between, log_lead = leads(batch)
     asked = part.at_queries(batch.target_mask)  # (query, channel)
     queries, channel = np.nonzero(asked)

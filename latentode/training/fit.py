@@ -17,13 +17,14 @@ from latentode.data.splits import Part
 from latentode.errors import DataError, SolverError
 from latentode.flows import FlowFitConfig
 from latentode.models.calibration import Calibration
+from latentode.models.copula import GaussianCopula
 from latentode.models.fitted.device import device_of, rank
 from latentode.models.fitted.latent_ode import FittedModel, build_model, head_arguments
 from latentode.models.fitted.training_log import TrainingLog
 from latentode.models.heads import ClassHead
 from latentode.models.latent_ode import LatentODEModel
-from latentode.training.calibration import calibrated
 from latentode.training.execution.distributed import process_group
+from latentode.training.held_out import with_errors_learned
 from latentode.training.label_rules import can_judge, log_for_validation, settings_for_labels
 from latentode.training.memory_fit import fit_memory
 from latentode.training.prior_fitting import PRIOR_FIT, PriorReport, fit_prior
@@ -81,8 +82,9 @@ def fit_model(
         with torch.random.fork_rng():
             torch.manual_seed(config.train.seed)
             model = build(config, schema, **head_arguments(_event_rates(log), log.labels))
-        as_trained = Calibration(len(schema.channels))
-        fitted = FittedModel(config, schema, model, [], log.newest(), as_trained)
+        size = len(schema.channels)
+        as_trained = Calibration(size), GaussianCopula(size)
+        fitted = FittedModel(config, schema, model, [], log.newest(), *as_trained)
         judged = log_for_validation(log)
         on_event = on_event if rank() == 0 else None
         if on_event is not None:
@@ -106,9 +108,10 @@ def fit_model(
             _prepare_refinement(log, fitted)
         if config.train.fit_prior:
             fitted = _with_fitted_prior(log.dataset, fitted, on_event)
-        fitted = calibrated(log.dataset, fitted)
+        fitted = with_errors_learned(log.dataset, fitted)
         if on_event is not None:
             on_event({"event": "note", "text": f"calibration: {fitted.calibration.line()}"})
+            on_event({"event": "note", "text": f"paths: {fitted.copula.line()}"})
         if run_dir is not None and rank() == 0:
             fitted.save(run_dir / "model")
     return fitted

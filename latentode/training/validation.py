@@ -100,14 +100,11 @@ class WindowValidator:
         moved = batch.to(self.device)
         solved = model.solve(moved, noise)
         decoded = solved.decoded
-        uniform = torch.rand(
-            (2, *decoded.location.shape),
-            generator=generator,
-            device=self.device,
-            dtype=torch.float64,
+        noise = torch.randn(
+            decoded.location.shape, generator=generator, device=self.device, dtype=torch.float64
         )
         likelihood = model.likelihood_given(moved)
-        draws = likelihood.transform(uniform, decoded.location, decoded.scale).cpu().numpy()
+        draws = likelihood.transform(noise, decoded.location, decoded.scale).cpu().numpy()
         values = batch.targets.numpy()[mask].astype(np.float64)
         chosen = draws[:, mask].astype(np.float64)
         ahead = _ahead(batch)[..., None] & mask

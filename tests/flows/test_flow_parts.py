@@ -118,13 +118,12 @@ def test_what_is_not_observed_does_not_reach_the_likelihood_and_draws_are_batche
 
 def test_draws_of_the_flow_likelihood_follow_its_density():
     likelihood = flow_likelihood(1)
-    uniform = torch.rand(
-        2, 2_000, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
-    )
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(2_000, 1, dtype=torch.float64, generator=generator)
     location, scale = torch.full((2_000, 1), 3.0).double(), torch.full((2_000, 1), 0.5).double()
     axis = torch.linspace(-50, 50, 2_001, dtype=torch.float64)[:, None]
     with torch.no_grad():
-        draws = likelihood.transform(uniform, location, scale)[:, 0]
+        draws = likelihood.transform(noise, location, scale)[:, 0]
         density = likelihood.log_prob(axis, torch.zeros_like(axis), torch.ones_like(axis)).exp()
     cumulative = torch.cumulative_trapezoid(density[:, 0], axis[:, 0])
     below = np.interp((draws.numpy() - 3.0) / 0.5, axis[1:, 0].numpy(), cumulative.numpy())

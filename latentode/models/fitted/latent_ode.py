@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from latentode.data.labels import Labels
 from latentode.data.schema import DataSchema
 from latentode.errors import CheckpointError
 from latentode.models.calibration import Calibration
+from latentode.models.copula import GaussianCopula
 from latentode.models.fitted.device import device_of
 from latentode.models.fitted.history import Record, from_json, to_json
 from latentode.models.fitted.model_folder import (
@@ -33,7 +34,8 @@ from latentode.models.fitted.training_log import LOG_FIELDS, LOG_PREFIXES, Train
 from latentode.models.latent_ode import LatentODEModel
 
 _FIELDS = {"config", "data", "history", *LOG_FIELDS}
-_CALIBRATION = "calibration."
+_Part = TypeVar("_Part", Calibration, GaussianCopula)
+_CALIBRATION, _COPULA = "calibration.", "copula."
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class FittedModel:
         log: The newest readings of every series, from which it forecasts without a log, and the
             events and labels of the training.
         calibration: What its bands are corrected by.
+        copula: What is common to its errors at several times and of several channels.
     """
 
     config: LatentODEConfig
@@ -56,6 +59,7 @@ class FittedModel:
     history: list[Record]
     log: TrainingLog
     calibration: Calibration
+    copula: GaussianCopula
 
     @property
     def context(self) -> TimeSeriesDataset:
@@ -72,6 +76,8 @@ class FittedModel:
         tensors, about = self.log.pack()
         if self.calibration.stretches.any():
             tensors |= {_CALIBRATION + k: v for k, v in self.calibration.state_dict().items()}
+        if self.copula.windows:
+            tensors |= {_COPULA + k: v for k, v in self.copula.state_dict().items()}
         if self.schema.climatology is not None:
             tensors |= as_tensors(self.schema.climatology.pack())
         meta = {
@@ -105,9 +111,11 @@ class FittedModel:
         rates = None if log.events is None else torch.ones(log.events.streams.num_marks)
         model = build_model(config, schema, **head_arguments(rates, log.labels))
         path = folder / "model.safetensors"
-        load_weights(model, tensors, (*LOG_PREFIXES, CLIMATOLOGY, _CALIBRATION), path)
-        calibration = _calibration(tensors, len(schema.channels), path).to(target)
-        return cls(config, schema, model.to(target).eval(), history, log, calibration)
+        load_weights(model, tensors, (*LOG_PREFIXES, CLIMATOLOGY, _CALIBRATION, _COPULA), path)
+        size = len(schema.channels)
+        calibration = _stored(Calibration(size), _CALIBRATION, tensors, path).to(target)
+        copula = _stored(GaussianCopula(size), _COPULA, tensors, path).to(target)
+        return cls(config, schema, model.to(target).eval(), history, log, calibration, copula)
 
     def describe(self) -> dict[str, Any]:
         """What a reader wants to know of the model, JSON types."""
@@ -121,6 +129,7 @@ class FittedModel:
             "lengths": data["lengths"],
             "split": data["split"]["kind"],
             "calibration": self.calibration.line(),
+            "copula": self.copula.line(),
             "card": self.card(),
         }
 
@@ -147,6 +156,7 @@ class FittedModel:
             f"- Epochs: {len(self.history)}; the best has a validation CRPS of "
             f"{best.get('validation_crps', float('nan')):.4g} training standard deviations{others}",
             f"- Calibration: {self.calibration.line()}",
+            f"- Paths: {self.copula.line()}",
             "",
             "Predictions hold for series like those of the training log. Bands hold at each time; "
             "they are not bands of whole paths.",
@@ -171,23 +181,28 @@ def _check(schema: DataSchema, about: Mapping[str, Any]) -> None:
         raise ValueError("data: a field is unknown, of another type, or out of range")
 
 
-def _calibration(tensors: Mapping[str, torch.Tensor], num_channels: int, path: Path) -> Calibration:
-    """What was stored of a calibration; one that changes nothing for a model from before them.
+def _stored(part: _Part, prefix: str, tensors: Mapping[str, torch.Tensor], path: Path) -> _Part:
+    """What was stored of a part; one that changes nothing for a model from before it.
+
+    Args:
+        part: As it leaves the factory; changed in place.
+        prefix: Of the names of its tensors.
+        tensors: All.
+        path: Their file.
 
     Raises:
         CheckpointError: If it is none.
     """
-    calibration = Calibration(num_channels)
     stored = {
-        name.removeprefix(_CALIBRATION): tensor
+        name.removeprefix(prefix): tensor
         for name, tensor in tensors.items()
-        if name.startswith(_CALIBRATION)
+        if name.startswith(prefix)
     }
     if stored:
-        load_strictly(calibration, stored, path)
-        if not calibration.is_sound:
-            raise CheckpointError(f"{path}: tensors {_CALIBRATION}*: slopes that are not positive.")
-    return calibration
+        load_strictly(part, stored, path)
+        if not part.is_sound:
+            raise CheckpointError(f"{path}: tensors {prefix}*: numbers that are out of range.")
+    return part
 
 
 def _score(record: Record) -> float:

@@ -67,11 +67,14 @@ class Likelihood(nn.Module):
         """
         return balanced_sum(self.log_prob(values, location, scale), scale, mask, balance)
 
-    def transform(self, uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
-        """Turn uniform numbers into a draw of each reading.
+    def transform(self, noise: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """Turn normal noise into a draw of each reading, which rises with it.
+
+        Noise that is correlated between times and channels makes draws that are, and leaves the
+        distribution of each as it is: a Gaussian copula.
 
         Args:
-            uniform: Independent numbers in (0, 1), shape (2, *location.shape).
+            noise: Standard normal numbers, the shape of `location`.
             location: Location of each reading.
             scale: Scale of each reading.
 
@@ -80,19 +83,31 @@ class Likelihood(nn.Module):
         """
         raise NotImplementedError
 
+    def score(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """The noise that `transform` turns into each reading, NaN where there is none such.
+
+        Of a reading with a probability it is the noise in the middle of it.
+
+        Args:
+            values: Readings in scaled units, their last axis `channel`.
+            location: Location of each, a shape that broadcasts with them.
+            scale: Scale of each, positive, likewise.
+        """
+        return torch.full_like(location + values, torch.nan)
+
     def is_mass(self, values: Tensor) -> Tensor:
         """Whether `log_prob` of a reading is of a probability, not of a density."""
         return torch.zeros_like(values, dtype=torch.bool)
 
-    def latent(self, uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+    def latent(self, noise: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """What `observed` turns into the draws of `transform`: a reading before bounds cut it.
 
         Args:
-            uniform: As in `transform`.
+            noise: As in `transform`.
             location: Location of each reading.
             scale: Scale of each reading.
         """
-        return self.transform(uniform, location, scale)
+        return self.transform(noise, location, scale)
 
     def observed(self, latent: Tensor) -> Tensor:
         """What is read of latent readings; see `latent`."""

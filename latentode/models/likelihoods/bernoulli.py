@@ -39,16 +39,29 @@ class BernoulliLikelihood(SupportLikelihood):
         odds = self._log_odds(location, scale)
         return functional.logsigmoid(torch.where(self.bounds.at(values)[1], odds, -odds))
 
-    def transform(self, uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+    def transform(self, noise: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """See `Likelihood`.
 
         Args:
-            uniform: Independent numbers in (0, 1), shape (2, *location.shape).
+            noise: Standard normal numbers, the shape of `location`.
             location: Location of each reading.
             scale: Scale of each reading.
         """
-        up = uniform[0] > torch.sigmoid(-self._log_odds(location, scale))
+        up = torch.special.ndtr(noise) > torch.sigmoid(-self._log_odds(location, scale))
         return torch.where(up, self.bounds.upper, self.bounds.lower).to(location.dtype)
+
+    def score(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """See `Likelihood`.
+
+        Args:
+            values: Readings in scaled units, their last axis `channel`.
+            location: Location of each, a shape that broadcasts with them.
+            scale: Scale of each, positive, likewise.
+        """
+        odds = self._log_odds(location, scale)
+        up = torch.special.ndtri(1.0 - 0.5 * torch.sigmoid(odds))
+        down = torch.special.ndtri(0.5 * torch.sigmoid(-odds))
+        return torch.where(self.bounds.at(values)[1], up, down)
 
     def is_mass(self, values: Tensor) -> Tensor:
         """See `Likelihood`."""

@@ -88,25 +88,36 @@ class SideBySide(Likelihood):
         density, scales, masks = (torch.cat(each, dim=-1) for each in zip(*apart, strict=True))
         return sum(together, start=balanced_sum(density, scales, masks, balance))
 
-    def transform(self, uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+    def transform(self, noise: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """See `Likelihood`.
 
         Args:
-            uniform: Independent numbers in (0, 1), shape (2, *location.shape).
+            noise: Standard normal numbers, the shape of `location`.
             location: Location of each reading.
             scale: Scale of each reading.
         """
-        return self._joined(lambda part, *of: part.transform(*of), uniform, location, scale)
+        return self._joined(lambda part, *of: part.transform(*of), noise, location, scale)
 
-    def latent(self, uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+    def score(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """See `Likelihood`.
 
         Args:
-            uniform: Independent numbers in (0, 1), shape (2, *location.shape).
+            values: Readings in scaled units, their last axis `channel`.
+            location: Location of each, a shape that broadcasts with them.
+            scale: Scale of each, positive, likewise.
+        """
+        values = values.expand_as(location)
+        return self._joined(lambda part, *of: part.score(*of), values, location, scale)
+
+    def latent(self, noise: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """See `Likelihood`.
+
+        Args:
+            noise: Standard normal numbers, the shape of `location`.
             location: Location of each reading.
             scale: Scale of each reading.
         """
-        return self._joined(lambda part, *of: part.latent(*of), uniform, location, scale)
+        return self._joined(lambda part, *of: part.latent(*of), noise, location, scale)
 
     def observed(self, latent: Tensor) -> Tensor:
         """See `Likelihood`."""

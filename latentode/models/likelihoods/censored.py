@@ -53,25 +53,39 @@ class CensoredLikelihood(SupportLikelihood):
         outside = torch.where(high, -score, score).clamp(min=_LEAST)
         return torch.where(low | high, torch.special.log_ndtr(outside), density)
 
-    def transform(self, uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+    def transform(self, noise: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """See `Likelihood`.
 
         Args:
-            uniform: Independent numbers in (0, 1), shape (2, *location.shape).
+            noise: Standard normal numbers, the shape of `location`.
             location: Location of each reading.
             scale: Scale of each reading.
         """
-        return self.observed(self.latent(uniform, location, scale))
+        return self.observed(self.latent(noise, location, scale))
 
-    def latent(self, uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+    def score(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """See `Likelihood`.
 
         Args:
-            uniform: Independent numbers in (0, 1), shape (2, *location.shape).
+            values: Readings in scaled units, their last axis `channel`.
+            location: Location of each, a shape that broadcasts with them.
+            scale: Scale of each, positive, likewise.
+        """
+        score = self.free.score(values, location, scale)
+        low, high = self.bounds.at(values)
+        outside = torch.where(high, -score, score)
+        middle = torch.special.ndtri(0.5 * torch.special.ndtr(outside))
+        return torch.where(low, middle, torch.where(high, -middle, score))
+
+    def latent(self, noise: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """See `Likelihood`.
+
+        Args:
+            noise: Standard normal numbers, the shape of `location`.
             location: Location of each reading.
             scale: Scale of each reading.
         """
-        return self.free.transform(uniform, location, scale)
+        return self.free.transform(noise, location, scale)
 
     def observed(self, latent: Tensor) -> Tensor:
         """See `Likelihood`."""

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from latentode.config import SolverConfig
 from latentode.flows import CNF
+from latentode.flows.base import StudentTBase
 from latentode.models.likelihoods.base import Likelihood
+from latentode.models.likelihoods.quantiles import StudentTQuantiles
 
 _SOLVER = SolverConfig(method="rk4", step_size=1 / 6)
 
@@ -86,16 +88,18 @@ class FlowLikelihood(Likelihood):
         log_scale = torch.where(mask, scale.expand_as(location).log(), 0.0)
         return total.sum(-1).reshape(location.shape[:-2]) - log_scale.sum((-2, -1))
 
-    def transform(self, uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+    def transform(self, noise: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """See `Likelihood`; draws of all channels together.
 
         Args:
-            uniform: Independent numbers in (0, 1), shape (2, *location.shape).
+            noise: Standard normal numbers, the shape of `location`.
             location: Location of each reading.
             scale: Scale of each reading.
         """
-        noise = self.flow.base.transform(uniform)
-        rows = noise.reshape(-1, noise.shape[-1]).to(self.flow.scale.dtype)
+        base = self.flow.base
+        assert isinstance(base, StudentTBase)
+        start = StudentTQuantiles.of(base.df).at(noise)
+        rows = start.reshape(-1, start.shape[-1]).to(self.flow.scale.dtype)
         flowed: Tensor = self.flow(rows, torch.ones_like(rows))
         return location + scale * flowed.reshape(noise.shape).to(location.dtype)
 

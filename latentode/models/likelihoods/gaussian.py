@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor
 
 from latentode.models.likelihoods.base import Likelihood
@@ -28,17 +27,25 @@ class GaussianLikelihood(Likelihood):
         error = (values - location) / scale
         return -0.5 * (error * error + math.log(2 * math.pi)) - scale.log()
 
-    def transform(self, uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
-        """See `Likelihood`; by the polar form of Box and Muller.
+    def transform(self, noise: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """See `Likelihood`.
 
         Args:
-            uniform: Independent numbers in (0, 1), shape (2, *location.shape).
+            noise: Standard normal numbers, the shape of `location`.
             location: Location of each reading.
             scale: Scale of each reading.
         """
-        radius = torch.sqrt(-2.0 * torch.log1p(-uniform[0]))
-        noise = radius * torch.cos(2 * math.pi * uniform[1])
         return location + scale * noise.to(location.dtype)
+
+    def score(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """See `Likelihood`.
+
+        Args:
+            values: Readings in scaled units, their last axis `channel`.
+            location: Location of each, a shape that broadcasts with them.
+            scale: Scale of each, positive, likewise.
+        """
+        return (values - location) / scale
 
 
 LIKELIHOOD = GaussianLikelihood

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from scipy import special
 from torch import Tensor
 from torch.nn import functional
 
@@ -58,22 +60,45 @@ class NegativeBinomialLikelihood(SupportLikelihood):
         odds = counts * (mean.log() - (mean + size).log()) - size * torch.log1p(mean / size)
         return (ways + odds).to(location.dtype)
 
-    def transform(self, uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+    def transform(self, noise: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """See `Likelihood`; the least count whose distribution function reaches the number.
 
         Args:
-            uniform: Independent numbers in (0, 1), shape (2, *location.shape).
+            noise: Standard normal numbers, the shape of `location`.
             location: Location of each reading.
             scale: Scale of each reading.
         """
         mean, size = self._mean_and_size(location, scale)
-        wanted = uniform[0].double()
-        drawn = torch.sqrt(mean + mean * mean / size) * torch.special.ndtri(wanted) + mean
+        wanted = torch.special.ndtr(noise.double())
+        drawn = torch.sqrt(mean + mean * mean / size) * noise.double() + mean
         counts = drawn.round().clamp(min=0.0)
         small = mean < _LARGE
         summed = self._by_summing(wanted[small], mean[small], size[small])
         counts = counts.masked_scatter(small, summed)
         return (self.zero.double() + self.step.double() * counts).to(location.dtype)
+
+    def score(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """See `Likelihood`; of a large count that of a normal with its mean and variance.
+
+        Args:
+            values: Readings in scaled units, their last axis `channel`.
+            location: Location of each, a shape that broadcasts with them.
+            scale: Scale of each, positive, likewise.
+        """
+        mean, size = self._mean_and_size(location, scale)
+        counts = self._counts(values).round().clamp(min=0.0).expand_as(mean)
+        normal = (counts - mean) / torch.sqrt(mean + mean * mean / size)
+        small = (mean < _LARGE) & (counts < _MOST_STEPS)
+        below = self._below(counts[small], mean[small], size[small])
+        return normal.masked_scatter(small, torch.special.ndtri(below)).to(location.dtype)
+
+    @staticmethod
+    def _below(counts: Tensor, mean: Tensor, size: Tensor) -> Tensor:
+        """Probability of less than each count and half that of the count itself."""
+        k, r, share = (x.numpy(force=True) for x in (counts, size, size / (size + mean)))
+        up_to = special.betainc(r, k + 1.0, share)
+        less = np.where(k > 0.0, special.betainc(r, np.maximum(k, 1.0), share), 0.0)
+        return torch.from_numpy(0.5 * (less + up_to)).to(mean)
 
     @staticmethod
     def _by_summing(wanted: Tensor, mean: Tensor, size: Tensor) -> Tensor:

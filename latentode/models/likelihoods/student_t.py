@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from latentode.models.likelihoods.base import Likelihood
+from latentode.models.likelihoods.quantiles import StudentTQuantiles
 
 # one number a channel must move by several units while weights move by hundredths
 _GAIN = 5.0
@@ -25,10 +26,6 @@ class StudentTLikelihood(Likelihood):
 
     Args:
         num_channels: Channels of the log.
-
-    Reference:
-        Bailey (1994), Polar generation of random variates with the t-distribution, Mathematics of
-        Computation 62 (sampling).
     """
 
     def __init__(self, num_channels: int) -> None:
@@ -53,19 +50,26 @@ class StudentTLikelihood(Likelihood):
         constant = torch.lgamma((df + 1) / 2) - torch.lgamma(df / 2) - 0.5 * torch.log(df * math.pi)
         return constant - scale.log() - 0.5 * (df + 1) * torch.log1p(error * error / df)
 
-    def transform(self, uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
-        """See `Likelihood`; by Bailey's polar form.
+    def transform(self, noise: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """See `Likelihood`; by the quantile function.
 
         Args:
-            uniform: Independent numbers in (0, 1), shape (2, *location.shape).
+            noise: Standard normal numbers, the shape of `location`.
             location: Location of each reading.
             scale: Scale of each reading.
         """
-        df = self.df.to(uniform.dtype)
-        # expm1 keeps the small radii that u^(-2/df) - 1 would cancel
-        radius = torch.sqrt(df * torch.expm1(-2.0 / df * torch.log1p(-uniform[0])))
-        noise = radius * torch.cos(2 * math.pi * uniform[1])
-        return location + scale * noise.to(location.dtype)
+        error = StudentTQuantiles.of(self.df).at(noise)
+        return location + scale * error.to(location.dtype)
+
+    def score(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """See `Likelihood`.
+
+        Args:
+            values: Readings in scaled units, their last axis `channel`.
+            location: Location of each, a shape that broadcasts with them.
+            scale: Scale of each, positive, likewise.
+        """
+        return StudentTQuantiles.of(self.df).scores((values - location) / scale)
 
 
 LIKELIHOOD = StudentTLikelihood

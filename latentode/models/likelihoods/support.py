@@ -67,18 +67,27 @@ class SinhArcsinhLikelihood(Likelihood):
         """
         return self.score_and_log_prob(values, location, scale)[1]
 
-    def transform(self, uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+    def transform(self, noise: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """See `Likelihood`; by the quantile function.
 
         Args:
-            uniform: Independent numbers in (0, 1), shape (2, *location.shape).
+            noise: Standard normal numbers, the shape of `location`.
             location: Location of each reading.
             scale: Scale of each reading.
         """
-        noise = torch.special.ndtri(uniform[0])
         if self.raw_tail is not None:
             noise = torch.sinh(torch.asinh(noise) / self.tail(self.raw_tail).to(noise.dtype))
         return location + scale * noise.to(location.dtype)
+
+    def score(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """See `Likelihood`.
+
+        Args:
+            values: Readings in scaled units, their last axis `channel`.
+            location: Location of each, a shape that broadcasts with them.
+            scale: Scale of each, positive, likewise.
+        """
+        return self.score_and_log_prob(values, location, scale)[0]
 
 
 class SupportLikelihood(Likelihood):
@@ -159,27 +168,38 @@ class Lifted(Likelihood):
         free = self.free.log_prob(values, location, scale)
         return torch.where(self.unfit, free, self.likelihood.log_prob(values, location, scale))
 
-    def transform(self, uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+    def transform(self, noise: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """See `Likelihood`.
 
         Args:
-            uniform: Independent numbers in (0, 1), shape (2, *location.shape).
+            noise: Standard normal numbers, the shape of `location`.
             location: Location of each reading.
             scale: Scale of each reading.
         """
-        free = self.free.transform(uniform, location, scale)
-        return torch.where(self.unfit, free, self.likelihood.transform(uniform, location, scale))
+        free = self.free.transform(noise, location, scale)
+        return torch.where(self.unfit, free, self.likelihood.transform(noise, location, scale))
 
-    def latent(self, uniform: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+    def score(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """See `Likelihood`.
 
         Args:
-            uniform: Independent numbers in (0, 1), shape (2, *location.shape).
+            values: Readings in scaled units, their last axis `channel`.
+            location: Location of each, a shape that broadcasts with them.
+            scale: Scale of each, positive, likewise.
+        """
+        free = self.free.score(values, location, scale)
+        return torch.where(self.unfit, free, self.likelihood.score(values, location, scale))
+
+    def latent(self, noise: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """See `Likelihood`.
+
+        Args:
+            noise: Standard normal numbers, the shape of `location`.
             location: Location of each reading.
             scale: Scale of each reading.
         """
-        free = self.free.transform(uniform, location, scale)
-        return torch.where(self.unfit, free, self.likelihood.latent(uniform, location, scale))
+        free = self.free.transform(noise, location, scale)
+        return torch.where(self.unfit, free, self.likelihood.latent(noise, location, scale))
 
     def observed(self, latent: Tensor) -> Tensor:
         """See `Likelihood`."""

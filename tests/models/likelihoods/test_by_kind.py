@@ -58,9 +58,9 @@ def test_each_channel_has_the_density_of_its_own_likelihood(base):
 def test_draws_are_of_the_support_of_their_channel():
     likelihood = likelihood_of(StudentTLikelihood, FAMILIES)
     _, location, scale, _ = batch(draws=50)
-    uniform = torch.rand(2, *location.shape, generator=torch.Generator().manual_seed(1)).double()
+    noise = torch.randn(*location.shape, generator=torch.Generator().manual_seed(1)).double()
     with torch.no_grad():
-        draws = likelihood.transform(uniform, location.double(), scale.double())
+        draws = likelihood.transform(noise, location.double(), scale.double())
     assert torch.equal(2 * draws[..., 0], (2 * draws[..., 0]).round())
     assert draws[..., 2].unique().tolist() == [0.0, 1.0]
     assert float(draws[..., 3].min()) == -1.0
@@ -100,9 +100,9 @@ def test_a_reading_outside_lifts_the_support_in_its_window_alone():
     unseen = everywhere.clone()
     unseen[1, 2] = False
     assert likelihood.given(moved, unseen, NO_SHIFT) is likelihood
-    uniform = torch.full((2, *location.shape), 0.01, dtype=torch.float64)
+    noise = torch.full(location.shape, -2.3263478740408408, dtype=torch.float64)
     with torch.no_grad():
-        draws = lifted.transform(uniform, location, scale)
+        draws = lifted.transform(noise, location, scale)
     assert (draws[:, 1, :, 3] < -1.0).any()
     assert (draws[:, 0, :, 3] >= -1.0).all()
 
@@ -117,9 +117,9 @@ def test_bounds_move_with_what_was_taken_off_the_readings():
     found = given.log_prob(moved, location - shift.float(), scale)
     torch.testing.assert_close(found, likelihood.log_prob(values, location, scale))
     assert given.is_mass(moved)[..., 3].all()
-    uniform = torch.full((2, *location.shape), 0.01, dtype=torch.float64)
+    noise = torch.full(location.shape, -2.3263478740408408, dtype=torch.float64)
     with torch.no_grad():
-        draws = given.transform(uniform, location - shift.float(), scale)[..., 3].double()
+        draws = given.transform(noise, location - shift.float(), scale)[..., 3].double()
     assert (draws.min(dim=-1).values.min(dim=0).values + shift[:, 0, 3] >= -1.0).all()
     assert set(given.state_dict()) == set(likelihood.state_dict())
 
@@ -132,8 +132,8 @@ def test_draws_are_what_is_read_of_latent_draws(unfit):
     if unfit:
         values = values.index_fill(-1, torch.tensor([3]), -7.0)
     given = likelihood.given(values, mask | unfit, NO_SHIFT.to(values))
-    uniform = torch.rand(2, *location.shape, generator=torch.Generator().manual_seed(1)).double()
-    arguments = uniform, location.double(), scale.double()
+    noise = torch.randn(*location.shape, generator=torch.Generator().manual_seed(1)).double()
+    arguments = noise, location.double(), scale.double()
     with torch.no_grad():
         latent = given.latent(*arguments)
         assert torch.equal(given.observed(latent), given.transform(*arguments))

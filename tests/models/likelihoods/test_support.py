@@ -89,8 +89,8 @@ def test_masses_and_density_of_a_bounded_channel_add_up_to_one(channel, heavy):
 def test_draws_of_a_bounded_channel_have_its_masses_and_its_density(channel):
     likelihood = censored()
     generator = torch.Generator().manual_seed(1)
-    uniform = torch.rand(2, 20_000, 3, generator=generator, dtype=torch.float64)
-    draws = likelihood.transform(uniform, LOCATION.expand(20_000, 3), SCALE.expand(20_000, 3))
+    noise = torch.randn(20_000, 3, generator=generator, dtype=torch.float64)
+    draws = likelihood.transform(noise, LOCATION.expand(20_000, 3), SCALE.expand(20_000, 3))
     drawn = draws[:, channel].detach().numpy()
     low, high = float(LOWER[channel]), float(UPPER[channel])
     assert drawn.min() >= low
@@ -160,10 +160,10 @@ def test_what_never_happened_has_a_finite_price_and_gradient(name):
 @pytest.mark.parametrize("name", MAKE)
 @pytest.mark.parametrize("edge", [1e-15, 0.5, 1 - 1e-15])
 def test_draws_are_finite_at_the_edges_of_the_uniform_numbers(name, edge):
-    uniform = torch.full((2, 1, 3), edge, dtype=torch.float64)
-    draws = MAKE[name]().transform(uniform, LOCATION[None], SCALE[None])
+    noise = torch.special.ndtri(torch.full((1, 3), edge, dtype=torch.float64))
+    draws = MAKE[name]().transform(noise, LOCATION[None], SCALE[None])
     assert torch.isfinite(draws).all()
-    short = MAKE[name]().transform(uniform, LOCATION[None].float(), SCALE[None].float())
+    short = MAKE[name]().transform(noise, LOCATION[None].float(), SCALE[None].float())
     assert short.dtype == torch.float32
 
 
@@ -177,8 +177,8 @@ def test_the_probabilities_of_two_states_add_up_to_one_and_are_drawn():
     # the log-odds of the first are its distance from midway, but for the bend of one in 4,000
     assert float(chance[0]) == pytest.approx(1 / (1 + np.exp(-0.3)), abs=1e-4)
     assert float(chance[1]) == 0.5
-    uniform = torch.rand(2, 10_000, 3, generator=torch.Generator().manual_seed(2)).double()
-    draws = states.transform(uniform, location.expand(10_000, 3), scale.expand(10_000, 3))
+    noise = torch.randn(10_000, 3, generator=torch.Generator().manual_seed(2)).double()
+    draws = states.transform(noise, location.expand(10_000, 3), scale.expand(10_000, 3))
     assert ((draws == lower) | (draws == upper)).all()
     up = (draws == upper).double().mean(0)
     torch.testing.assert_close(up, chance.detach(), rtol=0, atol=4 * 0.5 / 100)
@@ -209,9 +209,9 @@ def test_drawn_counts_are_whole_and_have_mean_and_variance():
         torch.tensor([-2.0, 6.0, 400.0]).double(),
         torch.tensor([0.1, 4.0, 20.0]).double(),
     )
-    uniform = torch.rand(2, 40_000, 3, generator=torch.Generator().manual_seed(3)).double()
+    noise = torch.randn(40_000, 3, generator=torch.Generator().manual_seed(3)).double()
     shape = (40_000, 3)
-    draws = counts.transform(uniform, location.expand(shape), scale.expand(shape)).numpy()
+    draws = counts.transform(noise, location.expand(shape), scale.expand(shape)).numpy()
     assert (draws == np.rint(draws)).all()
     assert (draws >= 0).all()
     mean = np.log1p(np.exp(location.numpy()))

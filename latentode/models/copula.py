@@ -1,0 +1,112 @@
+r"""What is common to errors at several times and of several channels: draws become paths."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+LASTING, SINCE = 2, 2  # components that forget at a rate, and that begin at each reading
+COMPONENTS = 1 + LASTING + SINCE
+RANK = 3  # factors that the channels share, of each component
+_LEAST_GAP = 1e-6  # model time: a query at a reading
+
+
+class GaussianCopula(nn.Module):
+    r"""The joint distribution of the noise of a draw, standard normal at each time and channel.
+
+    With weights that add up to 1 for each channel c,
+
+    .. math:: \varepsilon_c(t) = \sum_b \sqrt{w_{bc}}\, u_{bc}(\tau_{bc}(t)), \qquad
+        \mathrm{corr}(u_{bc}(\tau), u_{bd}(\tau')) = R_{bcd}\, e^{-|\tau - \tau'|}, \qquad
+        R_b = F_b F_b^\top + \mathrm{diag}(1 - |F_{bc}|^2).
+
+    Each component b is an Ornstein-Uhlenbeck process of variance 1, a Markov process, of a time of
+    its own:
+
+    - noise: every time is independent of all others. It is in one reading, and gone.
+    - lasting: :math:`\tau = t / \ell_b`. What the readings do not tell.
+    - since a reading: what an Ornstein-Uhlenbeck process of length :math:`\ell_b` does that is known
+      at the nearest readings before and after. With gaps a before and b behind in lengths,
+      :math:`2 \tau = \log\sinh a - \log\sinh b` between two, :math:`\log(e^{2a} - 1)` after the
+      last; errors near a reading resemble a random walk, and those of two gaps are independent.
+
+    As it leaves the factory, all is noise, as a likelihood says.
+
+    Args:
+        num_channels: Channels of the log.
+
+    Attributes:
+        weights: w, shape (component, channel).
+        loadings: F, shape (component, channel, factor).
+        lengths: Model time, shape (component,); that of noise is of no effect.
+        windows: Windows of the validation part that it was learned from, 0-dimensional.
+
+    Reference:
+        Goovaerts (1997), Geostatistics for natural resources evaluation (the linear model of
+        coregionalization); Song (2000), Multivariate dispersion models generated from Gaussian
+        copula, Scandinavian Journal of Statistics 27.
+    """
+
+    weights: Tensor
+    loadings: Tensor
+    lengths: Tensor
+    windows: Tensor
+
+    def __init__(self, num_channels: int) -> None:
+        super().__init__()
+        exact = torch.float64
+        weights = torch.zeros(COMPONENTS, num_channels, dtype=exact)
+        weights[0] = 1.0
+        self.register_buffer("weights", weights)
+        self.register_buffer("loadings", torch.zeros(COMPONENTS, num_channels, RANK, dtype=exact))
+        self.register_buffer("lengths", torch.ones(COMPONENTS, dtype=exact))
+        self.register_buffer("windows", torch.zeros((), dtype=exact))
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it is a correlation."""
+        ones = (self.weights.sum(dim=0) - 1.0).abs() < 1e-6
+        shared = self.loadings.square().sum(dim=-1) <= 1.0
+        return bool(
+            ones.all() & shared.all() & (self.weights >= 0).all() & (self.lengths > 0).all()
+        )
+
+    def line(self) -> str:
+        """What a reader should know of it, in a line."""
+        if not self.windows:
+            return "errors of one time say nothing of others (too little was held out to learn it)"
+        noise, lasting, since = (
+            float(part.sum(dim=0).mean()) for part in self.weights.split([1, LASTING, SINCE])
+        )
+        return (
+            f"of the variance of errors {noise:.0%} is noise of single readings, {since:.0%} grows "
+            f"from the nearest reading on, {lasting:.0%} lasts ({self.windows:.0f} windows)"
+        )
+
+
+def own_times(lengths: Tensor, times: Tensor, gaps: Tensor) -> Tensor:
+    r"""The times :math:`\tau` of the components but the noise.
+
+    Args:
+        lengths: Of all components, shape (component,).
+        times: Model time of the queries, shape (..., 1) or one for each channel.
+        gaps: To the nearest readings before and after, +inf where there is none, shape (2, ...,
+            channel).
+
+    Returns:
+        Shape (component - 1, ..., channel).
+    """
+    shape = (-1, *(1 for _ in gaps.shape[1:]))
+    lasting, since = (part.view(shape) for part in lengths[1:].split([LASTING, SINCE]))
+    steady = (times / lasting).expand(LASTING, *gaps.shape[1:])
+    before, after = (gap.clamp(min=_LEAST_GAP) / since for gap in gaps)
+    told, known = (torch.isfinite(gap).expand_as(before) for gap in gaps)
+    # log sinh a = a + log(1 - exp(-2 a)) - log 2, of which the last is of no effect
+    begun, left = (
+        0.5
+        * (torch.where(at, gap, 0.0) + torch.where(at, torch.log(-torch.expm1(-2.0 * gap)), 0.0))
+        for at, gap in ((told, before), (known, after))
+    )
+    alone = torch.where(told, 0.5 * before, torch.where(known, -0.5 * after, times / since))
+    both = told & known
+    return torch.cat([steady, begun - left + torch.where(both, 0.0, alone)])
