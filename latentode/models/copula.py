@@ -9,6 +9,7 @@ LASTING, SINCE = 2, 2  # components that forget at a rate, and that begin at eac
 COMPONENTS = 1 + LASTING + SINCE
 RANK = 3  # factors that the channels share, of each component
 _LEAST_GAP = 1e-6  # model time: a query at a reading
+_ROUNDING = 1e-6  # of stored numbers
 
 
 class GaussianCopula(nn.Module):
@@ -25,8 +26,8 @@ class GaussianCopula(nn.Module):
 
     - noise: every time is independent of all others. It is in one reading, and gone.
     - lasting: :math:`\tau = t / \ell_b`. What the readings do not tell.
-    - since a reading: what an Ornstein-Uhlenbeck process of length :math:`\ell_b` does that is known
-      at the nearest readings before and after. With gaps a before and b behind in lengths,
+    - since a reading: what an Ornstein-Uhlenbeck process of length :math:`\ell_b` does that is
+      known at the nearest readings before and after. With gaps a before and b behind in lengths,
       :math:`2 \tau = \log\sinh a - \log\sinh b` between two, :math:`\log(e^{2a} - 1)` after the
       last; errors near a reading resemble a random walk, and those of two gaps are independent.
 
@@ -65,11 +66,10 @@ class GaussianCopula(nn.Module):
     @property
     def is_sound(self) -> bool:
         """Whether it is a correlation."""
-        ones = (self.weights.sum(dim=0) - 1.0).abs() < 1e-6
-        shared = self.loadings.square().sum(dim=-1) <= 1.0
-        return bool(
-            ones.all() & shared.all() & (self.weights >= 0).all() & (self.lengths > 0).all()
-        )
+        whole = (self.weights.sum(dim=0) - 1.0).abs() < _ROUNDING
+        shared = self.loadings.square().sum(dim=-1) <= 1.0 + _ROUNDING
+        positive = torch.cat([self.weights.flatten() >= 0.0, self.lengths > 0.0])
+        return bool(whole.all() & shared.all() & positive.all())
 
     def line(self) -> str:
         """What a reader should know of it, in a line."""
@@ -99,14 +99,15 @@ def own_times(lengths: Tensor, times: Tensor, gaps: Tensor) -> Tensor:
     shape = (-1, *(1 for _ in gaps.shape[1:]))
     lasting, since = (part.view(shape) for part in lengths[1:].split([LASTING, SINCE]))
     steady = (times / lasting).expand(LASTING, *gaps.shape[1:])
-    before, after = (gap.clamp(min=_LEAST_GAP) / since for gap in gaps)
-    told, known = (torch.isfinite(gap).expand_as(before) for gap in gaps)
-    # log sinh a = a + log(1 - exp(-2 a)) - log 2, of which the last is of no effect
-    begun, left = (
-        0.5
-        * (torch.where(at, gap, 0.0) + torch.where(at, torch.log(-torch.expm1(-2.0 * gap)), 0.0))
-        for at, gap in ((told, before), (known, after))
-    )
-    alone = torch.where(told, 0.5 * before, torch.where(known, -0.5 * after, times / since))
-    both = told & known
-    return torch.cat([steady, begun - left + torch.where(both, 0.0, alone)])
+    told, known = torch.isfinite(gaps)
+    before, after = torch.where(torch.isfinite(gaps), gaps, 1.0).clamp(min=_LEAST_GAP)
+    begun, left = _log_sinh(before / since), _log_sinh(after / since)
+    # between two readings; after the last; before the first; without any
+    later = torch.where(told, begun + before / since, 2.0 * times / since)
+    own = torch.where(known, torch.where(told, begun - left, -left - after / since), later)
+    return torch.cat([steady, 0.5 * own])
+
+
+def _log_sinh(x: Tensor) -> Tensor:
+    """Logarithm of 2 sinh x of positive numbers, of any size."""
+    return x + torch.log(-torch.expm1(-2.0 * x))

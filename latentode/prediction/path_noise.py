@@ -1,10 +1,9 @@
 r"""Ornstein-Uhlenbeck noise at any times, each number of which belongs to its place.
 
-A path of variance 1 with :math:`\mathrm{corr} = e^{-|\tau - \tau'|}` is a Markov process: given it at
-two times it is a bridge between them, independent of all else. So it can be read at any time
-without what else is asked: from knots far apart down a tree of halved stretches, each value in the
-middle drawn given the ends, with noise that is hashed from its place. All reads agree with each
-other, at a cost of so many steps for each.
+A path of variance 1 with correlation :math:`e^{-|\tau - \tau'|}` is a Markov process: given it at
+two times it is a bridge between them, independent of all else. It can be read at any time, whatever
+else is asked: from knots far apart down a tree of halved stretches, each value in the middle drawn
+given the ends, with noise that is hashed from its place. All reads agree with each other.
 
 Reference:
     Jelinčič, Foster, Kidger (2024), Single-seed generation of Brownian paths and integrals for

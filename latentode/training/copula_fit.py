@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import torch
@@ -126,7 +126,7 @@ def _chosen(usable: Tensor, generator: torch.Generator) -> Tensor:
 
 
 class _Parameters(nn.Module):
-    """Free numbers behind a copula, and a factor of the scale of each channel.
+    """Free numbers behind a copula.
 
     Args:
         num_channels: Channels.
@@ -140,7 +140,6 @@ class _Parameters(nn.Module):
         self.of_channels = nn.Parameter(zeros.clone())
         starts = torch.tensor([1.0, *_STARTS], dtype=torch.float64)
         self.horizon, self.log_lengths = horizon, nn.Parameter(starts.log())
-        self.log_scale = nn.Parameter(zeros[0].clone())
         # factors that begin alike would stay alike
         angle = torch.arange(1.0 * num_channels, dtype=torch.float64)[:, None] * torch.arange(RANK)
         self.raw = nn.Parameter(0.3 * torch.cos(angle).expand(COMPONENTS, -1, -1).clone())
@@ -189,14 +188,31 @@ def correlation(copula: _Parameters, of: Stretches) -> Tensor:
 
 def _loss(copula: _Parameters, of: Stretches) -> Tensor:
     """Mean over windows of less the log-density of their readings, but for a constant."""
-    scale = copula.log_scale[of.channel].exp()
-    covariance = (correlation(copula, of) + of.spread) * scale[..., :, None] * scale[..., None, :]
+    covariance = correlation(copula, of) + of.spread
     both = of.present[..., :, None] & of.present[..., None, :]
     unit = torch.eye(both.shape[-1], dtype=covariance.dtype)
     covariance = torch.where(both, covariance, unit) + _JITTER * unit
     root = torch.linalg.cholesky(covariance)
     whitened = torch.linalg.solve_triangular(root, of.score[..., None], upper=False)[..., 0]
     return (0.5 * whitened.square().sum(-1) + root.diagonal(dim1=-2, dim2=-1).log().sum(-1)).mean()
+
+
+def _standardised(of: Stretches, num_channels: int) -> Stretches:
+    """The same with scores of each channel as wide as they claim to be.
+
+    A scale that is learned along would grow without end with the lengths of a random walk.
+
+    Args:
+        of: Readings that were predicted.
+        num_channels: Channels of the log.
+    """
+    channel = of.channel[of.present]
+    claimed, found = (
+        torch.zeros(num_channels, dtype=torch.float64).index_add(0, channel, part[of.present])
+        for part in (1.0 + of.spread.diagonal(dim1=-2, dim2=-1), of.score.square())
+    )
+    factor = (claimed / found.clamp(min=_JITTER)).sqrt()[of.channel]
+    return replace(of, score=of.score * factor)
 
 
 def fit_copula(stretches: Stretches, num_channels: int, horizon: float) -> GaussianCopula:
@@ -214,10 +230,11 @@ def fit_copula(stretches: Stretches, num_channels: int, horizon: float) -> Gauss
     count = len(stretches.present)
     if count < _FEWEST:
         return copula
+    stretches = _standardised(stretches, num_channels)
     generator = torch.Generator().manual_seed(0)
     with torch.enable_grad():
         learned = _Parameters(num_channels, horizon)
-        optimizer = AdamW(list(learned.parameters()), lr=_RATE)
+        optimizer = AdamW([{"params": list(learned.parameters())}], lr=_RATE)
         for step in range(_STEPS):
             optimizer.param_groups[0]["lr"] = _RATE * (1.0 - step / _STEPS)
             optimizer.zero_grad()

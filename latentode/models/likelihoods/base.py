@@ -93,7 +93,7 @@ class Likelihood(nn.Module):
             location: Location of each, a shape that broadcasts with them.
             scale: Scale of each, positive, likewise.
         """
-        return torch.full_like(location + values, torch.nan)
+        return torch.full_like(values + location + scale, torch.nan)
 
     def is_mass(self, values: Tensor) -> Tensor:
         """Whether `log_prob` of a reading is of a probability, not of a density."""
