@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-LASTING, SINCE = 2, 2  # components that forget at a rate, and that begin at each reading
-COMPONENTS = 1 + LASTING + SINCE
+KINDS = ("forecasts", "interpolations")  # queries that readings do not surround, and others
+# components that forget at a rate, that turn besides, and that begin at each reading
+LASTING, CYCLES, SINCE = 2, 2, 2
+COMPONENTS = 1 + LASTING + CYCLES + SINCE
 RANK = 3  # factors that the channels share, of each component
 _LEAST_GAP = 1e-6  # model time: a query at a reading
 _ROUNDING = 1e-6  # of stored numbers
@@ -26,10 +28,15 @@ class GaussianCopula(nn.Module):
 
     - noise: every time is independent of all others. It is in one reading, and gone.
     - lasting: :math:`\tau = t / \ell_b`. What the readings do not tell.
+    - cycles: the same, times :math:`\cos(\omega_b (t - t'))`: what is off by the hour, not the day.
     - since a reading: what an Ornstein-Uhlenbeck process of length :math:`\ell_b` does that is
       known at the nearest readings before and after. With gaps a before and b behind in lengths,
       :math:`2 \tau = \log\sinh a - \log\sinh b` between two, :math:`\log(e^{2a} - 1)` after the
       last; errors near a reading resemble a random walk, and those of two gaps are independent.
+
+    Errors are large in some stretches and small in others. With degrees of freedom :math:`\nu`,
+    the noise of a channel is the normal score of :math:`s\,\varepsilon` as Student's t, where
+    :math:`\nu / s^2` is :math:`\chi^2_\nu` and changes slowly: a t copula.
 
     As it leaves the factory, all is noise, as a likelihood says.
 
@@ -37,58 +44,77 @@ class GaussianCopula(nn.Module):
         num_channels: Channels of the log.
 
     Attributes:
-        weights: w, shape (component, channel).
-        loadings: F, shape (component, channel, factor).
-        lengths: Model time, shape (component,); that of noise is of no effect.
-        windows: Windows of the validation part that it was learned from, 0-dimensional.
+        weights: w, shape (kind, component, channel); kinds as in `KINDS`.
+        loadings: F, shape (kind, component, channel, factor).
+        lengths: Model time, shape (kind, component); that of noise is of no effect.
+        frequencies: :math:`\omega`, radians per unit of model time, shape (kind, component); 0 but
+            for cycles.
+        freedom: :math:`\nu` of each kind, infinite where errors are as large everywhere.
+        calm: Model time for which errors are large or small, 0-dimensional.
+        windows: Windows of the validation part that each was learned from, shape (kind,).
 
     Reference:
         Goovaerts (1997), Geostatistics for natural resources evaluation (the linear model of
         coregionalization); Song (2000), Multivariate dispersion models generated from Gaussian
-        copula, Scandinavian Journal of Statistics 27.
+        copula, Scandinavian Journal of Statistics 27; Demarta, McNeil (2005), The t copula and
+        related copulas, International Statistical Review 73.
     """
 
     weights: Tensor
     loadings: Tensor
     lengths: Tensor
+    frequencies: Tensor
+    freedom: Tensor
+    calm: Tensor
     windows: Tensor
 
     def __init__(self, num_channels: int) -> None:
         super().__init__()
         exact = torch.float64
-        weights = torch.zeros(COMPONENTS, num_channels, dtype=exact)
-        weights[0] = 1.0
+        shape = (len(KINDS), COMPONENTS, num_channels)
+        weights = torch.zeros(shape, dtype=exact)
+        weights[:, 0] = 1.0
         self.register_buffer("weights", weights)
-        self.register_buffer("loadings", torch.zeros(COMPONENTS, num_channels, RANK, dtype=exact))
-        self.register_buffer("lengths", torch.ones(COMPONENTS, dtype=exact))
-        self.register_buffer("windows", torch.zeros((), dtype=exact))
+        self.register_buffer("loadings", torch.zeros(*shape, RANK, dtype=exact))
+        self.register_buffer("lengths", torch.ones(shape[:2], dtype=exact))
+        self.register_buffer("frequencies", torch.zeros(shape[:2], dtype=exact))
+        self.register_buffer("freedom", torch.full((len(KINDS),), torch.inf, dtype=exact))
+        self.register_buffer("calm", torch.ones((), dtype=exact))
+        self.register_buffer("windows", torch.zeros(len(KINDS), dtype=exact))
 
     @property
     def is_sound(self) -> bool:
         """Whether it is a correlation."""
-        whole = (self.weights.sum(dim=0) - 1.0).abs() < _ROUNDING
+        whole = (self.weights.sum(dim=1) - 1.0).abs() < _ROUNDING
         shared = self.loadings.square().sum(dim=-1) <= 1.0 + _ROUNDING
-        positive = torch.cat([self.weights.flatten() >= 0.0, self.lengths > 0.0])
+        sizes = (self.lengths.flatten(), self.freedom, self.calm[None])
+        positive = torch.cat([self.weights.flatten() >= 0.0, *(size > 0.0 for size in sizes)])
         return bool(whole.all() & shared.all() & positive.all())
 
     def line(self) -> str:
         """What a reader should know of it, in a line."""
-        if not self.windows:
+        if not self.windows.any():
             return "errors of one time say nothing of others (too little was held out to learn it)"
-        noise, lasting, since = (
-            float(part.sum(dim=0).mean()) for part in self.weights.split([1, LASTING, SINCE])
-        )
-        return (
-            f"of the variance of errors {noise:.0%} is noise of single readings, {since:.0%} grows "
-            f"from the nearest reading on, {lasting:.0%} lasts ({self.windows:.0f} windows)"
-        )
+        told = zip(KINDS, self.windows.tolist(), self.weights, strict=True)
+        return "; ".join(_told(*of_kind) for of_kind in told if of_kind[1])
+
+
+def _told(kind: str, windows: float, weights: Tensor) -> str:
+    """What a reader should know of one kind of predictions."""
+    noise, lasting, since = (
+        float(part.sum(dim=0).mean()) for part in weights.split([1, LASTING + CYCLES, SINCE])
+    )
+    return (
+        f"errors of {kind} are {noise:.0%} noise of single readings, {since:.0%} grow from the "
+        f"nearest reading on and {lasting:.0%} last ({windows:.0f} windows)"
+    )
 
 
 def own_times(lengths: Tensor, times: Tensor, gaps: Tensor) -> Tensor:
     r"""The times :math:`\tau` of the components but the noise.
 
     Args:
-        lengths: Of all components, shape (component,).
+        lengths: Of all components of a kind, shape (component,).
         times: Model time of the queries, shape (..., 1) or one for each channel.
         gaps: To the nearest readings before and after, +inf where there is none, shape (2, ...,
             channel).
@@ -97,8 +123,8 @@ def own_times(lengths: Tensor, times: Tensor, gaps: Tensor) -> Tensor:
         Shape (component - 1, ..., channel).
     """
     shape = (-1, *(1 for _ in gaps.shape[1:]))
-    lasting, since = (part.view(shape) for part in lengths[1:].split([LASTING, SINCE]))
-    steady = (times / lasting).expand(LASTING, *gaps.shape[1:])
+    lasting, since = (part.view(shape) for part in lengths[1:].split([LASTING + CYCLES, SINCE]))
+    steady = (times / lasting).expand(LASTING + CYCLES, *gaps.shape[1:])
     told, known = torch.isfinite(gaps)
     before, after = torch.where(torch.isfinite(gaps), gaps, 1.0).clamp(min=_LEAST_GAP)
     begun, left = _log_sinh(before / since), _log_sinh(after / since)

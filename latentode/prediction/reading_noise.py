@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy import special
 from torch import Tensor
 
 from latentode.data.dataset import Float64, Int64
-from latentode.models.copula import COMPONENTS, LASTING, RANK, GaussianCopula, own_times
+from latentode.models.copula import COMPONENTS, CYCLES, LASTING, RANK, GaussianCopula, own_times
+from latentode.models.likelihoods.quantiles import StudentTQuantiles
 from latentode.models.nn.nearest import nearest_readings
 from latentode.prediction.answers import SolvedWindows
 from latentode.prediction.noise import UInt64, hashed, series_key
 from latentode.prediction.path_noise import independent, ornstein_uhlenbeck
 
+_REACH, _NODES = 8.0, 1025  # of a table of quantiles
+_OTHER = 1 << 32  # names of paths a quarter turn away
 _LEAST_WEIGHT = 1e-4  # of a component that is worth its paths
 
 
@@ -68,40 +73,96 @@ class ReadingNoise:
             series: Its series.
             times: Nanoseconds since the start of training, shape (step,).
         """
-        steps = slice(len(times))
-        gaps, key = self.gaps[:, window, steps], series_key(self.seed, series)
-        model_times = torch.from_numpy(times / self.unit_ns)[:, None]
-        taus = own_times(self.copula.lengths.cpu(), model_times, gaps).numpy()
-        weights = self.copula.weights.cpu().numpy()
-        every = np.arange(gaps.shape[-1])
-        of_times = independent(hashed(key, times.view(np.uint64)), self.num_draws, _fields(every))
-        noise = np.sqrt(weights[0]) * self._mixed(0, every, of_times)
-        for number in range(1, COMPONENTS):
-            keys = np.broadcast_to(key + np.uint64(number), gaps.shape[1:])
-            if number > LASTING:
-                keys = hashed(keys, self._gap_names(window, steps))
-            for channels in _alike(taus[number - 1], keys, weights[number]):
-                first = channels[0]
-                paths = ornstein_uhlenbeck(
-                    keys[:, first], taus[number - 1][:, first], self.num_draws, _fields(channels)
-                )
-                mixed = self._mixed(number, channels, paths)
-                noise[..., channels] += np.sqrt(weights[number, channels]) * mixed
+        gaps = self.gaps[:, window, : len(times)]
+        between = torch.isfinite(gaps).all(dim=0).numpy()
+        noise = np.zeros((self.num_draws, *between.shape))
+        for kind, chosen in enumerate((~between, between)):
+            steps = np.flatnonzero(chosen.any(axis=1))
+            if len(steps):
+                gap = self._gap_names(window)[steps]
+                place = _Place(series_key(self.seed, series), times[steps], gaps[:, steps], gap)
+                whole = np.zeros_like(noise)
+                whole[:, steps] = self._of_kind(kind, place)
+                noise = np.where(chosen, whole, noise)
         return noise
 
-    def _gap_names(self, window: int, steps: slice) -> UInt64:
+    def _gap_names(self, window: int) -> UInt64:
         """Which gap between readings each query is in, shape (step, channel)."""
-        told, known = torch.isfinite(self.gaps[:, window, steps]).numpy()
-        before, after = self.readings[:, window, steps]
+        told, known = torch.isfinite(self.gaps[:, window]).numpy()
+        before, after = self.readings[:, window]
         named: Int64 = np.where(told, before, np.where(known, after, 0))
         return named.view(np.uint64)
 
-    def _mixed(self, number: int, channels: Int64, fields: Float64) -> Float64:
-        """Noise of some channels of a component, from shared factors and one of each channel."""
-        loadings = self.copula.loadings[number].cpu().numpy()[channels]
-        own = np.sqrt(np.maximum(1.0 - np.square(loadings).sum(axis=-1), 0.0))
-        mixed: Float64 = fields[..., :RANK] @ loadings.T + own * fields[..., RANK:]
-        return mixed
+    def _of_kind(self, kind: int, place: _Place) -> Float64:
+        """Noise of queries as if all were of one kind, shape (draw, step, channel)."""
+        copula, every = self.copula, np.arange(place.gaps.shape[-1])
+        weights, loadings = (
+            part[kind].numpy(force=True) for part in (copula.weights, copula.loadings)
+        )
+        taus = own_times(copula.lengths[kind].cpu(), place.model_times(self.unit_ns), place.gaps)
+        of_times = hashed(place.key, place.times.view(np.uint64))
+        turned = copula.frequencies[kind].cpu()[:, None] * place.model_times(self.unit_ns)[:, 0]
+        turned = turned.numpy()
+        noise = np.sqrt(weights[0]) * _mixed(
+            loadings[0], independent(of_times, self.num_draws, _fields(every))
+        )
+        for number, tau in enumerate(taus.numpy(), start=1):
+            keys = np.broadcast_to(place.key + np.uint64(number), tau.shape)
+            if number > LASTING + CYCLES:
+                keys = hashed(keys, place.gap_names)
+            for channels in _alike(tau, keys, weights[number]):
+                own = keys[:, channels[0]], tau[:, channels[0]]
+                fields = _fields(channels)
+                paths = ornstein_uhlenbeck(*own, self.num_draws, fields)
+                if LASTING < number <= LASTING + CYCLES:
+                    other = ornstein_uhlenbeck(*own, self.num_draws, fields + _OTHER)
+                    angle = turned[number][:, None]
+                    paths = paths * np.cos(angle) + other * np.sin(angle)
+                mixed = _mixed(loadings[number][channels], paths)
+                noise[..., channels] += np.sqrt(weights[number, channels]) * mixed
+        freedom = float(copula.freedom[kind])
+        return noise if math.isinf(freedom) else self._restless(noise, place, freedom)
+
+    def _restless(self, noise: Float64, place: _Place, freedom: float) -> Float64:
+        """Noise that is large in some stretches and small in others, standard normal as before."""
+        key = np.broadcast_to(place.key + np.uint64(COMPONENTS), place.times.shape)
+        taus = place.model_times(self.unit_ns)[:, 0].numpy() / float(self.copula.calm)
+        fields = np.arange(noise.shape[-1])
+        calm = ornstein_uhlenbeck(key, taus, self.num_draws, fields)
+        nodes = np.linspace(-_REACH, _REACH, _NODES)
+        squares = special.chdtri(freedom, special.ndtr(-nodes)) / freedom
+        student = torch.from_numpy(noise / np.sqrt(np.interp(calm, nodes, squares)))
+        quantiles = StudentTQuantiles.of(torch.tensor([freedom]))
+        scores: Float64 = quantiles.scores(student[..., None])[..., 0].numpy()
+        return scores
+
+
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """Where and when some queries of a window are.
+
+    Attributes:
+        key: Bits of seed and series, shape (1,).
+        times: Nanoseconds since the start of training, shape (step,).
+        gaps: To the nearest readings, model time, shape (2, step, channel).
+        gap_names: Which gap each is in, shape (step, channel).
+    """
+
+    key: UInt64
+    times: Int64
+    gaps: Tensor
+    gap_names: UInt64
+
+    def model_times(self, unit_ns: int) -> Tensor:
+        """Shape (step, 1)."""
+        return torch.from_numpy(self.times / unit_ns)[:, None]
+
+
+def _mixed(loadings: Float64, fields: Float64) -> Float64:
+    """Noise of channels, from shared factors and one of each channel."""
+    own = np.sqrt(np.maximum(1.0 - np.square(loadings).sum(axis=-1), 0.0))
+    mixed: Float64 = fields[..., :RANK] @ loadings.T + own * fields[..., RANK:]
+    return mixed
 
 
 def _fields(channels: Int64) -> Int64:

@@ -10,19 +10,32 @@ import torch
 from torch import Tensor, nn
 
 from latentode.flows.adam import AdamW
-from latentode.models.copula import COMPONENTS, LASTING, RANK, GaussianCopula, own_times
+from latentode.models.copula import (
+    COMPONENTS,
+    CYCLES,
+    LASTING,
+    RANK,
+    SINCE,
+    GaussianCopula,
+    own_times,
+)
 from latentode.models.latent_ode import LatentODEModel
+from latentode.models.likelihoods.quantiles import StudentTQuantiles
 from latentode.models.nn.nearest import nearest_readings
 from latentode.prediction.answers import SolvedWindows
 
-_POINTS = 64  # most readings of a window that are looked at together
-_CHANNELS = 5  # most of their channels
+_POINTS = 96  # most readings of a window that are looked at together
+_CHANNELS = 4  # most of their channels
 _FEWEST = 8  # windows with two readings or more; from fewer nothing is learned
 _FARTHEST = 4.0  # of normal scores: a wild reading says nothing of others
 _STEPS, _BATCH, _RATE = 150, 16, 0.1
-_STARTS = (0.1, 1.0, 0.3, 3.0)  # lengths in horizons, at first
+_STARTS = (0.1, 1.0, 1.0, 1.0, 0.3, 3.0)  # lengths in horizons, at first
+_TURNS = (1.0, 2.0)  # cycles in a horizon, at first
 _LEAST, _MOST = math.log(1e-3), math.log(1e3)
 _JITTER = 1e-4  # of variances: two readings of one moment
+_PAIR = 2  # readings that say something of each other
+_FREEDOMS = (3.0, 5.0, 8.0, 15.0, 30.0)
+_CALM = 4.0  # horizons
 _WORTH = 0.01  # mean weight of a component that is kept
 
 
@@ -140,6 +153,9 @@ class _Parameters(nn.Module):
         self.of_channels = nn.Parameter(zeros.clone())
         starts = torch.tensor([1.0, *_STARTS], dtype=torch.float64)
         self.horizon, self.log_lengths = horizon, nn.Parameter(starts.log())
+        turns = torch.zeros(COMPONENTS, dtype=torch.float64)
+        turns[1 + LASTING : 1 + LASTING + CYCLES] = torch.tensor(_TURNS).double()
+        self.turns = nn.Parameter(turns)
         # factors that begin alike would stay alike
         angle = torch.arange(1.0 * num_channels, dtype=torch.float64)[:, None] * torch.arange(RANK)
         self.raw = nn.Parameter(0.3 * torch.cos(angle).expand(COMPONENTS, -1, -1).clone())
@@ -155,6 +171,10 @@ class _Parameters(nn.Module):
     def lengths(self) -> Tensor:
         """Model time, shape (component,)."""
         return self.horizon * self.log_lengths.clamp(_LEAST, _MOST).exp()
+
+    def frequencies(self) -> Tensor:
+        """Radians per unit of model time, shape (component,); 0 but for cycles."""
+        return 2.0 * math.pi * self.turns / self.horizon
 
     def prior(self) -> Tensor:
         """Less the logarithm of the density of what few windows must not decide."""
@@ -174,8 +194,10 @@ def correlation(copula: _Parameters, of: Stretches) -> Tensor:
     named = torch.where(told, of.readings[0], torch.where(known, -2 - of.readings[1], -1))
     same_time = of.times[..., :, None] == of.times[..., None, :]
     same_gap = named[..., :, None] == named[..., None, :]
-    kernels = torch.exp(-apart)
-    decays = [same_time.double(), *kernels[:LASTING], *(kernels[LASTING:] * same_gap)]
+    lag = of.times[..., :, None] - of.times[..., None, :]
+    turned = torch.cos(copula.frequencies()[1:, None, None, None] * lag)
+    kernels = torch.exp(-apart) * turned
+    decays = [same_time.double(), *kernels[:-SINCE], *(kernels[-SINCE:] * same_gap)]
     loadings, weights = copula.loadings(), copula.weights().sqrt()
     shared = loadings @ loadings.mT
     own = torch.diag_embed(1.0 - loadings.square().sum(dim=-1))
@@ -226,25 +248,113 @@ def fit_copula(stretches: Stretches, num_channels: int, horizon: float) -> Gauss
         horizon: In model time.
     """
     copula = GaussianCopula(num_channels)
-    stretches = stretches.select((stretches.present.sum(dim=1) >= 2).nonzero()[:, 0])
-    count = len(stretches.present)
-    if count < _FEWEST:
-        return copula
-    stretches = _standardised(stretches, num_channels)
-    generator = torch.Generator().manual_seed(0)
+    copula.calm.fill_(_CALM * horizon)
+    between = (stretches.readings >= 0).all(dim=0)
+    for kind, chosen in enumerate((~between, between)):
+        of_kind = replace(stretches, present=stretches.present & chosen)
+        of_kind = of_kind.select((of_kind.present.sum(dim=1) >= _PAIR).nonzero()[:, 0])
+        if len(of_kind.present) >= _FEWEST:
+            _fit_kind(copula, kind, _standardised(of_kind, num_channels), horizon)
+    return copula
+
+
+def _fit_kind(copula: GaussianCopula, kind: int, of: Stretches, horizon: float) -> None:
+    """Learn the copula of one kind of predictions.
+
+    Args:
+        copula: Changed in place.
+        kind: Number of the kind.
+        of: Readings of it, standardised.
+        horizon: In model time.
+    """
+    num_channels = copula.weights.shape[-1]
+    learned = _Parameters(num_channels, horizon)
+    _maximise(learned, of)
+    with torch.no_grad():
+        freedom = _freedom(correlation(learned, of) + of.spread, of)
+        calmed = _calmed(correlation(learned, of) + of.spread, of, freedom)
+    if math.isfinite(freedom):
+        _maximise(learned, _standardised(calmed, num_channels))
+    weights = learned.weights().detach()
+    weights = torch.where(weights.mean(dim=1, keepdim=True) < _WORTH, 0.0, weights)
+    copula.weights[kind] = weights / weights.sum(dim=0)
+    copula.loadings[kind] = learned.loadings().detach()
+    copula.lengths[kind] = learned.lengths().detach()
+    copula.frequencies[kind] = learned.frequencies().detach()
+    copula.freedom[kind] = freedom
+    copula.windows[kind] = len(of.present)
+
+
+def _maximise(learned: _Parameters, of: Stretches) -> None:
+    """Take steps towards the greatest density of some readings."""
+    generator, count = torch.Generator().manual_seed(0), len(of.present)
     with torch.enable_grad():
-        learned = _Parameters(num_channels, horizon)
         optimizer = AdamW([{"params": list(learned.parameters())}], lr=_RATE)
         for step in range(_STEPS):
             optimizer.param_groups[0]["lr"] = _RATE * (1.0 - step / _STEPS)
             optimizer.zero_grad()
             batch = torch.randperm(count, generator=generator)[:_BATCH]
-            (_loss(learned, stretches.select(batch)) + learned.prior() / count).backward()
+            (_loss(learned, of.select(batch)) + learned.prior() / count).backward()
             optimizer.step()
-    weights = learned.weights().detach()
-    weights = torch.where(weights.mean(dim=1, keepdim=True) < _WORTH, 0.0, weights)
-    copula.weights.copy_(weights / weights.sum(dim=0))
-    copula.loadings.copy_(learned.loadings().detach())
-    copula.lengths.copy_(learned.lengths().detach())
-    copula.windows.fill_(count)
-    return copula
+
+
+def _of_channels(
+    covariance: Tensor, of: Stretches, scores: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Number of readings of each channel, their squared distance and the log-determinant.
+
+    Args:
+        covariance: Of the scores, shape (window, point, point).
+        of: The readings.
+        scores: Shape (window, point).
+
+    Returns:
+        Three times (channel, window).
+    """
+    found = []
+    unit = torch.eye(covariance.shape[-1], dtype=covariance.dtype)
+    for channel in range(int(of.channel.max()) + 1):
+        own = of.present & (of.channel == channel)
+        both = own[..., :, None] & own[..., None, :]
+        root = torch.linalg.cholesky(torch.where(both, covariance, unit) + _JITTER * unit)
+        errors = torch.where(own, scores, 0.0)[..., None]
+        square = torch.linalg.solve_triangular(root, errors, upper=False).square().sum((-2, -1))
+        log_root = root.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        found.append((own.sum(dim=-1).double(), square, log_root))
+    count, square, log_root = (torch.stack(parts) for parts in zip(*found, strict=True))
+    return count, square, log_root
+
+
+def _freedom(covariance: Tensor, of: Stretches) -> float:
+    """Degrees of freedom of the t copula that says most of the readings of each channel."""
+
+    def density(freedom: float) -> float:
+        scores = _of_student(of.score, freedom)
+        count, square, log_root = _of_channels(covariance, of, scores)
+        half = torch.tensor(0.5 * freedom, dtype=torch.float64)
+        joint = torch.lgamma(half + 0.5 * count) - torch.lgamma(half) - log_root
+        joint -= (half + 0.5 * count) * torch.log1p(square / freedom)
+        alone = torch.lgamma(half + 0.5) - torch.lgamma(half)
+        alone = alone - (half + 0.5) * torch.log1p(scores.square() / freedom)
+        return float(joint.sum() - torch.where(of.present, alone, 0.0).sum())
+
+    _, square, log_root = _of_channels(covariance, of, of.score)
+    normal = -0.5 * square.sum() - log_root.sum()
+    found = {freedom: density(freedom) for freedom in _FREEDOMS}
+    found[math.inf] = float(normal + 0.5 * of.score[of.present].square().sum())
+    return max(found, key=lambda freedom: found[freedom])
+
+
+def _calmed(covariance: Tensor, of: Stretches, freedom: float) -> Stretches:
+    """The same with the scores of each stretch and channel divided by how large its errors are."""
+    if math.isinf(freedom):
+        return of
+    scores = _of_student(of.score, freedom)
+    count, square, _ = _of_channels(covariance, of, scores)
+    factor = ((freedom + count) / (freedom + square)).sqrt()  # (channel, window)
+    return replace(of, score=scores * factor.T.gather(1, of.channel))
+
+
+def _of_student(scores: Tensor, freedom: float) -> Tensor:
+    """Quantiles of Student's t at normal scores."""
+    return StudentTQuantiles.of(scores.new_tensor([freedom])).at(scores[..., None])[..., 0]
