@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 KINDS = ("forecasts", "interpolations")  # queries that readings do not surround, and others
 # components that forget at a rate, that turn besides, and that begin at each reading
-LASTING, CYCLES, SINCE = 2, 2, 2
+LASTING, CYCLES, SINCE = 2, 0, 2
 COMPONENTS = 1 + LASTING + CYCLES + SINCE
 RANK = 3  # factors that the channels share, of each component
 _LEAST_GAP = 1e-6  # model time: a query at a reading
