@@ -6,9 +6,8 @@ import torch
 from torch import Tensor, nn
 
 KINDS = ("forecasts", "interpolations")  # queries that readings do not surround, and others
-# components that forget at a rate, that turn besides, and that begin at each reading
-LASTING, CYCLES, SINCE = 2, 0, 2
-COMPONENTS = 1 + LASTING + CYCLES + SINCE
+LASTING, SINCE = 2, 2  # components that forget at a rate, and that begin at each reading
+COMPONENTS = 1 + LASTING + SINCE
 RANK = 3  # factors that the channels share, of each component
 _LEAST_GAP = 1e-6  # model time: a query at a reading
 _ROUNDING = 1e-6  # of stored numbers
@@ -28,7 +27,6 @@ class GaussianCopula(nn.Module):
 
     - noise: every time is independent of all others. It is in one reading, and gone.
     - lasting: :math:`\tau = t / \ell_b`. What the readings do not tell.
-    - cycles: the same, times :math:`\cos(\omega_b (t - t'))`: what is off by the hour, not the day.
     - since a reading: what an Ornstein-Uhlenbeck process of length :math:`\ell_b` does that is
       known at the nearest readings before and after. With gaps a before and b behind in lengths,
       :math:`2 \tau = \log\sinh a - \log\sinh b` between two, :math:`\log(e^{2a} - 1)` after the
@@ -36,7 +34,7 @@ class GaussianCopula(nn.Module):
 
     Errors are large in some stretches and small in others. With degrees of freedom :math:`\nu`,
     the noise of a channel is the normal score of :math:`s\,\varepsilon` as Student's t, where
-    :math:`\nu / s^2` is :math:`\chi^2_\nu` and changes slowly: a t copula.
+    :math:`\nu / s^2` is :math:`\chi^2_\nu` and changes within a length: a t copula.
 
     As it leaves the factory, all is noise, as a likelihood says.
 
@@ -47,10 +45,8 @@ class GaussianCopula(nn.Module):
         weights: w, shape (kind, component, channel); kinds as in `KINDS`.
         loadings: F, shape (kind, component, channel, factor).
         lengths: Model time, shape (kind, component); that of noise is of no effect.
-        frequencies: :math:`\omega`, radians per unit of model time, shape (kind, component); 0 but
-            for cycles.
         freedom: :math:`\nu` of each kind, infinite where errors are as large everywhere.
-        calm: Model time for which errors are large or small, 0-dimensional.
+        calm: Model time for which errors are large or small, shape (kind,).
         windows: Windows of the validation part that each was learned from, shape (kind,).
 
     Reference:
@@ -63,7 +59,6 @@ class GaussianCopula(nn.Module):
     weights: Tensor
     loadings: Tensor
     lengths: Tensor
-    frequencies: Tensor
     freedom: Tensor
     calm: Tensor
     windows: Tensor
@@ -77,9 +72,8 @@ class GaussianCopula(nn.Module):
         self.register_buffer("weights", weights)
         self.register_buffer("loadings", torch.zeros(*shape, RANK, dtype=exact))
         self.register_buffer("lengths", torch.ones(shape[:2], dtype=exact))
-        self.register_buffer("frequencies", torch.zeros(shape[:2], dtype=exact))
         self.register_buffer("freedom", torch.full((len(KINDS),), torch.inf, dtype=exact))
-        self.register_buffer("calm", torch.ones((), dtype=exact))
+        self.register_buffer("calm", torch.ones(len(KINDS), dtype=exact))
         self.register_buffer("windows", torch.zeros(len(KINDS), dtype=exact))
 
     @property
@@ -87,7 +81,7 @@ class GaussianCopula(nn.Module):
         """Whether it is a correlation."""
         whole = (self.weights.sum(dim=1) - 1.0).abs() < _ROUNDING
         shared = self.loadings.square().sum(dim=-1) <= 1.0 + _ROUNDING
-        sizes = (self.lengths.flatten(), self.freedom, self.calm[None])
+        sizes = (self.lengths.flatten(), self.freedom, self.calm)
         positive = torch.cat([self.weights.flatten() >= 0.0, *(size > 0.0 for size in sizes)])
         return bool(whole.all() & shared.all() & positive.all())
 
@@ -102,7 +96,7 @@ class GaussianCopula(nn.Module):
 def _told(kind: str, windows: float, weights: Tensor) -> str:
     """What a reader should know of one kind of predictions."""
     noise, lasting, since = (
-        float(part.sum(dim=0).mean()) for part in weights.split([1, LASTING + CYCLES, SINCE])
+        float(part.sum(dim=0).mean()) for part in weights.split([1, LASTING, SINCE])
     )
     return (
         f"errors of {kind} are {noise:.0%} noise of single readings, {since:.0%} grow from the "
@@ -123,8 +117,8 @@ def own_times(lengths: Tensor, times: Tensor, gaps: Tensor) -> Tensor:
         Shape (component - 1, ..., channel).
     """
     shape = (-1, *(1 for _ in gaps.shape[1:]))
-    lasting, since = (part.view(shape) for part in lengths[1:].split([LASTING + CYCLES, SINCE]))
-    steady = (times / lasting).expand(LASTING + CYCLES, *gaps.shape[1:])
+    lasting, since = (part.view(shape) for part in lengths[1:].split([LASTING, SINCE]))
+    steady = (times / lasting).expand(LASTING, *gaps.shape[1:])
     told, known = torch.isfinite(gaps)
     before, after = torch.where(torch.isfinite(gaps), gaps, 1.0).clamp(min=_LEAST_GAP)
     begun, left = _log_sinh(before / since), _log_sinh(after / since)

@@ -12,7 +12,7 @@ from scipy import special
 from torch import Tensor
 
 from latentode.data.dataset import Float64, Int64
-from latentode.models.copula import COMPONENTS, CYCLES, LASTING, RANK, GaussianCopula, own_times
+from latentode.models.copula import COMPONENTS, LASTING, RANK, GaussianCopula, own_times
 from latentode.models.likelihoods.quantiles import StudentTQuantiles
 from latentode.models.nn.nearest import nearest_readings
 from latentode.prediction.answers import SolvedWindows
@@ -20,7 +20,6 @@ from latentode.prediction.noise import UInt64, hashed, series_key
 from latentode.prediction.path_noise import independent, ornstein_uhlenbeck
 
 _REACH, _NODES = 8.0, 1025  # of a table of quantiles
-_OTHER = 1 << 32  # names of paths a quarter turn away
 _LEAST_WEIGHT = 1e-4  # of a component that is worth its paths
 
 
@@ -101,32 +100,32 @@ class ReadingNoise:
         )
         taus = own_times(copula.lengths[kind].cpu(), place.model_times(self.unit_ns), place.gaps)
         of_times = hashed(place.key, place.times.view(np.uint64))
-        turned = copula.frequencies[kind].cpu()[:, None] * place.model_times(self.unit_ns)[:, 0]
-        turned = turned.numpy()
         noise = np.sqrt(weights[0]) * _mixed(
             loadings[0], independent(of_times, self.num_draws, _fields(every))
         )
         for number, tau in enumerate(taus.numpy(), start=1):
             keys = np.broadcast_to(place.key + np.uint64(number), tau.shape)
-            if number > LASTING + CYCLES:
+            if number > LASTING:
                 keys = hashed(keys, place.gap_names)
             for channels in _alike(tau, keys, weights[number]):
                 own = keys[:, channels[0]], tau[:, channels[0]]
-                fields = _fields(channels)
-                paths = ornstein_uhlenbeck(*own, self.num_draws, fields)
-                if LASTING < number <= LASTING + CYCLES:
-                    other = ornstein_uhlenbeck(*own, self.num_draws, fields + _OTHER)
-                    angle = turned[number][:, None]
-                    paths = paths * np.cos(angle) + other * np.sin(angle)
+                paths = ornstein_uhlenbeck(*own, self.num_draws, _fields(channels))
                 mixed = _mixed(loadings[number][channels], paths)
                 noise[..., channels] += np.sqrt(weights[number, channels]) * mixed
-        freedom = float(copula.freedom[kind])
-        return noise if math.isinf(freedom) else self._restless(noise, place, freedom)
+        freedom, calm = float(copula.freedom[kind]), float(copula.calm[kind])
+        return noise if math.isinf(freedom) else self._restless(noise, place, freedom, calm)
 
-    def _restless(self, noise: Float64, place: _Place, freedom: float) -> Float64:
-        """Noise that is large in some stretches and small in others, standard normal as before."""
+    def _restless(self, noise: Float64, place: _Place, freedom: float, length: float) -> Float64:
+        """Noise that is large in some stretches and small in others, standard normal as before.
+
+        Args:
+            noise: Shape (draw, step, channel).
+            place: Where and when.
+            freedom: Degrees of freedom.
+            length: Of the stretches, model time.
+        """
         key = np.broadcast_to(place.key + np.uint64(COMPONENTS), place.times.shape)
-        taus = place.model_times(self.unit_ns)[:, 0].numpy() / float(self.copula.calm)
+        taus = place.model_times(self.unit_ns)[:, 0].numpy() / length
         fields = np.arange(noise.shape[-1])
         calm = ornstein_uhlenbeck(key, taus, self.num_draws, fields)
         nodes = np.linspace(-_REACH, _REACH, _NODES)

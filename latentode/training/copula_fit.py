@@ -6,14 +6,16 @@ import math
 from dataclasses import dataclass, fields, replace
 from typing import Self
 
+import numpy as np
 import torch
+from scipy import special
 from torch import Tensor, nn
 
+from latentode.data.dataset import Float64
+from latentode.evaluation.metrics import crps_from_draws
 from latentode.flows.adam import AdamW
 from latentode.models.copula import (
     COMPONENTS,
-    CYCLES,
-    LASTING,
     RANK,
     SINCE,
     GaussianCopula,
@@ -24,18 +26,17 @@ from latentode.models.likelihoods.quantiles import StudentTQuantiles
 from latentode.models.nn.nearest import nearest_readings
 from latentode.prediction.answers import SolvedWindows
 
-_POINTS = 96  # most readings of a window that are looked at together
+_POINTS = 64  # most readings of a window that are looked at together
 _CHANNELS = 4  # most of their channels
 _FEWEST = 8  # windows with two readings or more; from fewer nothing is learned
 _FARTHEST = 4.0  # of normal scores: a wild reading says nothing of others
-_STEPS, _BATCH, _RATE = 150, 16, 0.1
+_STEPS, _BATCH, _RATE = 100, 16, 0.1
 _STARTS = (0.1, 1.0, 0.3, 3.0)
-_TURNS = ()
 _LEAST, _MOST = math.log(1e-3), math.log(1e3)
 _JITTER = 1e-4  # of variances: two readings of one moment
 _PAIR = 2  # readings that say something of each other
-_FREEDOMS = (3.0, 5.0, 8.0, 15.0, 30.0)
-_CALM = 4.0  # horizons
+_FREEDOMS, _CALMS = (3.0, 8.0, 20.0), (0.05, 0.3, 4.0)  # lengths in horizons
+_JUDGED, _SIMULATED = 48, 64  # windows and draws by which these are chosen
 _WORTH = 0.01  # mean weight of a component that is kept
 
 
@@ -153,9 +154,6 @@ class _Parameters(nn.Module):
         self.of_channels = nn.Parameter(zeros.clone())
         starts = torch.tensor([1.0, *_STARTS], dtype=torch.float64)
         self.horizon, self.log_lengths = horizon, nn.Parameter(starts.log())
-        turns = torch.zeros(COMPONENTS, dtype=torch.float64)
-        turns[1 + LASTING : 1 + LASTING + CYCLES] = torch.tensor(_TURNS).double()
-        self.turns = nn.Parameter(turns)
         # factors that begin alike would stay alike
         angle = torch.arange(1.0 * num_channels, dtype=torch.float64)[:, None] * torch.arange(RANK)
         self.raw = nn.Parameter(0.3 * torch.cos(angle).expand(COMPONENTS, -1, -1).clone())
@@ -171,10 +169,6 @@ class _Parameters(nn.Module):
     def lengths(self) -> Tensor:
         """Model time, shape (component,)."""
         return self.horizon * self.log_lengths.clamp(_LEAST, _MOST).exp()
-
-    def frequencies(self) -> Tensor:
-        """Radians per unit of model time, shape (component,); 0 but for cycles."""
-        return 2.0 * math.pi * self.turns / self.horizon
 
     def prior(self) -> Tensor:
         """Less the logarithm of the density of what few windows must not decide."""
@@ -194,9 +188,7 @@ def correlation(copula: _Parameters, of: Stretches) -> Tensor:
     named = torch.where(told, of.readings[0], torch.where(known, -2 - of.readings[1], -1))
     same_time = of.times[..., :, None] == of.times[..., None, :]
     same_gap = named[..., :, None] == named[..., None, :]
-    lag = of.times[..., :, None] - of.times[..., None, :]
-    turned = torch.cos(copula.frequencies()[1:, None, None, None] * lag)
-    kernels = torch.exp(-apart) * turned
+    kernels = torch.exp(-apart)
     decays = [same_time.double(), *kernels[:-SINCE], *(kernels[-SINCE:] * same_gap)]
     loadings, weights = copula.loadings(), copula.weights().sqrt()
     shared = loadings @ loadings.mT
@@ -248,7 +240,6 @@ def fit_copula(stretches: Stretches, num_channels: int, horizon: float) -> Gauss
         horizon: In model time.
     """
     copula = GaussianCopula(num_channels)
-    copula.calm.fill_(_CALM * horizon)
     between = (stretches.readings >= 0).all(dim=0)
     for kind, chosen in enumerate((~between, between)):
         of_kind = replace(stretches, present=stretches.present & chosen)
@@ -267,21 +258,16 @@ def _fit_kind(copula: GaussianCopula, kind: int, of: Stretches, horizon: float) 
         of: Readings of it, standardised.
         horizon: In model time.
     """
-    num_channels = copula.weights.shape[-1]
-    learned = _Parameters(num_channels, horizon)
+    learned = _Parameters(copula.weights.shape[-1], horizon)
     _maximise(learned, of)
     with torch.no_grad():
-        freedom = _freedom(correlation(learned, of) + of.spread, of)
-        calmed = _calmed(correlation(learned, of) + of.spread, of, freedom)
-    if math.isfinite(freedom):
-        _maximise(learned, _standardised(calmed, num_channels))
+        freedom, calm = _restlessness(correlation(learned, of) + of.spread, of, horizon)
     weights = learned.weights().detach()
     weights = torch.where(weights.mean(dim=1, keepdim=True) < _WORTH, 0.0, weights)
     copula.weights[kind] = weights / weights.sum(dim=0)
     copula.loadings[kind] = learned.loadings().detach()
     copula.lengths[kind] = learned.lengths().detach()
-    copula.frequencies[kind] = learned.frequencies().detach()
-    copula.freedom[kind] = freedom
+    copula.freedom[kind], copula.calm[kind] = freedom, calm
     copula.windows[kind] = len(of.present)
 
 
@@ -298,63 +284,56 @@ def _maximise(learned: _Parameters, of: Stretches) -> None:
             optimizer.step()
 
 
-def _of_channels(
-    covariance: Tensor, of: Stretches, scores: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Number of readings of each channel, their squared distance and the log-determinant.
+def _restlessness(covariance: Tensor, of: Stretches, horizon: float) -> tuple[float, float]:
+    """Degrees of freedom and length of calm with which errors have the extremes that were seen.
+
+    Judged by the CRPS of the mean, the extremes and the largest step of the errors of a channel.
 
     Args:
         covariance: Of the scores, shape (window, point, point).
         of: The readings.
-        scores: Shape (window, point).
-
-    Returns:
-        Three times (channel, window).
+        horizon: In model time.
     """
-    found = []
+    generator, some = torch.Generator().manual_seed(0), slice(_JUDGED)
+    apart = (of.times[some, :, None] - of.times[some, None, :]).abs()
+    noises = torch.randn(2, *of.times[some].shape, _SIMULATED, generator=generator).double()
     unit = torch.eye(covariance.shape[-1], dtype=covariance.dtype)
-    for channel in range(int(of.channel.max()) + 1):
-        own = of.present & (of.channel == channel)
-        both = own[..., :, None] & own[..., None, :]
-        root = torch.linalg.cholesky(torch.where(both, covariance, unit) + _JITTER * unit)
-        errors = torch.where(own, scores, 0.0)[..., None]
-        square = torch.linalg.solve_triangular(root, errors, upper=False).square().sum((-2, -1))
-        log_root = root.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-        found.append((own.sum(dim=-1).double(), square, log_root))
-    count, square, log_root = (torch.stack(parts) for parts in zip(*found, strict=True))
-    return count, square, log_root
+    normal = torch.linalg.cholesky(covariance[some] + _JITTER * unit) @ noises[0]
+    found = {(math.inf, 1.0): _functionals(normal, of)}
+    for calm in _CALMS:
+        root = torch.linalg.cholesky(torch.exp(-apart / (calm * horizon)) + _JITTER * unit)
+        # where channels share a window they share it here; each is judged alone
+        below = torch.special.ndtr(-(root @ noises[1])).numpy()
+        for freedom in _FREEDOMS:
+            squares = torch.from_numpy(special.chdtri(freedom, below)) / freedom
+            quantiles = StudentTQuantiles.of(normal.new_tensor([freedom]))
+            scores = quantiles.scores((normal / squares.sqrt())[..., None])[..., 0]
+            found[freedom, calm * horizon] = _functionals(scores, of)
+    usual = found[math.inf, 1.0]
+    return min(found, key=lambda of_it: float((found[of_it] / usual).sum()))
 
 
-def _freedom(covariance: Tensor, of: Stretches) -> float:
-    """Degrees of freedom of the t copula that says most of the readings of each channel."""
+def _functionals(drawn: Tensor, of: Stretches) -> Float64:
+    """Mean CRPS of mean, greatest, least and largest step of the errors of a channel and window.
 
-    def density(freedom: float) -> float:
-        scores = _of_student(of.score, freedom)
-        count, square, log_root = _of_channels(covariance, of, scores)
-        half = torch.tensor(0.5 * freedom, dtype=torch.float64)
-        joint = torch.lgamma(half + 0.5 * count) - torch.lgamma(half) - log_root
-        joint -= (half + 0.5 * count) * torch.log1p(square / freedom)
-        alone = torch.lgamma(half + 0.5) - torch.lgamma(half)
-        alone = alone - (half + 0.5) * torch.log1p(scores.square() / freedom)
-        return float(joint.sum() - torch.where(of.present, alone, 0.0).sum())
-
-    _, square, log_root = _of_channels(covariance, of, of.score)
-    normal = -0.5 * square.sum() - log_root.sum()
-    found = {freedom: density(freedom) for freedom in _FREEDOMS}
-    found[math.inf] = float(normal + 0.5 * of.score[of.present].square().sum())
-    return max(found, key=lambda freedom: found[freedom])
-
-
-def _calmed(covariance: Tensor, of: Stretches, freedom: float) -> Stretches:
-    """The same with the scores of each stretch and channel divided by how large its errors are."""
-    if math.isinf(freedom):
-        return of
-    scores = _of_student(of.score, freedom)
-    count, square, _ = _of_channels(covariance, of, scores)
-    factor = ((freedom + count) / (freedom + square)).sqrt()  # (channel, window)
-    return replace(of, score=scores * factor.T.gather(1, of.channel))
-
-
-def _of_student(scores: Tensor, freedom: float) -> Tensor:
-    """Quantiles of Student's t at normal scores."""
-    return StudentTQuantiles.of(scores.new_tensor([freedom])).at(scores[..., None])[..., 0]
+    Args:
+        drawn: Draws of the scores, shape (window, point, draw).
+        of: The readings.
+    """
+    scores = []
+    for window, draws in enumerate(drawn):
+        present, channel, seen = of.present[window], of.channel[window], of.score[window]
+        for number in channel[present].unique():
+            own = present & (channel == number)
+            if own.sum() > _PAIR:
+                both = torch.cat([seen[own, None], draws[own]], dim=1)
+                told = torch.stack(
+                    [
+                        both.mean(dim=0),
+                        both.amax(dim=0),
+                        both.amin(dim=0),
+                        both.diff(dim=0).abs().amax(dim=0),
+                    ]
+                ).numpy()
+                scores.append(crps_from_draws(told[:, 1:].T, told[:, 0]))
+    return np.mean(scores, axis=0) if scores else np.ones(4)
