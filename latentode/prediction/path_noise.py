@@ -13,14 +13,17 @@ Reference:
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from latentode.data.dataset import Float64, Int64
 from latentode.prediction.noise import UInt64, hashed, uniform_of
 
+Float32 = NDArray[np.float32]
 _LEVELS = 10
 _KNOTS = 8.0  # apart: values there correlate by e^-8, which is taken for 0
 _FINEST = _KNOTS / 2**_LEVELS  # in a stretch as short, values are independent given its ends
+_FIELD_BITS = 24  # of numbers of fields
 _FARTHEST = 2.0**45  # of times: their places are whole numbers
 
 
@@ -41,28 +44,32 @@ def ornstein_uhlenbeck(keys: UInt64, times: Float64, draws: int, fields: Int64) 
     stretch, size = place >> _LEVELS, 1 << _LEVELS
     first, cell = _distinct(_node(keys, stretch))
     low_place, of = stretch[first] << _LEVELS, keys[first]
-    low, high = (independent(_node(of, low_place + end), draws, fields) for end in (0, size))
+    low, high = (_coarse(_node(of, low_place + end), draws, fields) for end in (0, size))
     while size > 1:
         size >>= 1
-        middle = independent(_node(of, low_place + size), draws, fields)
         half = size * _FINEST
-        middle *= np.sqrt(np.tanh(half))
-        middle += (low + high) / (2.0 * np.cosh(half))
-        upper = (place >> (size.bit_length() - 1)) & 1
+        middle = _coarse(_node(of, low_place + size), draws, fields)
+        middle *= np.float32(np.sqrt(np.tanh(half)))
+        middle += (low + high) * np.float32(0.5 / np.cosh(half))
+        upper = (place & size) > 0
         first, child = _distinct((cell * 2 + upper).view(np.uint64))
-        parent, above = cell[first], upper[first].astype(bool)
-        where = above[:, None]
-        low, high = (
-            np.where(where, middle[:, parent], low[:, parent]),
-            np.where(where, high[:, parent], middle[:, parent]),
-        )
+        parent, above = cell[first], upper[first]
+        low, high = low[parent], high[parent]
+        low[above], high[~above] = middle[parent[above]], middle[parent[~above]]
         low_place, of, cell = low_place[parent] + size * above, of[parent], child
-    passed = (times - place * _FINEST)[:, None]
-    left = _FINEST - passed
-    own = independent(hashed(keys, times.view(np.uint64)), draws, fields)
-    spread = np.sqrt(2.0 * np.sinh(passed) * np.sinh(left) / np.sinh(_FINEST))
-    ends = np.sinh(left) * low[:, cell] + np.sinh(passed) * high[:, cell]
-    return ends / np.sinh(_FINEST) + spread * own
+    passed = times - place * _FINEST
+    left, whole = _FINEST - passed, np.sinh(_FINEST)
+    spread = np.sqrt(2.0 * np.sinh(passed) * np.sinh(left) / whole)
+    path = _coarse(hashed(keys, times.view(np.uint64)), draws, fields)
+    for values, share in (
+        (path, spread),
+        (low := low[cell], np.sinh(left) / whole),
+        (high := high[cell], np.sinh(passed) / whole),
+    ):
+        values *= share.astype(np.float32)[:, None]
+    path += low
+    path += high
+    return path.reshape(len(times), draws, len(fields)).transpose(1, 0, 2)
 
 
 def _node(keys: UInt64, place: Int64) -> UInt64:
@@ -76,6 +83,24 @@ def _distinct(names: UInt64) -> tuple[Int64, Int64]:
     return first, number.reshape(-1)
 
 
+def _coarse(names: UInt64, draws: int, fields: Int64) -> Float32:
+    """Normal numbers of 65,536 values, four of a hash; shape (name, draw * field).
+
+    Sums over the levels of a tree have many more values.
+
+    Args:
+        names: Shape (name,).
+        draws: Draws.
+        fields: Names of the numbers wanted of each draw, shape (field,).
+    """
+    quarters, number = np.unique(fields >> 2, return_inverse=True)
+    places = (np.arange(draws)[:, None] << _FIELD_BITS) + quarters
+    bits = hashed(names[:, None, None], places.view(np.uint64)).view(np.uint16)
+    if len(fields) < bits.shape[-1]:
+        bits = bits[..., 4 * number + (fields & 3)]
+    return _NORMALS.take(bits.reshape(len(names), -1))
+
+
 def independent(names: UInt64, draws: int, fields: Int64) -> Float64:
     """Standard normal numbers of some names, shape (draw, name, field).
 
@@ -84,6 +109,16 @@ def independent(names: UInt64, draws: int, fields: Int64) -> Float64:
         draws: Draws.
         fields: Names of the numbers wanted of each draw, shape (field,).
     """
-    by_draw = hashed(np.arange(draws, dtype=np.uint64)[:, None], names)[..., None]
-    numbers: Float64 = special.ndtri(uniform_of(hashed(by_draw, fields.view(np.uint64))))
+    places = (np.arange(draws)[:, None, None] << _FIELD_BITS) + fields
+    bits = hashed(names[:, None], places.view(np.uint64))
+    numbers: Float64 = special.ndtri(uniform_of(bits))
     return numbers
+
+
+def _equally_likely(count: int) -> Float32:
+    """Normal numbers of equal probability and of variance 1."""
+    normal = special.ndtri((np.arange(count) + 0.5) / count)
+    return (normal / normal.std()).astype(np.float32)
+
+
+_NORMALS = _equally_likely(1 << 16)
