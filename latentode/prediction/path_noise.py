@@ -27,7 +27,7 @@ _FIELD_BITS = 24  # of numbers of fields
 _FARTHEST = 2.0**45  # of times: their places are whole numbers
 
 
-def ornstein_uhlenbeck(keys: UInt64, times: Float64, draws: int, fields: Int64) -> Float64:
+def ornstein_uhlenbeck(keys: UInt64, times: Float64, draws: int, fields: Int64) -> Float32:
     """Independent paths of noise, read at some times.
 
     Args:
@@ -69,7 +69,8 @@ def ornstein_uhlenbeck(keys: UInt64, times: Float64, draws: int, fields: Int64) 
         values *= share.astype(np.float32)[:, None]
     path += low
     path += high
-    return path.reshape(len(times), draws, len(fields)).transpose(1, 0, 2)
+    paths: Float32 = path.reshape(len(times), draws, len(fields)).transpose(1, 0, 2)
+    return paths
 
 
 def _node(keys: UInt64, place: Int64) -> UInt64:

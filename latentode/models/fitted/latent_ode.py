@@ -76,7 +76,7 @@ class FittedModel:
         tensors, about = self.log.pack()
         if self.calibration.stretches.any():
             tensors |= {_CALIBRATION + k: v for k, v in self.calibration.state_dict().items()}
-        if self.copula.windows:
+        if self.copula.windows.any():
             tensors |= {_COPULA + k: v for k, v in self.copula.state_dict().items()}
         if self.schema.climatology is not None:
             tensors |= as_tensors(self.schema.climatology.pack())
