@@ -69,6 +69,29 @@ def table(result: Mapping[str, Any]) -> list[list[str]]:
     ]
 
 
+def path_table(result: Mapping[str, Any]) -> list[list[str]]:
+    """Scores of whole paths as rows of text, beside those of shuffled draws.
+
+    Args:
+        result: What `evaluate_task` returned.
+
+    Returns:
+        A header, the coverage of each functional, the energy and the variogram score in units of
+        the training standard deviation; "-" where there is no number.
+    """
+    columns = [result["paths"][name] for name in ("model", "shuffled")]
+    shares = [column["coverage_90"] for column in columns]
+    covered = [
+        [f"{scores.COVERAGE.heading} of {name}", *(scores.COVERAGE.text(s[name]) for s in shares)]
+        for name in shares[0]
+    ]
+    proper = [
+        [f"{name} score", *(scores.CRPS.text(column[name]) for column in columns)]
+        for name in ("energy", "variogram")
+    ]
+    return [["paths", "model", "shuffled"], *covered, *proper]
+
+
 def best_baseline(naive: Mapping[str, Mapping[str, float]], score: scores.Score) -> str:
     """Name of the naive baseline that is least by a score; the first of several.
 
