@@ -20,7 +20,7 @@ from latentode.data.dataset import Float64, TimeSeriesDataset
 from latentode.data.targets import Targets
 from latentode.errors import ConfigError, DataError, ShapeError
 from latentode.evaluation import adaptive, baselines, metrics, path_scores, scores
-from latentode.evaluation.summary import best_baseline, describe
+from latentode.evaluation.summary import best_baseline, describe, path_sentences
 from latentode.evaluation.tasks import Task
 
 PIT_BINS = 10
@@ -121,7 +121,7 @@ def evaluate_task(
         "channels_without_targets": [n for n in names if n not in channels],
         "pit": metrics.pit_histogram(transform, PIT_BINS).tolist() if len(transform) else [],
         "skill": _skills(overall),
-        "paths": path_scores.summarize(paths),
+        "paths": path_scores.summarize(paths, names),
         "sentences": describe(
             overall,
             channels,
@@ -132,6 +132,7 @@ def evaluate_task(
         "num_windows": len(task.visible),
         "num_targets": len(task.targets),
     }
+    result["sentences"] += path_sentences(result["paths"])
     if rolling:
         result["adaptive"] = adaptive.coverages(task, readings["pit"])
         result["sentences"].append(adaptive.sentence(result["adaptive"]))

@@ -5,14 +5,14 @@ what the draws of a path have in common. A *path* is the readings of a window th
 predicted (of a piece of it, where the window is longer than a horizon), in units of each channel's
 training standard deviation, and a draw of them. Three scores judge it:
 
-- the share of functionals of the path (`FUNCTIONALS`, and the mean over channels) inside the central
-  90 % interval of the same functional of the draws: right is 90 %, see `covered_share`;
+- the share of functionals of the path (`FUNCTIONALS`, and the mean over channels) inside the
+  central 90 % interval of the same functional of the draws: right is 90 %, see `covered_share`;
 - `energy_score`, in training standard deviations, the CRPS of vectors: smaller is better;
 - `variogram_score` of order 1/2, which sees wrong dependence where the energy score hardly does.
 
-The same scores of *shuffled* draws stand beside: those of each reading permuted independently of all
-others, which keeps the distribution at each time and takes away every path. A model whose paths are
-worth something scores below them.
+The same scores of *shuffled* draws stand beside: those of each reading are permuted independently
+of all others, which keeps the distribution at each time and takes away every path. A model whose
+paths are worth something scores below them.
 
 Example:
     >>> import numpy as np
@@ -24,14 +24,14 @@ Example:
     >>> targets = Targets(np.repeat(np.arange(40), 24), hours, np.zeros(960, int), truth.ravel())
     >>> part = score_paths(draws.reshape(200, -1), targets, scale=np.ones(1), center=np.zeros(1),
     ...                    path_ns=None, generator=generator)
-    >>> found = summarize([part])
+    >>> found = summarize(part, ("level",))
     >>> found["model"]["variogram"] < found["shuffled"]["variogram"]
     True
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -39,12 +39,13 @@ import numpy as np
 
 from latentode.data.dataset import Float64, Int64
 from latentode.data.targets import Targets
-from latentode.evaluation.scores import LEVEL
+from latentode.evaluation.scores import COVERAGE, LEVEL
 
 MIN_READINGS = 3  # of a channel in a path, so that its functionals are not one and the same
 MIN_CHANNELS = 2  # at a time, whose mean is judged
 LAGS = (1, 2, 4, 8, 16, 32)  # how many readings the two of a pair of the variogram are apart
-_BLOCK = 16_384  # targets that are scored at once, so that copies of the draws stay small
+_DRAWS = 100  # by which shuffled draws are compared: more make no score better, only less noisy
+_BLOCK = 4_096  # targets that are scored at once, so that copies of the draws stay small
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,16 +186,20 @@ def score_paths(
     return parts
 
 
-def summarize(parts: list[Part]) -> dict[str, Any]:
+def summarize(parts: list[Part], names: Sequence[str]) -> dict[str, Any]:
     """Averages: of coverages over channels that count alike, of scores over paths.
 
     Args:
         parts: What `score_paths` returned, of all windows.
+        names: Channels.
 
     Returns:
-        {"model": {"coverage_90": {functional: share}, "energy": number, "variogram": number},
-        "shuffled": the same, "num_paths": number}; NaN where there is nothing to average. Empty
-        without any part.
+        Numbers, NaN where there is nothing to average; empty without any part::
+
+            {"model": {key of the coverage: {functional: share}, "energy": number, "variogram": number},
+             "shuffled": the same,
+             "channels": {name: {functional: share of the model's}},
+             "num_paths": number}
     """
     if not parts:
         return {}
@@ -204,6 +209,10 @@ def summarize(parts: list[Part]) -> dict[str, Any]:
     return {
         "model": _averages(model, channel),
         "shuffled": _averages(shuffled, channel),
+        "channels": {
+            names[index]: _named(model.covered[:, channel == index].mean(axis=1))
+            for index in np.unique(channel)
+        },
         "num_paths": len(model.energy),
     }
 
@@ -211,11 +220,11 @@ def summarize(parts: list[Part]) -> dict[str, Any]:
 def covered_share(rows: Float64, level: float = LEVEL) -> Float64:
     r"""Chance that the truth is inside the central interval of the draws, fair where they tie.
 
-    Of :math:`m` draws, :math:`b` below the truth and :math:`e` equal to it, the rank of the truth is
-    uniform between :math:`b/(m+1)` and :math:`(b+e+1)/(m+1)`; the result is the share of this
-    interval within :math:`(1 \mp \mathrm{level})/2`. Its expectation is the level for any number of
-    draws if they and the truth come from one distribution, discrete ones included: closed intervals
-    of quantiles would cover every reading of a rain gauge that is dry nineteen days of twenty.
+    Of :math:`m` draws, :math:`b` below the truth and :math:`e` equal to it, the rank of the truth
+    is uniform between :math:`b/(m+1)` and :math:`(b+e+1)/(m+1)`; the result is the share of this
+    interval within :math:`(1 \mp \mathrm{level})/2`. Its expectation is the level for any number
+    of draws if they and the truth come from one distribution, discrete ones included, where closed
+    intervals between quantiles would cover every dry day of a rain gauge.
 
     Args:
         rows: The truth, then the draws, shape (1 + draw, ...).
@@ -284,9 +293,10 @@ def variogram_score(rows: Float64, runs: Runs, num_paths: int) -> Float64:
         \frac1m\sum_k |x_{ki} - x_{kj}|^{1/2}\right)^2 - \frac{s_{ij}^2}{m}\right]
 
     with :math:`s_{ij}^2` the variance of :math:`|x_{ki} - x_{kj}|^{1/2}` over draws, without which
-    few draws would be punished. The weights of all pairs one distance apart are equal, those of all
-    distances of a path have the same sum, and all weights sum to one: near readings, where paths are
-    rough or smooth, weigh more than their number.
+    few draws would be punished: the result is an unbiased estimate of the score of the distribution
+    that they come from. The weights of all pairs one distance apart are equal, those of all
+    distances of a path have the same sum, and all weights sum to one; `score_paths` takes the mean
+    of what pairs in time and pairs of channels give.
 
     Args:
         rows: The truth, then the draws, shape (1 + draw, target).
@@ -297,26 +307,28 @@ def variogram_score(rows: Float64, runs: Runs, num_paths: int) -> Float64:
         The score of each path, smaller is better; NaN where no run has two readings, shape (path,).
 
     Reference:
-        Scheuerer, Hamill (2015), Variogram-based proper scoring rules for probabilistic forecasts of
-        multivariate quantities, https://doi.org/10.1175/MWR-D-14-00269.1
+        Scheuerer, Hamill (2015), Variogram-based proper scoring rules for probabilistic forecasts
+        of multivariate quantities, https://doi.org/10.1175/MWR-D-14-00269.1
     """
     run = runs.number()
     total, lags = np.zeros(num_paths), np.zeros(num_paths)
     for lag in LAGS:
-        left = np.flatnonzero(run[:-lag] == run[lag:])
-        if not len(left):
+        paired = run[:-lag] == run[lag:]
+        if not paired.any():
             break
-        path = runs.path[run[left]]
+        path = runs.path[run[:-lag][paired]]
         pairs = np.bincount(path, minlength=num_paths)
-        sums = np.bincount(path, _variogram_errors(rows, left, lag), minlength=num_paths)
+        sums = np.bincount(path, _variogram_errors(rows, lag)[paired], minlength=num_paths)
         total += sums / np.maximum(pairs, 1)
         lags += pairs > 0
     return np.where(lags > 0, total / np.maximum(lags, 1), np.nan)
 
 
-def _variogram_errors(rows: Float64, left: Int64, lag: int) -> Float64:
-    """What the bracket of `variogram_score` is for each pair, shape (pair,)."""
-    distance = np.abs(rows[:, left + lag] - rows[:, left])
+def _variogram_errors(rows: Float64, lag: int) -> Float64:
+    """The brackets of `variogram_score` for readings some places apart, shape (target - lag,)."""
+    # of all readings: to copy those of a run out of long rows costs more
+    distance = rows[:, lag:] - rows[:, :-lag]
+    np.abs(distance, out=distance)
     square = distance[1:].mean(axis=0)
     root = np.sqrt(distance, out=distance)
     count, mean = len(root) - 1, root[1:].mean(axis=0)
@@ -330,27 +342,32 @@ def _part(rows: Float64, asked: Targets, generator: np.random.Generator) -> Part
     channels = Runs.of(path, asked.channel)
     by_time = np.lexsort((asked.channel, asked.times, path))
     moments = Runs.of(path, asked.times[by_time])
-    shuffled = np.concatenate([rows[:1], generator.permuted(rows[1:], axis=0)])
+    some = rows[1 :: -(-(len(rows) - 1) // _DRAWS)]
+    same = np.concatenate([rows[:1], some])  # or the two columns would differ by other draws
+    shuffled = np.concatenate([rows[:1], generator.permuted(some, axis=0)])
     long = channels.lengths >= MIN_READINGS
     return Part(
-        _scores(rows, channels, by_time, moments),
-        _scores(shuffled, channels, by_time, moments),
+        _scores(rows, same, channels, by_time, moments),
+        _scores(shuffled, shuffled, channels, by_time, moments),
         asked.channel[channels.starts[long]],
     )
 
 
-def _scores(rows: Float64, channels: Runs, by_time: Int64, moments: Runs) -> PathScores:
+def _scores(
+    rows: Float64, some: Float64, channels: Runs, by_time: Int64, moments: Runs
+) -> PathScores:
+    """Coverages by all rows, energy and variogram score by some."""
     long, joint = channels.lengths >= MIN_READINGS, moments.lengths >= MIN_CHANNELS
     ends = np.flatnonzero(np.diff(channels.path, append=-1))
     stops = channels.starts[ends] + channels.lengths[ends]
-    beside = rows[:, by_time]
-    kinds = [(rows, channels), (beside, moments)] if joint.any() else [(rows, channels)]
+    beside = some[:, by_time]
+    kinds = [(some, channels), (beside, moments)] if joint.any() else [(some, channels)]
     return PathScores(
         covered=np.stack(
             [covered_share(of(rows, channels)[:, long]) for of in FUNCTIONALS.values()]
         ),
-        across=covered_share(_mean(beside, moments)[:, joint]),
-        energy=np.array([energy_score(part) for part in np.split(rows, stops[:-1], axis=1)]),
+        across=covered_share(_mean(rows[:, by_time], moments)[:, joint]),
+        energy=np.array([energy_score(part) for part in np.split(some, stops[:-1], axis=1)]),
         variogram=_mean_of_known(
             np.stack([variogram_score(of, runs, len(stops)) for of, runs in kinds])
         ),
@@ -358,17 +375,18 @@ def _scores(rows: Float64, channels: Runs, by_time: Int64, moments: Runs) -> Pat
 
 
 def _averages(scores: PathScores, channel: Int64) -> dict[str, Any]:
-    present = np.unique(channel)
-    shares = [
-        _mean_of_known(np.array([row[channel == c].mean() for c in present]))
-        for row in scores.covered
-    ]
-    named = dict(zip(FUNCTIONALS, shares, strict=True)) | {ACROSS: _mean_of_known(scores.across)}
+    groups = [scores.covered[:, channel == index] for index in np.unique(channel)]
+    shares = np.array([group.mean(axis=1) for group in groups]).reshape(-1, len(FUNCTIONALS))
+    across = {ACROSS: float(_mean_of_known(scores.across))}
     return {
-        "coverage_90": {name: float(share) for name, share in named.items()},
+        COVERAGE.key: _named(_mean_of_known(shares)) | across,
         "energy": float(scores.energy.mean()),
         "variogram": float(_mean_of_known(scores.variogram)),
     }
+
+
+def _named(shares: Float64) -> dict[str, float]:
+    return dict(zip(FUNCTIONALS, shares.tolist(), strict=True))
 
 
 def _mean_of_known(numbers: Float64) -> Float64:

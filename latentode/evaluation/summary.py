@@ -80,7 +80,7 @@ def path_table(result: Mapping[str, Any]) -> list[list[str]]:
         the training standard deviation; "-" where there is no number.
     """
     columns = [result["paths"][name] for name in ("model", "shuffled")]
-    shares = [column["coverage_90"] for column in columns]
+    shares = [column[scores.COVERAGE.key] for column in columns]
     covered = [
         [f"{scores.COVERAGE.heading} of {name}", *(scores.COVERAGE.text(s[name]) for s in shares)]
         for name in shares[0]
@@ -90,6 +90,31 @@ def path_table(result: Mapping[str, Any]) -> list[list[str]]:
         for name in ("energy", "variogram")
     ]
     return [["paths", "model", "shuffled"], *covered, *proper]
+
+
+def path_sentences(paths: Mapping[str, Any]) -> list[str]:
+    """Say of which functionals of whole paths the intervals cover too few or too many.
+
+    Args:
+        paths: What `latentode.evaluation.path_scores.summarize` returned.
+
+    Returns:
+        One sentence, or none where all are as near to the level as their number lets one tell.
+    """
+    if not paths:
+        return []
+    shares = paths["model"][scores.COVERAGE.key]
+    margin = _COVERAGE_MARGIN + 2 * math.sqrt(
+        scores.LEVEL * (1 - scores.LEVEL) / paths["num_paths"]
+    )
+    wrong = [
+        f"{name} {scores.COVERAGE.text(share)}"
+        for name, share in shares.items()
+        if abs(share - scores.LEVEL) > margin
+    ]
+    if not wrong:
+        return []
+    return [f"Of whole paths the {scores.INTERVAL}s cover too few or too many: {', '.join(wrong)}."]
 
 
 def best_baseline(naive: Mapping[str, Mapping[str, float]], score: scores.Score) -> str:
