@@ -33,6 +33,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -196,7 +197,8 @@ def summarize(parts: list[Part], names: Sequence[str]) -> dict[str, Any]:
     Returns:
         Numbers, NaN where there is nothing to average; empty without any part::
 
-            {"model": {key of the coverage: {functional: share}, "energy": number, "variogram": number},
+            {"model": {key of the coverage: {functional: share},
+                       "energy": number, "variogram": number},
              "shuffled": the same,
              "channels": {name: {functional: share of the model's}},
              "num_paths": number}
@@ -410,5 +412,5 @@ def _blocks(path: Int64) -> Iterator[slice]:
     """Slices of whole paths, of about as many targets as are scored at once."""
     starts = np.flatnonzero(np.diff(path, prepend=-1))
     begins = starts[np.flatnonzero(np.diff(starts // _BLOCK, prepend=-1))].tolist()
-    for begin, end in zip(begins, [*begins[1:], len(path)], strict=True):
+    for begin, end in pairwise([*begins, len(path)]):
         yield slice(begin, end)

@@ -15,6 +15,7 @@ from latentode import baselines
 from latentode.data.climatology import Climatology
 from latentode.errors import ConfigError, DataError, ShapeError
 from latentode.evaluation import evaluate_task, forecast_task, interpolation_task, table
+from latentode.evaluation.summary import path_table
 from latentode.evaluation.tasks import Task
 
 LOG = SHARED / "data" / "logs"
@@ -108,8 +109,11 @@ def test_oracle_beats_every_baseline_and_the_skill_says_so():
     assert result["skill"]["mae"] == pytest.approx(1 - model["mae"] / best, rel=1e-12)
     assert result["skill"]["crps"] == pytest.approx(1 - model["crps"] / best, rel=1e-12)
     assert result["skill"]["crps"] > 0.25
-    assert len(result["sentences"]) == 2
-    assert all("the model beats the best baseline" in text for text in result["sentences"])
+    *verdicts, paths = result["sentences"]
+    assert len(verdicts) == 2
+    assert all("the model beats the best baseline" in text for text in verdicts)
+    # its draws are right at each time and independent of each other
+    assert paths.startswith("Of whole paths")
 
 
 def climatology_of(dataset):
@@ -192,8 +196,60 @@ def test_baseline_scores_are_those_of_their_own_predictions():
 @pytest.mark.parametrize(("inflate", "word"), [(0.4, "narrow"), (3.0, "wide")])
 def test_sentence_says_when_intervals_are_too_narrow_or_too_wide(inflate, word):
     result = _ar_result(inflate)
-    assert f"they are too {word}." in result["sentences"][-1]
-    assert f"{result['overall']['model']['coverage_90']:.1%}" in result["sentences"][-1]
+    (sentence,) = [text for text in result["sentences"] if f"they are too {word}." in text]
+    assert f"{result['overall']['model']['coverage_90']:.1%}" in sentence
+
+
+def _paths_of_the_ar_process(visible, targets):
+    """Draws of whole paths, of targets in order of window and time."""
+    phi, scales = 0.9, np.array([1.0, 50.0])
+    final = visible.readings.dense(visible.readings.series_starts[1:] - 1)
+    values = final[targets.window, targets.channel] / scales[targets.channel]
+    shocks = np.random.default_rng(len(targets)).normal(size=(100, len(targets)))
+    draws = np.empty_like(shocks)
+    group = targets.window * 2 + targets.channel
+    before = {}
+    for index, key in enumerate(group.tolist()):
+        path = draws[:, before[key]] if key in before else values[index]
+        draws[:, index] = phi * path + shocks[:, index]
+        before[key] = index
+    return draws * scales[targets.channel], np.zeros(len(targets))
+
+
+def test_paths_of_the_true_process_cover_and_independent_draws_are_said_to_fail():
+    dataset = _ar_dataset()
+    task = forecast_task(
+        dataset, context_ns=DAY, horizon_ns=6 * HOUR, max_windows=600, **whole_span(dataset)
+    )
+    options = {"scale": STATIONARY * np.array([1.0, 50.0]), "fallback": np.zeros(2)}
+    paths = evaluate_task(task, _paths_of_the_ar_process, path_ns=6 * HOUR, **options)
+    # overlapping horizons share innovations
+    for name, share in paths["paths"]["model"]["coverage_90"].items():
+        assert share == pytest.approx(0.9, abs=4 * math.sqrt(0.09 / 600)), name
+    assert not any("whole paths" in text for text in paths["sentences"])
+    alone = _ar_result()
+    wrong = alone["paths"]["model"]["coverage_90"]
+    (sentence,) = [text for text in alone["sentences"] if "whole paths" in text]
+    assert f"largest step {wrong['largest step']:.1%}" in sentence
+    assert wrong["largest step"] < 0.8
+    assert "mean over channels" not in sentence  # channels are independent
+    for key in ("energy", "variogram"):
+        assert paths["paths"]["model"][key] < paths["paths"]["shuffled"][key]
+        assert alone["paths"]["model"][key] > paths["paths"]["model"][key]
+
+
+def test_paths_stand_beside_shuffled_ones_in_a_table():
+    result = _ar_result()
+    header, *rows = path_table(result)
+    assert header == ["paths", "model", "shuffled"]
+    model, shuffled = result["paths"]["model"], result["paths"]["shuffled"]
+    shares = [model["coverage_90"], shuffled["coverage_90"]]
+    assert rows[4] == [
+        "coverage 90% of largest step",
+        *(f"{s['largest step']:.1%}" for s in shares),
+    ]
+    assert [row[0] for row in rows[-2:]] == ["energy score", "variogram score"]
+    assert rows[-1][1:] == [f"{model['variogram']:.4g}", f"{shuffled['variogram']:.4g}"]
 
 
 def _line_task(units=()):
@@ -282,6 +338,7 @@ def test_result_has_exactly_the_documented_keys_and_json_types():
         "channels_without_targets",
         "pit",
         "skill",
+        "paths",
         "sentences",
         "num_windows",
         "num_targets",
@@ -296,6 +353,10 @@ def test_result_has_exactly_the_documented_keys_and_json_types():
     for entry in result["channels"].values():
         assert set(entry) == {"model", "baselines", "num_targets"}
     assert set(result["skill"]) == {"crps", "mae"}
+    assert set(result["paths"]) == {"model", "shuffled", "channels", "num_paths"}
+    for name in ("model", "shuffled"):
+        assert set(result["paths"][name]) == {"coverage_90", "energy", "variogram"}
+    assert list(result["paths"]["channels"]) == ["a", "b"]
     assert len(result["pit"]) == 10
     assert result["num_windows"] == 600
     assert result["num_targets"] == 7_200
