@@ -98,13 +98,7 @@ def evaluate_task(
     """
     scale = np.asarray(scale, dtype=np.float64)
     _check(task, scale, chunk_windows)
-    paths_of = functools.partial(
-        path_scores.score_paths,
-        scale=scale,
-        center=np.asarray(fallback, np.float64),
-        path_ns=path_ns,
-        generator=np.random.default_rng(seed),
-    )
+    paths_of = _path_scorer(scale, fallback, path_ns, seed)
     readings, paths = _score_task(
         task, predictor, paths_of, fallback, period_ns, chunk_windows, seed
     )
@@ -153,6 +147,18 @@ def _check(task: Task, scale: Float64, chunk_windows: int) -> None:
         raise ConfigError(f"chunk_windows: expected at least 1, got {chunk_windows}.")
     if not len(task.targets):
         raise DataError("task: expected at least one target, got none.")
+
+
+def _path_scorer(
+    scale: Float64, fallback: Float64, path_ns: int | None, seed: int
+) -> Callable[[Float64, Targets], list[path_scores.Part]]:
+    return functools.partial(
+        path_scores.score_paths,
+        scale=scale,
+        center=np.asarray(fallback, np.float64),
+        path_ns=path_ns,
+        generator=np.random.default_rng(seed),
+    )
 
 
 def _score_task(
