@@ -7,8 +7,9 @@ import pytest
 from ar_process import STATIONARY, ar_dataset, ar_result
 from small_series import DAY, HOUR, whole_span
 
+from latentode.cli.commands.evaluate import describe
 from latentode.evaluation import evaluate_task, forecast_task
-from latentode.evaluation.summary import path_table
+from latentode.evaluation.summary import path_table, table
 
 
 def _paths_of_the_ar_process(visible, targets):
@@ -61,3 +62,12 @@ def test_paths_stand_beside_shuffled_ones_in_a_table():
     ]
     assert [row[0] for row in rows[-2:]] == ["energy score", "variogram score"]
     assert rows[-1][1:] == [f"{model['variogram']:.4g}", f"{shuffled['variogram']:.4g}"]
+
+
+def test_paths_are_printed_below_the_scores_of_readings_where_there_are_any():
+    result = ar_result()
+    lines = describe({"forecast": result}).splitlines()
+    heads = [line.split()[0] for line in lines if line]
+    assert heads.index("paths") == 1 + len(table(result))
+    assert lines[heads.index("paths")].split() == ["paths", "model", "shuffled"]
+    assert "paths" not in describe({"forecast": {**result, "paths": {}, "sentences": []}})
