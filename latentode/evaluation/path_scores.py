@@ -45,8 +45,8 @@ from latentode.evaluation.scores import COVERAGE, LEVEL
 MIN_READINGS = 3  # of a channel in a path, so that its functionals are not one and the same
 MIN_CHANNELS = 2  # at a time, whose mean is judged
 LAGS = (1, 2, 4, 8, 16, 32)  # how many readings the two of a pair of the variogram are apart
-_DRAWS = 100  # by which shuffled draws are compared: more make no score better, only less noisy
-_BLOCK = 4_096  # targets that are scored at once, so that copies of the draws stay small
+_DRAWS = 100  # of each path: more make no score better, only less noisy
+_BLOCK = 2_048  # targets that are scored at once, so that copies of the draws stay small
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,29 +75,30 @@ class Runs:
         return np.repeat(np.arange(len(self.starts)), self.lengths)
 
 
-def _mean(rows: Float64, runs: Runs) -> Float64:
-    return np.add.reduceat(rows, runs.starts, axis=1) / runs.lengths
+def _mean(values: Float64, runs: Runs) -> Float64:
+    return np.add.reduceat(values, runs.starts) / runs.lengths[:, None]
 
 
-def _maximum(rows: Float64, runs: Runs) -> Float64:
-    return np.maximum.reduceat(rows, runs.starts, axis=1)
+def _maximum(values: Float64, runs: Runs) -> Float64:
+    return np.maximum.reduceat(values, runs.starts)
 
 
-def _minimum(rows: Float64, runs: Runs) -> Float64:
-    return np.minimum.reduceat(rows, runs.starts, axis=1)
+def _minimum(values: Float64, runs: Runs) -> Float64:
+    return np.minimum.reduceat(values, runs.starts)
 
 
-def _change(rows: Float64, runs: Runs) -> Float64:
-    return rows[:, runs.starts + runs.lengths - 1] - rows[:, runs.starts]
+def _change(values: Float64, runs: Runs) -> Float64:
+    return values[runs.starts + runs.lengths - 1] - values[runs.starts]
 
 
-def _largest_step(rows: Float64, runs: Runs) -> Float64:
-    steps = np.abs(np.diff(rows, axis=1, append=rows[:, -1:]))
-    steps[:, runs.starts + runs.lengths - 1] = 0.0  # to another run
-    return np.maximum.reduceat(steps, runs.starts, axis=1)
+def _largest_step(values: Float64, runs: Runs) -> Float64:
+    steps = np.zeros_like(values)
+    np.subtract(values[1:], values[:-1], out=steps[:-1])
+    steps[runs.starts + runs.lengths - 1] = 0.0  # to another run
+    return np.maximum.reduceat(np.abs(steps, out=steps), runs.starts)
 
 
-#: Functionals of a channel's path by name: rows (row, target) and runs give (row, run).
+#: Functionals of a channel's path by name: values (target, ...) and runs give (run, ...).
 FUNCTIONALS: dict[str, Callable[[Float64, Runs], Float64]] = {
     "mean over time": _mean,
     "maximum": _maximum,
@@ -174,6 +175,7 @@ def score_paths(
         Scores in parts of whole paths; none where no target is left.
     """
     usable = np.isfinite(draws).all(axis=0) & np.isfinite(targets.values)
+    draws = draws[:: -(-len(draws) // _DRAWS)]
     path = _paths(targets, path_ns)
     order = np.lexsort((targets.times, targets.channel, path))
     order = order[usable[order]]
@@ -181,9 +183,11 @@ def score_paths(
     for block in _blocks(path[order]):
         of = order[block]
         asked = targets.select(of).renumbered(path[of])
-        rows = np.concatenate([asked.values[None], draws[:, of]])  # the truth is the first row
-        rows = (rows - center[asked.channel]) / scale[asked.channel]
-        parts.append(_part(rows, asked, generator))
+        values = np.empty((len(of), 1 + len(draws)))  # the truth, then the draws: (target, draw)
+        values[:, 0], values[:, 1:] = asked.values, draws[:, of].T
+        values -= center[asked.channel, None]
+        values /= scale[asked.channel, None]
+        parts.append(_part(values, asked, generator))
     return parts
 
 
@@ -219,7 +223,7 @@ def summarize(parts: list[Part], names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def covered_share(rows: Float64, level: float = LEVEL) -> Float64:
+def covered_share(values: Float64, level: float = LEVEL) -> Float64:
     r"""Chance that the truth is inside the central interval of the draws, fair where they tie.
 
     Of :math:`m` draws, :math:`b` below the truth and :math:`e` equal to it, the rank of the truth
@@ -229,7 +233,7 @@ def covered_share(rows: Float64, level: float = LEVEL) -> Float64:
     intervals between quantiles would cover every dry day of a rain gauge.
 
     Args:
-        rows: The truth, then the draws, shape (1 + draw, ...).
+        values: The truth, then the draws, shape (..., 1 + draw).
         level: Probability of the interval.
 
     Returns:
@@ -240,20 +244,19 @@ def covered_share(rows: Float64, level: float = LEVEL) -> Float64:
         https://doi.org/10.1111/j.1541-0420.2009.01191.x
 
     Example:
-        >>> dry = np.zeros((20, 1))
-        >>> covered_share(dry).round(3).tolist()
-        [0.9]
+        >>> dry = np.zeros(20)
+        >>> float(covered_share(dry).round(3))
+        0.9
     """
-    truth, draws = rows[0], rows[1:]
-    below = (draws < truth).sum(axis=0)
-    width = ((draws == truth).sum(axis=0) + 1) / len(rows)
-    first = below / len(rows)
+    truth, draws, count = values[..., :1], values[..., 1:], values.shape[-1]
+    first = (draws < truth).sum(axis=-1) / count
+    width = ((draws == truth).sum(axis=-1) + 1) / count
     tail = (1 - level) / 2
     inside = np.minimum(first + width, 1 - tail) - np.maximum(first, tail)
     return np.clip(inside / width, 0.0, 1.0)
 
 
-def energy_score(rows: Float64) -> float:
+def energy_score(path: Float64) -> float:
     r"""Energy score of one path, over the root of its number of readings.
 
     .. math::
@@ -265,21 +268,21 @@ def energy_score(rows: Float64) -> float:
     paths be compared: errors that are one everywhere give one.
 
     Args:
-        rows: The truth, then the draws, shape (1 + draw, target).
+        path: The truth, then the draws, shape (target, 1 + draw).
 
     Returns:
-        The score in the unit of the rows, smaller is better.
+        The score in the unit of the path, smaller is better.
 
     Reference:
         Gneiting, Raftery (2007), Strictly proper scoring rules, prediction, and estimation, section
         4.3, https://doi.org/10.1198/016214506000001437
     """
-    draws = rows[1:]
-    count, size = draws.shape
-    error = np.sqrt(np.square(draws - rows[0]).sum(axis=1)).mean()
+    draws = path[:, 1:]
+    size, count = draws.shape
+    error = np.sqrt(np.square(draws - path[:, :1]).sum(axis=0)).mean()
     # about the mean of the draws: squares of a level would cost the digits that the spread needs
-    offset = draws - draws.mean(axis=0)
-    product = offset @ offset.T
+    offset = draws - draws.mean(axis=1, keepdims=True)
+    product = offset.T @ offset
     square = np.diagonal(product)
     distance = np.sqrt(np.maximum(square[:, None] + square - 2 * product, 0.0))
     np.fill_diagonal(distance, 0.0)
@@ -287,7 +290,7 @@ def energy_score(rows: Float64) -> float:
     return float((error - spread) / np.sqrt(size))
 
 
-def variogram_score(rows: Float64, runs: Runs, num_paths: int) -> Float64:
+def variogram_score(values: Float64, runs: Runs, num_paths: int) -> Float64:
     r"""Variogram score of order 1/2 of pairs that are 1, 2, 4, ..., 32 readings of a run apart.
 
     .. math::
@@ -301,7 +304,7 @@ def variogram_score(rows: Float64, runs: Runs, num_paths: int) -> Float64:
     of what pairs in time and pairs of channels give.
 
     Args:
-        rows: The truth, then the draws, shape (1 + draw, target).
+        values: The truth, then the draws, shape (target, 1 + draw).
         runs: Readings of a channel in order of time, or of a time in order of channels.
         num_paths: Paths are numbered below it.
 
@@ -320,56 +323,52 @@ def variogram_score(rows: Float64, runs: Runs, num_paths: int) -> Float64:
             break
         path = runs.path[run[:-lag][paired]]
         pairs = np.bincount(path, minlength=num_paths)
-        sums = np.bincount(path, _variogram_errors(rows, lag)[paired], minlength=num_paths)
+        sums = np.bincount(path, _variogram_errors(values, lag)[paired], minlength=num_paths)
         total += sums / np.maximum(pairs, 1)
         lags += pairs > 0
     return np.where(lags > 0, total / np.maximum(lags, 1), np.nan)
 
 
-def _variogram_errors(rows: Float64, lag: int) -> Float64:
+def _variogram_errors(values: Float64, lag: int) -> Float64:
     """The brackets of `variogram_score` for readings some places apart, shape (target - lag,)."""
-    # of all readings: to copy those of a run out of long rows costs more
-    distance = rows[:, lag:] - rows[:, :-lag]
+    # of all readings: to pick those of a run costs more
+    distance = values[lag:] - values[:-lag]
     np.abs(distance, out=distance)
-    square = distance[1:].mean(axis=0)
+    square = distance[:, 1:].mean(axis=1)
     root = np.sqrt(distance, out=distance)
-    count, mean = len(root) - 1, root[1:].mean(axis=0)
+    count, mean = root.shape[1] - 1, root[:, 1:].mean(axis=1)
     variance = (square - np.square(mean)) / max(count - 1, 1)  # of the mean
-    return np.square(root[0] - mean) - variance
+    return np.square(root[:, 0] - mean) - variance
 
 
-def _part(rows: Float64, asked: Targets, generator: np.random.Generator) -> Part:
-    """Scores of whole paths in order of path, channel and time; the first row is the truth."""
+def _part(values: Float64, asked: Targets, generator: np.random.Generator) -> Part:
+    """Scores of whole paths in order of path, channel and time, shape (target, 1 + draw)."""
     path = np.unique(asked.window, return_inverse=True)[1].reshape(-1)
     channels = Runs.of(path, asked.channel)
     by_time = np.lexsort((asked.channel, asked.times, path))
     moments = Runs.of(path, asked.times[by_time])
-    some = rows[1 :: -(-(len(rows) - 1) // _DRAWS)]
-    same = np.concatenate([rows[:1], some])  # or the two columns would differ by other draws
-    shuffled = np.concatenate([rows[:1], generator.permuted(some, axis=0)])
+    shuffled = values.copy()
+    generator.permuted(values[:, 1:], axis=1, out=shuffled[:, 1:])
     long = channels.lengths >= MIN_READINGS
     return Part(
-        _scores(rows, same, channels, by_time, moments),
-        _scores(shuffled, shuffled, channels, by_time, moments),
+        _scores(values, channels, by_time, moments),
+        _scores(shuffled, channels, by_time, moments),
         asked.channel[channels.starts[long]],
     )
 
 
-def _scores(
-    rows: Float64, some: Float64, channels: Runs, by_time: Int64, moments: Runs
-) -> PathScores:
-    """Coverages by all rows, energy and variogram score by some."""
+def _scores(values: Float64, channels: Runs, by_time: Int64, moments: Runs) -> PathScores:
     long, joint = channels.lengths >= MIN_READINGS, moments.lengths >= MIN_CHANNELS
     ends = np.flatnonzero(np.diff(channels.path, append=-1))
     stops = channels.starts[ends] + channels.lengths[ends]
-    beside = some[:, by_time]
-    kinds = [(some, channels), (beside, moments)] if joint.any() else [(some, channels)]
+    beside = values[by_time]
+    kinds = [(values, channels), (beside, moments)]
     return PathScores(
         covered=np.stack(
-            [covered_share(of(rows, channels)[:, long]) for of in FUNCTIONALS.values()]
+            [covered_share(of(values, channels)[long]) for of in FUNCTIONALS.values()]
         ),
-        across=covered_share(_mean(rows[:, by_time], moments)[:, joint]),
-        energy=np.array([energy_score(part) for part in np.split(some, stops[:-1], axis=1)]),
+        across=covered_share(_mean(beside, moments)[joint]),
+        energy=np.array([energy_score(path) for path in np.split(values, stops[:-1])]),
         variogram=_mean_of_known(
             np.stack([variogram_score(of, runs, len(stops)) for of, runs in kinds])
         ),

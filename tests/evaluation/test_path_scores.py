@@ -100,7 +100,7 @@ def test_channels_have_shares_of_their_own_of_which_the_overall_one_is_the_mean(
 @pytest.mark.parametrize("num_draws", [1, 5, 19, 40])
 @pytest.mark.parametrize("rate", [0.02, 0.5, 3.0])
 def test_share_of_tied_counts_has_the_level_as_its_expectation(num_draws, rate):
-    rows = np.random.default_rng(1).poisson(rate, (1 + num_draws, 20_000)).astype(float)
+    rows = np.random.default_rng(1).poisson(rate, (20_000, 1 + num_draws)).astype(float)
     share = covered_share(rows)
     assert share.mean() == pytest.approx(0.9, abs=4 * share.std() / math.sqrt(20_000) + 1e-12)
     assert share.min() >= 0
@@ -108,14 +108,16 @@ def test_share_of_tied_counts_has_the_level_as_its_expectation(num_draws, rate):
 
 
 def test_share_is_whether_the_interval_covers_where_nothing_ties():
-    rows = np.random.default_rng(2).normal(size=(200, 3_000))
-    inside = metrics.covered(rows[1:], rows[0], 0.9)  # bounds at the ranks 10 and 190 of 200
+    rows = np.random.default_rng(2).normal(size=(3_000, 200))
+    inside = metrics.covered(
+        rows[:, 1:].T, rows[:, 0], 0.9
+    )  # bounds at the ranks 10 and 190 of 200
     np.testing.assert_allclose(covered_share(rows), inside, atol=1e-12)
 
 
 def test_share_is_the_chance_of_a_randomised_rank():
-    rows = np.random.default_rng(3).integers(0, 4, (10, 6)).astype(float)
-    many = np.repeat(rows, 20_000, axis=1)
+    rows = np.random.default_rng(3).integers(0, 4, (6, 10)).astype(float)
+    many = np.repeat(rows, 20_000, axis=0).T
     inside = np.abs(metrics.pit(many[1:], many[0], np.random.default_rng(4)) - 0.5) <= 0.45
     np.testing.assert_allclose(
         covered_share(rows), inside.reshape(6, -1).mean(axis=1), atol=4 * 0.5 / math.sqrt(20_000)
@@ -142,7 +144,7 @@ def test_functionals_are_those_of_loops_over_uneven_runs():
             [loop(row[a:b].tolist()) for a, b in zip(runs.starts, ends, strict=True)]
             for row in rows
         ]
-        np.testing.assert_allclose(FUNCTIONALS[name](rows, runs), expected, rtol=1e-14)
+        np.testing.assert_allclose(FUNCTIONALS[name](rows.T, runs).T, expected, rtol=1e-14)
 
 
 # ---- energy score ----
@@ -158,13 +160,13 @@ def _energy_by_loops(rows):
 
 def test_energy_score_is_that_of_loops():
     rows = np.random.default_rng(6).normal(size=(12, 7))
-    assert energy_score(rows) == pytest.approx(_energy_by_loops(rows), rel=1e-12)
+    assert energy_score(rows.T) == pytest.approx(_energy_by_loops(rows), rel=1e-12)
 
 
 def test_energy_score_of_one_reading_is_its_crps():
     rows = np.random.default_rng(7).normal(size=(30, 1))
     crps = metrics.crps_from_draws(rows[1:, 0], rows[0, 0])
-    assert energy_score(rows) == pytest.approx(float(crps), rel=1e-12)
+    assert energy_score(rows.T) == pytest.approx(float(crps), rel=1e-12)
 
 
 def test_energy_score_of_normal_draws_has_its_closed_form():
@@ -176,17 +178,17 @@ def test_energy_score_of_normal_draws_has_its_closed_form():
     expected = norm * (1 - math.sqrt(0.5)) / math.sqrt(size)
     # |X| has a standard deviation of about sqrt(1 / 2)
     error = 4 * math.sqrt(0.5 / count / size)
-    assert energy_score(rows) == pytest.approx(expected, abs=error)
+    assert energy_score(rows.T) == pytest.approx(expected, abs=error)
 
 
 def test_energy_score_keeps_its_digits_far_from_zero():
     rows = np.random.default_rng(9).integers(-100, 100, (9, 5)).astype(float)
-    assert energy_score(rows + 2.0**40) == pytest.approx(energy_score(rows), rel=1e-12)
+    assert energy_score(rows.T + 2.0**40) == pytest.approx(energy_score(rows.T), rel=1e-12)
 
 
 def test_energy_score_of_one_draw_is_its_distance():
     rows = np.array([[0.0, 0.0], [3.0, 4.0]])
-    assert energy_score(rows) == pytest.approx(5 / math.sqrt(2), rel=1e-15)
+    assert energy_score(rows.T) == pytest.approx(5 / math.sqrt(2), rel=1e-15)
 
 
 # ---- variogram score ----
@@ -211,7 +213,7 @@ def test_variogram_score_is_that_of_loops_over_uneven_runs():
     rows = np.random.default_rng(10).normal(size=(15, 60)).cumsum(axis=1)
     path = np.repeat([0, 1, 1, 2], [40, 9, 10, 1])
     run = np.repeat([0, 1, 2, 3], [40, 9, 10, 1])
-    found = variogram_score(rows, Runs.of(path, run), 3)
+    found = variogram_score(rows.T, Runs.of(path, run), 3)
     expected = [_variogram_by_loops(rows[:, path == p], run[path == p]) for p in range(3)]
     np.testing.assert_allclose(found, expected, rtol=1e-10)
     assert math.isnan(found[2])
@@ -222,7 +224,7 @@ def test_variogram_score_of_few_normal_draws_has_the_closed_form_of_many_as_its_
     draws = np.random.default_rng(11).normal(size=(3, 40_000))
     rows = np.concatenate([np.zeros((1, 40_000)), draws])
     runs = Runs.of(np.repeat(np.arange(20_000), 2), np.zeros(40_000, int))
-    scores = variogram_score(rows, runs, 20_000)
+    scores = variogram_score(rows.T, runs, 20_000)
     root = math.sqrt(2) ** 0.5 * 2**0.25 * math.gamma(0.75) / math.sqrt(math.pi)
     assert scores.mean() == pytest.approx(root**2, abs=4 * scores.std() / math.sqrt(20_000))
 
@@ -244,7 +246,9 @@ def test_parts_are_the_scores_of_each_path():
             _variogram_by_loops(by_time, np.repeat(np.arange(12), 2)),
         ]
         assert part.model.variogram[window] == pytest.approx(np.mean(both), rel=1e-9)
-    np.testing.assert_array_equal(part.model.across, covered_share(rows.mean(axis=2)).ravel())
+    np.testing.assert_array_equal(
+        part.model.across, covered_share(np.moveaxis(rows.mean(axis=2), 0, -1)).ravel()
+    )
     np.testing.assert_array_equal(part.channel, [0, 1] * 3)
 
 
