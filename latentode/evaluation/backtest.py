@@ -79,6 +79,7 @@ def backtest(
             fallback=schema.scaler.mean,
             climatology=_climatology(task, schema),
             period_ns=day if seasonal else None,
+            path_ns=schema.lengths.horizon_ns,
             rolling=name == "forecast",
         )
         for name, task in ((name, _with_totals(task, schema)) for name, task in tasks.items())

@@ -9,6 +9,7 @@ however often it is read; and where the model loses, a sentence says so
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -18,8 +19,8 @@ import numpy as np
 from latentode.data.dataset import Float64, TimeSeriesDataset
 from latentode.data.targets import Targets
 from latentode.errors import ConfigError, DataError, ShapeError
-from latentode.evaluation import adaptive, baselines, metrics, scores
-from latentode.evaluation.summary import best_baseline, describe
+from latentode.evaluation import adaptive, baselines, metrics, path_scores, scores
+from latentode.evaluation.summary import best_baseline, describe, path_sentences
 from latentode.evaluation.tasks import Task
 
 PIT_BINS = 10
@@ -48,6 +49,7 @@ def evaluate_task(
     fallback: Float64,
     climatology: Callable[[Targets], Float64] | None = None,
     period_ns: int | None = None,
+    path_ns: int | None = None,
     chunk_windows: int = 256,
     seed: int = 0,
     rolling: bool = False,
@@ -68,8 +70,10 @@ def evaluate_task(
         climatology: Quantiles of the training readings at some targets, shape (quantile, target): a
             baseline with bands; None goes without.
         period_ns: Period of the seasonal baseline in nanoseconds; None where there is none.
+        path_ns: Longest path whose functionals are judged, see `latentode.evaluation.path_scores`,
+            in nanoseconds; None takes windows whole.
         chunk_windows: Windows in a call; the memory grows with it.
-        seed: Seed of the randomised PIT.
+        seed: Seed of the randomised PIT and of shuffled draws.
         rolling: Whether the windows end at rolling origins, whose errors show one after another:
             adaptive bands are then judged too, see `latentode.evaluation.adaptive`.
 
@@ -82,6 +86,7 @@ def evaluate_task(
              "channels_without_targets": [name],
              "pit": [share of readings in each of 10 bins],
              "skill": {key of the CRPS and of the MAE: number},
+             "paths": scores of whole paths, see `latentode.evaluation.path_scores.summarize`,
              "adaptive": {"plain": share, "adaptive": share}, where the windows are rolling,
              "sentences": [what a reader should know in words],
              "num_windows", "num_targets"}
@@ -93,7 +98,10 @@ def evaluate_task(
     """
     scale = np.asarray(scale, dtype=np.float64)
     _check(task, scale, chunk_windows)
-    readings = _score_task(task, predictor, fallback, period_ns, chunk_windows, seed)
+    paths_of = _path_scorer(scale, fallback, path_ns, seed)
+    readings, paths = _score_task(
+        task, predictor, paths_of, fallback, period_ns, chunk_windows, seed
+    )
     if climatology is not None:
         readings |= _score_climatology(climatology, task.targets)
     names, channel = task.visible.channels, task.targets.channel
@@ -107,6 +115,7 @@ def evaluate_task(
         "channels_without_targets": [n for n in names if n not in channels],
         "pit": metrics.pit_histogram(transform, PIT_BINS).tolist() if len(transform) else [],
         "skill": _skills(overall),
+        "paths": path_scores.summarize(paths, names),
         "sentences": describe(
             overall,
             channels,
@@ -117,6 +126,7 @@ def evaluate_task(
         "num_windows": len(task.visible),
         "num_targets": len(task.targets),
     }
+    result["sentences"] += path_sentences(result["paths"])
     if rolling:
         result["adaptive"] = adaptive.coverages(task, readings["pit"])
         result["sentences"].append(adaptive.sentence(result["adaptive"]))
@@ -139,19 +149,36 @@ def _check(task: Task, scale: Float64, chunk_windows: int) -> None:
         raise DataError("task: expected at least one target, got none.")
 
 
+def _path_scorer(
+    scale: Float64, fallback: Float64, path_ns: int | None, seed: int
+) -> Callable[[Float64, Targets], list[path_scores.Part]]:
+    return functools.partial(
+        path_scores.score_paths,
+        scale=scale,
+        center=np.asarray(fallback, np.float64),
+        path_ns=path_ns,
+        generator=np.random.default_rng(seed),
+    )
+
+
 def _score_task(
     task: Task,
     predictor: ReadingPredictor,
+    paths_of: Callable[[Float64, Targets], list[path_scores.Part]],
     fallback: Float64,
     period_ns: int | None,
     chunk_windows: int,
     seed: int,
-) -> dict[str, Float64]:
-    """Scores of every target by key, shape (target,); errors of baselines as "baseline/NAME"."""
+) -> tuple[dict[str, Float64], list[path_scores.Part]]:
+    """Scores of every target by key, shape (target,), and of paths.
+
+    Errors of baselines are "baseline/NAME".
+    """
     generator = np.random.default_rng(seed)
     order = np.argsort(task.targets.window, kind="stable")
     targets = task.targets.select(order)
     parts: list[dict[str, Float64]] = []
+    paths: list[path_scores.Part] = []
     for first in range(0, len(task.visible), chunk_windows):
         windows = np.arange(first, min(first + chunk_windows, len(task.visible)))
         low, high = np.searchsorted(targets.window, [first, first + chunk_windows])
@@ -161,11 +188,12 @@ def _score_task(
         chunk = targets.select(slice(low, high))
         chunk = chunk.renumbered(chunk.window - first)
         draws, log_prob = _call(predictor, visible, chunk)
+        paths += paths_of(draws, chunk)
         naive = baselines.predict_all(visible, chunk, fallback=fallback, period_ns=period_ns)
         errors = {f"baseline/{name}": chunk.values - answer for name, answer in naive.items()}
         parts.append({**_score(draws, log_prob, chunk.values, generator), **errors})
     as_asked = np.argsort(order)
-    return {name: values[as_asked] for name, values in _joined(parts).items()}
+    return {name: values[as_asked] for name, values in _joined(parts).items()}, paths
 
 
 def _score_climatology(

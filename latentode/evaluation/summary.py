@@ -69,6 +69,54 @@ def table(result: Mapping[str, Any]) -> list[list[str]]:
     ]
 
 
+def path_table(result: Mapping[str, Any]) -> list[list[str]]:
+    """Scores of whole paths as rows of text, beside those of shuffled draws.
+
+    Args:
+        result: What `evaluate_task` returned.
+
+    Returns:
+        A header, the coverage of each functional, the energy and the variogram score in units of
+        the training standard deviation; "-" where there is no number.
+    """
+    columns = [result["paths"][name] for name in ("model", "shuffled")]
+    shares = [column[scores.COVERAGE.key] for column in columns]
+    covered = [
+        [f"{scores.COVERAGE.heading} of {name}", *(scores.COVERAGE.text(s[name]) for s in shares)]
+        for name in shares[0]
+    ]
+    proper = [
+        [f"{name} score", *(scores.CRPS.text(column[name]) for column in columns)]
+        for name in ("energy", "variogram")
+    ]
+    return [["paths", "model", "shuffled"], *covered, *proper]
+
+
+def path_sentences(paths: Mapping[str, Any]) -> list[str]:
+    """Say of which functionals of whole paths the intervals cover too few or too many.
+
+    Args:
+        paths: What `latentode.evaluation.path_scores.summarize` returned.
+
+    Returns:
+        One sentence, or none where all are as near to the level as their number lets one tell.
+    """
+    if not paths:
+        return []
+    shares = paths["model"][scores.COVERAGE.key]
+    margin = _COVERAGE_MARGIN + 2 * math.sqrt(
+        scores.LEVEL * (1 - scores.LEVEL) / paths["num_paths"]
+    )
+    wrong = [
+        f"{name} {scores.COVERAGE.text(share)}"
+        for name, share in shares.items()
+        if abs(share - scores.LEVEL) > margin
+    ]
+    if not wrong:
+        return []
+    return [f"Of whole paths the {scores.INTERVAL}s cover too few or too many: {', '.join(wrong)}."]
+
+
 def best_baseline(naive: Mapping[str, Mapping[str, float]], score: scores.Score) -> str:
     """Name of the naive baseline that is least by a score; the first of several.
 

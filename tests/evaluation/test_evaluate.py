@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from ar_process import STATIONARY, ar_dataset, ar_oracle, ar_result, gaussian
 from places import SHARED
 from scipy import stats
 from small_series import DAY, EPOCH, HOUR, irregular_dataset, make_dataset, triplets, whole_span
@@ -20,71 +21,11 @@ from latentode.evaluation.tasks import Task
 LOG = SHARED / "data" / "logs"
 
 
-def _gaussian(mean, std, num_draws=200):
-    """Predictor with a normal density of known mean and deviation at each target."""
-    generator = np.random.default_rng(5)
-
-    def predict(visible, targets):
-        m, s = mean(visible, targets), std(visible, targets)
-        draws = m + s * generator.normal(size=(num_draws, len(targets)))
-        return draws, stats.norm.logpdf(targets.values, m, s)
-
-    return predict
-
-
 # ---- evaluation with oracles ----
 
 
-def _ar_dataset(phi=0.9, length=4_000, scales=(1.0, 50.0)):
-    """Two independent AR(1) channels with unit innovations, times a scale, hourly."""
-    noise = np.random.default_rng(8).normal(size=(length, 2))
-    x = np.zeros((length, 2))
-    for index in range(1, length):
-        x[index] = phi * x[index - 1] + noise[index]
-    times = np.repeat(EPOCH + np.arange(length) * HOUR, 2)
-    channel = np.tile([0, 1], length)
-    units = (("b", "ppm"),)
-    return make_dataset([(times, channel, (x * scales).ravel())], units=units)
-
-
-def _ar_oracle(phi=0.9, scales=(1.0, 50.0), inflate=1.0):
-    """The conditional distribution given the last visible value of the channel."""
-
-    def lead(visible, targets):
-        last = visible.readings.times[visible.readings.series_starts[1:] - 1]
-        return (targets.times - last[targets.window]) / HOUR
-
-    def mean(visible, targets):
-        final = visible.readings.dense(visible.readings.series_starts[1:] - 1)
-        return final[targets.window, targets.channel] * phi ** lead(visible, targets)
-
-    def std(visible, targets):
-        variance = (1 - phi ** (2 * lead(visible, targets))) / (1 - phi**2)
-        return inflate * np.asarray(scales)[targets.channel] * np.sqrt(variance)
-
-    return _gaussian(mean, std)
-
-
-STATIONARY = 1 / math.sqrt(1 - 0.81)
-
-
-def _ar_result(inflate=1.0, **options):
-    dataset = _ar_dataset()
-    task = forecast_task(
-        dataset, context_ns=DAY, horizon_ns=6 * HOUR, max_windows=600, **whole_span(dataset)
-    )
-    return evaluate_task(
-        task,
-        _ar_oracle(inflate=inflate),
-        scale=STATIONARY * np.array([1.0, 50.0]),
-        fallback=np.zeros(2),
-        period_ns=DAY,
-        **options,
-    )
-
-
 def test_oracle_of_an_ar_process_has_the_scores_of_its_closed_form():
-    result = _ar_result()
+    result = ar_result()
     std = np.sqrt((1 - 0.81 ** np.arange(1, 7)) / 0.19)
     model, count = result["channels"]["a"]["model"], 600 * 6
     assert result["channels"]["a"]["num_targets"] == count
@@ -101,15 +42,18 @@ def test_oracle_of_an_ar_process_has_the_scores_of_its_closed_form():
 
 
 def test_oracle_beats_every_baseline_and_the_skill_says_so():
-    result = _ar_result()
+    result = ar_result()
     model, naive = result["overall"]["model"], result["overall"]["baselines"]
     best = min(entry["mae"] for entry in naive.values())
     assert model["mae"] < best
     assert result["skill"]["mae"] == pytest.approx(1 - model["mae"] / best, rel=1e-12)
     assert result["skill"]["crps"] == pytest.approx(1 - model["crps"] / best, rel=1e-12)
     assert result["skill"]["crps"] > 0.25
-    assert len(result["sentences"]) == 2
-    assert all("the model beats the best baseline" in text for text in result["sentences"])
+    *verdicts, paths = result["sentences"]
+    assert len(verdicts) == 2
+    assert all("the model beats the best baseline" in text for text in verdicts)
+    # its draws are right at each time and independent of each other
+    assert paths.startswith("Of whole paths")
 
 
 def climatology_of(dataset):
@@ -118,9 +62,9 @@ def climatology_of(dataset):
 
 
 def test_climatology_of_normal_readings_has_the_scores_of_the_closed_form():
-    dataset = _ar_dataset()
+    dataset = ar_dataset()
     climatology = climatology_of(dataset)
-    result = _ar_result(climatology=climatology)
+    result = ar_result(climatology=climatology)
     row = result["channels"]["a"]["baselines"]["climatology"]
     # an autocorrelation of .9 leaves 1 / 19 of 4,000 readings: an error of 4 / sqrt(210)
     rough = {"rel": 4 / math.sqrt(210)}
@@ -156,7 +100,7 @@ def test_each_score_is_compared_with_the_baseline_that_is_best_by_it():
 
 
 def test_overall_is_the_mean_over_channels_in_training_standard_deviations():
-    result = _ar_result()
+    result = ar_result()
     parts = [(result["channels"][n], STATIONARY * s) for n, s in (("a", 1.0), ("b", 50.0))]
     for key in ("mae", "rmse", "crps"):
         expected = np.mean([entry["model"][key] / scale for entry, scale in parts])
@@ -173,12 +117,12 @@ def test_overall_is_the_mean_over_channels_in_training_standard_deviations():
 
 
 def test_baseline_scores_are_those_of_their_own_predictions():
-    dataset = _ar_dataset(length=500)
+    dataset = ar_dataset(length=500)
     task = forecast_task(
         dataset, context_ns=DAY, horizon_ns=6 * HOUR, max_windows=20, **whole_span(dataset)
     )
     result = evaluate_task(
-        task, _ar_oracle(), scale=np.ones(2), fallback=np.zeros(2), chunk_windows=3
+        task, ar_oracle(), scale=np.ones(2), fallback=np.zeros(2), chunk_windows=3
     )
     chosen = task.targets.channel == 1
     for name in baselines.NAMES:
@@ -191,9 +135,9 @@ def test_baseline_scores_are_those_of_their_own_predictions():
 
 @pytest.mark.parametrize(("inflate", "word"), [(0.4, "narrow"), (3.0, "wide")])
 def test_sentence_says_when_intervals_are_too_narrow_or_too_wide(inflate, word):
-    result = _ar_result(inflate)
-    assert f"they are too {word}." in result["sentences"][-1]
-    assert f"{result['overall']['model']['coverage_90']:.1%}" in result["sentences"][-1]
+    result = ar_result(inflate)
+    (sentence,) = [text for text in result["sentences"] if f"they are too {word}." in text]
+    assert f"{result['overall']['model']['coverage_90']:.1%}" in sentence
 
 
 def _line_task(units=()):
@@ -208,7 +152,7 @@ def _line_task(units=()):
 
 
 def _off_by(amount, num_draws=50):
-    return _gaussian(
+    return gaussian(
         lambda _, targets: targets.values + amount * (targets.channel == 0),
         lambda _, targets: np.full(len(targets), 1e-6),
         num_draws,
@@ -274,7 +218,7 @@ def test_skill_is_missing_where_the_best_baseline_has_no_error():
 
 
 def test_result_has_exactly_the_documented_keys_and_json_types():
-    result = _ar_result()
+    result = ar_result()
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert set(result) == {
         "overall",
@@ -282,6 +226,7 @@ def test_result_has_exactly_the_documented_keys_and_json_types():
         "channels_without_targets",
         "pit",
         "skill",
+        "paths",
         "sentences",
         "num_windows",
         "num_targets",
@@ -296,6 +241,10 @@ def test_result_has_exactly_the_documented_keys_and_json_types():
     for entry in result["channels"].values():
         assert set(entry) == {"model", "baselines", "num_targets"}
     assert set(result["skill"]) == {"crps", "mae"}
+    assert set(result["paths"]) == {"model", "shuffled", "channels", "num_paths"}
+    for name in ("model", "shuffled"):
+        assert set(result["paths"][name]) == {"coverage_90", "energy", "variogram"}
+    assert list(result["paths"]["channels"]) == ["a", "b"]
     assert len(result["pit"]) == 10
     assert result["num_windows"] == 600
     assert result["num_targets"] == 7_200
@@ -395,7 +344,7 @@ def test_evaluate_task_refuses_what_does_not_fit():
 
 
 def test_table_has_a_row_for_the_model_and_each_baseline():
-    result = _ar_result()
+    result = ar_result()
     rows = table(result)
     assert rows[0] == ["", "MAE", "RMSE", "CRPS", "NLL", "coverage 90%"]
     assert [row[0] for row in rows[1:]] == ["model", *baselines.NAMES]
@@ -472,7 +421,7 @@ def test_tasks_of_a_real_log_leak_nothing_and_evaluate():
     values, channel = dataset.readings.values, dataset.readings.channel_index
     mean = np.array([values[channel == c].mean() for c in range(len(dataset.channels))])
     std = np.array([values[channel == c].std() for c in range(len(dataset.channels))])
-    climate = _gaussian(lambda _, t: mean[t.channel], lambda _, t: std[t.channel], 100)
+    climate = gaussian(lambda _, t: mean[t.channel], lambda _, t: std[t.channel], 100)
     for task, best in ((forecast, None), (filled, "linear")):
         result = evaluate_task(task, climate, scale=std, fallback=mean, period_ns=DAY)
         json.dumps(result, allow_nan=False)

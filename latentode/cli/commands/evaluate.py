@@ -155,7 +155,7 @@ def _task(name: str, result: Any) -> Iterator[str]:
     if not isinstance(result, Mapping) or "overall" not in result:
         return
 
-    from latentode.evaluation.summary import table
+    from latentode.evaluation.summary import path_table, table
 
     counts = ", ".join(
         f"{result[key]:,} {key.removeprefix('num_')}"
@@ -164,5 +164,7 @@ def _task(name: str, result: Any) -> Iterator[str]:
     )
     yield f"{name}" + (f" ({counts})" if counts else "")
     yield aligned(table(result), numbers=True)
+    if result.get("paths"):
+        yield aligned(path_table(result), numbers=True)
     yield from result.get("sentences", ())
     yield ""
