@@ -212,7 +212,13 @@ def _estimator(recorder, world):
         def __init__(self, config=None, has_events=False):
             super().__init__(recorder, "LatentODE", answers)
             self.config, self.config_ = config, world.pinned
-            schema = parts(channels=("x", "y"), align=lambda log, **_: log)
+            schema = parts(
+                channels=("x", "y"),
+                clock=Clock("elapsed", None, "s"),
+                units=(),
+                counters=parts(names=()),
+                align=lambda log, **_: log,
+            )
             self.fitted_ = parts(schema=schema, log=parts(events=has_events or None))
             self.events = _Asked(recorder, "events", views)
             self.events.unit = "s"
