@@ -54,9 +54,10 @@ class Limit:
         """
         found = _FORM.match(text)
         if found is None or found["sign"] not in _HOLDS:
+            signs = ", ".join(_HOLDS)
             raise ConfigError(
-                f"limit: expected a channel, one of {', '.join(_HOLDS)} and a number, got {text!r}"
-                '. Write for example "level>3.2".'
+                f"limit: expected a channel, one of {signs} and a number, got {text!r}. Write for "
+                'example "level>3.2".'
             )
         channel = found["quoted"] or found["plain"]
         try:
@@ -66,8 +67,8 @@ class Limit:
         if not np.isfinite(value):
             raise ConfigError(
                 f"limit: expected a number without a unit after {found['sign']}, got "
-                f"{found['limit']!r} in {text!r}. Write for example "
-                f'"{channel}{found["sign"]}3.2", in the unit of the log.'
+                f"{found['limit']!r} in {text!r}. Write the channel first and the number with a "
+                'point, in the unit of the log: "level>3.2".'
             )
         return cls(channel, found["sign"], value)
 

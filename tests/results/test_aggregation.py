@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -194,6 +194,7 @@ def test_the_order_of_queries_changes_nothing(how):
     xr.testing.assert_identical(first, second)
 
 
+@settings(max_examples=15, deadline=None)
 @given(hnp.arrays(np.float64, (2, 1, 40, 1), elements=FINITE), st.integers(0, 7 * 24))
 def test_the_total_over_the_horizon_is_the_total_of_the_days(values, shift):
     dataset = prediction(values, EPOCH + HOUR * (shift + 2 * np.arange(40)), BERLIN)
@@ -203,6 +204,7 @@ def test_the_total_over_the_horizon_is_the_total_of_the_days(values, shift):
     np.testing.assert_allclose(days["value"].values, whole, rtol=1e-12, atol=1e-6)
 
 
+@settings(max_examples=15, deadline=None)
 @given(hnp.arrays(np.float64, (2, 2, 12, 1), elements=FINITE))
 def test_minimum_mean_last_and_maximum_are_in_order(values):
     dataset = prediction(values, EPOCH + 5 * HOUR * np.arange(12))
