@@ -56,7 +56,8 @@ def aggregate(
 
     Raises:
         ConfigError: If an argument is none of these, nothing is taken together, a running total
-            would be added up over time, or channels of several units are taken together.
+            would be added up over time, channels of several units are taken together, or there is
+            no time or period of which all series have a value.
     """
     axes = _axes(how, by, over)
     chosen = channel_index(dataset, channels)
@@ -74,7 +75,10 @@ def aggregate(
         names, counters = [joined], [joined] if counters else []
         units = {joined: unit} if unit else {}
     if "series" in axes:
-        groups["whole"] &= groups["num_series"] == len(series)
+        all_there = groups["num_series"] == len(series)
+        if not all_there.any():
+            raise ConfigError(_apart(how, by, len(series)))
+        groups["whole"] &= all_there
         series = [_joined(how, series, "series")]
     result = from_queries(
         values,
@@ -93,7 +97,8 @@ def aggregate(
 def _axes(how: str, by: str | None, over: str | Sequence[str]) -> list[str]:
     """What is taken together besides times, checked."""
     if how not in HOWS:
-        raise ConfigError(f"aggregate: expected one of {', '.join(HOWS)}, got {how!r}.")
+        known = ", ".join(HOWS)
+        raise ConfigError(f"aggregate: expected one of {known}, got {how!r}. Write sum by day.")
     named = [over] if isinstance(over, str) else list(over)
     for name in named:
         if name not in _AXES:
@@ -120,6 +125,17 @@ def _sum_of_counters(names: Sequence[str], counters: Sequence[str], by: str) -> 
     return (
         f"aggregate: expected channels that add up over time, got {', '.join(counters)}, running "
         f"totals. Write last of {listed(counters)} by {by} for what they stand at in the end{rest}."
+    )
+
+
+def _apart(how: str, by: str | None, number: int) -> str:
+    if by is None:
+        advice = f"Take each by periods first: mean by hour then {how} over series"
+    else:
+        advice = f"Take a longer period: {how} by horizon over series"
+    return (
+        f"aggregate: expected series that are predicted at the same times, got none of the times "
+        f"(or periods) for all {number}. {advice}."
     )
 
 

@@ -253,6 +253,21 @@ def test_a_sum_of_running_totals_over_time_is_refused_with_what_to_write():
         results.aggregate(together, "sum", by="day")
 
 
+def test_series_that_share_no_time_are_joined_by_periods_first():
+    values = np.random.default_rng(0).normal(size=(4, 2, 48, 1))
+    times = EPOCH + HOUR * np.arange(48) + np.array([[0], [HOUR // 3]])
+    dataset = prediction(values, times)
+    message = r"for all 2. Take each by periods first: mean by hour then max over series\."
+    with pytest.raises(ConfigError, match=message):
+        results.aggregate(dataset, "max", over="series")
+    hours = results.aggregate(dataset, "mean", by="hour")
+    total = results.aggregate(hours, "sum", over="series")
+    np.testing.assert_allclose(total["value"].values[:, 0], values.sum(axis=1), rtol=1e-13)
+    apart = prediction(values, EPOCH + HOUR * np.arange(48) + np.array([[0], [9 * DAY]]))
+    with pytest.raises(ConfigError, match="Take a longer period: sum by horizon over series"):
+        results.aggregate(apart, "sum", by="day", over="series")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
