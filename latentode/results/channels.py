@@ -43,7 +43,13 @@ def channel_index(dataset: xr.Dataset, names: Sequence[str] | None) -> Int64:
 
 
 def stated(dataset: xr.Dataset, name: str, default: Any) -> Any:
-    """What an attribute of a prediction holds as JSON; `default` where it has none."""
+    """What an attribute of a prediction holds.
+
+    Args:
+        dataset: Result of `to_dataset`.
+        name: An attribute that is JSON.
+        default: What is said where there is none.
+    """
     return json.loads(dataset.attrs[name]) if name in dataset.attrs else default
 
 

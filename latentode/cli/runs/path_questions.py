@@ -196,12 +196,8 @@ def _completeness(answer: xr.Dataset) -> dict[str, int]:
 
 def _written(frame: pd.DataFrame) -> pd.DataFrame:
     """Times as text, None where there is none."""
-    frame = frame.astype(object)
-    return frame.map(
-        lambda cell: (
-            cell.isoformat(sep=" ", timespec="auto") if hasattr(cell, "isoformat") else cell
-        )
-    ).where(frame.notna(), None)
+    texts = frame.map(lambda cell: cell.isoformat(" ") if hasattr(cell, "isoformat") else cell)
+    return texts.astype(object).mask(frame.isna(), None)
 
 
 def _cell(value: object) -> str:
