@@ -91,7 +91,7 @@ def test_a_backtest_goes_through_the_wrap(fitted):
 def test_totals_of_a_forecast_are_never_added_up_over_time(fitted, histories):
     forecast = fitted.forecast(histories[0], horizon="6h", every="1h", num_draws=10)
     assert forecast.attrs["counters"] == '["energy"]'
-    with pytest.raises(ConfigError, match="got energy, running totals. Write last of energy by"):
+    with pytest.raises(ConfigError, match=r"got energy, running totals\. Write last of energy by"):
         results.aggregate(forecast, "sum", by="horizon")
     reached = results.aggregate(forecast, "last", by="horizon")["value"].values
     np.testing.assert_array_equal(reached[:, :, 0], forecast["value"].values[:, :, -1])
