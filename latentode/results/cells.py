@@ -107,7 +107,12 @@ def _together(values: Float64, counts: Int64, how: str) -> Float64:
 
 def _reached(frame: pd.DataFrame) -> pd.Series:
     """Whether no further time of a series, in its usual steps, would lie in the period."""
+    # differences in whole nanoseconds: those of pandas are of float64
+    steps = pd.Series(np.diff(frame["time"].to_numpy(), prepend=0), frame.index)
+    steps = steps.where(
+        frame["series"].eq(frame["series"].shift())
+    )  # none to the first of a series
     of_each = frame.groupby("series")["time"]
-    gap = of_each.diff().groupby(frame["series"]).transform("median").fillna(1).astype(np.int64)
+    gap = steps.groupby(frame["series"]).transform("median").fillna(1).astype(np.int64)
     before, after = of_each.transform("min") - gap, of_each.transform("max") + gap
     return (before < frame["start"]) & (after >= frame["end"])

@@ -119,6 +119,18 @@ def test_a_day_is_whole_if_no_further_step_would_lie_in_it(missing, whole):
     assert daily["complete"].values.tolist() == [[whole]]
 
 
+@pytest.mark.parametrize(("first", "whole"), [(0, True), (1, False)])
+@pytest.mark.parametrize("clock", [UTC, Clock("calendar", "Asia/Kathmandu")], ids=str)
+def test_fast_logs_have_whole_seconds_to_the_millisecond(clock, first, whole):
+    times = EPOCH + (first + np.arange(1000 - first)) * 10**6 + 7 * 10**9
+    dataset = prediction(np.zeros((1, 1, len(times), 1)), times, clock)
+    seconds = results.aggregate(dataset, "sum", by="1s")
+    assert seconds["complete"].values.tolist() == [[whole]]
+    assert seconds["num_times"].values.tolist() == [[1000 - first]]
+    whole_span = results.aggregate(dataset, "max", by="horizon")
+    assert whole_span["end"].values.astype(np.int64).tolist() == [[int(times[-1])]]
+
+
 def test_elapsed_days_are_counted_from_the_zero_of_the_clock():
     dataset = hourly(30, start=20 * HOUR, clock=Clock("elapsed", unit="h"))
     daily = results.aggregate(dataset, "sum", by="day")
