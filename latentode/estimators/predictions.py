@@ -64,6 +64,9 @@ class Predictions:
     ) -> xr.Dataset:
         """Forecast every series beyond its last reading.
 
+        `latentode.results.aggregate` and `latentode.results.exceedance` make totals, peaks and
+        probabilities of limits of it.
+
         Args:
             log: Readings to forecast from; None takes the newest ones of training.
             horizon: How far; None is the horizon of training.

@@ -1,4 +1,4 @@
-"""Predictions as a fan of central intervals, with the readings they stand beside."""
+"""Predictions as a fan of central intervals and some sample paths, beside the readings."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from xarray import Dataset
 
 _MAX_CHANNELS = 8  # below each other on one page, unless more are named
+_PATHS = 8  # sample paths beside a fan: more hide it
 _HISTORY = 3.0  # spans of the forecast that are shown before it
 
 
@@ -32,7 +33,7 @@ def forecast(
     history: float = _HISTORY,
     ax: Any = None,
 ) -> NDArray[Any]:
-    """Draw a forecast: median and central intervals, with the readings before it and after.
+    """Draw a forecast: median, central intervals and sample paths, with the readings around it.
 
     Readings before the forecast begins are filled; readings after it begins, which the model has
     not seen, are hollow.
@@ -69,7 +70,7 @@ def interpolation(
     levels: Sequence[float] = (0.5, 0.9),
     ax: Any = None,
 ) -> NDArray[Any]:
-    """Draw an interpolation: median and central intervals, with the readings it goes through.
+    """Draw an interpolation: median, central intervals and sample paths, with the readings.
 
     Args:
         dataset: Result of `latentode.results.to_dataset`.
@@ -120,6 +121,7 @@ def _fans(
     units = json.loads(dataset.attrs.get("units", "{}"))
     total = dataset.sizes["channel"]
     some = f" ({len(rows)} of {total} channels)" if len(rows) < total else ""
+    some += f": {dataset.attrs['aggregate']}" if "aggregate" in dataset.attrs else ""
     # sharing the axis within a column is right only if all its panels are ours
     grid = style.panels(len(rows), len(columns), ax, size=(7.2, 2.1), sharex="col")
     fans = []
@@ -129,6 +131,11 @@ def _fans(
         bands = summarize(one, quantiles)["quantiles"]
         for axes, channel in zip(grid[:, column], rows, strict=True):
             _draw_fan(axes, times, bands.sel(channel=channel).values[:, 0, order], widths)
+            _draw_paths(axes, times, one["value"].sel(channel=channel).values[:, 0, order])
+            if "complete" in one.coords:
+                median = bands.sel(channel=channel).values[0, 0, order]
+                partial = ~one["complete"].values[0, order]
+                _points(axes, times[partial], median[partial], filled=False, label="period in part")
             unit = units.get(channel)
             style.name_axis(axes.yaxis, f"{channel} ({unit})" if unit else channel)
             fans.append(_Fan(axes, series_id, channel, times))
@@ -152,6 +159,13 @@ def _draw_fan(
             label=f"{width:.0%} interval",
         )
     axes.plot(times, bands[0], color=style.MODEL, linewidth=1.6, label="median")
+
+
+def _draw_paths(axes: Axes, times: NDArray[Any], draws: NDArray[Any]) -> None:
+    """Draw the first draws as thin lines; a single one is the median already."""
+    for index, path in enumerate(draws[:_PATHS] if len(draws) > 1 else ()):
+        label = "sample paths" if index == 0 else None
+        axes.plot(times, path, color=style.MODEL, linewidth=0.5, alpha=0.6, label=label)
 
 
 def _draw_before_and_after(

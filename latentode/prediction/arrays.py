@@ -173,6 +173,8 @@ class ArrayPredictor:
         }
         if kinds := schema.special_kinds():
             facts["kinds"] = kinds
+        if schema.counters.names:
+            facts["counters"] = schema.counters.names
         usual = {"channels": schema.channels, "dim": "channel", "units": schema.units}
         return results.from_queries(
             values,

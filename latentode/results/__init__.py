@@ -2,12 +2,18 @@
 
 `to_dataset` labels what a model returns (`from_queries` a flat list of predictions, `from_scores`
 one number a series), `summarize` reduces draws to mean, spread and quantiles, `to_frame` lays that
-out as a long table; `write`, `render` and `read` move predictions to and from files. Use NetCDF
+out as a long table; `aggregate` takes draws together over periods, series and channels, and
+`exceedance` says whether and when they cross a limit; `write`, `render` and `read` move predictions
+to and from files. Use NetCDF
 (``.nc``) to keep every draw; CSV, JSON and Parquet hold the summary.
 """
 
+from latentode.results.aggregation import aggregate as aggregate
 from latentode.results.dataset import summarize as summarize
 from latentode.results.dataset import to_dataset as to_dataset
+from latentode.results.exceedance import exceedance as exceedance
+from latentode.results.exceedance import exceedance_frame as exceedance_frame
+from latentode.results.exceedance import first_crossings as first_crossings
 from latentode.results.frame import DEFAULT_QUANTILES as DEFAULT_QUANTILES
 from latentode.results.frame import local_times as local_times
 from latentode.results.frame import to_frame as to_frame

@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from latentode.config.durations import NS_PER_UNIT
-from latentode.data.dataset import Clock
+from latentode.data.dataset import Clock, Float64
 from latentode.errors import ConfigError, ShapeError
 
 DEFAULT_QUANTILES = (0.05, 0.5, 0.95)
@@ -101,9 +101,7 @@ def summarize(dataset: xr.Dataset, quantiles: Sequence[float] = DEFAULT_QUANTILE
     Raises:
         ConfigError: If a level is not between 0 and 1.
     """
-    levels = np.asarray(quantiles, dtype=np.float64)
-    if levels.ndim != 1 or not np.all((levels >= 0) & (levels <= 1)):
-        raise ConfigError(f"quantiles: expected numbers between 0 and 1, got {list(quantiles)!r}.")
+    levels = check_levels(quantiles)
     value = dataset["value"]
     draws, dims = value.values, value.dims[1:]
     with np.errstate(invalid="ignore"):  # an infinite draw has no spread; the result is NaN
@@ -116,6 +114,18 @@ def summarize(dataset: xr.Dataset, quantiles: Sequence[float] = DEFAULT_QUANTILE
         coords={**dataset.coords, "quantile": levels},
         attrs=dataset.attrs,
     )
+
+
+def check_levels(quantiles: Sequence[float]) -> Float64:
+    """Levels of quantiles as an array.
+
+    Raises:
+        ConfigError: If a level is not between 0 and 1.
+    """
+    levels = np.asarray(quantiles, dtype=np.float64)
+    if levels.ndim != 1 or not np.all((levels >= 0) & (levels <= 1)):
+        raise ConfigError(f"quantiles: expected numbers between 0 and 1, got {list(quantiles)!r}.")
+    return levels
 
 
 def _array(values: Any) -> NDArray[Any]:

@@ -24,7 +24,7 @@ def to_frame(dataset: xr.Dataset, quantiles: Sequence[float] = DEFAULT_QUANTILES
         Columns series, time, channel (or latent), mean, sd and one for each level ("q0.05", ...),
         in the order in which the times were asked for; padding is left out. Times are local to
         the zone of the log with their offset, naive where the log names no zone, numbers where
-        its clock is elapsed.
+        its clock is elapsed. Periods of `aggregate` have end, num_times and complete at the end.
 
     Raises:
         ConfigError: If a level is not between 0 and 1.
@@ -40,13 +40,19 @@ def to_frame(dataset: xr.Dataset, quantiles: Sequence[float] = DEFAULT_QUANTILES
         series, step = series[order], step[order]
     columns: dict[str, Any] = {
         "series": np.repeat(dataset["series"].values[series], len(names)),
-        "time": _in_zone(moments[series, step], dataset["time"].attrs).repeat(len(names)),
+        "time": zoned(moments[series, step], dataset["time"].attrs).repeat(len(names)),
         dim: np.tile(names, len(series)),
         "mean": summary["mean"].values[series, step].ravel(),
         "sd": summary["sd"].values[series, step].ravel(),
     }
     for level, values in zip(levels, summary["quantiles"].values, strict=True):
         columns[f"q{level:.12g}"] = values[series, step].ravel()
+    for name in ("end", "num_times", "complete"):  # of periods
+        if name in dataset.coords:
+            cells: Any = dataset[name].values[series, step]
+            if name == "end":
+                cells = zoned(cells, dataset["time"].attrs)
+            columns[name] = cells.repeat(len(names))
     return pd.DataFrame(columns)
 
 
@@ -54,10 +60,16 @@ def local_times(times: Int64, clock: Clock) -> pd.Index:
     """Times in nanoseconds of a clock as `to_frame` writes them, shape (time,)."""
     real = np.ones((1, len(times)), dtype=bool)
     _, moments, attributes = time_coordinate(times[None], real, clock)
-    return _in_zone(moments[0], attributes)
+    return zoned(moments[0], attributes)
 
 
-def _in_zone(times: Any, attributes: Mapping[str, str]) -> pd.Index:
+def zoned(times: Any, attributes: Mapping[str, str]) -> pd.Index:
+    """Times of a prediction as they are written: local to the zone that they name.
+
+    Args:
+        times: One axis of datetime64, UTC or without a zone, or of numbers.
+        attributes: Those of the coordinate ``time``.
+    """
     zone = attributes.get("timezone", "naive")
     if zone == "naive":
         return pd.Index(times)

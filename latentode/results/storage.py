@@ -15,6 +15,7 @@ import xarray as xr
 from latentode.errors import ConfigError, DataError, OutputExistsError
 from latentode.files import atomic_write
 from latentode.results.dataset import DEFAULT_QUANTILES
+from latentode.results.exceedance import exceedance_frame
 from latentode.results.frame import to_frame
 
 FORMATS = ("nc", "csv", "parquet", "json")
@@ -32,7 +33,7 @@ def write(
     """Write a prediction in the format of the path's suffix: .nc, .csv, .parquet or .json.
 
     Args:
-        dataset: Result of `to_dataset`.
+        dataset: Result of `to_dataset`, `aggregate` or `exceedance`.
         path: The file; its folder must exist.
         quantiles: Levels for the table formats.
         overwrite: Whether an existing file may be replaced.
@@ -65,7 +66,7 @@ def render(
     are.
 
     Args:
-        dataset: Result of `to_dataset`.
+        dataset: Result of `to_dataset`, `aggregate` or `exceedance`.
         form: One of "nc", "csv", "parquet", "json".
         quantiles: Levels for the table formats.
 
@@ -75,7 +76,7 @@ def render(
     form = _format_of(form, form)
     if form == "nc":
         return _netcdf(dataset)
-    frame = to_frame(dataset, quantiles)
+    frame = exceedance_frame(dataset) if "reached" in dataset else to_frame(dataset, quantiles)
     if form == "csv":
         return _csv(frame)
     return _json(dataset, frame) if form == "json" else _parquet(frame)
@@ -104,7 +105,7 @@ def read(path: str | Path) -> xr.Dataset:
         ) from None
     except (ValueError, KeyError, RuntimeError, TypeError) as error:
         raise DataError(f"{path}: expected a prediction in NetCDF ({error}).") from None
-    if dataset.attrs.get("creator") != "latentode" or "value" not in dataset:
+    if dataset.attrs.get("creator") != "latentode" or not {"value", "reached"} & set(dataset):
         raise DataError(
             f"{path}: expected a prediction written by latentode, got another NetCDF file."
         )
@@ -121,12 +122,12 @@ def _format_of(name: str, where: str) -> str:
 def _netcdf(dataset: xr.Dataset) -> bytes:
     # integers keep every nanosecond; NaT is their lowest value
     units = {"units": "nanoseconds since 1970-01-01", "calendar": "proleptic_gregorian"}
-    is_calendar = dataset["time"].dtype.kind == "M"
-    encoding = {"time": {**units, "dtype": "int64"}} if is_calendar else {}
+    moments = [name for name in dataset.variables if dataset[name].dtype.kind == "M"]
+    encoding = {name: {**units, "dtype": "int64"} for name in moments}
     storable = dataset.assign_coords(
         {
             name: (name, _without_nul(dataset[name].values), dataset[name].attrs)
-            for name in ("series", "channel")
+            for name in ("series", "channel", "condition")
             if name in dataset.coords
         }
     )
@@ -141,7 +142,7 @@ def _without_nul(names: Any) -> Any:
 
 
 def _csv(frame: pd.DataFrame) -> bytes:
-    for column in ("series", "channel"):
+    for column in ("series", "channel", "condition"):
         if column in frame:
             frame[column] = frame[column].map(_defused)
     return frame.to_csv(index=False, lineterminator="\n").encode("utf-8", "replace")
@@ -159,9 +160,9 @@ def _parquet(frame: pd.DataFrame) -> bytes:
 
 
 def _json(dataset: xr.Dataset, frame: pd.DataFrame) -> bytes:
-    time = frame["time"]
-    if time.dtype.kind == "M":
-        frame["time"] = [moment.isoformat() for moment in time]
+    for name in ("time", "end"):
+        if name in frame and frame[name].dtype.kind == "M":
+            frame[name] = [moment.isoformat() for moment in frame[name]]
     # NaN and infinity are not JSON
     finite = frame.astype(object).mask(frame.isna() | frame.isin([np.inf, -np.inf]), None)
     head = {key: dataset.attrs[key] for key in ("creator", "latentode_version", "created", "kind")}

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latentode import LatentODE, LatentODEConfig
+from latentode import LatentODE, LatentODEConfig, results
+from latentode.errors import ConfigError
 
 CONFIG = LatentODEConfig().updated(
     **{
@@ -85,3 +86,12 @@ def test_a_backtest_goes_through_the_wrap(fitted):
         channel = scores[task]["channels"]["energy"]
         assert channel["model"]["mae"] < channel["baselines"]["last"]["mae"]
         assert channel["model"]["nll"] is not None
+
+
+def test_totals_of_a_forecast_are_never_added_up_over_time(fitted, histories):
+    forecast = fitted.forecast(histories[0], horizon="6h", every="1h", num_draws=10)
+    assert forecast.attrs["counters"] == '["energy"]'
+    with pytest.raises(ConfigError, match=r"got energy, running totals\. Write last of energy by"):
+        results.aggregate(forecast, "sum", by="horizon")
+    reached = results.aggregate(forecast, "last", by="horizon")["value"].values
+    np.testing.assert_array_equal(reached[:, :, 0], forecast["value"].values[:, :, -1])

@@ -177,6 +177,16 @@ class _Asked:
         return method
 
 
+def _schema():
+    return types.SimpleNamespace(
+        channels=("x", "y"),
+        clock=Clock("elapsed", None, "s"),
+        units=(),
+        counters=types.SimpleNamespace(names=()),
+        align=lambda log, **_: log,
+    )
+
+
 def _estimator(recorder, world):
     """Stands for `LatentODE`."""
     index = pd.Index(["log"], name="series")
@@ -212,8 +222,7 @@ def _estimator(recorder, world):
         def __init__(self, config=None, has_events=False):
             super().__init__(recorder, "LatentODE", answers)
             self.config, self.config_ = config, world.pinned
-            schema = parts(channels=("x", "y"), align=lambda log, **_: log)
-            self.fitted_ = parts(schema=schema, log=parts(events=has_events or None))
+            self.fitted_ = parts(schema=_schema(), log=parts(events=has_events or None))
             self.events = _Asked(recorder, "events", views)
             self.events.unit = "s"
             self.latent = _Asked(recorder, "latent", {"plane": lambda: plane})

@@ -68,6 +68,36 @@ def test_forecast_draws_the_central_intervals():
     assert narrow.get_paths()[0].vertices[:, 1].max() < high
 
 
+def lines_of_paths(axes):
+    """Thin lines, without the median."""
+    return [line.get_ydata() for line in axes.get_lines() if line.get_linewidth() < 1]
+
+
+def test_a_few_draws_are_drawn_as_paths_over_sorted_times():
+    dataset = prediction()
+    paths = lines_of_paths(plot.forecast(dataset, channels=["level"])[0, 0])
+    expected = dataset["value"].values[:8, 0, [1, 2, 3, 0], 0]
+    np.testing.assert_array_equal(paths, expected)
+    assert len(points(plot.interpolation(dataset)[0, 0], "sample paths")) == 1
+
+
+@pytest.mark.parametrize(("num_draws", "number"), [(1, 0), (2, 2), (8, 8), (9, 8)])
+def test_paths_are_no_more_than_there_are_draws(num_draws, number):
+    dataset = prediction(num_draws=num_draws)
+    assert len(lines_of_paths(plot.forecast(dataset)[0, 0])) == number
+
+
+def test_periods_that_are_predicted_in_part_are_marked():
+    dataset = results.aggregate(prediction(), "max", by="2h")
+    axes = plot.forecast(dataset)[0, 0]
+    (partial,) = points(axes, "period in part")
+    wanted = ~dataset["complete"].values[0]
+    assert 0 < wanted.sum() < len(wanted)
+    medians = np.median(dataset["value"].values[:, 0, wanted, 0], axis=0)
+    np.testing.assert_allclose(partial.get_ydata(), medians, rtol=1e-12)
+    assert axes.get_title(loc="left") == "Forecast of a: max by 2h"
+
+
 @pytest.mark.parametrize("clock", CLOCKS, ids=str)
 def test_forecast_tells_readings_before_from_readings_after(clock):
     axes = plot.forecast(prediction(clock), observed=log(clock), history=3.0)[0, 0]
@@ -87,7 +117,8 @@ def test_interpolation_tells_seen_readings_from_held_out_ones():
     assert points(axes, "observed")[0].get_ydata().tolist() == list(range(-20, 10, 2))
     assert points(axes, "held out")[0].get_ydata().tolist() == list(range(-19, 10, 2))
     legend = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert legend == ["90% interval", "50% interval", "median", "observed", "held out"]
+    fan = ["90% interval", "50% interval", "median", "sample paths"]
+    assert legend == [*fan, "observed", "held out"]
 
 
 def test_a_log_without_the_series_or_channel_draws_no_points():

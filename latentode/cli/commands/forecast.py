@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from latentode.cli.command import command
+from latentode.cli.runs.path_questions import Aggregate, PathQuestions
 from latentode.cli.runs.prediction import check_request, count_steps, deliver, prediction_options
 from latentode.cli.runs.request import Request, request_options
 from latentode.cli.session import Outcome
@@ -23,16 +24,20 @@ def forecast_command(
     every: str | None,
     samples: int,
     quantiles: tuple[float, ...] | None,
+    aggregates: tuple[Aggregate, ...],
+    exceeds: tuple[str, ...],
 ) -> Outcome:
     """Forecast with the model of RUN, from the end of LOGS or of the log it was trained on.
 
-    The path of the result is printed; by default it lies in RUN/forecasts.
+    The path of the result is printed; by default it lies in RUN/forecasts. Answers to --aggregate
+    and --exceeds are printed, and lie beside it: forecast-sum-by-day.csv, forecast-exceeds.csv.
     """
     if times is not None and (horizon or every):
         raise click.UsageError("--times names all times; --horizon and --every have no place.")
-    steps = count_steps(horizon, every)
-    check_request(request, quantiles=quantiles, samples=samples, steps=steps)
+    steps, questions = count_steps(horizon, every), PathQuestions(aggregates, exceeds)
+    check_request(request, questions, quantiles=quantiles, samples=samples, steps=steps)
     model, folder = request.load()
+    questions.check(model.fitted_.schema)
     log = request.read(model)
     result = model.forecast(log, horizon=horizon, every=every, times=times, num_draws=samples)
-    return deliver(result, request, kind="forecast", folder=folder, quantiles=quantiles)
+    return deliver(result, request, questions, kind="forecast", folder=folder, quantiles=quantiles)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from latentode.cli.command import command
+from latentode.cli.runs.path_questions import Aggregate, PathQuestions
 from latentode.cli.runs.prediction import check_request, deliver, prediction_options
 from latentode.cli.runs.request import Request, request_options
 from latentode.cli.session import Outcome
@@ -23,17 +24,24 @@ def interpolate_command(
     every: str | None,
     samples: int,
     quantiles: tuple[float, ...] | None,
+    aggregates: tuple[Aggregate, ...],
+    exceeds: tuple[str, ...],
 ) -> Outcome:
     """Fill in between the readings of LOGS with the model of RUN.
 
-    The path of the result is printed; by default it lies in RUN/forecasts.
+    The path of the result is printed; by default it lies in RUN/forecasts. Answers to --aggregate
+    and --exceeds are printed, and lie beside it.
     """
     if sum((times is not None, every is not None, at_missing)) > 1:
         raise click.UsageError("--times, --every and --at-missing exclude each other.")
-    check_request(request, quantiles=quantiles, samples=samples)
+    questions = PathQuestions(aggregates, exceeds)
+    check_request(request, questions, quantiles=quantiles, samples=samples)
     model, folder = request.load()
+    questions.check(model.fitted_.schema)
     log = request.read_or_own(model, folder)
     result = model.interpolate(
         log, every=every, times=times, at_missing=at_missing, num_draws=samples
     )
-    return deliver(result, request, kind="interpolation", folder=folder, quantiles=quantiles)
+    return deliver(
+        result, request, questions, kind="interpolation", folder=folder, quantiles=quantiles
+    )

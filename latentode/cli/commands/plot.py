@@ -76,6 +76,10 @@ def _plot_file(
         raise click.UsageError(
             f"--log and --channels: {source} holds latent states, which are not of channels."
         )
+    if "aggregate" in result.attrs and log is not None:
+        raise click.UsageError(
+            f"--log: {source} holds {result.attrs['aggregate']}, beside which readings say nothing."
+        )
     observed = None if log is None else _observed(session, source, result, log)
     return Outcome(outputs=(_draw(result, observed, output, chosen),))
 

@@ -11,7 +11,8 @@ import click
 
 from latentode.cli.failures import UsageFailure
 from latentode.cli.options import Parsed
-from latentode.cli.outputs import RESULTS, STDOUT
+from latentode.cli.outputs import RESULTS, STDOUT, check_output
+from latentode.cli.runs.path_questions import PathQuestions, question_options
 from latentode.cli.runs.provenance import utc_stamp
 from latentode.cli.runs.request import Request
 from latentode.cli.runs.run_folder import RunFolder
@@ -54,27 +55,40 @@ def prediction_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
     ):
         function = option(function)
-    return function
+    return question_options(function)
 
 
 def check_request(
-    request: Request, *, quantiles: tuple[float, ...] | None, samples: int, steps: int = 1
+    request: Request,
+    questions: PathQuestions,
+    *,
+    quantiles: tuple[float, ...] | None,
+    samples: int,
+    steps: int = 1,
 ) -> None:
     """Refuse what cannot succeed, before a model is loaded.
 
     Args:
         request: What is asked of which model.
+        questions: What is asked of the sample paths.
         quantiles: Columns of a table; None for the usual ones.
         samples: Predictive draws.
         steps: Predicted times, as far as they are known.
 
     Raises:
         UsageFailure: If the output has no known ending or no quantiles, or stdout is wanted twice.
-        OutputExistsError: If the output exists.
+        OutputExistsError: If the output exists, or a file of the answers beside it.
         ResourceError: If the output cannot be written, or too many values would be drawn.
     """
     request.check_output(*RESULTS)
     output = request.output
+    if questions and output == STDOUT:
+        raise UsageFailure(
+            "--aggregate, --exceeds: expected a file, beside which the answers lie, got -o -. Name "
+            "one as in -o forecast.csv, or leave -o out."
+        )
+    for path in questions.paths(output) if output is not None else ():
+        check_output(path, suffixes=RESULTS, overwrite=request.overwrite)
     if quantiles and output is not None and output.suffix.lower() == ".nc":
         raise UsageFailure(
             f"--quantiles: expected a table, got {str(output)!r}, which holds every draw. Write "
@@ -109,6 +123,7 @@ def count_steps(span: str | None, every: str | None) -> int:
 def deliver(
     result: xr.Dataset,
     request: Request,
+    questions: PathQuestions,
     *,
     kind: str,
     folder: RunFolder | None,
@@ -119,6 +134,7 @@ def deliver(
     Args:
         result: Draws, dims (draw, series, step, channel).
         request: What was asked.
+        questions: What is asked of the sample paths; the answers lie beside the output.
         kind: "forecast" or "interpolation", first part of the default file name.
         folder: Run folder; None for a model outside of one, whose output goes beside the caller.
         quantiles: Levels to summarise the draws by; None for the usual ones.
@@ -134,8 +150,13 @@ def deliver(
     if output is None:
         parent = folder.subfolder("forecasts") if folder else Path()
         output = free_name(parent, kind)
-    results.write(result, output, quantiles=levels, overwrite=request.overwrite)
-    return Outcome(outputs=(output,), data=facts)
+    answers, outputs = questions.answers(result, levels), (output, *questions.paths(output))
+    for content, path in zip((result, *answers), outputs, strict=True):
+        results.write(content, path, quantiles=levels, overwrite=request.overwrite)
+    if not questions:
+        return Outcome(outputs=outputs, data=facts)
+    data, text = {**facts, **questions.facts(answers)}, questions.text(answers, levels)
+    return Outcome(outputs=outputs, data=data, text=text)
 
 
 def free_name(parent: Path, kind: str) -> Path:
