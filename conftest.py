@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 from places import SHARED
 
 try:
@@ -40,6 +41,12 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     if config.getoption("--device") == "cuda" and not torch.cuda.is_available():
         raise pytest.UsageError("--device cuda: this machine has no CUDA device")
+
+
+def pytest_sessionstart():
+    # hypothesis also draws what stands in modules of the package, and in those only that are loaded
+    if settings().derandomize:
+        providers.is_local_module_file = lambda _: False
 
 
 def pytest_collection_modifyitems(config, items):
