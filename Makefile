@@ -13,12 +13,13 @@ export OMP_NUM_THREADS := 1
 PYTEST := $(PY) -m pytest -q -n 2
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test test-optimized test-torch-free coverage slow check venv install clean
+.PHONY: help demo test test-optimized test-torch-free coverage search slow check venv install clean
 
 help:
 	@echo "make demo            train on a pump station's log, forecast it, draw it (about 2 minutes)"
 	@echo "make test            the fast tests"
 	@echo "make check           lint, format and types"
+	@echo "make search          the fast tests of rules, with new random examples"
 	@echo "make slow            the tests that take more than a few seconds each"
 	@echo "make test-optimized  the fast tests under python -O"
 	@echo "make test-torch-free the fast tests of what needs no torch, in an environment without it"
@@ -35,6 +36,9 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(PYTEST)
+
+search: $(STAMP)
+	$(PYTEST) -m "hypothesis and not slow" --hypothesis-profile=search
 
 slow: $(STAMP)
 	$(PYTEST) -m slow

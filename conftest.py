@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 from places import SHARED
 
 try:
@@ -12,9 +13,8 @@ try:
 except ModuleNotFoundError:  # what needs no torch is tested without it, too: make test-torch-free
     torch = None
 
-settings.register_profile("default", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
-settings.load_profile("ci" if os.environ.get("CI") else "default")
+# make search: other random examples in each run; all other runs have the profile of pyproject.toml
+settings.register_profile("search", settings.get_profile("default"), deadline=None, print_blob=True)
 
 # docstrings are tested where the package has them, so what tests share needs no look
 collect_ignore_glob = ["tests/helpers/*", "tests/architecture.py"]
@@ -41,6 +41,12 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     if config.getoption("--device") == "cuda" and not torch.cuda.is_available():
         raise pytest.UsageError("--device cuda: this machine has no CUDA device")
+
+
+def pytest_sessionstart():
+    # hypothesis also draws what stands in modules of the package, and in those only that are loaded
+    if settings().derandomize:
+        providers.is_local_module_file = lambda _: False
 
 
 def pytest_collection_modifyitems(config, items):

@@ -91,6 +91,8 @@ def row_types(sample: Sample, free: Sequence[str]) -> dict[str, str]:
         if not filled[name].all() or not 2 <= column.num_distinct <= _MOST_TYPES:
             continue
         told = [other for other in sparse if other != name and _tells(column.codes, filled[other])]
+        if column.is_number:  # readings of a few values are told apart by when a channel ends
+            told = [other for other in told if _switches(filled[other]) >= _MANY_ROWS]
         if len(told) > 1:
             types[name] = f"it only tells which of {', '.join(map(repr, told))} a row fills"
     return types
@@ -100,6 +102,11 @@ def _tells(codes: Int64, filled: NDArray[np.bool_]) -> bool:
     """True where each code stands with filled cells alone, or with empty ones alone."""
     shares = pd.Series(filled).groupby(codes).mean()
     return bool(shares.isin((0, 1)).all()) and shares.nunique() > 1
+
+
+def _switches(filled: NDArray[np.bool_]) -> int:
+    """How often filled and empty cells follow each other."""
+    return int(np.count_nonzero(np.diff(filled)))
 
 
 def numbers_of_place(sample: Sample, free: Sequence[str]) -> dict[str, str]:

@@ -3,8 +3,9 @@
 from datetime import datetime
 
 import numpy as np
+import pandas as pd
 from followed_advice import as_numbers, followed
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from log_files import write
 from random_logs import SEEDS, few, stamps, walk
@@ -13,7 +14,8 @@ _STARTS = st.datetimes(datetime(2001, 1, 1), datetime(2025, 1, 1))
 _FORMS = st.sampled_from(
     [
         *("%d-%b-%y %H:%M", "%d.%m.%Y %H:%M", "%m/%d/%Y %I:%M %p", "%d/%m/%Y %H:%M:%S"),
-        *("%b %d, %Y %H:%M", "%Y/%m/%d %H:%M", "%A, %d %B %Y %H:%M", "%Y%m%d%H%M", "%y%m%d%H%M%S"),
+        *("%b %d, %Y %H:%M", "%Y/%m/%d %H:%M", "%A, %d %B %Y %H:%M", "%Y%m%d%H%M", "%y%m%d%H%M"),
+        "%y%m%d%H%M%S",
         *("%Y-%j %H:%M", "%Y.%m.%d %H.%M", "%d%b%Y %H:%M:%S", "%m/%d/%y %H:%M"),
     ]
 )
@@ -54,6 +56,12 @@ def but(times, values, rows=()):
 
 @few
 @given(_STARTS, st.sampled_from(["min", "10min", "3h", "D"]), _FORMS, SEEDS)
+@example(datetime(2001, 1, 1), "min", "%y%m%d%H%M%S", 0)
+@example(datetime(2001, 2, 3), "min", "%y%m%d%H%M%S", 0)
+@example(datetime(2012, 3, 4), "min", "%y%m%d%H%M%S", 0)
+@example(datetime(2012, 3, 4), "min", "%y%m%d%H%M", 0)
+@example(datetime(2001, 2, 13), "3h", "%y%m%d%H%M", 0)
+@example(datetime(2009, 12, 30), "D", "%d%m%y%H%M%S", 0)
 def test_times_in_any_form_are_read_back_or_asked_about(tmp_path_factory, start, step, form, seed):
     times, values = stamps(60, step, start.replace(second=0, microsecond=0)), walk(60, seed)
     cells = [f'"{cell}"' for cell in times.strftime(form)]
@@ -61,6 +69,16 @@ def test_times_in_any_form_are_read_back_or_asked_about(tmp_path_factory, start,
     if all(time.day < 13 for time in times) and form[:2] in ("%d", "%m", "%y"):
         swapped = [time.replace(day=time.month, month=time.day) for time in times]
         truths.append(but(swapped, values))
+    if "%y%m%d%H" in form and times[0].date() == times[-1].date():  # nothing tells the order
+        orders = [form.replace("%y%m%d", order) for order in ("%d%m%y", "%m%d%y")]
+        others = [pd.to_datetime(times.strftime(form), format=o, errors="coerce") for o in orders]
+        truths += [but(other, values) for other in others if other.notna().all()]
+    if "%y%m%d%H" in form and (times[0].date(), times[0].hour) == (
+        times[-1].date(),
+        times[-1].hour,
+    ):
+        epoch = times.strftime(form).astype("int64")  # of 1973 to 2099 as well
+        truths.append(but(pd.to_datetime(epoch, unit="ms" if "%S" in form else "s"), values))
     follow(tmp_path_factory, (["time", *cells], ["x", *map(str, values)]), *truths)
 
 

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from log_files import arrays, settings
 from random_logs import SEEDS, few, stamps, walk
@@ -103,6 +103,7 @@ def test_a_channel_that_died_is_told_with_its_last_reading(seed, step, share, nu
 
 @few
 @given(SEEDS, st.integers(1, 3), st.lists(st.integers(1, 60), min_size=1, max_size=3))
+@example(0, 2, [1, 1, 5])  # two readings of each value of c2, the first of which alone have c0, c1
 def test_a_log_without_a_channel_of_twenty_readings_is_not_trained_on(seed, series, counts):
     rows = [
         pd.DataFrame({"time": stamps(60), "id": f"s{each}", **{

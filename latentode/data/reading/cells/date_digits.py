@@ -141,6 +141,21 @@ def possible_format(numbers: NDArray[np.number]) -> str | None:
     return "%H%M%S" if _are_clocks(whole) else None
 
 
+def short_year_format(numbers: NDArray[np.number]) -> str:
+    """The format of numbers that all spell dates with two digits for the year; empty for others.
+
+    Args:
+        numbers: int64 or float64, shape (row,).
+    """
+    whole = _whole(numbers)
+    if whole is None or not len(whole):
+        return ""
+    for form, digits in (("%y%m%d%H%M", "yyMMDDHHmm"), ("%y%m%d%H%M%S", "yyMMDDHHmmss")):
+        if (_lengths(whole) == len(digits)).all() and _read(whole, digits)[1].all():
+            return form
+    return ""
+
+
 def _are_clocks(whole: Int64) -> bool:
     """True if numbers spell times of one day: 95959 before 100000, or all of one hour."""
     hour, minute, second = whole // 10_000, whole // 100 % 100, whole % 100

@@ -22,6 +22,7 @@ from latentode.data.reading.cells.clock_texts import (
 from latentode.data.reading.cells.date_digits import spelled_dates
 from latentode.data.reading.cells.date_order import settle_dates
 from latentode.data.reading.cells.number_column import NumberColumn
+from latentode.data.reading.cells.padded_digits import padded_formats
 from latentode.data.reading.cells.time_column import RawTimes
 from latentode.data.reading.cells.time_numbers import (
     choose_clock,
@@ -218,7 +219,7 @@ def _merge_numbers(column: _Column, known: Clock | None) -> Times:
             )
             return _merge_stamps(column, spelled.stamps)
     raw = NumberColumn(numbers, status, column.name, column.time, column.doubts, column.where)
-    clock = known or choose_clock(raw)
+    clock = known or _padded_clock(column, raw) or choose_clock(raw)
     if known is None:
         raw = shifted(raw, clock)
     times, status = times_on_clock(raw, clock)
@@ -228,6 +229,24 @@ def _merge_numbers(column: _Column, known: Clock | None) -> Times:
     elif known is None:
         _say_if_odd(column, times[status == OK], clock)
     return Times(times, status, (status == OK) & wall, clock)
+
+
+def _padded_clock(column: _Column, raw: NumberColumn) -> Clock | None:
+    """Ask about cells that begin with 0 and spell dates, where no unit is told."""
+    rows = np.flatnonzero(raw.rows)
+    if not len(rows) or column.time.unit not in ("auto", "iso"):
+        return None
+    formats = padded_formats(raw.good, lambda row: column.text(int(rows[row])))
+    if not formats:
+        return None
+    choices = " or ".join(f"--time-format {form}" for form in formats)
+    first = column.text(int(rows[raw.good.argmin()]))
+    column.doubts.ask(
+        "time",
+        f"time column {column.name!r}: cells such as {first!r}, which begin with 0, spell dates. "
+        f"Pass {choices}.",
+    )
+    return Clock("elapsed", None, "s")
 
 
 def _say_if_odd(column: _Column, times: Int64, clock: Clock) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock, Int64
 from latentode.data.reading.cells.calendar_numbers import serial_clock, year_clock
-from latentode.data.reading.cells.date_digits import possible_format
+from latentode.data.reading.cells.date_digits import possible_format, short_year_format
 from latentode.data.reading.cells.number_column import NumberColumn, shown, span
 from latentode.data.reading.cells.time_scales import (
     EPOCH_UNITS,
@@ -116,7 +116,9 @@ def _epoch(column: NumberColumn, unit: str) -> Clock:
         )
     _ask_about_ticks(column, unit)
     _ask_about_1904(column, unit)
-    spelled = _day_first_format(column) if column.time.unit != unit else ""
+    spelled = ""
+    if column.time.unit != unit:
+        spelled = _day_first_format(column) or short_year_format(column.good)
     if spelled:
         column.doubts.ask(
             "time",
