@@ -17,7 +17,7 @@ from latentode.models.likelihoods.quantiles import StudentTQuantiles
 from latentode.models.nn.nearest import nearest_readings
 from latentode.prediction.answers import SolvedWindows
 from latentode.prediction.noise import UInt64, hashed, series_key
-from latentode.prediction.path_noise import independent, ornstein_uhlenbeck
+from latentode.prediction.path_noise import Float32, independent, ornstein_uhlenbeck
 
 _REACH, _NODES = 8.0, 1025  # of a table of quantiles
 _LEAST_WEIGHT = 1e-4  # of a component that is worth its paths
@@ -157,7 +157,7 @@ class _Place:
         return torch.from_numpy(self.times / unit_ns)[:, None]
 
 
-def _mixed(loadings: Float64, fields: Float64) -> Float64:
+def _mixed(loadings: Float64, fields: Float64 | Float32) -> Float64:
     """Noise of channels, from shared factors and one of each channel."""
     own = np.sqrt(np.maximum(1.0 - np.square(loadings).sum(axis=-1), 0.0))
     mixed: Float64 = fields[..., :RANK] @ loadings.T + own * fields[..., RANK:]
