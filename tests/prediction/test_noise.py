@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from latentode.prediction import noise
-from latentode.prediction.noise import path_noise, place_noise
+from latentode.prediction.noise import place_noise
 
 
 @given(
@@ -51,27 +51,3 @@ def test_numbers_are_strictly_between_zero_and_one_at_both_ends_of_the_hash(monk
     sample = place_noise(0, "s", np.array([0]), (1, 1, 1))
     assert 0.0 < sample.min() <= sample.max() < 1.0
     assert np.isfinite(np.sqrt(-2 * np.log1p(-sample))).all()
-
-
-def test_path_noise_is_standard_normal_at_every_time_and_smooth_between():
-    times = np.array([0, 10, 250, 500, 1000, 1001, 3000], dtype=np.int64)
-    noise = path_noise(3, "a", times, 1000, (4000, 2))
-    assert noise.shape == (2, 4000, 7, 2)
-    for field in noise:
-        for step in range(len(times)):
-            assert stats.kstest(field[:, step].ravel(), "norm").pvalue > 1e-4
-    flat = noise[0, :, :, 0]
-    correlation = np.corrcoef(flat.T)
-    # shares s and t of one stretch correlate by cos(pi (s - t) / 2)
-    assert correlation[0, 2] == pytest.approx(np.cos(np.pi / 8), abs=0.05)
-    assert correlation[0, 4] == pytest.approx(0.0, abs=0.05)
-    assert np.abs(flat[:, 4] - flat[:, 5]).max() < 0.02
-    assert abs(np.corrcoef(noise[0].ravel(), noise[1].ravel())[0, 1]) < 0.02
-
-
-def test_path_noise_does_not_depend_on_the_other_times():
-    times = np.array([-700, 40, 90, 5000], dtype=np.int64)
-    whole = path_noise(3, "a", times, 1000, (5, 2))
-    for step in range(len(times)):
-        alone = path_noise(3, "a", times[step : step + 1], 1000, (5, 2))
-        np.testing.assert_array_equal(alone[:, :, 0], whole[:, :, step])
