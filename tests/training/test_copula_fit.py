@@ -55,12 +55,12 @@ def lasting(times):
 
 
 def test_correlation_in_time_and_between_channels_is_recovered():
-    of = stretches(1000, lasting)
+    of = stretches(600, lasting)
     copula = fit_copula(of, 2, HORIZON)
     times = np.arange(1, STEPS + 1) / STEPS
     np.testing.assert_allclose(of_copula(copula, of), lasting(times), rtol=0, atol=0.05)
     assert copula.is_sound
-    assert copula.windows.tolist() == [1000, 0]
+    assert copula.windows.tolist() == [600, 0]
     assert np.isinf(float(copula.freedom[0]))
 
 
