@@ -45,7 +45,7 @@ class GaussianCopula(nn.Module):
         weights: w, shape (kind, component, channel); kinds as in `KINDS`.
         loadings: F, shape (kind, component, channel, factor).
         lengths: Model time, shape (kind, component); that of noise is of no effect.
-        freedom: :math:`\nu` of each kind, infinite where errors are as large everywhere.
+        tails: :math:`1 / \nu` of each kind, 0 where errors are as large everywhere.
         calm: Model time for which errors are large or small, shape (kind,).
         windows: Windows of the validation part that each was learned from, shape (kind,).
 
@@ -59,7 +59,7 @@ class GaussianCopula(nn.Module):
     weights: Tensor
     loadings: Tensor
     lengths: Tensor
-    freedom: Tensor
+    tails: Tensor
     calm: Tensor
     windows: Tensor
 
@@ -72,7 +72,7 @@ class GaussianCopula(nn.Module):
         self.register_buffer("weights", weights)
         self.register_buffer("loadings", torch.zeros(*shape, RANK, dtype=exact))
         self.register_buffer("lengths", torch.ones(shape[:2], dtype=exact))
-        self.register_buffer("freedom", torch.full((len(KINDS),), torch.inf, dtype=exact))
+        self.register_buffer("tails", torch.zeros(len(KINDS), dtype=exact))
         self.register_buffer("calm", torch.ones(len(KINDS), dtype=exact))
         self.register_buffer("windows", torch.zeros(len(KINDS), dtype=exact))
 
@@ -81,8 +81,8 @@ class GaussianCopula(nn.Module):
         """Whether it is a correlation."""
         whole = (self.weights.sum(dim=1) - 1.0).abs() < _ROUNDING
         shared = self.loadings.square().sum(dim=-1) <= 1.0 + _ROUNDING
-        sizes = (self.lengths.flatten(), self.freedom, self.calm)
-        positive = torch.cat([self.weights.flatten() >= 0.0, *(size > 0.0 for size in sizes)])
+        shares = torch.cat([self.weights.flatten(), self.tails]) >= 0.0
+        positive = torch.cat([shares, self.lengths.flatten() > 0.0, self.calm > 0.0])
         return bool(whole.all() & shared.all() & positive.all())
 
     def line(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -112,8 +111,8 @@ class ReadingNoise:
                 paths = ornstein_uhlenbeck(*own, self.num_draws, _fields(channels))
                 mixed = _mixed(loadings[number][channels], paths)
                 noise[..., channels] += np.sqrt(weights[number, channels]) * mixed
-        freedom, calm = float(copula.freedom[kind]), float(copula.calm[kind])
-        return noise if math.isinf(freedom) else self._restless(noise, place, freedom, calm)
+        tails, calm = float(copula.tails[kind]), float(copula.calm[kind])
+        return noise if not tails else self._restless(noise, place, 1.0 / tails, calm)
 
     def _restless(self, noise: Float64, place: _Place, freedom: float, length: float) -> Float64:
         """Noise that is large in some stretches and small in others, standard normal as before.

@@ -267,7 +267,7 @@ def _fit_kind(copula: GaussianCopula, kind: int, of: Stretches, horizon: float) 
     copula.weights[kind] = weights / weights.sum(dim=0)
     copula.loadings[kind] = learned.loadings().detach()
     copula.lengths[kind] = learned.lengths().detach()
-    copula.freedom[kind], copula.calm[kind] = freedom, calm
+    copula.tails[kind], copula.calm[kind] = 1.0 / freedom, calm
     copula.windows[kind] = len(of.present)
 
 

@@ -58,7 +58,7 @@ def test_as_it_leaves_the_factory_all_is_noise():
     assert "too little was held out" in copula.line()
 
 
-@pytest.mark.parametrize("name", ["weights", "lengths", "loadings", "freedom", "calm"])
+@pytest.mark.parametrize("name", ["weights", "lengths", "loadings", "tails", "calm"])
 def test_numbers_that_are_no_correlation_are_unsound(name):
     copula = GaussianCopula(2)
     getattr(copula, name).fill_(-2.0)
