@@ -82,10 +82,10 @@ INNER = {
         {"log_events", "labels"},
     ],
     "ode": [
-        {"networks", "quadrature"},
+        {"networks", "quadrature", "brownian"},
         {"fields", "trajectory"},
         {"solvers"},
-        {"solve", "knots", "running", "divergence"},
+        {"solve", "stochastic", "knots", "running", "divergence"},
         {"odeint"},
     ],
     "models": [
