@@ -93,7 +93,7 @@ INNER = {
         {"encoders", "decoders", "dynamics", "priors", "likelihoods", "calibration"},
         {"solved"},
         {"heads"},
-        {"point_processes", "shooting"},
+        {"point_processes", "shooting", "latent_noise"},
         {"latent_ode"},
         {"inference"},
         {"fitted"},

@@ -124,27 +124,32 @@ class BrownianPaths:
 class PathNoise:
     r"""What noise adds to a path from one grid point to the next, and at any time between.
 
-    In the step from grid point k the Brownian motion is that of a key and a shift that a control
-    adds evenly, :math:`B(t) = W(t) - W(t_k) + 	frac{t - t_k}{h} s_k`, and the path is what the
-    drift makes of it plus :math:`g_k B(t) + b_k (B(t)^2 - (t - t_k))`.
+    In the step from grid point k the path is what the drift makes of it plus
+    :math:`g_k B(t) + b_k (B(t)^2 - (t - t_k))`, with the Brownian motion of a key moved evenly by
+    what a control makes of its increment, :math:`B(t) = W(t) - W(t_k) + \tfrac{t - t_k}{h} m_k`.
 
     Attributes:
         brownian: W.
         step: The step h.
         at_points: W at the grid points, shape (step + 1, ..., batch, latent).
-        shifts: :math:`s_k`, shape (step, ..., batch, latent).
+        moves: :math:`m_k`, shape (step, ..., batch, latent).
         scales: :math:`g_k`, likewise.
         bends: :math:`b_k`, likewise; None where all are 0.
         kicks: What is added over the whole step, likewise.
+        kl: Divergence of the controlled increments from those without, in nats, shape (..., batch);
+            of controls that depend on the path, the mean over paths is the divergence.
+        log_ratio: Log-density of the increments without control less that with it, likewise.
     """
 
     brownian: BrownianPaths
     step: float
     at_points: Tensor
-    shifts: Tensor
+    moves: Tensor
     scales: Tensor
     bends: Tensor | None
     kicks: Tensor
+    kl: Tensor
+    log_ratio: Tensor
 
     def within(self, index: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
         """What is added over whole steps, and up to some times within them.
@@ -158,36 +163,15 @@ class PathNoise:
         """
         number = index.clamp(min=0)
         w = self.brownian.at(((number + share) * self.step).mT).movedim(0, -2)
-        tables = (self.at_points, self.shifts, self.scales, self.kicks)
-        start, shift, scale, kick = (_picked(table, number) for table in tables)
-        moved = w.to(start) - start + share[..., None].to(start) * shift
+        tables = (self.at_points, self.moves, self.scales, self.kicks)
+        start, move, scale, kick = (_picked(table, number) for table in tables)
+        moved = w.to(start) - start + share[..., None].to(start) * move
         added = scale * moved
         if self.bends is not None:
             elapsed = (share * self.step)[..., None].to(start)
             added = added + _picked(self.bends, number) * (moved.square() - elapsed)
         before = (index < 0)[..., None]
         return kick.masked_fill(before, 0.0), added.masked_fill(before, 0.0)
-
-    def kl(self) -> Tensor:
-        r"""KL of the shifted Brownian motion from one that is not, :math:`\sum_k s_k^2 / 2h`.
-
-        With :math:`s_k = h u_k` it is :math:`	frac12 \int |u|^2 dt` of the control u, which is the
-        difference of the drifts over g. Its mean over paths is the divergence, in nats.
-
-        Returns:
-            Shape (..., batch).
-        """
-        return self.shifts.square().sum((0, -1)) / (2.0 * self.step)
-
-    def log_ratio(self) -> Tensor:
-        r"""Log-density of each path without control less that with it, by Girsanov's theorem.
-
-        .. math:: -\sum_k s_k (W(t_{k+1}) - W(t_k)) / h - \sum_k s_k^2 / 2h
-
-        Returns:
-            Nats, shape (..., batch).
-        """
-        return -(self.shifts * self.at_points.diff(dim=0)).sum((0, -1)) / self.step - self.kl()
 
 
 def _picked(table: Tensor, index: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from latentode.ode.solvers.grid import FIXED_STEP, check_finite, checked_budget,
 from latentode.ode.trajectory import SolveStats, Trajectory
 
 Scheme = Literal["euler", "milstein"]
-Control = Callable[[int, Tensor], Tensor]
+Control = Callable[[int, Tensor], tuple[Tensor, Tensor | float]]
 
 
 def solve_sde(
@@ -34,13 +34,15 @@ def solve_sde(
     depth: int = 8,
     check: bool = True,
 ) -> Trajectory:
-    r"""Solve :math:`dz = f(t, z)\,dt + g(t, z) (dW + u\,dt)` in the sense of Ito.
+    r"""Solve :math:`dz = f(t, z)\,dt + g(t, z)\,dB` in the sense of Ito.
+
+    B is a Brownian motion W, or what a control makes of it, :math:`dB = s\,dW + u\,dt`.
 
     The noise is diagonal: :math:`g_i` depends on :math:`z_i` and the time alone. In each step of
     the grid of `solve` the drift is followed by the method of the settings, and the noise is added:
 
     .. math:: z_{k+1} = \Phi_h(z_k) + g_k \Delta B + b_k (\Delta B^2 - h), \qquad
-        \Delta B = \Delta W + h u_k,
+        \Delta B = s_k \Delta W + h u_k,
 
     with :math:`b_k = 0` for "euler" (Euler-Maruyama: strong order 1/2, and 1 where g does not
     depend on the state) and :math:`b_k = (g(z_k + \sqrt h\,g_k) - g_k) / 2\sqrt h` for "milstein"
@@ -61,8 +63,12 @@ def solve_sde(
             the dense output, and gradients are those of "backprop".
         keys: What makes each path its own, int64, shape (..., batch) like `z0`.
         scheme: "euler" or "milstein".
-        control: Callable ``(k, z) -> u`` in the step from grid point k; None for none. Its cost is
-            ``trajectory.noise.kl()``.
+        control: Callable ``(k, z) -> (u, s)`` in the step from grid point k; None for none. It
+            costs :math:`\tfrac12 (h u^2 + s^2 - 1 - \log s^2)` nats a step and coordinate: with s =
+            1 Girsanov's :math:`\tfrac12 \int |u|^2 dt`, in which u is the difference of two drifts
+            over g. Another s is a posterior of the solution on this grid, which may know the next
+            state better than any drift over less than a step can make it known; shorter steps leave
+            less for it to gain.
         depth: As in `BrownianPaths`; steps should not be shorter than 2**-depth.
         check: As in `solve`.
 
@@ -150,35 +156,43 @@ class _Kicks:
         self.diffusion, self.control, self.scheme = diffusion, control, scheme
         self.at_points, self.t0, self.step = at_points, t0, step
         self.increments = at_points.diff(dim=0)
-        self.shifts: list[Tensor] = []
-        self.scales: list[Tensor] = []
-        self.bends: list[Tensor] = []
-        self.kicks: list[Tensor] = []
+        self.rows: list[tuple[Tensor, ...]] = []
 
     def __call__(self, k: int, z: Tensor) -> Tensor:
         """The kick in the step from grid point k."""
-        t, root = self.t0 + k * self.step, self.step**0.5
+        t, root, increment = self.t0 + k * self.step, self.step**0.5, self.increments[k]
         scale = self.diffusion(t, z).expand_as(z)
-        shift = torch.zeros_like(z) if self.control is None else self.step * self.control(k, z)
-        moved = self.increments[k] + shift
+        moved, kl, log_ratio = increment, torch.zeros_like(z), torch.zeros_like(z)
+        if self.control is not None:
+            shift, factor = self.control(k, z)
+            factor = torch.as_tensor(factor, dtype=z.dtype, device=z.device)
+            moved = factor * increment + self.step * shift
+            kl = 0.5 * (self.step * shift.square() + factor.square() - 1.0) - factor.log()
+            log_ratio = (increment.square() - moved.square()) / (2.0 * self.step) + factor.log()
         kick = scale * moved
+        bends: tuple[Tensor, ...] = ()
         if self.scheme == "milstein":
-            bend = (self.diffusion(t, z + root * scale) - scale) / (2.0 * root)
-            kick = kick + bend * (moved.square() - self.step)
-            self.bends.append(bend)
-        for table, row in zip(
-            (self.shifts, self.scales, self.kicks), (shift, scale, kick), strict=True
-        ):
-            table.append(row)
+            bends = ((self.diffusion(t, z + root * scale) - scale) / (2.0 * root),)
+            kick = kick + bends[0] * (moved.square() - self.step)
+        self.rows.append((moved - increment, scale, kick, kl, log_ratio, *bends))
         return kick
 
     def noise(self, brownian: BrownianPaths, done: Tensor | None) -> PathNoise:
         """What the path keeps of it: nothing where a series waits at its own end."""
-        tables = [torch.stack(t) for t in (self.shifts, self.scales, self.kicks, self.bends) if t]
+        tables = [torch.stack(table) for table in zip(*self.rows, strict=True)]
         if done is not None:
             axes = [1] * (tables[0].dim() - done.dim())
             over = done.reshape(len(done), *axes, *done.shape[1:])
             tables = [table.masked_fill(over, 0.0) for table in tables]
-        shifts, scales, kicks, *bends = tables
-        bend = bends[0] if bends else None
-        return PathNoise(brownian, self.step, self.at_points, shifts, scales, bend, kicks)
+        moves, scales, kicks, kl, log_ratio, *bends = tables
+        return PathNoise(
+            brownian,
+            self.step,
+            self.at_points,
+            moves,
+            scales,
+            bends[0] if bends else None,
+            kicks,
+            kl.sum((0, -1)),
+            log_ratio.sum((0, -1)),
+        )

@@ -139,31 +139,31 @@ def test_both_schemes_agree_where_the_diffusion_is_constant():
 
 
 def test_a_constant_control_moves_the_mean_and_costs_half_its_square():
-    path = settle(2.0, control=lambda _, z: torch.full_like(z, 0.6))
+    path = settle(2.0, control=lambda _, z: (torch.full_like(z, 0.6), 1.0))
     drifted = SIGMA * 0.6 * (1 - math.exp(-THETA * 2.0)) / THETA
     expected = math.exp(-THETA * 2.0) + drifted
     assert abs(path.at(2.0).mean() - expected) < 4 * SIGMA / math.sqrt(COUNT)
-    assert torch.allclose(path.noise.kl(), torch.tensor(0.5 * 0.36 * 2.0).double())
+    assert torch.allclose(path.noise.kl, torch.tensor(0.5 * 0.36 * 2.0).double())
 
 
 def test_the_divergence_of_two_ornstein_uhlenbeck_processes_is_that_of_the_closed_form():
     other, end = 0.4, 1.5
     step = 0.01
     path = settle(
-        end, step=step, control=lambda _, z: (THETA - other) * z / SIGMA, count=COUNT // 2
+        end, step=step, control=lambda _, z: ((THETA - other) * z / SIGMA, 1.0), count=COUNT // 2
     )
     # E z^2 under the slower pull from 1: exp(-2 other t) + variance(t), integrated
     decay = (1 - math.exp(-2 * other * end)) / (2 * other)
     square = decay + SIGMA**2 / (2 * other) * (end - decay)
     expected = 0.5 * ((THETA - other) / SIGMA) ** 2 * square
-    kl = path.noise.kl()
+    kl = path.noise.kl
     error = float(kl.std()) / math.sqrt(len(kl))
     assert abs(kl.mean() - expected) < 4 * error + step * expected  # left sums: of order h
 
 
 def test_density_ratios_of_controlled_paths_have_mean_one():
-    path = settle(1.0, control=lambda _, z: 0.5 * torch.sin(3 * z))
-    ratio = path.noise.log_ratio().exp()
+    path = settle(1.0, control=lambda _, z: (0.5 * torch.sin(3 * z), 0.9))
+    ratio = path.noise.log_ratio.exp()
     assert abs(ratio.mean() - 1) < 4 * ratio.std() / math.sqrt(COUNT)
     uncontrolled = settle(1.0).at(1.0)[:, 0, 0]
     reweighed = (ratio * path.at(1.0)[:, 0, 0]).mean()
@@ -178,9 +178,9 @@ def test_gradients_are_those_of_finite_differences(scheme):
     def outcome(z0, theta, sigma, gain):
         path = solve_sde(
             lambda _, z: -theta * z.sin(), lambda _, z: sigma * (1.5 + z.tanh()), z0, 0.0, 0.5,
-            config(0.1), keys=keys, scheme=scheme, control=lambda _, z: gain * (1.0 - z),
+            config(0.1), keys=keys, scheme=scheme, control=lambda _, z: (gain * (1.0 - z), gain),
         )  # fmt: skip
-        return path.at(times), path.noise.kl(), path.noise.log_ratio()
+        return path.at(times), path.noise.kl, path.noise.log_ratio
 
     generator = torch.Generator().manual_seed(1)
     z0 = torch.randn(1, 3, 2, dtype=torch.float64, generator=generator, requires_grad=True)
@@ -198,7 +198,7 @@ def test_a_series_alone_is_the_same_as_in_a_batch():
     def run(index):
         return solve_sde(
             field, lambda _, z: 0.5 + 0.1 * z, z0[:, index], 0.0, ends[index], config(),
-            keys=keys[:, index], control=lambda _, z: 1.0 - z,
+            keys=keys[:, index], control=lambda _, z: (1.0 - z, 0.7),
         )  # fmt: skip
 
     every, times = run([0, 1, 2, 3]), ends[:, None] * torch.tensor([0.0, 0.37, 0.91])
@@ -208,7 +208,7 @@ def test_a_series_alone_is_the_same_as_in_a_batch():
         # where a long series has a next step and a short one has not, a read rounds otherwise
         last = ends[:, None]
         assert torch.allclose(every.at(last)[:, [i]], alone.at(last[[i]]), atol=1e-5)
-        assert torch.allclose(every.noise.kl()[:, [i]], alone.noise.kl(), rtol=1e-5)
+        assert torch.allclose(every.noise.kl[:, [i]], alone.noise.kl, rtol=1e-5)
 
 
 def test_an_integral_along_a_path_has_its_mean():

@@ -1,0 +1,163 @@
+"""Noise of the latent path: its diffusion, and the control that a posterior has over it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from latentode import ode
+from latentode.config import ModelConfig, SolverConfig
+from latentode.data.batches.batch import SeriesBatch
+from latentode.models.encoders.base import log_time
+from latentode.models.nn.mlp import SkipMLP
+from latentode.models.nn.nearest import nearest_readings
+from latentode.ode.fields import FieldFunction
+from latentode.ode.networks.activations import tamed
+
+_FARTHEST = 100.0  # model time; stands for no reading ahead, too
+_RAW_DIFFUSION = -1.5  # a diffusion of 0.2: a fifth of the prior's deviation in a unit of time
+_LOG_PULL, _MOST = -2.0, 8.0  # a pull that is weak before training; bound of its logarithm
+
+
+class LatentNoise(nn.Module):
+    r"""Diffusion of the latent path from the anchor on, and a posterior of the path.
+
+    .. math::
+        \text{prior:}\quad & dz = f(z, t)\,dt + \sigma\,dW \\
+        \text{posterior:}\quad & dz = f(z, t)\,dt + \sigma\,dB, \qquad
+        \Delta B = \sqrt{1 - w}\,\Delta W + w\,\frac{m - z}{\sigma}, \qquad
+        w = \frac{h}{h + \Delta e^{-a} / \sigma}
+
+    in a step h, with :math:`\Delta` the time until the next reading of any channel, and where to, m,
+    and how strongly, a, by a network of the next reading of every channel, how far it is, and what
+    the encoder made of the window. Between two readings it is the bridge to the next one, whose
+    state is known up to some deviation; a short step has the drift of that bridge, with
+    :math:`w / h` for its pull. Behind the last reading there is no control: a forecast follows the
+    prior. The diffusion is one number a coordinate; where it should depend on the state, a change
+    of the coordinate makes it constant (Lamperti), which dynamics and decoder learn.
+
+    The divergence of the two paths is that of `ode.solve_sde`: for short steps
+    :math:`\tfrac12 E \int |u|^2 dt` with the pull u over the diffusion.
+
+    Args:
+        config: Settings of the model, resolved.
+        num_channels: Channels of the log.
+        context_dim: What the posterior sees of a window, see `NormalPosterior.context`.
+
+    Reference:
+        Li, Wong, Chen, Duvenaud (2020), Scalable gradients for stochastic differential equations,
+        https://arxiv.org/abs/2001.01328. There the posterior has a drift of its own; here it has
+        that of the prior and a pull, so that it needs no network where nothing is read.
+    """
+
+    def __init__(self, config: ModelConfig, num_channels: int, context_dim: int) -> None:
+        super().__init__()
+        latent = config.latent_dim
+        self.raw_diffusion = nn.Parameter(torch.full((latent,), _RAW_DIFFUSION))
+        parts = (2 * num_channels, context_dim)
+        self.control = SkipMLP(parts, config.hidden_dim, 2 * latent, dropout=0.0)
+        with torch.no_grad():
+            self.control.bias[-latent:] = _LOG_PULL
+
+    @property
+    def diffusion(self) -> Tensor:
+        """Deviation that a unit of model time adds to each coordinate, shape (latent,)."""
+        return functional.softplus(self.raw_diffusion)
+
+    def solve(
+        self,
+        field: FieldFunction,
+        z0: Tensor,
+        end: float,
+        solver: SolverConfig,
+        *,
+        keys: Tensor,
+        readings: SeriesBatch,
+        context: Tensor,
+        check: bool,
+    ) -> ode.Trajectory:
+        """Paths from states at the anchor, with the control that some readings give.
+
+        Args:
+            field: The latent dynamics.
+            z0: States at the anchor, shape (draw, batch, latent).
+            end: How far to go, model time.
+            solver: A method of fixed steps.
+            keys: As in `ode.solve_sde`, shape (draw, batch).
+            readings: What the posterior of the path knows.
+            context: What it knows of each window, shape (batch, context).
+            check: As in `ode.solve`.
+        """
+        assert solver.step_size is not None
+        step, sigma = solver.step_size, self.diffusion
+        count = max(1, math.ceil(end / step))
+        starts = torch.arange(count, dtype=torch.float64, device=z0.device) * step
+        target, share = self._pulls(readings, context, starts.expand(readings.size, -1), step)
+        rate, factor = share / (step * sigma), (1.0 - share).sqrt()
+
+        def control(k: int, z: Tensor) -> tuple[Tensor, Tensor]:
+            return rate[k] * (target[k] - z), factor[k]
+
+        return ode.solve_sde(
+            field,
+            lambda _, z: sigma.expand_as(z),
+            z0,
+            0.0,
+            end,
+            solver,
+            keys=keys,
+            scheme="euler",  # of strong order 1, as the diffusion is constant
+            control=control,
+            check=check,
+        )
+
+    def _pulls(
+        self, readings: SeriesBatch, context: Tensor, times: Tensor, step: float
+    ) -> tuple[Tensor, Tensor]:
+        """Where the path is pulled to in the steps from some times, and how far.
+
+        Args:
+            readings: What is known.
+            context: Of each window, shape (batch, context).
+            times: Model times, shape (batch, step).
+            step: Length of a step.
+
+        Returns:
+            Targets, and the share w of the way to them that a step goes, 0 behind the last reading;
+            both of shape (step, batch, latent).
+        """
+        index, away = nearest_readings(readings.times, readings.mask, readings.lengths, times)
+        values, away = readings.values.gather(1, index[1]), away[1]  # (batch, step, channel)
+        values = torch.where(torch.isinf(away), 0.0, tamed(values))
+        near = log_time(away.clamp(max=_FARTHEST)).to(values.dtype)
+        raw = self.control(torch.cat([values, near], dim=-1), context[:, None])
+        target, strength = raw.transpose(0, 1).chunk(2, dim=-1)
+        soonest = away.amin(-1).T[..., None]  # (step, batch, 1)
+        ahead = torch.isfinite(soonest)
+        # a reading within the step counts as one at its end: what comes after it is not known
+        gap = torch.where(ahead, soonest, 1.0).clamp(min=step).to(values.dtype)
+        way = step * self.diffusion
+        share = way / (way + gap * strength.clamp(-_MOST, _MOST).neg().exp())
+        return target, torch.where(ahead, share, 0.0)
+
+
+def with_targets(batch: SeriesBatch) -> SeriesBatch:
+    """The windows with their targets among the readings, in the order of time."""
+    times = torch.cat([batch.times, batch.query_times], dim=1)
+    times, order = times.sort(dim=1, stable=True)
+
+    def merged(seen: Tensor, asked: Tensor) -> Tensor:
+        rows = torch.cat([seen, asked], dim=1)
+        return rows.gather(1, order[..., None].expand_as(rows))
+
+    return replace(
+        batch,
+        times=times,
+        values=merged(batch.values, batch.targets),
+        mask=merged(batch.mask, batch.target_mask),
+        lengths=torch.full_like(batch.lengths, times.shape[1]),
+    )
