@@ -19,8 +19,8 @@ from latentode.ode.fields import FieldFunction
 from latentode.ode.networks.activations import tamed
 
 _FARTHEST = 100.0  # model time; stands for no reading ahead, too
-_RAW_DIFFUSION = -1.5  # a diffusion of 0.2: a fifth of the prior's deviation in a unit of time
-_LOG_PULL, _MOST = -2.0, 8.0  # a pull that is weak before training; bound of its logarithm
+_RAW_DIFFUSION = -0.4  # a diffusion of a half of the deviation of the prior in a unit of time
+_LOG_DOUBT, _MOST = -2.0, 10.0  # of a target before training; bounds of the logarithm
 
 
 class LatentNoise(nn.Module):
@@ -30,18 +30,18 @@ class LatentNoise(nn.Module):
         \text{prior:}\quad & dz = f(z, t)\,dt + \sigma\,dW \\
         \text{posterior:}\quad & dz = f(z, t)\,dt + \sigma\,dB, \qquad
         \Delta B = \sqrt{1 - w}\,\Delta W + w\,\frac{m - z}{\sigma}, \qquad
-        w = \frac{h}{h + \Delta e^{-a} / \sigma}
+        w = \frac{\sigma^2 h}{\sigma^2 \Delta + v}
 
-    in a step h, with :math:`\Delta` the time until the next reading of any channel, and where to, m,
-    and how strongly, a, by a network of the next reading of every channel, how far it is, and what
-    the encoder made of the window. Between two readings it is the bridge to the next one, whose
-    state is known up to some deviation; a short step has the drift of that bridge, with
-    :math:`w / h` for its pull. Behind the last reading there is no control: a forecast follows the
-    prior. The diffusion is one number a coordinate; where it should depend on the state, a change
-    of the coordinate makes it constant (Lamperti), which dynamics and decoder learn.
+    in a step h, with :math:`\Delta` the time until the next reading of any channel, h at least, and
+    where to, m, and with what variance, v, by a network of the next reading of every channel, how
+    far it is, and what the encoder made of the window. It is the exact posterior of a Brownian path
+    of which one later state is known to be m up to a normal error of variance v. Behind the last
+    reading there is no control: a forecast follows the prior. The diffusion is one number a
+    coordinate; where it should depend on the state, a change of the coordinate makes it constant
+    (Lamperti), which dynamics and decoder learn.
 
-    The divergence of the two paths is that of `ode.solve_sde`: for short steps
-    :math:`\tfrac12 E \int |u|^2 dt` with the pull u over the diffusion.
+    The divergence of the two paths is that of `ode.solve_sde`; as steps grow short it is
+    :math:`\tfrac12 E \int |u|^2 dt`, with :math:`u = \sigma (m - z) / (\sigma^2 \Delta + v)`.
 
     Args:
         config: Settings of the model, resolved.
@@ -61,7 +61,7 @@ class LatentNoise(nn.Module):
         parts = (2 * num_channels, context_dim)
         self.control = SkipMLP(parts, config.hidden_dim, 2 * latent, dropout=0.0)
         with torch.no_grad():
-            self.control.bias[-latent:] = _LOG_PULL
+            self.control.bias[-latent:] = _LOG_DOUBT
 
     @property
     def diffusion(self) -> Tensor:
@@ -96,8 +96,8 @@ class LatentNoise(nn.Module):
         step, sigma = solver.step_size, self.diffusion
         count = max(1, math.ceil(end / step))
         starts = torch.arange(count, dtype=torch.float64, device=z0.device) * step
-        target, share = self._pulls(readings, context, starts.expand(readings.size, -1), step)
-        rate, factor = share / (step * sigma), (1.0 - share).sqrt()
+        times = starts.expand(readings.size, -1)
+        target, rate, factor = self._pulls(readings, context, times, step)
 
         def control(k: int, z: Tensor) -> tuple[Tensor, Tensor]:
             return rate[k] * (target[k] - z), factor[k]
@@ -117,8 +117,8 @@ class LatentNoise(nn.Module):
 
     def _pulls(
         self, readings: SeriesBatch, context: Tensor, times: Tensor, step: float
-    ) -> tuple[Tensor, Tensor]:
-        """Where the path is pulled to in the steps from some times, and how far.
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        r"""Where the path is pulled to in the steps from some times, how fast, and what it leaves.
 
         Args:
             readings: What is known.
@@ -127,22 +127,25 @@ class LatentNoise(nn.Module):
             step: Length of a step.
 
         Returns:
-            Targets, and the share w of the way to them that a step goes, 0 behind the last reading;
-            both of shape (step, batch, latent).
+            Targets m, rates :math:`w / \sigma h` and factors :math:`\sqrt{1 - w}` of the noise, w
+            being 0 behind the last reading; all of shape (step, batch, latent).
         """
         index, away = nearest_readings(readings.times, readings.mask, readings.lengths, times)
         values, away = readings.values.gather(1, index[1]), away[1]  # (batch, step, channel)
         values = torch.where(torch.isinf(away), 0.0, tamed(values))
         near = log_time(away.clamp(max=_FARTHEST)).to(values.dtype)
         raw = self.control(torch.cat([values, near], dim=-1), context[:, None])
-        target, strength = raw.transpose(0, 1).chunk(2, dim=-1)
+        target, log_doubt = raw.transpose(0, 1).chunk(2, dim=-1)
         soonest = away.amin(-1).T[..., None]  # (step, batch, 1)
         ahead = torch.isfinite(soonest)
         # a reading within the step counts as one at its end: what comes after it is not known
         gap = torch.where(ahead, soonest, 1.0).clamp(min=step).to(values.dtype)
-        way = step * self.diffusion
-        share = way / (way + gap * strength.clamp(-_MOST, _MOST).neg().exp())
-        return target, torch.where(ahead, share, 0.0)
+        doubt, variance = log_doubt.clamp(-_MOST, _MOST).exp(), self.diffusion.square()
+        known = variance * gap + doubt
+        rate = torch.where(ahead, self.diffusion / known, 0.0)
+        # not 1 - w, of which rounding would leave nothing where v is small
+        left = torch.where(ahead, (variance * (gap - step) + doubt) / known, 1.0)
+        return target, rate, left.sqrt()
 
 
 def with_targets(batch: SeriesBatch) -> SeriesBatch:

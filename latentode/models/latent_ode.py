@@ -332,6 +332,18 @@ class LatentODEModel(nn.Module):
         trajectory = self.trajectory(z0, batch, check=check, time_factor=time_factor, drive=drive)
         return Solved(posterior, z0, log_posterior, trajectory, self.decode(trajectory, batch))
 
+    def learned_from(self, batch: SeriesBatch) -> SeriesBatch:
+        """The batch with all targets of a bound: where the path has noise, what explains it too.
+
+        A path with noise from the start of its window on follows the visible readings at a price,
+        for which they must count. With a memory they are explained already.
+        """
+        from_end = self.config.anchor == "origin"
+        if self.latent_noise is None or self.memory is not None or from_end:
+            return batch
+        every = with_targets(batch)
+        return replace(batch, query_times=every.times, targets=every.values, target_mask=every.mask)
+
     def forward(
         self, batch: SeriesBatch, noise: Tensor, *, check: bool = True, **weights: float
     ) -> Evidence:
