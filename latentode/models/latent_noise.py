@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from latentode import ode
 from latentode.config import ModelConfig, SolverConfig
 from latentode.data.batches.batch import SeriesBatch
+from latentode.errors import ConfigError
 from latentode.models.encoders.base import log_time
+from latentode.models.heads.base import StateSizes
 from latentode.models.nn.mlp import SkipMLP
 from latentode.models.nn.nearest import nearest_readings
 from latentode.ode.fields import FieldFunction
 from latentode.ode.networks.activations import tamed
 
+Drive = Callable[[FieldFunction, Tensor, float, SolverConfig], ode.Trajectory]
 _FARTHEST = 100.0  # model time; stands for no reading ahead, too
-_RAW_DIFFUSION = -0.4  # a diffusion of a half of the deviation of the prior in a unit of time
+# the diffusion before training: half the deviation of the prior in a unit of time; and how much
+# faster than a weight its logarithm moves, as one number a coordinate must move by factors
+_DIFFUSION, _GAIN = 0.5, 5.0
 _LOG_DOUBT, _MOST = -2.0, 10.0  # of a target before training; bounds of the logarithm
 
 
@@ -57,16 +64,48 @@ class LatentNoise(nn.Module):
     def __init__(self, config: ModelConfig, num_channels: int, context_dim: int) -> None:
         super().__init__()
         latent = config.latent_dim
-        self.raw_diffusion = nn.Parameter(torch.full((latent,), _RAW_DIFFUSION))
+        self.log_diffusion = nn.Parameter(torch.zeros(latent))
         parts = (2 * num_channels, context_dim)
         self.control = SkipMLP(parts, config.hidden_dim, 2 * latent, dropout=0.0)
         with torch.no_grad():
             self.control.bias[-latent:] = _LOG_DOUBT
 
+    @classmethod
+    def of(cls, config: ModelConfig, sizes: StateSizes, *, has_events: bool) -> Self | None:
+        """The noise that a model has; None without.
+
+        Args:
+            config: Settings of the model, resolved.
+            sizes: Its sizes.
+            has_events: Whether there are events beside the readings.
+
+        Raises:
+            ConfigError: If there are both noise and events.
+        """
+        if config.dynamics_noise == "none":
+            return None
+        if has_events:
+            raise ConfigError(
+                'model.dynamics_noise: expected "none" with events, whose rates are integrated '
+                'along smooth paths, got "learned". Leave out the events, or this setting.'
+            )
+        return cls(config, sizes.num_channels, sizes.context_dim)
+
     @property
     def diffusion(self) -> Tensor:
         """Deviation that a unit of model time adds to each coordinate, shape (latent,)."""
-        return functional.softplus(self.raw_diffusion)
+        return _DIFFUSION * (_GAIN * self.log_diffusion).exp()
+
+    def drive(self, keys: Tensor, readings: SeriesBatch, context: Tensor, *, check: bool) -> Drive:
+        """`solve` of some windows, given all but field, states, end and settings.
+
+        Args:
+            keys: As in `solve`, like all others.
+            readings: What the posterior of the path knows.
+            context: What it knows of each window.
+            check: Whether to refuse what is not finite.
+        """
+        return partial(self.solve, keys=keys, readings=readings, context=context, check=check)
 
     def solve(
         self,

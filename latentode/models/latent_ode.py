@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -15,7 +14,6 @@ from latentode import ode
 from latentode.config import ModelConfig, SolverConfig
 from latentode.data.batches.batch import SeriesBatch
 from latentode.data.families import Families
-from latentode.errors import ConfigError
 from latentode.models.decoders.memory import Memory
 from latentode.models.decoders.mlp import MLPDecoder
 from latentode.models.decoders.readout import Decoded, Readout
@@ -28,7 +26,7 @@ from latentode.models.encoders.posterior import NormalPosterior, Posterior, Post
 from latentode.models.heads import label_head_of
 from latentode.models.heads.base import Head, StateSizes
 from latentode.models.heads.poisson_process import PoissonProcess
-from latentode.models.latent_noise import LatentNoise, with_targets
+from latentode.models.latent_noise import Drive, LatentNoise, with_targets
 from latentode.models.likelihoods import LIKELIHOODS
 from latentode.models.likelihoods.base import Likelihood
 from latentode.models.likelihoods.by_kind import likelihood_of
@@ -40,7 +38,6 @@ from latentode.models.solved import Solved
 # rows of a long window that an encoder sees; states that a refined posterior is searched from
 _ENCODER_ROWS, _STARTS = 128, 15
 _NOISE_STEP = 1 / 16  # longest step that is chosen for a path with noise: a 64th of a context
-Drive = Callable[[BoundDynamics, Tensor, float, SolverConfig], ode.Trajectory]
 
 
 class Evidence(NamedTuple):
@@ -152,14 +149,7 @@ class LatentODEModel(nn.Module):
         kind = label_kind or ("times" if label_times else "series")
         self.label_head = label_head_of(kind, num_classes, sizes)
         self.smooth: SmoothMemory | None = SmoothMemory(num_channels) if config.memory else None
-        self.latent_noise: LatentNoise | None = None
-        if config.dynamics_noise == "learned":
-            self.latent_noise = LatentNoise(config, num_channels, sizes.context_dim)
-            if self.event_process is not None:
-                raise ConfigError(
-                    'model.dynamics_noise: expected "none" with events, whose rates are integrated '
-                    'along smooth paths, got "learned". Leave out the events, or this setting.'
-                )
+        self.latent_noise = LatentNoise.of(config, sizes, has_events=event_rates is not None)
 
     @property
     def heads(self) -> list[Head]:
@@ -322,13 +312,8 @@ class LatentODEModel(nn.Module):
         z0, log_posterior = posterior.draw(noise) if density else (posterior.at(noise), None)
         drive = None
         if self.latent_noise is not None:
-            drive = partial(
-                self.latent_noise.solve,
-                keys=ode.keys_of(noise),
-                readings=self._readings(batch, targets=density),
-                context=posterior.context,
-                check=check,
-            )
+            readings, keys = self._readings(batch, targets=density), ode.keys_of(noise)
+            drive = self.latent_noise.drive(keys, readings, posterior.context, check=check)
         trajectory = self.trajectory(z0, batch, check=check, time_factor=time_factor, drive=drive)
         return Solved(posterior, z0, log_posterior, trajectory, self.decode(trajectory, batch))
 

@@ -50,7 +50,7 @@ def test_a_model_has_no_noise_of_the_path_by_default():
 def test_without_diffusion_the_path_is_that_of_the_drift(anchor):
     model, batch = noisy(model__anchor=anchor)
     with torch.no_grad():
-        model.latent_noise.raw_diffusion.fill_(-1e4)
+        model.latent_noise.log_diffusion.fill_(-1e3)
     solved = model.solve(batch, noise_for(batch), density=True)
     plain = model.trajectory(solved.z0, batch)
     # the same steps of the same field, whose solve by hand sums in another order
@@ -134,7 +134,7 @@ def test_diffusion_and_control_get_the_gradients_of_finite_differences(objective
     model, batch, noise = model.double(), double(batch), noise_for(batch).double()
     part = model.latent_noise
     loss = objective(model(batch, noise)).sum()
-    for parameter in (part.raw_diffusion, part.control.bias, part.control.last.weight):
+    for parameter in (part.log_diffusion, part.control.bias, part.control.last.weight):
         slopes = torch.autograd.grad(loss, parameter, retain_graph=True)[0].flatten()
         index, values = int(slopes.abs().argmax()), []
         for change in (1e-5, -1e-5):
@@ -182,8 +182,8 @@ def test_a_model_with_noise_is_trained_saved_and_loaded(tmp_path):
     )
     log = irregular_log()
     model = LatentODE(config=config, random_state=0).fit(log)
-    raw = model.fitted_.model.latent_noise.raw_diffusion
-    assert (raw.std() > 0) & raw.isfinite().all()  # learned: all begin with the same
+    learned = model.fitted_.model.latent_noise.log_diffusion
+    assert (learned.std() > 0) & learned.isfinite().all()  # learned: all begin with the same
     forecast = model.forecast(log, horizon="6h", every="1h", num_draws=4)
     model.save(tmp_path / "model")
     again = LatentODE.load(tmp_path / "model").forecast(log, horizon="6h", every="1h", num_draws=4)
