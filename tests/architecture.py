@@ -82,10 +82,10 @@ INNER = {
         {"log_events", "labels"},
     ],
     "ode": [
-        {"networks", "quadrature"},
+        {"networks", "quadrature", "brownian"},
         {"fields", "trajectory"},
         {"solvers"},
-        {"solve", "knots", "running", "divergence"},
+        {"solve", "stochastic", "knots", "running", "divergence"},
         {"odeint"},
     ],
     "models": [
@@ -93,7 +93,7 @@ INNER = {
         {"encoders", "decoders", "dynamics", "priors", "likelihoods", "calibration"},
         {"solved"},
         {"heads"},
-        {"point_processes", "shooting"},
+        {"point_processes", "shooting", "latent_noise"},
         {"latent_ode"},
         {"inference"},
         {"fitted"},

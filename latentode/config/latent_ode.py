@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from latentode.config.base import Config
 from latentode.config.channels import ChannelsConfig
@@ -31,6 +31,25 @@ class LatentODEConfig(Config):
     model: ModelConfig = ModelConfig()
     solver: SolverConfig = SolverConfig()
     train: TrainConfig = TrainConfig()
+
+    @model_validator(mode="after")
+    def _noise_goes_with_all_else(self) -> Self:
+        """Penalties of smooth paths, and solvers that look ahead, know no noise."""
+        if self.model.dynamics_noise == "none":
+            return self
+        used = [name for name, weight in self.train.regularizers if weight]
+        if used:
+            raise ValueError(
+                'expected no regularizers of the latent path with model.dynamics_noise = "learned",'
+                f" got train.regularizers.{used[0]} above 0"
+            )
+        solver = self.solver
+        if solver.method not in ("ab4", "rk4") or solver.gradient != "backprop":
+            raise ValueError(
+                'expected solver.method "ab4" or "rk4" and solver.gradient "backprop" with '
+                f'model.dynamics_noise = "learned", got {solver.method!r} and {solver.gradient!r}'
+            )
+        return self
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> LatentODEConfig:

@@ -16,7 +16,7 @@ def explain(cls: type[BaseModel], error: ValidationError) -> str:
     """
     messages = []
     for item in error.errors():
-        name = ".".join(str(part) for part in item["loc"])
+        name = ".".join(str(part) for part in item["loc"]) or "settings"
         if item["type"] == "extra_forbidden":
             known = sorted(_known_keys(cls))
             near = difflib.get_close_matches(name, known, n=1) or [

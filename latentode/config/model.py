@@ -70,6 +70,11 @@ class ModelConfig(Config):
         'around it, with the anchor "origin"; 0: one path through the state at the anchor',
     )
     dynamics: Literal["autonomous", "time", "inputs"] = "inputs"
+    dynamics_noise: Literal["none", "learned"] = Field(
+        "none",
+        description="learned: the latent path from the anchor on is that of a stochastic "
+        "differential equation, whose diffusion is learned",
+    )
     prior: Literal["normal", "cnf"] = "normal"
     posterior: Literal["normal", "cnf"] = "normal"
     likelihood: LikelihoodName = "student_t"
@@ -92,6 +97,11 @@ class ModelConfig(Config):
             raise ValueError(
                 "expected memory = false, knots = 0 and posterior = 'normal' where refine is above "
                 f"0, got {str(self.memory).lower()}, {self.knots} and {self.posterior!r}"
+            )
+        if self.refine and self.dynamics_noise != "none":
+            raise ValueError(
+                "expected dynamics_noise = 'none' where refine is above 0, got "
+                f"{self.dynamics_noise!r}"
             )
         return self
 

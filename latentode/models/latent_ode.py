@@ -20,12 +20,13 @@ from latentode.models.decoders.readout import Decoded, Readout
 from latentode.models.decoders.smooth import SmoothMemory
 from latentode.models.dynamics.mlp import BoundDynamics, MLPDynamics
 from latentode.models.encoders import ENCODERS
-from latentode.models.encoders.base import newest_readings, relative_values
+from latentode.models.encoders.base import newest_levels, newest_readings
 from latentode.models.encoders.condense import condense
 from latentode.models.encoders.posterior import NormalPosterior, Posterior, PosteriorHead
 from latentode.models.heads import label_head_of
 from latentode.models.heads.base import Head, StateSizes
 from latentode.models.heads.poisson_process import PoissonProcess
+from latentode.models.latent_noise import Drive, LatentNoise, with_targets
 from latentode.models.likelihoods import LIKELIHOODS
 from latentode.models.likelihoods.base import Likelihood
 from latentode.models.likelihoods.by_kind import likelihood_of
@@ -36,6 +37,7 @@ from latentode.models.solved import Solved
 
 # rows of a long window that an encoder sees; states that a refined posterior is searched from
 _ENCODER_ROWS, _STARTS = 128, 15
+_NOISE_STEP = 1 / 16  # longest step that is chosen for a path with noise: a 64th of a context
 
 
 class Evidence(NamedTuple):
@@ -68,7 +70,9 @@ class LatentODEModel(nn.Module):
     trajectory is known (`Memory`); with ``memory=False`` they are 0 and 1, and the encoder sees
     absolute values. Model time 0 is the anchor of a window: its last visible row
     (`anchor="origin"`, encoder reads forwards) or its first (`anchor="start"`, encoder reads
-    backwards). Before the last row, the path goes through states of its own (`Shooting`).
+    backwards). Before the last row, the path goes through states of its own (`Shooting`). With
+    ``dynamics_noise="learned"`` it is that of a stochastic differential equation from the anchor on
+    (`LatentNoise`), of which `trajectory` alone gives the drift.
 
     Args:
         config: Parts and sizes; those that are None are those for a small log, see
@@ -145,6 +149,7 @@ class LatentODEModel(nn.Module):
         kind = label_kind or ("times" if label_times else "series")
         self.label_head = label_head_of(kind, num_classes, sizes)
         self.smooth: SmoothMemory | None = SmoothMemory(num_channels) if config.memory else None
+        self.latent_noise = LatentNoise.of(config, sizes, has_events=event_rates is not None)
 
     @property
     def heads(self) -> list[Head]:
@@ -178,6 +183,7 @@ class LatentODEModel(nn.Module):
         check: bool = True,
         time_factor: Tensor | None = None,
         remember: bool = True,
+        drive: Drive | None = None,
     ) -> ode.Trajectory:
         """Solve once for all rows and queries of a batch.
 
@@ -187,6 +193,8 @@ class LatentODEModel(nn.Module):
             check: As in `ode.solve`. With a step size given, nothing waits for the device without.
             time_factor: Factor on time, see `field`.
             remember: Whether the path before the anchor goes through knots, or leads to `z0`.
+            drive: Solves from the anchor on, given field, states, end and settings; None follows
+                the field.
 
         Returns:
             Dense output over [lower, upper].
@@ -201,7 +209,10 @@ class LatentODEModel(nn.Module):
         knots = self.shooting if remember and batch.lower < 0.0 else None
         if knots is not None:
             solver = knots.between(solver)
-        forward = ode.solve(field, z0, 0.0, batch.upper, solver, params=parameters, check=check)
+        if drive is None:
+            forward = ode.solve(field, z0, 0.0, batch.upper, solver, params=parameters, check=check)
+        else:
+            forward = drive(field, z0, batch.upper, solver)
         if batch.lower == 0.0:
             return forward
         if knots is not None:
@@ -238,6 +249,8 @@ class LatentODEModel(nn.Module):
     ) -> SolverConfig:
         """Method and step for a batch, see `ode.choose_joint_step`.
 
+        A path with noise has fixed steps, short enough for noise and control.
+
         Args:
             z0: Latent states at the anchor, shape (draw, batch, latent).
             batch: Windows.
@@ -245,7 +258,11 @@ class LatentODEModel(nn.Module):
             **options: As in `ode.choose_joint_step`.
         """
         field, ends = self.field(batch), self._ends(batch)
-        return ode.choose_joint_step(field, z0, 0.0, ends, solver, **options)
+        if self.latent_noise is None:
+            return ode.choose_joint_step(field, z0, 0.0, ends, solver, **options)
+        chosen = ode.choose_joint_step(field, z0, 0.0, ends, solver, stiff=False)
+        step = min(chosen.step_size or _NOISE_STEP, _NOISE_STEP)
+        return chosen.model_copy(update={"step_size": step})
 
     def solver_error(self, z0: Tensor, batch: SeriesBatch) -> float:
         """Estimated relative error of the latent states of a batch; see `ode.step_error`."""
@@ -278,10 +295,12 @@ class LatentODEModel(nn.Module):
 
         Args:
             batch: Windows.
-            noise: Standard normal numbers of the posterior draws, shape (draw, batch, latent).
+            noise: Standard normal numbers of the posterior draws, shape (draw, batch, latent). The
+                noise of a path is a function of them and of the time since the anchor.
             posterior: Posterior of each window, as `infer` gives it; None is the encoder's own, by
                 which training and validation go.
-            density: Whether the log-density of the draws is wanted.
+            density: Whether the log-density of the draws is wanted, for a bound: then the control
+                of a path with noise sees the targets too, which the divergence pays for.
             check: As in `ode.solve`. Without, the host waits for the device only where a part of
                 the model says so (``waits_for_device``).
             time_factor: Factor on time, see `field`.
@@ -291,8 +310,24 @@ class LatentODEModel(nn.Module):
         """
         posterior = self.posterior(batch) if posterior is None else posterior
         z0, log_posterior = posterior.draw(noise) if density else (posterior.at(noise), None)
-        trajectory = self.trajectory(z0, batch, check=check, time_factor=time_factor)
+        drive = None
+        if self.latent_noise is not None:
+            readings, keys = self._readings(batch, targets=density), ode.keys_of(noise)
+            drive = self.latent_noise.drive(keys, readings, posterior.context, check=check)
+        trajectory = self.trajectory(z0, batch, check=check, time_factor=time_factor, drive=drive)
         return Solved(posterior, z0, log_posterior, trajectory, self.decode(trajectory, batch))
+
+    def learned_from(self, batch: SeriesBatch) -> SeriesBatch:
+        """The batch with all targets of a bound: where the path has noise, what explains it too.
+
+        A path with noise from the start of its window on follows the visible readings at a price,
+        for which they must count. With a memory they are explained already.
+        """
+        from_end = self.config.anchor == "origin"
+        if self.latent_noise is None or self.memory is not None or from_end:
+            return batch
+        every = with_targets(batch)
+        return replace(batch, query_times=every.times, targets=every.values, target_mask=every.mask)
 
     def forward(
         self, batch: SeriesBatch, noise: Tensor, *, check: bool = True, **weights: float
@@ -336,6 +371,9 @@ class LatentODEModel(nn.Module):
             kl = self.prior.kl_from(posterior.mean, posterior.stddev)
         else:
             kl = -log_ratio.mean(0)
+        path_noise = solved.trajectory.noise
+        if path_noise is not None:
+            kl, log_ratio = kl + path_noise.kl.mean(0), log_ratio + path_noise.log_ratio
         return Evidence(log_likelihood, log_ratio, kl)
 
     def _rows(self, batch: SeriesBatch) -> SeriesBatch:
@@ -343,7 +381,18 @@ class LatentODEModel(nn.Module):
         rows = condense(batch, _ENCODER_ROWS)
         if self.config.levels or not self.config.memory:
             return rows
-        return replace(rows, values=relative_values(rows))
+        return replace(rows, values=_less(newest_levels(rows), rows.values, rows.mask))
+
+    def _readings(self, batch: SeriesBatch, *, targets: bool) -> SeriesBatch:
+        """All visible readings, or the targets among them, in units of the rows of encoders."""
+        if not self.config.levels and self.config.memory:
+            newest = newest_levels(batch)
+            batch = replace(
+                batch,
+                values=_less(newest, batch.values, batch.mask),
+                targets=_less(newest, batch.targets, batch.target_mask),
+            )
+        return with_targets(batch) if targets else batch
 
     def _readout(self, batch: SeriesBatch, *, memory: bool = True) -> Readout:
         known = partial(self._covariates, batch)
@@ -362,3 +411,7 @@ class LatentODEModel(nn.Module):
         inputs = batch.inputs(times)  # (batch, time, input)
         static = batch.static[:, None, :].expand(-1, times.shape[1], -1)
         return torch.cat([inputs, static], dim=-1)
+
+
+def _less(levels: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+    return torch.where(mask, values - levels, 0.0)

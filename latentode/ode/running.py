@@ -44,6 +44,5 @@ def running_integral(
     pieces = inside.unflatten(-1, (-1, nodes)) @ weights.to(values.dtype) * trajectory.step
     totals = torch.nn.functional.pad(pieces.cumsum(-1), (1, 0))  # (..., batch, step + 1)
     totals = totals - totals[..., [-trajectory.first]]
-    return replace(
-        trajectory, states=totals.movedim(-1, 0)[..., None], slopes=slopes.movedim(-1, 0)[..., None]
-    )
+    states, slopes = (part.movedim(-1, 0)[..., None] for part in (totals, slopes))
+    return replace(trajectory, states=states, slopes=slopes, noise=None)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from latentode.errors import ShapeError, SolverStatus
+from latentode.ode.brownian import PathNoise
 from latentode.ode.quadrature import Rule, unit_rule
 
 # In grid steps. Times of the order of 1e9 (epoch seconds) are rounded to 1e-7, and float32 times to
@@ -50,6 +51,8 @@ class Trajectory:
     Grid point k of a series lies at ``t0 + (first + k) * step``. Between two grid points the state
     is the cubic Hermite polynomial through both states and slopes; its own error is
     :math:`\tfrac{h^4}{384} \max |z''''|`, of the order of RK4's, whatever the solver's tolerance.
+    Where there is noise, the polynomial is that of the drift, and what the noise has added since
+    the grid point before comes on top, so that a read between grid points has all its variance.
 
     Attributes:
         t0: Time of each series from which offsets count, float64, 0-dim or shape (batch,).
@@ -60,6 +63,7 @@ class Trajectory:
         end: Where each series' solve was asked to end, 0-dim or shape (batch,).
         stats: Cost and status of the solve.
         first: Number of the first grid point; 0 but for joined trajectories.
+        noise: What noise adds from grid point 0 on; None for an ordinary differential equation.
     """
 
     t0: Tensor
@@ -70,6 +74,7 @@ class Trajectory:
     end: Tensor
     stats: SolveStats
     first: int = 0
+    noise: PathNoise | None = None
 
     def at(self, times: Tensor | float, *, check: bool = True) -> Tensor:
         """Read the state at any times, in any order, different for every series.
@@ -102,8 +107,13 @@ class Trajectory:
             Slopes in states per unit of model time, shape (..., batch, time, latent).
 
         Raises:
-            ShapeError: As in `at`.
+            ShapeError: As in `at`, and for a path with noise, which has no slope.
         """
+        if self.noise is not None:
+            raise ShapeError(
+                "slope_at: expected a path without noise, got one of a stochastic differential "
+                "equation, which has no derivative. Take differences of `at`."
+            )
         position = self._positions(times, check)
         left, right, left_slope, right_slope, u = self._interval(position)
         bump = 6 * u * (1 - u)
@@ -201,6 +211,10 @@ class Trajectory:
 
     def _read(self, position: Tensor) -> Tensor:
         left, right, left_slope, right_slope, u = self._interval(position)
+        if self.noise is not None:
+            index = self._index(position) + self.first
+            kick, added = self.noise.within(index, u[..., 0].detach())
+            left, right = left + added, right - kick + added
         rest = 1 - u
         return (
             left
@@ -213,7 +227,7 @@ class Trajectory:
         """States and slopes around each position, and the fraction between, (batch, time, 1)."""
         last = len(self.states) - 1
         position = position.clamp(-RANGE_SLACK, last + RANGE_SLACK)
-        index = position.detach().floor().long().clamp(0, last - 1)  # (batch, time)
+        index = self._index(position)
         states, slopes = self.states.movedim(0, -2), self.slopes.movedim(0, -2)
         before = index[..., None].expand(*states.shape[:-2], -1, states.shape[-1])
         after = (index + 1)[..., None].expand_as(before)
@@ -224,6 +238,10 @@ class Trajectory:
             slopes.gather(-2, after),
             (position - index)[..., None],
         )
+
+    def _index(self, position: Tensor) -> Tensor:
+        """Number of the interval that a position lies in, or nearest to, (batch, time)."""
+        return position.detach().floor().clamp(0, len(self.states) - 2).long()
 
     def _positions(self, times: Tensor | float, check: bool) -> Tensor:
         """Times as grid positions, shape (batch, time), float64 for any dtype of the states."""

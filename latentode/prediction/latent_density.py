@@ -75,7 +75,12 @@ def density_paths(
     Returns:
         States, shape (draw, series, step, latent); log-densities in nats, shape (draw, series,
         step); times in nanoseconds, shape (series, step).
+
+    Raises:
+        ConfigError: If the dynamics have noise.
+        SolverError: If a solve fails.
     """
+    _check_smooth(model)
     model.eval()
     batch, anchors = batch_of(model, schema, windows, offsets)
     noise = noise_of(model, windows.series_ids, num_draws, seed)
@@ -149,9 +154,10 @@ def latent_plane(
         seed: Seed of the draws.
 
     Raises:
-        ConfigError: If there are not two such coordinates.
+        ConfigError: If there are not two such coordinates, or the dynamics have noise.
         SolverError: If a solve fails.
     """
+    _check_smooth(model)
     model.eval()
     horizon = np.array([0, schema.lengths.horizon_ns])
     batch, _ = batch_of(model, schema, windows, horizon)
@@ -220,6 +226,16 @@ class _Scene:
         clock = torch.tensor(time, dtype=torch.float64, device=centre.device)
         slopes = self.model.field(self.batch)(clock, states[..., None, :])[..., 0, :]
         return _numpy(slopes[..., self.pair])
+
+
+def _check_smooth(model: LatentODEModel) -> None:
+    """Refuse to carry a density along paths with noise, where it spreads."""
+    if model.latent_noise is not None:
+        raise ConfigError(
+            "latent density: expected a model without noise of the dynamics, got one with "
+            'model.dynamics_noise = "learned", whose density follows a Fokker-Planck equation. '
+            'Train with model.dynamics_noise = "none", or draw latent trajectories.'
+        )
 
 
 def _components(wanted: Sequence[int] | None, centres: Tensor) -> tuple[int, int]:

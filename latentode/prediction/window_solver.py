@@ -73,6 +73,8 @@ class WindowSolver:
         queries = np.bincount(asked.window, minlength=len(asked.series))
         starts = cut(visible, asked.series, asked.starts, asked.stops).readings.series_starts
         width = max(len(self.schema.channels), self.model.config.hidden_dim // _HIDDEN)
+        if self.model.latent_noise is not None:  # made for every coordinate at every time
+            width = max(width, self.model.config.latent_dim)
         rows = np.minimum(np.diff(starts), self.max_rows) + self.model.config.knots
         load = (queries + rows) * width
         # a search keeps what its gradient needs

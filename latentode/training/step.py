@@ -97,8 +97,9 @@ class GradientStep:
         targets_per_window: float,
     ) -> None:
         self.model = model
-        # weights would spoil the log-weights of draws
-        balance = config.objective.balance if config.objective.name == "elbo" else 0.0
+        # weights would spoil the log-weights of draws, and the price of a path's noise
+        is_bound = config.objective.name != "elbo" or model.latent_noise is not None
+        balance = 0.0 if is_bound else config.objective.balance
         self.penalties = PathPenalties.of(
             config.regularizers, balance, config.objective.label_weight
         )

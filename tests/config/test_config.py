@@ -10,7 +10,14 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from latentode.config import LatentODEConfig, ModelConfig, TrainConfig, WindowConfig
+from latentode.config import (
+    LatentODEConfig,
+    ModelConfig,
+    RegularizersConfig,
+    SolverConfig,
+    TrainConfig,
+    WindowConfig,
+)
 from latentode.config.channels import KINDS, ChannelsConfig
 from latentode.config.data import CellsConfig, SourceConfig
 from latentode.errors import ConfigError
@@ -80,7 +87,10 @@ def configs(draw, table=LatentODEConfig):
     if table is WindowConfig:
         assume(values["train_fraction"] + values["validation_fraction"] < 1)
     if table is ModelConfig and values["refine"]:
-        values |= {"memory": False, "knots": 0, "posterior": "normal"}
+        values |= {"memory": False, "knots": 0, "posterior": "normal", "dynamics_noise": "none"}
+    if table is LatentODEConfig and values["model"].dynamics_noise == "learned":
+        smooth = {"regularizers": RegularizersConfig()}
+        values |= {"solver": SolverConfig(), "train": values["train"].model_copy(update=smooth)}
     return table.model_validate(values)
 
 

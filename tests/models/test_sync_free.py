@@ -95,6 +95,8 @@ def waits_of_the_model(model, batch, **options):
         {"model__anchor": "start", "model__dropout": 0.1},
         {"model__memory": False, "model__likelihood": "gaussian", "model__dynamics": "time"},
         {"solver__method": "rk4", "solver__substeps": 2},
+        {"model__dynamics_noise": "learned"},
+        {"model__dynamics_noise": "learned", "model__anchor": "start"},
     ],
 )
 def test_the_host_never_waits_inside_an_unchecked_model(encoder, values):

@@ -100,13 +100,12 @@ def log_time(gap: Tensor) -> Tensor:
     return torch.log(gap.clamp(min=0) + 1e-4) / 4.0 + 1.0
 
 
-def relative_values(batch: SeriesBatch) -> Tensor:
-    """Readings less the newest of their channel, 0 where missing, shape (batch, time, channel).
+def newest_levels(batch: SeriesBatch) -> Tensor:
+    """The newest visible reading of each channel, 0 without one, shape (batch, 1, channel).
 
-    An encoder that sees absolute levels remembers each series of a small log by its level; where
-    the level is, the memory of residuals knows.
+    An encoder that sees absolute levels remembers each series of a small log by its level, so it is
+    told of readings less these; where the level is, the memory of residuals knows.
     """
     rows = torch.arange(batch.times.shape[1], device=batch.times.device)[:, None]
     newest = torch.where(batch.mask, rows, 0).amax(dim=1, keepdim=True)  # (batch, 1, channel)
-    difference = batch.values - batch.values.gather(1, newest)
-    return torch.where(batch.mask, difference, 0.0)
+    return batch.values.gather(1, newest)

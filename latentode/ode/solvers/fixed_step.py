@@ -42,7 +42,10 @@ class Walk:
 
 
 def walk(
-    evaluate: Callable[[int, Tensor], Tensor], z0: Tensor, plan: Walk
+    evaluate: Callable[[int, Tensor], Tensor],
+    z0: Tensor,
+    plan: Walk,
+    kick: Callable[[int, Tensor], Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     r"""Take all steps, keeping state and slope at each grid point.
 
@@ -59,6 +62,7 @@ def walk(
         evaluate: The field at a node, ``(node, z) -> dz/dt``.
         z0: State at the start, shape (..., batch, latent).
         plan: The steps.
+        kick: What noise adds in the step from a grid point, ``(k, z) -> like z``; None for none.
 
     Returns:
         States and slopes at the grid points, both (step + 1, ..., batch, latent).
@@ -76,6 +80,8 @@ def walk(
             moved = state
             for weight, slope in zip(AB4, reversed(slopes[-4:]), strict=True):
                 moved = torch.add(moved, slope, alpha=plan.step * weight)
+        if kick is not None:
+            moved = moved + kick(k, state)
         state = moved if plan.done is None else torch.where(plan.done[k], state, moved)
         states.append(state)
     slopes.append(evaluate(plan.node(plan.steps), state))

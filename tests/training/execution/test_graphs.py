@@ -20,6 +20,7 @@ from latentode.training.terms import PathPenalties
         {"model__encoder": "rnn"},
         {"model__encoder": "attention", "model__anchor": "start"},
         {"model__memory": False, "train__objective__name": "iwae", "solver__substeps": 2},
+        {"model__dynamics_noise": "learned"},
     ],
 )
 def test_recorded_steps_equal_eager_steps(values):
