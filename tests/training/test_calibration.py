@@ -163,6 +163,17 @@ def test_fitting_ends_with_a_calibration_that_is_stored_and_stated(fitted, tmp_p
     assert any(kind in model.calibration.line() for kind in KINDS)
 
 
+def test_fitting_ends_with_a_copula_that_is_stored_and_stated(fitted, tmp_path):
+    _, model = fitted
+    assert model.copula.windows.sum() > 0
+    model.save(tmp_path / "model")
+    again = FittedModel.load(tmp_path / "model")
+    for name, tensor in model.copula.state_dict().items():
+        assert torch.equal(again.copula.state_dict()[name], tensor), name
+    assert f"- Paths: {model.copula.line()}" in again.card()
+    assert again.describe()["copula"] == model.copula.line()
+
+
 def test_answers_move_as_the_calibration_says_and_medians_hardly():
     dataset = irregular_log(extras=False)
     predictor = predictor_of(dataset, num_draws=200)

@@ -16,7 +16,7 @@ _REACH, _NODES = 8.5, 1025  # of scores; no draw in 1e16 is farther out
 class StudentTQuantiles:
     r"""The map from normal scores z to quantiles :math:`F_\nu^{-1}(\Phi(z))`, and back.
 
-    Between nodes it is linear, by less than 1e-4 of the quantile beside the true one; both ways
+    Between nodes it is linear, by less than 2e-4 of the quantile beside the true one; both ways
     use the same line, so that they are each other's inverse.
 
     Attributes:

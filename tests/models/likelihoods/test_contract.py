@@ -162,3 +162,14 @@ def test_balanced_readings_count_by_their_scale_and_as_much_as_before_in_all(mak
     assert torch.equal(likelihood.joint(values, location, scale, mask, balance=0.0), plain)
     nothing = likelihood.joint(values, location, scale, mask & False, balance=0.5)
     assert torch.equal(nothing, torch.zeros(shape[:2]).double())
+
+
+@pytest.mark.parametrize("make", CASES)
+def test_a_score_is_the_noise_that_makes_the_reading(make):
+    likelihood, _ = make()
+    noise = torch.linspace(-4.0, 4.0, 81, dtype=torch.float64)[:, None].expand(81, 3)
+    values = likelihood.transform(noise, LOCATION.expand(81, 3), SCALE.expand(81, 3))
+    assert (values.diff(dim=0) > 0).all()
+    scores = likelihood.score(values, LOCATION, SCALE)
+    if not torch.isnan(scores).all():  # channels of a flow depend on each other
+        torch.testing.assert_close(scores, noise, rtol=1e-6, atol=1e-6)

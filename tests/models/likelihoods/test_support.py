@@ -226,3 +226,19 @@ def test_what_is_no_state_or_count_is_told(make):
     likelihood = MAKE[make]()
     read = torch.tensor([[0.0, 1.0, 1.0], [0.5, -1.0, 1e-7]]).double()
     assert likelihood.fits(read).tolist() == [[True, True, True], [False, False, True]]
+
+
+@pytest.mark.parametrize("make", ["states", "counts"])
+def test_the_score_of_a_probability_lies_in_the_middle_of_it(make):
+    likelihood = MAKE[make]()
+    noise = torch.randn(4_000, 3, generator=torch.Generator().manual_seed(5)).double()
+    location, scale = LOCATION.expand(4_000, 3), SCALE.expand(4_000, 3)
+    values = likelihood.transform(noise, location, scale)
+    scores = likelihood.score(values, location, scale)
+    for channel in range(3):
+        for value in values[:, channel].unique():
+            drawn = values[:, channel] == value
+            of_it = torch.special.ndtr(noise[drawn, channel])
+            found = float(torch.special.ndtr(scores[drawn, channel][0]))
+            error = 4 * 0.3 / int(drawn.sum()) ** 0.5  # of a mean of numbers spread within 1
+            assert abs(found - float(of_it.mean())) < error
