@@ -19,14 +19,14 @@ def test_mix_gives_the_published_numbers_of_splitmix64():
 def test_a_path_has_the_covariance_of_brownian_motion_at_any_times():
     # on both sides of a halving, in one part of the tree, across a unit of time, at its very end
     times = times_of(0.0, 0.2001, 0.5, 0.7313, 1.0, 1.62, 3.0)
-    paths = BrownianPaths(torch.arange(100_000), 1, span=3.0).at(times)[..., 0]
+    paths = BrownianPaths(torch.arange(40_000), 1, span=3.0).at(times)[..., 0]
     expected = torch.minimum(times, times.T)
-    # standard error of a covariance of 100,000 is at most 3 sqrt(2 / 1e5) = .013
-    assert (paths @ paths.T / 100_000 - expected).abs().max() < 0.05
+    # standard error of a covariance of 40,000 is at most 3 sqrt(2 / 4e4) = .021
+    assert (paths @ paths.T / 40_000 - expected).abs().max() < 0.085
     assert (paths[0] == 0).all()
     increments = paths.diff(dim=0)
     correlation = torch.corrcoef(increments)
-    assert (correlation - torch.eye(len(increments))).abs().max() < 0.015  # 4.7 standard errors
+    assert (correlation - torch.eye(len(increments))).abs().max() < 0.024  # 4.7 standard errors
 
 
 def test_a_path_is_normal():
@@ -41,8 +41,8 @@ def test_a_path_is_normal():
 
 def test_a_time_within_the_finest_part_has_its_exact_variance():
     times = times_of(0.1, 0.3, 0.45)
-    paths = BrownianPaths(torch.arange(100_000), 1, span=1.0, depth=1).at(times)
-    assert torch.allclose(paths.var(1), times, rtol=0.02)  # standard error .0045
+    paths = BrownianPaths(torch.arange(40_000), 1, span=1.0, depth=1).at(times)
+    assert torch.allclose(paths.var(1), times, rtol=0.03)  # standard error .007
 
 
 def test_a_value_depends_on_key_and_time_alone():
