@@ -90,7 +90,7 @@ INNER = {
     ],
     "models": [
         {"nn", "objectives"},
-        {"encoders", "decoders", "dynamics", "priors", "likelihoods", "calibration"},
+        {"encoders", "decoders", "dynamics", "priors", "likelihoods", "calibration", "copula"},
         {"solved"},
         {"heads"},
         {"point_processes", "shooting", "latent_noise"},
@@ -111,7 +111,8 @@ INNER = {
             "memory_fit",
             "events",
         },
-        {"label_rules", "trainer", "calibration"},
+        {"label_rules", "trainer", "calibration", "copula_fit"},
+        {"held_out"},
         {"fit"},
     ],
 }
@@ -129,7 +130,11 @@ ALLOWED = {
         "estimators", "cli",
     },
     "torchdiffeq": {"ode.solvers.adaptive"},
-    "scipy": {"flows.flow_matching", "evaluation.natural_spline"},
+    "scipy": {
+        "flows.flow_matching",
+        "evaluation.natural_spline",
+        "models.likelihoods.quantiles",
+    },
     "pandas": {"data", "results", "estimators", "cli"},
     "pyarrow": {"data"},
     "xarray": {"results", "estimators", "data.reading.formats.netcdf_file"},

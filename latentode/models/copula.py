@@ -8,7 +8,7 @@ from torch import Tensor, nn
 KINDS = ("forecasts", "interpolations")  # queries that readings do not surround, and others
 LASTING, SINCE = 2, 2  # components that forget at a rate, and that begin at each reading
 COMPONENTS = 1 + LASTING + SINCE
-RANK = 3  # factors that the channels share, of each component
+RANK = 2  # factors that the channels share, of each component
 _LEAST_GAP = 1e-6  # model time: a query at a reading
 _ROUNDING = 1e-6  # of stored numbers
 

@@ -13,17 +13,17 @@ Reference:
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy import special
 
 from latentode.data.dataset import Float64, Int64
 from latentode.prediction.noise import UInt64, hashed, uniform_of
 
 Float32 = NDArray[np.float32]
-_LEVELS = 10
+_LEVELS = 10  # a thousandth of a stretch: finer than readings that are told apart
 _KNOTS = 8.0  # apart: values there correlate by e^-8, which is taken for 0
 _FINEST = _KNOTS / 2**_LEVELS  # in a stretch as short, values are independent given its ends
-_FIELD_BITS = 24  # of numbers of fields
+_DRAW_BITS = 32  # of numbers of draws
 _FARTHEST = 2.0**45  # of times: their places are whole numbers
 
 
@@ -69,7 +69,7 @@ def ornstein_uhlenbeck(keys: UInt64, times: Float64, draws: int, fields: Int64) 
         values *= share.astype(np.float32)[:, None]
     path += low
     path += high
-    paths: Float32 = path.reshape(len(times), draws, len(fields)).transpose(1, 0, 2)
+    paths: Float32 = path.reshape(len(times), len(fields), draws).transpose(2, 0, 1)
     return paths
 
 
@@ -85,7 +85,7 @@ def _distinct(names: UInt64) -> tuple[Int64, Int64]:
 
 
 def _coarse(names: UInt64, draws: int, fields: Int64) -> Float32:
-    """Normal numbers of 65,536 values, four of a hash; shape (name, draw * field).
+    """Normal numbers of 65,536 values, four of a hash; shape (name, field * draw).
 
     Sums over the levels of a tree have many more values.
 
@@ -94,12 +94,9 @@ def _coarse(names: UInt64, draws: int, fields: Int64) -> Float32:
         draws: Draws.
         fields: Names of the numbers wanted of each draw, shape (field,).
     """
-    quarters, number = np.unique(fields >> 2, return_inverse=True)
-    places = (np.arange(draws)[:, None] << _FIELD_BITS) + quarters
+    places = (fields[:, None] << _DRAW_BITS) + np.arange((draws + 3) // 4)
     bits = hashed(names[:, None, None], places.view(np.uint64)).view(np.uint16)
-    if len(fields) < bits.shape[-1]:
-        bits = bits[..., 4 * number + (fields & 3)]
-    return _NORMALS.take(bits.reshape(len(names), -1))
+    return _NORMALS.take(bits[..., :draws]).reshape(len(names), -1)
 
 
 def independent(names: UInt64, draws: int, fields: Int64) -> Float64:
@@ -110,16 +107,17 @@ def independent(names: UInt64, draws: int, fields: Int64) -> Float64:
         draws: Draws.
         fields: Names of the numbers wanted of each draw, shape (field,).
     """
-    places = (np.arange(draws)[:, None, None] << _FIELD_BITS) + fields
+    places = (fields << _DRAW_BITS) + np.arange(draws)[:, None, None]
     bits = hashed(names[:, None], places.view(np.uint64))
-    numbers: Float64 = special.ndtri(uniform_of(bits))
+    numbers: Float64 = torch.special.ndtri(torch.from_numpy(uniform_of(bits))).numpy()
     return numbers
 
 
 def _equally_likely(count: int) -> Float32:
     """Normal numbers of equal probability and of variance 1."""
-    normal = special.ndtri((np.arange(count) + 0.5) / count)
-    return (normal / normal.std()).astype(np.float32)
+    normal = torch.special.ndtri((torch.arange(count, dtype=torch.float64) + 0.5) / count)
+    return (normal / normal.std(correction=0)).float().numpy()
 
 
+# 16 bits of a hash
 _NORMALS = _equally_likely(1 << 16)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy import special
 from torch import Tensor
 
 from latentode.data.dataset import Float64, Int64
 from latentode.models.copula import COMPONENTS, LASTING, RANK, GaussianCopula, own_times
-from latentode.models.likelihoods.quantiles import StudentTQuantiles
+from latentode.models.likelihoods.quantiles import StudentTQuantiles, chi_square_quantiles
 from latentode.models.nn.nearest import nearest_readings
 from latentode.prediction.answers import SolvedWindows
 from latentode.prediction.noise import UInt64, hashed, series_key
@@ -99,20 +97,42 @@ class ReadingNoise:
         )
         taus = own_times(copula.lengths[kind].cpu(), place.model_times(self.unit_ns), place.gaps)
         of_times = hashed(place.key, place.times.view(np.uint64))
+        white = independent(of_times, self.num_draws, np.arange(RANK + len(every)))
         noise = np.sqrt(weights[0]) * _mixed(
-            loadings[0], independent(of_times, self.num_draws, _fields(every))
+            loadings[0], white[..., None, :RANK], white[..., RANK:]
         )
         for number, tau in enumerate(taus.numpy(), start=1):
+            channels = np.flatnonzero(weights[number] >= _LEAST_WEIGHT)
             keys = np.broadcast_to(place.key + np.uint64(number), tau.shape)
             if number > LASTING:
                 keys = hashed(keys, place.gap_names)
-            for channels in _alike(tau, keys, weights[number]):
-                own = keys[:, channels[0]], tau[:, channels[0]]
-                paths = ornstein_uhlenbeck(*own, self.num_draws, _fields(channels))
-                mixed = _mixed(loadings[number][channels], paths)
+            if len(channels):
+                paths = self._paths(keys[:, channels], tau[:, channels], channels)
+                mixed = _mixed(loadings[number][channels], *paths)
                 noise[..., channels] += np.sqrt(weights[number, channels]) * mixed
         tails, calm = float(copula.tails[kind]), float(copula.calm[kind])
         return noise if not tails else self._restless(noise, place, 1.0 / tails, calm)
+
+    def _paths(self, keys: UInt64, taus: Float64, channels: Int64) -> tuple[Float32, Float32]:
+        """Shared factors and what each channel has alone, read at the times of every channel.
+
+        Args:
+            keys: Names of the paths, shape (step, channel).
+            taus: Own times, likewise.
+            channels: Numbers of the channels, shape (channel,).
+
+        Returns:
+            Shapes (draw, step, channel, factor) and (draw, step, channel).
+        """
+        # channels that were read together share their times: these are read once
+        names = hashed(keys, taus.view(np.uint64)).ravel()
+        _, first, number = np.unique(names, return_index=True, return_inverse=True)
+        at = keys.ravel()[first], taus.ravel()[first]
+        shared = ornstein_uhlenbeck(*at, self.num_draws, np.arange(RANK))
+        own_keys = hashed(keys, channels.view(np.uint64)).ravel()
+        own = ornstein_uhlenbeck(own_keys, taus.ravel(), self.num_draws, np.arange(1))
+        shape = (self.num_draws, *taus.shape)
+        return shared[:, number.reshape(-1)].reshape(*shape, RANK), own.reshape(shape)
 
     def _restless(self, noise: Float64, place: _Place, freedom: float, length: float) -> Float64:
         """Noise that is large in some stretches and small in others, standard normal as before.
@@ -128,7 +148,7 @@ class ReadingNoise:
         fields = np.arange(noise.shape[-1])
         calm = ornstein_uhlenbeck(key, taus, self.num_draws, fields)
         nodes = np.linspace(-_REACH, _REACH, _NODES)
-        squares = special.chdtri(freedom, special.ndtr(-nodes)) / freedom
+        squares = chi_square_quantiles(freedom, torch.from_numpy(nodes)).numpy()
         student = torch.from_numpy(noise / np.sqrt(np.interp(calm, nodes, squares)))
         quantiles = StudentTQuantiles.of(torch.tensor([freedom]))
         scores: Float64 = quantiles.scores(student[..., None])[..., 0].numpy()
@@ -156,28 +176,14 @@ class _Place:
         return torch.from_numpy(self.times / unit_ns)[:, None]
 
 
-def _mixed(loadings: Float64, fields: Float64 | Float32) -> Float64:
-    """Noise of channels, from shared factors and one of each channel."""
-    own = np.sqrt(np.maximum(1.0 - np.square(loadings).sum(axis=-1), 0.0))
-    mixed: Float64 = fields[..., :RANK] @ loadings.T + own * fields[..., RANK:]
-    return mixed
-
-
-def _fields(channels: Int64) -> Int64:
-    """Names of the shared factors and of those of some channels."""
-    return np.concatenate([np.arange(RANK), RANK + channels])
-
-
-def _alike(taus: Float64, keys: UInt64, weights: Float64) -> Iterator[Int64]:
-    """Channels of weight whose paths are read at the same times.
+def _mixed(loadings: Float64, shared: Float64 | Float32, own: Float64 | Float32) -> Float64:
+    """Noise of channels.
 
     Args:
-        taus: Their own times, shape (step, channel).
-        keys: Their names of paths, likewise.
-        weights: Shape (channel,).
+        loadings: Of the shared factors, shape (channel, factor).
+        shared: Shape (draw, step, channel, factor), or one channel for all.
+        own: What each has alone, shape (draw, step, channel).
     """
-    groups: dict[bytes, list[int]] = {}
-    for channel in np.flatnonzero(weights >= _LEAST_WEIGHT).tolist():
-        seen = taus[:, channel].tobytes() + keys[:, channel].tobytes()
-        groups.setdefault(seen, []).append(channel)
-    yield from map(np.array, groups.values())
+    left = np.sqrt(np.maximum(1.0 - np.square(loadings).sum(axis=-1), 0.0))
+    mixed: Float64 = (shared * loadings).sum(axis=-1) + left * own
+    return mixed

@@ -16,8 +16,6 @@ from latentode.data.schema import DataSchema
 from latentode.data.splits import Part
 from latentode.errors import DataError, SolverError
 from latentode.flows import FlowFitConfig
-from latentode.models.calibration import Calibration
-from latentode.models.copula import GaussianCopula
 from latentode.models.fitted.device import device_of, rank
 from latentode.models.fitted.latent_ode import FittedModel, build_model, head_arguments
 from latentode.models.fitted.training_log import TrainingLog
@@ -82,9 +80,7 @@ def fit_model(
         with torch.random.fork_rng():
             torch.manual_seed(config.train.seed)
             model = build(config, schema, **head_arguments(_event_rates(log), log.labels))
-        size = len(schema.channels)
-        as_trained = Calibration(size), GaussianCopula(size)
-        fitted = FittedModel(config, schema, model, [], log.newest(), *as_trained)
+        fitted = FittedModel.untrained(config, schema, model, log.newest())
         judged = log_for_validation(log)
         on_event = on_event if rank() == 0 else None
         if on_event is not None:
@@ -110,8 +106,8 @@ def fit_model(
             fitted = _with_fitted_prior(log.dataset, fitted, on_event)
         fitted = with_errors_learned(log.dataset, fitted)
         if on_event is not None:
-            on_event({"event": "note", "text": f"calibration: {fitted.calibration.line()}"})
-            on_event({"event": "note", "text": f"paths: {fitted.copula.line()}"})
+            for name, part in (("calibration", fitted.calibration), ("paths", fitted.copula)):
+                on_event({"event": "note", "text": f"{name}: {part.line()}"})
         if run_dir is not None and rank() == 0:
             fitted.save(run_dir / "model")
     return fitted

@@ -61,6 +61,25 @@ class FittedModel:
     calibration: Calibration
     copula: GaussianCopula
 
+    @classmethod
+    def untrained(
+        cls,
+        config: LatentODEConfig,
+        schema: DataSchema,
+        model: LatentODEModel,
+        log: TrainingLog,
+    ) -> FittedModel:
+        """Before training: nothing is known of its errors.
+
+        Args:
+            config: Settings.
+            schema: What was learned about the data.
+            model: The network.
+            log: What is kept of the log.
+        """
+        size = len(schema.channels)
+        return cls(config, schema, model, [], log, Calibration(size), GaussianCopula(size))
+
     @property
     def context(self) -> TimeSeriesDataset:
         """The newest readings of every series."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from scipy import special
 from torch import Tensor
 from torch.nn import functional
 
+from latentode.models.likelihoods.quantiles import middle_of_counts
 from latentode.models.likelihoods.support import SupportLikelihood
 
 _LEAST_MEAN = 1e-6  # logarithms of a mean of 0 are infinite
@@ -89,16 +88,8 @@ class NegativeBinomialLikelihood(SupportLikelihood):
         counts = self._counts(values).round().clamp(min=0.0).expand_as(mean)
         normal = (counts - mean) / torch.sqrt(mean + mean * mean / size)
         small = (mean < _LARGE) & (counts < _MOST_STEPS)
-        below = self._below(counts[small], mean[small], size[small])
+        below = middle_of_counts(counts[small], mean[small], size[small])
         return normal.masked_scatter(small, torch.special.ndtri(below)).to(location.dtype)
-
-    @staticmethod
-    def _below(counts: Tensor, mean: Tensor, size: Tensor) -> Tensor:
-        """Probability of less than each count and half that of the count itself."""
-        k, r, share = (x.numpy(force=True) for x in (counts, size, size / (size + mean)))
-        up_to = special.betainc(r, k + 1.0, share)
-        less = np.where(k > 0.0, special.betainc(r, np.maximum(k, 1.0), share), 0.0)
-        return torch.from_numpy(0.5 * (less + up_to)).to(mean)
 
     @staticmethod
     def _by_summing(wanted: Tensor, mean: Tensor, size: Tensor) -> Tensor:

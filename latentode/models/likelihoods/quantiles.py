@@ -1,12 +1,15 @@
-"""Quantiles of Student's t by normal scores, for which torch has no function."""
+"""Quantiles and probabilities for which torch has no function.
+
+scipy is loaded when they are asked for: a program that only trains a network needs none of it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
 import torch
-from scipy import special
 from torch import Tensor
 
 _REACH, _NODES = 8.5, 1025  # of scores; no draw in 1e16 is farther out
@@ -28,6 +31,8 @@ class StudentTQuantiles:
     @classmethod
     def of(cls, df: Tensor) -> Self:
         """For some degrees of freedom, shape (channel,)."""
+        from scipy import special
+
         below = special.ndtr(-torch.linspace(0.0, _REACH, _NODES, dtype=torch.float64).numpy())
         freedom = df.detach().cpu().double().numpy()[:, None]
         return cls(-torch.from_numpy(special.stdtrit(freedom, below)).to(df.device))
@@ -49,3 +54,27 @@ class StudentTQuantiles:
         score = (node + (size - low) / (high - low)) * (_REACH / (_NODES - 1))
         shape = quantiles.movedim(-1, 0).shape
         return score.view(shape).movedim(0, -1).to(quantiles) * quantiles.sign()
+
+
+def chi_square_quantiles(freedom: float, scores: Tensor) -> Tensor:
+    """Quantiles of chi-square over its degrees of freedom at some normal scores; float64."""
+    from scipy import special
+
+    above = torch.special.ndtr(-scores.double())
+    return torch.from_numpy(special.chdtri(freedom, above.numpy(force=True))).to(above) / freedom
+
+
+def middle_of_counts(counts: Tensor, mean: Tensor, size: Tensor) -> Tensor:
+    """Probability of less than each negative binomial count and half that of the count itself.
+
+    Args:
+        counts: Whole numbers from 0 on.
+        mean: Mean of each.
+        size: :math:`r` of each, see `NegativeBinomialLikelihood`.
+    """
+    from scipy import special
+
+    k, r, share = (x.numpy(force=True) for x in (counts, size, size / (size + mean)))
+    up_to = special.betainc(r, k + 1.0, share)
+    less = np.where(k > 0.0, special.betainc(r, np.maximum(k, 1.0), share), 0.0)
+    return torch.from_numpy(0.5 * (less + up_to)).to(mean)
