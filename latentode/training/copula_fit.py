@@ -228,7 +228,9 @@ def _standardised(of: Stretches, num_channels: int) -> Stretches:
     return replace(of, score=of.score * factor)
 
 
-def fit_copula(stretches: Stretches, num_channels: int, horizon: float) -> GaussianCopula:
+def fit_copula(
+    stretches: Stretches, num_channels: int, horizon: float, most_steps: int = _STEPS
+) -> GaussianCopula:
     """The copula under which held-out readings are most probable.
 
     Their scores are normal given the posterior draws, whose covariance counts as known.
@@ -237,30 +239,34 @@ def fit_copula(stretches: Stretches, num_channels: int, horizon: float) -> Gauss
         stretches: Readings that were predicted.
         num_channels: Channels of the log.
         horizon: In model time.
+        most_steps: No more steps are taken: a training of a few is a trial.
     """
     copula = GaussianCopula(num_channels)
+    steps = min(_STEPS, most_steps)
     between = (stretches.readings >= 0).all(dim=0)
     for kind, chosen in enumerate((~between, between)):
         of_kind = replace(stretches, present=stretches.present & chosen)
         of_kind = of_kind.select((of_kind.present.sum(dim=1) >= _PAIR).nonzero()[:, 0])
         if len(of_kind.present) >= _FEWEST:
-            _fit_kind(copula, kind, _standardised(of_kind, num_channels), horizon)
+            learned = _Parameters(num_channels, horizon)
+            of_kind = _standardised(of_kind, num_channels)
+            _maximise(learned, of_kind, steps)
+            _store(copula, kind, learned, of_kind)
     return copula
 
 
-def _fit_kind(copula: GaussianCopula, kind: int, of: Stretches, horizon: float) -> None:
-    """Learn the copula of one kind of predictions.
+def _store(copula: GaussianCopula, kind: int, learned: _Parameters, of: Stretches) -> None:
+    """Keep what was learned of one kind of predictions.
 
     Args:
         copula: Changed in place.
         kind: Number of the kind.
+        learned: What was learned.
         of: Readings of it, standardised.
-        horizon: In model time.
     """
-    learned = _Parameters(copula.weights.shape[-1], horizon)
-    _maximise(learned, of)
     with torch.no_grad():
-        freedom, calm = _restlessness(correlation(learned, of) + of.spread, of, horizon)
+        covariance = correlation(learned, of) + of.spread
+        freedom, calm = _restlessness(covariance, of, learned.horizon)
     weights = learned.weights().detach()
     weights = torch.where(weights.mean(dim=1, keepdim=True) < _WORTH, 0.0, weights)
     copula.weights[kind] = weights / weights.sum(dim=0)
@@ -270,13 +276,13 @@ def _fit_kind(copula: GaussianCopula, kind: int, of: Stretches, horizon: float) 
     copula.windows[kind] = len(of.present)
 
 
-def _maximise(learned: _Parameters, of: Stretches) -> None:
+def _maximise(learned: _Parameters, of: Stretches, steps: int) -> None:
     """Take steps towards the greatest density of some readings."""
     generator, count = torch.Generator().manual_seed(0), len(of.present)
     with torch.enable_grad():
         optimizer = AdamW([{"params": list(learned.parameters())}], lr=_RATE)
-        for step in range(_STEPS):
-            optimizer.param_groups[0]["lr"] = _RATE * (1.0 - step / _STEPS)
+        for step in range(steps):
+            optimizer.param_groups[0]["lr"] = _RATE * (1.0 - step / steps)
             optimizer.zero_grad()
             batch = torch.randperm(count, generator=generator)[:_BATCH]
             (_loss(learned, of.select(batch)) + learned.prior() / count).backward()

@@ -38,10 +38,13 @@ def with_errors_learned(dataset: TimeSeriesDataset, fitted: FittedModel) -> Fitt
     size, device = len(fitted.schema.channels), next(fitted.model.parameters()).device
     lengths = fitted.schema.lengths
     horizon = lengths.horizon_ns / fitted.schema.time_scale.unit_ns
+    train = fitted.config.train
+    assert train.steps_per_epoch is not None
+    steps = train.max_epochs * train.steps_per_epoch
     return replace(
         fitted,
         calibration=fit_calibration(Errors.joined(list(errors)), size).to(device),
-        copula=fit_copula(Stretches.joined(list(stretches)), size, horizon).to(device),
+        copula=fit_copula(Stretches.joined(list(stretches)), size, horizon, steps).to(device),
     )
 
 
