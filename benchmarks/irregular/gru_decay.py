@@ -115,6 +115,7 @@ class GRUDecay(nn.Module):
     scale_floor: Tensor
 
     smooth = None  # it has no memory of readings
+    latent_noise = None  # nor a path
 
     def __init__(
         self,

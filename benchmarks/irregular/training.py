@@ -298,10 +298,10 @@ def predict(
             decoded = model.solve(batch, noise.to(device), posterior=posterior).decoded
 
         def draw(decoded: Decoded = decoded) -> Floats:
-            shape = (2, *decoded.location.shape)
-            uniform = torch.rand(shape, generator=generator, dtype=torch.float64).to(device)
+            shape = decoded.location.shape
+            noise = torch.randn(shape, generator=generator, dtype=torch.float64).to(device)
             with torch.no_grad():
-                drawn = model.likelihood.transform(uniform, decoded.location, decoded.scale)
+                drawn = model.likelihood.transform(noise, decoded.location, decoded.scale)
             return scale.scaler.inverse(drawn.cpu().numpy()).astype(np.float32)
 
         mean = decoded.location.mean(0).double().cpu().numpy()
