@@ -324,7 +324,7 @@ class LatentODEModel(nn.Module):
         for which they must count. With a memory they are explained already.
         """
         from_end = self.config.anchor == "origin"
-        if self.latent_noise is None or self.memory is not None or from_end:
+        if self.memory is not None or from_end:
             return batch
         every = with_targets(batch)
         return replace(batch, query_times=every.times, targets=every.values, target_mask=every.mask)

@@ -132,7 +132,9 @@ def loss_terms(
     Raises:
         SolverError: If a solve fails and is checked.
     """
-    time_factor, batch = penalties.time_factor(noise), model.learned_from(batch)
+    time_factor = penalties.time_factor(noise)
+    if model.latent_noise is not None:
+        batch = model.learned_from(batch)
     solved = model.solve(batch, noise, density=True, check=check, time_factor=time_factor)
     evidence = model.evidence(
         solved, batch, balance=penalties.balance, label_weight=penalties.label_weight
