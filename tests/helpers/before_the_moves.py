@@ -2,8 +2,8 @@
 
     python tests/helpers/before_the_moves.py
 
-was run with that version, and wrote ``expected.safetensors``; its draws of readings were written anew
-when their noise became a copula's, all else is as it was.
+was run with that version, and wrote ``expected.safetensors``; its draws of readings were written
+anew when their noise became that of a copula, all else is as it was.
 """
 
 import hashlib
