@@ -35,6 +35,7 @@ _LEAST, _MOST = math.log(1e-3), math.log(1e3)  # of lengths in horizons: beyond,
 _JITTER = 1e-4  # of variances: two readings of one moment
 _PAIR = 2  # readings that say something of each other
 _FREEDOMS, _CALMS = (3.0, 8.0), (0.05, 0.3, 4.0)  # lengths in horizons
+_WORTHWHILE = 0.985  # share of the CRPS without: of normal errors, chance alone gets within 1 %
 _JUDGED, _SIMULATED = 32, 64  # windows and draws by which these are chosen
 _WORTH = 0.03  # mean weight of a component that is kept
 
@@ -315,7 +316,8 @@ def _restlessness(covariance: Tensor, of: Stretches, horizon: float) -> tuple[fl
             scores = quantiles.scores((normal / squares.sqrt())[..., None])[..., 0]
             found[freedom, calm * horizon] = _functionals(scores, of)
     usual = found[math.inf, 1.0]
-    return min(found, key=lambda of_it: float((found[of_it] / usual).sum()))
+    best = min(found, key=lambda of_it: float((found[of_it] / usual).mean()))
+    return best if float((found[best] / usual).mean()) < _WORTHWHILE else (math.inf, 1.0)
 
 
 def _functionals(drawn: Tensor, of: Stretches) -> Float64:

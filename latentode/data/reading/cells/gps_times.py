@@ -116,7 +116,10 @@ def told_of_gps(week: Part, rest: Part) -> tuple[str, str]:
     if not len(weeks) or weeks.max() >= _ROLLED_OVER:
         return words, ""
     low = int(weeks.min())
-    years = [int(str(_FIRST_DAY + 7 * (low + i * _ROLLED_OVER))[:4]) for i in range(3)]
+    years = [
+        int(str(_FIRST_DAY + np.timedelta64(7 * (low + i * _ROLLED_OVER), "D"))[:4])
+        for i in range(3)
+    ]
     return words, (
         f"time column {week.name!r}: GPS week {low} is of {years[0]}, or, of a receiver that "
         f"counts up to {_ROLLED_OVER - 1}, of {years[1]} or {years[2]}. Write whole weeks: add "
