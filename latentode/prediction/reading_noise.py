@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -147,12 +148,17 @@ class ReadingNoise:
         taus = place.model_times(self.unit_ns)[:, 0].numpy() / length
         fields = np.arange(noise.shape[-1])
         calm = ornstein_uhlenbeck(key, taus, self.num_draws, fields)
-        nodes = np.linspace(-_REACH, _REACH, _NODES)
-        squares = chi_square_quantiles(freedom, torch.from_numpy(nodes)).numpy()
-        student = torch.from_numpy(noise / np.sqrt(np.interp(calm, nodes, squares)))
+        student = torch.from_numpy(noise / np.interp(calm, *_calmness(freedom)))
         quantiles = StudentTQuantiles.of(torch.tensor([freedom]))
         scores: Float64 = quantiles.scores(student[..., None])[..., 0].numpy()
         return scores
+
+
+@lru_cache(maxsize=8)
+def _calmness(freedom: float) -> tuple[Float64, Float64]:
+    """Normal scores, and one over how large errors are there."""
+    nodes = np.linspace(-_REACH, _REACH, _NODES)
+    return nodes, chi_square_quantiles(freedom, torch.from_numpy(nodes)).sqrt().numpy()
 
 
 @dataclass(frozen=True, eq=False)

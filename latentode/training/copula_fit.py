@@ -29,13 +29,13 @@ _POINTS = 64  # most readings of a window that are looked at together
 _CHANNELS = 4  # most of their channels
 _FEWEST = 8  # windows with two readings or more; from fewer nothing is learned
 _FARTHEST = 4.0  # of normal scores: a wild reading says nothing of others
-_STEPS, _BATCH, _RATE = 120, 32, 0.2  # seconds; twice as many steps change nothing that is seen
+_STEPS, _BATCH, _RATE = 120, 32, 0.2  # a few seconds
 _STARTS = (0.1, 1.0, 0.3, 3.0)  # lengths in horizons, at first: apart
 _LEAST, _MOST = math.log(1e-3), math.log(1e3)  # of lengths in horizons: beyond, all is one
 _JITTER = 1e-4  # of variances: two readings of one moment
 _PAIR = 2  # readings that say something of each other
 _FREEDOMS, _CALMS = (3.0, 8.0), (0.05, 0.3, 4.0)  # lengths in horizons
-_WORTHWHILE = 0.985  # share of the CRPS without: of normal errors, chance alone gets within 1 %
+_WORTHWHILE = 0.985  # share of the CRPS without; a smaller gain may be chance
 _JUDGED, _SIMULATED = 32, 64  # windows and draws by which these are chosen
 _WORTH = 0.03  # mean weight of a component that is kept
 

@@ -44,7 +44,7 @@ def fit_model(
     on_event: Callable[[ProgressRecord], None] | None = None,
     build: Callable[..., LatentODEModel] = build_model,
 ) -> FittedModel:
-    """Learn scales, train a network, stop it by validation, and calibrate its bands there.
+    """Learn scales, train a network, stop it by validation, and learn there how it errs.
 
     Labels of whole series set the split and the context, unless these are given: the split is then
     by series, as a label is judged on series that training has not seen, which decide when it stops

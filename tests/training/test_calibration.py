@@ -151,27 +151,18 @@ def fitted():
     return log.dataset, fit_model(log, training_settings(train__max_epochs=1))
 
 
-def test_fitting_ends_with_a_calibration_that_is_stored_and_stated(fitted, tmp_path):
+@pytest.mark.parametrize(("part", "title"), [("calibration", "Calibration"), ("copula", "Paths")])
+def test_what_was_learned_of_errors_is_stored_and_stated(fitted, tmp_path, part, title):
     _, model = fitted
-    assert model.calibration.stretches.sum() > 0
+    learned = getattr(model, part)
+    assert (learned.stretches if part == "calibration" else learned.windows).sum() > 0
     model.save(tmp_path / "model")
     again = FittedModel.load(tmp_path / "model")
-    for name, tensor in model.calibration.state_dict().items():
-        assert torch.equal(again.calibration.state_dict()[name], tensor), name
-    assert f"- Calibration: {model.calibration.line()}" in again.card()
-    assert again.describe()["calibration"] == model.calibration.line()
-    assert any(kind in model.calibration.line() for kind in KINDS)
-
-
-def test_fitting_ends_with_a_copula_that_is_stored_and_stated(fitted, tmp_path):
-    _, model = fitted
-    assert model.copula.windows.sum() > 0
-    model.save(tmp_path / "model")
-    again = FittedModel.load(tmp_path / "model")
-    for name, tensor in model.copula.state_dict().items():
-        assert torch.equal(again.copula.state_dict()[name], tensor), name
-    assert f"- Paths: {model.copula.line()}" in again.card()
-    assert again.describe()["copula"] == model.copula.line()
+    for name, tensor in learned.state_dict().items():
+        assert torch.equal(getattr(again, part).state_dict()[name], tensor), name
+    assert f"- {title}: {learned.line()}" in again.card()
+    assert again.describe()[part] == learned.line()
+    assert any(kind in learned.line() for kind in KINDS)
 
 
 def test_answers_move_as_the_calibration_says_and_medians_hardly():

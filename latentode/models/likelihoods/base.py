@@ -10,8 +10,8 @@ class Likelihood(nn.Module):
     """Density of one reading given its location and scale, the same family for every channel.
 
     Times are independent given location and scale, and channels too unless `joint` says otherwise;
-    what correlates them is the latent trajectory and the memory of the decoder. The last axis of
-    every argument is `channel`.
+    what correlates them is the latent trajectory and the memory of the decoder, and in draws the
+    noise that `transform` is given. The last axis of every argument is `channel`.
 
     Args:
         num_channels: Channels of the log.

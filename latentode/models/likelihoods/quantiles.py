@@ -6,6 +6,7 @@ scipy is loaded when they are asked for: a program that only trains a network ne
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
@@ -31,11 +32,7 @@ class StudentTQuantiles:
     @classmethod
     def of(cls, df: Tensor) -> Self:
         """For some degrees of freedom, shape (channel,)."""
-        from scipy import special
-
-        below = special.ndtr(-torch.linspace(0.0, _REACH, _NODES, dtype=torch.float64).numpy())
-        freedom = df.detach().cpu().double().numpy()[:, None]
-        return cls(-torch.from_numpy(special.stdtrit(freedom, below)).to(df.device))
+        return cls(_quantiles(tuple(df.detach().double().cpu().tolist())).to(df.device))
 
     def at(self, scores: Tensor) -> Tensor:
         """Quantiles of some scores, the last axis `channel`; float64."""
@@ -54,6 +51,15 @@ class StudentTQuantiles:
         score = (node + (size - low) / (high - low)) * (_REACH / (_NODES - 1))
         shape = quantiles.movedim(-1, 0).shape
         return score.view(shape).movedim(0, -1).to(quantiles) * quantiles.sign()
+
+
+@lru_cache(maxsize=8)
+def _quantiles(freedoms: tuple[float, ...]) -> Tensor:
+    """Nodes of some degrees of freedom: every window of a prediction asks for the same."""
+    from scipy import special
+
+    below = special.ndtr(-torch.linspace(0.0, _REACH, _NODES, dtype=torch.float64).numpy())
+    return -torch.from_numpy(special.stdtrit(np.array(freedoms)[:, None], below))
 
 
 def chi_square_quantiles(freedom: float, scores: Tensor) -> Tensor:
