@@ -14,6 +14,7 @@ from latentode import ode
 from latentode.config import ModelConfig, SolverConfig
 from latentode.data.batches.batch import SeriesBatch
 from latentode.data.families import Families
+from latentode.models.decoders.direct import DirectForecast
 from latentode.models.decoders.memory import Memory
 from latentode.models.decoders.mlp import MLPDecoder
 from latentode.models.decoders.readout import Decoded, Readout
@@ -138,6 +139,7 @@ class LatentODEModel(nn.Module):
         families = families or Families.free(num_channels)
         bounds = None if families.all_free else Bounds.of(families.lower, families.upper)
         self.memory = Memory(config, num_channels, season, bounds) if config.memory else None
+        self.direct = DirectForecast(num_channels, context, hidden, config.dropout, season) if config.memory else None
         floor = torch.zeros(num_channels) if scale_floor is None else scale_floor
         self.register_buffer("scale_floor", floor.to(torch.get_default_dtype()).clamp(min=1e-4))
         self.likelihood = likelihood_of(LIKELIHOODS[config.likelihood], families)
@@ -398,8 +400,13 @@ class LatentODEModel(nn.Module):
         known = partial(self._covariates, batch)
         remembered = None
         if memory and self.memory is not None:
-            remembered = partial(self.memory, batch, self.smooth)
+            remembered = partial(self._remembered, batch)
         return Readout(self.decoder, known, remembered, self.scale_floor, self.spread)
+
+    def _remembered(self, batch, asked, at_rows):
+        shift, factor = self.memory(batch, self.smooth, asked, at_rows)
+        moved, log_scale = self.direct(batch, asked, self._covariates(batch, asked))
+        return shift + moved, factor * log_scale.clamp(-4, 4).exp()
 
     def _ends(self, batch: SeriesBatch) -> tuple[float, ...]:
         """Where the solves of a batch end, from the anchor on."""
