@@ -139,7 +139,9 @@ class LatentODEModel(nn.Module):
         families = families or Families.free(num_channels)
         bounds = None if families.all_free else Bounds.of(families.lower, families.upper)
         self.memory = Memory(config, num_channels, season, bounds) if config.memory else None
-        self.direct = DirectForecast(num_channels, context, hidden, config.dropout, season) if config.memory else None
+        self.direct: DirectForecast | None = None
+        if config.memory:
+            self.direct = DirectForecast(num_channels, context, hidden, season)
         floor = torch.zeros(num_channels) if scale_floor is None else scale_floor
         self.register_buffer("scale_floor", floor.to(torch.get_default_dtype()).clamp(min=1e-4))
         self.likelihood = likelihood_of(LIKELIHOODS[config.likelihood], families)
@@ -403,10 +405,14 @@ class LatentODEModel(nn.Module):
             remembered = partial(self._remembered, batch)
         return Readout(self.decoder, known, remembered, self.scale_floor, self.spread)
 
-    def _remembered(self, batch, asked, at_rows):
+    def _remembered(
+        self, batch: SeriesBatch, asked: Tensor, at_rows: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Shift of the location and factor of the scale, as visible readings have them."""
+        assert self.memory is not None and self.direct is not None
         shift, factor = self.memory(batch, self.smooth, asked, at_rows)
         moved, log_scale = self.direct(batch, asked, self._covariates(batch, asked))
-        return shift + moved, factor * log_scale.clamp(-4, 4).exp()
+        return shift + moved, factor * log_scale.exp()
 
     def _ends(self, batch: SeriesBatch) -> tuple[float, ...]:
         """Where the solves of a batch end, from the anchor on."""

@@ -7,58 +7,98 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from latentode.data.batches.batch import SeriesBatch
-from latentode.models.nn.mlp import SkipMLP
-from latentode.models.nn.nearest import nearest_readings
-from latentode.models.nn.summaries import span_summaries, summary_size
+from latentode.models.decoders.seasonal import periods_earlier
+from latentode.models.nn.summaries import SUMMARIES, Summaries, summaries
 from latentode.ode.networks.activations import tamed
 
-_RATES = (8.0, 2.0, 0.5)
-_LAGS = 2
+_RATES = (8.0, 2.0, 0.5)  # at which an influence sets in, per unit of model time
+_PERIODS = 2  # of the season that are read
+_SPREAD = 0.1  # of the biases of channels before training
+_DROPOUT = 0.2  # of what is known of a channel, and of hidden units
+_FARTHEST = 100.0  # model time: an age beyond 25 contexts says no more
+_MOST_LOG_SCALE = 4.0  # a factor on deviations by 55 up or down at most
 
 
 class DirectForecast(nn.Module):
-    """Shift of location and log-scale of forecasts from summaries."""
+    r"""Direct forecasts of every later time from exact summaries, beside the latent path.
+
+    A forecast of channel c at age a after its last reading is moved by
+
+    .. math:: \sum_j \big(1 - e^{-k_j a}\big)\, g_{jc}(s_c, u(t), h), \qquad k_j \in \{8, 2, 1/2\}
+
+    with :math:`s_c` the `summaries` of the channel and what was read one and two seasons before t,
+    u(t) what is known at t, h the time since the last row; likewise its log-scale. So it departs
+    from the last reading, whatever was learned, and what is asked between visible readings is left
+    as it is. The functions are linear, and linear in a hidden layer that all channels share but for
+    a bias :math:`e_c`: one that reads all channels at once learns the noise of a small log. All
+    start at zero.
+
+    Args:
+        num_channels: Channels of the log.
+        known_dim: Known inputs and static covariates.
+        hidden_dim: Size of the hidden layer.
+        season: Period of the season in model time; None goes without.
+
+    Reference:
+        Direct, as opposed to iterated, forecasts: Marcellino, Stock, Watson (2006), A comparison of
+        direct and iterated multistep AR methods, Journal of Econometrics 135. One network for all
+        channels: Nie et al. (2023), https://arxiv.org/abs/2211.14730.
+    """
 
     rates: Tensor
 
-    def __init__(self, num_channels: int, context_dim: int, hidden_dim: int, dropout: float, season: float | None) -> None:
+    def __init__(
+        self, num_channels: int, known_dim: int, hidden_dim: int, season: float | None
+    ) -> None:
         super().__init__()
         self.season = season
-        self.register_buffer("rates", torch.tensor(_RATES))
-        lags = 0 if season is None else 2 * _LAGS * num_channels
-        self.sizes = (summary_size() * num_channels, lags + context_dim + 1 + len(_RATES))
-        self.net = SkipMLP(self.sizes, hidden_dim, 2 * len(_RATES) * num_channels, dropout=dropout, at_rest=True)
-        self.dropout = dropout
+        self.register_buffer("rates", torch.tensor(_RATES), persistent=False)
+        own = SUMMARIES + (0 if season is None else 2 * _PERIODS)
+        shared, moved = known_dim + 1 + len(_RATES), 2 * len(_RATES)
+        self.hidden = nn.Linear(own, hidden_dim, bias=False)
+        self.hidden_shared = nn.Linear(shared, hidden_dim)
+        self.hidden_channel = nn.Parameter(_SPREAD * torch.randn(num_channels, hidden_dim))
+        self.own = nn.Parameter(torch.zeros(num_channels, own, moved))
+        self.shared = nn.Parameter(torch.zeros(num_channels, shared, moved))
+        self.last = nn.Parameter(torch.zeros(num_channels, hidden_dim, moved))
 
     def forward(self, batch: SeriesBatch, asked: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-        """Shift and log-scale, (batch, step, channel)."""
-        dtype = batch.values.dtype
-        window, level, last = span_summaries(batch)
-        age = (asked[..., None] - last).clamp(0.0, 100.0).to(dtype)  # (batch, step, channel)
-        lead = (asked - batch.times[:, -1:]).clamp(min=0.0).to(dtype)[..., None]
-        basis = 1.0 - (-self.rates[:, None] * age[:, :, None]).exp()  # (batch, step, rate, channel)
-        parts = [known, lead, 1.0 - (-self.rates * lead).exp()]
-        if self.season is not None:
-            parts += self._lags(batch, asked, level)
-        window = functional.dropout(window, self.dropout, self.training)
-        out = self.net(window[:, None], torch.cat(parts, -1))
-        out = out.unflatten(-1, (2, len(_RATES), -1))
-        moved = (out * basis[:, :, None]).sum(-2)
-        ahead = (asked > batch.times[:, -1:])[..., None]
-        shift, log_scale = torch.where(ahead[..., None, :], moved, 0.0).unbind(2)
-        return shift, log_scale
+        """Shift of the location and of the log-scale.
 
-    def _lags(self, batch, asked, level):
-        behind = (asked - batch.times[:, -1:]) / self.season
-        nearest = torch.ceil(behind).clamp(min=1.0)
-        parts = []
-        for k in range(_LAGS):
-            earlier = asked - self.season * (nearest + k)
-            index, gaps = nearest_readings(batch.times, batch.mask, batch.lengths, earlier)
-            apart = gaps.sum(0)
-            known = apart <= 0.25 * self.season
-            share = torch.where(known, gaps[0] / apart.clamp(min=1e-12), 0.0).to(level.dtype)
-            before, after = (batch.values.gather(1, i) for i in index)
-            value = torch.where(known, torch.lerp(before, after, share) - level, 0.0)
-            parts += [tamed(value), known.to(level.dtype)]
-        return parts
+        Args:
+            batch: Windows with their visible rows.
+            asked: Times asked about, float64 model time, shape (batch, step).
+            known: What is known there, shape (batch, step, known).
+
+        Returns:
+            Both of shape (batch, step, channel), 0 up to the last visible row.
+        """
+        found = summaries(batch)
+        lead = (asked - batch.times[:, -1:]).clamp(0.0, _FARTHEST).to(known.dtype)[..., None]
+        shared = torch.cat([known, lead, -(-lead * self.rates).expm1()], dim=-1)
+        own = self._own(batch, found, asked)
+        own = functional.dropout(own, _DROPOUT, self.training)
+        hidden = self.hidden(own) + self.hidden_shared(shared)[:, :, None] + self.hidden_channel
+        hidden = functional.dropout(torch.tanh(hidden), _DROPOUT, self.training)
+        out = torch.einsum("bscf,cfm->bscm", hidden, self.last)
+        out = out + torch.einsum("bscf,cfm->bscm", own, self.own)
+        out = out + torch.einsum("bsf,cfm->bscm", shared, self.shared)
+        age = (asked[..., None] - found.last).clamp(0.0, _FARTHEST).to(out.dtype)
+        begun = -(-age[..., None] * self.rates).expm1()  # (batch, step, channel, rate)
+        moved = torch.einsum("bscor,bscr->obsc", out.unflatten(-1, (2, -1)), begun)
+        shift, log_scale = torch.where((lead > 0)[None], moved, 0.0)
+        return shift, log_scale.clamp(-_MOST_LOG_SCALE, _MOST_LOG_SCALE)
+
+    def _own(self, batch: SeriesBatch, found: Summaries, asked: Tensor) -> Tensor:
+        """What is known of each channel alone, shape (batch, step or 1, channel, feature)."""
+        numbers = found.numbers[:, None]
+        if self.season is None:
+            return numbers
+        values = torch.where(batch.mask, batch.values - found.level, 0.0)[None]
+        read, known = periods_earlier(
+            (batch.times, batch.mask, batch.lengths), values, asked, self.season, _PERIODS
+        )
+        known = known.to(read.dtype)
+        earlier = [*(tamed(read[0]) * known).unbind(1), *known.unbind(1)]
+        numbers = numbers.expand(-1, asked.shape[1], -1, -1)
+        return torch.cat([numbers, torch.stack(earlier, dim=-1)], dim=-1)

@@ -56,20 +56,48 @@ class SeasonalMemory(nn.Module):
         Returns:
             Expected residual, shape (draw, batch, step, channel).
         """
-        behind = (query_times - times[:, -1:]) / self.period
-        nearest = torch.ceil(behind).clamp(min=1.0)
+        rows = times, mask, lengths
+        read, known = periods_earlier(rows, residuals, query_times, self.period, _MOST_PERIODS)
         lags = torch.arange(_MOST_PERIODS, device=times.device)
-        # (batch, lag * step): one search for all
-        earlier = query_times[:, None] - self.period * (nearest[:, None] + lags[:, None])
-        index, gaps = nearest_readings(times, mask, lengths, earlier.flatten(1))
-        apart = gaps.sum(dim=0)
-        known = apart <= _MAX_GAP * self.period
-        tiny = torch.finfo(apart.dtype).tiny
-        share = torch.where(known, gaps[0] / apart.clamp(min=tiny), 0.0).to(residuals.dtype)
-        before, after = gather_readings(residuals, index)
-        read = torch.lerp(before, after, share).unflatten(-2, earlier.shape[1:])
         kept = torch.sigmoid(_GAIN * self.forgetting)
-        weight = kept ** lags[:, None, None] * known.unflatten(1, earlier.shape[1:])
+        weight = kept ** lags[:, None, None] * known
         least = torch.finfo(weight.dtype).eps
         expected = (weight * read).sum(dim=-3) / weight.sum(dim=1).clamp(min=least)
         return expected * torch.sigmoid(_GAIN * self.strength - 1.0)
+
+
+def periods_earlier(
+    rows: tuple[Tensor, Tensor, Tensor],
+    values: Tensor,
+    query_times: Tensor,
+    period: float,
+    count: int,
+) -> tuple[Tensor, Tensor]:
+    """What was read whole periods before some times, linearly between the two neighbours.
+
+    Args:
+        rows: Times of the rows, padded by the last, shape (batch, time); true where a channel was
+            read, shape (batch, time, channel); and rows of each window, shape (batch,).
+        values: Values at the rows, 0 where missing, shape (draw, batch, time, channel).
+        query_times: Shape (batch, step).
+        period: In model time.
+        count: Periods, from the least by which a time lies in the visible past, at least one.
+
+    Returns:
+        Values, shape (draw, batch, period, step, channel), and whether there are any: neighbours no
+        more than a quarter of a period apart, shape (batch, period, step, channel).
+    """
+    times, mask, lengths = rows
+    behind = (query_times - times[:, -1:]) / period
+    nearest = torch.ceil(behind).clamp(min=1.0)
+    lags = torch.arange(count, device=times.device)
+    # (batch, period * step): one search for all
+    earlier = query_times[:, None] - period * (nearest[:, None] + lags[:, None])
+    index, gaps = nearest_readings(times, mask, lengths, earlier.flatten(1))
+    apart = gaps.sum(dim=0)
+    known = apart <= _MAX_GAP * period
+    tiny = torch.finfo(apart.dtype).tiny
+    share = torch.where(known, gaps[0] / apart.clamp(min=tiny), 0.0).to(values.dtype)
+    before, after = gather_readings(values, index)
+    read = torch.lerp(before, after, share).unflatten(-2, earlier.shape[1:])
+    return read, known.unflatten(1, earlier.shape[1:])
