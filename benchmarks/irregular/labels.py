@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +19,8 @@ from latentode.config import LatentODEConfig
 from latentode.data.batches.batch import SeriesBatch
 from latentode.evaluation.classification import area_under_curve, brier
 from latentode.models.fitted.history import Record
+from latentode.models.heads.labels import LabelHead
+from latentode.training.additive_fit import fit_additive
 
 _CHUNK = 100
 _SCORE = "1 - AUC"
@@ -113,15 +116,25 @@ def fit(
         build: Makes the model from settings, numbers of channels and covariates, and scales.
         on_event: As in `Trainer`.
     """
-    return trained(
-        initial(build, config, task.validation.windows, task.scale),
+    model = initial(build, config, task.validation.windows, task.scale)
+    sampler = LabelSampler(task, config.model.anchor)
+    began = time.process_time()
+    if isinstance(model.label_head, LabelHead):
+        rows, held_out = sampler.eligible_rows(), task.validation
+        shown = held_out.windows.batch(task.scale, config.model.anchor)
+        held = replace(shown, labels=torch.from_numpy(held_out.labels))
+        fit_additive(model.label_head, [sampler.batch(rows, (config.train.seed, 12))], [held])
+    before = time.process_time() - began
+    fitted = trained(
+        model,
         task.scale,
-        LabelSampler(task, config.model.anchor),
+        sampler,
         LabelValidator(task, num_draws=4),
         config,
         score=_SCORE,
         on_event=on_event,
     )
+    return replace(fitted, seconds=fitted.seconds + before)
 
 
 def probabilities(

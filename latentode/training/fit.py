@@ -20,7 +20,9 @@ from latentode.models.fitted.device import device_of, rank
 from latentode.models.fitted.latent_ode import FittedModel, build_model, head_arguments
 from latentode.models.fitted.training_log import TrainingLog
 from latentode.models.heads import ClassHead
+from latentode.models.heads.labels import LabelHead
 from latentode.models.latent_ode import LatentODEModel
+from latentode.training.additive_fit import fit_additive
 from latentode.training.execution.distributed import process_group
 from latentode.training.held_out import with_errors_learned
 from latentode.training.label_rules import can_judge, log_for_validation, settings_for_labels
@@ -32,6 +34,8 @@ from latentode.training.stopping import stops_early
 from latentode.training.trainer import ProgressRecord, Trainer
 from latentode.training.validation import WindowValidator
 
+LABEL_LOSS = "label_loss"
+_LABEL_WINDOWS = 4096  # of each part, by which the additive part of a head is fitted
 _SCALE_WINDOWS = 128  # of validation, by which the scale of refined posteriors is fitted
 
 
@@ -85,9 +89,11 @@ def fit_model(
         on_event = on_event if rank() == 0 else None
         if on_event is not None:
             on_event({"event": "plan", "lines": plan_lines(fitted)})
+        validator, score = _validation(judged, config, model.label_head)
         if not resume:
             fit_memory(model, log.sampler("train", config), config.train)
-        validator, score = _validation(judged, config, model.label_head)
+            if isinstance(model.label_head, LabelHead):
+                _fit_additive(model.label_head, log, judged if score == LABEL_LOSS else None, config)
         trainer = Trainer(
             model,
             log.sampler("train", config),
@@ -163,6 +169,21 @@ def _with_fitted_prior(
     return fitted
 
 
+def _fit_additive(
+    head: LabelHead, log: TrainingLog, judged: TrainingLog | None, config: LatentODEConfig
+) -> None:
+    """Fit the additive part of a head to windows of training, as validation judges it."""
+    seed = (config.train.seed, 12)
+
+    def windows(log: TrainingLog, part: Part) -> list[SeriesBatch]:
+        sampler = log.sampler(part, config)
+        rows = evenly(sampler.eligible_rows(), _LABEL_WINDOWS)
+        return list(batches_of(sampler, rows, config.train.batch_size, seed, 0.0))
+
+    held_out = [] if judged is None else windows(judged, "validation")
+    fit_additive(head, windows(log, "train"), held_out)
+
+
 def _prepare_refinement(log: TrainingLog, fitted: FittedModel) -> None:
     """States to search from, and the scale that fits refined posteriors of validation windows."""
     train, model = fitted.config.train, fitted.model.eval()
@@ -201,7 +222,7 @@ def _validation(
     if validator is not None and not can_judge(validator, head, log.labels):
         log = replace(log, labels=None)
         validator = _validator(log, config)
-    return validator, "validation_crps" if log.labels is None else "label_loss"
+    return validator, "validation_crps" if log.labels is None else LABEL_LOSS
 
 
 def _validator(log: TrainingLog, config: LatentODEConfig) -> WindowValidator | None:

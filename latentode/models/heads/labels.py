@@ -9,35 +9,45 @@ from torch.nn import functional
 from latentode.data.batches.batch import SeriesBatch
 from latentode.models.heads.base import StateSizes
 from latentode.models.heads.classes import ClassHead
+from latentode.models.nn.piecewise_linear import PiecewiseLinear
+from latentode.models.nn.summaries import SUMMARIES, summaries
 from latentode.models.solved import Solved
 from latentode.ode.trajectory import Trajectory
 
-_FARTHEST = 5.0  # scaled units: an error of a sensor counts no more than that
-_SUMMARIES = 7  # numbers of `window_summaries` for each channel
+BINS = 5  # pieces of each piecewise-linear function
 
 
 class LabelHead(ClassHead):
     r"""Categorical label of a window, wide and deep.
 
     .. math::
-        p(y \mid z, \text{visible rows}) = \mathrm{softmax}(W x + g(x)), \quad x = (r, s, h)
+        p(y \mid z, \text{visible rows}) = \mathrm{softmax}(a + f(r, s) + W x + g(x)), \quad
+        x = (r, s, h)
 
-    with :math:`r` the `window_summaries`, :math:`s` the static covariates and :math:`h` what other
-    networks made of the window. W is the regression that is hard to beat where series are few; both
-    parts start at zero. Of the inputs, too, a share is dropped in training mode.
+    with :math:`r` the `summaries` of the window, :math:`s` the static covariates and :math:`h` what
+    other networks made of the window. :math:`f`, a sum of piecewise-linear functions of one number
+    each, is the additive model that is hard to beat where series are few; it is fitted before
+    training (`fit_additive`) and then stands. W and g start at zero. Of their inputs, too, a share
+    is dropped in training mode.
 
     Reference:
         Cheng et al. (2016), Wide & deep learning for recommender systems,
-        https://arxiv.org/abs/1606.07792
+        https://arxiv.org/abs/1606.07792; Hastie, Tibshirani (1986), Generalized additive models,
+        Statistical Science 1; piecewise-linear encoding: Gorishniy, Rubachev, Babenko (2022),
+        https://arxiv.org/abs/2203.05556.
     """
 
     kind = "series"
     waits_for_device = False
 
+    def __init__(self, num_classes: int, sizes: StateSizes) -> None:
+        super().__init__(num_classes, sizes)
+        self.additive = PiecewiseLinear(self.widths(sizes)[0], BINS, num_classes)
+
     @staticmethod
     def widths(sizes: StateSizes) -> tuple[int, int]:
         """See `ClassHead`: what is known of a window, and its `path_summary`."""
-        known = _SUMMARIES * sizes.num_channels + sizes.static_dim
+        known = SUMMARIES * sizes.num_channels + sizes.static_dim
         return known, sizes.context_dim + 3 * sizes.latent_dim
 
     def logits(self, solved: Solved, batch: SeriesBatch) -> Tensor:
@@ -61,13 +71,18 @@ class LabelHead(ClassHead):
         Returns:
             Shape (..., batch, class).
         """
-        known = torch.cat([window_summaries(batch), batch.static], dim=-1)
+        seen = self.known(batch)
         known, features = (
             functional.dropout(part, self.network.dropout, self.training)
-            for part in (known, features)
+            for part in (seen, features)
         )
-        logits: Tensor = self.network(known, features)
+        logits: Tensor = self.network(known, features) + self.additive(seen)
         return logits
+
+    @staticmethod
+    def known(batch: SeriesBatch) -> Tensor:
+        """Summaries of windows and their static covariates, shape (batch, feature)."""
+        return torch.cat([summaries(batch).absolute().flatten(1), batch.static], dim=-1)
 
 
 def path_summary(trajectory: Trajectory, z0: Tensor, context: Tensor, batch: SeriesBatch) -> Tensor:
@@ -86,32 +101,6 @@ def path_summary(trajectory: Trajectory, z0: Tensor, context: Tensor, batch: Ser
     rows = torch.arange(batch.times.shape[1], device=states.device) < batch.lengths[:, None]
     mean, greatest = _mean(states, rows[..., None]), _greatest(states, rows[..., None])
     return torch.cat([context.expand(len(z0), -1, -1), z0, mean, greatest], dim=-1)
-
-
-def window_summaries(batch: SeriesBatch) -> Tensor:
-    """Numbers that say what the readings of a window were like.
-
-    Args:
-        batch: Windows.
-
-    Returns:
-        First, last, mean, least and greatest reading and standard deviation of every channel in
-        scaled units, none farther out than 5, and the logarithm of one plus its number of
-        readings; 0 where a channel was not read. Shape (batch, 7 * channel).
-    """
-    values, read = batch.values, batch.mask
-    count = read.sum(1)
-    order = torch.arange(1, read.shape[1] + 1, device=read.device)[:, None]
-    last = (read * order).amax(1)
-    first = (read * order.flip(0)).amax(1)
-    # of a channel without readings any row will do: its values are 0
-    ends = [order.shape[0] - first.clamp(min=1), last.clamp(min=1) - 1]
-    edges = [values.gather(1, index[:, None])[:, 0] for index in ends]
-    mean = _mean(values, read)
-    variance = _mean((values - mean[:, None]).square(), read)
-    parts = [*edges, mean, -_greatest(-values, read), _greatest(values, read), variance.sqrt()]
-    bounded = [part.clamp(-_FARTHEST, _FARTHEST) for part in parts]
-    return torch.cat([*bounded, torch.log1p(count.to(values.dtype))], dim=-1)
 
 
 def _mean(values: Tensor, kept: Tensor) -> Tensor:

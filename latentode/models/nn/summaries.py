@@ -14,6 +14,7 @@ SPANS = (0.5, 2.0, 4.0)  # model time: an eighth, a half and the whole of a typi
 SUMMARIES = 2 + 6 * len(SPANS)
 """Numbers of `Summaries.numbers` for each channel."""
 
+_RELATIVE = (*(0.0,) * 2, *(1.0,) * 3, *(0.0,) * 9, *(1.0,) * 6)  # which are less the newest
 _NEVER = 100.0  # age of what was not read, in model time: 25 contexts
 _MOST = 10.0  # scaled units: a sensor's error counts no more than that in a spread or slope
 _LEAST_SPREAD = 1e-8  # of times in model time squared, below which there is no slope
@@ -31,6 +32,11 @@ class Summaries(NamedTuple):
     level: Tensor
     last: Tensor
     numbers: Tensor
+
+    def absolute(self) -> Tensor:
+        """The numbers with means and extremes as they are, not less the newest reading."""
+        moved = self.level[:, 0, :, None] * self.numbers.new_tensor(_RELATIVE)
+        return tamed(self.numbers + moved)
 
 
 def summaries(batch: SeriesBatch) -> Summaries:
