@@ -27,7 +27,7 @@ class PiecewiseLinear(nn.Module):
 
     edges: Tensor
     mean: Tensor
-    deviation: Tensor
+    factor: Tensor
     weight: Tensor
     bias: Tensor
 
@@ -35,7 +35,7 @@ class PiecewiseLinear(nn.Module):
         super().__init__()
         self.register_buffer("edges", torch.zeros(features, bins + 1))
         self.register_buffer("mean", torch.zeros(features * bins))
-        self.register_buffer("deviation", torch.full((features * bins,), torch.inf))
+        self.register_buffer("factor", torch.zeros(features * bins))
         self.register_buffer("weight", torch.zeros(outputs, features * bins))
         self.register_buffer("bias", torch.zeros(outputs))
 
@@ -44,7 +44,7 @@ class PiecewiseLinear(nn.Module):
         width = self.edges.diff(dim=-1)
         share = (x[..., None] - self.edges[:, :-1]) / torch.where(width > 0, width, 1.0)
         pieces = torch.where(width > 0, share.clamp(0.0, 1.0), 0.0).flatten(-2)
-        return ((pieces - self.mean) / self.deviation).clamp(-_FARTHEST, _FARTHEST)
+        return ((pieces - self.mean) * self.factor).clamp(-_FARTHEST, _FARTHEST)
 
     @torch.no_grad()
     def learn_scale(self, x: Tensor) -> None:
@@ -53,11 +53,11 @@ class PiecewiseLinear(nn.Module):
         levels = torch.linspace(0, 1, bins + 1, dtype=torch.float64, device=x.device)
         self.edges.copy_(torch.quantile(x.double(), levels, dim=0).T)
         self.mean.zero_()
-        self.deviation.fill_(1.0)
+        self.factor.fill_(1.0)
         pieces = self.encode(x)
         self.mean.copy_(pieces.mean(0))
         spread = pieces.std(0, correction=0)
-        self.deviation.copy_(torch.where(spread > _LEAST, spread, torch.inf))
+        self.factor.copy_(torch.where(spread > _LEAST, 1.0 / spread, 0.0))
 
     def forward(self, x: Tensor) -> Tensor:
         """Sums for features (..., feature), shape (..., output)."""
