@@ -409,7 +409,8 @@ class LatentODEModel(nn.Module):
         self, batch: SeriesBatch, asked: Tensor, at_rows: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Shift of the location and factor of the scale, as visible readings have them."""
-        assert self.memory is not None and self.direct is not None
+        assert self.memory is not None
+        assert self.direct is not None
         shift, factor = self.memory(batch, self.smooth, asked, at_rows)
         moved, log_scale = self.direct(batch, asked, self._covariates(batch, asked))
         return shift + moved, factor * log_scale.exp()

@@ -93,7 +93,9 @@ def fit_model(
         if not resume:
             fit_memory(model, log.sampler("train", config), config.train)
             if isinstance(model.label_head, LabelHead):
-                _fit_additive(model.label_head, log, judged if score == LABEL_LOSS else None, config)
+                _fit_additive(
+                    model.label_head, log, judged if score == LABEL_LOSS else None, config
+                )
         trainer = Trainer(
             model,
             log.sampler("train", config),
