@@ -8,7 +8,8 @@ from pydantic import Field
 
 from latentode.config.base import CHOSEN, UNLESS_CHOSEN, Config, Duration
 
-_STEPS_PER_EPOCH = {False: 12, True: 50}
+_STEPS_PER_EPOCH = 50
+_FEWEST_STEPS, _CONTEXTS_PER_STEP = 12, 2  # where nothing stops a training in time
 
 
 class OptimizerConfig(Config):
@@ -85,12 +86,16 @@ class TrainConfig(Config):
     objective: ObjectiveConfig = ObjectiveConfig()
     regularizers: RegularizersConfig = RegularizersConfig()
 
-    def resolved(self, *, stops_early: bool = True) -> TrainConfig:
+    def resolved(self, *, contexts: float | None = None) -> TrainConfig:
         """The same with a value for what is None.
 
         Args:
-            stops_early: Whether the validation part is long enough to stop by; a training that
-                nothing stops in time is short.
+            contexts: How many contexts the training part holds, where the validation part is too
+                short to stop by: a training that nothing stops in time is the shorter, the less
+                there is to learn from.
         """
-        steps = self.steps_per_epoch or _STEPS_PER_EPOCH[stops_early]
+        steps = self.steps_per_epoch
+        if steps is None:
+            enough = _STEPS_PER_EPOCH if contexts is None else round(contexts / _CONTEXTS_PER_STEP)
+            steps = min(max(enough, _FEWEST_STEPS), _STEPS_PER_EPOCH)
         return self.model_copy(update={"steps_per_epoch": steps})

@@ -410,8 +410,9 @@ class LatentODEModel(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Shift of the location and factor of the scale, as visible readings have them."""
         assert self.memory is not None
-        assert self.direct is not None
         shift, factor = self.memory(batch, self.smooth, asked, at_rows)
+        if self.direct is None:
+            return shift, factor
         moved, log_scale = self.direct(batch, asked, self._covariates(batch, asked))
         return shift + moved, factor * log_scale.exp()
 

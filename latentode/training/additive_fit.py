@@ -29,27 +29,32 @@ def fit_additive(
         train: Training windows.
         held_out: Windows of validation with labels; none where these cannot be judged by.
     """
-    known, codes = _labelled(head, train)
-    head.additive.learn_scale(known)
-    inputs = head.additive.encode(known).double()
-    judged = _labelled(head, held_out) if held_out else None
+    additive = head.additive
+    assert additive is not None
+    numbers, codes = _labelled(head, train)
+    additive.learn_scale(numbers)
+    inputs = additive.encode(numbers).double()
+    judged = None
+    if held_out:
+        numbers, known = _labelled(head, held_out)
+        judged = additive.encode(numbers).double(), known
     weight = inputs.new_zeros(head.num_classes, inputs.shape[1])
     bias = torch.bincount(codes, minlength=head.num_classes).double().clamp(min=0.5).log()
     best = torch.inf
     for penalty in _PENALTIES if judged is not None else _PENALTIES[:1]:
         weight, bias = _fit(inputs, codes, penalty, weight, bias)
-        loss = 0.0 if judged is None else _loss(head, judged, weight, bias)
+        loss = 0.0 if judged is None else float(_cross_entropy(*judged, weight, bias))
         if loss >= best:
             break
         best = loss
-        head.additive.weight.copy_(weight)
-        head.additive.bias.copy_(bias)
+        additive.weight.copy_(weight)
+        additive.bias.copy_(bias)
 
 
 def _labelled(head: LabelHead, batches: Sequence[SeriesBatch]) -> tuple[Tensor, Tensor]:
-    known = torch.cat([head.known(batch) for batch in batches])
+    numbers = torch.cat([head.numbers(batch) for batch in batches])
     codes = torch.cat([head.codes(batch) for batch in batches])
-    return known[codes >= 0], codes[codes >= 0]
+    return numbers[codes >= 0], codes[codes >= 0]
 
 
 def _fit(
@@ -63,16 +68,14 @@ def _fit(
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        loss = functional.cross_entropy(functional.linear(inputs, weight, bias), codes)
+        loss = _cross_entropy(inputs, codes, weight, bias)
         loss = loss + penalty * weight.square().sum()
         loss.backward()
         return loss
 
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    optimizer.step(closure)
     return weight.detach(), bias.detach()
 
 
-def _loss(head: LabelHead, judged: tuple[Tensor, Tensor], weight: Tensor, bias: Tensor) -> float:
-    known, codes = judged
-    logits = functional.linear(head.additive.encode(known).double(), weight, bias)
-    return float(functional.cross_entropy(logits, codes))
+def _cross_entropy(inputs: Tensor, codes: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return functional.cross_entropy(functional.linear(inputs, weight, bias), codes)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -127,7 +128,10 @@ def resolved_for(config: LatentODEConfig, log: TrainingLog) -> LatentODEConfig:
     starts, stops = log.part("train")
     others = log.schema.split.kind == "series"
     model = config.model.resolved(int((stops > starts).sum()), unseen=others)
-    train = config.train.resolved(stops_early=stops_early(log))
+    first, last = log.dataset.readings.first_and_last()
+    spans = np.maximum(np.minimum(stops, last) - np.maximum(starts, first), 0)
+    contexts = float(spans.sum(dtype=np.float64)) / log.schema.lengths.context_ns
+    train = config.train.resolved(contexts=None if stops_early(log) else contexts)
     return config.model_copy(update={"model": model, "train": train})
 
 

@@ -96,7 +96,12 @@ class Learner:
     def __init__(self, model: nn.Module, config: OptimizerConfig) -> None:
         self.model = model
         self.average = WeightAverage(model, config.ema_decay)
-        self.optimizer = make_optimizer(model, config)
+        self.config = config
+        self.renumber()
+
+    def renumber(self) -> None:
+        """Optimise the parameters that the model has now, from the beginning."""
+        self.optimizer = make_optimizer(self.model, self.config)
 
     def parts(self) -> dict[str, Mapping[str, Tensor]]:
         """All tensors by part and name; no copies."""

@@ -19,7 +19,7 @@ def windows(size, seed=0, classes=2):
     _, batch = case(irregular_log((30,) * 12, seed=seed), size)
     head = head_for(batch, classes)
     generator = torch.Generator().manual_seed(seed)
-    score = head.known(batch)[:, 0].abs()  # the newest reading, far from the middle or not
+    score = head.numbers(batch)[:, 0].abs()  # the newest reading, far from the middle or not
     ranks = score.argsort().argsort() * classes // size
     noise = torch.randint(classes, (size,), generator=generator)
     kept = torch.rand(size, generator=generator) < 0.9
@@ -32,7 +32,7 @@ def head_for(batch, classes=2):
 
 
 def log_loss(head, batch):
-    return float(functional.cross_entropy(head.additive(head.known(batch)), batch.labels))
+    return float(functional.cross_entropy(head.additive(head.numbers(batch)), batch.labels))
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -40,7 +40,7 @@ def test_without_held_out_windows_it_is_the_regression_with_the_strongest_penalt
     batch = windows(150, classes=classes)
     head = head_for(batch, classes)
     fit_additive(head, [batch], [])
-    inputs = head.additive.encode(head.known(batch)).double().numpy()
+    inputs = head.additive.encode(head.numbers(batch)).double().numpy()
     codes = batch.labels.numpy()
 
     def objective(flat):

@@ -116,9 +116,12 @@ def load_weights(
 
 
 def shed_absent(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Take out of a model the part for smooth channels, where a state is of before there was it."""
-    if hasattr(model, "smooth") and not any(name.startswith("smooth.") for name in tensors):
-        setattr(model, "smooth", None)  # noqa: B010, as no other model has it
+    """Take out of a model the parts that it is whole without, where a state is of before them."""
+    for path in ("smooth", "direct", "label_head.additive"):
+        owner, _, part = path.rpartition(".")
+        module = getattr(model, owner, None) if owner else model
+        if hasattr(module, part) and not any(name.startswith(f"{path}.") for name in tensors):
+            setattr(module, part, None)
 
 
 def load_folder(

@@ -14,21 +14,24 @@ from latentode.models.nn.summaries import SUMMARIES, summaries
 from latentode.models.solved import Solved
 from latentode.ode.trajectory import Trajectory
 
-BINS = 5  # pieces of each piecewise-linear function
+_FARTHEST = 5.0  # scaled units: an error of a sensor counts no more than that
+_SUMMARIES = 7  # numbers of `window_summaries` for each channel
+_BINS = 5  # pieces of each piecewise-linear function
 
 
 class LabelHead(ClassHead):
     r"""Categorical label of a window, wide and deep.
 
     .. math::
-        p(y \mid z, \text{visible rows}) = \mathrm{softmax}(a + f(r, s) + W x + g(x)), \quad
+        p(y \mid z, \text{visible rows}) = \mathrm{softmax}(f(n, s) + W x + g(x)), \quad
         x = (r, s, h)
 
-    with :math:`r` the `summaries` of the window, :math:`s` the static covariates and :math:`h` what
-    other networks made of the window. :math:`f`, a sum of piecewise-linear functions of one number
-    each, is the additive model that is hard to beat where series are few; it is fitted before
-    training (`fit_additive`) and then stands. W and g start at zero. Of their inputs, too, a share
-    is dropped in training mode.
+    with :math:`n` the `summaries` of the window over several stretches, :math:`r` its
+    `window_summaries`, :math:`s` the static covariates and :math:`h` what other networks made of
+    the window. :math:`f`, a constant and a sum of piecewise-linear functions of one number each, is
+    the additive model that is hard to beat where series are few; it is fitted before training
+    (`fit_additive`) and then stands. W and g start at zero. Of their inputs, too, a share is
+    dropped in training mode.
 
     Reference:
         Cheng et al. (2016), Wide & deep learning for recommender systems,
@@ -42,12 +45,13 @@ class LabelHead(ClassHead):
 
     def __init__(self, num_classes: int, sizes: StateSizes) -> None:
         super().__init__(num_classes, sizes)
-        self.additive = PiecewiseLinear(self.widths(sizes)[0], BINS, num_classes)
+        size = SUMMARIES * sizes.num_channels + sizes.static_dim
+        self.additive: PiecewiseLinear | None = PiecewiseLinear(size, _BINS, num_classes)
 
     @staticmethod
     def widths(sizes: StateSizes) -> tuple[int, int]:
         """See `ClassHead`: what is known of a window, and its `path_summary`."""
-        known = SUMMARIES * sizes.num_channels + sizes.static_dim
+        known = _SUMMARIES * sizes.num_channels + sizes.static_dim
         return known, sizes.context_dim + 3 * sizes.latent_dim
 
     def logits(self, solved: Solved, batch: SeriesBatch) -> Tensor:
@@ -71,16 +75,16 @@ class LabelHead(ClassHead):
         Returns:
             Shape (..., batch, class).
         """
-        seen = self.known(batch)
+        known = torch.cat([window_summaries(batch), batch.static], dim=-1)
         known, features = (
             functional.dropout(part, self.network.dropout, self.training)
-            for part in (seen, features)
+            for part in (known, features)
         )
-        logits: Tensor = self.network(known, features) + self.additive(seen)
-        return logits
+        logits: Tensor = self.network(known, features)
+        return logits if self.additive is None else logits + self.additive(self.numbers(batch))
 
     @staticmethod
-    def known(batch: SeriesBatch) -> Tensor:
+    def numbers(batch: SeriesBatch) -> Tensor:
         """Summaries of windows and their static covariates, shape (batch, feature)."""
         return torch.cat([summaries(batch).absolute().flatten(1), batch.static], dim=-1)
 
@@ -101,6 +105,32 @@ def path_summary(trajectory: Trajectory, z0: Tensor, context: Tensor, batch: Ser
     rows = torch.arange(batch.times.shape[1], device=states.device) < batch.lengths[:, None]
     mean, greatest = _mean(states, rows[..., None]), _greatest(states, rows[..., None])
     return torch.cat([context.expand(len(z0), -1, -1), z0, mean, greatest], dim=-1)
+
+
+def window_summaries(batch: SeriesBatch) -> Tensor:
+    """Numbers that say what the readings of a window were like.
+
+    Args:
+        batch: Windows.
+
+    Returns:
+        First, last, mean, least and greatest reading and standard deviation of every channel in
+        scaled units, none farther out than 5, and the logarithm of one plus its number of
+        readings; 0 where a channel was not read. Shape (batch, 7 * channel).
+    """
+    values, read = batch.values, batch.mask
+    count = read.sum(1)
+    order = torch.arange(1, read.shape[1] + 1, device=read.device)[:, None]
+    last = (read * order).amax(1)
+    first = (read * order.flip(0)).amax(1)
+    # of a channel without readings any row will do: its values are 0
+    ends = [order.shape[0] - first.clamp(min=1), last.clamp(min=1) - 1]
+    edges = [values.gather(1, index[:, None])[:, 0] for index in ends]
+    mean = _mean(values, read)
+    variance = _mean((values - mean[:, None]).square(), read)
+    parts = [*edges, mean, -_greatest(-values, read), _greatest(values, read), variance.sqrt()]
+    bounded = [part.clamp(-_FARTHEST, _FARTHEST) for part in parts]
+    return torch.cat([*bounded, torch.log1p(count.to(values.dtype))], dim=-1)
 
 
 def _mean(values: Tensor, kept: Tensor) -> Tensor:

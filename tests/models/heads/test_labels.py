@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from model_cases import (
@@ -16,12 +17,13 @@ from model_cases import (
 )
 from torch.nn import functional
 
+from benchmarks.irregular.logistic import summaries
 from latentode.data.batches.buckets import bucketed
 from latentode.errors import ConfigError
 from latentode.models import heads
 from latentode.models.heads.base import StateSizes
 from latentode.models.heads.classes import label_log_prob
-from latentode.models.heads.labels import LabelHead, path_summary
+from latentode.models.heads.labels import LabelHead, path_summary, window_summaries
 
 KINDS = [{"model__anchor": "start"}, {"model__knots": 0}, {"model__knots": 4}]
 NAMES = ["start", "one-path", "knots"]
@@ -165,6 +167,24 @@ def test_a_module_with_a_head_of_labels_is_enough_for_a_new_kind(tmp_path, monke
     monkeypatch.setitem(sys.modules, "latentode.models.heads.rows", None)
     del sys.modules["latentode.models.heads.rows"]  # and again after the test
     assert heads._label_heads().keys() - before == {"rows"}
+
+
+def test_the_summaries_are_those_of_the_regression():
+    _, batch = case(irregular_log((40, 25, 1)))
+    found = window_summaries(double(batch))
+    values = np.where(batch.mask, batch.values.numpy().astype(np.float64), np.nan)
+    expected = np.nan_to_num(summaries(values, np.zeros((len(values), 0))))
+    assert np.abs(expected).max() < 5.0
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_a_far_reading_is_bounded_and_a_channel_without_readings_is_zero():
+    _, batch = case()
+    values = torch.where(batch.mask, 1e6, 0.0)
+    found = window_summaries(replace(batch, values=values)).unflatten(1, (7, 2))
+    assert found[:, :5].max() == 5.0
+    blank = window_summaries(replace(batch, mask=torch.zeros_like(batch.mask), values=values * 0))
+    assert (blank == 0).all()
 
 
 def test_the_path_is_summarised_over_the_visible_rows():
