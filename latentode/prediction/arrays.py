@@ -16,7 +16,13 @@ from latentode.data.reading.query_times import read_query_times
 from latentode.errors import ConfigError, DataError, LatentODEWarning
 from latentode.models.fitted.context import last_context
 from latentode.models.fitted.latent_ode import FittedModel
-from latentode.prediction.grids import Grid, check_size, forecast_grid, span_grid
+from latentode.prediction.grids import (
+    Grid,
+    check_size,
+    default_spacing,
+    forecast_grid,
+    span_grid,
+)
 from latentode.prediction.latent_paths import interpolate_states, path_offsets
 from latentode.prediction.log_densities import prequential_score, reading_scores
 from latentode.prediction.origins import begins_of, origins_of, prior_line, without_begin
@@ -55,7 +61,8 @@ class ArrayPredictor:
         Args:
             dataset: Readings.
             horizon: How far; None is that of the training.
-            every: From step to step; None is the typical gap between readings.
+            every: From step to step; None is the typical gap between readings, of the training
+                where there are none.
             origin: When series without a reading begin; None takes their first known input.
         """
         schema, origins = self.fitted.schema, origins_of(dataset, origin)
@@ -63,7 +70,10 @@ class ArrayPredictor:
             warnings.warn(line, LatentODEWarning, stacklevel=3)
         visible = last_context(dataset, schema)
         length = self._duration(horizon) or schema.lengths.horizon_ns
-        grid = forecast_grid(visible, length, self._duration(every), origins)
+        spacing = self._duration(every)
+        if spacing is None and not visible.readings.num_rows:  # the gaps of training then count
+            spacing = min(default_spacing(self.fitted.context, length), length)
+        grid = forecast_grid(visible, length, spacing, origins)
         return self.at(visible, grid, "forecast", origins)
 
     def inside(self, dataset: TimeSeriesDataset, every: str | None, kind: str) -> xr.Dataset:

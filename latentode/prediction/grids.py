@@ -15,7 +15,7 @@ _MAX_QUERIES = 20_000_000  # all answers are in memory at once
 _MAX_DEFAULT_STEPS = 500  # times of a forecast where no spacing is given
 
 
-def _default_spacing(dataset: TimeSeriesDataset, length_ns: int) -> int:
+def default_spacing(dataset: TimeSeriesDataset, length_ns: int) -> int:
     """The typical gap between readings, but at most 500 steps over a length."""
     try:
         gap, _ = typical_gap_and_span(dataset)
@@ -45,7 +45,7 @@ def forecast_grid(
     """
     spacing = spacing_ns
     if spacing is None:  # rare readings: one step at the horizon is better than none
-        spacing = min(_default_spacing(dataset, horizon_ns), horizon_ns)
+        spacing = min(default_spacing(dataset, horizon_ns), horizon_ns)
     first, last = dataset.readings.first_and_last()
     begin = np.where(last >= first, last, NO_ORIGIN if origins is None else origins)
     filled = np.flatnonzero(begin != NO_ORIGIN)
@@ -73,7 +73,7 @@ def span_grid(dataset: TimeSeriesDataset, spacing_ns: int | None) -> Grid:
     """
     first, last = dataset.readings.first_and_last()
     if spacing_ns is None:
-        spacing_ns = _default_spacing(dataset, int((last - first).max(initial=1)))
+        spacing_ns = default_spacing(dataset, int((last - first).max(initial=1)))
     counts = np.where(last >= first, (last - first) // spacing_ns + 1, 0)
     check_size(int(counts.sum()))
     series = np.repeat(np.arange(len(dataset)), counts)
