@@ -162,6 +162,11 @@ class DataSchema:
         return 4 * len(self.periods_ns) + len(self.input_channels)
 
     @property
+    def has_covariates(self) -> bool:
+        """Whether something is known of a series beside its readings and the calendar."""
+        return bool(self.static_columns or self.input_channels)
+
+    @property
     def season(self) -> float | None:
         """The shortest calendar period in model time, if a context holds one and a half of it."""
         fitting = self.periods_ns[1.5 * self.periods_ns <= self.lengths.context_ns]

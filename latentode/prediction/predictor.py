@@ -253,11 +253,7 @@ class Predictor:
         return weights
 
     def _windows(
-        self,
-        visible: TimeSeriesDataset,
-        series: Int64,
-        times: Int64,
-        origins: Int64 | None = None,
+        self, visible: TimeSeriesDataset, series: Int64, times: Int64, origins: Int64 | None = None
     ) -> tuple[QueryWindows, Int64]:
         lengths, sides = self.schema.lengths, 0 if self.model.smooth is None else DEPTH
         return windows_of_queries(

@@ -23,7 +23,9 @@ from latentode.models.fitted.model_folder import as_arrays, as_tensors
 LOG_PREFIXES = (*PREFIXES, EVENTS, LABELS)
 #: Fields of the JSON file that belong to a log.
 LOG_FIELDS = {"context_ids", "events", "labels"}
-_UNREAD_SHARE = 0.03  # of training windows: enough to learn what to say before the first reading
+# of the training windows, where covariates tell series apart: 3 % learn what to say before the first
+# reading; without covariates they cost 1 % of MAE and CRPS, and could learn no more than a mean
+_UNREAD_SHARE = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +87,7 @@ class TrainingLog:
             max_queries=config.windows.max_queries,
             events=None if self.events is None else self.events.streams,
             labels=self.labels,
-            unread_share=_UNREAD_SHARE,
+            unread_share=_UNREAD_SHARE if schema.has_covariates else 0.0,
             from_first=schema.split.kind == "series",
         )
 
