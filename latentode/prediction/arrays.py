@@ -65,8 +65,8 @@ class ArrayPredictor:
                 where there are none.
             origin: When series without a reading begin; None takes their first known input.
         """
-        schema, origins = self.fitted.schema, origins_of(dataset, origin)
-        if line := without_begin(dataset, origins):
+        schema, origins = self.fitted.schema, self._origins(dataset, origin)
+        if line := without_begin(dataset, origins, learned=schema.has_covariates):
             warnings.warn(line, LatentODEWarning, stacklevel=3)
         visible = last_context(dataset, schema)
         length = self._duration(horizon) or schema.lengths.horizon_ns
@@ -118,7 +118,8 @@ class ArrayPredictor:
         begins = {} if origins is None else begins_of(dataset, origins, series)
         if not begins:
             return result
-        warnings.warn(prior_line(begins), LatentODEWarning, stacklevel=4)
+        line = prior_line(begins, learned=schema.has_covariates)
+        warnings.warn(line, LatentODEWarning, stacklevel=4)
         return result.assign_attrs(from_prior=json.dumps(begins, ensure_ascii=False))
 
     def at_times(
@@ -138,7 +139,7 @@ class ArrayPredictor:
             clock=self.fitted.schema.clock,
             config=self.fitted.config.data,
         )
-        return self.at(dataset, grid, kind, origins_of(dataset, origin))
+        return self.at(dataset, grid, kind, self._origins(dataset, origin))
 
     def between(
         self,
@@ -220,6 +221,9 @@ class ArrayPredictor:
             attrs=facts,
             **usual | labels,
         )
+
+    def _origins(self, dataset: TimeSeriesDataset, given: Any) -> Int64:
+        return origins_of(dataset, given, learned=self.fitted.schema.has_covariates)
 
     def _predictor(self) -> Predictor:
         return Predictor.of(self.fitted, self.num_draws)

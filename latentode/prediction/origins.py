@@ -12,24 +12,34 @@ from latentode.errors import ConfigError, DataError
 from latentode.prediction.query_windows import NO_ORIGIN
 from latentode.results import local_times
 
+_LEARN = "Train with --static-columns or --future-columns"
+_BY_TRAINING = "by what the training log was like"
+_NOT_LEARNED = f"which this model has not learned to answer by. {_LEARN}, or do not rely on them"
 _EXAMPLES = 3  # series that one message names
 _OPTION = "--from (in Python origin)"
 _HOW = "--from TIME (in Python origin=TIME), when they begin"
 
 
-def origins_of(dataset: TimeSeriesDataset, given: Any = None) -> Int64:
+def origins_of(dataset: TimeSeriesDataset, given: Any = None, *, learned: bool = True) -> Int64:
     """When each series begins that has no reading, `NO_ORIGIN` for others, shape (series,).
 
     Args:
         dataset: Readings and known inputs.
         given: A time on its clock; None takes the first known input of each, where it has one.
+        learned: Whether the model has learned what to say of them, see `DataSchema.has_covariates`.
 
     Raises:
-        ConfigError: If a time is given that no series needs, or that is none.
+        ConfigError: If a time is given that no series needs, or that is none, or to a model that
+            has not learned to answer.
     """
     unread = np.diff(dataset.readings.series_starts) == 0
     origins = np.full(len(dataset), NO_ORIGIN)
     if given is not None:
+        if not learned:
+            raise ConfigError(
+                f"origin: expected a model that knows more of a series than its readings. {_LEARN}, "
+                f"or leave {_OPTION} out."
+            )
         if not unread.any():
             raise ConfigError(
                 "origin: expected series without a reading, which begin then, got a log in which "
@@ -50,12 +60,15 @@ def names_of(dataset: TimeSeriesDataset, chosen: Int64) -> str:
     return f"{names} and {more:,} more" if more > 0 else names
 
 
-def without_begin(dataset: TimeSeriesDataset, origins: Int64) -> str | None:
+def without_begin(
+    dataset: TimeSeriesDataset, origins: Int64, *, learned: bool = True
+) -> str | None:
     """Say which series a forecast leaves out, as nothing says when they begin; None for none.
 
     Args:
         dataset: Readings.
         origins: What `origins_of` gave.
+        learned: As there.
 
     Raises:
         DataError: If these are all series.
@@ -65,14 +78,16 @@ def without_begin(dataset: TimeSeriesDataset, origins: Int64) -> str | None:
     if not len(left_out):
         return None
     names = names_of(dataset, left_out)
-    if len(left_out) == len(dataset):
-        raise DataError(
-            "forecast: expected readings or known inputs, after which it begins, got neither of "
-            f"series {names}. Pass {_HOW}."
+    if len(left_out) < len(dataset):
+        how = f" To forecast them from the prior: {_HOW}." if learned else ""
+        return (
+            f"series {names} left out: they have neither a reading nor a known input, after which "
+            f"a forecast begins.{how}"
         )
-    return (
-        f"series {names} left out: they have neither a reading nor a known input, after which a "
-        f"forecast begins. To forecast them from the prior: {_HOW}."
+    how = f"Pass {_HOW}" if learned else f"Give a log with readings. To forecast without: {_LEARN}"
+    raise DataError(
+        "forecast: expected readings or known inputs, after which it begins, got neither of "
+        f"series {names}. {how}."
     )
 
 
@@ -93,8 +108,13 @@ def begins_of(dataset: TimeSeriesDataset, origins: Int64, asked: Int64) -> dict[
     }
 
 
-def prior_line(begins: dict[str, str]) -> str:
-    """Say of which series the answers come from the prior alone, by what `begins_of` gave."""
+def prior_line(begins: dict[str, str], *, learned: bool = True) -> str:
+    """Say of which series the answers come from the prior alone.
+
+    Args:
+        begins: What `begins_of` gave.
+        learned: As in `origins_of`.
+    """
     shown = [
         f"{name!r} from {begin}" if begin else repr(name)
         for name, begin in list(begins.items())[:_EXAMPLES]
@@ -103,5 +123,5 @@ def prior_line(begins: dict[str, str]) -> str:
     ending = f" and {more:,} more" if more else ""
     return (
         f"series {', '.join(shown)}{ending} without a reading: answers about them come from the "
-        "prior alone, by what the training log was like"
+        f"prior alone, {_BY_TRAINING if learned else _NOT_LEARNED}"
     )

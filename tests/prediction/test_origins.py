@@ -93,3 +93,14 @@ def test_readings_of_other_series_change_nothing():
     beside = predictor.query(without_readings(0), series, times, origins=origins)
     alone = predictor.query(without_readings(0, 1, 2), series, times, origins=origins)
     np.testing.assert_allclose(beside.draws, alone.draws, rtol=1e-6, atol=1e-6)
+
+
+def test_a_model_of_readings_alone_is_not_asked_for_a_prior():
+    bare = replace(without_readings(0, 1, 2), inputs=None)
+    with pytest.raises(ConfigError, match=r"Train with --static-columns or --future-columns"):
+        origins_of(bare, "2024-05-01", learned=False)
+    with pytest.raises(DataError, match=r"Give a log with readings.*--static-columns"):
+        without_begin(bare, origins_of(bare), learned=False)
+    some = replace(without_readings(0), inputs=None)
+    assert "--from" not in without_begin(some, origins_of(some), learned=False)
+    assert "do not rely on them" in prior_line({"s0": ""}, learned=False)

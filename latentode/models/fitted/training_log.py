@@ -23,8 +23,8 @@ from latentode.models.fitted.model_folder import as_arrays, as_tensors
 LOG_PREFIXES = (*PREFIXES, EVENTS, LABELS)
 #: Fields of the JSON file that belong to a log.
 LOG_FIELDS = {"context_ids", "events", "labels"}
-# of the training windows, where covariates tell series apart: 3 % learn what to say before the first
-# reading; without covariates they cost 1 % of MAE and CRPS, and could learn no more than a mean
+# of training windows, where covariates tell series apart: without any, all that could be learned is
+# the distribution of the training part, at the price of 1 % of MAE and CRPS
 _UNREAD_SHARE = 0.05
 
 
