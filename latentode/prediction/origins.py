@@ -37,8 +37,8 @@ def origins_of(dataset: TimeSeriesDataset, given: Any = None, *, learned: bool =
     if given is not None:
         if not learned:
             raise ConfigError(
-                f"origin: expected a model that knows more of a series than its readings. {_LEARN}, "
-                f"or leave {_OPTION} out."
+                "origin: expected a model that knows more of a series than its readings. "
+                f"{_LEARN}, or leave {_OPTION} out."
             )
         if not unread.any():
             raise ConfigError(
