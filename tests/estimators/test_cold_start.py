@@ -1,7 +1,6 @@
 """Series that were never read, forecast by static covariates and known inputs alone."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -171,45 +170,3 @@ def test_new_series_are_forecast_as_their_covariates_say():
     assert np.sqrt(np.square(np.concatenate(errors)).mean()) < 4 * spread / np.sqrt(84)
     assert np.concatenate(spreads).mean() > spread
     assert 0.80 <= np.concatenate(inside).mean() <= 0.97
-
-
-@pytest.mark.slow
-def test_the_first_day_of_patients_left_out_is_covered(shared_data: Path):
-    log = pd.read_csv(shared_data / "uci_diabetes.csv.gz")
-    doses = ["regular", "nph", "ultralente"]
-    log = log[["series", "time", "glucose", *doses]]
-    log[doses] = log[doses].where(log[doses].notna().any(axis=1), np.nan)
-    left_out = log["series"] % 4 == 0
-    config = LatentODEConfig().updated(
-        **{
-            "data.columns.id": "series",
-            "data.columns.time": "time",
-            "data.time.unit": "h",
-            "data.columns.channels": ["glucose"],
-            "data.columns.future": doses,
-            "windows.context": "2d",
-            "windows.horizon": "1d",
-            "windows.split": "series",
-            "model.hidden_dim": 32,
-            "model.latent_dim": 4,
-            "train.max_epochs": 6,
-            "train.steps_per_epoch": 30,
-        }
-    )
-    model = LatentODE(config=config, random_state=0).fit(log[~left_out])
-    held = log[left_out]
-    day = held[held["time"] < held.groupby("series")["time"].transform("min") + 24]
-    day = day[day["glucose"].notna()]
-    with pytest.warns(LatentODEWarning, match="prior alone"):
-        answer = model.predict(held.assign(glucose=np.nan), day[["series", "time"]], num_draws=400)
-    draws = answer["value"].values[..., 0]
-    truth = np.full(draws.shape[1:], np.nan)
-    for index, name in enumerate(answer["series"].values):
-        own = day.loc[day["series"].astype(str) == name, "glucose"]
-        truth[index, : len(own)] = own
-    there = np.isfinite(truth)
-    low, centre, high = np.quantile(draws[:, there], [0.05, 0.5, 0.95], axis=0)
-    read = truth[there]
-    assert 0.80 <= ((low <= read) & (read <= high)).mean() <= 0.97
-    by_mean = np.abs(read - log.loc[~left_out, "glucose"].mean()).mean()
-    assert np.abs(read - centre).mean() < 1.05 * by_mean
