@@ -145,8 +145,7 @@ class DataSchema:
         Args:
             dataset: Channels in the order of the schema.
         """
-        readings = self.counters.as_rates(dataset.readings)
-        return self.only_known(dataset.with_readings(readings))
+        return self.only_known(dataset.with_readings(self.counters.as_rates(dataset.readings)))
 
     def to_original(self, values: Float64) -> Float64:
         """Readings in original units, rates of counters; NaN of channels other than `known`.
