@@ -145,8 +145,7 @@ class DataSchema:
         Args:
             dataset: Channels in the order of the schema.
         """
-        readings = self.counters.as_rates(dataset.readings)
-        return self.only_known(dataset.with_readings(readings))
+        return self.only_known(dataset.with_readings(self.counters.as_rates(dataset.readings)))
 
     def to_original(self, values: Float64) -> Float64:
         """Readings in original units, rates of counters; NaN of channels other than `known`.
@@ -160,6 +159,11 @@ class DataSchema:
     def input_dim(self) -> int:
         """Known-input features of the model."""
         return 4 * len(self.periods_ns) + len(self.input_channels)
+
+    @property
+    def has_covariates(self) -> bool:
+        """Whether something is known of a series beside its readings and the calendar."""
+        return bool(self.static_columns or self.input_channels)
 
     @property
     def season(self) -> float | None:

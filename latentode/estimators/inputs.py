@@ -70,7 +70,7 @@ def resolved(
 
 
 def read(
-    log: Log, config: LatentODEConfig, *, training: bool = False
+    log: Log, config: LatentODEConfig, *, training: bool = False, allow_unread: bool = False
 ) -> tuple[TimeSeriesDataset, LatentODEConfig]:
     """A log, and the settings with what was detected of it, for every log to come.
 
@@ -79,6 +79,7 @@ def read(
         config: Settings.
         training: Whether a model is trained on it, so that what is not certain is said as a
             warning, and what must be asked first is refused.
+        allow_unread: Whether no series need have a reading.
 
     Raises:
         DataError: If the log cannot be read, or must not be used before a question is answered;
@@ -88,7 +89,7 @@ def read(
     if isinstance(log, TimeSeriesDataset):
         return log, config
     with said_of_log(log, training=training):
-        dataset, report = read_log(log, config.data)
+        dataset, report = read_log(log, config.data, allow_unread=allow_unread)
         report.settle("training", about=None if training else OF_EVERY_LOG)
     if training:
         _say(report)
@@ -139,9 +140,15 @@ def _decided(decision: Decision) -> dict[str, Any]:
     return asdict(decision) | {"option": in_python(decision.option, settings_go="").strip()}
 
 
-def aligned(fitted: FittedModel, log: Log) -> TimeSeriesDataset:
-    """A log as the model's own was read, its channels in the order of the model."""
-    dataset, _ = read(log, fitted.config)
+def aligned(fitted: FittedModel, log: Log, *, allow_unread: bool = False) -> TimeSeriesDataset:
+    """A log as the model's own was read, its channels in the order of the model.
+
+    Args:
+        fitted: The model.
+        log: The log.
+        allow_unread: Whether no series need have a reading.
+    """
+    dataset, _ = read(log, fitted.config, allow_unread=allow_unread)
     with said_of_log(log, training=False):
         dataset = fitted.schema.align(dataset)
     _say_what_is_odd(fitted, dataset)
@@ -151,7 +158,7 @@ def aligned(fitted: FittedModel, log: Log) -> TimeSeriesDataset:
 def aligned_or_newest(fitted: FittedModel, log: Log | None) -> TimeSeriesDataset:
     """The same; the newest readings of the training for None."""
     if log is not None:
-        return aligned(fitted, log)
+        return aligned(fitted, log, allow_unread=True)
     _say_what_is_odd(fitted, fitted.context)
     return fitted.context
 

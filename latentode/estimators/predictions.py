@@ -60,9 +60,10 @@ class Predictions:
         horizon: str | None = None,
         every: str | None = None,
         times: Any = None,
+        origin: Any = None,
         num_draws: int = 200,
     ) -> xr.Dataset:
-        """Forecast every series beyond its last reading.
+        """Forecast every series beyond its last reading; from the prior where it has none.
 
         `latentode.results.aggregate` and `latentode.results.exceedance` make totals, peaks and
         probabilities of limits of it.
@@ -72,15 +73,21 @@ class Predictions:
             horizon: How far; None is the horizon of training.
             every: Spacing of the forecast; None is the typical spacing of the readings.
             times: Instead of a grid: frame or file of ids and times, any order.
+            origin: When series without a reading begin, a time of the log; None takes the first
+                known input of each. See docs/cold_start.md.
             num_draws: Predictive draws.
 
         Returns:
-            ``value`` (draw, series, step, channel) with ``time`` (series, step), original units.
+            ``value`` (draw, series, step, channel) with ``time`` (series, step), original units;
+            the attribute ``from_prior`` names series without a reading.
+
+        Raises:
+            DataError: If no series has a reading, nor anything else that says when it begins.
         """
         dataset, predictor = aligned_or_newest(self._fitted(), log), self._arrays(num_draws)
         if times is not None:
-            return predictor.at_times(dataset, times, "forecast")
-        return predictor.ahead(dataset, horizon, every)
+            return predictor.at_times(dataset, times, "forecast", origin)
+        return predictor.ahead(dataset, horizon, every, origin)
 
     def interpolate(
         self,
@@ -111,18 +118,22 @@ class Predictions:
             return predictor.at(dataset, missing_grid(dataset), "interpolation")
         return predictor.inside(dataset, every, "interpolation")
 
-    def predict(self, log: Log, times: Any, *, num_draws: int = 200) -> xr.Dataset:
+    def predict(
+        self, log: Log, times: Any, *, origin: Any = None, num_draws: int = 200
+    ) -> xr.Dataset:
         """Predict at any times of any series: the one primitive.
 
         Args:
             log: Readings that may be used.
             times: Frame or file with the id column and the time column of the log, any order.
+            origin: As in `forecast`.
             num_draws: Predictive draws.
 
         Returns:
             As `forecast`; steps in the order of `times`.
         """
-        return self._arrays(num_draws).at_times(self._aligned(log), times, "prediction")
+        dataset = aligned(self._fitted(), log, allow_unread=True)
+        return self._arrays(num_draws).at_times(dataset, times, "prediction", origin)
 
     def latent_trajectory(
         self, log: Log, *, every: str | None = None, num_draws: int = 50

@@ -149,9 +149,12 @@ class Calibration(nn.Module):
         return Bands(centre, width, self.slopes_at(batch), self.knees)
 
     def slopes_at(self, batch: SeriesBatch) -> Tensor:
-        """Slopes at the queries of a batch, shape (side, piece, batch, step, channel)."""
+        """Slopes at the queries of a batch, shape (side, piece, batch, step, channel).
+
+        They are 1 in a window without a reading: what forecasts err by after one tells nothing.
+        """
         between, log_leads = leads(batch)
-        shares = self.shares(log_leads.to(self.slopes))
+        shares = self.shares(log_leads.to(self.slopes)) * is_read(batch)[..., None, None]
         chosen = shares * torch.stack([~between, between], dim=-1)[..., None]
         return torch.einsum("btcnk,nkspc->spbtc", chosen, self.slopes.log()).exp()
 
@@ -182,6 +185,11 @@ def _told(kind: str, stretches: float, covered: list[float]) -> str:
         f"90 % bands of {kind} covered {before:.1%} of the validation part and now cover "
         f"{after:.1%} ({stretches:.0f} stretches of a horizon)"
     )
+
+
+def is_read(batch: SeriesBatch) -> Tensor:
+    """True for windows in which a reading is visible, shape (batch, 1, 1)."""
+    return batch.mask.any(dim=1, keepdim=True).any(dim=2, keepdim=True)
 
 
 def leads(batch: SeriesBatch) -> tuple[Tensor, Tensor]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +11,21 @@ import numpy as np
 
 from latentode import results
 from latentode.config.durations import parse_duration
-from latentode.data.dataset import Float64, TimeSeriesDataset
+from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.reading.query_times import read_query_times
-from latentode.errors import ConfigError, DataError
+from latentode.errors import ConfigError, DataError, LatentODEWarning
 from latentode.models.fitted.context import last_context
 from latentode.models.fitted.latent_ode import FittedModel
-from latentode.prediction.grids import Grid, check_size, forecast_grid, span_grid
+from latentode.prediction.grids import (
+    Grid,
+    check_size,
+    default_spacing,
+    forecast_grid,
+    span_grid,
+)
 from latentode.prediction.latent_paths import interpolate_states, path_offsets
 from latentode.prediction.log_densities import prequential_score, reading_scores
+from latentode.prediction.origins import begins_of, origins_of, prior_line, without_begin
 from latentode.prediction.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -38,19 +47,34 @@ class ArrayPredictor:
     num_draws: int
 
     def ahead(
-        self, dataset: TimeSeriesDataset, horizon: str | None, every: str | None
+        self,
+        dataset: TimeSeriesDataset,
+        horizon: str | None,
+        every: str | None,
+        origin: Any = None,
     ) -> xr.Dataset:
         """Forecast on a grid after the last reading of every series; see `grids.forecast_grid`.
+
+        A series without a reading is forecast from the prior, after its origin; where nothing says
+        when it begins, it is left out with a warning.
 
         Args:
             dataset: Readings.
             horizon: How far; None is that of the training.
-            every: From step to step; None is the typical gap between readings.
+            every: From step to step; None is the typical gap between readings, of the training
+                where there are none.
+            origin: When series without a reading begin; None takes their first known input.
         """
-        schema = self.fitted.schema
+        schema, origins = self.fitted.schema, self._origins(dataset, origin)
+        if line := without_begin(dataset, origins, learned=schema.has_covariates):
+            warnings.warn(line, LatentODEWarning, stacklevel=3)
         visible = last_context(dataset, schema)
         length = self._duration(horizon) or schema.lengths.horizon_ns
-        return self.at(visible, forecast_grid(visible, length, self._duration(every)), "forecast")
+        spacing = self._duration(every)
+        if spacing is None and not visible.readings.num_rows:  # the gaps of training then count
+            spacing = min(default_spacing(self.fitted.context, length), length)
+        grid = forecast_grid(visible, length, spacing, origins)
+        return self.at(visible, grid, "forecast", origins)
 
     def inside(self, dataset: TimeSeriesDataset, every: str | None, kind: str) -> xr.Dataset:
         """Predict on an even grid inside the span of every series; see `grids.span_grid`.
@@ -62,13 +86,16 @@ class ArrayPredictor:
         """
         return self.at(dataset, span_grid(dataset, self._duration(every)), kind)
 
-    def at(self, dataset: TimeSeriesDataset, grid: Grid, kind: str) -> xr.Dataset:
+    def at(
+        self, dataset: TimeSeriesDataset, grid: Grid, kind: str, origins: Int64 | None = None
+    ) -> xr.Dataset:
         """Predict at some times of some series.
 
         Args:
             dataset: Readings that may be used.
             grid: Series index and time in nanoseconds of each query, any order.
             kind: What is predicted; "latent_trajectory" gives latent states, any other readings.
+            origins: What `origins_of` gave; None for what is asked inside of spans that were read.
 
         Returns:
             ``value`` (draw, series, step, channel) with ``time`` (series, step).
@@ -82,19 +109,29 @@ class ArrayPredictor:
         longest = int(np.bincount(series).max(initial=0))
         width = self.fitted.config.model.latent_dim if latent else len(schema.channels)
         check_size(len(np.unique(series)) * longest, self.num_draws, width)
-        predictions = self._predictor().query(dataset, series, times, latent=latent)
+        predictor = self._predictor()
+        predictions = predictor.query(dataset, series, times, latent=latent, origins=origins)
         if latent:
             channels = {"channels": None, "dim": "latent"}
             return self._labelled(predictions.latent, dataset, grid, kind=kind, **channels)
-        return self._labelled(predictions.draws, dataset, grid, kind=kind)
+        result = self._labelled(predictions.draws, dataset, grid, kind=kind)
+        begins = {} if origins is None else begins_of(dataset, origins, series)
+        if not begins:
+            return result
+        line = prior_line(begins, learned=schema.has_covariates)
+        warnings.warn(line, LatentODEWarning, stacklevel=4)
+        return result.assign_attrs(from_prior=json.dumps(begins, ensure_ascii=False))
 
-    def at_times(self, dataset: TimeSeriesDataset, times: Any, kind: str) -> xr.Dataset:
+    def at_times(
+        self, dataset: TimeSeriesDataset, times: Any, kind: str, origin: Any = None
+    ) -> xr.Dataset:
         """Predict at the times of a frame or file, in its order.
 
         Args:
             dataset: Readings that may be used.
             times: Frame or file of ids and times.
             kind: As in `at`.
+            origin: As in `ahead`.
         """
         grid = read_query_times(
             times,
@@ -102,7 +139,7 @@ class ArrayPredictor:
             clock=self.fitted.schema.clock,
             config=self.fitted.config.data,
         )
-        return self.at(dataset, grid, kind)
+        return self.at(dataset, grid, kind, self._origins(dataset, origin))
 
     def between(
         self,
@@ -184,6 +221,9 @@ class ArrayPredictor:
             attrs=facts,
             **usual | labels,
         )
+
+    def _origins(self, dataset: TimeSeriesDataset, given: Any) -> Int64:
+        return origins_of(dataset, given, learned=self.fitted.schema.has_covariates)
 
     def _predictor(self) -> Predictor:
         return Predictor.of(self.fitted, self.num_draws)

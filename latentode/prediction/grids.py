@@ -8,13 +8,14 @@ from latentode.config.durations import format_duration
 from latentode.data.dataset import Int64, TimeSeriesDataset, ragged_arange
 from latentode.data.windows import typical_gap_and_span
 from latentode.errors import DataError, ResourceError
+from latentode.prediction.query_windows import NO_ORIGIN
 
 Grid = tuple[Int64, Int64]
 _MAX_QUERIES = 20_000_000  # all answers are in memory at once
 _MAX_DEFAULT_STEPS = 500  # times of a forecast where no spacing is given
 
 
-def _default_spacing(dataset: TimeSeriesDataset, length_ns: int) -> int:
+def default_spacing(dataset: TimeSeriesDataset, length_ns: int) -> int:
     """The typical gap between readings, but at most 500 steps over a length."""
     try:
         gap, _ = typical_gap_and_span(dataset)
@@ -23,13 +24,20 @@ def _default_spacing(dataset: TimeSeriesDataset, length_ns: int) -> int:
     return max(1, gap, length_ns // _MAX_DEFAULT_STEPS)
 
 
-def forecast_grid(dataset: TimeSeriesDataset, horizon_ns: int, spacing_ns: int | None) -> Grid:
-    """Steps after the last reading of each series, up to the horizon.
+def forecast_grid(
+    dataset: TimeSeriesDataset,
+    horizon_ns: int,
+    spacing_ns: int | None,
+    origins: Int64 | None = None,
+) -> Grid:
+    """Steps after the last reading of each series, or after its origin, up to the horizon.
 
     Args:
         dataset: Readings.
         horizon_ns: Nanoseconds from the last reading to the last step.
         spacing_ns: Nanoseconds from step to step; None is the typical gap between readings.
+        origins: When series begin that were never read, as in `windows_of_queries`; None leaves
+            all of these out.
 
     Raises:
         DataError: If the horizon is shorter than a step.
@@ -37,9 +45,10 @@ def forecast_grid(dataset: TimeSeriesDataset, horizon_ns: int, spacing_ns: int |
     """
     spacing = spacing_ns
     if spacing is None:  # rare readings: one step at the horizon is better than none
-        spacing = min(_default_spacing(dataset, horizon_ns), horizon_ns)
+        spacing = min(default_spacing(dataset, horizon_ns), horizon_ns)
     first, last = dataset.readings.first_and_last()
-    filled = np.flatnonzero(last >= first)
+    begin = np.where(last >= first, last, NO_ORIGIN if origins is None else origins)
+    filled = np.flatnonzero(begin != NO_ORIGIN)
     count = horizon_ns // spacing
     if count == 0:
         raise DataError(
@@ -48,7 +57,7 @@ def forecast_grid(dataset: TimeSeriesDataset, horizon_ns: int, spacing_ns: int |
         )
     check_size(len(filled) * count)
     steps = np.arange(1, count + 1) * spacing
-    return np.repeat(filled, count), (last[filled][:, None] + steps).ravel()
+    return np.repeat(filled, count), (begin[filled][:, None] + steps).ravel()
 
 
 def span_grid(dataset: TimeSeriesDataset, spacing_ns: int | None) -> Grid:
@@ -64,7 +73,7 @@ def span_grid(dataset: TimeSeriesDataset, spacing_ns: int | None) -> Grid:
     """
     first, last = dataset.readings.first_and_last()
     if spacing_ns is None:
-        spacing_ns = _default_spacing(dataset, int((last - first).max(initial=1)))
+        spacing_ns = default_spacing(dataset, int((last - first).max(initial=1)))
     counts = np.where(last >= first, (last - first) // spacing_ns + 1, 0)
     check_size(int(counts.sum()))
     series = np.repeat(np.arange(len(dataset)), counts)

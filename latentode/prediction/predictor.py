@@ -127,6 +127,7 @@ class Predictor:
         latent: bool = True,
         rates: bool = False,
         classes: bool = False,
+        origins: Int64 | None = None,
     ) -> Predictions:
         """Predict every channel at some times.
 
@@ -139,6 +140,7 @@ class Predictor:
             latent: Whether latent states are wanted too.
             rates: Whether intensities of events are wanted too.
             classes: Whether probabilities of classes at the queries are wanted too.
+            origins: When series begin that were never read, as in `windows_of_queries`.
 
         Returns:
             Predictions in the order of the queries.
@@ -155,6 +157,7 @@ class Predictor:
             np.concatenate([times, totals.times]),
             padded,
             wanted=(latent, rates, classes),
+            origins=origins,
         )
         return Predictions(
             draws=totals.from_rates(answers.draws, count),
@@ -172,10 +175,11 @@ class Predictor:
         values: Float64,
         *,
         wanted: tuple[bool, bool, bool],
+        origins: Int64 | None,
     ) -> Predictions:
         """`query` of readings as the model sees them, of rates of counters."""
         latent, rates, classes = wanted
-        asked, number = self._windows(visible, series, times)
+        asked, number = self._windows(visible, series, times, origins)
         size, draws = len(asked.times), self.num_draws
         distinct = self._unknown(size)
         given = np.isfinite(values).any(axis=1)  # a cell may end where a reading is asked for
@@ -249,10 +253,12 @@ class Predictor:
         return weights
 
     def _windows(
-        self, visible: TimeSeriesDataset, series: Int64, times: Int64
+        self, visible: TimeSeriesDataset, series: Int64, times: Int64, origins: Int64 | None = None
     ) -> tuple[QueryWindows, Int64]:
         lengths, sides = self.schema.lengths, 0 if self.model.smooth is None else DEPTH
-        return windows_of_queries(visible, series, times, lengths, self.max_rows, sides=sides)
+        return windows_of_queries(
+            visible, series, times, lengths, self.max_rows, sides=sides, origins=origins
+        )
 
     def _sensible(self, visible: TimeSeriesDataset) -> TimeSeriesDataset:
         return visible if self.keeps_far else without_faults(visible, self.schema)

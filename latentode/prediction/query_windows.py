@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from latentode.data.dataset import Int64, Readings, TimeSeriesDataset
 from latentode.data.windows import WindowLengths
 
+#: The origin of a series that has none.
+NO_ORIGIN = int(np.iinfo(np.int64).min)
+
 
 @dataclass(frozen=True)
 class QueryWindows:
@@ -19,7 +22,7 @@ class QueryWindows:
     Attributes:
         series: Series of each window, shape (window,).
         starts: Exclusive start of what is visible, nanoseconds, shape (window,).
-        stops: Inclusive end, shape (window,).
+        stops: Inclusive end, shape (window,); model time 0 of a window without a row.
         window: Window of each distinct query, non-decreasing, shape (query,).
         times: Time of each distinct query, shape (query,).
     """
@@ -39,6 +42,7 @@ def windows_of_queries(
     max_rows: int,
     *,
     sides: int = 0,
+    origins: Int64 | None = None,
 ) -> tuple[QueryWindows, Int64]:
     """Find the window of each query.
 
@@ -47,8 +51,9 @@ def windows_of_queries(
     in whose middle half the query lies answers, widened to the readings on both sides where gaps
     are longer. Where a context has more rows than are read, the windows lie closer together, so
     that rows on both sides of a query are among those. Where no reading is near, each query has a
-    window of its own, without rows. The layout depends on the series alone, never on the other
-    queries.
+    window of its own, without rows; where a series was never read, one window answers all queries
+    from its origin on, as far as it has one. The layout depends on the series alone, never on the
+    other queries.
 
     Args:
         dataset: Visible readings.
@@ -58,6 +63,8 @@ def windows_of_queries(
         max_rows: Newest rows of a window that are read.
         sides: Readings of every channel that a window is widened to on either side; 0: the nearest
             row, whatever was read there.
+        origins: When each series begins that was never read, `NO_ORIGIN` for others, shape
+            (series,); None for none.
 
     Returns:
         Windows over the distinct queries, and the number of each query among the distinct ones.
@@ -76,6 +83,10 @@ def windows_of_queries(
         stamps = _stamps_of_channels(readings, int(index))
         if not sides:
             stamps = stamps[:1] * 2
+        if not len(stamps[0]):
+            origin = NO_ORIGIN if origins is None else int(origins[index])
+            columns.append(_layout_from(origin, asked, context))
+            continue
         columns.append(_layout_of_series(stamps, asked, context, max_rows, max(1, sides)))
     if not columns:
         empty = np.zeros(0, dtype=np.int64)
@@ -113,8 +124,6 @@ def _layout_of_series(
         sides: Readings to widen to.
     """
     rows = stamps[0]
-    if len(rows) == 0:
-        return np.zeros_like(asked), asked - context, asked, np.ones(len(asked), dtype=bool)
     ahead = asked > rows[-1]
     stride = _stride(rows, context, max_rows)
     number = (asked - rows[0]) // stride
@@ -134,7 +143,23 @@ def _layout_of_series(
     starts = np.where(ahead, rows[-1] - context, starts)
     stops = np.where(ahead, rows[-1], stops)
     reached = np.searchsorted(rows, stops, side="right")
-    return number, starts, stops, np.searchsorted(rows, starts, side="right") >= reached
+    bare = np.searchsorted(rows, starts, side="right") >= reached
+    return number, starts, np.where(bare, asked, stops), bare
+
+
+def _layout_from(
+    origin: int, asked: Int64, context: int
+) -> tuple[Int64, Int64, Int64, NDArray[np.bool_]]:
+    """What `_layout_of_series` gives, of a series without a row.
+
+    Args:
+        origin: When it begins, or `NO_ORIGIN`.
+        asked: Times, shape (query,).
+        context: Length of a window.
+    """
+    begun = asked >= origin if origin != NO_ORIGIN else np.zeros(len(asked), dtype=bool)
+    stops = np.where(begun, origin, asked)
+    return begun.astype(np.int64), stops - context, stops, ~begun
 
 
 def _stride(rows: Int64, context: int, max_rows: int) -> int:

@@ -58,7 +58,8 @@ class WindowSolver:
             queries = np.flatnonzero(np.isin(asked.window, chunk))
             row = np.searchsorted(chunk, asked.window[queries])
             windows = cut(visible, asked.series[chunk], asked.starts[chunk], asked.stops[chunk])
-            batch, anchors = self._batch(windows, row, asked.times[queries], values[queries])
+            stops, times = asked.stops[chunk], asked.times[queries]
+            batch, anchors = self._batch(windows, stops, row, times, values[queries])
             batch = batch.to(next(self.model.parameters()).device)
             counts = np.bincount(row, minlength=len(chunk))
             column = ragged_arange(np.zeros_like(counts), counts)
@@ -90,15 +91,22 @@ class WindowSolver:
             yield np.array(sorted(group))
 
     def _batch(
-        self, windows: TimeSeriesDataset, row: Int64, times: Int64, values: Float64
+        self, windows: TimeSeriesDataset, stops: Int64, row: Int64, times: Int64, values: Float64
     ) -> tuple[SeriesBatch, Int64]:
-        """The batch of some windows with queries (query,) of each, and the anchors."""
+        """The batch of some windows with queries, and the anchors.
+
+        Args:
+            windows: What is visible of each.
+            stops: Their ends, shape (window,).
+            row: Window of each query, shape (query,).
+            times: Time of each query.
+            values: Readings there, shape (query, channel).
+        """
         size, readings = len(windows), windows.readings
         counts = np.diff(readings.series_starts)
         last = readings.series_starts[1:] - 1
         first = np.maximum(readings.series_starts[:-1], last - self.max_rows + 1)
-        # a window without a visible row has one query, and that is its model time 0
-        anchors = times[np.searchsorted(row, np.arange(size))]
+        anchors = stops.copy()  # where no row is visible
         end = last if self.model.config.anchor == "origin" else first
         anchors[counts > 0] = readings.times[end[counts > 0]]
         builder = self.schema.builder()

@@ -18,6 +18,7 @@ from latentode.models.calibration import (
     Bands,
     Calibration,
     centre_and_width,
+    is_read,
     leads,
 )
 from latentode.models.likelihoods.base import Likelihood
@@ -92,7 +93,7 @@ def errors_of_windows(
     chance = torch.special.ndtr(noise.flatten(0, 1))
     values = torch.where(mass, _latent(likelihood, drawn, values, chance), values)
     between, log_lead = leads(batch)
-    asked = part.at_queries(batch.target_mask)  # (query, channel)
+    asked = part.at_queries(batch.target_mask & is_read(batch))  # (query, channel)
     queries, channel = np.nonzero(asked)
     of_draws = part.at_queries((drawn - centre) / width)[:, asked]
     return Errors(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -49,6 +50,7 @@ def fit_memory(model: LatentODEModel, sampler: WindowSampler, config: TrainConfi
     assert config.steps_per_epoch is not None
     steps = min(_STEPS, config.max_epochs * config.steps_per_epoch)
     count, seed = min(_BATCHES, steps), (config.seed, 11)
+    sampler = replace(sampler, unread_share=0.0)  # what it learns is about windows with readings
     rows = sampler.epoch(sampler.eligible_rows(), count, _WINDOWS, seed).reshape(-1)
     batches = list(batches_of(sampler, rows, _WINDOWS, seed))
     memory, log_scale = copy.deepcopy(model.memory), torch.zeros_like(model.decoder.log_scale)

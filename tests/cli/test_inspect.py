@@ -34,7 +34,15 @@ def log(tmp_path, monkeypatch):
     look, doubts, dataset = look_at({"x": values})
     names = {"time": "time", "channels": ("x",)}
     tally = Tally(rows_read=300, doubts=doubts)
-    report = make_report(tally, dataset, source="log.csv", layout="wide", columns=names, look=look)
+    report = make_report(
+        tally,
+        dataset,
+        source="log.csv",
+        layout="wide",
+        columns=names,
+        look=look,
+        stamps=dataset.readings.times,
+    )
     monkeypatch.setattr(inspect, "_read", lambda *_: (dataset, report))
     monkeypatch.setattr(inspect, "_profile", lambda *_: [Column()])
     path = tmp_path / "log.csv"

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -176,3 +177,15 @@ def test_what_was_not_calibrated_is_said():
     assert "validation part is too short" in line
     assert "5 stretches" in line
     assert "80.0% of the validation part and now cover 90.0% (40" in line
+
+
+def test_bands_of_a_window_without_a_reading_are_left_as_they_were_trained():
+    _, batch = case()
+    mask = batch.mask.clone()
+    mask[0] = False
+    batch = replace(batch, mask=mask)
+    calibration = Calibration(batch.mask.shape[-1])
+    calibration.slopes.fill_(2.0)
+    slopes = calibration.slopes_at(batch)
+    assert (slopes[:, :, 0] == 1.0).all()
+    np.testing.assert_allclose(slopes[:, :, 1:], 2.0, rtol=1e-6)

@@ -12,6 +12,7 @@ from latentode.errors import DataError, ResourceError
 from latentode.models.fitted.context import last_context, pack, unpack
 from latentode.prediction.grids import check_size, forecast_grid, missing_grid, span_grid
 from latentode.prediction.latent_paths import path_offsets
+from latentode.prediction.query_windows import NO_ORIGIN
 
 
 def regular(*spans, gap=HOUR):
@@ -36,6 +37,14 @@ def test_forecast_grid_steps_from_each_last_reading_to_the_horizon():
     assert series.tolist() == [0, 0, 2, 2]
     after = [EPOCH + h * HOUR for h in (6, 8, 9, 11)]
     assert times.tolist() == after
+
+
+def test_forecast_grid_steps_from_the_origin_of_a_series_without_readings():
+    log = regular(4 * HOUR, None, None)
+    origins = np.array([NO_ORIGIN, EPOCH + 20 * HOUR, NO_ORIGIN])
+    series, times = forecast_grid(log, 5 * HOUR, 2 * HOUR, origins)
+    assert series.tolist() == [0, 0, 1, 1]
+    assert times.tolist() == [EPOCH + h * HOUR for h in (6, 8, 22, 24)]
 
 
 def test_forecast_grid_takes_the_typical_gap_but_at_most_500_steps():

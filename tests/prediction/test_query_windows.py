@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from small_series import make_dataset
 
 from latentode.data.windows import WindowLengths
-from latentode.prediction.query_windows import windows_of_queries
+from latentode.prediction.query_windows import NO_ORIGIN, windows_of_queries
 
 LENGTHS = WindowLengths(context_ns=20, horizon_ns=10, reason="as given")
 MAX_ROWS = 512
@@ -128,3 +128,21 @@ def test_rows_on_both_sides_are_among_the_newest_of_a_dense_window():
         start, stop = asked.starts[window], asked.stops[window]
         read = rows[(rows > start) & (rows <= stop)][-64:]
         assert read[0] < query < read[-1]
+
+
+@given(
+    asked=st.lists(st.integers(-60, 260), min_size=1, max_size=8),
+    origin=st.integers(-20, 200),
+)
+def test_one_window_answers_a_series_never_read_from_its_origin_on(asked, origin):
+    times = np.array(asked, dtype=np.int64)
+    dataset, series = log([], [5]), np.zeros(len(asked), dtype=np.int64)
+    origins = np.array([origin, NO_ORIGIN])
+    found, place = windows_of_queries(dataset, series, times, LENGTHS, MAX_ROWS, origins=origins)
+    window = found.window[place]
+    begun = times >= origin
+    assert len(set(window[begun])) <= 1
+    assert (found.stops[window[begun]] == origin).all()
+    # before it, as without an origin, each time has a window of its own, at which it begins
+    assert (found.stops[window[~begun]] == times[~begun]).all()
+    assert len(set(window[~begun])) == len(set(times[~begun]))

@@ -15,11 +15,19 @@ from latentode.cli.session import Outcome
 
 @command("forecast")
 @click.option("--horizon", help="How far beyond the last reading, e.g. 6h.")
+@click.option(
+    "--from",
+    "origin",
+    metavar="TIME",
+    help="When series without a reading begin, which are forecast from the prior, e.g. 2024-05-01; "
+    "by default at their first known input.",
+)
 @prediction_options
 @request_options()
 def forecast_command(
     request: Request,
     horizon: str | None,
+    origin: str | None,
     times: Path | None,
     every: str | None,
     samples: int,
@@ -28,6 +36,9 @@ def forecast_command(
     exceeds: tuple[str, ...],
 ) -> Outcome:
     """Forecast with the model of RUN, from the end of LOGS or of the log it was trained on.
+
+    Series of LOGS without a reading, of which known inputs or static columns are given, are
+    forecast from the prior.
 
     The path of the result is printed; by default it lies in RUN/forecasts. Answers to --aggregate
     and --exceeds are printed, and lie beside it: forecast-sum-by-day.csv, forecast-exceeds.csv.
@@ -38,6 +49,8 @@ def forecast_command(
     check_request(request, questions, quantiles=quantiles, samples=samples, steps=steps)
     model, folder = request.load()
     questions.check(model.fitted_.schema)
-    log = request.read(model)
-    result = model.forecast(log, horizon=horizon, every=every, times=times, num_draws=samples)
+    log = request.read(model, allow_unread=True)
+    result = model.forecast(
+        log, horizon=horizon, every=every, times=times, origin=origin, num_draws=samples
+    )
     return deliver(result, request, questions, kind="forecast", folder=folder, quantiles=quantiles)

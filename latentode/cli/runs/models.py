@@ -81,6 +81,7 @@ def read_for(
     *,
     settings: Mapping[str, Any] | None = None,
     allow_missing: bool = False,
+    allow_unread: bool = False,
 ) -> TimeSeriesDataset:
     """Read a log as the model's own log was read, but for the settings that were given.
 
@@ -90,6 +91,7 @@ def read_for(
         session: Told what was read.
         settings: Settings of the data that were given, by dotted name; None for none.
         allow_missing: Whether channels of the model may be absent, but for one.
+        allow_unread: Whether no series need have a reading.
 
     Raises:
         DataError: If it cannot be read, or its times have to be settled first.
@@ -98,7 +100,9 @@ def read_for(
     from latentode.data.reading.report import OF_EVERY_LOG
 
     config = config_for(model.config_, settings or {}).data
-    dataset, report = read_log(logs.source, config, allow_missing=allow_missing)
+    dataset, report = read_log(
+        logs.source, config, allow_missing=allow_missing, allow_unread=allow_unread
+    )
     session.lines("plan", report.plan())
     report.settle("training", about=OF_EVERY_LOG)
     for question in report.questions:

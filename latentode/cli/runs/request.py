@@ -101,9 +101,16 @@ class Request:
             model.set_far_readings(far)
         return model, folder
 
-    def read(self, model: LatentODE) -> TimeSeriesDataset | None:
-        """LOGS as the model's own log was read, but for the settings that were given."""
-        return None if self.logs is None else self._read(model, self.logs, {})
+    def read(self, model: LatentODE, *, allow_unread: bool = False) -> TimeSeriesDataset | None:
+        """LOGS as the model's own log was read, but for the settings that were given.
+
+        Args:
+            model: The model.
+            allow_unread: Whether no series need have a reading.
+        """
+        if self.logs is None:
+            return None
+        return self._read(model, self.logs, {}, allow_unread=allow_unread)
 
     def read_or_own(self, model: LatentODE, folder: RunFolder | None) -> TimeSeriesDataset:
         """The same; the log of the training where no LOGS were named."""
@@ -111,10 +118,16 @@ class Request:
             return self._read(model, self.logs, {})
         return self._read(model, own_log(self.run, folder), own_bounds(folder))
 
-    def _read(self, model: LatentODE, logs: Logs, bounds: Mapping[str, Any]) -> TimeSeriesDataset:
-        settings = {**bounds, **self.settings}
+    def _read(
+        self, model: LatentODE, logs: Logs, bounds: Mapping[str, Any], *, allow_unread: bool = False
+    ) -> TimeSeriesDataset:
         return read_for(
-            model, logs, self.session, settings=settings, allow_missing=self.allow_missing
+            model,
+            logs,
+            self.session,
+            settings={**bounds, **self.settings},
+            allow_missing=self.allow_missing,
+            allow_unread=allow_unread,
         )
 
 

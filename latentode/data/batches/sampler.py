@@ -54,7 +54,9 @@ class WindowSampler:
 
     The anchor is a random row. Visible are the readings of the context up to the anchor, less a
     random share that is hidden; to be predicted are the hidden ones and the readings of the
-    horizon. So one model learns to forecast and to interpolate.
+    horizon. So one model learns to forecast and to interpolate. Of a small share of the windows of
+    an epoch nothing is visible, and all readings from the anchor on are to be predicted, so that it
+    learns what to say of a series before its first reading.
 
     Attributes:
         dataset: The log.
@@ -69,6 +71,8 @@ class WindowSampler:
             horizon are scored, as far as they lie in the part and were observed.
         labels: Labels of the log: a window has that of its series, or those of times from its first
             visible row to the end of its horizon; None without labels.
+        unread_share: Share of the windows of an epoch of which nothing is visible.
+        from_first: Whether these begin where a series does, each series alike, not anywhere.
     """
 
     dataset: TimeSeriesDataset
@@ -81,6 +85,8 @@ class WindowSampler:
     max_queries: int = 256
     events: EventStreams | None = None
     labels: Labels | None = None
+    unread_share: float = 0.0
+    from_first: bool = False
 
     def eligible_rows(self) -> Int64:
         """Rows that can be an anchor: some reading of the part follows within the horizon.
@@ -108,6 +114,8 @@ class WindowSampler:
     def epoch(self, rows: Int64, num_batches: int, batch_size: int, seed: tuple[int, ...]) -> Int64:
         """Anchor rows of one epoch, windows of similar length together, shape (batch, window).
 
+        A negative index of a row stands for the window that begins there with nothing visible.
+
         Args:
             rows: Rows to draw from, with replacement.
             num_batches: Batches of the epoch.
@@ -116,13 +124,16 @@ class WindowSampler:
         """
         generator = np.random.default_rng(seed)
         chosen = generator.choice(rows, size=num_batches * batch_size)
-        first = self._first_visible(chosen)
+        length = chosen - self._first_visible(chosen)
+        if self.unread_share:
+            unread = generator.random(len(chosen)) < self.unread_share
+            length[unread] = 0
+            chosen[unread] = self._unread(chosen[unread], rows, generator)
         batches = []
         for group in np.array_split(np.arange(num_batches), -(-num_batches // _BUCKET_BATCHES)):
-            members = chosen[group[0] * batch_size : (group[-1] + 1) * batch_size]
-            length = (chosen - first)[group[0] * batch_size : (group[-1] + 1) * batch_size]
-            order = np.argsort(length, kind="stable")
-            batches.append(members[order].reshape(len(group), batch_size))
+            members = slice(group[0] * batch_size, (group[-1] + 1) * batch_size)
+            order = np.argsort(length[members], kind="stable")
+            batches.append(chosen[members][order].reshape(len(group), batch_size))
         return generator.permutation(np.concatenate(batches), axis=0)
 
     def batch(
@@ -131,7 +142,7 @@ class WindowSampler:
         """Build the windows of some anchor rows.
 
         Args:
-            rows: Anchor rows, shape (batch,).
+            rows: Anchor rows, as `epoch` gives them, shape (batch,).
             seed: Seed of what is hidden; every window has its own stream, so that a window does not
                 depend on the batch or rank that it falls into.
             first: Place of the first window in the whole batch over all ranks.
@@ -141,15 +152,17 @@ class WindowSampler:
             The batch.
         """
         readings, size = self.dataset.readings, len(rows)
+        unread, rows = rows < 0, rows % readings.num_rows
         series, times = self._series_of(rows), readings.times[rows]
-        starts = readings.times[self._first_visible(rows)] - 1
+        starts = readings.times[np.where(unread, rows, self._first_visible(rows))] - 1
         stops = np.minimum(times + self.lengths.horizon_ns, self.stops[series])
         windows = cut(self.dataset, series, starts, stops)
         all_rows = self.builder.rows(windows.readings, times)
         shares, noise = _streams(
             windows.readings.series_starts, all_rows.values.shape[1], seed, first
         )
-        visible, targets = _hide(all_rows, noise[:, :-1], shares if hidden is None else hidden)
+        shares = np.where(unread, 1.0, shares if hidden is None else hidden)
+        visible, targets = _hide(all_rows, noise[:, :-1], shares)
         seen, wanted = _present(visible), _present(targets)
         asked = _thin(all_rows.window, wanted, self.max_queries, noise[:, -1])
         anchors = _anchors(all_rows, seen, size, self.anchor)
@@ -169,6 +182,20 @@ class WindowSampler:
             codes = self.labels.numbered
             labels = torch.from_numpy(codes[series]) if streams is None else within(streams)
         return self.builder.build(windows, anchors_ns, shown, (queries, values), events, labels)
+
+    def _unread(self, chosen: Int64, rows: Int64, generator: np.random.Generator) -> Int64:
+        """Negative indices of the rows at which windows with nothing visible begin.
+
+        Args:
+            chosen: Rows that were drawn, shape (window,).
+            rows: Rows to draw from.
+            generator: Of the choice of series.
+        """
+        readings = self.dataset.readings
+        if self.from_first:
+            firsts = readings.series_starts[np.unique(self._series_of(rows))]
+            chosen = generator.choice(firsts, size=len(chosen))
+        return chosen - readings.num_rows
 
     def _series_of(self, rows: Int64) -> Int64:
         return np.searchsorted(self.dataset.readings.series_starts, rows, side="right") - 1
@@ -199,11 +226,11 @@ def _streams(
     return np.array(shares), np.concatenate(noise)
 
 
-def _hide(rows: Rows, noise: Float64, shares: Float64 | float) -> tuple[Float64, Float64]:
+def _hide(rows: Rows, noise: Float64, shares: Float64) -> tuple[Float64, Float64]:
     """Visible values and target values of each row, NaN elsewhere."""
     past = rows.times <= 0
     size = int(rows.window.max(initial=-1)) + 1
-    hidden = noise < np.broadcast_to(shares, size)[rows.window][:, None]
+    hidden = noise < shares[rows.window][:, None]
     # the only row of a series is predicted from the prior
     alone = np.bincount(rows.window, minlength=size)[rows.window] == 1
     hidden = (hidden | alone[:, None]) & past[:, None]

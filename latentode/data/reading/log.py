@@ -49,6 +49,7 @@ def read_log(
     config: DataConfig | None = None,
     *,
     allow_missing: bool = False,
+    allow_unread: bool = False,
 ) -> tuple[TimeSeriesDataset, DataReport]:
     """Read a log.
 
@@ -66,6 +67,8 @@ def read_log(
         source: The log.
         config: How it is read; None takes the defaults.
         allow_missing: Whether channels of ``columns.channels`` may be absent, but for one.
+        allow_unread: Whether there need be no reading: what is known of series is enough for a
+            model that is trained.
 
     Returns:
         The data set, times in nanoseconds of its clock and values in the units of the log; and the
@@ -81,7 +84,7 @@ def read_log(
     log = _Log.collected(source, config or LatentODEConfig().data, allow_missing)
     rows = log.rows()
     channels = log.channels(rows, allow_missing)
-    dataset, columns = log.dataset(rows, channels)
+    dataset, columns = log.dataset(rows, channels, allow_unread)
     report = make_report(
         log.tally,
         dataset,
@@ -89,6 +92,7 @@ def read_log(
         layout=log.roles.layout,
         columns=log.roles.to_columns(tuple(channels)),
         look=log.look(rows, dataset, columns),
+        stamps=rows.times[rows.keep],
         dayfirst=rows.dayfirst,
         decimal=log.table.decimal,
     )
@@ -226,9 +230,14 @@ class _Log:
         return [name for name in names if name not in empty]
 
     def dataset(
-        self, rows: _Rows, channels: list[str]
+        self, rows: _Rows, channels: list[str], allow_unread: bool
     ) -> tuple[TimeSeriesDataset, list[Float64] | None]:
         """Build readings, known inputs and static covariates of the rows that count.
+
+        Args:
+            rows: The rows.
+            channels: Names of the channels.
+            allow_unread: Whether there need be no reading.
 
         Returns:
             The data set, and its readings side by side where they were in columns.
@@ -245,7 +254,7 @@ class _Log:
         tally.add("missing_cells", got.missing_cells)
         got.forget_readings()
         self._settle(rows, readings)
-        if not readings.num_readings:
+        if not (readings.num_readings or allow_unread):
             raise DataError(f"no data rows in {table.name}: no channel has a reading.")
         tally.add("readings_of_bad_quality", got.poor)
         static_columns, static = build_static(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from latentode.config import DataConfig
 from latentode.config.durations import format_duration
-from latentode.data.dataset import Clock, TimeSeriesDataset
+from latentode.data.dataset import Clock, Int64, TimeSeriesDataset
 from latentode.data.reading.doubts import Decision, Doubts, Question
 from latentode.data.reading.second_look.log_rows import instant, short_instant
 from latentode.data.reading.second_look.look import Look
@@ -236,6 +236,8 @@ class DataReport:
     def _share_line(self) -> str:
         """In how many of the rows a channel has a value: channels have times of their own."""
         shares = sorted(each.share for each in self.look.channels if each.count)
+        if not shares:
+            return "no channel has a value"
         low, high = shares[0], shares[-1]
         if low == 1:
             return "every row has a value of each channel"
@@ -267,6 +269,7 @@ def make_report(
     layout: str,
     columns: Mapping[str, Any],
     look: Look,
+    stamps: Int64,
     dayfirst: bool | None = None,
     decimal: str = ".",
 ) -> DataReport:
@@ -274,15 +277,17 @@ def make_report(
 
     Args:
         tally: What was counted.
-        dataset: What was read, one reading at least.
+        dataset: What was read.
         source: Name of the log.
         layout: See `DataReport`.
         columns: See `DataReport`.
         look: From `second_look`.
+        stamps: Times of the rows that count, one at least: the span of a log without a reading.
         dayfirst: See `DataReport`.
         decimal: See `DataReport`.
     """
-    readings, times = dataset.readings, dataset.readings.times
+    readings = dataset.readings
+    times = readings.times if readings.num_rows else stamps
     cells = readings.num_rows * len(readings.channels)
     return DataReport(
         source=source,
@@ -296,7 +301,7 @@ def make_report(
         channels=readings.channels,
         num_rows=readings.num_rows,
         num_readings=readings.num_readings,
-        missing=1 - readings.num_readings / cells,
+        missing=1 - readings.num_readings / max(1, cells),
         rows_read=tally.rows_read,
         counts={reason: tally.counts[reason] for reason in REASONS if tally.counts.get(reason)},
         per_series=tally.per_series,

@@ -23,6 +23,9 @@ from latentode.models.fitted.model_folder import as_arrays, as_tensors
 LOG_PREFIXES = (*PREFIXES, EVENTS, LABELS)
 #: Fields of the JSON file that belong to a log.
 LOG_FIELDS = {"context_ids", "events", "labels"}
+# of training windows, where covariates tell series apart: 5 % learn no more; without covariates it
+# would be the distribution of the training part alone, at the price of 1 % of MAE and CRPS
+_UNREAD_SHARE = 0.03
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,18 +75,20 @@ class TrainingLog:
     def sampler(self, part: Part, config: LatentODEConfig) -> WindowSampler:
         """Windows of one part."""
         assert self.schema is not None
-        starts, stops = self.part(part)
+        schema, (starts, stops) = self.schema, self.part(part)
         return WindowSampler(
-            self.schema.modelled(self.dataset),
+            schema.modelled(self.dataset),
             starts,
             stops,
-            self.schema.lengths,
-            self.schema.builder(),
+            schema.lengths,
+            schema.builder(),
             config.model.anchor,
             max_rows=config.windows.max_rows,
             max_queries=config.windows.max_queries,
             events=None if self.events is None else self.events.streams,
             labels=self.labels,
+            unread_share=_UNREAD_SHARE if schema.has_covariates else 0.0,
+            from_first=schema.split.kind == "series",
         )
 
     def lines(self) -> list[str]:

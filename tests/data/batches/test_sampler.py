@@ -219,3 +219,49 @@ def test_an_epoch_has_batches_of_windows_of_similar_length(log):
 
     lengths = (epoch - drawn._first_visible(epoch.ravel()).reshape(epoch.shape)).astype(float)
     assert np.ptp(lengths, axis=1).mean() < 0.5 * np.ptp(lengths)
+
+
+def unread_batch(log, part="train", **changes):
+    """A sampler of windows in which nothing is visible, and two batches of eight."""
+    drawn = sampler(log, part, unread_share=1.0, **changes)
+    rows = drawn.epoch(drawn.eligible_rows(), 2, 8, (0, 4)).reshape(-1)
+    return drawn, rows, drawn.batch(rows, (0, 4))
+
+
+@pytest.mark.parametrize("anchor", ["origin", "start"])
+def test_of_an_unread_window_all_readings_from_its_row_on_are_targets(log, anchor):
+    drawn, rows, batch = unread_batch(log, anchor=anchor)
+    assert (rows < 0).all()
+    assert (batch.lengths == 0).all()
+    assert not batch.mask.any()
+    own = rows % log.readings.num_rows
+    series, times = log.readings.row_series()[own], log.readings.times[own]
+    _, targets = cells(batch, times, drawn.builder.time_scale.unit_ns, drawn.builder.scaler)
+    for w, (owner, moment) in enumerate(zip(series, times, strict=True)):
+        stop = min(moment + drawn.lengths.horizon_ns, drawn.stops[owner])
+        assert targets[w] == true_cells(log, owner, moment - 1, stop)
+
+
+def test_unread_windows_begin_where_series_do_each_alike(log):
+    drawn, rows, _ = unread_batch(log, from_first=True)
+    own = rows % log.readings.num_rows
+    assert set(own) <= set(log.readings.series_starts[:-1])
+    many = drawn.epoch(drawn.eligible_rows(), 30, 10, (0, 5)).reshape(-1)
+    counts = np.unique(many, return_counts=True)[1]
+    assert len(counts) == len(log)
+    # 300 draws, standard deviation 8
+    assert counts.min() > 70
+
+
+def test_the_share_of_unread_windows_is_drawn_from_the_seed(log):
+    drawn = sampler(log, unread_share=0.25)
+    rows = drawn.eligible_rows()
+    one, again = (drawn.epoch(rows, 40, 10, (3, 1)) for _ in range(2))
+    np.testing.assert_array_equal(one, again)
+    assert abs((one < 0).mean() - 0.25) < 0.09  # four standard deviations
+
+
+def test_windows_of_eligible_rows_are_never_unread(log):
+    drawn = sampler(log, unread_share=0.5)
+    batch = drawn.batch(drawn.eligible_rows(), (0, 1), hidden=0.0)
+    assert (batch.lengths > 0).all()

@@ -71,7 +71,15 @@ def report_of(columns, tally=None, **settings):
     tally = tally or Tally(rows_read=dataset.readings.num_rows)
     tally.doubts = doubts
     names = {"time": "time", "channels": dataset.channels}
-    return make_report(tally, dataset, source="log", layout="wide", columns=names, look=look)
+    return make_report(
+        tally,
+        dataset,
+        source="log",
+        layout="wide",
+        columns=names,
+        look=look,
+        stamps=dataset.readings.times,
+    )
 
 
 @pytest.mark.parametrize(

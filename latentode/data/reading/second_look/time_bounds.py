@@ -31,7 +31,10 @@ def outside(times: Int64, clock: Clock, time: TimeConfig) -> NDArray[np.bool_]:
         ConfigError: If a bound cannot be read, or the end is before the start.
     """
     out = np.zeros(len(times), dtype=bool)
-    start, end = (_bound(name, getattr(time, name), clock) for name in ("start", "end"))
+    start, end = (
+        moment(text, clock, name=f"data.time.{name}", option=f"--{name}")
+        for name, text in (("start", time.start), ("end", time.end))
+    )
     if start is not None and end is not None and end < start:
         raise ConfigError(
             f"data.time.end: expected a time after {time.start!r}, got {time.end!r}. Exchange "
@@ -44,13 +47,25 @@ def outside(times: Int64, clock: Clock, time: TimeConfig) -> NDArray[np.bool_]:
     return out
 
 
-def _bound(name: str, text: str | None, clock: Clock) -> int | None:
+def moment(text: str | None, clock: Clock, *, name: str, option: str) -> int | None:
+    """Nanoseconds of a time that was told on a clock; None for no time and for `ANY`.
+
+    Args:
+        text: Date or elapsed time, see `outside`.
+        clock: The clock.
+        name: What it is told for.
+        option: Option that tells it.
+
+    Raises:
+        ConfigError: If it cannot be read.
+    """
     if text is None or text == ANY:
         return None
-    return _elapsed(name, text, clock) if clock.kind == "elapsed" else _date(name, text, clock)
+    read = _elapsed if clock.kind == "elapsed" else _date
+    return read(name, text, clock, option)
 
 
-def _elapsed(name: str, text: str, clock: Clock) -> int:
+def _elapsed(name: str, text: str, clock: Clock, option: str) -> int:
     try:
         return round(float(text) * NS_PER_UNIT[clock.unit])
     except ValueError:
@@ -59,24 +74,24 @@ def _elapsed(name: str, text: str, clock: Clock) -> int:
         return parse_duration(text)
     except ConfigError:
         raise ConfigError(
-            f"data.time.{name}: expected a number of {clock.unit} or a duration such as '2h', as "
-            f"the log counts elapsed time, got {text!r}. Correct --{name}."
+            f"{name}: expected a number of {clock.unit} or a duration such as '2h', as "
+            f"the log counts elapsed time, got {text!r}. Correct {option}."
         ) from None
 
 
-def _date(name: str, text: str, clock: Clock) -> int:
+def _date(name: str, text: str, clock: Clock, option: str) -> int:
     try:
         moment = pd.Timestamp(text) if text.strip()[:4].isdigit() else None
     except ValueError:
         moment = None
     if moment is None:
         raise ConfigError(
-            f"data.time.{name}: expected a date such as 2024-03-04 or 2024-03-04T06:00, got "
-            f"{text!r}. Correct --{name}."
+            f"{name}: expected a date such as 2024-03-04 or 2024-03-04T06:00, got "
+            f"{text!r}. Correct {option}."
         )
     if moment.tz is not None and clock.zone is None:
         raise ConfigError(
-            f"data.time.{name}: expected a local time, as the log names no time zone, got "
+            f"{name}: expected a local time, as the log names no time zone, got "
             f"{text!r}. Leave the offset out, or pass --tz."
         )
     if moment.tz is None and clock.zone is not None:
@@ -85,5 +100,5 @@ def _date(name: str, text: str, clock: Clock) -> int:
         return int(moment.as_unit("ns").value)
     except (pd.errors.OutOfBoundsDatetime, OverflowError):
         raise ConfigError(
-            f"data.time.{name}: expected a year from 1678 to 2261, got {text!r}. Correct --{name}."
+            f"{name}: expected a year from 1678 to 2261, got {text!r}. Correct {option}."
         ) from None
