@@ -19,8 +19,6 @@ from latentode.config import LatentODEConfig
 from latentode.data.batches.batch import SeriesBatch
 from latentode.evaluation.classification import area_under_curve, brier
 from latentode.models.fitted.history import Record
-from latentode.models.heads.labels import LabelHead
-from latentode.training.additive_fit import fit_additive
 
 _CHUNK = 100
 _SCORE = "1 - AUC"
@@ -119,11 +117,10 @@ def fit(
     model = initial(build, config, task.validation.windows, task.scale)
     sampler = LabelSampler(task, config.model.anchor)
     began = time.process_time()
-    if isinstance(model.label_head, LabelHead):
-        rows, held_out = sampler.eligible_rows(), task.validation
-        shown = held_out.windows.batch(task.scale, config.model.anchor)
-        held = replace(shown, labels=torch.from_numpy(held_out.labels))
-        fit_additive(model.label_head, [sampler.batch(rows, (config.train.seed, 12))], [held])
+    rows, held_out = sampler.eligible_rows(), task.validation
+    shown = held_out.windows.batch(task.scale, config.model.anchor)
+    held = replace(shown, labels=torch.from_numpy(held_out.labels))
+    model.label_head.prepare([sampler.batch(rows, (config.train.seed, 12))], [held])
     before = time.process_time() - began
     fitted = trained(
         model,

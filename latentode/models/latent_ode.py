@@ -17,7 +17,7 @@ from latentode.data.families import Families
 from latentode.models.decoders.direct import DirectForecast
 from latentode.models.decoders.memory import Memory
 from latentode.models.decoders.mlp import MLPDecoder
-from latentode.models.decoders.readout import Decoded, Readout
+from latentode.models.decoders.readout import Decoded, Readout, Remembered
 from latentode.models.decoders.smooth import SmoothMemory
 from latentode.models.dynamics.mlp import BoundDynamics, MLPDynamics
 from latentode.models.encoders import ENCODERS
@@ -120,8 +120,7 @@ class LatentODEModel(nn.Module):
         super().__init__()
         self.config = config = config.resolved()
         self.solver = solver
-        latent, hidden = config.latent_dim, config.hidden_dim
-        context = input_dim + static_dim
+        latent, hidden, context = config.latent_dim, config.hidden_dim, input_dim + static_dim
         sizes = StateSizes.of(
             config, num_channels=num_channels, input_dim=input_dim, static_dim=static_dim
         )
@@ -139,9 +138,7 @@ class LatentODEModel(nn.Module):
         families = families or Families.free(num_channels)
         bounds = None if families.all_free else Bounds.of(families.lower, families.upper)
         self.memory = Memory(config, num_channels, season, bounds) if config.memory else None
-        self.direct: DirectForecast | None = None
-        if config.memory:
-            self.direct = DirectForecast(num_channels, context, hidden, season)
+        self.direct = DirectForecast.of(config, num_channels, context, season)
         floor = torch.zeros(num_channels) if scale_floor is None else scale_floor
         self.register_buffer("scale_floor", floor.to(torch.get_default_dtype()).clamp(min=1e-4))
         self.likelihood = likelihood_of(LIKELIHOODS[config.likelihood], families)
@@ -400,21 +397,12 @@ class LatentODEModel(nn.Module):
 
     def _readout(self, batch: SeriesBatch, *, memory: bool = True) -> Readout:
         known = partial(self._covariates, batch)
-        remembered = None
+        remembered: Remembered | None = None
         if memory and self.memory is not None:
-            remembered = partial(self._remembered, batch)
+            remembered = partial(self.memory, batch, self.smooth)
+            if self.direct is not None:
+                remembered = self.direct.beside(remembered, batch, known)
         return Readout(self.decoder, known, remembered, self.scale_floor, self.spread)
-
-    def _remembered(
-        self, batch: SeriesBatch, asked: Tensor, at_rows: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Shift of the location and factor of the scale, as visible readings have them."""
-        assert self.memory is not None
-        shift, factor = self.memory(batch, self.smooth, asked, at_rows)
-        if self.direct is None:
-            return shift, factor
-        moved, log_scale = self.direct(batch, asked, self._covariates(batch, asked))
-        return shift + moved, factor * log_scale.exp()
 
     def _ends(self, batch: SeriesBatch) -> tuple[float, ...]:
         """Where the solves of a batch end, from the anchor on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,9 +21,7 @@ from latentode.models.fitted.device import device_of, rank
 from latentode.models.fitted.latent_ode import FittedModel, build_model, head_arguments
 from latentode.models.fitted.training_log import TrainingLog
 from latentode.models.heads import ClassHead
-from latentode.models.heads.labels import LabelHead
 from latentode.models.latent_ode import LatentODEModel
-from latentode.training.additive_fit import fit_additive
 from latentode.training.execution.distributed import process_group
 from latentode.training.held_out import with_errors_learned
 from latentode.training.label_rules import can_judge, log_for_validation, settings_for_labels
@@ -36,7 +34,7 @@ from latentode.training.trainer import ProgressRecord, Trainer
 from latentode.training.validation import WindowValidator
 
 LABEL_LOSS = "label_loss"
-_LABEL_WINDOWS = 4096  # of each part, by which the additive part of a head is fitted
+_LABEL_WINDOWS = 4096  # of each part, by which a head is prepared
 _SCALE_WINDOWS = 128  # of validation, by which the scale of refined posteriors is fitted
 
 
@@ -92,11 +90,7 @@ def fit_model(
             on_event({"event": "plan", "lines": plan_lines(fitted)})
         validator, score = _validation(judged, config, model.label_head)
         if not resume:
-            fit_memory(model, log.sampler("train", config), config.train)
-            if isinstance(model.label_head, LabelHead):
-                _fit_additive(
-                    model.label_head, log, judged if score == LABEL_LOSS else None, config
-                )
+            _fit_beforehand(model, log, judged if score == LABEL_LOSS else None, config)
         trainer = Trainer(
             model,
             log.sampler("train", config),
@@ -175,19 +169,21 @@ def _with_fitted_prior(
     return fitted
 
 
-def _fit_additive(
-    head: LabelHead, log: TrainingLog, judged: TrainingLog | None, config: LatentODEConfig
+def _fit_beforehand(
+    model: LatentODEModel, log: TrainingLog, judged: TrainingLog | None, config: LatentODEConfig
 ) -> None:
-    """Fit the additive part of a head to windows of training, as validation judges it."""
-    seed = (config.train.seed, 12)
+    """Fit what is not learned by steps: to training windows, and as labels judge in validation."""
+    fit_memory(model, log.sampler("train", config), config.train)
+    size, seed = config.train.batch_size, (config.train.seed, 12)
 
-    def windows(log: TrainingLog, part: Part) -> list[SeriesBatch]:
-        sampler = log.sampler(part, config)
-        rows = evenly(sampler.eligible_rows(), _LABEL_WINDOWS)
-        return list(batches_of(sampler, rows, config.train.batch_size, seed, 0.0))
+    def windows(log: TrainingLog | None, part: Part) -> Iterator[SeriesBatch]:
+        if log is not None:
+            sampler = log.sampler(part, config)
+            rows = evenly(sampler.eligible_rows(), _LABEL_WINDOWS)
+            yield from batches_of(sampler, rows, size, seed, 0.0)
 
-    held_out = [] if judged is None else windows(judged, "validation")
-    fit_additive(head, windows(log, "train"), held_out)
+    if model.label_head is not None:
+        model.label_head.prepare(windows(log, "train"), windows(judged, "validation"))
 
 
 def _prepare_refinement(log: TrainingLog, fitted: FittedModel) -> None:

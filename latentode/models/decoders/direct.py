@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from latentode.config import ModelConfig
 from latentode.data.batches.batch import SeriesBatch
+from latentode.models.decoders.readout import Remembered
 from latentode.models.decoders.seasonal import periods_earlier
 from latentode.models.nn.summaries import SUMMARIES, Summaries, summaries
 from latentode.ode.networks.activations import tamed
@@ -61,6 +65,33 @@ class DirectForecast(nn.Module):
         self.own = nn.Parameter(torch.zeros(num_channels, own, moved))
         self.shared = nn.Parameter(torch.zeros(num_channels, shared, moved))
         self.last = nn.Parameter(torch.zeros(num_channels, hidden_dim, moved))
+
+    @classmethod
+    def of(
+        cls, config: ModelConfig, num_channels: int, known_dim: int, season: float | None
+    ) -> DirectForecast | None:
+        """The part of a model of some settings, resolved; None for one without memory."""
+        if not config.memory:
+            return None
+        return cls(num_channels, known_dim, config.hidden_dim, season)
+
+    def beside(
+        self, memory: Remembered, batch: SeriesBatch, known: Callable[[Tensor], Tensor]
+    ) -> Remembered:
+        """Shifts and factors of a memory, with those of this beside.
+
+        Args:
+            memory: See `Readout.memory`.
+            batch: Windows.
+            known: What is known at times (batch, step), shape (batch, step, known).
+        """
+
+        def at(asked: Tensor, at_rows: Tensor) -> tuple[Tensor, Tensor]:
+            shift, factor = memory(asked, at_rows)
+            moved, log_scale = self(batch, asked, known(asked))
+            return shift + moved, factor * log_scale.exp()
+
+        return at
 
     def forward(self, batch: SeriesBatch, asked: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
         """Shift of the location and of the log-scale.

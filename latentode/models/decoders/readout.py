@@ -11,6 +11,8 @@ from torch import Tensor
 from latentode.data.batches.batch import SeriesBatch
 from latentode.ode.trajectory import Trajectory
 
+# shift of the location and factor of the scale, of times and what the trajectory says at the rows
+Remembered = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 _LOG_SCALE_RANGE = (-9.0, 6.0)  # scaled units: deviations of 1e-4 to 400, finite in float32
 
 
@@ -45,7 +47,7 @@ class Readout:
 
     decoder: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
     known: Callable[[Tensor], Tensor]
-    memory: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None
+    memory: Remembered | None
     scale_floor: Tensor
     scale_factor: Tensor | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 import torch
@@ -55,6 +56,14 @@ class ClassHead(Head):
     def codes(self, batch: SeriesBatch) -> Tensor:
         """Numbers of classes, -1 where unknown, int64, shape (batch,) or (batch, time)."""
         raise NotImplementedError
+
+    def prepare(self, train: Iterable[SeriesBatch], held_out: Iterable[SeriesBatch]) -> None:
+        """Fit what is not learned by steps, before training begins.
+
+        Args:
+            train: Training windows that show all they have, on the CPU, as they are wanted.
+            held_out: Windows to judge by, likewise; none where validation has too few labels.
+        """
 
     def probabilities(self, solved: Solved, batch: SeriesBatch) -> Tensor:
         """Probability of each class, the mean over draws, shape (*codes.shape, class)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -30,7 +32,7 @@ class LabelHead(ClassHead):
     `window_summaries`, :math:`s` the static covariates and :math:`h` what other networks made of
     the window. :math:`f`, a constant and a sum of piecewise-linear functions of one number each, is
     the additive model that is hard to beat where series are few; it is fitted before training
-    (`fit_additive`) and then stands. W and g start at zero. Of their inputs, too, a share is
+    (`prepare`) and then stands. W and g start at zero. Of their inputs, too, a share is
     dropped in training mode.
 
     Reference:
@@ -82,6 +84,21 @@ class LabelHead(ClassHead):
         )
         logits: Tensor = self.network(known, features)
         return logits if self.additive is None else logits + self.additive(self.numbers(batch))
+
+    def prepare(self, train: Iterable[SeriesBatch], held_out: Iterable[SeriesBatch]) -> None:
+        """See `ClassHead`: fits the additive part."""
+        if self.additive is not None:
+            known, judged = self._labelled(train), self._labelled(held_out)
+            assert known is not None
+            self.additive.fit_classes(known, judged)
+
+    def _labelled(self, batches: Iterable[SeriesBatch]) -> tuple[Tensor, Tensor] | None:
+        """Numbers and classes of the windows whose label is known; None where there is none."""
+        parts = [(self.numbers(batch), self.codes(batch)) for batch in batches]
+        if not parts:
+            return None
+        numbers, codes = (torch.cat(part) for part in zip(*parts, strict=True))
+        return (numbers[codes >= 0], codes[codes >= 0]) if (codes >= 0).any() else None
 
     @staticmethod
     def numbers(batch: SeriesBatch) -> Tensor:

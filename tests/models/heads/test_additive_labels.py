@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from latentode.models.heads.base import StateSizes
 from latentode.models.heads.labels import LabelHead
-from latentode.training.additive_fit import _PENALTIES, fit_additive
+from latentode.models.nn.piecewise_linear import _PENALTIES
 
 
 def windows(size, seed=0, classes=2):
@@ -39,7 +39,7 @@ def log_loss(head, batch):
 def test_without_held_out_windows_it_is_the_regression_with_the_strongest_penalty(classes):
     batch = windows(150, classes=classes)
     head = head_for(batch, classes)
-    fit_additive(head, [batch], [])
+    head.prepare([batch], [])
     inputs = head.additive.encode(head.numbers(batch)).double().numpy()
     codes = batch.labels.numpy()
 
@@ -65,9 +65,9 @@ def test_without_held_out_windows_it_is_the_regression_with_the_strongest_penalt
 def test_what_is_not_linear_is_learned_and_held_out_windows_choose_the_penalty():
     train, held_out, test = (windows(200, seed) for seed in (0, 1, 2))
     head = head_for(train)
-    fit_additive(head, [train], [])
+    head.prepare([train], [])
     strongest = log_loss(head, held_out)
-    fit_additive(head, [train], [held_out])
+    head.prepare([train], [held_out])
     assert log_loss(head, held_out) <= strongest
     assert log_loss(head, test) < 0.8 * np.log(2.0)
 
@@ -78,6 +78,6 @@ def test_windows_whose_label_is_unknown_count_nothing():
     found = []
     for part in (unknown, batch.select(torch.arange(60))):
         head = head_for(batch)
-        fit_additive(head, [part], [])
+        head.prepare([part], [])
         found.append(head.additive.weight)
     torch.testing.assert_close(*found)
