@@ -70,7 +70,14 @@ class DirectForecast(nn.Module):
     def of(
         cls, config: ModelConfig, num_channels: int, known_dim: int, season: float | None
     ) -> DirectForecast | None:
-        """The part of a model of some settings, resolved; None for one without memory."""
+        """The part of a model; None for one without memory.
+
+        Args:
+            config: Its settings, resolved.
+            num_channels: See `DirectForecast`.
+            known_dim: Likewise.
+            season: Likewise.
+        """
         if not config.memory:
             return None
         return cls(num_channels, known_dim, config.hidden_dim, season)
