@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from latentode.data.dataset import Float64, Int64
-from latentode.models.likelihoods.quantiles import chi_square_quantiles
+from latentode.models.likelihoods.quantiles import chi_square_quantiles, student_t_scores
 from latentode.prediction.path_noise import Float32
 
 _REACH, _PIECES = 8.0, 64  # no draw in 1e15 is farther out; pieces of a unit
@@ -63,10 +63,8 @@ def _over_calmness(freedom: float) -> Lines:
 @lru_cache(maxsize=8)
 def _scores(freedom: float) -> Lines:
     """Normal scores of quantiles of Student's t from 0 on."""
-    from scipy import special
-
     edges = _edges()
-    scores = -special.ndtri(special.stdtr(freedom, -edges))
+    scores = student_t_scores(freedom, torch.from_numpy(edges)).numpy()
     intercept, slope = _lines(edges, scores)
     intercept[0], slope[0] = 0.0, scores[1] / edges[1]  # down to 0
     return intercept, slope
