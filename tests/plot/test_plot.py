@@ -389,5 +389,5 @@ def test_a_limit_that_no_draw_crosses_has_no_time_of_crossing():
 
 def test_crossings_refuses_unknown_limits():
     found = results.exceedance(prediction(), "level>0.5")
-    with pytest.raises(ConfigError, match="condition: expected some of 'level>0.5'"):
+    with pytest.raises(ConfigError, match=r"condition: expected some of 'level>0\.5'"):
         plot.crossings(found, limits="level>9")
