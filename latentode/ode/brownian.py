@@ -179,27 +179,24 @@ class PathNoise:
         number = index.clamp(min=0)
         w = self.brownian.at(((number + share) * self.step).mT).movedim(0, -2)
         tables = (self.at_points, self.moves, self.scales, self.kicks)
-        start, move, scale, kick = (picked(table, number) for table in tables)
+        start, move, scale, kick = (_picked(table, number) for table in tables)
         moved = w.to(start) - start + share[..., None].to(start) * move
         added = scale * moved
         if self.bends is not None:
             elapsed = (share * self.step)[..., None].to(start)
-            added = added + picked(self.bends, number) * (moved.square() - elapsed)
+            added = added + _picked(self.bends, number) * (moved.square() - elapsed)
         before = (index < 0)[..., None]
         return kick.masked_fill(before, 0.0), added.masked_fill(before, 0.0)
 
 
-def picked(table: Tensor, index: Tensor) -> Tensor:
+def _picked(table: Tensor, index: Tensor) -> Tensor:
     """Entries of each series by number: (step, ..., batch, latent) by (batch, time).
 
     Returns:
         Shape (..., batch, time, latent).
     """
-    # all that a series has at a step lies together: whole rows are copied faster than numbers
-    rows = table.movedim(-2, 0).flatten(0, 1)
-    series = torch.arange(len(index), device=index.device)[:, None]
-    found = rows.index_select(0, (series * len(table) + index).flatten())
-    return found.unflatten(0, index.shape).movedim((0, 1), (-3, -2))
+    table = table.movedim(0, -2)
+    return table.gather(-2, index[..., None].expand(*table.shape[:-2], -1, table.shape[-1]))
 
 
 def _shifted(x: Tensor, bits: int) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from latentode.errors import ShapeError, SolverStatus
-from latentode.ode.brownian import PathNoise, picked
+from latentode.ode.brownian import PathNoise
 from latentode.ode.quadrature import Rule, unit_rule
 
 # In grid steps. Times of the order of 1e9 (epoch seconds) are rounded to 1e-7, and float32 times to
@@ -228,10 +228,16 @@ class Trajectory:
         last = len(self.states) - 1
         position = position.clamp(-RANGE_SLACK, last + RANGE_SLACK)
         index = self._index(position)
-        both = torch.cat([index, index + 1], dim=1)
-        left, right = picked(self.states, both).chunk(2, dim=-2)
-        left_slope, right_slope = picked(self.slopes, both).chunk(2, dim=-2)
-        return left, right, left_slope, right_slope, (position - index)[..., None]
+        states, slopes = self.states.movedim(0, -2), self.slopes.movedim(0, -2)
+        before = index[..., None].expand(*states.shape[:-2], -1, states.shape[-1])
+        after = (index + 1)[..., None].expand_as(before)
+        return (
+            states.gather(-2, before),
+            states.gather(-2, after),
+            slopes.gather(-2, before),
+            slopes.gather(-2, after),
+            (position - index)[..., None],
+        )
 
     def _index(self, position: Tensor) -> Tensor:
         """Number of the interval that a position lies in, or nearest to, (batch, time)."""

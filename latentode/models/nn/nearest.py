@@ -77,8 +77,6 @@ def gather_readings(residuals: Tensor, index: Tensor) -> Tensor:
         Residuals, shape (neighbour, draw, batch, step, channel); those of row 0 where there is no
         reading.
     """
-    # numbers of flat entries: to gather along an axis that is not the last costs four times as much
-    first = torch.arange(index.shape[1], device=index.device)[:, None, None] * residuals.shape[-2]
-    entries = (first + index) * index.shape[-1] + torch.arange(index.shape[-1], device=index.device)
-    found = residuals.flatten(1).index_select(1, entries.flatten())
-    return found.unflatten(1, index.shape).movedim(1, 0)
+    side = (len(index), *residuals.shape)
+    rows = index[:, None].expand(len(index), len(residuals), *index.shape[1:])
+    return residuals.expand(side).gather(-2, rows)
