@@ -15,7 +15,7 @@ from latentode.models.latent_ode import LatentODEModel
 from latentode.ode.brownian import GOLDEN, splitmix
 
 UInt64 = NDArray[np.uint64]
-_GOLDEN = np.uint64(GOLDEN % 2**64)
+_GOLDEN = np.uint64(GOLDEN % 2**64)  # the increment of splitmix64, without a sign
 
 
 def place_noise(seed: int, series: str, times: Int64, shape: tuple[int, int, int]) -> Float64:
