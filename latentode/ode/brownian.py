@@ -15,7 +15,7 @@ Bits = TypeVar("Bits", Tensor, NDArray[np.int64])
 
 # splitmix64 in int64, whose products and sums wrap around like those of uint64
 GOLDEN = -0x61C8864680B583EB  # 2**64 over the golden ratio
-_FIRST, _SECOND = -0x40A7B892E31B1A47, -0x6B2FB644ECCEEE15
+_FIRST, _SECOND = -0x40A7B892E31B1A47, -0x6B2FB644ECCEEE15  # its factors
 
 
 def splitmix(x: Bits, shifted: Callable[[Bits, int], Bits]) -> Bits:
