@@ -12,9 +12,10 @@ from torch import Tensor
 
 from latentode.data.dataset import Float64, Int64
 from latentode.models.latent_ode import LatentODEModel
+from latentode.ode.brownian import GOLDEN, splitmix
 
 UInt64 = NDArray[np.uint64]
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio: the increment of splitmix64
+_GOLDEN = np.uint64(GOLDEN % 2**64)  # the increment of splitmix64, without a sign
 
 
 def place_noise(seed: int, series: str, times: Int64, shape: tuple[int, int, int]) -> Float64:
@@ -99,8 +100,10 @@ def noise_of(model: LatentODEModel, names: Sequence[str], num_draws: int, seed: 
 
 
 def _mix(x: UInt64) -> UInt64:
-    """Finaliser of splitmix64; arithmetic of uint64 arrays wraps around by design."""
-    z = x + _GOLDEN
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    """`splitmix` of an array; arithmetic of int64 arrays wraps around by design."""
+    return splitmix(x.view(np.int64), _shifted).view(np.uint64)
+
+
+def _shifted(x: Int64, bits: int) -> Int64:
+    # unlike that of int64, the shift of uint64 moves zeros in
+    return (x.view(np.uint64) >> np.uint64(bits)).view(np.int64)

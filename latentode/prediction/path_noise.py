@@ -37,26 +37,31 @@ def ornstein_uhlenbeck(keys: UInt64, times: Float64, draws: int, fields: Int64) 
         fields: Names of the paths wanted in each draw, shape (field,).
 
     Returns:
-        Shape (draw, query, field).
+        Shape (query, field, draw).
     """
     times = times.clip(-_FARTHEST, _FARTHEST)
     place = np.floor(times / _FINEST).astype(np.int64)
-    stretch, size = place >> _LEVELS, 1 << _LEVELS
-    first, cell = _distinct(_node(keys, stretch))
-    low_place, of = stretch[first] << _LEVELS, keys[first]
-    low, high = (_coarse(_node(of, low_place + end), draws, fields) for end in (0, size))
-    while size > 1:
-        size >>= 1
+    order = np.lexsort((place, keys))
+    of, at = keys[order], place[order]
+    first, cell = _runs(of, at >> _LEVELS)
+    low_place = at[first] >> _LEVELS << _LEVELS
+    low, high = (
+        _coarse(_node(of[first], low_place + end), draws, fields) for end in (0, 1 << _LEVELS)
+    )
+    for level in reversed(range(_LEVELS)):
+        size = 1 << level
         half = size * _FINEST
-        middle = _coarse(_node(of, low_place + size), draws, fields)
+        middle = _coarse(_node(of[first], low_place + size), draws, fields)
         middle *= np.float32(np.sqrt(np.tanh(half)))
-        middle += (low + high) * np.float32(0.5 / np.cosh(half))
-        upper = (place & size) > 0
-        first, child = _distinct((cell * 2 + upper).view(np.uint64))
-        parent, above = cell[first], upper[first]
+        low_and_high = low + high
+        low_and_high *= np.float32(0.5 / np.cosh(half))
+        middle += low_and_high
+        first, child = _runs(of, at >> level)
+        parent, above = cell[first], (at[first] & size) > 0
         low, high = low[parent], high[parent]
         low[above], high[~above] = middle[parent[above]], middle[parent[~above]]
-        low_place, of, cell = low_place[parent] + size * above, of[parent], child
+        low_place, cell = at[first] >> level << level, child
+    cell[order] = cell.copy()
     passed = times - place * _FINEST
     left, whole = _FINEST - passed, np.sinh(_FINEST)
     spread = np.sqrt(2.0 * np.sinh(passed) * np.sinh(left) / whole)
@@ -69,8 +74,7 @@ def ornstein_uhlenbeck(keys: UInt64, times: Float64, draws: int, fields: Int64) 
         values *= share.astype(np.float32)[:, None]
     path += low
     path += high
-    paths: Float32 = path.reshape(len(times), len(fields), draws).transpose(2, 0, 1)
-    return paths
+    return path.reshape(len(times), len(fields), draws)
 
 
 def _node(keys: UInt64, place: Int64) -> UInt64:
@@ -78,10 +82,11 @@ def _node(keys: UInt64, place: Int64) -> UInt64:
     return hashed(keys, place.view(np.uint64))
 
 
-def _distinct(names: UInt64) -> tuple[Int64, Int64]:
-    """Where each name stands first, and which of them each is."""
-    _, first, number = np.unique(names, return_index=True, return_inverse=True)
-    return first, number.reshape(-1)
+def _runs(keys: UInt64, place: Int64) -> tuple[Int64, Int64]:
+    """Where each place of a path stands first among sorted ones, and which of them each is."""
+    new = np.ones(len(keys), bool)
+    new[1:] = (keys[1:] != keys[:-1]) | (place[1:] != place[:-1])
+    return np.flatnonzero(new), np.cumsum(new) - 1
 
 
 def _coarse(names: UInt64, draws: int, fields: Int64) -> Float32:
@@ -96,19 +101,20 @@ def _coarse(names: UInt64, draws: int, fields: Int64) -> Float32:
     """
     places = (fields[:, None] << _DRAW_BITS) + np.arange((draws + 3) // 4)
     bits = hashed(names[:, None, None], places.view(np.uint64)).view(np.uint16)
-    return _NORMALS.take(bits[..., :draws]).reshape(len(names), -1)
+    # every index is one of the table: unlike "raise", "wrap" makes no copy to look for others
+    return _NORMALS.take(bits[..., :draws], mode="wrap").reshape(len(names), -1)
 
 
 def independent(names: UInt64, draws: int, fields: Int64) -> Float64:
-    """Standard normal numbers of some names, shape (draw, name, field).
+    """Standard normal numbers of some names, shape (name, field, draw).
 
     Args:
         names: Shape (name,).
         draws: Draws.
         fields: Names of the numbers wanted of each draw, shape (field,).
     """
-    places = (fields << _DRAW_BITS) + np.arange(draws)[:, None, None]
-    bits = hashed(names[:, None], places.view(np.uint64))
+    places = (fields[:, None] << _DRAW_BITS) + np.arange(draws)
+    bits = hashed(names[:, None, None], places.view(np.uint64))
     numbers: Float64 = torch.special.ndtri(torch.from_numpy(uniform_of(bits))).numpy()
     return numbers
 

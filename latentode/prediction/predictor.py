@@ -294,11 +294,10 @@ class Predictor:
         if out.classes.shape[-1]:
             logits = head_of_times(self.model.label_head).logits_at(batch.query_times, solved)
             out.classes[part.queries] = part.at_queries(logits.softmax(-1).mean(0))
-        noise = self._noise(part)
-        for index, name in enumerate(part.series):
+        noise = self._noise(part, times - self.schema.origin_ns)
+        for index in range(len(part.series)):
             of_it = part.row == index
-            since = times[of_it] - self.schema.origin_ns
-            drawn = torch.from_numpy(noise.at(index, name, since)).to(self.device)
+            drawn = torch.from_numpy(noise[of_it]).to(self.device).movedim(-1, 0)
             out.draws[:, part.queries[of_it]] = self._readings(part, bands, index, drawn)
 
     def _bands(self, part: SolvedWindows) -> Bands | None:
@@ -315,11 +314,15 @@ class Predictor:
             return decoded.location, decoded.scale
         return bands.parameters(part.batch.targets, decoded.location, decoded.scale)
 
-    def _noise(self, part: SolvedWindows) -> ReadingNoise:
-        """Of the readings of some windows."""
+    def _noise(self, part: SolvedWindows, times: Int64) -> Float64:
+        """Noise of the readings at queries, at some times since the start of training.
+
+        Returns:
+            Shape (query, channel, draw).
+        """
         copula = self.copula or GaussianCopula(len(self.schema.channels))
         unit_ns = self.schema.time_scale.unit_ns
-        return ReadingNoise.of(copula, self.seed, self.num_draws, unit_ns, part)
+        return ReadingNoise.of(copula, self.seed, self.num_draws, unit_ns, part, times).drawn()
 
     def _readings(
         self, part: SolvedWindows, bands: Bands | None, index: int, noise: Tensor

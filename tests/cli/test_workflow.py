@@ -11,12 +11,15 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cli_cases import SMALL, answer_of, run
 from places import ROOT
 from programs import ended, python, started
 
+from latentode import results
 from latentode.cli.runs.provenance import fingerprint
+from latentode.data.dataset import Clock
 
 
 def rows_of(path_or_text):
@@ -279,6 +282,20 @@ def test_plot_of_a_result_draws_the_readings_of_a_log(folder, log, tmp_path, mon
     assert seen[0].series_ids == ("series-1", "series-2", "series-3", "series-4")
     assert seen[0].clock.unit == "s"
     assert run("plot", folder, "--log", log).exit_code == 2
+
+
+def test_plot_draws_the_probabilities_of_limits(log, tmp_path):
+    draws = np.random.default_rng(0).normal(size=(20, 1, 3, 1))
+    names = {"series_ids": ("a",), "channels": ("x",)}
+    times = np.arange(3)[None] * 3_600_000_000_000
+    dataset = results.to_dataset(draws, times, clock=Clock("calendar"), **names)
+    results.write(results.exceedance(dataset, "x>0"), tmp_path / "f-exceeds.nc")
+    assert run("plot", tmp_path / "f-exceeds.nc").exit_code == 0
+    assert (tmp_path / "f-exceeds.png").stat().st_size > 0
+    for words in (("--log", log), ("--channels", "x")):
+        done = run("plot", tmp_path / "f-exceeds.nc", "-o", tmp_path / "g.png", *words)
+        assert done.exit_code == 2
+        assert "probabilities of limits" in done.stderr
 
 
 def test_plot_of_a_file_that_is_no_result_exits_3(tmp_path):

@@ -362,3 +362,32 @@ def test_density_refuses_arrays_that_are_no_grid():
         plot.density(np.zeros(3), extent=(0.0, 1.0, 0.0, 1.0))
     with pytest.raises(ShapeError, match=r"field: expected shape \(row, column, 2\), got \(3, 3\)"):
         plot.density(None, extent=(0.0, 1.0, 0.0, 1.0), field=np.zeros((3, 3)))
+
+
+@pytest.mark.parametrize("clock", CLOCKS, ids=str)
+def test_crossings_draws_the_probabilities_of_limits_over_sorted_times(clock):
+    found = results.exceedance(prediction(clock), ["level>0.5", "flow_$x<0"])
+    grid = plot.crossings(found, series=("a", "b"))
+    assert grid.shape == (2, 2)
+    for name, label in (
+        ("reached", "reached until then"),
+        ("probability", "beyond it at the time"),
+    ):
+        (line,) = points(grid[1, 1], label)
+        assert (np.diff(line.get_xdata()) > 0).all()
+        np.testing.assert_array_equal(line.get_ydata(), found[name].values[1, 1, [1, 2, 3, 0]])
+    (median,) = points(grid[0, 0], "median of first crossings")
+    times = np.sort(points(grid[0, 0], "reached until then")[0].get_xdata())
+    assert median.get_xdata()[0] in times
+    assert grid[0, 1].get_title(loc="left") == "level>0.5, b"
+
+
+def test_a_limit_that_no_draw_crosses_has_no_time_of_crossing():
+    grid = plot.crossings(results.exceedance(prediction(), "level>99"))
+    assert not points(grid[0, 0], "median of first crossings")
+
+
+def test_crossings_refuses_unknown_limits():
+    found = results.exceedance(prediction(), "level>0.5")
+    with pytest.raises(ConfigError, match=r"condition: expected some of 'level>0\.5'"):
+        plot.crossings(found, limits="level>9")

@@ -8,6 +8,8 @@ import torch
 from scipy import stats
 
 from latentode.models.copula import COMPONENTS, GaussianCopula
+from latentode.prediction import reading_noise
+from latentode.prediction.noise import series_key
 from latentode.prediction.reading_noise import ReadingNoise
 
 UNIT = 3_600_000_000_000
@@ -26,12 +28,17 @@ def copula(tails=0.0):
     return made
 
 
-def noise(made, num_draws=6_000, after=torch.inf):
+def noise(made, num_draws=6_000, after=torch.inf, seed=0, series="s"):
     """After a reading at time 0, and before one as many units after each query."""
     gaps = torch.stack([torch.from_numpy(TIMES / UNIT), torch.full((5,), after).double()])
-    gaps = gaps[:, None, :, None].expand(2, 1, 5, 2)
-    readings = np.zeros(gaps.shape, np.int64)
-    return ReadingNoise(made, 0, num_draws, UNIT, gaps, readings)
+    gaps = gaps[..., None].expand(2, 5, 2)
+    keys = np.repeat(series_key(seed, series), 5)
+    return ReadingNoise(made, num_draws, UNIT, keys, TIMES, gaps, np.zeros(gaps.shape, np.int64))
+
+
+def drawn_of(of):
+    """Shape (draw, query, channel)."""
+    return np.moveaxis(of.drawn(), -1, 0)
 
 
 def exact(made, kind=0):
@@ -47,7 +54,7 @@ def exact(made, kind=0):
 
 @pytest.mark.parametrize("tails", [0.0, 1 / 3])
 def test_every_number_is_standard_normal(tails):
-    drawn = noise(copula(tails)).at(0, "s", TIMES)
+    drawn = drawn_of(noise(copula(tails)))
     assert drawn.shape == (6_000, 5, 2)
     for step in range(5):
         for channel in range(2):
@@ -56,37 +63,48 @@ def test_every_number_is_standard_normal(tails):
 
 def test_times_and_channels_are_correlated_as_the_copula_says():
     made = copula()
-    drawn = noise(made).at(0, "s", TIMES)
+    drawn = drawn_of(noise(made))
     found = np.corrcoef(drawn[..., 0].T)
     np.testing.assert_allclose(found, exact(made), rtol=0, atol=4 / 6_000**0.5)
     across = [np.corrcoef(drawn[:, step].T)[0, 1] for step in range(5)]
     np.testing.assert_allclose(across, 0.8, rtol=0, atol=4 / 6_000**0.5)
 
 
-def test_what_else_is_asked_changes_nothing():
+def test_what_else_is_asked_changes_nothing(monkeypatch):
     made = copula(1 / 3)
-    whole = noise(made, 20).at(0, "s", TIMES)
+    made.tails[1] = 0.0
+    of = noise(made, 20)
+    gaps = of.gaps.clone()
+    gaps[1, 1, 0] = gaps[1, 3] = 2.0  # some between two readings
+    of = replace(of, gaps=gaps)
+    whole = of.drawn()
     order = np.array([3, 0])
-    some = noise(made, 20)
-    some = replace(some, gaps=some.gaps[:, :, order], readings=some.readings[:, :, order])
-    np.testing.assert_array_equal(some.at(0, "s", TIMES[order]), whole[:, order])
+    some = of._part(order)
+    np.testing.assert_array_equal(some.drawn(), whole[order])
     fewer = replace(some, num_draws=7)
-    np.testing.assert_array_equal(fewer.at(0, "s", TIMES[order]), whole[:7, order])
+    np.testing.assert_array_equal(fewer.drawn(), whole[order, :, :7])
+    other = noise(made, 20, series="t")
+    both = {
+        name: np.concatenate([getattr(part, name) for part in (other, of)], axis=axis)
+        for name, axis in (("keys", 0), ("times", 0), ("readings", 1))
+    }
+    both = replace(of, gaps=torch.cat([other.gaps, of.gaps], dim=1), **both)
+    np.testing.assert_array_equal(both.drawn(), np.concatenate([other.drawn(), whole]))
+    monkeypatch.setattr(reading_noise, "_BLOCK", 1)
+    np.testing.assert_array_equal(of.drawn(), whole)
 
 
 def test_seed_and_series_tell_noise_apart():
-    drawn = noise(copula(), 3_000)
-    others = [replace(drawn, seed=1).at(0, "s", TIMES), drawn.at(0, "t", TIMES)]
-    own = drawn.at(0, "s", TIMES)
-    for other in others:
-        assert abs(np.corrcoef(own[:, 0, 0], other[:, 0, 0])[0, 1]) < 4 / 3_000**0.5
+    own = noise(copula(), 3_000).drawn()
+    for other in (noise(copula(), 3_000, seed=1), noise(copula(), 3_000, series="t")):
+        assert abs(np.corrcoef(own[0, 0], other.drawn()[0, 0])[0, 1]) < 4 / 3_000**0.5
 
 
 def test_forecasts_and_interpolations_have_each_their_own_copula():
     made = copula()
     made.weights[1] = 0.0
     made.weights[1, 0] = 1.0
-    drawn = noise(made, after=3.0).at(0, "s", TIMES)
+    drawn = drawn_of(noise(made, after=3.0))
     found = np.corrcoef(drawn[..., 0].T) - np.eye(5)
     assert np.abs(found).max() < 4 / 6_000**0.5
 
@@ -95,5 +113,5 @@ def test_errors_are_large_and_small_together_in_a_stretch():
     made = copula(1 / 3)
     made.weights.zero_()
     made.weights[:, 0] = 1.0
-    drawn = np.abs(noise(made).at(0, "s", TIMES)[..., 0])
+    drawn = np.abs(drawn_of(noise(made))[..., 0])
     assert np.corrcoef(drawn[:, 0], drawn[:, 1])[0, 1] > 0.1

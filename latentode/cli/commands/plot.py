@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from latentode.data.dataset import TimeSeriesDataset
 
 _LATENT = "latent_trajectory"
+_EXCEEDANCE = "exceedance"
 
 
 @command("plot")
@@ -75,6 +76,10 @@ def _plot_file(
     if result.attrs.get("kind") == _LATENT and (log is not None or chosen["channels"]):
         raise click.UsageError(
             f"--log and --channels: {source} holds latent states, which are not of channels."
+        )
+    if result.attrs.get("kind") == _EXCEEDANCE and (log is not None or chosen["channels"]):
+        raise click.UsageError(
+            f"--log and --channels: {source} holds probabilities of limits, which are drawn alone."
         )
     if "aggregate" in result.attrs and log is not None:
         raise click.UsageError(
@@ -141,6 +146,8 @@ def _draw(
     kind = result.attrs.get("kind")
     if kind == _LATENT:
         return _saved(plot.latent_trajectory(result, series=chosen["series"]), path)
+    if kind == _EXCEEDANCE:
+        return _saved(plot.crossings(result, series=chosen["series"]), path)
     draw = plot.interpolation if kind == "interpolation" else plot.forecast
     return _saved(draw(result, observed=observed, **chosen), path)
 

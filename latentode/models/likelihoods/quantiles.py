@@ -62,6 +62,14 @@ def _quantiles(freedoms: tuple[float, ...]) -> Tensor:
     return -torch.from_numpy(special.stdtrit(np.array(freedoms)[:, None], below))
 
 
+def student_t_scores(freedom: float, quantiles: Tensor) -> Tensor:
+    """Normal scores of quantiles of Student's t from 0 on; float64."""
+    from scipy import special
+
+    above = torch.from_numpy(special.stdtr(freedom, -quantiles.double().numpy(force=True)))
+    return -torch.special.ndtri(above.to(quantiles.device))
+
+
 def chi_square_quantiles(freedom: float, scores: Tensor) -> Tensor:
     """Quantiles of chi-square over its degrees of freedom at some normal scores; float64."""
     from scipy import special
