@@ -14,7 +14,8 @@ SPANS = (0.5, 2.0, 4.0)  # model time: an eighth, a half and the whole of a typi
 SUMMARIES = 2 + 6 * len(SPANS)
 """Numbers of `Summaries.numbers` for each channel."""
 
-_RELATIVE = (*(0.0,) * 2, *(1.0,) * 3, *(0.0,) * 9, *(1.0,) * 6)  # which are less the newest
+# newest reading and age; means; deviations, slopes and counts; extremes
+_PARTS = (2, len(SPANS), 3 * len(SPANS), 2 * len(SPANS))
 _NEVER = 100.0  # age of what was not read, in model time: 25 contexts
 _MOST = 10.0  # scaled units: a sensor's error counts no more than that in a spread or slope
 _LEAST_SPREAD = 1e-8  # of times in model time squared, below which there is no slope
@@ -35,8 +36,9 @@ class Summaries(NamedTuple):
 
     def absolute(self) -> Tensor:
         """The numbers with means and extremes as they are, not less the newest reading."""
-        moved = self.level[:, 0, :, None] * self.numbers.new_tensor(_RELATIVE)
-        return tamed(self.numbers + moved)
+        ends, means, rest, extremes = self.numbers.split(_PARTS, dim=-1)
+        level = self.level[:, 0, :, None]
+        return torch.cat([ends, tamed(means + level), rest, tamed(extremes + level)], dim=-1)
 
 
 def summaries(batch: SeriesBatch) -> Summaries:
@@ -79,8 +81,8 @@ def _moments(below: Tensor, mask: Tensor, ago: Tensor, within: Tensor) -> Tensor
     deviation = (square - mean**2).clamp(min=0.0).sqrt()
     spread = time_square - time**2
     slope = (product - mean * time) / spread.clamp(min=_LEAST_SPREAD)
-    spans = slope.new_tensor(SPANS)[:, None]
-    slope = torch.where(spread > _LEAST_SPREAD, slope * spans, 0.0)
+    slope = torch.stack([slope[:, k] * span for k, span in enumerate(SPANS)], dim=1)
+    slope = torch.where(spread > _LEAST_SPREAD, slope, 0.0)
     found = [tamed(mean), deviation.clamp(max=_MOST), slope.clamp(-_MOST, _MOST)]
     return torch.stack([*found, count.log1p() / 4]).transpose(1, 2)
 
