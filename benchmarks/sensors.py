@@ -1,13 +1,14 @@
 """Task sensors: seven logs as users have them, through the public estimator with its defaults.
 
-A pump station (24 hours ahead), air quality (24 hours), room climate (10 minutes), ETTh1 with half of
-the readings dropped (96 hours to 24), C-MAPSS with 30 % of the readings kept (20 cycles), RR Lyrae stars in five bands
-(interpolation of 30 % hidden readings), and glucose given insulin and meals (4 hours). Nothing but
-columns, units and the horizon of the question is told; split, scales and windows are the package's.
-Errors are in training standard deviations of each channel, averaged over channels, on the test part
-of the log. The GRU with decay has as many parameters, and the same windows, trainer and schedule.
-Boosted trees and a small network on summaries (`benchmarks.irregular.summaries`) learn from 4,000
-windows of the training part, and answer for the same windows; "naive" stands for all naive rows.
+A pump station and air quality (24 hours ahead), room climate (10 minutes), ETTh1 with half of the
+readings dropped (96 hours to 24), C-MAPSS with 30 % of the readings kept (20 cycles), RR Lyrae
+stars in five bands (interpolation of 30 % hidden readings), and glucose given insulin and meals
+(4 hours). Nothing but columns, units and the horizon of the question is told; split, scales and
+windows are the package's. Errors are in training standard deviations of each channel, averaged
+over channels, on the test part of the log. The GRU with decay has as many parameters, and the
+same windows, trainer and schedule. Boosted trees and a small network on summaries
+(`benchmarks.irregular.summaries`) learn from 4,000 windows of the training part, and answer for
+the same windows; "naive" stands for all naive rows.
 """
 
 from __future__ import annotations

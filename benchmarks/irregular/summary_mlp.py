@@ -21,7 +21,7 @@ from benchmarks.irregular.quantiles import LEVELS
 from benchmarks.irregular.questions import Questions
 from benchmarks.irregular.windows import Flags, Floats
 
-WIDTH, DROPOUT, DECAY, RATE = 64, 0.1, 0.01, 2e-3
+WIDTH, DROPOUT, DECAY, RATE = 64, 0.1, 0.01, 1e-3
 EPOCHS, PATIENCE, BATCH = 60, 6, 256
 MOST_ROWS = 40_000
 _FARTHEST = 5.0  # spreads: unit errors count no more than that
