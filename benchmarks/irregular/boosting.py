@@ -12,6 +12,7 @@ Reference:
 from __future__ import annotations
 
 import importlib.util
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,10 +95,7 @@ class Boosting:
     @property
     def num_parameters(self) -> int:
         """Number of leaves."""
-        models = [*self.means.values(), *(m for ms in self.quantiles.values() for m in ms)]
-        return sum(
-            tree["num_leaves"] for model in models for tree in model.dump_model()["tree_info"]
-        )
+        return _leaves([*self.means.values(), *itertools.chain(*self.quantiles.values())])
 
     def _predict(self, asked: Questions, rank: int | None) -> Floats:
         found = asked.anchor.copy()
@@ -167,19 +165,43 @@ def _grown(train: Any, validation: Any, objective: dict[str, Any], seed: int) ->
     )
 
 
-def classifier(train: tuple[Floats, Flags], validation: tuple[Floats, Flags], *, seed: int) -> Any:
-    """Trees of the log loss of a label, in the same setting, stopped by validation.
+@dataclass(frozen=True, eq=False)
+class LabelTrees:
+    """Trees of the log odds of a label.
+
+    Attributes:
+        model: The LightGBM model.
+    """
+
+    model: Any
+
+    def probability(self, features: Floats) -> Floats:
+        """Probability of a positive label, shape (series,)."""
+        found: Floats = self.model.predict(features, num_threads=1)
+        return found
+
+    @property
+    def num_parameters(self) -> int:
+        """Number of leaves."""
+        return _leaves([self.model])
+
+
+def classify(
+    train: tuple[Floats, Flags], validation: tuple[Floats, Flags], *, seed: int
+) -> LabelTrees:
+    """Grow trees by the log loss of a label, in the same setting, stopped by validation.
 
     Args:
         train: Features (series, feature), NaN where unknown, and labels (series,).
         validation: Likewise.
         seed: Seed of everything.
-
-    Returns:
-        A model whose ``predict`` gives the probability of a positive label.
     """
     import lightgbm
 
     learn = lightgbm.Dataset(train[0], train[1].astype(np.float64), params=SETTING)
     choose = learn.create_valid(validation[0], validation[1].astype(np.float64))
-    return _grown(learn, choose, {"objective": "binary"}, seed)
+    return LabelTrees(_grown(learn, choose, {"objective": "binary"}, seed))
+
+
+def _leaves(models: list[Any]) -> int:
+    return sum(tree["num_leaves"] for model in models for tree in model.dump_model()["tree_info"])

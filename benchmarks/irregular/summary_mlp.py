@@ -216,32 +216,49 @@ class SummaryMLP:
         return np.moveaxis(chosen, -1, 0)
 
 
-def classifier(
+@dataclass(frozen=True, eq=False)
+class LabelMLP:
+    """A network of the log odds of a label.
+
+    Attributes:
+        inputs: Scales of the features.
+        network: The network.
+    """
+
+    inputs: Inputs
+    network: nn.Module
+
+    def probability(self, features: Floats) -> Floats:
+        """Probability of a positive label, shape (series,)."""
+        with torch.no_grad():
+            odds: Tensor = self.network(self.inputs(features))[:, 0]
+        return torch.sigmoid(odds).double().numpy()
+
+    @property
+    def num_parameters(self) -> int:
+        """Number of trained numbers."""
+        return sum(p.numel() for p in self.network.parameters())
+
+
+def classify(
     train: tuple[Floats, Flags], validation: tuple[Floats, Flags], *, seed: int
-) -> tuple[Inputs, nn.Module]:
-    """A network of the log loss of a label, in the same setting, stopped by validation.
+) -> LabelMLP:
+    """Train a network by the log loss of a label, in the same setting, stopped by validation.
 
     Args:
         train: Features (series, feature), NaN where unknown, and labels (series,).
         validation: Likewise.
         seed: Seed of everything.
-
-    Returns:
-        The scales of the features, and the network of the logit.
     """
     inputs = Inputs.fit(train[0])
-    parts = [
+    learn, choose = (
         (inputs(features), torch.from_numpy(labels.astype(np.float32))[:, None])
         for features, labels in (train, validation)
-    ]
+    )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = network(inputs.dim, 1)
-        train_network(
-            model,
-            parts[0],
-            parts[1],
-            nn.functional.binary_cross_entropy_with_logits,
-            torch.Generator().manual_seed(seed),
-        )
-    return inputs, model
+        generator = torch.Generator().manual_seed(seed)
+        loss = nn.functional.binary_cross_entropy_with_logits
+        train_network(model, learn, choose, loss, generator)
+    return LabelMLP(inputs, model)
