@@ -1,9 +1,11 @@
 """Boosted trees on summaries of windows: what many would use first.
 
-One LightGBM model for each channel and quantile, on the features of `questions`, in one setting for
-every task: the library's own, but for fewer columns a tree, larger leaves and early stopping.
-Validation stops every model, and chooses for each channel between its value and its change against
-the last reading (the line between neighbours where there is one after), by the loss of the median.
+One LightGBM model for each channel and quantile, on the features of `questions` that are about
+the channel, and of the other channels the last value, its age, the mean, and the value at the
+target's place. One setting for every task: the library's own, but for fewer columns a tree,
+larger leaves and early stopping. Validation stops every model, and chooses for each channel
+between its value and its change against the last reading (the line between neighbours where there
+is one after), by the loss of the median.
 
 Reference:
     Ke et al. (2017), LightGBM: a highly efficient gradient boosting decision tree, NeurIPS.
@@ -30,7 +32,7 @@ SETTING: dict[str, Any] = {
     "force_row_wise": True,
     "verbosity": -1,
 }
-ROUNDS, PATIENCE = 300, 20
+ROUNDS, PATIENCE = 200, 10
 MOST_ROWS = 20_000  # of a channel
 _FEWEST_ROWS = 20  # without which a channel keeps its anchor
 _MEAN = {"objective": "regression"}
@@ -104,7 +106,7 @@ class Boosting:
             if not len(rows):
                 continue
             model = self.means[channel] if rank is None else models[rank]
-            answer = model.predict(asked.inputs(rows), num_threads=1)
+            answer = model.predict(asked.inputs_of(rows, channel), num_threads=1)
             found[rows, channel] = answer + self.changes[channel] * found[rows, channel]
         return found
 
@@ -134,9 +136,9 @@ class _Channel:
         parts = list(zip((train, validation), rows, strict=True))
         answers = [q.answers[r, channel] for q, r in parts]
         learn = lightgbm.Dataset(
-            train.inputs(rows[0]), answers[0], params=SETTING, free_raw_data=False
+            train.inputs_of(rows[0], channel), answers[0], params=SETTING, free_raw_data=False
         )
-        choose = learn.create_valid(validation.inputs(rows[1]), answers[1])
+        choose = learn.create_valid(validation.inputs_of(rows[1], channel), answers[1])
         anchors = [q.anchor[r, channel] for q, r in parts]
         return cls(learn, choose, (answers[0], answers[1]), (anchors[0], anchors[1]), seed)
 

@@ -13,14 +13,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from benchmarks.irregular.summaries import Rows, lagged, line, neighbours, summarise
+from benchmarks.irregular.summaries import NAMES, Rows, lagged, line, neighbours, summarise
 from benchmarks.irregular.windows import Flags, Floats, Scale, Windows
 from latentode.data.calendar import DAY_NS, phases
 from latentode.data.dataset import Int64, Readings, TimeSeriesDataset
 from latentode.data.schema import DataSchema
 from latentode.data.targets import Targets
 
-_LAGS = (1, 2)  # periods before a target
+BRIEF = ("last", "age", "mean of 1")  # of every channel, where one is predicted
+_BRIEF = [NAMES.index(name) for name in BRIEF]
+_LAGS = (2, 1)  # periods before a target
 _NEAR = 1 / 24  # of a period: an hour of a day, as the seasonal baseline has it
 
 
@@ -29,15 +31,21 @@ class Questions:
     """Rows of features, and what is asked of them, in scaled units.
 
     Attributes:
-        of_windows: Features of the windows, float32, NaN where unknown, shape (window, feature).
-        of_rows: Features of the rows alone, likewise, shape (row, feature).
+        summaries: `summarise` of the windows, float32, NaN where unknown, shape (window, channel,
+            feature).
+        of_windows: What else is known of the windows, likewise, shape (window, feature).
+        around: Readings around the rows, likewise, shape (row, channel, feature): the neighbours
+            and the line between them, or those two and one periods before; or none.
+        of_rows: What else is known of the rows, likewise, shape (row, feature).
         window: Window of each row, shape (row,).
         anchor: What a change is counted from: the last reading, or the line between neighbours
             where there is one after; 0, the training median, without any, shape (row, channel).
         answers: Readings asked for, NaN elsewhere, shape (row, channel).
     """
 
+    summaries: Floats
     of_windows: Floats
+    around: Floats
     of_rows: Floats
     window: Rows
     anchor: Floats
@@ -45,7 +53,33 @@ class Questions:
 
     def inputs(self, rows: Rows) -> Floats:
         """All features of some rows, float32, shape (row, feature)."""
-        return np.concatenate([self.of_windows[self.window[rows]], self.of_rows[rows]], axis=1)
+        window = self.window[rows]
+        parts = [self.summaries[window], self.around[rows]]
+        flat = [part.reshape(len(rows), -1) for part in parts]
+        return np.concatenate([*flat, self.of_windows[window], self.of_rows[rows]], axis=1)
+
+    def inputs_of(self, rows: Rows, channel: int) -> Floats:
+        """Features that are about one channel, `BRIEF` ones of all, and what is of no channel.
+
+        Args:
+            rows: The rows.
+            channel: Number of the channel.
+
+        Returns:
+            Shape (row, feature).
+        """
+        window = self.window[rows]
+        return np.concatenate(
+            [
+                self.summaries[window, channel],
+                self.around[rows, channel],
+                self.summaries[window][..., _BRIEF].reshape(len(rows), -1),
+                self.around[rows][..., -1:].reshape(len(rows), -1),
+                self.of_windows[window],
+                self.of_rows[rows],
+            ],
+            axis=1,
+        )
 
     def __len__(self) -> int:
         return len(self.window)
@@ -53,16 +87,13 @@ class Questions:
 
 def _asked(
     times: Floats, values: Floats, window: Rows, queries: Floats, *, interpolates: bool
-) -> tuple[Floats, list[Floats]]:
-    """Anchors of the rows, and features of the readings around them."""
+) -> tuple[Floats, Floats]:
+    """Anchors of the rows, and readings around them (row, channel, feature)."""
     found = neighbours(times, values, window, queries)
-    anchor = line(found) if interpolates else found[0]
-    around = [*found, anchor] if interpolates else []
-    return np.nan_to_num(anchor, nan=0.0), [queries[:, None], *around]
-
-
-def _flat(summaries: Floats) -> Floats:
-    return summaries.reshape(len(summaries), -1)
+    if not interpolates:
+        return np.nan_to_num(found[0], nan=0.0), np.zeros((*found[0].shape, 0))
+    between = line(found)
+    return np.nan_to_num(between, nan=0.0), np.stack([*found, between], axis=-1)
 
 
 def _float32(*columns: Floats) -> Floats:
@@ -93,8 +124,10 @@ def of_windows(
     anchor, around = _asked(times, values, window, queries, interpolates=interpolates)
     since = windows.query_times[window, step] / context
     questions = Questions(
-        of_windows=_float32(_flat(summarise(times, values)), windows.static),
-        of_rows=_float32(*around, since[:, None]),
+        summaries=summarise(times, values).astype(np.float32),
+        of_windows=windows.static.astype(np.float32),
+        around=around.astype(np.float32),
+        of_rows=_float32(queries[:, None], since[:, None]),
         window=window,
         anchor=anchor,
         answers=scale.scaler.transform(windows.targets[window, step].astype(np.float64)),
@@ -139,18 +172,21 @@ def of_log(
     answers = np.full(anchor.shape, np.nan)
     answers[row, targets.channel] = schema.scaler.transform(targets.values, targets.channel)
     day = DAY_NS / context
-    daily = DAY_NS in schema.periods_ns and not interpolates
-    before = [
-        lagged(times, values, window, queries, lag=k * day, tolerance=_NEAR * day)
-        for k in (_LAGS if daily else ())
-    ]
+    if DAY_NS in schema.periods_ns and not interpolates:
+        before = [
+            lagged(times, values, window, queries, lag=k * day, tolerance=_NEAR * day)
+            for k in _LAGS
+        ]
+        around = np.stack(before, axis=-1)
     phase = phases(moments, schema.clock, schema.periods_ns)
     inputs = _in_force(visible, schema, origins, window, queries)
     names = np.array(visible.series_ids)[:, None] == np.array(series, dtype=object)[None]
     static = np.zeros((len(visible), 0)) if visible.static is None else visible.static
     questions = Questions(
-        of_windows=_float32(_flat(summarise(times, values)), names, static),
-        of_rows=_float32(*around, *before, np.sin(phase), np.cos(phase), inputs),
+        summaries=summarise(times, values).astype(np.float32),
+        of_windows=_float32(names, static),
+        around=around.astype(np.float32),
+        of_rows=_float32(queries[:, None], np.sin(phase), np.cos(phase), inputs),
         window=window,
         anchor=anchor,
         answers=answers,
@@ -160,7 +196,7 @@ def of_log(
 
 def joined(parts: list[Questions]) -> Questions:
     """The rows of several questions about different windows."""
-    sizes = np.cumsum([0, *(len(part.of_windows) for part in parts)])
+    sizes = np.cumsum([0, *(len(part.summaries) for part in parts)])
     moved = [
         replace(part, window=part.window + size)
         for part, size in zip(parts, sizes[:-1], strict=True)
