@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from irregular_cases import random_windows
@@ -83,6 +83,7 @@ windows = st.integers(1, 12).flatmap(
 )
 
 
+@settings(max_examples=40)
 @given(windows)
 def test_summaries_are_those_of_a_loop(drawn):
     times = np.array(sorted(drawn[0])) / 32
@@ -99,6 +100,7 @@ def test_summaries_are_those_of_a_loop(drawn):
                 assert got[5] == pytest.approx(np.polyfit(x, y, 1)[0], abs=1e-9)
 
 
+@settings(max_examples=40)
 @given(windows, st.lists(st.integers(-50, 20), min_size=1, max_size=6))
 def test_neighbours_are_those_of_a_loop(drawn, wanted):
     times = np.array(sorted(drawn[0])) / 32
@@ -148,6 +150,7 @@ def test_rows_do_not_depend_on_what_is_asked(interpolates):
     )
     every = np.arange(len(rows))
     np.testing.assert_array_equal(rows.inputs(every), others.inputs(every))
+    np.testing.assert_array_equal(rows.inputs_of(every, 1), others.inputs_of(every, 1))
     np.testing.assert_array_equal(rows.anchor, others.anchor)
     assert not np.array_equal(rows.answers, others.answers, equal_nan=True)
 
@@ -180,9 +183,20 @@ def test_the_quantiles_of_a_normal_stand_for_that_normal():
 
 
 def test_crossing_quantiles_are_put_in_order():
-    known = np.arange(float(len(quantiles.LEVELS)))
+    known = np.arange(float(len(quantiles.LEVELS)))[:, None]
     mixed = np.random.default_rng(0).permutation(known)
-    np.testing.assert_array_equal(
-        quantiles.at(mixed[:, None], np.array([[0.7]])),
-        quantiles.at(known[:, None], np.array([[0.7]])),
-    )
+    asked = np.array([[0.7]])
+    np.testing.assert_array_equal(quantiles.at(mixed, asked), quantiles.at(known, asked))
+
+
+def test_features_of_a_channel_come_first_and_those_of_others_are_brief():
+    windows = random_windows(np.random.default_rng(0), channels=3)
+    scale = Scale.fit(windows, 2.5)
+    rows = questions.of_windows(windows, scale, 10.0, interpolates=True)[0]
+    found = rows.inputs_of(np.array([5]), 2)[0]
+    own, around = rows.summaries[rows.window[5], 2], rows.around[5, 2]
+    np.testing.assert_array_equal(found[:25], [*own, *around])
+    brief = rows.summaries[rows.window[5]][:, [0, 1, NAMES.index("mean of 1")]].ravel()
+    np.testing.assert_array_equal(found[25:34], brief)
+    assert found[34:37].tolist() == rows.anchor[5].astype(np.float32).tolist()
+    assert len(found) == 37 + 2  # lead time and time since the start

@@ -11,6 +11,7 @@ from benchmarks.frame import Options
 from benchmarks.irregular import boosting, naive, peers, study, summary_mlp
 from benchmarks.irregular.quantiles import LEVELS, MEDIAN
 from benchmarks.irregular.questions import Questions
+from benchmarks.irregular.summaries import NAMES
 from benchmarks.irregular.windows import Windows
 from latentode.evaluation.classification import area_under_curve
 
@@ -24,41 +25,45 @@ def name(request):
     return request.param
 
 
-def known(seed, count=4000):
+def known(seed, count=2000):
     """Two channels: a line of features with noise, and an anchor that changes by another line."""
     rng = np.random.default_rng(seed)
     windows, rows = rng.uniform(-1, 1, (count // 4, 2)), rng.uniform(-1, 1, (count, 1))
     window = np.repeat(np.arange(count // 4), 4)
     anchor = np.stack([np.zeros(count), rng.normal(size=count) * 10], axis=1)
     truth = np.stack(
-        [2 * windows[window, 0] - rows[:, 0], anchor[:, 1] + windows[window, 1]], axis=1
+        [2 * windows[window, 0] - rows[:, 0], anchor[:, 1] + 2 * windows[window, 1]], axis=1
     )
-    answers = truth + 0.1 * rng.normal(size=truth.shape)
+    answers = truth + 0.5 * rng.normal(size=truth.shape)
     answers[::3, 0] = NAN
-    asked = Questions(windows.astype(np.float32), rows.astype(np.float32), window, anchor, answers)
+    blank = np.zeros((count // 4, 2, len(NAMES)), np.float32), np.zeros((count, 2, 1), np.float32)
+    windows, rows = windows.astype(np.float32), rows.astype(np.float32)
+    asked = Questions(blank[0], windows, blank[1], rows, window, anchor, answers)
     return asked, truth
 
 
 def test_a_line_is_learned_and_the_channel_that_changes_is_known(name):
-    (train, _), (choose, _), (test, truth) = known(0), known(1, 1000), known(2, 1000)
+    (train, _), (choose, _), (test, truth) = known(0), known(1, 800), known(2, 800)
     fitted = peers.PEERS[name](train, choose, seed=0, mean=True)
     found, mean = fitted.predict_quantiles(test), fitted.predict_mean(test)
     asked = np.isfinite(test.answers)
     assert found.shape == (len(LEVELS), *truth.shape)
     # the features do not hold the anchor: only a change can be told from them
     assert fitted.changes.tolist()[1] is True
-    # 1.3 is the spread of the first line
+    # without the features the error would be 1.0 in both on average
     for answer in (found[MEDIAN], mean):
         error = np.abs(answer - truth)
-        assert error[asked[:, 0], 0].mean() < 0.13
-        assert error[:, 1].mean() < 0.1
+        assert error[asked[:, 0], 0].mean() < 0.3
+        assert error[:, 1].mean() < 0.3
     inside = (found[0] <= test.answers) & (test.answers <= found[-1])
     # trees know their training rows too well: bands are narrower than they say
-    assert 0.7 < inside[asked].mean() < 0.97
+    assert 0.75 < inside[asked].mean() < 0.97
     assert fitted.num_parameters > 0
 
 
-def test_the_same_seed_gives_the_same_peer(name):
+def test_the_same_seed_gives_the_same_peer(name, monkeypatch):
+    monkeypatch.setattr(summary_mlp, "EPOCHS", 2)
+    monkeypatch.setattr(boosting, "ROUNDS", 5)
     (train, _), (choose, _) = known(0, 800), known(1, 400)
     found = [
         peers.PEERS[name](train, choose, seed=seed).predict_quantiles(choose) for seed in (0, 0, 1)
@@ -98,7 +103,7 @@ def test_inputs_are_scaled_and_what_is_unknown_is_flagged():
     assert inputs.dim == found.shape[1] == 4
     assert found[:, 3].tolist() == [1, 0, 0, 0]
     assert found[0, 1] == 0
-    assert found[3, 0] == 5  # far is far enough
+    assert inputs(np.array([[1e12, 0.0, 5.0]]))[0, 0] == 5  # far is far enough
     assert (found[:, 2] == 0).all()
 
 
@@ -121,7 +126,9 @@ def test_climatology_says_the_training_distribution():
     assert draws.std() == pytest.approx(values.std(), rel=0.02)
 
 
-def test_peers_and_naive_rows_stand_in_published_tasks(name):
+def test_peers_and_naive_rows_stand_in_published_tasks(name, monkeypatch):
+    monkeypatch.setattr(summary_mlp, "EPOCHS", 1)
+    monkeypatch.setattr(boosting, "ROUNDS", 5)
     options = Options(toy.PROTOCOL | toy.SMOKE, seeds=(0,), only=(name, "naive"))
     runs = study.run({"interpolation": toy.interpolation}, options)
     rows = {(run["model"], run["metric"]) for run in runs}
