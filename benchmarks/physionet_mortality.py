@@ -171,7 +171,8 @@ def _peer_rows(stays: physionet.Stays, chosen: Split, name: str, seed: int) -> l
     fitted = PEERS[name](*known, seed=seed)
     seconds = time.process_time() - began
     found = fitted.probability(features[chosen.test])
-    return _rows(name, seed, found, died[chosen.test], fitted.num_parameters, seconds)
+    rows = _rows(name, seed, found, died[chosen.test], fitted.num_parameters, seconds)
+    return peers.stamped(name, rows)
 
 
 def _trained_rows(
@@ -232,4 +233,4 @@ def check(report: Report) -> list[str]:
 
 def tables(report: Report) -> str:
     """Rows over splits."""
-    return "## PhysioNet, mortality\n\n" + accuracy_table(report["rows"])
+    return "## PhysioNet, mortality\n\n" + accuracy_table(report["rows"]) + peers.NOTE

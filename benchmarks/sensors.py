@@ -86,7 +86,7 @@ def _runs(name: str, model: str, seed: int, options: Options) -> list[Run]:
     )
     scores = _scored(dataset, schema, peer, options)[log.question]["overall"]
     cost = peer.peer.num_parameters, peer.seconds
-    return _rows(name, model, seed, scores["model"], *cost)
+    return peers.stamped(model, _rows(name, model, seed, scores["model"], *cost))
 
 
 def _network_rows(name: str, model: str, frame: Any, seed: int, options: Options) -> list[Run]:
@@ -218,4 +218,4 @@ def check(report: Report) -> list[str]:
 
 def tables(report: Report) -> str:
     """Rows over seeds."""
-    return "## Sensor logs\n\n" + accuracy_table(report["rows"])
+    return "## Sensor logs\n\n" + accuracy_table(report["rows"]) + peers.NOTE

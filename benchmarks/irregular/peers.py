@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib import metadata
 
 import numpy as np
 
+from benchmarks.frame import Run
 from benchmarks.irregular import boosting, quantiles, questions
 from benchmarks.irregular.boosting import Boosting
 from benchmarks.irregular.questions import Questions
@@ -23,6 +25,19 @@ from latentode.evaluation.tasks import Task, forecast_task, interpolation_task
 
 Peer = Boosting | SummaryMLP
 PEERS: dict[str, Callable[..., Peer]] = {"boosting": Boosting.fit, "summary-mlp": SummaryMLP.fit}
+#: What stands below tables with these rows.
+NOTE = (
+    "\n"
+    "boosting (LightGBM) and summary-mlp (two layers of 64) see, of every channel, the last "
+    "value and its age, and over the last eighth, the last half and the whole of the context "
+    "count, mean, spread, least, greatest and slope (trees: of the channel asked for; of the "
+    "others last value, age and mean); the lead time, the phase of day and week on a "
+    "calendar, static covariates, known inputs in force, and the series where all parts have "
+    "the same ones; for forecasts of logs the values one and two days before a target, for "
+    "interpolation the neighbours and the line between them, for published windows the time "
+    "since their start. One untuned setting for every task; validation stops them and chooses "
+    "values or changes.\n"
+)
 _CHUNK = 200
 _LEARN, _CHOOSE = 4_000, 1_000  # windows of a log to learn from, and to choose by
 _HIDDEN = 0.3  # share of hidden readings, as `backtest` has it
@@ -33,6 +48,13 @@ _MOST_NAMED = 100  # series that have a feature each
 def present(names: Sequence[str]) -> list[str]:
     """Those of some peers that can be run here."""
     return [name for name in names if name != "boosting" or boosting.available()]
+
+
+def stamped(name: str, rows: list[Run]) -> list[Run]:
+    """Rows of a peer with the version of its library, which `machine` does not know of."""
+    if name != "boosting":
+        return rows
+    return [row | {"library": f"lightgbm {metadata.version('lightgbm')}"} for row in rows]
 
 
 @dataclass(frozen=True, eq=False)

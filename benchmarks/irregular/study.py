@@ -90,7 +90,7 @@ def _peer_rows(task: SeriesTask, scale: Scale, name: str, seed: int, num_draws: 
         rows += _rows(setting, name, seed, score(parts, task, windows), *cost)
         figures = task.metrics(np.concatenate(medians), windows)
         rows += _rows(setting, f"{name}, median", seed, figures, *cost)
-    return rows
+    return peers.stamped(name, rows)
 
 
 def _noting(
