@@ -21,6 +21,7 @@ from benchmarks.irregular import quantiles
 from benchmarks.irregular.quantiles import LEVELS
 from benchmarks.irregular.questions import Questions
 from benchmarks.irregular.windows import Flags, Floats
+from latentode.flows.adam import AdamW
 
 WIDTH, DROPOUT, DECAY, RATE = 64, 0.1, 0.01, 1e-3
 EPOCHS, PATIENCE, BATCH = 60, 6, 512
@@ -119,7 +120,7 @@ def train_network(
     Returns:
         The loss of the best weights in validation.
     """
-    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=DECAY)
+    optimizer = AdamW([{"params": list(model.parameters()), "weight_decay": DECAY}], lr=RATE)
     best, kept, since = torch.tensor(torch.inf), copy.deepcopy(model.state_dict()), 0
     for _ in range(EPOCHS):
         model.train()

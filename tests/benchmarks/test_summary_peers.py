@@ -5,8 +5,8 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 
+from benchmarks import frame, sensors, toy
 from benchmarks import physionet_mortality as mortality
-from benchmarks import sensors, toy
 from benchmarks.frame import Options
 from benchmarks.irregular import boosting, naive, peers, study, summary_mlp
 from benchmarks.irregular.quantiles import LEVELS, MEDIAN
@@ -181,3 +181,13 @@ def test_windows_to_learn_from_lie_in_their_part(interpolates):
             owner = series[task.targets.window]
             assert (task.targets.times > starts[owner]).all()
             assert (task.targets.times <= stops[owner]).all()
+
+
+def test_rows_of_trees_name_the_library_and_tables_say_so():
+    pytest.importorskip("lightgbm", reason="LightGBM comes with the extra bench")
+    rows = peers.stamped("boosting", [{"model": "boosting", "commit": "abc"}])
+    others = peers.stamped("summary-mlp", [{"model": "summary-mlp", "commit": "abc"}])
+    assert "library" not in others[0]
+    made = {"processor": "a processor", "cores": "2", "python": "3"}
+    report = {"task": "sensors", "threads": 1, "machine": made, "runs": rows + others}
+    assert frame.origin(report).strip().endswith(f"Python 3, {rows[0]['library']}.")
