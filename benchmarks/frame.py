@@ -161,11 +161,9 @@ def with_section(text: str, name: str, body: str) -> str:
 
 def origin(report: Report) -> str:
     """One line that says how a report was made."""
-    versions = ", ".join(
-        f"{name} {report['machine'][name]}"
-        for name in machine.PACKAGES
-        if name in report["machine"]
-    )
+    names = [name for name in machine.PACKAGES if name in report["machine"]]
+    compared = sorted({run["library"] for run in report["runs"] if "library" in run})
+    versions = ", ".join([*(f"{name} {report['machine'][name]}" for name in names), *compared])
     commits = ", ".join(sorted({run["commit"] for run in report["runs"]}))
     return (
         f"\n`python -m benchmarks {report['task']} --threads {report['threads']}`, "

@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.data import hopper as trajectories
 from benchmarks.frame import Options, Report, Run, accuracy_rows, accuracy_table
-from benchmarks.irregular import study
+from benchmarks.irregular import peers, study
 from benchmarks.irregular.choices import parts, some_of
 from benchmarks.irregular.task import SeriesTask, forecast_metrics, interpolation_metrics
 from benchmarks.irregular.windows import Floats, Windows
@@ -158,4 +158,4 @@ def check(report: Report) -> list[str]:
 
 def tables(report: Report) -> str:
     """Rows over seeds."""
-    return "## Hopper\n\n" + accuracy_table(report["rows"])
+    return "## Hopper\n\n" + accuracy_table(report["rows"]) + peers.NOTE

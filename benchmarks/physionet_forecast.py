@@ -8,6 +8,9 @@ it. Stays without a reading in the second day are left out. Five random splits, 
 first is the published random state. Age, gender, height and unit are covariates. Of the windows to
 learn from, a share is cut at a random hour of 12 to 30 instead of the 24th, anew each time.
 
+Beside the naive rows stand boosted trees and a small network on summaries
+(`benchmarks.irregular.questions`); their rows are of means, as ours, and of medians.
+
 Reference:
     Zhang et al. (2024), Irregular multivariate time series forecasting: a transformable patching
     graph neural networks approach, ICML.
@@ -22,7 +25,7 @@ import numpy as np
 
 from benchmarks.data import physionet
 from benchmarks.frame import Options, Report, Run, accuracy_rows, accuracy_table
-from benchmarks.irregular import study
+from benchmarks.irregular import peers, study
 from benchmarks.irregular.choices import parts
 from benchmarks.irregular.task import SeriesTask, channel_mean_metrics
 from benchmarks.irregular.windows import Floats, Windows
@@ -112,4 +115,4 @@ def check(report: Report) -> list[str]:
 
 def tables(report: Report) -> str:
     """Rows over splits."""
-    return "## PhysioNet, forecast\n\n" + accuracy_table(report["rows"])
+    return "## PhysioNet, forecast\n\n" + accuracy_table(report["rows"]) + peers.NOTE

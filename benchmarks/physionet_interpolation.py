@@ -8,6 +8,9 @@ all shares, of which each window draws one; mTAN was trained for one share each.
 weight are missing here; the released code reads their code, -1, as a value. "All points" is what
 mTAN's script prints; the paper's figures are of held-out points.
 
+Beside the naive rows stand boosted trees and a small network on summaries
+(`benchmarks.irregular.questions`); their rows are of means, as ours, and of medians.
+
 Reference:
     Shukla, Marlin (2021), Multi-time attention networks for irregularly sampled time series, ICLR,
     https://arxiv.org/abs/2101.10318, and issue 5 of its repository.
@@ -22,7 +25,7 @@ import numpy as np
 
 from benchmarks.data import physionet
 from benchmarks.frame import Options, Report, Run, accuracy_rows, accuracy_table
-from benchmarks.irregular import study
+from benchmarks.irregular import peers, study
 from benchmarks.irregular.choices import parts, some_of
 from benchmarks.irregular.task import SeriesTask, pooled_metrics
 from benchmarks.irregular.windows import Windows
@@ -97,4 +100,4 @@ def check(report: Report) -> list[str]:
 
 def tables(report: Report) -> str:
     """Rows over splits."""
-    return "## PhysioNet, interpolation\n\n" + accuracy_table(report["rows"])
+    return "## PhysioNet, interpolation\n\n" + accuracy_table(report["rows"]) + peers.NOTE

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.frame import Options, Report, Run, accuracy_rows, accuracy_table
-from benchmarks.irregular import study
+from benchmarks.irregular import peers, study
 from benchmarks.irregular.choices import parts, some_of
 from benchmarks.irregular.task import SeriesTask, interpolation_metrics
 from benchmarks.irregular.windows import Windows
@@ -107,4 +107,4 @@ def check(report: Report) -> list[str]:
 
 def tables(report: Report) -> str:
     """Rows over seeds."""
-    return "## Toy\n\n" + accuracy_table(report["rows"])
+    return "## Toy\n\n" + accuracy_table(report["rows"]) + peers.NOTE

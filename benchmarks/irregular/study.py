@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from benchmarks.frame import Options, Report, Run
-from benchmarks.irregular import naive, training
+from benchmarks.irregular import naive, peers, training
 from benchmarks.irregular.task import SeriesTask
-from benchmarks.irregular.windows import Scale, Windows
+from benchmarks.irregular.windows import Floats, Scale, Windows
 from latentode import metrics
 
 Build = Callable[[int, Mapping[str, Any]], SeriesTask]
 BUILDERS = {"LatentODE": training.latent_ode, "GRU-decay": training.gru_decay}
-MODELS = ("naive", *BUILDERS)
+MODELS = ("naive", *BUILDERS, *peers.PEERS)
 
 
 def run(settings: Mapping[str, Build], options: Options) -> list[Run]:
@@ -32,9 +32,12 @@ def run(settings: Mapping[str, Build], options: Options) -> list[Run]:
             task = settings[name](seed, options.protocol)
             training_windows = task.draw(np.arange(task.train_size), np.random.default_rng(seed))
             scale = Scale.fit(training_windows, task.span / 4, dated=task.dated)
-            for model in options.chosen(list(MODELS)):
+            for model in peers.present(options.chosen(list(MODELS))):
                 if model == "naive":
-                    runs += _naive_rows(task, scale, seed)
+                    draws = options.protocol["draws"]
+                    runs += _naive_rows(task, scale, training_windows, seed, draws)
+                elif model in peers.PEERS:
+                    runs += _peer_rows(task, scale, model, seed, options.protocol["draws"])
                 else:
                     runs += _trained_rows(task, scale, model, seed, options)
     return runs
@@ -49,13 +52,17 @@ def figure(report: Report, model: str, setting: str, metric: str) -> float:
     return float("nan")
 
 
-def _naive_rows(task: SeriesTask, scale: Scale, seed: int) -> list[Run]:
-    return [
-        row
-        for setting, windows in task.tests.items()
-        for name, answer in naive.predict(task, windows, scale.scaler.mean).items()
-        for row in _rows(setting, name, seed, task.metrics(answer, windows), 0, 0.0)
-    ]
+def _naive_rows(
+    task: SeriesTask, scale: Scale, training_windows: Windows, seed: int, num_draws: int
+) -> list[Run]:
+    rows = []
+    spread = naive.Climatology.fit(training_windows)
+    for setting, windows in task.tests.items():
+        for name, answer in naive.predict(task, windows, scale.scaler.mean).items():
+            rows += _rows(setting, name, seed, task.metrics(answer, windows), 0, 0.0)
+        figures = score(spread.predict(windows, num_draws, seed), task, windows)
+        rows += _rows(setting, naive.CLIMATOLOGY, seed, figures, 0, 0.0)
+    return rows
 
 
 def _trained_rows(
@@ -67,19 +74,46 @@ def _trained_rows(
     )
     draws, rows = options.protocol["draws"], []
     for setting, windows in task.tests.items():
-        figures = score(fitted, task, windows, draws, seed)
+        parts = training.predict(fitted.model, windows, fitted.scale, draws, seed=seed, refine=True)
+        figures = score(parts, task, windows)
         rows += _rows(setting, name, seed, figures, fitted.num_parameters, fitted.seconds)
     return rows
 
 
+def _peer_rows(task: SeriesTask, scale: Scale, name: str, seed: int, num_draws: int) -> list[Run]:
+    """Rows of means, as those of networks, and the errors of medians beside them."""
+    fitted, rows = peers.OnWindows.fit(name, task, scale, seed), []
+    for setting, windows in task.tests.items():
+        cost = fitted.peer.num_parameters, fitted.seconds
+        medians: list[Floats] = []
+        parts = _noting(fitted.predict(windows, num_draws, seed), medians)
+        rows += _rows(setting, name, seed, score(parts, task, windows), *cost)
+        figures = task.metrics(np.concatenate(medians), windows)
+        rows += _rows(setting, f"{name}, median", seed, figures, *cost)
+    return peers.stamped(name, rows)
+
+
+def _noting(
+    parts: Iterable[training.Prediction], medians: list[Floats]
+) -> Iterator[training.Prediction]:
+    for part in parts:
+        assert part.median is not None
+        medians.append(part.median)
+        yield part
+
+
 def score(
-    fitted: training.Fitted, task: SeriesTask, windows: Windows, num_draws: int, seed: int
+    predictions: Iterable[training.Prediction], task: SeriesTask, windows: Windows
 ) -> dict[str, float]:
-    """Metrics of test windows; CRPS and coverage of 90 % bands over held-out readings."""
+    """Metrics of test windows; CRPS and coverage of 90 % bands over held-out readings.
+
+    Args:
+        predictions: What a model says of them, some at a time.
+        task: The task.
+        windows: The windows, all of them.
+    """
     means, crps, inside = [], [], []
-    for part in training.predict(
-        fitted.model, windows, fitted.scale, num_draws, seed=seed, refine=True
-    ):
+    for part in predictions:
         asked = part.windows.asked(held_out=True)
         draws, values = part.draw()[:, asked], part.windows.targets[asked]
         low, high = metrics.central_interval(draws, 0.9)

@@ -261,11 +261,13 @@ class Prediction:
         mean: Mean prediction in the protocol's unit, shape (window, step, channel).
         draw: Gives predictive draws, one for each draw of the latent state, float32, shape (draw,
             window, step, channel).
+        median: Median prediction, where a model has one that differs, as `mean`.
     """
 
     windows: Windows
     mean: Floats
     draw: Callable[[], Floats]
+    median: Floats | None = None
 
 
 def predict(
