@@ -43,9 +43,9 @@ from latentode.training.events.fit import (
     EventFitting,
     fit_events,
     new_jump_process,
-    score_streams,
     typical_gap,
 )
+from latentode.training.events.scoring import score_streams
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 F64 = torch.float64

@@ -25,7 +25,8 @@ from latentode.models.point_processes import HomogeneousProcess, goodness_of_fit
 from latentode.models.point_processes.event_scores import EventScores
 from latentode.prediction import next_event
 from latentode.results.events import intensity_dataset, next_event_dataset
-from latentode.training.events.fit import EventFitting, fit_events, new_jump_process, score_streams
+from latentode.training.events.fit import EventFitting, fit_events, new_jump_process
+from latentode.training.events.scoring import score_streams
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -132,6 +133,7 @@ class EventForecaster:
             "link": self.link,
             "num_decays": len(model.log_decay),
             "clock": model.dynamics.clock,
+            "share": model.share is not None,
         }
         self.fitted_ = FittedEvents(model.eval(), config, mark_column, streams, sizes)
         self.losses_ = losses

@@ -19,6 +19,8 @@ from latentode.errors import ConfigError, ResourceError
 from latentode.models.point_processes.compensator import cumulative, invert
 from latentode.models.point_processes.jump import JumpProcess, RateOnClock
 from latentode.ode.quadrature import unit_rule
+from latentode.ode.trajectory import Trajectory
+from latentode.prediction.mixed_gap import MixedGap, OwnPast, own_pasts
 
 _REFINE = 8  # parts of a step of the state: rates move faster than it
 _MAX_EVENTS = 100_000  # of one stream: a rate that feeds itself has no end
@@ -33,12 +35,24 @@ class Present:
         counts: Decayed counts just after it, shape (batch, rate, mark).
         last: Its time since the origin in model time; 0 where there is none, shape (batch,).
         now: Until when nothing else was seen, shape (batch,).
+        own: What the stream's own rate goes by; None for a process that has no share of it.
     """
 
     state: Tensor
     counts: Tensor
     last: Tensor
     now: Tensor
+    own: OwnPast | None = None
+
+    def repeat(self, times: int) -> Present:
+        """The same streams many times over, one set after the other."""
+
+        def many(part: Tensor) -> Tensor:
+            return part.repeat(times, *[1] * (part.dim() - 1))
+
+        parts = (self.state, self.counts, self.last, self.now)
+        own = self.own and OwnPast(many(self.own.counts), many(self.own.log_odds))
+        return Present(*map(many, parts), own=own)
 
 
 @torch.no_grad()
@@ -56,7 +70,9 @@ def present(model: JumpProcess, events: EventBatch) -> Present:
         last[:, None].expand_as(events.end),
     )  # fmt: skip
     gaps = model.gaps(closed, model.fresh(len(last)))
-    return Present(gaps.last, gaps.after[:, -1], last, events.end.max(1).values)
+    own = own_pasts(model, closed)
+    here = own and OwnPast(own.counts[:, -1], own.log_odds[:, -1])
+    return Present(gaps.last, gaps.after[:, -1], last, events.end.max(1).values, here)
 
 
 class NextEvent:
@@ -81,7 +97,10 @@ class NextEvent:
         self._end = model.dynamics.to_clock(self._since + horizon)
         self._flow = model.dynamics.flow(at.state, self._end)
         self._rate = RateOnClock(model, at.counts, at.last)
-        self._total = cumulative(self._flow, self._rate, refine=_REFINE)
+        self._alone = cumulative(self._flow, self._rate, refine=_REFINE)
+        self._total: Trajectory | MixedGap = self._alone
+        if model.share is not None and at.own is not None:
+            self._total = MixedGap(model.share, model.dynamics, self._alone, at.own, at.last)
 
     def _clock(self, ahead: Tensor) -> Tensor:
         return self._model.dynamics.to_clock(self._since[:, None] + ahead)
@@ -137,8 +156,16 @@ class NextEvent:
     def marks(self, ahead: Tensor) -> Tensor:
         """Probability of each mark if the next event comes at `ahead`, (batch, time, mark)."""
         w = self._clock(ahead)
+        return self._total_log_rates(w).softmax(-1)
+
+    def _log_rates(self, w: Tensor) -> Tensor:
+        """Log-rates of the model alone, shape (batch, time, mark)."""
         states = self._flow.at(w, check=False)
-        return self._rate.log_intensity(w.to(states.dtype), states).softmax(-1)
+        return self._rate.log_intensity(w.to(states.dtype), states)
+
+    def _total_log_rates(self, w: Tensor) -> Tensor:
+        rates = self._log_rates(w)
+        return rates if isinstance(self._total, Trajectory) else self._total.log_rates(w, rates)
 
     @torch.no_grad()
     def after(self, ahead: Tensor, marks: Tensor) -> Present:
@@ -154,11 +181,15 @@ class NextEvent:
         since = (time - self._at.last).to(self._at.counts.dtype)
         decayed = self._at.counts * torch.exp(-since[:, None] * self._model.decay)[..., None]
         one = torch.nn.functional.one_hot(marks, self._model.num_marks)
+        own = None
+        if isinstance(self._total, MixedGap):
+            own = self._total.after(w, self._log_rates(w), one)
         return Present(
             self._model.dynamics.jump(left, marks, w[:, 0]),
             decayed + one[:, None].to(decayed.dtype),
             time,
             time,
+            own,
         )
 
 
@@ -197,9 +228,8 @@ def simulate(
         ResourceError: If a stream explodes.
     """
     batch = len(at.last)
-    rows = torch.arange(batch, device=at.last.device).repeat(num_draws)
-    current = Present(at.state[rows], at.counts[rows], at.last[rows], at.now[rows])
-    spent = torch.zeros(len(rows), dtype=torch.float64, device=rows.device)
+    current = at.repeat(num_draws)
+    spent = torch.zeros_like(current.now)
     times: list[Tensor] = []
     marks: list[Tensor] = []
     while True:
@@ -208,7 +238,7 @@ def simulate(
         alive = spent + ahead <= horizon
         if not alive.any():
             break
-        if len(times) * len(rows) > _MAX_EVENTS * max(1, batch):
+        if len(times) * len(spent) > _MAX_EVENTS * max(1, batch):
             raise ResourceError(
                 f"simulation: expected at most {_MAX_EVENTS} events a stream, got more within "
                 f"{horizon:g} units of time. Shorten the horizon, or draw fewer futures."
@@ -220,7 +250,7 @@ def simulate(
         times.append(spent)
         marks.append(torch.where(alive, mark, -1))
         current = following.after(step, mark)
-    empty = torch.zeros(len(rows), 0, dtype=torch.float64, device=rows.device)
+    empty = spent.new_zeros(len(spent), 0)
     all_times = torch.stack(times, dim=-1) if times else empty
     all_marks = torch.stack(marks, dim=-1) if marks else empty.long()
     shape = (num_draws, batch)
@@ -252,4 +282,11 @@ def intensity(model: JumpProcess, events: EventBatch, times: Tensor) -> Tensor:
     part = replace(flow, states=states, slopes=slopes, end=flow.end[rows])
     states = part.at(w, check=False)
     rate = RateOnClock(model, gaps.after.flatten(0, 1)[rows], gaps.ages[:, :-1].flatten()[rows])
-    return rate.log_intensity(w.to(states.dtype), states)[:, 0].exp().unflatten(0, times.shape)
+    log_rates = rate.log_intensity(w.to(states.dtype), states)
+    own = own_pasts(model, events)
+    if model.share is not None and own is not None:
+        mine = OwnPast(own.counts.flatten(0, 1)[rows], own.log_odds.flatten()[rows])
+        total = cumulative(part, rate, refine=_REFINE)
+        gap = MixedGap(model.share, model.dynamics, total, mine, rate.ages)
+        log_rates = gap.log_rates(w, log_rates)
+    return log_rates[:, 0].exp().unflatten(0, times.shape)
