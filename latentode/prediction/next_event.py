@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from torch import Tensor
 from latentode.data.batches.event_batch import EventBatch
 from latentode.errors import ConfigError, ResourceError
 from latentode.models.point_processes.compensator import cumulative, invert
-from latentode.models.point_processes.jump import JumpProcess, RateOnClock
+from latentode.models.point_processes.jump import NODES, JumpProcess, RateOnClock
 from latentode.ode.quadrature import unit_rule
 from latentode.ode.trajectory import Trajectory
 from latentode.prediction.mixed_gap import MixedGap, OwnPast, own_pasts
@@ -50,9 +51,8 @@ class Present:
         def many(part: Tensor) -> Tensor:
             return part.repeat(times, *[1] * (part.dim() - 1))
 
-        parts = (self.state, self.counts, self.last, self.now)
-        own = self.own and OwnPast(many(self.own.counts), many(self.own.log_odds))
-        return Present(*map(many, parts), own=own)
+        own = self.own and OwnPast(self.own.share, many(self.own.counts), many(self.own.log_odds))
+        return Present(many(self.state), many(self.counts), many(self.last), many(self.now), own)
 
 
 @torch.no_grad()
@@ -71,7 +71,7 @@ def present(model: JumpProcess, events: EventBatch) -> Present:
     )  # fmt: skip
     gaps = model.gaps(closed, model.fresh(len(last)))
     own = own_pasts(model, closed)
-    here = own and OwnPast(own.counts[:, -1], own.log_odds[:, -1])
+    here = own and OwnPast(own.share, own.counts[:, -1], own.log_odds[:, -1])
     return Present(gaps.last, gaps.after[:, -1], last, events.end.max(1).values, here)
 
 
@@ -97,10 +97,11 @@ class NextEvent:
         self._end = model.dynamics.to_clock(self._since + horizon)
         self._flow = model.dynamics.flow(at.state, self._end)
         self._rate = RateOnClock(model, at.counts, at.last)
-        self._alone = cumulative(self._flow, self._rate, refine=_REFINE)
-        self._total: Trajectory | MixedGap = self._alone
-        if model.share is not None and at.own is not None:
-            self._total = MixedGap(model.share, model.dynamics, self._alone, at.own, at.last)
+        alone = cumulative(self._flow, self._rate, refine=_REFINE)
+        self._total: Trajectory | MixedGap = alone
+        if at.own is not None:
+            expected = partial(alone.at, check=False)
+            self._total = MixedGap(at.own, model.dynamics, expected, at.last)
 
     def _clock(self, ahead: Tensor) -> Tensor:
         return self._model.dynamics.to_clock(self._since[:, None] + ahead)
@@ -284,9 +285,13 @@ def intensity(model: JumpProcess, events: EventBatch, times: Tensor) -> Tensor:
     rate = RateOnClock(model, gaps.after.flatten(0, 1)[rows], gaps.ages[:, :-1].flatten()[rows])
     log_rates = rate.log_intensity(w.to(states.dtype), states)
     own = own_pasts(model, events)
-    if model.share is not None and own is not None:
-        mine = OwnPast(own.counts.flatten(0, 1)[rows], own.log_odds.flatten()[rows])
-        total = cumulative(part, rate, refine=_REFINE)
-        gap = MixedGap(model.share, model.dynamics, total, mine, rate.ages)
+    if own is not None:
+
+        def expected(w: Tensor) -> Tensor:
+            start = torch.zeros_like(w[:, 0])
+            return part.integrate(rate, start, w[:, 0], nodes=NODES, check=False)[:, None]
+
+        mine = OwnPast(own.share, own.counts.flatten(0, 1)[rows], own.log_odds.flatten()[rows])
+        gap = MixedGap(mine, model.dynamics, expected, rate.ages)
         log_rates = gap.log_rates(w, log_rates)
     return log_rates[:, 0].exp().unflatten(0, times.shape)
