@@ -214,7 +214,13 @@ class Continuations:
 
 @torch.no_grad()
 def simulate(
-    model: JumpProcess, at: Present, horizon: float, num_draws: int, generator: torch.Generator
+    model: JumpProcess,
+    at: Present,
+    horizon: float,
+    num_draws: int,
+    generator: torch.Generator,
+    *,
+    most: int | None = None,
 ) -> Continuations:
     """Continue streams by exact draws, event by event, each draw with its own history.
 
@@ -224,6 +230,7 @@ def simulate(
         horizon: Length of the futures in model time.
         num_draws: Futures of each stream.
         generator: Source of randomness.
+        most: Events of each future after which it ends; None follows all to the horizon.
 
     Raises:
         ResourceError: If a stream explodes.
@@ -233,7 +240,7 @@ def simulate(
     spent = torch.zeros_like(current.now)
     times: list[Tensor] = []
     marks: list[Tensor] = []
-    while True:
+    while most is None or len(times) < most:
         following = NextEvent(model, current, horizon)
         ahead = following.draw(1, generator)[:, 0]
         alive = spent + ahead <= horizon
