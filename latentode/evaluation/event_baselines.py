@@ -62,7 +62,7 @@ def most_popular(past: EventSequence, elapsed: float, ahead: LongHorizon) -> For
     gap = elapsed / len(past.times)
     count = max(ahead.count, int(ahead.length / gap))
     marks = np.full(count, np.bincount(past.marks).argmax())
-    events = EventSequence.certain(gap * np.arange(1, count + 1), marks)
+    events = EventSequence.certain(np.linspace(gap, count * gap, count), marks)
     return Foretold(events.first(ahead.count), events.until(ahead.length))
 
 
@@ -82,7 +82,7 @@ def history_density(past: EventSequence, elapsed: float, ahead: LongHorizon) -> 
     rates = counts[marks] / elapsed
     numbers = np.arange(1, ahead.count + 1)
     following = EventSequence.certain(
-        np.divide(numbers, rates[:, None], dtype=float).ravel(), np.repeat(marks, ahead.count)
+        (numbers / rates[:, None]).ravel(), np.repeat(marks, ahead.count)
     )
     edges = np.append(np.arange(0.0, ahead.length, 2 * ahead.tolerance), ahead.length)
     expected = rates[:, None, None] * np.diff(edges)[:, None]
