@@ -7,8 +7,12 @@ models see the whole past of what they score.
 
 Nats per event on the test part: absolute ones ("nll", for events per the unit named in the
 setting), and gained over the homogeneous process fitted to the training part ("gain", free of
-units). Among the report times, four of the nodes that are tested report every 0.7 s, and all that
-are trained on every 4 s. "ks_p" is the p-value of time rescaling on the concatenated test part.
+units). Among the report times, four of the nodes that are tested report every 0.7 s or so, and all
+that are trained on every 4 s; "jump alone" is the jump model without its share of the rate that a
+stream has had of late. "ks_p" is the p-value of time rescaling on the concatenated test part.
+Many events ahead: "otd" of the next ten, in mean gaps (less is better), and "t_map" of those within
+ten mean gaps (more is better), beside the naive forecasts of HoTPP; see
+`latentode.evaluation.long_horizon`.
 ``--only`` takes data sets and models.
 """
 
@@ -31,10 +35,12 @@ from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock
 from latentode.data.events import EventStreams
 from latentode.data.reading.events import read_events
+from latentode.evaluation.long_horizon import long_horizon_scores
 from latentode.models.point_processes import (
     HawkesProcess,
     HistoryFreeProcess,
     HomogeneousProcess,
+    JumpProcess,
     RenewalProcess,
     SelfCorrectingProcess,
     goodness_of_fit,
@@ -43,14 +49,15 @@ from latentode.training.events.fit import (
     EventFitting,
     fit_events,
     new_jump_process,
-    score_streams,
     typical_gap,
 )
+from latentode.training.events.scoring import score_streams
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 F64 = torch.float64
 PROTOCOL: dict[str, Any] = {"series": None, "steps": None}
 SMOKE: dict[str, Any] = {"series": 4, "steps": 4}
+MOMENTS = {None: 100, 4: 4}  # that are foretold from, by the series of the protocol
 MODELS = ("history-free", "jump", "Hawkes", "log-normal mixture")
 SIMULATED = ("poisson", "hawkes1", "hawkes2", "self_correcting", "renewal")
 
@@ -113,13 +120,15 @@ def tables(report: Report) -> str:
     parts = ["## Point processes\n"]
     models = list(dict.fromkeys(row["model"] for row in report["rows"]))
     settings = list(dict.fromkeys(row["setting"] for row in report["rows"]))
-    for metric in ("gain", "nll", "ks_p"):
+    for metric in ("gain", "nll", "ks_p", "otd", "t_map"):
         cells = {
             (row["setting"], row["model"]): f"{row['mean']:.4f}"
             + (f" ± {row['std']:.4f}" if row["std"] is not None else "")
             for row in report["rows"]
             if row["metric"] == metric
         }
+        if not cells:
+            continue
         rows = [[name, *(cells.get((name, model)) for model in models)] for name in settings]
         parts.append(markdown_table((metric, *models), rows))
     seconds = {(row["setting"], row["model"]): row["train_seconds"] for row in report["rows"]}
@@ -143,6 +152,27 @@ def _runs_of(task: Task, options: Options) -> list[Run]:
             model = BUILDERS[name](task, seed, options.protocol["steps"])
             seconds = time.process_time() - started
             runs += _runs(task, name, seed, model, _figures(model, task), base, seconds)
+            if isinstance(model, JumpProcess):
+                runs += _ahead(task, seed, model, MOMENTS[options.protocol["series"]], seconds)
+                model.share = None
+                figures = _figures(model, task)
+                runs += _runs(task, "jump alone", seed, model, figures, base, seconds)
+    return runs
+
+
+def _ahead(task: Task, seed: int, model: JumpProcess, most: int, seconds: float) -> list[Run]:
+    """Scores of many events ahead; naive forecasts are rows of their own."""
+    gap = 1 / float(task.train.rates(task.unit_ns).sum())
+    scores = long_horizon_scores(model, task.test, task.unit_ns, gap, most=most, seed=seed)
+    metrics = [metric for metric in ("otd", "t_map") if metric in scores]
+    runs = []
+    for name in scores.get("t_map", {}):
+        values = {metric: scores[metric][name] for metric in metrics}
+        known = {metric: value for metric, value in values.items() if value is not None}
+        if name == "model":
+            runs += _rows(task, "jump", seed, model, known, seconds)
+        else:
+            runs += _rows(task, name, seed, None, known, 0.0)
     return runs
 
 
@@ -163,15 +193,26 @@ def _runs(
     base: dict[str, float],
     seconds: float,
 ) -> list[Run]:
+    values = figures | {"gain": base["nll"] - figures["nll"]}
+    return _rows(task, name, seed, model, values, seconds)
+
+
+def _rows(
+    task: Task,
+    name: str,
+    seed: int,
+    model: torch.nn.Module | None,
+    values: dict[str, float],
+    seconds: float,
+) -> list[Run]:
     common = {
         "part": f"{task.name}, {name}, seed {seed}",
         "model": name,
         "setting": f"{task.name} ({task.unit})",
         "seed": seed,
-        "parameters": sum(p.numel() for p in model.parameters()),
+        "parameters": sum(p.numel() for p in model.parameters()) if model else 0,
         "train_seconds": seconds,
     }
-    values = figures | {"gain": base["nll"] - figures["nll"]}
     return [common | {"metric": metric, "value": value} for metric, value in values.items()]
 
 

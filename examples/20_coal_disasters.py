@@ -35,7 +35,8 @@ from latentode.models.point_processes import (
     goodness_of_fit,
 )
 from latentode.results.events import intensity_dataset
-from latentode.training.events.fit import EventFitting, fit_events, score_streams
+from latentode.training.events.fit import EventFitting, fit_events
+from latentode.training.events.scoring import score_streams
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "point_processes"
 YEAR_H = 365.25 * 24

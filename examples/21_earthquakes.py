@@ -31,7 +31,8 @@ from latentode.config.durations import NS_PER_UNIT
 from latentode.data.events import EventStreams
 from latentode.data.synthetic import events as synthetic_events
 from latentode.models.point_processes import HawkesProcess, HomogeneousProcess
-from latentode.training.events.fit import EventFitting, fit_events, score_streams
+from latentode.training.events.fit import EventFitting, fit_events
+from latentode.training.events.scoring import score_streams
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "earthquakes_sanjac.csv.gz"
 

@@ -132,6 +132,8 @@ ALLOWED = {
     "torchdiffeq": {"ode.solvers.adaptive"},
     "scipy": {
         "flows.flow_matching",
+        "evaluation.event_baselines",
+        "evaluation.event_sequences",
         "evaluation.natural_spline",
         "models.likelihoods.quantiles",
     },

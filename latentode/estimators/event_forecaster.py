@@ -18,6 +18,7 @@ from latentode.data.reading.events import read_events
 from latentode.data.reading.keyed_rows import Source
 from latentode.errors import DataError, NotFittedError
 from latentode.estimators.inputs import Events, refuse_windows_of_streams, said_in_python
+from latentode.evaluation.long_horizon import long_horizon_scores
 from latentode.models.fitted.device import device_of
 from latentode.models.fitted.events import FittedEvents, unit_of
 from latentode.models.heads.poisson_process import Link
@@ -25,7 +26,8 @@ from latentode.models.point_processes import HomogeneousProcess, goodness_of_fit
 from latentode.models.point_processes.event_scores import EventScores
 from latentode.prediction import next_event
 from latentode.results.events import intensity_dataset, next_event_dataset
-from latentode.training.events.fit import EventFitting, fit_events, new_jump_process, score_streams
+from latentode.training.events.fit import EventFitting, fit_events, new_jump_process
+from latentode.training.events.scoring import score_streams
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -132,6 +134,7 @@ class EventForecaster:
             "link": self.link,
             "num_decays": len(model.log_decay),
             "clock": model.dynamics.clock,
+            "share": model.share is not None,
         }
         self.fitted_ = FittedEvents(model.eval(), config, mark_column, streams, sizes)
         self.losses_ = losses
@@ -244,6 +247,26 @@ class EventForecaster:
             "gain_per_event": nats - float(constant.sum()) / count,
             "events": streams.num_scored,
         }
+
+    def long_horizon(
+        self, events: Events | None = None, *, num_draws: int = 16, most: int = 20
+    ) -> dict[str, Any]:
+        """OTD and T-mAP of many events ahead, beside naive forecasts.
+
+        Args:
+            events: Streams; those of the training by default.
+            num_draws: Sample paths of each future.
+            most: Most moments that are foretold from.
+
+        Returns:
+            See `latentode.evaluation.long_horizon.long_horizon_scores`.
+        """
+        fitted = self._fitted()
+        gap = 1 / float(fitted.streams.rates(fitted.unit_ns).sum())
+        return long_horizon_scores(
+            fitted.model, self.read(events), fitted.unit_ns, gap,
+            num_draws=num_draws, most=most, seed=self.random_state,
+        )  # fmt: skip
 
     def goodness_of_fit(
         self, events: Events | None = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -17,8 +18,10 @@ from torch import Tensor
 from latentode.data.batches.event_batch import EventBatch
 from latentode.errors import ConfigError, ResourceError
 from latentode.models.point_processes.compensator import cumulative, invert
-from latentode.models.point_processes.jump import JumpProcess, RateOnClock
+from latentode.models.point_processes.jump import NODES, JumpProcess, RateOnClock
 from latentode.ode.quadrature import unit_rule
+from latentode.ode.trajectory import Trajectory
+from latentode.prediction.mixed_gap import MixedGap, OwnPast, own_pasts
 
 _REFINE = 8  # parts of a step of the state: rates move faster than it
 _MAX_EVENTS = 100_000  # of one stream: a rate that feeds itself has no end
@@ -33,12 +36,23 @@ class Present:
         counts: Decayed counts just after it, shape (batch, rate, mark).
         last: Its time since the origin in model time; 0 where there is none, shape (batch,).
         now: Until when nothing else was seen, shape (batch,).
+        own: What the stream's own rate goes by; None for a process that has no share of it.
     """
 
     state: Tensor
     counts: Tensor
     last: Tensor
     now: Tensor
+    own: OwnPast | None = None
+
+    def repeat(self, times: int) -> Present:
+        """The same streams many times over, one set after the other."""
+
+        def many(part: Tensor) -> Tensor:
+            return part.repeat(times, *[1] * (part.dim() - 1))
+
+        own = self.own and OwnPast(self.own.share, many(self.own.counts), many(self.own.log_odds))
+        return Present(many(self.state), many(self.counts), many(self.last), many(self.now), own)
 
 
 @torch.no_grad()
@@ -56,7 +70,9 @@ def present(model: JumpProcess, events: EventBatch) -> Present:
         last[:, None].expand_as(events.end),
     )  # fmt: skip
     gaps = model.gaps(closed, model.fresh(len(last)))
-    return Present(gaps.last, gaps.after[:, -1], last, events.end.max(1).values)
+    own = own_pasts(model, closed)
+    here = own and OwnPast(own.share, own.counts[:, -1], own.log_odds[:, -1])
+    return Present(gaps.last, gaps.after[:, -1], last, events.end.max(1).values, here)
 
 
 class NextEvent:
@@ -81,7 +97,11 @@ class NextEvent:
         self._end = model.dynamics.to_clock(self._since + horizon)
         self._flow = model.dynamics.flow(at.state, self._end)
         self._rate = RateOnClock(model, at.counts, at.last)
-        self._total = cumulative(self._flow, self._rate, refine=_REFINE)
+        alone = cumulative(self._flow, self._rate, refine=_REFINE)
+        self._total: Trajectory | MixedGap = alone
+        if at.own is not None:
+            expected = partial(alone.at, check=False)
+            self._total = MixedGap(at.own, model.dynamics, expected, at.last)
 
     def _clock(self, ahead: Tensor) -> Tensor:
         return self._model.dynamics.to_clock(self._since[:, None] + ahead)
@@ -137,8 +157,16 @@ class NextEvent:
     def marks(self, ahead: Tensor) -> Tensor:
         """Probability of each mark if the next event comes at `ahead`, (batch, time, mark)."""
         w = self._clock(ahead)
+        return self._total_log_rates(w).softmax(-1)
+
+    def _log_rates(self, w: Tensor) -> Tensor:
+        """Log-rates of the model alone, shape (batch, time, mark)."""
         states = self._flow.at(w, check=False)
-        return self._rate.log_intensity(w.to(states.dtype), states).softmax(-1)
+        return self._rate.log_intensity(w.to(states.dtype), states)
+
+    def _total_log_rates(self, w: Tensor) -> Tensor:
+        rates = self._log_rates(w)
+        return rates if isinstance(self._total, Trajectory) else self._total.log_rates(w, rates)
 
     @torch.no_grad()
     def after(self, ahead: Tensor, marks: Tensor) -> Present:
@@ -154,11 +182,15 @@ class NextEvent:
         since = (time - self._at.last).to(self._at.counts.dtype)
         decayed = self._at.counts * torch.exp(-since[:, None] * self._model.decay)[..., None]
         one = torch.nn.functional.one_hot(marks, self._model.num_marks)
+        own = None
+        if isinstance(self._total, MixedGap):
+            own = self._total.after(w, self._log_rates(w), one)
         return Present(
             self._model.dynamics.jump(left, marks, w[:, 0]),
             decayed + one[:, None].to(decayed.dtype),
             time,
             time,
+            own,
         )
 
 
@@ -182,7 +214,13 @@ class Continuations:
 
 @torch.no_grad()
 def simulate(
-    model: JumpProcess, at: Present, horizon: float, num_draws: int, generator: torch.Generator
+    model: JumpProcess,
+    at: Present,
+    horizon: float,
+    num_draws: int,
+    generator: torch.Generator,
+    *,
+    most: int | None = None,
 ) -> Continuations:
     """Continue streams by exact draws, event by event, each draw with its own history.
 
@@ -192,23 +230,23 @@ def simulate(
         horizon: Length of the futures in model time.
         num_draws: Futures of each stream.
         generator: Source of randomness.
+        most: Events of each future after which it ends; None follows all to the horizon.
 
     Raises:
         ResourceError: If a stream explodes.
     """
     batch = len(at.last)
-    rows = torch.arange(batch, device=at.last.device).repeat(num_draws)
-    current = Present(at.state[rows], at.counts[rows], at.last[rows], at.now[rows])
-    spent = torch.zeros(len(rows), dtype=torch.float64, device=rows.device)
+    current = at.repeat(num_draws)
+    spent = torch.zeros_like(current.now)
     times: list[Tensor] = []
     marks: list[Tensor] = []
-    while True:
+    while most is None or len(times) < most:
         following = NextEvent(model, current, horizon)
         ahead = following.draw(1, generator)[:, 0]
         alive = spent + ahead <= horizon
         if not alive.any():
             break
-        if len(times) * len(rows) > _MAX_EVENTS * max(1, batch):
+        if len(times) * len(spent) > _MAX_EVENTS * max(1, batch):
             raise ResourceError(
                 f"simulation: expected at most {_MAX_EVENTS} events a stream, got more within "
                 f"{horizon:g} units of time. Shorten the horizon, or draw fewer futures."
@@ -220,7 +258,7 @@ def simulate(
         times.append(spent)
         marks.append(torch.where(alive, mark, -1))
         current = following.after(step, mark)
-    empty = torch.zeros(len(rows), 0, dtype=torch.float64, device=rows.device)
+    empty = spent.new_zeros(len(spent), 0)
     all_times = torch.stack(times, dim=-1) if times else empty
     all_marks = torch.stack(marks, dim=-1) if marks else empty.long()
     shape = (num_draws, batch)
@@ -252,4 +290,15 @@ def intensity(model: JumpProcess, events: EventBatch, times: Tensor) -> Tensor:
     part = replace(flow, states=states, slopes=slopes, end=flow.end[rows])
     states = part.at(w, check=False)
     rate = RateOnClock(model, gaps.after.flatten(0, 1)[rows], gaps.ages[:, :-1].flatten()[rows])
-    return rate.log_intensity(w.to(states.dtype), states)[:, 0].exp().unflatten(0, times.shape)
+    log_rates = rate.log_intensity(w.to(states.dtype), states)
+    own = own_pasts(model, events)
+    if own is not None:
+
+        def expected(w: Tensor) -> Tensor:
+            start = torch.zeros_like(w[:, 0])
+            return part.integrate(rate, start, w[:, 0], nodes=NODES, check=False)[:, None]
+
+        mine = OwnPast(own.share, own.counts.flatten(0, 1)[rows], own.log_odds.flatten()[rows])
+        gap = MixedGap(mine, model.dynamics, expected, rate.ages)
+        log_rates = gap.log_rates(w, log_rates)
+    return log_rates[:, 0].exp().unflatten(0, times.shape)

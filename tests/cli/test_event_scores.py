@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from cli_cases import answer_of, run
 
+from latentode.estimators.event_forecaster import EventForecaster
+
 SMALL = ("--set", "train.max_epochs=1", "--set", "train.steps_per_epoch=2", "--latent-dim", "2")
 
 
@@ -25,12 +27,21 @@ def files(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def few_moments(monkeypatch):
+    """Futures are drawn from two moments, twice: what they are worth is tested elsewhere."""
+    for name in ("most", "num_draws"):
+        monkeypatch.setitem(EventForecaster.long_horizon.__kwdefaults__, name, 2)
+
+
 @pytest.mark.parametrize("named", [(), ("later.csv", "--windows", "windows.csv")])
 def test_the_scores_are_those_of_events(files, named, tmp_path):
     words = [files / word if word.endswith(".csv") else word for word in named]
     scores = answer_of("evaluate", files / "run", *words)["metrics"]
     answer = answer_of("events", files / "run", *words, "--samples", "2", "--out", tmp_path)
-    assert scores == {"events": answer["metrics"]}
+    ahead = scores["events"]["long_horizon"]
+    assert scores == {"events": answer["metrics"] | {"long_horizon": ahead}}
+    assert list(ahead["t_map"]) == ["model", "most popular", "history density"]
     assert scores["events"]["events"] == (50 if named else 60)
     assert json.loads((files / "run" / "metrics.json").read_text()) == scores
 
@@ -42,6 +53,7 @@ def test_that_the_events_are_those_of_the_training_is_said_only_where_none_are_n
     assert (said in own.stderr, said in named.stderr) == (True, False)
     assert "over constant rates" in own.stdout
     assert "time rescaling p" in named.stdout
+    assert "T-mAP (more is better)" in named.stdout
 
 
 def test_a_model_folder_outside_of_a_run_leaves_no_file_but_the_output(files, tmp_path):

@@ -14,6 +14,8 @@ from latentode.models.point_processes import (
     HawkesProcess,
     HomogeneousProcess,
     JumpProcess,
+    OwnRateProcess,
+    RateShare,
     RenewalProcess,
     SelfCorrectingProcess,
 )
@@ -73,8 +75,14 @@ def hawkes(background, branching, decay):
     return HawkesProcess.of(*parts)
 
 
-def jump_process(*, kinds=2, link="softplus", step=0.5, seed=0):
-    """A process whose every part is active, float64."""
+def rate_share(kinds=2, *, start=0.2, switch=0.05):
+    """A share of the own rate that matters after a few events."""
+    own = OwnRateProcess(torch.linspace(0.3, 0.5, kinds, dtype=F64), 1.5, 0.2)
+    return RateShare(own, start, switch)
+
+
+def jump_process(*, kinds=2, link="softplus", step=0.5, seed=0, share=False):
+    """A process whose every part is active, float64; the share of the own rate if it is to be."""
     torch.manual_seed(seed)
     process = JumpProcess(
         4, 6, torch.full((kinds,), 0.4), torch.tensor([0.3, 3.0]), 0.7, link=link, step=step
@@ -83,4 +91,5 @@ def jump_process(*, kinds=2, link="softplus", step=0.5, seed=0):
         for parameter in (process.excite.weight, process.dynamics.initial):
             parameter.copy_(0.3 * torch.randn_like(parameter))
         process.process.head.layers[-1].weight.mul_(10)
+    process.share = rate_share(kinds) if share else None
     return process

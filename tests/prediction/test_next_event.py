@@ -11,9 +11,9 @@ from latentode.prediction import next_event
 ROWS, MARKS = [[0.5, 2.0, 2.2], []], [[0, 1, 0], []]
 
 
-@pytest.fixture
-def process():
-    return jump_process()
+@pytest.fixture(params=[False, True], ids=["alone", "with a share of the own rate"])
+def process(request):
+    return jump_process(share=request.param)
 
 
 @pytest.fixture

@@ -66,7 +66,8 @@ def evaluate_command(
     """Score the model of RUN on LOGS (default: the log it was trained on) beside naive baselines.
 
     The table is printed; all numbers go to RUN/metrics.json, or to the output named. A model of
-    events alone is scored on a file of events in the place of LOGS, beside constant rates.
+    events alone is scored on a file of events in the place of LOGS, beside constant rates, and on
+    many events ahead beside naive forecasts.
     """
     request.check_output(".json")
     alone = EventModel.find(request.run, request.session)
@@ -105,7 +106,7 @@ def _of_events(request: Request, alone: EventModel, windows: Path | None) -> dic
             "no EVENTS named: these scores are of the events that the model was trained on, which "
             "it fits better than later ones. Name a file of other events after RUN to judge it."
         )
-    return {"events": scores_of(model, streams)}
+    return {"events": {**scores_of(model, streams), "long_horizon": model.long_horizon(streams)}}
 
 
 def _file_of_events(logs: Logs) -> Path:

@@ -69,7 +69,8 @@ def event_lines(scores: Mapping[str, Any]) -> list[str]:
     """Scores and tests of fit of a process, as lines of text.
 
     Args:
-        scores: "events", "nats_per_event", "gain_per_event", "unit" and "tests".
+        scores: "events", "nats_per_event", "gain_per_event", "unit" and "tests"; perhaps
+            "long_horizon".
     """
     rows = [["", "time rescaling p", "uniformity p", "dispersion", "p"]]
     for group, tests in scores["tests"].items():
@@ -85,4 +86,16 @@ def event_lines(scores: Mapping[str, Any]) -> list[str]:
         f"{scores['unit']}), {scores['gain_per_event']:+.4f} over constant rates",
         "",
         *aligned(rows, numbers=True).splitlines(),
+        *_lines_ahead(scores.get("long_horizon") or {}),
     ]
+
+
+def _lines_ahead(scores: Mapping[str, Any]) -> list[str]:
+    """Scores of many events ahead, or nothing where there are none."""
+    if not scores:
+        return []
+    rows = [["ten mean gaps ahead", "OTD (less is better)", "T-mAP (more is better)"]]
+    for name, precision in scores["t_map"].items():
+        distance = scores["otd"][name]
+        rows.append([name, "" if distance is None else f"{distance:.3g}", f"{precision:.3g}"])
+    return ["", *aligned(rows, numbers=True).splitlines()]

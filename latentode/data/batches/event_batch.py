@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -104,6 +104,10 @@ class EventBatch(TensorParts):
         low = self.start.gather(1, self.marks)
         high = self.end.gather(1, self.marks)
         return self.valid & (self.times >= low) & (self.times <= high)
+
+    def from_origin(self) -> EventBatch:
+        """The same events in windows that begin with the streams: history counts as scored."""
+        return replace(self, start=self.start.clamp(max=0.0))
 
     def select(self, series: Tensor) -> EventBatch:
         """Keep some series, by index."""

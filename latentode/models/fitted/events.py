@@ -24,7 +24,7 @@ from latentode.models.fitted.model_folder import (
     load_weights,
     save_model,
 )
-from latentode.models.point_processes import JumpProcess
+from latentode.models.point_processes import JumpProcess, OwnRateProcess, RateShare
 
 _FIELDS = {"sizes", "data", "streams"}
 
@@ -133,7 +133,7 @@ def unit_of(clock: Clock) -> str:
 def build_process(sizes: Mapping[str, Any], num_marks: int) -> JumpProcess:
     """A process of given sizes; rates and decays are placeholders for weights to be loaded."""
     ones = torch.ones(int(sizes["num_decays"]), dtype=torch.float64)
-    return JumpProcess(
+    process = JumpProcess(
         int(sizes["latent_dim"]),
         int(sizes["hidden_dim"]),
         torch.ones(num_marks, dtype=torch.float64),
@@ -141,3 +141,6 @@ def build_process(sizes: Mapping[str, Any], num_marks: int) -> JumpProcess:
         float(sizes["clock"]),
         link=sizes["link"],
     )
+    if sizes.get("share"):  # models of version 0.2.0 have none
+        process.share = RateShare(OwnRateProcess(torch.ones(num_marks), 1.0, 1.0), 0.5, 0.5)
+    return process

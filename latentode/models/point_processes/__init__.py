@@ -10,6 +10,8 @@ Classical point processes, yardsticks of every model of events and simulated tru
 - `PiecewiseConstantProcess`, `LogLinearProcess`: rates that follow the clock of the window.
 - `HawkesProcess`: events excite events, with exponential kernels; exact, in linear time.
 - `SelfCorrectingProcess`: events calm, silence presses.
+- `OwnRateProcess`: the recent rate of the stream itself; `RateShare` mixes it with a model of many
+  streams, for those that are unlike them.
 - `RenewalProcess`: only the gap since the last event counts; a mixture of log-normals.
 
 All are torch modules with `score`; the classical ones are exact in closed form.
@@ -24,6 +26,8 @@ from latentode.models.point_processes.clock_rates import (
 from latentode.models.point_processes.hawkes import HawkesProcess
 from latentode.models.point_processes.history_free import HistoryFreeProcess
 from latentode.models.point_processes.jump import JumpProcess, Past
+from latentode.models.point_processes.own_rate import OwnRateProcess
+from latentode.models.point_processes.rate_share import RateShare
 from latentode.models.point_processes.renewal import RenewalProcess
 from latentode.models.point_processes.self_correcting import SelfCorrectingProcess
 
@@ -33,8 +37,10 @@ __all__ = [
     "HomogeneousProcess",
     "JumpProcess",
     "LogLinearProcess",
+    "OwnRateProcess",
     "Past",
     "PiecewiseConstantProcess",
+    "RateShare",
     "RenewalProcess",
     "SelfCorrectingProcess",
 ]

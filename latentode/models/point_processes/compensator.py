@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -12,6 +13,14 @@ from latentode.ode.quadrature import unit_rule
 from latentode.ode.trajectory import Trajectory
 
 _BISECTIONS = 44  # a span of 5 to 3e-13
+
+
+class Cumulative(Protocol):
+    """Expected counts of each mark at any time."""
+
+    def at(self, times: Tensor, *, check: bool = True) -> Tensor:
+        """Counts at times (batch, time), shape (batch, time, mark)."""
+        ...
 
 
 def cumulative(
@@ -57,7 +66,7 @@ def cumulative(
     )
 
 
-def invert(compensator: Trajectory, targets: Tensor, start: Tensor, end: Tensor) -> Tensor:
+def invert(compensator: Cumulative, targets: Tensor, start: Tensor, end: Tensor) -> Tensor:
     r"""Times at which the expected count of all marks together reaches a target.
 
     :math:`t = \Lambda^{-1}(\Lambda(a) + E)` with E exponential is an exact draw of the next event:
@@ -65,7 +74,7 @@ def invert(compensator: Trajectory, targets: Tensor, start: Tensor, end: Tensor)
     monotone to the last bit.
 
     Args:
-        compensator: Dense output of `cumulative`, batch first axis of its states.
+        compensator: Expected counts, such as the dense output of `cumulative`.
         targets: Expected counts since `start`, not negative, shape (batch, sample).
         start: Where counting begins, shape (batch,).
         end: Where the search ends, shape (batch,).

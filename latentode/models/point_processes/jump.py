@@ -18,6 +18,7 @@ from latentode.models.point_processes.event_scores import (
     gap_knots,
     gap_spans,
 )
+from latentode.models.point_processes.rate_share import RateShare
 from latentode.ode.trajectory import Trajectory
 
 NODES = 8
@@ -84,6 +85,10 @@ class JumpProcess(EventProcess):
         link: Link of the rate; "softplus" leaves a Hawkes process exact.
         step: Solver step on the logarithmic clock.
 
+    Attributes:
+        share: Share of a stream's own recent rate in what is scored and foretold, once the process
+            is trained; None before, and where there is to be none.
+
     Reference:
         Jia and Benson (2019), https://arxiv.org/abs/1905.10403 (jumps); Mei and Eisner (2017), The
         neural Hawkes process, https://arxiv.org/abs/1612.09328 (decaying state, scaled softplus).
@@ -108,6 +113,7 @@ class JumpProcess(EventProcess):
         self.log_decay = nn.Parameter(decay.log().to(dtype))
         self.excite = nn.Linear(len(decay) * (self.num_marks + 1), self.num_marks, bias=False)
         nn.init.zeros_(self.excite.weight)
+        self.share: RateShare | None = None
 
     @property
     def decay(self) -> Tensor:
@@ -135,13 +141,19 @@ class JumpProcess(EventProcess):
         )
 
     def score(self, events: EventBatch, *, nodes: int = NODES) -> EventScores:
-        """Score events whose history begins with the stream.
+        """Score events whose history begins with the stream, with the share of its own rate.
 
         Args:
             events: Events and windows in model time.
             nodes: Gauss-Legendre nodes for each solver step.
         """
-        return self.follow(events, self.fresh(len(events.times)), nodes=nodes)[0]
+        fresh = self.fresh(len(events.times))
+        alone = self.follow(events, fresh, nodes=nodes)[0]
+        if self.share is None:
+            return alone
+        history = bool((events.start > 0).any())
+        whole = self.follow(events.from_origin(), fresh, nodes=nodes)[0] if history else alone
+        return self.share.scores(events, alone, whole)
 
     def follow(
         self,
@@ -151,7 +163,7 @@ class JumpProcess(EventProcess):
         nodes: int = NODES,
         generator: torch.Generator | None = None,
     ) -> tuple[EventScores, Tensor]:
-        """Score events after a given past.
+        """Score events after a given past, without the share of the stream's own rate.
 
         Fixed nodes have blind spots, and training finds them: a spike of the rate before the first
         node raises the likelihood of short gaps and costs nothing. With a generator the nodes are

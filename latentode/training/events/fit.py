@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from latentode.data.batches.event_batch import EventBatch
 from latentode.data.events import EventStreams
 from latentode.errors import DataError, TrainingError
 from latentode.flows.adam import AdamW
 from latentode.models.heads.poisson_process import Link
 from latentode.models.point_processes import JumpProcess
-from latentode.models.point_processes.event_scores import EventProcess, EventScores
+from latentode.models.point_processes.event_scores import EventProcess
 from latentode.training.events.budget import StepBudget
 from latentode.training.events.losses import EventFitting, loss_source
+from latentode.training.events.own_share import fit_share
 from latentode.training.events.state import EventCheckpoints, EventProgress
 from latentode.training.execution.interrupt import stop_on_signal
 
@@ -78,7 +78,8 @@ def fit_events(
     that happens to be in the batch: a batch of silences counts as one. With `run_dir`, the state is
     saved now and then and on SIGINT or SIGTERM, and a resumed run gives the same bits on the same
     machine and thread count. Where the budget is too short for all steps, the schedule is shortened
-    once the time of a step is known, so that it ends, learning rate and all, within the budget.
+    once the time of a step is known, so that it ends, learning rate and all, within the budget. A
+    jump process gets its share of the streams' own rates at the end.
 
     Args:
         model: The model, its rates initialised from the same streams, on the device to train on.
@@ -127,6 +128,8 @@ def fit_events(
             stop.raise_if_asked()
             if budget.is_over:
                 break
+    if isinstance(model, JumpProcess):
+        model.share = fit_share(model, streams, unit_ns)
     return losses
 
 
@@ -177,35 +180,3 @@ def _schedule(step: int, steps: int) -> float:
     if step <= warm:
         return step / warm
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))) + 1e-3
-
-
-@torch.no_grad()
-def score_streams(
-    model: EventProcess, streams: EventStreams, unit_ns: float, *, at_once: int = 64
-) -> tuple[EventScores, EventBatch]:
-    """Score all streams, some of about one length at a time.
-
-    Args:
-        model: The model, on any device.
-        streams: Streams, ties spread.
-        unit_ns: Nanoseconds in one unit of model time.
-        at_once: Streams at a time.
-
-    Returns:
-        Scores and events of all series, in the order of the streams, on the CPU.
-    """
-    device = next(model.parameters()).device
-    lengths = np.diff(streams.starts)
-    order = np.argsort(lengths, kind="stable")
-    whole = EventBatch.of(streams, unit_ns)
-    width, marks = whole.times.shape[1], streams.num_marks
-    log_intensity = torch.zeros(whole.times.shape, dtype=torch.float64)
-    increments = torch.zeros(len(order), width + 1, marks, dtype=torch.float64)
-    for low in range(0, len(order), at_once):
-        rows = order[low : low + at_once]
-        part = model.score(EventBatch.of(streams, unit_ns, rows).to(device))
-        size = part.log_intensity.shape[1]
-        log_intensity[rows, :size] = part.log_intensity.double().cpu()
-        increments[rows, :size] = part.increments[:, :-1].double().cpu()
-        increments[rows, -1] = part.increments[:, -1].double().cpu()
-    return EventScores(log_intensity, increments, whole.scored), whole

@@ -9,7 +9,7 @@ from latentode import synthetic
 from latentode.data.synthetic.event_oracles import ORACLES, sinusoidal_rate
 from latentode.errors import ConfigError
 from latentode.models.point_processes import goodness_of_fit
-from latentode.training.events.fit import score_streams
+from latentode.training.events.scoring import score_streams
 
 
 @pytest.mark.parametrize("name", sorted(shared_truths()))
