@@ -109,6 +109,7 @@ INNER = {
             "refinement",
             "prior_fitting",
             "memory_fit",
+            "direct_fit",
             "events",
         },
         {"label_rules", "trainer", "calibration", "copula_fit"},

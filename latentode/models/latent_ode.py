@@ -17,7 +17,7 @@ from latentode.data.families import Families
 from latentode.models.decoders.direct import DirectForecast
 from latentode.models.decoders.memory import Memory
 from latentode.models.decoders.mlp import MLPDecoder
-from latentode.models.decoders.readout import Decoded, Readout, Remembered
+from latentode.models.decoders.readout import Decoded, Readout
 from latentode.models.decoders.smooth import SmoothMemory
 from latentode.models.dynamics.mlp import BoundDynamics, MLPDynamics
 from latentode.models.encoders import ENCODERS
@@ -167,7 +167,7 @@ class LatentODEModel(nn.Module):
         rows, reverse = self._rows(batch), self.config.anchor == "start"
         summary = self.encoder(rows, reverse=reverse)
         summary = functional.dropout(summary, self.config.dropout, self.training)
-        context = self._covariates(batch, batch.times.new_zeros(batch.size, 1))[:, 0]
+        context = self.known_at(batch, batch.times.new_zeros(batch.size, 1))[:, 0]
         newest = newest_readings(rows, reverse=reverse)
         posterior: Posterior = self.posterior_head(torch.cat([summary, newest, context], dim=-1))
         return posterior
@@ -220,7 +220,7 @@ class LatentODEModel(nn.Module):
             pieces, ends = knots.segments(
                 z0,
                 self._rows(batch),
-                partial(self._covariates, batch),
+                partial(self.known_at, batch),
                 field,
                 solver,
                 check=check,
@@ -396,13 +396,20 @@ class LatentODEModel(nn.Module):
         return with_targets(batch) if targets else batch
 
     def _readout(self, batch: SeriesBatch, *, memory: bool = True) -> Readout:
-        known = partial(self._covariates, batch)
-        remembered: Remembered | None = None
+        known = partial(self.known_at, batch)
+        remembered = None
         if memory and self.memory is not None:
             remembered = partial(self.memory, batch, self.smooth)
-            if self.direct is not None:
-                remembered = self.direct.beside(remembered, batch, known)
-        return Readout(self.decoder, known, remembered, self.scale_floor, self.spread)
+        readout = Readout(self.decoder, known, remembered, self.scale_floor, self.spread)
+        if remembered is None or self.direct is None or self.training:
+            return readout
+        return replace(readout, direct=lambda asked: self.direct_at(batch, asked))
+
+    def direct_at(self, batch: SeriesBatch, asked: Tensor) -> tuple[Tensor, Tensor]:
+        """What the `DirectForecast` says at times (batch, step); learned after all other parts."""
+        assert self.direct is not None
+        moved: tuple[Tensor, Tensor] = self.direct(batch, asked, self.known_at(batch, asked))
+        return moved
 
     def _ends(self, batch: SeriesBatch) -> tuple[float, ...]:
         """Where the solves of a batch end, from the anchor on."""
@@ -410,7 +417,8 @@ class LatentODEModel(nn.Module):
             return (max(batch.upper, self.shooting.spacing),)
         return (batch.upper,) if batch.lower == 0.0 else (batch.upper, batch.lower)
 
-    def _covariates(self, batch: SeriesBatch, times: Tensor) -> Tensor:
+    def known_at(self, batch: SeriesBatch, times: Tensor) -> Tensor:
+        """Known inputs and static covariates at times (batch, time), last axis of context."""
         inputs = batch.inputs(times)  # (batch, time, input)
         static = batch.static[:, None, :].expand(-1, times.shape[1], -1)
         return torch.cat([inputs, static], dim=-1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,18 +22,20 @@ from latentode.models.fitted.latent_ode import FittedModel, build_model, head_ar
 from latentode.models.fitted.training_log import TrainingLog
 from latentode.models.heads import ClassHead
 from latentode.models.latent_ode import LatentODEModel
+from latentode.training.direct_fit import fit_direct
 from latentode.training.execution.distributed import process_group
 from latentode.training.held_out import with_errors_learned
 from latentode.training.label_rules import can_judge, log_for_validation, settings_for_labels
 from latentode.training.memory_fit import fit_memory
 from latentode.training.prior_fitting import PRIOR_FIT, PriorReport, fit_prior
 from latentode.training.refinement import choose_starts, fit_scale
-from latentode.training.repeatable import batches_of, evenly
+from latentode.training.repeatable import batches_of, evenly, seed_of
 from latentode.training.stopping import stops_early
 from latentode.training.trainer import ProgressRecord, Trainer
 from latentode.training.validation import WindowValidator
 
 LABEL_LOSS = "label_loss"
+_DIRECT_WINDOWS: dict[Part, int] = {"train": 2048, "validation": 512}  # of a few seconds
 _LABEL_WINDOWS = 4096  # of each part, by which a head is prepared
 _SCALE_WINDOWS = 128  # of validation, by which the scale of refined posteriors is fitted
 
@@ -73,12 +75,9 @@ def fit_model(
         Interrupted: After a signal, once the state is saved.
         TrainingError: If training diverges beyond recovery.
     """
-    log = log.select(_trainable(log.dataset, config.data.min_obs))
-    if log.labels is not None and not log.labels.timed:
-        config = settings_for_labels(config, log.dataset)
-    schema = DataSchema.fit(log.dataset, config)
-    log = replace(log, dataset=schema.only_known(log.dataset)).with_schema(schema)
-    config = resolved_for(config, log)
+    log, config = _prepared(log, config)
+    schema = log.schema
+    assert schema is not None
     with process_group(config.train.device):
         with torch.random.fork_rng():
             torch.manual_seed(config.train.seed)
@@ -103,17 +102,30 @@ def fit_model(
         )
         fitted.history.extend(trainer.fit(resume=resume))
         fitted = replace(fitted, config=config.model_copy(update={"solver": model.solver}))
+        direct = _fit_direct(model, log, config)
         if config.model.refine:
             _prepare_refinement(log, fitted)
         if config.train.fit_prior:
             fitted = _with_fitted_prior(log.dataset, fitted, on_event)
         fitted = with_errors_learned(log.dataset, fitted)
         if on_event is not None:
-            for name, part in (("calibration", fitted.calibration), ("paths", fitted.copula)):
-                on_event({"event": "note", "text": f"{name}: {part.line()}"})
+            said = {"direct forecasts": _gained(direct, schema.channels)}
+            said |= {"calibration": fitted.calibration.line(), "paths": fitted.copula.line()}
+            for name, line in said.items():
+                on_event({"event": "note", "text": f"{name}: {line}"})
         if run_dir is not None and rank() == 0:
             fitted.save(run_dir / "model")
     return fitted
+
+
+def _prepared(log: TrainingLog, config: LatentODEConfig) -> tuple[TrainingLog, LatentODEConfig]:
+    """What can be learned from, with its schema, and settings without anything left to choose."""
+    log = log.select(_trainable(log.dataset, config.data.min_obs))
+    if log.labels is not None and not log.labels.timed:
+        config = settings_for_labels(config, log.dataset)
+    schema = DataSchema.fit(log.dataset, config)
+    log = replace(log, dataset=schema.only_known(log.dataset)).with_schema(schema)
+    return log, resolved_for(config, log)
 
 
 def resolved_for(config: LatentODEConfig, log: TrainingLog) -> LatentODEConfig:
@@ -184,6 +196,35 @@ def _fit_beforehand(
 
     if model.label_head is not None:
         model.label_head.prepare(windows(log, "train"), windows(judged, "validation"))
+
+
+def _fit_direct(model: LatentODEModel, log: TrainingLog, config: LatentODEConfig) -> Tensor:
+    """Direct forecasts of windows that show all they have; what each channel gains in nats."""
+    size, seed = config.train.batch_size, (config.train.seed, 13)
+    device = device_of(config.train.device)
+
+    def windows(part: Part) -> list[SeriesBatch]:
+        sampler = log.sampler(part, config)
+        rows = evenly(sampler.eligible_rows(), _DIRECT_WINDOWS[part])
+        # any order but that of time, in which a step would see one series
+        rows = np.random.default_rng(seed).permutation(rows)
+        return [batch.to(device) for batch in batches_of(sampler, rows, size, seed, 0.0)]
+
+    try:
+        held_out = windows("validation")
+    except DataError:
+        held_out = []  # nothing to judge by
+    return fit_direct(model, windows("train") if held_out else [], held_out, seed=seed_of(*seed))
+
+
+def _gained(gain: Tensor, channels: Sequence[str]) -> str:
+    """Which channels are forecast with the help of summaries, in words."""
+    some = [f"{name} {gain[c]:.3f}" for c, name in enumerate(channels) if gain[c] > 0]
+    if not some:
+        return "of no channel, as none is better so on the validation part"
+    return (
+        f"beside the path, nats a reading that it gains on the validation part: {', '.join(some)}"
+    )
 
 
 def _prepare_refinement(log: TrainingLog, fitted: FittedModel) -> None:

@@ -31,9 +31,10 @@ def learning_rate(config: OptimizerConfig, step: int, total_steps: int) -> float
 
 
 def make_optimizer(model: nn.Module, config: OptimizerConfig) -> AdamW:
-    """AdamW; biases and other vectors are not decayed."""
-    matrices = [p for p in model.parameters() if p.dim() > 1]
-    vectors = [p for p in model.parameters() if p.dim() <= 1]
+    """AdamW of what needs a gradient; biases and other vectors are not decayed."""
+    learned = [p for p in model.parameters() if p.requires_grad]
+    matrices = [p for p in learned if p.dim() > 1]
+    vectors = [p for p in learned if p.dim() <= 1]
     return AdamW(
         [
             {"params": matrices, "weight_decay": config.weight_decay},
@@ -96,12 +97,7 @@ class Learner:
     def __init__(self, model: nn.Module, config: OptimizerConfig) -> None:
         self.model = model
         self.average = WeightAverage(model, config.ema_decay)
-        self.config = config
-        self.renumber()
-
-    def renumber(self) -> None:
-        """Optimise the parameters that the model has now, from the beginning."""
-        self.optimizer = make_optimizer(self.model, self.config)
+        self.optimizer = make_optimizer(model, config)
 
     def parts(self) -> dict[str, Mapping[str, Tensor]]:
         """All tensors by part and name; no copies."""

@@ -106,7 +106,6 @@ class Checkpoints:
         """
         folder, parts, values = self.states.load()
         shed_absent(learner.model, parts["model"])
-        learner.renumber()
         check_tensors(learner.model, parts["model"], folder)
         check_tensors(learner.model, parts["average"], folder)
         with fits_this_run(folder):

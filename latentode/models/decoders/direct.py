@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from latentode.config import ModelConfig
 from latentode.data.batches.batch import SeriesBatch
-from latentode.models.decoders.readout import Remembered
 from latentode.models.decoders.seasonal import periods_earlier
 from latentode.models.nn.summaries import SUMMARIES, Summaries, summaries
 from latentode.ode.networks.activations import tamed
@@ -19,6 +16,8 @@ _RATES = (8.0, 2.0, 0.5)  # at which an influence sets in, per unit of model tim
 _PERIODS = 2  # of the season that are read
 _SPREAD = 0.1  # of the biases of channels before training
 _DROPOUT = 0.2  # of what is known of a channel, and of hidden units
+_HIDDEN = 32  # units of the hidden layer
+_BOUND = 5.0  # scaled units that what is known of a channel stays within, smoothly
 _FARTHEST = 100.0  # model time: an age beyond 25 contexts says no more
 _MOST_LOG_SCALE = 4.0  # a factor on deviations by 55 up or down at most
 
@@ -34,13 +33,14 @@ class DirectForecast(nn.Module):
     u(t) what is known at t, h the time since the last row; likewise its log-scale. So it departs
     from the last reading, whatever was learned, and what is asked between visible readings is left
     as it is. The functions are linear, and linear in a hidden layer that all channels share but for
-    a bias :math:`e_c`: one that reads all channels at once learns the noise of a small log. All
-    start at zero.
+    a bias :math:`e_c`: one that reads all channels at once learns the noise of a small log.
+
+    Steps of training leave it alone: what the other parts miss, it is fitted to afterwards
+    (`fit_direct`), and counts for the channels that it is good for. Before that it is zero.
 
     Args:
         num_channels: Channels of the log.
         known_dim: Known inputs and static covariates.
-        hidden_dim: Size of the hidden layer.
         season: Period of the season in model time; None goes without.
 
     Reference:
@@ -50,21 +50,22 @@ class DirectForecast(nn.Module):
     """
 
     rates: Tensor
+    strength: Tensor
 
-    def __init__(
-        self, num_channels: int, known_dim: int, hidden_dim: int, season: float | None
-    ) -> None:
+    def __init__(self, num_channels: int, known_dim: int, season: float | None) -> None:
         super().__init__()
         self.season = season
         self.register_buffer("rates", torch.tensor(_RATES), persistent=False)
         own = SUMMARIES + (0 if season is None else 2 * _PERIODS)
         shared, moved = known_dim + 1 + len(_RATES), 2 * len(_RATES)
-        self.hidden = nn.Linear(own, hidden_dim, bias=False)
-        self.hidden_shared = nn.Linear(shared, hidden_dim)
-        self.hidden_channel = nn.Parameter(_SPREAD * torch.randn(num_channels, hidden_dim))
+        self.hidden = nn.Linear(own, _HIDDEN, bias=False)
+        self.hidden_shared = nn.Linear(shared, _HIDDEN)
+        self.hidden_channel = nn.Parameter(_SPREAD * torch.randn(num_channels, _HIDDEN))
         self.own = nn.Parameter(torch.zeros(num_channels, own, moved))
         self.shared = nn.Parameter(torch.zeros(num_channels, shared, moved))
-        self.last = nn.Parameter(torch.zeros(num_channels, hidden_dim, moved))
+        self.last = nn.Parameter(torch.zeros(num_channels, _HIDDEN, moved))
+        self.register_buffer("strength", torch.zeros(num_channels))
+        self.requires_grad_(False)
 
     @classmethod
     def of(
@@ -80,25 +81,7 @@ class DirectForecast(nn.Module):
         """
         if not config.memory:
             return None
-        return cls(num_channels, known_dim, config.hidden_dim, season)
-
-    def beside(
-        self, memory: Remembered, batch: SeriesBatch, known: Callable[[Tensor], Tensor]
-    ) -> Remembered:
-        """Shifts and factors of a memory, with those of this beside.
-
-        Args:
-            memory: See `Readout.memory`.
-            batch: Windows.
-            known: What is known at times (batch, step), shape (batch, step, known).
-        """
-
-        def at(asked: Tensor, at_rows: Tensor) -> tuple[Tensor, Tensor]:
-            shift, factor = memory(asked, at_rows)
-            moved, log_scale = self(batch, asked, known(asked))
-            return shift + moved, factor * log_scale.exp()
-
-        return at
+        return cls(num_channels, known_dim, season)
 
     def forward(self, batch: SeriesBatch, asked: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
         """Shift of the location and of the log-scale.
@@ -114,7 +97,7 @@ class DirectForecast(nn.Module):
         found = summaries(batch)
         lead = (asked - batch.times[:, -1:]).clamp(0.0, _FARTHEST).to(known.dtype)[..., None]
         shared = torch.cat([known, lead, -(-lead * self.rates).expm1()], dim=-1)
-        own = self._own(batch, found, asked)
+        own = _BOUND * torch.tanh(self._own(batch, found, asked) / _BOUND)
         own = functional.dropout(own, _DROPOUT, self.training)
         hidden = self.hidden(own) + self.hidden_shared(shared)[:, :, None] + self.hidden_channel
         hidden = functional.dropout(torch.tanh(hidden), _DROPOUT, self.training)
@@ -124,7 +107,7 @@ class DirectForecast(nn.Module):
         age = (asked[..., None] - found.last).clamp(0.0, _FARTHEST).to(out.dtype)
         begun = -(-age[..., None] * self.rates).expm1()  # (batch, step, channel, rate)
         moved = torch.einsum("bscor,bscr->obsc", out.unflatten(-1, (2, -1)), begun)
-        shift, log_scale = torch.where((lead > 0)[None], moved, 0.0)
+        shift, log_scale = torch.where((lead > 0)[None], moved * self.strength, 0.0)
         return shift, log_scale.clamp(-_MOST_LOG_SCALE, _MOST_LOG_SCALE)
 
     def _own(self, batch: SeriesBatch, found: Summaries, asked: Tensor) -> Tensor:

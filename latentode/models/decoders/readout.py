@@ -11,8 +11,6 @@ from torch import Tensor
 from latentode.data.batches.batch import SeriesBatch
 from latentode.ode.trajectory import Trajectory
 
-# shift of the location and factor of the scale, of times and what the trajectory says at the rows
-Remembered = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 _LOG_SCALE_RANGE = (-9.0, 6.0)  # scaled units: deviations of 1e-4 to 400, finite in float32
 
 
@@ -43,13 +41,16 @@ class Readout:
         scale_floor: Least scale of each channel in scaled units, shape (channel,).
         scale_factor: Factor of the scale of each channel, see `fit_scale`; None is 1. What drives
             rates and labels of times was learned without.
+        direct: Shift of the location and of the log-scale at times (batch, step), beside all that;
+            rates and labels of times were learned without it too. None without.
     """
 
     decoder: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
     known: Callable[[Tensor], Tensor]
-    memory: Remembered | None
+    memory: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None
     scale_floor: Tensor
     scale_factor: Tensor | None = None
+    direct: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
 
     def at_queries(self, trajectory: Trajectory, batch: SeriesBatch) -> Decoded:
         """Location and scale of every channel at the query times.
@@ -68,8 +69,11 @@ class Readout:
         if self.memory is None:
             return Decoded(location, torch.hypot(scale, self.scale_floor), context)
         shift, factor = self.memory(batch.query_times, at_rows)
-        scale = torch.hypot(scale * factor, self.scale_floor)
-        return Decoded(location + shift, scale, context)
+        location, scale = location + shift, scale * factor
+        if self.direct is not None:
+            moved, more = self.direct(batch.query_times)
+            location, scale = location + moved, scale * more.exp()
+        return Decoded(location, torch.hypot(scale, self.scale_floor), context)
 
     def rate_covariates(self, at_rows: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
         """What drives the rates of events beside the state: known inputs and decoded readings.
