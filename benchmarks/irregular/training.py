@@ -24,11 +24,13 @@ from latentode.models.fitted.history import Record
 from latentode.models.inference import infer
 from latentode.models.latent_ode import LatentODEModel
 from latentode.training import Trainer
+from latentode.training.direct_fit import fit_direct
 from latentode.training.refinement import choose_starts, fit_scale
 from latentode.training.validation import Validator
 
 Build = Callable[[LatentODEConfig, int, int, Scale], nn.Module]
 _CHUNK = 100
+_FITTED = 4096  # windows, by which direct forecasts are fitted
 _STARTS_OF = 256
 
 
@@ -201,15 +203,36 @@ def fit(
         score=next(iter(task.metrics(windows.targets, windows))),
         on_event=on_event,
     )
-    if not isinstance(model, LatentODEModel) or not config.model.refine:
+    if not isinstance(model, LatentODEModel):
         return fitted
     clock = _clock(config)
     began = clock()
+    fit_direct(model, *_parts(task, sampler, config), seed=config.train.seed)
+    if not config.model.refine:
+        return replace(fitted, seconds=fitted.seconds + clock() - began)
     device, seed = device_of(config.train.device), config.train.seed
     some = sampler.batch(np.arange(min(_STARTS_OF, task.train_size)), (seed, 10)).to(device)
     choose_starts(model.eval(), some)
     fit_scale(model, [windows.without_seen().batch(scale, anchor).to(device)], seed=seed)
     return replace(fitted, seconds=fitted.seconds + clock() - began)
+
+
+def _parts(
+    task: SeriesTask, sampler: TaskSampler, config: LatentODEConfig
+) -> tuple[list[SeriesBatch], list[SeriesBatch]]:
+    """Windows of training and validation, a batch at a time, for what is fitted after the steps."""
+    device, size = device_of(config.train.device), config.train.batch_size
+    rows = np.random.default_rng(config.train.seed).permutation(task.train_size)[:_FITTED]
+    train = [
+        sampler.batch(rows[first : first + size], (config.train.seed, 13), first=first).to(device)
+        for first in range(0, len(rows), size)
+    ]
+    held_out = task.validation
+    judged = [
+        held_out.take(slice(first, first + size)).batch(sampler.scale, sampler.anchor).to(device)
+        for first in range(0, min(len(held_out), _FITTED), size)
+    ]
+    return train, judged
 
 
 def initial(build: Build, config: LatentODEConfig, windows: Windows, scale: Scale) -> nn.Module:

@@ -222,9 +222,7 @@ def _gained(gain: Tensor, channels: Sequence[str]) -> str:
     some = [f"{name} {gain[c]:.3f}" for c, name in enumerate(channels) if gain[c] > 0]
     if not some:
         return "of no channel, as none is better so on the validation part"
-    return (
-        f"beside the path, nats a reading that it gains on the validation part: {', '.join(some)}"
-    )
+    return f"nats a reading that they gain on the validation part: {', '.join(some)}"
 
 
 def _prepare_refinement(log: TrainingLog, fitted: FittedModel) -> None:
