@@ -40,6 +40,9 @@ class TimeConfig(Config):
         None, description="where readings stand whose time is the number of an interval"
     )
     dayfirst: bool | None = None
+    year: int | None = Field(
+        None, ge=1678, le=2261, description="year of the first row, where dates tell none"
+    )
     format: str | None = Field(None, description="strptime format of the time column")
     start: str | None = Field(None, description="earlier rows are left out; any: none is")
     end: str | None = Field(None, description="later rows are left out; any: none is")
