@@ -73,6 +73,7 @@ INNER = {
             "stacking",
             "transposed",
             "hours_across",
+            "carried_dates",
             "row_policy",
         },
         {"column_roles", "key_columns", "cell_policy"},

@@ -13,7 +13,7 @@ JOINT = "\x1f"
 _EPOCH_DAY = date(1970, 1, 1).toordinal()  # ordinals count from the year 1
 #: Stands for the year of a date that tells none: a leap year after all logs, within int64.
 NO_YEAR = 2260
-_FIRST_OF_NO_YEAR = date(NO_YEAR, 1, 1).toordinal() - _EPOCH_DAY
+_FIRST_OF_NO_YEAR = date(NO_YEAR, 1, 1).toordinal() - _EPOCH_DAY  # in days since 1970
 _CENTURY_TURNS = 69  # as strptime: 69 is 1969, 68 is 2068
 # English, German, French, Spanish, Italian, Portuguese, Dutch, Danish/Swedish, Polish; names are
 # looked up without a full stop, and by three letters where these are clear
