@@ -205,7 +205,9 @@ def _rows_above(
             if run:
                 break
             continue
-        if names_something(record) and _may_name(record, run, width, sep):
+        if is_ruler(record.fields) or (
+            names_something(record) and _may_name(record, run, width, sep)
+        ):
             run.insert(0, record)
         elif run or len(odd) == _MOST_ODD:
             break
