@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from latentode.data.reading.cells.zone_names import UNCLEAR_LETTERS, offset_minutes
+from latentode.data.reading.cells.zone_names import MILITARY_ZONES, UNCLEAR_LETTERS, offset_minutes
 
 #: Between what stands before and what stands after the time of day, see `parse_date`.
 JOINT = "\x1f"
@@ -179,6 +179,11 @@ def parse_date(text: str) -> WrittenDate:
 
 def _zone(after: str) -> tuple[int | None, str | None, str]:
     """(offset, letters, the rest) of what stands behind a time of day."""
+    if after.startswith("="):  # of a date-time group
+        letter = after[1:].upper()
+        minutes = MILITARY_ZONES.get(letter)
+        known = minutes is not None or letter in ("", "J")
+        return minutes, f"={letter}" if minutes else None, "" if known else after
     words = after.split()
     for index, word in enumerate(words):
         rest = " ".join(words[:index] + words[index + 1 :])
