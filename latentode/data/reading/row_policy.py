@@ -17,6 +17,7 @@ from latentode.data.reading.cells.time_column import time_on_clock
 from latentode.data.reading.cells.time_stamps import NO_TIME, OK, OUT_OF_RANGE
 from latentode.data.reading.cells.yearless import YearlessRows
 from latentode.data.reading.cells.zones import Rows, localize
+from latentode.data.reading.cells.zones_above import zone_above
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.csv_table import ragged_message
 from latentode.data.reading.formats.table import Table
@@ -88,7 +89,7 @@ class RowPolicy:
         self._refuse_ragged()
         if not len(got.series):
             raise DataError(f"no data rows in {self.table.name}. Give a log with readings.")
-        merged = self._dated(self._merged())
+        merged = self._zoned(self._dated(self._merged()))
         self.dayfirst = merged.dayfirst
         self.got.times.clear()  # they are held once
         times, status = merged.times, merged.status
@@ -143,6 +144,16 @@ class RowPolicy:
             f"{self.table.name}: column {column!r} holds elapsed times, but the log is on a "
             "calendar. Give times as in the log."
         )
+
+    def _zoned(self, merged: Times) -> Times:
+        """Times in the zone that lines above the rows tell, where nothing nearer tells one."""
+        clock = merged.clock
+        calendar = clock.kind == "calendar" and merged.naive.any()
+        if not calendar or clock.zone is not None or self.clock is not None:
+            return merged
+        lines = dict.fromkeys(line for table in self.got.tables for line in table.notes)
+        zone = zone_above(list(lines), self.doubts)
+        return replace(merged, clock=replace(clock, zone=zone))
 
     def _dated(self, merged: Times) -> Times:
         """Times with their years, where dates tell none."""

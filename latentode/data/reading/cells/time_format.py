@@ -107,8 +107,8 @@ def parse_by_format(texts: pa.Array, form: str, *, from_numbers: bool) -> Stamps
         cells, offsets = _without_letters(cells)
         form = " ".join(form.replace("%Z", "").split())
     if _tells_no_year(set(re.findall(r"%(.)", form))):
-        missing = cells.isin(MISSING_TEXTS)
-        cells, form = cells.where(missing, f"{NO_YEAR} " + cells), f"%Y {form}"
+        blank = cells.isin(MISSING_TEXTS)
+        cells, form = cells.where(blank, f"{NO_YEAR} " + cells), f"%Y {form}"
     try:
         parsed = pd.to_datetime(cells, format=form, utc=True, errors="coerce")
     except ValueError as error:

@@ -57,6 +57,7 @@ class Dialect:
         wrapped: Whether lines stand in quotes as a whole.
         last_line: Last line of the table; None where it goes on to the end of the file.
         above: Lines above the first row, as they stand, which a joined file repeats.
+        notes: Lines above the header, as they stand.
         doubts: What was decided, and what was not.
     """
 
@@ -74,6 +75,7 @@ class Dialect:
     wrapped: bool = False
     last_line: int | None = None
     above: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     doubts: Doubts = field(default_factory=Doubts)
 
 
@@ -135,6 +137,7 @@ def find_dialect(text: str, cells: CellsConfig, source: str) -> Dialect:
         dialect.untold = dialect.unnamed & set(dialect.columns[len(header.names) :])
         dialect.spaced = _is_spaced(lines[header.line - 1 : header.line + _FEW], sep)
         dialect.header = next(each.fields for each in records if each.line == header.line)
+    dialect.notes = tuple(lines[skipped : (header.line or dialect.first_line) - 1])
     dialect.above = _above(lines, skipped, dialect, source)
     dialect.decimal = _decimal(cells.decimal, body.records, doubts)
     return dialect

@@ -79,7 +79,7 @@ class CsvTable(Table):
         super().__init__(self._without_empty(columns), path)
         self.path, self.sep, self.decimal = path, dialect.sep, dialect.decimal
         self.units = {name: unit for name, unit in dialect.units.items() if name in self._columns}
-        self.doubts = dialect.doubts
+        self.doubts, self.notes = dialect.doubts, dialect.notes
         self.doubts.decisions[:0] = doubts.decisions
         self.ragged = self._ragged_rows()
         self._texts: dict[str, pa.ChunkedArray] = {}
