@@ -74,6 +74,7 @@ INNER = {
             "transposed",
             "hours_across",
             "carried_dates",
+            "cell_pairs",
             "row_policy",
         },
         {"column_roles", "key_columns", "cell_policy"},

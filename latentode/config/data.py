@@ -21,6 +21,9 @@ class ColumnsConfig(Config):
     channels: tuple[str, ...] | None = None
     channel: str | None = Field(None, description="long layout: column with the channel's name")
     value: str | None = Field(None, description="long layout: column with the value")
+    pairs: tuple[str, ...] = Field(
+        (), description="columns with two numbers in each cell, as 120/80: two channels each"
+    )
     static: tuple[str, ...] = ()
     future: tuple[str, ...] = Field((), description="known inputs, given for future times as well")
 

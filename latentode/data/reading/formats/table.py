@@ -110,6 +110,17 @@ class Table:
         """Add a column."""
         self._columns[name] = cells
 
+    def part(self, name: str, parts: Mapping[str, pa.ChunkedArray]) -> None:
+        """Put some columns in the place of one.
+
+        Args:
+            name: The column.
+            parts: What stands there instead, by new names.
+        """
+        place = list(self._columns).index(name)
+        items = list(self._columns.items())
+        self._columns = dict([*items[:place], *parts.items(), *items[place + 1 :]])
+
     def column(self, name: str) -> pa.ChunkedArray:
         """Cells of a column, typed as described above."""
         return self._columns[name]
