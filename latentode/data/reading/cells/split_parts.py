@@ -16,7 +16,7 @@ from latentode.data.dataset import Int64
 from latentode.data.reading.cells.clock_texts import parse_clock_texts
 from latentode.data.reading.cells.date_digits import spelled_dates
 from latentode.data.reading.cells.date_texts import MONTH_OF
-from latentode.data.reading.cells.day_intervals import Numbering, numbering
+from latentode.data.reading.cells.day_intervals import PER_DAY, Numbering, numbering
 from latentode.data.reading.cells.part_names import roles_in_name
 from latentode.data.reading.cells.time_column import read_times
 from latentode.data.reading.cells.time_forms import may_be_times
@@ -227,7 +227,7 @@ def _fitting(name: str, seen: NDArray[np.float64]) -> list[str]:
         if role in called:  # never a day of the year
             least, most = _NAMED[role]
             return [role] if least <= low and high <= most else []
-    roles = ["hour"] if high <= 24 else []
+    roles = ["hour"] if high <= 24 and not is_untold_interval(name, seen) else []
     if (low >= 1500 and high <= 2200) or (high <= 99 and "year" in called):
         roles.append("year")
     ranges = _RANGES | {role: limits for role, limits in _NAMED.items() if role in called}
@@ -241,6 +241,20 @@ def _fitting(name: str, seen: NDArray[np.float64]) -> list[str]:
     if 2400 < high <= 240_000 and minutes.all() and seconds.all():
         roles.append("hhmmss")
     return roles + _counts_of_day(called, high)
+
+
+def is_untold_interval(name: str, seen: NDArray[np.float64]) -> bool:
+    """Whether numbers are intervals by their name, of which no day has all.
+
+    Args:
+        name: Column.
+        seen: Its numbers, shape (row,).
+    """
+    called = roles_in_name(name)
+    counts = (np.floor(seen) == seen).all() and seen.min() >= 0 and seen.max() <= max(PER_DAY)
+    return bool("interval" in called and "hour" not in called and counts) and (
+        numbering(seen) is None
+    )
 
 
 def _counts_of_day(called: set[str], high: float) -> list[str]:
