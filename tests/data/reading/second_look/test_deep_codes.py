@@ -8,8 +8,7 @@ from latentode.data.reading.log import read_log
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("code", [-9999.0, 32767.0, 1e20])
-@pytest.mark.parametrize("number", [1, 5])
+@pytest.mark.parametrize(("code", "number"), [(-9999.0, 1), (32767.0, 5), (1e20, 1)])
 def test_a_code_deep_in_a_million_rows_is_found(code, number):
     rng = np.random.default_rng(number)
     size = 1_000_000
@@ -19,4 +18,4 @@ def test_a_code_deep_in_a_million_rows_is_found(code, number):
     _, report = read_log(pd.DataFrame({"time": times, "temp": values, "flow": values % 7}))
     asked = [each.message for each in report.questions if "temp" in each.message]
     assert len(asked) == 1
-    assert f"{code:g}".replace("e+", "e") in asked[0].replace("e+", "e")
+    assert f"{code:g}" in asked[0]
