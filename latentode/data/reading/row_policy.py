@@ -148,8 +148,8 @@ class RowPolicy:
     def _zoned(self, merged: Times) -> Times:
         """Times in the zone that lines above the rows tell, where nothing nearer tells one."""
         clock = merged.clock
-        calendar = clock.kind == "calendar" and merged.naive.any()
-        if not calendar or clock.zone is not None or self.clock is not None:
+        told = clock.kind != "calendar" or clock.zone is not None or self.clock is not None
+        if told or not merged.naive.any():
             return merged
         lines = dict.fromkeys(line for table in self.got.tables for line in table.notes)
         zone = zone_above(list(lines), self.doubts)
@@ -162,10 +162,9 @@ class RowPolicy:
         got = self.got
         slots = 0 if got.row_slot is None or not self._is_log else got.row_slot + 1
         series = got.series.astype(np.int64) * (len(got.slots) + 2) + slots
-        cells = partial(text_of_row, got.times)
-        return YearlessRows(
-            self.roles.time, series, self._time.year, self.doubts, got.at, cells
-        ).dated(merged)
+        year, cells = self._time.year, partial(text_of_row, got.times)
+        rows = YearlessRows(self.roles.time, series, year, self.doubts, got.at, cells)
+        return rows.dated(merged)
 
     def _tolerates(self, number: int, total: int, *, empty: bool = False) -> bool:
         lenient = self.config.cells.on_bad_row != "error" or (empty and self._is_log)
@@ -291,10 +290,10 @@ class RowPolicy:
                 "zone. Pass --tz as well, the zone of the logger."
             )
         rows = np.flatnonzero(naive & keep)
-        if clock.kind != "calendar" or clock.zone is None or not len(rows):
+        # which hours occur twice, the year tells
+        unsure = any("--year YYYY" in each.message for each in self.doubts.questions)
+        if clock.kind != "calendar" or clock.zone is None or not len(rows) or unsure:
             return
-        if any("--year YYYY" in each.message for each in self.doubts.questions):
-            return  # which hours occur twice, the year will tell
         if self._time.tz is None and bool((keep & ~naive).any()):
             other = int(np.flatnonzero(keep & ~naive)[0])
             raise DataError(

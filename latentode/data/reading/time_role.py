@@ -8,7 +8,8 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from latentode.config import TimeConfig
-from latentode.data.reading.cells.split_parts import is_untold_interval, numbers_of
+from latentode.data.reading.cells.day_intervals import is_untold_interval
+from latentode.data.reading.cells.split_parts import numbers_of
 from latentode.data.reading.cells.split_times import find_split_times, join_times
 from latentode.data.reading.cells.time_scales import serial_in_name, unit_in_name, years_in_name
 from latentode.data.reading.doubts import Doubts

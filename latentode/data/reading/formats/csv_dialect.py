@@ -194,6 +194,9 @@ def _separator(lines: Sequence[str], source: str) -> str:
             best, best_score = (sep, score) if score > best_score else (best, best_score)
     # two tables may be parted by tabs into rows of two lengths, and by blanks too
     filled = [line for line in lines if line.strip()]
+    commas = {line.count(",") for line in filled}
+    if filled and best not in filled[0] and len(commas) == 1 and commas != {0}:
+        return ","  # "time,pressure" above "06:00,120;80": the names know no other
     everywhere = best != "," and sum(best in line for line in filled) > _NEARLY_ALL * len(filled)
     if best_score[0] > 0.5 or everywhere or not _parted_by_blanks(lines, source):
         return best

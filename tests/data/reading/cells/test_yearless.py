@@ -127,7 +127,9 @@ def test_numbers_beside_one_another_are_no_dates_where_they_wander(tmp_path, cel
         f"{t},{cells.format(*pair)},{i + 0.5}\n"
         for i, (t, pair) in enumerate(zip(times, pairs, strict=True))
     ]
-    with pytest.raises(DataError, match="column 'pair': its cells hold digits"):
+    with pytest.raises(
+        DataError, match=r"column 'pair'(?:: its cells hold digits| has two numbers in each cell)"
+    ):
         read(tmp_path, "time,pair,x\n" + "".join(rows))
 
 
