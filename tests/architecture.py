@@ -73,6 +73,8 @@ INNER = {
             "stacking",
             "transposed",
             "hours_across",
+            "carried_dates",
+            "cell_pairs",
             "row_policy",
         },
         {"column_roles", "key_columns", "cell_policy"},

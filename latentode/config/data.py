@@ -21,6 +21,9 @@ class ColumnsConfig(Config):
     channels: tuple[str, ...] | None = None
     channel: str | None = Field(None, description="long layout: column with the channel's name")
     value: str | None = Field(None, description="long layout: column with the value")
+    pairs: tuple[str, ...] = Field(
+        (), description="columns with two numbers in each cell, as 120/80: two channels each"
+    )
     static: tuple[str, ...] = ()
     future: tuple[str, ...] = Field((), description="known inputs, given for future times as well")
 
@@ -40,6 +43,9 @@ class TimeConfig(Config):
         None, description="where readings stand whose time is the number of an interval"
     )
     dayfirst: bool | None = None
+    year: int | None = Field(
+        None, ge=1678, le=2261, description="year of the first row, where dates tell none"
+    )
     format: str | None = Field(None, description="strptime format of the time column")
     start: str | None = Field(None, description="earlier rows are left out; any: none is")
     end: str | None = Field(None, description="later rows are left out; any: none is")

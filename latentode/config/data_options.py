@@ -15,9 +15,11 @@ DATA_OPTIONS = {
     "--tz": ("data.time.tz", "Zone of time stamps that name none: Europe/Berlin, +01:00."),
     "--interval": ("data.time.interval", "Readings of numbered intervals: start, or end."),
     "--dayfirst/--no-dayfirst": ("data.time.dayfirst", "Read 03/04 as 3 April, or as March 4."),
+    "--year": ("data.time.year", "Year of the first row, where dates tell none."),
     "--time-format": ("data.time.format", "strptime format of the time, e.g. '%d.%m.%Y %H:%M'."),
     "--id-column": ("data.columns.id", "Column with the id of the series; '' detects it anew."),
     "--channels": ("data.columns.channels", "Columns (long layout: names) to model, as a,b."),
+    "--pairs": ("data.columns.pairs", "Columns of cells as 120/80: two channels each, as a,b."),
     "--channel-column": ("data.columns.channel", "Long layout: column with the channel's name."),
     "--value-column": ("data.columns.value", "Long layout: column with the value."),
     "--static-columns": ("data.columns.static", "Columns that are constant in a series, as a,b."),
@@ -87,10 +89,10 @@ _PROSE = frozenset(
         *("cannot", "allows", "where", "alone", "again", "given", "reads", "leaves", "but"),
     }
 )
-_LISTS = ("data.cells.na", "data.cells.states", "data.columns.channels", "data.columns.static",
-          "data.columns.future", "channels.counters")  # fmt: skip
-_NUMBERS = ("data.cells.header_row", "data.cells.skip_rows", "data.min_obs", "data.max_channels",
-            "data.cells.max_bad", "data.clip_outliers")  # fmt: skip
+_LISTS = ("data.cells.na", "data.cells.states", "data.columns.channels", "data.columns.pairs",
+          "data.columns.static", "data.columns.future", "channels.counters")  # fmt: skip
+_NUMBERS = ("data.time.year", "data.cells.header_row", "data.cells.skip_rows", "data.min_obs",
+            "data.max_channels", "data.cells.max_bad", "data.clip_outliers")  # fmt: skip
 
 
 def in_python(

@@ -135,9 +135,10 @@ def own_bounds(folder: RunFolder | None) -> dict[str, Any]:
     if folder is None:
         return {}
     from latentode.config import LatentODEConfig
+    from latentode.data.reading.report import OF_ONE_LOG
 
     time = LatentODEConfig.from_toml(folder.config_path).data.time
-    bounds = {"data.time.start": time.start, "data.time.end": time.end}
+    bounds = {f"data.time.{name}": getattr(time, name) for name in OF_ONE_LOG}
     return {name: value for name, value in bounds.items() if value is not None}
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentode.data.reading.cells.bad_cells import BadText, bad_cells_message, missing_spellings
+from latentode.data.reading.cells.joint_questions import together
 from latentode.data.reading.row_policy import RowPolicy
 
 
@@ -62,9 +63,9 @@ class CellPolicy:
             for decision in numbers.decisions:
                 if decision not in rows.doubts.decisions:
                     rows.doubts.decisions.append(decision)
-            for question in numbers.questions:
-                if question not in rows.doubts.questions:
-                    rows.doubts.questions.append(question)
+        questions = [question for numbers in rows.got.numbers for question in numbers.questions]
+        for question in together(list(dict.fromkeys(questions)), rows.config):
+            rows.doubts.ask(question.about, question.message, blocks=question.blocks)
 
     def _text_only(self) -> set[int]:
         """Slots without a number, unless they were chosen."""

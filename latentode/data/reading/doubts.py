@@ -45,11 +45,15 @@ class Question:
             end with a full stop.
         blocks: "reading" where no array can be made without an answer, or a wrong one would move
             times or values; "training" where the log can be looked at, but not be trained on.
+        column: The column or channel, where one option answers for several columns.
+        choices: What may answer there, such as the units of a column.
     """
 
     about: str
     message: str
     blocks: Literal["reading", "training"] = "reading"
+    column: str = ""
+    choices: tuple[str, ...] = ()
 
 
 @dataclass

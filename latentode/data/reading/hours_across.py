@@ -220,7 +220,17 @@ def unroll_days(table: Table, across: Across, config: DataConfig) -> Table:
         result.doubts.ask("time", f"{table.name}: {question}.")
     keep = {name: result.column(name) for name in result.columns if name != _PLACE}
     stacked = Table({**keep, CLOCK: _clock_texts(clock)})
-    for shared in ("name", "stem", "line_word", "decimal", "units", "doubts", "ragged", "lines"):
+    for shared in (
+        "name",
+        "stem",
+        "line_word",
+        "decimal",
+        "units",
+        "doubts",
+        "ragged",
+        "notes",
+        "lines",
+    ):
         setattr(stacked, shared, getattr(result, shared))
     return stacked
 

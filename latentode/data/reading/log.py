@@ -17,6 +17,7 @@ from latentode.data.reading.assembly.build import Builder, ranked, series_rank
 from latentode.data.reading.assembly.collect import Collected, Collector
 from latentode.data.reading.assembly.files import series_of_files
 from latentode.data.reading.assembly.static import build_static
+from latentode.data.reading.cell_pairs import in_pairs
 from latentode.data.reading.cell_policy import CellPolicy
 from latentode.data.reading.column_profile import ColumnProfile, profile_table
 from latentode.data.reading.formats.open_table import Source, open_tables
@@ -166,7 +167,8 @@ class _Log:
     @classmethod
     def collected(cls, source: Source, config: DataConfig, allow_missing: bool) -> Self:
         """Read all files of a log, one after another."""
-        files = open_tables(source, config)
+        pairs = config.columns.pairs
+        files = (in_pairs(table, pairs) for table in open_tables(source, config))
         table = next(files)
         if allow_missing:
             config = _without_absent_columns(config, table.columns)

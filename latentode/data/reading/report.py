@@ -18,6 +18,8 @@ from latentode.data.reading.tally import REASONS, Tally
 #: What questions are about that have to be settled before a log is used at all, be it for training
 #: or for a forecast.
 OF_EVERY_LOG = ("time",)
+#: Settings of time that hold for one log, and for no later one.
+OF_ONE_LOG = ("start", "end", "year")
 
 _ALIKE = 0.1  # shares of the rows that are told as one
 _NEAR = 0.02  # how near a share is to the fraction that it is called
@@ -151,7 +153,8 @@ class DataReport:
         Returns:
             They, with layout, columns, channels, unit of time, order of day and month and decimal
             comma as they were detected. Separator, encoding and zone are left as they are: a file
-            shows them itself, and files differ. Bounds of time are those of this log alone.
+            shows them itself, and files differ. Bounds of time, and the year of its first row, are
+            those of this log alone.
         """
         roles = ("time", "id", "channel", "value", "channels")
         columns = {role: self.columns[role] for role in roles}
@@ -164,7 +167,7 @@ class DataReport:
                 "layout": self.layout if config.layout == "auto" else config.layout,
                 "columns": config.columns.model_copy(update=columns),
                 "time": time.model_copy(
-                    update={"unit": unit, "dayfirst": dayfirst, "start": None, "end": None}
+                    update={"unit": unit, "dayfirst": dayfirst} | dict.fromkeys(OF_ONE_LOG)
                 ),
                 "cells": cells.model_copy(update={"decimal": ","}) if comma else cells,
             }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,12 @@ from latentode.config import DataConfig, TimeConfig
 from latentode.data.dataset import Clock, Int64
 from latentode.data.reading.assembly.collect import NAMELESS, Collected
 from latentode.data.reading.cells.bad_cells import leave_out_options
-from latentode.data.reading.cells.merged_times import Times, merge_times
+from latentode.data.reading.cells.merged_times import Times, merge_times, text_of_row
 from latentode.data.reading.cells.time_column import time_on_clock
 from latentode.data.reading.cells.time_stamps import NO_TIME, OK, OUT_OF_RANGE
+from latentode.data.reading.cells.yearless import YearlessRows
 from latentode.data.reading.cells.zones import Rows, localize
+from latentode.data.reading.cells.zones_above import zone_above
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.csv_table import ragged_message
 from latentode.data.reading.formats.table import Table
@@ -87,7 +89,7 @@ class RowPolicy:
         self._refuse_ragged()
         if not len(got.series):
             raise DataError(f"no data rows in {self.table.name}. Give a log with readings.")
-        merged = self._merged()
+        merged = self._zoned(self._dated(self._merged()))
         self.dayfirst = merged.dayfirst
         self.got.times.clear()  # they are held once
         times, status = merged.times, merged.status
@@ -142,6 +144,27 @@ class RowPolicy:
             f"{self.table.name}: column {column!r} holds elapsed times, but the log is on a "
             "calendar. Give times as in the log."
         )
+
+    def _zoned(self, merged: Times) -> Times:
+        """Times in the zone that lines above the rows tell, where nothing nearer tells one."""
+        clock = merged.clock
+        told = clock.kind != "calendar" or clock.zone is not None or self.clock is not None
+        if told or not merged.naive.any():
+            return merged
+        lines = dict.fromkeys(line for table in self.got.tables for line in table.notes)
+        zone = zone_above(list(lines), self.doubts)
+        return replace(merged, clock=replace(clock, zone=zone))
+
+    def _dated(self, merged: Times) -> Times:
+        """Times with their years, where dates tell none."""
+        if merged.clock.kind != "calendar":
+            return merged
+        got = self.got
+        slots = 0 if got.row_slot is None or not self._is_log else got.row_slot + 1
+        series = got.series.astype(np.int64) * (len(got.slots) + 2) + slots
+        year, cells = self._time.year, partial(text_of_row, got.times)
+        rows = YearlessRows(self.roles.time, series, year, self.doubts, got.at, cells)
+        return rows.dated(merged)
 
     def _tolerates(self, number: int, total: int, *, empty: bool = False) -> bool:
         lenient = self.config.cells.on_bad_row != "error" or (empty and self._is_log)
@@ -267,7 +290,9 @@ class RowPolicy:
                 "zone. Pass --tz as well, the zone of the logger."
             )
         rows = np.flatnonzero(naive & keep)
-        if clock.kind != "calendar" or clock.zone is None or not len(rows):
+        # which hours occur twice, the year tells
+        unsure = any("--year YYYY" in each.message for each in self.doubts.questions)
+        if clock.kind != "calendar" or clock.zone is None or not len(rows) or unsure:
             return
         if self._time.tz is None and bool((keep & ~naive).any()):
             other = int(np.flatnonzero(keep & ~naive)[0])

@@ -8,6 +8,8 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from latentode.config import TimeConfig
+from latentode.data.reading.cells.day_intervals import is_untold_interval
+from latentode.data.reading.cells.split_parts import numbers_of
 from latentode.data.reading.cells.split_times import find_split_times, join_times
 from latentode.data.reading.cells.time_scales import serial_in_name, unit_in_name, years_in_name
 from latentode.data.reading.doubts import Doubts
@@ -63,6 +65,8 @@ def find_time(
             option=joined.option or "--time-column NAME",
         )
         return parts
+    if dates and parts is None:
+        _ask_about_intervals(sample, dates[0], names, doubts)
     likely = (
         search.best(("epoch", "serial"), named=True)
         or dates
@@ -73,6 +77,24 @@ def find_time(
     if not likely:
         raise DataError(f"{sample.table.name}: {_refusal(sample, names)}")
     return (_only(likely, sample, doubts),)
+
+
+def _ask_about_intervals(sample: Sample, date: str, names: Sequence[str], doubts: Doubts) -> None:
+    """Ask into how many intervals a day is parted, where each has its number and none is whole."""
+    for name in names:
+        numbers = numbers_of(sample[name].cells)
+        if name == date or numbers is None or not numbers[1].all():
+            continue
+        seen = numbers[0]
+        repeats = sample[date].num_distinct < len(seen)
+        if repeats and (np.diff(seen) > 0).any() and is_untold_interval(name, seen):
+            doubts.ask(
+                "time",
+                f"column {name!r} counts intervals of the days in {date!r}, from {seen.min():g} to "
+                f"{seen.max():g}, and no day has all: into how many a day is parted is not told. "
+                "Give the log a whole day of them, or write the time of day into that column.",
+            )
+            return
 
 
 class _Search:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
 from latentode.config import DataConfig
+from latentode.data.reading.carried_dates import carried, find_carried
 from latentode.data.reading.column_roles import detect_roles, sample_of
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.table import RenamedTable, Table
@@ -116,19 +117,27 @@ class Understanding:
 
 
 def understand(table: Table, config: DataConfig) -> tuple[Table, Understanding]:
-    """Find out what a table means.
+    """Find out what a table means, once the cells that it leaves to those above them are filled.
 
     Args:
         table: The first table of a log.
         config: What is known of it.
 
     Returns:
-        The table, reshaped where that is needed, and how others like it are read.
+        The table, filled and reshaped where that is needed, and how others like it are read.
 
     Raises:
         DataError: If its columns cannot be understood.
         ResourceError: If it has more columns than ``max_channels`` allows.
     """
+    dates = find_carried(table, config)
+    if dates is None:
+        return _understood(table, config)
+    table, found = _understood(carried(table, dates), config)
+    return table, replace(found, reshape=lambda other: found.reshape(carried(other, dates)))
+
+
+def _understood(table: Table, config: DataConfig) -> tuple[Table, Understanding]:
     labels = labels_before_times(table.columns, config)
     if labels is None:
         _refuse_many(table, config.max_channels)

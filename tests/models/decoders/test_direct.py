@@ -12,7 +12,8 @@ from latentode.models.decoders.direct import DirectForecast
 def direct(batch, *, season=None, rest=False, seed=0):
     torch.manual_seed(seed)
     known = batch.inputs.dim + batch.static.shape[-1]
-    module = DirectForecast(batch.values.shape[-1], known, 5, season).double().eval()
+    module = DirectForecast(batch.values.shape[-1], known, season).double().eval()
+    module.strength.fill_(1.0)
     if not rest:
         with torch.no_grad():
             for parameter in module.parameters():
@@ -55,6 +56,16 @@ def test_it_departs_from_the_last_reading_of_each_channel():
     torch.testing.assert_close(
         shift[:, 1], 1e3 * shift[:, 0], rtol=0, atol=0.05 * shift[:, 1].abs().max().item()
     )
+
+
+def test_a_channel_that_it_is_no_good_for_stays_as_it_is():
+    batch = windows()
+    module = direct(batch)
+    module.strength[0] = 0.0
+    times = torch.linspace(0.1, 2.0, 5, dtype=torch.float64).expand(batch.size, -1)
+    for part in asked_of(module, batch, times):
+        assert (part[..., 0] == 0).all()
+        assert (part[..., 1] != 0).all()
 
 
 def test_a_channel_is_told_of_no_other():
@@ -104,7 +115,7 @@ def test_it_learns_a_forecast_that_is_linear_in_what_was_read_a_season_ago():
     )  # fmt: skip
     index = ((times - 1.0 + 4.0) * 20).round().long()
     target = 0.7 * (values.gather(1, index[..., None].expand(-1, -1, 2)) - values[:, -1:])
-    optimizer = torch.optim.Adam(module.parameters(), lr=0.05)
+    optimizer = torch.optim.Adam(module.requires_grad_(True).parameters(), lr=0.05)
     for _ in range(300):
         optimizer.zero_grad()
         loss = (asked_of(module, full, times)[0] - target).square().mean()

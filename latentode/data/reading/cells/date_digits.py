@@ -156,6 +156,32 @@ def short_year_format(numbers: NDArray[np.number]) -> str:
     return ""
 
 
+def six_digit_formats(numbers: NDArray[np.number]) -> tuple[list[str], bool]:
+    """The formats of numbers that all spell dates of six digits, of which a first zero may lack.
+
+    Where several fit, those are given whose dates lie closest together.
+
+    Args:
+        numbers: int64 or float64, shape (row,).
+
+    Returns:
+        The formats; and whether the dates advance more evenly than the numbers do.
+    """
+    whole = _whole(numbers)
+    if whole is None or not len(whole) or not set(_lengths(whole)) <= {5, 6}:
+        return [], False
+    spans = {}
+    for form, digits in (("%y%m%d", "yyMMDD"), ("%d%m%y", "DDMMyy"), ("%m%d%y", "MMDDyy")):
+        times, good = _read(whole, digits)
+        if good.all():
+            spans[form] = (np.ptp(times), _steadier(times, whole))
+    least = min((span for span, _ in spans.values()), default=0)
+    return (
+        [form for form, (span, _) in spans.items() if span == least],
+        any(steadier for span, steadier in spans.values() if span == least),
+    )
+
+
 def _are_clocks(whole: Int64) -> bool:
     """True if numbers spell times of one day: 95959 before 100000, or all of one hour."""
     hour, minute, second = whole // 10_000, whole // 100 % 100, whole % 100

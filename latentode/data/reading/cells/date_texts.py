@@ -6,11 +6,14 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from latentode.data.reading.cells.zone_names import UNCLEAR_LETTERS, offset_minutes
+from latentode.data.reading.cells.zone_names import MILITARY_ZONES, UNCLEAR_LETTERS, offset_minutes
 
 #: Between what stands before and what stands after the time of day, see `parse_date`.
 JOINT = "\x1f"
 _EPOCH_DAY = date(1970, 1, 1).toordinal()  # ordinals count from the year 1
+#: Stands for the year of a date that tells none: a leap year after all logs, within int64.
+NO_YEAR = 2260
+_FIRST_OF_NO_YEAR = date(NO_YEAR, 1, 1).toordinal() - _EPOCH_DAY  # in days since 1970
 _CENTURY_TURNS = 69  # as strptime: 69 is 1969, 68 is 2068
 # English, German, French, Spanish, Italian, Portuguese, Dutch, Danish/Swedish, Polish; names are
 # looked up without a full stop, and by three letters where these are clear
@@ -32,6 +35,7 @@ _MONTHS = (
 MONTH_OF = {word: month for month, words in enumerate(_MONTHS, 1) for word in words.split()}
 _YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})\.?")
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])\s?(\d{1,2})\2\s?(\d{4}|\d{2})")
+_DAY_MONTH = re.compile(r"(\d{1,2})([-/.])\s?(\d{1,2})\.?")
 _YEAR_MONTH = re.compile(r"(\d{4})(?:[-/.]|-?M)(\d{1,2})")
 _MONTH_YEAR = re.compile(r"(\d{1,2})[-/.](\d{4})")
 _WEEK = re.compile(r"(\d{4})-?\s?W(\d{1,2})(?:-?([1-7]))?", re.IGNORECASE)
@@ -119,6 +123,7 @@ class WrittenDate:
         offset: Minutes east of Greenwich, where the text has an offset or letters of one.
         place: IANA name behind the time, in brackets.
         letters: Letters of a zone, of one offset or of several.
+        needs_clock: True of "Mar 24", which may be a month where no time of day follows.
     """
 
     day: int | None = None
@@ -126,6 +131,7 @@ class WrittenDate:
     offset: int | None = None
     place: str | None = None
     letters: str | None = None
+    needs_clock: bool = False
 
 
 def day_number(year: int, month: int, day: int) -> int | None:
@@ -166,13 +172,18 @@ def parse_date(text: str) -> WrittenDate:
         shorter = _WEEKDAY.sub("", body, count=1)
         if shorter != body and not body[:1].isdigit():
             day, numbers = _date(shorter.strip())
-    return WrittenDate(
-        day, numbers, offset, (place["name"] or place["bare"]) if place else None, letters
-    )
+    named = (place["name"] or place["bare"]) if place else None
+    needs_clock = day is not None and day >= _FIRST_OF_NO_YEAR and not body[:1].isdigit()
+    return WrittenDate(day, numbers, offset, named, letters, needs_clock)
 
 
 def _zone(after: str) -> tuple[int | None, str | None, str]:
     """(offset, letters, the rest) of what stands behind a time of day."""
+    if after.startswith("="):  # of a date-time group
+        letter = after[1:].upper()
+        minutes = MILITARY_ZONES.get(letter)
+        known = minutes is not None or letter in ("", "J")
+        return minutes, f"={letter}" if minutes else None, "" if known else after
     words = after.split()
     for index, word in enumerate(words):
         rest = " ".join(words[:index] + words[index + 1 :])
@@ -201,6 +212,8 @@ def _date(text: str) -> tuple[int | None, OpenDate | None]:
         return day_number(int(match[1]), 3 * int(match[2]) - 2, 1), None
     if match := _QUARTER_YEAR.fullmatch(text):
         return day_number(int(match[2]), 3 * int(match[1]) - 2, 1), None
+    if match := _DAY_MONTH.fullmatch(text):
+        return None, OpenDate((int(match[1]), int(match[3]), NO_YEAR), match[2])
     counted = _counted_day(text)
     return _named_month(text) if counted is None else counted, None
 
@@ -237,6 +250,8 @@ def _named_month(text: str) -> int | None:
         return None
     month = MONTH_OF[words[months[0]].lower()]
     numbers = [word for place, word in enumerate(words) if place != months[0]]
+    if len(numbers) == 1 and len(numbers[0]) <= 2:
+        return day_number(NO_YEAR, month, int(numbers[0]))
     if len(numbers) == 1 and len(numbers[0]) == 4:
         return day_number(int(numbers[0]), month, 1)
     if len(numbers) != 2 or not all(len(number) in (1, 2, 4) for number in numbers):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Int64
+from latentode.data.reading.cells.part_names import roles_in_name
 
 _DAY = NS_PER_UNIT["d"]
 _SUNDAY = 3  # days since Thursday, 1 January 1970, modulo 7
@@ -48,6 +49,20 @@ def numbering(numbers: NDArray[np.float64]) -> Numbering | None:
     if not whole or parts is None or len(distinct) < _MOST * count:
         return None
     return Numbering(parts, int(first))
+
+
+def is_untold_interval(name: str, seen: NDArray[np.float64]) -> bool:
+    """Whether numbers are intervals by their name, of which no day has all.
+
+    Args:
+        name: Column.
+        seen: Its numbers, shape (row,).
+    """
+    called = roles_in_name(name)
+    counts = (np.floor(seen) == seen).all() and seen.min() >= 0 and seen.max() <= max(PER_DAY)
+    return bool("interval" in called and "hour" not in called and counts) and (
+        numbering(seen) is None
+    )
 
 
 def interval_clock(

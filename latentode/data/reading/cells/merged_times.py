@@ -83,11 +83,21 @@ class _Column:
 
     def text(self, row: int) -> str:
         """Cell of a row of the log."""
-        for part in self.parts:
-            if row < len(part.status):
-                return part.text(row)
-            row -= len(part.status)
-        raise AssertionError("a row of the log")
+        return text_of_row(self.parts, row)
+
+
+def text_of_row(parts: Sequence[RawTimes], row: int) -> str:
+    """Time of a row of a log, as it is written.
+
+    Args:
+        parts: Times of each file.
+        row: Place among the rows of all.
+    """
+    for part in parts:
+        if row < len(part.status):
+            return part.text(row)
+        row -= len(part.status)
+    raise AssertionError("a row of the log")
 
 
 def merge_times(

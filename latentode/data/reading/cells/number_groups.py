@@ -24,6 +24,7 @@ from latentode.data.reading.cells.states import (
     in_order,
     state_numbers,
 )
+from latentode.data.reading.doubts import Question
 
 #: What each code of `GroupReader.kinds` means; 0 and 1 are no faults.
 KINDS: tuple[Kind | str, ...] = (
@@ -40,6 +41,9 @@ _READING = (
     r"^[<>~≈]?\s*[-+(]?\s*[$€£¥₹]?\s*[0-9]+(?:[.,][0-9]+)?(?:[^0-9A-Za-z].*|[A-Za-z][^0-9]*)?$"
 )
 # dates, times of day, addresses, versions
+_MOST_PAIRS = 0.9  # share of the cells; others are judged once pairs are parted
+#: Two numbers in one cell, as 120/80: of a pressure, a position, a share of another.
+PAIR = r"^\s*([+-]?[0-9]+(?:[.,][0-9]+)?)\s*[/|;xX\\]\s*([+-]?[0-9]+(?:[.,][0-9]+)?)\s*$"
 _DATE = r"^[0-9]{1,4}(?:[-/.:][0-9]{1,4}){2}|^[0-9]{1,2}:[0-9]{2}"
 
 
@@ -193,6 +197,8 @@ class GroupReader:
     def _doubt_text(self) -> None:
         """Say, or ask, whether a column without a number may be left out."""
         faults = self.kinds >= FIRST_FAULT
+        if self._ask_about_pairs(faults):
+            return
         digits = faults & self._matches(_READING) & ~self._matches(_DATE)
         if (
             2 * self.cells.counts[digits].sum() >= self.cells.counts[faults].sum()
@@ -214,6 +220,17 @@ class GroupReader:
                 "they are neither numbers nor two states that are known",
                 option=list_option("--states", [f"{w}={i}" for i, w in enumerate(in_order(words))]),
             )
+
+    def _ask_about_pairs(self, faults: NDArray[np.bool_]) -> bool:
+        """Ask about two numbers in nearly all cells of a column that has no others."""
+        cells = self.cells
+        pairs = faults & self._matches(PAIR)
+        few = cells.counts[pairs].sum() < _MOST_PAIRS * cells.counts[faults].sum()
+        if few or pairs.sum() < 2 or cells.name != f"column {cells.channel!r}":
+            return False
+        said = f"{cells.name} has two numbers in each cell ({cells.example(pairs)})"
+        cells.doubts.questions.append(Question("pairs", said, column=cells.channel))
+        return True
 
     def _set(
         self, texts: NDArray[np.bool_], kind: str, only: str | tuple[str, ...] | None = None

@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from latentode.data.dataset import Float64
-from latentode.data.reading.cells.bad_cells import na_option
 from latentode.data.reading.cells.number_cells import GroupCells
+from latentode.data.reading.doubts import Question
 
 # more kinds of ending than this, or endings with digits, are no units: "12A3", "7F00"
 _MOST_UNITS = 5
@@ -101,17 +101,9 @@ def _ask(cells: GroupCells, marked: NDArray[np.bool_], codes: list[int], bare: i
         number = int(cells.counts[texts].sum())
         said.append(f"{number:,} of {cells.forms.units[code]!r} ({cells.example(texts)})")
     said += [f"{bare:,} without a unit"] if bare else []
-    cells.doubts.ask(
-        "unit",
-        f"{cells.name} mixes units: {', '.join(said)}. Write all numbers in one unit, or leave out "
-        f"those of {'the other' if len(codes) == 2 else 'all but one'}: {_options(cells, codes)}.",
+    # the option that answers is one for all columns, and told with them
+    units = tuple(cells.forms.units[code] for code in codes)
+    question = Question(
+        "unit", f"{cells.name} mixes units: {', '.join(said)}", "reading", cells.channel, units
     )
-
-
-def _options(cells: GroupCells, codes: list[int]) -> str:
-    """What leaves out the numbers of all units but one, for each of them."""
-    rules, own = cells.rules.na_texts, cells.channel
-    kept = [*rules[""], *(f"{own}={text}" for text in rules.get(own, ()))]
-    units = [cells.forms.units[code] for code in codes]
-    choices = [[each for each in units if each != unit] for unit in units] if units[1:] else [units]
-    return " or ".join(na_option([*kept, *(f"{own}={unit}" for unit in left)]) for left in choices)
+    cells.doubts.questions.append(question)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 _SAMPLE = 1_000  # cells that tell the format
 _DATES = ("%y%m%d", "%d%m%y", "%m%d%y")
-_CLOCKS = {10: "%H%M", 12: "%H%M%S"}  # digits of a cell -> time of day after the date
+_CLOCKS = {6: "", 10: "%H%M", 12: "%H%M%S"}  # digits of a cell -> time of day after the date
 
 
 def padded_formats(numbers: NDArray[np.number], text: Callable[[int], str]) -> list[str]:

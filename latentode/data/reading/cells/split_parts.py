@@ -16,7 +16,11 @@ from latentode.data.dataset import Int64
 from latentode.data.reading.cells.clock_texts import parse_clock_texts
 from latentode.data.reading.cells.date_digits import spelled_dates
 from latentode.data.reading.cells.date_texts import MONTH_OF
-from latentode.data.reading.cells.day_intervals import Numbering, numbering
+from latentode.data.reading.cells.day_intervals import (
+    Numbering,
+    is_untold_interval,
+    numbering,
+)
 from latentode.data.reading.cells.part_names import roles_in_name
 from latentode.data.reading.cells.time_column import read_times
 from latentode.data.reading.cells.time_forms import may_be_times
@@ -39,10 +43,7 @@ _NAMED = {"weekday": (1, 7), "week": (1, 53), "quarter": (1, 4)}
 _RANGES = {"month": (1, 12), "day": (1, 31), "doy": (1, 366), "minute": (0, 59), "second": (0, 59)}
 _CLOCK = r"(\d{1,2}(?:[:.h]\d{2}){0,2})"
 _TO = r"\s*(?:h|uhr)?\s*(?:[-/\u2013\u2014]|bis|to|until|à|al?|tot)\s*"
-_INTERVAL = re.compile(
-    rf"\D*?{_CLOCK}{_TO}{_CLOCK}\s*(?:h|uhr)?",
-    re.IGNORECASE,
-)
+_INTERVAL = re.compile(rf"\D*?{_CLOCK}{_TO}{_CLOCK}\s*(?:h|uhr)?", re.IGNORECASE)
 _QUARTERS = {form.format(n): n for form in ("q{}", "{}q", "t{}", "k{}") for n in (1, 2, 3, 4)}
 _MOST_WORDS = 30  # spellings of the months in one log
 _HALVES = {
@@ -227,7 +228,7 @@ def _fitting(name: str, seen: NDArray[np.float64]) -> list[str]:
         if role in called:  # never a day of the year
             least, most = _NAMED[role]
             return [role] if least <= low and high <= most else []
-    roles = ["hour"] if high <= 24 else []
+    roles = ["hour"] if high <= 24 and not is_untold_interval(name, seen) else []
     if (low >= 1500 and high <= 2200) or (high <= 99 and "year" in called):
         roles.append("year")
     ranges = _RANGES | {role: limits for role, limits in _NAMED.items() if role in called}
@@ -266,7 +267,6 @@ def _fitting_fractions(name: str, seen: NDArray[np.float64]) -> list[str]:
     if seen.min() >= 1 and high < 367 and "doy" in called:
         roles.append("doy")
     return roles + _counts_of_day(called, high)
-    return roles
 
 
 def part_of(name: str, role: str, numbers: NDArray[np.float64], good: NDArray[np.bool_]) -> Part:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from latentode.data.reading.cells.date_texts import NO_YEAR
 from latentode.data.reading.cells.time_stamps import (
     BAD,
     DAY,
@@ -38,6 +40,7 @@ _HINTS = {
     "-": "Write the directive without the hyphen; %d reads 4 as well as 04",
 }
 _HAS_YEAR = set("yYcxG")
+_DAY_AND_MONTH = ({"d", "m"}, {"d", "b"}, {"d", "B"})
 _WIDTHS = {"Y": 4, "y": 2, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2, "j": 3}
 #: Formats of elapsed times, whose first number may be of any size.
 ELAPSED_FORMATS = {"%H:%M:%S": 3, "%H:%M": 2, "%M:%S": 2, "%H:%M:%S.%f": 3, "%M:%S.%f": 2}
@@ -66,11 +69,16 @@ def check_format(form: str) -> None:
         )
     if form in ELAPSED_FORMATS or form == CLOCK_DIGITS:
         return
-    if not directives & _HAS_YEAR:
+    if not directives & _HAS_YEAR and not _tells_no_year(directives):
         raise ConfigError(
             f"--time-format: expected a format with a year, got {form!r}. Write the format of the "
             "whole cell, such as '%d.%m.%Y %H:%M'."
         )
+
+
+def _tells_no_year(directives: Set[str]) -> bool:
+    """Whether a format has a day and a month, whose year is told apart from it."""
+    return not directives & _HAS_YEAR and any(pair <= directives for pair in _DAY_AND_MONTH)
 
 
 def parse_by_format(texts: pa.Array, form: str, *, from_numbers: bool) -> Stamps:
@@ -98,6 +106,9 @@ def parse_by_format(texts: pa.Array, form: str, *, from_numbers: bool) -> Stamps
     if letters:
         cells, offsets = _without_letters(cells)
         form = " ".join(form.replace("%Z", "").split())
+    if _tells_no_year(set(re.findall(r"%(.)", form))):
+        blank = cells.isin(MISSING_TEXTS)
+        cells, form = cells.where(blank, f"{NO_YEAR} " + cells), f"%Y {form}"
     try:
         parsed = pd.to_datetime(cells, format=form, utc=True, errors="coerce")
     except ValueError as error:

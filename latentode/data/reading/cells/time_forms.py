@@ -14,6 +14,7 @@ from latentode.config import TimeConfig
 from latentode.data.dataset import Int64
 from latentode.data.reading.cells.clock_texts import HALF_DAY_FORM
 from latentode.data.reading.cells.date_digits import spelled_dates
+from latentode.data.reading.cells.date_texts import NO_YEAR
 from latentode.data.reading.cells.time_column import RawTimes, read_times
 from latentode.data.reading.cells.time_scales import (
     EPOCH_UNITS,
@@ -25,6 +26,7 @@ from latentode.data.reading.cells.time_stamps import BAD, DAY, NO_TIME, OK
 from latentode.data.reading.formats.table import as_text, is_text
 
 _SAMPLE = 2_000  # cells that tell the form of a column
+_FEW = 0.05  # share of steps against all others
 _SERIAL_BY_FORM = ("matlab", "julian")  # others reach into the range of ordinary readings
 
 
@@ -97,7 +99,17 @@ def _text_form(
         other = stamps.settled("mdy")
         times = np.where(day.status == OK, times, other.times)
     whole_days = bool((stamps.times[good] % DAY == 0).all()) and not stamps.aware.any()
+    if whole_days and any(NO_YEAR in date.numbers for date in stamps.dates):
+        both = (day, stamps.settled("mdy"))  # "12/8" is a reading, unless days run on so
+        good &= any(_runs_on(each.times[good & (each.status == OK)]) for each in both)
     return "dates" if whole_days else "stamps", times, good
+
+
+def _runs_on(days: Int64) -> bool:
+    """Whether days without a year run in one direction, but for New Year and restarts."""
+    steps = np.sign(np.diff(days))
+    rises, falls = int((steps > 0).sum()), int((steps < 0).sum())
+    return max(rises, falls) > 0 and min(rises, falls) <= _FEW * max(rises, falls)
 
 
 def _holds_digits(column: pa.ChunkedArray) -> bool:

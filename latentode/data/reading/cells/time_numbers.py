@@ -11,7 +11,11 @@ from numpy.typing import NDArray
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock, Int64
 from latentode.data.reading.cells.calendar_numbers import serial_clock, year_clock
-from latentode.data.reading.cells.date_digits import possible_format, short_year_format
+from latentode.data.reading.cells.date_digits import (
+    possible_format,
+    short_year_format,
+    six_digit_formats,
+)
 from latentode.data.reading.cells.number_column import NumberColumn, shown, span
 from latentode.data.reading.cells.time_scales import (
     EPOCH_UNITS,
@@ -172,6 +176,17 @@ def _elapsed(column: NumberColumn) -> Clock:
         "serial days)."
     )
     form = possible_format(column.good)
+    dates, steadier = six_digit_formats(column.good)
+    if dates:
+        others = [form] if form is not None and not steadier else []
+        told = [f"--time-format {each}" for each in (*dates, *others)]
+        unit = "" if steadier else f", or the unit of elapsed times: --time-unit {_ALL_UNITS}"
+        column.doubts.ask(
+            "time",
+            f"time column {column.name!r}: numbers from {seen} may spell dates. Pass "
+            f"{' or '.join(told)}{unit}.",
+        )
+        return Clock("elapsed", None, "s")
     if form == "%H%M%S":
         column.doubts.ask(
             "time",

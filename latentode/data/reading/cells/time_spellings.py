@@ -14,6 +14,7 @@ _DASHES = "\u2013\u2014"
 _MOMENT = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}[ T]\d{1,2}:\d\d(?::\d\d)?Z?"
 #: A span of time, from one moment to another; a hyphen before an hour alone is an offset.
 SPAN = rf"^({_MOMENT})\s*(?:[-/{_DASHES}]|bis|to|until|à|al?|tot)\s*{_MOMENT}(\s*\(.*\))?$"
+_ZONED_MONTH = r"\s?([A-Za-z]?)\s?([A-Za-z]{3})\s?(\d{4}|\d{2})?$"
 # spellings of one meaning that part a time of day from its date, or its digits, in another way
 _RESPELLED = (
     (SPAN, r"\1"),
@@ -42,6 +43,9 @@ _RESPELLED = (
     (r"^(\d{1,2})([A-Za-z]{3,})(\d{4}|\d{2})(?::|\s|$)", r"\1-\2-\3 "),
     (r"^(\d{4}):(\d\d):(\d\d)(?:\s|$)", r"\1-\2-\3 "),
     (r"^(\d{1,2}):(\d{1,2}):(\d{4})(?:\s|$)", r"\1/\2/\3 "),
+    # 141030ZMAR24, the date-time group of services: day, time, letter of a zone, month, year
+    (rf"^(\d\d)\s?(\d\d)(\d\d)(\d\d){_ZONED_MONTH}", r"\1-\6-\7 \2:\3:\4=\5"),
+    (rf"^(\d\d)\s?(\d\d)(\d\d){_ZONED_MONTH}", r"\1-\5-\6 \2:\3=\4"),
     # 06:00:00:123
     (r"(:\d\d:\d\d):(\d{3,6})$", r"\1.\2"),
 )

@@ -286,6 +286,9 @@ def _of_parts(parts: dict[str, pa.Array], missing: NDArray[np.bool_]) -> Stamps:
     days, codes = np.where(codes >= 0, 0, days)[rows], codes[rows]
     status = np.zeros(len(rows), dtype=np.uint8)
     status[np.abs(days) > _LAST_DAY] = OUT_OF_RANGE
+    lacking = np.array([date.needs_clock for date in written], dtype=bool)[rows]
+    if lacking.any() and _may_be_months(days[lacking]):
+        days = np.where(lacking & np.asarray(pc.equal(parts["clock"], "")), _LIMIT, days)
     status[(days == _LIMIT) | (seconds < 0) | ((seconds == 86_400) & (fraction > 0))] = BAD
     status[missing] = NO_TIME
     okay = status == OK
@@ -299,6 +302,13 @@ def _of_parts(parts: dict[str, pa.Array], missing: NDArray[np.bool_]) -> Stamps:
         numbers,
         frozenset(place for place in places if place),
     )
+
+
+def _may_be_months(days: Int64) -> bool:
+    """Whether "Mar 24" may be a month of 2024: numbers that change with the day change more."""
+    dates = np.unique(days).astype("M8[D]")
+    months = dates.astype("M8[M]")
+    return len(np.unique(dates - months)) <= len(np.unique(months))
 
 
 def is_zone(place: str) -> bool:

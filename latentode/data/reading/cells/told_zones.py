@@ -6,6 +6,7 @@ from collections.abc import Set
 
 from latentode.data.reading.cells.time_stamps import is_zone
 from latentode.data.reading.cells.zone_names import (
+    MILITARY_ZONES,
     UNCLEAR_LETTERS,
     ZONE_LETTERS,
     check_zone,
@@ -32,6 +33,12 @@ def say_letters(name: str, places: Set[str], doubts: Doubts) -> None:
             "time",
             f"{letters} in {name!r} read as {offset}, all year",
             "letters name an offset, never summer time that comes and goes",
+        )
+    for letter in sorted(place[1:] for place in places if place.startswith("=")):
+        doubts.decide(
+            "time",
+            f"{letter} in {name!r} read as {offset_name(MILITARY_ZONES[letter])}",
+            "so the letters of date-time groups stand for offsets",
         )
 
 

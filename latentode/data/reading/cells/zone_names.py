@@ -33,6 +33,12 @@ ZONE_LETTERS = {
     **dict.fromkeys(("AKST",), -540),
     **dict.fromkeys(("HST",), -600),
 }
+#: Letters of a date-time group, in minutes; J is the time of the place itself.
+MILITARY_ZONES = {
+    **{letter: 60 * hours for hours, letter in enumerate("ABCDEFGHIKLM", 1)},
+    **{letter: -60 * hours for hours, letter in enumerate("NOPQRSTUVWXY", 1)},
+    "Z": 0,
+}
 #: Letters that are used for several offsets, and zones that they may mean.
 UNCLEAR_LETTERS = {
     "CST": ("America/Chicago", "Asia/Shanghai"),

@@ -57,6 +57,7 @@ class Dialect:
         wrapped: Whether lines stand in quotes as a whole.
         last_line: Last line of the table; None where it goes on to the end of the file.
         above: Lines above the first row, as they stand, which a joined file repeats.
+        notes: Lines above the header, as they stand.
         doubts: What was decided, and what was not.
     """
 
@@ -74,6 +75,7 @@ class Dialect:
     wrapped: bool = False
     last_line: int | None = None
     above: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     doubts: Doubts = field(default_factory=Doubts)
 
 
@@ -135,6 +137,7 @@ def find_dialect(text: str, cells: CellsConfig, source: str) -> Dialect:
         dialect.untold = dialect.unnamed & set(dialect.columns[len(header.names) :])
         dialect.spaced = _is_spaced(lines[header.line - 1 : header.line + _FEW], sep)
         dialect.header = next(each.fields for each in records if each.line == header.line)
+    dialect.notes = tuple(lines[skipped : (header.line or dialect.first_line) - 1])
     dialect.above = _above(lines, skipped, dialect, source)
     dialect.decimal = _decimal(cells.decimal, body.records, doubts)
     return dialect
@@ -191,6 +194,9 @@ def _separator(lines: Sequence[str], source: str) -> str:
             best, best_score = (sep, score) if score > best_score else (best, best_score)
     # two tables may be parted by tabs into rows of two lengths, and by blanks too
     filled = [line for line in lines if line.strip()]
+    commas = {line.count(",") for line in filled}
+    if filled and best not in filled[0] and len(commas) == 1 and commas != {0}:
+        return ","  # "time,pressure" above "06:00,120;80": the names know no other
     everywhere = best != "," and sum(best in line for line in filled) > _NEARLY_ALL * len(filled)
     if best_score[0] > 0.5 or everywhere or not _parted_by_blanks(lines, source):
         return best

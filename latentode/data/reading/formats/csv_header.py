@@ -205,7 +205,9 @@ def _rows_above(
             if run:
                 break
             continue
-        if names_something(record) and _may_name(record, run, width, sep):
+        if is_ruler(record.fields) or (
+            names_something(record) and _may_name(record, run, width, sep)
+        ):
             run.insert(0, record)
         elif run or len(odd) == _MOST_ODD:
             break
@@ -294,10 +296,8 @@ def _named(run: list[Record], width: int, end: int, doubts: Doubts) -> Header:
         rows = rows[-1:]  # names and their values, line by line, stand above it
     names = rows[-1].fields
     if len(rows) > 1:
-        columns = list(zip_longest(*(each.fields for each in rows), fillvalue=""))
-        names = tuple(joined(cells) for cells in columns)
-        if len(set(names)) < len(names):
-            names = under_groups(columns, names)
+        cells = [each.fields for each in rows]
+        names = under_groups(cells, tuple(map(joined, zip_longest(*cells, fillvalue=""))))
         doubts.decide(
             "header",
             f"names joined from lines {rows[0].line} to {rows[-1].line}, such as {names[-1]!r}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,12 +17,15 @@ from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.csv_columns import ragged_message
 from latentode.data.reading.formats.csv_dialect import find_dialect
 from latentode.data.reading.formats.csv_lines import parsed_lines, record_lines
-from latentode.data.reading.formats.csv_parser import CsvParser
+from latentode.data.reading.formats.csv_parser import CsvParser, RaggedRow
 from latentode.data.reading.formats.csv_source import HEAD_BYTES, CsvSource
 from latentode.data.reading.formats.table import Format, LogSource, NoRowsError, Table, is_text
 from latentode.data.reading.formats.text_blocks import read_blocks
 from latentode.errors import DataError
 
+# "(12 rows)" of psql, "12 rows in set (0.00 sec)" of mysql, "12 rows selected.", and their rules
+_COUNT = re.compile(r"\(?(\d+) (?:rows?|Zeilen?|lignes?|filas?)\b")
+_FRAME = re.compile(rf"{_COUNT.pattern}[^\d]*(?:\([\d.]+ sec\))?\)?|\+[-+=]+\+?|Time: [\d.,]+ ms.*")
 _MOST_SEARCHED = 64 << 20  # bytes of a file that is looked through for another table
 
 
@@ -75,7 +79,7 @@ class CsvTable(Table):
         super().__init__(self._without_empty(columns), path)
         self.path, self.sep, self.decimal = path, dialect.sep, dialect.decimal
         self.units = {name: unit for name, unit in dialect.units.items() if name in self._columns}
-        self.doubts = dialect.doubts
+        self.doubts, self.notes = dialect.doubts, dialect.notes
         self.doubts.decisions[:0] = doubts.decisions
         self.ragged = self._ragged_rows()
         self._texts: dict[str, pa.ChunkedArray] = {}
@@ -141,8 +145,25 @@ class CsvTable(Table):
                 f"comments between the rows left out: {len(comments)}, the first in line {first}",
                 "they begin with '#' and have another number of fields",
             )
-        rows = [row for row in rows if not row.text.startswith("#")]
+        rows = self._without_frame([row for row in rows if not row.text.startswith("#")])
         return [(int(self._record_lines[row.record]), row.fields) for row in rows]
+
+    def _without_frame(self, rows: Sequence[RaggedRow]) -> list[RaggedRow]:
+        """Rows but for the frame and the count that the shell of a database writes."""
+        frame = [row for row in rows if _FRAME.fullmatch(row.text.strip())]
+        counts = [match for row in frame if (match := _COUNT.match(row.text.strip()))]
+        if counts:
+            number = self._num_records - len(self._parser.ragged)
+            told = sum(int(match[1]) for match in counts)
+            self.doubts.decide(
+                "rows",
+                f"{counts[-1].string!r} below the rows left out",
+                "the shell of a database counts them so"
+                if told == number
+                else f"although {number:,} rows are there",
+                confidence="certain" if told == number else "guess",
+            )
+        return [row for row in rows if row not in frame]
 
     def _refuse(self, name: str) -> NoReturn:
         """Say why there are no rows."""

@@ -66,8 +66,10 @@ def is_width_row(cells: Iterable[str]) -> bool:
 
 
 def is_ruler(cells: Iterable[str]) -> bool:
-    """True for a row of lines below the names: "-----", "=====", ":---:"."""
+    """True for a row of lines below the names: "-----", "=====", ":---:", "-----+-----"."""
     filled = [cell.strip() for cell in cells if cell.strip()]
+    if len(filled) == 1:
+        return re.fullmatch(r"\+?-{2,}(?:\+-{2,})+\+?", filled[0]) is not None
     return len(filled) > 1 and all(re.fullmatch(r":?[-=_]{2,}:?", cell) for cell in filled)
 
 

@@ -135,7 +135,7 @@ class SheetTable(Table):
         super().__init__(sheet.columns, path)
         self.sheet, self.decimal = sheet, dialect.decimal
         self.units = {name: unit for name, unit in dialect.units.items() if name in sheet.columns}
-        self.doubts = dialect.doubts
+        self.doubts, self.notes = dialect.doubts, dialect.notes
         self.doubts.decide("table", f"sheet {sheet.name!r} is read")
         for name, cells in sheet.cells.items():
             self._ask_about_dates(name, cells)

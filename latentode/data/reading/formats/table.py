@@ -59,6 +59,7 @@ class Table:
         units: Column -> unit, where the source tells it.
         doubts: What was decided when it was opened.
         ragged: (line, number of fields) of each row that was left out for a wrong number of fields.
+        notes: Lines above the names of the columns, as they stand.
     """
 
     line_word: str = "row"
@@ -70,6 +71,7 @@ class Table:
         self.units: dict[str, str] = {}
         self.doubts = Doubts()
         self.ragged: list[tuple[int, int]] = []
+        self.notes: tuple[str, ...] = ()
         self._columns: dict[str, Any] = dict(columns)
         self._released: int | None = None
         if not self.num_rows:
@@ -108,6 +110,17 @@ class Table:
         """Add a column."""
         self._columns[name] = cells
 
+    def part(self, name: str, parts: Mapping[str, pa.ChunkedArray]) -> None:
+        """Put some columns in the place of one.
+
+        Args:
+            name: The column.
+            parts: What stands there instead, by new names.
+        """
+        place = list(self._columns).index(name)
+        items = list(self._columns.items())
+        self._columns = dict([*items[:place], *parts.items(), *items[place + 1 :]])
+
     def column(self, name: str) -> pa.ChunkedArray:
         """Cells of a column, typed as described above."""
         return self._columns[name]
@@ -140,7 +153,16 @@ class RenamedTable(Table):
 
     def __init__(self, table: Table, names: Mapping[str, str]) -> None:
         super().__init__({name: table.column(old) for name, old in names.items()})
-        for shared in ("name", "stem", "line_word", "decimal", "units", "doubts", "ragged"):
+        for shared in (
+            "name",
+            "stem",
+            "line_word",
+            "decimal",
+            "units",
+            "doubts",
+            "ragged",
+            "notes",
+        ):
             setattr(self, shared, getattr(table, shared))
         self._table, self._names = table, dict(names)
 

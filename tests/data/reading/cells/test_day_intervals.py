@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from log_files import read, readings_of, said, write
+from random_logs import SEEDS, few, walk
 from typed_options import advised
 
-from latentode.data.reading.cells.day_intervals import numbering
+from latentode.data.reading.cells.day_intervals import PER_DAY, numbering
 from latentode.data.reading.log import read_log
 from latentode.errors import DataError
 
@@ -96,3 +97,17 @@ def test_a_channel_of_small_numbers_is_no_interval(tmp_path):
     level = (24 + 23 * np.sin(np.arange(400) / 9)).round().astype(int)
     log, _ = read(tmp_path, log_of(stamps, level, "level"))
     assert log.channels == ("level", "flow")
+
+
+@few
+@given(
+    st.sampled_from(["interval", "Period", "slot", "SettlementPeriod"]),
+    st.integers(0, 1),
+    st.integers(5, 80).filter(lambda number: all(abs(number - n) > n // 24 for n in PER_DAY)),
+    SEEDS,
+)
+def test_less_than_a_day_of_intervals_is_asked_about(tmp_path_factory, name, first, number, seed):
+    rows = zip(range(first, first + number), walk(number, seed), strict=True)
+    text = "".join(f"2024-03-05,{interval},{value}\n" for interval, value in rows)
+    with pytest.raises(DataError, match=rf"column '{name}' counts intervals.*Give the log a whole"):
+        read(tmp_path_factory.mktemp("log"), f"date,{name},load\n{text}")

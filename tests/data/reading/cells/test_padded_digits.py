@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from random_logs import few, stamps
+from log_files import read
+from random_logs import SEEDS, few, stamps, walk
 
 from latentode.data.reading.cells.padded_digits import padded_formats
+from latentode.errors import DataError
 
 
 def formats(cells):
@@ -40,3 +42,28 @@ def test_times_of_one_day_leave_the_order_open():
 )
 def test_other_digits_have_no_format(cells):
     assert formats(cells) == []
+
+
+@few
+@given(
+    st.sampled_from(["%y%m%d", "%d%m%y", "%m%d%y"]),
+    st.dates(pd.Timestamp("2001-01-01").date(), pd.Timestamp("2024-10-01").date()),
+    SEEDS,
+)
+def test_days_of_six_digits_are_asked_about_by_their_format_alone(
+    tmp_path_factory, form, start, seed
+):
+    times = stamps(70, "D", start)
+    rows = zip(times.strftime(form), walk(70, seed), strict=True)
+    text = "date,flow\n" + "".join(f"{cell},{value:.4f}\n" for cell, value in rows)
+    folder = tmp_path_factory.mktemp("log")
+    with pytest.raises(DataError, match=rf"Pass --time-format {form}\.$"):
+        read(folder, text)
+    dataset, _ = read(folder, text, time__format=form)
+    assert dataset.readings.times.tolist() == times.as_unit("ns").asi8.tolist()
+
+
+def test_numbers_that_may_be_days_or_count_are_asked_for_both(tmp_path):
+    text = "date,flow\n" + "".join(f"{240301 + i},{i + 0.5}\n" for i in range(20))
+    with pytest.raises(DataError, match=r"--time-format %y%m%d, or the unit .*--time-unit s\|ms"):
+        read(tmp_path, text)
