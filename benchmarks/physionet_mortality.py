@@ -36,7 +36,7 @@ from latentode.evaluation.classification import area_under_curve, brier, calibra
 
 PROTOCOL: dict[str, Any] = {
     "stays": None,
-    "epochs": 8,
+    "epochs": 3,
     "batch": 50,
     "draws": 16,
     "hidden": 0.3,

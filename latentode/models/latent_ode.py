@@ -408,8 +408,7 @@ class LatentODEModel(nn.Module):
     def direct_at(self, batch: SeriesBatch, asked: Tensor) -> tuple[Tensor, Tensor]:
         """What the `DirectForecast` says at times (batch, step); learned after all other parts."""
         assert self.direct is not None
-        moved: tuple[Tensor, Tensor] = self.direct(batch, asked, self.known_at(batch, asked))
-        return moved
+        return self.direct.forward(batch, asked, self.known_at(batch, asked))
 
     def _ends(self, batch: SeriesBatch) -> tuple[float, ...]:
         """Where the solves of a batch end, from the anchor on."""
