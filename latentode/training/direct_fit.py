@@ -17,6 +17,7 @@ from latentode.models.likelihoods.base import Likelihood
 
 _STEPS, _RATE, _DECAY = 400, 3e-3, 0.05  # as the networks beside it have, and more decay
 _JUDGED_EVERY = 20  # steps
+_WORTHWHILE = 0.01  # nats a target: less may be luck of the validation part
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def fit_direct(
 
     The likelihood of what follows training windows is maximised, everything else as it is. Held-out
     windows choose when that stops, by the mean over channels of the log-density of a target, and
-    then the channels that are forecast better so.
+    then the channels that are forecast better so, by a hundredth of a nat at least.
 
     Args:
         model: Trained model, changed in place; one without direct forecasts is left as it is.
@@ -127,7 +128,8 @@ def _fit(
                 kept = copy.deepcopy(direct.state_dict())
     direct.load_state_dict(kept)
     direct.requires_grad_(False).eval()
-    gain = torch.nan_to_num(best - before).clamp(min=0.0)
+    gain = torch.nan_to_num(best - before)
+    gain = torch.where(gain >= _WORTHWHILE, gain, 0.0)
     direct.strength.copy_((gain > 0).to(direct.strength))
     return gain
 
