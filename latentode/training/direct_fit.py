@@ -12,6 +12,7 @@ from torch import Tensor
 
 from latentode.data.batches.batch import SeriesBatch
 from latentode.flows.adam import AdamW
+from latentode.models.decoders.direct import WEIGHTS
 from latentode.models.latent_ode import LatentODEModel
 from latentode.models.likelihoods.base import Likelihood
 
@@ -106,11 +107,9 @@ def _fit(
     best, best_mean = before, before.nanmean()
     kept = copy.deepcopy(direct.state_dict())
     direct.strength.fill_(1.0)
-    direct.requires_grad_(True).train()
-    weights = [p for p in direct.parameters() if p.dim() > 1]
-    vectors = [p for p in direct.parameters() if p.dim() <= 1]
-    decayed = {"params": weights, "weight_decay": _DECAY}
-    optimizer = AdamW([decayed, {"params": vectors}], lr=_RATE)
+    direct.train()
+    weights = [getattr(direct, name).requires_grad_() for name in WEIGHTS]
+    optimizer = AdamW([{"params": weights, "weight_decay": _DECAY}], lr=_RATE)
     for step in range(_STEPS):
         for group in optimizer.param_groups:
             group["lr"] = _RATE * 0.5 * (1.0 + math.cos(math.pi * step / _STEPS))
@@ -126,8 +125,10 @@ def _fit(
             if scores.nanmean() > best_mean:
                 best, best_mean = scores, scores.nanmean()
                 kept = copy.deepcopy(direct.state_dict())
+    for weight in weights:
+        weight.requires_grad_(False).grad = None
     direct.load_state_dict(kept)
-    direct.requires_grad_(False).eval()
+    direct.eval()
     gain = torch.nan_to_num(best - before)
     gain = torch.where(gain >= _WORTHWHILE, gain, 0.0)
     direct.strength.copy_((gain > 0).to(direct.strength))

@@ -31,10 +31,9 @@ def learning_rate(config: OptimizerConfig, step: int, total_steps: int) -> float
 
 
 def make_optimizer(model: nn.Module, config: OptimizerConfig) -> AdamW:
-    """AdamW of what needs a gradient; biases and other vectors are not decayed."""
-    learned = [p for p in model.parameters() if p.requires_grad]
-    matrices = [p for p in learned if p.dim() > 1]
-    vectors = [p for p in learned if p.dim() <= 1]
+    """AdamW; biases and other vectors are not decayed."""
+    matrices = [p for p in model.parameters() if p.dim() > 1]
+    vectors = [p for p in model.parameters() if p.dim() <= 1]
     return AdamW(
         [
             {"params": matrices, "weight_decay": config.weight_decay},

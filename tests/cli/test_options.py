@@ -231,7 +231,7 @@ TOGETHER = {
     "channels.upper": ["channels.upper=y=9"],
     "channels.kinds": ["channels.kinds=y=count"],
 }
-CANDIDATES = ("3", "0.25", "true", "false", "2h", "iso", "cuda", "x")
+CANDIDATES = ("3", "2024", "0.25", "true", "false", "2h", "iso", "cuda", "x")
 
 
 def assigned(name):

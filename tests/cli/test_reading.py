@@ -47,7 +47,7 @@ def test_what_was_detected_is_pinned_in_run_and_model(trained):
     assert data["layout"] == "wide"
     assert data["columns"] == {
         "time": "elapsed_min", "id": "pump", "channels": ["flow", "heat"],
-        "static": [], "future": [],
+        "static": [], "future": [], "pairs": [],
     }  # fmt: skip
     assert data["time"]["unit"] == "min"
     model = json.loads((trained / "model" / "model.json").read_text())

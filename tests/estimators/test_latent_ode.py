@@ -100,7 +100,8 @@ def test_fit_reports_plan_epochs_and_end(frame):
     LatentODE(config=TINY).fit(frame, id_column="pump", on_event=events.append)
     # where the machine is slow, steps are reported too
     events = [event for event in events if event["event"] != "step"]
-    assert [e["event"] for e in events] == ["plan", "epoch", "note", "done", "note", "note"]
+    assert [e["event"] for e in events] == ["plan", "epoch", "note", "done", "note", "note", "note"]
+    assert events[-3]["text"].startswith("direct forecasts: ")
     assert events[-2]["text"].startswith("calibration: ")
     assert events[-1]["text"].startswith("paths: ")
     assert any("context 12h, horizon 6h" in line for line in events[0]["lines"])

@@ -211,6 +211,7 @@ def _estimator(recorder, world):
     )
     views = {
         "blocks": lambda: blocks,
+        "long_horizon": dict,
         "next_event": _next_event,
         "intensity": _intensity,
         "read": lambda: streams([[1.0, 2.0]]),

@@ -18,7 +18,7 @@ def knots_of(model, batch, z0):
     spacing = model.shooting.spacing
     count = int(-batch.lower // spacing) + 1
     times = torch.arange(-count, 0, dtype=torch.float64).expand(batch.size, -1) * spacing
-    context = model._covariates(batch, times)
+    context = model.known_at(batch, times)
     return times, model.shooting.smoother(model._rows(batch), times, context, z0)
 
 

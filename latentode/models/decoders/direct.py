@@ -14,7 +14,9 @@ from latentode.ode.networks.activations import tamed
 
 _RATES = (8.0, 2.0, 0.5)  # at which an influence sets in, per unit of model time
 _PERIODS = 2  # of the season that are read
-_SPREAD = 0.1  # of the biases of channels before training
+WEIGHTS = ("hidden_own", "hidden_shared", "hidden_channel", "own", "shared", "last")
+"""Names of what is fitted."""
+
 _DROPOUT = 0.2  # of what is known of a channel, and of hidden units
 _HIDDEN = 32  # units of the hidden layer
 _BOUND = 5.0  # scaled units that what is known of a channel stays within, smoothly
@@ -50,22 +52,36 @@ class DirectForecast(nn.Module):
     """
 
     rates: Tensor
+    hidden_own: Tensor
+    hidden_shared: Tensor
+    hidden_channel: Tensor
+    own: Tensor
+    shared: Tensor
+    last: Tensor
     strength: Tensor
 
     def __init__(self, num_channels: int, known_dim: int, season: float | None) -> None:
         super().__init__()
         self.season = season
-        self.register_buffer("rates", torch.tensor(_RATES), persistent=False)
+        self.register_buffer("rates", torch.tensor(_RATES))
         own = SUMMARIES + (0 if season is None else 2 * _PERIODS)
         shared, moved = known_dim + 1 + len(_RATES), 2 * len(_RATES)
-        self.hidden = nn.Linear(own, _HIDDEN, bias=False)
-        self.hidden_shared = nn.Linear(shared, _HIDDEN)
-        self.hidden_channel = nn.Parameter(_SPREAD * torch.randn(num_channels, _HIDDEN))
-        self.own = nn.Parameter(torch.zeros(num_channels, own, moved))
-        self.shared = nn.Parameter(torch.zeros(num_channels, shared, moved))
-        self.last = nn.Parameter(torch.zeros(num_channels, _HIDDEN, moved))
+        sizes = {
+            "hidden_own": (own, _HIDDEN),
+            "hidden_shared": (shared, _HIDDEN),
+            "hidden_channel": (num_channels, _HIDDEN),
+            "own": (num_channels, own, moved),
+            "shared": (num_channels, shared, moved),
+            "last": (num_channels, _HIDDEN, moved),
+        }
+        # buffers, as steps of training leave them alone; a stream of its own moves no other part
+        generator = torch.Generator().manual_seed(0)
+        for name in WEIGHTS:
+            weight = torch.zeros(sizes[name])
+            if name.startswith("hidden"):
+                weight.normal_(0.0, sizes[name][0] ** -0.5, generator=generator)
+            self.register_buffer(name, weight)
         self.register_buffer("strength", torch.zeros(num_channels))
-        self.requires_grad_(False)
 
     @classmethod
     def of(
@@ -99,7 +115,8 @@ class DirectForecast(nn.Module):
         shared = torch.cat([known, lead, -(-lead * self.rates).expm1()], dim=-1)
         own = _BOUND * torch.tanh(self._own(batch, found, asked) / _BOUND)
         own = functional.dropout(own, _DROPOUT, self.training)
-        hidden = self.hidden(own) + self.hidden_shared(shared)[:, :, None] + self.hidden_channel
+        hidden = own @ self.hidden_own + (shared @ self.hidden_shared)[:, :, None]
+        hidden = hidden + self.hidden_channel
         hidden = functional.dropout(torch.tanh(hidden), _DROPOUT, self.training)
         out = torch.einsum("bscf,cfm->bscm", hidden, self.last)
         out = out + torch.einsum("bscf,cfm->bscm", own, self.own)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from model_cases import case, double, irregular_log
 
-from latentode.models.decoders.direct import DirectForecast
+from latentode.models.decoders.direct import WEIGHTS, DirectForecast
 
 
 def direct(batch, *, season=None, rest=False, seed=0):
@@ -16,8 +16,8 @@ def direct(batch, *, season=None, rest=False, seed=0):
     module.strength.fill_(1.0)
     if not rest:
         with torch.no_grad():
-            for parameter in module.parameters():
-                parameter.add_(0.3 * torch.randn_like(parameter))
+            for name in WEIGHTS:
+                getattr(module, name).add_(0.3 * torch.randn_like(getattr(module, name)))
     return module
 
 
@@ -115,7 +115,8 @@ def test_it_learns_a_forecast_that_is_linear_in_what_was_read_a_season_ago():
     )  # fmt: skip
     index = ((times - 1.0 + 4.0) * 20).round().long()
     target = 0.7 * (values.gather(1, index[..., None].expand(-1, -1, 2)) - values[:, -1:])
-    optimizer = torch.optim.Adam(module.requires_grad_(True).parameters(), lr=0.05)
+    weights = [getattr(module, name).requires_grad_() for name in WEIGHTS]
+    optimizer = torch.optim.Adam(weights, lr=0.05)
     for _ in range(300):
         optimizer.zero_grad()
         loss = (asked_of(module, full, times)[0] - target).square().mean()
