@@ -211,7 +211,6 @@ def _estimator(recorder, world):
     )
     views = {
         "blocks": lambda: blocks,
-        "long_horizon": dict,
         "next_event": _next_event,
         "intensity": _intensity,
         "read": lambda: streams([[1.0, 2.0]]),
@@ -245,6 +244,7 @@ def _forecaster(recorder):
         "goodness_of_fit": dict,
         "score": lambda: dict(_EVENT_SCORES),
         "rescaled_quantiles": lambda: ([1], [1]),
+        "long_horizon": dict,
         "next_event": _next_event,
         "intensity": _intensity,
     }
