@@ -52,6 +52,11 @@ class _Forecasts:
         likelihood = model.likelihood_given(batch)
         return cls(batch, likelihood, decoded.location[0], decoded.scale[0], wanted)
 
+    def farthest(self) -> float:
+        """How long after the last visible row the last target is, model time."""
+        lead = (self.batch.query_times - self.batch.times[:, -1:])[..., None]
+        return float(torch.where(self.wanted, lead, 0.0).max())
+
     def log_prob(self, model: LatentODEModel) -> Tensor:
         """Log-density of each target in nats, 0 where none is wanted."""
         shift, log_scale = model.direct_at(self.batch, self.batch.query_times)
@@ -107,6 +112,7 @@ def _fit(
     best, best_mean = before, before.nanmean()
     kept = copy.deepcopy(direct.state_dict())
     direct.strength.fill_(1.0)
+    direct.reach.fill_(max(part.farthest() for part in train))
     direct.train()
     weights = [getattr(direct, name).requires_grad_() for name in WEIGHTS]
     optimizer = AdamW([{"params": weights, "weight_decay": _DECAY}], lr=_RATE)

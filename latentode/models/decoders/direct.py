@@ -38,7 +38,8 @@ class DirectForecast(nn.Module):
     a bias :math:`e_c`: one that reads all channels at once learns the noise of a small log.
 
     Steps of training leave it alone: what the other parts miss, it is fitted to afterwards
-    (`fit_direct`), and counts for the channels that it is good for. Before that it is zero.
+    (`fit_direct`), and counts for the channels that it is good for. Before that it is zero. Beyond
+    the farthest time h that it was fitted to, its `reach`, h counts as that.
 
     Args:
         num_channels: Channels of the log.
@@ -59,6 +60,7 @@ class DirectForecast(nn.Module):
     shared: Tensor
     last: Tensor
     strength: Tensor
+    reach: Tensor
 
     def __init__(self, num_channels: int, known_dim: int, season: float | None) -> None:
         super().__init__()
@@ -82,6 +84,7 @@ class DirectForecast(nn.Module):
                 weight.normal_(0.0, sizes[name][0] ** -0.5, generator=generator)
             self.register_buffer(name, weight)
         self.register_buffer("strength", torch.zeros(num_channels))
+        self.register_buffer("reach", torch.zeros(()))
 
     @classmethod
     def of(
@@ -111,7 +114,10 @@ class DirectForecast(nn.Module):
             Both of shape (batch, step, channel), 0 up to the last visible row.
         """
         found = summaries(batch)
-        lead = (asked - batch.times[:, -1:]).clamp(0.0, _FARTHEST).to(known.dtype)[..., None]
+        lead = (asked - batch.times[:, -1:]).to(known.dtype)[..., None]
+        # nothing is learned of a window without readings, which has no last one to depart from
+        ahead = (lead > 0) & (batch.lengths > 0)[:, None, None]
+        lead = torch.minimum(lead.clamp(min=0.0), self.reach)
         shared = torch.cat([known, lead, -(-lead * self.rates).expm1()], dim=-1)
         own = _BOUND * torch.tanh(self._own(batch, found, asked) / _BOUND)
         own = functional.dropout(own, _DROPOUT, self.training)
@@ -124,7 +130,7 @@ class DirectForecast(nn.Module):
         age = (asked[..., None] - found.last).clamp(0.0, _FARTHEST).to(out.dtype)
         begun = -(-age[..., None] * self.rates).expm1()  # (batch, step, channel, rate)
         moved = torch.einsum("bscor,bscr->obsc", out.unflatten(-1, (2, -1)), begun)
-        shift, log_scale = torch.where((lead > 0)[None], moved * self.strength, 0.0)
+        shift, log_scale = torch.where(ahead, moved * self.strength, 0.0)
         return shift, log_scale.clamp(-_MOST_LOG_SCALE, _MOST_LOG_SCALE)
 
     def _own(self, batch: SeriesBatch, found: Summaries, asked: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ def direct(batch, *, season=None, rest=False, seed=0):
     known = batch.inputs.dim + batch.static.shape[-1]
     module = DirectForecast(batch.values.shape[-1], known, season).double().eval()
     module.strength.fill_(1.0)
+    module.reach.fill_(3.0)
     if not rest:
         with torch.no_grad():
             for name in WEIGHTS:
@@ -94,12 +95,27 @@ def test_a_query_alone_is_the_same_among_others(season):
             torch.testing.assert_close(one[:, 0], all_of_them[:, step], rtol=1e-12, atol=1e-12)
 
 
-def test_a_window_without_readings_has_a_finite_answer():
+@pytest.mark.parametrize("season", [None, 1.0])
+def test_a_window_without_readings_is_left_as_it_is(season):
     batch = windows()
-    blank = replace(batch, mask=torch.zeros_like(batch.mask), values=torch.zeros_like(batch.values))
+    blank = replace(
+        batch,
+        mask=torch.zeros_like(batch.mask),
+        values=torch.zeros_like(batch.values),
+        lengths=torch.zeros_like(batch.lengths),
+    )
     times = torch.linspace(0.1, 9.0, 5, dtype=torch.float64).expand(batch.size, -1)
-    for part in asked_of(direct(blank, season=1.0), blank, times):
-        assert torch.isfinite(part).all()
+    for part in asked_of(direct(blank, season=season), blank, times):
+        assert (part == 0).all()
+
+
+def test_far_beyond_what_it_was_fitted_to_it_stays_bounded():
+    batch = windows()
+    module = direct(batch)
+    steady = torch.zeros(batch.size, 2, module.shared.shape[1] - 4, dtype=torch.float64)
+    far = torch.tensor([60.0, 6e5], dtype=torch.float64).expand(batch.size, -1)
+    for part in module(batch, far, steady):
+        torch.testing.assert_close(part[:, 0], part[:, 1], rtol=1e-9, atol=1e-9)
 
 
 def test_it_learns_a_forecast_that_is_linear_in_what_was_read_a_season_ago():
