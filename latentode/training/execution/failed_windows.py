@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from latentode.data.batches.batch import SeriesBatch
 from latentode.errors import SolverError
+from latentode.models.fitted.device import world_size
 from latentode.models.latent_ode import LatentODEModel
 from latentode.training.terms import LossTerms, PathPenalties, loss_terms
 
@@ -42,6 +43,11 @@ class GuardedModel(nn.Module):
         while True:
             try:
                 terms = loss_terms(self.model, batch, noise, self.penalties)
+                if world_size() > 1:
+                    # processes average the gradients of all parameters, also where the windows of
+                    # one of them, such as those without a reading, need not all
+                    every = terms.log_likelihood + self._touched()
+                    terms = terms._replace(log_likelihood=every)
                 return terms._replace(skipped=size - batch.size, reason=reason)
             except SolverError as error:
                 reason = str(error)
@@ -51,8 +57,11 @@ class GuardedModel(nn.Module):
             index = torch.as_tensor(keep, device=noise.device)
             batch, noise = batch.select(index), noise[:, index]
 
+    def _touched(self) -> Tensor:
+        """Zero, with a gradient of zero to every parameter."""
+        return torch.stack([p.sum() for p in self.parameters()]).sum() * 0.0
+
     def _nothing(self, noise: Tensor, size: int, reason: str) -> LossTerms:
-        touched = torch.stack([p.sum() for p in self.parameters()]).sum() * 0.0
-        terms = touched + noise.new_full(noise.shape[:2], torch.nan)
+        terms = self._touched() + noise.new_full(noise.shape[:2], torch.nan)
         means = noise.new_full((len(self.penalties.names),), torch.nan)
         return LossTerms(terms, terms, terms[0], means, size, reason)
