@@ -114,7 +114,7 @@ class GRUDecay(nn.Module):
 
     scale_floor: Tensor
 
-    smooth = None  # it has no memory of readings
+    smooth = direct = None  # it has no memory of readings, nor forecasts beside
     latent_noise = None  # nor a path
 
     def __init__(

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from latentode.config.base import CHOSEN, UNLESS_CHOSEN, Config, Duration
 
-_STEPS_PER_EPOCH = 50  # 800 in all, where errors of the nine logs of the results level off
+_STEPS_PER_EPOCH = 50  # 800 in all, a few minutes of one core
 _FEWEST_STEPS, _CONTEXTS_PER_STEP = 12, 2  # where nothing stops a training in time
 
 

@@ -16,7 +16,7 @@ from latentode.models.decoders.direct import WEIGHTS
 from latentode.models.latent_ode import LatentODEModel
 from latentode.models.likelihoods.base import Likelihood
 
-_STEPS, _RATE, _DECAY = 400, 3e-3, 0.05  # as the networks beside it have, and more decay
+_STEPS, _RATE, _DECAY = 400, 3e-3, 0.05  # a few seconds; the rate of the other networks
 _JUDGED_EVERY = 20  # steps
 _WORTHWHILE = 0.01  # nats a target: less may be luck of the validation part
 
@@ -72,6 +72,7 @@ def fit_direct(
     held_out: Sequence[SeriesBatch],
     *,
     seed: int,
+    most_steps: int = _STEPS,
 ) -> Tensor:
     """Fit direct forecasts beside a trained model, and keep them where they help.
 
@@ -84,6 +85,7 @@ def fit_direct(
         train: Training windows.
         held_out: Windows of validation; without any, the model is left as it is.
         seed: Of the draws.
+        most_steps: No more steps are taken: a training of a few is a trial.
 
     Returns:
         What each channel gains on the held-out windows, nats a target, 0 where it is forecast as
@@ -97,14 +99,19 @@ def fit_direct(
     known, judged = (
         [_Forecasts.of(model, batch, generator) for batch in part] for part in (train, held_out)
     )
+    if not any(part.wanted.any() for part in judged):
+        return torch.zeros(size)
     device = model.scale_floor.device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
-        return _fit(model, known, judged).cpu()
+        return _fit(model, known, judged, min(_STEPS, most_steps)).cpu()
 
 
 def _fit(
-    model: LatentODEModel, train: Sequence[_Forecasts], judged: Sequence[_Forecasts]
+    model: LatentODEModel,
+    train: Sequence[_Forecasts],
+    judged: Sequence[_Forecasts],
+    steps: int,
 ) -> Tensor:
     direct = model.direct
     assert direct is not None
@@ -116,15 +123,15 @@ def _fit(
     direct.train()
     weights = [getattr(direct, name).requires_grad_() for name in WEIGHTS]
     optimizer = AdamW([{"params": weights, "weight_decay": _DECAY}], lr=_RATE)
-    for step in range(_STEPS):
+    for step in range(steps):
         for group in optimizer.param_groups:
-            group["lr"] = _RATE * 0.5 * (1.0 + math.cos(math.pi * step / _STEPS))
+            group["lr"] = _RATE * 0.5 * (1.0 + math.cos(math.pi * step / steps))
         part = train[step % len(train)]
         optimizer.zero_grad()
         loss = -part.log_prob(model).sum() / part.wanted.sum().clamp(min=1)
         loss.backward()
         optimizer.step()
-        if (step + 1) % _JUDGED_EVERY == 0:
+        if (step + 1) % _JUDGED_EVERY == 0 or step + 1 == steps:
             direct.eval()
             scores = _scores(model, judged)
             direct.train()

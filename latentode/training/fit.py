@@ -200,26 +200,31 @@ def _fit_beforehand(
 
 def _fit_direct(model: LatentODEModel, log: TrainingLog, config: LatentODEConfig) -> Tensor:
     """Direct forecasts of windows that show all they have; what each channel gains in nats."""
-    size, seed = config.train.batch_size, (config.train.seed, 13)
-    device = device_of(config.train.device)
+    train, seed = config.train, (config.train.seed, 13)
+    assert train.steps_per_epoch is not None
+    device, size = device_of(train.device), train.batch_size
+    steps = train.max_epochs * train.steps_per_epoch
 
     def windows(part: Part) -> list[SeriesBatch]:
         sampler = log.sampler(part, config)
-        rows = evenly(sampler.eligible_rows(), _DIRECT_WINDOWS[part])
+        rows = evenly(sampler.eligible_rows(), min(_DIRECT_WINDOWS[part], steps * size))
         # any order but that of time, in which a step would see one series
         rows = np.random.default_rng(seed).permutation(rows)
         return [batch.to(device) for batch in batches_of(sampler, rows, size, seed, 0.0)]
 
+    if model.direct is None:
+        return torch.zeros(0)
     try:
         held_out = windows("validation")
     except DataError:
         held_out = []  # nothing to judge by
-    return fit_direct(model, windows("train") if held_out else [], held_out, seed=seed_of(*seed))
+    shown = windows("train") if held_out else []
+    return fit_direct(model, shown, held_out, seed=seed_of(*seed), most_steps=steps)
 
 
 def _gained(gain: Tensor, channels: Sequence[str]) -> str:
     """Which channels are forecast with the help of summaries, in words."""
-    some = [f"{name} {gain[c]:.3f}" for c, name in enumerate(channels) if gain[c] > 0]
+    some = [f"{channels[c]} {nats:.3f}" for c, nats in enumerate(gain.tolist()) if nats > 0]
     if not some:
         return "of no channel, as none is better so on the validation part"
     return f"nats a reading that they gain on the validation part: {', '.join(some)}"

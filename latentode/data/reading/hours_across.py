@@ -220,18 +220,8 @@ def unroll_days(table: Table, across: Across, config: DataConfig) -> Table:
         result.doubts.ask("time", f"{table.name}: {question}.")
     keep = {name: result.column(name) for name in result.columns if name != _PLACE}
     stacked = Table({**keep, CLOCK: _clock_texts(clock)})
-    for shared in (
-        "name",
-        "stem",
-        "line_word",
-        "decimal",
-        "units",
-        "doubts",
-        "ragged",
-        "notes",
-        "lines",
-    ):
-        setattr(stacked, shared, getattr(result, shared))
+    stacked.named_as(result)
+    stacked.lines = result.lines
     return stacked
 
 

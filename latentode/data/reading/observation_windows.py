@@ -96,8 +96,7 @@ def _two_rows_each(table: Table) -> Table:
     )
     result = Table(columns)
     result.lines = np.repeat(table.lines, 2)
-    for shared in ("name", "stem", "line_word", "decimal", "ragged", "doubts"):
-        setattr(result, shared, getattr(table, shared))
+    result.named_as(table)
     return result
 
 

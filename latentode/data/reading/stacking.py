@@ -203,15 +203,13 @@ def _stack(table: Table, parts: dict[str, list[str]], channels: Sequence[pa.Arra
         columns[name] = pa.chunked_array([chunk for column in cells for chunk in column.chunks])
     columns[CHANNEL] = pa.chunked_array(list(channels)).dictionary_encode()
     stacked = Table(columns)
-    for shared in ("name", "stem", "line_word", "decimal", "units", "doubts", "ragged", "notes"):
-        setattr(stacked, shared, getattr(table, shared))
+    stacked.named_as(table)
     stacked.lines = np.tile(table.lines, len(channels))
     return stacked
 
 
 def _filtered(table: Table, rows: pa.ChunkedArray) -> Table:
     chosen = Table({name: table.column(name).filter(rows) for name in table.columns})
-    for shared in ("name", "stem", "line_word", "decimal", "units", "doubts", "ragged", "notes"):
-        setattr(chosen, shared, getattr(table, shared))
+    chosen.named_as(table)
     chosen.lines = table.lines[rows.to_numpy()]
     return chosen

@@ -45,7 +45,6 @@ def unrolled(
         columns[name] = pa.chunked_array([pa.array(texts, pa.string()).take(codes)])
     columns[value] = readings.take(pa.array(kept))
     result = Table(columns)
-    for shared in ("name", "stem", "line_word", "decimal", "units", "doubts", "ragged", "notes"):
-        setattr(result, shared, getattr(table, shared))
+    result.named_as(table)
     result.lines = table.lines[rows[kept]]
     return result

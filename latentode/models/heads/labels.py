@@ -87,10 +87,9 @@ class LabelHead(ClassHead):
 
     def prepare(self, train: Iterable[SeriesBatch], held_out: Iterable[SeriesBatch]) -> None:
         """See `ClassHead`: fits the additive part."""
-        if self.additive is not None:
-            known, judged = self._labelled(train), self._labelled(held_out)
-            assert known is not None
-            self.additive.fit_classes(known, judged)
+        known = None if self.additive is None else self._labelled(train)
+        if self.additive is not None and known is not None:
+            self.additive.fit_classes(known, self._labelled(held_out))
 
     def _labelled(self, batches: Iterable[SeriesBatch]) -> tuple[Tensor, Tensor] | None:
         """Numbers and classes of the windows whose label is known; None where there is none."""

@@ -79,6 +79,11 @@ class Table:
                 f"no data rows in {self.name}. Give a log with a header and readings."
             )
 
+    def named_as(self, source: Table) -> None:
+        """Be what messages call another table, of which this one is made; lines are one's own."""
+        for fact in ("name", "stem", "line_word", "decimal", "units", "doubts", "ragged", "notes"):
+            setattr(self, fact, getattr(source, fact))
+
     def release(self, keep: Sequence[str] = ()) -> None:
         """Forget the cells of all columns but some; names, number of rows and lines stay.
 
@@ -153,17 +158,7 @@ class RenamedTable(Table):
 
     def __init__(self, table: Table, names: Mapping[str, str]) -> None:
         super().__init__({name: table.column(old) for name, old in names.items()})
-        for shared in (
-            "name",
-            "stem",
-            "line_word",
-            "decimal",
-            "units",
-            "doubts",
-            "ragged",
-            "notes",
-        ):
-            setattr(self, shared, getattr(table, shared))
+        self.named_as(table)
         self._table, self._names = table, dict(names)
 
     def text(self, name: str) -> pa.ChunkedArray:
