@@ -156,6 +156,10 @@ class GRUDecay(nn.Module):
         )
         self.label_head = FinalStateHead(num_classes, sizes) if num_classes else None
 
+    def likelihood_given(self, _batch: SeriesBatch) -> StudentTLikelihood:
+        """The likelihood of windows; it knows no bounds that a reading could lift."""
+        return self.likelihood
+
     @property
     def heads(self) -> list[FinalStateHead]:
         """As those of `LatentODEModel`."""

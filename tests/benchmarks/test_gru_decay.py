@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 from irregular_cases import random_windows
-from model_cases import probabilities_of
+from model_cases import irregular_log, probabilities_of
 
 from benchmarks.irregular.gru_decay import GRUDecay, of_equal_size
 from benchmarks.irregular.training import latent_ode
 from benchmarks.irregular.windows import Scale
 from latentode.config import LatentODEConfig
+from latentode.models.fitted.training_log import TrainingLog
+from latentode.training.fit import fit_model
 
 
 def network(channels=2, hidden=6, num_classes=0):
@@ -121,3 +123,16 @@ def test_it_has_the_head_of_the_model_on_its_final_states():
         own = batch.select(torch.tensor([index]))
         alone = probabilities_of(model, own, noise[:, :1])
         torch.testing.assert_close(alone[0], chosen[index])
+
+
+def test_the_package_trains_it_on_a_log_as_the_sensor_task_does():
+    brief = {"train.max_epochs": 1, "train.steps_per_epoch": 1, "windows.context": "36h"}
+    config = LatentODEConfig().updated(**brief, **{"windows.horizon": "12h"})
+
+    def build(config, schema, **_heads):
+        floor = torch.from_numpy(schema.scaler.density_floor)
+        sizes = {"input_dim": schema.input_dim, "static_dim": len(schema.static_columns)}
+        return GRUDecay(config.model, len(schema.channels), 8, **sizes, scale_floor=floor)
+
+    fitted = fit_model(TrainingLog(irregular_log((60, 50, 40))), config, build=build)
+    assert len(fitted.history) == 1
