@@ -57,6 +57,7 @@ def test_each_name_of_a_sheet_stands_below_its_merged_cells(
     tmp_path_factory, groups, timed_above, merged
 ):
     openpyxl = pytest.importorskip("openpyxl", reason="spreadsheets are written by openpyxl")
+    pytest.importorskip("python_calamine", reason="spreadsheets are read by python-calamine")
     rows, joined = rows_of(groups, timed_above)
     book = openpyxl.Workbook()
     for row in rows:
@@ -99,6 +100,7 @@ def test_one_group_beside_the_name_of_the_time_is_no_title(tmp_path):
 
 def test_days_of_a_sheet_hold_for_the_rows_that_are_merged_with_them(tmp_path):
     openpyxl = pytest.importorskip("openpyxl", reason="spreadsheets are written by openpyxl")
+    pytest.importorskip("python_calamine", reason="spreadsheets are read by python-calamine")
     book, times = openpyxl.Workbook(), stamps(288, "30min")
     book.active.append(["Date", "Time", "temp"])
     for row, time in enumerate(times):
