@@ -159,18 +159,24 @@ class WindowConfig(Config):
     context: Duration = None
     horizon: Duration = None
     split: Literal["auto", "time", "series"] = "auto"
-    train_fraction: float = Field(0.7, gt=0, lt=1)
-    validation_fraction: float = Field(0.1, gt=0, lt=1)
+    train_fraction: float = Field(0.7, gt=0, le=1)
+    validation_fraction: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="by which training is stopped; what is left of train_fraction and this is the "
+        "test part",
+    )
     max_rows: int = Field(512, ge=2, description="newest rows of a context that the encoder reads")
     max_queries: int = Field(
         128, ge=1, description="most rows that are predicted in a training window"
     )
 
     @model_validator(mode="after")
-    def _leaves_a_test_part(self) -> Self:
-        if self.train_fraction + self.validation_fraction >= 1:
+    def _are_shares_of_one_log(self) -> Self:
+        if self.train_fraction + self.validation_fraction > 1 + 1e-9:
             raise ValueError(
-                "expected train_fraction + validation_fraction below 1, so that a test part is "
-                f"left, got {self.train_fraction} + {self.validation_fraction}"
+                "expected train_fraction + validation_fraction of at most 1, got "
+                f"{self.train_fraction} + {self.validation_fraction}"
             )
         return self

@@ -77,6 +77,11 @@ class TrainConfig(Config):
         "float32", description="of matrix products in training on a GPU"
     )
     on_nan: Literal["stop", "skip", "rollback"] = "rollback"
+    refit: bool = Field(
+        default=False,
+        description="after scoring on the held-out end, train again on all of the log, for as many "
+        "steps as validation chose",
+    )
     optimizer: OptimizerConfig = OptimizerConfig()
     fit_prior: bool = Field(
         default=False,

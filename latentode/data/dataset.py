@@ -192,6 +192,30 @@ class Readings:
             values=self.values[position],
         )
 
+    def followed_by(self, later: Readings, old: Int64, new: Int64, num_series: int) -> Readings:
+        """Readings with later ones, which from their first of a series on tell alone of it.
+
+        Args:
+            later: Of the same channels.
+            old: Which series each of these is then, shape (series,).
+            new: Which each of the later ones is, likewise.
+            num_series: How many there are then.
+        """
+        begins = np.full(num_series, np.iinfo(np.int64).max)
+        first, last = later.first_and_last()
+        begins[new[last >= first]] = first[last >= first]
+        rows, later_rows = self.reading_rows(), later.reading_rows()
+        series, times = old[self.row_series()[rows]], self.times[rows]
+        kept = times < begins[series]
+        return Readings.from_triplets(
+            np.concatenate([series[kept], new[later.row_series()[later_rows]]]),
+            np.concatenate([times[kept], later.times[later_rows]]),
+            np.concatenate([self.channel_index[kept], later.channel_index]),
+            np.concatenate([self.values[kept], later.values]),
+            num_series=num_series,
+            channels=self.channels,
+        )
+
     def select_channels(self, channels: Sequence[str]) -> Readings:
         """Reorder channels by name; unknown names become empty channels, others are dropped."""
         mapped = positions(self.channels, channels).astype(np.int32)[self.channel_index]
@@ -329,3 +353,23 @@ class TimeSeriesDataset:
     def with_readings(self, readings: Readings) -> TimeSeriesDataset:
         """The same series with other readings."""
         return replace(self, readings=readings)
+
+    def followed_by(self, later: TimeSeriesDataset) -> TimeSeriesDataset:
+        """The log with a later one of the same channels: its series, and new ones behind them.
+
+        From its first reading of a series on, the later log tells alone of that series; likewise of
+        known inputs. Static covariates are those of the later log, where it has the series.
+
+        Args:
+            later: The later log.
+        """
+        ids = tuple(dict.fromkeys([*self.series_ids, *later.series_ids]))
+        old, new = (positions(each.series_ids, ids) for each in (self, later))
+        inputs = static = None
+        if self.inputs is not None and later.inputs is not None:
+            inputs = self.inputs.followed_by(later.inputs, old, new, len(ids))
+        if self.static is not None and later.static is not None:
+            static = np.full((len(ids), len(self.static_columns)), np.nan)
+            static[old], static[new] = self.static, later.static
+        readings = self.readings.followed_by(later.readings, old, new, len(ids))
+        return replace(self, series_ids=ids, readings=readings, inputs=inputs, static=static)

@@ -74,8 +74,15 @@ class DataSchema:
     counters: Counters = NO_COUNTERS
 
     @classmethod
-    def fit(cls, dataset: TimeSeriesDataset, config: LatentODEConfig) -> DataSchema:
+    def fit(
+        cls, dataset: TimeSeriesDataset, config: LatentODEConfig, split: Split | None = None
+    ) -> DataSchema:
         """Choose lengths and split, and learn the scales from the training part.
+
+        Args:
+            dataset: The log.
+            config: Settings.
+            split: The split; None is chosen.
 
         Raises:
             DataError: If no channel has ten readings in the training part, or no series has two
@@ -84,7 +91,8 @@ class DataSchema:
         """
         lengths = choose_lengths(dataset, config.windows)
         window = lengths.context_ns + lengths.horizon_ns
-        split = split_log(dataset, config.windows, window, config.train.seed)
+        if split is None:
+            split = split_log(dataset, config.windows, window, config.train.seed)
         starts, stops = split.bounds(dataset, "train")
         training = within(dataset.readings, starts, stops)
         names = config.channels.counters
@@ -193,7 +201,17 @@ class DataSchema:
     def align(
         self, dataset: TimeSeriesDataset, *, allow_missing: bool = False
     ) -> TimeSeriesDataset:
+        """What predictions see of another log: `in_order`, channels that are `known` alone."""
+        return self.only_known(self.in_order(dataset, allow_missing=allow_missing))
+
+    def in_order(
+        self, dataset: TimeSeriesDataset, *, allow_missing: bool = False
+    ) -> TimeSeriesDataset:
         """Bring another log into the order of this schema, channels matched by name.
+
+        Args:
+            dataset: The log.
+            allow_missing: Whether channels may be absent.
 
         Raises:
             DataError: If a channel, known input or static covariate is absent, or the clock is of
@@ -209,7 +227,7 @@ class DataSchema:
         inputs = dataset.inputs if self.input_channels else None
         known = () if inputs is None else inputs.channels
         require("known inputs", self.input_channels, known, "--future-columns")
-        aligned = replace(
+        return replace(
             dataset,
             readings=dataset.readings.select_channels(self.channels),
             inputs=None if inputs is None else inputs.select_channels(self.input_channels),
@@ -217,7 +235,6 @@ class DataSchema:
             static=align_static(dataset, self.static_columns),
             units=self.units,
         )
-        return self.only_known(aligned)
 
     def plan(self) -> list[str]:
         """Lines that say what was chosen."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -65,6 +65,20 @@ class Split:
                 stops[index] = _NEVER
         return starts, stops
 
+    def all_learned(self, dataset: TimeSeriesDataset) -> Split:
+        """The split once all readings of a log are of the training part: later ones are the test.
+
+        Args:
+            dataset: The log.
+        """
+        _, last = dataset.readings.first_and_last()
+        if self.kind == "series":
+            return replace(self, members=dict.fromkeys(dataset.series_ids, PARTS[0]))
+        if "*" in self.cuts:
+            return replace(self, cuts={"*": (int(last.max()), int(last.max()))})
+        own = dict(zip(dataset.series_ids, last.tolist(), strict=True))
+        return replace(self, cuts={name: (end, end) for name, end in own.items()})
+
     def to_dict(self) -> dict[str, Any]:
         """JSON types."""
         return {
@@ -100,7 +114,8 @@ def split_log(dataset: TimeSeriesDataset, config: WindowConfig, window_ns: int, 
     filled = np.flatnonzero(last >= first)
     ids = [dataset.series_ids[index] for index in filled]
     first, last = first[filled], last[filled]
-    fractions = (config.train_fraction, config.train_fraction + config.validation_fraction)
+    held_out = min(1.0, config.train_fraction + config.validation_fraction)
+    fractions = (config.train_fraction, held_out)
     several, calendar = len(filled) >= _FEWEST_SERIES, dataset.clock.kind == "calendar"
     apart = calendar and config.split == "auto" and _are_apart(first, last, fractions)
     if calendar and not apart and ids:  # the same moments for all
@@ -168,9 +183,10 @@ def _by_series(
 ) -> Split:
     count = len(dataset)
     order = np.random.default_rng(seed).permutation(count)
-    # each part has a series, if there are three
-    train = max(1, min(round(fractions[0] * count), count - 2))
-    validation = max(train + 1, min(round(fractions[1] * count), count - 1))
+    # each part that has a share has a series, if there are three
+    judged, left = fractions[1] > fractions[0], fractions[1] < 1
+    train = max(1, min(round(fractions[0] * count), count - judged - left))
+    validation = max(train + judged, min(round(fractions[1] * count), count - left))
     ids = [dataset.series_ids[index] for index in order]
     parts = [PARTS[(rank >= train) + (rank >= validation)] for rank in range(count)]
     return Split("series", {}, dict(zip(ids, parts, strict=True)), apart)

@@ -18,6 +18,7 @@ from latentode.config.data_options import ARGUMENTS, IN_TRAINING, in_python
 from latentode.data.dataset import Int64, TimeSeriesDataset
 from latentode.data.events import EventStreams, LogEvents
 from latentode.data.labels import Labels as LogLabels
+from latentode.data.reading.column_roles import NOT_CHOSEN
 from latentode.data.reading.doubts import Decision
 from latentode.data.reading.keyed_rows import Source
 from latentode.data.reading.labels import READERS, kind_of
@@ -153,6 +154,33 @@ def aligned(fitted: FittedModel, log: Log, *, allow_unread: bool = False) -> Tim
         dataset = fitted.schema.align(dataset)
     _say_what_is_odd(fitted, dataset)
     return dataset
+
+
+def in_order(fitted: FittedModel, log: Log, *, refuse_others: bool = False) -> TimeSeriesDataset:
+    """A log for training: all its channels in the order of the model.
+
+    Args:
+        fitted: The model.
+        log: The log.
+        refuse_others: Whether channels that the model does not know are refused.
+
+    Raises:
+        DataError: If the log cannot be read, or has such a channel.
+    """
+    if isinstance(log, TimeSeriesDataset):
+        dataset, others = log, [name for name in log.channels if name not in fitted.schema.channels]
+    else:
+        with said_of_log(log, training=False):
+            dataset, report = read_log(log, fitted.config.data)
+            report.settle("training", about=OF_EVERY_LOG)
+        others = [name for name, why in report.left_out.items() if why == NOT_CHOSEN]
+    if others and refuse_others:
+        raise DataError(
+            f"log: expected the channels that the model knows, got also {', '.join(others)}. A "
+            "model cannot learn a channel later: train again on the whole log, or leave it out."
+        )
+    with said_of_log(log, training=False):
+        return fitted.schema.in_order(dataset)
 
 
 def aligned_or_newest(fitted: FittedModel, log: Log | None) -> TimeSeriesDataset:

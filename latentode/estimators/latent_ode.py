@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any, Self
 
 from latentode.config import LatentODEConfig
+from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.reading.keyed_rows import Source
+from latentode.errors import ConfigError, DataError
 from latentode.estimators.inputs import (
     Events,
     Labels,
     Log,
     aligned,
     events_for_training,
+    in_order,
     labels_for_training,
     read,
     resolved,
@@ -26,7 +29,9 @@ from latentode.models.fitted.latent_ode import FittedModel
 from latentode.models.fitted.training_log import TrainingLog
 from latentode.training.fit import fit_model, fit_prior_to, plan_lines
 from latentode.training.prior_fitting import PRIOR_FIT
+from latentode.training.refit import refit_model
 from latentode.training.trainer import ProgressRecord
+from latentode.training.update import update_model
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -137,6 +142,8 @@ class LatentODE(Predictions):
             on_event=on_event,
         )
         self.config_ = self.fitted_.config
+        if config.train.refit:
+            self.refit(dataset, run_dir=run_dir, resume=resume, on_event=on_event)
         return self
 
     def fit_prior(self, log: Log, *, fit_config: FlowFitConfig = PRIOR_FIT) -> Self:
@@ -159,6 +166,95 @@ class LatentODE(Predictions):
         """
         dataset = aligned(self._fitted(), log)
         self.fitted_, self.prior_report_ = fit_prior_to(dataset, self._fitted(), fit_config)
+        return self
+
+    def refit(
+        self,
+        log: Log,
+        *,
+        run_dir: str | Path | None = None,
+        resume: bool = False,
+        on_event: Callable[[ProgressRecord], None] | None = None,
+    ) -> Self:
+        """Train again on all of the log of `fit`, its held-out end too.
+
+        The model is first scored on what was held out, as `evaluate` does; the scores stay beside
+        it, in `describe`. Then it is trained anew for as many steps as validation chose in `fit`;
+        how wide its bands are it takes over, as only readings that it has not learned can tell.
+
+        Args:
+            log: The log of `fit`.
+            run_dir: Folder of the run, whose model is replaced.
+            resume: Go on from the last checkpoint of an interrupted refit there.
+            on_event: As in `fit`.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            ConfigError: If the model learned all of its log before.
+        """
+        first = self._fitted()
+        if first.later:
+            raise ConfigError(
+                "refit: expected a model that held a part of its log back, got one that was "
+                f"{first.later[-1].kind} before. Give later readings to update."
+            )
+        dataset = in_order(first, log)
+        scores = self._held_out_scores(dataset)
+        if on_event is not None:
+            on_event({"event": "scores", "scores": scores})
+        self.fitted_ = refit_model(
+            first,
+            dataset,
+            scores=scores,
+            run_dir=None if run_dir is None else Path(run_dir),
+            resume=resume,
+            on_event=on_event,
+        )
+        self.config_ = self.fitted_.config
+        return self
+
+    def _held_out_scores(self, dataset: TimeSeriesDataset) -> dict[str, Any]:
+        """Scores of the test part, nothing where there is none."""
+        try:
+            return self.evaluate(dataset)
+        except DataError:
+            return {}
+
+    def update(
+        self,
+        log: Log,
+        *,
+        old_log: Log | None = None,
+        max_time: str | None = None,
+        on_event: Callable[[ProgressRecord], None] | None = None,
+    ) -> Self:
+        """Go on training on later readings, at a small share of the time of `fit`.
+
+        Half of what it trains on is new: all that the model has not learned yet. Scales and units
+        stay as they are; series may be new. The width of the bands is learned from how the model
+        before the update forecasts the new readings.
+
+        Args:
+            log: Later readings; it may hold the old ones too.
+            old_log: The log of `fit`, and of updates since, unless `log` holds it: what the model
+                knows is then kept better. Without, the newest readings of each series that the
+                model keeps stand for it.
+            max_time: Wall-clock budget of the steps; None takes a sixth of the steps of `fit`.
+            on_event: As in `fit`.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            DataError: If the log has a channel that the model does not know, or nothing new.
+            ConfigError: If the model explains events or labels, too.
+        """
+        fitted = self._fitted()
+        old = fitted.context if old_log is None else in_order(fitted, old_log)
+        dataset = old.followed_by(in_order(fitted, log, refuse_others=True))
+        self.fitted_ = update_model(fitted, dataset, max_time=max_time, on_event=on_event)
         return self
 
     def save(self, folder: str | Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +18,7 @@ from latentode.models.latent_ode import LatentODEModel
 from latentode.models.likelihoods.base import Likelihood
 
 _STEPS, _RATE, _DECAY = 400, 3e-3, 0.05  # a few seconds; the rate of the other networks
+_REFIT_STEPS, _REFIT_RATE = 100, 1e-3  # from weights that are good for the same channels
 _JUDGED_EVERY = 20  # steps
 _WORTHWHILE = 0.01  # nats a target: less may be luck of the validation part
 
@@ -101,10 +103,49 @@ def fit_direct(
     )
     if not any(part.wanted.any() for part in judged):
         return torch.zeros(size)
+    with _own_stream(model, seed):
+        return _fit(model, known, judged, min(_STEPS, most_steps)).cpu()
+
+
+def refit_direct(
+    model: LatentODEModel,
+    first: LatentODEModel,
+    train: Sequence[SeriesBatch],
+    *,
+    seed: int,
+    most_steps: int = _REFIT_STEPS,
+) -> None:
+    """Fit direct forecasts beside a model anew, from those of an earlier model of the same data.
+
+    The channels that are forecast so, and how far, are those of the earlier model, as nothing is
+    held out here that could judge.
+
+    Args:
+        model: Trained model, changed in place.
+        first: The earlier model.
+        train: Training windows.
+        seed: Of the draws.
+        most_steps: No more steps are taken.
+    """
+    if model.direct is None or first.direct is None or not first.direct.strength.any():
+        return
+    model.direct.load_state_dict(first.direct.state_dict())
+    model.eval()
+    generator = torch.Generator().manual_seed(seed)
+    known = [_Forecasts.of(model, batch, generator) for batch in train]
+    if any(part.wanted.any() for part in known):
+        with _own_stream(model, seed):
+            for _ in _stepped(model, known, min(_REFIT_STEPS, most_steps), _REFIT_RATE):
+                pass
+
+
+@contextmanager
+def _own_stream(model: LatentODEModel, seed: int) -> Iterator[None]:
+    """Let what is drawn here change nothing of what is drawn elsewhere."""
     device = model.scale_floor.device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
-        return _fit(model, known, judged, min(_STEPS, most_steps)).cpu()
+        yield
 
 
 def _fit(
@@ -120,32 +161,40 @@ def _fit(
     kept = copy.deepcopy(direct.state_dict())
     direct.strength.fill_(1.0)
     direct.reach.fill_(max(part.farthest() for part in train))
-    direct.train()
-    weights = [getattr(direct, name).requires_grad_() for name in WEIGHTS]
-    optimizer = AdamW([{"params": weights, "weight_decay": _DECAY}], lr=_RATE)
-    for step in range(steps):
-        for group in optimizer.param_groups:
-            group["lr"] = _RATE * 0.5 * (1.0 + math.cos(math.pi * step / steps))
-        part = train[step % len(train)]
-        optimizer.zero_grad()
-        loss = -part.log_prob(model).sum() / part.wanted.sum().clamp(min=1)
-        loss.backward()
-        optimizer.step()
-        if (step + 1) % _JUDGED_EVERY == 0 or step + 1 == steps:
-            direct.eval()
+    for taken in _stepped(model, train, steps, _RATE):
+        if taken % _JUDGED_EVERY == 0 or taken == steps:
             scores = _scores(model, judged)
-            direct.train()
             if scores.nanmean() > best_mean:
                 best, best_mean = scores, scores.nanmean()
                 kept = copy.deepcopy(direct.state_dict())
-    for weight in weights:
-        weight.requires_grad_(False).grad = None
     direct.load_state_dict(kept)
-    direct.eval()
     gain = torch.nan_to_num(best - before)
     gain = torch.where(gain >= _WORTHWHILE, gain, 0.0)
     direct.strength.copy_((gain > 0).to(direct.strength))
     return gain
+
+
+def _stepped(
+    model: LatentODEModel, train: Sequence[_Forecasts], steps: int, rate: float
+) -> Iterator[int]:
+    """Take steps that raise the likelihood of the windows; the number taken, after each."""
+    direct = model.direct
+    assert direct is not None
+    weights = [getattr(direct, name).requires_grad_() for name in WEIGHTS]
+    optimizer = AdamW([{"params": weights, "weight_decay": _DECAY}], lr=rate)
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = rate * 0.5 * (1.0 + math.cos(math.pi * step / steps))
+        part = train[step % len(train)]
+        direct.train()
+        optimizer.zero_grad()
+        loss = -part.log_prob(model).sum() / part.wanted.sum().clamp(min=1)
+        loss.backward()
+        optimizer.step()
+        direct.eval()
+        yield step + 1
+    for weight in weights:
+        weight.requires_grad_(False).grad = None
 
 
 @torch.no_grad()

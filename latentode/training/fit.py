@@ -22,7 +22,7 @@ from latentode.models.fitted.latent_ode import FittedModel, build_model, head_ar
 from latentode.models.fitted.training_log import TrainingLog
 from latentode.models.heads import ClassHead
 from latentode.models.latent_ode import LatentODEModel
-from latentode.training.direct_fit import fit_direct
+from latentode.training.direct_fit import fit_direct, refit_direct
 from latentode.training.execution.distributed import process_group
 from latentode.training.held_out import with_errors_learned
 from latentode.training.label_rules import can_judge, log_for_validation, settings_for_labels
@@ -48,6 +48,7 @@ def fit_model(
     resume: bool = False,
     on_event: Callable[[ProgressRecord], None] | None = None,
     build: Callable[..., LatentODEModel] = build_model,
+    first: FittedModel | None = None,
 ) -> FittedModel:
     """Learn scales, train a network, stop it by validation, and learn there how it errs.
 
@@ -60,12 +61,14 @@ def fit_model(
     Args:
         log: The whole log, with events and labels; the split decides what is trained on.
         config: Settings.
-        run_dir: Where checkpoints, metrics and the model go; None keeps everything in memory.
+        run_dir: Where checkpoints, metrics and a first model go; None keeps everything in memory.
         resume: Go on from the last checkpoint of `run_dir`.
         on_event: Called on the first process with {"event": "plan" | "note" | "step" | "epoch" |
             "done", ...}.
         build: Makes the network from settings, schema and, with events, their mean rates; one on
             the contract of `LatentODEModel` can be compared with it.
+        first: A model of the same log whose held-out parts are to be learned too. It lends what a
+            held-out part alone can tell: how it errs, and what helps its forecasts and labels.
 
     Returns:
         The fitted model.
@@ -75,7 +78,7 @@ def fit_model(
         Interrupted: After a signal, once the state is saved.
         TrainingError: If training diverges beyond recovery.
     """
-    log, config = _prepared(log, config)
+    log, config = _prepared(log, config, first)
     schema = log.schema
     assert schema is not None
     with process_group(config.train.device):
@@ -89,7 +92,7 @@ def fit_model(
             on_event({"event": "plan", "lines": plan_lines(fitted)})
         validator, score = _validation(judged, config, model.label_head)
         if not resume:
-            _fit_beforehand(model, log, judged if score == LABEL_LOSS else None, config)
+            _fit_beforehand(model, log, judged if score == LABEL_LOSS else None, config, first)
         trainer = Trainer(
             model,
             log.sampler("train", config),
@@ -102,28 +105,34 @@ def fit_model(
         )
         fitted.history.extend(trainer.fit(resume=resume))
         fitted = replace(fitted, config=config.model_copy(update={"solver": model.solver}))
-        direct = _fit_direct(model, log, config)
+        direct = _fit_direct(model, log, config, first)
         if config.model.refine:
             _prepare_refinement(log, fitted)
         if config.train.fit_prior:
             fitted = _with_fitted_prior(log.dataset, fitted, on_event)
-        fitted = with_errors_learned(log.dataset, fitted)
+        if first is None:
+            fitted = with_errors_learned(log.dataset, fitted)
+        else:
+            fitted = replace(fitted, calibration=first.calibration, copula=first.copula)
         if on_event is not None:
-            said = {"direct forecasts": _gained(direct, schema.channels)}
+            said = {} if first else {"direct forecasts": _gained(direct, schema.channels)}
             said |= {"calibration": fitted.calibration.line(), "paths": fitted.copula.line()}
             for name, line in said.items():
                 on_event({"event": "note", "text": f"{name}: {line}"})
-        if run_dir is not None and rank() == 0:
+        if run_dir is not None and first is None and rank() == 0:
             fitted.save(run_dir / "model")
     return fitted
 
 
-def _prepared(log: TrainingLog, config: LatentODEConfig) -> tuple[TrainingLog, LatentODEConfig]:
+def _prepared(
+    log: TrainingLog, config: LatentODEConfig, first: FittedModel | None
+) -> tuple[TrainingLog, LatentODEConfig]:
     """What can be learned from, with its schema, and settings without anything left to choose."""
     log = log.select(_trainable(log.dataset, config.data.min_obs))
     if log.labels is not None and not log.labels.timed:
         config = settings_for_labels(config, log.dataset)
-    schema = DataSchema.fit(log.dataset, config)
+    split = None if first is None else first.schema.split.all_learned(log.dataset)
+    schema = DataSchema.fit(log.dataset, config, split)
     log = replace(log, dataset=schema.only_known(log.dataset)).with_schema(schema)
     return log, resolved_for(config, log)
 
@@ -182,7 +191,11 @@ def _with_fitted_prior(
 
 
 def _fit_beforehand(
-    model: LatentODEModel, log: TrainingLog, judged: TrainingLog | None, config: LatentODEConfig
+    model: LatentODEModel,
+    log: TrainingLog,
+    judged: TrainingLog | None,
+    config: LatentODEConfig,
+    first: FittedModel | None,
 ) -> None:
     """Fit what is not learned by steps: to training windows, and as labels judge in validation."""
     fit_memory(model, log.sampler("train", config), config.train)
@@ -194,11 +207,16 @@ def _fit_beforehand(
             rows = evenly(sampler.eligible_rows(), _LABEL_WINDOWS)
             yield from batches_of(sampler, rows, size, seed, 0.0)
 
-    if model.label_head is not None:
+    if model.label_head is not None and first is not None:
+        assert first.model.label_head is not None
+        model.label_head.take_prepared(first.model.label_head)
+    elif model.label_head is not None:
         model.label_head.prepare(windows(log, "train"), windows(judged, "validation"))
 
 
-def _fit_direct(model: LatentODEModel, log: TrainingLog, config: LatentODEConfig) -> Tensor:
+def _fit_direct(
+    model: LatentODEModel, log: TrainingLog, config: LatentODEConfig, first: FittedModel | None
+) -> Tensor:
     """Direct forecasts of windows that show all they have; what each channel gains in nats."""
     train, seed = config.train, (config.train.seed, 13)
     assert train.steps_per_epoch is not None
@@ -213,6 +231,9 @@ def _fit_direct(model: LatentODEModel, log: TrainingLog, config: LatentODEConfig
         return [batch.to(device) for batch in batches_of(sampler, rows, size, seed, 0.0)]
 
     if model.direct is None:
+        return torch.zeros(0)
+    if first is not None:
+        refit_direct(model, first.model, windows("train"), seed=seed_of(*seed), most_steps=steps)
         return torch.zeros(0)
     try:
         held_out = windows("validation")

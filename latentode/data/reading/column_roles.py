@@ -36,6 +36,9 @@ from latentode.data.reading.side_columns import (
 from latentode.data.reading.time_role import find_time
 from latentode.errors import ConfigError, DataError
 
+#: Why a column is left out that could be a channel, where channels are named.
+NOT_CHOSEN = "not among --channels"
+
 
 def sample_of(table: Table, config: DataConfig) -> Sample:
     """Rows of a log by which its columns are understood.
@@ -185,7 +188,7 @@ class _Detection:
             free = [name for name in free if name not in useless]
         channels = tuple(free) if columns.channels is None else columns.channels
         if columns.channels is not None:
-            self._leave_out(free, "not among --channels")
+            self._leave_out(free, NOT_CHOSEN)
         else:
             self._refuse_events(channels)
         return Roles(

@@ -21,6 +21,7 @@ from latentode.models.calibration import Calibration
 from latentode.models.copula import GaussianCopula
 from latentode.models.fitted.device import device_of
 from latentode.models.fitted.history import Record, from_json, to_json
+from latentode.models.fitted.later_training import LaterTraining
 from latentode.models.fitted.model_folder import (
     as_arrays,
     as_tensors,
@@ -51,6 +52,7 @@ class FittedModel:
             events and labels of the training.
         calibration: What its bands are corrected by.
         copula: What is common to its errors at several times and of several channels.
+        later: What it learned after its first training.
     """
 
     config: LatentODEConfig
@@ -60,6 +62,7 @@ class FittedModel:
     log: TrainingLog
     calibration: Calibration
     copula: GaussianCopula
+    later: tuple[LaterTraining, ...] = ()
 
     @classmethod
     def untrained(
@@ -103,6 +106,7 @@ class FittedModel:
             "config": self.config.to_dict(),
             "data": self.schema.to_dict(),
             "history": to_json(self.history),
+            **({"later": [each.to_dict() for each in self.later]} if self.later else {}),
             **about,
         }
         save_model(folder, "model", self.model, tensors, meta, self.card())
@@ -116,7 +120,7 @@ class FittedModel:
             CheckpointError: If the folder is broken, tampered with or of another version.
         """
         target = device_of(device)
-        tensors, meta = load_folder(folder, "model", _FIELDS)
+        tensors, meta = load_folder(folder, "model", _FIELDS, optional={"later"})
         with description_of("a model", folder / "model.json"):
             config = LatentODEConfig.from_dict(meta["config"])
             about = DataSchema.as_of_today(meta["data"])
@@ -127,6 +131,7 @@ class FittedModel:
             schema = replace(schema, climatology=climatology)
             log = TrainingLog.unpack(tensors, meta, schema)
             history = from_json(meta["history"])
+            later = tuple(map(LaterTraining.from_dict, meta.get("later", [])))
         rates = None if log.events is None else torch.ones(log.events.streams.num_marks)
         model = build_model(config, schema, **head_arguments(rates, log.labels))
         path = folder / "model.safetensors"
@@ -134,7 +139,8 @@ class FittedModel:
         size = len(schema.channels)
         calibration = _stored(Calibration(size), _CALIBRATION, tensors, path).to(target)
         copula = _stored(GaussianCopula(size), _COPULA, tensors, path).to(target)
-        return cls(config, schema, model.to(target).eval(), history, log, calibration, copula)
+        model = model.to(target).eval()
+        return cls(config, schema, model, history, log, calibration, copula, later)
 
     def describe(self) -> dict[str, Any]:
         """What a reader wants to know of the model, JSON types."""
@@ -149,6 +155,7 @@ class FittedModel:
             "split": data["split"]["kind"],
             "calibration": self.calibration.line(),
             "copula": self.copula.line(),
+            "later": [each.to_dict() for each in self.later],
             "card": self.card(),
         }
 
@@ -174,6 +181,7 @@ class FittedModel:
             f"- Solver: {config.solver.method}, step {config.solver.step_size:.3g} model time",
             f"- Epochs: {len(self.history)}; the best has a validation CRPS of "
             f"{best.get('validation_crps', float('nan')):.4g} training standard deviations{others}",
+            *(f"- {line[0].upper()}{line[1:]}" for each in self.later for line in each.lines()),
             f"- Calibration: {self.calibration.line()}",
             f"- Paths: {self.copula.line()}",
             "",

@@ -125,7 +125,7 @@ def shed_absent(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
 
 
 def load_folder(
-    folder: Path, stem: str, fields: Set[str]
+    folder: Path, stem: str, fields: Set[str], optional: Set[str] = frozenset()
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what `save_folder` wrote.
 
@@ -133,6 +133,7 @@ def load_folder(
         folder: The folder.
         stem: File name without suffix.
         fields: Names in the JSON file besides "schema" and "sha256".
+        optional: Names that may be there too.
 
     Returns:
         Tensors by name, and what the JSON file holds.
@@ -147,7 +148,7 @@ def load_folder(
             f"{folder}: expected schema version {SCHEMA_VERSION}, got {meta.get('schema')!r}. "
             "Use the version of latentode that wrote it."
         )
-    odd = sorted(set(meta) ^ {"schema", "sha256", *fields})
+    odd = sorted((set(meta) - optional) ^ {"schema", "sha256", *fields})
     if odd:
         raise CheckpointError(
             f"{folder / stem}.json: expected the fields {', '.join(sorted(fields))}, {odd[0]!r} is "

@@ -65,6 +65,13 @@ class ClassHead(Head):
             held_out: Windows to judge by, likewise; none where validation has too few labels.
         """
 
+    def take_prepared(self, other: ClassHead) -> None:
+        """Take over what `prepare` fitted in a head of the same sizes.
+
+        Args:
+            other: The head.
+        """
+
     def probabilities(self, solved: Solved, batch: SeriesBatch) -> Tensor:
         """Probability of each class, the mean over draws, shape (*codes.shape, class)."""
         return self.logits(solved, batch).softmax(-1).mean(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 
 import torch
@@ -90,6 +91,11 @@ class LabelHead(ClassHead):
         known = None if self.additive is None else self._labelled(train)
         if self.additive is not None and known is not None:
             self.additive.fit_classes(known, self._labelled(held_out))
+
+    def take_prepared(self, other: ClassHead) -> None:
+        """See `ClassHead`."""
+        assert isinstance(other, LabelHead)
+        self.additive = copy.deepcopy(other.additive)
 
     def _labelled(self, batches: Iterable[SeriesBatch]) -> tuple[Tensor, Tensor] | None:
         """Numbers and classes of the windows whose label is known; None where there is none."""
