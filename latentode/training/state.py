@@ -24,7 +24,7 @@ class Progress:
         step: Optimiser steps taken.
         epoch: Epochs finished.
         step_in_epoch: Steps taken of the current epoch.
-        total_epochs: Epochs of the schedule; 0 until the time of a step is known.
+        total_steps: Steps of the schedule; 0 until the time of a step is known.
         epoch_sums: Running sums of what the good steps of the current epoch gave, by name.
         epoch_count: Number of these steps.
         best_score: Lowest validation score so far.
@@ -43,7 +43,7 @@ class Progress:
     step: int = 0
     epoch: int = 0
     step_in_epoch: int = 0
-    total_epochs: int = 0
+    total_steps: int = 0
     epoch_sums: dict[str, float] = field(default_factory=dict)
     epoch_count: int = 0
     best_score: float | None = None

@@ -30,7 +30,8 @@ from latentode.training.step import GradientStep
 from latentode.training.validation import Validator
 
 ProgressRecord = dict[str, Any]
-_TIMED_STEPS = 3  # by which the epochs that fit into a budget of time are told
+_FEW_STEPS = 100  # after fewer, a model is hardly more than its first guesses
+_OTHER = 0.2  # a plan that differs by more is said again
 _MAX_FAILURES = 3  # steps in a row without a finite loss, before weights go back
 _MAX_ROLLBACKS = 3  # each halves the learning rate: what an eighth does not mend is refused
 
@@ -120,6 +121,7 @@ class Trainer:
             while not self._finished(first_epoch):
                 self._run_epoch(rows, stop)
         self._load_best()
+        self._say_if_short()
         self._emit(event="done", epochs=self.progress.epoch, steps=self.progress.step)
         return self.progress.history
 
@@ -134,13 +136,9 @@ class Trainer:
         p, config = self.progress, self.config
         size, seed = config.batch_size * world_size(), (config.seed, 1, p.epoch)
         batches = self.sampler.epoch(rows, config.steps_per_epoch, size, seed)
-        began = self._pace.elapsed
-        while p.step_in_epoch < len(batches):
+        while p.step_in_epoch < len(batches) and p.step < self._total_steps():
             self._take_step(batches[p.step_in_epoch])
-            if p.step == 1:
-                began = self._pace.elapsed  # the first step pays for warming up
-            if p.total_epochs == 0 and p.step == 1 + _TIMED_STEPS:
-                self._plan_epochs((self._pace.elapsed - began) / _TIMED_STEPS)
+            self._plan()
             if self._pace.is_report_due():
                 self._tell("step", step=p.step, train_loss=p.epoch_means().get("train_loss"))
             if self._must_stop(stop):
@@ -200,10 +198,12 @@ class Trainer:
         p.history.append(record)
         p.next_epoch()
         best = self._note_best(record.get(self.score))
+        self._plan(closed=True)
         self._save()
         if not p.failures and math.isfinite(record.get(self.score, 0.0)):
             self._good = copy.deepcopy(self._learner.parts())
-        total_epochs, seconds = p.total_epochs or self.config.max_epochs, self._pace.elapsed
+        total_epochs = -(-self._total_steps() // self.config.steps_per_epoch)
+        seconds = self._pace.elapsed
         self._tell("epoch", **record, total_epochs=total_epochs, best=best, seconds=seconds)
 
     def _check_solver(self) -> Record:
@@ -220,7 +220,10 @@ class Trainer:
         self._emit(event=event, **facts, total_steps=total, eta_seconds=left)
 
     def _total_steps(self) -> int:
-        return (self.progress.total_epochs or self.config.max_epochs) * self.config.steps_per_epoch
+        return self.progress.total_steps or self._most_steps()
+
+    def _most_steps(self) -> int:
+        return self.config.max_epochs * self.config.steps_per_epoch
 
     def _validate(self) -> Record:
         assert self.validator is not None
@@ -249,19 +252,39 @@ class Trainer:
             self._best = copy.deepcopy(self._learner.average.tensors)
         return better
 
-    def _plan_epochs(self, step_seconds: float) -> None:
-        """Shorten the schedule so that it ends, learning rate and all, within the time budget."""
-        p, config = self.progress, self.config
-        epochs = config.max_epochs
-        epoch_seconds = 1.15 * step_seconds * config.steps_per_epoch  # validation and saving
-        if self._pace.budget is not None:
-            epochs = max(1, min(epochs, int(0.95 * self._pace.budget / epoch_seconds)))
+    def _plan(self, *, closed: bool = False) -> None:
+        """Fit the schedule to the time budget, so that it ends in time, learning rate and all.
+
+        Args:
+            closed: Whether an epoch has just been closed.
+        """
+        p, most = self.progress, self._most_steps()
+        steps = self._pace.steps_that_fit(p.step, most, closed=closed)
+        if steps is None:
+            return
         # the slowest process decides for all
-        p.total_epochs = -int(largest(-epochs, device=self.device)[0])
-        text = f"about {epoch_seconds:.1f} s an epoch, {p.total_epochs} epochs at most"
-        if p.total_epochs < config.max_epochs:
-            text += f" (of {config.max_epochs}, to end within --max-time {config.max_time})"
-        self._emit(event="note", text=text, epoch_seconds=epoch_seconds)
+        steps = -int(largest(-steps, device=self.device)[0])
+        if p.step >= p.total_steps > 0 and steps < (1 + _OTHER) * p.step:
+            return  # the schedule has ended, and little could follow
+        if abs(steps - p.total_steps) > _OTHER * p.total_steps:
+            self._say_plan(steps, most)
+        p.total_steps = steps
+
+    def _say_plan(self, steps: int, most: int) -> None:
+        size = self.config.steps_per_epoch
+        seconds = size * self._pace.seconds_a_step(self.progress.step)
+        text = f"about {seconds:.1f} s per epoch, {-(-steps // size)} epochs at most"
+        if steps < most:
+            text += (
+                f" ({steps:,} of {most:,} steps, to end within --max-time {self.config.max_time})"
+            )
+        self._emit(event="note", text=text, epoch_seconds=seconds)
+
+    def _say_if_short(self) -> None:
+        steps, most = self.progress.step, self._most_steps()
+        if steps < _FEW_STEPS:
+            way = "--max-time" if steps < most and self._pace.budget is not None else "--epochs"
+            self._note(f"{steps} steps leave a model nearly untrained: give more {way}")
 
     def _must_stop(self, stop: StopRequest) -> bool:
         number, late = largest(stop.number, self._pace.is_over, device=self.device)
@@ -276,9 +299,10 @@ class Trainer:
         # however short its budget, each call closes an epoch
         late = p.epoch > first_epoch and self._pace.is_over
         late = bool(largest(late, device=self.device)[0])
-        if late and p.epoch < p.total_epochs:
+        ended = p.step >= self._total_steps() and p.step_in_epoch == 0  # that epoch is closed
+        if late and not ended:
             self._note(f"--max-time {self.config.max_time} is over: stopped")
-        return late or p.epoch >= (p.total_epochs or self.config.max_epochs)
+        return late or ended
 
     def _save(self) -> None:
         if self._checkpoints is not None and rank() == 0:

@@ -200,11 +200,14 @@ def test_the_schedule_is_shortened_to_the_time_budget_and_recorded():
     made = parts(train__max_epochs=100_000, train__max_time="3s")
     trainer = clock.trainer(made, on_event=events.append, validator=None)
     history = trainer.fit()
-    # an epoch of 4 steps takes 0.25 s, and 15 % more to validate and save; 5 % of 3 s stay
-    assert trainer.progress.total_epochs == len(history) == int(2.85 / (1.15 * 0.25))
-    assert 2.0 < clock.now - 100.0 < 3.0
+    # 5 % of the budget stay; the first step has taken 0.25 s
+    steps = 1 + int((2.85 - 0.25) / 0.0625)
+    assert trainer.progress.total_steps == trainer.progress.step == steps
+    assert len(history) == -(-steps // 4)
+    assert 2.7 < clock.now - 100.0 < 3.0
     plan = next(e["text"] for e in events if "epochs at most" in e.get("text", ""))
-    assert f"{len(history)} epochs at most (of 100000" in plan
+    # 15 % more to validate and save, as long as no epoch has shown what these take
+    assert f"({4 + int((2.85 - 0.4375) / (1.15 * 0.0625))} of 400,000 steps" in plan
     assert "--max-time 3s" in plan
     assert not any("is over" in e.get("text", "") for e in events)
     epochs = [e for e in events if e["event"] == "epoch"]
@@ -212,21 +215,40 @@ def test_the_schedule_is_shortened_to_the_time_budget_and_recorded():
     assert epochs[-1]["seconds"] == clock.now - 100.0
 
 
-@pytest.mark.parametrize(("budget", "steps"), [("2s", 10), ("3s", 11), ("9s", 17)])
-def test_steps_that_turn_out_slower_than_planned_end_with_the_budget(budget, steps):
+def test_steps_that_were_slow_at_first_do_not_leave_half_of_the_budget_unused():
+    events, clock = [], Clock(0.25, *[2.0] * 4)
+    made = parts(train__max_epochs=100, train__max_time="40s")
+    trainer = clock.trainer(made, on_event=events.append, validator=None)
+    trainer.fit()
+    assert 36 < clock.now - 100.0 < 40
+    plans = [e["text"] for e in events if "epochs at most" in e.get("text", "")]
+    assert len(plans) > 1  # another plan is said
+    learning_rates = [e["lr"] for e in events if e["event"] == "epoch"]
+    assert learning_rates[-1] < 0.1 * max(learning_rates)  # the schedule has come to its end
+
+
+def test_steps_that_get_slower_end_with_the_budget_all_the_same():
     events, clock = [], Clock(1.0, *[0.125] * 9)
-    trainer = clock.trainer(parts(train__max_time=budget), on_event=events.append)
-    trainer.progress.total_epochs = 6
-    assert trainer.fit()[-1]["step"] == steps
-    text = f"--max-time {budget} is over: stopped"
-    assert [e["text"] for e in events if "is over" in e.get("text", "")] == [text]
+    made = parts(train__max_epochs=100, train__max_time="9s")
+    trainer = clock.trainer(made, on_event=events.append, validator=None)
+    trainer.fit()
+    assert clock.now - 100.0 <= 9.5
 
 
 def test_a_budget_shorter_than_an_epoch_ends_inside_it():
     trainer = Clock(0.125).trainer(parts(train__steps_per_epoch=3_000, train__max_time="1s"))
     (record,) = trainer.fit()
-    assert trainer.progress.total_epochs == 1
-    assert record["step"] == 8
+    # after four steps there is time for (0.95 - 0.5) / (1.15 * 0.125) more
+    assert trainer.progress.total_steps == record["step"] == 7
+
+
+@pytest.mark.parametrize(("budget", "way"), [("1s", "--max-time"), ("1h", "--epochs")])
+def test_a_model_of_few_steps_is_said_to_be_nearly_untrained(budget, way):
+    events, clock = [], Clock(0.125)
+    made = parts(train__max_time=budget)
+    clock.trainer(made, on_event=events.append, validator=None).fit()
+    (said,) = [e["text"] for e in events if "nearly untrained" in e.get("text", "")]
+    assert said.endswith(f"give more {way}")
 
 
 def test_a_resumed_run_whose_budget_is_over_at_once_closes_an_epoch_all_the_same(tmp_path):

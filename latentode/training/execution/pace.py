@@ -7,6 +7,9 @@ from collections.abc import Callable
 from latentode.config import TrainConfig
 from latentode.config.durations import parse_duration
 
+_TIMED_STEPS = 3  # by which the steps that fit into a budget are told for the first time
+_CLOSING = 1.15  # of the time of steps: validation and saving, before an epoch has shown them
+_SHARE = 0.95  # of the budget: the last validation, and what is fitted after the steps
 _REPORT_SECONDS = 0.25  # a faster line cannot be read, and drawing it costs time
 
 
@@ -25,7 +28,8 @@ class Pace:
         )
         self._first_step = first_step
         self._clock = clock
-        self._started = self._reported = clock()
+        self._started = self._reported = self._warm = clock()
+        self._next_plan, self._validated = 1 + _TIMED_STEPS, False
 
     @property
     def elapsed(self) -> float:
@@ -44,6 +48,39 @@ class Pace:
             return None
         left = max(0, total_steps - step) * elapsed / taken
         return left if self.budget is None else max(0.0, min(left, self.budget - elapsed))
+
+    def steps_that_fit(self, step: int, most: int, *, closed: bool = False) -> int | None:
+        """Steps of a schedule that ends within the budget; None but for some moments.
+
+        It is told after a few steps, again whenever twice as many were taken, and at the end of
+        epochs: a machine that was busy at first is not held against all of the training.
+
+        Args:
+            step: Number of the step that was taken, first of all the first of this call.
+            most: Steps of the whole schedule.
+            closed: Whether an epoch has just been closed, validation and all.
+        """
+        taken, now = step - self._first_step, self.elapsed
+        self._validated |= closed
+        if taken == 1 and not closed:
+            self._warm = self._started + now  # the first step pays for warming up
+        if taken < 2 or not (closed or taken >= self._next_plan):
+            return None
+        self._next_plan = max(self._next_plan, 2 * taken)
+        if self.budget is None:
+            return most
+        seconds, left = self.seconds_a_step(step), max(0.0, _SHARE * self.budget - now)
+        return min(most, step + int(left / seconds)) if seconds else most
+
+    def seconds_a_step(self, step: int) -> float:
+        """Mean since the first step, with what validation takes.
+
+        Args:
+            step: Number of the step that was taken.
+        """
+        spent = self._started + self.elapsed - self._warm
+        steps = max(1, step - self._first_step - 1)
+        return spent * (1.0 if self._validated else _CLOSING) / steps
 
     def is_report_due(self) -> bool:
         """True at most a few times a second."""
