@@ -21,6 +21,7 @@ COMMANDS = {
         "inspect": "Show what is detected in a log: columns, clock, series, ranges, problems.",
         "train": "Train a model on a log and leave a run folder.",
         "resume": "Continue an interrupted run.",
+        "update": "Go on training a run on later readings.",
         "forecast": "Forecast beyond the end of a log.",
         "interpolate": "Fill in between the readings of a log.",
         "classify": "Write the probability of each class of each series.",

@@ -29,6 +29,10 @@ TRAIN_OPTIONS = {
     "--upper": ("channels.upper", "Greatest values, as humidity=100; humidity=none: no bound."),
     "--kinds": ("channels.kinds", "As valve=binary, people=count or level=continuous."),
     "--max-time": ("train.max_time", "Wall-clock budget, e.g. 10min."),
+    "--refit/--no-refit": (
+        "train.refit",
+        "After scoring, train again on all of the log, its held-out end too.",
+    ),
     "--epochs": ("train.max_epochs", "Most epochs."),
     "--batch-size": ("train.batch_size", "Windows a step."),
     "--lr": ("train.optimizer.lr", "Peak learning rate."),

@@ -80,7 +80,7 @@ class TrainConfig(Config):
     refit: bool = Field(
         default=False,
         description="after scoring on the held-out end, train again on all of the log, for as many "
-        "steps as validation chose",
+        "steps as validation chose; half of max_time is for the first training",
     )
     optimizer: OptimizerConfig = OptimizerConfig()
     fit_prior: bool = Field(

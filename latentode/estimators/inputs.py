@@ -157,7 +157,7 @@ def aligned(fitted: FittedModel, log: Log, *, allow_unread: bool = False) -> Tim
 
 
 def in_order(fitted: FittedModel, log: Log, *, refuse_others: bool = False) -> TimeSeriesDataset:
-    """A log for training: all its channels in the order of the model.
+    """A log for training: all channels of the model, in its order.
 
     Args:
         fitted: The model.
@@ -168,19 +168,37 @@ def in_order(fitted: FittedModel, log: Log, *, refuse_others: bool = False) -> T
         DataError: If the log cannot be read, or has such a channel.
     """
     if isinstance(log, TimeSeriesDataset):
-        dataset, others = log, [name for name in log.channels if name not in fitted.schema.channels]
+        others = [name for name in log.channels if name not in fitted.schema.channels]
     else:
         with said_of_log(log, training=False):
-            dataset, report = read_log(log, fitted.config.data)
+            log, report = read_log(log, fitted.config.data)
             report.settle("training", about=OF_EVERY_LOG)
-        others = [name for name, why in report.left_out.items() if why == NOT_CHOSEN]
-    if others and refuse_others:
+        others = unknown_channels(report)
+    if refuse_others:
+        check_channels(others)
+    with said_of_log(log, training=False):
+        return fitted.schema.in_order(log)
+
+
+def unknown_channels(report: DataReport) -> list[str]:
+    """Columns of a log that could be channels, and are none of a model that knows its own."""
+    return [name for name, why in report.left_out.items() if why == NOT_CHOSEN]
+
+
+def check_channels(others: Sequence[str]) -> None:
+    """Refuse channels that a model would have to learn later.
+
+    Args:
+        others: Their names.
+
+    Raises:
+        DataError: If there are any.
+    """
+    if others:
         raise DataError(
             f"log: expected the channels that the model knows, got also {', '.join(others)}. A "
             "model cannot learn a channel later: train again on the whole log, or leave it out."
         )
-    with said_of_log(log, training=False):
-        return fitted.schema.in_order(dataset)
 
 
 def aligned_or_newest(fitted: FittedModel, log: Log | None) -> TimeSeriesDataset:

@@ -29,7 +29,7 @@ from latentode.models.fitted.latent_ode import FittedModel
 from latentode.models.fitted.training_log import TrainingLog
 from latentode.training.fit import fit_model, fit_prior_to, plan_lines
 from latentode.training.prior_fitting import PRIOR_FIT
-from latentode.training.refit import refit_model
+from latentode.training.refit import half_as_long, refit_model
 from latentode.training.trainer import ProgressRecord
 from latentode.training.update import update_model
 
@@ -136,7 +136,7 @@ class LatentODE(Predictions):
             )
         self.fitted_ = fit_model(
             training_log,
-            config,
+            half_as_long(config) if config.train.refit else config,
             run_dir=None if run_dir is None else Path(run_dir),
             resume=resume,
             on_event=on_event,

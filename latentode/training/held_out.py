@@ -21,6 +21,7 @@ from latentode.training.copula_fit import Stretches, fit_copula
 
 _DRAWS = 64  # of a posterior
 _ORIGINS, _TARGETS = 256, 12_000  # most of each: what a few seconds judge
+_SHARE_FOR_CALIBRATION = 0.4
 _FEWEST_ORIGINS = 32  # of a log whose windows alone hold more targets
 
 
@@ -41,11 +42,26 @@ def with_errors_learned(dataset: TimeSeriesDataset, fitted: FittedModel) -> Fitt
     train = fitted.config.train
     assert train.steps_per_epoch is not None
     steps = train.max_epochs * train.steps_per_epoch
-    return replace(
-        fitted,
-        calibration=fit_calibration(Errors.joined(list(errors)), size).to(device),
-        copula=fit_copula(Stretches.joined(list(stretches)), size, horizon, steps).to(device),
-    )
+    copula = fit_copula(Stretches.joined(list(stretches)), size, horizon, steps)
+    return replace(_calibrated(fitted, list(errors)), copula=copula.to(device))
+
+
+def with_calibration_learned(dataset: TimeSeriesDataset, fitted: FittedModel) -> FittedModel:
+    """A model with the calibration alone, from fewer windows: what an update has the time for.
+
+    Args:
+        dataset: The log, aligned with the schema.
+        fitted: The model; it is not changed.
+    """
+    tasks = _tasks(dataset, fitted, share=_SHARE_FOR_CALIBRATION)
+    errors = [errors_of(fitted, task)[0] for task in tasks]
+    return _calibrated(fitted, errors) if errors else fitted
+
+
+def _calibrated(fitted: FittedModel, errors: list[Errors]) -> FittedModel:
+    device = next(fitted.model.parameters()).device
+    found = fit_calibration(Errors.joined(errors), len(fitted.schema.channels))
+    return replace(fitted, calibration=found.to(device))
 
 
 @torch.no_grad()
@@ -62,8 +78,14 @@ def errors_of(fitted: FittedModel, task: Task) -> tuple[Errors, Stretches]:
     return Errors.joined(errors), Stretches.joined(stretches)
 
 
-def _tasks(dataset: TimeSeriesDataset, fitted: FittedModel) -> Iterator[Task]:
-    """Forecasts from rolling origins of the validation part, and hidden readings of it."""
+def _tasks(dataset: TimeSeriesDataset, fitted: FittedModel, share: float = 1.0) -> Iterator[Task]:
+    """Forecasts from rolling origins of the validation part, and hidden readings of it.
+
+    Args:
+        dataset: The log.
+        fitted: The model.
+        share: Of the windows that would be looked at.
+    """
     schema, seed = fitted.schema, fitted.config.train.seed
     starts, stops = schema.split.bounds(dataset, "validation")
     first, last = dataset.readings.first_and_last()
@@ -84,22 +106,22 @@ def _tasks(dataset: TimeSeriesDataset, fitted: FittedModel) -> Iterator[Task]:
         )
 
     try:
-        share = _TARGETS / len(forecasts(_ORIGINS).targets)
-        yield forecasts(max(_FEWEST_ORIGINS, min(_ORIGINS, int(share * _ORIGINS))))
+        kept = min(1.0, share * _TARGETS / len(forecasts(_ORIGINS).targets))
+        yield forecasts(max(_FEWEST_ORIGINS, int(kept * _ORIGINS)))
     except DataError:
         pass  # no origin has a whole horizon
     try:
         hidden = interpolation_task(
             dataset, start_ns=starts, stop_ns=stops, context_ns=context, seed=seed
         )
-        yield _thinned(hidden, context)
+        yield _thinned(hidden, context, int(share * _TARGETS))
     except DataError:
         pass  # no reading
 
 
-def _thinned(task: Task, context_ns: int) -> Task:
-    """A task of about `_TARGETS` targets at most, of some stretches: fewer windows are solved."""
+def _thinned(task: Task, context_ns: int, most: int) -> Task:
+    """A task of about so many targets at most, of some stretches: fewer windows are solved."""
     targets = task.targets
-    every = max(1, round(len(targets) / _TARGETS))
+    every = max(1, round(len(targets) / most))
     stretch = targets.times // context_ns + targets.window
     return Task(task.visible, targets.select(stretch % every == 0))

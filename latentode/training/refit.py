@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,15 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from latentode.config import TrainConfig
+from latentode.config import LatentODEConfig, TrainConfig
+from latentode.config.durations import parse_duration
 from latentode.data.dataset import TimeSeriesDataset, positions
 from latentode.data.reading.second_look.log_rows import short_instant
 from latentode.errors import DataError
+from latentode.files import atomic_folder
 from latentode.models.fitted.device import rank
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.models.fitted.later_training import LaterTraining
 from latentode.models.fitted.training_log import TrainingLog
 from latentode.training.fit import LABEL_LOSS, fit_model
+from latentode.training.state_folder import has_states
 from latentode.training.stopping import stops_early
 from latentode.training.trainer import ProgressRecord
 
@@ -46,9 +50,10 @@ def refit_model(
         dataset: The whole log of that training, channels in the order of the schema.
         scores: Of the first model on what was held out (`latentode.evaluation.backtest`), of which
             the main ones are kept beside the new one.
-        run_dir: Folder of the run, where the model takes the place of the first; checkpoints and
-            metrics go into its folder "refit". None keeps everything in memory.
-        resume: Go on from the last checkpoint there.
+        run_dir: Folder of the run, where the model takes the place of the first; see
+            `replace_model`. Checkpoints and metrics go into its folder "refit". None keeps
+            everything in memory.
+        resume: Go on from the last checkpoint there, if there is one.
         on_event: See `fit_model`.
 
     Returns:
@@ -63,7 +68,7 @@ def refit_model(
         log,
         config,
         run_dir=None if run_dir is None else run_dir / REFIT,
-        resume=resume,
+        resume=resume and run_dir is not None and has_states(run_dir / REFIT),
         on_event=on_event,
         first=first,
     )
@@ -78,8 +83,37 @@ def refit_model(
     config = fitted.config.model_copy(update={"train": first.config.train})
     fitted = replace(fitted, config=config, history=first.history, later=(refit,))
     if run_dir is not None and rank() == 0:
-        fitted.save(run_dir / "model")
+        replace_model(fitted, run_dir)
     return fitted
+
+
+def replace_model(fitted: FittedModel, run_dir: Path) -> Path:
+    """Put a model in the place of the last one of a run, which is kept in its folder "earlier".
+
+    Args:
+        fitted: The model.
+        run_dir: Folder of the run.
+
+    Returns:
+        Where the last one lies now.
+    """
+    kept = run_dir / "earlier" / f"model-{len(fitted.later)}"
+    with atomic_folder(kept) as fresh:
+        shutil.copytree(run_dir / "model", fresh, dirs_exist_ok=True)
+    fitted.save(run_dir / "model")
+    return kept
+
+
+def half_as_long(config: LatentODEConfig) -> LatentODEConfig:
+    """Settings of the first of two trainings that share a budget of time.
+
+    Args:
+        config: Settings of both.
+    """
+    if config.train.max_time is None:
+        return config
+    half = parse_duration(config.train.max_time, "s") / 2e9
+    return config.updated(**{"train.max_time": f"{half:g}s"})
 
 
 def newest_time(log: TrainingLog, fitted: FittedModel) -> str:

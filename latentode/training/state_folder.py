@@ -18,6 +18,15 @@ Parts = Mapping[str, Mapping[str, Tensor]]
 _STEM = "state"
 
 
+def has_states(run_dir: Path) -> bool:
+    """Whether a training in a folder can go on from a saved step.
+
+    Args:
+        run_dir: Run folder.
+    """
+    return (run_dir / "checkpoints" / "last.json").is_file()
+
+
 class StateFolder:
     """The folder ``checkpoints/`` of a run.
 

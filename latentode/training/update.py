@@ -19,18 +19,21 @@ from latentode.data.reading.second_look.log_rows import short_instant
 from latentode.data.schema import DataSchema
 from latentode.data.splits import Split
 from latentode.errors import ConfigError, DataError
+from latentode.models.fitted.device import device_of
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.models.fitted.later_training import LaterTraining
 from latentode.models.fitted.training_log import TrainingLog
+from latentode.training.direct_fit import refit_direct
 from latentode.training.execution.distributed import process_group
-from latentode.training.held_out import with_errors_learned
+from latentode.training.held_out import with_calibration_learned
 from latentode.training.refit import newest_time
-from latentode.training.repeatable import seed_of
+from latentode.training.repeatable import batches_of, seed_of
 from latentode.training.trainer import ProgressRecord, Trainer
 
 _SHARE = 6  # an update takes a sixth of the steps of the first training,
 _RATE = 0.3  # at this share of its learning rate: what it knows stays, what is new is learned
 _FEWEST_STEPS, _WARM_UP = 20, 10
+_DIRECT_WINDOWS = 1024  # of a few seconds
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,9 @@ def update_model(
         )
     schema, learned = fitted.schema, _learned_until(fitted, dataset)
     judged = replace(fitted, schema=replace(schema, split=_new_alone(dataset, learned)))
-    fitted = replace(with_errors_learned(dataset, judged), schema=_all_learned(schema, dataset))
+    fitted = replace(
+        with_calibration_learned(dataset, judged), schema=_all_learned(schema, dataset)
+    )
     log = TrainingLog(fitted.schema.only_known(dataset)).with_schema(fitted.schema)
     config = _shorter(fitted, max_time)
     windows = log.sampler("train", config)
@@ -104,8 +109,18 @@ def update_model(
     with process_group(config.train.device):
         trainer = Trainer(model, sampler, None, config.train, on_event=on_event, stop_early=False)
         steps = int(trainer.fit()[-1]["step"])
+    seed = config.train.seed
+    refit_direct(model, fitted.model, _shown(sampler, config), seed=seed, most_steps=2 * steps)
     update = LaterTraining("update", newest_time(log, fitted), readings.num_readings, steps)
     return replace(fitted, model=model, log=log.newest(), later=(*fitted.later, update))
+
+
+def _shown(sampler: MixedSampler, config: LatentODEConfig) -> list[SeriesBatch]:
+    """Windows of the mix that show all they have, in any order."""
+    seed, rows = (config.train.seed, 13), sampler.eligible_rows()
+    rows = np.random.default_rng(seed).choice(rows, min(len(rows), _DIRECT_WINDOWS), replace=False)
+    batches = batches_of(sampler.windows, rows, config.train.batch_size, seed, 0.0)
+    return [batch.to(device_of(config.train.device)) for batch in batches]
 
 
 def _learned_until(fitted: FittedModel, dataset: TimeSeriesDataset) -> Int64:

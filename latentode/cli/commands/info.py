@@ -19,7 +19,9 @@ from latentode.config.durations import format_duration
 
 _VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "WORLD_SIZE", "TZ")
 _SHOWN = ("parameters", "epochs", "clock", "lengths", "split")  # the config is in config.toml
-_RUN_FACTS = ("status", "started", "ended", "exit_code", "seed", "threads", "log", "error")
+_RUN_FACTS = (
+    "status", "started", "ended", "exit_code", "seed", "threads", "log", "updates", "error",
+)  # fmt: skip
 
 
 @command("info")

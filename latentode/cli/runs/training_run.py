@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ import click
 from latentode.cli.options import flags_of
 from latentode.cli.runs.events_run import fit_events, settings_as_begun
 from latentode.cli.runs.job import HeadFiles, Job
+from latentode.cli.runs.listener import Listener
 from latentode.cli.runs.logs import Logs
-from latentode.cli.runs.progress import Display, training_display
+from latentode.cli.runs.progress import training_display
 from latentode.cli.runs.run_folder import RunFolder, new_folder, recording
 from latentode.cli.session import Outcome, Session
 from latentode.cli.signals import Stopped
@@ -138,7 +139,7 @@ def _fit_log(
         owned.write_json("data_report.json", report.to_dict())
         owned.write_config(config.updated(**bounds))
     with training_display(session) as display:
-        listener = _Listener(session, owned, display)
+        listener = Listener(session, owned, display)
         LatentODE(config=config).fit(
             dataset,
             run_dir=None if folder is None else folder.path,
@@ -147,53 +148,6 @@ def _fit_log(
             **vars(job.heads),
         )
     return listener.metrics()
-
-
-class _Listener:
-    """Says what the trainer reports, and keeps the figures for the answer."""
-
-    def __init__(self, session: Session, folder: RunFolder | None, display: Display) -> None:
-        self._session = session
-        self._folder = folder
-        self._display = display
-        self._best: Mapping[str, Any] = {}
-        self._last: Mapping[str, Any] = {}
-
-    def __call__(self, event: Mapping[str, Any]) -> None:
-        kind = str(event["event"])
-        if self._folder is not None and kind != "step":
-            self._folder.append_log(event)
-        tell: dict[str, Callable[[Mapping[str, Any]], None]] = {
-            "plan": lambda e: self._session.lines("plan", e.get("lines", [])),
-            "step": self._display,
-            "epoch": self._epoch,
-        }
-        tell.get(kind, self._other)(event)
-
-    def _epoch(self, event: Mapping[str, Any]) -> None:
-        self._last = event
-        if event.get("best"):
-            self._best = event
-        self._display(event)
-
-    def _other(self, event: Mapping[str, Any]) -> None:
-        text = event.get("text") or event.get("message") or event.get("reason")
-        if text:
-            self._session.note(str(text), kind=str(event["event"]), facts=event)
-
-    def metrics(self) -> dict[str, Any]:
-        """Figures of the best and of the last epoch."""
-        best, last = self._best, self._last
-        if not last:
-            return {}
-        return {
-            "validation_crps": best.get("validation_crps"),
-            **({"label_loss": best["label_loss"]} if "label_loss" in best else {}),
-            "best_epoch": best.get("epoch"),
-            "epochs": last.get("epoch"),
-            "steps": last.get("step"),
-            "train_loss": last.get("train_loss"),
-        }
 
 
 def _propose_next(session: Session, path: Path, job: Job) -> None:

@@ -1,0 +1,44 @@
+"""``update RUN LOGS``: go on training on later readings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from latentode.cli.command import command
+from latentode.cli.commands.train import threads_option
+from latentode.cli.options import data_options, given_settings
+from latentode.cli.runs.logs import Logs, logs_argument
+from latentode.cli.runs.models import device_option, run_argument
+from latentode.cli.runs.updating import update_run
+from latentode.cli.session import Outcome, Session
+
+
+@command("update")
+@run_argument
+@logs_argument(required=True)
+@click.option("--max-time", help="Wall-clock budget of the steps, e.g. 5min.")
+@threads_option
+@device_option
+@data_options
+def update_command(
+    session: Session,
+    run: Path,
+    logs: Logs,
+    max_time: str | None,
+    threads: int | None,
+    device: str,
+    **options: Any,
+) -> Outcome:
+    """Go on training the model of RUN on LOGS, later readings than it knows.
+
+    LOGS may hold old readings too. Half of what it trains on is new; of the old ones, those of the
+    logs that RUN remembers stand beside them. The model takes the place of the last one, which is
+    kept in RUN/earlier.
+    """
+    settings = given_settings(options)
+    return update_run(
+        session, run, logs, settings=settings, max_time=max_time, threads=threads, device=device
+    )
