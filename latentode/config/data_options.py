@@ -55,12 +55,18 @@ DATA_OPTIONS = {
     "--skip-rows": ("data.cells.skip_rows", "Ignore the first lines of the file."),
     "--ambiguous": ("data.time.ambiguous", "Readings in the hour that occurs twice."),
 }
+#: Argument of `LatentODE.fit` -> setting: how a log is read, by the names of the options.
+READING = {
+    flags.partition("/")[0].removeprefix("--").replace("-", "_"): setting
+    for flags, (setting, _) in DATA_OPTIONS.items()
+}
 #: Options that `LatentODE.fit` and `LatentODE` have arguments for.
 ARGUMENTS = {
-    "--id-column": "id_column",
-    "--time-column": "time_column",
-    "--channel-column": "channel_column",
-    "--value-column": "value_column",
+    **{
+        flag: next(name for name, own in READING.items() if own == setting)
+        for flags, (setting, _) in DATA_OPTIONS.items()
+        for flag in flags.split("/")
+    },
     "--events": "events",
     "--mark-column": "mark_column",
     "--windows": "windows",
@@ -89,7 +95,8 @@ _PROSE = frozenset(
         *("cannot", "allows", "where", "alone", "again", "given", "reads", "leaves", "but"),
     }
 )
-_LISTS = ("data.cells.na", "data.cells.states", "data.columns.channels", "data.columns.pairs",
+#: Settings that are lists of names or words.
+LISTS = ("data.cells.na", "data.cells.states", "data.columns.channels", "data.columns.pairs",
           "data.columns.static", "data.columns.future", "channels.counters")  # fmt: skip
 _NUMBERS = ("data.time.year", "data.cells.header_row", "data.cells.skip_rows", "data.min_obs",
             "data.max_channels", "data.cells.max_bad", "data.clip_outliers")  # fmt: skip
@@ -121,7 +128,7 @@ def in_python(
             return f"{name}{_switched(flag)} {value}"
         if flag in ("--dayfirst", "--no-dayfirst"):
             return f"{name}{_switched(flag)}" + ("" if value is None else f" {value}")
-        return name if value is None else f"{name}={_value(name, value)}"
+        return name if value is None else f"{name}={_value(READING.get(name, name), value)}"
 
     text = _TYPED.sub(replaced, _OF_THE_PROGRAM.sub("", message))
     return f"{text} {settings_go.format(name=named[0])}" if named else text
@@ -137,7 +144,7 @@ def _value(setting: str, typed: str) -> str:
         plain = "".join(shlex.split(typed))
     except ValueError:  # a quote that stands for itself
         plain = typed
-    if setting in _LISTS:
+    if setting in LISTS:
         return repr(tuple(name.strip() for name in next(csv.reader([plain]), [])))
     if not plain:
         return "None"

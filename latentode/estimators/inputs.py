@@ -15,6 +15,7 @@ import pandas as pd
 
 from latentode.config import LatentODEConfig
 from latentode.config.data_options import ARGUMENTS, IN_TRAINING, in_python
+from latentode.config.reading_arguments import ReadingArguments, reading_settings
 from latentode.data.dataset import Int64, TimeSeriesDataset
 from latentode.data.events import EventStreams, LogEvents
 from latentode.data.labels import Labels as LogLabels
@@ -51,23 +52,22 @@ _IN_ONE_LOG = (
     "Settings of one log are given where it is read, "
     'read_log(log, model.config_.updated(**{{"{name}": ...}}).data)[0], which is then the log.'
 )
-_COLUMNS = ("data.columns.id", "data.columns.time", "data.columns.channel", "data.columns.value")
 
 
 def resolved(
-    config: LatentODEConfig | None, arguments: Mapping[str, Any], columns: Sequence[str | None]
+    config: LatentODEConfig | None, arguments: Mapping[str, Any], reading: ReadingArguments
 ) -> LatentODEConfig:
     """Settings with those that were given.
 
     Args:
         config: What is left as it is; None for the defaults.
         arguments: Arguments of `LatentODE`; None is not given.
-        columns: Columns of id, time, channel and value, likewise.
+        reading: How the log is read, likewise.
     """
     settings = {name: arguments.get(argument) for argument, name in _SETTINGS.items()}
-    settings |= zip(_COLUMNS, columns, strict=True)
     base = config or LatentODEConfig()
-    return base.updated(**{k: v for k, v in settings.items() if v is not None})
+    given = {name: value for name, value in settings.items() if value is not None}
+    return base.updated(**given, **reading_settings(reading))
 
 
 def read(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from latentode.config import LatentODEConfig
+from latentode.config.reading_arguments import ReadingArguments
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.reading.keyed_rows import Source
 from latentode.errors import ConfigError, DataError
@@ -27,6 +28,7 @@ from latentode.estimators.predictions import Predictions
 from latentode.flows import FlowFitConfig
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.models.fitted.training_log import TrainingLog
+from latentode.progress_bar import bar_unless
 from latentode.training.fit import fit_model, fit_prior_to, plan_lines
 from latentode.training.prior_fitting import PRIOR_FIT
 from latentode.training.refit import half_as_long, refit_model
@@ -83,10 +85,6 @@ class LatentODE(Predictions):
         self,
         log: Log,
         *,
-        id_column: str | None = None,
-        time_column: str | None = None,
-        channel_column: str | None = None,
-        value_column: str | None = None,
         events: Events | None = None,
         mark_column: str | None = None,
         windows: Source | None = None,
@@ -96,15 +94,12 @@ class LatentODE(Predictions):
         run_dir: str | Path | None = None,
         resume: bool = False,
         on_event: Callable[[ProgressRecord], None] | None = None,
+        **reading: Unpack[ReadingArguments],
     ) -> Self:
         """Learn from a log; a second call starts afresh.
 
         Args:
             log: Data frame, path or data set; wide, or long with channel and value columns.
-            id_column: Column with the series' ids.
-            time_column: Column with the time stamps.
-            channel_column: Long layout: column with the channel's name.
-            value_column: Long layout: column with the value.
             events: Events of the same series (file or frame of id, time, mark): the latent state
                 then drives their rates too.
             mark_column: Column of marks.
@@ -117,7 +112,10 @@ class LatentODE(Predictions):
             label_column: Column of labels.
             run_dir: Folder for checkpoints, metrics.csv and the model.
             resume: Go on from the last checkpoint of `run_dir`.
-            on_event: Called with a dictionary for the plan, notes, some steps and every epoch.
+            on_event: Called with a dictionary for the plan, notes, some steps and every epoch; None
+                shows a bar, on a terminal and in notebooks.
+            **reading: How the log is read, for example ``id_column="pump", tz="Europe/Berlin",
+                na=-9999``: the options of the program, all in `ReadingArguments`.
 
         Returns:
             The estimator itself.
@@ -126,21 +124,22 @@ class LatentODE(Predictions):
             DataError: If the log cannot be used; the message says where and why.
             ConfigError: If a setting is unknown or out of range.
         """
-        columns = (id_column, time_column, channel_column, value_column)
-        dataset, config = read(log, resolved(self.config, vars(self), columns), training=True)
+        dataset, config = read(log, resolved(self.config, vars(self), reading), training=True)
         with said_of_log(log, training=True):
             training_log = TrainingLog(
                 dataset,
                 events_for_training(dataset, config, events, mark_column, windows, model_times),
                 labels_for_training(dataset, config, labels, label_column),
             )
-        self.fitted_ = fit_model(
-            training_log,
-            half_as_long(config) if config.train.refit else config,
-            run_dir=None if run_dir is None else Path(run_dir),
-            resume=resume,
-            on_event=on_event,
-        )
+        folder = None if run_dir is None else Path(run_dir)
+        with bar_unless(on_event) as on_event:
+            self.fitted_ = fit_model(
+                training_log,
+                half_as_long(config) if config.train.refit else config,
+                run_dir=folder,
+                resume=resume,
+                on_event=on_event,
+            )
         self.config_ = self.fitted_.config
         if config.train.refit:
             self.refit(dataset, run_dir=run_dir, resume=resume, on_event=on_event)
@@ -204,14 +203,11 @@ class LatentODE(Predictions):
         scores = self._held_out_scores(dataset)
         if on_event is not None:
             on_event({"event": "scores", "scores": scores})
-        self.fitted_ = refit_model(
-            first,
-            dataset,
-            scores=scores,
-            run_dir=None if run_dir is None else Path(run_dir),
-            resume=resume,
-            on_event=on_event,
-        )
+        folder = None if run_dir is None else Path(run_dir)
+        with bar_unless(on_event) as on_event:
+            self.fitted_ = refit_model(
+                first, dataset, scores=scores, run_dir=folder, resume=resume, on_event=on_event
+            )
         self.config_ = self.fitted_.config
         return self
 
@@ -254,7 +250,8 @@ class LatentODE(Predictions):
         fitted = self._fitted()
         old = fitted.context if old_log is None else in_order(fitted, old_log)
         dataset = old.followed_by(in_order(fitted, log, refuse_others=True))
-        self.fitted_ = update_model(fitted, dataset, max_time=max_time, on_event=on_event)
+        with bar_unless(on_event) as on_event:
+            self.fitted_ = update_model(fitted, dataset, max_time=max_time, on_event=on_event)
         return self
 
     def save(self, folder: str | Path) -> None:
@@ -265,14 +262,29 @@ class LatentODE(Predictions):
     def load(cls, folder: str | Path, device: str = "cpu") -> Self:
         """Read a model that `save` or a training run wrote.
 
+        Args:
+            folder: Its folder, or that of the run.
+            device: Where it computes.
+
         Raises:
             CheckpointError: If the folder is broken, tampered with or of another version.
             ConfigError: If there is no such device.
         """
-        fitted = FittedModel.load(Path(folder), device)
+        path = Path(folder)
+        within = path / "model"
+        is_run = not (path / "model.json").exists() and (within / "model.json").exists()
+        fitted = FittedModel.load(within if is_run else path, device)
         estimator = cls(config=fitted.config)
         estimator.config_, estimator.fitted_ = fitted.config, fitted
         return estimator
+
+    def __repr__(self) -> str:
+        """What it is of, once it is fitted; else the settings that were given."""
+        if hasattr(self, "fitted_"):
+            return f"LatentODE({self.fitted_.in_short()})"
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "config"}
+        said = [f"{name}={value!r}" for name, value in given.items() if value is not None]
+        return f"LatentODE({', '.join([*said, 'not fitted'])})"
 
     def plan_lines(self) -> list[str]:
         """What was chosen from the data, in a few lines."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from latentode.config import LatentODEConfig
 from latentode.config.durations import format_duration
+from latentode.config.reading_arguments import ReadingArguments
 from latentode.data.schema import DataSchema
 from latentode.estimators.inputs import Log, read, resolved
 from latentode.models.fitted.training_log import TrainingLog
@@ -14,10 +17,7 @@ def recommend(
     log: Log,
     *,
     config: LatentODEConfig | None = None,
-    id_column: str | None = None,
-    time_column: str | None = None,
-    channel_column: str | None = None,
-    value_column: str | None = None,
+    **reading: Unpack[ReadingArguments],
 ) -> LatentODEConfig:
     """Settings that `LatentODE.fit` would train a log with, with nothing left to be chosen.
 
@@ -29,10 +29,7 @@ def recommend(
     Args:
         log: Data frame, path or data set.
         config: What is left as it is; by default everything is chosen.
-        id_column: As in `LatentODE.fit`.
-        time_column: As in `LatentODE.fit`.
-        channel_column: As in `LatentODE.fit`.
-        value_column: As in `LatentODE.fit`.
+        **reading: As in `LatentODE.fit`.
 
     Returns:
         The settings; change some by `LatentODEConfig.updated`, and give them to `LatentODE`.
@@ -47,8 +44,7 @@ def recommend(
         '24h'
         >>> model = LatentODE(config=config.updated(**{"model.hidden_dim": 96}))
     """
-    columns = (id_column, time_column, channel_column, value_column)
-    dataset, chosen = read(log, resolved(config, {}, columns))
+    dataset, chosen = read(log, resolved(config, {}, reading))
     schema = DataSchema.fit(dataset, chosen)
     windows = chosen.windows.model_copy(
         update={

@@ -10,12 +10,16 @@ from hypothesis import strategies as st
 from log_files import read, settings
 
 from latentode.config import LatentODEConfig
-from latentode.config.data_options import DATA_OPTIONS, in_python
+from latentode.config.data_options import DATA_OPTIONS, READING, in_python
+from latentode.config.reading_arguments import reading_settings
 from latentode.data.reading.log import read_log
 from latentode.errors import ConfigError, DataError
 
 FLAGS = [name for flags in DATA_OPTIONS for name in flags.split("/")]
-NAMED = re.compile(r"(data(?:\.\w+)+)=('(?:[^'\\]|\\.)*'|\"[^\"]*\"|\([^)]*\)|\w+(?:\.\d+)?)")
+NAMED = re.compile(
+    rf"(?<![\w.-])({'|'.join(READING)})"
+    r"=('(?:[^'\\]|\\.)*'|\"[^\"]*\"|\([^)]*\)|\w+(?:\.\d+)?)"
+)
 WORDS = st.sampled_from(["off line", "E2", "n.v.", "a,b", "it's", '5"', "Überlauf", "-", "NIL|X"])
 
 
@@ -92,7 +96,7 @@ def check(message):
     assert not [flag for flag in FLAGS if re.search(rf"{flag}(?![\w-])", said)], said
     assert "--" not in said.replace("'---'", "").replace("'--.-'", ""), said
     for name, value in NAMED.findall(said):
-        LatentODEConfig().updated(**{name: ast.literal_eval(value)})
+        LatentODEConfig().updated(**reading_settings({name: ast.literal_eval(value)}))
 
 
 @hypothesis_settings(
@@ -130,23 +134,23 @@ def test_no_refusal_of_a_setting_names_an_option_in_python(tmp_path, told):
 @pytest.mark.parametrize(
     ("message", "said"),
     [
-        ("Pass --na=-9999 if so.", "Pass data.cells.na=('-9999',) if so."),
-        ("Pass --na 'a b,-' if so.", "Pass data.cells.na=('a b', '-') if so."),
-        ("or --na '' if every value counts.", "or data.cells.na=() if every value counts."),
+        ("Pass --na=-9999 if so.", "Pass na=('-9999',) if so."),
+        ("Pass --na 'a b,-' if so.", "Pass na=('a b', '-') if so."),
+        ("or --na '' if every value counts.", "or na=() if every value counts."),
         ("(to overrule: --id-column NAME)", "(to overrule: id_column='NAME')"),
         ("Pass --dayfirst or --no-dayfirst.",
-         "Pass data.time.dayfirst=True or data.time.dayfirst=False."),
-        ("Pass --tz +01:00.", "Pass data.time.tz='+01:00'."),
-        ("--tz, the zone of it", "data.time.tz, the zone of it"),
-        ("--decimal , or --decimal .", "data.cells.decimal=',' or data.cells.decimal='.'"),
+         "Pass dayfirst=True or dayfirst=False."),
+        ("Pass --tz +01:00.", "Pass tz='+01:00'."),
+        ("--tz, the zone of it", "tz, the zone of it"),
+        ("--decimal , or --decimal .", "decimal=',' or decimal='.'"),
         ("--on-bad-row nan --max-bad 25%.",
-         "data.cells.on_bad_row='nan' data.cells.max_bad=0.25."),
-        ("--time-unit s|ms (or excel)", "data.time.unit='s' or 'ms' (or excel)"),
-        ("more than --max-bad allows", "more than data.cells.max_bad allows"),
-        ("--header-row 3: no", "data.cells.header_row=3: no"),
-        ("pass --table ''.", "pass data.source.table=None."),
+         "on_bad_row='nan' max_bad=0.25."),
+        ("--time-unit s|ms (or excel)", "time_unit='s' or 'ms' (or excel)"),
+        ("more than --max-bad allows", "more than max_bad allows"),
+        ("--header-row 3: no", "header_row=3: no"),
+        ("pass --table ''.", "pass table=None."),
         ("Model them with train --events.", "Model them with events."),
-        ("Correct --time-format, or not.", "Correct data.time.format, or not."),
+        ("Correct --time-format, or not.", "Correct time_format, or not."),
         ("A dash -- and --json stay.", "A dash -- and --json stay."),
     ],
 )  # fmt: skip
@@ -155,10 +159,11 @@ def test_options_become_arguments_and_settings(message, said):
 
 
 def test_where_settings_go_is_said_once_and_works():
-    said = in_python("Pass --na x or --tz UTC.")
-    settings_go = 'LatentODE(config=LatentODEConfig().updated(**{"data.cells.na": ...})).'
+    said = in_python("Pass --split time or --counters x.")
+    settings_go = 'LatentODE(config=LatentODEConfig().updated(**{"windows.split": ...})).'
     assert said == (
-        f"Pass data.cells.na=('x',) or data.time.tz='UTC'. Settings are given as {settings_go}"
+        "Pass windows.split='time' or channels.counters=('x',). Settings are given as "
+        f"{settings_go}"
     )
     assert in_python("Name it with --id-column.") == "Name it with id_column."
     assert in_python("Name it with --id-column.", {}, "See {name}.").startswith(
@@ -171,8 +176,10 @@ def test_a_setting_of_a_message_settles_it(tmp_path):
                                        enumerate(numbers(40))])  # fmt: skip
     _, report = read(tmp_path, text)
     (question,) = report.questions
-    for name, value in NAMED.findall(in_python(question.message)):
-        config = LatentODEConfig().updated(**{name: ast.literal_eval(value)})
+    named = NAMED.findall(in_python(question.message))
+    assert named
+    for name, value in named:
+        config = LatentODEConfig().updated(**reading_settings({name: ast.literal_eval(value)}))
         _, settled = read_log(tmp_path / "log.csv", config.data)
         assert settled.questions == ()
     assert settings(cells__na=()) == config.data

@@ -36,6 +36,7 @@ from latentode.models.latent_ode import LatentODEModel
 
 _FIELDS = {"config", "data", "history", *LOG_FIELDS}
 _Part = TypeVar("_Part", Calibration, GaussianCopula)
+_SHOWN = 5  # channels that a line names
 _CALIBRATION, _COPULA = "calibration.", "copula."
 
 
@@ -158,6 +159,21 @@ class FittedModel:
             "later": [each.to_dict() for each in self.later],
             "card": self.card(),
         }
+
+    def in_short(self) -> str:
+        """What it is of and how it was trained, in a line."""
+        schema, steps = self.schema, self.history[-1]["step"] if self.history else 0
+        shown = ", ".join(schema.channels[:_SHOWN])
+        more = len(schema.channels) - _SHOWN
+        facts = [
+            f"{len(schema.channels)} channels: {shown}" + (f" and {more} more" if more > 0 else ""),
+            f"{len(self.context)} series",
+            f"looks back {format_duration(schema.lengths.context_ns)}, forecasts "
+            f"{format_duration(schema.lengths.horizon_ns)}",
+            f"{int(steps):,} steps",
+            *(f"{each.kind} up to {each.until}" for each in self.later[-1:]),
+        ]
+        return "; ".join(facts)
 
     def card(self) -> str:
         """A page about the model, in Markdown."""
