@@ -24,7 +24,7 @@ BANNED_ATTRIBUTES = {("torch", "load"), ("torch", "save"), ("os", "system")}
 # one family (data, ode, cli, ...) do, unless the family has rows of its own in `INNER`.
 LAYERS = [
     {"errors"},
-    {"config", "files"},
+    {"config", "files", "progress_bar"},
     {"data", "ode"},
     {"flows", "results"},
     {"models"},
@@ -114,9 +114,11 @@ INNER = {
             "direct_fit",
             "events",
         },
-        {"label_rules", "trainer", "calibration", "copula_fit"},
+        {"label_rules", "trainer", "calibration", "copula_fit", "lines"},
         {"held_out"},
         {"fit"},
+        {"refit"},
+        {"update"},
     ],
 }
 # Only these may ask which kind labels are of: all others ask the labels and their head.
@@ -146,7 +148,7 @@ ALLOWED = {
     "h5py": {"data.reading.formats.netcdf_file"},
     "matplotlib": {"plot"},
     "click": {"cli"},
-    "rich": {"cli"},
+    "rich": {"cli", "progress_bar"},
     "pydantic": {"config", "cli.commands.config", "cli.settings"},
     "safetensors": {"models.fitted.model_folder", "training.state"},
 }  # fmt: skip

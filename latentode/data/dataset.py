@@ -169,6 +169,17 @@ class Readings:
             channels=self.channels,
         )
 
+    def within(self, starts: Int64, stops: Int64) -> Readings:
+        """Readings with ``start < time <= stop`` of each series.
+
+        Args:
+            starts: Exclusive start of each series, nanoseconds, shape (series,).
+            stops: Inclusive end, likewise.
+        """
+        series = self.row_series()
+        keep = (self.times > starts[series]) & (self.times <= stops[series])
+        return self.select_readings(keep[self.reading_rows()])
+
     def select_series(self, series: Int64) -> Readings:
         """Keep some series, in the order given."""
         return self.runs(self.series_starts[series], np.diff(self.series_starts)[series])

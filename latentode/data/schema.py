@@ -16,7 +16,7 @@ from latentode.data.batches.batch import BatchBuilder
 from latentode.data.calendar import DAY_NS, WEEK_NS
 from latentode.data.climatology import Climatology
 from latentode.data.counters import NO_COUNTERS, Counters
-from latentode.data.dataset import Clock, Float64, Int64, Readings, TimeSeriesDataset
+from latentode.data.dataset import Clock, Float64, Int64, TimeSeriesDataset
 from latentode.data.families import Families
 from latentode.data.scaler import Scaler, TimeScale
 from latentode.data.splits import PARTS, Split, split_log
@@ -91,15 +91,14 @@ class DataSchema:
         """
         lengths = choose_lengths(dataset, config.windows)
         window = lengths.context_ns + lengths.horizon_ns
-        if split is None:
-            split = split_log(dataset, config.windows, window, config.train.seed)
+        split = split or split_log(dataset, config.windows, window, config.train.seed)
         starts, stops = split.bounds(dataset, "train")
-        training = within(dataset.readings, starts, stops)
+        training = dataset.readings.within(starts, stops)
         names = config.channels.counters
         counters = Counters.fit(training, names, lengths.horizon_ns) if names else NO_COUNTERS
         modelled = counters.as_rates(dataset.readings)
-        training = within(modelled, starts, stops)
-        validation = within(modelled, *split.bounds(dataset, "validation"))
+        training = modelled.within(starts, stops)
+        validation = modelled.within(*split.bounds(dataset, "validation"))
         counts = np.bincount(training.channel_index, minlength=len(dataset.channels))
         if counts.max() < FEWEST_TRAINING:
             raise DataError(
@@ -121,7 +120,7 @@ class DataSchema:
             origin_ns=int(dataset.readings.times.min()),
             periods_ns=periods,
             input_channels=() if inputs is None else inputs.channels,
-            input_scaler=None if inputs is None else Scaler.fit(within(inputs, starts, stops)),
+            input_scaler=None if inputs is None else Scaler.fit(inputs.within(starts, stops)),
             static_columns=dataset.static_columns,
             static_mean=mean,
             static_std=std,
@@ -255,8 +254,7 @@ class DataSchema:
             )
         else:
             lines.append(f"split: by time, each series at its own two moments{apart}")
-        flat = self.scaler.constant & self.known
-        constant = [self.channels[index] for index in np.flatnonzero(flat)]
+        constant = [self.channels[i] for i in np.flatnonzero(self.scaler.constant & self.known)]
         if constant:
             lines.append(f"constant in training: {', '.join(constant)}")
         if self.counters.names:
@@ -339,19 +337,6 @@ class DataSchema:
             static_std=np.asarray(values["static_std"], dtype=np.float64),
             counters=Counters.from_dict(values.get("counters", NO_COUNTERS.to_dict())),
         )
-
-
-def within(readings: Readings, starts: Int64, stops: Int64) -> Readings:
-    """Readings with ``start < time <= stop`` of each series.
-
-    Args:
-        readings: Readings of all series.
-        starts: Exclusive start of each series, nanoseconds, shape (series,).
-        stops: Inclusive end, likewise.
-    """
-    series = readings.row_series()
-    keep = (readings.times > starts[series]) & (readings.times <= stops[series])
-    return readings.select_readings(keep[readings.reading_rows()])
 
 
 def _periods(dataset: TimeSeriesDataset) -> Int64:

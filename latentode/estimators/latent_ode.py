@@ -29,7 +29,8 @@ from latentode.flows import FlowFitConfig
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.models.fitted.training_log import TrainingLog
 from latentode.progress_bar import bar_unless
-from latentode.training.fit import fit_model, fit_prior_to, plan_lines
+from latentode.training.fit import fit_model, fit_prior_to
+from latentode.training.lines import plan_lines
 from latentode.training.prior_fitting import PRIOR_FIT
 from latentode.training.refit import half_as_long, refit_model
 from latentode.training.trainer import ProgressRecord

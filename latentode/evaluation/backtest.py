@@ -9,8 +9,9 @@ import numpy as np
 
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Float64, TimeSeriesDataset, positions
+from latentode.data.reading.second_look.log_rows import short_instant
 from latentode.data.targets import Targets
-from latentode.errors import ConfigError
+from latentode.errors import ConfigError, DataError
 from latentode.evaluation.evaluate import ReadingPredictor, evaluate_task
 from latentode.evaluation.tasks import Task, forecast_task, interpolation_task
 from latentode.prediction.counter_totals import CounterTotals
@@ -51,6 +52,12 @@ def backtest(
         raise ConfigError(f"split: expected 'test' or 'all', got {split!r}.")
     first, last = dataset.readings.first_and_last()
     starts, stops = (first, last) if split == "all" else schema.split.bounds(dataset, "test")
+    if split == "test" and not (stops > starts).any():
+        newest = short_instant(int(dataset.readings.times.max()), dataset.clock)
+        raise DataError(
+            f"test part: expected readings that the model has not learned, got none: it has "
+            f"learned all up to {newest}. Name a later log, or score all of it with split 'all'."
+        )
     origins = starts
     if split == "all" or schema.split.kind == "series":
         # an origin at the first reading would have no context

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from latentode.training.direct_fit import fit_direct, refit_direct
 from latentode.training.execution.distributed import process_group
 from latentode.training.held_out import with_errors_learned
 from latentode.training.label_rules import can_judge, log_for_validation, settings_for_labels
+from latentode.training.lines import learned_lines, plan_lines
 from latentode.training.memory_fit import fit_memory
 from latentode.training.prior_fitting import PRIOR_FIT, PriorReport, fit_prior
 from latentode.training.refinement import choose_starts, fit_scale
@@ -110,15 +111,10 @@ def fit_model(
             _prepare_refinement(log, fitted)
         if config.train.fit_prior:
             fitted = _with_fitted_prior(log.dataset, fitted, on_event)
-        if first is None:
-            fitted = with_errors_learned(log.dataset, fitted)
-        else:
-            fitted = replace(fitted, calibration=first.calibration, copula=first.copula)
+        fitted = _with_errors(log.dataset, fitted, first)
         if on_event is not None:
-            said = {} if first else {"direct forecasts": _gained(direct, schema.channels)}
-            said |= {"calibration": fitted.calibration.line(), "paths": fitted.copula.line()}
-            for name, line in said.items():
-                on_event({"event": "note", "text": f"{name}: {line}"})
+            for line in learned_lines(fitted, direct):
+                on_event({"event": "note", "text": line})
         if run_dir is not None and first is None and rank() == 0:
             fitted.save(run_dir / "model")
     return fitted
@@ -190,6 +186,15 @@ def _with_fitted_prior(
     return fitted
 
 
+def _with_errors(
+    dataset: TimeSeriesDataset, fitted: FittedModel, first: FittedModel | None
+) -> FittedModel:
+    """The model with what is known of its errors, or of those of the first one."""
+    if first is None:
+        return with_errors_learned(dataset, fitted)
+    return replace(fitted, calibration=first.calibration, copula=first.copula)
+
+
 def _fit_beforehand(
     model: LatentODEModel,
     log: TrainingLog,
@@ -243,14 +248,6 @@ def _fit_direct(
     return fit_direct(model, shown, held_out, seed=seed_of(*seed), most_steps=steps)
 
 
-def _gained(gain: Tensor, channels: Sequence[str]) -> str:
-    """Which channels are forecast with the help of summaries, in words."""
-    some = [f"{channels[c]} {nats:.3f}" for c, nats in enumerate(gain.tolist()) if nats > 0]
-    if not some:
-        return "of no channel, as none is better so on the validation part"
-    return f"nats a reading that they gain on the validation part: {', '.join(some)}"
-
-
 def _prepare_refinement(log: TrainingLog, fitted: FittedModel) -> None:
     """States to search from, and the scale that fits refined posteriors of validation windows."""
     train, model = fitted.config.train, fitted.model.eval()
@@ -267,18 +264,6 @@ def _prepare_refinement(log: TrainingLog, fitted: FittedModel) -> None:
     except DataError:
         return  # nothing to judge a scale by
     fit_scale(model, held_out, seed=train.seed)
-
-
-def plan_lines(fitted: FittedModel) -> list[str]:
-    """Lines that say what will be trained."""
-    model = fitted.config.model
-    return [
-        *fitted.schema.plan(),
-        *fitted.log.lines(),
-        f"model: {model.encoder} encoder of {'levels' if model.levels else 'changes'}, latent "
-        f"{model.latent_dim}, hidden {model.hidden_dim}, {fitted.num_parameters:,} "
-        f"parameters; seed {fitted.config.train.seed}, device {fitted.config.train.device}",
-    ]
 
 
 def _validation(

@@ -21,7 +21,7 @@ from latentode.training.copula_fit import Stretches, fit_copula
 
 _DRAWS = 64  # of a posterior
 _ORIGINS, _TARGETS = 256, 12_000  # most of each: what a few seconds judge
-_SHARE_FOR_CALIBRATION = 0.4
+_SHARE_FOR_CALIBRATION = 0.4  # of these, where no joint distribution of errors is learned
 _FEWEST_ORIGINS = 32  # of a log whose windows alone hold more targets
 
 

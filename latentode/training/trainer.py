@@ -30,7 +30,6 @@ from latentode.training.step import GradientStep
 from latentode.training.validation import Validator
 
 ProgressRecord = dict[str, Any]
-_FEW_STEPS = 100  # after fewer, a model is hardly more than its first guesses
 _OTHER = 0.2  # a plan that differs by more is said again
 _MAX_FAILURES = 3  # steps in a row without a finite loss, before weights go back
 _MAX_ROLLBACKS = 3  # each halves the learning rate: what an eighth does not mend is refused
@@ -121,7 +120,6 @@ class Trainer:
             while not self._finished(first_epoch):
                 self._run_epoch(rows, stop)
         self._load_best()
-        self._say_if_short()
         self._emit(event="done", epochs=self.progress.epoch, steps=self.progress.step)
         return self.progress.history
 
@@ -220,10 +218,8 @@ class Trainer:
         self._emit(event=event, **facts, total_steps=total, eta_seconds=left)
 
     def _total_steps(self) -> int:
-        return self.progress.total_steps or self._most_steps()
-
-    def _most_steps(self) -> int:
-        return self.config.max_epochs * self.config.steps_per_epoch
+        planned = self.progress.total_steps
+        return planned or self.config.max_epochs * self.config.steps_per_epoch
 
     def _validate(self) -> Record:
         assert self.validator is not None
@@ -258,7 +254,8 @@ class Trainer:
         Args:
             closed: Whether an epoch has just been closed.
         """
-        p, most = self.progress, self._most_steps()
+        p = self.progress
+        most = self.config.max_epochs * self.config.steps_per_epoch
         steps = self._pace.steps_that_fit(p.step, most, closed=closed)
         if steps is None:
             return
@@ -267,24 +264,8 @@ class Trainer:
         if p.step >= p.total_steps > 0 and steps < (1 + _OTHER) * p.step:
             return  # the schedule has ended, and little could follow
         if abs(steps - p.total_steps) > _OTHER * p.total_steps:
-            self._say_plan(steps, most)
+            self._emit(event="note", **self._pace.plan(p.step, steps, most))
         p.total_steps = steps
-
-    def _say_plan(self, steps: int, most: int) -> None:
-        size = self.config.steps_per_epoch
-        seconds = size * self._pace.seconds_a_step(self.progress.step)
-        text = f"about {seconds:.1f} s per epoch, {-(-steps // size)} epochs at most"
-        if steps < most:
-            text += (
-                f" ({steps:,} of {most:,} steps, to end within --max-time {self.config.max_time})"
-            )
-        self._emit(event="note", text=text, epoch_seconds=seconds)
-
-    def _say_if_short(self) -> None:
-        steps, most = self.progress.step, self._most_steps()
-        if steps < _FEW_STEPS:
-            way = "--max-time" if steps < most and self._pace.budget is not None else "--epochs"
-            self._note(f"{steps} steps leave a model nearly untrained: give more {way}")
 
     def _must_stop(self, stop: StopRequest) -> bool:
         number, late = largest(stop.number, self._pace.is_over, device=self.device)

@@ -32,7 +32,7 @@ from latentode.training.trainer import ProgressRecord, Trainer
 
 _SHARE = 6  # an update takes a sixth of the steps of the first training,
 _RATE = 0.3  # at this share of its learning rate: what it knows stays, what is new is learned
-_FEWEST_STEPS, _WARM_UP = 20, 10
+_FEWEST_STEPS, _WARM_UP = 20, 10  # of the shortest; the optimiser has to know the gradients first
 _DIRECT_WINDOWS = 1024  # of a few seconds
 
 

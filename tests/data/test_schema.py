@@ -7,7 +7,7 @@ from model_cases import irregular_log, sampler_of, settings, tensors
 from small_series import DAY, EPOCH, HOUR, make_dataset
 
 from latentode.data.dataset import Clock, Readings
-from latentode.data.schema import DataSchema, within
+from latentode.data.schema import DataSchema
 from latentode.errors import DataError
 
 
@@ -119,7 +119,7 @@ def test_an_elapsed_clock_has_no_calendar():
 def test_within_takes_the_readings_after_start_up_to_stop():
     times = np.arange(6) * 10
     log = make_dataset([(times, np.zeros(6, int), np.arange(6.0))] * 2)
-    found = within(log.readings, np.array([10, 50]), np.array([30, 40]))
+    found = log.readings.within(np.array([10, 50]), np.array([30, 40]))
     assert found.times.tolist() == [20, 30]
     assert found.series_starts.tolist() == [0, 2, 2]
 

@@ -10,7 +10,6 @@ from small_series import DAY, EPOCH, HOUR, make_dataset
 
 from latentode.config import WindowConfig
 from latentode.data.dataset import Clock
-from latentode.data.schema import within
 from latentode.data.splits import PARTS, Split, mean_overlap, split_log
 
 
@@ -24,7 +23,7 @@ def log_of(kind, counts=(30, 20, 15, 12, 9)):
 
 
 def parts_of(log, split):
-    return {part: within(log.readings, *split.bounds(log, part)) for part in PARTS}
+    return {part: log.readings.within(*split.bounds(log, part)) for part in PARTS}
 
 
 def cells(readings):

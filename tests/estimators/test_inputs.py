@@ -10,6 +10,7 @@ import pytest
 from pump_log import TINY, equal, perturb, tiny, wide_frame
 
 from latentode import LatentODE, read_log, results, synthetic
+from latentode.config.data_options import READING
 from latentode.errors import DataError, LatentODEWarning, LogWarning, ResourceError
 
 
@@ -151,8 +152,8 @@ def long_frame(number=60, **columns):
 
 
 def settings_in(message):
-    """Settings that a message names with a value, as Python reads them."""
-    named = re.findall(r"(data(?:\.\w+)+)=('[^']*'|\([^)]*\))", message)
+    """Arguments that a message names with a value, as Python reads them."""
+    named = re.findall(rf"(?<![\w.])({'|'.join(READING)})=('[^']*'|\([^)]*\))", message)
     return [(name, ast.literal_eval(value)) for name, value in named]
 
 
@@ -179,16 +180,15 @@ def test_fit_refuses_what_must_be_asked_and_names_settings_that_work(spoil):
         tiny(log)
     message = str(told.value)
     assert "--" not in message
-    assert "LatentODE(config=LatentODEConfig().updated(" in message
     cures = settings_in(message)
     assert cures
     for name, value in cures:
         together = {name: value}
-        if name == "data.cells.on_bad_row":
-            together |= {"data.cells.max_bad": float(re.search(r"max_bad=([\d.]+\d)", message)[1])}
+        if name == "on_bad_row":
+            together |= {"max_bad": float(re.search(r"max_bad=([\d.]+\d)", message)[1])}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LogWarning)
-            assert tiny(log, TINY.updated(**together)).fitted_.schema.channels == ("x",)
+            assert tiny(log, **together).fitted_.schema.channels == ("x",)
 
 
 def test_fit_refuses_too_little_data():

@@ -242,15 +242,6 @@ def test_a_budget_shorter_than_an_epoch_ends_inside_it():
     assert trainer.progress.total_steps == record["step"] == 7
 
 
-@pytest.mark.parametrize(("budget", "way"), [("1s", "--max-time"), ("1h", "--epochs")])
-def test_a_model_of_few_steps_is_said_to_be_nearly_untrained(budget, way):
-    events, clock = [], Clock(0.125)
-    made = parts(train__max_time=budget)
-    clock.trainer(made, on_event=events.append, validator=None).fit()
-    (said,) = [e["text"] for e in events if "nearly untrained" in e.get("text", "")]
-    assert said.endswith(f"give more {way}")
-
-
 def test_a_resumed_run_whose_budget_is_over_at_once_closes_an_epoch_all_the_same(tmp_path):
     stopped_after(1, tmp_path)
     clock = itertools.count(step=60).__next__  # each look at it is a minute later

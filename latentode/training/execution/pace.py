@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from latentode.config import TrainConfig
 from latentode.config.durations import parse_duration
@@ -26,6 +27,7 @@ class Pace:
         self.budget = (
             None if config.max_time is None else parse_duration(config.max_time, "s") / 1e9
         )
+        self._config = config
         self._first_step = first_step
         self._clock = clock
         self._started = self._reported = self._warm = clock()
@@ -71,6 +73,23 @@ class Pace:
             return most
         seconds, left = self.seconds_a_step(step), max(0.0, _SHARE * self.budget - now)
         return min(most, step + int(left / seconds)) if seconds else most
+
+    def plan(self, step: int, steps: int, most: int) -> dict[str, Any]:
+        """What to say of a plan: its "text", and the "epoch_seconds" it is made of.
+
+        Args:
+            step: Number of the step that was taken.
+            steps: Steps that are planned.
+            most: Steps of the whole schedule.
+        """
+        size = self._config.resolved().steps_per_epoch
+        assert size is not None
+        seconds = size * self.seconds_a_step(step)
+        text = f"about {seconds:.1f} s per epoch, {-(-steps // size)} epochs at most"
+        if steps < most:
+            budget = self._config.max_time
+            text += f" ({steps:,} of {most:,} steps, to end within --max-time {budget})"
+        return {"text": text, "epoch_seconds": seconds}
 
     def seconds_a_step(self, step: int) -> float:
         """Mean since the first step, with what validation takes.
