@@ -19,7 +19,7 @@ from latentode.data.counters import NO_COUNTERS, Counters
 from latentode.data.dataset import Clock, Float64, Int64, TimeSeriesDataset
 from latentode.data.families import Families
 from latentode.data.scaler import Scaler, TimeScale
-from latentode.data.splits import PARTS, Split, split_log
+from latentode.data.splits import Split, split_log
 from latentode.data.windows import WindowLengths, choose_lengths, typical_gap_and_span
 from latentode.errors import CheckpointError, DataError
 
@@ -237,23 +237,12 @@ class DataSchema:
 
     def plan(self) -> list[str]:
         """Lines that say what was chosen."""
-        lengths, part = self.lengths, self.split
-        apart = " (they hardly overlap in time; to overrule: --split time)" if part.apart else ""
+        lengths = self.lengths
         lines = [
             f"windows: context {format_duration(lengths.context_ns)}, horizon "
             f"{format_duration(lengths.horizon_ns)} ({lengths.reason})",
+            f"split: {self.split.line(self.clock)}",
         ]
-        if part.kind == "series":
-            members = [*part.members.values()]
-            counts = ", ".join(f"{members.count(name)} {name}" for name in PARTS)
-            lines.append(f"split: by series, {counts}{apart}")
-        elif "*" in part.cuts and self.clock.kind == "calendar":
-            cuts = [str(np.datetime64(c, "ns").astype("datetime64[s]")) for c in part.cuts["*"]]
-            lines.append(
-                f"split: by time, training to {cuts[0]}, validation to {cuts[1]}, then test"
-            )
-        else:
-            lines.append(f"split: by time, each series at its own two moments{apart}")
         constant = [self.channels[i] for i in np.flatnonzero(self.scaler.constant & self.known)]
         if constant:
             lines.append(f"constant in training: {', '.join(constant)}")

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from latentode.config import WindowConfig
-from latentode.data.dataset import Int64, TimeSeriesDataset
+from latentode.data.dataset import Clock, Int64, TimeSeriesDataset
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
@@ -64,6 +64,24 @@ class Split:
             elif self.members.get(name, "test") != part:
                 stops[index] = _NEVER
         return starts, stops
+
+    def line(self, clock: Clock) -> str:
+        """In words.
+
+        Args:
+            clock: What a time means.
+        """
+        apart = " (they hardly overlap in time; to overrule: --split time)" if self.apart else ""
+        members, cuts = [*self.members.values()], [*self.cuts.values()]
+        if members.count(PARTS[0]) == len(members) and all(low == high for low, high in cuts):
+            return "all of the log is learned, and later readings are the test part"
+        if self.kind == "series":
+            counts = ", ".join(f"{members.count(name)} {name}" for name in PARTS)
+            return f"by series, {counts}{apart}"
+        if "*" in self.cuts and clock.kind == "calendar":
+            edges = [str(np.datetime64(c, "ns").astype("datetime64[s]")) for c in self.cuts["*"]]
+            return f"by time, training to {edges[0]}, validation to {edges[1]}, then test"
+        return f"by time, each series at its own two moments{apart}"
 
     def all_learned(self, dataset: TimeSeriesDataset) -> Split:
         """The split once all readings of a log are of the training part: later ones are the test.

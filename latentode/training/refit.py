@@ -98,6 +98,7 @@ def replace_model(fitted: FittedModel, run_dir: Path) -> Path:
         Where the last one lies now.
     """
     kept = run_dir / "earlier" / f"model-{len(fitted.later)}"
+    kept.parent.mkdir(exist_ok=True)
     with atomic_folder(kept) as fresh:
         shutil.copytree(run_dir / "model", fresh, dirs_exist_ok=True)
     fitted.save(run_dir / "model")

@@ -33,6 +33,7 @@ from latentode.training.trainer import ProgressRecord, Trainer
 _SHARE = 6  # an update takes a sixth of the steps of the first training,
 _RATE = 0.3  # at this share of its learning rate: what it knows stays, what is new is learned
 _FEWEST_STEPS, _WARM_UP = 20, 10  # of the shortest; the optimiser has to know the gradients first
+_STEPS_PER_EPOCH = 50  # nothing is judged in between, and the solver is looked after
 _DIRECT_WINDOWS = 1024  # of a few seconds
 
 
@@ -163,9 +164,8 @@ def _all_learned(schema: DataSchema, dataset: TimeSeriesDataset) -> DataSchema:
 def _shorter(fitted: FittedModel, max_time: str | None) -> LatentODEConfig:
     """Settings of the steps of an update."""
     train = fitted.config.train
-    assert train.steps_per_epoch is not None
     steps = max(_FEWEST_STEPS, round(fitted.history[-1]["step"] / _SHARE))
-    epochs = max(1, round(steps / train.steps_per_epoch))
+    epochs = max(1, round(steps / _STEPS_PER_EPOCH))
     changes: dict[str, Any] = {
         "max_epochs": epochs,
         "steps_per_epoch": -(-steps // epochs),

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 import torch
 from pump_log import TINY, equal, tiny
+from scipy.signal import lfilter
 
-from latentode import LatentODE
+from latentode import LatentODE, LatentODEConfig
 from latentode.data.schema import DataSchema
 from latentode.errors import ConfigError, DataError, LatentODEWarning
 
@@ -210,6 +211,46 @@ def test_bands_of_an_update_are_learned_from_new_readings(model, log):
     before = model.fitted_.calibration
     model.update(later(log, level=5.0))
     assert model.fitted_.calibration is not before
+
+
+def moved_log(days, seed=0):
+    """Four series by the hour; after 30 days their level moves and their daily swing doubles."""
+    parts = []
+    for number in range(4):
+        generator = np.random.default_rng((seed, number))
+        hours = np.arange(24 * days) + generator.uniform(-0.2, 0.2, 24 * days)
+        moved = hours / 24 >= 30
+        drift = lfilter([0.3], [1.0, -0.95], generator.normal(size=len(hours)))
+        swing = np.where(moved, 2.0, 1.0) * np.sin(2 * np.pi * hours / 24)
+        values = np.where(moved, 4.0, 0.0) + 0.3 * number + swing + drift
+        times = pd.Timestamp("2024-01-01") + pd.to_timedelta(hours, unit="h")
+        parts.append(pd.DataFrame({"time": times, "id": f"s{number}", "y": values}))
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.mark.slow
+def test_an_update_forecasts_what_follows_better_at_a_fifth_of_the_cost():
+    log = moved_log(60)
+    edges = [pd.Timestamp("2024-01-01") + pd.Timedelta(day, "D") for day in (30, 48)]
+    parts = np.searchsorted(edges, log["time"])
+    old, new, following = (log[parts == part] for part in range(3))
+    config = LatentODEConfig().updated(**{"train.max_epochs": 4, "train.max_time": None})
+
+    def trained(log):
+        return LatentODE(config=config, random_state=0).fit(log, id_column="id")
+
+    def crps(model):
+        scores = model.evaluate(following, split="all", max_windows=60, num_draws=60)
+        return scores["forecast"]["channels"]["y"]["model"]["crps"]
+
+    model = trained(old)
+    before, steps = crps(model), model.fitted_.history[-1]["step"]
+    after = crps(model.update(new, old_log=old))
+    anew = trained(pd.concat([old, new]))
+    assert after < 0.9 * before
+    assert after <= crps(anew)
+    assert model.fitted_.later[0].steps <= anew.fitted_.history[-1]["step"] / 5
+    assert steps == anew.fitted_.history[-1]["step"]
 
 
 # what stays

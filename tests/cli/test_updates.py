@@ -1,0 +1,118 @@
+"""`train --refit` and `update` with the real trainer."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from cli_cases import SMALL as OF_SECONDS
+from cli_cases import answer_of, run
+
+from latentode import LatentODE
+
+SMALL = [word for word in OF_SECONDS if word not in ("--time-unit", "s")]
+
+
+def write(path, start, hours=160, **more):
+    """A log of two pumps by the hour."""
+    parts = []
+    for number, pump in enumerate("ab"):
+        times = pd.date_range(start, periods=hours, freq="h")
+        noise = np.random.default_rng((times[0].day, number)).normal(0, 0.1, hours)
+        level = 2 + np.sin(2 * np.pi * times.hour / 24) + noise
+        parts.append(pd.DataFrame({"time": times, "pump": pump, "level": level, **more}))
+    pd.concat(parts).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("logs")
+    return [write(folder / f"{day}.csv", day) for day in ("2024-03-04", "2024-03-11")]
+
+
+@pytest.fixture(scope="module")
+def trained(logs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    result = run("train", logs[0], *SMALL, "--epochs", "2", "--refit", "--out", folder)
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+@pytest.fixture
+def folder(trained, tmp_path):
+    return Path(shutil.copytree(trained, tmp_path / "run"))
+
+
+def test_train_refit_leaves_both_models_and_the_scores_of_the_first(trained):
+    model, first = (LatentODE.load(trained / name) for name in ("model", "earlier/model-1"))
+    (told,) = model.fitted_.later
+    assert told.kind == "refit"
+    assert first.fitted_.later == ()
+    scores = json.loads((trained / "metrics.json").read_text())
+    assert told.scores["forecast"]["mae"] == scores["forecast"]["overall"]["model"]["mae"]
+    assert (trained / "refit" / "metrics.csv").exists()
+
+
+def test_info_tells_of_the_refit_and_of_the_scores_before_it(trained):
+    text = run("info", trained).stdout
+    assert "Refit on all of its log, up to 2024-03-10T15:00" in text
+    assert "Before the refit, on the part held out until then, forecast: mae" in text
+
+
+def test_evaluate_of_a_refit_model_asks_for_a_later_log(trained, logs, tmp_path):
+    refused = run("evaluate", trained)
+    assert refused.exit_code == 3
+    assert "later log" in refused.stderr
+    out = tmp_path / "scores.json"
+    assert run("evaluate", trained, logs[1], "--samples", 20, "-o", out).exit_code == 0
+    assert json.loads(out.read_text())["forecast"]["num_targets"] > 0
+
+
+def test_update_puts_a_model_in_place_and_keeps_the_one_that_was(folder, logs):
+    answer = answer_of("update", folder, logs[1])
+    assert answer["metrics"]["until"] == "2024-03-17T15:00"
+    kept = LatentODE.load(folder / "earlier" / "model-2").fitted_
+    model = LatentODE.load(folder).fitted_
+    assert [each.kind for each in kept.later] == ["refit"]
+    assert [each.kind for each in model.later] == ["refit", "update"]
+    # old readings stand beside the new ones, read from the log that the run remembers
+    assert model.later[1].readings == 4 * 160
+    record = json.loads((folder / "run.json").read_text())
+    assert [Path(each["log"]["path"]).name for each in record["updates"]] == ["2024-03-11.csv"]
+    forecast = run("forecast", folder, "--horizon", "2h", "--every", "1h", "-o", "-")
+    assert "2024-03-17" in forecast.stdout.splitlines()[1]
+
+
+def test_an_update_says_which_log_has_gone(folder, logs, tmp_path):
+    record = json.loads((folder / "run.json").read_text())
+    record["log"]["path"] = str(tmp_path / "gone.csv")
+    (folder / "run.json").write_text(json.dumps(record))
+    result = run("update", folder, logs[1])
+    assert result.exit_code == 0, result.output
+    assert "gone.csv has gone" in result.stderr
+    assert "the newest readings" in result.stderr
+
+
+def test_an_update_without_news_changes_nothing(folder, logs):
+    before = {path: path.read_bytes() for path in folder.glob("model/*")}
+    result = run("update", folder, logs[0])
+    assert result.exit_code == 3
+    assert "has not learned" in result.stderr
+    assert {path: path.read_bytes() for path in folder.glob("model/*")} == before
+    assert not (folder / "earlier" / "model-2").exists()
+
+
+def test_a_channel_more_is_refused(folder, tmp_path):
+    result = run("update", folder, write(tmp_path / "new.csv", "2024-03-11", flow=1.5))
+    assert result.exit_code == 3
+    assert "got also flow" in result.stderr
+
+
+def test_a_model_without_its_run_is_not_updated(folder, logs, tmp_path):
+    alone = shutil.copytree(folder / "model", tmp_path / "alone")
+    result = run("update", alone, logs[1])
+    assert result.exit_code == 2
+    assert "expected a run folder" in result.stderr
