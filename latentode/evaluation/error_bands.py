@@ -25,8 +25,8 @@ _NO_EDGE = np.iinfo(np.int64).max
 class ErrorBands:
     """Quantiles of errors by forecast, channel and distance to the nearest reading of the channel.
 
-    The errors of all series count together. The distances of a channel are cut into bins of equally
-    many errors: at most 24, of at least a hundred each.
+    The errors of all series count together. The distances of a channel are cut into bins of about
+    equally many errors: at most 24, and one for each hundred errors.
 
     Attributes:
         edges: Largest distance of each bin but the last in nanoseconds, shape (channel, bin - 1).

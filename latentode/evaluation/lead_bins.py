@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from latentode.config.durations import format_duration
+from latentode.config.durations import NS_PER_UNIT, format_duration
 from latentode.data.dataset import Int64
 from latentode.data.windows import customary
 
@@ -40,9 +40,17 @@ class LeadBins:
     @property
     def labels(self) -> list[str]:
         """What each is called: "up to 1h", "1h to 3h", ..."""
-        ends = [format_duration(end) for end in self.ends.tolist()]
+        ends = [_written(end) for end in self.ends.tolist()]
         return [f"up to {ends[0]}", *(f"{low} to {high}" for low, high in pairwise(ends))]
 
     def of(self, leads: Int64) -> Int64:
         """Stretch of each lead time; what is later counts to the last, shape (target,)."""
         return np.minimum(np.searchsorted(self.ends, leads), len(self.ends) - 1)
+
+
+def _written(nanoseconds: int) -> str:
+    """As "1h", not "60min"."""
+    for unit in reversed(NS_PER_UNIT):
+        if nanoseconds % NS_PER_UNIT[unit] == 0:
+            return f"{nanoseconds // NS_PER_UNIT[unit]}{unit}"
+    return format_duration(nanoseconds)

@@ -48,6 +48,35 @@ def training_display(session: Session) -> Iterator[Display]:
         yield _Bar(progress)
 
 
+@contextmanager
+def scoring_display(session: Session) -> Iterator[Callable[[int, int], None] | None]:
+    """Show how many readings are scored while the block runs; None where nothing can be shown."""
+    if not session.is_live or session.json_output:
+        yield None
+        return
+
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    progress = Progress(
+        TextColumn("scoring"),
+        BarColumn(bar_width=max(4, min(24, session.console.width - _TEXT_WIDTH))),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} readings"),
+        TimeRemainingColumn(),
+        console=session.console,
+        auto_refresh=False,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    with progress:
+        session.console.show_cursor()
+        task = progress.add_task("", total=1)
+
+        def show(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total, refresh=True)
+
+        yield show
+
+
 def _say_epoch(session: Session, event: Mapping[str, Any]) -> None:
     """One line an epoch."""
     if event["event"] == "epoch":
