@@ -12,6 +12,7 @@ from typing import Self
 
 import numpy as np
 
+from latentode.config.durations import NS_PER_UNIT
 from latentode.data.calendar import WEEK_NS
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset, positions
 from latentode.data.targets import Targets
@@ -19,7 +20,7 @@ from latentode.data.targets import Targets
 #: A year of 52 weeks keeps the hour of the day and the day of the week.
 PERIODS_NS = {"weekly": WEEK_NS, "yearly": 52 * WEEK_NS}
 _FEWEST_PERIODS = 2  # of training: with one there is hardly an error to learn a band from
-_TOLERANCE_SHARE = 24  # of a period: how far off the reading may be
+_LEAST_TOLERANCE = NS_PER_UNIT["h"] // 2  # how far off the reading may be, at least
 _MOST_PERIODS = 60  # as far as is looked back: more than a year of weeks
 
 
@@ -40,6 +41,8 @@ class PastSeasons:
         values: Value of each, shape (reading,).
         distinct: Distinct times, shape (time,).
         keys: Sortable (group, time) of each reading, shape (reading,).
+        tolerance: How far from a whole number of periods the reading of a channel may be, half of
+            its typical gap or half an hour, nanoseconds, shape (channel,).
     """
 
     log: TimeSeriesDataset
@@ -49,6 +52,7 @@ class PastSeasons:
     values: Float64
     distinct: Int64
     keys: Int64
+    tolerance: Int64
 
     @classmethod
     def of(cls, log: TimeSeriesDataset, periods_ns: Mapping[str, int]) -> Self:
@@ -65,7 +69,9 @@ class PastSeasons:
         group, times = group[order], readings.times[rows][order]
         distinct = np.unique(times)
         keys = _keys(distinct, group, times)
-        return cls(log, periods_ns, group, times, readings.values[order], distinct, keys)
+        tolerance = _tolerance(group, times, len(log.channels))
+        values = readings.values[order]
+        return cls(log, periods_ns, group, times, values, distinct, keys, tolerance)
 
     def predict(self, name: str, visible: TimeSeriesDataset, targets: Targets) -> Float64:
         """The reading nearest to a whole number of periods before each target, the least there is.
@@ -76,8 +82,8 @@ class PastSeasons:
             targets: Readings to be predicted; their values are not looked at.
 
         Returns:
-            Predictions in original units, NaN where no reading lies within a 24th of the period,
-            shape (target,).
+            Predictions in original units, NaN where no reading lies within the tolerance, shape
+            (target,).
         """
         period = self.periods_ns[name]
         origins = visible.readings.first_and_last()[1][targets.window]
@@ -87,7 +93,7 @@ class PastSeasons:
         waiting = np.arange(len(targets))
         for count in range(1, _MOST_PERIODS + 1):
             query = targets.times[waiting] - count * period
-            found = self._nearest(group[waiting], query, origins[waiting], period)
+            found = self._nearest(group[waiting], query, origins[waiting])
             answer[waiting] = found
             first = self.distinct[0] if len(self.distinct) else 0
             waiting = waiting[np.isnan(found) & (query > first)]
@@ -95,13 +101,15 @@ class PastSeasons:
                 break
         return answer
 
-    def _nearest(self, group: Int64, query: Int64, until: Int64, period: int) -> Float64:
+    def _nearest(self, group: Int64, query: Int64, until: Int64) -> Float64:
         """Reading of a group nearest to a time, none after another time; NaN where none is near."""
         if not len(self.keys):
             return np.full(len(query), np.nan)
-        right = np.searchsorted(self.keys, _keys(self.distinct, group, query))
+        # of a time after the last one that may be looked at, the nearest reading is before that
+        known = _keys(self.distinct, group, np.minimum(query, until))
+        right = np.searchsorted(self.keys, known, side="right")
         best = np.full(len(query), np.nan)
-        least = np.full(len(query), period // _TOLERANCE_SHARE + 1)
+        least = self.tolerance[group % len(self.log.channels)] + 1
         for side in (right - 1, right):
             reading = np.clip(side, 0, len(self.keys) - 1)
             apart = np.abs(self.times[reading] - query)
@@ -110,6 +118,16 @@ class PastSeasons:
             best = np.where(nearer, self.values[reading], best)
             least = np.where(nearer, apart, least)
         return best
+
+
+def _tolerance(group: Int64, times: Int64, num_channels: int) -> Int64:
+    """Half of the typical gap of each channel, but not less than is always allowed."""
+    gaps, inside = np.diff(times), group[1:] == group[:-1]
+    gaps, channel = gaps[inside], group[1:][inside] % num_channels
+    found = np.full(num_channels, _LEAST_TOLERANCE)
+    for index in np.unique(channel):
+        found[index] = max(_LEAST_TOLERANCE, int(np.median(gaps[channel == index])) // 2)
+    return found
 
 
 def _keys(distinct: Int64, group: Int64, times: Int64) -> Int64:
