@@ -107,7 +107,7 @@ class PastSeasons:
             return np.full(len(query), np.nan)
         # of a time after the last one that may be looked at, the nearest reading is before that
         known = _keys(self.distinct, group, np.minimum(query, until))
-        right = np.searchsorted(self.keys, known, side="right")
+        right = np.searchsorted(self.keys, known)
         best = np.full(len(query), np.nan)
         least = self.tolerance[group % len(self.log.channels)] + 1
         for side in (right - 1, right):
