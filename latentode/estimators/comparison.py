@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+import warnings
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +15,8 @@ import pandas as pd
 from latentode.config import DataConfig
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset, positions
 from latentode.data.reading.formats.table import RenamedTable, Table
-from latentode.data.reading.keyed_rows import KeyedRows, Source, open_rows, read_rows
-from latentode.errors import DataError
+from latentode.data.reading.keyed_rows import Source, open_rows, read_rows
+from latentode.errors import DataError, LatentODEWarning
 from latentode.evaluation import metrics, scores
 from latentode.evaluation.backtest import BacktestLog
 from latentode.evaluation.tasks import Task
@@ -53,17 +55,23 @@ class OwnForecasts:
     """Forecasts made elsewhere, a row each.
 
     Attributes:
-        rows: Id and time of each.
+        table: Where they stand.
+        series: Series of each in the log, -1 for none, shape (row,).
         origins: Nanoseconds, shape (row,).
+        times: Nanoseconds, shape (row,).
         channels: Name of the channel of each, shape (row,).
+        are_timed: Rows whose times could be read, shape (row,).
         points: Value or median, NaN where there is none, shape (row,).
         levels: Probabilities of the quantiles; empty where there are none.
         quantiles: Shape (level, row).
     """
 
-    rows: KeyedRows
+    table: Table
+    series: Int64
     origins: Int64
+    times: Int64
     channels: np.ndarray
+    are_timed: np.ndarray
     points: Float64
     levels: tuple[float, ...]
     quantiles: Float64
@@ -79,35 +87,41 @@ class OwnForecasts:
             config: How the log was read.
 
         Raises:
-            DataError: If a column is absent, or a time cannot be read, with file and line.
+            DataError: If a column is absent, or its times cannot be read.
         """
         table = open_rows(source, config)
         levels = {name: float(m[1]) for name in table.columns if (m := _QUANTILE.fullmatch(name))}
         identity = [name for name in (config.columns.id, "id") if name in table.columns][:1]
         _check_columns(table, levels.values(), is_named=bool(identity) or len(dataset) == 1)
-        origins, rows = (
-            _timed(table, identity, column, dataset, config) for column in ("origin", "time")
-        )
+        with _said_once():
+            series, origins, has_origin = _timed(table, identity, "origin", dataset, config)
+            _, times, has_time = _timed(table, identity, "time", dataset, config)
         ordered = sorted(levels, key=lambda name: levels[name])
         quantiles = np.array([_numbers(table, name) for name in ordered])
-        quantiles = quantiles.reshape(len(ordered), table.num_rows)
         median = next((name for name in ordered if levels[name] == _MEDIAN), "value")
         own = cls(
-            rows,
-            origins.times,
+            table,
+            series,
+            origins,
+            times,
             np.array(table.text("channel").to_pylist(), dtype=object),
+            has_origin & has_time,
             _numbers(table, "value" if "value" in table.columns else median),
             tuple(levels[name] for name in ordered),
-            quantiles,
+            quantiles.reshape(len(ordered), table.num_rows),
         )
         own._check_order()
         return own
+
+    def at(self, row: int) -> str:
+        """Where a row stands, for a message."""
+        return f"{self.table.name}: {self.table.at(row)}"
 
     def _check_order(self) -> None:
         falling = np.flatnonzero((np.diff(self.quantiles, axis=0) < 0).any(axis=0))
         if len(falling):
             raise DataError(
-                f"{self.rows.at(falling[0])}: expected quantiles that do not fall from one level "
+                f"{self.at(falling[0])}: expected quantiles that do not fall from one level "
                 f"to the next, got {self.quantiles[:, falling[0]].tolist()}. Sort them."
             )
 
@@ -126,17 +140,17 @@ class OwnForecasts:
         Raises:
             DataError: If two rows forecast one target, or none forecasts any.
         """
-        series = self.rows.index(dataset.series_ids)
         channel = positions(self.channels, dataset.channels)
         asked = _keys(task, dataset)
-        keys = pd.MultiIndex.from_arrays([series, self.origins, self.rows.times, channel])
-        target = np.where(self.are_numbers, asked.get_indexer(keys), -1)
+        keys = pd.MultiIndex.from_arrays([self.series, self.origins, self.times, channel])
+        target = np.where(self.are_timed & self.are_numbers, asked.get_indexer(keys), -1)
         from_origin = keys.droplevel([2, 3]).isin(asked.droplevel([2, 3]))
         reasons = [
-            (series < 0, "with an id that the log does not have"),
+            (~self.are_timed, "with a time that cannot be read"),
+            (self.series < 0, "with an id that the log does not have"),
             (channel < 0, "of a channel that the model does not have"),
             (~self.are_numbers, "without a number"),
-            (self.rows.times <= self.origins, "at or before their origin"),
+            (self.times <= self.origins, "at or before their origin"),
             (~from_origin, "from an origin that is none of this back-test's"),
             (target < 0, "at a time without a reading to score, or beyond the horizon"),
         ]
@@ -195,7 +209,7 @@ class Matched:
         for holds, why in reasons:
             which = np.flatnonzero(waiting & holds)
             if len(which):
-                left_out.append((why, len(which), own.rows.at(int(which[0]))))
+                left_out.append((why, len(which), own.at(int(which[0]))))
             waiting = waiting & ~holds
         rows = np.flatnonzero(target >= 0)
         rows = rows[np.argsort(target[rows], kind="stable")]
@@ -209,14 +223,14 @@ class Matched:
         """
         again = np.flatnonzero(np.diff(self.targets) == 0)
         if len(again):
-            first, second = (own.rows.at(int(self.rows[again[0] + step])) for step in (0, 1))
+            first, second = (own.at(int(self.rows[again[0] + step])) for step in (0, 1))
             raise DataError(
                 f"{second}: expected one forecast for each id, origin, time and channel, got a "
                 f"second one of what stands in {first}. Keep one of them."
             )
         if not len(self.targets):
             raise DataError(
-                f"{own.rows.table.name}: expected forecasts of readings of this back-test, got "
+                f"{own.table.name}: expected forecasts of readings of this back-test, got "
                 f"none: {self.reasons()}. Forecast the rows of LatentODE.backtest_windows, with "
                 "the same log, split and max_windows."
             )
@@ -315,19 +329,33 @@ def _check_columns(table: Table, levels: Collection[float], *, is_named: bool) -
         )
 
 
+@contextmanager
+def _said_once() -> Iterator[None]:
+    """Let what is said of a table that is read twice be said once."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", LatentODEWarning)
+        yield
+    for text in dict.fromkeys(str(each.message) for each in said):
+        warnings.warn(text, LatentODEWarning, stacklevel=6)
+
+
 def _timed(
     table: Table, identity: list[str], time: str, dataset: TimeSeriesDataset, config: DataConfig
-) -> KeyedRows:
-    """Id of each row, and the time in one of its columns; one that cannot be read is refused."""
+) -> tuple[Int64, Int64, np.ndarray]:
+    """Series and time of each row by one of its columns, and whether they can be read."""
     own = {"id": identity[0] if identity else None, "time": time}
     columns = config.columns.model_copy(update=own)
-    cells = config.cells.model_copy(update={"on_bad_row": "error"})
-    return read_rows(
+    cells = config.cells.model_copy(update={"on_bad_row": "drop", "max_bad": 1.0})
+    rows = read_rows(
         RenamedTable(table, {name: name for name in (*identity, time)}),
         config.model_copy(update={"columns": columns, "cells": cells}),
         clock=dataset.clock,
         series_ids=dataset.series_ids,
     )
+    place = np.searchsorted(table.lines, rows.lines)
+    series, times = np.full(table.num_rows, -1), np.zeros(table.num_rows, np.int64)
+    series[place], times[place] = rows.index(dataset.series_ids), rows.times
+    return series, times, np.isin(np.arange(table.num_rows), place)
 
 
 def _numbers(table: Table, name: str) -> Float64:
