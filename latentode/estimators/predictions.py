@@ -241,7 +241,7 @@ class Predictions:
 
         Returns:
             {"forecast": scores, "interpolation": scores}, see `evaluate_task`;
-            with events also "events", see `EventView.score`, with labels "labels", see
+            with events also "events", see `EventView.score`, and sentences, with labels "labels", see
             `score_labels`.
         """
         dataset, fitted = self._aligned(log), self._fitted()
