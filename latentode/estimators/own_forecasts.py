@@ -18,7 +18,7 @@ from latentode.data.reading.keyed_rows import Source, open_rows, read_rows
 from latentode.errors import DataError, LatentODEWarning
 
 _QUANTILE = re.compile(r"q(0?\.\d+)")
-_MEDIAN = 0.5
+_MEDIAN = 0.5  # the level that stands for a value
 _COLUMNS = "id, origin, time, channel, and value or quantiles such as q0.05, q0.5, q0.95"
 
 

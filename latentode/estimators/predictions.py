@@ -241,8 +241,8 @@ class Predictions:
 
         Returns:
             {"forecast": scores, "interpolation": scores}, see `evaluate_task`;
-            with events also "events", see `EventView.score`, and sentences, with labels "labels", see
-            `score_labels`.
+            with events also "events", see `EventView.score`, and sentences; with labels "labels",
+            see `score_labels`.
         """
         dataset, fitted = self._aligned(log), self._fitted()
         known = None
