@@ -11,6 +11,7 @@ from latentode.cli.commands.evaluate import describe
 from latentode.evaluation import evaluate_task, forecast_task
 from latentode.evaluation.naive_rows import NaiveRows
 from latentode.evaluation.summary import path_table, table
+from latentode.evaluation.unit_tables import unit_tables
 
 
 def _paths_of_the_ar_process(visible, targets):
@@ -69,6 +70,7 @@ def test_paths_are_printed_below_the_scores_of_readings_where_there_are_any():
     result = ar_result()
     lines = describe({"forecast": result}).splitlines()
     heads = [line.split()[0] for line in lines if line]
-    assert heads.index("paths") == 1 + len(table(result))
+    in_units = sum(1 + len(rows) for _, rows in unit_tables(result))
+    assert heads.index("paths") == 1 + len(table(result)) + in_units
     assert lines[heads.index("paths")].split() == ["paths", "model", "shuffled"]
     assert "paths" not in describe({"forecast": {**result, "paths": {}, "sentences": []}})

@@ -195,10 +195,11 @@ def _task(name: str, result: Any) -> Iterator[str]:
     from latentode.evaluation.summary import path_table, table
     from latentode.evaluation.unit_tables import unit_tables
 
-    windows = "observed periods" if name == "interpolation" else "forecast start points"
+    window = "observed period" if name == "interpolation" else "forecast start point"
+    count = result["num_windows"]
     yield (
-        f"{name} ({result['num_windows']:,} {windows}, {result['num_targets']:,} readings scored; "
-        "errors are scaled: 1 is a channel's standard deviation)"
+        f"{name} ({count:,} {window}{'' if count == 1 else 's'}, {result['num_targets']:,} "
+        "readings scored; errors are scaled: 1 is a channel's standard deviation)"
     )
     yield aligned(table(result), numbers=True)
     for title, rows in unit_tables(result):
