@@ -18,6 +18,7 @@ from latentode.data.dataset import Float64, Int64
 
 _MOST_BINS = 24  # of distances: each hour of a day of its own
 _FEWEST = 100  # errors of a bin, so that the quantiles of 5 and 95 % are worth the name
+_LEAST = 20  # errors of a channel that make a band at all
 _NO_EDGE = np.iinfo(np.int64).max
 
 
@@ -31,8 +32,9 @@ class ErrorBands:
     Attributes:
         edges: Largest distance of each bin but the last in nanoseconds, shape (channel, bin - 1).
         quantiles: Quantiles of equal shares of the errors by name of the forecast, in original
-            units, shape (channel, bin, quantile); zeros where training shows no error.
-        counts: Errors of each channel, shape (channel,).
+            units, shape (channel, bin, quantile); zeros where there is no band.
+        counts: Errors of each channel; 0 of one with fewer than twenty, which has no band, shape
+            (channel,).
     """
 
     edges: Int64
@@ -62,13 +64,13 @@ class ErrorBands:
         quantiles = {name: np.zeros(shape) for name in errors}
         order = np.lexsort((distances, channel))
         stops = np.cumsum(counts)
-        for index in np.flatnonzero(counts):
+        for index in np.flatnonzero(counts >= _LEAST):
             members = order[stops[index] - counts[index] : stops[index]]
             cuts = _cuts(distances[members])
             edges[index, : len(cuts)] = distances[members][cuts - 1]
             for name, of_all in errors.items():
                 quantiles[name][index, : len(cuts) + 1] = _of_bins(of_all[members], cuts)
-        return cls(edges, quantiles, counts.astype(np.int64))
+        return cls(edges, quantiles, np.where(counts >= _LEAST, counts, 0))
 
     def around(self, name: str, answer: Float64, channel: Int64, distances: Int64) -> Float64:
         """Quantiles of some readings, from the least up, shape (quantile, target).

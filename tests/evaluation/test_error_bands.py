@@ -73,7 +73,7 @@ def test_bands_cover_exactly_their_level_of_the_errors_they_were_learned_from(co
 
 @given(
     seed=st.integers(0, 10**6),
-    count=st.integers(1, 1_200),
+    count=st.integers(20, 1_200),
     kinds=st.integers(1, 40),
     missing=st.floats(0, 0.9),
 )
@@ -100,7 +100,10 @@ def test_quantiles_are_those_of_the_errors_of_a_bin(seed, count, kinds, missing)
     assert len(np.unique(chosen)) <= min(24, max(1, count // 100))
 
 
-def test_a_channel_without_an_error_in_training_has_bands_of_no_width():
-    bands = ErrorBands.fit({"last": np.ones(300)}, np.zeros(300, int), np.arange(300), 2)
+@pytest.mark.parametrize("few", [0, 1, 19])
+def test_a_channel_with_few_errors_in_training_has_bands_of_no_width(few):
+    channel = np.repeat([0, 1], [300, few])
+    bands = ErrorBands.fit({"last": np.ones(len(channel))}, channel, np.arange(len(channel)), 2)
+    assert bands.counts.tolist() == [300, 0]
     around = bands.around("last", np.array([2.0, 2.0]), np.array([0, 1]), np.array([5, 5]))
     np.testing.assert_array_equal(around, np.tile([3.0, 2.0], (49, 1)))
