@@ -291,7 +291,7 @@ class Predictions:
         Example:
             >>> from latentode import LatentODE, LatentODEConfig
             >>> from latentode.data import synthetic
-            >>> log = synthetic.make("oscillator", random_state=0).dataset
+            >>> log = synthetic.make("oscillator", num_series=6, random_state=0).dataset
             >>> brief = LatentODEConfig().updated(
             ...     **{"train.max_epochs": 1, "train.steps_per_epoch": 2}
             ... )
