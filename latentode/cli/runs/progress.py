@@ -60,7 +60,7 @@ def scoring_display(session: Session) -> Iterator[Callable[[int, int], None] | N
     progress = Progress(
         TextColumn("scoring"),
         BarColumn(bar_width=max(4, min(24, session.console.width - _TEXT_WIDTH))),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} readings"),
+        TextColumn("{task.fields[counts]}"),
         TimeRemainingColumn(),
         console=session.console,
         auto_refresh=False,
@@ -69,10 +69,11 @@ def scoring_display(session: Session) -> Iterator[Callable[[int, int], None] | N
     )
     with progress:
         session.console.show_cursor()
-        task = progress.add_task("", total=1)
+        task = progress.add_task("", total=None, counts="readings")
 
         def show(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total, refresh=True)
+            counts = f"{done:,} of {total:,} readings"
+            progress.update(task, completed=done, total=total, counts=counts, refresh=True)
 
         yield show
 
