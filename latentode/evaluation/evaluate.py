@@ -75,7 +75,7 @@ def evaluate_task(
                          "baselines": {name: {key of a score of point forecasts: number}}},
              "channels": {name: {"unit", "model": ..., "baselines": ..., "num_targets",
                                  "lead_times": {stretch: {"model": ..., "baselines": ...}}}},
-             "lead_times": {stretch: as "overall"}, where lead times have numbers of their own,
+             "lead_times": {stretch: as "overall", with "num_targets"}, where lead times have numbers of their own,
              "channels_without_targets": [name],
              "pit": [share of readings in each of 10 bins],
              "skill": {key of the CRPS and of the MAE: number},
@@ -207,7 +207,12 @@ class _Averages:
             }
             for label in labels
         }
-        return {label: self._overall(part, names) for label, part in parts.items() if part}
+        return {
+            label: self._overall(part, names)
+            | {"num_targets": sum(entry["num_targets"] for entry in part.values())}
+            for label, part in parts.items()
+            if part
+        }
 
     def _of_targets(self, index: Int64) -> dict[str, Any]:
         """Averages over some targets, in their own unit."""

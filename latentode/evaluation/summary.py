@@ -15,6 +15,7 @@ from latentode.evaluation import scores
 YOURS = "yours"  # the row of a user's own forecasts
 _COVERAGE_MARGIN = 0.05  # a share as near to the level is not called wrong
 _DRAWS_FOR_LEVEL = 19  # with fewer, the whole range of the draws covers less than 90 %
+_SHOWN = 50  # readings of a lead time without which nothing is said of it
 _MAX_NAMES = 5  # of channels in one sentence
 _MAX_CHANNEL_SENTENCES = 20  # of a wide log; the others are counted
 
@@ -190,9 +191,10 @@ def _losses(
 def _lead_sentence(lead_times: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Where the model loses by CRPS, and how far ahead."""
     score = scores.CRPS
+    enough = {s: part for s, part in lead_times.items() if part["num_targets"] >= _SHOWN}
     lost = [
         f"{stretch} ({score.text(model)} against {score.text(naive)} of {best})"
-        for stretch, best, naive, model in _losses(lead_times, score)
+        for stretch, best, naive, model in _losses(enough, score)
     ]
     if not lost:
         return []

@@ -1,10 +1,13 @@
 """Tables in the units of the channels."""
 
 import numpy as np
-from ar_process import ar_result
-from small_series import HOUR
+import pytest
+from ar_process import ar_dataset, ar_result
+from small_series import DAY, HOUR, whole_span
 
+from latentode.evaluation import evaluate_task, forecast_task
 from latentode.evaluation.lead_bins import LeadBins
+from latentode.evaluation.naive_rows import NaiveRows
 from latentode.evaluation.unit_tables import unit_tables
 
 BINS = LeadBins(np.array([1, 3, 6]) * HOUR)
@@ -56,3 +59,26 @@ def test_a_row_of_ones_own_stands_between_the_model_and_the_best_naive_one():
     said = [text for text in result["sentences"] if "your forecasts" in text]
     assert len(said) == 3
     assert said[0].startswith("The model beats your forecasts by MAE")
+
+
+@pytest.mark.parametrize(("windows", "said"), [(60, 1), (10, 0)])
+def test_lead_times_at_which_the_model_loses_are_named_where_they_have_readings_enough(
+    windows, said
+):
+    def wrong_at_first(visible, targets):
+        lead = targets.times - visible.readings.first_and_last()[1][targets.window]
+        return np.tile(targets.values + 99.0 * (lead == HOUR), (30, 1)), np.zeros(len(targets))
+
+    dataset = ar_dataset(length=1_000)
+    task = forecast_task(
+        dataset, context_ns=DAY, horizon_ns=6 * HOUR, max_windows=windows, **whole_span(dataset)
+    )
+    result = evaluate_task(
+        task, wrong_at_first, scale=np.ones(2), naive=NaiveRows(np.zeros(2)), lead_bins=BINS
+    )
+    found = [text for text in result["sentences"] if "at lead times" in text]
+    assert result["lead_times"]["up to 1h"]["num_targets"] == 2 * windows
+    assert len(found) == said
+    for text in found:
+        assert text.startswith("By CRPS the model loses at lead times up to 1h (99 against ")
+        assert "1h to 3h" not in text
