@@ -75,7 +75,7 @@ def evaluate_task(
                          "baselines": {name: {key of a score of point forecasts: number}}},
              "channels": {name: {"unit", "model": ..., "baselines": ..., "num_targets",
                                  "lead_times": {stretch: {"model": ..., "baselines": ...}}}},
-             "lead_times": {stretch: as "overall", with "num_targets"}, where lead times have numbers of their own,
+             "lead_times": {stretch: as "overall", with "num_targets"}, with `lead_bins`,
              "channels_without_targets": [name],
              "pit": [share of readings in each of 10 bins],
              "skill": {key of the CRPS and of the MAE: number},
