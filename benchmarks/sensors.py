@@ -31,7 +31,7 @@ from latentode.data.reading.log import read_log
 from latentode.data.schema import DataSchema
 from latentode.data.targets import Targets
 from latentode.evaluation.backtest import backtest
-from latentode.evaluation.evaluate import ReadingPredictor
+from latentode.evaluation.target_scores import ReadingPredictor
 from latentode.models.fitted.latent_ode import build_model
 from latentode.models.fitted.training_log import TrainingLog
 from latentode.training.fit import fit_model

@@ -45,6 +45,36 @@ def training_bar(console: Console) -> Iterator[Display]:
 
 
 @contextmanager
+def scoring_bar(console: Console) -> Iterator[Callable[[int, int], None]]:
+    """Show how many readings are scored while the block runs.
+
+    Args:
+        console: Where.
+    """
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    progress = Progress(
+        TextColumn("scoring"),
+        BarColumn(bar_width=max(4, min(24, console.width - _TEXT_WIDTH))),
+        TextColumn("{task.fields[counts]}"),
+        TimeRemainingColumn(),
+        console=console,
+        auto_refresh=False,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    with progress:
+        console.show_cursor()
+        task = progress.add_task("", total=None, counts="readings")
+
+        def show(done: int, total: int) -> None:
+            counts = f"{done:,} of {total:,} readings"
+            progress.update(task, completed=done, total=total, counts=counts, refresh=True)
+
+        yield show
+
+
+@contextmanager
 def bar_unless(on_event: Listener | None) -> Iterator[Listener | None]:
     """Who is told of a training: the caller who wants to be, else a bar where it can be seen.
 

@@ -52,7 +52,7 @@ class Climatology:
             if len(index) > _SAMPLE:  # at random: an even stride may meet the same hours only
                 index = np.random.default_rng(0).choice(index, _SAMPLE, replace=False)
             values = readings.values[index]
-            quantiles[:, channel] = _quantiles(values)
+            quantiles[:, channel] = equal_shares(values)
             if daily:
                 _set_hours(
                     quantiles[:, channel], values, hour_of_day(readings.times[row[index]], clock)
@@ -112,10 +112,11 @@ def _set_hours(quantiles: Float64, values: Float64, hour: Int64) -> None:
     order = np.argsort(hour, kind="stable")
     edges = np.searchsorted(hour[order], np.arange(25))
     for each in np.flatnonzero(np.diff(edges) >= _ENOUGH):
-        quantiles[each] = _quantiles(values[order[edges[each] : edges[each + 1]]])
+        quantiles[each] = equal_shares(values[order[edges[each] : edges[each + 1]]])
 
 
-def _quantiles(values: Float64) -> Float64:
+def equal_shares(values: Float64) -> Float64:
+    """Quantiles in the middles of `NUM_QUANTILES` equal shares of some numbers, (quantile,)."""
     levels = (np.arange(NUM_QUANTILES) + 0.5) / NUM_QUANTILES
     # rounding of what lies between equal readings could fall
     return np.maximum.accumulate(np.quantile(values, levels, method="hazen"))

@@ -67,8 +67,8 @@ def choose_lengths(dataset: TimeSeriesDataset, config: WindowConfig) -> WindowLe
     day = NS_PER_UNIT["d"]
     daily = dataset.clock.kind == "calendar" and span >= 10 * day and gap <= day // 6
     if horizon is None:
-        horizon = day if daily else _round_down(min(span // 14, 150 * gap))
-        horizon = horizon if horizon >= gap else _round_down(3 * gap)
+        horizon = day if daily else customary(min(span // 14, 150 * gap))
+        horizon = horizon if horizon >= gap else customary(3 * gap)
         reason = (
             "one day, the calendar's period" if daily else "from the log's span and typical gap"
         )
@@ -123,7 +123,8 @@ def _usual_gaps(gaps: Int64, counts: Int64) -> tuple[Int64, Int64]:
     return gaps[usual], spans
 
 
-def _round_down(nanoseconds: int) -> int:
+def customary(nanoseconds: int) -> int:
+    """The longest customary length (an hour, two days, ...) that is not longer."""
     fitting = [length for length in _ROUND if length <= nanoseconds]
     return fitting[-1] if fitting else 1
 

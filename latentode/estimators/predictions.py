@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,9 @@ import pandas as pd
 import xarray as xr
 
 from latentode.data.dataset import TimeSeriesDataset
+from latentode.data.reading.keyed_rows import Source
 from latentode.errors import ConfigError, NotFittedError
+from latentode.estimators.comparison import score_own, windows_frame
 from latentode.estimators.event_view import EventView
 from latentode.estimators.inputs import (
     Events,
@@ -21,7 +24,8 @@ from latentode.estimators.inputs import (
     labels_of,
 )
 from latentode.estimators.latent_view import LatentSpace
-from latentode.evaluation.backtest import backtest
+from latentode.evaluation.backtest import BacktestLog, backtest, check_split
+from latentode.evaluation.event_summary import event_sentences
 from latentode.evaluation.label_scores import score_labels, scored_labels
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction.arrays import ArrayPredictor
@@ -215,8 +219,13 @@ class Predictions:
         split: str = "test",
         max_windows: int = 400,
         num_draws: int = 100,
+        on_progress: Callable[[int, int], None] | None = None,
     ) -> dict[str, Any]:
         """Back-test rolling forecasts and interpolations of hidden readings, beside baselines.
+
+        Numbers of channels are in their own units, of forecasts by lead time too; naive forecasts
+        have bands from their errors in the training part. `score_forecasts` judges forecasts of
+        your own beside them.
 
         Args:
             log: The log; the part that the split of training calls test is scored.
@@ -228,11 +237,12 @@ class Predictions:
             split: "test", or "all" to score the whole log.
             max_windows: Most forecast origins.
             num_draws: Predictive draws.
+            on_progress: Called with how many readings are scored, and how many there are.
 
         Returns:
             {"forecast": scores, "interpolation": scores}, see `evaluate_task`;
-            with events also "events", see `EventView.score`, with labels "labels", see
-            `score_labels`.
+            with events also "events", see `EventView.score`, and sentences; with labels "labels",
+            see `score_labels`.
         """
         dataset, fitted = self._aligned(log), self._fitted()
         known = None
@@ -241,16 +251,103 @@ class Predictions:
             if labels is None and not len(scored_labels(fitted, dataset, known, split)):
                 known = None
         predictor = Predictor.of(fitted, num_draws)
-        scores = backtest(dataset, fitted.schema, predictor, split=split, max_windows=max_windows)
+        scores = backtest(
+            dataset,
+            fitted.schema,
+            predictor,
+            split=split,
+            max_windows=max_windows,
+            on_progress=on_progress,
+        )
         if fitted.log.events is not None or events is not None:
-            scores["events"] = self.events.score(
-                dataset, events=events, split=split, num_draws=num_draws
-            )
+            found = self.events.score(dataset, events=events, split=split, num_draws=num_draws)
+            scores["events"] = {**found, "sentences": event_sentences(found)}
         if known is not None:
             scores["labels"] = score_labels(
                 fitted, dataset, known, split=split, num_draws=num_draws
             )
         return scores
+
+    def backtest_windows(
+        self, log: Log, *, split: str = "test", max_windows: int = 400
+    ) -> pd.DataFrame:
+        """What `evaluate` forecasts, for a forecaster of your own: origins and times.
+
+        To forecast a row, use readings at or before its ``origin`` alone, of any series. See
+        docs/comparing.md.
+
+        Args:
+            log: The log.
+            split: "test", or "all" for the whole log.
+            max_windows: Most forecast origins.
+
+        Returns:
+            A row for each reading to be forecast, without its value: ``id``, ``origin``, ``time``
+            and ``channel``.
+
+        Raises:
+            DataError: If the part has no reading to forecast.
+
+        Example:
+            >>> from latentode import LatentODE, LatentODEConfig
+            >>> from latentode.data import synthetic
+            >>> log = synthetic.make("oscillator", num_series=6, random_state=0).dataset
+            >>> brief = LatentODEConfig().updated(
+            ...     **{"train.max_epochs": 1, "train.steps_per_epoch": 2}
+            ... )
+            >>> model = LatentODE(config=brief, latent_dim=2).fit(log)
+            >>> asked = model.backtest_windows(log, max_windows=20)
+            >>> list(asked.columns), bool((asked["time"] > asked["origin"]).all())
+            (['id', 'origin', 'time', 'channel'], True)
+            >>> scores = model.score_forecasts(
+            ...     log, asked.assign(value=0.0), max_windows=20, num_draws=20
+            ... )
+            >>> scores["num_targets"] == len(asked), "yours" in scores["overall"]
+            (True, True)
+        """
+        check_split(split)
+        dataset, schema = self._aligned(log), self._fitted().schema
+        return windows_frame(BacktestLog(dataset, schema).forecasts(split, max_windows))
+
+    def score_forecasts(
+        self,
+        log: Log,
+        forecasts: Source,
+        *,
+        split: str = "test",
+        max_windows: int = 400,
+        num_draws: int = 100,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> dict[str, Any]:
+        """Judge forecasts of your own beside the model and naive ones, on the same readings.
+
+        Args:
+            log: The log.
+            forecasts: Frame or file with the columns of `backtest_windows` and ``value``, or
+                quantiles such as ``q0.05``, ``q0.5``, ``q0.95``, in the unit of the log; any order,
+                and not all rows are needed.
+            split: As in `backtest_windows`.
+            max_windows: Likewise.
+            num_draws: Predictive draws of the model.
+            on_progress: Called with how many readings are scored, and how many there are.
+
+        Returns:
+            As "forecast" of `evaluate` on the readings that both forecast, with a row "yours" and
+            what "matched"; see docs/comparing.md.
+
+        Raises:
+            DataError: If the forecasts cannot be read, or are of none of these readings.
+        """
+        check_split(split)
+        return score_own(
+            self._fitted(),
+            self._aligned(log),
+            forecasts,
+            split=split,
+            max_windows=max_windows,
+            num_draws=num_draws,
+            on_progress=on_progress,
+        )
 
     def classify(
         self, log: Log | None = None, *, times: Any = None, num_draws: int = 100

@@ -1,8 +1,8 @@
 """How good predictions are, in numbers and in words.
 
 `evaluate_task` scores a model on one task with known answers, which `forecast_task` and
-`interpolation_task` cut from a data set; `table` lays the scores out as text. Each is loaded when
-it is first used.
+`interpolation_task` cut from a data set, beside `NaiveRows`; `table` lays the scores out as text.
+Each is loaded when it is first used.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from latentode.evaluation.evaluate import evaluate_task as evaluate_task
+    from latentode.evaluation.naive_rows import NaiveRows as NaiveRows
     from latentode.evaluation.summary import table as table
     from latentode.evaluation.tasks import forecast_task as forecast_task
     from latentode.evaluation.tasks import interpolation_task as interpolation_task
 
 _HOMES = {
+    "NaiveRows": "naive_rows",
     "evaluate_task": "evaluate",
     "forecast_task": "tasks",
     "interpolation_task": "tasks",

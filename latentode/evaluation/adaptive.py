@@ -61,8 +61,8 @@ def sentence(shares: dict[str, Any]) -> str:
 
 def _moments(task: Task) -> tuple[Int64, Int64]:
     """Time and origin of each target, on a clock that all of them share."""
-    targets, origins = task.targets, task.visible.readings.first_and_last()[1]
-    times, origins = targets.times, origins[targets.window]
+    targets = task.targets
+    times, origins = targets.times, task.origins[targets.window]
     if task.visible.clock.kind == "calendar":
         return times, origins
     rank = np.unique(task.visible.series_ids, return_inverse=True)[1].reshape(-1)[targets.window]

@@ -9,8 +9,10 @@ r"""Naive forecasters that every result is compared with; they read what the mod
 
 All of them treat the channels of a window one by one, are exact in int64 time (a shift of the log
 changes nothing) and answer with the training mean where a channel was never read in a window. A
-naive forecast with bands stands beside them in every evaluation:
-`latentode.data.climatology.Climatology`.
+naive forecast that is a distribution stands beside them in every evaluation,
+`latentode.data.climatology.Climatology`, and the values a week and a year earlier where the log is
+long enough, `latentode.evaluation.past_seasons.PastSeasons`; bands around all of them are those of
+`latentode.evaluation.error_bands.ErrorBands`.
 """
 
 from __future__ import annotations
@@ -101,6 +103,26 @@ def predict_all(
         for name, answer in answers.items():
             answer[known] = _FORECASTERS[name](groups)
     return answers
+
+
+def distances(visible: TimeSeriesDataset, targets: Targets) -> Int64:
+    """Time from each target to the nearest visible reading of its channel.
+
+    Args:
+        visible: Windows, one series each.
+        targets: Readings to be predicted; their values are not looked at.
+
+    Returns:
+        Nanoseconds, the largest int64 where the window shows no reading, shape (target,).
+    """
+    group = targets.window * len(visible.channels) + targets.channel
+    groups, known = _Groups.build(visible, group, targets.times, None)
+    found = np.full(len(targets), np.iinfo(np.int64).max)
+    left = np.maximum(groups.at - 1, groups.first)
+    right = np.minimum(groups.at, groups.stop - 1)
+    sides = np.abs(groups.times[np.stack([left, right])] - groups.query)
+    found[known] = sides.min(axis=0)
+    return found
 
 
 @dataclass(frozen=True, eq=False)

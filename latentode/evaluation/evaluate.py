@@ -1,44 +1,32 @@
-"""What a model's predictions are worth, beside naive baselines, on tasks with known answers.
+"""What a model's predictions are worth, beside naive forecasts, on tasks with known answers.
 
 `evaluate_task` knows nothing of the model but a function from visible windows to draws and log
-densities. Three rules: the baselines of
-`latentode.evaluation.baselines` stand beside every number; every channel has the same weight,
-however often it is read; and where the model loses, a sentence says so
-(`latentode.evaluation.summary`).
+densities. Four rules: the naive rows of `latentode.evaluation.naive_rows` stand beside every
+number, with bands of their own; every channel has the same weight, however often it is read; the
+numbers of a channel, also by lead time, are in its own unit; and where the model loses, a sentence
+says so (`latentode.evaluation.summary`).
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from latentode.data.dataset import Float64, TimeSeriesDataset
+from latentode.data.dataset import Float64, Int64
 from latentode.data.targets import Targets
 from latentode.errors import ConfigError, DataError, ShapeError
-from latentode.evaluation import adaptive, baselines, metrics, path_scores, scores
-from latentode.evaluation.summary import best_baseline, describe, path_sentences
+from latentode.evaluation import adaptive, metrics, path_scores, scores
+from latentode.evaluation.lead_bins import LeadBins
+from latentode.evaluation.naive_rows import NaiveRows
+from latentode.evaluation.summary import YOURS, best_baseline, describe, path_sentences
+from latentode.evaluation.target_scores import Progress, ReadingPredictor, score_targets
 from latentode.evaluation.tasks import Task
 
 PIT_BINS = 10
-CLIMATOLOGY = "climatology"  # the naive row that is a distribution
-_BLOCK = 16_384  # targets that are scored at once, so that copies of the draws stay small
-
-
-class ReadingPredictor(Protocol):
-    """Predicts readings of windows: draws in original units, and log densities.
-
-    Called with a chunk of windows and the targets in them, in order of window. Returns draws of
-    shape (draw, target) and the log density of each target's value in nats, of the density in
-    original units, shape (target,). The values of the targets are there for the densities alone:
-    draws must not depend on them.
-    """
-
-    def __call__(self, visible: TimeSeriesDataset, targets: Targets) -> tuple[Float64, Float64]:
-        """Draws (draw, target) and log densities (target,)."""
 
 
 def evaluate_task(
@@ -46,15 +34,17 @@ def evaluate_task(
     predictor: ReadingPredictor,
     *,
     scale: Float64,
-    fallback: Float64,
-    climatology: Callable[[Targets], Float64] | None = None,
-    period_ns: int | None = None,
+    naive: NaiveRows,
+    lead_bins: LeadBins | None = None,
     path_ns: int | None = None,
     chunk_windows: int = 256,
     seed: int = 0,
     rolling: bool = False,
+    yours: Mapping[str, Float64] | None = None,
+    asked: Sequence[scores.Score] | None = None,
+    on_progress: Progress | None = None,
 ) -> dict[str, Any]:
-    r"""Score a predictor and the naive baselines on one task.
+    r"""Score a predictor and the naive rows on one task.
 
     The scores are those of `latentode.evaluation.scores`. Per channel the numbers are in the
     channel's own unit. Overall numbers are means over channels (a channel that is read a thousand
@@ -66,23 +56,26 @@ def evaluate_task(
         task: Visible windows and targets.
         predictor: What is judged, called with `chunk_windows` windows at a time.
         scale: Standard deviation of the training readings, positive, shape (channel,).
-        fallback: Mean of the training readings, for the baselines, shape (channel,).
-        climatology: Quantiles of the training readings at some targets, shape (quantile, target): a
-            baseline with bands; None goes without.
-        period_ns: Period of the seasonal baseline in nanoseconds; None where there is none.
+        naive: The rows beside it.
+        lead_bins: Stretches of lead time that have numbers of their own; None goes without.
         path_ns: Longest path whose functionals are judged, see `latentode.evaluation.path_scores`,
             in nanoseconds; None takes windows whole.
         chunk_windows: Windows in a call; the memory grows with it.
         seed: Seed of the randomised PIT and of shuffled draws.
         rolling: Whether the windows end at rolling origins, whose errors show one after another:
             adaptive bands are then judged too, see `latentode.evaluation.adaptive`.
+        yours: Scores by key of forecasts made elsewhere, shape (target,): a row of its own.
+        asked: The scores; None is all of `latentode.evaluation.scores.SCORES`.
+        on_progress: Told how many targets are scored.
 
     Returns:
         Numbers of JSON types (None where a number is not finite)::
 
-            {"overall": {"model": {key of a score: number},
+            {"overall": {"model": {key of a score: number}, ("yours": likewise,)
                          "baselines": {name: {key of a score of point forecasts: number}}},
-             "channels": {name: {"model": ..., "baselines": ..., "num_targets"}},
+             "channels": {name: {"unit", "model": ..., "baselines": ..., "num_targets",
+                                 "lead_times": {stretch: {"model": ..., "baselines": ...}}}},
+             "lead_times": {stretch: as "overall", with "num_targets"}, with `lead_bins`,
              "channels_without_targets": [name],
              "pit": [share of readings in each of 10 bins],
              "skill": {key of the CRPS and of the MAE: number},
@@ -92,41 +85,41 @@ def evaluate_task(
              "num_windows", "num_targets"}
 
     Raises:
-        ShapeError: If the predictor, `scale` or `fallback` has another shape.
+        ShapeError: If the predictor, `scale` or the fallback of `naive` has another shape.
         ConfigError: If a scale or `chunk_windows` is not positive.
         DataError: If the task has no targets.
     """
-    scale = np.asarray(scale, dtype=np.float64)
+    scale, asked = np.asarray(scale, dtype=np.float64), asked or scores.SCORES
     _check(task, scale, chunk_windows)
-    paths_of = _path_scorer(scale, fallback, path_ns, seed)
-    readings, paths = _score_task(
-        task, predictor, paths_of, fallback, period_ns, chunk_windows, seed
+    readings, paths = score_targets(
+        task,
+        predictor,
+        naive,
+        asked,
+        paths_of=_path_scorer(scale, naive.fallback, path_ns, seed),
+        chunk_windows=chunk_windows,
+        seed=seed,
+        on_progress=on_progress,
     )
-    if climatology is not None:
-        readings |= _score_climatology(climatology, task.targets)
-    names, channel = task.visible.channels, task.targets.channel
-    present = np.unique(channel)
-    channels = {names[index]: _summary(readings, channel == index) for index in present}
-    overall = _overall(list(channels.values()), scale[present])
+    readings |= {f"{YOURS}/{key}": numbers for key, numbers in (yours or {}).items()}
+    rows = ("model", *([YOURS] if yours else []), *naive.names)
+    found = _Averages(readings, rows, asked, scale).of(task, lead_bins)
     transform = readings["pit"][~np.isnan(readings["pit"])]
+    paths_scored = path_scores.summarize(paths, task.visible.channels)
     result = {
-        "overall": overall,
-        "channels": channels,
-        "channels_without_targets": [n for n in names if n not in channels],
+        **found,
         "pit": metrics.pit_histogram(transform, PIT_BINS).tolist() if len(transform) else [],
-        "skill": _skills(overall),
-        "paths": path_scores.summarize(paths, names),
-        "sentences": describe(
-            overall,
-            channels,
-            units=dict(task.visible.units),
-            missing=_missing(readings),
-            num_draws=int(readings["num_draws"].min()),
-        ),
+        "skill": _skills(found["overall"]),
+        "paths": paths_scored,
         "num_windows": len(task.visible),
         "num_targets": len(task.targets),
     }
-    result["sentences"] += path_sentences(result["paths"])
+    result["sentences"] = describe(
+        result,
+        missing=_missing(readings, asked),
+        num_draws=int(readings["num_draws"].min()),
+        bare=_without_bands(naive, task),
+    ) + path_sentences(paths_scored)
     if rolling:
         result["adaptive"] = adaptive.coverages(task, readings["pit"])
         result["sentences"].append(adaptive.sentence(result["adaptive"]))
@@ -150,141 +143,131 @@ def _check(task: Task, scale: Float64, chunk_windows: int) -> None:
 
 
 def _path_scorer(
-    scale: Float64, fallback: Float64, path_ns: int | None, seed: int
+    scale: Float64, center: Float64, path_ns: int | None, seed: int
 ) -> Callable[[Float64, Targets], list[path_scores.Part]]:
     return functools.partial(
         path_scores.score_paths,
         scale=scale,
-        center=np.asarray(fallback, np.float64),
+        center=np.asarray(center, np.float64),
         path_ns=path_ns,
         generator=np.random.default_rng(seed),
     )
 
 
-def _score_task(
-    task: Task,
-    predictor: ReadingPredictor,
-    paths_of: Callable[[Float64, Targets], list[path_scores.Part]],
-    fallback: Float64,
-    period_ns: int | None,
-    chunk_windows: int,
-    seed: int,
-) -> tuple[dict[str, Float64], list[path_scores.Part]]:
-    """Scores of every target by key, shape (target,), and of paths.
+class _Averages:
+    """Averages of the scores of targets, over channels, stretches of lead time and all.
 
-    Errors of baselines are "baseline/NAME".
+    Args:
+        readings: Scores of every target as "ROW/KEY", shape (target,).
+        rows: Names of the rows: the model first, then perhaps the user's own, then the naive ones.
+        asked: The scores.
+        scale: Standard deviations of the channels, shape (channel,).
     """
-    generator = np.random.default_rng(seed)
-    order = np.argsort(task.targets.window, kind="stable")
-    targets = task.targets.select(order)
-    parts: list[dict[str, Float64]] = []
-    paths: list[path_scores.Part] = []
-    for first in range(0, len(task.visible), chunk_windows):
-        windows = np.arange(first, min(first + chunk_windows, len(task.visible)))
-        low, high = np.searchsorted(targets.window, [first, first + chunk_windows])
-        if low == high:
-            continue
-        visible = task.visible.select_series(windows)
-        chunk = targets.select(slice(low, high))
-        chunk = chunk.renumbered(chunk.window - first)
-        draws, log_prob = _call(predictor, visible, chunk)
-        paths += paths_of(draws, chunk)
-        naive = baselines.predict_all(visible, chunk, fallback=fallback, period_ns=period_ns)
-        errors = {f"baseline/{name}": chunk.values - answer for name, answer in naive.items()}
-        parts.append({**_score(draws, log_prob, chunk.values, generator), **errors})
-    as_asked = np.argsort(order)
-    return {name: values[as_asked] for name, values in _joined(parts).items()}, paths
 
+    def __init__(
+        self,
+        readings: Mapping[str, Float64],
+        rows: Sequence[str],
+        asked: Sequence[scores.Score],
+        scale: Float64,
+    ) -> None:
+        self._readings, self._rows, self._asked, self._scale = readings, rows, asked, scale
 
-def _score_climatology(
-    climatology: Callable[[Targets], Float64], targets: Targets
-) -> dict[str, Float64]:
-    """Scores of every target by key as "climatology/KEY", shape (target,)."""
-    parts = []
-    for low in range(0, len(targets), _BLOCK):
-        block = targets.select(slice(low, low + _BLOCK))
-        unknown = np.full(len(block), np.nan)
-        forecast = scores.Forecast(climatology(block), unknown, block.values, are_random=False)
-        parts.append({f"{CLIMATOLOGY}/{s.key}": s.of_forecast(forecast) for s in scores.OF_DRAWS})
-    return _joined(parts)
-
-
-def _call(
-    predictor: ReadingPredictor, visible: TimeSeriesDataset, chunk: Targets
-) -> tuple[Float64, Float64]:
-    draws, log_prob = (np.asarray(a, np.float64) for a in predictor(visible, chunk))
-    if draws.ndim != 2 or draws.shape[1] != len(chunk) or not len(draws):
-        raise ShapeError(
-            f"predictor draws: expected shape (draw, {len(chunk)}) with at least one draw, "
-            f"got {draws.shape}."
-        )
-    if log_prob.shape != (len(chunk),):
-        raise ShapeError(f"predictor log_prob: expected ({len(chunk)},), got {log_prob.shape}.")
-    return draws, log_prob
-
-
-def _score(
-    draws: Float64, log_prob: Float64, values: Float64, generator: np.random.Generator
-) -> dict[str, Float64]:
-    blocks = []
-    for low in range(0, len(values), _BLOCK):
-        block = slice(low, low + _BLOCK)
-        finite = np.isfinite(draws[:, block]).all(axis=0)
-        # one bad draw spoils its target
-        judged = np.where(finite, draws[:, block], np.nan)
-        blocks.append(
-            _score_block(scores.Forecast(judged, log_prob[block], values[block]), generator)
-        )
-    return _joined(blocks)
-
-
-def _joined(parts: list[dict[str, Float64]]) -> dict[str, Float64]:
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _score_block(forecast: scores.Forecast, generator: np.random.Generator) -> dict[str, Float64]:
-    return {
-        **{score.key: score.of_forecast(forecast) for score in scores.SCORES},
-        "pit": metrics.pit(forecast.draws, forecast.values, generator),
-        "num_draws": np.full(len(forecast.values), float(len(forecast.draws))),
-    }
-
-
-def _summary(readings: Mapping[str, Float64], chosen: np.ndarray) -> dict[str, Any]:
-    """Scores of the model and the baselines, averaged over the chosen readings."""
-    errors = {name: readings[f"baseline/{name}"][chosen] for name in baselines.NAMES}
-    naive = {
-        name: {s.key: s.average(s.of_error(error)) for s in scores.SCORES if s.of_error}
-        for name, error in errors.items()
-    }
-    if f"{CLIMATOLOGY}/{scores.MAE.key}" in readings:
-        naive[CLIMATOLOGY] = {
-            s.key: s.average(readings[f"{CLIMATOLOGY}/{s.key}"][chosen]) for s in scores.OF_DRAWS
+    def of(self, task: Task, bins: LeadBins | None) -> dict[str, Any]:
+        """The numbers of a result, by channel, stretch and over all."""
+        names, units = task.visible.channels, dict(task.visible.units)
+        members = _members(task.targets.channel, len(names))
+        channels = {
+            names[channel]: {"unit": units.get(names[channel]), **self._of_targets(index)}
+            for channel, index in members.items()
         }
-    return {
-        "model": {s.key: s.average(readings[s.key][chosen]) for s in scores.SCORES},
-        "baselines": naive,
-        "num_targets": int(chosen.sum()),
-    }
+        found = {
+            "overall": self._overall(channels, names),
+            "channels": channels,
+            "channels_without_targets": [name for name in names if name not in channels],
+        }
+        if bins is not None:
+            stretch = bins.of(task.leads)
+            for channel, index in members.items():
+                channels[names[channel]]["lead_times"] = {
+                    bins.labels[part]: self._of_targets(index[of_part])
+                    for part, of_part in _members(stretch[index], len(bins.ends)).items()
+                }
+            found["lead_times"] = self._by_lead(channels, names, bins.labels)
+        return found
 
-
-def _overall(channels: list[dict[str, Any]], scale: Float64) -> dict[str, Any]:
-    def average(rows: list[dict[str, float]]) -> dict[str, float]:
+    def _by_lead(
+        self, channels: Mapping[str, Any], names: Sequence[str], labels: Sequence[str]
+    ) -> dict[str, Any]:
+        parts = {
+            label: {
+                name: entry["lead_times"][label]
+                for name, entry in channels.items()
+                if label in entry["lead_times"]
+            }
+            for label in labels
+        }
         return {
-            score.key: scores.mean(
-                score.scaling.apply(np.array([row[score.key] for row in rows]), scale)
-            )
-            for score in scores.SCORES
-            if score.key in rows[0]
+            label: self._overall(part, names)
+            | {"num_targets": sum(entry["num_targets"] for entry in part.values())}
+            for label, part in parts.items()
+            if part
         }
 
-    return {
-        "model": average([entry["model"] for entry in channels]),
-        "baselines": {
-            name: average([entry["baselines"][name] for entry in channels])
-            for name in channels[0]["baselines"]
-        },
-    }
+    def _of_targets(self, index: Int64) -> dict[str, Any]:
+        """Averages over some targets, in their own unit."""
+
+        def average(row: str) -> dict[str, float]:
+            return {
+                score.key: score.average(self._readings[f"{row}/{score.key}"][index])
+                for score in self._asked
+                if f"{row}/{score.key}" in self._readings
+            }
+
+        return self._laid_out(average) | {"num_targets": len(index)}
+
+    def _overall(self, channels: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+        """Means over channels, scaled."""
+        scale = self._scale[[names.index(name) for name in channels]]
+        parts = [_rows_of(entry) for entry in channels.values()]
+
+        def average(row: str) -> dict[str, float]:
+            return {
+                score.key: scores.mean(
+                    score.scaling.apply(np.array([part[row][score.key] for part in parts]), scale)
+                )
+                for score in self._asked
+                if score.key in parts[0][row]
+            }
+
+        return self._laid_out(average)
+
+    def _laid_out(self, average: Callable[[str], dict[str, float]]) -> dict[str, Any]:
+        own = [row for row in self._rows if row in ("model", YOURS)]
+        return {
+            **{row: average(row) for row in own},
+            "baselines": {row: average(row) for row in self._rows[len(own) :]},
+        }
+
+
+def _without_bands(naive: NaiveRows, task: Task) -> list[str]:
+    """Channels with targets of which naive forecasts have no band."""
+    asked = np.unique(task.targets.channel)
+    counts = np.zeros(len(task.visible.channels)) if naive.bands is None else naive.bands.counts
+    return [task.visible.channels[index] for index in asked if not counts[index]]
+
+
+def _rows_of(entry: Mapping[str, Any]) -> dict[str, Any]:
+    own = {row: entry[row] for row in ("model", YOURS) if row in entry}
+    return own | entry["baselines"]
+
+
+def _members(part: Int64, count: int) -> dict[int, Int64]:
+    """Positions of the members of each part that has some."""
+    order = np.argsort(part, kind="stable")
+    starts = np.searchsorted(part[order], np.arange(count + 1))
+    filled = np.flatnonzero(np.diff(starts)).tolist()
+    return {index: order[starts[index] : starts[index + 1]] for index in filled}
 
 
 def _skills(overall: Mapping[str, Any]) -> dict[str, float]:
@@ -299,8 +282,8 @@ def _skill(model: float, best: float) -> float:
     return 1.0 - model / best
 
 
-def _missing(readings: Mapping[str, Float64]) -> float:
-    finite = [np.isfinite(readings[score.key]) for score in scores.SCORES]
+def _missing(readings: Mapping[str, Float64], asked: Sequence[scores.Score]) -> float:
+    finite = [np.isfinite(readings[f"model/{score.key}"]) for score in asked]
     return float(1 - np.all(finite, axis=0).mean())
 
 

@@ -117,6 +117,48 @@ def crps_from_draws(
     return np.abs(deviation).mean(axis=0) - spread
 
 
+def crps_from_quantiles(quantiles: ArrayLike, levels: ArrayLike, values: ArrayLike) -> Float64:
+    r"""Continuous ranked probability score from some quantiles alone, for each reading.
+
+    .. math::
+        \mathrm{CRPS} = \int_0^1 2\,(\mathbb{1}[y < q_\tau] - \tau)\,(q_\tau - y)\,d\tau
+        \approx \frac1k\sum_{i=1}^k 2\,(\mathbb{1}[y < q_i] - \tau_i)\,(q_i - y)
+
+    Exact in the limit of many levels that are spread evenly over (0, 1); of few levels it is a
+    score of its own, least in the mean for the right quantiles, that may be compared only with the
+    same levels of another forecast.
+
+    Args:
+        quantiles: Quantiles of the prediction, shape (level, ...).
+        levels: Their probabilities, shape (level,).
+        values: What was read, shape (...).
+
+    Returns:
+        The score of each reading in the unit of the values, shape (...).
+
+    Raises:
+        ShapeError: If the shapes do not fit.
+        ConfigError: If a level is not between 0 and 1.
+
+    Reference:
+        Gneiting, Ranjan (2011), Comparing density forecasts using threshold- and quantile-weighted
+        scoring rules, https://doi.org/10.1198/jbes.2010.08110
+
+    Example:
+        >>> crps_from_quantiles([[1.0], [3.0]], [0.25, 0.75], [2.0]).tolist()
+        [0.5]
+    """
+    quantiles, values = _draws_and_values(quantiles, values)
+    levels = np.asarray(levels, np.float64)
+    if levels.shape != quantiles.shape[:1]:
+        raise ShapeError(f"levels: expected {len(quantiles)} of them, got shape {levels.shape}.")
+    if not ((levels > 0) & (levels < 1)).all():
+        raise ConfigError(f"levels: expected probabilities between 0 and 1, got {levels}.")
+    below = levels.reshape(-1, *[1] * values.ndim)
+    error = quantiles - values
+    return (2.0 * ((error > 0) - below) * error).mean(axis=0)
+
+
 def crps_gaussian(mean: ArrayLike, std: ArrayLike, values: ArrayLike) -> Float64:
     r"""Continuous ranked probability score of a normal distribution, in closed form.
 
@@ -166,7 +208,9 @@ def negative_log_likelihood(log_prob: ArrayLike) -> float:
     return float(-_some(np.asarray(log_prob, np.float64), "log_prob").mean())
 
 
-def central_interval(draws: ArrayLike, level: float = 0.9) -> tuple[Float64, Float64]:
+def central_interval(
+    draws: ArrayLike, level: float = 0.9, *, are_random: bool = True
+) -> tuple[Float64, Float64]:
     r"""Central interval that a new draw falls into with probability `level`.
 
     The bounds are the order statistics at :math:`(m + 1)(1 \mp \mathrm{level})/2` (interpolated),
@@ -177,6 +221,8 @@ def central_interval(draws: ArrayLike, level: float = 0.9) -> tuple[Float64, Flo
     Args:
         draws: Draws of the prediction, shape (draw, ...).
         level: Probability of the interval, between 0 and 1.
+        are_random: Whether they are random ones, not quantiles in the middles of equal shares,
+            between which the bounds are interpolated.
 
     Returns:
         Lower and upper bound, each of shape (...).
@@ -191,8 +237,21 @@ def central_interval(draws: ArrayLike, level: float = 0.9) -> tuple[Float64, Flo
     if not len(draws):
         raise DataError("draws: expected at least one, got none.")
     tail = (1 - level) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail], axis=0, method="weibull")
+    low, high = quantiles_of(draws, np.array([tail, 1 - tail]), are_random=are_random)
     return low, high
+
+
+def quantiles_of(draws: Float64, levels: Float64, *, are_random: bool = True) -> Float64:
+    """Quantiles of a prediction that draws tell, shape (level, ...).
+
+    Args:
+        draws: Draws of the prediction, shape (draw, ...).
+        levels: Probabilities, shape (level,).
+        are_random: See `central_interval`.
+    """
+    if are_random:
+        return np.quantile(draws, levels, axis=0, method="weibull")
+    return np.quantile(draws, levels, axis=0, method="hazen")
 
 
 def coverage(draws: ArrayLike, values: ArrayLike, level: float = 0.9) -> float:
@@ -214,19 +273,22 @@ def coverage(draws: ArrayLike, values: ArrayLike, level: float = 0.9) -> float:
     return float(_some(covered(draws, values, level), "values").mean())
 
 
-def covered(draws: ArrayLike, values: ArrayLike, level: float = 0.9) -> Float64:
+def covered(
+    draws: ArrayLike, values: ArrayLike, level: float = 0.9, *, are_random: bool = True
+) -> Float64:
     """Whether each reading is inside its central interval: 1, 0, or NaN; see `coverage`.
 
     Args:
         draws: Draws of the prediction, shape (draw, ...).
         values: What was read, shape (...).
         level: Probability of the interval.
+        are_random: See `central_interval`.
 
     Returns:
         Shape (...).
     """
     draws, values = _draws_and_values(draws, values)
-    low, high = central_interval(draws, level)
+    low, high = central_interval(draws, level, are_random=are_random)
     return np.where(np.isnan(low + high + values), np.nan, (low <= values) & (values <= high))
 
 

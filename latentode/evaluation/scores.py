@@ -7,8 +7,9 @@ in different units can be compared.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -36,6 +37,20 @@ class Forecast:
     values: Float64
     are_random: bool = True
 
+    @classmethod
+    def stated(cls, quantiles: Float64, values: Float64) -> Self:
+        """A forecast of quantiles in the middles of equal shares, without a density.
+
+        Args:
+            quantiles: From the least up, shape (quantile, target).
+            values: The readings, shape (target,).
+        """
+        return cls(quantiles, np.full(len(values), np.nan), values, are_random=False)
+
+    def quantiles(self, levels: Float64) -> Float64:
+        """Quantiles of each reading, shape (level, target)."""
+        return metrics.quantiles_of(self.draws, levels, are_random=self.are_random)
+
 
 @dataclass(frozen=True)
 class Scaling:
@@ -60,7 +75,9 @@ def root_mean_square(of_readings: Float64) -> float:
     return metrics.rmse(of_readings, np.zeros_like(of_readings))
 
 
-IN_STD = Scaling("training standard deviations", lambda average, std: average / std)
+IN_STD = Scaling(
+    "(scaled: 1 is a channel's standard deviation)", lambda average, std: average / std
+)
 OF_STANDARDISED = Scaling("nats per reading", lambda average, std: average - np.log(std))
 UNSCALED = Scaling("share of the readings", lambda average, _: average)
 
@@ -78,6 +95,7 @@ class Score:
             where a point forecast has no such score.
         average: Of the numbers of a channel's readings.
         form: How a number is written in the table.
+        words: What it is, for those who meet it first.
     """
 
     key: str
@@ -87,10 +105,16 @@ class Score:
     of_error: Callable[[Float64], Float64] | None = None
     average: Callable[[Float64], float] = mean
     form: str = ".4g"
+    words: str = ""
 
     def text(self, number: float | None) -> str:
         """A number of this score as text; "-" where there is none."""
         return "-" if number is None else format(number, self.form)
+
+    @property
+    def explained(self) -> str:
+        """Heading and words."""
+        return f"{self.heading} ({self.words})" if self.words else self.heading
 
 
 def _median_error(forecast: Forecast) -> Float64:
@@ -109,16 +133,72 @@ def _crps(forecast: Forecast) -> Float64:
 
 
 def _covered(forecast: Forecast) -> Float64:
-    return metrics.covered(forecast.draws, forecast.values, LEVEL)
+    return metrics.covered(forecast.draws, forecast.values, LEVEL, are_random=forecast.are_random)
+
+
+def _width(forecast: Forecast) -> Float64:
+    low, high = metrics.central_interval(forecast.draws, LEVEL, are_random=forecast.are_random)
+    return high - low
 
 
 # MAE is of the median and RMSE of the mean of the draws: what the two scores ask for. The CRPS of a
-# point forecast is its absolute error.
+# point forecast without bands is its absolute error.
 MAE = Score("mae", "MAE", _median_error, IN_STD, of_error=np.abs)
 RMSE = Score("rmse", "RMSE", _mean_error, IN_STD, of_error=np.abs, average=root_mean_square)
-CRPS = Score("crps", "CRPS", _crps, IN_STD, of_error=np.abs)
+CRPS = Score(
+    "crps", "CRPS", _crps, IN_STD, of_error=np.abs, words="like MAE, but of the whole band"
+)
 NLL = Score("nll", "NLL", lambda forecast: -forecast.log_prob, OF_STANDARDISED)
 COVERAGE = Score("coverage_90", "coverage 90%", _covered, UNSCALED, form=".1%")
 
-SCORES = (MAE, RMSE, CRPS, NLL, COVERAGE)
-OF_DRAWS = (MAE, RMSE, CRPS, COVERAGE)  # that need no density
+WIDTH = Score("width_90", "width 90%", _width, IN_STD)
+
+SCORES = (MAE, RMSE, CRPS, NLL, COVERAGE, WIDTH)
+OF_DRAWS = (MAE, RMSE, CRPS, COVERAGE, WIDTH)  # that need no density
+OF_BANDS = (CRPS, COVERAGE, WIDTH)  # that a band changes around a point forecast
+
+
+def with_crps_of(levels: Sequence[float]) -> tuple[Score, ...]:
+    """The scores, with the CRPS that some quantiles give: what all forecasts can be held to.
+
+    Args:
+        levels: Probabilities of the quantiles.
+    """
+    asked = np.asarray(levels, np.float64)
+
+    def of_forecast(forecast: Forecast) -> Float64:
+        return metrics.crps_from_quantiles(forecast.quantiles(asked), asked, forecast.values)
+
+    of_levels = replace(CRPS, of_forecast=of_forecast)
+    return tuple(of_levels if score is CRPS else score for score in SCORES)
+
+
+def of_draws(forecast: Forecast, asked: Sequence[Score]) -> dict[str, Float64]:
+    """Scores by key of a forecast that states no density.
+
+    Args:
+        forecast: The forecast.
+        asked: The scores.
+    """
+    needing = {score.key for score in OF_DRAWS}
+    return {score.key: score.of_forecast(forecast) for score in asked if score.key in needing}
+
+
+def of_naive(
+    error: Float64, forecast: Forecast | None, asked: Sequence[Score]
+) -> dict[str, Float64]:
+    """Scores of a point forecast by key: of its band, where it has one, and of its errors.
+
+    Args:
+        error: Reading less forecast, shape (target,).
+        forecast: Its band; None without.
+        asked: The scores.
+    """
+    of_band = {score.key for score in OF_BANDS} if forecast is not None else set()
+    found = {}
+    for score in asked:
+        if forecast is not None and score.key in of_band:
+            found[score.key] = score.of_forecast(forecast)
+        elif score.of_error is not None:
+            found[score.key] = score.of_error(error)
+    return found

@@ -32,6 +32,16 @@ class Task:
     visible: TimeSeriesDataset
     targets: Targets
 
+    @property
+    def origins(self) -> Int64:
+        """Last visible time of each window, nanoseconds, shape (window,)."""
+        return self.visible.readings.first_and_last()[1]
+
+    @property
+    def leads(self) -> Int64:
+        """Time of each target after the origin of its window, nanoseconds, shape (target,)."""
+        return self.targets.times - self.origins[self.targets.window]
+
 
 def forecast_task(
     dataset: TimeSeriesDataset,

@@ -8,6 +8,7 @@ import pytest
 from cli_cases import answer_of, run
 
 from latentode.estimators.event_forecaster import EventForecaster
+from latentode.evaluation.event_summary import event_sentences
 
 SMALL = ("--set", "train.max_epochs=1", "--set", "train.steps_per_epoch=2", "--latent-dim", "2")
 
@@ -40,7 +41,8 @@ def test_the_scores_are_those_of_events(files, named, tmp_path):
     scores = answer_of("evaluate", files / "run", *words)["metrics"]
     answer = answer_of("events", files / "run", *words, "--samples", "2", "--out", tmp_path)
     ahead = scores["events"]["long_horizon"]
-    assert scores == {"events": answer["metrics"] | {"long_horizon": ahead}}
+    plain = answer["metrics"] | {"long_horizon": ahead}
+    assert scores == {"events": plain | {"sentences": event_sentences(plain)}}
     assert list(ahead["t_map"]) == ["model", "most popular", "history density"]
     assert scores["events"]["events"] == (50 if named else 60)
     assert json.loads((files / "run" / "metrics.json").read_text()) == scores
@@ -51,7 +53,7 @@ def test_that_the_events_are_those_of_the_training_is_said_only_where_none_are_n
     own = run("evaluate", files / "run")
     named = run("evaluate", files / "run", files / "later.csv")
     assert (said in own.stderr, said in named.stderr) == (True, False)
-    assert "over constant rates" in own.stdout
+    assert "against constant rates" in own.stdout
     assert "time rescaling p" in named.stdout
     assert "T-mAP (more is better)" in named.stdout
 

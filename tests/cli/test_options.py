@@ -44,6 +44,7 @@ WAYS = {
     "evaluate": [
         "done",
         "both log.csv --events events.csv -o -",
+        "done --against times.csv",
         "done-events",
         "done-events events.csv -o -",
         "done-events events.csv -o taken.json --overwrite",
@@ -69,7 +70,8 @@ WAYS = {
 VALUES = {
     "--config": "settings.toml", "--set": "data.min_obs=3", "--resume": "stopped",
     "--events": "events.csv", "--windows": "windows.csv", "--labels": "labels.csv",
-    "--times": "times.csv", "--log": "log.csv", "--plot": "picture.png", "--output": "file.csv",
+    "--times": "times.csv", "--against": "times.csv", "--log": "log.csv", "--plot": "picture.png",
+    "--output": "file.csv",
     "--context": "4h", "--horizon": "2h", "--every": "1h", "--max-time": "7s", "--quantiles": "0.2",
     "--states": "Manual=0", "--device": "cuda", "--encoding": "latin-1", "--option": "num_series=2",
     "--aggregate": "sum by horizon", "--exceeds": "y>3",

@@ -17,7 +17,7 @@ from cli_cases import SMALL, answer_of, run
 from places import ROOT
 from programs import ended, python, started
 
-from latentode import results
+from latentode import LatentODE, results
 from latentode.cli.runs.provenance import fingerprint
 from latentode.data.dataset import Clock
 
@@ -192,9 +192,13 @@ def test_evaluate_prints_the_table_and_writes_the_numbers(folder, log):
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0].startswith("forecast (")
-    assert lines[1].split() == ["MAE", "RMSE", "CRPS", "NLL", "coverage", "90%"]
+    assert "readings scored; errors are scaled: 1 is a channel's standard deviation" in lines[0]
+    scored = ["MAE", "RMSE", "CRPS", "NLL", "coverage", "90%", "width", "90%"]
+    assert lines[1].split() == scored
     assert lines[2].startswith("model ")
     assert any(line.startswith("interpolation (") for line in lines)
+    assert any(line.startswith("lead time") for line in lines)
+    assert any(line.startswith("all lead times") for line in lines)
     assert "the model" in result.stdout
     scores = json.loads((folder / "metrics.json").read_text())
     assert set(scores["forecast"]["overall"]["model"]) >= {"mae", "rmse", "crps", "nll"}
@@ -205,6 +209,20 @@ def test_evaluate_takes_the_log_of_the_run_and_answers_in_json(folder):
     answer = answer_of("evaluate", folder, "--samples", "10", "--rolling", "5")
     assert set(answer["metrics"]) == {"forecast", "interpolation"}
     assert answer["outputs"] == [str(folder / "metrics.json")]
+
+
+def test_evaluate_against_compares_and_leaves_the_scores_of_the_run_alone(folder, log, tmp_path):
+    asked = LatentODE.load(folder / "model").backtest_windows(str(log), max_windows=5)
+    asked.assign(value=0.0).to_csv(tmp_path / "mine.csv", index=False)
+    words = ("evaluate", folder, "--samples", "10", "--rolling", "5")
+    answer = answer_of(*words, "--against", tmp_path / "mine.csv")
+    assert answer["outputs"] == [str(folder / "comparison.json")]
+    found = json.loads((folder / "comparison.json").read_text())["comparison"]
+    assert found["matched"]["scored"] == len(asked)
+    assert "yours" in found["overall"]
+    assert not (folder / "metrics.json").exists()
+    done = run(*words, "--against", tmp_path / "mine.csv", "--labels", tmp_path / "mine.csv")
+    assert (done.exit_code, "--labels: of no use to --against" in done.stderr) == (2, True)
 
 
 def test_density_prints_series_and_surprising_readings_and_writes_them_all(trained, log, tmp_path):

@@ -344,7 +344,9 @@ def test_evaluation_has_both_tasks_beside_baselines_and_is_json(frame, model):
     assert json.loads(json.dumps(found)) == found
     for task in ("forecast", "interpolation"):
         scores = found[task]
-        assert set(scores["overall"]["model"]) == {"mae", "rmse", "crps", "nll", "coverage_90"}
+        figures = {"mae", "rmse", "crps", "nll", "coverage_90", "width_90"}
+        assert set(scores["overall"]["model"]) == figures
+        assert "coverage_90" in scores["overall"]["baselines"]["last"]  # of a band of its own
         assert {"last", "mean", "linear", "climatology"} <= set(scores["overall"]["baselines"])
         assert set(scores["channels"]) == {"pressure", "flow"}
         assert set(scores["skill"]) == {"crps", "mae"}

@@ -16,8 +16,10 @@ from latentode import baselines
 from latentode.data.climatology import Climatology
 from latentode.errors import ConfigError, DataError, ShapeError
 from latentode.evaluation import evaluate_task, forecast_task, interpolation_task, table
+from latentode.evaluation.naive_rows import NaiveRows
 from latentode.evaluation.tasks import Task
 
+BARE = NaiveRows(np.zeros(2))
 LOG = SHARED / "data" / "logs"
 
 
@@ -49,7 +51,8 @@ def test_oracle_beats_every_baseline_and_the_skill_says_so():
     assert result["skill"]["mae"] == pytest.approx(1 - model["mae"] / best, rel=1e-12)
     assert result["skill"]["crps"] == pytest.approx(1 - model["crps"] / best, rel=1e-12)
     assert result["skill"]["crps"] > 0.25
-    *verdicts, paths = result["sentences"]
+    bare, *verdicts, paths = result["sentences"]
+    assert bare.startswith("The naive forecasts have no bands, as")
     assert len(verdicts) == 2
     assert all("the model beats the best baseline" in text for text in verdicts)
     # its draws are right at each time and independent of each other
@@ -64,7 +67,7 @@ def climatology_of(dataset):
 def test_climatology_of_normal_readings_has_the_scores_of_the_closed_form():
     dataset = ar_dataset()
     climatology = climatology_of(dataset)
-    result = ar_result(climatology=climatology)
+    result = ar_result(naive=NaiveRows(np.zeros(2), DAY, climatology=climatology))
     row = result["channels"]["a"]["baselines"]["climatology"]
     # an autocorrelation of .9 leaves 1 / 19 of 4,000 readings: an error of 4 / sqrt(210)
     rough = {"rel": 4 / math.sqrt(210)}
@@ -72,7 +75,8 @@ def test_climatology_of_normal_readings_has_the_scores_of_the_closed_form():
     assert row["rmse"] == pytest.approx(STATIONARY, **rough)
     assert row["crps"] == pytest.approx(STATIONARY / math.sqrt(math.pi), **rough)
     assert row["coverage_90"] == pytest.approx(0.9, abs=0.05)
-    assert set(row) == {"mae", "rmse", "crps", "coverage_90"}
+    assert set(row) == {"mae", "rmse", "crps", "coverage_90", "width_90"}
+    assert row["width_90"] == pytest.approx(2 * 1.645 * STATIONARY, **rough)
     assert table(result)[-1][0] == "climatology"
     assert table(result)[-1][4] == "-"  # it has no density
 
@@ -87,13 +91,13 @@ def test_each_score_is_compared_with_the_baseline_that_is_best_by_it():
     )
     climatology = climatology_of(dataset)
     result = evaluate_task(
-        task, _off_by(6.0), scale=np.ones(2), fallback=np.zeros(2), climatology=climatology
+        task, _off_by(6.0), scale=np.ones(2), naive=NaiveRows(np.zeros(2), climatology=climatology)
     )
     naive = result["overall"]["baselines"]
     least = {key: min(naive, key=lambda name: naive[name][key]) for key in ("mae", "crps")}
     assert least["crps"] == "climatology"
     assert naive["climatology"]["crps"] == pytest.approx(2.5, abs=0.1)  # p (1 - p) times 10
-    for key, sentence in zip(("mae", "crps"), result["sentences"], strict=False):
+    for key, sentence in zip(("mae", "crps"), result["sentences"][1:], strict=False):
         assert f"({least[key]})" in sentence
         model = result["overall"]["model"][key]
         assert result["skill"][key] == pytest.approx(1 - model / naive[least[key]][key])
@@ -121,9 +125,7 @@ def test_baseline_scores_are_those_of_their_own_predictions():
     task = forecast_task(
         dataset, context_ns=DAY, horizon_ns=6 * HOUR, max_windows=20, **whole_span(dataset)
     )
-    result = evaluate_task(
-        task, ar_oracle(), scale=np.ones(2), fallback=np.zeros(2), chunk_windows=3
-    )
+    result = evaluate_task(task, ar_oracle(), scale=np.ones(2), naive=BARE, chunk_windows=3)
     chosen = task.targets.channel == 1
     for name in baselines.NAMES:
         answer = baselines.predict(name, task.visible, task.targets, fallback=np.zeros(2))
@@ -161,13 +163,13 @@ def _off_by(amount, num_draws=50):
 
 def test_sentence_names_the_channel_on_which_the_model_loses():
     result = evaluate_task(
-        _line_task(units=(("a", "degC"),)), _off_by(0.5), scale=np.ones(2), fallback=np.zeros(2)
+        _line_task(units=(("a", "degC"),)), _off_by(0.5), scale=np.ones(2), naive=BARE
     )
     lost = [text for text in result["sentences"] if "loses" in text and "channel a" in text]
-    assert len(lost) == 1
-    assert "loses to the linear baseline on channel a by MAE 0.5 against" in lost[0]
-    assert lost[0].endswith("degC.")
-    assert result["sentences"][0].startswith(
+    for sentence, score in zip(lost, ("MAE", "CRPS"), strict=True):
+        assert f"loses to the linear baseline on channel a by {score} 0.5 against" in sentence
+        assert sentence.endswith("degC.")
+    assert result["sentences"][1].startswith(
         "Over 2 channels the model loses to the best baseline (linear) by MAE 0.25 against"
     )
     assert result["skill"]["mae"] < 0
@@ -178,9 +180,9 @@ def test_channels_that_are_lost_come_worst_first():
         error = np.array([0.5, 2.0])[targets.channel]
         return np.tile(targets.values + error, (30, 1)), np.zeros(len(targets))
 
-    result = evaluate_task(_line_task(), predictor, scale=np.ones(2), fallback=np.zeros(2))
+    result = evaluate_task(_line_task(), predictor, scale=np.ones(2), naive=BARE)
     lost = [text for text in result["sentences"] if "on channel" in text]
-    assert ["channel b" in text for text in lost] == [True, False]
+    assert ["channel b" in text for text in lost] == [True, True, False, False]
 
 
 def test_mae_is_of_the_median_and_rmse_of_the_mean_of_skewed_draws():
@@ -190,7 +192,7 @@ def test_mae_is_of_the_median_and_rmse_of_the_mean_of_skewed_draws():
     def predictor(_, targets):
         return targets.values + skewed, np.zeros(len(targets))
 
-    result = evaluate_task(task, predictor, scale=np.ones(2), fallback=np.zeros(2))
+    result = evaluate_task(task, predictor, scale=np.ones(2), naive=BARE)
     model = result["overall"]["model"]
     assert model["mae"] == pytest.approx(np.median(skewed), rel=1e-9)
     assert model["rmse"] == pytest.approx(skewed.mean(), rel=1e-9)
@@ -202,7 +204,7 @@ def test_skill_is_missing_where_the_best_baseline_has_no_error():
     task = forecast_task(
         dataset, context_ns=DAY, horizon_ns=HOUR, max_windows=9, **whole_span(dataset)
     )
-    options = {"scale": np.ones(2), "fallback": np.zeros(2)}
+    options = {"scale": np.ones(2), "naive": BARE}
     assert evaluate_task(task, _off_by(1.0), **options)["skill"] == {"crps": None, "mae": None}
 
     def exact(_, targets):
@@ -210,7 +212,7 @@ def test_skill_is_missing_where_the_best_baseline_has_no_error():
 
     result = evaluate_task(task, exact, **options)
     assert result["skill"] == {"crps": 0.0, "mae": 0.0}
-    assert "only equals" in result["sentences"][0]
+    assert "only equals" in result["sentences"][1]
     assert result["overall"]["model"]["coverage_90"] == 1.0
 
 
@@ -231,7 +233,7 @@ def test_result_has_exactly_the_documented_keys_and_json_types():
         "num_windows",
         "num_targets",
     }
-    numbers = {"mae", "rmse", "crps", "nll", "coverage_90"}
+    numbers = {"mae", "rmse", "crps", "nll", "coverage_90", "width_90"}
     for entry in (result["overall"], *result["channels"].values()):
         assert set(entry["model"]) == numbers
         assert tuple(entry["baselines"]) == ("last", "mean", "linear", "spline", "seasonal")
@@ -239,7 +241,7 @@ def test_result_has_exactly_the_documented_keys_and_json_types():
             assert set(naive) == {"mae", "rmse", "crps"}
     assert set(result["overall"]) == {"model", "baselines"}
     for entry in result["channels"].values():
-        assert set(entry) == {"model", "baselines", "num_targets"}
+        assert set(entry) == {"unit", "model", "baselines", "num_targets"}
     assert set(result["skill"]) == {"crps", "mae"}
     assert set(result["paths"]) == {"model", "shuffled", "channels", "num_paths"}
     for name in ("model", "shuffled"):
@@ -256,7 +258,7 @@ def test_channels_without_targets_are_listed_and_do_not_count():
     task = forecast_task(
         dataset, context_ns=DAY, horizon_ns=HOUR, max_windows=9, **whole_span(dataset)
     )
-    result = evaluate_task(task, _off_by(0.5), scale=np.array([2.0, 1e-9]), fallback=np.zeros(2))
+    result = evaluate_task(task, _off_by(0.5), scale=np.array([2.0, 1e-9]), naive=BARE)
     assert result["channels_without_targets"] == ["b"]
     assert list(result["channels"]) == ["a"]
     assert result["overall"]["model"]["mae"] == pytest.approx(0.25, rel=1e-4)
@@ -279,7 +281,7 @@ def test_chunks_of_windows_change_nothing_and_stay_small():
         steps = np.arange(25.0)[:, None] - 12
         return first[targets.window] + steps * (1 + targets.channel), -first[targets.window]
 
-    options = {"scale": np.ones(2), "fallback": np.zeros(2), "period_ns": DAY}
+    options = {"scale": np.ones(2), "naive": NaiveRows(np.zeros(2), DAY)}
     whole = evaluate_task(task, predictor, **options)
     parts = evaluate_task(task, predictor, chunk_windows=5, **options)
     assert sizes == [23, 5, 5, 5, 5, 3]
@@ -290,7 +292,7 @@ def test_targets_in_any_order_give_the_same_result():
     task = _line_task()
     order = np.random.default_rng(0).permutation(len(task.targets))
     mixed = Task(task.visible, task.targets.select(order))
-    options = {"scale": np.ones(2), "fallback": np.zeros(2), "chunk_windows": 4}
+    options = {"scale": np.ones(2), "naive": BARE, "chunk_windows": 4}
 
     def predictor(_, targets):
         return targets.times % 7 + np.arange(30.0)[:, None], np.zeros(len(targets))
@@ -307,7 +309,7 @@ def test_numbers_that_are_not_finite_become_none_and_a_sentence():
         draws[3, targets.channel == 0] = np.inf
         return draws, np.zeros(len(targets))
 
-    result = evaluate_task(_line_task(), broken, scale=np.ones(2), fallback=np.zeros(2))
+    result = evaluate_task(_line_task(), broken, scale=np.ones(2), naive=BARE)
     json.dumps(result, allow_nan=False)
     for key in ("mae", "rmse", "crps", "coverage_90"):
         assert result["channels"]["a"]["model"][key] is None
@@ -319,7 +321,7 @@ def test_numbers_that_are_not_finite_become_none_and_a_sentence():
 
 
 def test_few_draws_are_told_instead_of_a_verdict_on_the_intervals():
-    options = {"scale": np.ones(2), "fallback": np.zeros(2)}
+    options = {"scale": np.ones(2), "naive": BARE}
     result = evaluate_task(_line_task(), _off_by(0.0, num_draws=1), **options)
     assert result["sentences"][-1].startswith("With 1 draw a 90 % interval cannot be judged")
     assert result["overall"]["model"]["crps"] == result["overall"]["model"]["mae"]
@@ -327,15 +329,15 @@ def test_few_draws_are_told_instead_of_a_verdict_on_the_intervals():
 
 def test_evaluate_task_refuses_what_does_not_fit():
     task = _line_task()
-    good = {"scale": np.ones(2), "fallback": np.zeros(2)}
+    good = {"scale": np.ones(2), "naive": BARE}
     with pytest.raises(ShapeError, match=r"draws: expected shape \(draw, 80\).* got \(80, 30\)"):
         evaluate_task(task, lambda _, t: (np.zeros((80, 30)), np.zeros(len(t))), **good)
     with pytest.raises(ShapeError, match=r"log_prob: expected \(80,\), got \(1,\)"):
         evaluate_task(task, lambda _, t: (np.zeros((30, len(t))), np.zeros(1)), **good)
     with pytest.raises(ShapeError, match=r"scale: expected shape \(2,\), got \(3,\)"):
-        evaluate_task(task, _off_by(0), scale=np.ones(3), fallback=np.zeros(2))
+        evaluate_task(task, _off_by(0), scale=np.ones(3), naive=BARE)
     with pytest.raises(ConfigError, match=r"positive .* got 0\.0 for channel 'b'"):
-        evaluate_task(task, _off_by(0), scale=np.array([1.0, 0.0]), fallback=np.zeros(2))
+        evaluate_task(task, _off_by(0), scale=np.array([1.0, 0.0]), naive=BARE)
     with pytest.raises(ConfigError, match="chunk_windows: expected at least 1, got 0"):
         evaluate_task(task, _off_by(0), chunk_windows=0, **good)
     empty = Task(task.visible, task.targets.select(slice(0, 0)))
@@ -346,9 +348,9 @@ def test_evaluate_task_refuses_what_does_not_fit():
 def test_table_has_a_row_for_the_model_and_each_baseline():
     result = ar_result()
     rows = table(result)
-    assert rows[0] == ["", "MAE", "RMSE", "CRPS", "NLL", "coverage 90%"]
+    assert rows[0] == ["", "MAE", "RMSE", "CRPS", "NLL", "coverage 90%", "width 90%"]
     assert [row[0] for row in rows[1:]] == ["model", *baselines.NAMES]
-    assert {len(row) for row in rows} == {6}
+    assert {len(row) for row in rows} == {7}
     model = result["overall"]["model"]
     assert rows[1][1:] == [
         f"{model['mae']:.4g}",
@@ -356,8 +358,9 @@ def test_table_has_a_row_for_the_model_and_each_baseline():
         f"{model['crps']:.4g}",
         f"{model['nll']:.4g}",
         f"{model['coverage_90']:.1%}",
+        f"{model['width_90']:.4g}",
     ]
-    assert rows[2][4:] == ["-", "-"]
+    assert rows[2][4:] == ["-", "-", "-"]
 
 
 # ---- a sinusoid and a real log ----
@@ -370,7 +373,7 @@ def test_interpolation_of_a_sinusoid_ranks_spline_over_line_over_last():
     dataset = make_dataset([(times, np.zeros(800, int), np.sin(2 * np.pi * hours / 24))])
     task = interpolation_task(dataset, context_ns=0, seed=3, **whole_span(dataset))
     result = evaluate_task(
-        task, _off_by(0.0), scale=np.full(2, math.sqrt(0.5)), fallback=np.zeros(2), period_ns=DAY
+        task, _off_by(0.0), scale=np.full(2, math.sqrt(0.5)), naive=NaiveRows(np.zeros(2), DAY)
     )
     naive = {name: entry["mae"] for name, entry in result["overall"]["baselines"].items()}
     assert naive["spline"] < naive["linear"] < naive["last"] < naive["mean"]
@@ -423,7 +426,7 @@ def test_tasks_of_a_real_log_leak_nothing_and_evaluate():
     std = np.array([values[channel == c].std() for c in range(len(dataset.channels))])
     climate = gaussian(lambda _, t: mean[t.channel], lambda _, t: std[t.channel], 100)
     for task, best in ((forecast, None), (filled, "linear")):
-        result = evaluate_task(task, climate, scale=std, fallback=mean, period_ns=DAY)
+        result = evaluate_task(task, climate, scale=std, naive=NaiveRows(mean, DAY))
         json.dumps(result, allow_nan=False)
         assert set(result["channels"]) == set(dataset.channels)
         naive = {name: entry["mae"] for name, entry in result["overall"]["baselines"].items()}

@@ -9,7 +9,9 @@ from small_series import DAY, HOUR, whole_span
 
 from latentode.cli.commands.evaluate import describe
 from latentode.evaluation import evaluate_task, forecast_task
+from latentode.evaluation.naive_rows import NaiveRows
 from latentode.evaluation.summary import path_table, table
+from latentode.evaluation.unit_tables import unit_tables
 
 
 def _paths_of_the_ar_process(visible, targets):
@@ -33,7 +35,7 @@ def test_paths_of_the_true_process_cover_and_independent_draws_are_said_to_fail(
     task = forecast_task(
         dataset, context_ns=DAY, horizon_ns=6 * HOUR, max_windows=600, **whole_span(dataset)
     )
-    options = {"scale": STATIONARY * np.array([1.0, 50.0]), "fallback": np.zeros(2)}
+    options = {"scale": STATIONARY * np.array([1.0, 50.0]), "naive": NaiveRows(np.zeros(2))}
     paths = evaluate_task(task, _paths_of_the_ar_process, path_ns=6 * HOUR, **options)
     # overlapping horizons share innovations
     for name, share in paths["paths"]["model"]["coverage_90"].items():
@@ -68,6 +70,7 @@ def test_paths_are_printed_below_the_scores_of_readings_where_there_are_any():
     result = ar_result()
     lines = describe({"forecast": result}).splitlines()
     heads = [line.split()[0] for line in lines if line]
-    assert heads.index("paths") == 1 + len(table(result))
+    in_units = sum(1 + len(rows) for _, rows in unit_tables(result))
+    assert heads.index("paths") == 1 + len(table(result)) + in_units
     assert lines[heads.index("paths")].split() == ["paths", "model", "shuffled"]
     assert "paths" not in describe({"forecast": {**result, "paths": {}, "sentences": []}})

@@ -191,3 +191,39 @@ def test_metrics_refuse_unknown_settings_and_empty_input():
             call()
     with pytest.raises(DataError, match="at least one reading, got none"):
         metrics.pit_histogram([np.nan])
+
+
+def test_crps_from_quantiles_tends_to_that_of_the_distribution():
+    values, levels = np.linspace(-3, 3, 13), (np.arange(2_000) + 0.5) / 2_000
+    quantiles = np.repeat(stats.norm.ppf(levels)[:, None], len(values), axis=1)
+    # the middle rule over 2,000 levels; the tails beyond the last are wrong by 1e-4 or so
+    np.testing.assert_allclose(
+        metrics.crps_from_quantiles(quantiles, levels, values),
+        metrics.crps_gaussian(0.0, 1.0, values),
+        atol=1e-3,
+    )
+
+
+@given(st.lists(_VALUES, min_size=1, max_size=12), _VALUES)
+def test_crps_from_quantiles_of_equal_shares_is_that_of_their_draws(draws, value):
+    ordered = np.sort(draws)[:, None]
+    levels = (np.arange(len(ordered)) + 0.5) / len(ordered)
+    np.testing.assert_allclose(
+        metrics.crps_from_quantiles(ordered, levels, [value]),
+        metrics.crps_from_draws(ordered, [value], estimator="plain"),
+        rtol=0,
+        atol=1e-8,  # terms of size 1e6 to 1e7
+    )
+
+
+def test_crps_from_quantiles_refuses_what_does_not_fit():
+    with pytest.raises(ShapeError, match=r"levels: expected 2 of them, got shape \(1,\)"):
+        metrics.crps_from_quantiles([[1.0], [2.0]], [0.5], [0.0])
+    with pytest.raises(ConfigError, match="levels: expected probabilities between 0 and 1"):
+        metrics.crps_from_quantiles([[1.0]], [1.0], [0.0])
+
+
+def test_the_interval_of_quantiles_of_equal_shares_holds_its_level():
+    quantiles = (np.arange(49) + 0.5)[:, None] / 49  # of a uniform distribution
+    low, high = metrics.central_interval(quantiles, 0.9, are_random=False)
+    np.testing.assert_allclose([low[0], high[0]], [0.05, 0.95], rtol=1e-12)

@@ -11,6 +11,7 @@ from small_series import DAY, HOUR, irregular_dataset, whole_span
 
 from latentode.cli.commands.evaluate import describe
 from latentode.evaluation import baselines, evaluate_task, forecast_task, metrics, scores
+from latentode.evaluation.naive_rows import NaiveRows
 
 SCALE = np.array([2.0, 5.0])
 
@@ -28,7 +29,9 @@ def _predictor(_, targets):
 
 
 def _evaluated(task):
-    return evaluate_task(task, _predictor, scale=SCALE, fallback=np.zeros(2), chunk_windows=5)
+    return evaluate_task(
+        task, _predictor, scale=SCALE, naive=NaiveRows(np.zeros(2)), chunk_windows=5
+    )
 
 
 def _upper_error(forecast):
@@ -57,7 +60,7 @@ def test_a_new_row_is_in_the_result_the_table_and_the_json(added):
     assert overall["baselines"]["mean"][added.key] == overall["baselines"]["mean"]["mae"]
     text = describe({"forecast": json.loads(json.dumps(result))})
     header, row = text.splitlines()[1:3]
-    assert header.endswith("coverage 90%  upper error")
+    assert header.endswith("width 90%  upper error")
     assert row.endswith(f"{overall['model'][added.key]:.3f}")
 
 

@@ -7,6 +7,7 @@ from scipy import stats
 from small_series import DAY, EPOCH, HOUR, make_dataset, whole_span
 
 from latentode.evaluation import evaluate_task, forecast_task
+from latentode.evaluation.naive_rows import NaiveRows
 
 
 def gaussian(mean, std, num_draws=200):
@@ -63,7 +64,5 @@ def ar_result(inflate=1.0, **options):
         task,
         ar_oracle(inflate=inflate),
         scale=STATIONARY * np.array([1.0, 50.0]),
-        fallback=np.zeros(2),
-        period_ns=DAY,
-        **options,
+        **{"naive": NaiveRows(np.zeros(2), DAY), **options},
     )

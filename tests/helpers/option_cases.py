@@ -194,6 +194,7 @@ def _estimator(recorder, world):
         "forecast": _prediction,
         "interpolate": lambda: _prediction("interpolation"),
         "evaluate": dict,
+        "score_forecasts": dict,
         "classify": lambda: pd.DataFrame([[0.3, 0.7]], index, columns=["a", "b"]),
         "surprise": lambda: _prediction("surprise"),
         "score": lambda: xr.Dataset(

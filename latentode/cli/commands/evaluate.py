@@ -21,13 +21,18 @@ from latentode.cli.runs.label_files import (
     labels_option,
 )
 from latentode.cli.runs.logs import Logs
+from latentode.cli.runs.progress import scoring_display
 from latentode.cli.runs.request import Request, request_options
 from latentode.cli.session import Outcome, jsonable
 from latentode.cli.table import aligned
 from latentode.files import atomic_write
 
 # options that a model of events alone has no use for
-_OF_LOGS = ("split", "samples", "rolling", "events", "labels", "label_column", "allow_missing")
+_OF_LOGS = (
+    "split", "samples", "rolling", "events", "labels", "label_column", "allow_missing", "against",
+)  # fmt: skip
+# and those that have nothing to do with forecasts made elsewhere
+_UNCOMPARED = ("events", "windows", "labels", "label_column")
 
 
 @command("evaluate")
@@ -48,6 +53,13 @@ _OF_LOGS = ("split", "samples", "rolling", "events", "labels", "label_column", "
     help="Most moments to forecast from, spread over the part; bands that adapt to the errors "
     "before them are judged too.",
 )
+@click.option(
+    "--against",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="MINE",
+    help="CSV of id,origin,time,channel and value or q0.05,q0.5,q0.95: forecasts of your own, "
+    "scored beside the model on the same readings; see docs/comparing.md.",
+)
 @events_option
 @windows_option
 @labels_option
@@ -58,35 +70,54 @@ def evaluate_command(
     split: str,
     samples: int,
     rolling: int,
+    against: Path | None,
     events: Path | None,
     windows: Path | None,
     labels: Path | None,
     label_column: str | None,
 ) -> Outcome:
-    """Score the model of RUN on LOGS (default: the log it was trained on) beside naive baselines.
+    """Score the model of RUN on LOGS (default: the log it was trained on) beside naive forecasts.
 
-    The table is printed; all numbers go to RUN/metrics.json, or to the output named. A model of
-    events alone is scored on a file of events in the place of LOGS, beside constant rates, and on
-    many events ahead beside naive forecasts.
+    Tables are printed, scaled over all channels and in the unit of each channel by lead time; all
+    numbers go to RUN/metrics.json, or to the output named. Naive forecasts have bands from their
+    errors in the training part. With --against, forecasts of your own are scored beside them, into
+    RUN/comparison.json. A model of events alone is scored on a file of events in the place of LOGS,
+    beside constant rates, and on many events ahead beside naive forecasts.
     """
     request.check_output(".json")
     alone = EventModel.find(request.run, request.session)
     if alone is not None:
         return _deliver(request, _of_events(request, alone, windows), alone.home)
+    if against is not None:
+        _refuse_beside_own()
     check_labels(labels, label_column)
     model, folder = request.load(reads_own=True)
     log = request.read_or_own(model, folder)
-    streams = streams_for(model, log, events, windows)
-    scores = model.evaluate(
-        log,
-        events=streams,
-        split=split,
-        max_windows=rolling,
-        num_draws=samples,
-        labels=labels,
-        label_column=label_column,
-    )
-    return _deliver(request, scores, folder.path if folder else None)
+    asked: dict[str, Any] = {"split": split, "max_windows": rolling, "num_draws": samples}
+    home = folder.path if folder else None
+    with scoring_display(request.session) as show:
+        if against is not None:
+            compared = model.score_forecasts(log, against, on_progress=show, **asked)
+            return _deliver(request, {"comparison": compared}, home, "comparison.json")
+        streams = streams_for(model, log, events, windows)
+        scores = model.evaluate(
+            log,
+            events=streams,
+            labels=labels,
+            label_column=label_column,
+            on_progress=show,
+            **asked,
+        )
+    return _deliver(request, scores, home)
+
+
+def _refuse_beside_own() -> None:
+    unused = _typed(*_UNCOMPARED)
+    if unused:
+        raise click.UsageError(
+            f"{', '.join(unused)}: of no use to --against, which scores forecasts of readings. "
+            "Leave it out."
+        )
 
 
 def _of_events(request: Request, alone: EventModel, windows: Path | None) -> dict[str, Any]:
@@ -98,6 +129,8 @@ def _of_events(request: Request, alone: EventModel, windows: Path | None) -> dic
             "has no use for it. Leave it out; a file of events is named after RUN."
         )
     file = None if request.logs is None else _file_of_events(request.logs)
+    from latentode.evaluation.event_summary import event_sentences
+
     model, streams = alone.read(
         request.session, file, windows, device=request.device, settings=request.settings
     )
@@ -106,7 +139,8 @@ def _of_events(request: Request, alone: EventModel, windows: Path | None) -> dic
             "no EVENTS named: these scores are of the events that the model was trained on, which "
             "it fits better than later ones. Name a file of other events after RUN to judge it."
         )
-    return {"events": {**scores_of(model, streams), "long_horizon": model.long_horizon(streams)}}
+    scores = {**scores_of(model, streams), "long_horizon": model.long_horizon(streams)}
+    return {"events": {**scores, "sentences": event_sentences(scores)}}
 
 
 def _file_of_events(logs: Logs) -> Path:
@@ -129,12 +163,14 @@ def _typed(*names: str) -> list[str]:
     ]
 
 
-def _deliver(request: Request, scores: Mapping[str, Any], home: Path | None) -> Outcome:
+def _deliver(
+    request: Request, scores: Mapping[str, Any], home: Path | None, name: str = "metrics.json"
+) -> Outcome:
     """Write scores to the output, to stdout, or into the run folder, and print their table."""
     text = json.dumps(jsonable(scores), indent=2, allow_nan=False) + "\n"
     if request.output == STDOUT:
         return Outcome(metrics=scores, text=text)
-    target = request.output or (home / "metrics.json" if home else None)
+    target = request.output or (home / name if home else None)
     if target is not None:
         atomic_write(target, text.encode())
     written = () if target is None else (target,)
@@ -157,14 +193,19 @@ def _task(name: str, result: Any) -> Iterator[str]:
         return
 
     from latentode.evaluation.summary import path_table, table
+    from latentode.evaluation.unit_tables import unit_tables
 
-    counts = ", ".join(
-        f"{result[key]:,} {key.removeprefix('num_')}"
-        for key in ("num_windows", "num_targets")
-        if key in result
+    window = "observed period" if name == "interpolation" else "forecast start point"
+    count = result["num_windows"]
+    yield (
+        f"{name} ({count:,} {window}{'' if count == 1 else 's'}, {result['num_targets']:,} "
+        "readings scored; errors are scaled: 1 is a channel's standard deviation)"
     )
-    yield f"{name}" + (f" ({counts})" if counts else "")
     yield aligned(table(result), numbers=True)
+    for title, rows in unit_tables(result):
+        yield title
+        if rows:
+            yield aligned(rows, numbers=True)
     if result.get("paths"):
         yield aligned(path_table(result), numbers=True)
     yield from result.get("sentences", ())

@@ -72,6 +72,8 @@ def event_lines(scores: Mapping[str, Any]) -> list[str]:
         scores: "events", "nats_per_event", "gain_per_event", "unit" and "tests"; perhaps
             "long_horizon".
     """
+    from latentode.evaluation.event_summary import event_sentences
+
     rows = [["", "time rescaling p", "uniformity p", "dispersion", "p"]]
     for group, tests in scores["tests"].items():
         rescaling, uniform, spread = (
@@ -82,8 +84,10 @@ def event_lines(scores: Mapping[str, Any]) -> list[str]:
         )  # fmt: skip
         rows.append([group, *(f"{number:.3g}" for number in numbers)])
     return [
-        f"{scores['events']:,} events: {scores['nats_per_event']:.4f} nats an event (rates per "
-        f"{scores['unit']}), {scores['gain_per_event']:+.4f} over constant rates",
+        f"{scores['events']:,} events: log-likelihood {scores['nats_per_event']:.4f} nats per "
+        f"event (rates per {scores['unit']}), "
+        f"{scores['gain_per_event']:+.4f} against constant rates",
+        *event_sentences(scores),
         "",
         *aligned(rows, numbers=True).splitlines(),
         *_lines_ahead(scores.get("long_horizon") or {}),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from latentode.cli.runs.epoch_line import epoch_line
-from latentode.progress_bar import Display, training_bar
+from latentode.progress_bar import Display, scoring_bar, training_bar
 
 if TYPE_CHECKING:
     from latentode.cli.session import Session
@@ -22,6 +22,17 @@ def training_display(session: Session) -> Iterator[Display]:
         return
 
     with training_bar(session.console) as display:
+        yield display
+
+
+@contextmanager
+def scoring_display(session: Session) -> Iterator[Callable[[int, int], None] | None]:
+    """Show how many readings are scored while the block runs; None where nothing can be shown."""
+    if not session.is_live or session.json_output:
+        yield None
+        return
+
+    with scoring_bar(session.console) as display:
         yield display
 
 
