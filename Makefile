@@ -52,7 +52,7 @@ test-torch-free: $(TORCH_FREE)
 	PYTHONPATH=tests/helpers $(PYTEST) -p without_torch \
 		tests/config tests/data tests/evaluation tests/files tests/plot tests/results \
 		tests/cli/test_program.py tests/cli/test_reading.py tests/cli/test_settings.py \
-		tests/test_architecture.py tests/test_datasets.py tests/test_packaging.py
+		tests/test_architecture.py tests/test_datasets.py tests/test_reservoirs.py tests/test_packaging.py
 
 coverage: $(STAMP)
 	$(PYTEST) --cov=latentode --cov-report=term-missing:skip-covered --cov-fail-under=98
