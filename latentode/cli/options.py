@@ -187,5 +187,14 @@ def _joined(
 
 #: Decorators that add options: how a log is read, what is trained and how, what may change later.
 data_options = partial(_add, DATA_OPTIONS)
+#: The same for a log that is only shown: without what is about a model.
+shown_options = partial(
+    _add,
+    {
+        flag: row
+        for flag, row in DATA_OPTIONS.items()
+        if flag not in ("--channels", "--min-obs", "--far-readings")
+    },
+)
 train_options = partial(_add, TRAIN_OPTIONS)
 resume_options = partial(_add, {f: row for f, row in TRAIN_OPTIONS.items() if row[0] in RESUMABLE})

@@ -52,8 +52,9 @@ WAYS = {
     "events": ["done-events", "done-events events.csv", "both", "both log.csv --events events.csv"],
     "plot": [
         "done",
-        "done -o taken.png --overwrite",
+        "done log.csv -o taken.png --overwrite",
         "forecast.nc --overwrite",
+        "forecast.nc log.csv --overwrite",
         "latent.nc --overwrite",
     ],
     "info": ["done", "--env"],
@@ -69,7 +70,7 @@ WAYS = {
 VALUES = {
     "--config": "settings.toml", "--set": "data.min_obs=3", "--resume": "stopped",
     "--events": "events.csv", "--windows": "windows.csv", "--labels": "labels.csv",
-    "--times": "times.csv", "--log": "log.csv", "--plot": "picture.png", "--output": "file.csv",
+    "--times": "times.csv", "--plot": "picture.png", "--output": "file.csv",
     "--context": "4h", "--horizon": "2h", "--every": "1h", "--max-time": "7s", "--quantiles": "0.2",
     "--states": "Manual=0", "--device": "cuda", "--encoding": "latin-1", "--option": "num_series=2",
     "--aggregate": "sum by horizon", "--exceeds": "y>3",
@@ -78,6 +79,7 @@ VALUES = {
 OF_COMMAND = {
     ("inspect", "--config"): "data.toml", ("inspect", "--set"): "data.min_obs=40",
     ("evaluate", "--output"): "file.json", ("plot", "--output"): "file.png",
+    ("plot", "--from"): "2024-05-01", ("plot", "--to"): "2024-05-03",
 }  # fmt: skip
 
 

@@ -132,11 +132,18 @@ def _plain(value):
 
 def _prediction(kind="forecast", dim="channel"):
     values = np.arange(12.0).reshape(2, 1, 3, 2)
-    times = np.arange(3)[None] * 10**9
+    times = np.datetime64("2024-05-18", "ns").astype(np.int64) + np.arange(3)[None] * 10**9
     names = None if dim == "latent" else ["x", "y"]
-    clock = Clock("elapsed", None, "s")
+    reading = {"cells": {"on_bad_row": "nan", "max_bad": 0.5}}
     return results.to_dataset(
-        values, times, series_ids=["log"], channels=names, clock=clock, kind=kind, dim=dim
+        values,
+        times,
+        series_ids=["log"],
+        channels=names,
+        clock=Clock("calendar"),
+        kind=kind,
+        dim=dim,
+        attrs={"reading": reading},
     )
 
 
