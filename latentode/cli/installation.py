@@ -8,7 +8,7 @@ import sys
 
 #: Exit code of a command whose interpreter lacks a package, or is too old.
 NOT_INSTALLED = 9
-_OLDEST = (3, 11)
+_OLDEST = (3, 11)  # of Python, as in pyproject.toml
 # of the checkout, or of site-packages where latentode is installed
 _HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 

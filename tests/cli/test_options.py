@@ -54,7 +54,7 @@ WAYS = {
         "done",
         "done log.csv -o taken.png --overwrite",
         "forecast.nc --overwrite",
-        "forecast.nc log.csv --overwrite",
+        "dated.nc log.csv --overwrite",
         "latent.nc --overwrite",
     ],
     "info": ["done", "--env"],

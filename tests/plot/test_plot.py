@@ -1,56 +1,20 @@
 import re
 import sys
-from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.dates import num2date
 from matplotlib.figure import Figure
+from predictions import CLOCKS, HOUR, START, log, points, prediction
 
 from latentode import plot, results
-from latentode.data.dataset import Clock, Readings, TimeSeriesDataset
 from latentode.errors import (
     ConfigError,
-    DataError,
-    LatentODEWarning,
     OutputExistsError,
     ResourceError,
     ShapeError,
 )
-
-HOUR = 3_600_000_000_000
-START = 1_711_843_200_000_000_000
-CLOCKS = [Clock("calendar", "Europe/Berlin"), Clock("calendar"), Clock("elapsed", unit="h")]
-CHANNELS = ("level", "flow_$x")
-
-
-def prediction(clock=CLOCKS[0], num_draws=20, series_ids=("a", "b"), channels=CHANNELS, **options):
-    shape = (num_draws, len(series_ids), 4, len(channels))
-    draws = np.random.default_rng(0).normal(size=shape)
-    times = START + HOUR * np.tile([3, 0, 1, 2], (len(series_ids), 1))
-    names = {"series_ids": series_ids, "channels": channels}
-    return results.to_dataset(
-        draws, times, clock=clock, units=(("level", "m"),), **names, **options
-    )
-
-
-def log(clock=CLOCKS[0]):
-    hours = np.arange(-20, 10)
-    readings = Readings.from_triplets(
-        np.zeros(30, dtype=np.int64),
-        START + HOUR * hours,
-        np.zeros(30, dtype=np.int64),
-        hours.astype(float),
-        num_series=2,
-        channels=["level"],
-    )
-    return TimeSeriesDataset(("a", "b"), readings, clock)
-
-
-def points(axes, label):
-    return [line for line in axes.get_lines() if line.get_label() == label]
 
 
 @pytest.mark.parametrize("clock", CLOCKS, ids=str)
@@ -129,98 +93,6 @@ def test_interpolation_tells_seen_readings_from_held_out_ones():
     assert legend == [*fan, "observed", "held out"]
 
 
-def words(axes):
-    return [text.get_text() for text in axes.texts]
-
-
-def test_a_panel_without_a_reading_says_why():
-    other = replace(log(), series_ids=("x", "y"))
-    grid = plot.forecast(prediction(), observed=other)
-    assert not any(points(axes, "observed") for axes in grid.flat)
-    assert words(grid[0, 0]) == ["the log has no series a"]
-    grid = plot.forecast(prediction(), observed=log(), series=["a", "b"])
-    assert words(grid[0, 0]) == []
-    assert words(grid[1, 0]) == ["the log has no such channel"]
-    assert words(grid[0, 1]) == ["no reading of this series in the log"]
-    (said,) = words(plot.forecast(prediction(), observed=log(), window=("2024-04-05", None))[0, 0])
-    assert said == "no reading in this time; last at 2024-03-31 11:00"  # 09:00Z of summer time
-    later = plot.interpolation(prediction(CLOCKS[2]), observed=log(CLOCKS[2]), window=(None, "9"))
-    assert words(later[0, 0])[0].startswith("no reading in this time; last at 475")
-    assert not any(words(axes) for axes in plot.forecast(prediction()).flat)
-
-
-def test_a_channel_without_a_prediction_is_said():
-    dataset = prediction()
-    dataset["value"][..., 1] = np.nan
-    grid = plot.forecast(dataset)
-    assert [words(axes) for axes in grid.flat] == [[], ["no prediction of this channel"]]
-
-
-def test_the_log_beside_a_forecast_may_have_any_form(tmp_path):
-    hours = pd.date_range("2024-03-31", periods=10, freq="h", tz="UTC")
-    frame = pd.DataFrame({"when": hours, "unit": "a", "level": np.arange(10.0), "x": 1.0})
-    frame.loc[3, "level"] = -999
-    frame = pd.concat([frame, frame.assign(unit="b", level=5.0)])
-    reading = {"columns": {"id": "unit"}, "cells": {"na": ["-999"]}}
-    dataset = prediction(attrs={"reading": reading})
-    frame.to_csv(tmp_path / "log.csv", index=False)
-    for observed in (frame, tmp_path / "log.csv", str(tmp_path / "log.csv")):
-        axes = plot.forecast(dataset, observed=observed, channels=["level"])[0, 0]
-        (later,) = points(axes, "observed later")
-        assert later.get_ydata().tolist() == [0.0, 1.0, 2.0]
-
-
-def test_a_log_of_one_series_is_that_of_the_only_one_predicted():
-    frame = pd.DataFrame(
-        {"t": pd.date_range("2024-03-31", periods=9, freq="h"), "level": np.arange(9.0)}
-    )
-    dataset = prediction(CLOCKS[1], series_ids=("pump",))
-    assert points(plot.forecast(dataset, observed=frame)[0, 0], "observed later")
-
-
-def test_codes_in_a_log_beside_a_forecast_are_warned_of_in_words_of_python():
-    times = pd.date_range("2024-03-30", periods=200, freq="15min")
-    level = np.sin(np.arange(200) / 9).round(2)
-    level[5:9] = -9999
-    frame = pd.DataFrame({"t": times, "level": level})
-    dataset = prediction(CLOCKS[1], series_ids=("pump",))
-    with pytest.warns(LatentODEWarning, match=r"data.cells.na=\('-9999',\).*Read it first"):
-        plot.forecast(dataset, observed=frame)
-
-
-def test_local_times_that_fall_back_are_refused_beside_a_forecast():
-    utc = pd.date_range("2023-10-28T20:00", periods=400, freq="7min", tz="UTC")
-    frame = pd.DataFrame({"t": utc.tz_convert("Europe/Berlin").tz_localize(None), "level": 1.5})
-    frame["level"] += np.sin(np.arange(400) / 9)
-    with pytest.raises(DataError, match=r"data\.time\.tz='Europe/Berlin'.*Read it first"):
-        plot.forecast(prediction(CLOCKS[1], series_ids=("pump",)), observed=frame)
-
-
-def test_a_window_bounds_the_axis_and_what_is_drawn():
-    axes = plot.forecast(prediction(), observed=log(), window=("2024-03-30T20:00", None))[0, 0]
-    (before,) = points(axes, "observed")
-    assert before.get_ydata().tolist() == list(range(-5, 0))  # from 19:00Z, local winter time
-    assert axes.get_xlim()[0] == pytest.approx(before.get_xdata()[0])
-    axes = plot.forecast(prediction(), window=(None, "2024-03-31T01:00Z"))[0, 0]
-    assert len(points(axes, "median")[0].get_xdata()) == 2
-    between = plot.interpolation(
-        prediction(CLOCKS[2]), observed=log(CLOCKS[2]), window=(475_508, "475510")
-    )[0, 0]
-    assert points(between, "observed")[0].get_ydata().tolist() == [-12 + 8 + i for i in range(3)]
-
-
-@pytest.mark.parametrize(
-    ("window", "message"),
-    [
-        (("2024-04-02", "2024-04-01"), "expected a time after 2024-04-02, got 2024-04-01"),
-        (("soon", None), "window: expected .* got 'soon'. Correct --from"),
-    ],
-)
-def test_a_window_that_is_none_is_refused(window, message):
-    with pytest.raises(ConfigError, match=message):
-        plot.forecast(prediction(), window=window)
-
-
 def test_all_series_are_drawn_side_by_side_up_to_what_can_be_looked_at():
     assert plot.forecast(prediction(), series="all", channels=["all"]).shape == (2, 2)
     many = tuple(f"s{i}" for i in range(41))
@@ -238,25 +110,6 @@ def test_of_a_state_the_chance_of_one_is_drawn():
     (chance,) = axes.get_lines()
     expected = dataset["value"].values[:, 0, [1, 2, 3, 0], 0].mean(axis=0)
     np.testing.assert_allclose(chance.get_ydata(), expected)
-
-
-@pytest.mark.parametrize(
-    ("share", "word"), [(0.98, "too wide"), (0.93, "about right"), (0.8, "too narrow")]
-)
-def test_calibration_says_whether_bands_are_right(share, word):
-    report = {"pit": [5] * 10, "overall": {"model": {"coverage_90": share}}}
-    said = f"The bands are {word}: 90% bands held {share:.0%} of the readings."
-    assert plot.calibration_sentence(report) == said
-    assert plot.calibration(report)[0].figure.get_suptitle() == said
-
-
-def test_calibration_says_from_bars_alone_what_lies_between_the_outermost():
-    said = plot.calibration_sentence({"pit": [0, 0, 1, 1, 1, 1, 2, 2, 2, 0]})
-    assert said.splitlines() == [
-        "The bands are too wide: 80% bands held 100% of the readings.",
-        "Forecasts are rather too low: 70% of the readings lay above the median.",
-    ]
-    assert plot.calibration_sentence({"coverage": {0.9: 0.9}}) == ""
 
 
 def test_panels_are_named_with_units_and_zone():
@@ -390,34 +243,6 @@ def test_training_curves_can_be_drawn_without_a_validation():
 def test_training_curves_refuse_an_empty_history():
     with pytest.raises(ConfigError, match="at least one epoch"):
         plot.training_curves([])
-
-
-@pytest.mark.parametrize("scale", [1, 100])
-def test_calibration_draws_a_density_whatever_the_scale(scale):
-    name = "pit" if scale == 1 else "pit_histogram"
-    (axes,) = plot.calibration({name: np.array([0.1, 0.4, 0.3, 0.2]) * scale})
-    assert [bar.get_height() for bar in axes.patches][:4] == pytest.approx([0.4, 1.6, 1.2, 0.8])
-
-
-def test_calibration_draws_every_entry_of_an_evaluation():
-    report = {
-        "pit": [3, 5, 4],
-        "coverage": {"0.9": 0.8, 0.5: 0.4},
-        "channels": {"a_$": {"model": {"coverage_90": 0.7}}, "b": {"model": {"coverage_90": None}}},
-        "num_targets": 12,
-    }
-    pit, coverage, channels = plot.calibration(report)
-    assert "95 % band" in [text.get_text() for text in pit.get_legend().get_texts()]
-    assert np.transpose(coverage.get_lines()[1].get_data()).tolist() == [[0.5, 0.4], [0.9, 0.8]]
-    assert [text.get_text() for text in channels.get_yticklabels()] == ["a_$", "b"]
-
-
-@pytest.mark.parametrize("report", [{}, {"pit": []}, {"mae": 1.0}])
-def test_calibration_refuses_a_report_without_entries(report):
-    with pytest.raises(ConfigError, match="expected one of"):
-        plot.calibration(report)
-    with pytest.raises(ConfigError, match="expected counts of readings"):
-        plot.calibration({"pit": [0, 0]})
 
 
 @pytest.mark.parametrize(
