@@ -21,7 +21,7 @@ _PLAIN = " .:-=+*%#"
 def log_picture(
     dataset: TimeSeriesDataset, look: Look, *, width: int, plain: bool = False
 ) -> list[str]:
-    """Draw where readings are: a line for each series, and one for each channel.
+    """Draw where readings are: one line per series, and one per channel.
 
     The strip of a series is as high as it has readings there; that of a channel shows its mean
     value there, from least to greatest. Both are blank where nothing was read. Times far from all

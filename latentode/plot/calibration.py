@@ -38,7 +38,7 @@ def calibration(report: Mapping[str, Any], *, ax: Any = None) -> NDArray[Any]:
         The axes, in the order named above.
 
     Raises:
-        ConfigError: If the report has none of these entries, or one holds no readings.
+        ConfigError: If the report has none of these entries, or one is without readings.
         ShapeError: If `ax` has not as many axes as are needed.
     """
     known = [

@@ -41,7 +41,7 @@ def crossings(
         The axes, shape (limit, series).
 
     Raises:
-        ConfigError: If a series or limit is not in it, or a time is none.
+        ConfigError: If a series or limit is not in it, or a time cannot be read.
         ShapeError: If `ax` has not as many axes as are needed.
     """
     rows = style.chosen(dataset, "condition", limits, _MAX_LIMITS)

@@ -126,7 +126,7 @@ def window_ends(window: tuple[Any, Any] | None, attrs: Mapping[str, Any]) -> tup
         attrs: As in `time_axis`.
 
     Raises:
-        ConfigError: If one is no time, or the last is not after the first.
+        ConfigError: If one cannot be read as a time, or the last is not after the first.
     """
     if window is None:
         return -np.inf, np.inf

@@ -337,7 +337,7 @@ def test_a_run_on_events_alone_goes_on_with_the_settings_it_began_with(
     ("budget", "said", "unsaid"),
     [
         ("6s", "--max-time 6s is over after 2 of 400 steps: stopped, with the last state", "most"),
-        ("40s", "12 steps at most (of 400, to end within --max-time)", "is over"),
+        ("40s", "at most 12 steps (of 400, to end within --max-time)", "is over"),
     ],
 )
 def test_a_run_on_events_alone_that_ran_out_of_time_says_so(

@@ -212,7 +212,15 @@ def test_density_prints_series_and_surprising_readings_and_writes_them_all(train
     result = run("density", trained, log, "--samples", "10", "-o", target)
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
-    assert lines[0].split() == ["series", "log-density", "se", "readings", "nats", "a", "reading"]
+    assert lines[0].split() == [
+        "series",
+        "log-likelihood",
+        "se",
+        "readings",
+        "nats",
+        "per",
+        "reading",
+    ]
     assert len([line for line in lines[1:5] if line.split()]) == 4
     answer = answer_of("density", trained, "--samples", "10")["data"]
     assert [row["series"] for row in answer["series"]] == [line.split()[0] for line in lines[1:5]]
