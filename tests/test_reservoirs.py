@@ -200,3 +200,14 @@ def test_what_has_to_be_told_is_asked_with_the_options_that_answer_it(log):
             rows = dataset.readings.rows_of(index)
             expected = times[(times >= first) & (times <= last)]
             np.testing.assert_array_equal(dataset.readings.times[rows], expected)
+
+
+def test_what_pandas_makes_of_the_file_is_read_alike():
+    frame = pd.read_csv(NEXT, sep=";", decimal=",", low_memory=False)
+    assert frame["level"].iloc[0] == "m"  # the row of units makes text of the columns
+    plain, _ = read_log(NEXT, settings(**READ))
+    dataset, report = read_log(frame, settings(**READ))
+    assert not report.questions
+    assert dataset.series_ids == plain.series_ids == ("Mill", "North", "South")
+    np.testing.assert_array_equal(dataset.readings.times, plain.readings.times)
+    np.testing.assert_array_equal(dataset.readings.values, plain.readings.values)

@@ -12,6 +12,7 @@ from latentode.data.reading.profile import Sample
 
 _TWO = 2  # series, at least
 _MANY = 10  # rows of each series, and readings of a channel, at least
+_NAMED = 0.99  # share of the rows that have a word: a row of units, or of a sum, has none
 _CALM = 0.5  # steps within a series, in those from row to row, and in those of its rows at random
 
 
@@ -27,12 +28,12 @@ def own_readings(sample: Sample, name: str, channels: Sequence[str]) -> str | No
         name: Column of words.
         channels: Columns of numbers.
     """
-    codes = sample[name].codes
-    if (codes < 0).any() or not _TWO <= sample[name].num_distinct <= len(codes) // _MANY:
+    codes, named = sample[name].codes, sample[name].codes >= 0
+    if named.mean() < _NAMED or not _TWO <= sample[name].num_distinct <= named.sum() // _MANY:
         return None
     for channel in channels:
         numbers = sample[channel].numbers
-        read = ~np.isnan(numbers)
+        read = named & ~np.isnan(numbers)
         if read.sum() < _MANY * _TWO:
             continue
         within, between, shuffled = _steps(numbers[read], codes[read])
