@@ -1,8 +1,12 @@
-# Every target sets itself up in .venv; nothing but make and Python 3.11 or newer is needed.
+# Every target sets itself up in .venv, with no more than it needs; nothing but make and Python 3.11 or
+# newer has to be there.
 
 VENV := .venv
 PY := $(VENV)/bin/python
+# what is there to use it, to test it, and to work on it
 STAMP := $(VENV)/.installed
+TESTED := $(VENV)/.installed-test
+DEV := $(VENV)/.installed-dev
 TORCH_FREE := $(VENV)/.installed-torch-free
 IS_NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -16,7 +20,7 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 .PHONY: help demo test test-optimized test-torch-free coverage search slow check venv install clean
 
 help:
-	@echo "make demo            train on a pump station's log, forecast it, draw it (about 2 minutes)"
+	@echo "make demo            train on a pump station's log, forecast it, draw it (about 3 minutes after the install)"
 	@echo "make test            the fast tests"
 	@echo "make check           lint, format and types"
 	@echo "make search          the fast tests of rules, with new random examples"
@@ -34,17 +38,17 @@ demo: $(STAMP)
 	echo "The forecast beside the log, and how training went:"; \
 	$(PY) cli.py plot "$$run"
 
-test: $(STAMP)
+test: $(TESTED)
 	$(PYTEST)
 
-search: $(STAMP)
+search: $(TESTED)
 	$(PYTEST) -m "hypothesis and not slow" --hypothesis-profile=search
 
-slow: $(STAMP)
+slow: $(TESTED)
 	$(PYTEST) -m slow
 
 # through the environment, so that the workers of xdist run optimized too
-test-optimized: $(STAMP)
+test-optimized: $(TESTED)
 	PYTHONOPTIMIZE=1 $(PYTEST) -W "ignore:assertions not in test modules:pytest.PytestConfigWarning"
 
 # settings, reading, files, scores, pictures and the commands that load no model
@@ -52,19 +56,27 @@ test-torch-free: $(TORCH_FREE)
 	PYTHONPATH=tests/helpers $(PYTEST) -p without_torch \
 		tests/config tests/data tests/evaluation tests/files tests/plot tests/results \
 		tests/cli/test_program.py tests/cli/test_reading.py tests/cli/test_settings.py \
-		tests/test_architecture.py tests/test_datasets.py tests/test_packaging.py
+		tests/test_architecture.py tests/test_datasets.py tests/test_reservoirs.py tests/test_packaging.py
 
-coverage: $(STAMP)
+coverage: $(TESTED)
 	$(PYTEST) --cov=latentode --cov-report=term-missing:skip-covered --cov-fail-under=98
 
-check: $(STAMP)
+check: $(DEV)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-install: $(STAMP)
+install: $(DEV)
 
 $(STAMP): pyproject.toml | venv
+	$(PIP) -e .
+	@touch $@
+
+$(TESTED): pyproject.toml | venv
+	$(PIP) -e '.[test]'
+	@touch $@
+
+$(DEV): pyproject.toml | venv
 	$(PIP) -e '.[dev]'
 	@touch $@
 

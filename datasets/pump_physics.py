@@ -123,7 +123,8 @@ def draw_drivers(rng: np.random.Generator, plant: dict[str, Float64], minutes: i
     hour, weekend = local_hours(times)
     clock = hour[:, None] - plant["phase"]
     profile = demand_profile(clock, weekend[:, None])
-    paths = [ou_path(rng, minutes, DEMAND_TAU_HOURS) for _ in range(2)]
+    paths = [ou_path(rng, minutes, 60 * DEMAND_TAU_HOURS, STATIONS) for _ in range(2)]
+    air = ou_path(rng, minutes, 60 * AMBIENT_TAU_HOURS, STATIONS)
     swing = [np.exp(DEMAND_SD * path - DEMAND_SD**2 / 2) for path in paths]
     weather = 3.5 * np.cos(2 * np.pi * (clock - 15.0) / 24.0)
     return Drivers(
@@ -131,7 +132,7 @@ def draw_drivers(rng: np.random.Generator, plant: dict[str, Float64], minutes: i
         night=(hour >= 22) | (hour < 6),
         fill_demand=plant["fill_demand"] * profile * swing[0],
         boost_demand=plant["boost_demand"] * profile * swing[1],
-        ambient=plant["ambient"] + weather + AMBIENT_SD * ou_path(rng, minutes, AMBIENT_TAU_HOURS),
+        ambient=plant["ambient"] + weather + AMBIENT_SD * air,
     )
 
 
@@ -155,13 +156,20 @@ def demand_profile(hour: Float64, weekend: NDArray[np.bool_]) -> Float64:
     return 0.5 + 0.9 * morning + 0.35 * bump(12.8, 1.8) + 0.85 * bump(19.3, 2.0)
 
 
-def ou_path(rng: np.random.Generator, minutes: int, tau_hours: float) -> Float64:
-    """Stationary Ornstein-Uhlenbeck paths of unit variance, shape (minute, station)."""
-    keep = np.exp(-1 / (60 * tau_hours))
-    shocks = rng.standard_normal((minutes, STATIONS))
+def ou_path(rng: np.random.Generator, steps: int, tau: float, paths: int) -> Float64:
+    """Stationary Ornstein-Uhlenbeck paths of unit variance, shape (step, path).
+
+    Args:
+        rng: Source of the shocks.
+        steps: Length.
+        tau: Relaxation time in steps.
+        paths: How many, independent of each other.
+    """
+    keep = np.exp(-1 / tau)
+    shocks = rng.standard_normal((steps, paths))
     path = np.empty_like(shocks)
     path[0] = shocks[0]
-    for i in range(1, minutes):
+    for i in range(1, steps):
         path[i] = keep * path[i - 1] + np.sqrt(1 - keep**2) * shocks[i]
     return path
 

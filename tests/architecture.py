@@ -63,7 +63,7 @@ INNER = {
         {"cells"},
         {"profile", "second_look"},
         {"report", "column_profile", "sample_times", "unrolled"},
-        {"assembly", "series_clocks", "series_evidence", "row_counters"},
+        {"assembly", "series_clocks", "series_readings", "series_evidence", "row_counters"},
         {
             "time_role",
             "series_role",

@@ -43,3 +43,26 @@ def test_types_are_marked():
 def test_the_newest_version_is_this_one(file, pattern):
     versions = re.findall(pattern, (ROOT / file).read_text("utf-8"), flags=re.MULTILINE)
     assert versions[0] == latentode.__version__
+
+
+def rules_of_make():
+    """Target -> what it needs, and its first command."""
+    text = (ROOT / "Makefile").read_text("utf-8")
+    found = re.findall(r"^([\w$().-]+): ([^|\n]*)[^\n]*\n(?:\t([^\n]*))?", text, re.MULTILINE)
+    return {target: (needs.split(), command) for target, needs, command in found}
+
+
+@pytest.mark.parametrize(
+    ("target", "installed"), [("demo", "-e ."), ("test", "'.[test]'"), ("check", "'.[dev]'")]
+)
+def test_make_installs_no_more_than_a_target_needs(target, installed):
+    rules = rules_of_make()
+    (stamp,) = rules[target][0]
+    assert rules[stamp][1].endswith(installed)
+
+
+def test_the_time_of_the_demo_is_promised_alike():
+    promise = "about 3 minutes after the install"
+    for name in ("README.md", "Makefile"):
+        (line,) = re.findall(r"make demo  .*", (ROOT / name).read_text("utf-8"))
+        assert promise in line

@@ -57,7 +57,7 @@ def test_python_blocks_run_in_order(tmp_path, monkeypatch, capsys):
 
 def test_shell_commands_run_in_order(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    lines = [line for line in blocks("sh")[1].splitlines() if line.strip()]
+    lines = [line for line in blocks("sh")[2].splitlines() if line.strip()]
     commands = [shlex.split(line, comments=True)[2:] for line in lines]
     assert [words[0] for words in commands] == [
         "inspect", "train", "forecast", "interpolate", "evaluate", "plot",

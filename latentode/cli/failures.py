@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from latentode.cli.installation import NOT_INSTALLED, missing_package
 from latentode.cli.signals import Stopped
 from latentode.errors import LatentODEError
 
@@ -60,7 +61,7 @@ class Failure:
 
 
 def classify(error: BaseException) -> Failure:
-    """Tell what an exception means to the caller; see the table of exit codes in the README."""
+    """Tell what an exception means to the caller; the exit codes are in docs/exit_codes.md."""
     if isinstance(error, Stopped):
         return Failure(error.exit_code, "interrupted", str(error), hint=error.hint)
     if isinstance(error, KeyboardInterrupt | click.exceptions.Abort):
@@ -76,6 +77,8 @@ def classify(error: BaseException) -> Failure:
         return Failure(RESOURCES, "resources", _os_message(error), where=_path_of(error))
     if isinstance(error, FileExistsError):
         return Failure(EXISTS, "exists", _one_line(error), where=_path_of(error))
+    if isinstance(error, ModuleNotFoundError) and (said := missing_package(error)) is not None:
+        return Failure(NOT_INSTALLED, "installation", said, hint=said.partition(". ")[2])
     message = f"internal error: {type(error).__name__}: {_one_line(error)}. {_REPORT}"
     return Failure(1, "internal", message, hint=_REPORT, expected=False)
 

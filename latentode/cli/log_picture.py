@@ -21,7 +21,7 @@ _PLAIN = " .:-=+*%#"
 def log_picture(
     dataset: TimeSeriesDataset, look: Look, *, width: int, plain: bool = False
 ) -> list[str]:
-    """Draw where readings are: a line for each series, and one for each channel.
+    """Draw where readings are: one line per series, and one per channel.
 
     The strip of a series is as high as it has readings there; that of a channel shows its mean
     value there, from least to greatest. Both are blank where nothing was read. Times far from all
@@ -66,8 +66,11 @@ def log_picture(
 
 
 def _axis(start: str, end: str, width: int) -> str:
-    """First and last time above the ends of a strip; the first alone where it is too short."""
-    return f"{start} {end:>{width - len(start) - 1}}" if len(start) + len(end) < width else start
+    """First and last time above the ends of a strip; where it is short, their days, or one."""
+    for first, last in ((start, end), (start.split("T")[0], end.split("T")[0])):
+        if len(first) + len(last) < width:
+            return f"{first} {last:>{width - len(first) - 1}}"
+    return start
 
 
 class _Strip:

@@ -21,26 +21,35 @@ from latentode.config.data_options import DATA_OPTIONS
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 TRAIN_OPTIONS = {
-    "--context": ("windows.context", "How much past a forecast sees, e.g. 48h."),
+    "--context": ("windows.context", "History (look-back) that a forecast uses, e.g. 48h."),
     "--horizon": ("windows.horizon", "How far to forecast, e.g. 6h."),
     "--counters": ("channels.counters", "Channels that are running totals, as a,b."),
     "--split": ("windows.split", "Hold out the end of the log, or whole series."),
-    "--lower": ("channels.lower", "Least values, as rain=0,flow=0; rain=none: no bound."),
-    "--upper": ("channels.upper", "Greatest values, as humidity=100; humidity=none: no bound."),
-    "--kinds": ("channels.kinds", "As valve=binary, people=count or level=continuous."),
-    "--max-time": ("train.max_time", "Wall-clock budget, e.g. 10min."),
+    "--lower": (
+        "channels.lower",
+        "Lower limits of channels, as rain=0,flow=0; rain=none: no limit.",
+    ),
+    "--upper": (
+        "channels.upper",
+        "Upper limits of channels, as humidity=100; humidity=none: no limit.",
+    ),
+    "--kinds": (
+        "channels.kinds",
+        "Kinds of channels, as valve=binary, people=count or level=continuous.",
+    ),
+    "--max-time": ("train.max_time", "Longest training time, e.g. 10min."),
     "--refit/--no-refit": (
         "train.refit",
         "After scoring, train again on all of the log, its held-out end too.",
     ),
-    "--epochs": ("train.max_epochs", "Most epochs."),
-    "--batch-size": ("train.batch_size", "Windows a step."),
+    "--epochs": ("train.max_epochs", "Maximum number of epochs."),
+    "--batch-size": ("train.batch_size", "Batch size: windows per step."),
     "--lr": ("train.optimizer.lr", "Peak learning rate."),
     "--seed": ("train.seed", "Seed of all randomness."),
     "--device": ("train.device", "cpu, cuda, cuda:1."),
     "--latent-dim": ("model.latent_dim", "Size of the latent state."),
     "--hidden-dim": ("model.hidden_dim", "Width of the networks."),
-    "--encoder": ("model.encoder", "Network that reads the context."),
+    "--encoder": ("model.encoder", "Network that reads the history."),
     "--anchor": ("model.anchor", "Time at which the latent state is inferred."),
     "--dynamics": ("model.dynamics", "What the latent dynamics sees beside the state."),
     "--prior": ("model.prior", "Density of the latent state; cnf is learned."),
@@ -191,5 +200,14 @@ def _joined(
 
 #: Decorators that add options: how a log is read, what is trained and how, what may change later.
 data_options = partial(_add, DATA_OPTIONS)
+#: The same for a log that is only shown: without what is about a model.
+shown_options = partial(
+    _add,
+    {
+        flag: row
+        for flag, row in DATA_OPTIONS.items()
+        if flag not in ("--channels", "--min-obs", "--far-readings")
+    },
+)
 train_options = partial(_add, TRAIN_OPTIONS)
 resume_options = partial(_add, {f: row for f, row in TRAIN_OPTIONS.items() if row[0] in RESUMABLE})

@@ -23,7 +23,10 @@ DATA_OPTIONS = {
     "--channel-column": ("data.columns.channel", "Long layout: column with the channel's name."),
     "--value-column": ("data.columns.value", "Long layout: column with the value."),
     "--static-columns": ("data.columns.static", "Columns that are constant in a series, as a,b."),
-    "--future-columns": ("data.columns.future", "Inputs known for future times too, as a,b."),
+    "--future-columns": (
+        "data.columns.future",
+        "Planned inputs (future covariates), known ahead, as a,b.",
+    ),
     "--sep": ("data.cells.sep", "Separator of fields; 'tab' for a tabulator."),
     "--decimal": ("data.cells.decimal", "Decimal mark."),
     "--encoding": ("data.cells.encoding", "Encoding of the file, e.g. latin-1."),
@@ -35,8 +38,11 @@ DATA_OPTIONS = {
         "data.cells.quality",
         "Values that count: good, all, or words of the quality column.",
     ),
-    "--duplicates": ("data.duplicates", "Readings of one series, channel and time."),
-    "--on-bad-row": ("data.cells.on_bad_row", "Rows that cannot be read."),
+    "--duplicates": (
+        "data.duplicates",
+        "What to do with several values of one series, channel and time.",
+    ),
+    "--on-bad-row": ("data.cells.on_bad_row", "What to do with rows that cannot be read."),
     "--max-bad": ("data.cells.max_bad", "Largest share of bad cells, e.g. 1%."),
     "--min-obs": ("data.min_obs", "Series with fewer readings are left out of training."),
     "--clip-outliers": ("data.clip_outliers", "Clip beyond this many robust standard deviations."),
@@ -53,7 +59,7 @@ DATA_OPTIONS = {
     "--query": ("data.source.query", "SQL that gives the log, of a database."),
     "--header-row": ("data.cells.header_row", "Line of the column names, from 1; 0 for none."),
     "--skip-rows": ("data.cells.skip_rows", "Ignore the first lines of the file."),
-    "--ambiguous": ("data.time.ambiguous", "Readings in the hour that occurs twice."),
+    "--ambiguous": ("data.time.ambiguous", "Which hour is meant where the clocks went back."),
 }
 #: Argument of `LatentODE.fit` -> setting: how a log is read, by the names of the options.
 READING = {

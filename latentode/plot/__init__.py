@@ -5,6 +5,7 @@ returns the axes it drew into, and shows nothing: use `save`, or the axes' own `
 """
 
 from latentode.plot.calibration import calibration as calibration
+from latentode.plot.calibration import calibration_sentence as calibration_sentence
 from latentode.plot.crossings import crossings as crossings
 from latentode.plot.density import densities as densities
 from latentode.plot.density import density as density

@@ -23,6 +23,7 @@ def crossings(
     *,
     series: str | Sequence[str] | None = None,
     limits: str | Sequence[str] | None = None,
+    window: tuple[Any, Any] | None = None,
     ax: Any = None,
 ) -> NDArray[Any]:
     """Draw how likely limits are exceeded at each time, and have been reached until then.
@@ -31,15 +32,16 @@ def crossings(
 
     Args:
         dataset: Result of `latentode.results.exceedance`.
-        series: Series ids, one a column; None takes the first.
-        limits: Limits, one a row, as they are written in the result; None takes the first 8.
+        series: Series ids, one per column of panels, or "all"; None takes the first.
+        limits: Limits, one per row, as they are written in the result; None takes the first 8.
+        window: First and last time that are shown; None for an end that is left as it is.
         ax: Axes to draw into, as many as series times limits; None makes a new figure.
 
     Returns:
         The axes, shape (limit, series).
 
     Raises:
-        ConfigError: If a series or limit is not in it.
+        ConfigError: If a series or limit is not in it, or a time cannot be read.
         ShapeError: If `ax` has not as many axes as are needed.
     """
     rows = style.chosen(dataset, "condition", limits, _MAX_LIMITS)
@@ -51,6 +53,7 @@ def crossings(
             head = f"{limit}, {series_id}" if dataset.sizes["series"] > 1 else limit
             style.title(grid[row, column], head)
         style.time_axis(grid[-1, column], dataset["time"].attrs)
+    style.show_window(grid, style.window_ends(window, dataset["time"].attrs))
     grid[0, 0].legend(frameon=False, fontsize=8.5, loc="upper left")
     return grid
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _MAX_PANELS = 6  # kinds of events below each other on one page
+_LEVEL = 0.05  # a right model has a smaller p once in twenty times
 
 
 def intensity(
@@ -33,7 +34,7 @@ def intensity(
         ax: As many axes as there are kinds (six at most); None makes a new figure.
 
     Returns:
-        The axes, one a kind.
+        The axes, one per kind.
 
     Raises:
         ConfigError: If there is no such series.
@@ -83,7 +84,7 @@ def rescaled_gaps(
     Args:
         expected: Exponential quantiles, see `goodness_of_fit.quantiles`.
         observed: Sorted gaps in expected events.
-        p_value: Of the test of Kolmogorov and Smirnov, for the title.
+        p_value: Of the test of Kolmogorov and Smirnov, which the title puts in words.
         ax: One axes; None makes a new figure.
 
     Returns:
@@ -100,7 +101,15 @@ def rescaled_gaps(
     top = max(1.0, *map(float, expected[-1:]), *map(float, observed[-1:]))
     grid[0].plot([0, top], [0, top], color=style.MUTED, linewidth=1, linestyle=style.DASHED)
     grid[0].plot(expected, observed, color=style.MODEL, linestyle="", marker=".", markersize=3)
-    style.name_axis(grid[0].xaxis, "exponential quantile")
-    style.name_axis(grid[0].yaxis, "rescaled gap (expected events)")
-    style.title(grid[0], "Time rescaling" + ("" if p_value is None else f", p = {p_value:.3g}"))
+    style.name_axis(grid[0].xaxis, "gap that the model expects (exponential quantile)")
+    style.name_axis(grid[0].yaxis, "gap as observed (rescaled, in expected events)")
+    style.title(grid[0], _fits(p_value))
     return grid
+
+
+def _fits(p_value: float | None) -> str:
+    """Put a test of the gaps in words."""
+    if p_value is None:
+        return "Gaps between events (on the line is right)"
+    how = "nothing against the model" if p_value > _LEVEL else "the model does not fit"
+    return f"Gaps between events: {how} (p = {p_value:.3g})"

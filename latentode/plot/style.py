@@ -5,19 +5,22 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Mapping, Sequence
+from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num, num2date
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data.calendar import time_zone
+from latentode.data.dataset import Clock
+from latentode.data.reading.second_look.time_bounds import moment
 from latentode.errors import ConfigError, OutputExistsError, ShapeError
 from latentode.files import atomic_write
 
@@ -31,6 +34,7 @@ ACCENT = "#D55E00"
 CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A7D00", "#1A1A1A")
 MUTED = "#6B6B6B"
 DASHED = (0, (4, 3))
+_MOST = 40  # panels along one side of a picture that can still be looked at
 # the same data give the same bytes: no date, no name of a program
 _STAMPS = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
@@ -107,6 +111,50 @@ def stamp_positions(stamps: NDArray[np.int64], attrs: Mapping[str, Any]) -> NDAr
     return stamps / NS_PER_UNIT[attrs["units"]]
 
 
+def time_text(position: float, attrs: Mapping[str, Any]) -> str:
+    """Write a position on the time axis, to the minute of a calendar; `attrs` as in `time_axis`."""
+    if "timezone" not in attrs:
+        return f"{position:.6g} {attrs.get('units', '')}".rstrip()
+    return f"{num2date(position, tz=_zone(attrs)):%Y-%m-%d %H:%M}"
+
+
+def window_ends(window: tuple[Any, Any] | None, attrs: Mapping[str, Any]) -> tuple[float, float]:
+    """Positions of the first and the last time that are shown; infinite where none is named.
+
+    Args:
+        window: Both times, as dates or elapsed times; None for one that is open.
+        attrs: As in `time_axis`.
+
+    Raises:
+        ConfigError: If one cannot be read as a time, or the last is not after the first.
+    """
+    if window is None:
+        return -np.inf, np.inf
+    zone = attrs.get("timezone")
+    clock = Clock("elapsed", unit=attrs.get("units", "s"))
+    if zone is not None:
+        clock = Clock("calendar", None if zone == "naive" else zone)
+    stamps = [
+        None if end is None else moment(str(end), clock, name="window", option=option)
+        for end, option in zip(window, ("--from", "--to"), strict=True)
+    ]
+    first, last = (
+        open_end if stamp is None else float(stamp_positions(np.array([stamp]), attrs)[0])
+        for stamp, open_end in zip(stamps, (-np.inf, np.inf), strict=True)
+    )
+    if not first < last:
+        raise ConfigError(
+            f"window: expected a time after {window[0]}, got {window[1]}. Exchange --from and --to."
+        )
+    return first, last
+
+
+def show_window(grid: NDArray[Any], ends: tuple[float, float]) -> None:
+    """Bound the time axes of panels by what is finite of two ends."""
+    for axes in grid.flat:
+        axes.set_xlim(*(end if np.isfinite(end) else None for end in ends))
+
+
 def in_order(times: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Steps in order of time without those that only pad, and their positions on the axis."""
     positions = plot_times(times)
@@ -122,16 +170,22 @@ def chosen(
     Args:
         dataset: What is drawn.
         dim: The dimension.
-        names: One or some of its names; None takes the first.
+        names: One or some of its names, or "all"; None takes the first.
         default: How many of the first.
 
     Raises:
-        ConfigError: If there is no such dimension or name, or nothing is chosen.
+        ConfigError: If there is no such dimension or name, or nothing or too much is chosen.
     """
     if dim not in dataset.dims:
         raise ConfigError(f"{dim}: expected a prediction of channels, got {dict(dataset.sizes)}.")
     known = [str(name) for name in dataset[dim].values]
     wanted = [names] if isinstance(names, str) else known[:default] if names is None else names
+    if list(wanted) == ["all"] and "all" not in known:
+        wanted = known
+    if len(wanted) > _MOST:
+        raise ConfigError(
+            f"{dim}: expected at most {_MOST} in one picture, got {len(wanted)}. Name some of them."
+        )
     unknown = [name for name in wanted if name not in known]
     if unknown or not wanted:
         shown = ", ".join(repr(name) for name in known[:10])
@@ -151,11 +205,16 @@ def time_axis(axes: Axes, attrs: Mapping[str, Any]) -> None:
         name_axis(axes.xaxis, f"time ({attrs.get('units', 'unit not stated')})")
         axes.xaxis.set_major_locator(MaxNLocator(6))
         return
-    local = time_zone("UTC" if zone == "naive" else zone)
+    local = _zone(attrs)
     locator = AutoDateLocator(tz=local, minticks=4, maxticks=8)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=local))
     name_axis(axes.xaxis, "time (zone not stated)" if zone == "naive" else f"time ({zone})")
+
+
+def _zone(attrs: Mapping[str, Any]) -> tzinfo:
+    zone = attrs["timezone"]
+    return time_zone("UTC" if zone == "naive" else zone)
 
 
 def save(axes: Any, path: str | Path, *, dpi: int = 150, overwrite: bool = True) -> Path:

@@ -17,7 +17,7 @@ def training_curves(history: Sequence[Mapping[str, Any]], *, ax: Any = None) -> 
     """Draw the training loss and the validation score by epoch, with the best epoch marked.
 
     Args:
-        history: One mapping an epoch with "epoch", "train_loss" (nats per target reading) and
+        history: One mapping per epoch with "epoch", "train_loss" (nats per target reading) and
             "validation_crps" (scaled units); missing or NaN entries leave a gap.
         ax: Two axes to draw into; None makes a new figure.
 
@@ -33,12 +33,24 @@ def training_curves(history: Sequence[Mapping[str, Any]], *, ax: Any = None) -> 
     loss, score = panels(1, 2, ax, size=(4.4, 2.8))[0]
     epochs, scores = _column(history, "epoch"), _column(history, "validation_crps")
     for axes, values, text, unit in (
-        (loss, _column(history, "train_loss"), "Training loss", "loss (nats per reading)"),
-        (score, scores, "Validation CRPS", "CRPS (scaled units)"),
+        (
+            loss,
+            _column(history, "train_loss"),
+            "Training loss",
+            "loss (nats per reading)",
+        ),
+        (
+            score,
+            scores,
+            "Error of the whole band, validation part",
+            "CRPS (1: the channel's standard deviation)",
+        ),
     ):
         marker = "o" if len(history) <= 30 else ""
         axes.plot(epochs, values, color=MODEL, linewidth=1.6, marker=marker, markersize=3)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
+        if len(history) == 1:
+            axes.set_xticks(epochs)
         title(axes, text)
         name_axis(axes.xaxis, "epoch")
         name_axis(axes.yaxis, unit)

@@ -207,6 +207,10 @@ class ArrayPredictor:
         facts: dict[str, Any] = {
             "num_draws": self.num_draws,
             "seed": self.fitted.config.train.seed,
+            # so that logs beside the answer can be read alike
+            "reading": self.fitted.config.data.model_dump(
+                mode="json", exclude_defaults=True, exclude={"source"}
+            ),
         }
         if kinds := schema.special_kinds():
             facts["kinds"] = kinds

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from look_cases import DAY, MINUTE, START, look_at
 
-from latentode.cli.log_picture import log_picture
+from latentode.cli.log_picture import _axis, log_picture
 
 
 def picture_of(columns, times=None, series=None, width=80, plain=False, **options):
@@ -73,3 +73,17 @@ def test_long_names_and_a_channel_without_readings_are_drawn():
     lines = picture_of({"a" * 60: np.arange(50.0), "spare": np.full(50, np.nan)})
     assert any(line.startswith("a" * 21 + "...") for line in lines)
     assert any(line.startswith("spare") and line.endswith("no reading") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [
+        (40, "2025-09-01T00:14   2025-10-31T23:50"),
+        (30, "2025-09-01           2025-10-31"),
+        (15, "2025-09-01T00:14"),
+    ],
+)
+def test_both_ends_stand_above_a_strip_as_far_as_they_fit(width, expected):
+    drawn = _axis("2025-09-01T00:14", "2025-10-31T23:50", width)
+    assert drawn.split() == expected.split()
+    assert len(drawn) in (width, len("2025-09-01T00:14"))

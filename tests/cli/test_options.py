@@ -53,8 +53,9 @@ WAYS = {
     "events": ["done-events", "done-events events.csv", "both", "both log.csv --events events.csv"],
     "plot": [
         "done",
-        "done -o taken.png --overwrite",
+        "done log.csv -o taken.png --overwrite",
         "forecast.nc --overwrite",
+        "dated.nc log.csv --overwrite",
         "latent.nc --overwrite",
     ],
     "info": ["done", "--env"],
@@ -80,6 +81,7 @@ VALUES = {
 OF_COMMAND = {
     ("inspect", "--config"): "data.toml", ("inspect", "--set"): "data.min_obs=40",
     ("evaluate", "--output"): "file.json", ("plot", "--output"): "file.png",
+    ("plot", "--from"): "2024-05-01", ("plot", "--to"): "2024-05-03",
 }  # fmt: skip
 
 
@@ -337,7 +339,7 @@ def test_a_run_on_events_alone_goes_on_with_the_settings_it_began_with(
     ("budget", "said", "unsaid"),
     [
         ("6s", "--max-time 6s is over after 2 of 400 steps: stopped, with the last state", "most"),
-        ("40s", "12 steps at most (of 400, to end within --max-time)", "is over"),
+        ("40s", "at most 12 steps (of 400, to end within --max-time)", "is over"),
     ],
 )
 def test_a_run_on_events_alone_that_ran_out_of_time_says_so(

@@ -186,7 +186,7 @@ def test_no_readings_are_drawn_beside_an_aggregate(world, monkeypatch):
     daily = results.aggregate(results.read(world.folder / "forecast.nc"), "sum", by="horizon")
     path = results.write(daily, world.folder / "daily.nc")
     try:
-        _, seen = world.call(["plot", "daily.nc", "--log", "log.csv"], monkeypatch)
+        _, seen = world.call(["plot", "daily.nc", "log.csv"], monkeypatch)
         assert seen[0] == 2
         assert "holds sum by horizon, beside which readings say nothing" in seen[2]
     finally:

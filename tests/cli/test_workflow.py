@@ -230,7 +230,15 @@ def test_density_prints_series_and_surprising_readings_and_writes_them_all(train
     result = run("density", trained, log, "--samples", "10", "-o", target)
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
-    assert lines[0].split() == ["series", "log-density", "se", "readings", "nats", "a", "reading"]
+    assert lines[0].split() == [
+        "series",
+        "log-likelihood",
+        "se",
+        "readings",
+        "nats",
+        "per",
+        "reading",
+    ]
     assert len([line for line in lines[1:5] if line.split()]) == 4
     answer = answer_of("density", trained, "--samples", "10")["data"]
     assert [row["series"] for row in answer["series"]] == [line.split()[0] for line in lines[1:5]]
@@ -294,12 +302,22 @@ def test_plot_of_a_result_draws_the_readings_of_a_log(folder, log, tmp_path, mon
         "latentode.plot.forecast",
         lambda result, **rest: (seen.append(rest["observed"]), real(result, **rest))[1],
     )
-    # the clock of the log is elapsed: without what run or result say of it, it cannot be read
-    done = run("plot", parent / "f.nc", "--log", log, "-o", tmp_path / "f.png")
+    # the clock of the log is elapsed: without what the result says of it, it cannot be read
+    done = run("plot", parent / "f.nc", log, "-o", tmp_path / "f.png")
     assert done.exit_code == 0, done.output
     assert seen[0].series_ids == ("series-1", "series-2", "series-3", "series-4")
     assert seen[0].clock.unit == "s"
-    assert run("plot", folder, "--log", log).exit_code == 2
+    words = ("--from", "1", "--series", "all")
+    assert run("plot", folder, log, *words, "-o", tmp_path / "r.png").exit_code == 0
+    assert seen[1].series_ids == seen[0].series_ids
+
+
+def test_plot_refuses_a_table_with_what_to_type(log):
+    done = run("plot", log)
+    assert done.exit_code == 3
+    assert f"inspect {log} --plot {log.stem}.png`" in done.stderr
+    assert "forecast RUN -o forecast.nc` and `" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_plot_draws_the_probabilities_of_limits(log, tmp_path):
@@ -310,7 +328,7 @@ def test_plot_draws_the_probabilities_of_limits(log, tmp_path):
     results.write(results.exceedance(dataset, "x>0"), tmp_path / "f-exceeds.nc")
     assert run("plot", tmp_path / "f-exceeds.nc").exit_code == 0
     assert (tmp_path / "f-exceeds.png").stat().st_size > 0
-    for words in (("--log", log), ("--channels", "x")):
+    for words in ((log,), ("--channels", "x")):
         done = run("plot", tmp_path / "f-exceeds.nc", "-o", tmp_path / "g.png", *words)
         assert done.exit_code == 2
         assert "probabilities of limits" in done.stderr

@@ -112,7 +112,7 @@ def test_pictures_of_rates_and_gaps(fitted, tmp_path):
     assert len(axes) == 2
     assert axes[0].get_ylabel() == "events per s"
     (gaps,) = plot.rescaled_gaps(*fitted.rescaled_quantiles(), p_value=0.5)
-    assert gaps.get_title(loc="left") == "Time rescaling, p = 0.5"
+    assert gaps.get_title(loc="left") == "Gaps between events: nothing against the model (p = 0.5)"
     assert plot.save(axes, tmp_path / "rates.png").exists()
     with pytest.raises(ConfigError, match="series: expected some of"):
         plot.intensity(rates, series="stream-9")
@@ -166,7 +166,7 @@ def test_train_and_events_on_a_file_of_events(run, files):
         "--out", files / "again", "--horizon", "2h", "--every", "1h", "--samples", "5",
     )  # fmt: skip
     assert other.exit_code == 0, other.stderr
-    assert "against constant rates" in other.stdout
+    assert "than constant rates" in other.stdout
 
 
 def test_the_command_line_refuses_what_it_cannot_do(run, files):

@@ -130,14 +130,20 @@ def _plain(value):
     return "" if callable(value) else type(value).__name__
 
 
-def _prediction(kind="forecast", dim="channel"):
+ELAPSED = Clock("elapsed", None, "s")
+
+
+def _prediction(kind="forecast", dim="channel", clock=ELAPSED, start=0):
     values = np.arange(12.0).reshape(2, 1, 3, 2)
-    times = np.arange(3)[None] * 10**9
+    times = start + np.arange(3)[None] * 10**9
     names = None if dim == "latent" else ["x", "y"]
-    clock = Clock("elapsed", None, "s")
-    return results.to_dataset(
-        values, times, series_ids=["log"], channels=names, clock=clock, kind=kind, dim=dim
+    reading = {"cells": {"on_bad_row": "nan", "max_bad": 0.5}} | (
+        {} if clock.kind == "calendar" else {"time": {"unit": "s"}}
     )
+    return results.to_dataset(
+        values, times, series_ids=["log"], channels=names, clock=clock, kind=kind, dim=dim,
+        attrs={"reading": reading},
+    )  # fmt: skip
 
 
 def _next_event():
@@ -312,10 +318,13 @@ class World:
         self._write("usual.toml", template())
         self._write("data.toml", "[data]", "min_obs = 40")
         taken = [f"taken.{suffix}" for suffix in ("csv", "toml", "png", "nc", "json")]
-        for name in (*taken, "forecast.png", "latent.png"):
+        for name in (*taken, "forecast.png", "latent.png", "dated.png"):
             self._write(name, "taken")
         results.write(_prediction(), folder / "forecast.nc")
         results.write(_prediction("latent_trajectory", "latent"), folder / "latent.nc")
+        last = int(np.datetime64("2024-05-18", "ns").astype(np.int64))
+        dated = _prediction(clock=Clock("calendar"), start=last)
+        results.write(dated, folder / "dated.nc")
         base = LatentODEConfig().updated(
             **{"data.cells.on_bad_row": "nan", "data.cells.max_bad": 0.5}
         )

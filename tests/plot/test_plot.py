@@ -1,48 +1,20 @@
 import re
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.dates import num2date
 from matplotlib.figure import Figure
+from predictions import CLOCKS, HOUR, START, log, points, prediction
 
 from latentode import plot, results
-from latentode.data.dataset import Clock, Readings, TimeSeriesDataset
-from latentode.errors import ConfigError, OutputExistsError, ResourceError, ShapeError
-
-HOUR = 3_600_000_000_000
-START = 1_711_843_200_000_000_000
-CLOCKS = [Clock("calendar", "Europe/Berlin"), Clock("calendar"), Clock("elapsed", unit="h")]
-CHANNELS = ("level", "flow_$x")
-
-
-def prediction(clock=CLOCKS[0], num_draws=20, series_ids=("a", "b"), channels=CHANNELS, **options):
-    shape = (num_draws, len(series_ids), 4, len(channels))
-    draws = np.random.default_rng(0).normal(size=shape)
-    times = START + HOUR * np.tile([3, 0, 1, 2], (len(series_ids), 1))
-    names = {"series_ids": series_ids, "channels": channels}
-    return results.to_dataset(
-        draws, times, clock=clock, units=(("level", "m"),), **names, **options
-    )
-
-
-def log(clock=CLOCKS[0]):
-    hours = np.arange(-20, 10)
-    readings = Readings.from_triplets(
-        np.zeros(30, dtype=np.int64),
-        START + HOUR * hours,
-        np.zeros(30, dtype=np.int64),
-        hours.astype(float),
-        num_series=2,
-        channels=["level"],
-    )
-    return TimeSeriesDataset(("a", "b"), readings, clock)
-
-
-def points(axes, label):
-    return [line for line in axes.get_lines() if line.get_label() == label]
+from latentode.errors import (
+    ConfigError,
+    OutputExistsError,
+    ResourceError,
+    ShapeError,
+)
 
 
 @pytest.mark.parametrize("clock", CLOCKS, ids=str)
@@ -121,10 +93,23 @@ def test_interpolation_tells_seen_readings_from_held_out_ones():
     assert legend == [*fan, "observed", "held out"]
 
 
-def test_a_log_without_the_series_or_channel_draws_no_points():
-    other = replace(log(), series_ids=("x", "y"))
-    grid = plot.forecast(prediction(), observed=other)
-    assert not any(points(axes, "observed") for axes in grid.flat)
+def test_all_series_are_drawn_side_by_side_up_to_what_can_be_looked_at():
+    assert plot.forecast(prediction(), series="all", channels=["all"]).shape == (2, 2)
+    many = tuple(f"s{i}" for i in range(41))
+    with pytest.raises(ConfigError, match="series: expected at most 40 in one picture, got 41"):
+        plot.forecast(prediction(series_ids=many), series="all")
+    one = plot.forecast(prediction(series_ids=("x", "all")), series="all")
+    assert one[0, 0].get_title(loc="left") == "Forecast of all"
+
+
+def test_of_a_state_the_chance_of_one_is_drawn():
+    dataset = prediction(attrs={"kinds": {"level": "binary"}})
+    dataset["value"][..., 0] = (dataset["value"][..., 0] > 0.3).astype(float)
+    axes = plot.forecast(dataset)[0, 0]
+    assert axes.get_ylabel() == "level (chance of 1)"
+    (chance,) = axes.get_lines()
+    expected = dataset["value"].values[:, 0, [1, 2, 3, 0], 0].mean(axis=0)
+    np.testing.assert_allclose(chance.get_ydata(), expected)
 
 
 def test_panels_are_named_with_units_and_zone():
@@ -258,34 +243,6 @@ def test_training_curves_can_be_drawn_without_a_validation():
 def test_training_curves_refuse_an_empty_history():
     with pytest.raises(ConfigError, match="at least one epoch"):
         plot.training_curves([])
-
-
-@pytest.mark.parametrize("scale", [1, 100])
-def test_calibration_draws_a_density_whatever_the_scale(scale):
-    name = "pit" if scale == 1 else "pit_histogram"
-    (axes,) = plot.calibration({name: np.array([0.1, 0.4, 0.3, 0.2]) * scale})
-    assert [bar.get_height() for bar in axes.patches][:4] == pytest.approx([0.4, 1.6, 1.2, 0.8])
-
-
-def test_calibration_draws_every_entry_of_an_evaluation():
-    report = {
-        "pit": [3, 5, 4],
-        "coverage": {"0.9": 0.8, 0.5: 0.4},
-        "channels": {"a_$": {"model": {"coverage_90": 0.7}}, "b": {"model": {"coverage_90": None}}},
-        "num_targets": 12,
-    }
-    pit, coverage, channels = plot.calibration(report)
-    assert "95 % band" in [text.get_text() for text in pit.get_legend().get_texts()]
-    assert np.transpose(coverage.get_lines()[1].get_data()).tolist() == [[0.5, 0.4], [0.9, 0.8]]
-    assert [text.get_text() for text in channels.get_yticklabels()] == ["a_$", "b"]
-
-
-@pytest.mark.parametrize("report", [{}, {"pit": []}, {"mae": 1.0}])
-def test_calibration_refuses_a_report_without_entries(report):
-    with pytest.raises(ConfigError, match="expected one of"):
-        plot.calibration(report)
-    with pytest.raises(ConfigError, match="expected counts of readings"):
-        plot.calibration({"pit": [0, 0]})
 
 
 @pytest.mark.parametrize(

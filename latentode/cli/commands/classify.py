@@ -15,7 +15,13 @@ from latentode.files import atomic_write
 
 
 @command("classify")
-@click.option("--samples", type=click.IntRange(1), default=200, show_default=True)
+@click.option(
+    "--samples",
+    type=click.IntRange(1),
+    default=200,
+    show_default=True,
+    help="Samples of the latent state that are averaged over.",
+)
 @click.option(
     "--times",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -23,11 +29,11 @@ from latentode.files import atomic_write
 )
 @request_options()
 def classify_command(request: Request, samples: int, times: Path | None) -> Outcome:
-    """Write the probability of each class of each series, from its newest context.
+    """Write the probability of each class of each series, from its newest history.
 
     RUN was trained with --labels. Series are those of LOGS, or of the log it was trained on. If
     labels were of times, the table has a row for every time stamp of LOGS (by default of the newest
-    context of every series), or of --times. The path of the table is printed; by default it lies in
+    history of every series), or of --times. The path of the table is printed; by default it lies in
     RUN/labels. `evaluate` judges it.
     """
     request.check_output(".csv")

@@ -25,7 +25,13 @@ _SHOWN = 10  # readings of the greatest surprise that are told
 
 
 @command("density")
-@click.option("--samples", type=click.IntRange(2), default=200, show_default=True)
+@click.option(
+    "--samples",
+    type=click.IntRange(2),
+    default=200,
+    show_default=True,
+    help="Samples of the latent state that are averaged over.",
+)
 @click.option(
     "--plot",
     "picture",
@@ -36,7 +42,7 @@ _SHOWN = 10  # readings of the greatest surprise that are told
     "--components",
     nargs=2,
     type=click.IntRange(0),
-    help="Latent coordinates of the picture, as 0 3; default those that vary most.",
+    help="Latent coordinates of the picture, as 0 3; default the two that vary most.",
 )
 @click.option("--series", help="Series whose known inputs drive the picture; default the first.")
 @request_options()
@@ -47,11 +53,12 @@ def density_command(
     components: tuple[int, int] | None,
     series: str | None,
 ) -> Outcome:
-    """Log-density of every series of LOGS (default: the log of RUN), and its surprising readings.
+    """Say how well LOGS (default: the log of RUN) fit the model, and which readings fit worst.
 
-    The table is printed, in nats of the log's units, with the standard error by posterior draws;
-    the surprise of every reading (minus its log-density given what came before) goes to the output.
-    With --plot, the density of the latent states is drawn, with samples, field and trajectories.
+    Two tables are printed: the log-likelihood of each series, in nats of the log's units, with its
+    standard error; and the readings with the highest anomaly scores. The anomaly score of each
+    reading (minus its log-likelihood given what came before) goes to the output. With --plot, the
+    density of the latent states is drawn, with samples, field and trajectories.
     """
     if picture is None and (components is not None or series is not None):
         raise click.UsageError("--components and --series belong to --plot.")
@@ -128,7 +135,7 @@ def _worst(surprise: xr.Dataset) -> list[dict[str, Any]]:
 
 
 def _lines(series: list[dict[Hashable, Any]], worst: list[dict[str, Any]], trace: str) -> list[str]:
-    head = ("series", "log-density", "se", "readings", "nats a reading")
+    head = ("series", "log-likelihood", "se", "readings", "nats per reading")
     rows = [
         (
             row["series"],
@@ -145,5 +152,5 @@ def _lines(series: list[dict[Hashable, Any]], worst: list[dict[str, Any]], trace
         "",
         f"trace: {trace}",
         "",
-        aligned([("series", "time", "channel", "surprise in nats"), *odd]),
+        aligned([("series", "time", "channel", "anomaly score (nats)"), *odd]),
     ]

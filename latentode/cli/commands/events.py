@@ -79,13 +79,15 @@ class _Answer:
 @click.argument("file", required=False, type=click.Path(exists=True, path_type=Path))
 @events_option
 @windows_option
-@click.option("--every", help="Spacing of the intensity grid, e.g. 5min.")
+@click.option("--every", help="Time step of the rates, e.g. 5min.")
 @click.option("--horizon", help="How far ahead to look, e.g. 6h; ten mean gaps by default.")
-@click.option("--samples", type=click.IntRange(2), default=100, show_default=True)
+@click.option(
+    "--samples", type=click.IntRange(2), default=100, show_default=True, help="Sample paths."
+)
 @device_option
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the results.")
 def events_command(session: Session, run: Path, out: Path | None, **options: Any) -> Outcome:
-    """Rates, next events and goodness of fit of RUN's model on FILE.
+    """Show rates of events, what comes next, and whether the model of RUN fits them.
 
     FILE is LOGS for a model of events beside a log (or of its report times), and EVENTS for a model
     of events alone; the default is what RUN was trained on. The table is printed. intensity.csv,

@@ -1,136 +1,171 @@
-"""``plot RUN|FILE.nc``: pictures of a run or of a result."""
+"""``plot RUN|FILE.nc [LOGS]``: pictures of a run or of a result."""
 
 from __future__ import annotations
 
 import csv
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from latentode.cli.command import command
-from latentode.cli.options import NAMES
+from latentode.cli.options import NAMES, flags_of, given_settings, shown_options
 from latentode.cli.outputs import PICTURES, check_output, output_option, overwrite_option
-from latentode.cli.runs.logs import LogPart, Logs
-from latentode.cli.runs.models import load_model, own_bounds, read_for
+from latentode.cli.runs.logs import logs_argument
+from latentode.cli.runs.models import own_bounds, read_for
+from latentode.cli.runs.request import Request
 from latentode.cli.runs.run_folder import RunFolder
-from latentode.cli.session import Outcome, Session
-from latentode.config import LatentODEConfig
-from latentode.errors import ConfigError
+from latentode.cli.session import Outcome
+from latentode.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from latentode.cli.session import Session
     from latentode.data.dataset import TimeSeriesDataset
 
 _LATENT = "latent_trajectory"
 _EXCEEDANCE = "exceedance"
+_RESULT = ".nc"
 
 
 @command("plot")
 @click.argument("source", metavar="RUN|FILE.nc", type=click.Path(exists=True, path_type=Path))
+@logs_argument()
+@click.option("--series", type=NAMES, help="Series to draw, as a,b, or all; default the first.")
 @click.option(
-    "--log",
-    type=LogPart(),
-    callback=lambda _ctx, _param, part: None if part is None else Logs((part,)),
-    help="Readings to draw beside the prediction in FILE.nc.",
+    "--channels", type=NAMES, help="Channels to draw, as a,b, or all; default the first 8."
 )
-@click.option("--series", type=NAMES, help="Series to draw, as a,b; default the first.")
-@click.option("--channels", type=NAMES, help="Channels to draw, as a,b; default the first 8.")
+@click.option("--from", "first", metavar="TIME", help="First time shown, e.g. 2025-11-01.")
+@click.option("--to", "last", metavar="TIME", help="Last time shown.")
 @output_option
 @overwrite_option
+@shown_options
 def plot_command(
     session: Session,
     source: Path,
-    log: Logs | None,
+    logs: Any,
     series: tuple[str, ...] | None,
     channels: tuple[str, ...] | None,
+    first: str | None,
+    last: str | None,
     output: Path | None,
     overwrite: bool,
+    **reader: Any,
 ) -> Outcome:
-    """Draw the prediction in FILE.nc, or the training and a forecast of RUN.
+    """Draw the training and a forecast of RUN, or the prediction in FILE.nc.
+
+    A forecast of RUN begins at the end of LOGS, or of the log of its training. Beside the
+    prediction in FILE.nc the readings of LOGS are drawn.
 
     The paths of the pictures are printed. Those of a RUN lie in RUN/plots and replace older ones;
     with -o only the forecast is drawn, into that file (.png, .svg or .pdf).
     """
-    chosen = {"series": series, "channels": channels}
+    request = Request(
+        session=session,
+        run=source,
+        logs=logs,
+        device="cpu",
+        output=output,
+        overwrite=overwrite,
+        allow_missing=logs is not None,  # a panel says what the log does not have
+        settings=given_settings(reader),
+    )
+    chosen = {"series": series, "channels": channels, "window": _window(first, last)}
     if source.is_file():
-        picture = output or source.with_suffix(".png")
-        check_output(picture, suffixes=PICTURES, overwrite=overwrite)
-        return _plot_file(session, source, log, picture, chosen)
-    if log is not None:
-        raise click.UsageError("--log belongs to FILE.nc: a RUN is drawn with its own log.")
+        return _plot_file(request, chosen)
     check_output(output, suffixes=PICTURES, overwrite=overwrite)
-    return _plot_run(session, source, output, chosen)
+    return _plot_run(request, chosen)
 
 
-def _plot_file(
-    session: Session, source: Path, log: Logs | None, output: Path, chosen: dict[str, Any]
-) -> Outcome:
+def _window(first: str | None, last: str | None) -> tuple[str | None, str | None] | None:
+    return None if first is None and last is None else (first, last)
+
+
+def _plot_file(request: Request, chosen: dict[str, Any]) -> Outcome:
     from latentode import results
 
+    source, command_line = request.run, request.session.command_line
+    if source.suffix.lower() != _RESULT:
+        raise DataError(
+            f"{source}: expected a RUN folder, or a prediction in a file that ends in .nc, got "
+            f"another file. To draw a log, type `{command_line('inspect', source)} --plot "
+            f"{source.stem}.png`; to draw a forecast, `{command_line('forecast', 'RUN')} -o "
+            f"forecast.nc` and `{command_line('plot', 'forecast.nc')}`."
+        )
+    picture = request.output or source.with_suffix(".png")
+    check_output(picture, suffixes=PICTURES, overwrite=request.overwrite)
+    if request.settings and request.logs is None:
+        flags = ", ".join(flags_of(request.settings))
+        raise click.UsageError(f"{flags}: how LOGS are read, and none were given.")
     result = results.read(source)
-    if result.attrs.get("kind") == _LATENT and (log is not None or chosen["channels"]):
-        raise click.UsageError(
-            f"--log and --channels: {source} holds latent states, which are not of channels."
-        )
-    if result.attrs.get("kind") == _EXCEEDANCE and (log is not None or chosen["channels"]):
-        raise click.UsageError(
-            f"--log and --channels: {source} holds probabilities of limits, which are drawn alone."
-        )
-    if "aggregate" in result.attrs and log is not None:
-        raise click.UsageError(
-            f"--log: {source} holds {result.attrs['aggregate']}, beside which readings say nothing."
-        )
-    observed = None if log is None else _observed(session, source, result, log)
-    return Outcome(outputs=(_draw(result, observed, output, chosen),))
+    _check_file(request, result, chosen)
+    return Outcome(outputs=(_draw(result, _beside(request, result), picture, chosen),))
 
 
-def _observed(session: Session, source: Path, result: xr.Dataset, log: Logs) -> TimeSeriesDataset:
-    """Read a log as the run read its own whose result this is; elsewhere, on the result's clock."""
+def _check_file(request: Request, result: xr.Dataset, chosen: dict[str, Any]) -> None:
+    """Refuse what a result of this kind has no place for.
+
+    Raises:
+        UsageError: With the names of what was given.
+    """
+    kind, source = result.attrs.get("kind"), request.run
+    if kind == _LATENT and (request.logs or chosen["channels"] or chosen["window"]):
+        raise click.UsageError(
+            f"LOGS, --channels, --from and --to: {source} holds latent states, which are neither "
+            "of channels nor drawn over time."
+        )
+    if kind == _EXCEEDANCE and (request.logs or chosen["channels"]):
+        raise click.UsageError(
+            f"LOGS and --channels: {source} holds probabilities of limits, which are drawn alone."
+        )
+    if "aggregate" in result.attrs and request.logs:
+        raise click.UsageError(
+            f"LOGS: {source} holds {result.attrs['aggregate']}, beside which readings say nothing."
+        )
+
+
+def _beside(request: Request, result: xr.Dataset) -> TimeSeriesDataset | None:
+    """Read LOGS as the log that was predicted was read, but for the options that were given."""
+    if request.logs is None:
+        return None
+    from latentode.config import LatentODEConfig
     from latentode.data.reading.log import read_log
+    from latentode.data.reading.report import OF_EVERY_LOG
+    from latentode.plot.observed import named_as, reading_settings
 
-    run = source.resolve().parent.parent
-    if (run / "run.json").is_file():
-        bounds = {"data.time.start": None, "data.time.end": None}  # those of the run's own log
-        config = LatentODEConfig.from_toml(RunFolder.open(run).config_path).updated(**bounds)
-    else:
-        time = result["time"].attrs
-        zone = time.get("timezone", "naive")
-        config = LatentODEConfig().updated(
-            **{
-                "data.time.unit": time.get("units", "auto"),
-                "data.time.tz": None if zone == "naive" else zone,
-            }
-        )
+    data = LatentODEConfig(data=reading_settings(result)).updated(**request.settings).data
     try:
-        dataset, report = read_log(log.source, config.data, allow_missing=True)
+        dataset, report = read_log(request.logs.source, data, allow_missing=True)
     except ConfigError:
+        if request.settings:
+            raise
         raise ConfigError(
-            f"--log: expected a log on the clock of {source}, got {log} on another. Name the log "
-            "that was forecast."
+            f"LOGS: expected a log on the clock of {request.run}, got {request.logs} on "
+            "another. Name the log that was forecast."
         ) from None
-    session.lines("plan", report.plan())
-    drawn = [str(name) for name in result["series"].values]
-    if len(drawn) == len(dataset) == 1:  # without a column of ids, a series is named by its file
-        return replace(dataset, series_ids=tuple(drawn))
-    if not set(drawn) & set(dataset.series_ids):
-        session.warn(f"{log}: has no series of {source}, so no reading is drawn.")
+    request.session.lines("plan", report.plan())
+    report.settle("training", about=OF_EVERY_LOG)
+    for question in report.questions:
+        if question.about != "length":  # a picture needs little
+            request.session.warn(f"{report.source}: {question.message}")
+    dataset = named_as(result, dataset)
+    if not {str(name) for name in result["series"].values} & set(dataset.series_ids):
+        request.session.warn(f"{request.logs}: has no series of {request.run}.")
     return dataset
 
 
-def _plot_run(
-    session: Session, source: Path, output: Path | None, chosen: dict[str, Any]
-) -> Outcome:
-    model, folder = load_model(source, session, "cpu")
-    logs = folder.logs if folder is not None else None
-    observed = None if logs is None else read_for(model, logs, session, settings=own_bounds(folder))
-    forecast = model.forecast()
-    if output is not None:
-        return Outcome(outputs=(_draw(forecast, observed, output, chosen),))
+def _plot_run(request: Request, chosen: dict[str, Any]) -> Outcome:
+    model, folder = request.load()
+    observed = log = request.read(model, allow_unread=True)
+    if log is None and folder is not None and folder.logs is not None:
+        bounds = own_bounds(folder)
+        observed = read_for(model, folder.logs, request.session, settings=bounds)
+    forecast = model.forecast(log)
+    if request.output is not None:
+        return Outcome(outputs=(_draw(forecast, observed, request.output, chosen),))
     if folder is None:
         raise click.UsageError("A model folder has no place for plots: name a file with -o.")
     plots = folder.subfolder("plots")
@@ -143,11 +178,11 @@ def _draw(
 ) -> Path:
     from latentode import plot
 
-    kind = result.attrs.get("kind")
+    kind, series, window = result.attrs.get("kind"), chosen["series"], chosen["window"]
     if kind == _LATENT:
-        return _saved(plot.latent_trajectory(result, series=chosen["series"]), path)
+        return _saved(plot.latent_trajectory(result, series=series), path)
     if kind == _EXCEEDANCE:
-        return _saved(plot.crossings(result, series=chosen["series"]), path)
+        return _saved(plot.crossings(result, series=series, window=window), path)
     draw = plot.interpolation if kind == "interpolation" else plot.forecast
     return _saved(draw(result, observed=observed, **chosen), path)
 

@@ -74,7 +74,7 @@ def event_lines(scores: Mapping[str, Any]) -> list[str]:
     """
     from latentode.evaluation.event_summary import event_sentences
 
-    rows = [["", "time rescaling p", "uniformity p", "dispersion", "p"]]
+    rows = [["", "p of the gaps", "p of the times", "spread of counts (1: right)", "p"]]
     for group, tests in scores["tests"].items():
         rescaling, uniform, spread = (
             tests[name] for name in ("time_rescaling", "uniformity", "dispersion")
@@ -85,10 +85,10 @@ def event_lines(scores: Mapping[str, Any]) -> list[str]:
         rows.append([group, *(f"{number:.3g}" for number in numbers)])
     return [
         f"{scores['events']:,} events: log-likelihood {scores['nats_per_event']:.4f} nats per "
-        f"event (rates per {scores['unit']}), "
-        f"{scores['gain_per_event']:+.4f} against constant rates",
+        f"event (rates per {scores['unit']})",
         *event_sentences(scores),
         "",
+        "tests of fit (time rescaling, uniformity, dispersion; p > 0.05: nothing against it)",
         *aligned(rows, numbers=True).splitlines(),
         *_lines_ahead(scores.get("long_horizon") or {}),
     ]

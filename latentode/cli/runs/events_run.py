@@ -109,12 +109,12 @@ def fit_events(session: Session, job: Job, folder: RunFolder | None) -> dict[str
     def planned(steps: int) -> None:
         nonlocal total
         total = steps
-        session.note(f"{steps} steps at most (of {model.steps}, to end within --max-time)")
+        session.note(f"at most {steps} steps (of {model.steps}, to end within --max-time)")
 
     def told(step: int, loss: float) -> None:
         if step % _TOLD_EVERY == 0 or step == total:
             session.note(
-                f"step {step} of {total}: {loss:.4f} nats an event",
+                f"step {step} of {total}: {loss:.4f} nats per event",
                 kind="epoch",
                 facts={"step": step, "loss": loss},
             )

@@ -1,4 +1,4 @@
-"""How far a training is: one bar that moves on a terminal, one line an epoch elsewhere."""
+"""How far a training is: one bar that moves on a terminal, one line per epoch elsewhere."""
 
 from __future__ import annotations
 
@@ -37,6 +37,6 @@ def scoring_display(session: Session) -> Iterator[Callable[[int, int], None] | N
 
 
 def _say_epoch(session: Session, event: Mapping[str, Any]) -> None:
-    """One line an epoch."""
+    """One line per epoch."""
     if event["event"] == "epoch":
         session.note(epoch_line(event), kind="epoch", facts=event)

@@ -11,6 +11,7 @@ from latentode.data.reading.sample_times import NOT_KNOWN
 _TWO = 2  # series, at least
 _MOST = 0.5  # share of rows at which another series begins
 _MANY = 10  # rows of each series, at least
+_NAMED = 0.99  # share of the rows that have a word: a row of units, or of a sum, has none
 _FAR = 5_000  # rows between two readings of one series
 _EVEN, _UNEVEN = 0.9, 0.05  # share of even steps of a series; less of them in the log
 
@@ -26,10 +27,13 @@ def own_clocks(sample: Sample, name: str, times: Int64) -> str | None:
         name: Column of words.
         times: Time of each row, nanoseconds.
     """
-    codes = sample[name].codes
-    if (codes < 0).any() or not _TWO <= sample[name].num_distinct <= len(codes) // _MANY:
+    codes, named = sample[name].codes, sample[name].codes >= 0
+    if named.mean() < _NAMED:
         return None
-    good = (np.diff(sample.rows) == 1) & (times[1:] != NOT_KNOWN) & (times[:-1] != NOT_KNOWN)
+    codes, times, rows = codes[named], times[named], sample.rows[named]
+    if not _TWO <= sample[name].num_distinct <= len(codes) // _MANY:
+        return None
+    good = (np.diff(rows) == 1) & (times[1:] != NOT_KNOWN) & (times[:-1] != NOT_KNOWN)
     steps, changes = np.diff(times)[good], (codes[1:] != codes[:-1])[good]
     if not len(steps) or not changes.any():
         return None
@@ -37,7 +41,7 @@ def own_clocks(sample: Sample, name: str, times: Int64) -> str | None:
     if falls.any() and not falls[~changes].any() and changes.sum() <= len(steps) / _MANY:
         return f"times fall back {int(falls.sum()):,} times, always where {name!r} changes"
     order = np.argsort(codes, kind="stable")
-    inside = (np.diff(codes[order]) == 0) & (np.diff(sample.rows[order]) <= _FAR)
+    inside = (np.diff(codes[order]) == 0) & (np.diff(rows[order]) <= _FAR)
     within = np.diff(times[order])[inside]
     if not len(within) or changes.mean() < _MOST:
         return None

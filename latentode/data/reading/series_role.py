@@ -8,12 +8,14 @@ from itertools import combinations
 
 import pandas as pd
 
+from latentode.data.reading.cells.states import are_modes
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.profile import Sample
 from latentode.data.reading.roles import ID_NAMES, QUALITY_NAMES, UNIT_NAMES, by_telling_name
 from latentode.data.reading.sample_times import sample_times
 from latentode.data.reading.series_clocks import own_clocks
 from latentode.data.reading.series_evidence import SeriesSearch
+from latentode.data.reading.series_readings import own_readings
 
 # below this share repeated times are a fault of the logger, not several series
 _REPEATS = 0.1
@@ -83,7 +85,7 @@ def _unnamed(
     every = able
     able = [name for name in able if name.lower() not in others or sample[name].is_words]
     if search.repeats <= _REPEATS:
-        return _of_clocks(sample, search, able, doubts)
+        return _mingled(search, able, free, doubts)
     counting = [name for name in every if search.numbers_parts_of_a_day(name)]
     if counting:
         _ask_for_time_of_day(search, counting[0], doubts)
@@ -159,15 +161,20 @@ def _say(search: SeriesSearch, name: str, doubts: Doubts) -> None:
     )
 
 
-def _of_clocks(
-    sample: Sample, search: SeriesSearch, able: Sequence[str], doubts: Doubts
+def _mingled(
+    search: SeriesSearch, able: Sequence[str], free: Sequence[str], doubts: Doubts
 ) -> str | None:
-    """A column of words each of which has a clock of its own, where times do not repeat."""
+    """A column of words with clocks, or readings, of their own, where times do not repeat."""
+    sample = search.sample
     words = [name for name in able if sample[name].is_words]
     if not words or not search.time:
         return None
     times = sample_times(sample, search.time)
     clocks = {name: shown for name in words if (shown := own_clocks(sample, name, times))}
+    if not clocks and search.channel is None:
+        channels = [name for name in free if sample[name].is_number]
+        named = [name for name in words if not are_modes(sample[name].distinct)]
+        clocks = {name: shown for name in named if (shown := own_readings(sample, name, channels))}
     if not clocks:
         return None
     if len(clocks) > 1:

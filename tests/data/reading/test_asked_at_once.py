@@ -4,6 +4,7 @@ import re
 import shlex
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +62,49 @@ def test_codes_are_asked_about_together_with_the_order_of_dates(tmp_path):
     content, _ = log_of([], "-9999", 4, form="%m/%d/%Y %H:%M")
     with pytest.raises(DataError, match=r"--dayfirst or --no-dayfirst.*Pass --na=-9999"):
         read(tmp_path, content)
+
+
+def autumn_log(seed, zone, newest_first=False):
+    """A log of uneven stamps in local time without an offset, over the end of summer time."""
+    rng = np.random.default_rng(seed)
+    seconds = rng.integers(500, 1200, 300).cumsum()
+    utc = pd.Timestamp("2025-10-25", tz="UTC") + pd.to_timedelta(seconds, unit="s")
+    texts = utc.tz_convert(zone).strftime("%Y-%m-%dT%H:%M:%S")
+    lines = [f"{text},{value}" for text, value in zip(texts, walk(300, seed), strict=True)]
+    return "time,t\n" + "\n".join(lines[:: -1 if newest_first else 1]) + "\n", utc
+
+
+@few
+@given(SEEDS, st.booleans())
+def test_local_times_that_fall_back_as_summer_time_ends_are_asked_for_their_zone(
+    tmp_path_factory, seed, newest_first
+):
+    folder = tmp_path_factory.mktemp("log")
+    content, utc = autumn_log(seed, "Europe/Berlin", newest_first)
+    _, report = read(folder, content)
+    (question,) = report.questions
+    assert question.blocks == "training"
+    assert "times go back in 02:00-02:59 of 26 October 2025" in question.message
+    zone = re.search(r"such as --tz (\S+)\.", question.message).group(1)
+    dataset, report = read(folder, content, time__tz=zone)
+    assert not report.questions
+    np.testing.assert_array_equal(dataset.readings.times, utc.as_unit("ns").asi8)
+
+
+@few
+@given(SEEDS)
+def test_a_logger_without_summer_time_is_asked_nothing(tmp_path_factory, seed):
+    folder = tmp_path_factory.mktemp("log")
+    content, _ = autumn_log(seed, "Etc/GMT-1")
+    assert not read(folder, content)[1].questions
+
+
+def test_rows_in_no_order_tell_nothing_of_clocks(tmp_path):
+    content, _ = autumn_log(5, "Etc/GMT-1")
+    head, *lines = content.splitlines()
+    mixed = np.random.default_rng(0).permutation(lines)
+    _, report = read(tmp_path, "\n".join([head, *mixed]) + "\n")
+    assert not report.questions
 
 
 @few

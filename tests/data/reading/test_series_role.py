@@ -99,6 +99,39 @@ def test_words_that_change_on_one_even_clock_are_no_series(name, seed):
     assert ids_of(frame) == (None, ("series",), ("t",))
 
 
+def jittered(ids, number, seed, name):
+    """Series with times and levels of their own, row by row in order of time."""
+    rng = np.random.default_rng(seed)
+    parts = []
+    for place, each in enumerate(ids):
+        seconds = rng.uniform(600, 1200, number).cumsum()
+        times = stamps(1)[0] + pd.to_timedelta(seconds.round(), unit="s")
+        parts.append(pd.DataFrame({"time": times, name: each, "t": walk(number, seed + place)}))
+        parts[-1]["t"] += 3 * place
+    frame = pd.concat(parts).sort_values("time", ignore_index=True)
+    return frame[~frame["time"].duplicated()]
+
+
+@few
+@given(NAMES, WORDS, SEEDS)
+def test_words_within_which_readings_run_on_are_the_series(name, ids, seed):
+    frame = jittered(ids, 200, seed, name)
+    identity, series, channels = ids_of(frame)
+    assert (identity, set(series), channels) == (name, set(ids), ("t",))
+
+
+@few
+@given(st.sampled_from(["class", "operator", "Reservoir"]), SEEDS, st.booleans())
+def test_words_that_follow_from_readings_or_stand_beside_them_are_no_series(name, seed, follow):
+    rng = np.random.default_rng(seed)
+    seconds = rng.uniform(600, 1200, 400).cumsum().round()
+    frame = pd.DataFrame({"time": stamps(1)[0] + pd.to_timedelta(seconds, unit="s")})
+    frame["t"] = rng.normal(20, 3, 400).round(3) if follow else walk(400, seed)
+    rank = frame["t"].rank(pct=True).mul(2.99) if follow else rng.uniform(0, 2.99, 400)
+    frame[name] = np.array(["good", "fair", "poor"])[np.asarray(rank, dtype=int)]
+    assert ids_of(frame) == (None, ("series",), ("t",))
+
+
 def test_units_name_no_series():
     frame = pd.DataFrame({"time": stamps(50), "t": walk(50, 0), "unit": "°C"})
     dataset, report = read_log(frame, settings())

@@ -248,27 +248,38 @@ def repeated_hour(times: Int64) -> str | None:
     Returns:
         A sentence with the option that tells them apart; None if they are anything else.
     """
-    if not len(times):
-        return None
     hours = np.unique(times // _HOUR)
+    fits = [place for place in _PLACES if len(hours) and _occur_twice(hours, place).all()]
+    return f"the repeated times are {_set_back_in(hours, fits)}" if fits else None
+
+
+def hour_set_back(hours: Int64) -> str | None:
+    """Say that times fall back in hours when clocks are set back; None if none is such an hour.
+
+    Args:
+        hours: Hours of the wall clock since 1970 in which rows out of order are.
+    """
+    twice = {place: hours[_occur_twice(hours, place)] for place in _PLACES if len(hours)}
+    most = max(map(len, twice.values()), default=0)
+    fits = [place for place, some in twice.items() if most and len(some) == most]
+    return f"times go back in {_set_back_in(twice[fits[0]], fits)}" if fits else None
+
+
+def _occur_twice(hours: Int64, place: str) -> NDArray[np.bool_]:
     index = pd.DatetimeIndex((hours * _HOUR).view("M8[ns]"))
-    fits = []
-    for place in _PLACES:
-        first, second = (
-            index.tz_localize(
-                place, ambiguous=np.full(len(hours), each), nonexistent="shift_forward"
-            )
-            for each in (True, False)
-        )
-        if (first.asi8 != second.asi8).all():
-            fits.append(place)
-    if not fits:
-        return None
-    day = index[0]
+    first, second = (
+        index.tz_localize(place, ambiguous=np.full(len(hours), each), nonexistent="shift_forward")
+        for each in (True, False)
+    )
+    return np.asarray(first.asi8 != second.asi8)
+
+
+def _set_back_in(hours: Int64, places: list[str]) -> str:
+    day = pd.Timestamp(int(hours[0]) * _HOUR)
     hour = f"{day:%H}:00-{day:%H}:59 of {day.day} {day:%B %Y}"
-    zones = " or ".join(f"--tz {place}" for place in fits)
+    zones = " or ".join(f"--tz {place}" for place in places)
     return (
-        f"the repeated times are {hour}{' and other such days' if len(hours) > 1 else ''}, when "
+        f"{hour}{' and other such days' if len(hours) > 1 else ''}, when "
         f"clocks are set back from summer time. Pass the zone of the logger, such as {zones}."
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock, Int64, Readings
 from latentode.data.reading.second_look.channel_readings import ChannelReadings
 from latentode.data.reading.second_look.log_rows import LogRows
@@ -26,6 +27,7 @@ _RARE_GAP, _RARE, _FEW_GAPS = 3.0, 100, 3
 _LEAST_SILENCE = 0.05  # of the span of a series
 _SILENT_STEPS = 20.0  # mean gaps of a channel that its silence lasts at least
 _OWN_GAPS = 3.0  # times its own largest gap
+_FEW_OUT_OF_ORDER = 0.01  # of the rows: where more are, the file has no order that tells anything
 _SAMPLE = 1 << 17  # gaps of a long log by which the usual ones are told
 
 
@@ -111,11 +113,13 @@ class OutOfOrder:
         count: Number of rows; of those that go forward where the log is written newest first.
         row: First of them.
         newest_first: Whether times mostly fall.
+        hours: Hours of the clock in which these rows are, since 1970; none of a log in no order.
     """
 
     count: int
     row: int | None
     newest_first: bool
+    hours: tuple[int, ...] = ()
 
 
 def find_order(rows: LogRows) -> OutOfOrder | None:
@@ -134,7 +138,9 @@ def find_order(rows: LogRows) -> OutOfOrder | None:
     wrong = wrong if order is None else np.sort(order[wrong])
     if not len(wrong) and not newest_first:
         return None
-    return OutOfOrder(len(wrong), int(wrong[0]) if len(wrong) else None, newest_first)
+    few = wrong[: 0 if len(wrong) > _FEW_OUT_OF_ORDER * len(key) else None]
+    hours = tuple(np.unique(rows.times[few] // NS_PER_UNIT["h"]).tolist())
+    return OutOfOrder(len(wrong), int(wrong[0]) if len(wrong) else None, newest_first, hours)
 
 
 def _turns(times: Int64, key: NDArray[np.integer]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

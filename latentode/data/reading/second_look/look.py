@@ -16,6 +16,7 @@ from latentode.data.reading.second_look.channel_readings import (
     facts_of,
 )
 from latentode.data.reading.second_look.clock_faults import (
+    Gap,
     Gaps,
     OutOfOrder,
     Silence,
@@ -38,6 +39,7 @@ from latentode.data.reading.second_look.counters import Counter, find_counter, r
 from latentode.data.reading.second_look.log_rows import LogRows, instant, short_instant
 from latentode.data.reading.second_look.questions import (
     ask_about_codes,
+    ask_about_hour_set_back,
     ask_about_length,
     ask_about_strays,
 )
@@ -194,9 +196,7 @@ def second_look(
     silences += [silence for each in seen for silence in each.silences]
     counters = [each.counter for each in seen if each.counter is not None]
     places: dict[Any, str] = {stray: _far_rows(rows, stray) for stray in strays}
-    for gap in gaps.longest:
-        first, last = (rows.row_of(gap.series, moment) for moment in (gap.start, gap.end))
-        places[gap] = "" if first is None or last is None else rows.span(first, last)
+    places |= {gap: _gap_place(gap, rows) for gap in gaps.longest}
     if order is not None:
         places[order] = "" if order.row is None else rows.at(order.row)
     for counter in counters:
@@ -206,6 +206,7 @@ def second_look(
     facts = tuple(each.facts for each in seen)
     ask_about_length({each.name: each.count for each in facts}, doubts)
     ask_about_codes(codes, readings, rows, cells, doubts)
+    ask_about_hour_set_back(order, places.get(order, ""), clock, doubts)
     ask_about_strays(strays, places, rows, clock, time, doubts)
     return Look(
         clock=clock,
@@ -266,6 +267,11 @@ def _look_at(
         find_counter(channel),
         list(find_silences(channel, readings)),
     )
+
+
+def _gap_place(gap: Gap, rows: LogRows) -> str:
+    first, last = (rows.row_of(gap.series, moment) for moment in (gap.start, gap.end))
+    return "" if first is None or last is None else rows.span(first, last)
 
 
 def _far_rows(rows: LogRows, stray: Strays) -> str:

@@ -11,8 +11,9 @@ from latentode.config import CellsConfig, TimeConfig
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock, Readings
 from latentode.data.reading.cells.bad_cells import na_option
+from latentode.data.reading.cells.zones import hour_set_back
 from latentode.data.reading.doubts import Doubts
-from latentode.data.reading.second_look.clock_faults import Strays
+from latentode.data.reading.second_look.clock_faults import OutOfOrder, Strays
 from latentode.data.reading.second_look.codes import Code, number_text
 from latentode.data.reading.second_look.log_rows import LogRows, long_duration, short_instant
 from latentode.data.reading.second_look.time_bounds import ANY
@@ -157,6 +158,29 @@ def _place(row: int, readings: Readings, rows: LogRows) -> str:
     series = int(np.searchsorted(readings.series_starts, row, side="right")) - 1
     first = rows.row_of(series, int(readings.times[row]))
     return "" if first is None else f" (first: {rows.at(first)})"
+
+
+def ask_about_hour_set_back(
+    order: OutOfOrder | None, place: str, clock: Clock, doubts: Doubts
+) -> None:
+    """Ask for the zone of a log whose local times fall back in an hour that occurs twice.
+
+    Args:
+        order: Rows out of order.
+        place: Where the first of them stands.
+        clock: What times mean.
+        doubts: Takes the question.
+    """
+    if order is None or clock.kind != "calendar" or clock.zone is not None:
+        return
+    said = hour_set_back(np.array(order.hours, dtype=np.int64))
+    if said is not None:
+        doubts.ask(
+            "time",
+            f"{said} A logger without summer time has an offset, such as --tz +01:00 (first row "
+            f"out of order: {place}).",
+            blocks="training",
+        )
 
 
 def ask_about_strays(
