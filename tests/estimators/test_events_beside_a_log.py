@@ -277,7 +277,7 @@ def test_the_shell_asks_for_intensities_and_scores(run, files):
     assert "time from the last reading in h" in again.stdout
     evaluated = call("evaluate", run, "--samples", "20", "--rolling", "5")
     assert evaluated.exit_code == 0, evaluated.stderr
-    assert "nats per event, of rates per h)" in evaluated.stdout
+    assert "nats an event (rates per h)" in evaluated.stdout
 
 
 def test_regularisers_and_a_fitted_prior_go_together_with_events(files, monkeypatch):

@@ -72,7 +72,7 @@ def event_lines(scores: Mapping[str, Any]) -> list[str]:
         scores: "events", "nats_per_event", "gain_per_event", "unit" and "tests"; perhaps
             "long_horizon".
     """
-    rows = [["", "p of the gaps", "p of the times", "spread of counts (1: right)", "p"]]
+    rows = [["", "time rescaling p", "uniformity p", "dispersion", "p"]]
     for group, tests in scores["tests"].items():
         rescaling, uniform, spread = (
             tests[name] for name in ("time_rescaling", "uniformity", "dispersion")
@@ -81,13 +81,11 @@ def event_lines(scores: Mapping[str, Any]) -> list[str]:
             rescaling["p_value"], uniform["p_value"], spread["statistic"], spread["p_value"]
         )  # fmt: skip
         rows.append([group, *(f"{number:.3g}" for number in numbers)])
-    gain, unit = scores["gain_per_event"], scores["unit"]
-    than = "better" if gain >= 0 else "worse"
     return [
-        f"{scores['events']:,} events: {abs(gain):.4f} nats per event {than} than a constant rate "
-        f"({scores['nats_per_event']:.4f} nats per event, of rates per {unit})",
+        f"{scores['events']:,} events: {scores['nats_per_event']:.4f} nats an event (rates per "
+        f"{scores['unit']}), {scores['gain_per_event']:+.4f} over constant rates",
         "",
-        "Does the model fit? p > 0.05: nothing against it (time rescaling, uniformity, dispersion)",
+        "Does the model fit? p > 0.05: nothing against it, in gaps, times and counts of events",
         *aligned(rows, numbers=True).splitlines(),
         *_lines_ahead(scores.get("long_horizon") or {}),
     ]
