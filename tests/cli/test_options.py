@@ -37,6 +37,7 @@ WAYS = {
         "--events events.csv --dry-run",
         "--resume stopped",
     ],
+    "update": ["done log.csv"],
     "resume": ["stopped", "stopped log.csv", "stopped-events", "done"],
     "forecast": ["done", "done log.csv", "done log.csv --times times.csv -o taken.csv --overwrite"],
     "interpolate": ["done log.csv", "done log.csv --times times.csv -o taken.csv --overwrite"],
@@ -71,7 +72,7 @@ WAYS = {
 VALUES = {
     "--config": "settings.toml", "--set": "data.min_obs=3", "--resume": "stopped",
     "--events": "events.csv", "--windows": "windows.csv", "--labels": "labels.csv",
-    "--times": "times.csv", "--against": "times.csv", "--log": "log.csv", "--plot": "picture.png",
+    "--times": "times.csv", "--against": "times.csv", "--plot": "picture.png",
     "--output": "file.csv",
     "--context": "4h", "--horizon": "2h", "--every": "1h", "--max-time": "7s", "--quantiles": "0.2",
     "--states": "Manual=0", "--device": "cuda", "--encoding": "latin-1", "--option": "num_series=2",

@@ -5,7 +5,7 @@ import pytest
 from model_cases import HOUR, settings
 from small_series import EPOCH, make_dataset
 
-from latentode.data.schema import DataSchema, within
+from latentode.data.schema import DataSchema
 from latentode.evaluation.backtest import backtest
 
 COUNT = 400
@@ -93,7 +93,7 @@ def test_naive_rows_have_bands_that_cover_about_their_level_and_say_nothing_wher
         assert all("coverage_90" in row for row in naive.values())
         assert naive["mean"]["crps"] < naive["mean"]["mae"]
         assert not any("have no bands" in text for text in walk[task]["sentences"])
-    later = log.with_readings(within(log.readings, *schema.split.bounds(log, "test")))
+    later = log.with_readings(log.readings.within(*schema.split.bounds(log, "test")))
     alone = backtest(later, schema, exact, split="all", max_windows=60)
     for task in ("forecast", "interpolation"):
         assert alone[task]["sentences"][0].startswith("The naive forecasts have no bands, as")
