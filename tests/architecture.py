@@ -51,7 +51,7 @@ INNER = {
             "targets",
             "frames",
         },
-        {"stored_streams", "climatology", "families"},
+        {"stored_streams", "climatology", "families", "clock_steps"},
         {"labels"},
         {"batches", "synthetic"},
         {"schema"},

@@ -52,6 +52,12 @@ def parse_duration(text: str | float, default_unit: str | None = None) -> int:
     return nanoseconds
 
 
+def exact_duration(nanoseconds: int) -> str:
+    """Write a duration in its largest unit without a fraction, so that it is read back exactly."""
+    unit = next(unit for unit in reversed(NS_PER_UNIT) if nanoseconds % NS_PER_UNIT[unit] == 0)
+    return f"{nanoseconds // NS_PER_UNIT[unit]}{unit}"
+
+
 def format_duration(nanoseconds: float) -> str:
     """Write a duration in its largest fitting unit, with at most four digits."""
     for unit in ("d", "h", "min", "s", "ms", "us"):

@@ -14,6 +14,7 @@ from latentode.errors import ConfigError
 from latentode.estimators.inputs import Events, Log, aligned, aligned_or_newest, events_of
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction.event_rates import BlockScores, LatentRates
+from latentode.prediction.grids import Align
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -61,14 +62,16 @@ class EventView:
         *,
         every: str | None = None,
         horizon: str | None = None,
+        align: Align = "clock",
         num_draws: int = 100,
     ) -> xr.Dataset:
         """Rate of each mark on an even grid over every series, and beyond.
 
         Args:
             log: Readings; None takes the newest ones of training.
-            every: Spacing; None is the typical spacing of the readings.
+            every: Spacing; None is a round one near the typical spacing of the readings.
             horizon: How far beyond the last reading; None stays inside the span of the readings.
+            align: Full steps of the "clock", or steps from an "origin", as in `LatentODE.forecast`.
             num_draws: Draws of the latent state.
 
         Returns:
@@ -76,7 +79,7 @@ class EventView:
             `latentode.prediction.event_rates.LatentRates.intensity`.
         """
         dataset = aligned_or_newest(self._fitted, log)
-        return LatentRates(self._fitted, num_draws).intensity(dataset, every, horizon)
+        return LatentRates(self._fitted, num_draws).intensity(dataset, every, horizon, align)
 
     def next_event(
         self,

@@ -26,7 +26,7 @@ from latentode.evaluation.label_scores import score_labels, scored_labels
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction.arrays import ArrayPredictor
 from latentode.prediction.class_probabilities import classify, classify_times, known_classes
-from latentode.prediction.grids import missing_grid
+from latentode.prediction.grids import Align, missing_grid
 from latentode.prediction.predictor import Predictor
 
 
@@ -61,6 +61,7 @@ class Predictions:
         every: str | None = None,
         times: Any = None,
         origin: Any = None,
+        align: Align = "clock",
         num_draws: int = 200,
     ) -> xr.Dataset:
         """Forecast every series beyond its last reading; from the prior where it has none.
@@ -70,11 +71,15 @@ class Predictions:
 
         Args:
             log: Readings to forecast from; None takes the newest ones of training.
-            horizon: How far; None is the horizon of training.
-            every: Spacing of the forecast; None is the typical spacing of the readings.
+            horizon: How far beyond the last reading; None is the horizon of training.
+            every: From step to step, such as "1h"; None is a round step near the typical spacing of
+                the readings, named by the attribute ``every`` of the result.
             times: Instead of a grid: frame or file of ids and times, any order.
             origin: When series without a reading begin, a time of the log; None takes the first
                 known input of each. See docs/cold_start.md.
+            align: "clock" forecasts full steps of it, such as 01:00, 02:00, ... in the zone of the
+                log, which are the same for all series; see `latentode.data.clock_steps`. "origin"
+                counts steps from the last reading of each series.
             num_draws: Predictive draws.
 
         Returns:
@@ -87,7 +92,7 @@ class Predictions:
         dataset, predictor = aligned_or_newest(self._fitted(), log), self._arrays(num_draws)
         if times is not None:
             return predictor.at_times(dataset, times, "forecast", origin)
-        return predictor.ahead(dataset, horizon, every, origin)
+        return predictor.ahead(dataset, horizon, every, origin, align)
 
     def interpolate(
         self,
@@ -96,16 +101,18 @@ class Predictions:
         every: str | None = None,
         times: Any = None,
         at_missing: bool = False,
+        align: Align = "clock",
         num_draws: int = 200,
     ) -> xr.Dataset:
         """Fill in every series inside its observed span.
 
         Args:
             log: Readings.
-            every: Spacing of the grid from the first reading to the last; None is the typical
-                spacing.
+            every: Spacing of the grid from the first reading to the last; None is a round step near
+                the typical one.
             times: Instead of a grid: frame or file of ids and times.
             at_missing: Instead of a grid: the time stamps at which some channel was not read.
+            align: As in `forecast`; "origin" counts steps from the first reading of each series.
             num_draws: Predictive draws.
 
         Returns:
@@ -116,7 +123,7 @@ class Predictions:
             return predictor.at_times(dataset, times, "interpolation")
         if at_missing:
             return predictor.at(dataset, missing_grid(dataset), "interpolation")
-        return predictor.inside(dataset, every, "interpolation")
+        return predictor.inside(dataset, every, "interpolation", align)
 
     def predict(
         self, log: Log, times: Any, *, origin: Any = None, num_draws: int = 200
@@ -136,7 +143,12 @@ class Predictions:
         return self._arrays(num_draws).at_times(dataset, times, "prediction", origin)
 
     def latent_trajectory(
-        self, log: Log, *, every: str | None = None, num_draws: int = 50
+        self,
+        log: Log,
+        *,
+        every: str | None = None,
+        align: Align = "clock",
+        num_draws: int = 50,
     ) -> xr.Dataset:
         """Posterior draws of the latent state, (draw, series, step, latent), in the observed span.
 
@@ -144,11 +156,12 @@ class Predictions:
 
         Args:
             log: Readings.
-            every: Spacing of the times; None is the typical spacing of the readings.
+            every: Spacing of the times; None is a round one near that of the readings.
+            align: As in `interpolate`.
             num_draws: Draws of the latent state.
         """
         dataset = self._aligned(log)
-        return self._arrays(num_draws).inside(dataset, every, "latent_trajectory")
+        return self._arrays(num_draws).inside(dataset, every, "latent_trajectory", align)
 
     def interpolate_latent(
         self, first: str, second: str, log: Log, *, num_steps: int = 8, every: str | None = None

@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentode import results
-from latentode.config.durations import parse_duration
+from latentode.config.durations import exact_duration, parse_duration
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.reading.query_times import read_query_times
 from latentode.errors import ConfigError, DataError, LatentODEWarning
 from latentode.models.fitted.context import last_context
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction.grids import (
+    Align,
     Grid,
     check_size,
     default_spacing,
     forecast_grid,
     span_grid,
+    span_spacing,
 )
 from latentode.prediction.latent_paths import interpolate_states, path_offsets
 from latentode.prediction.log_densities import prequential_score, reading_scores
@@ -52,6 +54,7 @@ class ArrayPredictor:
         horizon: str | None,
         every: str | None,
         origin: Any = None,
+        align: Align = "clock",
     ) -> xr.Dataset:
         """Forecast on a grid after the last reading of every series; see `grids.forecast_grid`.
 
@@ -61,9 +64,10 @@ class ArrayPredictor:
         Args:
             dataset: Readings.
             horizon: How far; None is that of the training.
-            every: From step to step; None is the typical gap between readings, of the training
-                where there are none.
+            every: From step to step; None is a round step near the typical gap between readings, of
+                the training where there are none.
             origin: When series without a reading begin; None takes their first known input.
+            align: As in `grids.forecast_grid`.
         """
         schema, origins = self.fitted.schema, self._origins(dataset, origin)
         if line := without_begin(dataset, origins, learned=schema.has_covariates):
@@ -71,20 +75,27 @@ class ArrayPredictor:
         visible = last_context(dataset, schema)
         length = self._duration(horizon) or schema.lengths.horizon_ns
         spacing = self._duration(every)
-        if spacing is None and not visible.readings.num_rows:  # the gaps of training then count
-            spacing = min(default_spacing(self.fitted.context, length), length)
-        grid = forecast_grid(visible, length, spacing, origins)
-        return self.at(visible, grid, "forecast", origins)
+        if spacing is None:  # without readings the gaps of training count
+            usual = visible if visible.readings.num_rows else self.fitted.context
+            spacing = default_spacing(usual, length)
+        grid = forecast_grid(visible, length, spacing, origins, align=align)
+        result = self.at(visible, grid, "forecast", origins)
+        return result.assign_attrs(every=exact_duration(spacing), align=align)
 
-    def inside(self, dataset: TimeSeriesDataset, every: str | None, kind: str) -> xr.Dataset:
+    def inside(
+        self, dataset: TimeSeriesDataset, every: str | None, kind: str, align: Align = "clock"
+    ) -> xr.Dataset:
         """Predict on an even grid inside the span of every series; see `grids.span_grid`.
 
         Args:
             dataset: Readings.
-            every: From step to step; None is the typical gap between readings.
+            every: From step to step; None is a round step near the typical gap between readings.
             kind: As in `at`.
+            align: As in `grids.span_grid`.
         """
-        return self.at(dataset, span_grid(dataset, self._duration(every)), kind)
+        spacing = self._duration(every) or span_spacing(dataset)
+        result = self.at(dataset, span_grid(dataset, spacing, align), kind)
+        return result.assign_attrs(every=exact_duration(spacing), align=align)
 
     def at(
         self, dataset: TimeSeriesDataset, grid: Grid, kind: str, origins: Int64 | None = None
