@@ -61,6 +61,7 @@ ARGUMENTS = {
     "--time-column": "time_column",
     "--channel-column": "channel_column",
     "--value-column": "value_column",
+    "--future-columns": "future_columns",
     "--events": "events",
     "--mark-column": "mark_column",
     "--windows": "windows",

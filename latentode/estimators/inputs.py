@@ -54,7 +54,10 @@ _COLUMNS = ("data.columns.id", "data.columns.time", "data.columns.channel", "dat
 
 
 def resolved(
-    config: LatentODEConfig | None, arguments: Mapping[str, Any], columns: Sequence[str | None]
+    config: LatentODEConfig | None,
+    arguments: Mapping[str, Any],
+    columns: Sequence[str | None],
+    future: Sequence[str] | None = None,
 ) -> LatentODEConfig:
     """Settings with those that were given.
 
@@ -62,9 +65,12 @@ def resolved(
         config: What is left as it is; None for the defaults.
         arguments: Arguments of `LatentODE`; None is not given.
         columns: Columns of id, time, channel and value, likewise.
+        future: Known inputs, likewise; one may be named by itself.
     """
     settings = {name: arguments.get(argument) for argument, name in _SETTINGS.items()}
     settings |= zip(_COLUMNS, columns, strict=True)
+    if future is not None:
+        settings["data.columns.future"] = (future,) if isinstance(future, str) else tuple(future)
     base = config or LatentODEConfig()
     return base.updated(**{k: v for k, v in settings.items() if v is not None})
 

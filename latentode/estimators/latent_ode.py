@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -82,6 +82,7 @@ class LatentODE(Predictions):
         time_column: str | None = None,
         channel_column: str | None = None,
         value_column: str | None = None,
+        future_columns: Sequence[str] | None = None,
         events: Events | None = None,
         mark_column: str | None = None,
         windows: Source | None = None,
@@ -100,6 +101,8 @@ class LatentODE(Predictions):
             time_column: Column with the time stamps.
             channel_column: Long layout: column with the channel's name.
             value_column: Long layout: column with the value.
+            future_columns: Inputs whose future is known or planned (future covariates), such as set
+                points: no channels, see docs/planned_inputs.md.
             events: Events of the same series (file or frame of id, time, mark): the latent state
                 then drives their rates too.
             mark_column: Column of marks.
@@ -122,7 +125,8 @@ class LatentODE(Predictions):
             ConfigError: If a setting is unknown or out of range.
         """
         columns = (id_column, time_column, channel_column, value_column)
-        dataset, config = read(log, resolved(self.config, vars(self), columns), training=True)
+        config = resolved(self.config, vars(self), columns, future_columns)
+        dataset, config = read(log, config, training=True)
         with said_of_log(log, training=True):
             training_log = TrainingLog(
                 dataset,

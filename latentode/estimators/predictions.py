@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import xarray as xr
 
+from latentode import results
 from latentode.data.dataset import TimeSeriesDataset
+from latentode.data.reading.keyed_rows import Source
 from latentode.errors import ConfigError, NotFittedError
 from latentode.estimators.event_view import EventView
 from latentode.estimators.inputs import (
@@ -62,6 +65,7 @@ class Predictions:
         times: Any = None,
         origin: Any = None,
         align: Align = "clock",
+        plan: Source | Mapping[str, Source] | None = None,
         num_draws: int = 200,
     ) -> xr.Dataset:
         """Forecast every series beyond its last reading; from the prior where it has none.
@@ -80,19 +84,34 @@ class Predictions:
             align: "clock" forecasts full steps of it, such as 01:00, 02:00, ... in the zone of the
                 log, which are the same for all series; see `latentode.data.clock_steps`. "origin"
                 counts steps from the last reading of each series.
+            plan: What the known inputs will be: a frame or file of ids, times and values, each held
+                until the next; or several by name, each a scenario. See docs/planned_inputs.md.
             num_draws: Predictive draws.
 
         Returns:
             ``value`` (draw, series, step, channel) with ``time`` (series, step), original units;
-            the attribute ``from_prior`` names series without a reading.
+            the attribute ``from_prior`` names series without a reading. Several plans give a first
+            dimension ``scenario``; a draw has the same random numbers in all of them.
 
         Raises:
-            DataError: If no series has a reading, nor anything else that says when it begins.
+            DataError: If no series has a reading, nor anything else that says when it begins; or a
+                plan cannot be read, or contradicts the log.
+            ConfigError: If there is no plan among several.
         """
-        dataset, predictor = aligned_or_newest(self._fitted(), log), self._arrays(num_draws)
-        if times is not None:
-            return predictor.at_times(dataset, times, "forecast", origin)
-        return predictor.ahead(dataset, horizon, every, origin, align)
+        dataset = aligned_or_newest(self._fitted(), log)
+
+        def under(name: str, source: Source | None) -> xr.Dataset:
+            predictor = replace(self._arrays(num_draws), plan=name)
+            known = dataset if source is None else predictor.planned(dataset, source)
+            if times is not None:
+                return predictor.at_times(known, times, "forecast", origin)
+            return predictor.ahead(known, horizon, every, origin, align)
+
+        if not isinstance(plan, Mapping):
+            return under("", plan)
+        if not plan:
+            raise ConfigError("plan: expected a plan, or several by name, got none. Name one.")
+        return results.join_scenarios({str(name): under(str(name), p) for name, p in plan.items()})
 
     def interpolate(
         self,

@@ -12,6 +12,8 @@ import numpy as np
 from latentode import results
 from latentode.config.durations import exact_duration, parse_duration
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
+from latentode.data.reading.keyed_rows import Source
+from latentode.data.reading.plans import read_plan
 from latentode.data.reading.query_times import read_query_times
 from latentode.errors import ConfigError, DataError, LatentODEWarning
 from latentode.models.fitted.context import last_context
@@ -28,6 +30,7 @@ from latentode.prediction.grids import (
 from latentode.prediction.latent_paths import interpolate_states, path_offsets
 from latentode.prediction.log_densities import prequential_score, reading_scores
 from latentode.prediction.origins import begins_of, origins_of, prior_line, without_begin
+from latentode.prediction.planned_inputs import assumed_line, with_plan
 from latentode.prediction.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -43,10 +46,33 @@ class ArrayPredictor:
     Attributes:
         fitted: The model.
         num_draws: Predictive draws.
+        plan: Name of the plan of the known inputs, where there are several.
     """
 
     fitted: FittedModel
     num_draws: int
+    plan: str = ""
+
+    def planned(self, dataset: TimeSeriesDataset, source: Source) -> TimeSeriesDataset:
+        """A data set with its known inputs as they are planned; see `planned_inputs.with_plan`.
+
+        Args:
+            dataset: Readings.
+            source: File or frame of the plan, see `read_plan`.
+        """
+        schema = self.fitted.schema
+        plan = read_plan(
+            source,
+            series_ids=dataset.series_ids,
+            inputs=schema.input_channels,
+            clock=schema.clock,
+            config=self.fitted.config.data,
+        )
+        if plan.for_all:
+            name = f" {self.plan!r}" if self.plan else ""
+            line = f"plan{name}: it names no series, and holds for all {len(dataset):,}."
+            warnings.warn(line, LatentODEWarning, stacklevel=3)
+        return with_plan(dataset, plan)
 
     def ahead(
         self,
@@ -126,6 +152,8 @@ class ArrayPredictor:
             channels = {"channels": None, "dim": "latent"}
             return self._labelled(predictions.latent, dataset, grid, kind=kind, **channels)
         result = self._labelled(predictions.draws, dataset, grid, kind=kind)
+        if kind != "interpolation" and (line := assumed_line(dataset, *grid, self.plan)):
+            warnings.warn(line, LatentODEWarning, stacklevel=4)
         begins = {} if origins is None else begins_of(dataset, origins, series)
         if not begins:
             return result

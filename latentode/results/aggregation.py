@@ -20,10 +20,12 @@ from latentode.results.channels import channel_index, listed, stated
 from latentode.results.dataset import time_coordinate
 from latentode.results.periods import HORIZON, clock_of
 from latentode.results.queries import from_queries
+from latentode.results.scenarios import by_scenario
 
 _AXES = {"series": "series", "channel": "channels", "channels": "channels"}
 
 
+@by_scenario
 def aggregate(
     dataset: xr.Dataset,
     how: str,

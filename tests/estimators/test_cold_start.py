@@ -95,7 +95,11 @@ def test_static_covariates_alone_need_a_time(brief, new):
     log = unread(new).groupby("id").head(1).assign(dose=np.nan)
     with pytest.raises(DataError, match=r"got neither of series 'n0', 'n1', 'n2' and 2 more"):
         brief.forecast(log)
-    with pytest.warns(LatentODEWarning, match="prior alone"):
+    never = "'dose' of series 'n0' is never told, and taken to be as usual in training"
+    with (
+        pytest.warns(LatentODEWarning, match="prior alone"),
+        pytest.warns(LatentODEWarning, match=never),
+    ):
         answer = brief.forecast(log, origin=0.0, num_draws=5)
     assert np.isfinite(answer["value"].values).all()
 
@@ -103,9 +107,14 @@ def test_static_covariates_alone_need_a_time(brief, new):
 def test_beside_them_series_with_readings_are_answered_as_before(brief, new):
     read = new.drop(columns="mean")
     both = pd.concat([read, unread(simulated(2, 8, "z"))])
-    with pytest.warns(LatentODEWarning, match="'z0'"):
+    held = r"'dose' of series 'n0' is told until .* and held"
+    with (
+        pytest.warns(LatentODEWarning, match="'z0'.*prior alone"),
+        pytest.warns(LatentODEWarning, match=held),
+    ):
         beside = brief.forecast(both, every="1h", num_draws=5)
-    alone = brief.forecast(read, every="1h", num_draws=5)
+    with pytest.warns(LatentODEWarning, match=held):
+        alone = brief.forecast(read, every="1h", num_draws=5)
     assert beside.sizes["series"] == 7
     assert "from_prior" not in alone.attrs
     shared = beside["value"].sel(series=alone["series"])

@@ -9,6 +9,7 @@ import click
 
 from latentode.cli.command import command
 from latentode.cli.runs.path_questions import Aggregate, PathQuestions
+from latentode.cli.runs.plans import plan_option
 from latentode.cli.runs.prediction import (
     check_request,
     count_steps,
@@ -29,6 +30,7 @@ from latentode.cli.session import Outcome
     help="When series without a reading begin, which are forecast from the prior, e.g. 2024-05-01; "
     "by default at their first known input.",
 )
+@plan_option
 @prediction_options
 @request_options()
 def forecast_command(
@@ -38,6 +40,7 @@ def forecast_command(
     times: Path | None,
     every: str | None,
     align: Literal["clock", "origin"] | None,
+    plan: Path | dict[str, Path] | None,
     samples: int,
     quantiles: tuple[float, ...] | None,
     aggregates: tuple[Aggregate, ...],
@@ -47,6 +50,8 @@ def forecast_command(
 
     Times are full steps of the clock (--every 1h: 01:00, 02:00, ... in the zone of the log), the
     same for all series.
+
+    Known inputs are as in --plan; what is not planned is held, which is said.
 
     Series of LOGS without a reading, of which known inputs or static columns are given, are
     forecast from the prior.
@@ -70,6 +75,7 @@ def forecast_command(
         times=times,
         origin=origin,
         align=align or "clock",
+        plan=plan,
         num_draws=samples,
     )
     say_step(result, request, every)
