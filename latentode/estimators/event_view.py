@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from latentode.config.durations import DurationLike
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.events import EventStreams
 from latentode.data.reading.keyed_rows import Source
@@ -60,8 +61,8 @@ class EventView:
         self,
         log: Log | None = None,
         *,
-        every: str | None = None,
-        horizon: str | None = None,
+        every: DurationLike | None = None,
+        horizon: DurationLike | None = None,
         align: Align = "clock",
         num_draws: int = 100,
     ) -> xr.Dataset:
@@ -85,7 +86,7 @@ class EventView:
         self,
         log: Log | None = None,
         *,
-        horizon: str | float,
+        horizon: DurationLike,
         levels: Sequence[float] = (0.05, 0.5, 0.95),
         num_draws: int = 200,
     ) -> xr.Dataset:

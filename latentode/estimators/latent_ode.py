@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from latentode.config import LatentODEConfig
+from latentode.config.durations import DurationLike
 from latentode.data.reading.keyed_rows import Source
 from latentode.estimators.inputs import (
     Events,
@@ -67,9 +68,9 @@ class LatentODE(Predictions):
     prior: str | None = None
     posterior: str | None = None
     likelihood: str | None = None
-    context: str | None = None
-    horizon: str | None = None
-    max_time: str | None = None
+    context: DurationLike | None = None
+    horizon: DurationLike | None = None
+    max_time: DurationLike | None = None
     device: str | None = None
     random_state: int | None = None
     config: LatentODEConfig | None = None

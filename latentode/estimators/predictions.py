@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from latentode import results
+from latentode.config.durations import DurationLike
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.reading.keyed_rows import Source
 from latentode.errors import ConfigError, NotFittedError
@@ -60,12 +61,13 @@ class Predictions:
         self,
         log: Log | None = None,
         *,
-        horizon: str | None = None,
-        every: str | None = None,
+        horizon: DurationLike | None = None,
+        every: DurationLike | None = None,
         times: Any = None,
         origin: Any = None,
         align: Align = "clock",
         plan: Source | Mapping[str, Source] | None = None,
+        allow_missing_channels: bool = False,
         num_draws: int = 200,
     ) -> xr.Dataset:
         """Forecast every series beyond its last reading; from the prior where it has none.
@@ -86,6 +88,8 @@ class Predictions:
                 counts steps from the last reading of each series.
             plan: What the known inputs will be: a frame or file of ids, times and values, each held
                 until the next; or several by name, each a scenario. See docs/planned_inputs.md.
+            allow_missing_channels: Whether the log may lack channels of the model, as if they were
+                never read in it.
             num_draws: Predictive draws.
 
         Returns:
@@ -98,7 +102,7 @@ class Predictions:
                 plan cannot be read, or contradicts the log.
             ConfigError: If there is no plan among several.
         """
-        dataset = aligned_or_newest(self._fitted(), log)
+        dataset = aligned_or_newest(self._fitted(), log, allow_missing=allow_missing_channels)
 
         def under(name: str, source: Source | None) -> xr.Dataset:
             predictor = replace(self._arrays(num_draws), plan=name)
@@ -117,10 +121,11 @@ class Predictions:
         self,
         log: Log,
         *,
-        every: str | None = None,
+        every: DurationLike | None = None,
         times: Any = None,
         at_missing: bool = False,
         align: Align = "clock",
+        allow_missing_channels: bool = False,
         num_draws: int = 200,
     ) -> xr.Dataset:
         """Fill in every series inside its observed span.
@@ -132,12 +137,14 @@ class Predictions:
             times: Instead of a grid: frame or file of ids and times.
             at_missing: Instead of a grid: the time stamps at which some channel was not read.
             align: As in `forecast`; "origin" counts steps from the first reading of each series.
+            allow_missing_channels: As in `forecast`.
             num_draws: Predictive draws.
 
         Returns:
             ``value`` (draw, series, step, channel) with ``time`` (series, step), original units.
         """
-        dataset, predictor = self._aligned(log), self._arrays(num_draws)
+        dataset = aligned(self._fitted(), log, allow_missing=allow_missing_channels)
+        predictor = self._arrays(num_draws)
         if times is not None:
             return predictor.at_times(dataset, times, "interpolation")
         if at_missing:
@@ -165,7 +172,7 @@ class Predictions:
         self,
         log: Log,
         *,
-        every: str | None = None,
+        every: DurationLike | None = None,
         align: Align = "clock",
         num_draws: int = 50,
     ) -> xr.Dataset:
@@ -183,7 +190,13 @@ class Predictions:
         return self._arrays(num_draws).inside(dataset, every, "latent_trajectory", align)
 
     def interpolate_latent(
-        self, first: str, second: str, log: Log, *, num_steps: int = 8, every: str | None = None
+        self,
+        first: str,
+        second: str,
+        log: Log,
+        *,
+        num_steps: int = 8,
+        every: DurationLike | None = None,
     ) -> xr.Dataset:
         """Trajectories decoded from points between the latent states of two series.
 
@@ -246,6 +259,7 @@ class Predictions:
         label_column: str | None = None,
         split: str = "test",
         max_windows: int = 400,
+        allow_missing_channels: bool = False,
         num_draws: int = 100,
     ) -> dict[str, Any]:
         """Back-test rolling forecasts and interpolations of hidden readings, beside baselines.
@@ -259,6 +273,7 @@ class Predictions:
             label_column: Column of labels.
             split: "test", or "all" to score the whole log.
             max_windows: Most forecast origins.
+            allow_missing_channels: As in `forecast`.
             num_draws: Predictive draws.
 
         Returns:
@@ -266,8 +281,8 @@ class Predictions:
             with events also "events", see `EventView.score`, with labels "labels", see
             `score_labels`.
         """
-        dataset, fitted = self._aligned(log), self._fitted()
-        known = None
+        fitted = self._fitted()
+        dataset, known = aligned(fitted, log, allow_missing=allow_missing_channels), None
         if fitted.log.labels is not None or labels is not None or label_column is not None:
             known = labels_of(fitted, dataset, labels, label_column)
             if labels is None and not len(scored_labels(fitted, dataset, known, split)):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentode import results
-from latentode.config.durations import exact_duration, parse_duration
+from latentode.config.durations import DurationLike, exact_duration, parse_duration
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.reading.keyed_rows import Source
 from latentode.data.reading.plans import read_plan
@@ -18,6 +18,7 @@ from latentode.data.reading.query_times import read_query_times
 from latentode.errors import ConfigError, DataError, LatentODEWarning
 from latentode.models.fitted.context import last_context
 from latentode.models.fitted.latent_ode import FittedModel
+from latentode.prediction.doubtful import doubtful_lines
 from latentode.prediction.grids import (
     Align,
     Grid,
@@ -77,8 +78,8 @@ class ArrayPredictor:
     def ahead(
         self,
         dataset: TimeSeriesDataset,
-        horizon: str | None,
-        every: str | None,
+        horizon: DurationLike | None,
+        every: DurationLike | None,
         origin: Any = None,
         align: Align = "clock",
     ) -> xr.Dataset:
@@ -105,11 +106,16 @@ class ArrayPredictor:
             usual = visible if visible.readings.num_rows else self.fitted.context
             spacing = default_spacing(usual, length)
         grid = forecast_grid(visible, length, spacing, origins, align=align)
+        self._say_doubts(dataset, grid)
         result = self.at(visible, grid, "forecast", origins)
         return result.assign_attrs(every=exact_duration(spacing), align=align)
 
     def inside(
-        self, dataset: TimeSeriesDataset, every: str | None, kind: str, align: Align = "clock"
+        self,
+        dataset: TimeSeriesDataset,
+        every: DurationLike | None,
+        kind: str,
+        align: Align = "clock",
     ) -> xr.Dataset:
         """Predict on an even grid inside the span of every series; see `grids.span_grid`.
 
@@ -178,6 +184,8 @@ class ArrayPredictor:
             clock=self.fitted.schema.clock,
             config=self.fitted.config.data,
         )
+        if kind != "interpolation":
+            self._say_doubts(dataset, grid)
         return self.at(dataset, grid, kind, self._origins(dataset, origin))
 
     def between(
@@ -185,7 +193,7 @@ class ArrayPredictor:
         dataset: TimeSeriesDataset,
         ends: tuple[str, str],
         num_points: int,
-        every: str | None,
+        every: DurationLike | None,
     ) -> xr.Dataset:
         """Trajectories decoded from points between the latent states of two series.
 
@@ -261,13 +269,17 @@ class ArrayPredictor:
             **usual | labels,
         )
 
+    def _say_doubts(self, dataset: TimeSeriesDataset, grid: Grid) -> None:
+        for line in doubtful_lines(self.fitted, dataset, *grid):
+            warnings.warn(line, LatentODEWarning, stacklevel=4)
+
     def _origins(self, dataset: TimeSeriesDataset, given: Any) -> Int64:
         return origins_of(dataset, given, learned=self.fitted.schema.has_covariates)
 
     def _predictor(self) -> Predictor:
         return Predictor.of(self.fitted, self.num_draws)
 
-    def _duration(self, text: str | None) -> int | None:
+    def _duration(self, text: DurationLike | None) -> int | None:
         clock = self.fitted.schema.clock
         unit = clock.unit if clock.kind == "elapsed" else None
         return None if text is None else parse_duration(text, unit)

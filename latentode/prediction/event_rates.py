@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from latentode.config.durations import NS_PER_UNIT, parse_duration
+from latentode.config.durations import NS_PER_UNIT, DurationLike, parse_duration
 from latentode.data.batches.event_batch import EventBatch
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset, ragged_arange
 from latentode.data.events import EventStreams
@@ -114,8 +114,8 @@ class LatentRates:
     def intensity(
         self,
         dataset: TimeSeriesDataset,
-        every: str | None,
-        horizon: str | None,
+        every: DurationLike | None,
+        horizon: DurationLike | None,
         align: Align = "clock",
     ) -> xr.Dataset:
         """Draws of the rate of each mark on an even grid.
@@ -157,7 +157,7 @@ class LatentRates:
 
     @torch.no_grad()
     def next_event(
-        self, dataset: TimeSeriesDataset, horizon: str | float, levels: Sequence[float]
+        self, dataset: TimeSeriesDataset, horizon: DurationLike, levels: Sequence[float]
     ) -> xr.Dataset:
         """What comes after the last reading of each series, given the readings.
 

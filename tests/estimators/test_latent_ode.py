@@ -1,6 +1,7 @@
 """The estimator from frames to labelled arrays, on models that were trained for two steps."""
 
 import json
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from pump_log import HOUR, TINY, equal, perturb, tiny, wide_frame
 
 from latentode import LatentODE, LatentODEConfig, results
 from latentode.data.reading.log import read_log
-from latentode.errors import ConfigError, DataError, NotFittedError
+from latentode.errors import ConfigError, DataError, LatentODEWarning, NotFittedError
 
 
 @pytest.fixture(scope="module")
@@ -299,9 +300,40 @@ def test_a_log_on_another_clock_is_refused(frame, model):
 
 def test_a_series_that_training_never_saw_is_forecast_as_well(frame, model):
     fresh = frame[frame["pump"] == "p1"].assign(pump="new")
-    found = model.forecast(fresh, num_draws=3)
+    with pytest.warns(LatentODEWarning, match="series 'new': not among those that this model"):
+        found = model.forecast(fresh, num_draws=3)
     assert list(found["series"].values) == ["new"]
     assert np.isfinite(found["value"]).all()
+
+
+def test_a_horizon_far_beyond_that_of_training_is_said(frame, model):
+    with pytest.warns(LatentODEWarning, match=r"until 2\.856d ahead.* until 6h"):
+        model.forecast(frame, horizon=pd.Timedelta("3D"), every="6h", num_draws=1)
+
+
+def test_lengths_may_be_differences_of_times(frame, model):
+    texts = model.forecast(frame, horizon="12 hours", every="2hrs", num_draws=2)
+    times = model.forecast(
+        frame, horizon=timedelta(hours=12), every=np.timedelta64(2, "h"), num_draws=2
+    )
+    equal(times, texts)
+
+
+def test_a_log_may_lack_channels_where_that_is_allowed(frame, model):
+    lacking = frame.drop(columns="flow")
+    for call in (model.forecast, model.interpolate, model.evaluate):
+        with pytest.raises(DataError, match="pass allow_missing_channels=True"):
+            call(lacking)
+    absent = "channels that this log does not have: flow"
+    with (
+        pytest.warns(LatentODEWarning, match=absent),
+        pytest.warns(LatentODEWarning, match="no reading of 'flow' of series 'p1'"),
+    ):
+        found = model.forecast(lacking, every="1h", allow_missing_channels=True, num_draws=2)
+    assert np.isfinite(found["value"]).all()
+    with pytest.warns(LatentODEWarning, match=absent):
+        filled = model.interpolate(lacking, every="6h", allow_missing_channels=True, num_draws=2)
+    assert np.isfinite(filled["value"].sel(series="p1", channel="flow")).any()
 
 
 # latent space, scores
