@@ -193,7 +193,13 @@ def aligned(
 def aligned_or_newest(
     fitted: FittedModel, log: Log | None, *, allow_missing: bool | None = None
 ) -> TimeSeriesDataset:
-    """The same, and there need be no reading; the newest readings of the training for None."""
+    """The same, and there need be no reading; the newest readings of the training without a log.
+
+    Args:
+        fitted: The model.
+        log: The log, or None.
+        allow_missing: As in `aligned`.
+    """
     if log is not None:
         return aligned(fitted, log, allow_unread=True, allow_missing=allow_missing)
     _say_what_is_odd(fitted, fitted.context)

@@ -8,7 +8,7 @@ import pytest
 from cli_cases import answer_of, run
 from places import ROOT
 
-from latentode import LatentODE, LatentODEConfig
+from latentode import LatentODE, LatentODEConfig, plot
 from latentode.errors import ConfigError, DataError, LatentODEWarning
 
 PAGE = (ROOT / "docs" / "planned_inputs.md").read_text("utf-8")
@@ -100,6 +100,12 @@ def test_a_plan_that_contradicts_the_log_is_refused_and_so_is_none_among_several
         model.forecast(log, plan=past)
     with pytest.raises(ConfigError, match="plan: expected a plan, or several by name, got none"):
         model.forecast(log, plan={})
+
+
+def test_a_picture_shows_one_scenario(page):
+    with pytest.raises(ConfigError, match=r"got 'dry', 'storm'.*dataset.sel\(scenario='dry'\)"):
+        plot.forecast(page["forecast"])
+    assert plot.forecast(page["forecast"].sel(scenario="dry")).shape == (1, 1)
 
 
 def test_one_known_input_may_be_named_by_itself():
