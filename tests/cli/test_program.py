@@ -13,6 +13,7 @@ from places import ROOT
 from programs import ended, finished, python, started
 
 from latentode.cli.app import COMMANDS, root
+from latentode.cli.session import Session
 
 
 def run(*args, env=None, **options):
@@ -188,7 +189,6 @@ import warnings
 from latentode.cli import app
 from latentode.cli.command import command
 from latentode.errors import LatentODEWarning
-from latentode.cli.session import Session
 
 @command("fail")
 def fail_command(session):
