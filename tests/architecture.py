@@ -51,7 +51,7 @@ INNER = {
             "targets",
             "frames",
         },
-        {"stored_streams", "climatology", "families"},
+        {"stored_streams", "climatology", "families", "clock_steps"},
         {"labels"},
         {"batches", "synthetic"},
         {"schema"},
@@ -80,7 +80,7 @@ INNER = {
         {"column_roles", "key_columns", "cell_policy"},
         {"understand", "keyed_rows"},
         {"log", "query_times", "observation_windows"},
-        {"events"},
+        {"events", "plans"},
         {"log_events", "labels"},
     ],
     "ode": [

@@ -14,6 +14,8 @@ def test_there_are_examples():
     assert [path.name[:3] for path in EXAMPLES][:2] == ["01_", "02_"]
 
 
+# the shipped log has a sensor that fails, which is said
+@pytest.mark.filterwarnings("ignore:no reading of:latentode.errors.LatentODEWarning")
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_runs_and_draws(path, tmp_path, monkeypatch):
     # as "python PATH --smoke --out FOLDER", in the process that has loaded everything already

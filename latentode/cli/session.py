@@ -120,7 +120,9 @@ class Session:
             self.note(line, kind=kind)
 
     def warn(self, text: str) -> None:
-        """Say a warning and keep it for the JSON answer."""
+        """Say a warning, once, and keep it for the JSON answer."""
+        if text in self.warnings:
+            return
         self.warnings.append(text)
         self.note(f"warning: {text}", kind="warning")
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, WrapValidator
 
-from latentode.config.durations import parse_duration
+from latentode.config.durations import exact_duration, parse_duration
 from latentode.config.toml import NONE
 from latentode.errors import ConfigError
 
@@ -15,10 +15,12 @@ def _check_duration(value: Any) -> Any:
     if value in (None, NONE):
         return None
     try:
-        parse_duration(value, "s")
+        nanoseconds = parse_duration(value, "s")
     except ConfigError as error:
         raise ValueError(str(error)) from None
-    return str(value)
+    # settings are stored as text
+    is_text = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return str(value) if is_text else exact_duration(nanoseconds)
 
 
 # None passes, to be chosen from the data: types are those of a resolved config

@@ -136,7 +136,9 @@ def in_python(
             return f"{name}{_switched(flag)}" + ("" if value is None else f" {value}")
         return name if value is None else f"{name}={_value(READING.get(name, name), value)}"
 
-    text = _TYPED.sub(replaced, _OF_THE_PROGRAM.sub("", message))
+    if "--allow-missing-channels" not in arguments:
+        message = _OF_THE_PROGRAM.sub("", message)
+    text = _TYPED.sub(replaced, message)
     return f"{text} {settings_go.format(name=named[0])}" if named else text
 
 

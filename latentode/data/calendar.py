@@ -14,7 +14,7 @@ from latentode.data.dataset import Clock, Float64, Int64
 DAY_NS = NS_PER_UNIT["d"]
 WEEK_NS = 7 * DAY_NS
 _QUARTER_NS = 15 * NS_PER_UNIT["min"]  # every zone changes its offset on a quarter of an hour
-_MONDAY_NS = 4 * DAY_NS  # 1970-01-05 was a Monday
+MONDAY_NS = 4 * DAY_NS  # 1970-01-05 was a Monday
 
 
 def time_zone(name: str) -> tzinfo:
@@ -61,5 +61,5 @@ def phases(times: Int64, clock: Clock, periods_ns: Int64) -> Float64:
     Returns:
         Phases in [0, 2 pi), shape (batch, period).
     """
-    local = times + utc_offsets(times, clock) - _MONDAY_NS
+    local = times + utc_offsets(times, clock) - MONDAY_NS
     return 2 * np.pi * (local[:, None] % periods_ns) / periods_ns

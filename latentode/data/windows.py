@@ -123,6 +123,19 @@ def _usual_gaps(gaps: Int64, counts: Int64) -> tuple[Int64, Int64]:
     return gaps[usual], spans
 
 
+def round_step(gap: int, *, at_least: int, at_most: int) -> int:
+    """The customary length nearest to a gap, by their ratio, within limits.
+
+    Args:
+        gap: Nanoseconds.
+        at_least: Shorter ones are not taken.
+        at_most: Nor longer ones, which counts first.
+    """
+    longest = max(_ROUND[0], customary(at_most))
+    fitting = [step for step in _ROUND if at_least <= step <= longest] or [longest]
+    return min(fitting, key=lambda step: max(step, gap) / min(step, gap))
+
+
 def customary(nanoseconds: int) -> int:
     """The longest customary length (an hour, two days, ...) that is not longer."""
     fitting = [length for length in _ROUND if length <= nanoseconds]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from latentode.config import DataConfig
-from latentode.config.durations import NS_PER_UNIT, parse_duration
+from latentode.config.durations import NS_PER_UNIT, DurationLike, parse_duration
 from latentode.data.batches.event_batch import EventBatch
 from latentode.data.events import EventStreams
 from latentode.data.reading.events import read_events
@@ -74,7 +74,7 @@ class EventForecaster:
     steps: int = 400
     lr: float = 1e-2
     batch_size: int = 48
-    max_time: str | None = None
+    max_time: DurationLike | None = None
     random_state: int = 0
     device: str = "cpu"
     data: DataConfig | None = None
@@ -160,7 +160,7 @@ class EventForecaster:
             return streams_of(self._fitted(), events, windows, self.random_state)
 
     def intensity(
-        self, events: Events | None = None, *, every: str | None = None, points: int = 300
+        self, events: Events | None = None, *, every: DurationLike | None = None, points: int = 300
     ) -> xr.Dataset:
         """Rate of each mark on an even grid over the windows, given what happened before.
 
@@ -175,7 +175,9 @@ class EventForecaster:
         fitted, streams = self._fitted(), self.read(events)
         start = streams.windows[..., 0].min(1)
         length = streams.windows[..., 1].max(1) - start
-        spacing = parse_duration(every, fitted.unit) if every else int(length.max()) // points
+        spacing = int(length.max()) // points
+        if every is not None:
+            spacing = parse_duration(every, fitted.unit)
         steps = np.arange(int(length.max()) // max(spacing, 1) + 1) * max(spacing, 1)
         times = start[:, None] + np.minimum(steps, length[:, None])
         at = torch.from_numpy((times - streams.origins[:, None]) / fitted.unit_ns)
@@ -190,7 +192,7 @@ class EventForecaster:
         self,
         events: Events | None = None,
         *,
-        horizon: str | float,
+        horizon: DurationLike,
         levels: Sequence[float] = (0.05, 0.5, 0.95),
         num_draws: int = 100,
     ) -> xr.Dataset:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from latentode.config.durations import DurationLike
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.events import EventStreams
 from latentode.data.reading.keyed_rows import Source
@@ -14,6 +15,7 @@ from latentode.errors import ConfigError
 from latentode.estimators.inputs import Events, Log, aligned, aligned_or_newest, events_of
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction.event_rates import BlockScores, LatentRates
+from latentode.prediction.grids import Align
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -59,16 +61,18 @@ class EventView:
         self,
         log: Log | None = None,
         *,
-        every: str | None = None,
-        horizon: str | None = None,
+        every: DurationLike | None = None,
+        horizon: DurationLike | None = None,
+        align: Align = "clock",
         num_draws: int = 100,
     ) -> xr.Dataset:
         """Rate of each mark on an even grid over every series, and beyond.
 
         Args:
             log: Readings; None takes the newest ones of training.
-            every: Spacing; None is the typical spacing of the readings.
+            every: Spacing; None is a round one near the typical spacing of the readings.
             horizon: How far beyond the last reading; None stays inside the span of the readings.
+            align: Full steps of the "clock", or steps from an "origin", as in `LatentODE.forecast`.
             num_draws: Draws of the latent state.
 
         Returns:
@@ -76,13 +80,13 @@ class EventView:
             `latentode.prediction.event_rates.LatentRates.intensity`.
         """
         dataset = aligned_or_newest(self._fitted, log)
-        return LatentRates(self._fitted, num_draws).intensity(dataset, every, horizon)
+        return LatentRates(self._fitted, num_draws).intensity(dataset, every, horizon, align)
 
     def next_event(
         self,
         log: Log | None = None,
         *,
-        horizon: str | float,
+        horizon: DurationLike,
         levels: Sequence[float] = (0.05, 0.5, 0.95),
         num_draws: int = 200,
     ) -> xr.Dataset:

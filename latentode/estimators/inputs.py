@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +19,6 @@ from latentode.config.reading_arguments import ReadingArguments, reading_setting
 from latentode.data.dataset import Int64, TimeSeriesDataset
 from latentode.data.events import EventStreams, LogEvents
 from latentode.data.labels import Labels as LogLabels
-from latentode.data.reading.column_roles import NOT_CHOSEN
 from latentode.data.reading.doubts import Decision
 from latentode.data.reading.keyed_rows import Source
 from latentode.data.reading.labels import READERS, kind_of
@@ -52,6 +51,7 @@ _IN_ONE_LOG = (
     "Settings of one log are given where it is read, "
     'read_log(log, model.config_.updated(**{{"{name}": ...}}).data)[0], which is then the log.'
 )
+_MISSING = {"--allow-missing-channels": "allow_missing_channels=True"}
 
 
 def resolved(
@@ -71,7 +71,12 @@ def resolved(
 
 
 def read(
-    log: Log, config: LatentODEConfig, *, training: bool = False, allow_unread: bool = False
+    log: Log,
+    config: LatentODEConfig,
+    *,
+    training: bool = False,
+    allow_unread: bool = False,
+    allow_missing: bool | None = None,
 ) -> tuple[TimeSeriesDataset, LatentODEConfig]:
     """A log, and the settings with what was detected of it, for every log to come.
 
@@ -81,6 +86,8 @@ def read(
         training: Whether a model is trained on it, so that what is not certain is said as a
             warning, and what must be asked first is refused.
         allow_unread: Whether no series need have a reading.
+        allow_missing: Whether channels of the settings may be absent, but for one; None where the
+            caller has no such argument.
 
     Raises:
         DataError: If the log cannot be read, or must not be used before a question is answered;
@@ -89,8 +96,11 @@ def read(
     """
     if isinstance(log, TimeSeriesDataset):
         return log, config
-    with said_of_log(log, training=training):
-        dataset, report = read_log(log, config.data, allow_unread=allow_unread)
+    offers_missing = allow_missing is not None
+    with said_of_log(log, training=training, offers_missing=offers_missing):
+        dataset, report = read_log(
+            log, config.data, allow_unread=allow_unread, allow_missing=bool(allow_missing)
+        )
         report.settle("training", about=None if training else OF_EVERY_LOG)
     if training:
         _say(report)
@@ -114,11 +124,21 @@ def said_in_python(
         raise type(error)(words) from error.__cause__
 
 
-def said_of_log(log: Log, *, training: bool) -> AbstractContextManager[None]:
-    """The same of errors about a log, unless it was read elsewhere."""
+def said_of_log(
+    log: Log, *, training: bool, offers_missing: bool = False
+) -> AbstractContextManager[None]:
+    """The same of errors about a log, unless it was read elsewhere.
+
+    Args:
+        log: The log.
+        training: Whether a model is trained on it.
+        offers_missing: Whether the caller has the argument ``allow_missing_channels``.
+    """
     if isinstance(log, TimeSeriesDataset):
         return nullcontext()
-    return said_in_python() if training else said_in_python({}, _IN_ONE_LOG)
+    if training:
+        return said_in_python()
+    return said_in_python(_MISSING if offers_missing else {}, _IN_ONE_LOG)
 
 
 def _say(report: DataReport) -> None:
@@ -141,70 +161,41 @@ def _decided(decision: Decision) -> dict[str, Any]:
     return asdict(decision) | {"option": in_python(decision.option, settings_go="").strip()}
 
 
-def aligned(fitted: FittedModel, log: Log, *, allow_unread: bool = False) -> TimeSeriesDataset:
+def aligned(
+    fitted: FittedModel, log: Log, *, allow_unread: bool = False, allow_missing: bool | None = None
+) -> TimeSeriesDataset:
     """A log as the model's own was read, its channels in the order of the model.
 
     Args:
         fitted: The model.
         log: The log.
         allow_unread: Whether no series need have a reading.
+        allow_missing: Whether channels of the model may be absent, but for one, with a warning;
+            None where the caller has no such argument.
     """
-    dataset, _ = read(log, fitted.config, allow_unread=allow_unread)
-    with said_of_log(log, training=False):
-        dataset = fitted.schema.align(dataset)
+    dataset, _ = read(log, fitted.config, allow_unread=allow_unread, allow_missing=allow_missing)
+    absent = [name for name in fitted.schema.channels if name not in dataset.channels]
+    with said_of_log(log, training=False, offers_missing=allow_missing is not None):
+        dataset = fitted.schema.align(dataset, allow_missing=bool(allow_missing))
+    if absent:
+        line = f"channels that this log does not have: {', '.join(absent)}"
+        warnings.warn(line, LatentODEWarning, stacklevel=3)
     _say_what_is_odd(fitted, dataset)
     return dataset
 
 
-def in_order(fitted: FittedModel, log: Log, *, refuse_others: bool = False) -> TimeSeriesDataset:
-    """A log for training: all channels of the model, in its order.
+def aligned_or_newest(
+    fitted: FittedModel, log: Log | None, *, allow_missing: bool | None = None
+) -> TimeSeriesDataset:
+    """The same, and there need be no reading; the newest readings of the training without a log.
 
     Args:
         fitted: The model.
-        log: The log.
-        refuse_others: Whether channels that the model does not know are refused.
-
-    Raises:
-        DataError: If the log cannot be read, or has such a channel.
+        log: The log, or None.
+        allow_missing: As in `aligned`.
     """
-    if isinstance(log, TimeSeriesDataset):
-        others = [name for name in log.channels if name not in fitted.schema.channels]
-    else:
-        with said_of_log(log, training=False):
-            log, report = read_log(log, fitted.config.data)
-            report.settle("training", about=OF_EVERY_LOG)
-        others = unknown_channels(report)
-    if refuse_others:
-        check_channels(others)
-    with said_of_log(log, training=False):
-        return fitted.schema.in_order(log)
-
-
-def unknown_channels(report: DataReport) -> list[str]:
-    """Columns of a log that could be channels, and are none of a model that knows its own."""
-    return [name for name, why in report.left_out.items() if why == NOT_CHOSEN]
-
-
-def check_channels(others: Sequence[str]) -> None:
-    """Refuse channels that a model would have to learn later.
-
-    Args:
-        others: Their names.
-
-    Raises:
-        DataError: If there are any.
-    """
-    if others:
-        raise DataError(
-            f"log: expected the channels that the model knows, got also {', '.join(others)}. A "
-            "model cannot learn a channel later: train again on the whole log, or leave it out."
-        )
-
-
-def aligned_or_newest(fitted: FittedModel, log: Log | None) -> TimeSeriesDataset:
-    """The same; the newest readings of the training for None."""
     if log is not None:
-        return aligned(fitted, log, allow_unread=True)
+        return aligned(fitted, log, allow_unread=True, allow_missing=allow_missing)
     _say_what_is_odd(fitted, fitted.context)
     return fitted.context
 

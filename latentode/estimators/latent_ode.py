@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self, Unpack
 
 from latentode.config import LatentODEConfig
+from latentode.config.durations import DurationLike
 from latentode.config.reading_arguments import ReadingArguments
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.reading.keyed_rows import Source
@@ -18,12 +19,12 @@ from latentode.estimators.inputs import (
     Log,
     aligned,
     events_for_training,
-    in_order,
     labels_for_training,
     read,
     resolved,
     said_of_log,
 )
+from latentode.estimators.later_logs import check_channels, in_order
 from latentode.estimators.predictions import Predictions
 from latentode.flows import FlowFitConfig
 from latentode.models.fitted.latent_ode import FittedModel
@@ -75,9 +76,9 @@ class LatentODE(Predictions):
     prior: str | None = None
     posterior: str | None = None
     likelihood: str | None = None
-    context: str | None = None
-    horizon: str | None = None
-    max_time: str | None = None
+    context: DurationLike | None = None
+    horizon: DurationLike | None = None
+    max_time: DurationLike | None = None
     device: str | None = None
     random_state: int | None = None
     config: LatentODEConfig | None = None
@@ -200,7 +201,7 @@ class LatentODE(Predictions):
                 "refit: expected a model that held a part of its log back, got one that was "
                 f"{first.later[-1].kind} before. Give later readings to update."
             )
-        dataset = in_order(first, log)
+        dataset, _ = in_order(first, log)
         scores = self._held_out_scores(dataset)
         if on_event is not None:
             on_event({"event": "scores", "scores": scores})
@@ -249,8 +250,10 @@ class LatentODE(Predictions):
             ConfigError: If the model explains events or labels, too.
         """
         fitted = self._fitted()
-        old = fitted.context if old_log is None else in_order(fitted, old_log)
-        dataset = old.followed_by(in_order(fitted, log, refuse_others=True))
+        old, known = (fitted.context, set()) if old_log is None else in_order(fitted, old_log)
+        new, others = in_order(fitted, log)
+        check_channels(others, known)
+        dataset = old.followed_by(new)
         with bar_unless(on_event) as on_event:
             self.fitted_ = update_model(fitted, dataset, max_time=max_time, on_event=on_event)
         return self

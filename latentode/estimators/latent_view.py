@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import xarray as xr
 
 from latentode import results
-from latentode.config.durations import parse_duration
+from latentode.config.durations import DurationLike, parse_duration
 from latentode.errors import ConfigError
 from latentode.estimators.inputs import Log, aligned
 from latentode.models.fitted.context import last_context
@@ -38,7 +38,7 @@ class LatentSpace:
         log: Log,
         *,
         source: Source = "posterior",
-        every: str | None = None,
+        every: DurationLike | None = None,
         num_draws: int = 200,
     ) -> xr.Dataset:
         r"""Latent states and their log-densities around the newest window of every series.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import xarray as xr
 
+from latentode import results
+from latentode.config.durations import DurationLike
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.reading.keyed_rows import Source
 from latentode.errors import ConfigError, NotFittedError
@@ -30,7 +32,7 @@ from latentode.evaluation.label_scores import score_labels, scored_labels
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction.arrays import ArrayPredictor
 from latentode.prediction.class_probabilities import classify, classify_times, known_classes
-from latentode.prediction.grids import missing_grid
+from latentode.prediction.grids import Align, missing_grid
 from latentode.prediction.predictor import Predictor
 
 
@@ -61,10 +63,13 @@ class Predictions:
         self,
         log: Log | None = None,
         *,
-        horizon: str | None = None,
-        every: str | None = None,
+        horizon: DurationLike | None = None,
+        every: DurationLike | None = None,
         times: Any = None,
         origin: Any = None,
+        align: Align = "clock",
+        plan: Source | Mapping[str, Source] | None = None,
+        allow_missing_channels: bool = False,
         num_draws: int = 200,
     ) -> xr.Dataset:
         """Forecast every series beyond its last reading; from the prior where it has none.
@@ -74,53 +79,79 @@ class Predictions:
 
         Args:
             log: Readings to forecast from; None takes the newest ones of training.
-            horizon: How far; None is the horizon of training.
-            every: Spacing of the forecast; None is the typical spacing of the readings.
+            horizon: How far beyond the last reading; None is the horizon of training.
+            every: From step to step, such as "1h"; None is a round step near the typical spacing of
+                the readings, named by the attribute ``every`` of the result.
             times: Instead of a grid: frame or file of ids and times, any order.
             origin: When series without a reading begin, a time of the log; None takes the first
                 known input of each. See docs/cold_start.md.
+            align: "clock" forecasts full steps of it, such as 01:00, 02:00, ... in the zone of the
+                log, which are the same for all series; see `latentode.data.clock_steps`. "origin"
+                counts steps from the last reading of each series.
+            plan: What the known inputs will be: a frame or file of ids, times and values, each held
+                until the next; or several by name, each a scenario. See docs/planned_inputs.md.
+            allow_missing_channels: Whether the log may lack channels of the model, as if they were
+                never read in it.
             num_draws: Predictive draws.
 
         Returns:
             ``value`` (draw, series, step, channel) with ``time`` (series, step), original units;
-            the attribute ``from_prior`` names series without a reading.
+            the attribute ``from_prior`` names series without a reading. Several plans give a first
+            dimension ``scenario``; a draw has the same random numbers in all of them.
 
         Raises:
-            DataError: If no series has a reading, nor anything else that says when it begins.
+            DataError: If no series has a reading, nor anything else that says when it begins; or a
+                plan cannot be read, or contradicts the log.
+            ConfigError: If there is no plan among several.
         """
-        dataset, predictor = aligned_or_newest(self._fitted(), log), self._arrays(num_draws)
-        if times is not None:
-            return predictor.at_times(dataset, times, "forecast", origin)
-        return predictor.ahead(dataset, horizon, every, origin)
+        dataset = aligned_or_newest(self._fitted(), log, allow_missing=allow_missing_channels)
+
+        def under(name: str, source: Source | None) -> xr.Dataset:
+            predictor = replace(self._arrays(num_draws), plan=name)
+            known = dataset if source is None else predictor.planned(dataset, source)
+            if times is not None:
+                return predictor.at_times(known, times, "forecast", origin)
+            return predictor.ahead(known, horizon, every, origin, align)
+
+        if not isinstance(plan, Mapping):
+            return under("", plan)
+        if not plan:
+            raise ConfigError("plan: expected a plan, or several by name, got none. Name one.")
+        return results.join_scenarios({str(name): under(str(name), p) for name, p in plan.items()})
 
     def interpolate(
         self,
         log: Log,
         *,
-        every: str | None = None,
+        every: DurationLike | None = None,
         times: Any = None,
         at_missing: bool = False,
+        align: Align = "clock",
+        allow_missing_channels: bool = False,
         num_draws: int = 200,
     ) -> xr.Dataset:
         """Fill in every series inside its observed span.
 
         Args:
             log: Readings.
-            every: Spacing of the grid from the first reading to the last; None is the typical
-                spacing.
+            every: Spacing of the grid from the first reading to the last; None is a round step near
+                the typical one.
             times: Instead of a grid: frame or file of ids and times.
             at_missing: Instead of a grid: the time stamps at which some channel was not read.
+            align: As in `forecast`; "origin" counts steps from the first reading of each series.
+            allow_missing_channels: As in `forecast`.
             num_draws: Predictive draws.
 
         Returns:
             ``value`` (draw, series, step, channel) with ``time`` (series, step), original units.
         """
-        dataset, predictor = self._aligned(log), self._arrays(num_draws)
+        dataset = aligned(self._fitted(), log, allow_missing=allow_missing_channels)
+        predictor = self._arrays(num_draws)
         if times is not None:
             return predictor.at_times(dataset, times, "interpolation")
         if at_missing:
             return predictor.at(dataset, missing_grid(dataset), "interpolation")
-        return predictor.inside(dataset, every, "interpolation")
+        return predictor.inside(dataset, every, "interpolation", align)
 
     def predict(
         self, log: Log, times: Any, *, origin: Any = None, num_draws: int = 200
@@ -140,7 +171,12 @@ class Predictions:
         return self._arrays(num_draws).at_times(dataset, times, "prediction", origin)
 
     def latent_trajectory(
-        self, log: Log, *, every: str | None = None, num_draws: int = 50
+        self,
+        log: Log,
+        *,
+        every: DurationLike | None = None,
+        align: Align = "clock",
+        num_draws: int = 50,
     ) -> xr.Dataset:
         """Posterior draws of the latent state, (draw, series, step, latent), in the observed span.
 
@@ -148,14 +184,21 @@ class Predictions:
 
         Args:
             log: Readings.
-            every: Spacing of the times; None is the typical spacing of the readings.
+            every: Spacing of the times; None is a round one near that of the readings.
+            align: As in `interpolate`.
             num_draws: Draws of the latent state.
         """
         dataset = self._aligned(log)
-        return self._arrays(num_draws).inside(dataset, every, "latent_trajectory")
+        return self._arrays(num_draws).inside(dataset, every, "latent_trajectory", align)
 
     def interpolate_latent(
-        self, first: str, second: str, log: Log, *, num_steps: int = 8, every: str | None = None
+        self,
+        first: str,
+        second: str,
+        log: Log,
+        *,
+        num_steps: int = 8,
+        every: DurationLike | None = None,
     ) -> xr.Dataset:
         """Trajectories decoded from points between the latent states of two series.
 
@@ -218,6 +261,7 @@ class Predictions:
         label_column: str | None = None,
         split: str = "test",
         max_windows: int = 400,
+        allow_missing_channels: bool = False,
         num_draws: int = 100,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> dict[str, Any]:
@@ -236,6 +280,7 @@ class Predictions:
             label_column: Column of labels.
             split: "test", or "all" to score the whole log.
             max_windows: Most forecast origins.
+            allow_missing_channels: As in `forecast`.
             num_draws: Predictive draws.
             on_progress: Called with how many readings are scored, and how many there are.
 
@@ -244,8 +289,8 @@ class Predictions:
             with events also "events", see `EventView.score`, and sentences; with labels "labels",
             see `score_labels`.
         """
-        dataset, fitted = self._aligned(log), self._fitted()
-        known = None
+        fitted = self._fitted()
+        dataset, known = aligned(fitted, log, allow_missing=allow_missing_channels), None
         if fitted.log.labels is not None or labels is not None or label_column is not None:
             known = labels_of(fitted, dataset, labels, label_column)
             if labels is None and not len(scored_labels(fitted, dataset, known, split)):

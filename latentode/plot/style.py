@@ -176,6 +176,12 @@ def chosen(
     Raises:
         ConfigError: If there is no such dimension or name, or nothing or too much is chosen.
     """
+    if "scenario" in dataset.dims:
+        names = ", ".join(map(repr, dataset["scenario"].values))
+        raise ConfigError(
+            f"scenario: expected one in a picture, got {names}. Choose it in Python with "
+            f"dataset.sel(scenario={dataset['scenario'].values[0]!r}), or forecast with one plan."
+        )
     if dim not in dataset.dims:
         raise ConfigError(f"{dim}: expected a prediction of channels, got {dict(dataset.sizes)}.")
     known = [str(name) for name in dataset[dim].values]

@@ -10,22 +10,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentode import results
-from latentode.config.durations import parse_duration
+from latentode.config.durations import DurationLike, exact_duration, parse_duration
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
+from latentode.data.reading.keyed_rows import Source
+from latentode.data.reading.plans import read_plan
 from latentode.data.reading.query_times import read_query_times
 from latentode.errors import ConfigError, DataError, LatentODEWarning
 from latentode.models.fitted.context import last_context
 from latentode.models.fitted.latent_ode import FittedModel
+from latentode.prediction.doubtful import doubtful_lines
 from latentode.prediction.grids import (
+    Align,
     Grid,
     check_size,
     default_spacing,
     forecast_grid,
     span_grid,
+    span_spacing,
 )
 from latentode.prediction.latent_paths import interpolate_states, path_offsets
 from latentode.prediction.log_densities import prequential_score, reading_scores
 from latentode.prediction.origins import begins_of, origins_of, prior_line, without_begin
+from latentode.prediction.planned_inputs import assumed_line, with_plan
 from latentode.prediction.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -41,17 +47,41 @@ class ArrayPredictor:
     Attributes:
         fitted: The model.
         num_draws: Predictive draws.
+        plan: Name of the plan of the known inputs, where there are several.
     """
 
     fitted: FittedModel
     num_draws: int
+    plan: str = ""
+
+    def planned(self, dataset: TimeSeriesDataset, source: Source) -> TimeSeriesDataset:
+        """A data set with its known inputs as they are planned; see `planned_inputs.with_plan`.
+
+        Args:
+            dataset: Readings.
+            source: File or frame of the plan, see `read_plan`.
+        """
+        schema = self.fitted.schema
+        plan = read_plan(
+            source,
+            series_ids=dataset.series_ids,
+            inputs=schema.input_channels,
+            clock=schema.clock,
+            config=self.fitted.config.data,
+        )
+        if plan.for_all:
+            name = f" {self.plan!r}" if self.plan else ""
+            line = f"plan{name}: it names no series, and holds for all {len(dataset):,}."
+            warnings.warn(line, LatentODEWarning, stacklevel=3)
+        return with_plan(dataset, plan)
 
     def ahead(
         self,
         dataset: TimeSeriesDataset,
-        horizon: str | None,
-        every: str | None,
+        horizon: DurationLike | None,
+        every: DurationLike | None,
         origin: Any = None,
+        align: Align = "clock",
     ) -> xr.Dataset:
         """Forecast on a grid after the last reading of every series; see `grids.forecast_grid`.
 
@@ -61,9 +91,10 @@ class ArrayPredictor:
         Args:
             dataset: Readings.
             horizon: How far; None is that of the training.
-            every: From step to step; None is the typical gap between readings, of the training
-                where there are none.
+            every: From step to step; None is a round step near the typical gap between readings, of
+                the training where there are none.
             origin: When series without a reading begin; None takes their first known input.
+            align: As in `grids.forecast_grid`.
         """
         schema, origins = self.fitted.schema, self._origins(dataset, origin)
         if line := without_begin(dataset, origins, learned=schema.has_covariates):
@@ -71,20 +102,32 @@ class ArrayPredictor:
         visible = last_context(dataset, schema)
         length = self._duration(horizon) or schema.lengths.horizon_ns
         spacing = self._duration(every)
-        if spacing is None and not visible.readings.num_rows:  # the gaps of training then count
-            spacing = min(default_spacing(self.fitted.context, length), length)
-        grid = forecast_grid(visible, length, spacing, origins)
-        return self.at(visible, grid, "forecast", origins)
+        if spacing is None:  # without readings the gaps of training count
+            usual = visible if visible.readings.num_rows else self.fitted.context
+            spacing = default_spacing(usual, length)
+        grid = forecast_grid(visible, length, spacing, origins, align=align)
+        self._say_doubts(dataset, grid)
+        result = self.at(visible, grid, "forecast", origins)
+        return result.assign_attrs(every=exact_duration(spacing), align=align)
 
-    def inside(self, dataset: TimeSeriesDataset, every: str | None, kind: str) -> xr.Dataset:
+    def inside(
+        self,
+        dataset: TimeSeriesDataset,
+        every: DurationLike | None,
+        kind: str,
+        align: Align = "clock",
+    ) -> xr.Dataset:
         """Predict on an even grid inside the span of every series; see `grids.span_grid`.
 
         Args:
             dataset: Readings.
-            every: From step to step; None is the typical gap between readings.
+            every: From step to step; None is a round step near the typical gap between readings.
             kind: As in `at`.
+            align: As in `grids.span_grid`.
         """
-        return self.at(dataset, span_grid(dataset, self._duration(every)), kind)
+        spacing = self._duration(every) or span_spacing(dataset)
+        result = self.at(dataset, span_grid(dataset, spacing, align), kind)
+        return result.assign_attrs(every=exact_duration(spacing), align=align)
 
     def at(
         self, dataset: TimeSeriesDataset, grid: Grid, kind: str, origins: Int64 | None = None
@@ -115,6 +158,8 @@ class ArrayPredictor:
             channels = {"channels": None, "dim": "latent"}
             return self._labelled(predictions.latent, dataset, grid, kind=kind, **channels)
         result = self._labelled(predictions.draws, dataset, grid, kind=kind)
+        if kind != "interpolation" and (line := assumed_line(dataset, *grid, self.plan)):
+            warnings.warn(line, LatentODEWarning, stacklevel=4)
         begins = {} if origins is None else begins_of(dataset, origins, series)
         if not begins:
             return result
@@ -139,6 +184,8 @@ class ArrayPredictor:
             clock=self.fitted.schema.clock,
             config=self.fitted.config.data,
         )
+        if kind != "interpolation":
+            self._say_doubts(dataset, grid)
         return self.at(dataset, grid, kind, self._origins(dataset, origin))
 
     def between(
@@ -146,7 +193,7 @@ class ArrayPredictor:
         dataset: TimeSeriesDataset,
         ends: tuple[str, str],
         num_points: int,
-        every: str | None,
+        every: DurationLike | None,
     ) -> xr.Dataset:
         """Trajectories decoded from points between the latent states of two series.
 
@@ -226,13 +273,17 @@ class ArrayPredictor:
             **usual | labels,
         )
 
+    def _say_doubts(self, dataset: TimeSeriesDataset, grid: Grid) -> None:
+        for line in doubtful_lines(self.fitted, dataset, *grid):
+            warnings.warn(line, LatentODEWarning, stacklevel=4)
+
     def _origins(self, dataset: TimeSeriesDataset, given: Any) -> Int64:
         return origins_of(dataset, given, learned=self.fitted.schema.has_covariates)
 
     def _predictor(self) -> Predictor:
         return Predictor.of(self.fitted, self.num_draws)
 
-    def _duration(self, text: str | None) -> int | None:
+    def _duration(self, text: DurationLike | None) -> int | None:
         clock = self.fitted.schema.clock
         unit = clock.unit if clock.kind == "elapsed" else None
         return None if text is None else parse_duration(text, unit)

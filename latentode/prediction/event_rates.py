@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from latentode.config.durations import NS_PER_UNIT, parse_duration
+from latentode.config.durations import NS_PER_UNIT, DurationLike, parse_duration
 from latentode.data.batches.event_batch import EventBatch
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset, ragged_arange
 from latentode.data.events import EventStreams
@@ -24,7 +24,7 @@ from latentode.models.point_processes.event_scores import EventScores
 from latentode.ode.trajectory import Trajectory
 from latentode.prediction.answers import SolvedWindows
 from latentode.prediction.event_mixture import NextOfMixture, increments_between, mixture_scores
-from latentode.prediction.grids import check_size, forecast_grid, span_grid
+from latentode.prediction.grids import Align, check_size, forecast_grid, span_grid, span_spacing
 from latentode.prediction.predictor import Predictor
 from latentode.results.events import intensity_dataset, next_event_dataset
 
@@ -112,7 +112,11 @@ class LatentRates:
         return self.fitted.log.events.streams.mark_names
 
     def intensity(
-        self, dataset: TimeSeriesDataset, every: str | None, horizon: str | None
+        self,
+        dataset: TimeSeriesDataset,
+        every: DurationLike | None,
+        horizon: DurationLike | None,
+        align: Align = "clock",
     ) -> xr.Dataset:
         """Draws of the rate of each mark on an even grid.
 
@@ -121,16 +125,18 @@ class LatentRates:
 
         Args:
             dataset: Readings.
-            every: Spacing of the grid; None is the typical spacing of the readings.
+            every: Spacing of the grid; None is a round one near that of the readings.
             horizon: How far beyond the last reading; None stays inside.
+            align: As in `grids.forecast_grid` and `grids.span_grid`.
 
         Returns:
             ``intensity`` (draw, series, step, mark) in events per `unit`.
         """
-        spacing = None if every is None else parse_duration(every, self.unit)
-        series, times = span_grid(dataset, spacing)
+        spacing = span_spacing(dataset) if every is None else parse_duration(every, self.unit)
+        series, times = span_grid(dataset, spacing, align)
         if horizon is not None:
-            ahead = forecast_grid(dataset, parse_duration(horizon, self.unit), spacing)
+            length = parse_duration(horizon, self.unit)
+            ahead = forecast_grid(dataset, length, spacing, align=align)
             series, times = np.concatenate([series, ahead[0]]), np.concatenate([times, ahead[1]])
             order = np.lexsort((times, series))
             series, times = series[order], times[order]
@@ -151,7 +157,7 @@ class LatentRates:
 
     @torch.no_grad()
     def next_event(
-        self, dataset: TimeSeriesDataset, horizon: str | float, levels: Sequence[float]
+        self, dataset: TimeSeriesDataset, horizon: DurationLike, levels: Sequence[float]
     ) -> xr.Dataset:
         """What comes after the last reading of each series, given the readings.
 

@@ -4,7 +4,8 @@
 one number a series), `summarize` reduces draws to mean, spread and quantiles, `to_frame` lays that
 out as a long table; `aggregate` takes draws together over periods, series and channels, and
 `exceedance` says whether and when they cross a limit; `write`, `render` and `read` move predictions
-to and from files. Use NetCDF
+to and from files. `join_scenarios` puts forecasts under several plans side by side: every function
+here then answers for each of them. Use NetCDF
 (``.nc``) to keep every draw; CSV, JSON and Parquet hold the summary.
 """
 
@@ -19,6 +20,7 @@ from latentode.results.frame import local_times as local_times
 from latentode.results.frame import to_frame as to_frame
 from latentode.results.queries import from_queries as from_queries
 from latentode.results.queries import from_scores as from_scores
+from latentode.results.scenarios import join_scenarios as join_scenarios
 from latentode.results.storage import FORMATS as FORMATS
 from latentode.results.storage import read as read
 from latentode.results.storage import render as render

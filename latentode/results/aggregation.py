@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from latentode.config.durations import DurationLike, exact_duration, parse_duration
 from latentode.data.dataset import Int64
 from latentode.errors import ConfigError
 from latentode.results.cells import HOWS, Cells, join_channels
@@ -20,15 +21,17 @@ from latentode.results.channels import channel_index, listed, stated
 from latentode.results.dataset import time_coordinate
 from latentode.results.periods import HORIZON, clock_of
 from latentode.results.queries import from_queries
+from latentode.results.scenarios import by_scenario
 
 _AXES = {"series": "series", "channel": "channels", "channels": "channels"}
 
 
+@by_scenario
 def aggregate(
     dataset: xr.Dataset,
     how: str,
     *,
-    by: str | None = None,
+    by: DurationLike | None = None,
     over: str | Sequence[str] = (),
     channels: Sequence[str] | None = None,
 ) -> xr.Dataset:
@@ -59,6 +62,8 @@ def aggregate(
             would be added up over time, channels of several units are taken together, or there is
             no time or period of which all series have a value.
     """
+    if by is not None and not isinstance(by, str):
+        by = exact_duration(parse_duration(by))
     axes = _axes(how, by, over)
     chosen = channel_index(dataset, channels)
     names = [str(name) for name in dataset["channel"].values[chosen]]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock, Float64
 from latentode.errors import ConfigError, ShapeError
+from latentode.results.scenarios import by_scenario
 
 DEFAULT_QUANTILES = (0.05, 0.5, 0.95)
 _NOT_A_TIME = np.iinfo(np.int64).min
@@ -86,6 +87,7 @@ def to_dataset(
     )
 
 
+@by_scenario
 def summarize(dataset: xr.Dataset, quantiles: Sequence[float] = DEFAULT_QUANTILES) -> xr.Dataset:
     """Reduce the draws to mean, standard deviation and quantiles.
 

@@ -17,6 +17,7 @@ from latentode.errors import ConfigError, DataError
 from latentode.results.channels import channel_index, stated
 from latentode.results.dataset import DEFAULT_QUANTILES, check_levels, provenance
 from latentode.results.frame import zoned
+from latentode.results.scenarios import by_scenario
 
 _HOLDS: dict[str, Callable[[Any, float], Any]] = {
     ">": np.greater,
@@ -77,6 +78,7 @@ class Limit:
         return f"{self.channel}{self.sign}{self.value:.12g}"
 
 
+@by_scenario
 def exceedance(
     dataset: xr.Dataset,
     limits: str | Sequence[str],
@@ -123,6 +125,7 @@ def exceedance(
     return result.transpose(*order).assign_attrs(facts | kept)
 
 
+@by_scenario
 def exceedance_frame(dataset: xr.Dataset) -> pd.DataFrame:
     """Lay the probabilities of `exceedance` out, a row for each limit, series and time.
 
@@ -144,6 +147,7 @@ def exceedance_frame(dataset: xr.Dataset) -> pd.DataFrame:
     )
 
 
+@by_scenario
 def first_crossings(dataset: xr.Dataset) -> pd.DataFrame:
     """Lay out whether and when limits of `exceedance` are crossed, a row for each and each series.
 

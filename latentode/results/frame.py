@@ -11,8 +11,10 @@ import xarray as xr
 
 from latentode.data.dataset import Clock, Int64
 from latentode.results.dataset import DEFAULT_QUANTILES, summarize, time_coordinate
+from latentode.results.scenarios import by_scenario
 
 
+@by_scenario
 def to_frame(dataset: xr.Dataset, quantiles: Sequence[float] = DEFAULT_QUANTILES) -> pd.DataFrame:
     """Lay a prediction out with one row for each series, time and channel.
 

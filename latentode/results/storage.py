@@ -127,7 +127,7 @@ def _netcdf(dataset: xr.Dataset) -> bytes:
     storable = dataset.assign_coords(
         {
             name: (name, _without_nul(dataset[name].values), dataset[name].attrs)
-            for name in ("series", "channel", "condition")
+            for name in ("scenario", "series", "channel", "condition")
             if name in dataset.coords
         }
     )
@@ -142,7 +142,7 @@ def _without_nul(names: Any) -> Any:
 
 
 def _csv(frame: pd.DataFrame) -> bytes:
-    for column in ("series", "channel", "condition"):
+    for column in ("scenario", "series", "channel", "condition"):
         if column in frame:
             frame[column] = frame[column].map(_defused)
     return frame.to_csv(index=False, lineterminator="\n").encode("utf-8", "replace")

@@ -76,7 +76,7 @@ VALUES = {
     "--output": "file.csv",
     "--context": "4h", "--horizon": "2h", "--every": "1h", "--max-time": "7s", "--quantiles": "0.2",
     "--states": "Manual=0", "--device": "cuda", "--encoding": "latin-1", "--option": "num_series=2",
-    "--aggregate": "sum by horizon", "--exceeds": "y>3",
+    "--aggregate": "sum by horizon", "--exceeds": "y>3", "--align": "origin", "--plan": "times.csv",
     "--start": "any", "--end": "any", "--lower": "y=0", "--upper": "y=9", "--kinds": "y=count",
 }  # fmt: skip
 OF_COMMAND = {

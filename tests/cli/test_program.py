@@ -13,6 +13,7 @@ from places import ROOT
 from programs import ended, finished, python, started
 
 from latentode.cli.app import COMMANDS, root
+from latentode.cli.session import Session
 
 
 def run(*args, env=None, **options):
@@ -224,3 +225,11 @@ def test_commands_written_for_the_user_can_be_typed():
         print(Session(program="python cli.py").command_line("forecast", "runs/a b"))
     """)
     assert process("-c", script).stdout == "python cli.py forecast 'runs/a b'\n"
+
+
+def test_a_warning_is_said_once(capsys):
+    session = Session()
+    session.warn("the pump is dry")
+    session.warn("the pump is dry")
+    assert session.warnings == ["the pump is dry"]
+    assert capsys.readouterr().err == "warning: the pump is dry\n"

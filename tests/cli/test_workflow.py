@@ -403,8 +403,7 @@ def test_log_without_the_column_of_ids_says_how_to_go_on(trained, tmp_path):
 LIMITED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2)
-from latentode.cli import main
-main()
+from latentode.cli import main; main()
 """
 
 

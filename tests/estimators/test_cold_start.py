@@ -88,14 +88,18 @@ def test_series_never_read_begin_at_their_first_known_input(brief, new):
 def test_they_begin_when_they_are_told_to(brief, new):
     with pytest.warns(LatentODEWarning, match=r"'n0' from 2.5"):
         answer = brief.forecast(unread(new), every="1h", origin=2.5, num_draws=5)
-    assert (answer["time"].values == [3.5, 4.5, 5.5, 6.5]).all()
+    assert (answer["time"].values == [3.0, 4.0, 5.0, 6.0]).all()
 
 
 def test_static_covariates_alone_need_a_time(brief, new):
     log = unread(new).groupby("id").head(1).assign(dose=np.nan)
     with pytest.raises(DataError, match=r"got neither of series 'n0', 'n1', 'n2' and 2 more"):
         brief.forecast(log)
-    with pytest.warns(LatentODEWarning, match="prior alone"):
+    never = "'dose' of series 'n0' is never told, and taken to be as usual in training"
+    with (
+        pytest.warns(LatentODEWarning, match="prior alone"),
+        pytest.warns(LatentODEWarning, match=never),
+    ):
         answer = brief.forecast(log, origin=0.0, num_draws=5)
     assert np.isfinite(answer["value"].values).all()
 
@@ -103,9 +107,14 @@ def test_static_covariates_alone_need_a_time(brief, new):
 def test_beside_them_series_with_readings_are_answered_as_before(brief, new):
     read = new.drop(columns="mean")
     both = pd.concat([read, unread(simulated(2, 8, "z"))])
-    with pytest.warns(LatentODEWarning, match="'z0'"):
+    held = r"'dose' of series 'n0' is told until .* and held"
+    with (
+        pytest.warns(LatentODEWarning, match="'z0'.*prior alone"),
+        pytest.warns(LatentODEWarning, match=held),
+    ):
         beside = brief.forecast(both, every="1h", num_draws=5)
-    alone = brief.forecast(read, every="1h", num_draws=5)
+    with pytest.warns(LatentODEWarning, match=held):
+        alone = brief.forecast(read, every="1h", num_draws=5)
     assert beside.sizes["series"] == 7
     assert "from_prior" not in alone.attrs
     shared = beside["value"].sel(series=alone["series"])
@@ -135,9 +144,11 @@ def test_the_program_forecasts_them(brief, new, tmp_path):
     brief.save(tmp_path / "model")
     unread(new).to_csv(tmp_path / "new.csv", index=False)
     asked = ("forecast", tmp_path / "model", tmp_path / "new.csv", "--every", "1h")
+    steps = run(*asked[:3], "--from", "2.5", "-o", tmp_path / "steps.csv")
+    assert "--every 15min: a round time step near that of the readings" in steps.stderr
     answer = answer_of(*asked, "--from", "2.5", "-o", tmp_path / "out.csv")
     assert any("prior alone" in text for text in answer["warnings"])
-    assert pd.read_csv(tmp_path / "out.csv")["time"].min() == 3.5
+    assert pd.read_csv(tmp_path / "out.csv")["time"].min() == 3.0
     log = unread(new).assign(dose=np.nan)
     log.to_csv(tmp_path / "bare.csv", index=False)
     refused = run("forecast", tmp_path / "model", tmp_path / "bare.csv")

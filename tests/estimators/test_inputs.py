@@ -38,20 +38,28 @@ def test_known_inputs_and_static_columns_go_all_the_way(tmp_path):
     assert schema.input_channels == ("valve",)
     assert schema.static_columns == ("age",)
     perturb(model)
-    base = model.forecast(frame, every="1h", num_draws=3)
+    held = r"'valve' of series 'p1' is told until .* and held at 1 until"
+    with pytest.warns(LatentODEWarning, match=held):
+        base = model.forecast(frame, every="1h", num_draws=3)
 
     ahead = frame.groupby("pump")["timestamp"].max() + pd.Timedelta("1h")
     future = pd.DataFrame({"pump": ahead.index, "timestamp": ahead.to_numpy(), "valve": 9.0})
     future["timestamp"] = future["timestamp"].dt.tz_localize(None).dt.tz_localize("UTC")
     planned = pd.concat([frame, future.assign(age=[3.0, 4.0])], ignore_index=True)
-    changed = model.forecast(planned, every="1h", num_draws=3)
+    with pytest.warns(LatentODEWarning, match="held at 9 until"):
+        changed = model.forecast(planned, every="1h", num_draws=3)
     assert (changed["time"].values == base["time"].values).all()
     assert not np.allclose(changed["value"][:, :, 2:], base["value"][:, :, 2:], rtol=1e-4)
 
-    older = model.forecast(frame.assign(age=30.0), every="1h", num_draws=3)
+    with pytest.warns(LatentODEWarning, match=held):
+        older = model.forecast(frame.assign(age=30.0), every="1h", num_draws=3)
     assert not np.allclose(older["value"], base["value"], rtol=1e-4)
     model.save(tmp_path / "model")
-    equal(LatentODE.load(tmp_path / "model").forecast(num_draws=2), model.forecast(num_draws=2))
+    loaded = LatentODE.load(tmp_path / "model")
+    with pytest.warns(LatentODEWarning, match=held):
+        again = loaded.forecast(num_draws=2)
+    with pytest.warns(LatentODEWarning, match=held):
+        equal(again, model.forecast(num_draws=2))
     for name, what in (("valve", "valve"), ("age", "age")):
         with pytest.raises(DataError, match=what):
             model.forecast(frame.drop(columns=name))
@@ -102,7 +110,8 @@ def test_series_with_too_few_readings_are_left_out_of_training_only():
     log = pd.concat([frame, lonely], ignore_index=True)
     model = tiny(log, TINY.updated(**{"data.min_obs": 5}), id_column="pump")
     assert model.fitted_.context.series_ids == ("p1", "p2")
-    assert "lonely" in model.forecast(log, num_draws=2)["series"].values
+    with pytest.warns(LatentODEWarning, match="series 'lonely': not among those that this model"):
+        assert "lonely" in model.forecast(log, num_draws=2)["series"].values
     with pytest.raises(DataError, match="at least 500 readings"):
         tiny(log, TINY.updated(**{"data.min_obs": 500}), id_column="pump")
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from latentode import LatentODE, LatentODEConfig
+from latentode.errors import LatentODEWarning
 from latentode.evaluation.metrics import crps_from_draws
 
 CONFIG = LatentODEConfig().updated(
@@ -61,7 +62,8 @@ def histories():
 @pytest.fixture(scope="module")
 def forecast(fitted, histories):
     days = pd.concat([history[:24] for history in histories])
-    return fitted.forecast(days, horizon="3h", every="1h", num_draws=100)
+    with pytest.warns(LatentODEWarning, match="series 's100'.* not among those that this model"):
+        return fitted.forecast(days, horizon="3h", every="1h", num_draws=100)
 
 
 def of(forecast, channel):
@@ -117,7 +119,8 @@ def test_counts_have_the_mean_and_the_variance_that_they_were_made_with(forecast
 @pytest.mark.parametrize("jump", [-1e4, -30.0, 40.0, 1e4])
 def test_after_a_jump_a_forecast_starts_at_the_new_level(fitted, histories, jump):
     moved = histories[0].assign(level=histories[0]["level"] + jump)
-    level = of(fitted.forecast(moved, horizon="1h", every="1h"), "level")[:, 0, 0]
+    with pytest.warns(LatentODEWarning, match="series 's100'"):
+        level = of(fitted.forecast(moved, horizon="1h", every="1h"), "level")[:, 0, 0]
     low, middle, high = np.quantile(level, [0.05, 0.5, 0.95])
     assert middle == pytest.approx(moved["level"].iloc[-1], abs=1.5)
     assert 0.1 < high - low < 6.0

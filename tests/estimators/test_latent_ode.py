@@ -1,6 +1,7 @@
 """The estimator from frames to labelled arrays, on models that were trained for two steps."""
 
 import json
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from pump_log import HOUR, TINY, equal, perturb, tiny, wide_frame
 
 from latentode import LatentODE, LatentODEConfig, results
 from latentode.data.reading.log import read_log
-from latentode.errors import ConfigError, DataError, NotFittedError
+from latentode.errors import ConfigError, DataError, LatentODEWarning, NotFittedError
 
 
 @pytest.fixture(scope="module")
@@ -139,8 +140,16 @@ def test_a_forecast_has_draws_of_every_channel_at_real_times_after_the_last_read
     last = frame.groupby("pump")["timestamp"].max()
     for name in ("p1", "p2"):
         steps = pd.DatetimeIndex(found["time"].sel(series=name).values).tz_localize("UTC")
-        expected = [last[name] + pd.Timedelta(hours=h) for h in range(1, 7)]
-        assert list(steps) == expected
+        full = last[name].floor("1h")
+        assert list(steps) == [full + pd.Timedelta(hours=h) for h in range(1, 7)]
+
+
+def test_a_forecast_counts_from_the_last_reading_where_it_is_told_to(frame, model):
+    found = model.forecast(frame, every="1h", align="origin", num_draws=2)
+    last = frame.groupby("pump")["timestamp"].max().dt.tz_localize(None)
+    for name in ("p1", "p2"):
+        steps = pd.DatetimeIndex(found["time"].sel(series=name).values)
+        assert list(steps) == [last[name] + pd.Timedelta(hours=h) for h in range(1, 7)]
 
 
 def test_a_forecast_without_a_log_is_that_of_the_training_log(frame, model):
@@ -150,11 +159,9 @@ def test_a_forecast_without_a_log_is_that_of_the_training_log(frame, model):
 def test_horizon_and_spacing_can_be_chosen(frame, model):
     assert model.forecast(frame, horizon="12h", every="2h", num_draws=1).sizes["step"] == 6
     typical = model.forecast(frame, num_draws=1)
-    last = frame.groupby("pump")["timestamp"].transform("max")
-    recent = frame[frame["timestamp"] > last - pd.Timedelta("12h")]
-    gaps = recent.groupby("pump")["timestamp"].diff().dropna()
+    assert typical.attrs["every"] == "15min"  # the median gap of the last 12 h is 18 min
     spacing = pd.Timedelta(np.diff(typical["time"].values[0])[0])
-    assert spacing == pd.Timedelta(int(np.median(gaps.dt.as_unit("ns").astype(np.int64))))
+    assert spacing == pd.Timedelta("15min")
 
 
 @pytest.mark.parametrize(
@@ -194,8 +201,8 @@ def test_interpolation_is_an_even_grid_inside_each_span(frame, model):
     for name, own in frame.groupby("pump"):
         times = pd.DatetimeIndex(found["time"].sel(series=name).values).dropna()
         times = times.tz_localize("UTC")
-        assert times[0] == own["timestamp"].min()
-        assert own["timestamp"].max() - pd.Timedelta("3h") < times[-1] <= own["timestamp"].max()
+        assert times[0] == own["timestamp"].min().ceil("3h")
+        assert times[-1] == own["timestamp"].max().floor("3h")
         assert set(np.diff(times)) == {pd.Timedelta("3h")}
         assert np.isfinite(found["value"].sel(series=name).values[:, : len(times)]).all()
 
@@ -293,9 +300,40 @@ def test_a_log_on_another_clock_is_refused(frame, model):
 
 def test_a_series_that_training_never_saw_is_forecast_as_well(frame, model):
     fresh = frame[frame["pump"] == "p1"].assign(pump="new")
-    found = model.forecast(fresh, num_draws=3)
+    with pytest.warns(LatentODEWarning, match="series 'new': not among those that this model"):
+        found = model.forecast(fresh, num_draws=3)
     assert list(found["series"].values) == ["new"]
     assert np.isfinite(found["value"]).all()
+
+
+def test_a_horizon_far_beyond_that_of_training_is_said(frame, model):
+    with pytest.warns(LatentODEWarning, match=r"until 2\.856d ahead.* until 6h"):
+        model.forecast(frame, horizon=pd.Timedelta("3D"), every="6h", num_draws=1)
+
+
+def test_lengths_may_be_differences_of_times(frame, model):
+    texts = model.forecast(frame, horizon="12 hours", every="2hrs", num_draws=2)
+    times = model.forecast(
+        frame, horizon=timedelta(hours=12), every=np.timedelta64(2, "h"), num_draws=2
+    )
+    equal(times, texts)
+
+
+def test_a_log_may_lack_channels_where_that_is_allowed(frame, model):
+    lacking = frame.drop(columns="flow")
+    for call in (model.forecast, model.interpolate, model.evaluate):
+        with pytest.raises(DataError, match="pass allow_missing_channels=True"):
+            call(lacking)
+    absent = "channels that this log does not have: flow"
+    with (
+        pytest.warns(LatentODEWarning, match=absent),
+        pytest.warns(LatentODEWarning, match="no reading of 'flow' of series 'p1'"),
+    ):
+        found = model.forecast(lacking, every="1h", allow_missing_channels=True, num_draws=2)
+    assert np.isfinite(found["value"]).all()
+    with pytest.warns(LatentODEWarning, match=absent):
+        filled = model.interpolate(lacking, every="6h", allow_missing_channels=True, num_draws=2)
+    assert np.isfinite(filled["value"].sel(series="p1", channel="flow")).any()
 
 
 # latent space, scores

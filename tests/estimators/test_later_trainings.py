@@ -200,6 +200,13 @@ def test_a_new_channel_is_refused_with_a_way(model, log):
     model.update(new.drop(columns="z"))
 
 
+def test_a_channel_that_was_left_out_before_is_not_new(log):
+    wide = log.assign(z=1.5)
+    model = tiny(wide, id_column="pump", channels=["x", "y"])
+    model.update(later(log).assign(z=1.5), old_log=wide)
+    assert model.fitted_.later[-1].kind == "update"
+
+
 def test_a_model_with_labels_is_not_updated(log):
     labels = dict(zip("abcdef", "uvuvuv", strict=True))
     model = tiny(log_of(pumps="abcdef"), id_column="pump", labels=labels)

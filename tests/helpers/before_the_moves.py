@@ -24,12 +24,12 @@ def predictions():
 
     model, log = LatentODE.load(FOLDER / "model"), FOLDER / "log.csv"
     arrays = {
-        "forecast": model.forecast(log, every="2h", num_draws=4)["value"],
-        "interpolation": model.interpolate(log, every="6h", num_draws=4)["value"],
-        "latent": model.latent_trajectory(log, every="6h", num_draws=2)["value"],
+        "forecast": model.forecast(log, every="2h", align="origin", num_draws=4)["value"],
+        "interpolation": model.interpolate(log, every="6h", align="origin", num_draws=4)["value"],
+        "latent": model.latent_trajectory(log, every="6h", align="origin", num_draws=2)["value"],
         "log_prob": model.score(log, num_draws=3)["log_prob"],
         "classes": model.classify(log, num_draws=3),
-        "rates": model.events.intensity(log, every="6h", num_draws=2)["intensity"],
+        "rates": model.events.intensity(log, every="6h", align="origin", num_draws=2)["intensity"],
     }
     found = {n: torch.from_numpy(np.array(a, np.float64, order="C")) for n, a in arrays.items()}
     return {name: value.nan_to_num(nan=-1e9) for name, value in found.items()}

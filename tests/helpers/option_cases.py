@@ -30,6 +30,7 @@ from latentode.config import LatentODEConfig
 from latentode.config.base import Config
 from latentode.data.dataset import Clock
 from latentode.data.reading.log import read_log
+from latentode.models.fitted.later_training import LaterTraining
 from latentode.results.events import intensity_dataset, next_event_dataset
 
 # a module that is first imported while a stand-in is in place would keep it
@@ -190,6 +191,7 @@ def _schema():
         units=(),
         counters=types.SimpleNamespace(names=()),
         align=lambda log, **_: log,
+        in_order=lambda log: log,
     )
 
 
@@ -201,6 +203,7 @@ def _estimator(recorder, world):
         "interpolate": lambda: _prediction("interpolation"),
         "evaluate": dict,
         "score_forecasts": dict,
+        "update": dict,
         "classify": lambda: pd.DataFrame([[0.3, 0.7]], index, columns=["a", "b"]),
         "surprise": lambda: _prediction("surprise"),
         "score": lambda: xr.Dataset(
@@ -230,6 +233,8 @@ def _estimator(recorder, world):
             super().__init__(recorder, "LatentODE", answers)
             self.config, self.config_ = config, world.pinned
             self.fitted_ = parts(schema=_schema(), log=parts(events=has_events or None))
+            self.fitted_.later = (LaterTraining("update", "2024-05-18T00:00", 30, 3),)
+            self.fitted_.save = lambda folder: recorder.call("save", folder)
             self.events = _Asked(recorder, "events", views)
             self.events.unit = "s"
             self.latent = _Asked(recorder, "latent", {"plane": lambda: plane})

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
 from latentode.cli.command import command
 from latentode.cli.runs.path_questions import Aggregate, PathQuestions
-from latentode.cli.runs.prediction import check_request, count_steps, deliver, prediction_options
+from latentode.cli.runs.plans import plan_option
+from latentode.cli.runs.prediction import (
+    check_request,
+    count_steps,
+    deliver,
+    prediction_options,
+    say_step,
+)
 from latentode.cli.runs.request import Request, request_options
 from latentode.cli.session import Outcome
 
@@ -22,6 +30,7 @@ from latentode.cli.session import Outcome
     help="When series without a reading begin, which are forecast from the prior, e.g. 2024-05-01; "
     "by default at their first known input.",
 )
+@plan_option
 @prediction_options
 @request_options()
 def forecast_command(
@@ -30,6 +39,8 @@ def forecast_command(
     origin: str | None,
     times: Path | None,
     every: str | None,
+    align: Literal["clock", "origin"] | None,
+    plan: Path | dict[str, Path] | None,
     samples: int,
     quantiles: tuple[float, ...] | None,
     aggregates: tuple[Aggregate, ...],
@@ -37,20 +48,35 @@ def forecast_command(
 ) -> Outcome:
     """Forecast with the model of RUN, from the end of LOGS or of the log it was trained on.
 
+    Times are full steps of the clock (--every 1h: 01:00, 02:00, ... in the zone of the log), the
+    same for all series.
+
+    Known inputs are as in --plan; what is not planned is held, which is said.
+
     Series of LOGS without a reading, of which known inputs or static columns are given, are
     forecast from the prior.
 
     The path of the result is printed; by default it lies in RUN/forecasts. Answers to --aggregate
     and --exceeds are printed, and lie beside it: forecast-sum-by-day.csv, forecast-exceeds.csv.
     """
-    if times is not None and (horizon or every):
-        raise click.UsageError("--times names all times; --horizon and --every have no place.")
+    if times is not None and (horizon or every or align):
+        raise click.UsageError(
+            "--times names all times; --horizon, --every and --align have no place."
+        )
     steps, questions = count_steps(horizon, every), PathQuestions(aggregates, exceeds)
     check_request(request, questions, quantiles=quantiles, samples=samples, steps=steps)
     model, folder = request.load()
     questions.check(model.fitted_.schema)
     log = request.read(model, allow_unread=True)
     result = model.forecast(
-        log, horizon=horizon, every=every, times=times, origin=origin, num_draws=samples
+        log,
+        horizon=horizon,
+        every=every,
+        times=times,
+        origin=origin,
+        align=align or "clock",
+        plan=plan,
+        num_draws=samples,
     )
+    say_step(result, request, every)
     return deliver(result, request, questions, kind="forecast", folder=folder, quantiles=quantiles)

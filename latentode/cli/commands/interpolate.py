@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
 from latentode.cli.command import command
 from latentode.cli.runs.path_questions import Aggregate, PathQuestions
-from latentode.cli.runs.prediction import check_request, deliver, prediction_options
+from latentode.cli.runs.prediction import (
+    check_request,
+    deliver,
+    prediction_options,
+    say_step,
+)
 from latentode.cli.runs.request import Request, request_options
 from latentode.cli.session import Outcome
 
@@ -22,6 +28,7 @@ def interpolate_command(
     at_missing: bool,
     times: Path | None,
     every: str | None,
+    align: Literal["clock", "origin"] | None,
     samples: int,
     quantiles: tuple[float, ...] | None,
     aggregates: tuple[Aggregate, ...],
@@ -34,14 +41,22 @@ def interpolate_command(
     """
     if sum((times is not None, every is not None, at_missing)) > 1:
         raise click.UsageError("--times, --every and --at-missing exclude each other.")
+    if align is not None and (times is not None or at_missing):
+        raise click.UsageError("--times or --at-missing name all times; --align has no place.")
     questions = PathQuestions(aggregates, exceeds)
     check_request(request, questions, quantiles=quantiles, samples=samples)
     model, folder = request.load()
     questions.check(model.fitted_.schema)
     log = request.read_or_own(model, folder)
     result = model.interpolate(
-        log, every=every, times=times, at_missing=at_missing, num_draws=samples
+        log,
+        every=every,
+        times=times,
+        at_missing=at_missing,
+        align=align or "clock",
+        num_draws=samples,
     )
+    say_step(result, request, every)
     return deliver(
         result, request, questions, kind="interpolation", folder=folder, quantiles=quantiles
     )

@@ -47,7 +47,18 @@ def prediction_options(function: Callable[..., Any]) -> Callable[..., Any]:
             help="Columns of a table; a .nc file holds every draw instead.",
         ),
         click.option("--samples", type=click.IntRange(1), default=200, show_default=True),
-        click.option("--every", help="Distance of the predicted times, e.g. 5min."),
+        click.option(
+            "--align",
+            type=click.Choice(["clock", "origin"]),
+            show_default="clock",
+            help="Times at full steps of the clock, or counted from each series' last reading "
+            "(interpolate: its first).",
+        ),
+        click.option(
+            "--every",
+            show_default="round, near that of the readings",
+            help="Time step of the output, e.g. 5min.",
+        ),
         click.option(
             "--times",
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -157,6 +168,20 @@ def deliver(
         return Outcome(outputs=outputs, data=facts)
     data, text = {**facts, **questions.facts(answers)}, questions.text(answers, levels)
     return Outcome(outputs=outputs, data=data, text=text)
+
+
+def say_step(result: xr.Dataset, request: Request, every: str | None) -> None:
+    """Say which time step was chosen, where none was asked for.
+
+    Args:
+        result: What was predicted.
+        request: What was asked.
+        every: What was given as --every.
+    """
+    if every is None and "every" in result.attrs:
+        request.session.note(
+            f"--every {result.attrs['every']}: a round time step near that of the readings"
+        )
 
 
 def free_name(parent: Path, kind: str) -> Path:

@@ -50,6 +50,7 @@ def update_run(
     """
     import torch
 
+    from latentode.estimators.later_logs import check_channels
     from latentode.training import Interrupted
     from latentode.training.refit import replace_model
 
@@ -64,8 +65,9 @@ def update_run(
             "got a model alone. Use LatentODE.update of Python for it."
         )
     with folder.held():
-        old = _old_readings(session, model, folder)
-        new = _read(session, model, logs, settings, new=True)
+        old, known = _old_readings(session, model, folder)
+        new, others = _read(model, logs, settings, session)
+        check_channels(others, known)
         try:
             with training_display(session) as display:
                 listener = Listener(session, folder, display)
@@ -87,10 +89,14 @@ def update_run(
 
 def _old_readings(
     session: Session, model: LatentODE, folder: RunFolder
-) -> TimeSeriesDataset | None:
-    """All readings that the run remembers the logs of; None where some of them have gone."""
+) -> tuple[TimeSeriesDataset | None, set[str]]:
+    """All readings that the run remembers the logs of, and columns that it left out of them.
+
+    None where some of the logs have gone.
+    """
     updates = folder.record.get("updates", [])
     found: TimeSeriesDataset | None = None
+    known: set[str] = set()
     for number, record in enumerate([folder.record.get("log"), *(each["log"] for each in updates)]):
         logs = Logs.recorded(record or {})
         gone = "a log of it" if logs is None else logs.gone()
@@ -99,28 +105,31 @@ def _old_readings(
                 f"{gone} has gone: of what {folder.path} has learned, the newest readings of each "
                 "series stand beside the new ones, and it may forget more"
             )
-            return None
-        bounds = own_bounds(folder) if number == 0 else {}
-        later = model.fitted_.schema.in_order(_read(session, model, logs, bounds))
+            return None, known
+        readings, others = _read(model, logs, own_bounds(folder) if number == 0 else {})
+        later = model.fitted_.schema.in_order(readings)
         found = later if found is None else found.followed_by(later)
-    return found
+        known |= others
+    return found, known
 
 
 def _read(
-    session: Session,
-    model: LatentODE,
-    logs: Logs,
-    settings: Mapping[str, Any],
-    *,
-    new: bool = False,
-) -> TimeSeriesDataset:
+    model: LatentODE, logs: Logs, settings: Mapping[str, Any], session: Session | None = None
+) -> tuple[TimeSeriesDataset, set[str]]:
+    """Readings of some logs, and what else in them could be channels.
+
+    Args:
+        model: The model, as whose log they are read.
+        logs: The logs.
+        settings: How they are read, where it is not as that log; by dotted name.
+        session: Told what was read; None where it has been told before.
+    """
     from latentode.data.reading.log import read_log
     from latentode.data.reading.report import OF_EVERY_LOG
-    from latentode.estimators.inputs import check_channels, unknown_channels
+    from latentode.estimators.later_logs import other_channels
 
     dataset, report = read_log(logs.source, config_for(model.config_, settings).data)
-    if new:
+    if session is not None:
         session.lines("plan", report.plan())
-        check_channels(unknown_channels(report))
     report.settle("training", about=OF_EVERY_LOG)
-    return dataset
+    return dataset, other_channels(report)

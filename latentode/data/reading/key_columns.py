@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 from latentode.config import DataConfig
 from latentode.data.reading.formats.table import Table
@@ -49,6 +50,8 @@ def key_roles(
     *,
     series_ids: Sequence[str] | None,
     timed: bool,
+    numbers: Sequence[str] = (),
+    ids_needed: bool = True,
 ) -> Roles:
     """Find the id, the time and the text.
 
@@ -58,6 +61,8 @@ def key_roles(
         text: The text that is wanted.
         series_ids: Series of the log beside the table; None for a table of its own.
         timed: Whether rows have a time.
+        numbers: Columns of numbers, which are none of these.
+        ids_needed: Whether a table beside several series must name them.
 
     Returns:
         Roles of layout "rows", the text as the channel.
@@ -65,7 +70,8 @@ def key_roles(
     Raises:
         DataError: If a column is absent, or several may be it.
     """
-    search = _Search(table, config, series_ids, free=list(table.columns))
+    free = [name for name in table.columns if name not in numbers]
+    search = _Search(table, config, series_ids, free, ids_needed)
     label = None if text is None else search.wanted_text(text)
     time = search.configured_time() if timed else ()
     identity = search.configured_id()
@@ -79,7 +85,7 @@ def key_roles(
     if identity is None:
         keys = [*time, *([label] if label else [])]
         identity = search.hidden_id(keys if timed else [])
-    return Roles("rows", time, identity, label)
+    return Roles("rows", time, identity, label, values=tuple(numbers), left_out=search.left_out)
 
 
 @dataclass
@@ -90,6 +96,8 @@ class _Search:
     config: DataConfig
     series_ids: Sequence[str] | None
     free: list[str]
+    ids_needed: bool = True
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.sample = Sample(self.table)
@@ -145,7 +153,8 @@ class _Search:
         held = [name for name in self.free if self._holds_ids(name)]
         if not may_count_rows:
             others = [name for name in self.free if name not in held]
-            for name, shown in row_counters(self.sample, others).items():
+            self.left_out = row_counters(self.sample, others)
+            for name, shown in self.left_out.items():
                 self.table.doubts.decide(
                     "columns", f"{self._take(name)!r} only numbers the rows: left out", shown
                 )
@@ -218,7 +227,12 @@ class _Search:
         """Refuse a table beside a log of several series that names none of them."""
         if self.series_ids is None or len(self.series_ids) == 1:
             return
-        self._refuse_mistyped(self.config.columns.id)
+        wanted = self.config.columns.id
+        if not self.ids_needed:
+            if wanted is not None and get_close_matches(wanted, self.free, n=1):
+                self._refuse_mistyped(wanted)
+            return
+        self._refuse_mistyped(wanted)
         raise DataError(
             f"{self.table.name}: expected a column of series ids, as there are "
             f"{len(self.series_ids)} series, got columns {', '.join(self.table.columns[:12])}. "

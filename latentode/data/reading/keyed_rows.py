@@ -1,8 +1,9 @@
 """Rows that are found by an id and a time: the one reader of events, labels, windows and queries.
 
 A row of a log is an id, a time and values; an event is an id, a time and a mark; a label an id,
-perhaps a time, and a class; a query an id and a time alone. All of them are read here, by the same
-names of columns, on the same clocks and under the same policy for bad rows as a log.
+perhaps a time, and a class; a query an id and a time alone, and a row of a plan has numbers too.
+All of them are read here, by the same names of columns, on the same clocks and under the same
+policy for bad rows as a log.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentode.config import DataConfig
-from latentode.data.dataset import Clock, Int64, positions
+from latentode.data.dataset import Clock, Float64, Int64, positions
 from latentode.data.reading.assembly.collect import Collected, Collector
 from latentode.data.reading.formats.open_table import LogFile, open_table
 from latentode.data.reading.formats.table import Table
@@ -42,6 +43,7 @@ class KeyedRows:
         clock: What the times mean.
         table: The table.
         roles: Its columns.
+        numbers: Columns of numbers, NaN where a cell is empty, shape (row, number).
     """
 
     series_ids: tuple[str, ...]
@@ -52,6 +54,7 @@ class KeyedRows:
     clock: Clock
     table: Table
     roles: Roles
+    numbers: Float64
 
     @property
     def ids(self) -> NDArray[np.object_]:
@@ -77,6 +80,8 @@ def read_rows(
     timed: bool = True,
     only_known: bool = False,
     repeats: int = 1,
+    numbers: Sequence[str] = (),
+    ids_needed: bool = True,
 ) -> KeyedRows:
     """Read rows of ids and times, and a text of each.
 
@@ -95,16 +100,23 @@ def read_rows(
         timed: False for rows without times.
         only_known: Whether rows of other series are left out unread.
         repeats: Rows of an open table that stand for one row of its source.
+        numbers: Columns of numbers, all of which the table has.
+        ids_needed: Whether a table beside several series must name them.
 
     Returns:
         The rows that count.
 
     Raises:
-        DataError: If a column cannot be found, or rows are bad and the policy refuses them.
+        DataError: If a column cannot be found, a cell of `numbers` holds none, or rows are bad and
+            the policy refuses them.
     """
     table = source if isinstance(source, Table) else open_rows(source, config)
-    roles = key_roles(table, config, text, series_ids=series_ids, timed=timed)
+    roles = key_roles(
+        table, config, text, series_ids=series_ids, timed=timed, numbers=numbers,
+        ids_needed=ids_needed,
+    )  # fmt: skip
     got = _collected(table, roles, config, clock)
+    _refuse_words(table, got)
     ignored = np.zeros(len(got.series), dtype=bool)
     if text is not None and got.row_slot is not None:
         ignored |= _are_among(text.missing, got.slots, got.row_slot)
@@ -123,7 +135,7 @@ def read_rows(
         texts = np.array([*got.slots, ""], dtype=object)[got.row_slot[keep]]
     return KeyedRows(
         tuple(series_ids), got.series[keep].astype(np.int64), times[keep], texts, got.lines[keep],
-        clock, table, roles,
+        clock, table, roles, np.stack([*(got.columns or []), times.astype(float)], 1)[keep, :-1],
     )  # fmt: skip
 
 
@@ -152,6 +164,17 @@ def _collected(table: Table, roles: Roles, config: DataConfig, clock: Clock | No
     collector = Collector(roles, config)
     collector.add(table)
     return collector.collected()
+
+
+def _refuse_words(table: Table, got: Collected) -> None:
+    """Refuse a cell in a column of numbers that holds none, which no policy leaves out."""
+    texts = [each for numbers in got.numbers for each in numbers.texts]
+    if texts:
+        first = min(texts, key=lambda each: each.row)
+        raise DataError(
+            f"{table.name}: {first.where}: expected a number in {first.column}, got "
+            f"{first.text!r} ({len(got.bad_rows)} such cells). Write one, or leave the cell empty."
+        )
 
 
 def _are_among(

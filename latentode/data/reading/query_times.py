@@ -38,11 +38,21 @@ def read_query_times(
     """
     rows = read_rows(source, config or LatentODEConfig().data, clock=clock, series_ids=series_ids)
     index = rows.index(series_ids)
-    _refuse_unknown(rows, index, series_ids)
+    refuse_unknown(rows, index, series_ids)
     return index, rows.times
 
 
-def _refuse_unknown(rows: KeyedRows, index: Int64, series_ids: Sequence[str]) -> None:
+def refuse_unknown(rows: KeyedRows, index: Int64, series_ids: Sequence[str]) -> None:
+    """Refuse rows of series that a log does not have.
+
+    Args:
+        rows: The rows.
+        index: What `KeyedRows.index` gave.
+        series_ids: Ids of the log.
+
+    Raises:
+        DataError: If there is one, with its line and the nearest id.
+    """
     unknown = np.flatnonzero(index < 0)
     if len(unknown):
         name = rows.series_ids[rows.series[unknown[0]]]

@@ -12,6 +12,7 @@ from latentode.data.reading.events import read_events
 from latentode.data.reading.labels import read_labels, read_time_labels
 from latentode.data.reading.log import read_log
 from latentode.data.reading.log_events import read_log_events
+from latentode.data.reading.plans import read_plan
 from latentode.data.reading.query_times import read_query_times
 from latentode.errors import DataError, LatentODEWarning
 
@@ -22,6 +23,7 @@ HEADERS = {
     "labels of series": "{id},label",
     "windows": "{id},start,end",
     "query times": "{id},time",
+    "plan": "{id},time,x",
 }
 KINDS = tuple(HEADERS)
 TIMED = tuple(kind for kind in KINDS if kind != "labels of series")
@@ -32,7 +34,9 @@ DAYS = [(f"s{i}", f"2024-01-{i + 1:02d} 00:00") for i in range(20)]
 
 def cells(kind, row, name, time):
     """A line of a table of one kind."""
-    last = {"log": row, "windows": "2024-12-31 00:00"}.get(kind, ("on", "off")[row % 2])
+    last = {"log": row, "plan": row, "windows": "2024-12-31 00:00"}.get(
+        kind, ("on", "off")[row % 2]
+    )
     parts = [name, time, last] if kind in TIMED else [name, last]
     return ",".join(str(part) for part in (parts[:2] if kind == "query times" else parts))
 
@@ -74,6 +78,9 @@ def read(kind, path, ids, **values):
     if kind == "labels of series":
         labels = read_labels(path, log_of(ids, clock), config)
         return by_id(ids, range(len(ids)), labels.codes)
+    if kind == "plan":
+        plan = read_plan(path, series_ids=ids, inputs=("x",), clock=clock, config=config)
+        return by_id(ids, plan.series, plan.times)
     return by_id(ids, *read_query_times(path, series_ids=ids, clock=clock, config=config))
 
 
