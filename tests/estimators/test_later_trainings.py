@@ -11,7 +11,7 @@ from scipy.signal import lfilter
 
 from latentode import LatentODE, LatentODEConfig
 from latentode.data.schema import DataSchema
-from latentode.errors import ConfigError, DataError, LatentODEWarning
+from latentode.errors import ConfigError, DataError, LatentODEWarning, LogWarning
 
 HOURS = 240
 
@@ -202,7 +202,8 @@ def test_a_new_channel_is_refused_with_a_way(model, log):
 
 def test_a_channel_that_was_left_out_before_is_not_new(log):
     wide = log.assign(z=1.5)
-    model = tiny(wide, id_column="pump", channels=["x", "y"])
+    with pytest.warns(LogWarning, match="column z ignored"):
+        model = tiny(wide, id_column="pump", channels=["x", "y"])
     model.update(later(log).assign(z=1.5), old_log=wide)
     assert model.fitted_.later[-1].kind == "update"
 

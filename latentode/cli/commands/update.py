@@ -9,11 +9,14 @@ import click
 
 from latentode.cli.command import command
 from latentode.cli.commands.train import threads_option
-from latentode.cli.options import data_options, given_settings
+from latentode.cli.options import data_options, flags_of, given_settings
 from latentode.cli.runs.logs import Logs, logs_argument
 from latentode.cli.runs.models import device_option, run_argument
 from latentode.cli.runs.updating import update_run
 from latentode.cli.session import Outcome, Session
+
+# which series are trained on, and what a prediction sees
+_OF_OTHER_COMMANDS = {"data.min_obs", "data.far_readings"}
 
 
 @command("update")
@@ -39,6 +42,12 @@ def update_command(
     kept in RUN/earlier.
     """
     settings = given_settings(options)
+    unused = flags_of(settings.keys() & _OF_OTHER_COMMANDS)
+    if unused:
+        raise click.UsageError(
+            f"{', '.join(unused)}: an update learns from all series and readings of LOGS. Leave it "
+            "out."
+        )
     return update_run(
         session, run, logs, settings=settings, max_time=max_time, threads=threads, device=device
     )
