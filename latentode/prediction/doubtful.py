@@ -16,7 +16,7 @@ from latentode.prediction.origins import names_of
 
 _FAR = 5  # horizons of the training: a few more are of use, and often asked for
 # a channel is silent after so many of its usual gaps, which so many readings show
-_GAPS, _SHOWN = 10, 10
+_GAPS, _SHOWN = 20, 10
 _EXAMPLES = 3  # channels that one message names
 
 

@@ -7,6 +7,9 @@ import pytest
 from latentode import LatentODE, LatentODEConfig, results
 from latentode.errors import ConfigError
 
+# the histories are series that training had not, which is said
+pytestmark = pytest.mark.filterwarnings("ignore:series 's:latentode.errors.LatentODEWarning")
+
 CONFIG = LatentODEConfig().updated(
     **{
         "channels.counters": ("energy",),
