@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -78,6 +80,8 @@ def scoring_bar(console: Console) -> Iterator[Callable[[int, int], None]]:
 def bar_unless(on_event: Listener | None) -> Iterator[Listener | None]:
     """Who is told of a training: the caller who wants to be, else a bar where it can be seen.
 
+    In a notebook without ipywidgets it is a line per epoch.
+
     Args:
         on_event: What the caller wants to be called; None for the bar, which needs a terminal or a
             notebook.
@@ -88,8 +92,17 @@ def bar_unless(on_event: Listener | None) -> Iterator[Listener | None]:
     if on_event is not None or not (console.is_terminal or console.is_jupyter):
         yield on_event
         return
+    if console.is_jupyter and find_spec("ipywidgets") is None:  # which a bar in a notebook needs
+        yield partial(_say_epoch, console)
+        return
     with training_bar(console) as display:
         yield lambda event: display(event) if event["event"] in ("step", "epoch") else None
+
+
+def _say_epoch(console: Console, event: Mapping[str, Any]) -> None:
+    if event["event"] == "epoch":
+        figures = _figures(event)
+        console.print(f"epoch {event['epoch']}/{event['total_epochs']}  {figures}", highlight=False)
 
 
 class _Bar:
