@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from latentode.data.dataset import Clock, Float64, TimeSeriesDataset
 from latentode.errors import DataError
+
+_MARKS = re.compile(r"[\s()\[\]{}°^.·*]|deg(?:rees?)?(?=\s*[CFK])")
+_PER = re.compile(r"/([^\W\d]+)(\d*)")
+_WORDS = {"celsius": "C", "fahrenheit": "F", "kelvin": "K", "percent": "%", "pct": "%"}
 
 
 def check_clock(clock: Clock, trained: Clock) -> None:
@@ -27,6 +33,38 @@ def check_clock(clock: Clock, trained: Clock) -> None:
             f"clock: expected times {words[0]} as in training, got times {words[1]}. "
             "Name the zone of the log with --tz."
         )
+
+
+def check_units(units: Mapping[str, str], trained: Mapping[str, str]) -> None:
+    """Refuse a channel in another unit than in training, where both are known.
+
+    Args:
+        units: Units by channel.
+        trained: Those of the training.
+
+    Raises:
+        DataError: If there is one.
+    """
+    for name in units.keys() & trained.keys():
+        if not _same_unit(units[name], trained[name]):
+            raise DataError(
+                f"units: expected {name!r} in {trained[name]} as in training, the log has it in "
+                f"{units[name]}. Convert the log, or correct the unit that it names."
+            )
+
+
+def _same_unit(first: str, second: str) -> bool:
+    """Whether two units are the same but for their spelling, as m³/h and m3 h-1, °C and degC."""
+    one, other = map(_spelt, (first, second))
+    if one.casefold() != other.casefold():
+        return False
+    return not any({a, b} == {"m", "M"} for a, b in zip(one, other, strict=False))  # milli, mega
+
+
+def _spelt(unit: str) -> str:
+    text = _MARKS.sub("", unicodedata.normalize("NFKC", unit))
+    text = _PER.sub(lambda match: f"{match[1]}-{match[2] or 1}", text)
+    return _WORDS.get(text.casefold(), text)
 
 
 def align_static(dataset: TimeSeriesDataset, columns: Sequence[str]) -> Float64 | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from latentode.config import LatentODEConfig
 from latentode.config.durations import format_duration
-from latentode.data.alignment import align_static, check_clock, require
+from latentode.data.alignment import align_static, check_clock, check_units, require
 from latentode.data.batches.batch import BatchBuilder
 from latentode.data.calendar import DAY_NS, WEEK_NS
 from latentode.data.climatology import Climatology
@@ -217,6 +217,7 @@ class DataSchema:
                 another kind, or with a zone where training had none.
         """
         check_clock(dataset.clock, self.clock)
+        check_units(dict(dataset.units), dict(self.units))
         absent = [name for name in self.channels if name not in dataset.channels]
         if absent and not allow_missing:
             raise DataError(

@@ -95,6 +95,31 @@ def test_what_a_log_lacks_is_named():
         schema.align(replace(log, clock=Clock("elapsed", None, "s")))
 
 
+def with_units(log, **units):
+    return replace(log, units=tuple(units.items()))
+
+
+@pytest.mark.parametrize(
+    ("trained", "later"),
+    [("m³/h", "m3 h-1"), ("°C", "degC"), ("W/m2", "W m-2"), ("l/s", "L/s"), ("Celsius", "°C")],
+)
+def test_a_unit_may_be_spelt_in_another_way(trained, later):
+    log = irregular_log((20, 15))
+    name = log.channels[0]
+    schema = DataSchema.fit(with_units(log, **{name: trained}), settings())
+    assert schema.align(with_units(log, **{name: later})).units == ((name, trained),)
+
+
+@pytest.mark.parametrize(("trained", "later"), [("m", "ft"), ("mW", "MW"), ("kPa", "hPa")])
+def test_another_unit_than_in_training_is_refused(trained, later):
+    log = irregular_log((20, 15))
+    name = log.channels[0]
+    schema = DataSchema.fit(with_units(log, **{name: trained}), settings())
+    with pytest.raises(DataError, match=f"expected '{name}' in {trained} .* has it in {later}"):
+        schema.align(with_units(log, **{name: later}))
+    schema.align(log)  # one that names no unit is of that of the training
+
+
 def test_a_level_of_a_category_that_does_not_occur_is_zero():
     log = irregular_log((20, 15))
     log = replace(log, static_columns=("site=a", "site=b"))
