@@ -170,6 +170,7 @@ def _shorter(fitted: FittedModel, max_time: str | None) -> LatentODEConfig:
         "max_epochs": epochs,
         "steps_per_epoch": -(-steps // epochs),
         "max_time": max_time,
+        "device": str(next(fitted.model.parameters()).device),  # where it was loaded to
         "seed": seed_of(train.seed, 14, len(fitted.later)),
         "optimizer.lr": _RATE * train.optimizer.lr,
         "optimizer.warmup_steps": _WARM_UP,
