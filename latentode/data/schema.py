@@ -225,7 +225,7 @@ class DataSchema:
             )
         inputs = dataset.inputs if self.input_channels else None
         known = () if inputs is None else inputs.channels
-        require("known inputs", self.input_channels, known, "--future-columns")
+        require("planned inputs", self.input_channels, known, "--future-columns")
         return replace(
             dataset,
             readings=dataset.readings.select_channels(self.channels),
@@ -239,7 +239,7 @@ class DataSchema:
         """Lines that say what was chosen."""
         lengths = self.lengths
         lines = [
-            f"windows: context {format_duration(lengths.context_ns)}, horizon "
+            f"windows: history {format_duration(lengths.context_ns)}, horizon "
             f"{format_duration(lengths.horizon_ns)} ({lengths.reason})",
             f"split: {self.split.line(self.clock)}",
         ]
