@@ -213,7 +213,7 @@ class DataSchema:
             allow_missing: Whether channels may be absent.
 
         Raises:
-            DataError: If a channel, known input or static covariate is absent, or the clock is of
+            DataError: If a channel, planned input or static covariate is absent, or the clock is of
                 another kind, or with a zone where training had none.
         """
         check_clock(dataset.clock, self.clock)

@@ -26,7 +26,7 @@ _LOG = logging.getLogger(__name__)
 _MARGIN = 1 / 4
 _NEEDLESS = 1 / 40
 _MOST_WINDOWS = 16  # windows of a batch, on which the error is measured
-# Where known inputs jump, every method is of order one: what no step reaches is not insisted on.
+# Where planned inputs jump, every method is of order one: what no step reaches is not insisted on.
 _SLACK = (1.0, 10.0, 100.0)
 
 
@@ -35,9 +35,9 @@ class SolverWatch:
 
     The error is estimated on a fixed set of windows, by comparison with half the step
     (`latentode.ode.step_error`). Beyond the tolerance, and far below it, method and step are
-    chosen anew. A tolerance that no step reaches, as where known inputs jump, is raised, by up to a
-    hundred; with given inputs that is done before an adaptive method is tried, which would stop at
-    each of their jumps.
+    chosen anew. A tolerance that no step reaches, as where planned inputs jump, is raised, by up to
+    a hundred; with given inputs that is done before an adaptive method is tried, which would stop
+    at each of their jumps.
 
     Args:
         model: The model, whose `solver` is changed in place.
