@@ -65,14 +65,11 @@ DATA_OPTIONS = {
 READING = {
     flags.partition("/")[0].removeprefix("--").replace("-", "_"): setting
     for flags, (setting, _) in DATA_OPTIONS.items()
-}
+} | {name: f"channels.{name}" for name in ("counters", "lower", "upper", "kinds")}
 #: Options that `LatentODE.fit` and `LatentODE` have arguments for.
 ARGUMENTS = {
-    **{
-        flag: next(name for name, own in READING.items() if own == setting)
-        for flags, (setting, _) in DATA_OPTIONS.items()
-        for flag in flags.split("/")
-    },
+    **{f"--{name.replace('_', '-')}": name for name in READING},
+    "--no-dayfirst": "dayfirst",
     "--events": "events",
     "--mark-column": "mark_column",
     "--windows": "windows",
@@ -103,7 +100,8 @@ _PROSE = frozenset(
 )
 #: Settings that are lists of names or words.
 LISTS = ("data.cells.na", "data.cells.states", "data.columns.channels", "data.columns.pairs",
-          "data.columns.static", "data.columns.future", "channels.counters")  # fmt: skip
+          "data.columns.static", "data.columns.future", *(f"channels.{name}" for name in (
+              "counters", "lower", "upper", "kinds")))  # fmt: skip
 _NUMBERS = ("data.time.year", "data.cells.header_row", "data.cells.skip_rows", "data.min_obs",
             "data.max_channels", "data.cells.max_bad", "data.clip_outliers")  # fmt: skip
 

@@ -50,6 +50,10 @@ class ReadingArguments(TypedDict, total=False):
         query: SQL that gives the log.
         header_row: Line of the column names, from 1; 0 for none.
         skip_rows: First lines to ignore.
+        counters: Channels that are running totals.
+        lower: Least values of channels, as {"rain": 0}.
+        upper: Greatest values, likewise.
+        kinds: Kinds of channels, as {"valve": "binary", "people": "count"}.
         ambiguous: Readings in the hour that occurs twice: "first", "second" or "drop".
     """
 
@@ -89,6 +93,10 @@ class ReadingArguments(TypedDict, total=False):
     header_row: int | None
     skip_rows: int | None
     ambiguous: str | None
+    counters: Names | None
+    lower: Names | Mapping[str, float | None] | None
+    upper: Names | Mapping[str, float | None] | None
+    kinds: Names | Mapping[str, str] | None
 
 
 def reading_settings(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,4 +131,6 @@ def _plain(value: Any, *, listed: bool) -> Any:
 
 
 def _number(value: Any) -> str:
+    if value is None:
+        return "none"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -102,7 +102,7 @@ class Predictions:
 
         Raises:
             DataError: If no series has a reading, nor anything else that says when it begins; or a
-                plan cannot be read, or contradicts the log.
+                plan cannot be read.
             ConfigError: If there is no plan among several.
         """
         dataset = aligned_or_newest(self._fitted(), log, allow_missing=allow_missing_channels)

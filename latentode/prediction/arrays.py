@@ -31,7 +31,7 @@ from latentode.prediction.grids import (
 from latentode.prediction.latent_paths import interpolate_states, path_offsets
 from latentode.prediction.log_densities import prequential_score, reading_scores
 from latentode.prediction.origins import begins_of, origins_of, prior_line, without_begin
-from latentode.prediction.planned_inputs import assumed_line, with_plan
+from latentode.prediction.planned_inputs import assumed_line, differing_line, with_plan
 from latentode.prediction.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -73,7 +73,10 @@ class ArrayPredictor:
             name = f" {self.plan!r}" if self.plan else ""
             line = f"plan{name}: it names no series, and holds for all {len(dataset):,}."
             warnings.warn(line, LatentODEWarning, stacklevel=3)
-        return with_plan(dataset, plan)
+        planned = with_plan(dataset, plan)
+        if (differing := differing_line(dataset, planned)) is not None:
+            warnings.warn(differing, LatentODEWarning, stacklevel=3)
+        return planned
 
     def ahead(
         self,

@@ -10,26 +10,23 @@ from numpy.typing import NDArray
 
 from latentode.data.dataset import Float64, Int64, Readings, TimeSeriesDataset, first_after
 from latentode.data.reading.plans import Plan
-from latentode.errors import DataError
 from latentode.prediction.query_windows import NO_ORIGIN
 from latentode.results import local_times
 
 _EXAMPLES = 3  # inputs that one message names
-_ALIKE = 1e-9  # relative: numbers that a file rounds differently are the same value
+_ELSEWHERE = 1.0  # standard deviations of an input in the log: less is how measured values vary
 
 
 def with_plan(dataset: TimeSeriesDataset, plan: Plan) -> TimeSeriesDataset:
     """A log whose planned inputs are as planned after the last reading of each series.
 
     What the log itself says of a planned column after that is forgotten; each value is held until
-    the next one, as in training.
+    the next one, as in training. Until the last reading the log counts, whatever was planned: of
+    such rows the newest is in force from there on.
 
     Args:
         dataset: Readings and planned inputs, aligned with the schema.
         plan: Its series are those of the data set.
-
-    Raises:
-        DataError: If the plan contradicts what the log says until the last reading of a series.
     """
     assert dataset.inputs is not None, "a plan is of planned inputs"
     inputs = dataset.inputs
@@ -37,34 +34,60 @@ def with_plan(dataset: TimeSeriesDataset, plan: Plan) -> TimeSeriesDataset:
     series, times, values = plan.series[row], plan.times[row], plan.values[row, column]
     channel = np.array([inputs.channels.index(name) for name in plan.columns])[column]
     first, last = dataset.readings.first_and_last()
-    begins = np.where(last >= first, last, NO_ORIGIN)
-    ahead = times > begins[series]
-    known = held_values(inputs, series, np.where(ahead, begins[series], times), channel)
-    wrong = ~ahead & ~np.isnan(known) & ~np.isclose(values, known, rtol=_ALIKE, atol=0)
-    if wrong.any():
-        index = int(np.flatnonzero(wrong)[0])
-        name, owner = plan.columns[column[index]], int(series[index])
-        end = local_times(begins[[owner]], dataset.clock)[0]
-        raise DataError(
-            f"{plan.places[row[index]]}: expected {known[index]:g}, which the log has of {name!r} "
-            f"then, got {values[index]:g} (series {dataset.series_ids[owner]!r}). Plan times after "
-            f"its last reading, {end}."
-        )
-    old_series, old_channel = inputs.row_series()[inputs.reading_rows()], inputs.channel_index
-    old_times = inputs.times[inputs.reading_rows()]
+    begins = np.where(last >= first, last, NO_ORIGIN)[series]
+    unknown = np.isnan(held_values(inputs, series, np.minimum(times, begins), channel))
+    # what the log never told may be told from any time on; all else begins after the last reading
+    times = np.where(unknown, times, np.maximum(times, begins + 1))
+    order = np.lexsort((plan.times[row], times, channel, series))
+    newest = np.append(np.diff(np.stack([series, channel, times])[:, order]).any(axis=0), True)
+    kept = order[newest]
+    series, channel, times, values = (each[kept] for each in (series, channel, times, values))
+    ahead = times > begins[kept]
     planned = np.zeros((len(dataset), len(inputs.channels)), dtype=bool)
     planned[series[ahead], channel[ahead]] = True
-    kept = (old_times <= begins[old_series]) | ~planned[old_series, old_channel]
-    new = ahead | np.isnan(known)  # what the log has already need not be told again
+    rows, old_channel = inputs.reading_rows(), inputs.channel_index
+    old_series, old_times = inputs.row_series()[rows], inputs.times[rows]
+    told = np.where(last >= first, last, NO_ORIGIN)[old_series]
+    stays = (old_times <= told) | ~planned[old_series, old_channel]
     merged = Readings.from_triplets(
-        np.concatenate([old_series[kept], series[new]]),
-        np.concatenate([old_times[kept], times[new]]),
-        np.concatenate([old_channel[kept], channel[new]]),
-        np.concatenate([inputs.values[kept], values[new]]),
+        np.concatenate([old_series[stays], series]),
+        np.concatenate([old_times[stays], times]),
+        np.concatenate([old_channel[stays], channel]),
+        np.concatenate([inputs.values[stays], values]),
         num_series=len(dataset),
         channels=inputs.channels,
     )
     return replace(dataset, inputs=merged)
+
+
+def differing_line(dataset: TimeSeriesDataset, planned: TimeSeriesDataset) -> str | None:
+    """Say which inputs a plan has elsewhere than the log, at the last reading; None for none.
+
+    Args:
+        dataset: The log.
+        planned: The same with a plan.
+    """
+    assert dataset.inputs is not None, "a plan is of known inputs"
+    assert planned.inputs is not None, "a plan is of known inputs"
+    first, last = dataset.readings.first_and_last()
+    filled = np.flatnonzero(last >= first)
+    said = []
+    for index, name in enumerate(dataset.inputs.channels):
+        values = dataset.inputs.values[dataset.inputs.channel_index == index]
+        channel, usual = np.full(len(filled), index), float(values.std()) if len(values) else 0.0
+        was = held_values(dataset.inputs, filled, last[filled], channel)
+        is_to_be = held_values(planned.inputs, filled, last[filled] + 1, channel)
+        for at in np.flatnonzero(np.abs(is_to_be - was) > _ELSEWHERE * usual):
+            owner = dataset.series_ids[filled[at]]
+            change = f"{was[at]:g} and planned as {is_to_be[at]:g}"
+            said.append(f"{name!r} of series {owner!r} is {change}")
+    if not said:
+        return None
+    more = f"; and {len(said) - _EXAMPLES:,} more" if len(said) > _EXAMPLES else ""
+    return (
+        f"planned inputs: at the last reading {'; '.join(said[:_EXAMPLES])}{more}. From then on "
+        "the plan counts. Check that it is of this time, and what the columns hold."
+    )
 
 
 def held_values(inputs: Readings, series: Int64, times: Int64, channel: Int64) -> Float64:
@@ -128,7 +151,9 @@ def _held(
             if not len(known):
                 yield owner, name, np.array([NO_ORIGIN, end]), np.nan
             elif known[-1] + _usual_step(known, last[owner]) < end:
-                yield owner, name, np.array([known[-1], end]), float(own.values[rows][-1])
+                # what was planned before the last reading is in force right after it
+                until = known[-1] - (known[-1] == last[owner] + 1)
+                yield owner, name, np.array([until, end]), float(own.values[rows][-1])
 
 
 def _told(dataset: TimeSeriesDataset, owner: int, name: str, edges: Int64, value: float) -> str:

@@ -149,6 +149,7 @@ def test_no_refusal_of_a_setting_names_an_option_in_python(tmp_path, told):
         ("more than --max-bad allows", "more than max_bad allows"),
         ("--header-row 3: no", "header_row=3: no"),
         ("pass --table ''.", "pass table=None."),
+        ("or --counters meter.", "or counters=('meter',)."),
         ("Model them with train --events.", "Model them with events."),
         ("Correct --time-format, or not.", "Correct time_format, or not."),
         ("A dash -- and --json stay.", "A dash -- and --json stay."),
@@ -159,12 +160,9 @@ def test_options_become_arguments_and_settings(message, said):
 
 
 def test_where_settings_go_is_said_once_and_works():
-    said = in_python("Pass --split time or --counters x.")
+    said = in_python("Pass --split time.")
     settings_go = 'LatentODE(config=LatentODEConfig().updated(**{"windows.split": ...})).'
-    assert said == (
-        "Pass windows.split='time' or channels.counters=('x',). Settings are given as "
-        f"{settings_go}"
-    )
+    assert said == f"Pass windows.split='time'. Settings are given as {settings_go}"
     assert in_python("Name it with --id-column.") == "Name it with id_column."
     assert in_python("Name it with --id-column.", {}, "See {name}.").startswith(
         "Name it with data.columns.id. See data.columns.id."

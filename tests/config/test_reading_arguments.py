@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 
 from latentode.config import LatentODEConfig
+from latentode.config.channels import ChannelsConfig
 from latentode.config.data_options import DATA_OPTIONS, READING
 from latentode.config.reading_arguments import ReadingArguments, reading_settings
 from latentode.errors import ConfigError
@@ -12,7 +13,8 @@ from latentode.errors import ConfigError
 
 def test_every_option_of_a_log_is_an_argument():
     assert set(ReadingArguments.__annotations__) == set(READING)
-    assert set(READING.values()) == {setting for setting, _ in DATA_OPTIONS.values()}
+    of_channels = {f"channels.{name}" for name in ChannelsConfig.model_fields}
+    assert set(READING.values()) == {setting for setting, _ in DATA_OPTIONS.values()} | of_channels
 
 
 @pytest.mark.parametrize(
@@ -28,12 +30,13 @@ def test_every_option_of_a_log_is_an_argument():
         ({"start": datetime(2024, 1, 2, 3)}, "time.start", "2024-01-02 03:00:00"),
         ({"dayfirst": False}, "time.dayfirst", False),
         ({"header_row": 0}, "cells.header_row", 0),
+        ({"counters": "meter"}, "channels.counters", ("meter",)),
         ({"tz": None}, "time.tz", None),
     ],
 )  # fmt: skip
 def test_arguments_become_settings(given, setting, value):
     config = LatentODEConfig().updated(**reading_settings(given))
-    found = config.data
+    found = config if setting.startswith("channels.") else config.data
     for name in setting.split("."):
         found = getattr(found, name)
     assert found == value

@@ -93,11 +93,14 @@ def test_a_plan_goes_with_the_newest_readings_of_training_and_with_times(page):
     np.testing.assert_allclose(some["value"], own["value"].values[:, :, [4, 1]], rtol=1e-5)
 
 
-def test_a_plan_that_contradicts_the_log_is_refused_and_so_is_none_among_several(page):
+def test_a_plan_far_from_the_log_is_said_and_none_among_several_refused(page):
     model, log = page["model"], page["log"]
     past = pd.DataFrame({"time": log["time"].iloc[-5:], "inflow": 7.0})
-    with pytest.raises(DataError, match=r"row 0: expected \d, which the log has of 'inflow'"):
-        model.forecast(log, plan=past)
+    with pytest.warns(LatentODEWarning) as said:
+        model.forecast(log, plan=past, num_draws=2)
+    far, held = (str(each.message) for each in said)
+    assert re.search(r"'inflow' of series 'series' is \d and planned as 7", far)
+    assert f"is told until {log['time'].iloc[-1]} and held at 7 until" in held
     with pytest.raises(ConfigError, match="plan: expected a plan, or several by name, got none"):
         model.forecast(log, plan={})
 

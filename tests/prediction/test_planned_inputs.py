@@ -1,15 +1,18 @@
 """Known inputs as they are planned, and what is said of those that are not."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from small_series import DAY, EPOCH, make_dataset
 
 from latentode.data.dataset import Readings
 from latentode.data.reading.plans import Plan
-from latentode.errors import DataError
-from latentode.prediction.planned_inputs import assumed_line, held_values, with_plan
+from latentode.prediction.planned_inputs import (
+    assumed_line,
+    differing_line,
+    held_values,
+    with_plan,
+)
 
 HOUR = 3_600_000_000_000
 NAMES = ("inflow", "valve")
@@ -44,7 +47,6 @@ def plan(*rows, columns=NAMES):
         START + (np.array(hours) * HOUR).astype(np.int64),
         columns,
         np.array(values, dtype=float),
-        tuple(f"plan.csv: line {n + 2}" for n in range(len(rows))),
         for_all=False,
     )
 
@@ -80,15 +82,20 @@ def test_a_plan_takes_the_place_of_what_the_log_says_after_the_last_reading():
     assert held(untouched, 0, 8, "inflow") == 9
 
 
-def test_what_the_log_says_already_may_be_told_again_and_nothing_else():
-    again = with_plan(LOG, plan((0, 4.5, [2.0, 5.0]), (0, 6, [4.0, 5.0])))
-    assert held(again, 0, 7, "inflow") == 4
-    told = (
-        r"plan.csv: line 2: expected 2, which the log has of 'inflow' then, got 3 "
-        r"\(series 's0'\)\. Plan times after its last reading, .*05:00:00"
-    )
-    with pytest.raises(DataError, match=told):
-        with_plan(LOG, plan((0, 5, [3.0, np.nan])))
+def test_what_was_planned_until_the_last_reading_gives_way_to_the_log_and_its_newest_row_goes_on():
+    planned = with_plan(LOG, plan((0, 3, [8.0, 5.0]), (0, 4.5, [3.0, 5.0]), (0, 7, [4.0, 5.0])))
+    assert [held(planned, 0, hour, "inflow") for hour in (3, 4.5, 5, 5.5, 7)] == [1, 2, 2, 3, 4]
+    over = with_plan(LOG, plan((0, 3, [8.0, np.nan])))
+    assert [held(over, 0, hour, "inflow") for hour in (3, 5, 6, 9)] == [1, 2, 8, 8]
+
+
+def test_a_plan_that_is_far_from_what_was_read_last_is_said():
+    same = with_plan(LOG, plan((0, 3, [2.0, np.nan])))
+    assert differing_line(LOG, same) is None
+    line = differing_line(LOG, with_plan(LOG, plan((0, 3, [80.0, np.nan]))))
+    assert "'inflow' of series 's0' is 2 and planned as 80" in line
+    later = with_plan(LOG, plan((0, 6, [80.0, np.nan])))  # it changes after the last reading
+    assert differing_line(LOG, later) is None
 
 
 def test_an_input_that_the_log_never_told_may_be_planned_from_any_time():

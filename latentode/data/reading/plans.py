@@ -25,7 +25,6 @@ class Plan:
         times: Nanoseconds, after or before the last reading of the series, shape (row,).
         columns: Known inputs that it has.
         values: NaN where a row says nothing of a column, shape (row, column).
-        places: Where each row stands, for a message.
         for_all: Whether it names no series, and holds for each of several.
     """
 
@@ -33,7 +32,6 @@ class Plan:
     times: Int64
     columns: tuple[str, ...]
     values: Float64
-    places: tuple[str, ...]
     for_all: bool
 
 
@@ -80,8 +78,7 @@ def read_plan(
         times, where = np.tile(times, len(series_ids)), np.tile(where, len(series_ids))
         values = np.tile(values, (len(series_ids), 1))
     _refuse_repeats(rows, index, times, where, series_ids)
-    places = tuple(f"{rows.table.name}: {rows.table.line_word} {line}" for line in where)
-    return Plan(index, times, columns, values, places, for_all)
+    return Plan(index, times, columns, values, for_all)
 
 
 def _without_inputs(name: str, got: Sequence[str], inputs: Sequence[str]) -> DataError:

@@ -28,7 +28,6 @@ def test_a_plan_is_read_on_the_clock_of_the_log_and_an_empty_cell_says_nothing(t
     assert plan.series.tolist() == [1, 0]
     assert plan.times.tolist() == [ns("2024-05-01 10:00"), ns("2024-05-01 08:00")]
     np.testing.assert_array_equal(plan.values, [[np.nan], [0.5]])
-    assert plan.places[1].endswith("line 3")
     assert not plan.for_all
 
 
