@@ -65,8 +65,8 @@ def learn(name: ToyName, config: FlowFitConfig, hidden: int) -> CNF:
     entropy = toy_entropy(name)
     known = "" if entropy is None else f", entropy {entropy:.3f}"
     print(
-        f"{name}: {-float(result.log_prob.mean()):.3f} nats a point{known}; {result.trace} trace, "
-        f"{result.solver_gap:+.4f} by the solver of training"
+        f"{name}: {-float(result.log_prob.mean()):.3f} nats per point{known}; {result.trace} "
+        f"trace, {result.solver_gap:+.4f} by the solver of training"
     )
     return flow
 

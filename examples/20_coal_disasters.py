@@ -75,7 +75,7 @@ def main() -> None:
         test = goodness_of_fit.time_rescaling(goodness_of_fit.rescale(scores, events))
         free = sum(p.numel() for p in model.parameters())
         print(
-            f"{name:>18}: {(total - base) / count:+.4f} nats an event, "
+            f"{name:>18}: {(total - base) / count:+.4f} nats per event, "
             f"p of rescaled gaps {test.p_value:.3f}, {free} parameters (in sample)"
         )
     axes = plot.intensity(rate_by_year(models["latent ODE"], streams), observed=streams)

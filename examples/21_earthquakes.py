@@ -59,7 +59,7 @@ def main() -> None:
 
     gain = model.score(test)["gain_per_event"]
     constant = per_event(HomogeneousProcess(rates), test, unit_ns)
-    print(f"{test.num_scored} quakes in the last fifth, nats an event over a constant rate:")
+    print(f"{test.num_scored} quakes in the last fifth, nats per event over a constant rate:")
     print(f"  jump process {gain:+.4f}")
     print(f"  Hawkes       {per_event(hawkes, test, unit_ns) - constant:+.4f}")
     following = model.next_event(test, horizon=10 / float(rates.sum()), num_draws=20)

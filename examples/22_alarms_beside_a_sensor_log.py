@@ -166,7 +166,7 @@ def print_event(event: dict[str, Any]) -> None:
     elif event["event"] == "epoch":
         print(
             f"epoch {event['epoch']:>2}: validation CRPS {event['validation_crps']:.3f}, "
-            f"{event['event_gain']:+.3f} nats an alarm"
+            f"{event['event_gain']:+.3f} nats per alarm"
         )
 
 

@@ -9,10 +9,13 @@ import shlex
 
 import architecture
 import matplotlib
+import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from places import ROOT
 
+from latentode import LatentODE
 from latentode.cli.app import root
 from latentode.config import LatentODEConfig
 from latentode.config.data_options import DATA_OPTIONS
@@ -73,6 +76,51 @@ def test_shell_commands_run_in_order(tmp_path, monkeypatch):
         assert result.exit_code == 0, f"{words}: {result.output}"
     assert (tmp_path / "forecast.csv").exists()
     assert (tmp_path / "filled.nc").exists()
+
+
+def wells(start, hours):
+    """A log of two wells, whose level follows an inflow that is planned."""
+    parts = []
+    for number, well in enumerate(("north", "south")):
+        time = pd.date_range(start, periods=hours, freq="h")
+        noise = np.random.default_rng((hours, number)).normal(0, 0.05, hours)
+        inflow = (time.hour // 8).astype(float)
+        level = 3 + 0.2 * inflow + noise
+        parts.append(pd.DataFrame({"time": time, "well": well, "inflow": inflow, "level": level}))
+    return pd.concat(parts)
+
+
+def test_commands_of_the_way_to_every_night_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    wells("2024-03-04", 160).to_csv("LOGS.csv", index=False)
+    wells("2024-03-10 16:00", 60).to_csv("NEW.csv", index=False)
+    wells("2024-03-11", 24).drop(columns="level").to_csv("PLAN.csv", index=False)
+    section = TEXT.partition("## From a first try")[2].partition("\n## ")[0]
+    typed = re.findall(r"`((?:train|forecast|evaluate|update) [^`]+)`", section)
+    assert [line.partition(" ")[0] for line in typed].count("forecast") == 3
+    typed.sort(key=lambda line: not line.startswith("train"))  # what follows asks its model
+    for number, line in enumerate(typed):
+        words = [{"RUN": "run"}.get(word, word) for word in shlex.split(line)]
+        if words[0] == "train":
+            words += ["--out", "run" if number == 0 else "refit", "--epochs", "1"]
+            words += ["--set", "train.steps_per_epoch=2", "--set", "solver.step_size=0.25"]
+            words += [
+                "--latent-dim",
+                "2",
+                "--hidden-dim",
+                "8",
+                "--context",
+                "12h",
+                "--horizon",
+                "6h",
+            ]
+        if "--against" in words:
+            asked = LatentODE.load("run").backtest_windows(pd.read_csv("LOGS.csv"))
+            asked.assign(value=3.0).to_csv("MINE.csv", index=False)
+        result = CliRunner().invoke(root, words, catch_exceptions=False)
+        assert result.exit_code == 0, f"{words}: {result.output}"
+    assert len(LatentODE.load("refit").fitted_.later) == 1
+    assert len(LatentODE.load("run").fitted_.later) == 1
 
 
 @functools.cache

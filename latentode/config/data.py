@@ -25,7 +25,9 @@ class ColumnsConfig(Config):
         (), description="columns with two numbers in each cell, as 120/80: two channels each"
     )
     static: tuple[str, ...] = ()
-    future: tuple[str, ...] = Field((), description="known inputs, given for future times as well")
+    future: tuple[str, ...] = Field(
+        (), description="planned inputs (future covariates), known ahead"
+    )
 
 
 class TimeConfig(Config):
@@ -146,7 +148,9 @@ class DataConfig(Config):
         "auto", description="auto averages a few, and asks where they are many"
     )
     min_obs: int = Field(2, ge=1, description="series with fewer readings are left out of training")
-    clip_outliers: float | None = Field(None, gt=0, description="clip beyond this many robust sd")
+    clip_outliers: float | None = Field(
+        None, gt=0, description="clip beyond this many robust standard deviations"
+    )
     far_readings: Literal["drop", "keep"] = Field(
         "drop", description="readings absurdly far from those of the training, in predictions"
     )
@@ -167,7 +171,7 @@ class WindowConfig(Config):
         description="by which training is stopped; what is left of train_fraction and this is the "
         "test part",
     )
-    max_rows: int = Field(512, ge=2, description="newest rows of a context that the encoder reads")
+    max_rows: int = Field(512, ge=2, description="newest rows of a history that the encoder reads")
     max_queries: int = Field(
         128, ge=1, description="most rows that are predicted in a training window"
     )

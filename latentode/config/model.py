@@ -43,7 +43,7 @@ class SolverConfig(Config):
     rtol: float = Field(1e-5, gt=0)
     atol: float = Field(1e-6, gt=0)
     gradient: Literal["backprop", "checkpoint", "adjoint"] = "backprop"
-    max_nfe: int = Field(20_000, ge=1, description="budget of evaluations of the field, a solve")
+    max_nfe: int = Field(20_000, ge=1, description="budget of evaluations of the field per solve")
 
 
 class ModelConfig(Config):
@@ -66,7 +66,7 @@ class ModelConfig(Config):
         16,
         ge=0,
         le=256,
-        description="latent states along a typical context, each inferred from what was read "
+        description="latent states along a typical history, each inferred from what was read "
         'around it, with the anchor "origin"; 0: one path through the state at the anchor',
     )
     dynamics: Literal["autonomous", "time", "inputs"] = "inputs"

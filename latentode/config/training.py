@@ -40,16 +40,16 @@ class ObjectiveConfig(Config):
     label_weight: float = Field(
         10.0,
         ge=0,
-        description="nats for one nat of a window's label, where there are labels; 1 is the bound, "
-        "in which hundreds of readings outweigh one label",
+        description="weight of the labels beside the readings, where there are labels; 1 is the "
+        "bound, in which hundreds of readings outweigh one label",
     )
 
 
 class RegularizersConfig(Config):
     """What keeps the latent dynamics easy to solve, in training alone; all off by default.
 
-    A weight is in nats a window for one unit of the integral along the latent path, in model time,
-    that `latentode.flows.regularizers` defines.
+    A weight is in nats per window for one unit of the integral along the latent path, in model
+    time, that `latentode.flows.regularizers` defines.
     """
 
     kinetic: float = Field(0.0, ge=0)

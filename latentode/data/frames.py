@@ -46,8 +46,8 @@ def to_frame(
 
     Args:
         dataset: Source.
-        layout: "wide": a row a time stamp, a column a channel, NaN where it was not read; "long": a
-            row a reading.
+        layout: "wide": one row per time stamp, one column per channel, NaN where it was not
+            read; "long": one row per reading.
         id_column: Name of the column of series ids (strings).
         time_column: Name of the column of time stamps; see `to_timestamps`.
         channel_column: Long layout: name of the column of channel names.

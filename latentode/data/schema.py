@@ -213,7 +213,7 @@ class DataSchema:
             allow_missing: Whether channels may be absent.
 
         Raises:
-            DataError: If a channel, known input or static covariate is absent, or the clock is of
+            DataError: If a channel, planned input or static covariate is absent, or the clock is of
                 another kind, or with a zone where training had none.
         """
         check_clock(dataset.clock, self.clock)
@@ -226,7 +226,7 @@ class DataSchema:
             )
         inputs = dataset.inputs if self.input_channels else None
         known = () if inputs is None else inputs.channels
-        require("known inputs", self.input_channels, known, "--future-columns")
+        require("planned inputs", self.input_channels, known, "--future-columns")
         return replace(
             dataset,
             readings=dataset.readings.select_channels(self.channels),
@@ -240,7 +240,7 @@ class DataSchema:
         """Lines that say what was chosen."""
         lengths = self.lengths
         lines = [
-            f"windows: context {format_duration(lengths.context_ns)}, horizon "
+            f"windows: history {format_duration(lengths.context_ns)}, horizon "
             f"{format_duration(lengths.horizon_ns)} ({lengths.reason})",
             f"split: {self.split.line(self.clock)}",
         ]

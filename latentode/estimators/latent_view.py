@@ -108,7 +108,7 @@ class LatentSpace:
         Args:
             log: Readings; the newest window of every series is encoded.
             components: Two coordinates; None takes those whose posterior means vary most.
-            series: Series whose known inputs drive the dynamics; None takes the first.
+            series: Series whose planned inputs drive the dynamics; None takes the first.
             num_draws: Draws.
 
         Raises:

@@ -84,12 +84,13 @@ class Predictions:
                 the readings, named by the attribute ``every`` of the result.
             times: Instead of a grid: frame or file of ids and times, any order.
             origin: When series without a reading begin, a time of the log; None takes the first
-                known input of each. See docs/cold_start.md.
+                planned input of each. See docs/cold_start.md.
             align: "clock" forecasts full steps of it, such as 01:00, 02:00, ... in the zone of the
                 log, which are the same for all series; see `latentode.data.clock_steps`. "origin"
                 counts steps from the last reading of each series.
-            plan: What the known inputs will be: a frame or file of ids, times and values, each held
-                until the next; or several by name, each a scenario. See docs/planned_inputs.md.
+            plan: What the planned inputs will be: a frame or file of ids, times and values, each
+                held until the next; or several by name, each a scenario. See
+                docs/planned_inputs.md.
             allow_missing_channels: Whether the log may lack channels of the model, as if they were
                 never read in it.
             num_draws: Predictive draws.
@@ -406,7 +407,7 @@ class Predictions:
             num_draws: Posterior draws.
 
         Returns:
-            A row a series, by its id, or a row a time, by id and time, and a column a class.
+            One row per series, by its id, or per time, by id and time; one column per class.
 
         Raises:
             ConfigError: If the model was trained without labels, or times are given to one with

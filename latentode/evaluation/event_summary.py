@@ -35,12 +35,14 @@ def event_sentences(scores: Mapping[str, Any]) -> list[str]:
 def _against_constant(scores: Mapping[str, Any]) -> str:
     gain = scores["gain_per_event"]
     if abs(gain) < _EQUAL:
-        return "The model is as good as constant rates, no better and no worse."
+        return (
+            "The model is as good as a constant rate of each kind of event, no better and no worse."
+        )
     if gain > 0:
-        return f"The model is {gain:.3g} nats per event better than constant rates."
+        return f"The model is {gain:.3g} nats per event better than a constant rate of each kind."
     return (
-        f"The model is {-gain:.3g} nats per event worse than constant rates: in this part it is "
-        "better to expect events at the rates that they had in training."
+        f"The model is {-gain:.3g} nats per event worse than a constant rate of each kind: in this "
+        "part it is better to expect events at the rates that they had in training."
     )
 
 

@@ -223,7 +223,7 @@ def _channel_sentences(channels: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _coverage_sentence(share: float, num_draws: int) -> list[str]:
     if num_draws < _DRAWS_FOR_LEVEL:
         return [
-            f"With {_count(num_draws, 'draw')} a {scores.INTERVAL} cannot be judged; "
+            f"With {_count(num_draws, 'sample path')} a {scores.INTERVAL} cannot be judged; "
             f"{_DRAWS_FOR_LEVEL} or more are needed."
         ]
     if not abs(share - scores.LEVEL) > _COVERAGE_MARGIN:

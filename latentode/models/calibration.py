@@ -168,7 +168,7 @@ class Calibration(nn.Module):
     def line(self) -> str:
         """What a reader should know of it, in a line."""
         if not self.stretches.any():
-            return "none; bands are as they were trained"
+            return "none, as too little was held out; bands are as they were trained"
         of_kinds = zip(KINDS, self.stretches.tolist(), self.covered.tolist(), strict=True)
         return "; ".join(_told(*of_kind) for of_kind in of_kinds)
 
@@ -177,13 +177,13 @@ def _told(kind: str, stretches: float, covered: list[float]) -> str:
     """What a reader should know of one kind of predictions."""
     if stretches < FEWEST:
         return (
-            f"{kind} as they were trained: the validation part is too short to calibrate them by "
-            f"({stretches:.0f} stretches of a horizon with readings, {FEWEST} are needed)"
+            f"bands of {kind} as they were trained: the validation part is too short to set them "
+            f"by ({stretches:.0f} horizons with readings, {FEWEST} are needed)"
         )
     before, after = covered
     return (
-        f"90 % bands of {kind} covered {before:.1%} of the validation part and now cover "
-        f"{after:.1%} ({stretches:.0f} stretches of a horizon)"
+        f"90 % bands of {kind} cover {after:.1%} of the validation part, {before:.1%} before "
+        f"({stretches:.0f} horizons)"
     )
 
 

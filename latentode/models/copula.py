@@ -99,8 +99,8 @@ def _told(kind: str, windows: float, weights: Tensor) -> str:
         float(part.sum(dim=0).mean()) for part in weights.split([1, LASTING, SINCE])
     )
     return (
-        f"errors of {kind} are {noise:.0%} noise of single readings, {since:.0%} grow from the "
-        f"nearest reading on and {lasting:.0%} last ({windows:.0f} windows)"
+        f"errors of {kind} are {noise:.0%} noise of single readings, {since:.0%} build up from the "
+        f"nearest reading on, {lasting:.0%} last ({windows:.0f} history windows)"
     )
 
 

@@ -277,9 +277,10 @@ def _with_legend(grid: NDArray[Any]) -> NDArray[Any]:
         bbox_to_anchor=(0.0, 1.0),
         ncols=len(labelled),
         frameon=False,
-        fontsize=8.5,
-        handlelength=1.4,
-        columnspacing=1.1,
+        fontsize=8,  # all six names fit above a panel beside wide labels
+        handlelength=1.2,
+        handletextpad=0.5,
+        columnspacing=0.9,
         borderaxespad=0.2,
         borderpad=0.1,
     )

@@ -47,7 +47,7 @@ class ArrayPredictor:
     Attributes:
         fitted: The model.
         num_draws: Predictive draws.
-        plan: Name of the plan of the known inputs, where there are several.
+        plan: Name of the plan of the planned inputs, where there are several.
     """
 
     fitted: FittedModel
@@ -55,7 +55,7 @@ class ArrayPredictor:
     plan: str = ""
 
     def planned(self, dataset: TimeSeriesDataset, source: Source) -> TimeSeriesDataset:
-        """A data set with its known inputs as they are planned; see `planned_inputs.with_plan`.
+        """A data set with its planned inputs as they are planned; see `planned_inputs.with_plan`.
 
         Args:
             dataset: Readings.
@@ -96,7 +96,7 @@ class ArrayPredictor:
             horizon: How far; None is that of the training.
             every: From step to step; None is a round step near the typical gap between readings, of
                 the training where there are none.
-            origin: When series without a reading begin; None takes their first known input.
+            origin: When series without a reading begin; None takes their first planned input.
             align: As in `grids.forecast_grid`.
         """
         schema, origins = self.fitted.schema, self._origins(dataset, origin)

@@ -37,7 +37,7 @@ def pushed(
         batch: Windows; `lower` and `upper` say how far to go to either side of the anchors.
         noise: Standard normal numbers, shape (draw, batch, latent).
         source: Which density is carried, that of `infer` given the window, or the prior. The
-            dynamics see the known inputs and covariates of the window in both.
+            dynamics see the planned inputs and covariates of the window in both.
 
     Returns:
         States and exact log-densities at all times within [lower, upper].
@@ -149,7 +149,7 @@ def latent_plane(
         schema: Its data schema.
         windows: One series a window, aligned with the schema.
         components: Two coordinates; None takes those whose posterior means vary most.
-        driver: Window whose known inputs and covariates drive the dynamics.
+        driver: Window whose planned inputs and covariates drive the dynamics.
         num_draws: Draws of the prior, and of the posteriors together.
         seed: Seed of the draws.
 

@@ -24,8 +24,8 @@ def origins_of(dataset: TimeSeriesDataset, given: Any = None, *, learned: bool =
     """When each series begins that has no reading, `NO_ORIGIN` for others, shape (series,).
 
     Args:
-        dataset: Readings and known inputs.
-        given: A time on its clock; None takes the first known input of each, where it has one.
+        dataset: Readings and planned inputs.
+        given: A time on its clock; None takes the first planned input of each, where it has one.
         learned: Whether the model has learned what to say of them, see `DataSchema.has_covariates`.
 
     Raises:
@@ -81,12 +81,12 @@ def without_begin(
     if len(left_out) < len(dataset):
         how = f" To forecast them from the prior: {_HOW}." if learned else ""
         return (
-            f"series {names} left out: they have neither a reading nor a known input, after which "
-            f"a forecast begins.{how}"
+            f"series {names} left out: they have neither a reading nor a planned input, after "
+            f"which a forecast begins.{how}"
         )
     how = f"Pass {_HOW}" if learned else f"Give a log with readings. To forecast without: {_LEARN}"
     raise DataError(
-        "forecast: expected readings or known inputs, after which it begins, got neither of "
+        "forecast: expected readings or planned inputs, after which it begins, got neither of "
         f"series {names}. {how}."
     )
 

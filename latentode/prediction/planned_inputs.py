@@ -1,4 +1,4 @@
-"""Forecasts given a plan of the known inputs, and what is assumed where there is none."""
+"""Forecasts given a plan of the planned inputs, and what is assumed where there is none."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _ELSEWHERE = 1.0  # standard deviations of an input in the log: less is how meas
 
 
 def with_plan(dataset: TimeSeriesDataset, plan: Plan) -> TimeSeriesDataset:
-    """A log whose known inputs are as planned after the last reading of each series.
+    """A log whose planned inputs are as planned after the last reading of each series.
 
     What the log itself says of a planned column after that is forgotten; each value is held until
     the next one, as in training. Until the last reading the log counts, whatever was planned: of
     such rows the newest is in force from there on.
 
     Args:
-        dataset: Readings and known inputs, aligned with the schema.
+        dataset: Readings and planned inputs, aligned with the schema.
         plan: Its series are those of the data set.
     """
-    assert dataset.inputs is not None, "a plan is of known inputs"
+    assert dataset.inputs is not None, "a plan is of planned inputs"
     inputs = dataset.inputs
     row, column = np.nonzero(~np.isnan(plan.values))
     series, times, values = plan.series[row], plan.times[row], plan.values[row, column]
@@ -91,7 +91,7 @@ def differing_line(dataset: TimeSeriesDataset, planned: TimeSeriesDataset) -> st
 
 
 def held_values(inputs: Readings, series: Int64, times: Int64, channel: Int64) -> Float64:
-    """Value of a known input at some times: that of its last entry until then, NaN before any.
+    """Value of a planned input at some times: that of its last entry until then, NaN before any.
 
     Args:
         inputs: Known inputs.
@@ -111,12 +111,12 @@ def held_values(inputs: Readings, series: Int64, times: Int64, channel: Int64) -
 def assumed_line(
     dataset: TimeSeriesDataset, series: Int64, times: Int64, name: str = ""
 ) -> str | None:
-    """Say which known inputs are held beyond what is known of them; None where all are known.
+    """Say which planned inputs are held beyond what is known of them; None where all are known.
 
     An input is known until its last entry, and as long beyond as its entries usually lie apart.
 
     Args:
-        dataset: Readings and known inputs as they are used.
+        dataset: Readings and planned inputs as they are used.
         series: Series of each query, shape (query,).
         times: Time of each, shape (query,).
         name: Name of the plan, where there are several.

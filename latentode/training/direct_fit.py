@@ -20,7 +20,7 @@ from latentode.models.likelihoods.base import Likelihood
 _STEPS, _RATE, _DECAY = 400, 3e-3, 0.05  # a few seconds; the rate of the other networks
 _REFIT_STEPS, _REFIT_RATE = 100, 1e-3  # from weights that are good for the same channels
 _JUDGED_EVERY = 20  # steps
-_WORTHWHILE = 0.01  # nats a target: less may be luck of the validation part
+_WORTHWHILE = 0.01  # nats per target: less may be luck of the validation part
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def fit_direct(
         most_steps: No more steps are taken: a training of a few is a trial.
 
     Returns:
-        What each channel gains on the held-out windows, nats a target, 0 where it is forecast as
+        What each channel gains on the held-out windows, nats per target, 0 where it is forecast as
         before; shape (channel,).
     """
     size = model.scale_floor.shape[0]

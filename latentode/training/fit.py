@@ -112,7 +112,7 @@ def fit_model(
         if config.train.fit_prior:
             fitted = _with_fitted_prior(log.dataset, fitted, on_event)
         fitted = _with_errors(log.dataset, fitted, first)
-        if on_event is not None:
+        if on_event is not None and first is None:  # a refit takes over what these lines say
             for line in learned_lines(fitted, direct):
                 on_event({"event": "note", "text": line})
         if run_dir is not None and first is None and rank() == 0:
@@ -222,7 +222,7 @@ def _fit_beforehand(
 def _fit_direct(
     model: LatentODEModel, log: TrainingLog, config: LatentODEConfig, first: FittedModel | None
 ) -> Tensor:
-    """Direct forecasts of windows that show all they have; what each channel gains in nats."""
+    """Fit direct forecasts on windows that show all they have; each channel's gain, in nats."""
     train, seed = config.train, (config.train.seed, 13)
     assert train.steps_per_epoch is not None
     device, size = device_of(train.device), train.batch_size

@@ -26,22 +26,25 @@ def learned_lines(fitted: FittedModel, direct: Tensor) -> list[str]:
 
     Args:
         fitted: The model.
-        direct: What each channel gains by direct forecasts, nats a reading; empty where these are
-            as they were.
+        direct: What each channel gains by direct forecasts, nats per reading; empty where these
+            are as they were.
     """
     lines = [
         *_few_steps(fitted),
         f"calibration: {fitted.calibration.line()}",
-        f"paths: {fitted.copula.line()}",
+        f"sample paths: {fitted.copula.line()}",
     ]
     if not len(direct):
         return lines
     channels = fitted.schema.channels
-    some = [f"{channels[c]} {nats:.3f}" for c, nats in enumerate(direct.tolist()) if nats > 0]
-    said = "of no channel, as none is better so on the validation part"
+    some = [f"{channels[c]} +{nats:.3f}" for c, nats in enumerate(direct.tolist()) if nats > 0]
+    said = "not used, as the validation part is forecast no better with them"
     if some:
-        said = f"nats a reading that they gain on the validation part: {', '.join(some)}"
-    return [*lines, f"direct forecasts: {said}"]
+        said = (
+            "used where the validation part is forecast better with them (log-likelihood per "
+            f"reading: {', '.join(some)})"
+        )
+    return [*lines, f"direct forecasts from the history: {said}"]
 
 
 def _few_steps(fitted: FittedModel) -> list[str]:

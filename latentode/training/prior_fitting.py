@@ -29,7 +29,7 @@ _BATCH = 256
 
 @dataclass(frozen=True)
 class PriorReport:
-    """What came of a fit, in nats a window, means over the windows of the validation part.
+    """What came of a fit, in nats per window, means over the windows of the validation part.
 
     Attributes:
         before: Log-density of latent states under the prior that was there.
@@ -52,8 +52,8 @@ class PriorReport:
         """One sentence."""
         kept = "the flow is kept" if self.is_better else "the old one is kept"
         return (
-            f"prior on the aggregate posterior: {self.after:.2f} nats a window on "
-            f"{self.num_windows} validation windows, {self.before:.2f} before; {kept}"
+            f"prior fitted to the latent states of the log: {kept} (log-density per window "
+            f"{self.after:.2f}, {self.before:.2f} before, on {self.num_windows} validation windows)"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,12 +19,14 @@ from latentode.models.inference import infer
 from latentode.models.latent_ode import LatentODEModel
 from latentode.training.execution.distributed import largest
 
+_LOG = logging.getLogger(__name__)
+
 # A step is chosen for this share of the tolerance, as the dynamics grow steeper while they are
 # trained, and chosen again where it proves to be ten times as exact as that.
 _MARGIN = 1 / 4
 _NEEDLESS = 1 / 40
 _MOST_WINDOWS = 16  # windows of a batch, on which the error is measured
-# Where known inputs jump, every method is of order one: what no step reaches is not insisted on.
+# Where planned inputs jump, every method is of order one: what no step reaches is not insisted on.
 _SLACK = (1.0, 10.0, 100.0)
 
 
@@ -32,9 +35,9 @@ class SolverWatch:
 
     The error is estimated on a fixed set of windows, by comparison with half the step
     (`latentode.ode.step_error`). Beyond the tolerance, and far below it, method and step are
-    chosen anew. A tolerance that no step reaches, as where known inputs jump, is raised, by up to a
-    hundred; with given inputs that is done before an adaptive method is tried, which would stop at
-    each of their jumps.
+    chosen anew. A tolerance that no step reaches, as where planned inputs jump, is raised, by up to
+    a hundred; with given inputs that is done before an adaptive method is tried, which would stop
+    at each of their jumps.
 
     Args:
         model: The model, whose `solver` is changed in place.
@@ -64,7 +67,7 @@ class SolverWatch:
 
         Returns:
             "solver_error", relative error of the states; "solver_gap", change of the log-likelihood
-            by half the step, nats a target reading; "nfe", evaluations of the field a batch; all
+            by half the step, nats per target reading; "nfe", evaluations of the field a batch; all
             before the change.
         """
         before = self._model.solver
@@ -74,16 +77,22 @@ class SolverWatch:
             self._choose()
         if error > self._tolerance:
             now = f"{_words(self._model.solver)} from now on, {_words(before)} until now"
-            self._on_change(f"solver error {error:.2g} above {self._tolerance:g}: {now}")
+            self._on_change(
+                f"numerical accuracy: relative error {error:.2g} above {self._tolerance:g}: {now}"
+            )
         return {"solver_error": error, "solver_gap": gap, "nfe": nfe}
 
     def summary(self) -> str:
-        """What solver is used, and how exact it is."""
+        """Whether the solver is exact enough; how exact, and which it is, goes to the debug log."""
         with self._measuring():
-            return (
-                f"solver {_words(self._model.solver)}: relative error {self._error():.1e}; half "
-                f"the step moves the log-likelihood by {self._gap_and_nfe()[0]:.1e} nats a reading"
-            )
+            error, (gap, _) = self._error(), self._gap_and_nfe()
+        _LOG.debug(
+            "solver %s: relative error %.1e; half the step moves the log-likelihood by %.1e nats "
+            "per reading", _words(self._model.solver), error, gap,
+        )  # fmt: skip
+        if error <= self._tolerance:
+            return "numerical accuracy: fine"
+        return f"numerical accuracy: relative error {error:.1e}, above {self._tolerance:g}"
 
     def _choose(self) -> None:
         solver, jumps = self._model.solver, self._batch.inputs.knot_values.shape[-1] > 0
@@ -98,8 +107,8 @@ class SolverWatch:
                 continue
             if tolerance > self._tolerance:
                 self._on_change(
-                    f"no step of the solver reaches a relative error of {self._tolerance:g}, as "
-                    f"where known inputs jump: {tolerance:g} from now on"
+                    f"numerical accuracy: no step of the solver reaches a relative error of "
+                    f"{self._tolerance:g}, as where planned inputs jump: {tolerance:g} from now on"
                 )
                 self._tolerance = tolerance
             self._model.solver = chosen.model_copy(update={"tolerance": tolerance})
@@ -128,7 +137,7 @@ class SolverWatch:
     def _gap_and_nfe(self) -> tuple[float, float]:
         """Mean change of the log-likelihood by half the step; evaluations with the step as it is.
 
-        The change is in nats a target reading. NaN where the solve fails.
+        The change is in nats per target reading. NaN where the solve fails.
         """
         solver, nfe = self._model.solver, math.nan
         assert solver.step_size is not None

@@ -37,7 +37,7 @@ class StepOutcome:
         reason: Why it was refused.
         loss: Negative bound, events included, a target reading, without regularisers; in nats where
             readings and labels are not weighed (`ObjectiveConfig`).
-        kl: Mean KL of the posterior from the prior, nats a window.
+        kl: Mean KL of the posterior from the prior, nats per window.
         grad_norm: Norm of the gradient before clipping.
         skipped_windows: Windows left out because their solve failed.
         regularizers: Mean integral along the latent paths of each that is switched on.

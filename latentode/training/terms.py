@@ -48,7 +48,7 @@ class PathPenalties:
 
     Attributes:
         names: Regularisers whose weight is positive.
-        weights: Their weights, nats a window for one unit.
+        weights: Their weights, nats per window for one unit.
         steer: Largest relative change of the speed of time.
         balance: How readings are weighed, see `Likelihood.joint`.
         label_weight: How often the label of a window counts.
@@ -97,7 +97,7 @@ class PathPenalties:
         return torch.stack([integrals[name].mean() for name in self.names])
 
     def total(self, means: Tensor) -> Tensor | float:
-        """Weighted sum of `means`, nats a window."""
+        """Weighted sum of `means`, nats per window."""
         parts = zip(self.weights, means.unbind(), strict=True)
         return sum((weight * mean for weight, mean in parts), 0.0)
 

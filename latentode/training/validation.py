@@ -28,7 +28,7 @@ class WindowValidator:
     "validation_crps" is the mean of the two, each averaged over channels. Where there are events,
     "event_gain" is what their intensities, given the readings of the window, gain over constant
     rates, in nats per event; training does not stop by it. Where there are labels, "label_loss" is
-    minus the log-probability of the true one, nats a window, or a time.
+    minus the log-probability of the true one, nats per window, or a time.
 
     Args:
         sampler: Windows of the validation part.

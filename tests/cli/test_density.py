@@ -29,7 +29,7 @@ def trained(tmp_path_factory):
 
 def test_training_says_what_became_of_the_prior_and_logs_the_regulariser(trained):
     told = [json.loads(line) for line in (trained / "log.jsonl").read_text().splitlines()]
-    assert any("aggregate posterior" in str(event.get("text")) for event in told)
+    assert any("prior fitted to the latent states" in str(event.get("text")) for event in told)
     with (trained / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert all(float(row["kinetic"]) > 0 for row in rows)

@@ -53,7 +53,7 @@ def test_that_the_events_are_those_of_the_training_is_said_only_where_none_are_n
     own = run("evaluate", files / "run")
     named = run("evaluate", files / "run", files / "later.csv")
     assert (said in own.stderr, said in named.stderr) == (True, False)
-    assert "than constant rates" in own.stdout
+    assert "than a constant rate of each kind" in own.stdout
     assert "p of the gaps" in named.stdout
     assert "T-mAP (more is better)" in named.stdout
 

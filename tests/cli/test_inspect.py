@@ -60,6 +60,25 @@ def test_a_log_is_shown_with_what_train_will_ask_and_a_picture(log):
     assert "\x1b" not in result.stdout
 
 
+def meter(path):
+    """A log of a running total."""
+    times = pd.date_range("2024-03-04", periods=200, freq="h")
+    pd.DataFrame({"time": times, "energy": np.arange(200) * 7.5 + 100}).to_csv(path, index=False)
+    return path
+
+
+def test_counters_are_suggested_until_they_are_declared(tmp_path):
+    log = meter(tmp_path / "meter.csv")
+    suggestion = "forecasts of them that never fall: train --counters energy"
+    assert suggestion in run("inspect", log).stdout
+    # no series is long enough, so that nothing is trained
+    train = ("train", log, "--min-obs", 1000, "--out", tmp_path / "run")
+    assert suggestion in run(*train).stderr
+    declared = run(*train, "--counters", "energy")
+    assert "at least 1000 readings" in declared.stderr
+    assert "never fall" not in declared.stderr
+
+
 def test_json_has_the_facts_and_no_picture(log):
     result = run("inspect", log, "--json", "--profile")
     told = json.loads(result.stdout)["data"]

@@ -54,6 +54,8 @@ def test_train_refit_leaves_both_models_and_the_scores_of_the_first(trained):
     scores = json.loads((trained / "metrics.json").read_text())
     assert told.scores["forecast"]["mae"] == scores["forecast"]["overall"]["model"]["mae"]
     assert (trained / "refit" / "metrics.csv").exists()
+    # the refit goes as many steps as validation chose: to give more is no advice
+    assert (trained / "log.jsonl").read_text().count("nearly untrained") == 1
 
 
 def test_info_tells_of_the_refit_and_of_the_scores_before_it(trained):

@@ -87,7 +87,7 @@ def test_what_a_log_lacks_is_named():
     with pytest.raises(DataError, match="channels: expected c0, c1, the log has no c0"):
         schema.align(short)
     assert schema.align(short, allow_missing=True).channels == ("c0", "c1")
-    with pytest.raises(DataError, match=r"known inputs.*setpoint"):
+    with pytest.raises(DataError, match=r"planned inputs.*setpoint"):
         schema.align(replace(log, inputs=None))
     with pytest.raises(DataError, match=r"static covariates.*size"):
         schema.align(replace(log, static=None, static_columns=()))
@@ -190,7 +190,7 @@ def test_what_was_learned_is_told():
     constant[log.readings.channel_index == 1] = 3.0
     log = replace(log, readings=replace(log.readings, values=constant))
     text = "\n".join(DataSchema.fit(log, settings()).plan())
-    assert "context 36h, horizon 12h (as given)" in text
+    assert "history 36h, horizon 12h (as given)" in text
     assert "split: by time, training to 20" in text
     assert "constant in training: c1" in text
 

@@ -166,7 +166,7 @@ def test_train_and_events_on_a_file_of_events(run, files):
         "--out", files / "again", "--horizon", "2h", "--every", "1h", "--samples", "5",
     )  # fmt: skip
     assert other.exit_code == 0, other.stderr
-    assert "than constant rates" in other.stdout
+    assert "than a constant rate of each kind" in other.stdout
 
 
 def test_the_command_line_refuses_what_it_cannot_do(run, files):

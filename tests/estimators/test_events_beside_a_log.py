@@ -294,7 +294,7 @@ def test_regularisers_and_a_fitted_prior_go_together_with_events(files, monkeypa
     rows = pd.read_csv(files / "regularised" / "metrics.csv")
     assert (rows[["kinetic", "jacobian"]] > 0).all(axis=None)
     assert np.isfinite(rows[["event_gain", "train_loss"]]).all(axis=None)
-    assert "prior on the aggregate posterior" in done.stderr
+    assert "prior fitted to the latent states" in done.stderr
     asked = call("events", files / "regularised", "--samples", "4")
     assert asked.exit_code == 0, asked.stderr
 

@@ -323,7 +323,7 @@ def test_numbers_that_are_not_finite_become_none_and_a_sentence():
 def test_few_draws_are_told_instead_of_a_verdict_on_the_intervals():
     options = {"scale": np.ones(2), "naive": BARE}
     result = evaluate_task(_line_task(), _off_by(0.0, num_draws=1), **options)
-    assert result["sentences"][-1].startswith("With 1 draw a 90 % interval cannot be judged")
+    assert result["sentences"][-1].startswith("With 1 sample path a 90 % interval cannot be judged")
     assert result["overall"]["model"]["crps"] == result["overall"]["model"]["mae"]
 
 

@@ -12,9 +12,12 @@ SCORES = {"events": 30, "gain_per_event": 0.514, "tests": {"all": TESTS, "hot": 
 @pytest.mark.parametrize(
     ("gain", "said"),
     [
-        (0.514, "The model is 0.514 nats per event better than constant rates."),
-        (-0.514, "The model is 0.514 nats per event worse than constant rates: in this part"),
-        (1e-5, "The model is as good as constant rates"),
+        (0.514, "The model is 0.514 nats per event better than a constant rate of each kind."),
+        (
+            -0.514,
+            "The model is 0.514 nats per event worse than a constant rate of each kind: in",
+        ),
+        (1e-5, "The model is as good as a constant rate"),
     ],
 )
 def test_the_gain_over_constant_rates_is_said_in_words(gain, said):

@@ -170,13 +170,13 @@ def test_a_calibration_that_is_no_monotone_map_is_not_sound():
 
 def test_what_was_not_calibrated_is_said():
     calibration = Calibration(1)
-    assert calibration.line() == "none; bands are as they were trained"
+    assert calibration.line() == "none, as too little was held out; bands are as they were trained"
     calibration.stretches.copy_(torch.tensor([5.0, 40.0]))
     calibration.covered[1] = torch.tensor([0.8, 0.9])
     line = calibration.line()
     assert "validation part is too short" in line
-    assert "5 stretches" in line
-    assert "80.0% of the validation part and now cover 90.0% (40" in line
+    assert "5 horizons with readings, 8 are needed" in line
+    assert "cover 90.0% of the validation part, 80.0% before (40 horizons)" in line
 
 
 def test_bands_of_a_window_without_a_reading_are_left_as_they_were_trained():

@@ -80,6 +80,15 @@ def test_forecast_tells_readings_before_from_readings_after(clock):
     assert before.get_xdata()[-1] < points(axes, "median")[0].get_xdata()[0] == after.get_xdata()[0]
 
 
+def test_the_legend_is_within_the_picture_beside_wide_labels():
+    result = prediction()
+    result["value"] = result["value"] + 2e5
+    axes = plot.forecast(result, observed=log())[0, 0]
+    axes.figure.canvas.draw()
+    assert len(axes.get_legend().get_texts()) == 6
+    assert axes.get_legend().get_window_extent().x1 < axes.figure.bbox.x1
+
+
 def test_interpolation_tells_seen_readings_from_held_out_ones():
     source = log()
     kept = np.arange(30) % 2 == 0

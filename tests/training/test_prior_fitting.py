@@ -125,7 +125,7 @@ def test_training_fits_it_where_it_is_asked_to_and_says_so(monkeypatch, prior):
     notes = []
     config = LatentODEConfig().updated(**SMALL, **{"train.fit_prior": True, "model.prior": prior})
     model = LatentODE(config=config).fit(LOG, on_event=lambda e: notes.append(e.get("text", "")))
-    (told,) = (text for text in notes if text.startswith("prior on the aggregate posterior"))
+    (told,) = (text for text in notes if text.startswith("prior fitted to the latent states"))
     kept = "the flow is kept" in told
     assert model.fitted_.config.model.prior == ("cnf" if kept else prior)
 

@@ -70,7 +70,7 @@ def test_dynamics_that_cannot_be_solved_leave_the_solver_and_say_nan():
     assert record["solver_error"] == math.inf
     assert math.isnan(record["solver_gap"])
     assert model.solver.step_size == 0.2
-    assert "solver error inf above" in notes[0]
+    assert "relative error inf above" in notes[0]
 
 
 def test_watching_changes_neither_weights_nor_mode_nor_dropout():
@@ -103,15 +103,23 @@ def test_the_solver_stands_in_the_history_and_goes_on_after_a_resume(tmp_path):
     assert json.loads(saved.read_text())["progress"]["step_size"] > 0
 
 
-def test_the_end_says_how_exact_the_solver_is():
+def test_the_end_says_that_the_solver_is_exact_enough_and_how_exact_to_those_who_ask(caplog):
     notes = []
+    caplog.set_level("DEBUG", logger="latentode")
 
     def listener(event):
         if event["event"] == "note":
             notes.append(event["text"])
 
     parts().trainer(on_event=listener).fit()
-    assert any("half the step moves the log-likelihood by" in note for note in notes)
+    assert "numerical accuracy: fine" in notes
+    assert "half the step moves the log-likelihood by" in caplog.text
+
+
+def test_a_solver_that_is_not_exact_enough_is_never_called_fine():
+    model, watch, _ = watched(solver__step_size=0.2)
+    steepen(model, math.nan)
+    assert watch.summary() == "numerical accuracy: relative error inf, above 0.001"
 
 
 def test_a_tolerance_that_jumping_inputs_do_not_allow_is_raised_and_said_so(monkeypatch):

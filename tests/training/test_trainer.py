@@ -205,7 +205,7 @@ def test_the_schedule_is_shortened_to_the_time_budget_and_recorded():
     assert trainer.progress.total_steps == trainer.progress.step == steps
     assert len(history) == -(-steps // 4)
     assert 2.7 < clock.now - 100.0 < 3.0
-    plan = next(e["text"] for e in events if "epochs at most" in e.get("text", ""))
+    plan = next(e["text"] for e in events if "s per epoch" in e.get("text", ""))
     # 15 % more to validate and save, as long as no epoch has shown what these take
     assert f"({4 + int((2.85 - 0.4375) / (1.15 * 0.0625))} of 400,000 steps" in plan
     assert "--max-time 3s" in plan
@@ -221,7 +221,7 @@ def test_steps_that_were_slow_at_first_do_not_leave_half_of_the_budget_unused():
     trainer = clock.trainer(made, on_event=events.append, validator=None)
     trainer.fit()
     assert 36 < clock.now - 100.0 < 40
-    plans = [e["text"] for e in events if "epochs at most" in e.get("text", "")]
+    plans = [e["text"] for e in events if "s per epoch" in e.get("text", "")]
     assert len(plans) > 1  # another plan is said
     learning_rates = [e["lr"] for e in events if e["event"] == "epoch"]
     assert learning_rates[-1] < 0.1 * max(learning_rates)  # the schedule has come to its end

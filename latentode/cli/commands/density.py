@@ -44,7 +44,7 @@ _SHOWN = 10  # readings of the greatest surprise that are told
     type=click.IntRange(0),
     help="Latent coordinates of the picture, as 0 3; default the two that vary most.",
 )
-@click.option("--series", help="Series whose known inputs drive the picture; default the first.")
+@click.option("--series", help="Series whose planned inputs drive the picture; default the first.")
 @request_options()
 def density_command(
     request: Request,

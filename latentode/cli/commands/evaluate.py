@@ -43,14 +43,20 @@ _UNCOMPARED = ("events", "windows", "labels", "label_column")
     show_default=True,
     help="The part of LOGS held out in training, or all of LOGS (for a log of its own).",
 )
-@click.option("--samples", type=click.IntRange(2), default=200, show_default=True)
+@click.option(
+    "--samples",
+    type=click.IntRange(2),
+    default=200,
+    show_default=True,
+    help="Sample paths of each forecast.",
+)
 @click.option(
     "--rolling",
     type=click.IntRange(1),
     metavar="N",
     default=400,
     show_default=True,
-    help="Most moments to forecast from, spread over the part; bands that adapt to the errors "
+    help="Most forecast start points, spread over the part; bands that adapt to the errors "
     "before them are judged too.",
 )
 @click.option(

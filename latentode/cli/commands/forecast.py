@@ -28,7 +28,7 @@ from latentode.cli.session import Outcome
     "origin",
     metavar="TIME",
     help="When series without a reading begin, which are forecast from the prior, e.g. 2024-05-01; "
-    "by default at their first known input.",
+    "by default at their first planned input.",
 )
 @plan_option
 @prediction_options
@@ -51,9 +51,9 @@ def forecast_command(
     Times are full steps of the clock (--every 1h: 01:00, 02:00, ... in the zone of the log), the
     same for all series.
 
-    Known inputs are as in --plan; what is not planned is held, which is said.
+    Planned inputs are as in --plan; what is not planned is held, which is said.
 
-    Series of LOGS without a reading, of which known inputs or static columns are given, are
+    Series of LOGS without a reading, of which planned inputs or static columns are given, are
     forecast from the prior.
 
     The path of the result is printed; by default it lies in RUN/forecasts. Answers to --aggregate

@@ -98,9 +98,11 @@ def _read(logs: Logs, config: DataConfig) -> tuple[TimeSeriesDataset, DataReport
 
 
 def _suggested(report: DataReport) -> list[str]:
+    from latentode.data.reading.second_look.look_lines import suggested_counters
     from latentode.data.reading.second_look.usual_bounds import usual_bounds
 
-    return usual_bounds(report.look.channels, report.units)
+    bounds = usual_bounds(report.look.channels, report.units)
+    return [*suggested_counters(report.look), *bounds]
 
 
 def _picture(dataset: TimeSeriesDataset, look: Look) -> list[str]:

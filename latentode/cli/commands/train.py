@@ -71,10 +71,10 @@ def train_command(
 ) -> Outcome:
     """Train a model on LOGS and leave a run folder, whose path is printed.
 
-    LOGS alone is enough: format, clock, context and horizon are detected and said. Under torchrun
-    the processes share the work. With --events the same latent state drives their rates too; with
-    --events and no LOGS, a point process of the events alone is trained. With --labels the model
-    also learns the class of a series.
+    LOGS alone is enough: format, clock, history (look-back) and horizon are detected and said. With
+    --events the rates of events are modelled beside the readings; with --events and no LOGS, the
+    events alone. With --labels the model also learns the class of a series. Under torchrun the
+    processes share the work.
     """
     heads = HeadFiles(**{field.name: options.pop(field.name) for field in fields(HeadFiles)})
     if resume is not None:

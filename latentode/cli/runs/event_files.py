@@ -84,9 +84,10 @@ def event_lines(scores: Mapping[str, Any]) -> list[str]:
         )  # fmt: skip
         rows.append([group, *(f"{number:.3g}" for number in numbers)])
     return [
-        f"{scores['events']:,} events: log-likelihood {scores['nats_per_event']:.4f} nats per "
-        f"event (rates per {scores['unit']})",
+        f"{scores['events']:,} events",
         *event_sentences(scores),
+        f"log-likelihood: {scores['nats_per_event']:.4f} nats per event (rates per "
+        f"{scores['unit']})",
         "",
         "tests of fit (time rescaling, uniformity, dispersion; p > 0.05: nothing against it)",
         *aligned(rows, numbers=True).splitlines(),

@@ -32,6 +32,6 @@ def label_lines(scores: Mapping[str, Any]) -> Iterator[str]:
     yield f"labels ({scores[kind]:,} {kind})"
     yield (
         f"AUC {scores['auc']:.3f}, accuracy {scores['accuracy']:.3f}, log loss "
-        f"{scores['log_loss']:.3f} nats, Brier {scores['brier']:.3f}, calibration error "
+        f"{scores['log_loss']:.3f}, Brier {scores['brier']:.3f}, calibration error "
         f"{scores['calibration_error']:.3f}"
     )

@@ -1,4 +1,4 @@
-"""``--plan PLAN.csv``, or several as ``--plan low=LOW.csv``: what known inputs will be."""
+"""``--plan PLAN.csv``, or several as ``--plan low=LOW.csv``: what planned inputs will be."""
 
 from __future__ import annotations
 

@@ -44,9 +44,15 @@ def prediction_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--quantiles",
             type=Parsed("quantiles", _levels),
             show_default="0.05,0.5,0.95",
-            help="Columns of a table; a .nc file holds every draw instead.",
+            help="Columns of a table; a .nc file holds every sample path instead.",
         ),
-        click.option("--samples", type=click.IntRange(1), default=200, show_default=True),
+        click.option(
+            "--samples",
+            type=click.IntRange(1),
+            default=200,
+            show_default=True,
+            help="Sample paths of each series.",
+        ),
         click.option(
             "--align",
             type=click.Choice(["clock", "origin"]),
@@ -83,7 +89,7 @@ def check_request(
         request: What is asked of which model.
         questions: What is asked of the sample paths.
         quantiles: Columns of a table; None for the usual ones.
-        samples: Predictive draws.
+        samples: Sample paths.
         steps: Predicted times, as far as they are known.
 
     Raises:
@@ -102,13 +108,14 @@ def check_request(
         check_output(path, suffixes=RESULTS, overwrite=request.overwrite)
     if quantiles and output is not None and output.suffix.lower() == ".nc":
         raise UsageFailure(
-            f"--quantiles: expected a table, got {str(output)!r}, which holds every draw. Write "
+            f"--quantiles: expected a table, got {str(output)!r}, which holds every sample path. "
+            "Write "
             ".csv, .parquet or .json, or leave --quantiles out."
         )
     if samples * steps > MAX_DRAWN:
         raise ResourceError(
-            f"prediction: expected at most {MAX_DRAWN:.0e} drawn values, got {samples} samples x "
-            f"{steps} points. Use fewer --samples, a coarser --every or a shorter --horizon."
+            f"prediction: expected at most {MAX_DRAWN:.0e} values, got {samples} sample paths x "
+            f"{steps} times. Use fewer --samples, a coarser --every or a shorter --horizon."
         )
 
 
@@ -120,10 +127,10 @@ def count_steps(span: str | None, every: str | None) -> int:
 
     Args:
         span: Horizon.
-        every: Distance of the predicted times.
+        every: Time step of the output.
 
     Raises:
-        ConfigError: If one of them is no duration.
+        ConfigError: If one of them is not a duration.
     """
     lengths = [None if text is None else parse_duration(text, "s") for text in (span, every)]
     if span is None or every is None or span[-1:].isalpha() is not every[-1:].isalpha():

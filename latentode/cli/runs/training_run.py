@@ -126,10 +126,12 @@ def _fit_log(
     session: Session, job: Job, logs: Logs, folder: RunFolder | None, owned: RunFolder | None
 ) -> dict[str, Any]:
     from latentode.data.reading.log import read_log
+    from latentode.data.reading.second_look.look_lines import suggested_counters
     from latentode.estimators import LatentODE
 
     dataset, report = read_log(logs.source, job.config.data)
     session.lines("plan", report.plan())
+    session.lines("plan", suggested_counters(report.look, job.config.channels.counters))
     report.settle("training")
     # what was detected now holds for every log that the model will be given
     config = job.config.model_copy(update={"data": report.pinned(job.config.data)})

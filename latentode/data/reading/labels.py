@@ -47,10 +47,10 @@ def read_labels(
     """Read a label for each series of a log.
 
     Args:
-        source: File or frame with a row a series: its id, called as in the log or "id", "series",
-            ..., and its label, a word or number. Series that the log does not have are left out; a
-            label is unknown where it is empty or "nan", or is written as the config says that
-            missing values are.
+        source: File or frame with one row per series: its id, called as in the log or "id",
+            "series", ..., and its label, a word or number. Series that the log does not have are
+            left out; a label is unknown where it is empty or "nan", or is written as the config
+            says that missing values are.
         dataset: The log.
         config: How cells are written, as for the log.
         column: Column of labels; "label", "class", "outcome", ... by default, else the only other.
@@ -177,7 +177,7 @@ def read_time_labels(
     """Read labels of times of the series of a log.
 
     Args:
-        source: File or frame with a row a label: id (where the log has several series), time,
+        source: File or frame with one row per label: id (where the log has several series), time,
             written as in the log, and label. Rows without a label, of series that the log does not
             have, and before or after a series was read are left out.
         dataset: The log.

@@ -234,7 +234,7 @@ class _Log:
     def dataset(
         self, rows: _Rows, channels: list[str], allow_unread: bool
     ) -> tuple[TimeSeriesDataset, list[Float64] | None]:
-        """Build readings, known inputs and static covariates of the rows that count.
+        """Build readings, planned inputs and static covariates of the rows that count.
 
         Args:
             rows: The rows.

@@ -1,4 +1,4 @@
-"""Plans: what known inputs will be, beside a log."""
+"""Plans: what planned inputs will be, beside a log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from latentode.errors import DataError
 
 @dataclass(frozen=True)
 class Plan:
-    """Values of known inputs, each held until the next one of its series and column.
+    """Values of planned inputs, each held until the next one of its series and column.
 
     Attributes:
         series: Series of each row, shape (row,).
@@ -43,10 +43,10 @@ def read_plan(
     clock: Clock,
     config: DataConfig,
 ) -> Plan:
-    """Read a plan: a row for each time at which a known input changes.
+    """Read a plan: a row for each time at which a planned input changes.
 
     Args:
-        source: File or data frame: a column of times, one of ids, and some of the known inputs by
+        source: File or data frame: a column of times, one of ids, and some of the planned inputs by
             name. Without ids it holds for every series. An empty cell says nothing of its column.
         series_ids: Ids of the log.
         inputs: Known inputs of the model.
@@ -54,7 +54,7 @@ def read_plan(
         config: How the log was read; its names of columns count where the plan has them.
 
     Raises:
-        DataError: If the model has no known inputs, a column is none of them, an id is unknown, a
+        DataError: If the model has no planned inputs, a column is none of them, an id is unknown, a
             time is told twice, or a cell holds no number or no time; with the line.
     """
     if not inputs:

@@ -184,8 +184,8 @@ class Roles:
         id: Column of series ids; None where the log is one series.
         channel: Long: column of channel names; rows: column of the text.
         value: Long: column of values.
-        values: Columns of values beside `value`: the channels of a wide log, and known inputs.
-        future: Names of the known inputs: columns, or in a long log channels.
+        values: Columns of values beside `value`: the channels of a wide log, and planned inputs.
+        future: Names of the planned inputs: columns, or in a long log channels.
         static: Static covariates.
         quality: Columns that say which values are good.
         chosen: True where the channels were configured, so that each of them must be numeric.

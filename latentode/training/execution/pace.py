@@ -85,7 +85,10 @@ class Pace:
         size = self._config.resolved().steps_per_epoch
         assert size is not None
         seconds = size * self.seconds_a_step(step)
-        text = f"about {seconds:.1f} s per epoch, {-(-steps // size)} epochs at most"
+        epochs = -(-steps // size)
+        text = (
+            f"about {seconds:.1f} s per epoch, at most {epochs} epoch{'' if epochs == 1 else 's'}"
+        )
         if steps < most:
             budget = self._config.max_time
             text += f" ({steps:,} of {most:,} steps, to end within --max-time {budget})"

@@ -33,7 +33,7 @@ class Cells(NamedTuple):
 
     Attributes:
         counts: Number of readings of each row, shape (row,).
-        slots: Slot of each reading: a channel or known input, shape (reading,).
+        slots: Slot of each reading: a channel or planned input, shape (reading,).
         values: Value of each reading.
     """
 
@@ -58,7 +58,7 @@ class Collected:
         columns: Values of each slot of a log that is only wide, NaN where there is none, shape
             (row,) each; None for others, which have `long_cells`.
         long_cells: Readings of any other log.
-        slots: Name of each channel and known input.
+        slots: Name of each channel and planned input.
         row_slot: Long log: slot of each row, NAMELESS or, without a value, -1 where the channel has
             no name, shape (row,); rows without values: of the text; None for a wide log.
         bad_rows: Row of each bad cell.

@@ -77,7 +77,7 @@ def _one_each(
                 raise DataError(
                     f"{source}: static column {name!r}: expected one value a series, got "
                     f"{former!r} and {text!r} in series {series_ids[index]!r}. Leave it out of "
-                    "--static-columns, or name it in --future-columns if it is a known input."
+                    "--static-columns, or name it in --future-columns if it is a planned input."
                 )
         values[index] = text
     return values

@@ -270,7 +270,7 @@ class Format(ABC):
     def roles(self, table: Table, config: DataConfig) -> Roles | None:  # noqa: ARG002
         """Meaning of the columns, if they are those of this format; None otherwise.
 
-        What the settings say of known inputs, static covariates and chosen channels is added to it.
+        What the settings say of planned inputs, static covariates and chosen channels is added.
 
         A log is asked about whatever opened it, as exports are copied into data frames and Parquet
         files; but only where the setting ``layout`` is "auto" or the word of this format.

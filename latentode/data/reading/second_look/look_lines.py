@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from latentode.data.reading.cells.bad_cells import list_option
 from latentode.data.reading.second_look.channel_readings import ChannelFacts
@@ -79,12 +79,20 @@ def _counters(look: Look) -> list[str]:
         *_named("running totals, which only rise", rising),
         *lines,
         *_more(len(fallen) - _MOST, "counter"),
-        *_declared([each.channel for each in look.counters]),
     ]
 
 
-def _declared(names: Sequence[str]) -> list[str]:
-    # only a person knows that a channel cannot fall
+def suggested_counters(look: Look, declared: Collection[str] = ()) -> list[str]:
+    """Suggest to declare what looks like running totals: only a person knows that none can fall.
+
+    Args:
+        look: What was seen.
+        declared: Channels that are declared already.
+
+    Returns:
+        One line, or nothing.
+    """
+    names = [each.channel for each in look.counters if each.channel not in declared]
     option = list_option("--counters", names)
     return [f"to have forecasts of them that never fall: train {option}"] if names else []
 

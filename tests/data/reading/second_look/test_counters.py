@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from look_cases import channel_of, look_at
 
 from latentode.data.reading.second_look.counters import find_counter
-from latentode.data.reading.second_look.look_lines import look_lines
+from latentode.data.reading.second_look.look_lines import look_lines, suggested_counters
 
 
 @settings(max_examples=80)
@@ -63,9 +63,10 @@ def test_a_wrap_is_said_with_its_place():
     energy = (np.arange(100) * 40.0 + 2**32 - 1990) % 2**32
     look, doubts, _ = look_at({"energy": energy})
     assert not doubts.questions
-    assert "to have forecasts of them that never fall: train --counters energy" in look_lines(
-        look, {}
-    )
+    assert suggested_counters(look) == [
+        "to have forecasts of them that never fall: train --counters energy"
+    ]
+    assert suggested_counters(look, declared=("energy",)) == []
     (line,) = [line for line in look_lines(look, {}) if line.startswith("energy")]
     assert line == (
         "energy: counter, wraps at 2**32 once (first: 2024-03-04T08:20, line 52, from "
