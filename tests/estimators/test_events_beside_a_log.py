@@ -274,7 +274,7 @@ def test_the_shell_asks_for_intensities_and_scores(run, files):
         files / "windows.csv", "--samples", "8", "--horizon", "3h", "--out", files / "again",
     )  # fmt: skip
     assert again.exit_code == 0, again.stderr
-    assert "80 events:" in again.stdout
+    assert "80 events\nThe model is" in again.stdout
     assert "time from the last reading in h" in again.stdout
     evaluated = call("evaluate", run, "--samples", "20", "--rolling", "5")
     assert evaluated.exit_code == 0, evaluated.stderr
