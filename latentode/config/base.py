@@ -17,7 +17,7 @@ def _check_duration(value: Any) -> Any:
     try:
         nanoseconds = parse_duration(value, "s")
     except ConfigError as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(str(error).removeprefix("duration: ")) from None
     # settings are stored as text
     is_text = isinstance(value, str | int | float) and not isinstance(value, bool)
     return str(value) if is_text else exact_duration(nanoseconds)

@@ -26,7 +26,7 @@ def explain(cls: type[BaseModel], error: ValidationError) -> str:
             messages.append(f"{name}: unknown setting.{hint}")
         elif item["type"] == "value_error" and ", got " in item["msg"]:
             # a rule that says itself what it got
-            messages.append(f"{name}: {item['msg'].removeprefix('Value error, ')}.")
+            messages.append(f"{name}: {item['msg'].removeprefix('Value error, ').rstrip('.')}.")
         else:
             messages.append(f"{name}: {item['msg']}, got {item['input']!r}.")
     return " ".join(messages)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from latentode.data.dataset import Float64, Int64, TimeSeriesDataset, positions
+from latentode.data.dataset import Float64, Int64, TimeSeriesDataset, first_after, positions
 from latentode.data.reading.keyed_rows import Source
 from latentode.errors import DataError
 from latentode.estimators.own_forecasts import OwnForecasts
@@ -211,7 +211,7 @@ def score_own(
     """
     log = BacktestLog(dataset, fitted.schema)
     whole = log.forecasts(split, max_windows)
-    own = OwnForecasts.read(source, dataset, fitted.config.data)
+    own = _raised(OwnForecasts.read(source, dataset, fitted.config.data), dataset, log.log)
     matched = match(own, whole, log.log)
     task = Task(whole.visible, whole.targets.select(matched.targets))
     total = len(task.targets)
@@ -230,6 +230,31 @@ def score_own(
         "left_out": {why: count for why, count, _ in matched.left_out},
     }
     return result
+
+
+def _raised(
+    own: OwnForecasts, dataset: TimeSeriesDataset, scored: TimeSeriesDataset
+) -> OwnForecasts:
+    """Forecasts of running totals, which are scored as if these had risen on since the first reset.
+
+    Args:
+        own: Forecasts, of totals as the log has them at the origin.
+        dataset: The log.
+        scored: The log as it is scored, reading for reading.
+    """
+    readings, shift = dataset.readings, scored.readings.values - dataset.readings.values
+    rise = np.zeros(len(own.series))
+    channel = positions(own.channels, dataset.channels)
+    for index in np.unique(readings.channel_index[shift != 0]).tolist():
+        of_channel = readings.channel_index == index
+        one, rows = (
+            readings.select_readings(of_channel),
+            np.flatnonzero((channel == index) & (own.series >= 0) & own.are_timed),
+        )
+        newest = first_after(one.series_starts, one.times, own.series[rows], own.origins[rows]) - 1
+        read = newest >= one.series_starts[own.series[rows]]
+        rise[rows[read]] = shift[of_channel][newest[read]]
+    return replace(own, points=own.points + rise, quantiles=own.quantiles + rise)
 
 
 def _keys(task: Task, dataset: TimeSeriesDataset) -> pd.MultiIndex:

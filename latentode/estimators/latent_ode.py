@@ -33,7 +33,7 @@ from latentode.progress_bar import bar_unless
 from latentode.training.fit import fit_model, fit_prior_to
 from latentode.training.lines import plan_lines
 from latentode.training.prior_fitting import PRIOR_FIT
-from latentode.training.refit import half_as_long, refit_model
+from latentode.training.refit import FIRST_OF_TWO, half_as_long, refit_model
 from latentode.training.trainer import ProgressRecord
 from latentode.training.update import update_model
 
@@ -135,6 +135,8 @@ class LatentODE(Predictions):
             )
         folder = None if run_dir is None else Path(run_dir)
         with bar_unless(on_event) as on_event:
+            if config.train.refit and on_event is not None:
+                on_event({"event": "note", "text": FIRST_OF_TWO})
             self.fitted_ = fit_model(
                 training_log,
                 half_as_long(config) if config.train.refit else config,

@@ -38,6 +38,10 @@ from latentode.training.validation import WindowValidator
 LABEL_LOSS = "label_loss"
 _DIRECT_WINDOWS: dict[Part, int] = {"train": 2048, "validation": 512}  # of a few seconds
 _LABEL_WINDOWS = 4096  # of each part, by which a head is prepared
+_AFTER_STEPS = (
+    "steps are done; now direct forecasts, the width of bands and what errors have in common, from "
+    "half a minute to a few minutes"
+)
 _SCALE_WINDOWS = 128  # of validation, by which the scale of refined posteriors is fitted
 
 
@@ -106,6 +110,8 @@ def fit_model(
         )
         fitted.history.extend(trainer.fit(resume=resume))
         fitted = replace(fitted, config=config.model_copy(update={"solver": model.solver}))
+        if on_event is not None:
+            on_event({"event": "note", "text": _AFTER_STEPS})
         direct = _fit_direct(model, log, config, first)
         if config.model.refine:
             _prepare_refinement(log, fitted)

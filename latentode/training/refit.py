@@ -27,6 +27,10 @@ from latentode.training.trainer import ProgressRecord
 
 #: Folder in that of a run where the checkpoints of its refit lie.
 REFIT = "refit"
+#: Said before the first training.
+FIRST_OF_TWO = (
+    "first of two trainings, with half of --max-time; it is scored, and then all of the log learned"
+)
 
 
 def refit_model(

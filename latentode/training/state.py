@@ -120,6 +120,8 @@ class Checkpoints:
 
 
 def _progress(values: Mapping[str, Any]) -> Progress:
+    # earlier states knew epochs of the schedule, which is planned anew
+    values = {name: value for name, value in values.items() if name != "total_epochs"}
     progress = Progress(**{**values, "history": from_json(values["history"])})
     blank = Progress(best_score=0.0)
     for name, default in vars(blank).items():

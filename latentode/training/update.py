@@ -102,6 +102,8 @@ def update_model(
         with_calibration_learned(dataset, judged), schema=_all_learned(schema, dataset)
     )
     log = TrainingLog(fitted.schema.only_known(dataset)).with_schema(fitted.schema)
+    if on_event is not None:
+        on_event({"event": "note", "text": _news(dataset, learned)})
     config = _shorter(fitted, max_time)
     windows = log.sampler("train", config)
     readings = windows.dataset.readings
@@ -114,6 +116,17 @@ def update_model(
     refit_direct(model, fitted.model, _shown(sampler, config), seed=seed, most_steps=2 * steps)
     update = LaterTraining("update", newest_time(log, fitted), readings.num_readings, steps)
     return replace(fitted, model=model, log=log.newest(), later=(*fitted.later, update))
+
+
+def _news(dataset: TimeSeriesDataset, learned: Int64) -> str:
+    """How much is new, in words."""
+    readings = dataset.readings
+    new = np.flatnonzero(readings.times > learned[readings.row_series()])
+    begin = short_instant(int(readings.times[new].min()), dataset.clock)
+    return (
+        f"new to the model: {len(new):,} of {readings.num_rows:,} rows, from {begin} on (what its "
+        "training had held back to score by is new to it too)"
+    )
 
 
 def _shown(sampler: MixedSampler, config: LatentODEConfig) -> list[SeriesBatch]:

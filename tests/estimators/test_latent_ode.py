@@ -104,12 +104,11 @@ def test_fit_reports_plan_epochs_and_end(frame):
     assert [e["event"] for e in events if e["event"] != "note"] == ["plan", "epoch", "done"]
     said = [e["text"] for e in events if e["event"] == "note"]
     begin = (
-        "about ", "numerical accuracy: fine", "2 steps leave a model nearly untrained",
+        "numerical accuracy: fine", "steps are done; now direct forecasts", "2 steps leave a model nearly untrained",
         "calibration: ", "sample paths: ", "direct forecasts from the history: ",
     )  # fmt: skip
     assert len(said) == len(begin)
     assert all(map(str.startswith, said, begin)), said
-    assert said[0].endswith(" s per epoch, at most 1 epoch")
     assert any("history 12h, horizon 6h" in line for line in events[0]["lines"])
     (epoch,) = (e for e in events if e["event"] == "epoch")
     assert {"epoch", "step", "validation_crps", "best", "eta_seconds"} <= epoch.keys()

@@ -66,7 +66,7 @@ class Pace:
         self._validated |= closed
         if taken == 1 and not closed:
             self._warm = self._started + now  # the first step pays for warming up
-        if taken < 2 or not (closed or taken >= self._next_plan):
+        if taken <= _TIMED_STEPS or not (closed or taken >= self._next_plan):
             return None
         self._next_plan = max(self._next_plan, 2 * taken)
         if self.budget is None:
