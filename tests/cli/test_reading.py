@@ -186,7 +186,7 @@ def test_the_order_of_dates_is_not_asked_again(bounded, tmp_path):
     assert run("inspect", short).exit_code == 3
     done = run("forecast", bounded / "run", short, "--every", "1h", "--samples", "2", "-o", "-")
     assert done.exit_code == 0, done.output
-    assert done.stdout.splitlines()[1].split(",")[1].startswith("2024-04-05 11:30")
+    assert done.stdout.splitlines()[1].split(",")[1].startswith("2024-04-05 11:00")
 
 
 @pytest.mark.parametrize("command", ["forecast", "interpolate", "evaluate", "density"])
