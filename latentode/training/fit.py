@@ -92,9 +92,8 @@ def fit_model(
             model = build(config, schema, **head_arguments(_event_rates(log), log.labels))
         fitted = FittedModel.untrained(config, schema, model, log.newest())
         judged = log_for_validation(log)
-        on_event = on_event if rank() == 0 else None
-        if on_event is not None:
-            on_event({"event": "plan", "lines": plan_lines(fitted)})
+        on_event = on_event if on_event is not None and rank() == 0 else _unheard
+        on_event({"event": "plan", "lines": plan_lines(fitted)})
         validator, score = _validation(judged, config, model.label_head)
         if not resume:
             _fit_beforehand(model, log, judged if score == LABEL_LOSS else None, config, first)
@@ -110,20 +109,23 @@ def fit_model(
         )
         fitted.history.extend(trainer.fit(resume=resume))
         fitted = replace(fitted, config=config.model_copy(update={"solver": model.solver}))
-        if on_event is not None:
-            on_event({"event": "note", "text": _AFTER_STEPS})
+        on_event({"event": "note", "text": _AFTER_STEPS})
         direct = _fit_direct(model, log, config, first)
         if config.model.refine:
             _prepare_refinement(log, fitted)
         if config.train.fit_prior:
             fitted = _with_fitted_prior(log.dataset, fitted, on_event)
         fitted = _with_errors(log.dataset, fitted, first)
-        if on_event is not None and first is None:  # a refit takes over what these lines say
+        if first is None:  # a refit takes over what these lines say
             for line in learned_lines(fitted, direct):
                 on_event({"event": "note", "text": line})
         if run_dir is not None and first is None and rank() == 0:
             fitted.save(run_dir / "model")
     return fitted
+
+
+def _unheard(event: ProgressRecord) -> None:
+    """Nobody is told."""
 
 
 def _prepared(
@@ -179,7 +181,7 @@ def fit_prior_to(
 def _with_fitted_prior(
     dataset: TimeSeriesDataset,
     fitted: FittedModel,
-    on_event: Callable[[ProgressRecord], None] | None,
+    on_event: Callable[[ProgressRecord], None],
 ) -> FittedModel:
     """The model with a fitted prior, or as it is where none can be had."""
     try:
@@ -187,8 +189,7 @@ def _with_fitted_prior(
         text = str(report)
     except (DataError, SolverError) as error:
         text = f"the prior stays as it is: {error}"
-    if on_event is not None:
-        on_event({"event": "note", "text": text})
+    on_event({"event": "note", "text": text})
     return fitted
 
 

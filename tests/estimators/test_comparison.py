@@ -101,6 +101,21 @@ def test_the_last_value_has_the_errors_of_the_naive_row(asked, frame, model):
     assert yours["crps"] == yours["mae"] > last["crps"]  # which has a band
 
 
+def test_totals_are_forecast_as_the_log_has_them_also_after_a_reset():
+    log = log_of(HOURS, names=("p1",)).drop(columns="flow")
+    total = np.cumsum(1 + 0.5 * np.random.default_rng(0).random(len(log)))
+    reset = int(0.85 * len(log))  # in the test part
+    log["meter"] = np.where(np.arange(len(log)) < reset, total, total - total[reset])
+    model = LatentODE(config=BRIEF).fit(log, counters="meter", id_column="pump")
+    asked = model.backtest_windows(log, max_windows=12)
+    at = log.set_index(log["time"].astype(asked["origin"].dtype))["meter"]
+    mine = asked[asked["channel"] == "meter"]
+    mine = mine.assign(value=at.asof(mine["origin"]).to_numpy())
+    found = scored(model, log, mine)["channels"]["meter"]
+    assert found["yours"]["mae"] == pytest.approx(found["baselines"]["last"]["mae"], rel=1e-9)
+    assert found["yours"]["mae"] < 10  # of rises of 1.25 an hour over up to 6 hours
+
+
 def test_quantiles_are_scored_at_their_own_levels_and_so_is_every_row(asked, frame, model):
     mine = truth_of(asked, frame)
     truth = mine.pop("value")
