@@ -31,7 +31,12 @@ from latentode.prediction.grids import (
 from latentode.prediction.latent_paths import interpolate_states, path_offsets
 from latentode.prediction.log_densities import prequential_score, reading_scores
 from latentode.prediction.origins import begins_of, origins_of, prior_line, without_begin
-from latentode.prediction.planned_inputs import assumed_line, differing_line, with_plan
+from latentode.prediction.planned_inputs import (
+    assumed_line,
+    differing_line,
+    unusual_line,
+    with_plan,
+)
 from latentode.prediction.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -74,8 +79,10 @@ class ArrayPredictor:
             line = f"plan{name}: it names no series, and holds for all {len(dataset):,}."
             warnings.warn(line, LatentODEWarning, stacklevel=3)
         planned = with_plan(dataset, plan)
-        if (differing := differing_line(dataset, planned)) is not None:
-            warnings.warn(differing, LatentODEWarning, stacklevel=3)
+        assert schema.input_scaler is not None, "a plan is read for models with inputs alone"
+        unusual = unusual_line(dataset, planned, schema.input_scaler)
+        for line in filter(None, [differing_line(dataset, planned), unusual]):
+            warnings.warn(line, LatentODEWarning, stacklevel=3)
         return planned
 
     def ahead(

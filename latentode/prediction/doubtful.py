@@ -46,7 +46,7 @@ def _far_lines(schema: DataSchema, reach: int) -> Iterator[str]:
         yield (
             f"horizon: forecasts until {format_duration(reach)} ahead, by a model that was trained "
             f"and tested until {format_duration(horizon)}: nothing shows how good they are so far. "
-            f"Train with --horizon {format_duration(reach)} for them."
+            "Ask for a shorter time, or train with --horizon on a log several times as long as it."
         )
 
 

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from latentode.data.dataset import Float64, Int64, Readings, TimeSeriesDataset, first_after
 from latentode.data.reading.plans import Plan
+from latentode.data.scaler import Scaler
 from latentode.prediction.query_windows import NO_ORIGIN
 from latentode.results import local_times
 
 _EXAMPLES = 3  # inputs that one message names
+_UNUSUAL = 2.0  # standard deviations from the mean of training, of what is outside of the log, too
 _ELSEWHERE = 1.0  # standard deviations of an input in the log: less is how measured values vary
 
 
@@ -87,6 +89,38 @@ def differing_line(dataset: TimeSeriesDataset, planned: TimeSeriesDataset) -> st
     return (
         f"planned inputs: at the last reading {'; '.join(said[:_EXAMPLES])}{more}. From then on "
         "the plan counts. Check that it is of this time, and what the columns hold."
+    )
+
+
+def unusual_line(
+    dataset: TimeSeriesDataset, planned: TimeSeriesDataset, training: Scaler
+) -> str | None:
+    """Say which inputs are planned as they hardly ever were; None for none.
+
+    Args:
+        dataset: The log.
+        planned: The same with a plan.
+        training: Mean and standard deviation of each input in training.
+    """
+    assert dataset.inputs is not None, "a plan is of known inputs"
+    assert planned.inputs is not None, "a plan is of known inputs"
+    said = []
+    for index, name in enumerate(dataset.inputs.channels):
+        was, is_to_be = (
+            each.values[each.channel_index == index] for each in (dataset.inputs, planned.inputs)
+        )
+        if not len(was):
+            continue
+        low, high = float(was.min()), float(was.max())
+        beyond = np.abs(is_to_be - training.mean[index]) > _UNUSUAL * training.std[index]
+        odd = is_to_be[beyond & ((is_to_be < low) | (is_to_be > high))]
+        if len(odd):
+            said.append(f"{name!r} as {odd[0]:g}, where the log has {low:g} to {high:g}")
+    if not said:
+        return None
+    return (
+        f"planned inputs: {'; '.join(said[:_EXAMPLES])}. Training has hardly shown what follows "
+        "then: the forecast may not answer to it."
     )
 
 

@@ -98,7 +98,8 @@ def test_a_plan_far_from_the_log_is_said_and_none_among_several_refused(page):
     past = pd.DataFrame({"time": log["time"].iloc[-5:], "inflow": 7.0})
     with pytest.warns(LatentODEWarning) as said:
         model.forecast(log, plan=past, num_draws=2)
-    far, held = (str(each.message) for each in said)
+    far, odd, held = (str(each.message) for each in said)
+    assert "'inflow' as 7, where the log has 0 to 3" in odd
     assert re.search(r"'inflow' of series 'series' is \d and planned as 7", far)
     assert f"is told until {log['time'].iloc[-1]} and held at 7 until" in held
     with pytest.raises(ConfigError, match="plan: expected a plan, or several by name, got none"):

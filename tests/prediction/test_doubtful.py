@@ -57,7 +57,7 @@ def test_a_horizon_far_beyond_that_of_the_training_is_said():
     (line,) = lines(FITTED, log(), hours=24 * 90)
     assert line.startswith("horizon: forecasts until 90d ahead, by a model that was trained and")
     assert "tested until 6h" in line
-    assert "Train with --horizon 90d" in line
+    assert "train with --horizon on a log several times as long" in line
 
 
 def test_a_series_that_was_not_among_those_of_the_training_is_said_by_its_name():

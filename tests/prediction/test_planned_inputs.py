@@ -7,10 +7,12 @@ from small_series import DAY, EPOCH, make_dataset
 
 from latentode.data.dataset import Readings
 from latentode.data.reading.plans import Plan
+from latentode.data.scaler import Scaler
 from latentode.prediction.planned_inputs import (
     assumed_line,
     differing_line,
     held_values,
+    unusual_line,
     with_plan,
 )
 
@@ -96,6 +98,16 @@ def test_a_plan_that_is_far_from_what_was_read_last_is_said():
     assert "'inflow' of series 's0' is 2 and planned as 80" in line
     later = with_plan(LOG, plan((0, 6, [80.0, np.nan])))  # it changes after the last reading
     assert differing_line(LOG, later) is None
+
+
+def test_a_plan_of_what_was_hardly_ever_seen_is_said():
+    training = Scaler.fit(LOG.inputs)
+    low, high = (training.mean[0] + side * training.std[0] for side in (-2.5, 2.5))
+    line = unusual_line(LOG, with_plan(LOG, plan((0, 6, [high + 9, np.nan]))), training)
+    assert f"'inflow' as {high + 9:g}, where the log has 1 to 9" in line
+    assert "'inflow' as" in unusual_line(LOG, with_plan(LOG, plan((0, 6, [low, np.nan]))), training)
+    usual = with_plan(LOG, plan((0, 6, [8.5, np.nan])))
+    assert unusual_line(LOG, usual, training) is None
 
 
 def test_an_input_that_the_log_never_told_may_be_planned_from_any_time():
