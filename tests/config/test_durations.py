@@ -63,7 +63,7 @@ def test_no_nanosecond_is_lost(nanoseconds):
     "wrong",
     [
         "soon", "", "h", "6x", "6M", "3 months", "1h 30", "-1h", "6:00", True, None, pd.NaT,
-        np.timedelta64(3, "M"), np.timedelta64(5), np.timedelta64("NaT"), 3,
+        np.timedelta64(3, "M"), np.timedelta64("NaT", "ns"), 3,
     ],
 )  # fmt: skip
 def test_what_is_no_duration_is_refused_with_examples(wrong):
