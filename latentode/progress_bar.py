@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress, ProgressColumn
 
 # of a usual line, and of the ^C that a terminal writes behind it, which must not begin a new one
 _TEXT_WIDTH = 70
@@ -29,20 +29,10 @@ def training_bar(console: Console) -> Iterator[Display]:
     Args:
         console: Where.
     """
-    from rich.progress import BarColumn, Progress, TextColumn
+    from rich.progress import TextColumn
 
-    progress = Progress(
-        TextColumn("{task.fields[epoch]}"),
-        BarColumn(bar_width=max(4, min(24, console.width - _TEXT_WIDTH))),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TextColumn("{task.fields[figures]}"),
-        console=console,
-        auto_refresh=False,  # drawn when an event comes: a thread would take time from training
-        redirect_stdout=False,
-        redirect_stderr=False,
-    )
-    with progress:
-        console.show_cursor()  # hidden, it would stay so after a kill or a second Ctrl-C
+    columns = [TextColumn("{task.percentage:>3.0f}%"), TextColumn("{task.fields[figures]}")]
+    with _moving(console, TextColumn("{task.fields[epoch]}"), columns) as progress:
         yield _Bar(progress)
 
 
@@ -53,20 +43,10 @@ def scoring_bar(console: Console) -> Iterator[Callable[[int, int], None]]:
     Args:
         console: Where.
     """
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import TextColumn, TimeRemainingColumn
 
-    progress = Progress(
-        TextColumn("scoring"),
-        BarColumn(bar_width=max(4, min(24, console.width - _TEXT_WIDTH))),
-        TextColumn("{task.fields[counts]}"),
-        TimeRemainingColumn(),
-        console=console,
-        auto_refresh=False,
-        redirect_stdout=False,
-        redirect_stderr=False,
-    )
-    with progress:
-        console.show_cursor()
+    columns = [TextColumn("{task.fields[counts]}"), TimeRemainingColumn()]
+    with _moving(console, TextColumn("scoring"), columns) as progress:
         task = progress.add_task("", total=None, counts="readings")
 
         def show(done: int, total: int) -> None:
@@ -74,6 +54,27 @@ def scoring_bar(console: Console) -> Iterator[Callable[[int, int], None]]:
             progress.update(task, completed=done, total=total, counts=counts, refresh=True)
 
         yield show
+
+
+@contextmanager
+def _moving(
+    console: Console, first: ProgressColumn, columns: Sequence[ProgressColumn]
+) -> Iterator[Progress]:
+    """A bar with columns around it."""
+    from rich.progress import BarColumn, Progress
+
+    progress = Progress(
+        first,
+        BarColumn(bar_width=max(4, min(24, console.width - _TEXT_WIDTH))),
+        *columns,
+        console=console,
+        auto_refresh=False,  # drawn when an event comes: a thread would take time from training
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    with progress:
+        console.show_cursor()  # hidden, it would stay so after a kill or a second Ctrl-C
+        yield progress
 
 
 @contextmanager

@@ -134,15 +134,15 @@ class LatentODE(Predictions):
                 labels_for_training(dataset, config, labels, label_column),
             )
         folder = None if run_dir is None else Path(run_dir)
-        with bar_unless(on_event) as on_event:
-            if config.train.refit and on_event is not None:
-                on_event({"event": "note", "text": FIRST_OF_TWO})
+        if config.train.refit and on_event is not None:
+            on_event({"event": "note", "text": FIRST_OF_TWO})
+        with bar_unless(on_event) as told:
             self.fitted_ = fit_model(
                 training_log,
                 half_as_long(config) if config.train.refit else config,
                 run_dir=folder,
                 resume=resume,
-                on_event=on_event,
+                on_event=told,
             )
         self.config_ = self.fitted_.config
         if config.train.refit:
@@ -208,9 +208,9 @@ class LatentODE(Predictions):
         if on_event is not None:
             on_event({"event": "scores", "scores": scores})
         folder = None if run_dir is None else Path(run_dir)
-        with bar_unless(on_event) as on_event:
+        with bar_unless(on_event) as told:
             self.fitted_ = refit_model(
-                first, dataset, scores=scores, run_dir=folder, resume=resume, on_event=on_event
+                first, dataset, scores=scores, run_dir=folder, resume=resume, on_event=told
             )
         self.config_ = self.fitted_.config
         return self
@@ -227,7 +227,7 @@ class LatentODE(Predictions):
         log: Log,
         *,
         old_log: Log | None = None,
-        max_time: str | None = None,
+        max_time: DurationLike | None = None,
         on_event: Callable[[ProgressRecord], None] | None = None,
     ) -> Self:
         """Go on training on later readings, at a small share of the time of `fit`.
@@ -256,8 +256,8 @@ class LatentODE(Predictions):
         new, others = in_order(fitted, log)
         check_channels(others, known)
         dataset = old.followed_by(new)
-        with bar_unless(on_event) as on_event:
-            self.fitted_ = update_model(fitted, dataset, max_time=max_time, on_event=on_event)
+        with bar_unless(on_event) as told:
+            self.fitted_ = update_model(fitted, dataset, max_time=max_time, on_event=told)
         return self
 
     def save(self, folder: str | Path) -> None:

@@ -56,5 +56,6 @@ def check_channels(others: Iterable[str], known: Iterable[str]) -> None:
     if more:
         raise DataError(
             f"log: expected the channels that the model knows, got also {', '.join(more)}. A "
-            "model cannot learn a channel later: train again on the whole log, or leave it out."
+            "model cannot learn a channel later: train again on the whole log, or leave it out "
+            "(--channels with those of the model; in Python a log without the column)."
         )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from latentode.config import LatentODEConfig
+from latentode.config.durations import DurationLike
 from latentode.data.batches.batch import SeriesBatch
 from latentode.data.batches.sampler import WindowSampler
 from latentode.data.calendar import DAY_NS
@@ -69,7 +70,7 @@ def update_model(
     fitted: FittedModel,
     dataset: TimeSeriesDataset,
     *,
-    max_time: str | None = None,
+    max_time: DurationLike | None = None,
     on_event: Callable[[ProgressRecord], None] | None = None,
 ) -> FittedModel:
     """Go on training a model on readings that it has not learned, old ones beside them.
@@ -174,7 +175,7 @@ def _all_learned(schema: DataSchema, dataset: TimeSeriesDataset) -> DataSchema:
     return replace(schema, split=split, climatology=known if whole else old)
 
 
-def _shorter(fitted: FittedModel, max_time: str | None) -> LatentODEConfig:
+def _shorter(fitted: FittedModel, max_time: DurationLike | None) -> LatentODEConfig:
     """Settings of the steps of an update."""
     train = fitted.config.train
     steps = max(_FEWEST_STEPS, round(fitted.history[-1]["step"] / _SHARE))

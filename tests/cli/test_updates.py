@@ -113,6 +113,29 @@ def test_a_channel_more_is_refused(folder, tmp_path):
     assert "got also flow" in result.stderr
 
 
+def test_channels_of_the_model_alone_are_taken_where_they_are_named(folder, tmp_path):
+    log = write(tmp_path / "new.csv", "2024-03-11", flow=1.5)
+    result = run("update", folder, log, "--channels", "level")
+    assert result.exit_code == 0, result.output
+
+
+def test_a_log_that_is_named_every_week_is_read_once_and_one_that_changed_is_said(
+    folder, logs, tmp_path
+):
+    latest = Path(shutil.copy(logs[1], tmp_path / "latest.csv"))
+    assert run("update", folder, latest).exit_code == 0
+    write(latest, "2024-03-18")  # a rolling export
+    again = run("update", folder, latest)
+    assert again.exit_code == 0, again.output
+    assert "has changed" not in again.stderr
+    # the log of the training stands beside it
+    assert LatentODE.load(folder).fitted_.later[-1].readings == 4 * 160
+    write(latest, "2024-03-25")
+    last = run("update", folder, write(tmp_path / "last.csv", "2024-04-01"))
+    assert last.exit_code == 0, last.output
+    assert "latest.csv has changed since it was learned" in last.stderr
+
+
 def test_a_model_without_its_run_is_not_updated(folder, logs, tmp_path):
     alone = shutil.copytree(folder / "model", tmp_path / "alone")
     result = run("update", alone, logs[1])

@@ -1,6 +1,7 @@
 """Models that learn the end of their log, or later readings."""
 
 import copy
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from scipy.signal import lfilter
 from latentode import LatentODE, LatentODEConfig
 from latentode.data.schema import DataSchema
 from latentode.errors import ConfigError, DataError, LatentODEWarning, LogWarning
+from latentode.estimators import latent_ode
 
 HOURS = 240
 
@@ -100,6 +102,26 @@ def test_fit_refits_where_settings_say_so(refit, log):
     for name, value in refit.fitted_.model.state_dict().items():
         assert torch.equal(value, found.model.state_dict()[name])
     assert found.later == refit.fitted_.later
+
+
+def test_each_of_two_trainings_has_a_bar_of_its_own(log, monkeypatch):
+    bars = []
+
+    @contextmanager
+    def bar(on_event):
+        assert on_event is None  # the caller's
+        events, here = [], len(bars)
+        bars.append(events)
+
+        def told(event):
+            assert len(bars) == here + 1  # not after the end of the block
+            events.append(event["event"])
+
+        yield told
+
+    monkeypatch.setattr(latent_ode, "bar_unless", bar)
+    tiny(log, TINY.updated(**{"train.refit": True}), id_column="pump")
+    assert ["epoch" in events for events in bars] == [True, True]
 
 
 def test_a_refit_model_is_stored_with_its_past(refit, tmp_path):

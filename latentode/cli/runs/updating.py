@@ -65,9 +65,10 @@ def update_run(
             "got a model alone. Use LatentODE.update of Python for it."
         )
     with folder.held():
-        old, known = _old_readings(session, model, folder)
+        old, known = _old_readings(session, model, folder, logs)
         new, others = _read(model, logs, settings, session)
-        check_channels(others, known)
+        if "data.columns.channels" not in settings:
+            check_channels(others, known)
         try:
             with training_display(session) as display:
                 listener = Listener(session, folder, display)
@@ -88,15 +89,17 @@ def update_run(
 
 
 def _old_readings(
-    session: Session, model: LatentODE, folder: RunFolder
+    session: Session, model: LatentODE, folder: RunFolder, new: Logs
 ) -> tuple[TimeSeriesDataset | None, set[str]]:
     """All readings that the run remembers the logs of, and columns that it left out of them.
 
-    None where some of the logs have gone.
+    A log that is named again is read once, as the new one. None where a log has gone, and where
+    there is no other.
     """
     updates = folder.record.get("updates", [])
     found: TimeSeriesDataset | None = None
     known: set[str] = set()
+    read = {Logs.recorded(new.record())}
     for number, record in enumerate([folder.record.get("log"), *(each["log"] for each in updates)]):
         logs = Logs.recorded(record or {})
         gone = "a log of it" if logs is None else logs.gone()
@@ -106,6 +109,11 @@ def _old_readings(
                 "series stand beside the new ones, and it may forget more"
             )
             return None, known
+        if logs in read:
+            continue
+        read.add(logs)
+        if record.get("sha256") and logs.record()["sha256"] != record["sha256"]:
+            session.warn(f"{logs} has changed since it was learned; it is read as it is now")
         readings, others = _read(model, logs, own_bounds(folder) if number == 0 else {})
         later = model.fitted_.schema.in_order(readings)
         found = later if found is None else found.followed_by(later)
