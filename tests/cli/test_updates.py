@@ -119,6 +119,19 @@ def test_channels_of_the_model_alone_are_taken_where_they_are_named(folder, tmp_
     assert result.exit_code == 0, result.output
 
 
+def test_a_column_that_training_left_out_is_no_news_in_a_log_that_has_grown(tmp_path):
+    log = write(tmp_path / "log.csv", "2024-03-04", flow=1.5)
+    words = ("--channels", "level", "--epochs", "1", "--out", tmp_path / "run")
+    assert run("train", log, *SMALL, *words).exit_code == 0
+    write(log, "2024-03-04", hours=240, flow=1.5)
+    done = run("update", tmp_path / "run", log)
+    assert done.exit_code == 0, done.output
+    write(log, "2024-03-04", hours=260, flow=1.5, power=2.5)
+    refused = run("update", tmp_path / "run", log)
+    assert refused.exit_code == 3
+    assert "got also power. A" in refused.stderr
+
+
 def test_a_log_that_is_named_every_week_is_read_once_and_one_that_changed_is_said(
     folder, logs, tmp_path
 ):

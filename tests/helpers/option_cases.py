@@ -359,6 +359,8 @@ class World:
         (folder / "config.toml").write_text(config.to_toml())
         record = {"schema": 1, "status": status, "log": fingerprint(self.folder / "log.csv")}
         (folder / "run.json").write_text(json.dumps(record | facts))
+        report = {"left_out": [{"column": "y", "reason": "not chosen"}]}
+        (folder / "data_report.json").write_text(json.dumps(report))
 
     def call(self, words, monkeypatch, environment=BAD_CELLS):
         """Run the program in the folder, and put back what it changed.

@@ -87,6 +87,15 @@ class RunFolder:
         logs = Logs.recorded(self.record.get("log") or {})
         return None if logs is None or logs.gone() else logs
 
+    @property
+    def left_out(self) -> set[str]:
+        """Columns of the log that the run was trained on, and that it left out of it."""
+        try:
+            report = json.loads((self.path / "data_report.json").read_text(encoding="utf-8"))
+            return {str(each["column"]) for each in report["left_out"]}
+        except (OSError, ValueError, LookupError, TypeError):
+            return set()  # of an earlier version, or removed
+
     def subfolder(self, name: str) -> Path:
         """Make ``plots/`` or ``forecasts/`` where it is missing."""
         return make_folder(self.path / name, "Name another place with -o.")

@@ -98,7 +98,7 @@ def _old_readings(
     """
     updates = folder.record.get("updates", [])
     found: TimeSeriesDataset | None = None
-    known: set[str] = set()
+    known = folder.left_out
     read = {Logs.recorded(new.record())}
     for number, record in enumerate([folder.record.get("log"), *(each["log"] for each in updates)]):
         logs = Logs.recorded(record or {})
