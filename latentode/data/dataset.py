@@ -295,12 +295,17 @@ def first_after(starts: Int64, times: Int64, series: Int64, moments: Int64) -> I
     Returns:
         Rows among all, shape of `moments`.
     """
-    rows = np.empty_like(moments)
-    for index in np.unique(series).tolist():
-        begin, end = starts[index], starts[index + 1]
-        asked = series == index
-        rows[asked] = begin + times[begin:end].searchsorted(moments[asked], side="right")
-    return rows
+    # one search by halves for all questions: one a series would compare each with all of them
+    low, high = (
+        np.broadcast_to(edge.reshape(-1, *[1] * (moments.ndim - 1)), moments.shape)
+        for edge in (starts[series], starts[series + 1])
+    )
+    for _ in range(int((high - low).max(initial=0)).bit_length()):
+        middle = (low + high) // 2
+        # a search that has ended may stand behind the last row
+        passed = (low < high) & (times.take(middle, mode="clip") <= moments)
+        low, high = np.where(passed, middle + 1, low), np.where(passed, high, middle)
+    return low.astype(np.int64)
 
 
 def ragged_arange(starts: Int64, counts: Int64) -> Int64:

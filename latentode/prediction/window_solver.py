@@ -54,14 +54,15 @@ class WindowSolver:
                 channel).
         """
         self.model.eval()
+        edges = np.searchsorted(asked.window, np.arange(len(asked.series) + 1))
         for chunk in self._chunks(asked, visible):
-            queries = np.flatnonzero(np.isin(asked.window, chunk))
-            row = np.searchsorted(chunk, asked.window[queries])
+            counts = np.diff(edges)[chunk]
+            queries = ragged_arange(edges[chunk], counts)
+            row = np.repeat(np.arange(len(chunk)), counts)
             windows = cut(visible, asked.series[chunk], asked.starts[chunk], asked.stops[chunk])
             stops, times = asked.stops[chunk], asked.times[queries]
             batch, anchors = self._batch(windows, stops, row, times, values[queries])
             batch = batch.to(next(self.model.parameters()).device)
-            counts = np.bincount(row, minlength=len(chunk))
             column = ragged_arange(np.zeros_like(counts), counts)
             names = [visible.series_ids[i] for i in asked.series[chunk]]
             posterior = infer(self.model, batch, refine=True)
