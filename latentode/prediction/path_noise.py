@@ -17,13 +17,12 @@ import torch
 from numpy.typing import NDArray
 
 from latentode.data.dataset import Float64, Int64
-from latentode.prediction.noise import UInt64, hashed, uniform_of
+from latentode.prediction.noise import UInt64, hashed, places_of
 
 Float32 = NDArray[np.float32]
 _LEVELS = 10  # a thousandth of a stretch: finer than readings that are told apart
 _KNOTS = 8.0  # apart: values there correlate by e^-8, which is taken for 0
 _FINEST = _KNOTS / 2**_LEVELS  # in a stretch as short, values are independent given its ends
-_DRAW_BITS = 32  # of numbers of draws
 _FARTHEST = 2.0**45  # of times: their places are whole numbers
 
 
@@ -99,24 +98,10 @@ def _coarse(names: UInt64, draws: int, fields: Int64) -> Float32:
         draws: Draws.
         fields: Names of the numbers wanted of each draw, shape (field,).
     """
-    places = (fields[:, None] << _DRAW_BITS) + np.arange((draws + 3) // 4)
-    bits = hashed(names[:, None, None], places.view(np.uint64)).view(np.uint16)
+    places = places_of((draws + 3) // 4, fields)
+    bits = hashed(names[:, None, None], places).view(np.uint16)
     # every index is one of the table: unlike "raise", "wrap" makes no copy to look for others
     return _NORMALS.take(bits[..., :draws], mode="wrap").reshape(len(names), -1)
-
-
-def independent(names: UInt64, draws: int, fields: Int64) -> Float64:
-    """Standard normal numbers of some names, shape (name, field, draw).
-
-    Args:
-        names: Shape (name,).
-        draws: Draws.
-        fields: Names of the numbers wanted of each draw, shape (field,).
-    """
-    places = (fields[:, None] << _DRAW_BITS) + np.arange(draws)
-    bits = hashed(names[:, None, None], places.view(np.uint64))
-    numbers: Float64 = torch.special.ndtri(torch.from_numpy(uniform_of(bits))).numpy()
-    return numbers
 
 
 def _equally_likely(count: int) -> Float32:

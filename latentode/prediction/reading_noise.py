@@ -12,8 +12,8 @@ from latentode.data.dataset import Float64, Int64
 from latentode.models.copula import COMPONENTS, LASTING, RANK, GaussianCopula, own_times
 from latentode.models.nn.nearest import nearest_readings
 from latentode.prediction.answers import SolvedWindows
-from latentode.prediction.noise import UInt64, hashed, series_key
-from latentode.prediction.path_noise import Float32, independent, ornstein_uhlenbeck
+from latentode.prediction.noise import UInt64, hashed, independent, series_key
+from latentode.prediction.path_noise import Float32, ornstein_uhlenbeck
 from latentode.prediction.restless_noise import restless
 
 _BLOCK = 1 << 17  # numbers that are drawn at once: a processor keeps them near
@@ -80,10 +80,10 @@ class ReadingNoise:
             since[:, *where],
         )
 
-    def drawn(self) -> Float64:
+    def drawn(self) -> Float32:
         """Noise of every query, shape (query, channel, draw)."""
         count, channels = len(self.times), self.gaps.shape[-1]
-        noise = np.empty((count, channels, self.num_draws))
+        noise = np.empty((count, channels, self.num_draws), np.float32)
         size = max(1, _BLOCK // (channels * self.num_draws))
         for low in range(0, count, size):
             some = slice(low, low + size)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from latentode.prediction.path_noise import independent, ornstein_uhlenbeck
+from latentode.prediction.path_noise import ornstein_uhlenbeck
 
 TIMES = np.array([-3.0, 0.0, 0.001, 0.01, 0.1, 0.5, 1.0, 3.0, 7.99, 8.01, 20.0])
 KEYS = np.full(len(TIMES), 7, np.uint64)
@@ -59,11 +59,3 @@ def test_other_keys_have_other_paths():
 def test_a_time_beyond_all_numbers_has_noise(far):
     paths = ornstein_uhlenbeck(KEYS[:1], np.array([far]), 10, np.arange(1))
     assert np.isfinite(paths).all()
-
-
-def test_numbers_of_names_are_normal_and_belong_to_them():
-    names = np.array([3, 9, 3], np.uint64)
-    numbers = independent(names, 20_000, np.arange(2))
-    assert numbers.shape == (3, 2, 20_000)
-    np.testing.assert_array_equal(numbers[0], numbers[2])
-    assert stats.kstest(numbers[:2].ravel(), "norm").pvalue > 1e-4
