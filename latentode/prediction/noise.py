@@ -45,16 +45,6 @@ def hashed(names: UInt64, more: UInt64) -> UInt64:
     return _mix(_mix(names) + more * _GOLDEN)
 
 
-def places_of(draws: int, fields: Int64) -> UInt64:
-    """Names of the numbers of each draw, shape (field, draw).
-
-    Args:
-        draws: Draws.
-        fields: Names of the numbers wanted of each draw, shape (field,).
-    """
-    return ((fields[:, None] << _DRAW_BITS) + np.arange(draws)).view(np.uint64)
-
-
 def independent(names: UInt64, draws: int, fields: Int64) -> Float64:
     """Standard normal numbers of some names, shape (name, field, draw).
 
@@ -63,7 +53,8 @@ def independent(names: UInt64, draws: int, fields: Int64) -> Float64:
         draws: Draws.
         fields: Names of the numbers wanted of each draw, shape (field,).
     """
-    bits = hashed(names[:, None, None], places_of(draws, fields))
+    places = (fields[:, None] << _DRAW_BITS) + np.arange(draws)
+    bits = hashed(names[:, None, None], places.view(np.uint64))
     numbers: Float64 = torch.special.ndtri(torch.from_numpy(uniform_of(bits))).numpy()
     return numbers
 

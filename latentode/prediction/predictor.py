@@ -23,7 +23,7 @@ from latentode.models.latent_ode import LatentODEModel
 from latentode.prediction.answers import Predictions, SolvedWindows, Wanted
 from latentode.prediction.counter_totals import CounterTotals
 from latentode.prediction.far_readings import without_faults
-from latentode.prediction.path_noise import Float32
+from latentode.prediction.normal_table import Float32
 from latentode.prediction.query_windows import QueryWindows, windows_of_queries
 from latentode.prediction.reading_noise import ReadingNoise
 from latentode.prediction.window_readings import WindowReadings

@@ -14,7 +14,7 @@ from latentode.models.calibration import Bands, Calibration
 from latentode.models.latent_ode import LatentODEModel
 from latentode.models.likelihoods.base import Likelihood
 from latentode.prediction.answers import SolvedWindows
-from latentode.prediction.path_noise import Float32
+from latentode.prediction.normal_table import Float32
 
 
 @dataclass(frozen=True, eq=False)
