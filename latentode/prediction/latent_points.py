@@ -9,7 +9,9 @@ import numpy as np
 from latentode.data.dataset import Float64
 from latentode.prediction.noise import latent_noise
 
-PATHS = 16  # latent paths that are decoded for all draws of readings
+# latent paths for all draws of readings; where no readings are remembered they alone tell windows
+# apart, and are as wide as what is not known of these
+PATHS, UNREMEMBERED = 8, 32
 
 
 def latent_points(seed: int, names: Sequence[str], shape: tuple[int, int]) -> Float64:

@@ -16,7 +16,7 @@ from latentode.data.windows import cut
 from latentode.models.inference import infer
 from latentode.models.latent_ode import LatentODEModel
 from latentode.prediction.answers import SolvedWindows
-from latentode.prediction.latent_points import PATHS, latent_points
+from latentode.prediction.latent_points import PATHS, UNREMEMBERED, latent_points
 from latentode.prediction.noise import noise_of
 from latentode.prediction.query_windows import QueryWindows
 
@@ -79,7 +79,9 @@ class WindowSolver:
 
         Where paths have noise of their own, a few of them are as random as few draws are.
         """
-        return self.num_draws if self.model.latent_noise else min(self.num_draws, PATHS)
+        if self.model.latent_noise is not None:
+            return self.num_draws
+        return min(self.num_draws, UNREMEMBERED if self.model.memory is None else PATHS)
 
     def _noise(self, names: list[str], paths: int) -> Tensor:
         """Noise of the states of some series, shape (path, series, latent)."""
