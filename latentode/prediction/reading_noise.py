@@ -13,7 +13,7 @@ from latentode.data.dataset import Float64, Int64
 from latentode.models.copula import COMPONENTS, LASTING, GaussianCopula, own_times
 from latentode.models.nn.nearest import nearest_readings
 from latentode.prediction.answers import SolvedWindows
-from latentode.prediction.noise import UInt64, hashed, series_key
+from latentode.prediction.noise import UInt64, hashed, series_keys
 from latentode.prediction.normal_table import WIDTH, Float32, NormalSums
 from latentode.prediction.path_noise import ornstein_uhlenbeck
 from latentode.prediction.restless_noise import restless
@@ -70,7 +70,7 @@ class ReadingNoise:
         rows = batch.times.expand(2, *batch.times.shape)
         read = rows.gather(2, index.flatten(2)).view_as(index) * unit_ns
         since = read.round().long().cpu().numpy() + part.anchors[:, None, None]
-        keys = np.concatenate([series_key(seed, name) for name in part.series])
+        keys = series_keys(seed, part.series)
         where = part.row, part.column
         return cls(
             copula,
