@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from latentode.data.dataset import Float64
+from latentode.models.likelihoods.quantiles import chi_square_quantiles
 from latentode.prediction.noise import latent_noise
 
 # latent paths for all draws of readings; where no readings are remembered they alone tell windows
@@ -49,9 +51,7 @@ def latent_points(seed: int, names: Sequence[str], shape: tuple[int, int]) -> Fl
 
 def _distances(count: int, size: int) -> Float64:
     """Equally likely distances of normal points from the centre, shape (distance,)."""
-    from scipy import special  # here, as most programs that import this predict nothing
-
-    chances = (np.arange(count) + 0.5) / count
-    square = special.gammaincinv(0.5 * size, chances)  # half of chi-square
+    chances = (torch.arange(count, dtype=torch.float64) + 0.5) / count
+    square = chi_square_quantiles(size, torch.special.ndtri(chances)).numpy()
     distances: Float64 = np.sqrt(size * square / square.mean())
     return distances
