@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from model_cases import EPOCH, HOUR, irregular_log, predictor_of
 
 from latentode.prediction import window_solver
 from latentode.prediction.latent_points import PATHS, UNREMEMBERED
-from tests.helpers.model_cases import EPOCH, HOUR, irregular_log, predictor_of
 
 SERIES = np.array([0, 1, 2, 0, 1])
 TIMES = EPOCH + np.array([20, 60, 130, 125, 121]) * HOUR
