@@ -130,14 +130,13 @@ class Families:
             values: In original units, shape (..., channel).
             scale: Of the channels, as `Scaler.scale`.
         """
-        special = np.flatnonzero(self.supported())
-        if not len(special):
+        if self.all_free:
             return values
+        special = np.flatnonzero(self.supported())
         exact, rounding = values[..., special], _ROUNDING * scale[special]
         counts = np.array([self.kinds[channel] == "count" for channel in special])
-        if counts.any():
-            near = np.abs(exact - np.rint(exact)) <= np.where(counts, rounding, -1.0)
-            np.rint(exact, out=exact, where=near)
+        near = np.abs(exact - np.rint(exact)) <= np.where(counts, rounding, -1.0)
+        np.rint(exact, out=exact, where=near)
         for bound in (self.lower[special], self.upper[special]):
             np.copyto(exact, bound, where=np.abs(exact - bound) <= rounding)
         values = values.copy()

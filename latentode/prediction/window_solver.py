@@ -58,7 +58,9 @@ class WindowSolver:
             few: Whether few paths are enough, which all draws share; else each has its own.
         """
         self.model.eval()
-        paths = self._num_paths() if few else self.num_draws
+        # where paths have noise of their own, a few of them are as random as few draws
+        few = few and self.model.latent_noise is None
+        paths = min(self.num_draws, self._few()) if few else self.num_draws
         edges = np.searchsorted(asked.window, np.arange(len(asked.series) + 1))
         for chunk in self._chunks(asked, visible, paths):
             counts = np.diff(edges)[chunk]
@@ -71,25 +73,20 @@ class WindowSolver:
             column = ragged_arange(np.zeros_like(counts), counts)
             names = [visible.series_ids[i] for i in asked.series[chunk]]
             posterior = infer(self.model, batch, refine=True)
-            noise = self._noise(names, paths)
+            noise = self._noise(names, paths, few=few)
             solved = self.model.solve(batch, noise, posterior=posterior)
             yield SolvedWindows(chunk, names, batch, anchors, solved, queries, row, column)
 
-    def _num_paths(self) -> int:
-        """Latent paths for all draws of readings.
-
-        Where paths have noise of their own, a few of them are as random as few draws are.
-        """
-        if self.model.latent_noise is not None:
-            return self.num_draws
-        return min(self.num_draws, UNREMEMBERED if self.model.memory is None else PATHS)
-
-    def _noise(self, names: list[str], paths: int) -> Tensor:
+    def _noise(self, names: list[str], paths: int, *, few: bool) -> Tensor:
         """Noise of the states of some series, shape (path, series, latent)."""
-        if paths == self.num_draws:
+        if not few:
             return noise_of(self.model, names, paths, self.seed)
-        points = latent_points(self.seed, names, (paths, self.model.config.latent_dim))
-        return torch.from_numpy(points).to(next(self.model.parameters()))
+        points = latent_points(self.seed, names, (self._few(), self.model.config.latent_dim))
+        return torch.from_numpy(points[:paths]).to(next(self.model.parameters()))
+
+    def _few(self) -> int:
+        """Latent paths that all draws of readings share."""
+        return UNREMEMBERED if self.model.memory is None else PATHS
 
     def _chunks(
         self, asked: QueryWindows, visible: TimeSeriesDataset, paths: int
