@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from latentode.config import ModelConfig
 from latentode.data.batches.batch import SeriesBatch
 from latentode.models.decoders.seasonal import periods_earlier
+from latentode.models.nn.dropout import dropout
+from latentode.models.nn.nearest import ReadingTable
 from latentode.models.nn.summaries import SUMMARIES, Summaries, summaries
 from latentode.ode.networks.activations import tamed
 
@@ -120,10 +121,10 @@ class DirectForecast(nn.Module):
         lead = torch.minimum(lead.clamp(min=0.0), self.reach)
         shared = torch.cat([known, lead, -(-lead * self.rates).expm1()], dim=-1)
         own = _BOUND * torch.tanh(self._own(batch, found, asked) / _BOUND)
-        own = functional.dropout(own, _DROPOUT, self.training)
+        own = dropout(own, _DROPOUT, self.training)
         hidden = own @ self.hidden_own + (shared @ self.hidden_shared)[:, :, None]
         hidden = hidden + self.hidden_channel
-        hidden = functional.dropout(torch.tanh(hidden), _DROPOUT, self.training)
+        hidden = dropout(torch.tanh(hidden), _DROPOUT, self.training)
         out = torch.einsum("bscf,cfm->bscm", hidden, self.last)
         out = out + torch.einsum("bscf,cfm->bscm", own, self.own)
         out = out + torch.einsum("bsf,cfm->bscm", shared, self.shared)
@@ -139,9 +140,8 @@ class DirectForecast(nn.Module):
         if self.season is None:
             return numbers
         values = torch.where(batch.mask, batch.values - found.level, 0.0)[None]
-        read, known = periods_earlier(
-            (batch.times, batch.mask, batch.lengths), values, asked, self.season, _PERIODS
-        )
+        table = ReadingTable.of(batch.times, batch.mask, batch.lengths)
+        read, known = periods_earlier(table, values, asked, self.season, _PERIODS)
         known = known.to(read.dtype)
         earlier = [*(tamed(read[0]) * known).unbind(1), *known.unbind(1)]
         numbers = numbers.expand(-1, asked.shape[1], -1, -1)
