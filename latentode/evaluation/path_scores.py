@@ -46,7 +46,7 @@ MIN_READINGS = 3  # of a channel in a path, so that its functionals are not one 
 MIN_CHANNELS = 2  # at a time, whose mean is judged
 LAGS = (1, 2, 4, 8, 16, 32)  # how many readings the two of a pair of the variogram are apart
 _DRAWS = 100  # of each path: more make no score better, only less noisy
-_BLOCK = 2_048  # targets that are scored at once, so that copies of the draws stay small
+_BLOCK = 1_024  # targets that are scored at once: a processor keeps their draws near
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,8 +249,8 @@ def covered_share(values: Float64, level: float = LEVEL) -> Float64:
         0.9
     """
     truth, draws, count = values[..., :1], values[..., 1:], values.shape[-1]
-    first = (draws < truth).sum(axis=-1) / count
-    width = ((draws == truth).sum(axis=-1) + 1) / count
+    first = np.count_nonzero(draws < truth, axis=-1) / count
+    width = (np.count_nonzero(draws == truth, axis=-1) + 1) / count
     tail = (1 - level) / 2
     inside = np.minimum(first + width, 1 - tail) - np.maximum(first, tail)
     return np.clip(inside / width, 0.0, 1.0)
@@ -321,24 +321,38 @@ def variogram_score(values: Float64, runs: Runs, num_paths: int) -> Float64:
         paired = run[:-lag] == run[lag:]
         if not paired.any():
             break
-        path = runs.path[run[:-lag][paired]]
+        first = np.flatnonzero(paired)
+        path = runs.path[run[first]]
         pairs = np.bincount(path, minlength=num_paths)
-        sums = np.bincount(path, _variogram_errors(values, lag)[paired], minlength=num_paths)
+        sums = np.bincount(path, _variogram_errors(values, first, lag), minlength=num_paths)
         total += sums / np.maximum(pairs, 1)
         lags += pairs > 0
     return np.where(lags > 0, total / np.maximum(lags, 1), np.nan)
 
 
-def _variogram_errors(values: Float64, lag: int) -> Float64:
-    """The brackets of `variogram_score` for readings some places apart, shape (target - lag,)."""
-    # of all readings: to pick those of a run costs more
-    distance = values[lag:] - values[:-lag]
+def _variogram_errors(values: Float64, first: Int64, lag: int) -> Float64:
+    """The brackets of `variogram_score` of readings and those some places on, shape (pair,).
+
+    Args:
+        values: Shape (target, 1 + draw).
+        first: The first of each pair, shape (pair,).
+        lag: How many places on the second is.
+    """
+    if 2 * len(first) > len(values):  # to pick most of them costs more than all do
+        distance, chosen = values[lag:] - values[:-lag], first
+    else:
+        distance, chosen = values[first + lag], np.arange(len(first))
+        distance -= values[first]
     np.abs(distance, out=distance)
-    square = distance[:, 1:].mean(axis=1)
+    count = distance.shape[1] - 1
+    average = np.full(1 + count, 1.0 / count)
+    average[0] = 0.0  # the truth
+    square = distance @ average
     root = np.sqrt(distance, out=distance)
-    count, mean = root.shape[1] - 1, root[:, 1:].mean(axis=1)
+    mean = root @ average
     variance = (square - np.square(mean)) / max(count - 1, 1)  # of the mean
-    return np.square(root[:, 0] - mean) - variance
+    errors: Float64 = np.square(root[:, 0] - mean) - variance
+    return errors[chosen]
 
 
 def _part(values: Float64, asked: Targets, generator: np.random.Generator) -> Part:
