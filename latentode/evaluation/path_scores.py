@@ -184,7 +184,7 @@ def score_paths(
         of = order[block]
         asked = targets.select(of).renumbered(path[of])
         values = np.empty((len(of), 1 + len(draws)))  # the truth, then the draws: (target, draw)
-        values[:, 0], values[:, 1:] = asked.values, draws[:, of].T
+        values[:, 0], values[:, 1:] = asked.values, draws.T[of]
         values -= center[asked.channel, None]
         values /= scale[asked.channel, None]
         parts.append(_part(values, asked, generator))
