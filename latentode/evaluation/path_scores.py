@@ -45,7 +45,9 @@ from latentode.evaluation.scores import COVERAGE, LEVEL
 MIN_READINGS = 3  # of a channel in a path, so that its functionals are not one and the same
 MIN_CHANNELS = 2  # at a time, whose mean is judged
 LAGS = (1, 2, 4, 8, 16, 32)  # how many readings the two of a pair of the variogram are apart
-_DRAWS = 100  # of each path: more make no score better, only less noisy
+# draws of each path, and as many of those that are shuffled, for comparison: more make no score
+# better, only less noisy
+_DRAWS, _SHUFFLED = 100, 50
 _BLOCK = 1_024  # targets that are scored at once: a processor keeps their draws near
 
 
@@ -282,9 +284,12 @@ def energy_score(path: Float64) -> float:
     error = np.sqrt(np.square(draws - path[:, :1]).sum(axis=0)).mean()
     # about the mean of the draws: squares of a level would cost the digits that the spread needs
     offset = draws - draws.mean(axis=1, keepdims=True)
-    product = offset.T @ offset
-    square = np.diagonal(product)
-    distance = np.sqrt(np.maximum(square[:, None] + square - 2 * product, 0.0))
+    distance = offset.T @ offset
+    square = np.diagonal(distance).copy()
+    distance *= -2.0
+    distance += square[:, None]
+    distance += square
+    np.sqrt(np.maximum(distance, 0.0, out=distance), out=distance)
     np.fill_diagonal(distance, 0.0)
     spread = distance.sum() / max(2 * count * (count - 1), 1)
     return float((error - spread) / np.sqrt(size))
@@ -361,8 +366,8 @@ def _part(values: Float64, asked: Targets, generator: np.random.Generator) -> Pa
     channels = Runs.of(path, asked.channel)
     by_time = np.lexsort((asked.channel, asked.times, path))
     moments = Runs.of(path, asked.times[by_time])
-    shuffled = values.copy()
-    generator.permuted(values[:, 1:], axis=1, out=shuffled[:, 1:])
+    shuffled = values[:, : 1 + _SHUFFLED].copy()
+    generator.permuted(values[:, 1 : 1 + _SHUFFLED], axis=1, out=shuffled[:, 1:])
     long = channels.lengths >= MIN_READINGS
     return Part(
         _scores(values, channels, by_time, moments),
