@@ -90,7 +90,8 @@ class Predictor:
         """Draws (draw, target) and log densities (target,), as in `evaluation.evaluate`."""
         series, times, values, cells = self._queries(targets)
         predictions = self.query(visible, series, times, values)
-        return predictions.draws[:, *cells], predictions.log_prob[cells]
+        draws = np.moveaxis(predictions.draws, 0, -1)[cells]  # (target, draw)
+        return draws.T, predictions.log_prob[cells]
 
     def solve(self, visible: TimeSeriesDataset, targets: Targets) -> Iterator[SolvedWindows]:
         """Solve windows of about one size at a time for some targets, which their batches hold.
@@ -186,8 +187,7 @@ class Predictor:
         of_readings = wanted in ("readings", "densities")
         for part in self._solved(visible, asked, distinct, few=of_readings):
             self._answer(part, asked.times[part.queries], wanted, out)
-        # the queries are the last axis but one of all
-        return Predictions(**{name: part[..., number, :] for name, part in vars(out).items()})
+        return out if np.array_equal(number, np.arange(len(out.log_prob))) else out.select(number)
 
     def _unanswered(self, size: int, wanted: Wanted) -> Predictions:
         """Room for the answers to some queries."""
@@ -195,11 +195,11 @@ class Predictor:
         def room(name: Wanted, width: int, *draws: int) -> Float64:
             return np.empty((*draws, size, width if wanted == name else 0))
 
-        draws, model = self.num_draws, self.model
+        draws, model, channels = self.num_draws, self.model, len(self.schema.channels)
         marks = len(process_of(model).mean_rates) if wanted == "rates" else 0
         classes = head_of_times(model.label_head).num_classes if wanted == "classes" else 0
         return Predictions(
-            draws=room("readings", len(self.schema.channels), draws),
+            draws=np.moveaxis(np.empty((size, channels * (wanted == "readings"), draws)), -1, 0),
             latent=room("latent", model.config.latent_dim, draws),
             log_prob=self._unknown(size),
             rates=room("rates", marks, draws),
@@ -291,7 +291,7 @@ class Predictor:
                 out.log_prob[queries] = readings.log_prob()
             if wanted == "readings":
                 noise = self._noise(part, times - self.schema.origin_ns)
-                out.draws[:, queries] = readings.drawn(noise)
+                np.moveaxis(out.draws, 0, -1)[queries] = readings.drawn(noise)
         elif wanted == "classes":
             head = head_of_times(self.model.label_head)
             logits = head.logits_at(part.batch.query_times, part.solved)
