@@ -43,7 +43,7 @@ def test_targets_have_the_draws_that_they_have_among_all_readings(likelihood):
 
 
 def test_draws_take_turns_with_the_paths_and_stand_beside_each_other_in_memory(monkeypatch):
-    def without(noise, asked=None):
+    def without(noise, *_):
         return np.zeros((len(noise.times), 2, noise.num_draws), np.float32)
 
     monkeypatch.setattr(ReadingNoise, "drawn", without)
