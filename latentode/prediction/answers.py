@@ -12,8 +12,9 @@ from latentode.data.batches.batch import SeriesBatch
 from latentode.data.dataset import Float64, Int64
 from latentode.models.solved import Solved
 
-#: What is predicted: readings and their densities, densities alone, or what the state drives.
-Wanted = Literal["readings", "densities", "latent", "rates", "classes"]
+#: What is predicted: readings and their densities, everywhere or where values are given alone;
+#: densities without draws; or what the state drives.
+Wanted = Literal["readings", "targets", "densities", "latent", "rates", "classes"]
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,9 @@ from latentode.prediction.reading_noise import ReadingNoise
 from latentode.prediction.window_readings import WindowReadings
 from latentode.prediction.window_solver import WindowSolver
 
+_DRAWN = ("readings", "targets")  # what draws of readings are wanted for
+_OF_READINGS = (*_DRAWN, "densities")  # what few latent paths are enough for
+
 
 @dataclass(frozen=True, eq=False)
 class Predictor:
@@ -89,7 +92,7 @@ class Predictor:
     def __call__(self, visible: TimeSeriesDataset, targets: Targets) -> tuple[Float64, Float64]:
         """Draws (draw, target) and log densities (target,), as in `evaluation.evaluate`."""
         series, times, values, cells = self._queries(targets)
-        predictions = self.query(visible, series, times, values)
+        predictions = self.query(visible, series, times, values, wanted="targets")
         draws = np.moveaxis(predictions.draws, 0, -1)[cells]  # (target, draw)
         return draws.T, predictions.log_prob[cells]
 
@@ -138,7 +141,8 @@ class Predictor:
             values: Readings whose density is wanted, original units, NaN elsewhere, (query,
                 channel).
             wanted: What is predicted. Draws of readings share few latent paths; latent states and
-                what they drive are of as many paths as draws.
+                what they drive are of as many paths as draws. Of "targets" draws have noise where
+                values are given alone.
             origins: When series begin that were never read, as in `windows_of_queries`.
 
         Returns:
@@ -146,7 +150,7 @@ class Predictor:
         """
         visible, counters, count = self._sensible(visible), self.schema.counters, len(times)
         # rates are drawn in between to add up to totals: what is no reading has none
-        counted = slice(None if wanted == "readings" else 0)
+        counted = slice(None if wanted in _DRAWN else 0)
         totals = CounterTotals.of(counters, visible, series[counted], times[counted])
         padded = self._unknown(count + len(totals.times))
         log_spans = np.zeros_like(padded[:count])
@@ -184,8 +188,7 @@ class Predictor:
         given = np.isfinite(values).any(axis=1)  # a cell may end where a reading is asked for
         distinct[number[given]] = values[given]
         out = self._unanswered(len(asked.times), wanted)
-        of_readings = wanted in ("readings", "densities")
-        for part in self._solved(visible, asked, distinct, few=of_readings):
+        for part in self._solved(visible, asked, distinct, few=wanted in _OF_READINGS):
             self._answer(part, asked.times[part.queries], wanted, out)
         return out if np.array_equal(number, np.arange(len(out.log_prob))) else out.select(number)
 
@@ -199,7 +202,7 @@ class Predictor:
         marks = len(process_of(model).mean_rates) if wanted == "rates" else 0
         classes = head_of_times(model.label_head).num_classes if wanted == "classes" else 0
         return Predictions(
-            draws=np.moveaxis(np.empty((size, channels * (wanted == "readings"), draws)), -1, 0),
+            draws=np.moveaxis(np.empty((size, channels * (wanted in _DRAWN), draws)), -1, 0),
             latent=room("latent", model.config.latent_dim, draws),
             log_prob=self._unknown(size),
             rates=room("rates", marks, draws),
@@ -285,12 +288,12 @@ class Predictor:
     def _answer(self, part: SolvedWindows, times: Int64, wanted: Wanted, out: Predictions) -> None:
         """Fill in the answers of some windows to their queries at some times."""
         queries = part.queries
-        if wanted in ("readings", "densities"):
+        if wanted in _OF_READINGS:
             readings = self._readings(part)
             if bool(part.batch.target_mask.any()):
                 out.log_prob[queries] = readings.log_prob()
-            if wanted == "readings":
-                noise = self._noise(part, times - self.schema.origin_ns)
+            if wanted in _DRAWN:
+                noise = self._noise(part, times - self.schema.origin_ns, wanted)
                 np.moveaxis(out.draws, 0, -1)[queries] = readings.drawn(noise)
         elif wanted == "classes":
             head = head_of_times(self.model.label_head)
@@ -310,12 +313,22 @@ class Predictor:
     def _readings(self, part: SolvedWindows) -> WindowReadings:
         return WindowReadings.of(self.model, self.schema, self.calibration, part)
 
-    def _noise(self, part: SolvedWindows, times: Int64) -> Float32:
+    def _noise(self, part: SolvedWindows, times: Int64, wanted: Wanted) -> Float32:
         """Noise of the readings at queries, at some times since the start of training.
+
+        Args:
+            part: The windows.
+            times: Shape (query,).
+            wanted: What is predicted.
 
         Returns:
             Shape (query, channel, draw).
         """
         copula = self.copula or GaussianCopula(len(self.schema.channels))
-        unit_ns = self.schema.time_scale.unit_ns
-        return ReadingNoise.of(copula, self.seed, self.num_draws, unit_ns, part, times).drawn()
+        unit_ns, asked = self.schema.time_scale.unit_ns, None
+        # totals are of rates at other times than those of their readings
+        together = self.schema.counters.names or self.model.likelihood.joins_channels
+        if wanted == "targets" and not together:
+            asked = part.at_queries(part.batch.target_mask) > 0
+        noise = ReadingNoise.of(copula, self.seed, self.num_draws, unit_ns, part, times)
+        return noise.drawn(asked)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from latentode.data.dataset import Float64, Int64
@@ -82,13 +83,20 @@ class ReadingNoise:
             since[:, *where],
         )
 
-    def drawn(self) -> Float32:
-        """Noise of every query, shape (query, channel, draw)."""
+    def drawn(self, asked: NDArray[np.bool_] | None = None) -> Float32:
+        """Noise of every query.
+
+        Args:
+            asked: Where it is wanted, shape (query, channel); None is everywhere.
+
+        Returns:
+            Shape (query, channel, draw), 0 where it is not wanted.
+        """
         between = torch.isfinite(self.gaps).all(dim=0).numpy()
-        noise = np.empty((*between.shape, self.num_draws), np.float32)
+        noise = np.zeros((*between.shape, self.num_draws), np.float32)
         of_cells = noise.reshape(-1, self.num_draws)
         for kind, chosen in enumerate((~between, between)):
-            cells = np.flatnonzero(chosen)
+            cells = np.flatnonzero(chosen if asked is None else chosen & asked)
             for low in range(0, len(cells), _BLOCK):
                 some = cells[low : low + _BLOCK]
                 for first in range(0, self.num_draws, WIDTH):
