@@ -28,5 +28,7 @@ def dropout(x: Tensor, share: float, training: bool) -> Tensor:
         return functional.dropout(x, share)
     dropped = min(round(share * _LEVELS), _LEVELS - 1)
     words = torch.empty(-(-x.numel() // _LANES), dtype=torch.int64).random_(-(2**63), None)
-    kept = words.view(torch.int16)[: x.numel()] >= dropped - _LEVELS // 2
-    return x * kept.view(x.shape).to(x.dtype).mul_(_LEVELS / (_LEVELS - dropped))
+    numbers = words.view(torch.int16)[: x.numel()].view(x.shape)
+    # written as numbers at once: products with what is true or false take three times as long
+    kept = torch.ge(numbers, dropped - _LEVELS // 2, out=torch.empty(x.shape, dtype=x.dtype))
+    return x * kept.mul_(_LEVELS / (_LEVELS - dropped))
