@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 _LEVELS = 2**16  # of a 16-bit number, four of which are in a random one of 64 bits
-_LANES = 4
+_LANES = 4  # numbers of 16 bits in one of 64
 
 
 def dropout(x: Tensor, share: float, training: bool) -> Tensor:
