@@ -127,16 +127,17 @@ class Families:
         """Values without the rounding of scaled numbers: bounds, states and counts as they are.
 
         Args:
-            values: In original units, shape (..., channel).
+            values: In original units, shape (..., channel); changed in place.
             scale: Of the channels, as `Scaler.scale`.
+
+        Returns:
+            The values.
         """
-        if self.all_free:
-            return values
-        counts = np.array([kind == "count" for kind in self.kinds])
-        whole = np.where(counts, np.rint(values), values)
-        for target in (whole, self.lower, self.upper):
-            near = np.abs(values - target) <= _ROUNDING * scale
-            values = np.where(near, target, values)
+        for channel in np.flatnonzero(self.supported()).tolist():
+            of_it, rounding = values[..., channel], _ROUNDING * scale[channel]
+            whole = [np.rint(of_it)] if self.kinds[channel] == "count" else []
+            for target in (*whole, self.lower[channel], self.upper[channel]):
+                np.copyto(of_it, target, where=np.abs(of_it - target) <= rounding)
         return values
 
     def outside(self, readings: Readings) -> list[str]:

@@ -18,6 +18,7 @@ from latentode.data.reading.query_times import read_query_times
 from latentode.errors import ConfigError, DataError, LatentODEWarning
 from latentode.models.fitted.context import last_context
 from latentode.models.fitted.latent_ode import FittedModel
+from latentode.prediction.answers import Wanted
 from latentode.prediction.doubtful import doubtful_lines
 from latentode.prediction.grids import (
     Align,
@@ -74,15 +75,16 @@ class ArrayPredictor:
             clock=schema.clock,
             config=self.fitted.config.data,
         )
-        if plan.for_all:
-            name = f" {self.plan!r}" if self.plan else ""
-            line = f"plan{name}: it names no series, and holds for all {len(dataset):,}."
-            warnings.warn(line, LatentODEWarning, stacklevel=3)
         planned = with_plan(dataset, plan)
         assert schema.input_scaler is not None, "a plan is read for models with inputs alone"
-        unusual = unusual_line(dataset, planned, schema.input_scaler)
-        for line in filter(None, [differing_line(dataset, planned), unusual]):
-            warnings.warn(line, LatentODEWarning, stacklevel=3)
+        lines = [
+            f"it names no series, and holds for all {len(dataset):,}." if plan.for_all else None,
+            differing_line(dataset, planned),
+            unusual_line(dataset, planned, schema.input_scaler),
+        ]
+        name = f"plan {self.plan!r}" if self.plan else "plan"
+        for line in filter(None, lines):
+            warnings.warn(f"{name}: {line}", LatentODEWarning, stacklevel=3)
         return planned
 
     def ahead(
@@ -163,7 +165,8 @@ class ArrayPredictor:
         width = self.fitted.config.model.latent_dim if latent else len(schema.channels)
         check_size(len(np.unique(series)) * longest, self.num_draws, width)
         predictor = self._predictor()
-        predictions = predictor.query(dataset, series, times, latent=latent, origins=origins)
+        wanted: Wanted = "latent" if latent else "readings"
+        predictions = predictor.query(dataset, series, times, wanted=wanted, origins=origins)
         if latent:
             channels = {"channels": None, "dim": "latent"}
             return self._labelled(predictions.latent, dataset, grid, kind=kind, **channels)

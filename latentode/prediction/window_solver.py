@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from latentode.data.batches.batch import Rows, SeriesBatch
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset, ragged_arange
@@ -15,10 +16,12 @@ from latentode.data.windows import cut
 from latentode.models.inference import infer
 from latentode.models.latent_ode import LatentODEModel
 from latentode.prediction.answers import SolvedWindows
+from latentode.prediction.latent_points import PATHS, UNREMEMBERED, latent_points
 from latentode.prediction.noise import noise_of
 from latentode.prediction.query_windows import QueryWindows
 
-# elements of (draw, window, row, channel) at a time: hidden layers are up to ten times as wide
+# elements of (path, window, row, channel) at a time, of which hidden layers have up to ten times as
+# many, or of draws of readings
 _MAX_ELEMENTS, _HIDDEN = 2_000_000, 10
 _SEARCHED = 128  # draws that a search by gradients counts for, in memory
 
@@ -31,7 +34,7 @@ class WindowSolver:
         model: Fitted model.
         schema: Its data schema.
         seed: Seed of the posterior draws.
-        num_draws: Draws.
+        num_draws: Draws of what the windows are asked for.
         max_rows: Newest rows of a window that the encoder reads.
     """
 
@@ -43,7 +46,7 @@ class WindowSolver:
 
     @torch.no_grad()
     def solved(
-        self, visible: TimeSeriesDataset, asked: QueryWindows, values: Float64
+        self, visible: TimeSeriesDataset, asked: QueryWindows, values: Float64, *, few: bool
     ) -> Iterator[SolvedWindows]:
         """Solve windows of about one size at a time.
 
@@ -52,24 +55,42 @@ class WindowSolver:
             asked: Windows, and queries of each.
             values: Readings at the queries in original units, NaN elsewhere, shape (query,
                 channel).
+            few: Whether few paths are enough, which all draws share; else each has its own.
         """
         self.model.eval()
-        for chunk in self._chunks(asked, visible):
-            queries = np.flatnonzero(np.isin(asked.window, chunk))
-            row = np.searchsorted(chunk, asked.window[queries])
+        # where paths have noise of their own, a few of them are as random as few draws
+        few = few and self.model.latent_noise is None
+        paths = min(self.num_draws, self._few()) if few else self.num_draws
+        edges = np.searchsorted(asked.window, np.arange(len(asked.series) + 1))
+        for chunk in self._chunks(asked, visible, paths):
+            counts = np.diff(edges)[chunk]
+            queries = ragged_arange(edges[chunk], counts)
+            row = np.repeat(np.arange(len(chunk)), counts)
             windows = cut(visible, asked.series[chunk], asked.starts[chunk], asked.stops[chunk])
             stops, times = asked.stops[chunk], asked.times[queries]
             batch, anchors = self._batch(windows, stops, row, times, values[queries])
             batch = batch.to(next(self.model.parameters()).device)
-            counts = np.bincount(row, minlength=len(chunk))
             column = ragged_arange(np.zeros_like(counts), counts)
             names = [visible.series_ids[i] for i in asked.series[chunk]]
             posterior = infer(self.model, batch, refine=True)
-            noise = noise_of(self.model, names, self.num_draws, self.seed)
+            noise = self._noise(names, paths, few=few)
             solved = self.model.solve(batch, noise, posterior=posterior)
             yield SolvedWindows(chunk, names, batch, anchors, solved, queries, row, column)
 
-    def _chunks(self, asked: QueryWindows, visible: TimeSeriesDataset) -> Iterator[Int64]:
+    def _noise(self, names: list[str], paths: int, *, few: bool) -> Tensor:
+        """Noise of the states of some series, shape (path, series, latent)."""
+        if not few:
+            return noise_of(self.model, names, paths, self.seed)
+        points = latent_points(self.seed, names, (self._few(), self.model.config.latent_dim))
+        return torch.from_numpy(points[:paths]).to(next(self.model.parameters()))
+
+    def _few(self) -> int:
+        """Latent paths that all draws of readings share."""
+        return UNREMEMBERED if self.model.memory is None else PATHS
+
+    def _chunks(
+        self, asked: QueryWindows, visible: TimeSeriesDataset, paths: int
+    ) -> Iterator[Int64]:
         """Windows in groups of similar length and bounded size."""
         queries = np.bincount(asked.window, minlength=len(asked.series))
         starts = cut(visible, asked.series, asked.starts, asked.stops).readings.series_starts
@@ -77,13 +98,14 @@ class WindowSolver:
         if self.model.latent_noise is not None:  # made for every coordinate at every time
             width = max(width, self.model.config.latent_dim)
         rows = np.minimum(np.diff(starts), self.max_rows) + self.model.config.knots
-        load = (queries + rows) * width
         # a search keeps what its gradient needs
-        draws = max(self.num_draws, _SEARCHED) if self.model.config.refine else self.num_draws
+        paths = max(paths, _SEARCHED) if self.model.config.refine else paths
+        drawn = queries * len(self.schema.channels) * self.num_draws
+        load = np.maximum((queries + rows) * width * paths, drawn)
         group: list[int] = []
         for window in np.argsort(load, kind="stable"):
             # the largest comes last, and padding makes all as large
-            if group and (len(group) + 1) * load[window] * draws > _MAX_ELEMENTS:
+            if group and (len(group) + 1) * load[window] > _MAX_ELEMENTS:
                 yield np.array(sorted(group))
                 group = []
             group.append(int(window))
