@@ -225,7 +225,7 @@ class Trajectory:
 
     def _interval(self, position: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """States and slopes around each position, and the fraction between, (batch, time, 1)."""
-        last = len(self.states) - 1
+        last = self.states.shape[0] - 1
         position = position.clamp(-RANGE_SLACK, last + RANGE_SLACK)
         index = self._index(position)
         states, slopes = self.states.movedim(0, -2), self.slopes.movedim(0, -2)
@@ -241,7 +241,7 @@ class Trajectory:
 
     def _index(self, position: Tensor) -> Tensor:
         """Number of the interval that a position lies in, or nearest to, (batch, time)."""
-        return position.detach().floor().clamp(0, len(self.states) - 2).long()
+        return position.detach().floor().clamp(0, self.states.shape[0] - 2).long()
 
     def _positions(self, times: Tensor | float, check: bool) -> Tensor:
         """Times as grid positions, shape (batch, time), float64 for any dtype of the states."""
@@ -322,7 +322,7 @@ def join(backward: Trajectory, forward: Trajectory, *, check: bool = True) -> Tr
         states=torch.cat([backward.states[1:].flip(0), forward.states]),
         slopes=torch.cat([backward.slopes[1:].flip(0), forward.slopes]),
         start=backward.end,
-        first=1 - len(backward.states),
+        first=1 - backward.states.shape[0],
         stats=stats,
     )
 

@@ -10,6 +10,7 @@ from latentode.data.batches.batch import SeriesBatch
 from latentode.models.encoders.base import Encoder, row_features
 from latentode.models.nn.gated import Unit
 from latentode.models.nn.recurrent import recur
+from latentode.models.nn.scanned import states_of_rows
 from latentode.models.nn.schedule import Schedule
 
 
@@ -50,6 +51,8 @@ def states_after_rows(gru: nn.GRU, features: Tensor, lengths: Tensor) -> Tensor:
     Returns:
         Shape (batch, 1 + time, hidden); what stands at padding means nothing.
     """
+    if torch.compiler.is_exporting():
+        return states_of_rows(features, Unit(*gru.parameters()))
     if features.device.type != "cpu":
         # one launch for all rows, and no schedule to wait for
         return functional.pad(gru(features)[0], (0, 0, 1, 0))

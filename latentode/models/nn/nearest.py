@@ -44,7 +44,7 @@ def nearest_readings(
             functional.pad(times.shape[1] - 1 - future_row.flip(1), (0, 0, 0, 1)),
         ]
     ).masked_fill_(torch.isinf(stamps), 0)
-    offsets = torch.arange(2 * len(times), device=times.device).view(2, -1, 1)
+    offsets = torch.arange(2 * times.shape[0], device=times.device).view(2, -1, 1)
     where = (offsets * (times.shape[1] + 1) + position).flatten()
     shape = (2, *query_times.shape, mask.shape[-1])
     index, stamps_at = (
@@ -77,6 +77,6 @@ def gather_readings(residuals: Tensor, index: Tensor) -> Tensor:
         Residuals, shape (neighbour, draw, batch, step, channel); those of row 0 where there is no
         reading.
     """
-    side = (len(index), *residuals.shape)
-    rows = index[:, None].expand(len(index), len(residuals), *index.shape[1:])
+    side = (index.shape[0], *residuals.shape)
+    rows = index[:, None].expand(index.shape[0], residuals.shape[0], *index.shape[1:])
     return residuals.expand(side).gather(-2, rows)
