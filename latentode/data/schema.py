@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from latentode.config import LatentODEConfig
 from latentode.config.durations import format_duration
 from latentode.data.alignment import align_static, check_clock, check_units, require
-from latentode.data.batches.batch import BatchBuilder
+from latentode.data.batches.window_arrays import ArrayBuilder
 from latentode.data.calendar import DAY_NS, WEEK_NS
 from latentode.data.climatology import Climatology
 from latentode.data.counters import NO_COUNTERS, Counters
@@ -22,6 +22,9 @@ from latentode.data.scaler import Scaler, TimeScale
 from latentode.data.splits import Split, split_log
 from latentode.data.windows import WindowLengths, choose_lengths, typical_gap_and_span
 from latentode.errors import CheckpointError, DataError
+
+if TYPE_CHECKING:
+    from latentode.data.batches.batch import BatchBuilder
 
 #: Training readings without which a channel gets no forecast: its scale would be off by a quarter.
 FEWEST_TRAINING = 10
@@ -185,8 +188,14 @@ class DataSchema:
 
     def builder(self) -> BatchBuilder:
         """Batches with these scales."""
+        from latentode.data.batches.batch import BatchBuilder  # here, as it loads torch
+
+        return BatchBuilder(self.array_builder())
+
+    def array_builder(self) -> ArrayBuilder:
+        """Padded arrays with these scales."""
         scaled = self.families.scaled(self.scaler)
-        return BatchBuilder(
+        return ArrayBuilder(
             self.scaler,
             self.time_scale,
             self.periods_ns,

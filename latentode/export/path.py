@@ -121,7 +121,11 @@ def _by_ab4(layers: Layers, table: Tensor, z0: Tensor, step: float) -> tuple[Ten
 
 
 def _rk4_step(
-    weights: tuple[Tensor, ...], biases: list[Tensor], nodes: list[Tensor], state: Tensor, step: float
+    weights: tuple[Tensor, ...],
+    biases: list[Tensor],
+    nodes: list[Tensor],
+    state: Tensor,
+    step: float,
 ) -> tuple[Tensor, Tensor]:
     """The state after a step, and the slope before it."""
     start, middle, end = nodes

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from latentode.data.batches.batch import Rows, SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
+from latentode.data.batches.window_arrays import Rows
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.schema import DataSchema
 from latentode.models.inference import infer

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from latentode.data.batches.batch import Rows, SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
+from latentode.data.batches.window_arrays import Rows
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset, ragged_arange
 from latentode.data.schema import DataSchema
 from latentode.data.windows import cut

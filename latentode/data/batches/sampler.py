@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from latentode.data.batches.batch import BatchBuilder, Rows, SeriesBatch
+from latentode.data.batches.batch import BatchBuilder, SeriesBatch
 from latentode.data.batches.event_batch import EventBatch
+from latentode.data.batches.window_arrays import Rows
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset, first_after
 from latentode.data.events import EventStreams
 from latentode.data.labels import Labels

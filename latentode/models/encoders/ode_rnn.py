@@ -59,7 +59,9 @@ class ODERNNEncoder(Encoder):
         field = Field(*first.parameters(), *second.parameters())
         if torch.compiler.is_exporting():
             states = states_of_moved_rows(features, unit, gaps, counts, self.max_substeps, field)
-            return states.gather(1, batch.lengths[:, None, None].expand(-1, 1, self.hidden_dim))[:, 0]
+            return states.gather(1, batch.lengths[:, None, None].expand(-1, 1, self.hidden_dim))[
+                :, 0
+            ]
         rows = torch.arange(gaps.shape[1], device=gaps.device)
         schedule = Schedule.of(counts.long().where(rows < batch.lengths[:, None], 0))
         steps = (gaps / counts).flatten().index_select(0, schedule.rows)
