@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,6 @@ from latentode.data.scaler import Scaler, TimeScale
 from latentode.data.splits import Split, split_log
 from latentode.data.windows import WindowLengths, choose_lengths, typical_gap_and_span
 from latentode.errors import CheckpointError, DataError
-
-if TYPE_CHECKING:
-    from latentode.data.batches.batch import BatchBuilder
 
 #: Training readings without which a channel gets no forecast: its scale would be off by a quarter.
 FEWEST_TRAINING = 10
@@ -186,13 +183,7 @@ class DataSchema:
         kinds = zip(self.channels, self.families.kinds, strict=True)
         return {name: kind for name, kind in kinds if kind != "continuous"}
 
-    def builder(self) -> BatchBuilder:
-        """Batches with these scales."""
-        from latentode.data.batches.batch import BatchBuilder  # here, as it loads torch
-
-        return BatchBuilder(self.array_builder())
-
-    def array_builder(self) -> ArrayBuilder:
+    def builder(self) -> ArrayBuilder:
         """Padded arrays with these scales."""
         scaled = self.families.scaled(self.scaler)
         return ArrayBuilder(

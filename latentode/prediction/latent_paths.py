@@ -54,7 +54,7 @@ def batch_of(
     nothing = np.full((len(windows), len(offsets), len(schema.channels)), np.nan)
     rows: Rows = builder.rows(windows.readings, anchors)
     asked = (np.tile(times, (len(windows), 1)), nothing)
-    batch = builder.build(windows, anchors, rows, asked)
+    batch = SeriesBatch.of(builder.build(windows, anchors, rows, asked))
     return batch.to(next(model.parameters()).device), anchors
 
 

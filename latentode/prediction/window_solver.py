@@ -116,4 +116,4 @@ class WindowSolver:
         rows = Rows(rows.window[newest], rows.times[newest], rows.values[newest])
         asked_times = builder.time_scale.to_model(times, anchors[row])
         queries = Rows(row, asked_times, self.schema.scaler.transform(values)).pad(size)[:2]
-        return builder.build(windows, anchors, rows, queries), anchors
+        return SeriesBatch.of(builder.build(windows, anchors, rows, queries)), anchors

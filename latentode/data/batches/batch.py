@@ -11,8 +11,7 @@ from torch import Tensor
 from latentode.data.batches.event_batch import EventBatch
 from latentode.data.batches.known_inputs import KnownInputs
 from latentode.data.batches.tensor_parts import TensorParts
-from latentode.data.batches.window_arrays import ArrayBuilder, Rows, WindowArrays
-from latentode.data.dataset import Float64, Int64, Readings, TimeSeriesDataset
+from latentode.data.batches.window_arrays import WindowArrays
 
 
 @dataclass(frozen=True)
@@ -93,39 +92,3 @@ class SeriesBatch(TensorParts):
         return self._map(
             lambda part: part[windows] if isinstance(part, Tensor) else part.select(windows)
         )
-
-
-@dataclass(frozen=True)
-class BatchBuilder:
-    """Turns windows into tensors with the scales of a fitted model.
-
-    Attributes:
-        arrays: What turns them into arrays.
-    """
-
-    arrays: ArrayBuilder
-
-    def rows(self, readings: Readings, anchors: Int64) -> Rows:
-        """See `ArrayBuilder.rows`."""
-        return self.arrays.rows(readings, anchors)
-
-    def build(
-        self,
-        windows: TimeSeriesDataset,
-        anchors: Int64,
-        visible: Rows,
-        queries: tuple[Float64, Float64],
-        events: EventBatch | None = None,
-        labels: Tensor | EventBatch | None = None,
-    ) -> SeriesBatch:
-        """Assemble a batch; see `ArrayBuilder.build` and `SeriesBatch.of`.
-
-        Args:
-            windows: One series a window.
-            anchors: Time that is model time 0 of each window, nanoseconds, shape (batch,).
-            visible: Rows that the encoder may see.
-            queries: Query times and target values.
-            events: Events beside the readings.
-            labels: Classes of windows, or at times.
-        """
-        return SeriesBatch.of(self.arrays.build(windows, anchors, visible, queries), events, labels)
