@@ -130,13 +130,18 @@ class Families:
             values: In original units, shape (..., channel).
             scale: Of the channels, as `Scaler.scale`.
         """
-        if self.all_free:
+        special = np.flatnonzero(self.supported())
+        if not len(special):
             return values
-        counts = np.array([kind == "count" for kind in self.kinds])
-        whole = np.where(counts, np.rint(values), values)
-        for target in (whole, self.lower, self.upper):
-            near = np.abs(values - target) <= _ROUNDING * scale
-            values = np.where(near, target, values)
+        exact, rounding = values[..., special], _ROUNDING * scale[special]
+        counts = np.array([self.kinds[channel] == "count" for channel in special])
+        if counts.any():
+            near = np.abs(exact - np.rint(exact)) <= np.where(counts, rounding, -1.0)
+            np.rint(exact, out=exact, where=near)
+        for bound in (self.lower[special], self.upper[special]):
+            np.copyto(exact, bound, where=np.abs(exact - bound) <= rounding)
+        values = values.copy()
+        values[..., special] = exact
         return values
 
     def outside(self, readings: Readings) -> list[str]:

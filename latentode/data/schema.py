@@ -160,7 +160,10 @@ class DataSchema:
         Args:
             values: In scaled units, shape (..., channel).
         """
-        return np.where(self.known, self.scaler.inverse(values), np.nan)
+        original = self.scaler.inverse(values)
+        if not self.known.all():
+            original[..., ~self.known] = np.nan
+        return original
 
     @property
     def input_dim(self) -> int:

@@ -110,10 +110,26 @@ def crps_from_draws(
             'Draw more, or use estimator="plain".'
         )
     # relative to the reading: a level of 1e9 would cost the digits that the spread needs
-    deviation = np.sort(draws - values, axis=0)  # (draw, ...)
+    return crps_of_ordered(ordered(draws - values), fair=estimator == "fair")
+
+
+def ordered(draws: Float64) -> Float64:
+    """Draws from the least up, NaN last, shape (draw, ...)."""
+    # a sort of neighbouring numbers is several times as fast as one across rows
+    return np.moveaxis(np.sort(np.moveaxis(draws, 0, -1), axis=-1), -1, 0)
+
+
+def crps_of_ordered(deviation: Float64, *, fair: bool) -> Float64:
+    """`crps_from_draws` of draws less the readings, from the least up.
+
+    Args:
+        deviation: Shape (draw, ...).
+        fair: Which estimator.
+    """
+    count = len(deviation)
     weights = 2.0 * np.arange(1, count + 1) - count - 1
     spread = np.tensordot(weights, deviation, axes=1) / count
-    spread /= (count - 1) if estimator == "fair" else count
+    spread /= (count - 1) if fair else count
     return np.abs(deviation).mean(axis=0) - spread
 
 
@@ -249,9 +265,27 @@ def quantiles_of(draws: Float64, levels: Float64, *, are_random: bool = True) ->
         levels: Probabilities, shape (level,).
         are_random: See `central_interval`.
     """
-    if are_random:
-        return np.quantile(draws, levels, axis=0, method="weibull")
-    return np.quantile(draws, levels, axis=0, method="hazen")
+    return quantiles_of_ordered(ordered(draws), levels, are_random=are_random)
+
+
+def quantiles_of_ordered(draws: Float64, levels: Float64, *, are_random: bool) -> Float64:
+    """`quantiles_of` draws from the least up.
+
+    Args:
+        draws: Shape (draw, ...).
+        levels: Probabilities, shape (level,).
+        are_random: See `central_interval`.
+    """
+    count = len(draws)
+    # the customary names of these are Weibull and Hazen
+    place = (count + 1) * levels - 1.0 if are_random else count * levels - 0.5
+    place = place.clip(0.0, count - 1.0).reshape(-1, *[1] * (draws.ndim - 1))
+    low = np.floor(place).astype(np.int64)
+    first, second = draws[low.ravel()], draws[np.minimum(low + 1, count - 1).ravel()]
+    share = place - low
+    # not the share of an infinite number that counts nothing
+    between = np.where(share > 0, first + share * (second - first), first)
+    return np.where(np.isnan(draws[-1]), np.nan, between)
 
 
 def coverage(draws: ArrayLike, values: ArrayLike, level: float = 0.9) -> float:
@@ -289,6 +323,17 @@ def covered(
     """
     draws, values = _draws_and_values(draws, values)
     low, high = central_interval(draws, level, are_random=are_random)
+    return within(low, high, values)
+
+
+def within(low: Float64, high: Float64, values: Float64) -> Float64:
+    """Whether each reading is inside an interval, bounds included: 1, 0, or NaN.
+
+    Args:
+        low: Lower bounds, shape (...).
+        high: Upper bounds, likewise.
+        values: What was read, likewise.
+    """
     return np.where(np.isnan(low + high + values), np.nan, (low <= values) & (values <= high))
 
 

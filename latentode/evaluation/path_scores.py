@@ -175,7 +175,7 @@ def score_paths(
         Scores in parts of whole paths; none where no target is left.
     """
     usable = np.isfinite(draws).all(axis=0) & np.isfinite(targets.values)
-    draws = draws[:: -(-len(draws) // _DRAWS)]
+    draws = draws[:_DRAWS]
     path = _paths(targets, path_ns)
     order = np.lexsort((targets.times, targets.channel, path))
     order = order[usable[order]]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -47,9 +48,20 @@ class Forecast:
         """
         return cls(quantiles, np.full(len(values), np.nan), values, are_random=False)
 
+    @cached_property
+    def ordered(self) -> Float64:
+        """The draws of each reading from the least up, shape (draw, target)."""
+        return metrics.ordered(self.draws)
+
     def quantiles(self, levels: Float64) -> Float64:
         """Quantiles of each reading, shape (level, target)."""
-        return metrics.quantiles_of(self.draws, levels, are_random=self.are_random)
+        return metrics.quantiles_of_ordered(self.ordered, levels, are_random=self.are_random)
+
+    @cached_property
+    def interval(self) -> tuple[Float64, Float64]:
+        """The central interval of each reading, see `metrics.central_interval`."""
+        low, high = self.quantiles(np.array([(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+        return low, high
 
 
 @dataclass(frozen=True)
@@ -118,7 +130,7 @@ class Score:
 
 
 def _median_error(forecast: Forecast) -> Float64:
-    return np.abs(forecast.values - np.median(forecast.draws, axis=0))
+    return np.abs(forecast.values - forecast.quantiles(np.array([0.5]))[0])
 
 
 def _mean_error(forecast: Forecast) -> Float64:
@@ -127,17 +139,16 @@ def _mean_error(forecast: Forecast) -> Float64:
 
 def _crps(forecast: Forecast) -> Float64:
     fair = forecast.are_random and len(forecast.draws) > 1
-    return metrics.crps_from_draws(
-        forecast.draws, forecast.values, estimator="fair" if fair else "plain"
-    )
+    return metrics.crps_of_ordered(forecast.ordered - forecast.values, fair=fair)
 
 
 def _covered(forecast: Forecast) -> Float64:
-    return metrics.covered(forecast.draws, forecast.values, LEVEL, are_random=forecast.are_random)
+    low, high = forecast.interval
+    return metrics.within(low, high, forecast.values)
 
 
 def _width(forecast: Forecast) -> Float64:
-    low, high = metrics.central_interval(forecast.draws, LEVEL, are_random=forecast.are_random)
+    low, high = forecast.interval
     return high - low
 
 

@@ -80,7 +80,10 @@ class Bands:
 def centre_and_width(location: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
     """Of the mixture over draws, shape (draw, batch, step, channel); see `Bands`."""
     variance = scale.square().mean(dim=0) + location.var(dim=0, correction=0)
-    return location.median(dim=0).values, variance.sqrt()
+    ordered, count = location.sort(dim=0).values, len(location)
+    # in the middle of the two in the middle: the lower of few is off by a good part of the width
+    centre = torch.lerp(ordered[(count - 1) // 2], ordered[count // 2], 0.5)
+    return centre, variance.sqrt()
 
 
 class Calibration(nn.Module):
@@ -145,7 +148,7 @@ class Calibration(nn.Module):
         """
         if bool((self.slopes == 1.0).all()):
             return None
-        centre, width = centre_and_width(location.double(), scale.double())
+        centre, width = centre_and_width(location, scale)
         return Bands(centre, width, self.slopes_at(batch), self.knees)
 
     def slopes_at(self, batch: SeriesBatch) -> Tensor:

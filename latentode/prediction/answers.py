@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 
@@ -10,20 +11,21 @@ from latentode.data.batches.batch import SeriesBatch
 from latentode.data.dataset import Float64, Int64
 from latentode.models.solved import Solved
 
+#: What is predicted: readings and their densities, densities alone, or what the state drives.
+Wanted = Literal["readings", "densities", "latent", "rates", "classes"]
+
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predictions at flat queries.
+    """Predictions at flat queries; what was not wanted has no last axis.
 
     Attributes:
         draws: Predictive draws in original units, shape (draw, query, channel).
-        latent: Latent states, shape (draw, query, latent); no columns where they were not wanted.
-        log_prob: Log of the mean density over draws, nats, of each given reading in original units,
-            NaN where none was given, shape (query, channel).
-        rates: Intensities in events per unit of model time, shape (draw, query, mark); no marks
-            where they were not wanted.
-        classes: Probability of each class at each query, shape (query, class); no classes where
-            they were not wanted.
+        latent: Latent states, shape (draw, query, latent).
+        log_prob: Log of the mean density over latent paths, nats, of each given reading in original
+            units, NaN where none was given, shape (query, channel).
+        rates: Intensities in events per unit of model time, shape (draw, query, mark).
+        classes: Probability of each class at each query, shape (query, class).
     """
 
     draws: Float64

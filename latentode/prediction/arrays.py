@@ -18,6 +18,7 @@ from latentode.data.reading.query_times import read_query_times
 from latentode.errors import ConfigError, DataError, LatentODEWarning
 from latentode.models.fitted.context import last_context
 from latentode.models.fitted.latent_ode import FittedModel
+from latentode.prediction.answers import Wanted
 from latentode.prediction.doubtful import doubtful_lines
 from latentode.prediction.grids import (
     Align,
@@ -163,7 +164,8 @@ class ArrayPredictor:
         width = self.fitted.config.model.latent_dim if latent else len(schema.channels)
         check_size(len(np.unique(series)) * longest, self.num_draws, width)
         predictor = self._predictor()
-        predictions = predictor.query(dataset, series, times, latent=latent, origins=origins)
+        wanted: Wanted = "latent" if latent else "readings"
+        predictions = predictor.query(dataset, series, times, wanted=wanted, origins=origins)
         if latent:
             channels = {"channels": None, "dim": "latent"}
             return self._labelled(predictions.latent, dataset, grid, kind=kind, **channels)

@@ -12,8 +12,6 @@ from latentode.models.fitted.context import last_context
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction.predictor import Predictor
 
-_BLOCK = 4_096  # times at once: draws of their readings take memory
-
 
 def known_classes(fitted: FittedModel) -> tuple[str, ...]:
     """Classes of a model.
@@ -72,14 +70,9 @@ def classify_times(
     Returns:
         Probabilities, shape (query, class).
     """
+    known_classes(fitted)
     predictor = Predictor.of(fitted, num_draws)
-    probabilities = np.empty((len(times), len(known_classes(fitted))))
-    # draws of the readings come along, and are not kept
-    for first in range(0, len(times), _BLOCK):
-        part = slice(first, first + _BLOCK)
-        answer = predictor.query(dataset, series[part], times[part], latent=False, classes=True)
-        probabilities[part] = answer.classes
-    return probabilities
+    return predictor.query(dataset, series, times, wanted="classes").classes
 
 
 def label_probabilities(

@@ -66,6 +66,8 @@ class CounterTotals:
                 (draw, query + cell, channel).
             num_queries: How many queries there are.
         """
+        if not self.courses:
+            return draws[:, :num_queries]
         totals, rates = draws[:, :num_queries].copy(), draws[:, num_queries:]
         begin = 0
         for course in self.courses:

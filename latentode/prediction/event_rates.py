@@ -142,7 +142,7 @@ class LatentRates:
             series, times = series[order], times[order]
         counts = np.bincount(series, minlength=len(dataset))
         check_size(len(dataset) * int(counts.max(initial=0)), self.num_draws, len(self.mark_names))
-        predictions = self._predictor.query(dataset, series, times, latent=False, rates=True)
+        predictions = self._predictor.query(dataset, series, times, wanted="rates")
         scale = self.unit_ns / self.fitted.schema.time_scale.unit_ns
         column = ragged_arange(np.zeros_like(counts), counts)
         shape = (len(dataset), int(counts.max(initial=0)))

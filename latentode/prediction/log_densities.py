@@ -65,7 +65,7 @@ def reading_scores(
     """
     series, visible, targets = _blocks(predictor, dataset)
     owner, values = targets.row_series(), targets.dense(slice(0, targets.num_rows))
-    scores = predictor.query(visible, owner, targets.times, values, latent=False)
+    scores = predictor.query(visible, owner, targets.times, values, wanted="densities")
     return series[owner], targets.times, scores.log_prob
 
 

@@ -1,4 +1,8 @@
-"""Uniform numbers that belong to a place, not to a stream."""
+"""Normal numbers that belong to a place, not to a stream.
+
+A stream would give a reading other numbers whenever other series or times are asked for along with
+it; numbers of names make a predictive draw the same in any batch and any order.
+"""
 
 from __future__ import annotations
 
@@ -16,34 +20,8 @@ from latentode.ode.brownian import GOLDEN, splitmix
 
 UInt64 = NDArray[np.uint64]
 _GOLDEN = np.uint64(GOLDEN % 2**64)  # the increment of splitmix64, without a sign
-
-
-def place_noise(seed: int, series: str, times: Int64, shape: tuple[int, int, int]) -> Float64:
-    """Independent uniform numbers, a pure function of seed, series id, time, draw and channel.
-
-    A stream would give a reading other numbers whenever other series or times are asked for along
-    with it; these make a predictive draw the same in any batch and any order. The hash is
-    splitmix64.
-
-    Args:
-        seed: Seed.
-        series: Series id.
-        times: Nanoseconds, shape (step,).
-        shape: Numbers wanted at each time: (kind, draw, channel).
-
-    Returns:
-        Numbers in (0, 1), shape (kind, draw, step, channel).
-
-    Reference:
-        Steele, Lea, Flood (2014), Fast splittable pseudorandom number generators, OOPSLA.
-    """
-    kind, draw, channel = (np.arange(n, dtype=np.uint64) for n in shape)
-    key = _mix(series_key(seed, series))
-    mixed = _mix(times.astype(np.int64).view(np.uint64) ^ key)  # (step,)
-    mixed = _mix(mixed + draw[:, None] * _GOLDEN)  # (draw, step)
-    mixed = _mix(mixed[..., None] + (channel + np.uint64(1)) * _GOLDEN)  # (draw, step, channel)
-    mixed = _mix(mixed + (kind + np.uint64(7))[:, None, None, None] * _GOLDEN)
-    return uniform_of(mixed)
+_DRAW_BITS = 32  # of numbers of draws
+_LATENT = np.full(1, 0x6C6174656E74, np.uint64)  # tells latent states from readings at any time
 
 
 def uniform_of(bits: UInt64) -> Float64:
@@ -59,8 +37,26 @@ def series_key(seed: int, series: str) -> UInt64:
 
 
 def hashed(names: UInt64, more: UInt64) -> UInt64:
-    """Random bits of pairs of names, whose shapes broadcast."""
+    """Random bits of pairs of names, whose shapes broadcast.
+
+    Reference:
+        Steele, Lea, Flood (2014), Fast splittable pseudorandom number generators, OOPSLA.
+    """
     return _mix(_mix(names) + more * _GOLDEN)
+
+
+def independent(names: UInt64, draws: int, fields: Int64) -> Float64:
+    """Standard normal numbers of some names, shape (name, field, draw).
+
+    Args:
+        names: Shape (name,).
+        draws: Draws.
+        fields: Names of the numbers wanted of each draw, shape (field,).
+    """
+    places = (fields[:, None] << _DRAW_BITS) + np.arange(draws)
+    bits = hashed(names[:, None, None], places.view(np.uint64))
+    numbers: Float64 = torch.special.ndtri(torch.from_numpy(uniform_of(bits))).numpy()
+    return numbers
 
 
 def latent_noise(seed: int, names: Sequence[str], shape: tuple[int, int]) -> Float64:
@@ -74,13 +70,9 @@ def latent_noise(seed: int, names: Sequence[str], shape: tuple[int, int]) -> Flo
     Returns:
         Shape (draw, series, latent).
     """
-    # kinds 2 and 3: the noise of readings at time 0 is of kinds 0 and 1
-    zero = np.zeros(1, np.int64)
-    uniform = np.stack(
-        [place_noise(seed, name, zero, (4, *shape))[2:, :, 0] for name in names], axis=2
-    )  # (2, draw, series, latent)
-    noise: Float64 = np.sqrt(-2.0 * np.log1p(-uniform[0])) * np.cos(2 * np.pi * uniform[1])
-    return noise
+    keys = np.concatenate([series_key(seed, name) for name in names])
+    draws, size = shape
+    return independent(hashed(keys, _LATENT), draws, np.arange(size)).transpose(2, 0, 1)
 
 
 def noise_of(model: LatentODEModel, names: Sequence[str], num_draws: int, seed: int) -> Tensor:

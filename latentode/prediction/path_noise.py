@@ -3,127 +3,53 @@ r"""Ornstein-Uhlenbeck noise at any times, each number of which belongs to its p
 A path of variance 1 with correlation :math:`e^{-|\tau - \tau'|}` is a Markov process: given it at
 two times it is a bridge between them, independent of all else. It can be read at any time, whatever
 else is asked: from knots far apart down a tree of halved stretches, each value in the middle drawn
-given the ends, with noise that is hashed from its place. All reads agree with each other.
+given the ends, with noise that is hashed from its place. All reads agree with each other. As
+bridges are linear in what is drawn, a value is a sum of the numbers of the knots and of the middles
+on its way, each times what is left of it at the time, a ratio of hyperbolic sines.
 
 Reference:
     Jelinčič, Foster, Kidger (2024), Single-seed generation of Brownian paths and integrals for
-    adaptive and high order SDE solvers, https://arxiv.org/abs/2405.06464
+    adaptive and high order SDE solvers, https://arxiv.org/abs/2405.06464; Lévy (1948), Processus
+    stochastiques et mouvement brownien (the sum, of Brownian paths).
 """
 
 from __future__ import annotations
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
-from latentode.data.dataset import Float64, Int64
-from latentode.prediction.noise import UInt64, hashed, uniform_of
+from latentode.data.dataset import Float64
+from latentode.prediction.noise import UInt64, hashed
 
-Float32 = NDArray[np.float32]
 _LEVELS = 10  # a thousandth of a stretch: finer than readings that are told apart
 _KNOTS = 8.0  # apart: values there correlate by e^-8, which is taken for 0
 _FINEST = _KNOTS / 2**_LEVELS  # in a stretch as short, values are independent given its ends
-_DRAW_BITS = 32  # of numbers of draws
 _FARTHEST = 2.0**45  # of times: their places are whole numbers
 
 
-def ornstein_uhlenbeck(keys: UInt64, times: Float64, draws: int, fields: Int64) -> Float32:
-    """Independent paths of noise, read at some times.
+def ornstein_uhlenbeck(keys: UInt64, times: Float64) -> tuple[UInt64, Float64]:
+    """Paths of noise, read at some times.
 
     Args:
-        keys: One for each path; equal keys are the same paths, shape (query,).
-        times: In lengths of the process, shape (query,).
-        draws: Draws wanted of each.
-        fields: Names of the paths wanted in each draw, shape (field,).
+        keys: One for each path; equal keys are the same paths, shape (read,).
+        times: In lengths of the process, shape (read,).
 
     Returns:
-        Shape (query, field, draw).
+        Names of the normal numbers whose sums they are, and their factors, shape (read, term).
     """
     times = times.clip(-_FARTHEST, _FARTHEST)
-    place = np.floor(times / _FINEST).astype(np.int64)
-    order = np.lexsort((place, keys))
-    of, at = keys[order], place[order]
-    first, cell = _runs(of, at >> _LEVELS)
-    low_place = at[first] >> _LEVELS << _LEVELS
-    low, high = (
-        _coarse(_node(of[first], low_place + end), draws, fields) for end in (0, 1 << _LEVELS)
-    )
-    for level in reversed(range(_LEVELS)):
-        size = 1 << level
-        half = size * _FINEST
-        middle = _coarse(_node(of[first], low_place + size), draws, fields)
-        middle *= np.float32(np.sqrt(np.tanh(half)))
-        low_and_high = low + high
-        low_and_high *= np.float32(0.5 / np.cosh(half))
-        middle += low_and_high
-        first, child = _runs(of, at >> level)
-        parent, above = cell[first], (at[first] & size) > 0
-        low, high = low[parent], high[parent]
-        low[above], high[~above] = middle[parent[above]], middle[parent[~above]]
-        low_place, cell = at[first] >> level << level, child
-    cell[order] = cell.copy()
-    passed = times - place * _FINEST
-    left, whole = _FINEST - passed, np.sinh(_FINEST)
-    spread = np.sqrt(2.0 * np.sinh(passed) * np.sinh(left) / whole)
-    path = _coarse(hashed(keys, times.view(np.uint64)), draws, fields)
-    for values, share in (
-        (path, spread),
-        (low := low[cell], np.sinh(left) / whole),
-        (high := high[cell], np.sinh(passed) / whole),
-    ):
-        values *= share.astype(np.float32)[:, None]
-    path += low
-    path += high
-    return path.reshape(len(times), len(fields), draws)
-
-
-def _node(keys: UInt64, place: Int64) -> UInt64:
-    """Names of places on the paths of some keys."""
-    return hashed(keys, place.view(np.uint64))
-
-
-def _runs(keys: UInt64, place: Int64) -> tuple[Int64, Int64]:
-    """Where each place of a path stands first among sorted ones, and which of them each is."""
-    new = np.ones(len(keys), bool)
-    new[1:] = (keys[1:] != keys[:-1]) | (place[1:] != place[:-1])
-    return np.flatnonzero(new), np.cumsum(new) - 1
-
-
-def _coarse(names: UInt64, draws: int, fields: Int64) -> Float32:
-    """Normal numbers of 65,536 values, four of a hash; shape (name, field * draw).
-
-    Sums over the levels of a tree have many more values.
-
-    Args:
-        names: Shape (name,).
-        draws: Draws.
-        fields: Names of the numbers wanted of each draw, shape (field,).
-    """
-    places = (fields[:, None] << _DRAW_BITS) + np.arange((draws + 3) // 4)
-    bits = hashed(names[:, None, None], places.view(np.uint64)).view(np.uint16)
-    # every index is one of the table: unlike "raise", "wrap" makes no copy to look for others
-    return _NORMALS.take(bits[..., :draws], mode="wrap").reshape(len(names), -1)
-
-
-def independent(names: UInt64, draws: int, fields: Int64) -> Float64:
-    """Standard normal numbers of some names, shape (name, field, draw).
-
-    Args:
-        names: Shape (name,).
-        draws: Draws.
-        fields: Names of the numbers wanted of each draw, shape (field,).
-    """
-    places = (fields[:, None] << _DRAW_BITS) + np.arange(draws)
-    bits = hashed(names[:, None, None], places.view(np.uint64))
-    numbers: Float64 = torch.special.ndtri(torch.from_numpy(uniform_of(bits))).numpy()
-    return numbers
-
-
-def _equally_likely(count: int) -> Float32:
-    """Normal numbers of equal probability and of variance 1."""
-    normal = torch.special.ndtri((torch.arange(count, dtype=torch.float64) + 0.5) / count)
-    return (normal / normal.std(correction=0)).float().numpy()
-
-
-# 16 bits of a hash
-_NORMALS = _equally_likely(1 << 16)
+    place = np.floor(times / _FINEST).astype(np.int64)[:, None]
+    # from the knots down: how many finest stretches halves are long, and where wholes begin
+    sizes = 1 << np.arange(_LEVELS)[::-1]
+    begins = place & -2 * sizes
+    first = begins[:, :1]
+    nodes = np.concatenate([first, first + 2 * sizes[:1], begins + sizes], axis=1)
+    names = hashed(keys[:, None], nodes.view(np.uint64))
+    own = hashed(keys, times.view(np.uint64))[:, None]
+    half, passed = sizes * _FINEST, times[:, None] - begins * _FINEST
+    near = np.minimum(passed, 2.0 * half - passed)
+    middles = np.sqrt(np.tanh(half)) * np.sinh(near) / np.sinh(half)
+    in_stretch, in_finest = passed[:, :1], times[:, None] - place * _FINEST
+    knots = np.sinh(np.concatenate([_KNOTS - in_stretch, in_stretch], axis=1)) / np.sinh(_KNOTS)
+    rest = 2.0 * np.sinh(in_finest) * np.sinh(_FINEST - in_finest) / np.sinh(_FINEST)
+    factors = np.concatenate([knots, middles, np.sqrt(rest)], axis=1)
+    return np.concatenate([names, own], axis=1), factors

@@ -13,19 +13,20 @@ from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.schema import DataSchema
 from latentode.data.targets import Targets
 from latentode.errors import ConfigError
-from latentode.models.calibration import Bands, Calibration
+from latentode.models.calibration import Calibration
 from latentode.models.copula import GaussianCopula
 from latentode.models.decoders.smooth_kriging import DEPTH
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.models.heads.time_labels import head_of_times
 from latentode.models.inference import process_of
 from latentode.models.latent_ode import LatentODEModel
-from latentode.models.likelihoods.base import Likelihood
-from latentode.prediction.answers import Predictions, SolvedWindows
+from latentode.prediction.answers import Predictions, SolvedWindows, Wanted
 from latentode.prediction.counter_totals import CounterTotals
 from latentode.prediction.far_readings import without_faults
+from latentode.prediction.normal_table import Float32
 from latentode.prediction.query_windows import QueryWindows, windows_of_queries
 from latentode.prediction.reading_noise import ReadingNoise
+from latentode.prediction.window_readings import WindowReadings
 from latentode.prediction.window_solver import WindowSolver
 
 
@@ -88,7 +89,7 @@ class Predictor:
     def __call__(self, visible: TimeSeriesDataset, targets: Targets) -> tuple[Float64, Float64]:
         """Draws (draw, target) and log densities (target,), as in `evaluation.evaluate`."""
         series, times, values, cells = self._queries(targets)
-        predictions = self.query(visible, series, times, values, latent=False)
+        predictions = self.query(visible, series, times, values)
         return predictions.draws[:, *cells], predictions.log_prob[cells]
 
     def solve(self, visible: TimeSeriesDataset, targets: Targets) -> Iterator[SolvedWindows]:
@@ -124,12 +125,10 @@ class Predictor:
         times: Int64,
         values: Float64 | None = None,
         *,
-        latent: bool = True,
-        rates: bool = False,
-        classes: bool = False,
+        wanted: Wanted = "readings",
         origins: Int64 | None = None,
     ) -> Predictions:
-        """Predict every channel at some times.
+        """Predict at some times.
 
         Args:
             visible: Readings that may be used, channels in the order of the schema.
@@ -137,16 +136,17 @@ class Predictor:
             times: Time of each query in nanoseconds, any order, duplicates allowed, shape (query,).
             values: Readings whose density is wanted, original units, NaN elsewhere, (query,
                 channel).
-            latent: Whether latent states are wanted too.
-            rates: Whether intensities of events are wanted too.
-            classes: Whether probabilities of classes at the queries are wanted too.
+            wanted: What is predicted. Draws of readings share few latent paths; latent states and
+                what they drive are of as many paths as draws.
             origins: When series begin that were never read, as in `windows_of_queries`.
 
         Returns:
             Predictions in the order of the queries.
         """
         visible, counters, count = self._sensible(visible), self.schema.counters, len(times)
-        totals = CounterTotals.of(counters, visible, series, times)
+        # rates are drawn in between to add up to totals: what is no reading has none
+        counted = slice(None if wanted == "readings" else 0)
+        totals = CounterTotals.of(counters, visible, series[counted], times[counted])
         padded = self._unknown(count + len(totals.times))
         log_spans = np.zeros_like(padded[:count])
         if values is not None:
@@ -156,7 +156,7 @@ class Predictor:
             np.concatenate([series, totals.series]),
             np.concatenate([times, totals.times]),
             padded,
-            wanted=(latent, rates, classes),
+            wanted=wanted,
             origins=origins,
         )
         return Predictions(
@@ -174,29 +174,37 @@ class Predictor:
         times: Int64,
         values: Float64,
         *,
-        wanted: tuple[bool, bool, bool],
+        wanted: Wanted,
         origins: Int64 | None,
     ) -> Predictions:
         """`query` of readings as the model sees them, of rates of counters."""
-        latent, rates, classes = wanted
         asked, number = self._windows(visible, series, times, origins)
-        size, draws = len(asked.times), self.num_draws
-        distinct = self._unknown(size)
+        distinct = self._unknown(len(asked.times))
         given = np.isfinite(values).any(axis=1)  # a cell may end where a reading is asked for
         distinct[number[given]] = values[given]
-        num_rates = len(process_of(self.model).mean_rates) if rates else 0
-        num_classes = head_of_times(self.model.label_head).num_classes if classes else 0
-        out = Predictions(
-            draws=np.empty((draws, *distinct.shape)),
-            latent=np.empty((draws, size, self.model.config.latent_dim if latent else 0)),
-            log_prob=self._unknown(size),
-            rates=np.empty((draws, size, num_rates)),
-            classes=np.empty((size, num_classes)),
-        )
-        for part in self._solved(visible, asked, distinct):
-            self._answer(part, asked.times[part.queries], out)
+        out = self._unanswered(len(asked.times), wanted)
+        of_readings = wanted in ("readings", "densities")
+        for part in self._solved(visible, asked, distinct, few=of_readings):
+            self._answer(part, asked.times[part.queries], wanted, out)
         # the queries are the last axis but one of all
         return Predictions(**{name: part[..., number, :] for name, part in vars(out).items()})
+
+    def _unanswered(self, size: int, wanted: Wanted) -> Predictions:
+        """Room for the answers to some queries."""
+
+        def room(name: Wanted, width: int, *draws: int) -> Float64:
+            return np.empty((*draws, size, width if wanted == name else 0))
+
+        draws, model = self.num_draws, self.model
+        marks = len(process_of(model).mean_rates) if wanted == "rates" else 0
+        classes = head_of_times(model.label_head).num_classes if wanted == "classes" else 0
+        return Predictions(
+            draws=room("readings", len(self.schema.channels), draws),
+            latent=room("latent", model.config.latent_dim, draws),
+            log_prob=self._unknown(size),
+            rates=room("rates", marks, draws),
+            classes=room("classes", classes),
+        )
 
     def follow(
         self, visible: TimeSeriesDataset, begins: Int64, ends: Int64
@@ -239,16 +247,9 @@ class Predictor:
         distinct[number] = values
         weights = np.zeros((self.num_draws, len(visible)))
         for part in self._solved(visible, asked, distinct):
-            mask = part.batch.target_mask
-            targets = part.batch.targets.masked_fill(~mask, 0.0)
-            location, scale = self._parameters(part, self._bands(part))
-            likelihood = self.model.likelihood_given(part.batch)
-            density = likelihood.joint(targets, location, scale, mask)
-            dense = _dense(likelihood, part).sum(dim=1)
-            scales = dense.cpu().numpy() @ np.log(self.schema.scaler.scale)
             # a window without a visible row is answered once for every one of its queries
-            total = density.double().cpu().numpy()
-            np.add.at(weights.T, asked.series[part.windows], (total - scales).T)
+            total = self._readings(part).joint()
+            np.add.at(weights.T, asked.series[part.windows], total.T)
         np.subtract.at(weights.T, series, log_spans.sum(axis=1)[:, None])
         return weights
 
@@ -268,53 +269,48 @@ class Predictor:
         return np.full((num_queries, len(self.schema.channels)), np.nan)
 
     def _solved(
-        self, visible: TimeSeriesDataset, asked: QueryWindows, values: Float64
+        self, visible: TimeSeriesDataset, asked: QueryWindows, values: Float64, *, few: bool = False
     ) -> Iterator[SolvedWindows]:
-        """Solve windows of about one size at a time; `values` are readings at the queries."""
+        """Solve windows of about one size at a time.
+
+        Args:
+            visible: Readings as the model sees them.
+            asked: Windows, and queries of each.
+            values: Readings at the queries.
+            few: Whether few latent paths are enough.
+        """
         solver = WindowSolver(self.model, self.schema, self.seed, self.num_draws, self.max_rows)
-        return solver.solved(visible, asked, values)
+        return solver.solved(visible, asked, values, few=few)
 
-    def _answer(self, part: SolvedWindows, times: Int64, out: Predictions) -> None:
+    def _answer(self, part: SolvedWindows, times: Int64, wanted: Wanted, out: Predictions) -> None:
         """Fill in the answers of some windows to their queries at some times."""
-        batch, solved, decoded = part.batch, part.solved, part.solved.decoded
-        bands, likelihood = self._bands(part), self.model.likelihood_given(batch)
-        density = likelihood.log_prob(batch.targets, *self._parameters(part, bands))
-        mixture = torch.logsumexp(density, dim=0) - np.log(self.num_draws)
-        mixture = mixture.masked_fill(~batch.target_mask, torch.nan)
-        log_scale = part.at_queries(_dense(likelihood, part)) * np.log(self.schema.scaler.scale)
-        out.log_prob[part.queries] = part.at_queries(mixture) - log_scale
-        if out.latent.shape[-1] or out.rates.shape[-1]:
-            states = solved.trajectory.at(batch.query_times, check=False)
-        if out.latent.shape[-1]:
-            out.latent[:, part.queries] = part.at_queries(states)
-        if out.rates.shape[-1]:
-            covariates = decoded.rate_covariates(batch.query_times, states)
-            rates = process_of(self.model).log_intensity(states, covariates).exp()
-            out.rates[:, part.queries] = part.at_queries(rates)
-        if out.classes.shape[-1]:
-            logits = head_of_times(self.model.label_head).logits_at(batch.query_times, solved)
-            out.classes[part.queries] = part.at_queries(logits.softmax(-1).mean(0))
-        noise = self._noise(part, times - self.schema.origin_ns)
-        for index in range(len(part.series)):
-            of_it = part.row == index
-            drawn = torch.from_numpy(noise[of_it]).to(self.device).movedim(-1, 0)
-            out.draws[:, part.queries[of_it]] = self._readings(part, bands, index, drawn)
+        queries = part.queries
+        if wanted in ("readings", "densities"):
+            readings = self._readings(part)
+            if bool(part.batch.target_mask.any()):
+                out.log_prob[queries] = readings.log_prob()
+            if wanted == "readings":
+                noise = self._noise(part, times - self.schema.origin_ns)
+                out.draws[:, queries] = readings.drawn(noise)
+        elif wanted == "classes":
+            head = head_of_times(self.model.label_head)
+            logits = head.logits_at(part.batch.query_times, part.solved)
+            out.classes[queries] = part.at_queries(logits.softmax(-1).mean(0))
+        else:
+            states = part.solved.trajectory.at(part.batch.query_times, check=False)
+            found = states if wanted == "latent" else self._rates(part, states)
+            (out.latent if wanted == "latent" else out.rates)[:, queries] = part.at_queries(found)
 
-    def _bands(self, part: SolvedWindows) -> Bands | None:
-        """How calibration moves the readings of some windows; None where it does not."""
-        if self.calibration is None:
-            return None
-        decoded = part.solved.decoded
-        return self.calibration.bands(part.batch, decoded.location, decoded.scale)
+    def _rates(self, part: SolvedWindows, states: Tensor) -> Tensor:
+        """Intensities at the queries of some windows, given the states there."""
+        covariates = part.solved.decoded.rate_covariates(part.batch.query_times, states)
+        rates: Tensor = process_of(self.model).log_intensity(states, covariates).exp()
+        return rates
 
-    def _parameters(self, part: SolvedWindows, bands: Bands | None) -> tuple[Tensor, Tensor]:
-        """Location and scale by which the given readings of some windows have their density."""
-        decoded = part.solved.decoded
-        if bands is None:
-            return decoded.location, decoded.scale
-        return bands.parameters(part.batch.targets, decoded.location, decoded.scale)
+    def _readings(self, part: SolvedWindows) -> WindowReadings:
+        return WindowReadings.of(self.model, self.schema, self.calibration, part)
 
-    def _noise(self, part: SolvedWindows, times: Int64) -> Float64:
+    def _noise(self, part: SolvedWindows, times: Int64) -> Float32:
         """Noise of the readings at queries, at some times since the start of training.
 
         Returns:
@@ -323,41 +319,3 @@ class Predictor:
         copula = self.copula or GaussianCopula(len(self.schema.channels))
         unit_ns = self.schema.time_scale.unit_ns
         return ReadingNoise.of(copula, self.seed, self.num_draws, unit_ns, part, times).drawn()
-
-    def _readings(
-        self, part: SolvedWindows, bands: Bands | None, index: int, noise: Tensor
-    ) -> Float64:
-        """Draws of the readings of one window at its queries.
-
-        Args:
-            part: All windows.
-            bands: Of all windows.
-            index: Number of the window.
-            noise: Shape (draw, query, channel).
-        """
-        batch, decoded = part.batch, part.solved.decoded
-        one, steps = slice(index, index + 1), slice(noise.shape[1])
-        known = (part[one] for part in (batch.values, batch.mask, batch.shift))
-        sampled = _drawn(
-            self.model.likelihood.given(*known),
-            None if bands is None else bands.part(one, steps),
-            noise[:, None],
-            decoded.location[:, one, steps].double(),
-            decoded.scale[:, one, steps].double(),
-        )[:, 0]
-        drawn = self.schema.to_original((sampled + batch.shift[index]).cpu().numpy())
-        return self.schema.families.exact(drawn, self.schema.scaler.scale)
-
-
-def _dense(likelihood: Likelihood, part: SolvedWindows) -> Tensor:
-    """Where a given reading has a density: in original units it is one over the scale of it."""
-    return part.batch.target_mask & ~likelihood.is_mass(part.batch.targets)
-
-
-def _drawn(
-    likelihood: Likelihood, bands: Bands | None, noise: Tensor, location: Tensor, scale: Tensor
-) -> Tensor:
-    """Draws of readings, moved to their bands before their likelihood cuts them."""
-    if bands is None:
-        return likelihood.transform(noise, location, scale)
-    return likelihood.observed(bands.moved(likelihood.latent(noise, location, scale)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,14 +10,15 @@ import torch
 from torch import Tensor
 
 from latentode.data.dataset import Float64, Int64
-from latentode.models.copula import COMPONENTS, LASTING, RANK, GaussianCopula, own_times
+from latentode.models.copula import COMPONENTS, LASTING, GaussianCopula, own_times
 from latentode.models.nn.nearest import nearest_readings
 from latentode.prediction.answers import SolvedWindows
 from latentode.prediction.noise import UInt64, hashed, series_key
-from latentode.prediction.path_noise import Float32, independent, ornstein_uhlenbeck
+from latentode.prediction.normal_table import WIDTH, Float32, NormalSums
+from latentode.prediction.path_noise import ornstein_uhlenbeck
 from latentode.prediction.restless_noise import restless
 
-_BLOCK = 1 << 17  # numbers that are drawn at once: a processor keeps them near
+_BLOCK = 1 << 11  # cells that are drawn at once: a processor keeps their numbers near
 _LEAST_WEIGHT = 1e-4  # of a component that is worth its paths
 
 
@@ -80,14 +82,18 @@ class ReadingNoise:
             since[:, *where],
         )
 
-    def drawn(self) -> Float64:
+    def drawn(self) -> Float32:
         """Noise of every query, shape (query, channel, draw)."""
-        count, channels = len(self.times), self.gaps.shape[-1]
-        noise = np.empty((count, channels, self.num_draws))
-        size = max(1, _BLOCK // (channels * self.num_draws))
-        for low in range(0, count, size):
-            some = slice(low, low + size)
-            noise[some] = self._part(np.arange(count)[some])._at_once()
+        between = torch.isfinite(self.gaps).all(dim=0).numpy()
+        noise = np.empty((*between.shape, self.num_draws), np.float32)
+        of_cells = noise.reshape(-1, self.num_draws)
+        for kind, chosen in enumerate((~between, between)):
+            cells = np.flatnonzero(chosen)
+            for low in range(0, len(cells), _BLOCK):
+                some = cells[low : low + _BLOCK]
+                for first in range(0, self.num_draws, WIDTH):
+                    draws = slice(first, min(first + WIDTH, self.num_draws))
+                    of_cells[some, draws] = self._of_kind(kind, some, draws)
         return noise
 
     def _part(self, queries: Int64) -> ReadingNoise:
@@ -100,89 +106,62 @@ class ReadingNoise:
             readings=self.readings[:, queries],
         )
 
-    def _at_once(self) -> Float64:
-        """`drawn`, of all queries together."""
-        between = torch.isfinite(self.gaps).all(dim=0).numpy()
-        noise = np.zeros((*between.shape, self.num_draws))
-        for kind, chosen in enumerate((~between, between)):
-            queries = np.flatnonzero(chosen.any(axis=1))
-            if len(queries):
-                found = self._part(queries)._of_kind(kind)
-                noise[queries] = np.where(chosen[queries, :, None], found, noise[queries])
-        return noise
-
-    def _gap_names(self) -> UInt64:
-        """Which gap between readings each query is in, shape (query, channel)."""
-        told, known = torch.isfinite(self.gaps).numpy()
-        before, after = self.readings
+    def _gap_names(self, cells: Int64) -> UInt64:
+        """Which gap between readings each of some cells is in."""
+        told, known = torch.isfinite(self.gaps.flatten(1)[:, cells]).numpy()
+        before, after = self.readings.reshape(2, -1)[:, cells]
         named: Int64 = np.where(told, before, np.where(known, after, 0))
         return named.view(np.uint64)
 
-    def _model_times(self) -> Float64:
-        """Shape (query,)."""
-        times: Float64 = self.times / self.unit_ns
-        return times
-
-    def _of_kind(self, kind: int) -> Float64:
-        """`drawn`, as if all queries were of one kind."""
-        copula, every = self.copula, np.arange(self.gaps.shape[-1])
+    def _of_kind(self, kind: int, cells: Int64, draws: slice) -> Float32:
+        """Noise of cells (query, channel) of one kind, shape (cell, draw)."""
+        copula, count = self.copula, draws.stop - draws.start
+        query, channel = np.divmod(cells, self.gaps.shape[-1])
+        keys, times = self.keys[query], self.times[query]
+        if draws.start:
+            keys = hashed(keys, np.full(1, draws.start, np.uint64))
         weights, loadings = (
-            part[kind].numpy(force=True) for part in (copula.weights, copula.loadings)
-        )
-        times = torch.from_numpy(self._model_times())[:, None]
-        taus = own_times(copula.lengths[kind].cpu(), times, self.gaps)
-        of_times = hashed(self.keys, self.times.view(np.uint64))
-        white = independent(of_times, self.num_draws, np.arange(RANK + len(every)))
-        noise = _mixed(loadings[0], white[:, None, :RANK], white[:, RANK:])
-        noise *= np.sqrt(weights[0])[:, None]
-        for number, tau in enumerate(taus.numpy(), start=1):
-            channels = np.flatnonzero(weights[number] >= _LEAST_WEIGHT)
-            keys = np.broadcast_to(self.keys[:, None] + np.uint64(number), tau.shape)
-            if number > LASTING:
-                keys = hashed(keys, self._gap_names())
-            if len(channels):
-                paths = self._paths(keys[:, channels], tau[:, channels], channels)
-                mixed = _mixed(loadings[number][channels], *paths)
-                mixed *= np.sqrt(weights[number, channels])[:, None]
-                noise[:, channels] += mixed
+            part[kind].numpy(force=True)[:, channel] for part in (copula.weights, copula.loadings)
+        )  # (component, cell), (component, cell, factor)
+        model_times = times / self.unit_ns
+        taus = own_times(
+            copula.lengths[kind].cpu(),
+            torch.from_numpy(model_times),
+            self.gaps.flatten(1)[:, cells],
+        ).numpy()
+        of_time = hashed(keys, times.view(np.uint64))[:, None]
+        parts = list(_mixed(of_time, np.ones(of_time.shape), weights[0], loadings[0], channel))
+        for number, tau in enumerate(taus, start=1):
+            if weights[number].max() >= _LEAST_WEIGHT:
+                named = keys + np.uint64(number)
+                if number > LASTING:
+                    named = hashed(named, self._gap_names(cells))
+                path = ornstein_uhlenbeck(named, tau)
+                parts += _mixed(*path, weights[number], loadings[number], channel)
+        noise = NormalSums.total(parts).drawn(count)
         tails, calm = float(copula.tails[kind]), float(copula.calm[kind])
         if not tails:
             return noise
-        key = self.keys + np.uint64(COMPONENTS)
-        calmness = ornstein_uhlenbeck(key, self._model_times() / calm, self.num_draws, every)
+        key = hashed(keys + np.uint64(COMPONENTS), channel.view(np.uint64))
+        calmness = NormalSums.of(*ornstein_uhlenbeck(key, model_times / calm)).drawn(count)
         return restless(noise, calmness, 1.0 / tails)
 
-    def _paths(self, keys: UInt64, taus: Float64, channels: Int64) -> tuple[Float32, Float32]:
-        """Shared factors and what each channel has alone, read at the times of every channel.
 
-        Args:
-            keys: Names of the paths, shape (query, channel).
-            taus: Own times, likewise.
-            channels: Numbers of the channels, shape (channel,).
-
-        Returns:
-            Shapes (query, channel, factor, draw) and (query, channel, draw).
-        """
-        # channels that were read together share their times: these are read once
-        names = hashed(keys, taus.view(np.uint64)).ravel()
-        _, first, number = np.unique(names, return_index=True, return_inverse=True)
-        at = keys.ravel()[first], taus.ravel()[first]
-        shared = ornstein_uhlenbeck(*at, self.num_draws, np.arange(RANK))
-        own_keys = hashed(keys, channels.view(np.uint64)).ravel()
-        own = ornstein_uhlenbeck(own_keys, taus.ravel(), self.num_draws, np.arange(1))
-        return shared[number.reshape(taus.shape)], own.reshape(*taus.shape, -1)
-
-
-def _mixed(loadings: Float64, shared: Float64 | Float32, own: Float64 | Float32) -> Float64:
-    """Noise of channels, shape (query, channel, draw).
+def _mixed(
+    names: UInt64, factors: Float64, weights: Float64, loadings: Float64, channel: Int64
+) -> Iterator[NormalSums]:
+    """What channels share of a component, and what each has alone.
 
     Args:
-        loadings: Of the shared factors, shape (channel, factor).
-        shared: Shape (query, channel, factor, draw), or one channel for all.
-        own: What each has alone, shape (query, channel, draw).
+        names: Of the normal numbers whose sum is the component, shape (cell, term).
+        factors: Of these, likewise.
+        weights: Of the component, shape (cell,).
+        loadings: Of the shared factors, shape (cell, factor).
+        channel: Of each cell.
     """
-    left = np.sqrt(np.maximum(1.0 - np.square(loadings).sum(axis=-1), 0.0))
-    mixed: Float64 = left[:, None] * own
+    size = np.sqrt(weights)[:, None] * factors
     for factor in range(loadings.shape[-1]):
-        mixed += loadings[:, factor, None] * shared[:, :, factor]
-    return mixed
+        yield NormalSums.of(names, size * loadings[:, [factor]], factor)
+    left = np.sqrt(np.maximum(1.0 - np.square(loadings).sum(axis=-1), 0.0))
+    own = hashed(names, channel.view(np.uint64)[:, None])
+    yield NormalSums.of(own, size * left[:, None])

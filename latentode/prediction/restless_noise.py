@@ -10,19 +10,20 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from latentode.data.dataset import Float64, Int64
+from latentode.data.dataset import Float64
 from latentode.models.likelihoods.quantiles import chi_square_quantiles, student_t_scores
-from latentode.prediction.path_noise import Float32
+from latentode.prediction.normal_table import Float32
 
 _REACH, _PIECES = 8.0, 64  # no draw in 1e15 is farther out; pieces of a unit
 _OCTAVES = (-10, 40)  # powers of two between which sizes have pieces of their own
-_PIECE_BITS = 46  # of the 52 of a fraction: a power of two has 64 pieces
+_PIECE_BITS = 17  # of the 23 of a fraction: a power of two has 64 pieces
 
-Lines = tuple[Float64, Float64]  # intercepts and slopes of pieces
+Lines = tuple[Float32, Float32]  # intercepts and slopes of pieces
 
 
-def restless(noise: Float64, calm: Float32, freedom: float) -> Float64:
+def restless(noise: Float32, calm: Float32, freedom: float) -> Float32:
     """Normal scores of noise over how calm it is.
 
     Args:
@@ -31,15 +32,15 @@ def restless(noise: Float64, calm: Float32, freedom: float) -> Float64:
         freedom: Degrees of freedom.
     """
     calm = calm.clip(-_REACH, _REACH)
-    piece = ((calm + np.float32(_REACH)) * np.float32(_PIECES)).astype(np.int64)
+    piece = ((calm + np.float32(_REACH)) * np.float32(_PIECES)).astype(np.int32)
     student = noise * _read(_over_calmness(freedom), piece, calm)
     size = np.abs(student)
     # the highest bits of a number say between which powers of two it is, and how far
-    piece = (size.view(np.int64) >> _PIECE_BITS) - (_edges().view(np.int64)[0] >> _PIECE_BITS)
+    piece = (size.view(np.int32) >> _PIECE_BITS) - (_edges().view(np.int32)[0] >> _PIECE_BITS)
     return np.copysign(_read(_scores(freedom), piece, size), student)
 
 
-def _read(lines: Lines, piece: Int64, at: Float64 | Float32) -> Float64:
+def _read(lines: Lines, piece: NDArray[np.int32], at: Float32) -> Float32:
     """Values on pieces of lines; before the first and after the last these go on."""
     intercept, slope = (line.take(piece, mode="clip") for line in lines)
     slope *= at
@@ -50,7 +51,8 @@ def _read(lines: Lines, piece: Int64, at: Float64 | Float32) -> Float64:
 def _lines(nodes: Float64, values: Float64) -> Lines:
     """Through neighbouring nodes."""
     slope = np.diff(values) / np.diff(nodes)
-    return values[:-1] - slope * nodes[:-1], slope
+    intercept = values[:-1] - slope * nodes[:-1]
+    return intercept.astype(np.float32), slope.astype(np.float32)
 
 
 @lru_cache(maxsize=8)
@@ -63,7 +65,7 @@ def _over_calmness(freedom: float) -> Lines:
 @lru_cache(maxsize=8)
 def _scores(freedom: float) -> Lines:
     """Normal scores of quantiles of Student's t from 0 on."""
-    edges = _edges()
+    edges = _edges().astype(np.float64)
     scores = student_t_scores(freedom, torch.from_numpy(edges)).numpy()
     intercept, slope = _lines(edges, scores)
     intercept[0], slope[0] = 0.0, scores[1] / edges[1]  # down to 0
@@ -71,7 +73,7 @@ def _scores(freedom: float) -> Lines:
 
 
 @lru_cache(maxsize=1)
-def _edges() -> Float64:
+def _edges() -> Float32:
     """Numbers that the pieces of sizes begin at."""
-    first, last = (np.array([2.0**power]).view(np.int64)[0] >> _PIECE_BITS for power in _OCTAVES)
-    return (np.arange(first, last + 1) << _PIECE_BITS).view(np.float64)
+    ends = np.array([2.0**power for power in _OCTAVES], np.float32).view(np.int32) >> _PIECE_BITS
+    return (np.arange(ends[0], ends[1] + 1, dtype=np.int32) << _PIECE_BITS).view(np.float32)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from latentode.data.batches.batch import SeriesBatch
 from latentode.data.batches.window_arrays import Rows
@@ -16,10 +17,12 @@ from latentode.data.windows import cut
 from latentode.models.inference import infer
 from latentode.models.latent_ode import LatentODEModel
 from latentode.prediction.answers import SolvedWindows
+from latentode.prediction.latent_points import PATHS, latent_points
 from latentode.prediction.noise import noise_of
 from latentode.prediction.query_windows import QueryWindows
 
-# elements of (draw, window, row, channel) at a time: hidden layers are up to ten times as wide
+# elements of (path, window, row, channel) at a time, of which hidden layers have up to ten times as
+# many, or of draws of readings
 _MAX_ELEMENTS, _HIDDEN = 2_000_000, 10
 _SEARCHED = 128  # draws that a search by gradients counts for, in memory
 
@@ -32,7 +35,7 @@ class WindowSolver:
         model: Fitted model.
         schema: Its data schema.
         seed: Seed of the posterior draws.
-        num_draws: Draws.
+        num_draws: Draws of what the windows are asked for.
         max_rows: Newest rows of a window that the encoder reads.
     """
 
@@ -44,7 +47,7 @@ class WindowSolver:
 
     @torch.no_grad()
     def solved(
-        self, visible: TimeSeriesDataset, asked: QueryWindows, values: Float64
+        self, visible: TimeSeriesDataset, asked: QueryWindows, values: Float64, *, few: bool
     ) -> Iterator[SolvedWindows]:
         """Solve windows of about one size at a time.
 
@@ -53,9 +56,11 @@ class WindowSolver:
             asked: Windows, and queries of each.
             values: Readings at the queries in original units, NaN elsewhere, shape (query,
                 channel).
+            few: Whether few paths are enough, which all draws share; else each has its own.
         """
         self.model.eval()
-        for chunk in self._chunks(asked, visible):
+        paths = self._num_paths() if few else self.num_draws
+        for chunk in self._chunks(asked, visible, paths):
             queries = np.flatnonzero(np.isin(asked.window, chunk))
             row = np.searchsorted(chunk, asked.window[queries])
             windows = cut(visible, asked.series[chunk], asked.starts[chunk], asked.stops[chunk])
@@ -66,11 +71,27 @@ class WindowSolver:
             column = ragged_arange(np.zeros_like(counts), counts)
             names = [visible.series_ids[i] for i in asked.series[chunk]]
             posterior = infer(self.model, batch, refine=True)
-            noise = noise_of(self.model, names, self.num_draws, self.seed)
+            noise = self._noise(names, paths)
             solved = self.model.solve(batch, noise, posterior=posterior)
             yield SolvedWindows(chunk, names, batch, anchors, solved, queries, row, column)
 
-    def _chunks(self, asked: QueryWindows, visible: TimeSeriesDataset) -> Iterator[Int64]:
+    def _num_paths(self) -> int:
+        """Latent paths for all draws of readings.
+
+        Where paths have noise of their own, a few of them are as random as few draws are.
+        """
+        return self.num_draws if self.model.latent_noise else min(self.num_draws, PATHS)
+
+    def _noise(self, names: list[str], paths: int) -> Tensor:
+        """Noise of the states of some series, shape (path, series, latent)."""
+        if paths == self.num_draws:
+            return noise_of(self.model, names, paths, self.seed)
+        points = latent_points(self.seed, names, (paths, self.model.config.latent_dim))
+        return torch.from_numpy(points).to(next(self.model.parameters()))
+
+    def _chunks(
+        self, asked: QueryWindows, visible: TimeSeriesDataset, paths: int
+    ) -> Iterator[Int64]:
         """Windows in groups of similar length and bounded size."""
         queries = np.bincount(asked.window, minlength=len(asked.series))
         starts = cut(visible, asked.series, asked.starts, asked.stops).readings.series_starts
@@ -78,13 +99,14 @@ class WindowSolver:
         if self.model.latent_noise is not None:  # made for every coordinate at every time
             width = max(width, self.model.config.latent_dim)
         rows = np.minimum(np.diff(starts), self.max_rows) + self.model.config.knots
-        load = (queries + rows) * width
         # a search keeps what its gradient needs
-        draws = max(self.num_draws, _SEARCHED) if self.model.config.refine else self.num_draws
+        paths = max(paths, _SEARCHED) if self.model.config.refine else paths
+        drawn = queries * len(self.schema.channels) * self.num_draws
+        load = np.maximum((queries + rows) * width * paths, drawn)
         group: list[int] = []
         for window in np.argsort(load, kind="stable"):
             # the largest comes last, and padding makes all as large
-            if group and (len(group) + 1) * load[window] * draws > _MAX_ELEMENTS:
+            if group and (len(group) + 1) * load[window] > _MAX_ELEMENTS:
                 yield np.array(sorted(group))
                 group = []
             group.append(int(window))

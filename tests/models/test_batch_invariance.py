@@ -90,6 +90,12 @@ def queries(log, seed=0, count=60):
     return series[order], times[order]
 
 
+def both(predictor, *asked):
+    """Answers to queries: readings and latent states."""
+    states = predictor.query(*asked[:3], wanted="latent").latent
+    return replace(predictor.query(*asked), latent=states)
+
+
 def assert_same(one, other):
     for name in ("draws", "latent", "log_prob"):
         np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-5, atol=1e-4)
@@ -111,12 +117,12 @@ def test_a_query_alone_is_the_same_query_among_others(kind):
     predictor = predictor_of(log, **kind)
     series, times = queries(log)
     values = np.full((len(times), 2), 20.5)
-    together = predictor.query(log, series, times, values)
+    together = both(predictor, log, series, times, values)
     assert np.isfinite(together.draws).all()
     assert np.isfinite(together.log_prob).all()
     for index in range(0, len(times), 7):
         here = slice(index, index + 1)
-        alone = predictor.query(log, series[here], times[here], values[here])
+        alone = both(predictor, log, series[here], times[here], values[here])
         assert_same(alone, subset(together, here))
 
 
@@ -124,9 +130,9 @@ def test_queries_are_answered_in_the_order_of_the_user_and_duplicates_are_equal(
     log = awkward_log()
     predictor = predictor_of(log)
     series, times = queries(log)
-    found = predictor.query(log, series, times)
+    found = both(predictor, log, series, times)
     order = np.random.default_rng(1).permutation(len(times))
-    assert_same(predictor.query(log, series[order], times[order]), subset(found, order))
+    assert_same(both(predictor, log, series[order], times[order]), subset(found, order))
     asked = np.stack([series, times])
     _, first, place = np.unique(asked, axis=1, return_index=True, return_inverse=True)
     assert len(first) < len(times)
@@ -137,13 +143,13 @@ def test_a_series_alone_is_the_same_series_in_a_log_of_many():
     log = awkward_log()
     predictor = predictor_of(log)
     series, times = queries(log)
-    found = predictor.query(log, series, times)
+    found = both(predictor, log, series, times)
     order = np.array([2, 0, 3, 1])
-    shuffled = predictor.query(log.select_series(order), np.argsort(order)[series], times)
+    shuffled = both(predictor, log.select_series(order), np.argsort(order)[series], times)
     assert_same(shuffled, found)
     for index in range(len(log)):
         own = series == index
-        alone = predictor.query(log.select_series([index]), np.zeros(own.sum(), int), times[own])
+        alone = both(predictor, log.select_series([index]), np.zeros(own.sum(), int), times[own])
         assert_same(alone, subset(found, own))
 
 
@@ -151,9 +157,9 @@ def test_chunks_of_any_size_give_the_same_predictions(monkeypatch):
     log = awkward_log()
     predictor = predictor_of(log)
     series, times = queries(log)
-    found = predictor.query(log, series, times)
+    found = both(predictor, log, series, times)
     monkeypatch.setattr("latentode.prediction.window_solver._MAX_ELEMENTS", 1)
-    assert_same(predictor.query(log, series, times), found)
+    assert_same(both(predictor, log, series, times), found)
 
 
 def test_the_order_of_the_rows_of_a_log_leaves_every_bit_as_it_is():
@@ -172,7 +178,7 @@ def test_the_order_of_the_rows_of_a_log_leaves_every_bit_as_it_is():
     predictor = predictor_of(log)
     other = predictor_of(replace(log, readings=shuffled))
     series, times = queries(log)
-    one = predictor.query(log, series, times)
-    two = other.query(replace(log, readings=shuffled), series, times)
+    one = both(predictor, log, series, times)
+    two = both(other, replace(log, readings=shuffled), series, times)
     np.testing.assert_array_equal(one.draws, two.draws)
     np.testing.assert_array_equal(one.latent, two.latent)

@@ -134,7 +134,7 @@ def test_predictions_begin_from_refined_posteriors():
     end = log.readings.times.max()
     latent = [
         predictor_of(log, model__refine=steps, **PLAIN)
-        .query(log, np.zeros(1, np.int64), np.array([end]))
+        .query(log, np.zeros(1, np.int64), np.array([end]), wanted="latent")
         .latent
         for steps in (0, 5)
     ]

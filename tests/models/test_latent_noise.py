@@ -161,9 +161,11 @@ def test_a_draw_of_a_path_depends_on_no_other_query_series_or_draw():
     ends = log.readings.first_and_last()[1]
     series = np.repeat(np.arange(3), 5)
     times = (ends[:, None] + np.linspace(1, 12, 5) * 3_600_000_000_000).astype(np.int64).ravel()
-    every = predictor_of(log, num_draws=6, **LEARNED).query(log, series, times).latent
     some = [11, 3, 14]
-    fewer = predictor_of(log, num_draws=4, **LEARNED).query(log, series[some], times[some]).latent
+    predictor = predictor_of(log, num_draws=6, **LEARNED)
+    every = predictor.query(log, series, times, wanted="latent").latent
+    predictor = predictor_of(log, num_draws=4, **LEARNED)
+    fewer = predictor.query(log, series[some], times[some], wanted="latent").latent
     np.testing.assert_allclose(fewer, every[:4, some], atol=1e-5)
     steps = np.diff(every.reshape(6, 3, 5, -1), axis=2)
     assert np.std(steps, axis=0).min() > 0.01  # draws have increments of their own

@@ -6,64 +6,72 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from latentode.prediction.path_noise import independent, ornstein_uhlenbeck
+from latentode.prediction.noise import hashed
+from latentode.prediction.normal_table import WIDTH, NormalSums
+from latentode.prediction.path_noise import ornstein_uhlenbeck
 
 TIMES = np.array([-3.0, 0.0, 0.001, 0.01, 0.1, 0.5, 1.0, 3.0, 7.99, 8.01, 20.0])
 KEYS = np.full(len(TIMES), 7, np.uint64)
+PATHS = 157 * WIDTH  # of each key
+
+
+def drawn(keys, times, draws=WIDTH):
+    return NormalSums.of(*ornstein_uhlenbeck(keys, times)).drawn(draws)
+
+
+def many(keys, times):
+    """Paths of many keys for each, shape (path, read)."""
+    numbers = np.arange(PATHS // WIDTH, dtype=np.uint64)[:, None]
+    return np.concatenate([drawn(hashed(keys, number), times) for number in numbers], axis=1).T
+
+
+def test_factors_are_those_of_a_process_of_variance_one_whose_correlation_is_exponential():
+    times = np.sort(np.concatenate([TIMES, np.linspace(0.01, 7.9, 40)]))
+    names, factors = ornstein_uhlenbeck(np.full(len(times), 7, np.uint64), times)
+    # numbers of one name are one number
+    _, number = np.unique(names, return_inverse=True)
+    design = np.zeros((len(times), number.max() + 1))
+    np.add.at(design, (np.arange(len(times))[:, None], number.reshape(names.shape)), factors)
+    apart = np.abs(times[:, None] - times)
+    # beside a knot correlations of e^-8 at least are taken for 0
+    np.testing.assert_allclose(design @ design.T, np.exp(-apart), rtol=0, atol=1.01 * np.exp(-8.0))
 
 
 def test_correlation_is_exponential_in_the_distance():
-    paths = ornstein_uhlenbeck(KEYS, TIMES, 20_000, np.arange(2)).transpose(2, 0, 1)
+    paths, others = many(KEYS, TIMES), many(KEYS + np.uint64(1), TIMES)
     exact = np.exp(-np.abs(TIMES[:, None] - TIMES))
-    # four standard errors of a correlation of 20,000 pairs
-    np.testing.assert_allclose(np.corrcoef(paths[..., 0].T), exact, rtol=0, atol=4 / 20_000**0.5)
-    across = np.corrcoef(paths[..., 0].T, paths[..., 1].T)[: len(TIMES), len(TIMES) :]
-    assert np.abs(across).max() < 4 / 20_000**0.5
+    # four standard errors of a correlation of so many pairs
+    np.testing.assert_allclose(np.corrcoef(paths.T), exact, rtol=0, atol=4 / PATHS**0.5)
+    across = np.corrcoef(paths.T, others.T)[: len(TIMES), len(TIMES) :]
+    assert np.abs(across).max() < 4 / PATHS**0.5
 
 
 def test_small_steps_have_the_variance_of_the_process():
     times = np.array([0.3, 0.32, 0.36, 0.44])
-    paths = ornstein_uhlenbeck(KEYS[:4], times, 20_000, np.arange(1))[:, 0].astype(np.float64)
-    found = np.diff(paths, axis=0).var(axis=1)
+    found = np.diff(many(KEYS[:4], times).astype(np.float64), axis=1).var(axis=0)
     np.testing.assert_allclose(
-        found, 2 * (1 - np.exp(-np.diff(times))), rtol=4 * (2 / 20_000) ** 0.5
+        found, 2 * (1 - np.exp(-np.diff(times))), rtol=4 * (2 / PATHS) ** 0.5
     )
 
 
 def test_every_time_is_standard_normal():
-    paths = ornstein_uhlenbeck(KEYS, TIMES, 20_000, np.arange(1))[:, 0]
+    paths = many(KEYS, TIMES)
     for step in range(len(TIMES)):
-        assert stats.kstest(paths[step], "norm").pvalue > 1e-4
+        assert stats.kstest(paths[:, step], "norm").pvalue > 1e-4
 
 
 @settings(max_examples=30)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=8), st.integers(0, 2**63))
-def test_a_number_belongs_to_its_path_time_draw_and_field_alone(times, key):
+def test_a_number_belongs_to_its_path_time_and_draw_alone(times, key):
     times = np.array(times)
     keys = np.full(len(times), key, np.uint64)
-    whole = ornstein_uhlenbeck(keys, times, 4, np.arange(7))
+    whole = drawn(keys, times, 9)
     assert np.isfinite(whole).all()
     for step in range(len(times)):
         one = slice(step, step + 1)
-        alone = ornstein_uhlenbeck(keys[one], times[one], 2, np.array([5, 2]))
-        np.testing.assert_array_equal(alone[0], whole[step][[5, 2], :2])
-
-
-def test_other_keys_have_other_paths():
-    keys = np.arange(4, dtype=np.uint64)
-    paths = ornstein_uhlenbeck(keys, np.zeros(4), 5_000, np.arange(1))[:, 0]
-    assert np.abs(np.corrcoef(paths) - np.eye(4)).max() < 4 / 5_000**0.5
+        np.testing.assert_array_equal(drawn(keys[one], times[one], 2)[0], whole[step, :2])
 
 
 @pytest.mark.parametrize("far", [1e300, -1e300])
 def test_a_time_beyond_all_numbers_has_noise(far):
-    paths = ornstein_uhlenbeck(KEYS[:1], np.array([far]), 10, np.arange(1))
-    assert np.isfinite(paths).all()
-
-
-def test_numbers_of_names_are_normal_and_belong_to_them():
-    names = np.array([3, 9, 3], np.uint64)
-    numbers = independent(names, 20_000, np.arange(2))
-    assert numbers.shape == (3, 2, 20_000)
-    np.testing.assert_array_equal(numbers[0], numbers[2])
-    assert stats.kstest(numbers[:2].ravel(), "norm").pvalue > 1e-4
+    assert np.isfinite(drawn(KEYS[:1], np.array([far]))).all()

@@ -35,12 +35,17 @@ class StudentTQuantiles:
         return cls(_quantiles(tuple(df.detach().double().cpu().tolist())).to(df.device))
 
     def at(self, scores: Tensor) -> Tensor:
-        """Quantiles of some scores, the last axis `channel`; float64."""
-        place = scores.double().abs() * ((_NODES - 1) / _REACH)
-        node = place.long().clamp(max=_NODES - 2)
-        of_channel = node + _NODES * torch.arange(len(self.nodes), device=node.device)
-        low, high = (self.nodes.take(of_channel + step) for step in (0, 1))
-        return scores.double().sign() * torch.lerp(low, high, place - node)
+        """Quantiles of some scores, the last axis `channel`; of the type of the scores."""
+        nodes = self.nodes.to(scores.dtype)
+        place = scores.abs() * ((_NODES - 1) / _REACH)
+        node = place.int().clamp_(max=_NODES - 2)
+        place -= node
+        node += _NODES * torch.arange(len(nodes), device=node.device, dtype=torch.int32)
+        low, high = (
+            of.flatten().index_select(0, node.flatten()).view_as(place)
+            for of in (nodes, nodes.roll(-1, dims=1))
+        )
+        return torch.lerp(low, high, place).copysign_(scores)
 
     def scores(self, quantiles: Tensor) -> Tensor:
         """Scores of some quantiles, the last axis `channel`; of the type of the quantiles."""
