@@ -15,7 +15,7 @@ from latentode.data.windows import cut
 from latentode.models.fitted.context import last_context
 from latentode.prediction.latent_paths import interpolate_states, path_offsets
 from latentode.prediction.log_densities import prequential_score, reading_scores
-from latentode.prediction.noise import noise_of
+from latentode.prediction.state_noise import noise_of
 
 DRAWS = 6
 
