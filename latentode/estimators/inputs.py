@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -27,10 +27,12 @@ from latentode.data.reading.log_events import read_log_events, report_times
 from latentode.data.reading.query_times import read_query_times
 from latentode.data.reading.report import OF_EVERY_LOG, REASONS, DataReport
 from latentode.errors import ConfigError, DataError, LatentODEWarning, LogWarning
-from latentode.models.fitted.latent_ode import FittedModel
-from latentode.prediction.class_probabilities import known_classes
 from latentode.prediction.far_readings import faults_line
+from latentode.prediction.known_model import KnownModel
 from latentode.results import local_times
+
+if TYPE_CHECKING:
+    from latentode.models.fitted.latent_ode import FittedModel
 
 Log = TimeSeriesDataset | pd.DataFrame | str | Path
 Events = EventStreams | pd.DataFrame | str | os.PathLike[str]
@@ -162,7 +164,7 @@ def _decided(decision: Decision) -> dict[str, Any]:
 
 
 def aligned(
-    fitted: FittedModel, log: Log, *, allow_unread: bool = False, allow_missing: bool | None = None
+    fitted: KnownModel, log: Log, *, allow_unread: bool = False, allow_missing: bool | None = None
 ) -> TimeSeriesDataset:
     """A log as the model's own was read, its channels in the order of the model.
 
@@ -185,7 +187,7 @@ def aligned(
 
 
 def aligned_or_newest(
-    fitted: FittedModel, log: Log | None, *, allow_missing: bool | None = None
+    fitted: KnownModel, log: Log | None, *, allow_missing: bool | None = None
 ) -> TimeSeriesDataset:
     """The same, and there need be no reading; the newest readings of the training without a log.
 
@@ -200,7 +202,7 @@ def aligned_or_newest(
     return fitted.context
 
 
-def _say_what_is_odd(fitted: FittedModel, dataset: TimeSeriesDataset) -> None:
+def _say_what_is_odd(fitted: KnownModel, dataset: TimeSeriesDataset) -> None:
     """Warn of channels without answers, and of readings that are not as channels were taken for."""
     lines, limits = fitted.schema.unknown_lines(), fitted.schema.families.outside(dataset.readings)
     if limits:
@@ -300,6 +302,8 @@ def labels_of(
         ConfigError: If the model knows no labels, or a column is named without labels.
         DataError: If they cannot be read, or are not of these series and classes.
     """
+    from latentode.prediction.class_probabilities import known_classes  # here: it loads torch
+
     classes, trained = known_classes(fitted), fitted.log.labels
     assert trained is not None
     table, data = _table(labels, column), fitted.config.data

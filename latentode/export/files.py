@@ -52,7 +52,7 @@ def export(fitted: FittedModel, path: Path) -> None:
         raise ConfigError(f"{path}: expected a file that ends in {known}, got {path.suffix!r}.")
     check_exportable(fitted)
     if path.suffix == ".onnx":
-        optional_package("onnx", "onnx", path)
+        optional_package("onnx", "onnx", path, doing="writing")
         table = translations(max(fitted.config.windows.max_rows, _CONDENSED + 1), path)
     with torch.no_grad(), _quiet():
         program, metadata = exported_program(fitted), packed(*described(fitted))

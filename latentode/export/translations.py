@@ -25,7 +25,7 @@ def translations(most_rows: int, path: Path) -> dict[Callable[..., Any], Callabl
     Returns:
         Functions by operator.
     """
-    op = optional_package("onnxscript", "onnx", path).opset20
+    op = optional_package("onnxscript", "onnx", path, doing="writing").opset20
     aten = torch.ops.aten
     return {
         aten.searchsorted.Tensor: _searchsorted(op),
@@ -88,7 +88,7 @@ def _hypot(op: Any) -> Callable[..., Any]:
 
 def _constants(op: Any, path: Path) -> dict[Callable[..., Any], Callable[..., Any]]:
     """Numbers in the program as they are: the exporter of torch rounds them to float32."""
-    ir = optional_package("onnx_ir", "onnx", path)
+    ir = optional_package("onnx_ir", "onnx", path, doing="writing")
 
     def constant(number: Any, dtype: int) -> Any:
         if not isinstance(number, bool | int | float):

@@ -65,7 +65,7 @@ def forecast_command(
         )
     steps, questions = count_steps(horizon, every), PathQuestions(aggregates, exceeds)
     check_request(request, questions, quantiles=quantiles, samples=samples, steps=steps)
-    model, folder = request.load()
+    model, folder = request.load_either()
     questions.check(model.fitted_.schema)
     log = request.read(model, allow_unread=True)
     result = model.forecast(

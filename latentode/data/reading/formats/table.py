@@ -281,13 +281,14 @@ class Format(ABC):
         return None
 
 
-def optional_package(name: str, extra: str, path: Path | str) -> Any:
+def optional_package(name: str, extra: str, path: Path | str, *, doing: str = "reading") -> Any:
     """Import a package that only one format needs.
 
     Args:
         name: Module, such as ``edfio``.
         extra: Extra of latentode that installs it.
         path: File, or address, that needs it.
+        doing: What needs it.
 
     Raises:
         DataError: If it is not installed, with what to type.
@@ -298,7 +299,7 @@ def optional_package(name: str, extra: str, path: Path | str) -> Any:
         return import_module(name)
     except ImportError:
         raise DataError(
-            f"{path}: reading it needs {name.partition('.')[0]}. Type: pip install "
+            f"{path}: {doing} it needs {name.partition('.')[0]}. Type: pip install "
             f"'latentode[{extra}]'"
         ) from None
 
