@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-Bits = TypeVar("Bits")
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+Bits = TypeVar("Bits", "Tensor", "NDArray[np.int64]")
 
 # splitmix64 in int64, whose products and sums wrap around like those of uint64
 GOLDEN = -0x61C8864680B583EB  # 2**64 over the golden ratio
@@ -22,7 +27,7 @@ def splitmix(x: Bits, shifted: Callable[[Bits, int], Bits]) -> Bits:
     Reference:
         Steele, Lea, Flood (2014), Fast splittable pseudorandom number generators, OOPSLA.
     """
-    z = x + GOLDEN  # type: ignore[operator]
+    z = x + GOLDEN
     z = (z ^ shifted(z, 30)) * _FIRST
     z = (z ^ shifted(z, 27)) * _SECOND
     return z ^ shifted(z, 31)

@@ -161,8 +161,8 @@ def _example(fitted: FittedModel) -> GraphInputs:
 def described(fitted: FittedModel) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """What predictions need beside the graph: JSON types, and arrays by name."""
     schema, model = fitted.schema, fitted.model
-    assert model.solver.step_size is not None, "training chooses a step"
     solver = model.solver if model.shooting is None else model.shooting.between(model.solver)
+    assert solver.step_size is not None
     distance = solver.step_size * solver.substeps
     behind = distance if model.shooting is None else model.shooting.spacing
     fewest_behind = FEWEST_POINTS if model.shooting is None else _FEWEST_KNOTS

@@ -75,8 +75,8 @@ def _walked(
     states, slopes = walk(layers, table, z0, step)
     nothing = torch.zeros((), dtype=torch.float64)
     stats = ode.SolveStats(nfe=0, steps=0, method=solver.method)
-    thinned = (part[:: solver.substeps] for part in (states, slopes))
-    return ode.Trajectory(nothing, distance, *thinned, nothing, nothing, stats)
+    states, slopes = states[:: solver.substeps], slopes[:: solver.substeps]
+    return ode.Trajectory(nothing, distance, states, slopes, nothing, nothing, stats)
 
 
 def _by_rk4(layers: Layers, table: Tensor, z0: Tensor, step: float) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,8 @@ def check_exportable(fitted: FittedModel) -> None:
     found = list(_refused(fitted))
     if found:
         raise ConfigError(
-            f"export: expected a model without {'; or '.join(found)}. Predict with the model itself."
+            f"export: expected a model without {'; or '.join(found)}. Or predict with the model "
+            "itself."
         )
 
 

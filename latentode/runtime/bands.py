@@ -79,8 +79,8 @@ class BandArrays:
 
     def at(self, row: NDArray[np.int64], column: NDArray[np.int64]) -> BandArrays:
         """At some queries, by window and number; (query) in the place of (batch, step)."""
-        of_queries = (part[..., row, column, :] for part in (self.centre, self.width, self.slopes))
-        return BandArrays(*of_queries, self.knees)
+        where = ..., row, column, slice(None)
+        return BandArrays(self.centre[where], self.width[where], self.slopes[where], self.knees)
 
     def moved(self, latent: Float64) -> Float64:
         """What draws of readings become."""

@@ -21,7 +21,7 @@ from latentode.prediction.reading_noise import ReadingNoise
 from latentode.prediction.window_groups import WindowGroup, WindowGroups
 from latentode.runtime.bands import BandArrays
 from latentode.runtime.exported import ExportedModel, Steps
-from latentode.runtime.readings import ByKind
+from latentode.runtime.readings import Bools, ByKind
 
 _SLACK = 1e-4  # in steps: a path that ends on a grid point up to rounding needs no further one
 _FEWEST_ROWS = 129  # the graph condenses rows, and leaves windows of fewer as they are
@@ -182,7 +182,7 @@ class _Answers:
 
     @classmethod
     def of(cls, model: ExportedModel, group: WindowGroup, solved: _Solved) -> _Answers:
-        read = group.arrays.mask.any(axis=(1, 2))
+        read: Bools = np.any(group.arrays.mask, axis=(1, 2))
         bands = model.calibration.bands(solved.location, solved.scale, solved.gaps, read)
         at = None if bands is None else bands.at(group.row, group.column)
         return cls(model, group, solved, at)

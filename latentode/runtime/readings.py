@@ -1,7 +1,7 @@
 r"""What is read, given location and scale, as arrays: the likelihoods of readings, without torch.
 
-Each class here is the one of its name in `latentode.models.likelihoods`, which says what the formulas
-are and learns their numbers; here are densities and draws alone.
+Each class here is the one of its name in `latentode.models.likelihoods`, which says what the
+formulas are and learns their numbers; here are densities and draws alone.
 """
 
 from __future__ import annotations
@@ -504,7 +504,9 @@ class ByKind(Readings):
         for part, of in zip(self.parts, self.channels, strict=True):
             if isinstance(part, Supported):
                 moved = part.shifted(shift[..., of])
-                unfit = (mask[..., of] & ~moved.fits(values[..., of])).any(axis=1, keepdims=True)
+                unfit: Bools = np.any(
+                    mask[..., of] & ~moved.fits(values[..., of]), axis=1, keepdims=True
+                )
                 part = Lifted(moved, unfit)
             parts.append(part)
         return ByKind(tuple(parts), self.channels)

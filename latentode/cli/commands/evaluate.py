@@ -97,6 +97,8 @@ def evaluate_command(
     if against is not None:
         _refuse_beside_own()
     check_labels(labels, label_column)
+    from latentode.estimators import ExportedLatentODE
+
     model, folder = request.load_either(reads_own=True)
     log = request.read_or_own(model, folder)
     asked: dict[str, Any] = {"split": split, "max_windows": rolling, "num_draws": samples}
@@ -105,7 +107,7 @@ def evaluate_command(
         if against is not None:
             compared = model.score_forecasts(log, against, on_progress=show, **asked)
             return _deliver(request, {"comparison": compared}, home, "comparison.json")
-        if request.run.is_file():
+        if isinstance(model, ExportedLatentODE):
             _refuse_beside_exported()
             return _deliver(request, model.evaluate(log, on_progress=show, **asked), home)
         streams = streams_for(model, log, events, windows)

@@ -27,7 +27,7 @@ from latentode.cli.runs.models import (
     own_bounds,
     own_log,
     read_for,
-    run_argument,
+    run_or_file_argument,
 )
 from latentode.cli.runs.run_folder import RunFolder
 from latentode.cli.session import Outcome, Session
@@ -181,7 +181,7 @@ def request_options(*, logs_required: bool = False) -> Decorator:
             output_option,
             device_option,
             logs_argument(required=logs_required),
-            run_argument,
+            run_or_file_argument,
         ):
             entry = option(entry)
         return entry
