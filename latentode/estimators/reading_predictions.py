@@ -1,4 +1,8 @@
-"""What a model can be asked about readings, whatever computes the answers."""
+"""What a model can be asked about readings, whatever computes the answers.
+
+What reads logs, plans and times, and what scores, is loaded where it is asked for: a forecast from
+the newest readings of the training waits for none of it.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from latentode import results
 from latentode.config.durations import DurationLike
 from latentode.data.dataset import TimeSeriesDataset
-from latentode.data.reading.keyed_rows import Source
 from latentode.errors import ConfigError, NotFittedError
-from latentode.estimators.comparison import score_own, windows_frame
 from latentode.estimators.inputs import Log, aligned, aligned_or_newest
-from latentode.evaluation.backtest import BacktestLog, backtest, check_split
 from latentode.prediction.arrays import ArrayPredictor
 from latentode.prediction.grids import Align, missing_grid
 from latentode.prediction.known_model import KnownModel
@@ -23,6 +24,9 @@ from latentode.prediction.queries import Queries
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+    from latentode.data.reading.keyed_rows import Source
+
 
 Model = TypeVar("Model", bound=KnownModel)
 
@@ -199,6 +203,9 @@ class ReadingPredictions(ABC, Generic[Model]):
             >>> scores["num_targets"] == len(asked), "yours" in scores["overall"]
             (True, True)
         """
+        from latentode.estimators.comparison import windows_frame
+        from latentode.evaluation.backtest import BacktestLog, check_split
+
         check_split(split)
         dataset, schema = self._aligned(log), self._fitted().schema
         return windows_frame(BacktestLog(dataset, schema).forecasts(split, max_windows))
@@ -232,6 +239,9 @@ class ReadingPredictions(ABC, Generic[Model]):
         Raises:
             DataError: If the forecasts cannot be read, or are of none of these readings.
         """
+        from latentode.estimators.comparison import score_own
+        from latentode.evaluation.backtest import check_split
+
         check_split(split)
         return score_own(
             self._fitted(),
@@ -253,6 +263,8 @@ class ReadingPredictions(ABC, Generic[Model]):
         on_progress: Callable[[int, int], None] | None,
     ) -> dict[str, Any]:
         """Scores of forecasts and interpolations, see `backtest`."""
+        from latentode.evaluation.backtest import backtest
+
         return backtest(
             dataset,
             self._fitted().schema,

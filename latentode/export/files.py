@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 from torch.export import Dim, ExportedProgram
 
-from latentode.data.reading.formats.table import optional_package
 from latentode.errors import ConfigError
 from latentode.export.path import FEWEST_POINTS
 from latentode.export.refusals import check_exportable
 from latentode.export.translations import translations
 from latentode.export.window_graph import GraphInputs, GraphOutputs, WindowGraph
 from latentode.files import atomic_write
+from latentode.files.packages import optional_package
 from latentode.models.decoders.smooth_kriging import DEPTH
 from latentode.models.fitted.context import pack
 from latentode.models.fitted.latent_ode import FittedModel

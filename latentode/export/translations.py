@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from latentode.data.reading.formats.table import optional_package
+from latentode.files.packages import optional_package
 
 _INT64 = 7  # of onnx.TensorProto
 _FLOAT = 1  # likewise, which torch takes where no type is given

@@ -12,9 +12,6 @@ import numpy as np
 from latentode import results
 from latentode.config.durations import DurationLike, exact_duration, parse_duration
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
-from latentode.data.reading.keyed_rows import Source
-from latentode.data.reading.plans import read_plan
-from latentode.data.reading.query_times import read_query_times
 from latentode.errors import ConfigError, DataError, LatentODEWarning
 from latentode.models.fitted.context import last_context
 from latentode.prediction.answers import Wanted
@@ -41,6 +38,7 @@ from latentode.prediction.queries import Queries
 if TYPE_CHECKING:
     import xarray as xr
 
+    from latentode.data.reading.keyed_rows import Source
     from latentode.models.latent_ode import LatentODEModel
     from latentode.prediction.predictor import Predictor
 
@@ -68,6 +66,8 @@ class ArrayPredictor:
             dataset: Readings.
             source: File or frame of the plan, see `read_plan`.
         """
+        from latentode.data.reading.plans import read_plan
+
         schema = self.fitted.schema
         plan = read_plan(
             source,
@@ -190,6 +190,8 @@ class ArrayPredictor:
             kind: As in `at`.
             origin: As in `ahead`.
         """
+        from latentode.data.reading.query_times import read_query_times
+
         grid = read_query_times(
             times,
             series_ids=dataset.series_ids,

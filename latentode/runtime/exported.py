@@ -15,9 +15,9 @@ import numpy as np
 from latentode.config import LatentODEConfig
 from latentode.data.climatology import CLIMATOLOGY, Climatology
 from latentode.data.dataset import Float64, TimeSeriesDataset
-from latentode.data.reading.formats.table import optional_package
 from latentode.data.schema import DataSchema
 from latentode.errors import CheckpointError
+from latentode.files.packages import optional_package
 from latentode.models.copula_arrays import CopulaArrays
 from latentode.models.fitted.context import PREFIXES, unpack
 from latentode.runtime.bands import CalibrationArrays
