@@ -31,7 +31,7 @@ from latentode.runtime.exported import CALIBRATION, COPULA, LIKELIHOOD, packed
 
 #: Endings of files, and what each is for.
 FORMATS = {".onnx": "onnxruntime, without torch", ".pt2": "torch.export.load"}
-_OPSET = 20
+_OPSET = 20  # of ONNX: the first with all that the graph needs, which onnxruntime 1.17 has
 _CONDENSED = 128  # rows that encoders read: the graph is of windows of more, padded where need be
 _FEWEST_KNOTS = 3  # torch.export takes sizes of 1 and 2 for special
 

@@ -21,7 +21,7 @@ from latentode.ode.solvers.fixed_step import AB4
 
 #: Grid points that a walk to the farthest query has at least: AB4 begins with three steps of RK4.
 FEWEST_POINTS = 4
-_STARTS = FEWEST_POINTS - 1
+_STARTS = FEWEST_POINTS - 1  # these steps
 
 
 def path(
