@@ -39,8 +39,6 @@ def path(
     field, solver, knots = model.field(batch), model.solver, model.shooting
     if knots is None:
         onwards = _walked(field, z0, ahead.shape[0], solver, 1.0)
-        if model.config.anchor == "start":
-            return onwards
         backward = _walked(field, z0, behind.shape[0], solver, -1.0)
         return ode.join(backward, onwards, check=False)
     solver = knots.between(solver)
