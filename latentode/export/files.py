@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.export import Dim, ExportedProgram
 
 from latentode.errors import ConfigError
-from latentode.export.path import FEWEST_POINTS
+from latentode.export.path import first_steps
 from latentode.export.refusals import check_exportable
 from latentode.export.translations import translations
 from latentode.export.window_graph import GraphInputs, GraphOutputs, WindowGraph
@@ -27,13 +27,12 @@ from latentode.models.fitted.context import pack
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.models.likelihoods.student_t import StudentTLikelihood
 from latentode.models.likelihoods.support import SinhArcsinhLikelihood
-from latentode.runtime.exported import CALIBRATION, COPULA, LIKELIHOOD, packed
+from latentode.runtime.exported import CALIBRATION, COPULA, FEWEST_STEPS, LIKELIHOOD, Steps, packed
 
 #: Endings of files, and what each is for.
 FORMATS = {".onnx": "onnxruntime, without torch", ".pt2": "torch.export.load"}
 _OPSET = 20  # of ONNX: the first with all that the graph needs, which onnxruntime 1.17 has
 _CONDENSED = 128  # rows that encoders read: the graph is of windows of more, padded where need be
-_FEWEST_KNOTS = 3  # torch.export takes sizes of 1 and 2 for special
 
 
 def export(fitted: FittedModel, path: Path) -> None:
@@ -131,8 +130,8 @@ def _shapes() -> dict[str, dict[int, Dim]]:
         "knot_values": knots,
         "static": {0: windows},
         "noise": {0: Dim("paths", min=1), 1: windows},
-        "ahead": {0: Dim("points_ahead", min=FEWEST_POINTS)},
-        "behind": {0: Dim("points_behind", min=_FEWEST_KNOTS)},
+        "ahead": {0: Dim("steps_ahead", min=FEWEST_STEPS)},
+        "behind": {0: Dim("steps_behind", min=FEWEST_STEPS)},
     }
 
 
@@ -161,16 +160,19 @@ def _example(fitted: FittedModel) -> GraphInputs:
 def described(fitted: FittedModel) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """What predictions need beside the graph: JSON types, and arrays by name."""
     schema, model = fitted.schema, fitted.model
-    solver = model.solver if model.shooting is None else model.shooting.between(model.solver)
+    solver, knots = model.solver, model.shooting
+    if knots is not None:
+        solver = knots.between(solver)
     assert solver.step_size is not None
-    distance = solver.step_size * solver.substeps
-    behind = distance if model.shooting is None else model.shooting.spacing
-    fewest_behind = FEWEST_POINTS if model.shooting is None else _FEWEST_KNOTS
+    first = first_steps(solver)
+    ahead = Steps(solver.step_size * solver.substeps, solver.substeps, first)
+    behind = ahead if knots is None else Steps(knots.spacing, 1, 0)
     about = {
         "config": fitted.config.to_dict(),
         "data": schema.to_dict(),
         "context_ids": list(fitted.context.series_ids),
-        "steps": {"ahead": distance, "behind": behind, "fewest": [FEWEST_POINTS, fewest_behind]},
+        "ahead": vars(ahead),
+        "behind": vars(behind),
         "sides": 0 if model.smooth is None else DEPTH,
     }
     arrays = pack(fitted.context)

@@ -16,12 +16,9 @@ from latentode.config import SolverConfig
 from latentode.data.batches.batch import SeriesBatch
 from latentode.models.dynamics.mlp import BoundDynamics
 from latentode.models.latent_ode import LatentODEModel
-from latentode.ode.networks.layered import Layers
 from latentode.ode.solvers.fixed_step import AB4
 
-#: Grid points that a walk to the farthest query has at least: AB4 begins with three steps of RK4.
-FEWEST_POINTS = 4
-_STARTS = FEWEST_POINTS - 1  # these steps
+_STARTS = 3  # steps by RK4, before AB4 has a past
 
 
 def path(
@@ -33,95 +30,125 @@ def path(
         model: The model, whose solver has fixed steps.
         z0: States, shape (draw, batch, latent).
         batch: Windows; how far to go their own bounds do not say.
-        ahead: Numbers of the grid points after the anchor, 1 2 3 ..., float64, shape (step,).
-        behind: The same of the grid points before it, or of the knots there.
+        ahead: Numbers of the steps after the anchor, 1 2 3 ..., float64, shape (step,); there are
+            `first_steps` more.
+        behind: The same of the steps before it, or of the knots there.
     """
     field, solver, knots = model.field(batch), model.solver, model.shooting
+    starts = first_steps(solver)
     if knots is None:
-        onwards = _walked(field, z0, ahead.shape[0], solver, 1.0)
-        backward = _walked(field, z0, behind.shape[0], solver, -1.0)
-        return ode.join(backward, onwards, check=False)
+        onwards = _walked(field, z0, starts, ahead, solver, 1.0)
+        return ode.join(_walked(field, z0, starts, behind, solver, -1.0), onwards, check=False)
     solver = knots.between(solver)
-    onwards = _walked(field, z0, ahead.shape[0], solver, 1.0)
-    starts = -knots.spacing * behind.flip(0)
-    times = starts.expand(batch.size, -1)
+    onwards = _walked(field, z0, starts, ahead, solver, 1.0)
+    begins = -knots.spacing * behind.flip(0)
+    times = begins.expand(batch.size, -1)
     rows = model.encoder_rows(batch)
     # (draw, segment, batch, latent)
     states = knots.smoother(rows, times, model.known_at(batch, times), z0).transpose(1, 2)
     every = torch.arange(batch.size).expand(behind.shape[0], -1).flatten()
-    begins = starts[:, None].expand(-1, batch.size).flatten()
-    points = round(knots.spacing / _distance(solver))
-    pieces = _walked(field.starting(every, begins), states.flatten(1, 2), points, solver, 1.0)
+    field = field.starting(every, begins[:, None].expand(-1, batch.size).flatten())
+    assert solver.step_size is not None
+    count = round(knots.spacing / solver.step_size)
+    starts = min(starts, count)
+    others = torch.arange(1, count - starts + 1).double()
+    pieces = _walked(field, states.flatten(1, 2), starts, others, solver, 1.0)
     return ode.through_knots(pieces, states[:, 1:].transpose(0, 1), onwards)
 
 
-def _distance(solver: SolverConfig) -> float:
-    """Between two points of the dense output."""
-    assert solver.step_size is not None
-    return solver.step_size * solver.substeps
+def first_steps(solver: SolverConfig) -> int:
+    """Steps that are taken before those that a loop takes."""
+    return 0 if solver.method == "rk4" else _STARTS
 
 
 def _walked(
-    field: BoundDynamics, z0: Tensor, points: int, solver: SolverConfig, sign: float
+    field: BoundDynamics, z0: Tensor, starts: int, others: Tensor, solver: SolverConfig, sign: float
 ) -> ode.Trajectory:
-    """Dense output over some grid points beyond the start."""
-    distance = sign * _distance(solver)
-    step, count = distance / solver.substeps, points * solver.substeps
-    layers = field.layers(torch.arange(2 * count + 1).double() * (step / 2))
-    table = layers.biases[0].expand(2 * count + 1, -1, -1)  # of wholes and halves
-    walk = _by_rk4 if solver.method == "rk4" else _by_ab4
-    states, slopes = walk(layers, table, z0, step)
-    nothing = torch.zeros((), dtype=torch.float64)
+    """Dense output of a walk.
+
+    Args:
+        field: The latent dynamics.
+        z0: State at the start, shape (draw, batch, latent).
+        starts: Steps by RK4 before those of a loop.
+        others: Numbers of the steps of the loop, shape (step,).
+        solver: Method and size of the steps.
+        sign: Direction of time.
+    """
+    assert solver.step_size is not None
+    step, network = sign * solver.step_size, field.layers(torch.zeros(1).double())
+    weights, biases = network.weights, [bias[0] for bias in network.biases[1:]]
+
+    def nodes(numbers: Tensor) -> Tensor:
+        """First bias of the field at some steps, shape (step, batch, hidden)."""
+        return field.layers(numbers * step).biases[0].expand(numbers.shape[0], -1, -1)
+
+    early = nodes(torch.arange(2 * starts + 1).double() / 2)
+    states, slopes = [z0], []
+    for k in range(starts):
+        moved, slope = _rk4_step(weights, biases, early[2 * k : 2 * k + 3], states[-1], step)
+        states.append(moved)
+        slopes.append(slope)
+    last, ends = states.pop(), torch.full((1,), float(starts)).double()
+    grid, gradients = [state[None] for state in states], [slope[None] for slope in slopes]
+    if not isinstance(others.shape[0], int) or others.shape[0] > 0:
+        numbers, ends = others + (starts - 1.0), others[-1:] + starts
+        if solver.method == "rk4":
+            tables = [nodes(numbers + share) for share in (0.0, 0.5, 1.0)]
+            last, later, gradient = _by_rk4(weights, biases, tables, last, step)
+        else:
+            last, later, gradient = _by_ab4(weights, biases, nodes(numbers), [last, *slopes], step)
+        grid, gradients = [*grid, later], [*gradients, gradient]
+    gradients.append(_slope(weights, biases, nodes(ends)[0], last)[None])
+    thin, nothing = slice(None, None, solver.substeps), torch.zeros((), dtype=torch.float64)
     stats = ode.SolveStats(nfe=0, steps=0, method=solver.method)
-    states, slopes = states[:: solver.substeps], slopes[:: solver.substeps]
-    return ode.Trajectory(nothing, distance, states, slopes, nothing, nothing, stats)
+    points, slopes_at = torch.cat([*grid, last[None]])[thin], torch.cat(gradients)[thin]
+    return ode.Trajectory(
+        nothing, step * solver.substeps, points, slopes_at, nothing, nothing, stats
+    )
 
 
-def _by_rk4(layers: Layers, table: Tensor, z0: Tensor, step: float) -> tuple[Tensor, Tensor]:
-    """States and slopes at the grid points, both (step + 1, draw, batch, latent)."""
-    weights, biases = layers.weights, [bias[0] for bias in layers.biases[1:]]
+def _by_rk4(
+    weights: tuple[Tensor, ...],
+    biases: list[Tensor],
+    tables: list[Tensor],
+    start: Tensor,
+    step: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The last state, and states and slopes before each step, (step, draw, batch, latent)."""
 
     def advance(carry: list[Tensor], nodes: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         moved, slope = _rk4_step(weights, biases, nodes, carry[0], step)
         return [moved], [carry[0].clone(), slope]
 
-    (last,), (states, slopes) = scan(advance, [z0], [table[:-1:2], table[1::2], table[2::2]])
-    slope = _slope(weights, biases, table[-1], last)
-    return torch.cat([states, last[None]]), torch.cat([slopes, slope[None]])
+    (last,), (states, slopes) = scan(advance, [start], tables)
+    return last, states, slopes
 
 
-def _by_ab4(layers: Layers, table: Tensor, z0: Tensor, step: float) -> tuple[Tensor, Tensor]:
-    """The same; a walk of few steps has none but those that AB4 starts with."""
-    weights, biases = layers.weights, [bias[0] for bias in layers.biases[1:]]
-    states, slopes = [z0], []
-    few = isinstance(table.shape[0], int) and table.shape[0] // 2 <= _STARTS
-    for k in range(table.shape[0] // 2 if few else _STARTS):
-        nodes = [table[2 * k], table[2 * k + 1], table[2 * k + 2]]
-        moved, slope = _rk4_step(weights, biases, nodes, states[-1], step)
-        states.append(moved)
-        slopes.append(slope)
-    if few:
-        slopes.append(_slope(weights, biases, table[-1], states[-1]))
-        return torch.stack(states), torch.stack(slopes)
+def _by_ab4(
+    weights: tuple[Tensor, ...],
+    biases: list[Tensor],
+    table: Tensor,
+    past: list[Tensor],
+    step: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The same, given the state and the three slopes before it."""
 
     def advance(carry: list[Tensor], nodes: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         state, first, second, third = carry
         slope = _slope(weights, biases, nodes[0], state)
         moved = state
-        for weight, past in zip(AB4, (slope, third, second, first), strict=True):
-            moved = moved + step * weight * past
+        for weight, before in zip(AB4, (slope, third, second, first), strict=True):
+            moved = moved + step * weight * before
         return [moved, second.clone(), third.clone(), slope], [state.clone(), slope.clone()]
 
-    whole = table[2 * _STARTS : -1 : 2]
-    (last, *_), (later, later_slopes) = scan(advance, [states[-1], *slopes], [whole])
-    slopes = [torch.stack(slopes), later_slopes, _slope(weights, biases, table[-1], last)[None]]
-    return torch.cat([torch.stack(states[:-1]), later, last[None]]), torch.cat(slopes)
+    (last, *_), (states, slopes) = scan(advance, past, [table])
+    return last, states, slopes
 
 
 def _rk4_step(
     weights: tuple[Tensor, ...],
     biases: list[Tensor],
-    nodes: list[Tensor],
+    nodes: Tensor | list[Tensor],
     state: Tensor,
     step: float,
 ) -> tuple[Tensor, Tensor]:

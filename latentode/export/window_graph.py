@@ -15,22 +15,7 @@ from latentode.models.nn.nearest import nearest_readings
 
 
 class GraphInputs(NamedTuple):
-    """What the graph is given, by name; see `SeriesBatch` for what is not explained.
-
-    Attributes:
-        times: Padded to more than 128 rows, so that the encoder reads its 128.
-        values: Shape (batch, time, channel).
-        mask: Likewise.
-        lengths: Shape (batch,).
-        query_times: Shape (batch, step).
-        phases: Of `KnownInputs`, shape (batch, period).
-        knot_times: Likewise, shape (batch, knot).
-        knot_values: Likewise, shape (batch, knot, input).
-        static: Shape (batch, static).
-        noise: Standard normal numbers of the latent states, shape (draw, batch, latent).
-        ahead: See `path`.
-        behind: Likewise.
-    """
+    """What the graph is given, by name; see `WindowGraph.forward`."""
 
     times: Tensor
     values: Tensor
@@ -93,7 +78,24 @@ class WindowGraph(nn.Module):
         ahead: Tensor,
         behind: Tensor,
     ) -> tuple[Tensor, ...]:
-        """What is read of some windows; see `GraphInputs`."""
+        """What is read of some windows, as `GraphOutputs`.
+
+        See `SeriesBatch` and `KnownInputs` for what the windows are.
+
+        Args:
+            times: Shape (batch, time), of more than 128 rows, which the encoder condenses.
+            values: Shape (batch, time, channel).
+            mask: Likewise.
+            lengths: Shape (batch,).
+            query_times: Shape (batch, step).
+            phases: Shape (batch, period).
+            knot_times: Shape (batch, knot).
+            knot_values: Shape (batch, knot, input).
+            static: Shape (batch, static).
+            noise: Standard normal numbers of the latent states, shape (draw, batch, latent).
+            ahead: Numbers of the grid points after the anchor, see `path`.
+            behind: The same of those before it.
+        """
         batch = SeriesBatch(
             times=times,
             values=values,

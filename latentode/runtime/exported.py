@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,22 +31,32 @@ FORMAT = 1
 #: Names of the metadata: JSON, and arrays as a safetensors file in base64.
 ABOUT, ARRAYS = "latentode", "latentode.arrays"
 CALIBRATION, COPULA, LIKELIHOOD = "calibration.", "copula.", "likelihood."
-SUFFIX = ".onnx"
+#: Numbers of steps that the graph is given at least: who follows a program takes fewer for special.
+FEWEST_STEPS = 3
+_SLACK = 1e-4  # in points: a path that ends on one up to rounding needs no further one
 
 
 @dataclass(frozen=True)
 class Steps:
-    """How far apart the points of the latent path are, which the graph is told the number of.
+    """How many numbers the graph is given, of steps to one side of the anchor.
 
     Attributes:
-        ahead: From grid point to grid point after the anchor, model time.
-        behind: From knot to knot, or grid point to grid point, before it.
-        fewest: Least numbers of points after and before it.
+        distance: Model time from point to point of the path, or from knot to knot.
+        each: Steps from point to point.
+        first: Steps that are taken without being numbered.
     """
 
-    ahead: float
-    behind: float
-    fewest: tuple[int, int]
+    distance: float
+    each: int
+    first: int
+
+    def numbers(self, span: float) -> Float64:
+        """Those of the steps over some model time."""
+        points = math.ceil(span / self.distance - _SLACK)
+        count = points * self.each - self.first
+        # a loop of the graph has a few steps at least, up to a point of the path
+        more = max(0, math.ceil((FEWEST_STEPS - count) / self.each))
+        return np.arange(1.0, count + more * self.each + 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +70,8 @@ class ExportedModel:
         readings: What is read, given location and scale.
         calibration: What its bands are corrected by.
         copula: What is common to the noise of its readings.
-        steps: Of its latent path.
+        ahead: Steps of its latent path after the anchor.
+        behind: Before it.
         sides: Readings to either side of a query that windows are widened to; 0 for the nearest
             row.
         session: Computes its graph.
@@ -71,7 +83,8 @@ class ExportedModel:
     readings: ByKind
     calibration: CalibrationArrays
     copula: CopulaArrays
-    steps: Steps
+    ahead: Steps
+    behind: Steps
     sides: int
     session: InferenceSession
 
@@ -117,7 +130,8 @@ class ExportedModel:
             readings=readings_of(families, _named(arrays, LIKELIHOOD)),
             calibration=CalibrationArrays(**_named(arrays, CALIBRATION)),
             copula=CopulaArrays(**_named(arrays, COPULA)),
-            steps=Steps(**{**about["steps"], "fewest": tuple(about["steps"]["fewest"])}),
+            ahead=Steps(**about["ahead"]),
+            behind=Steps(**about["behind"]),
             sides=about["sides"],
             session=session,
         )

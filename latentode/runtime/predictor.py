@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,10 +19,9 @@ from latentode.prediction.queries import Queries
 from latentode.prediction.reading_noise import ReadingNoise
 from latentode.prediction.window_groups import WindowGroup, WindowGroups
 from latentode.runtime.bands import BandArrays
-from latentode.runtime.exported import ExportedModel, Steps
+from latentode.runtime.exported import ExportedModel
 from latentode.runtime.readings import Bools, ByKind
 
-_SLACK = 1e-4  # in steps: a path that ends on a grid point up to rounding needs no further one
 _FEWEST_ROWS = 129  # the graph condenses rows, and leaves windows of fewer as they are
 
 
@@ -124,7 +122,7 @@ class ExportedPredictor(Queries):
         shape = paths, self.model.config.model.resolved().latent_dim
         fewer = paths < self.num_draws
         noise = (latent_points if fewer else latent_noise)(seed, group.series, shape)
-        given = graph_inputs(group.arrays, noise.astype(np.float32), self.model.steps)
+        given = graph_inputs(self.model, group.arrays, noise.astype(np.float32))
         session = self.model.session
         used = {each.name for each in session.get_inputs()}
         found = session.run(None, {name: a for name, a in given.items() if name in used})
@@ -142,19 +140,18 @@ class ExportedPredictor(Queries):
         return ReadingNoise(*of).drawn()
 
 
-def graph_inputs(arrays: WindowArrays, noise: Float32, steps: Steps) -> dict[str, np.ndarray]:
+def graph_inputs(
+    model: ExportedModel, arrays: WindowArrays, noise: Float32
+) -> dict[str, np.ndarray]:
     """What the graph is given for some windows.
 
     Args:
+        model: The model.
         arrays: The windows.
         noise: Of their latent states, shape (path, batch, latent).
-        steps: Of the latent path.
     """
     more = max(0, _FEWEST_ROWS - arrays.times.shape[1])
     rows = (0, 0), (0, more)
-    spans = (arrays.upper / steps.ahead, -arrays.lower / steps.behind)
-    counts = [max(n, math.ceil(s - _SLACK)) for n, s in zip(steps.fewest, spans, strict=True)]
-    ahead, behind = (np.arange(1.0, count + 1) for count in counts)
     return {
         "times": np.pad(arrays.times, rows, mode="edge"),
         "values": np.pad(arrays.values, (*rows, (0, 0))),
@@ -166,8 +163,8 @@ def graph_inputs(arrays: WindowArrays, noise: Float32, steps: Steps) -> dict[str
         "knot_values": arrays.known.knot_values,
         "static": arrays.static,
         "noise": noise,
-        "ahead": ahead,
-        "behind": behind,
+        "ahead": model.ahead.numbers(arrays.upper),
+        "behind": model.behind.numbers(-arrays.lower),
     }
 
 

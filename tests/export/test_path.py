@@ -5,7 +5,9 @@ import torch
 from export_cases import MODELS, fitted, log_of_kinds
 from model_cases import sampler_of
 
+from latentode.export.files import described
 from latentode.export.path import path
+from latentode.runtime.exported import Steps
 
 
 def batch_of(model, count=4):
@@ -13,6 +15,12 @@ def batch_of(model, count=4):
     sampler = sampler_of(log, model.schema, model.config)
     rows = sampler.eligible_rows()
     return sampler.batch(rows[:: max(1, len(rows) // count)][:count], (0, 1))
+
+
+def steps_of(found, ahead, behind):
+    about, _ = described(found)
+    spans = {"ahead": ahead, "behind": behind}
+    return [torch.from_numpy(Steps(**about[side]).numbers(span)) for side, span in spans.items()]
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -23,7 +31,7 @@ def test_the_path_is_that_of_the_solver(name):
     times = torch.cat([batch.times, batch.query_times], dim=1)
     with torch.no_grad():
         expected = model.trajectory(z0, batch).at(times, check=False)
-        walked = path(model, z0, batch, torch.arange(1.0, 60.0), torch.arange(1.0, 40.0))
+        walked = path(model, z0, batch, *steps_of(found, batch.upper, -batch.lower))
     torch.testing.assert_close(walked.at(times, check=False), expected, rtol=1e-5, atol=1e-5)
 
 
@@ -33,9 +41,7 @@ def test_more_points_than_are_asked_for_change_nothing():
     z0 = torch.randn(3, batch.size, model.config.latent_dim)
     with torch.no_grad():
         few, many = (
-            path(model, z0, batch, torch.arange(1.0, n), torch.arange(1.0, 20.0)).at(
-                batch.query_times, check=False
-            )
-            for n in (30.0, 90.0)
+            path(model, z0, batch, *steps_of(found, span, span)).at(batch.query_times, check=False)
+            for span in (6.0, 20.0)
         )
     assert torch.equal(few, many)

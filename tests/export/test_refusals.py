@@ -32,7 +32,7 @@ def test_a_part_without_a_place_in_the_graph_is_refused(settings, words):
 def test_events_and_labels_are_refused_together():
     model = fitted("default")
     log = SimpleNamespace(events=1, labels=1)
-    with pytest.raises(ConfigError, match="events beside the readings.*; or labels"):
+    with pytest.raises(ConfigError, match=r"events beside the readings.*; or labels"):
         check_exportable(replace(model, log=log))
 
 

@@ -25,7 +25,7 @@ def queries(log, generator, count=60):
     return series, times
 
 
-def values_at(log, generator, count):
+def values_at(generator, count):
     """Readings of every kind, some of them absent."""
     values = 20.0 + 3.0 * generator.normal(size=(count, 4))
     values[:, 1] = generator.integers(2, size=count)
@@ -40,7 +40,7 @@ def test_draws_and_densities_are_those_of_the_model(name, draws):
     model, log = fitted(name), log_of_kinds()
     generator = np.random.default_rng(1)
     series, times = queries(log, generator)
-    values = values_at(log, generator, len(times))
+    values = values_at(generator, len(times))
     expected = Predictor.of(model, draws).query(log, series, times, values)
     found = ExportedPredictor(eager(model), draws).query(log, series, times, values)
     scale = model.schema.scaler.scale
