@@ -14,6 +14,7 @@ from benchmarks.machine import limit_threads
 
 TASKS = {
     "speed-engine": "benchmarks.speed_engine",
+    "speed-use": "benchmarks.speed_use",
     "speed-gpu": "benchmarks.gpu_step",
     "speed-reading": "benchmarks.speed_reading",
     "quality-engine": "benchmarks.quality_engine",

@@ -117,6 +117,8 @@ def _set_hours(quantiles: Float64, values: Float64, hour: Int64) -> None:
 
 def equal_shares(values: Float64) -> Float64:
     """Quantiles in the middles of `NUM_QUANTILES` equal shares of some numbers, (quantile,)."""
-    levels = (np.arange(NUM_QUANTILES) + 0.5) / NUM_QUANTILES
+    count = len(values)
+    places = (np.arange(NUM_QUANTILES) + 0.5) / NUM_QUANTILES * count - 0.5
+    between = np.interp(places, np.arange(count), np.sort(values))
     # rounding of what lies between equal readings could fall
-    return np.maximum.accumulate(np.quantile(values, levels, method="hazen"))
+    return np.maximum.accumulate(between)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -227,6 +227,34 @@ class Readings:
             channels=self.channels,
         )
 
+    def with_added(self, added: Readings, old: Int64, new: Int64, num_series: int) -> Readings:
+        """Readings with further ones, which take the place of those of the same moment and channel.
+
+        Args:
+            added: Of the same channels.
+            old: Which series each of these is then, shape (series,).
+            new: Which each of the added ones is, likewise.
+            num_series: How many there are then.
+        """
+        rows, added_rows = self.reading_rows(), added.reading_rows()
+        series = np.concatenate([old[self.row_series()[rows]], new[added.row_series()[added_rows]]])
+        times = np.concatenate([self.times[rows], added.times[added_rows]])
+        channel = np.concatenate([self.channel_index, added.channel_index])
+        values = np.concatenate([self.values, added.values])
+        order = np.lexsort((channel, times, series))  # stable: what was added stands last
+        key = np.stack([series, times, channel])[:, order]
+        last = np.ones(len(order), dtype=bool)
+        last[:-1] = (key[:, 1:] != key[:, :-1]).any(axis=0)
+        kept = order[last]
+        return Readings.from_triplets(
+            series[kept],
+            times[kept],
+            channel[kept],
+            values[kept],
+            num_series=num_series,
+            channels=self.channels,
+        )
+
     def select_channels(self, channels: Sequence[str]) -> Readings:
         """Reorder channels by name; unknown names become empty channels, others are dropped."""
         mapped = positions(self.channels, channels).astype(np.int32)[self.channel_index]
@@ -295,12 +323,17 @@ def first_after(starts: Int64, times: Int64, series: Int64, moments: Int64) -> I
     Returns:
         Rows among all, shape of `moments`.
     """
-    rows = np.empty_like(moments)
-    for index in np.unique(series).tolist():
-        begin, end = starts[index], starts[index + 1]
-        asked = series == index
-        rows[asked] = begin + times[begin:end].searchsorted(moments[asked], side="right")
-    return rows
+    # one search by halves for all questions: one a series would compare each with all of them
+    low, high = (
+        np.broadcast_to(edge.reshape(-1, *[1] * (moments.ndim - 1)), moments.shape)
+        for edge in (starts[series], starts[series + 1])
+    )
+    for _ in range(int((high - low).max(initial=0)).bit_length()):
+        middle = (low + high) // 2
+        # a search that has ended may stand behind the last row
+        passed = (low < high) & (times.take(middle, mode="clip") <= moments)
+        low, high = np.where(passed, middle + 1, low), np.where(passed, high, middle)
+    return low.astype(np.int64)
 
 
 def ragged_arange(starts: Int64, counts: Int64) -> Int64:
@@ -374,13 +407,31 @@ class TimeSeriesDataset:
         Args:
             later: The later log.
         """
+        return self._joined(later, Readings.followed_by)
+
+    def with_added(self, added: TimeSeriesDataset) -> TimeSeriesDataset:
+        """The log with further readings of the same channels: of its series, and of new ones.
+
+        A reading takes the place of one of the same series, moment and channel; likewise known
+        inputs. Static covariates are those of the further log, where it has the series.
+
+        Args:
+            added: The further readings.
+        """
+        return self._joined(added, Readings.with_added)
+
+    def _joined(
+        self,
+        later: TimeSeriesDataset,
+        join: Callable[[Readings, Readings, Int64, Int64, int], Readings],
+    ) -> TimeSeriesDataset:
         ids = tuple(dict.fromkeys([*self.series_ids, *later.series_ids]))
         old, new = (positions(each.series_ids, ids) for each in (self, later))
         inputs = static = None
         if self.inputs is not None and later.inputs is not None:
-            inputs = self.inputs.followed_by(later.inputs, old, new, len(ids))
+            inputs = join(self.inputs, later.inputs, old, new, len(ids))
         if self.static is not None and later.static is not None:
             static = np.full((len(ids), len(self.static_columns)), np.nan)
             static[old], static[new] = self.static, later.static
-        readings = self.readings.followed_by(later.readings, old, new, len(ids))
+        readings = join(self.readings, later.readings, old, new, len(ids))
         return replace(self, series_ids=ids, readings=readings, inputs=inputs, static=static)

@@ -127,21 +127,17 @@ class Families:
         """Values without the rounding of scaled numbers: bounds, states and counts as they are.
 
         Args:
-            values: In original units, shape (..., channel).
+            values: In original units, shape (..., channel); changed in place.
             scale: Of the channels, as `Scaler.scale`.
+
+        Returns:
+            The values.
         """
-        special = np.flatnonzero(self.supported())
-        if not len(special):
-            return values
-        exact, rounding = values[..., special], _ROUNDING * scale[special]
-        counts = np.array([self.kinds[channel] == "count" for channel in special])
-        if counts.any():
-            near = np.abs(exact - np.rint(exact)) <= np.where(counts, rounding, -1.0)
-            np.rint(exact, out=exact, where=near)
-        for bound in (self.lower[special], self.upper[special]):
-            np.copyto(exact, bound, where=np.abs(exact - bound) <= rounding)
-        values = values.copy()
-        values[..., special] = exact
+        for channel in np.flatnonzero(self.supported()).tolist():
+            of_it, rounding = values[..., channel], _ROUNDING * scale[channel]
+            whole = [np.rint(of_it)] if self.kinds[channel] == "count" else []
+            for target in (*whole, self.lower[channel], self.upper[channel]):
+                np.copyto(of_it, target, where=np.abs(of_it - target) <= rounding)
         return values
 
     def outside(self, readings: Readings) -> list[str]:

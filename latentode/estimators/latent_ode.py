@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -24,7 +25,7 @@ from latentode.estimators.inputs import (
     resolved,
     said_of_log,
 )
-from latentode.estimators.later_logs import check_channels, in_order
+from latentode.estimators.later_logs import check_channels, in_order, remembering
 from latentode.estimators.predictions import Predictions
 from latentode.flows import FlowFitConfig
 from latentode.models.fitted.latent_ode import FittedModel
@@ -259,6 +260,45 @@ class LatentODE(Predictions):
         with bar_unless(on_event) as told:
             self.fitted_ = update_model(fitted, dataset, max_time=max_time, on_event=told)
         return self
+
+    def append(self, log: Log, *, allow_missing_channels: bool = False) -> Self:
+        """A copy that forecasts from later readings, as if it had been given the whole log.
+
+        Nothing is learned, see `update`; this estimator stays as it is. The newest context of every
+        series is kept, so that only what is new has to be read.
+
+        Args:
+            log: Later readings. One of a moment and channel that is known takes its place; series
+                may be new.
+            allow_missing_channels: As in `forecast`.
+
+        Returns:
+            The copy, whose ``forecast()`` without a log goes on from the newest readings.
+
+        Raises:
+            DataError: If the log cannot be read.
+            ConfigError: If the model explains events or labels, too.
+
+        Example:
+            >>> import pandas as pd
+            >>> from latentode import LatentODE, LatentODEConfig
+            >>> from latentode.data import synthetic
+            >>> log = synthetic.make("oscillator", num_series=6, random_state=0).dataset
+            >>> brief = LatentODEConfig().updated(
+            ...     **{"train.max_epochs": 1, "train.steps_per_epoch": 2}
+            ... )
+            >>> model = LatentODE(config=brief, latent_dim=2).fit(log)
+            >>> _, last = log.readings.first_and_last()
+            >>> soon = last[0] / 1e9 + 0.1
+            >>> names = {"id": log.series_ids[0], "time": [soon], log.channels[0]: [0.5]}
+            >>> later = model.append(pd.DataFrame(names), allow_missing_channels=True)
+            >>> later.forecast(num_draws=2).sizes["draw"]
+            2
+        """
+        later = aligned(self._fitted(), log, allow_missing=allow_missing_channels)
+        appended = copy.copy(self)
+        appended.fitted_ = remembering(self._fitted(), later)
+        return appended
 
     def save(self, folder: str | Path) -> None:
         """Write the model: safetensors and JSON, no pickle."""

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
 
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.reading.column_roles import NOT_CHOSEN
 from latentode.data.reading.log import read_log
 from latentode.data.reading.report import OF_EVERY_LOG, DataReport
-from latentode.errors import DataError
+from latentode.errors import ConfigError, DataError, LatentODEWarning
 from latentode.estimators.inputs import Log, said_of_log
+from latentode.models.fitted.context import last_context
 from latentode.models.fitted.latent_ode import FittedModel
+from latentode.prediction.doubtful import called_by_file, unknown_lines
 
 
 def in_order(fitted: FittedModel, log: Log) -> tuple[TimeSeriesDataset, set[str]]:
@@ -35,6 +41,35 @@ def in_order(fitted: FittedModel, log: Log) -> tuple[TimeSeriesDataset, set[str]
         others = other_channels(report)
     with said_of_log(log, training=False):
         return fitted.schema.in_order(log), others
+
+
+def remembering(fitted: FittedModel, later: TimeSeriesDataset) -> FittedModel:
+    """A model that forecasts from later readings, too: as if the whole log had been read.
+
+    Nothing is learned. The window that a model sees ends with the newest reading, and values count
+    from there, so that no state of the encoder outlasts a reading; what it saw is kept instead.
+
+    Args:
+        fitted: The model.
+        later: Readings, in the order of its channels.
+
+    Raises:
+        ConfigError: If the model explains events or labels, which would have to come along.
+    """
+    log = fitted.log
+    beside = "events" if log.events is not None else "labels" if log.labels is not None else ""
+    if beside:
+        raise ConfigError(
+            f"append: expected a model of readings alone, got one of {beside} too, which would "
+            "have to be appended as well. Forecast from the whole log instead."
+        )
+    known = fitted.context.series_ids
+    if called_by_file(fitted) and len(later) == 1:
+        later = replace(later, series_ids=known)
+    for line in unknown_lines(fitted, later, np.arange(len(later))):
+        warnings.warn(line, LatentODEWarning, stacklevel=3)
+    context = last_context(fitted.context.with_added(later), fitted.schema)
+    return replace(fitted, log=replace(log, dataset=context))
 
 
 def other_channels(report: DataReport) -> set[str]:

@@ -113,7 +113,7 @@ class Predictions(ReadingPredictions[FittedModel]):
 
         Args:
             log: Readings.
-            num_draws: Posterior draws.
+            num_draws: Draws, which share few latent paths: densities are of the mixture of these.
 
         Returns:
             ``value`` (draw of 1, series, step, channel), NaN where nothing was read, with ``time``;

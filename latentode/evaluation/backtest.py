@@ -257,7 +257,8 @@ def _climatology(task: Task, schema: DataSchema) -> Callable[[Targets], Float64]
         times = np.concatenate([asked.times, totals.times])
         rates = [climatology.at(times, np.full_like(times, c), schema.clock) for c in columns]
         risen = totals.from_rates(np.stack(rates, axis=2), len(asked))
-        found[:, of_them] = risen[:, np.arange(len(asked)), which[of_them]]
+        # between two readings the later rates count the more, so that totals may be out of order
+        found[:, of_them] = np.sort(risen[:, np.arange(len(asked)), which[of_them]], axis=0)
         return found
 
     return quantiles

@@ -379,8 +379,8 @@ def pit(draws: ArrayLike, values: ArrayLike, generator: np.random.Generator) -> 
         https://doi.org/10.1111/j.1541-0420.2009.01191.x
     """
     draws, values = _draws_and_values(draws, values)
-    below = (draws < values).sum(axis=0)
-    ties = (draws == values).sum(axis=0)
+    below = np.count_nonzero(draws < values, axis=0)
+    ties = np.count_nonzero(draws == values, axis=0)
     share = (below + generator.random(values.shape) * (ties + 1)) / (len(draws) + 1)
     unknown = np.isnan(values) | np.isnan(draws).any(axis=0)
     return np.where(unknown, np.nan, share)

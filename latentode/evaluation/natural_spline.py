@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import solve_banded
 
 from latentode.data.dataset import Float64, Int64
 
@@ -23,6 +22,8 @@ def natural_curvature(times: Int64, values: Float64, owner: Int64) -> Float64:
     Returns:
         Curvature per squared nanosecond, shape (reading,).
     """
+    from scipy.linalg import solve_banded  # here, as a forecast from the shell needs none of it
+
     right, bands = np.zeros(len(times)), np.zeros((3, len(times)))
     gap = np.diff(times).astype(np.float64)
     same = owner[1:] == owner[:-1]

@@ -45,8 +45,10 @@ from latentode.evaluation.scores import COVERAGE, LEVEL
 MIN_READINGS = 3  # of a channel in a path, so that its functionals are not one and the same
 MIN_CHANNELS = 2  # at a time, whose mean is judged
 LAGS = (1, 2, 4, 8, 16, 32)  # how many readings the two of a pair of the variogram are apart
-_DRAWS = 100  # of each path: more make no score better, only less noisy
-_BLOCK = 2_048  # targets that are scored at once, so that copies of the draws stay small
+# draws of each path, and as many of those that are shuffled, for comparison: more make no score
+# better, only less noisy
+_DRAWS, _SHUFFLED = 100, 50
+_BLOCK = 1_024  # targets that are scored at once: a processor keeps their draws near
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,7 +186,7 @@ def score_paths(
         of = order[block]
         asked = targets.select(of).renumbered(path[of])
         values = np.empty((len(of), 1 + len(draws)))  # the truth, then the draws: (target, draw)
-        values[:, 0], values[:, 1:] = asked.values, draws[:, of].T
+        values[:, 0], values[:, 1:] = asked.values, draws.T[of]
         values -= center[asked.channel, None]
         values /= scale[asked.channel, None]
         parts.append(_part(values, asked, generator))
@@ -249,8 +251,8 @@ def covered_share(values: Float64, level: float = LEVEL) -> Float64:
         0.9
     """
     truth, draws, count = values[..., :1], values[..., 1:], values.shape[-1]
-    first = (draws < truth).sum(axis=-1) / count
-    width = ((draws == truth).sum(axis=-1) + 1) / count
+    first = np.count_nonzero(draws < truth, axis=-1) / count
+    width = (np.count_nonzero(draws == truth, axis=-1) + 1) / count
     tail = (1 - level) / 2
     inside = np.minimum(first + width, 1 - tail) - np.maximum(first, tail)
     return np.clip(inside / width, 0.0, 1.0)
@@ -282,9 +284,12 @@ def energy_score(path: Float64) -> float:
     error = np.sqrt(np.square(draws - path[:, :1]).sum(axis=0)).mean()
     # about the mean of the draws: squares of a level would cost the digits that the spread needs
     offset = draws - draws.mean(axis=1, keepdims=True)
-    product = offset.T @ offset
-    square = np.diagonal(product)
-    distance = np.sqrt(np.maximum(square[:, None] + square - 2 * product, 0.0))
+    distance = offset.T @ offset
+    square = np.diagonal(distance).copy()
+    distance *= -2.0
+    distance += square[:, None]
+    distance += square
+    np.sqrt(np.maximum(distance, 0.0, out=distance), out=distance)
     np.fill_diagonal(distance, 0.0)
     spread = distance.sum() / max(2 * count * (count - 1), 1)
     return float((error - spread) / np.sqrt(size))
@@ -321,24 +326,38 @@ def variogram_score(values: Float64, runs: Runs, num_paths: int) -> Float64:
         paired = run[:-lag] == run[lag:]
         if not paired.any():
             break
-        path = runs.path[run[:-lag][paired]]
+        first = np.flatnonzero(paired)
+        path = runs.path[run[first]]
         pairs = np.bincount(path, minlength=num_paths)
-        sums = np.bincount(path, _variogram_errors(values, lag)[paired], minlength=num_paths)
+        sums = np.bincount(path, _variogram_errors(values, first, lag), minlength=num_paths)
         total += sums / np.maximum(pairs, 1)
         lags += pairs > 0
     return np.where(lags > 0, total / np.maximum(lags, 1), np.nan)
 
 
-def _variogram_errors(values: Float64, lag: int) -> Float64:
-    """The brackets of `variogram_score` for readings some places apart, shape (target - lag,)."""
-    # of all readings: to pick those of a run costs more
-    distance = values[lag:] - values[:-lag]
+def _variogram_errors(values: Float64, first: Int64, lag: int) -> Float64:
+    """The brackets of `variogram_score` of readings and those some places on, shape (pair,).
+
+    Args:
+        values: Shape (target, 1 + draw).
+        first: The first of each pair, shape (pair,).
+        lag: How many places on the second is.
+    """
+    if 2 * len(first) > len(values):  # to pick most of them costs more than all do
+        distance, chosen = values[lag:] - values[:-lag], first
+    else:
+        distance, chosen = values[first + lag], np.arange(len(first))
+        distance -= values[first]
     np.abs(distance, out=distance)
-    square = distance[:, 1:].mean(axis=1)
+    count = distance.shape[1] - 1
+    average = np.full(1 + count, 1.0 / count)
+    average[0] = 0.0  # the truth
+    square = distance @ average
     root = np.sqrt(distance, out=distance)
-    count, mean = root.shape[1] - 1, root[:, 1:].mean(axis=1)
+    mean = root @ average
     variance = (square - np.square(mean)) / max(count - 1, 1)  # of the mean
-    return np.square(root[:, 0] - mean) - variance
+    errors: Float64 = np.square(root[:, 0] - mean) - variance
+    return errors[chosen]
 
 
 def _part(values: Float64, asked: Targets, generator: np.random.Generator) -> Part:
@@ -347,8 +366,8 @@ def _part(values: Float64, asked: Targets, generator: np.random.Generator) -> Pa
     channels = Runs.of(path, asked.channel)
     by_time = np.lexsort((asked.channel, asked.times, path))
     moments = Runs.of(path, asked.times[by_time])
-    shuffled = values.copy()
-    generator.permuted(values[:, 1:], axis=1, out=shuffled[:, 1:])
+    shuffled = values[:, : 1 + _SHUFFLED].copy()
+    generator.permuted(values[:, 1 : 1 + _SHUFFLED], axis=1, out=shuffled[:, 1:])
     long = channels.lengths >= MIN_READINGS
     return Part(
         _scores(values, channels, by_time, moments),

@@ -30,7 +30,8 @@ class Forecast:
             (draw, target).
         log_prob: Log density of each reading in nats, shape (target,); NaN where none is stated.
         values: The readings, shape (target,).
-        are_random: Whether the draws are random ones, not quantiles of equal shares.
+        are_random: Whether the draws are random ones, not quantiles of equal shares from the least
+            up.
     """
 
     draws: Float64
@@ -51,7 +52,7 @@ class Forecast:
     @cached_property
     def ordered(self) -> Float64:
         """The draws of each reading from the least up, shape (draw, target)."""
-        return metrics.ordered(self.draws)
+        return metrics.ordered(self.draws) if self.are_random else self.draws
 
     def quantiles(self, levels: Float64) -> Float64:
         """Quantiles of each reading, shape (level, target)."""

@@ -108,7 +108,7 @@ def _of_model(
     for block in blocks_of(len(values)):
         finite = np.isfinite(draws[:, block]).all(axis=0)
         # one bad draw spoils its target
-        judged = np.where(finite, draws[:, block], np.nan)
+        judged = draws[:, block] if finite.all() else np.where(finite, draws[:, block], np.nan)
         forecast = scores.Forecast(judged, log_prob[block], values[block])
         blocks.append(
             {

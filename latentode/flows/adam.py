@@ -20,6 +20,8 @@ _STATE = ("step", "exp_avg", "exp_avg_sq")
 class AdamW:
     """The steps of `torch.optim.AdamW`, bit for bit, and of `torch.optim.Adam` without decay.
 
+    On a CPU they are those with ``fused=True``.
+
     Args:
         groups: Mappings with the parameters of a group as "params", and what belongs to it alone:
             "lr", "weight_decay", or a value of the caller's own.
@@ -56,6 +58,8 @@ class AdamW:
         """Change every parameter that has a gradient."""
         for group in self.param_groups:
             moved = [p for p in group["params"] if p.grad is not None]
+            if not moved:
+                continue
             states = [self._state_of(p) for p in moved]
             steps, means, squares = ([state[name] for state in states] for name in _STATE)
             adamw(
@@ -72,6 +76,8 @@ class AdamW:
                 weight_decay=group["weight_decay"],
                 eps=_EPS,
                 maximize=False,
+                # one pass over all numbers; on a GPU the number of steps would have to lie there
+                fused=all(p.device.type == "cpu" for p in moved) or None,
             )
 
     def _state_of(self, parameter: Tensor) -> dict[str, Tensor]:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from latentode import ode
 from latentode.config import ModelConfig, SolverConfig
@@ -32,6 +31,7 @@ from latentode.models.likelihoods import LIKELIHOODS
 from latentode.models.likelihoods.base import Likelihood
 from latentode.models.likelihoods.by_kind import likelihood_of
 from latentode.models.nn.bounds import Bounds
+from latentode.models.nn.dropout import dropout
 from latentode.models.priors import PRIORS, Prior, StandardNormal
 from latentode.models.shooting import Shooting
 from latentode.models.solved import Solved
@@ -166,7 +166,7 @@ class LatentODEModel(nn.Module):
         """The encoder's posterior of the state at the anchor of each window; see also `infer`."""
         rows, reverse = self.encoder_rows(batch), self.config.anchor == "start"
         summary = self.encoder(rows, reverse=reverse)
-        summary = functional.dropout(summary, self.config.dropout, self.training)
+        summary = dropout(summary, self.config.dropout, self.training)
         context = self.known_at(batch, batch.times.new_zeros(batch.size, 1))[:, 0]
         newest = newest_readings(rows, reverse=reverse)
         posterior: Posterior = self.posterior_head(torch.cat([summary, newest, context], dim=-1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -228,16 +229,17 @@ class Trajectory:
         last = self.states.shape[0] - 1
         position = position.clamp(-RANGE_SLACK, last + RANGE_SLACK)
         index = self._index(position)
-        states, slopes = self.states.movedim(0, -2), self.slopes.movedim(0, -2)
-        before = index[..., None].expand(*states.shape[:-2], -1, states.shape[-1])
-        after = (index + 1)[..., None].expand_as(before)
-        return (
-            states.gather(-2, before),
-            states.gather(-2, after),
-            slopes.gather(-2, before),
-            slopes.gather(-2, after),
-            (position - index)[..., None],
+        *draws, batch, latent = self.states.shape[1:]
+        # whole states are copied faster than single numbers are gathered
+        each = torch.arange(math.prod(draws) * batch, device=index.device).view(*draws, batch, 1)
+        before = (index * each.numel() + each).flatten()
+        states, slopes = (table.reshape(-1, latent) for table in (self.states, self.slopes))
+        left, right, left_slope, right_slope = (
+            table.index_select(0, rows).view(*draws, *index.shape, latent)
+            for table in (states, slopes)
+            for rows in (before, before + each.numel())
         )
+        return left, right, left_slope, right_slope, (position - index)[..., None]
 
     def _index(self, position: Tensor) -> Tensor:
         """Number of the interval that a position lies in, or nearest to, (batch, time)."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from latentode.data.dataset import Float64
+import numpy as np
+
+from latentode.data.dataset import Float64, Int64
 
 #: What is predicted: readings and their densities, densities alone, or what the state drives.
 Wanted = Literal["readings", "densities", "latent", "rates", "classes"]
@@ -16,7 +18,8 @@ class Predictions:
     """Predictions at flat queries; what was not wanted has no last axis.
 
     Attributes:
-        draws: Predictive draws in original units, shape (draw, query, channel).
+        draws: Predictive draws in original units, shape (draw, query, channel); in memory the draws
+            of a reading stand beside each other.
         latent: Latent states, shape (draw, query, latent).
         log_prob: Log of the mean density over latent paths, nats, of each given reading in original
             units, NaN where none was given, shape (query, channel).
@@ -29,3 +32,13 @@ class Predictions:
     log_prob: Float64
     rates: Float64
     classes: Float64
+
+    def select(self, queries: Int64 | slice) -> Predictions:
+        """Those of some queries, in their order."""
+        return Predictions(
+            draws=np.moveaxis(np.moveaxis(self.draws, 0, -1)[queries], -1, 0),
+            latent=self.latent[:, queries],
+            log_prob=self.log_prob[queries],
+            rates=self.rates[:, queries],
+            classes=self.classes[queries],
+        )

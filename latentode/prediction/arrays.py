@@ -76,15 +76,16 @@ class ArrayPredictor:
             clock=schema.clock,
             config=self.fitted.config.data,
         )
-        if plan.for_all:
-            name = f" {self.plan!r}" if self.plan else ""
-            line = f"plan{name}: it names no series, and holds for all {len(dataset):,}."
-            warnings.warn(line, LatentODEWarning, stacklevel=3)
         planned = with_plan(dataset, plan)
         assert schema.input_scaler is not None, "a plan is read for models with inputs alone"
-        unusual = unusual_line(dataset, planned, schema.input_scaler)
-        for line in filter(None, [differing_line(dataset, planned), unusual]):
-            warnings.warn(line, LatentODEWarning, stacklevel=3)
+        lines = [
+            f"it names no series, and holds for all {len(dataset):,}." if plan.for_all else None,
+            differing_line(dataset, planned),
+            unusual_line(dataset, planned, schema.input_scaler),
+        ]
+        name = f"plan {self.plan!r}" if self.plan else "plan"
+        for line in filter(None, lines):
+            warnings.warn(f"{name}: {line}", LatentODEWarning, stacklevel=3)
         return planned
 
     def ahead(

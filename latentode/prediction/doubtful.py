@@ -36,8 +36,13 @@ def doubtful_lines(
     reach = int((times - last[series])[read[series]].max(initial=0))
     asked = np.unique(series[read[series] & (times > last[series])])
     yield from _far_lines(fitted.schema, reach)
-    yield from _unknown_lines(fitted, dataset, asked)
+    yield from unknown_lines(fitted, dataset, asked)
     yield from _silent_lines(fitted, dataset, asked)
+
+
+def called_by_file(fitted: KnownModel) -> bool:
+    """Whether a model is of one series without an id, which is called by the file of its log."""
+    return fitted.config.data.columns.id is None and len(fitted.context) == 1
 
 
 def _far_lines(schema: DataSchema, reach: int) -> Iterator[str]:
@@ -50,10 +55,16 @@ def _far_lines(schema: DataSchema, reach: int) -> Iterator[str]:
         )
 
 
-def _unknown_lines(fitted: KnownModel, dataset: TimeSeriesDataset, asked: Int64) -> Iterator[str]:
+def unknown_lines(fitted: KnownModel, dataset: TimeSeriesDataset, asked: Int64) -> Iterator[str]:
+    """Say which series the model was not trained on, where that was of series that go on.
+
+    Args:
+        fitted: The model.
+        dataset: All readings that there are.
+        asked: Series that are asked about, shape (series,).
+    """
     known = fitted.context.series_ids
-    named = fitted.config.data.columns.id is not None or len(known) > 1
-    if fitted.schema.split.kind == "series" or not named:  # without ids a log is called by its file
+    if fitted.schema.split.kind == "series" or called_by_file(fitted):
         return
     strange = asked[positions([dataset.series_ids[i] for i in asked], known) < 0]
     if len(strange):

@@ -28,9 +28,10 @@ def uniform_of(bits: UInt64) -> Float64:
     return numbers
 
 
-def series_key(seed: int, series: str) -> UInt64:
-    """Bits that belong to a series, shape (1,)."""
-    return _mix(np.array([seed], np.uint64)) ^ np.uint64(zlib.crc32(series.encode()))
+def series_keys(seed: int, names: Sequence[str]) -> UInt64:
+    """Bits that belong to each series, shape (series,)."""
+    sums = np.array([zlib.crc32(name.encode()) for name in names], np.uint64)
+    return _mix(np.array([seed], np.uint64)) ^ sums
 
 
 def hashed(names: UInt64, more: UInt64) -> UInt64:
@@ -69,7 +70,7 @@ def latent_noise(seed: int, names: Sequence[str], shape: tuple[int, int]) -> Flo
     Returns:
         Shape (draw, series, latent).
     """
-    keys = np.concatenate([series_key(seed, name) for name in names])
+    keys = series_keys(seed, names)
     draws, size = shape
     return independent(hashed(keys, _LATENT), draws, np.arange(size)).transpose(2, 0, 1)
 

@@ -22,8 +22,8 @@ from latentode.prediction.noise import UInt64, hashed, uniform_of
 
 Float32 = NDArray[np.float32]
 WIDTH = 128  # draws of a row; further draws of a name have other rows
-_ROW_BITS = 13
-_ROWS = 1 << _ROW_BITS
+_ROW_BITS = 13  # 4 MB of a table, which a processor keeps near
+_ROWS = 1 << _ROW_BITS  # as many as these tell apart
 _FIELD_BITS = _ROW_BITS + 1  # the last tells the sign
 FIELDS = 64 // _FIELD_BITS  # numbers of a name that can be told apart
 

@@ -90,7 +90,7 @@ def differing_line(dataset: TimeSeriesDataset, planned: TimeSeriesDataset) -> st
         return None
     more = f"; and {len(said) - _EXAMPLES:,} more" if len(said) > _EXAMPLES else ""
     return (
-        f"planned inputs: at the last reading {'; '.join(said[:_EXAMPLES])}{more}. From then on "
+        f"at the last reading {'; '.join(said[:_EXAMPLES])}{more}. From then on "
         "the plan counts. Check that it is of this time, and what the columns hold."
     )
 
@@ -122,7 +122,7 @@ def unusual_line(
     if not said:
         return None
     return (
-        f"planned inputs: {'; '.join(said[:_EXAMPLES])}. Training has hardly shown what follows "
+        f"it has {'; '.join(said[:_EXAMPLES])}. Training has hardly shown what follows "
         "then: the forecast may not answer to it."
     )
 

@@ -21,7 +21,7 @@ from latentode.models.heads.time_labels import head_of_times
 from latentode.models.inference import process_of
 from latentode.models.latent_ode import LatentODEModel
 from latentode.prediction.answers import Predictions, Wanted
-from latentode.prediction.noise import series_key
+from latentode.prediction.noise import series_keys
 from latentode.prediction.normal_table import Float32
 from latentode.prediction.queries import Queries
 from latentode.prediction.query_windows import QueryWindows
@@ -137,8 +137,7 @@ class Predictor(Queries):
         of_readings = wanted in ("readings", "densities")
         for part in self._solved(visible, asked, distinct, few=of_readings):
             self._answer(part, asked.times[part.queries], wanted, out)
-        # the queries are the last axis but one of all
-        return Predictions(**{name: part[..., number, :] for name, part in vars(out).items()})
+        return out if np.array_equal(number, np.arange(len(out.log_prob))) else out.select(number)
 
     def _unanswered(self, size: int, wanted: Wanted) -> Predictions:
         """Room for the answers to some queries."""
@@ -146,11 +145,11 @@ class Predictor(Queries):
         def room(name: Wanted, width: int, *draws: int) -> Float64:
             return np.empty((*draws, size, width if wanted == name else 0))
 
-        draws, model = self.num_draws, self.model
+        draws, model, channels = self.num_draws, self.model, len(self.schema.channels)
         marks = len(process_of(model).mean_rates) if wanted == "rates" else 0
         classes = head_of_times(model.label_head).num_classes if wanted == "classes" else 0
         return Predictions(
-            draws=room("readings", len(self.schema.channels), draws),
+            draws=np.moveaxis(np.empty((size, channels * (wanted == "readings"), draws)), -1, 0),
             latent=room("latent", model.config.latent_dim, draws),
             log_prob=self._unknown(size),
             rates=room("rates", marks, draws),
@@ -227,7 +226,7 @@ class Predictor(Queries):
                 out.log_prob[queries] = readings.log_prob()
             if wanted == "readings":
                 noise = self._noise(part, times - self.schema.origin_ns)
-                out.draws[:, queries] = readings.drawn(noise)
+                np.moveaxis(out.draws, 0, -1)[queries] = readings.drawn(noise)
         elif wanted == "classes":
             head = head_of_times(self.model.label_head)
             logits = head.logits_at(part.batch.query_times, part.solved)
@@ -254,7 +253,7 @@ class Predictor(Queries):
         """
         copula = self.copula or GaussianCopula(len(self.schema.channels))
         gaps, readings = part.nearest(self.schema.time_scale.unit_ns)
-        keys = np.concatenate([series_key(self.seed, name) for name in part.series])[part.row]
+        keys = series_keys(self.seed, part.series)[part.row]
         unit_ns = self.schema.time_scale.unit_ns
         of = copula.arrays(), self.num_draws, unit_ns, keys, times, gaps, readings
         return ReadingNoise(*of).drawn()

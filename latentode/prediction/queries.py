@@ -64,7 +64,8 @@ class Queries(ABC):
         """Draws (draw, target) and log densities (target,), as in `evaluation.evaluate`."""
         series, times, values, cells = self._queries(targets)
         predictions = self.query(visible, series, times, values)
-        return predictions.draws[:, *cells], predictions.log_prob[cells]
+        draws = np.moveaxis(predictions.draws, 0, -1)[cells]  # (target, draw)
+        return draws.T, predictions.log_prob[cells]
 
     def query(
         self,

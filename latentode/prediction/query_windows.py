@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latentode.data.dataset import Int64, Readings, TimeSeriesDataset
+from latentode.data.dataset import Int64, Readings, TimeSeriesDataset, first_after
 from latentode.data.windows import WindowLengths
 
 #: The origin of a series that has none.
@@ -77,21 +77,15 @@ def windows_of_queries(
     number[order] = np.cumsum(fresh) - 1
     query_series, query_times = series[order][fresh], times[order][fresh]
 
-    columns = []
-    for index in np.unique(query_series):
-        asked = query_times[query_series == index]
-        stamps = _stamps_of_channels(readings, int(index))
-        if not sides:
-            stamps = stamps[:1] * 2
-        if not len(stamps[0]):
-            origin = NO_ORIGIN if origins is None else int(origins[index])
-            columns.append(_layout_from(origin, asked, context))
-            continue
-        columns.append(_layout_of_series(stamps, asked, context, max_rows, max(1, sides)))
-    if not columns:
-        empty = np.zeros(0, dtype=np.int64)
-        return QueryWindows(empty, empty, empty, empty, empty), number
-    keys, starts, stops, bare = (np.concatenate(column) for column in zip(*columns, strict=True))
+    unread = (np.diff(readings.series_starts) == 0)[query_series]
+    inside = ~unread & (query_times <= readings.first_and_last()[1][query_series])
+    layout = _layout_ahead(readings, query_series, context)
+    spans = _Spans(readings, context, max_rows, sides)
+    _fill(layout, inside, spans.layout(query_series[inside], query_times[inside]))
+    begins = np.full(len(dataset), NO_ORIGIN) if origins is None else origins
+    since = begins[query_series[unread]]
+    _fill(layout, unread, _layout_from(since, query_times[unread], context))
+    keys, starts, stops, bare = layout
     new = np.ones(len(keys), dtype=bool)
     new[1:] = (keys[1:] != keys[:-1]) | (query_series[1:] != query_series[:-1]) | bare[1:]
     first = np.flatnonzero(new)
@@ -100,71 +94,125 @@ def windows_of_queries(
     return distinct, number
 
 
-def _stamps_of_channels(readings: Readings, series: int) -> list[Int64]:
-    """Times of all rows of a series, and those of the readings of each of its channels."""
-    rows = readings.rows_of(series)
-    first, last = readings.row_starts[[rows.start, rows.stop]]
-    counts = np.diff(readings.row_starts[rows.start : rows.stop + 1])
-    times, channel = np.repeat(readings.times[rows], counts), readings.channel_index[first:last]
-    order = np.argsort(channel, kind="stable")  # readings are in order of time already
-    ends = np.cumsum(np.bincount(channel))
-    return [readings.times[rows], *(part for part in np.split(times[order], ends) if len(part))]
+Layout = tuple[Int64, Int64, Int64, NDArray[np.bool_]]
+"""Number, start, stop of the window and whether it has no row, of each query."""
 
 
-def _layout_of_series(
-    stamps: list[Int64], asked: Int64, context: int, max_rows: int, sides: int
-) -> tuple[Int64, Int64, Int64, NDArray[np.bool_]]:
-    """Number, start, stop of the window and whether it has no row, of each query of one series.
+def _fill(layout: Layout, chosen: NDArray[np.bool_], part: Layout) -> None:
+    for column, found in zip(layout, part, strict=True):
+        column[chosen] = found
+
+
+def _layout_ahead(readings: Readings, series: Int64, context: int) -> Layout:
+    """Layout of queries after the last row of their series.
 
     Args:
-        stamps: What `_stamps_of_channels` gave.
-        asked: Times, shape (query,).
+        readings: Visible readings.
+        series: Series of each query, shape (query,).
         context: Length of a window.
-        max_rows: Newest rows of a window that are read.
-        sides: Readings to widen to.
     """
-    rows = stamps[0]
-    ahead = asked > rows[-1]
-    stride = _stride(rows, context, max_rows)
-    number = (asked - rows[0]) // stride
-    # first and last time that the window answers: what widens it must not be the queries themselves
-    begin = rows[0] + number * stride
-    end = begin + stride - 1
-    starts = begin - (context - stride) // 2
-    stops = starts + context
-    for times, side in product(stamps[1:], range(sides)):
-        before = times[(np.searchsorted(times, begin, side="right") - 1 - side).clip(0)]
-        after = times[(np.searchsorted(times, end) + side).clip(max=len(times) - 1)]
-        starts = np.minimum(starts, np.where(begin - before < context, before - 1, starts))
-        stops = np.maximum(stops, np.where(after - end < context, after, stops))
-    farthest = np.searchsorted(rows, end) + max_rows // 4
-    stops = np.minimum(stops, rows[farthest.clip(max=len(rows) - 1)])
-    number = np.where(ahead, np.iinfo(np.int64).max, number)
-    starts = np.where(ahead, rows[-1] - context, starts)
-    stops = np.where(ahead, rows[-1], stops)
-    reached = np.searchsorted(rows, stops, side="right")
-    bare = np.searchsorted(rows, starts, side="right") >= reached
-    return number, starts, np.where(bare, asked, stops), bare
+    stops = readings.first_and_last()[1][series]
+    number = np.full(len(series), np.iinfo(np.int64).max)
+    return number, stops - context, stops, np.zeros(len(series), dtype=bool)
 
 
-def _layout_from(
-    origin: int, asked: Int64, context: int
-) -> tuple[Int64, Int64, Int64, NDArray[np.bool_]]:
-    """What `_layout_of_series` gives, of a series without a row.
+def _layout_from(origins: Int64, asked: Int64, context: int) -> Layout:
+    """Layout of queries of series without a row.
 
     Args:
-        origin: When it begins, or `NO_ORIGIN`.
+        origins: When the series of each begins, or `NO_ORIGIN`, shape (query,).
         asked: Times, shape (query,).
         context: Length of a window.
     """
-    begun = asked >= origin if origin != NO_ORIGIN else np.zeros(len(asked), dtype=bool)
-    stops = np.where(begun, origin, asked)
+    begun = (asked >= origins) & (origins != NO_ORIGIN)
+    stops = np.where(begun, origins, asked)
     return begun.astype(np.int64), stops - context, stops, ~begun
 
 
-def _stride(rows: Int64, context: int, max_rows: int) -> int:
-    """From one window to the next: half a context, or as long as a quarter of `max_rows` take."""
-    count = max(1, max_rows // 4)
-    if len(rows) > count:
-        context = min(context, 2 * int(np.median(rows[count:] - rows[:-count])))
-    return max(1, context // 2)
+@dataclass(frozen=True)
+class _Spans:
+    """How windows lie inside of the spans that were read.
+
+    Attributes:
+        readings: Visible readings.
+        context: Length of a window.
+        max_rows: Newest rows of a window that are read.
+        sides: Readings of every channel that a window is widened to on either side; 0: one row.
+    """
+
+    readings: Readings
+    context: int
+    max_rows: int
+    sides: int
+
+    def layout(self, series: Int64, asked: Int64) -> Layout:
+        """Layout of queries up to the last row of their series.
+
+        Args:
+            series: Series of each, shape (query,).
+            asked: Times, shape (query,).
+        """
+        if not len(asked):
+            return asked, asked, asked, np.zeros(0, dtype=bool)
+        rows, edges = self.readings.times, self.readings.series_starts
+        stride = self._strides(series)
+        first, last = rows[edges[series]], edges[series + 1] - 1
+        number = (asked - first) // stride
+        # first and last time that the window answers: what widens it must not be the queries
+        begin = first + number * stride
+        end = begin + stride - 1
+        starts = begin - (self.context - stride) // 2
+        stops = starts + self.context
+        for before, after in self._neighbours(series, begin, end):
+            starts = np.minimum(starts, np.where(begin - before < self.context, before - 1, starts))
+            stops = np.maximum(stops, np.where(after - end < self.context, after, stops))
+        farthest = first_after(edges, rows, series, end - 1) + self.max_rows // 4
+        stops = np.minimum(stops, rows[np.minimum(farthest, last)])
+        low, high = (first_after(edges, rows, series, edge) for edge in (starts, stops))
+        bare = low >= high
+        return number, starts, np.where(bare, asked, stops), bare
+
+    def _strides(self, series: Int64) -> Int64:
+        """From window to window: half a context, or as long as a quarter of `max_rows` take."""
+        readings, count = self.readings, max(1, self.max_rows // 4)
+        lengths = np.full(readings.num_series, self.context)
+        dense = np.diff(readings.series_starts) > count
+        for index in np.unique(series[dense[series]]).tolist():
+            rows = readings.times[readings.rows_of(index)]
+            taken = 2 * int(np.median(rows[count:] - rows[:-count]))
+            lengths[index] = min(self.context, taken)
+        strides: Int64 = np.maximum(1, lengths // 2)[series]
+        return strides
+
+    def _neighbours(self, series: Int64, begin: Int64, end: Int64) -> Iterator[tuple[Int64, Int64]]:
+        """Times of readings before and after some stretches, that windows are widened to.
+
+        Where there is none, a time inside stands for it, which widens nothing.
+
+        Args:
+            series: Series of each stretch, shape (query,).
+            begin: First time of it, likewise.
+            end: Last.
+        """
+        for edges, times in self._stamps():
+            low, high = edges[series], edges[series + 1]
+            some = np.flatnonzero(high > low)
+            of, low, high = series[some], low[some], high[some]
+            for side in range(max(1, self.sides)):
+                before, after = begin.copy(), end.copy()
+                earlier = first_after(edges, times, of, begin[some]) - 1 - side
+                later = first_after(edges, times, of, end[some] - 1) + side
+                before[some] = times[np.maximum(earlier, low)]
+                after[some] = times[np.minimum(later, high - 1)]
+                yield before, after
+
+    def _stamps(self) -> Iterator[tuple[Int64, Int64]]:
+        """Where each series begins, and times: of all rows, or of the readings of each channel."""
+        readings = self.readings
+        if not self.sides:
+            yield readings.series_starts, readings.times
+            return
+        row = readings.reading_rows()
+        for channel in range(len(readings.channels)):
+            of_it = row[readings.channel_index == channel]
+            yield np.searchsorted(of_it, readings.series_starts), readings.times[of_it]

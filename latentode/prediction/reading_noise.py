@@ -77,13 +77,19 @@ class ReadingNoise:
         taus = own_times(copula.lengths[kind], model_times, gaps, np)
         of_time = hashed(keys, times.view(np.uint64))[:, None]
         parts = list(_mixed(of_time, np.ones(of_time.shape), weights[0], loadings[0], channel))
+        # of what lasts all channels of a query have one time: it is read once for all
+        fresh = np.diff(query, prepend=-1) > 0
+        of_query = np.cumsum(fresh) - 1
         for number, tau in enumerate(taus, start=1):
-            if weights[number].max() >= _LEAST_WEIGHT:
-                named = keys + np.uint64(number)
-                if number > LASTING:
-                    named = hashed(named, self._gap_names(cells))
-                path = ornstein_uhlenbeck(named, tau)
-                parts += _mixed(*path, weights[number], loadings[number], channel)
+            if weights[number].max() < _LEAST_WEIGHT:
+                continue
+            named = keys + np.uint64(number)
+            if number > LASTING:
+                path = ornstein_uhlenbeck(hashed(named, self._gap_names(cells)), tau)
+            else:
+                names, factors = ornstein_uhlenbeck(named[fresh], tau[fresh])
+                path = names[of_query], factors[of_query]
+            parts += _mixed(*path, weights[number], loadings[number], channel)
         noise = NormalSums.total(parts).drawn(count)
         tails, calm = float(copula.tails[kind]), float(copula.calm[kind])
         if not tails:
@@ -109,5 +115,5 @@ def _mixed(
     for factor in range(loadings.shape[-1]):
         yield NormalSums.of(names, size * loadings[:, [factor]], factor)
     left = np.sqrt(np.maximum(1.0 - np.square(loadings).sum(axis=-1), 0.0))
-    own = hashed(names, channel.view(np.uint64)[:, None])
+    own = hashed(channel.view(np.uint64)[:, None], names)
     yield NormalSums.of(own, size * left[:, None])

@@ -70,13 +70,14 @@ class WindowGroups:
                 channel).
             paths: Latent paths of each window, in memory.
         """
+        edges = np.searchsorted(asked.window, np.arange(len(asked.series) + 1))
         for chunk in self._chunks(asked, visible, paths):
-            queries = np.flatnonzero(np.isin(asked.window, chunk))
-            row = np.searchsorted(chunk, asked.window[queries])
+            counts = np.diff(edges)[chunk]
+            queries = ragged_arange(edges[chunk], counts)
+            row = np.repeat(np.arange(len(chunk)), counts)
             windows = cut(visible, asked.series[chunk], asked.starts[chunk], asked.stops[chunk])
             stops, times = asked.stops[chunk], asked.times[queries]
             arrays, anchors = self._arrays(windows, stops, row, times, values[queries])
-            counts = np.bincount(row, minlength=len(chunk))
             column = ragged_arange(np.zeros_like(counts), counts)
             names = [visible.series_ids[i] for i in asked.series[chunk]]
             yield WindowGroup(chunk, names, arrays, anchors, queries, row, column)

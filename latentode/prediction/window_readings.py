@@ -84,23 +84,27 @@ class WindowReadings:
     def drawn(self, noise: Float32) -> Float64:
         """Draws of the readings; each path gives as many of them as any other.
 
+        Draws are the last axis in memory, as all that is made of a reading goes through its draws.
+
         Args:
             noise: Shape (query, channel, draw).
 
         Returns:
-            In original units, shape (draw, query, channel).
+            In original units, shape (query, channel, draw).
         """
         part, decoded = self.part, self.part.solved.decoded
-        location = decoded.location
-        draws = noise.shape[-1]
-        padded = location.new_zeros(draws, *location.shape[1:])  # (draw, batch, step, channel)
-        padded[:, part.row, part.column] = torch.from_numpy(noise).to(location).movedim(-1, 0)
-        path = torch.arange(draws, device=location.device) % len(location)
-        sampled = self._sampled(padded, location[path], decoded.scale[path])
+        steps, draws = decoded.location.shape[1:3], noise.shape[-1]
+        padded = decoded.location.new_zeros(*steps, *noise.shape[1:])
+        padded[part.row, part.column] = torch.from_numpy(noise).to(padded)
+        location, scale = (_of_draws(of, draws) for of in (decoded.location, decoded.scale))
+        sampled = self._sampled(padded.movedim(-1, 0), location, scale).movedim(0, -1)
         # a level far from those of training costs digits: it is added in double precision
-        drawn = part.at_queries(sampled).astype(np.float64)
-        drawn += part.batch.shift[:, 0].cpu().numpy()[part.row]
-        return self.schema.families.exact(self.schema.to_original(drawn), self.schema.scaler.scale)
+        drawn = sampled.cpu().numpy()[part.row, part.column].astype(np.float64)
+        drawn += part.batch.shift[:, 0].cpu().numpy()[part.row][..., None]
+        # the last axis of what follows is the channel
+        original = self.schema.to_original(np.moveaxis(drawn, -1, 0))
+        exact = self.schema.families.exact(original, self.schema.scaler.scale)
+        return np.moveaxis(exact, 0, -1)
 
     def _sampled(self, noise: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """Draws in scaled units, moved to their bands before their likelihood cuts them."""
@@ -120,3 +124,11 @@ class WindowReadings:
         """Where a reading has a density: in original units it is one over the scale of it."""
         batch = self.part.batch
         return batch.target_mask & ~self.likelihood.is_mass(batch.targets)
+
+
+def _of_draws(of_paths: Tensor, draws: int) -> Tensor:
+    """Numbers of paths (path, ...) for draws that take turns with them, shape (draw, ...)."""
+    last = of_paths.movedim(0, -1)
+    rounds = -(-draws // len(of_paths))
+    every = last[..., None, :].expand(*last.shape[:-1], rounds, len(of_paths)).flatten(-2)
+    return every[..., :draws].movedim(-1, 0)

@@ -13,7 +13,7 @@ from latentode.data.dataset import Float64, TimeSeriesDataset
 from latentode.data.schema import DataSchema
 from latentode.models.inference import infer
 from latentode.models.latent_ode import LatentODEModel
-from latentode.prediction.latent_points import PATHS, latent_points
+from latentode.prediction.latent_points import few_paths, latent_points
 from latentode.prediction.query_windows import QueryWindows
 from latentode.prediction.solved_windows import SolvedWindows
 from latentode.prediction.state_noise import noise_of
@@ -54,14 +54,17 @@ class WindowSolver:
             few: Whether few paths are enough, which all draws share; else each has its own.
         """
         self.model.eval()
-        paths = self._num_paths() if few else self.num_draws
-        groups = WindowGroups(self.schema, self.model.config, self.num_draws, self.max_rows)
+        # where paths have noise of their own, a few of them are as random as few draws
+        few = few and self.model.latent_noise is None
+        config = self.model.config
+        paths = min(self.num_draws, few_paths(config)) if few else self.num_draws
+        groups = WindowGroups(self.schema, config, self.num_draws, self.max_rows)
         # a search keeps what its gradient needs
-        held = max(paths, _SEARCHED) if self.model.config.refine else paths
+        held = max(paths, _SEARCHED) if config.refine else paths
         for group in groups.of(visible, asked, values, held):
             batch = SeriesBatch.of(group.arrays).to(next(self.model.parameters()).device)
             posterior = infer(self.model, batch, refine=True)
-            noise = self._noise(group.series, paths)
+            noise = self._noise(group.series, paths, few=few)
             solved = self.model.solve(batch, noise, posterior=posterior)
             yield SolvedWindows(
                 group.windows,
@@ -74,16 +77,10 @@ class WindowSolver:
                 group.column,
             )
 
-    def _num_paths(self) -> int:
-        """Latent paths for all draws of readings.
-
-        Where paths have noise of their own, a few of them are as random as few draws are.
-        """
-        return self.num_draws if self.model.latent_noise else min(self.num_draws, PATHS)
-
-    def _noise(self, names: list[str], paths: int) -> Tensor:
+    def _noise(self, names: list[str], paths: int, *, few: bool) -> Tensor:
         """Noise of the states of some series, shape (path, series, latent)."""
-        if paths == self.num_draws:
+        if not few:
             return noise_of(self.model, names, paths, self.seed)
-        points = latent_points(self.seed, names, (paths, self.model.config.latent_dim))
-        return torch.from_numpy(points).to(next(self.model.parameters()))
+        shape = few_paths(self.model.config), self.model.config.latent_dim
+        points = latent_points(self.seed, names, shape)
+        return torch.from_numpy(points[:paths]).to(next(self.model.parameters()))

@@ -35,12 +35,15 @@ def from_queries(
     step = np.empty(len(row), dtype=np.int64)
     step[order] = ragged_arange(np.zeros_like(counts), counts)
     shape = (len(asked), int(counts.max(initial=0)))
-    padded = np.full((draws.shape[0], *shape, draws.shape[2]), np.nan)
+    padded = np.full((*shape, draws.shape[2], draws.shape[0]), np.nan)
     stamps = np.zeros(shape, dtype=np.int64)
     valid = np.zeros(shape, dtype=bool)
-    padded[:, row, step], stamps[row, step], valid[row, step] = draws, times, True
+    # draws of a reading beside each other in memory, as predictors give them
+    padded[row, step], stamps[row, step] = np.moveaxis(draws, 0, -1), times
+    valid[row, step] = True
     names = [series_ids[i] for i in asked]
-    dataset = to_dataset(padded, stamps, series_ids=names, valid=valid, **labels)
+    values = np.moveaxis(padded, -1, 0)
+    dataset = to_dataset(values, stamps, series_ids=names, valid=valid, **labels)
     if (np.diff(row) >= 0).all():
         return dataset
     asked_as = np.full(shape, -1, dtype=np.int64)

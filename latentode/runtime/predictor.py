@@ -12,8 +12,8 @@ from latentode.data.batches.window_arrays import WindowArrays
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.errors import ConfigError
 from latentode.prediction.answers import Predictions, Wanted
-from latentode.prediction.latent_points import PATHS, latent_points
-from latentode.prediction.noise import latent_noise, series_key
+from latentode.prediction.latent_points import few_paths, latent_points
+from latentode.prediction.noise import series_keys
 from latentode.prediction.normal_table import Float32
 from latentode.prediction.queries import Queries
 from latentode.prediction.reading_noise import ReadingNoise
@@ -115,14 +115,13 @@ class ExportedPredictor(Queries):
 
     @property
     def _paths(self) -> int:
-        return min(self.num_draws, PATHS)
+        return min(self.num_draws, few_paths(self.model.config.model))
 
     def _solved(self, group: WindowGroup) -> _Solved:
-        seed, paths = self.model.config.train.seed, self._paths
-        shape = paths, self.model.config.model.resolved().latent_dim
-        fewer = paths < self.num_draws
-        noise = (latent_points if fewer else latent_noise)(seed, group.series, shape)
-        given = graph_inputs(self.model, group.arrays, noise.astype(np.float32))
+        config = self.model.config.model.resolved()
+        shape = few_paths(config), config.latent_dim
+        points = latent_points(self.model.config.train.seed, group.series, shape)[: self._paths]
+        given = graph_inputs(self.model, group.arrays, points.astype(np.float32))
         session = self.model.session
         used = {each.name for each in session.get_inputs()}
         found = session.run(None, {name: a for name, a in given.items() if name in used})
@@ -131,7 +130,7 @@ class ExportedPredictor(Queries):
     def _noise(self, group: WindowGroup, answers: _Answers, times: Int64) -> Float32:
         """Noise of the readings at queries, shape (query, channel, draw)."""
         seed, unit_ns = self.model.config.train.seed, self.schema.time_scale.unit_ns
-        keys = np.concatenate([series_key(seed, name) for name in group.series])[group.row]
+        keys = series_keys(seed, group.series)[group.row]
         near = answers.solved
         where = slice(None), group.row, group.column
         since = np.rint(near.neighbours[where] * unit_ns).astype(np.int64)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from latentode.data.batches.batch import SeriesBatch
 from latentode.flows.adam import AdamW
-from latentode.models.decoders.direct import WEIGHTS
+from latentode.models.decoders.direct import WEIGHTS, Clues
 from latentode.models.latent_ode import LatentODEModel
 from latentode.models.likelihoods.base import Likelihood
 
@@ -33,6 +33,7 @@ class _Forecasts:
         location: Shape (batch, step, channel).
         scale: Likewise.
         wanted: True for targets after the last visible row, likewise.
+        clues: What direct forecasts of them go by.
     """
 
     batch: SeriesBatch
@@ -40,6 +41,7 @@ class _Forecasts:
     location: Tensor
     scale: Tensor
     wanted: Tensor
+    clues: Clues
 
     @classmethod
     @torch.no_grad()
@@ -52,7 +54,10 @@ class _Forecasts:
         ahead = batch.query_times > batch.times[:, -1:]
         wanted = batch.target_mask & ahead[..., None]
         likelihood = model.likelihood_given(batch)
-        return cls(batch, likelihood, decoded.location[0], decoded.scale[0], wanted)
+        assert model.direct is not None
+        asked = batch.query_times
+        clues = model.direct.clues(batch, asked, model.known_at(batch, asked))
+        return cls(batch, likelihood, decoded.location[0], decoded.scale[0], wanted, clues)
 
     def farthest(self) -> float:
         """How long after the last visible row the last target is, model time."""
@@ -61,7 +66,8 @@ class _Forecasts:
 
     def log_prob(self, model: LatentODEModel) -> Tensor:
         """Log-density of each target in nats, 0 where none is wanted."""
-        shift, log_scale = model.direct_at(self.batch, self.batch.query_times)
+        assert model.direct is not None
+        shift, log_scale = model.direct.moves(self.clues)
         targets = self.batch.targets.masked_fill(~self.wanted, 0.0)
         location, scale = self.location + shift, self.scale * log_scale.exp()
         found = self.likelihood.log_prob(targets, location, scale.clamp(min=model.scale_floor))

@@ -65,11 +65,12 @@ class WeightAverage:
     def update(self, model: nn.Module, step: int) -> None:
         """Take in the weights after optimiser step `step`."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        for name, value in model.state_dict().items():
-            if value.is_floating_point():
-                self.tensors[name].lerp_(value, 1.0 - decay)
-            else:
-                self.tensors[name].copy_(value)
+        present = model.state_dict()
+        moved = [name for name, value in present.items() if value.is_floating_point()]
+        averages, values = ([of[name] for name in moved] for of in (self.tensors, present))
+        torch._foreach_lerp_(averages, values, 1.0 - decay)
+        for name in present.keys() - set(moved):
+            self.tensors[name].copy_(present[name])
 
     @torch.no_grad()
     def swap(self, model: nn.Module) -> None:

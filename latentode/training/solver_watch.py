@@ -17,6 +17,7 @@ from latentode.errors import SolverError
 from latentode.models.fitted.history import Record
 from latentode.models.inference import infer
 from latentode.models.latent_ode import LatentODEModel
+from latentode.ode.solvers.grid import FIXED_STEP
 from latentode.training.execution.distributed import largest
 
 _LOG = logging.getLogger(__name__)
@@ -111,6 +112,8 @@ class SolverWatch:
                     f"{self._tolerance:g}, as where planned inputs jump: {tolerance:g} from now on"
                 )
                 self._tolerance = tolerance
+            if self._model.shooting is not None and chosen.method in FIXED_STEP:
+                chosen = self._model.shooting.stretched(chosen)  # the margin leaves room
             self._model.solver = chosen.model_copy(update={"tolerance": tolerance})
             return
         # what cannot be solved shows in the loss, which knows how to recover

@@ -38,6 +38,8 @@ class WindowValidator:
         fewest_ahead: Rows that should follow them, as scores of few forecasts are a matter of luck;
             where fewer do, there are up to eight times as many windows.
         num_draws: Draws of each prediction.
+        num_paths: Latent paths that these are drawn about, in equal shares: paths cost a solve and
+            differ little beside the noise about them.
         batch_size: Windows at a time.
         device: Device of the model.
     """
@@ -51,12 +53,14 @@ class WindowValidator:
         num_windows: int = 128,
         fewest_ahead: int = 1_024,
         num_draws: int = 32,
+        num_paths: int = 8,
         batch_size: int = 16,
         device: torch.device | str = "cpu",
     ) -> None:
         self.scale_to_std = scale_to_std
         self.seed = seed
-        self.num_draws = num_draws
+        self.num_paths = min(num_paths, num_draws)
+        self.noises = num_draws // self.num_paths
         self.device = device
         rows = sampler.eligible_rows()
 
@@ -95,16 +99,19 @@ class WindowValidator:
     ) -> tuple[tuple[np.ndarray, ...], HeadScores]:
         """Channel, whether ahead, CRPS and coverage of each target; and what the heads report."""
         mask = batch.target_mask.numpy()
-        shape = (self.num_draws, batch.size, model.config.latent_dim)
+        shape = (self.num_paths, batch.size, model.config.latent_dim)
         noise = torch.randn(shape, generator=generator, device=self.device)
         moved = batch.to(self.device)
         solved = model.solve(moved, noise)
-        decoded = solved.decoded
+        location, scale = (
+            part.expand(self.noises, *part.shape).flatten(0, 1)
+            for part in (solved.decoded.location, solved.decoded.scale)
+        )
         noise = torch.randn(
-            decoded.location.shape, generator=generator, device=self.device, dtype=torch.float64
+            location.shape, generator=generator, device=self.device, dtype=torch.float64
         )
         likelihood = model.likelihood_given(moved)
-        draws = likelihood.transform(noise, decoded.location, decoded.scale).cpu().numpy()
+        draws = likelihood.transform(noise, location, scale).cpu().numpy()
         values = batch.targets.numpy()[mask].astype(np.float64)
         chosen = draws[:, mask].astype(np.float64)
         ahead = _ahead(batch)[..., None] & mask

@@ -154,3 +154,27 @@ def test_a_model_without_its_run_is_not_updated(folder, logs, tmp_path):
     result = run("update", alone, logs[1])
     assert result.exit_code == 2
     assert "expected a run folder" in result.stderr
+
+
+def test_forecast_append_remembers_later_readings(folder, logs, tmp_path):
+    whole, first, second = (tmp_path / f"{name}.csv" for name in ("whole", "first", "second"))
+    # the logs overlap by an hour, and the later one is right
+    assert run("forecast", folder, "--append", logs[1], "-o", first).exit_code == 0
+    again = run("forecast", folder, "-o", second)
+    assert again.exit_code == 0
+    assert first.read_text() == second.read_text()
+    both = pd.concat([pd.read_csv(log) for log in logs]).drop_duplicates(
+        ["time", "pump"], keep="last"
+    )
+    both.to_csv(tmp_path / "both.csv", index=False)
+    assert run("forecast", folder, tmp_path / "both.csv", "-o", whole).exit_code == 0
+    assert whole.read_text() == first.read_text()
+
+
+def test_append_needs_logs_and_a_run(folder, logs):
+    result = run("forecast", folder, "--append")
+    assert result.exit_code == 2
+    assert "--append: adds the readings of LOGS" in result.output
+    result = run("forecast", folder / "earlier" / "model-1", "--append", logs[1])
+    assert result.exit_code == 2
+    assert "expected a run folder, got a model alone" in result.output

@@ -32,7 +32,9 @@ def read_cells(*files, name="time", decimal=".", **settings):
     doubts, time = Doubts(), TimeConfig(**settings)
     parts = []
     for cells in map(column, files):
-        parts.append(read_times(cells, lambda cells=cells: as_text(cells), time, decimal))
+        parts.append(
+            read_times(cells, lambda rows, cells=cells: as_text(cells[rows]), time, decimal)
+        )
     return merge_times(parts, name, time, doubts, lambda row: f"line {row + 2}"), doubts
 
 

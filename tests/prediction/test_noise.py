@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from latentode.prediction import noise
-from latentode.prediction.noise import independent, latent_noise, series_key
+from latentode.prediction.noise import independent, latent_noise, series_keys
 
 
 @given(names=st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=5, unique=True))
@@ -34,7 +34,7 @@ def test_seed_and_series_change_every_number():
 
 
 def test_numbers_are_normal_and_uncorrelated_along_every_axis():
-    names = series_key(0, "pump-7") + np.arange(60, dtype=np.uint64)
+    names = series_keys(0, ["pump-7"]) + np.arange(60, dtype=np.uint64)
     sample = independent(names, 40, np.arange(60))
     assert len(np.unique(sample)) == sample.size
     assert stats.kstest(sample.ravel(), "norm").pvalue > 0.01

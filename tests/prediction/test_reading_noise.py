@@ -9,7 +9,7 @@ from scipy import stats
 
 from latentode.models.copula import COMPONENTS, GaussianCopula
 from latentode.prediction import reading_noise
-from latentode.prediction.noise import series_key
+from latentode.prediction.noise import series_keys
 from latentode.prediction.reading_noise import ReadingNoise
 
 UNIT = 3_600_000_000_000
@@ -32,7 +32,7 @@ def noise(made, num_draws=6_000, after=torch.inf, seed=0, series="s"):
     """After a reading at time 0, and before one as many units after each query."""
     gaps = torch.stack([torch.from_numpy(TIMES / UNIT), torch.full((5,), after).double()])
     gaps = gaps[..., None].expand(2, 5, 2).numpy()
-    keys = np.repeat(series_key(seed, series), 5)
+    keys = np.repeat(series_keys(seed, [series]), 5)
     return ReadingNoise(
         made.arrays(), num_draws, UNIT, keys, TIMES, gaps, np.zeros(gaps.shape, np.int64)
     )

@@ -8,6 +8,7 @@ from typing import Literal
 import click
 
 from latentode.cli.command import command
+from latentode.cli.runs.appending import append_logs
 from latentode.cli.runs.path_questions import Aggregate, PathQuestions
 from latentode.cli.runs.plans import plan_option
 from latentode.cli.runs.prediction import (
@@ -30,6 +31,11 @@ from latentode.cli.session import Outcome
     help="When series without a reading begin, which are forecast from the prior, e.g. 2024-05-01; "
     "by default at their first planned input.",
 )
+@click.option(
+    "--append",
+    is_flag=True,
+    help="LOGS are later readings alone: add them to those that the model of RUN remembers.",
+)
 @plan_option
 @prediction_options
 @request_options()
@@ -37,6 +43,7 @@ def forecast_command(
     request: Request,
     horizon: str | None,
     origin: str | None,
+    append: bool,
     times: Path | None,
     every: str | None,
     align: Literal["clock", "origin"] | None,
@@ -53,6 +60,9 @@ def forecast_command(
 
     Planned inputs are as in --plan; what is not planned is held, which is said.
 
+    With --append, LOGS hold only what is new: the model of RUN remembers the newest readings of
+    every series, is given these too, and remembers them from then on. Nothing is learned.
+
     Series of LOGS without a reading, of which planned inputs or static columns are given, are
     forecast from the prior.
 
@@ -65,9 +75,9 @@ def forecast_command(
         )
     steps, questions = count_steps(horizon, every), PathQuestions(aggregates, exceeds)
     check_request(request, questions, quantiles=quantiles, samples=samples, steps=steps)
-    model, folder = request.load_either()
+    model, folder = append_logs(request) if append else request.load_either()
     questions.check(model.fitted_.schema)
-    log = request.read(model, allow_unread=True)
+    log = None if append else request.read(model, allow_unread=True)
     result = model.forecast(
         log,
         horizon=horizon,

@@ -102,7 +102,9 @@ def _plot_file(request: Request, chosen: dict[str, Any]) -> Outcome:
         raise click.UsageError(f"{flags}: how LOGS are read, and none were given.")
     result = results.read(source)
     _check_file(request, result, chosen)
-    return Outcome(outputs=(_draw(result, _beside(request, result), picture, chosen),))
+    return Outcome(
+        outputs=(_draw(request.session, result, _beside(request, result), picture, chosen),)
+    )
 
 
 def _check_file(request: Request, result: xr.Dataset, chosen: dict[str, Any]) -> None:
@@ -165,16 +167,22 @@ def _plot_run(request: Request, chosen: dict[str, Any]) -> Outcome:
         observed = read_for(model, folder.logs, request.session, settings=bounds)
     forecast = model.forecast(log)
     if request.output is not None:
-        return Outcome(outputs=(_draw(forecast, observed, request.output, chosen),))
+        return Outcome(
+            outputs=(_draw(request.session, forecast, observed, request.output, chosen),)
+        )
     if folder is None:
         raise click.UsageError("A model folder has no place for plots: name a file with -o.")
     plots = folder.subfolder("plots")
-    fan = _draw(forecast, observed, plots / "forecast.png", chosen)
+    fan = _draw(request.session, forecast, observed, plots / "forecast.png", chosen)
     return Outcome(outputs=(*_draw_history(folder, plots), fan))
 
 
 def _draw(
-    result: xr.Dataset, observed: TimeSeriesDataset | None, path: Path, chosen: dict[str, Any]
+    session: Session,
+    result: xr.Dataset,
+    observed: TimeSeriesDataset | None,
+    path: Path,
+    chosen: dict[str, Any],
 ) -> Path:
     from latentode import plot
 
@@ -183,6 +191,11 @@ def _draw(
         return _saved(plot.latent_trajectory(result, series=series), path)
     if kind == _EXCEEDANCE:
         return _saved(plot.crossings(result, series=series, window=window), path)
+    if series is None and result.sizes["series"] > 1:
+        session.note(
+            f"drawn: series {result['series'].values[0]}, the first of "
+            f"{result.sizes['series']:,}. For others pass --series with their names, or all."
+        )
     draw = plot.interpolation if kind == "interpolation" else plot.forecast
     return _saved(draw(result, observed=observed, **chosen), path)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -220,12 +221,13 @@ def _streams(
     row_starts: Int64, num_channels: int, seed: tuple[int, ...], first: int
 ) -> tuple[Float64, Float64]:
     """Noise of each window's own stream: a share (window,) and numbers (row, channel + 1)."""
-    shares, noise = [], [np.zeros((0, num_channels + 1))]
-    for index, rows in enumerate(np.diff(row_starts)):
+    shares = np.zeros(len(row_starts) - 1)
+    noise = np.zeros((row_starts[-1], num_channels + 1))
+    for index, (low, high) in enumerate(pairwise(row_starts)):
         generator = np.random.default_rng((*seed, first + index))
-        shares.append(generator.uniform(0.0, 0.5))
-        noise.append(generator.random((int(rows), num_channels + 1)))
-    return np.array(shares), np.concatenate(noise)
+        shares[index] = generator.uniform(0.0, 0.5)
+        generator.random(out=noise[low:high])
+    return shares, noise
 
 
 def _hide(rows: Rows, noise: Float64, shares: Float64) -> tuple[Float64, Float64]:
@@ -243,6 +245,8 @@ def _hide(rows: Rows, noise: Float64, shares: Float64) -> tuple[Float64, Float64
 def _thin(window: Int64, wanted: NDArray[np.bool_], most: int, noise: Float64) -> Int64:
     """Keep at most `most` wanted rows of each window, at random."""
     index = np.flatnonzero(wanted)
+    if np.bincount(window[index], minlength=1).max() <= most:
+        return index
     index = index[np.lexsort((noise[index], window[index]))]
     counts = np.bincount(window[index])
     rank = np.arange(len(index)) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -35,7 +35,7 @@ def sample_times(sample: Sample, names: Sequence[str]) -> Int64:
             column = join_times({part: sample[part].cells for part in names}).column
         else:
             column = sample[name].cells
-        raw = read_times(column, lambda: column, TimeConfig(), sample.table.decimal)
+        raw = read_times(column, lambda rows: column[rows], TimeConfig(), sample.table.decimal)
         merged = merge_times([raw], name, TimeConfig(), Doubts(), "row {}".format)
     except LatentODEError:  # what is wrong with them is said when all is read
         return np.full(len(sample.rows), NOT_KNOWN)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from latentode.models.decoders.kriging import Decayed
 from latentode.models.nn.mlp import SkipMLP
 from latentode.ode.networks.activations import tamed
 
 # per unit of model time, of which a window has 4: the last tells the same moment from any other
 _RATES = (1.0, 16.0, 512.0)
 _GAIN = 5.0  # rates must move by factors while weights move by hundredths
-_FARTHEST = 100.0  # keeps gaps without end, whose weight is 0, out of the gradient
 
 
 class CrossMemory(nn.Module):
@@ -59,11 +59,10 @@ class CrossMemory(nn.Module):
         Returns:
             Both of shape (draw, batch, step, channel).
         """
-        rates = (self.log_rates + _GAIN * self.rate_shift).exp()[:, None, None, None]
-        # (rate, 2, batch, step, channel); infinity times 0 would be NaN in the gradient
-        near = torch.where(gaps < torch.inf, (-rates * gaps.clamp(max=_FARTHEST)).exp(), 0.0)
-        # rates and sides to the features
-        decayed = (near[:, :, None] * tamed(residuals)).movedim((0, 1), (-3, -2)).flatten(-3)
-        weights = near.movedim((0, 1), (-3, -2)).flatten(-3)
+        rates = (self.log_rates + _GAIN * self.rate_shift).exp()
+        # sides and channels as one axis, last: (batch, step, side * channel)
+        apart = gaps.movedim(0, -2).flatten(-2)
+        read = tamed(residuals).movedim(0, -2).flatten(-2)
+        weights, decayed = Decayed.apply(apart, read, rates.repeat(1, 2))
         shift, log_scale = self.net(weights, decayed).chunk(2, dim=-1)
         return shift, log_scale

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from latentode.config import ModelConfig
 from latentode.data.batches.batch import SeriesBatch
 from latentode.models.decoders.seasonal import periods_earlier
+from latentode.models.nn.dropout import dropout
+from latentode.models.nn.nearest import ReadingTable
 from latentode.models.nn.summaries import SUMMARIES, Summaries, summaries
 from latentode.ode.networks.activations import tamed
 
@@ -22,6 +25,25 @@ _HIDDEN = 32  # units of the hidden layer
 _BOUND = 5.0  # scaled units that what is known of a channel stays within, smoothly
 _FARTHEST = 100.0  # model time: an age beyond 25 contexts says no more
 _MOST_LOG_SCALE = 4.0  # a factor on deviations by 55 up or down at most
+
+
+class Clues(NamedTuple):
+    """What direct forecasts go by, without what is learned.
+
+    Attributes:
+        own: What is known of each channel alone, within bounds, shapes (channel, batch, step or 1,
+            feature).
+        known: What is known at the times asked about, shape (batch, step, known).
+        lead: Time since the last row, shape (batch, step, 1).
+        age: Time since the last reading of the channel, shape (channel, batch, step, 1).
+        ahead: Whether a time is after the last row, shape (batch, step, 1).
+    """
+
+    own: list[Tensor]
+    known: Tensor
+    lead: Tensor
+    age: Tensor
+    ahead: Tensor
 
 
 class DirectForecast(nn.Module):
@@ -113,36 +135,65 @@ class DirectForecast(nn.Module):
         Returns:
             Both of shape (batch, step, channel), 0 up to the last visible row.
         """
+        return self.moves(self.clues(batch, asked, known))
+
+    def clues(self, batch: SeriesBatch, asked: Tensor, known: Tensor) -> Clues:
+        """What forecasts go by, whatever was learned.
+
+        Args:
+            batch: See `forward`, like all others.
+            asked: Likewise.
+            known: Likewise.
+        """
         found = summaries(batch)
         lead = (asked - batch.times[:, -1:]).to(known.dtype)[..., None]
-        # nothing is learned of a window without readings, which has no last one to depart from
-        ahead = (lead > 0) & (batch.lengths > 0)[:, None, None]
-        lead = torch.minimum(lead.clamp(min=0.0), self.reach)
-        shared = torch.cat([known, lead, -(-lead * self.rates).expm1()], dim=-1)
-        own = _BOUND * torch.tanh(self._own(batch, found, asked) / _BOUND)
-        own = functional.dropout(own, _DROPOUT, self.training)
-        hidden = own @ self.hidden_own + (shared @ self.hidden_shared)[:, :, None]
-        hidden = hidden + self.hidden_channel
-        hidden = functional.dropout(torch.tanh(hidden), _DROPOUT, self.training)
-        out = torch.einsum("bscf,cfm->bscm", hidden, self.last)
-        out = out + torch.einsum("bscf,cfm->bscm", own, self.own)
-        out = out + torch.einsum("bsf,cfm->bscm", shared, self.shared)
-        age = (asked[..., None] - found.last).clamp(0.0, _FARTHEST).to(out.dtype)
-        begun = -(-age[..., None] * self.rates).expm1()  # (batch, step, channel, rate)
-        moved = torch.einsum("bscor,bscr->obsc", out.unflatten(-1, (2, -1)), begun)
-        shift, log_scale = torch.where(ahead, moved * self.strength, 0.0)
+        age = (asked[..., None] - found.last).clamp(0.0, _FARTHEST).to(known.dtype)
+        return Clues(
+            own=[_bounded(part.movedim(2, 0)) for part in self._own(batch, found, asked)],
+            known=known,
+            lead=lead.clamp(min=0.0),
+            age=age.movedim(-1, 0)[..., None],
+            # nothing is learned of a window without readings, which has no last one to depart from
+            ahead=(lead > 0) & (batch.lengths > 0)[:, None, None],
+        )
+
+    def moves(self, clues: Clues) -> tuple[Tensor, Tensor]:
+        """What `forward` returns, of what was found out before."""
+        steps = clues.known.shape[1]
+        lead = torch.minimum(clues.lead, self.reach)
+        shared = torch.cat([clues.known, lead, -(-lead * self.rates).expm1()], dim=-1)
+        own = clues.own[0]  # (channel, batch, step or 1, feature)
+        if len(clues.own) > 1:
+            own = torch.cat([own.expand(-1, -1, steps, -1), *clues.own[1:]], dim=-1)
+        own = dropout(own, _DROPOUT, self.training)
+        hidden = own @ self.hidden_own + shared @ self.hidden_shared
+        hidden = torch.tanh(hidden + self.hidden_channel[:, None, None])
+        hidden = dropout(hidden, _DROPOUT, self.training)
+        shares = (hidden, self.last), (own, self.own)
+        out = sum(
+            (
+                (part.flatten(1, 2) @ weight).unflatten(1, part.shape[1:3])
+                for part, weight in shares
+            ),
+            start=(shared.flatten(0, 1) @ self.shared).unflatten(1, shared.shape[:2]),
+        )
+        begun = -(-clues.age * self.rates).expm1()  # (channel, batch, step, rate)
+        moved = (out.unflatten(-1, (2, -1)) * begun[..., None, :]).sum(dim=-1)
+        shift, log_scale = torch.where(clues.ahead, moved.permute(3, 1, 2, 0) * self.strength, 0.0)
         return shift, log_scale.clamp(-_MOST_LOG_SCALE, _MOST_LOG_SCALE)
 
-    def _own(self, batch: SeriesBatch, found: Summaries, asked: Tensor) -> Tensor:
-        """What is known of each channel alone, shape (batch, step or 1, channel, feature)."""
+    def _own(self, batch: SeriesBatch, found: Summaries, asked: Tensor) -> list[Tensor]:
+        """What is known of each channel alone, shapes (batch, step or 1, channel, feature)."""
         numbers = found.numbers[:, None]
         if self.season is None:
-            return numbers
+            return [numbers]
         values = torch.where(batch.mask, batch.values - found.level, 0.0)[None]
-        read, known = periods_earlier(
-            (batch.times, batch.mask, batch.lengths), values, asked, self.season, _PERIODS
-        )
+        table = ReadingTable.of(batch.times, batch.mask, batch.lengths)
+        read, known = periods_earlier(table, values, asked, self.season, _PERIODS)
         known = known.to(read.dtype)
         earlier = [*(tamed(read[0]) * known).unbind(1), *known.unbind(1)]
-        numbers = numbers.expand(-1, asked.shape[1], -1, -1)
-        return torch.cat([numbers, torch.stack(earlier, dim=-1)], dim=-1)
+        return [numbers, torch.stack(earlier, dim=-1)]
+
+
+def _bounded(numbers: Tensor) -> Tensor:
+    return _BOUND * torch.tanh(numbers / _BOUND)

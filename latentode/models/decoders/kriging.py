@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from latentode.models.nn.decay import decay_
+
 _LEAST = 1e-6  # readings at one moment leave no variance to divide by
 
 
@@ -41,7 +43,8 @@ class Kriging(torch.autograd.Function):
         gaps = torch.cat([gaps, gaps.sum(dim=0, keepdim=True)])  # the last: between the neighbours
         present = gaps < torch.inf
         gaps = torch.where(present, gaps, 0.0)  # in the gradient, inf * 0 would be NaN
-        decay = (gaps * -_over(rates, gaps)).exp_()  # (rate, 3, batch, step, channel)
+        # (rate, 3, batch, step, channel)
+        decay = decay_(gaps * _over(rates, gaps))
         decay *= present
         before, after, between = (_over(weights, gaps) * decay).sum(dim=0)
         inverse = (1.0 - between * between).clamp_(min=_LEAST).reciprocal_()
@@ -118,3 +121,37 @@ class SumOfApproaches(torch.autograd.Function):
         in_gains, risen = both.chunk(2, dim=2)  # (batch, channel, draw, rate)
         in_rates = gains * (aged.sum(dim=-1, keepdim=True) - risen)
         return None, in_rates.sum(dim=(0, 2)), in_gains
+
+
+class Decayed(torch.autograd.Function):
+    r"""Weights :math:`e^{-k_{jc} a_c}` and products :math:`r_c e^{-k_{jc} a_c}`.
+
+    There is no gradient in the gaps a.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, gaps: Tensor, residuals: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
+        """Weights (batch, step, rate * channel) and products (draw, batch, step, rate * channel).
+
+        Args:
+            ctx: Keeps what `backward` needs.
+            gaps: +inf where there is none, shape (batch, step, channel).
+            residuals: Shape (draw, batch, step, channel).
+            rates: Shape (rate, channel).
+        """
+        near = decay_(gaps[..., None, :] * rates)
+        ctx.save_for_backward(gaps, residuals, near)
+        return near.flatten(-2), (near * residuals[..., None, :]).flatten(-2)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, in_weights: Tensor, in_products: Tensor) -> tuple[None, Tensor, Tensor]:
+        """Gradients in residuals and rates."""
+        gaps, residuals, near = ctx.saved_tensors
+        in_products = in_products.unflatten(-1, near.shape[-2:])
+        of_draws = (in_products * residuals[..., None, :]).sum(dim=0)
+        in_near = of_draws.add_(in_weights.unflatten(-1, near.shape[-2:])).mul_(near)
+        in_residuals = torch.einsum("dbsjc,bsjc->dbsc", in_products, near)
+        finite = gaps.masked_fill(torch.isinf(gaps), 0.0)[..., None, :]
+        in_rates = in_near.mul_(finite).flatten(0, 1).sum(dim=0).neg_()
+        return None, in_residuals, in_rates

@@ -15,7 +15,7 @@ from latentode.models.decoders.seasonal import SeasonalMemory
 from latentode.models.decoders.smooth import SmoothMemory
 from latentode.models.decoders.smooth_kriging import DEPTH
 from latentode.models.nn.bounds import Bounds
-from latentode.models.nn.nearest import gather_readings, nearest_readings
+from latentode.models.nn.nearest import ReadingTable, gather_readings
 
 _MAX_RESTLESSNESS = 4.0  # log of a factor on deviations: by 55 up or down at most
 _PRIOR_COUNT = 8.0  # readings that a level of zero counts for, before training
@@ -81,6 +81,7 @@ class Memory(nn.Module):
     ) -> None:
         super().__init__()
         self.many, self.num_channels = config.pooled, num_channels
+        self.from_end = config.anchor == "origin"  # whether the last row lies at model time 0
         self.nearest = ResidualMemory(num_channels)
         self.cross = CrossMemory(num_channels, config.hidden_dim, config.dropout)
         self.recent = RecentBehaviour(num_channels)
@@ -112,7 +113,8 @@ class Memory(nn.Module):
         Returns:
             Shift and factor, shape (draw, batch, step, channel) or one that broadcasts to it.
         """
-        times, mask, lengths = batch.times, batch.mask, batch.lengths
+        times, mask = batch.times, batch.mask
+        table = ReadingTable.of(times, mask, batch.lengths)
         if self.bounded is None:
             residuals = torch.where(mask, batch.values - at_rows, 0.0)
         else:
@@ -121,7 +123,7 @@ class Memory(nn.Module):
         if self.seasonal is not None:
             steps = asked.shape[1]
             both = torch.cat([asked, times], dim=1)
-            expected = self.seasonal(times, mask, lengths, residuals, both)
+            expected = self.seasonal(table, residuals, both, self._longest(batch))
             season = expected[..., :steps, :]
             residuals = torch.where(mask, residuals - expected[..., steps:, :], 0.0)
         level: Tensor | float = 0.0
@@ -131,9 +133,7 @@ class Memory(nn.Module):
             level = residuals.sum(dim=-2, keepdim=True) / count  # (draw, batch, 1, channel)
             residuals = torch.where(mask, residuals - level, 0.0)
             unknown = 1.0 / count
-        index, gaps = nearest_readings(
-            times, mask, lengths, asked, depth=1 if smooth is None else DEPTH
-        )
+        index, gaps = table.around(asked, depth=1 if smooth is None else DEPTH)
         gaps = gaps.to(at_rows.dtype)
         present = gaps < torch.inf
         near = torch.where(present[:, None], gather_readings(residuals, index), 0.0)
@@ -153,3 +153,7 @@ class Memory(nn.Module):
         log_scale = log_scale + spread
         factor = variance.sqrt() * log_scale.clamp(-_MAX_RESTLESSNESS, _MAX_RESTLESSNESS).exp()
         return season + level + mean + shift, factor
+
+    def _longest(self, batch: SeriesBatch) -> float:
+        """What no window is longer than, without asking the device."""
+        return -batch.lower if self.from_end else batch.upper - batch.lower

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
-from latentode.models.nn.nearest import gather_readings, nearest_readings
+from latentode.models.nn.nearest import ReadingTable, gather_readings
 
 _GAIN = 5.0  # one number a channel must move by units while weights move by hundredths
 # neighbours further apart than this share of a period do not say what was read in between
 _MAX_GAP = 0.25
 _MOST_PERIODS = 4  # that the weighted mean of the past is taken over
+_ROUNDING = 1e-9  # of a window that is as long as some periods
 
 
 class SeasonalMemory(nn.Module):
@@ -42,23 +45,23 @@ class SeasonalMemory(nn.Module):
         self.forgetting = nn.Parameter(torch.zeros(num_channels))
 
     def forward(
-        self, times: Tensor, mask: Tensor, lengths: Tensor, residuals: Tensor, query_times: Tensor
+        self, table: ReadingTable, residuals: Tensor, query_times: Tensor, span: float = math.inf
     ) -> Tensor:
         """Expected residual at the query times.
 
         Args:
-            times: Row times, padded by the last, shape (batch, time).
-            mask: True where a channel was read, shape (batch, time, channel).
-            lengths: Rows of each window, shape (batch,).
+            table: The readings.
             residuals: Residuals, 0 where missing, shape (draw, batch, time, channel).
             query_times: Shape (batch, step).
+            span: A time that no window is longer than, from its first row to its last.
 
         Returns:
             Expected residual, shape (draw, batch, step, channel).
         """
-        rows = times, mask, lengths
-        read, known = periods_earlier(rows, residuals, query_times, self.period, _MOST_PERIODS)
-        lags = torch.arange(_MOST_PERIODS, device=times.device)
+        # periods that no window reaches back to need not be looked for
+        count = int(min(_MOST_PERIODS - 1, span / self.period + _ROUNDING)) + 1
+        read, known = periods_earlier(table, residuals, query_times, self.period, count)
+        lags = torch.arange(count, device=residuals.device)
         kept = torch.sigmoid(_GAIN * self.forgetting)
         weight = kept ** lags[:, None, None] * known
         least = torch.finfo(weight.dtype).eps
@@ -67,7 +70,7 @@ class SeasonalMemory(nn.Module):
 
 
 def periods_earlier(
-    rows: tuple[Tensor, Tensor, Tensor],
+    table: ReadingTable,
     values: Tensor,
     query_times: Tensor,
     period: float,
@@ -76,8 +79,7 @@ def periods_earlier(
     """What was read whole periods before some times, linearly between the two neighbours.
 
     Args:
-        rows: Times of the rows, padded by the last, shape (batch, time); true where a channel was
-            read, shape (batch, time, channel); and rows of each window, shape (batch,).
+        table: The readings.
         values: Values at the rows, 0 where missing, shape (draw, batch, time, channel).
         query_times: Shape (batch, step).
         period: In model time.
@@ -87,13 +89,12 @@ def periods_earlier(
         Values, shape (draw, batch, period, step, channel), and whether there are any: neighbours no
         more than a quarter of a period apart, shape (batch, period, step, channel).
     """
-    times, mask, lengths = rows
-    behind = (query_times - times[:, -1:]) / period
+    behind = (query_times - table.times[:, -1:]) / period
     nearest = torch.ceil(behind).clamp(min=1.0)
-    lags = torch.arange(count, device=times.device)
+    lags = torch.arange(count, device=behind.device)
     # (batch, period * step): one search for all
     earlier = query_times[:, None] - period * (nearest[:, None] + lags[:, None])
-    index, gaps = nearest_readings(times, mask, lengths, earlier.flatten(1))
+    index, gaps = table.around(earlier.flatten(1))
     apart = gaps.sum(dim=0)
     known = apart <= _MAX_GAP * period
     tiny = torch.finfo(apart.dtype).tiny

@@ -14,11 +14,13 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from latentode.models.nn.decay import FARTHEST, decay_
+
 DEPTH = 3  # readings to either side
 NEIGHBOURS = 2 * DEPTH  # in the order of `nearest_readings`: before, after, next before, next after
 # between which covariances are needed
 _PAIRS = list(combinations(range(NEIGHBOURS), 2))
-_FAR = 1e8  # a gap over which nothing is remembered, and whose cube is finite
+_FAR = 1e8  # a gap over which nothing is remembered
 _JITTER = 1e-5  # smooth covariances of close readings are singular in float32
 
 
@@ -49,7 +51,7 @@ class SmoothKriging(torch.autograd.Function):
         speed, constant, linear, square = (
             part.expand(gaps[0].shape).contiguous() for part in (rates, *coefficients)
         )
-        every = [(x, x.neg().exp_()) for x in _scaled(gaps, speed)]
+        every = [(x, decay_(x.clone())) for x in _scaled(gaps, speed)]
         covariance = [
             (x * square).add_(linear).mul_(x).add_(constant).mul_(decay) for x, decay in every
         ]
@@ -103,10 +105,11 @@ def _scaled(gaps: Tensor, rates: Tensor) -> Iterator[Tensor]:
     What is absent is far from all others.
     """
     near = [gap.clamp(max=_FAR * (n + 1)).mul_(rates) for n, gap in enumerate(gaps)]
-    yield from near
+    for x in near:
+        yield x.clamp(max=FARTHEST)
     for i, j in _PAIRS:
         same_side = (i - j) % 2 == 0
-        yield near[j] - near[i] if same_side else near[i] + near[j]
+        yield (near[j] - near[i] if same_side else near[i] + near[j]).clamp_(max=FARTHEST)
 
 
 class _Factor:

@@ -66,9 +66,8 @@ class Smoother(nn.Module):
         sides, gaps = [], []
         for gru, reverse in ((self.forwards, False), (self.backwards, True)):
             features, _ = row_features(batch, reverse=reverse)
-            states = states_after_rows(gru, features, batch.lengths)  # (batch, 1 + time, hidden)
             read = lengths - position if reverse else position
-            sides.append(states.gather(1, read[..., None].expand(-1, -1, states.shape[-1])))
+            sides.append(states_after_rows(gru, features, batch.lengths, read))
             nearest = (position if reverse else position - 1).clamp(0, batch.times.shape[1] - 1)
             gap = (batch.times.gather(1, nearest) - times).abs()
             gaps.append(torch.where(read > 0, gap, _FARTHEST))

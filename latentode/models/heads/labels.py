@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from latentode.data.batches.batch import SeriesBatch
 from latentode.models.heads.base import StateSizes
 from latentode.models.heads.classes import ClassHead
+from latentode.models.nn.dropout import dropout
 from latentode.models.nn.piecewise_linear import PiecewiseLinear
 from latentode.models.nn.summaries import SUMMARIES, summaries
 from latentode.models.solved import Solved
@@ -80,8 +80,7 @@ class LabelHead(ClassHead):
         """
         known = torch.cat([window_summaries(batch), batch.static], dim=-1)
         known, features = (
-            functional.dropout(part, self.network.dropout, self.training)
-            for part in (known, features)
+            dropout(part, self.network.dropout, self.training) for part in (known, features)
         )
         logits: Tensor = self.network(known, features)
         return logits if self.additive is None else logits + self.additive(self.numbers(batch))

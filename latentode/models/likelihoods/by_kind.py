@@ -16,6 +16,23 @@ from latentode.models.likelihoods.gaussian import GaussianLikelihood
 from latentode.models.likelihoods.negative_binomial import NegativeBinomialLikelihood
 
 
+def _draws_innermost(array: Tensor) -> bool:
+    """Whether draws (draw, batch, time, channel) of a reading stand beside each other in memory."""
+    return array.dim() > 3 and array.stride(0) == 1
+
+
+def _channels(array: Tensor, chosen: Tensor) -> Tensor:
+    """Some channels, the last axis, of an array, which lie in memory as all of them do.
+
+    Args:
+        array: Shape (..., channel).
+        chosen: Which channels.
+    """
+    if not _draws_innermost(array):
+        return array.index_select(-1, chosen)
+    return array.movedim(0, -1).index_select(-2, chosen).movedim(-1, 0)
+
+
 class SideBySide(Likelihood):
     """Some channels by one likelihood, others by others.
 
@@ -40,7 +57,7 @@ class SideBySide(Likelihood):
         return [part for part in self.parts if isinstance(part, Likelihood)]
 
     def _of(self, number: int, array: Tensor) -> Tensor:
-        return array.index_select(-1, getattr(self, f"channels_{number}"))
+        return _channels(array, getattr(self, f"channels_{number}"))
 
     def _joined(self, of_part: Callable[..., Tensor], *arrays: Tensor) -> Tensor:
         """What a function says of each part and its channels, in the order of all."""
@@ -48,7 +65,11 @@ class SideBySide(Likelihood):
             of_part(part, *(self._of(number, array) for array in arrays))
             for number, part in enumerate(self._likelihoods)
         ]
-        return torch.cat(found, dim=-1).index_select(-1, self.order)
+        if _draws_innermost(found[0]):
+            joined = torch.cat([of.movedim(0, -1) for of in found], dim=-2).movedim(-1, 0)
+        else:
+            joined = torch.cat(found, dim=-1)
+        return _channels(joined, self.order)
 
     def log_prob(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """See `Likelihood`.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from latentode.models.nn.dropout import dropout
 from latentode.ode.networks.layered import Layers
 
 
@@ -45,7 +46,7 @@ class MLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Evaluate at `x`, shape (..., in_dim); the result has shape (..., out_dim)."""
         for layer in self.layers[:-1]:
-            x = functional.dropout(torch.tanh(layer(x)), self.dropout, self.training)
+            x = dropout(torch.tanh(layer(x)), self.dropout, self.training)
         out: Tensor = self.layers[-1](x)
         return out
 
@@ -113,8 +114,15 @@ class SkipMLP(nn.Module):
         first, *others = zip(inputs, self.parts, strict=True)
         mapped = functional.linear(*first, self.bias)
         for x, weight in others:
-            mapped = mapped + functional.linear(x, weight)
+            mapped = _plus_product(mapped, x, weight)
         hidden, straight = mapped.split(self.sizes, dim=-1)
-        hidden = functional.dropout(torch.tanh(hidden), self.dropout, self.training)
-        out: Tensor = straight + self.last(hidden)
-        return out
+        hidden = dropout(torch.tanh(hidden), self.dropout, self.training)
+        return _plus_product(straight, hidden, self.last.weight)
+
+
+def _plus_product(total: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+    """A sum and a product of matrices, in one pass where neither is the same for many draws."""
+    if x.dim() == 1 or total.shape[:-1] != x.shape[:-1]:
+        return total + functional.linear(x, weight)
+    rows = torch.addmm(total.flatten(0, -2), x.flatten(0, -2), weight.t())
+    return rows.unflatten(0, x.shape[:-1])

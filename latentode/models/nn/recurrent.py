@@ -100,7 +100,7 @@ class _Recurrence(torch.autograd.Function):
         schedule, saved = ctx.schedule, ctx.saved_tensors
         weights, (states, *rest) = saved[: ctx.num_weights], saved[ctx.num_weights :]
         tape, unit = Tape(*rest[:3]), Unit(*weights[:4])
-        cotangents = torch.zeros_like(states).index_copy_(0, schedule.last, grad)
+        cotangents = torch.zeros_like(states).index_add_(0, schedule.last, grad)
         sums = [torch.zeros_like(weight) for weight in weights]
         of_features = torch.empty_like(tape.features) if ctx.needs_input_grad[1] else None
         of_steps = tape.new.new_empty(len(tape.new)) if ctx.needs_input_grad[2] else None

@@ -58,9 +58,18 @@ class Schedule:
         rows, is_end, last, series = torch.cat(parts).to(device).split([len(p) for p in parts])
         return cls(sizes.tolist(), rows, is_end.bool(), last, series)
 
-    def with_all_states(self) -> Schedule:
-        """The same, asking for the state after each packed event."""
-        return replace(self, last=torch.arange(len(self.rows)) + sum(self.sizes[:1]))
+    def asking_after(self, counts: Tensor) -> Schedule:
+        """The same, asking for the states after some numbers of events of each series.
+
+        Args:
+            counts: Shape (series of the batch, state), 0 for the initial state; in `last`, flat.
+        """
+        rank = torch.zeros(len(counts), dtype=torch.long).index_copy(
+            0, self.series, torch.arange(len(self.series))
+        )
+        slots = torch.tensor([*self.sizes[:1], *self.sizes])
+        # a series without events has the place of the first, where its initial state is as good
+        return replace(self, last=((slots.cumsum(0) - slots)[counts] + rank[:, None]).flatten())
 
     def segments(self) -> list[tuple[slice, slice]]:
         """Stretches of about equal work: their events, and their packed events."""

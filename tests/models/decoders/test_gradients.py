@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from latentode.models.decoders.kriging import Kriging, SumOfApproaches
+from latentode.models.decoders.kriging import Decayed, Kriging, SumOfApproaches
 from latentode.models.decoders.smooth_kriging import NEIGHBOURS, SmoothKriging
 
 INF = float("inf")
@@ -73,3 +73,35 @@ def test_damped_trends_have_the_gradient_of_finite_differences():
     expected = (gains @ (1 - torch.exp(-rates[..., None] * ages[:, :, None]))).detach()
     torch.testing.assert_close(approach(rates, gains).detach(), expected)
     assert torch.autograd.gradcheck(approach, (rates, gains))
+
+
+@pytest.mark.parametrize("draws", [1, 3])
+def test_decayed_readings_have_the_gradient_of_finite_differences(draws):
+    generator = torch.Generator().manual_seed(draws)
+    gaps = torch.rand((2, 3, 4), generator=generator).double()
+    gaps[0, 1, 2], gaps[1, 2] = INF, INF
+    residuals, rates = normal(generator, draws, 2, 3, 4), positive(generator, 3, 4)
+
+    def decayed(residuals, rates):
+        return Decayed.apply(gaps, residuals, rates)
+
+    near = torch.exp(-rates * gaps[..., None, :])
+    expected = (near.flatten(-2), (near * residuals[..., None, :]).flatten(-2))
+    torch.testing.assert_close(decayed(residuals, rates), expected)
+    assert torch.autograd.gradcheck(decayed, (residuals, rates))
+
+
+@pytest.mark.parametrize("draws", [1, 2])
+def test_decayed_readings_take_sliced_and_expanded_cotangents(draws):
+    generator = torch.Generator().manual_seed(draws)
+    gaps = torch.rand((2, 3, 4), generator=generator).double()
+    residuals, rates = normal(generator, draws, 2, 3, 4), positive(generator, 3, 4)
+
+    def gradients(weights, products):
+        # of slices along the last axis, which come as expanded and as padded cotangents
+        total = weights.sum() + products[..., 2:9].square().sum() + products[:, :1].sum()
+        return torch.autograd.grad(total, (residuals, rates))
+
+    near = torch.exp(-rates * gaps[..., None, :])
+    plain = gradients(near.flatten(-2), (near * residuals[..., None, :]).flatten(-2))
+    torch.testing.assert_close(gradients(*Decayed.apply(gaps, residuals, rates)), plain)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from latentode.models.decoders.seasonal import SeasonalMemory
+from latentode.models.nn.nearest import ReadingTable
 
 
 def memory(period=1.0, strength=0.5):
@@ -23,7 +24,9 @@ def window(times, values):
 
 def ask(module, rows, queries):
     asked = torch.as_tensor(queries, dtype=torch.float64)[None]
-    return module(*rows, asked)[0, 0, :, 0].tolist()
+    stamps, mask, lengths, residuals = rows
+    table = ReadingTable.of(stamps, mask, lengths)
+    return module(table, residuals, asked)[0, 0, :, 0].tolist()
 
 
 def test_a_periodic_residual_is_expected_again():
@@ -58,6 +61,16 @@ def test_only_the_past_is_read():
     assert same[0] == same[1]
 
 
+@pytest.mark.parametrize("start", [-2.0, -1.999, -0.7])
+def test_periods_beyond_the_longest_window_need_not_be_looked_for(start):
+    times = np.linspace(start, 0.0, 60)
+    stamps, mask, lengths, residuals = window(times, np.cos(3 * times))
+    table, asked = ReadingTable.of(stamps, mask, lengths), torch.linspace(-1, 2, 50).double()[None]
+    every, near = (memory()(table, residuals, asked, span) for span in (torch.inf, -start))
+    torch.testing.assert_close(near, every, rtol=1e-14, atol=0.0)
+    assert every.any()
+
+
 @pytest.mark.parametrize(
     ("times", "query"),
     [
@@ -72,7 +85,8 @@ def test_nothing_is_expected_without_near_readings(times, query):
 def test_a_channel_that_was_never_read_expects_nothing_and_has_a_finite_gradient():
     module = memory()
     stamps, mask, lengths, residuals = window([-1.0, -0.5, 0.0], [0.0, 0.0, 0.0])
-    out = module(stamps, torch.zeros_like(mask), lengths, residuals, stamps + 0.3)
+    table = ReadingTable.of(stamps, torch.zeros_like(mask), lengths)
+    out = module(table, residuals, stamps + 0.3)
     out.sum().backward()
     assert out.abs().max() == 0.0
     assert torch.isfinite(module.strength.grad).all()

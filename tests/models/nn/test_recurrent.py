@@ -92,7 +92,7 @@ def test_states_and_gradients_are_those_of_autograd(has_field, cotangent, segmen
 
 
 @pytest.mark.parametrize("has_field", [True, False], ids=["field", "no field"])
-def test_the_state_after_every_event_can_be_asked_for(has_field):
+def test_the_states_after_any_numbers_of_events_can_be_asked_for(has_field):
     counts = counts_of(most=3 if has_field else 1)
     (features, gaps), (cell, field) = data_of(counts), networks()
     field = field if has_field else None
@@ -100,22 +100,30 @@ def test_the_state_after_every_event_can_be_asked_for(has_field):
     steps = None if field is None else (gaps / counts.clamp(min=1)).flatten()[plan.rows]
     weights = None if field is None else Field(*field.parameters())
     read = features.flatten(0, 1)[plan.rows]
-    found = recur(plan.with_all_states(), read, Unit(*cell.parameters()), steps, weights)
-    # what a series of the first rows alone ends in; an event within a row has no end of its own
-    places = plan.is_end.nonzero()[:, 0]
-    width = counts.shape[1]
-    expected = []
-    for place in places.tolist():
-        series, row = divmod(int(plan.rows[place]), width)
-        short = counts[series, : row + 1][None]
-        own = features[[series], : row + 1], gaps[[series], : row + 1]
-        expected.append(by_loops(short, *own, cell, field)[0])
-    expected = torch.stack(expected)
-    torch.testing.assert_close(found[places], expected, rtol=0, atol=1e-14)
+    # after the first rows of each series: none, some twice, all
+    rows = torch.tensor([[0, n // 2, n, n // 2] for n in LENGTHS])
+    events = torch.nn.functional.pad(counts.cumsum(1), (1, 0)).gather(1, rows)
+    asked_for = plan.asking_after(events)
+    found = recur(asked_for, read, Unit(*cell.parameters()), steps, weights).unflatten(0, (-1, 4))
+    # what a series of the first rows alone ends in
+    expected = torch.stack(
+        [
+            by_loops(
+                counts.where(torch.arange(counts.shape[1]) < n[:, None], 0),
+                features,
+                gaps,
+                cell,
+                field,
+            )
+            for n in rows.T
+        ],
+        dim=1,
+    )
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-14)
     asked = [features, *cell.parameters(), *([gaps, *field.parameters()] if has_field else [])]
     grad = torch.randn_like(expected)
     for one, other in zip(
-        torch.autograd.grad(found[places], asked, grad),
+        torch.autograd.grad(found, asked, grad),
         torch.autograd.grad(expected, asked, grad),
         strict=True,
     ):

@@ -248,7 +248,7 @@ class Collector:
             and pa.types.is_timestamp(column.type)
         ):
             column = table.text(name)  # a format holds for what is written, however it was parsed
-        return read_times(column, lambda: table.text(name), time, decimal)
+        return read_times(column, lambda rows: table.text(name, rows), time, decimal)
 
     def _read(
         self, table: Table, name: str, groups: Int32 | None = None, names: Sequence[str] = ()

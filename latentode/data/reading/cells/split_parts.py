@@ -99,7 +99,7 @@ def date_part(name: str, column: pa.ChunkedArray) -> Part | None:
     form = may_be_times(column)
     if form is None or form.kind != "dates":
         return None
-    raw = read_times(column, lambda: as_text(column), TimeConfig())
+    raw = read_times(column, lambda rows: as_text(column[rows]), TimeConfig())
     stamps = raw.stamps
     if raw.numbers is not None:
         spelled = spelled_dates(raw.numbers, raw.status)
@@ -120,7 +120,7 @@ def clock_part(name: str, column: pa.ChunkedArray) -> Part | None:
     if spreadsheet is not None:
         return spreadsheet
     if pa.types.is_time(kind):
-        raw = read_times(column, lambda: as_text(column), TimeConfig())
+        raw = read_times(column, lambda rows: as_text(column[rows]), TimeConfig())
         assert raw.clocks is not None, "times of a type"
         return Part(name, "clock", raw.clocks.times, raw.status == OK)
     if not is_text(kind):
@@ -176,7 +176,7 @@ def _spreadsheet_clock(name: str, column: pa.ChunkedArray) -> Part | None:
     form = may_be_times(column)
     if form is None or form.kind not in ("stamps", "dates"):
         return None
-    raw = read_times(column, lambda: as_text(column), TimeConfig())
+    raw = read_times(column, lambda rows: as_text(column[rows]), TimeConfig())
     if raw.stamps is None or raw.stamps.dates:
         return None
     good = raw.status == OK

@@ -77,7 +77,7 @@ class JoinedTimes:
     """
 
     column: pa.ChunkedArray
-    text: Callable[[], pa.ChunkedArray]
+    text: Callable[[slice], pa.ChunkedArray]
     words: str
     option: str = ""
     question: str = ""
@@ -168,8 +168,8 @@ def join_times(
         )
     whole = {role: _whole(part, columns[part.name]) for role, part in roles.items()}
 
-    def text() -> pa.ChunkedArray:
-        texts = [as_text(column).cast(pa.string()) for column in columns.values()]
+    def text(rows: slice) -> pa.ChunkedArray:
+        texts = [as_text(column[rows]).cast(pa.string()) for column in columns.values()]
         return pc.binary_join_element_wise(*texts, " ")
 
     if WEEK in whole:
@@ -182,7 +182,7 @@ def join_times(
     return JoinedTimes(_joined(whole, date, columns), text, words, option, question)
 
 
-def _gps_times(roles: Mapping[str, Part], text: Callable[[], pa.ChunkedArray]) -> JoinedTimes:
+def _gps_times(roles: Mapping[str, Part], text: Callable[[slice], pa.ChunkedArray]) -> JoinedTimes:
     week, rest = roles[WEEK], roles[SECONDS]
     good = week.good & rest.good
     times = universal(np.where(good, week.values, 0), np.where(good, rest.values, 0))

@@ -73,7 +73,7 @@ class RawTimes:
 
 def read_times(
     column: pa.ChunkedArray,
-    text: Callable[[], pa.ChunkedArray],
+    text: Callable[[slice], pa.ChunkedArray],
     time: TimeConfig,
     decimal: str = ".",
 ) -> RawTimes:
@@ -81,7 +81,8 @@ def read_times(
 
     Args:
         column: Cells, typed as in a `Table`.
-        text: Gives the cells as they are written; called only where the types do not tell all.
+        text: Gives some of the cells as they are written; called only where the types do not tell
+            all.
         time: How times are written.
         decimal: Decimal mark of numbers.
 
@@ -97,7 +98,7 @@ def read_times(
         kind = column.type
 
     def cell(row: int) -> str:
-        return str(as_text(text().slice(row, 1))[0].as_py())
+        return str(as_text(text(slice(row, row + 1)))[0].as_py())
 
     if time.format is not None:
         formed = _by_format(column, text, time.format, cell)
@@ -124,13 +125,13 @@ def _whole_array(column: pa.ChunkedArray) -> pa.Array:
 
 def _by_format(
     column: pa.ChunkedArray,
-    text: Callable[[], pa.ChunkedArray],
+    text: Callable[[slice], pa.ChunkedArray],
     form: str,
     cell: Callable[[int], str],
 ) -> RawTimes | None:
     """Times of a format; None where the source has typed times, which no format describes."""
     check_format(form)
-    cells = _whole_array(text().cast(pa.string()))
+    cells = _whole_array(text(slice(None)).cast(pa.string()))
     if form == CLOCK_DIGITS:
         padded = pc.utf8_lpad(pc.utf8_trim_whitespace(cells), 6, "0")
         cells = pc.replace_substring_regex(padded, r"^(\d\d)(\d\d)(\d\d)$", r"\1:\2:\3")
@@ -187,7 +188,7 @@ def _parse_numbers(texts: pa.Array, decimal: str) -> tuple[NDArray[Any], NDArray
 
 def _read_typed_numbers(
     column: pa.ChunkedArray,
-    text: Callable[[], pa.ChunkedArray],
+    text: Callable[[slice], pa.ChunkedArray],
     decimal: str,
     cell: Callable[[int], str],
 ) -> RawTimes:
@@ -200,7 +201,7 @@ def _read_typed_numbers(
     largest = np.nanmax(np.abs(values), initial=0.0)
     if largest > _EXACT_FLOAT or pa.types.is_decimal(column.type):
         # whole nanoseconds beyond 2**53 are still exact in the text
-        numbers, status = _parse_numbers(_whole_array(text().cast(pa.string())), decimal)
+        numbers, status = _parse_numbers(_whole_array(text(slice(None)).cast(pa.string())), decimal)
         return RawTimes(status, cell, numbers=numbers)
     status = np.where(missing, NO_TIME, np.where(np.isinf(values), BAD, OK)).astype(np.uint8)
     return RawTimes(status, cell, numbers=np.where(status == OK, values, 0.0))

@@ -67,7 +67,7 @@ def may_be_times(column: pa.ChunkedArray, decimal: str = ".") -> TimeForm | None
         return None
     if is_text(column.type) and not _holds_digits(column):
         return None
-    raw = read_times(column, lambda: as_text(column), TimeConfig(), decimal)
+    raw = read_times(column, lambda rows: as_text(column[rows]), TimeConfig(), decimal)
     filled = raw.status != NO_TIME
     if not filled.any():
         return None

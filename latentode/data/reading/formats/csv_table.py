@@ -19,7 +19,14 @@ from latentode.data.reading.formats.csv_dialect import find_dialect
 from latentode.data.reading.formats.csv_lines import parsed_lines, record_lines
 from latentode.data.reading.formats.csv_parser import CsvParser, RaggedRow
 from latentode.data.reading.formats.csv_source import HEAD_BYTES, CsvSource
-from latentode.data.reading.formats.table import Format, LogSource, NoRowsError, Table, is_text
+from latentode.data.reading.formats.table import (
+    EVERY,
+    Format,
+    LogSource,
+    NoRowsError,
+    Table,
+    is_text,
+)
 from latentode.data.reading.formats.text_blocks import read_blocks
 from latentode.errors import DataError
 
@@ -98,14 +105,14 @@ class CsvTable(Table):
         """Fields that each row should have, those of columns that are left out among them."""
         return len(self._dialect.columns)
 
-    def text(self, name: str) -> pa.ChunkedArray:
-        """Cells of a column as they stand in the file."""
+    def text(self, name: str, rows: slice = EVERY) -> pa.ChunkedArray:
+        """Cells of a column as they stand in the file; arguments as in `Table.text`."""
         column = self._columns[name]
         if is_text(column.type):
-            return column
+            return column[rows]
         if name not in self._texts:
             self._texts[name] = self._parser.text(name, column)
-        return self._texts[name]
+        return self._texts[name][rows]
 
     def release(self, keep: Sequence[str] = ()) -> None:
         """Forget the cells of all columns but some, as in `Table`.

@@ -23,6 +23,7 @@ from latentode.data.reading.roles import Roles
 from latentode.errors import DataError
 
 #: Spellings of a missing value. Ids and channel names have none: "NA" is an id.
+EVERY = slice(None)  # row
 MISSING_TEXTS = (
     *("", "nan", "NaN", "NAN", "-nan", "-NaN", "NA", "na", "N/A", "n/a", "#N/A", "#NA", "<NA>"),
     *("null", "NULL", "Null", "None", "none", "NONE", "NaT"),
@@ -130,13 +131,17 @@ class Table:
         """Cells of a column, typed as described above."""
         return self._columns[name]
 
-    def text(self, name: str) -> pa.ChunkedArray:
+    def text(self, name: str, rows: slice = EVERY) -> pa.ChunkedArray:
         """Cells of a column as strings, byte for byte as the source has them; "" where missing.
 
         The type is ``string`` or ``dictionary`` of strings. Numbers of a typed source are written
         as a CSV file would hold them: whole ones without a decimal point.
+
+        Args:
+            name: The column.
+            rows: Which of its rows; writing all only to look at one takes long.
         """
-        return as_text(self._columns[name])
+        return as_text(self._columns[name][rows])
 
     @cached_property
     def lines(self) -> Int64:
@@ -161,10 +166,10 @@ class RenamedTable(Table):
         self.named_as(table)
         self._table, self._names = table, dict(names)
 
-    def text(self, name: str) -> pa.ChunkedArray:
-        """Cells as the source has them."""
+    def text(self, name: str, rows: slice = EVERY) -> pa.ChunkedArray:
+        """Cells as the source has them; arguments as in `Table.text`."""
         old = self._names.get(name)
-        return super().text(name) if old is None else self._table.text(old)
+        return super().text(name, rows) if old is None else self._table.text(old, rows)
 
     @cached_property
     def lines(self) -> Int64:

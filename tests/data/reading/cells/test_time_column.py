@@ -147,7 +147,7 @@ def test_numbers_told_for_a_column_of_dates_are_refused():
 def test_dates_beside_a_log_of_elapsed_times_are_left_to_the_caller():
     cells = pa.chunked_array([pa.array(["2024-01-01"])])
     time = TimeConfig(unit="s")
-    raw = read_times(cells, lambda: cells, time)
+    raw = read_times(cells, lambda rows: cells[rows], time)
     known = Clock("elapsed", None, "s")
     assert merge_times([raw], "t", time, Doubts(), str, known).clock.kind == "calendar"
 
@@ -160,7 +160,7 @@ def test_times_beside_a_log_are_on_its_clock():
         update={"tz": "UTC"}
     )
     column = pa.chunked_array([pa.array([1.5, 2.5])])
-    raw = read_times(column, lambda: column, time)
+    raw = read_times(column, lambda rows: column[rows], time)
     doubts = Doubts()
     elapsed = merge_times([raw], "t", time, doubts, str, Clock("elapsed", None, "h"))
     assert elapsed.times.tolist() == [5400 * SECOND, 9000 * SECOND]
