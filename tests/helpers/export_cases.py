@@ -46,9 +46,9 @@ MODELS = {
 }
 
 
-def log_of_kinds():
+def log_of_kinds(*, extras=True):
     """Four channels: of any numbers, of two states, of counts, and with a lower bound."""
-    log = irregular_log((60, 45, 30, 200), 4)
+    log = irregular_log((60, 45, 30, 200), 4, extras=extras)
     readings = log.readings
     values, channel = readings.values.copy(), readings.channel_index
     around = values - 20.0
@@ -58,10 +58,10 @@ def log_of_kinds():
     return log.with_readings(replace(readings, values=values))
 
 
-def fitted(name, **more):
+def fitted(name, *, extras=True, **more):
     """A model with weights off their initial values, calibrated and with a copula."""
     config = settings(**{**MODELS[name], "train__max_epochs": 1, **more})
-    log = log_of_kinds()
+    log = log_of_kinds(extras=extras)
     schema = DataSchema.fit(log, config)
     model = model_of(schema, config)
     if model.direct is not None:
