@@ -79,4 +79,4 @@ class ExportedLatentODE(ReadingPredictions[ExportedModel]):
         )
 
     def _predictor(self, num_draws: int) -> ExportedPredictor:
-        return ExportedPredictor(self.fitted_, num_draws)
+        return ExportedPredictor.of(self.fitted_, num_draws)

@@ -10,6 +10,7 @@ from scipy import special
 
 from latentode.data.batches.window_arrays import WindowArrays
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
+from latentode.data.schema import DataSchema
 from latentode.errors import ConfigError
 from latentode.prediction.answers import Predictions, Wanted
 from latentode.prediction.latent_points import few_paths, latent_points
@@ -40,26 +41,31 @@ class ExportedPredictor(Queries):
 
     Attributes:
         model: The model.
+        schema: Its data schema.
         num_draws: Draws.
+        max_rows: Newest rows of a window that the encoder reads.
+        keeps_far: Whether readings absurdly far from those of the training are followed.
 
     Raises:
         ConfigError: If there is no draw.
     """
 
     model: ExportedModel
+    schema: DataSchema
     num_draws: int
+    max_rows: int
+    keeps_far: bool
 
     def __post_init__(self) -> None:
         if self.num_draws < 1:
             raise ConfigError(f"num_draws: expected at least 1, got {self.num_draws}.")
-        config = self.model.config
-        facts = {
-            "schema": self.model.schema,
-            "max_rows": config.windows.max_rows,
-            "keeps_far": config.data.far_readings == "keep",
-        }
-        for name, value in facts.items():
-            object.__setattr__(self, name, value)
+
+    @classmethod
+    def of(cls, model: ExportedModel, num_draws: int) -> ExportedPredictor:
+        """For a model, with the rows of its settings."""
+        config = model.config
+        keeps_far = config.data.far_readings == "keep"
+        return cls(model, model.schema, num_draws, config.windows.max_rows, keeps_far)
 
     @property
     def sides(self) -> int:

@@ -42,7 +42,7 @@ def test_draws_and_densities_are_those_of_the_model(name, draws):
     series, times = queries(log, generator)
     values = values_at(generator, len(times))
     expected = Predictor.of(model, draws).query(log, series, times, values)
-    found = ExportedPredictor(eager(model), draws).query(log, series, times, values)
+    found = ExportedPredictor.of(eager(model), draws).query(log, series, times, values)
     scale = model.schema.scaler.scale
     far = np.abs(found.draws - expected.draws) > ROUNDING * (np.abs(expected.draws) + scale)
     # a state or a count flips where a number lies at an edge up to rounding
@@ -60,7 +60,7 @@ def test_windows_beyond_a_bound_lift_it_here_too():
     series = np.arange(len(beyond))
     times = ends + 2 * HOUR
     expected = Predictor.of(model, 30).query(beyond, series, times)
-    found = ExportedPredictor(eager(model), 30).query(beyond, series, times)
+    found = ExportedPredictor.of(eager(model), 30).query(beyond, series, times)
     assert (expected.draws[..., 3] < -1.01).any()
     np.testing.assert_allclose(found.draws, expected.draws, rtol=ROUNDING, atol=1e-4)
 
@@ -72,10 +72,10 @@ def test_series_without_rows_are_answered_from_the_prior():
     empty = cut(log, every, ends, ends)
     origins = np.full(len(log), ends.max())
     expected = Predictor.of(model, 20).query(empty, every, origins + HOUR, origins=origins)
-    found = ExportedPredictor(eager(model), 20).query(empty, every, origins + HOUR, origins=origins)
+    found = ExportedPredictor.of(eager(model), 20).query(empty, every, origins + HOUR, origins=origins)
     np.testing.assert_allclose(found.draws, expected.draws, rtol=ROUNDING, atol=1e-4)
 
 
 def test_a_prediction_without_draws_is_refused():
     with pytest.raises(ConfigError, match="num_draws: expected at least 1, got 0"):
-        ExportedPredictor(eager(fitted("default")), 0)
+        ExportedPredictor.of(eager(fitted("default")), 0)
