@@ -25,6 +25,9 @@ def check_exportable(fitted: FittedModel) -> None:
 
 def _refused(fitted: FittedModel) -> Iterator[str]:
     config, solver, log = fitted.config.model, fitted.model.solver, fitted.log
+    device = fitted.model.scale_floor.device
+    if device.type != "cpu":
+        yield f'a device of its own, got one on {device} (load it with device="cpu")'
     if config.posterior != "normal":
         yield (
             f'a flow as posterior, got model.posterior "{config.posterior}" (train with '

@@ -72,7 +72,9 @@ def test_series_without_rows_are_answered_from_the_prior():
     empty = cut(log, every, ends, ends)
     origins = np.full(len(log), ends.max())
     expected = Predictor.of(model, 20).query(empty, every, origins + HOUR, origins=origins)
-    found = ExportedPredictor.of(eager(model), 20).query(empty, every, origins + HOUR, origins=origins)
+    found = ExportedPredictor.of(eager(model), 20).query(
+        empty, every, origins + HOUR, origins=origins
+    )
     np.testing.assert_allclose(found.draws, expected.draws, rtol=ROUNDING, atol=1e-4)
 
 

@@ -25,5 +25,6 @@ def export_command(session: Session, run: Path, file: Path, overwrite: bool) -> 
     """
     check_output(file, suffixes=(".onnx", ".pt2"), overwrite=overwrite)
     model, _ = load_model(run, session, "cpu")
+    session.note("following the model for any number of series, rows and times takes minutes")
     model.export(file)
     return Outcome(outputs=(file,))
