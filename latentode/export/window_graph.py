@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -104,7 +105,8 @@ class WindowGraph(nn.Module):
             query_times=query_times,
             inputs=KnownInputs(phases, self.rates, knot_times, knot_values),
             static=static,
-            lower=0.0,
+            # how long windows are the program is not told: as long as any
+            lower=-math.inf,
             upper=0.0,
             targets=values[:, :0],
             target_mask=mask[:, :0],

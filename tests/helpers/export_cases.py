@@ -21,7 +21,7 @@ KINDS = {
 }
 #: Settings of models that can be exported, by name.
 MODELS = {
-    "default": {},
+    "default": {"windows__context": "72h", "windows__horizon": "6h"},
     "rnn without knots": {"model__encoder": "rnn", "model__knots": 0, "solver__method": "rk4"},
     "ode_rnn from the start": {
         "model__encoder": "ode_rnn",
