@@ -63,7 +63,7 @@ def fitted(name, *, extras=True, **more):
     config = settings(**{**MODELS[name], "train__max_epochs": 1, **more})
     log = log_of_kinds(extras=extras)
     schema = DataSchema.fit(log, config)
-    model = model_of(schema, config)
+    model = model_of(schema, config, season=schema.season)
     if model.direct is not None:
         model.direct.strength.fill_(1.0)
         model.direct.reach.fill_(1.0)
