@@ -9,8 +9,11 @@ import numpy as np
 
 from latentode.data.dataset import Float64, Int64
 
-#: What is predicted: readings and their densities, densities alone, or what the state drives.
-Wanted = Literal["readings", "densities", "latent", "rates", "classes"]
+#: What is predicted: readings and their densities, everywhere or where values are given alone;
+#: densities without draws; or what the state drives.
+Wanted = Literal["readings", "targets", "densities", "latent", "rates", "classes"]
+#: What draws of readings are wanted for.
+DRAWN: tuple[Wanted, ...] = ("readings", "targets")
 
 
 @dataclass(frozen=True)

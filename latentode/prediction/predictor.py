@@ -20,7 +20,7 @@ from latentode.models.fitted.latent_ode import FittedModel
 from latentode.models.heads.time_labels import head_of_times
 from latentode.models.inference import process_of
 from latentode.models.latent_ode import LatentODEModel
-from latentode.prediction.answers import Predictions, Wanted
+from latentode.prediction.answers import DRAWN, Predictions, Wanted
 from latentode.prediction.noise import series_keys
 from latentode.prediction.normal_table import Float32
 from latentode.prediction.queries import Queries
@@ -29,6 +29,8 @@ from latentode.prediction.reading_noise import ReadingNoise
 from latentode.prediction.solved_windows import SolvedWindows
 from latentode.prediction.window_readings import WindowReadings
 from latentode.prediction.window_solver import WindowSolver
+
+_OF_READINGS = (*DRAWN, "densities")  # what few latent paths are enough for
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,8 +136,7 @@ class Predictor(Queries):
         given = np.isfinite(values).any(axis=1)  # a cell may end where a reading is asked for
         distinct[number[given]] = values[given]
         out = self._unanswered(len(asked.times), wanted)
-        of_readings = wanted in ("readings", "densities")
-        for part in self._solved(visible, asked, distinct, few=of_readings):
+        for part in self._solved(visible, asked, distinct, few=wanted in _OF_READINGS):
             self._answer(part, asked.times[part.queries], wanted, out)
         return out if np.array_equal(number, np.arange(len(out.log_prob))) else out.select(number)
 
@@ -149,7 +150,7 @@ class Predictor(Queries):
         marks = len(process_of(model).mean_rates) if wanted == "rates" else 0
         classes = head_of_times(model.label_head).num_classes if wanted == "classes" else 0
         return Predictions(
-            draws=np.moveaxis(np.empty((size, channels * (wanted == "readings"), draws)), -1, 0),
+            draws=np.moveaxis(np.empty((size, channels * (wanted in DRAWN), draws)), -1, 0),
             latent=room("latent", model.config.latent_dim, draws),
             log_prob=self._unknown(size),
             rates=room("rates", marks, draws),
@@ -220,12 +221,12 @@ class Predictor(Queries):
     def _answer(self, part: SolvedWindows, times: Int64, wanted: Wanted, out: Predictions) -> None:
         """Fill in the answers of some windows to their queries at some times."""
         queries = part.queries
-        if wanted in ("readings", "densities"):
+        if wanted in _OF_READINGS:
             readings = self._readings(part)
             if bool(part.batch.target_mask.any()):
                 out.log_prob[queries] = readings.log_prob()
-            if wanted == "readings":
-                noise = self._noise(part, times - self.schema.origin_ns)
+            if wanted in DRAWN:
+                noise = self._noise(part, times - self.schema.origin_ns, wanted)
                 np.moveaxis(out.draws, 0, -1)[queries] = readings.drawn(noise)
         elif wanted == "classes":
             head = head_of_times(self.model.label_head)
@@ -245,8 +246,13 @@ class Predictor(Queries):
     def _readings(self, part: SolvedWindows) -> WindowReadings:
         return WindowReadings.of(self.model, self.schema, self.calibration, part)
 
-    def _noise(self, part: SolvedWindows, times: Int64) -> Float32:
+    def _noise(self, part: SolvedWindows, times: Int64, wanted: Wanted) -> Float32:
         """Noise of the readings at queries, at some times since the start of training.
+
+        Args:
+            part: The windows.
+            times: Shape (query,).
+            wanted: What is predicted.
 
         Returns:
             Shape (query, channel, draw).
@@ -254,6 +260,10 @@ class Predictor(Queries):
         copula = self.copula or GaussianCopula(len(self.schema.channels))
         gaps, readings = part.nearest(self.schema.time_scale.unit_ns)
         keys = series_keys(self.seed, part.series)[part.row]
-        unit_ns = self.schema.time_scale.unit_ns
+        unit_ns, asked = self.schema.time_scale.unit_ns, None
+        # totals are of rates at other times than those of their readings
+        together = self.schema.counters.names or self.model.likelihood.joins_channels
+        if wanted == "targets" and not together:
+            asked = part.at_queries(part.batch.target_mask) > 0
         of = copula.arrays(), self.num_draws, unit_ns, keys, times, gaps, readings
-        return ReadingNoise(*of).drawn()
+        return ReadingNoise(*of).drawn(asked)

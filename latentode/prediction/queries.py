@@ -9,7 +9,7 @@ import numpy as np
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.schema import DataSchema
 from latentode.data.targets import Targets
-from latentode.prediction.answers import Predictions, Wanted
+from latentode.prediction.answers import DRAWN, Predictions, Wanted
 from latentode.prediction.counter_totals import CounterTotals
 from latentode.prediction.far_readings import without_faults
 from latentode.prediction.query_windows import QueryWindows, windows_of_queries
@@ -63,7 +63,7 @@ class Queries(ABC):
     def __call__(self, visible: TimeSeriesDataset, targets: Targets) -> tuple[Float64, Float64]:
         """Draws (draw, target) and log densities (target,), as in `evaluation.evaluate`."""
         series, times, values, cells = self._queries(targets)
-        predictions = self.query(visible, series, times, values)
+        predictions = self.query(visible, series, times, values, wanted="targets")
         draws = np.moveaxis(predictions.draws, 0, -1)[cells]  # (target, draw)
         return draws.T, predictions.log_prob[cells]
 
@@ -86,7 +86,8 @@ class Queries(ABC):
             values: Readings whose density is wanted, original units, NaN elsewhere, (query,
                 channel).
             wanted: What is predicted. Draws of readings share few latent paths; latent states and
-                what they drive are of as many paths as draws.
+                what they drive are of as many paths as draws. Of "targets" draws have noise where
+                values are given alone.
             origins: When series begin that were never read, as in `windows_of_queries`.
 
         Returns:
@@ -94,7 +95,7 @@ class Queries(ABC):
         """
         visible, counters, count = self._sensible(visible), self.schema.counters, len(times)
         # rates are drawn in between to add up to totals: what is no reading has none
-        counted = slice(None if wanted == "readings" else 0)
+        counted = slice(None if wanted in DRAWN else 0)
         totals = CounterTotals.of(counters, visible, series[counted], times[counted])
         padded = self._unknown(count + len(totals.times))
         log_spans = np.zeros_like(padded[:count])

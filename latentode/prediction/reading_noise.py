@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latentode.data.dataset import Float64, Int64
 from latentode.models.copula_arrays import COMPONENTS, LASTING, CopulaArrays, own_times
@@ -41,13 +42,20 @@ class ReadingNoise:
     gaps: Float64
     readings: Int64
 
-    def drawn(self) -> Float32:
-        """Noise of every query, shape (query, channel, draw)."""
+    def drawn(self, asked: NDArray[np.bool_] | None = None) -> Float32:
+        """Noise of every query.
+
+        Args:
+            asked: Where it is wanted, shape (query, channel); None is everywhere.
+
+        Returns:
+            Shape (query, channel, draw), 0 where it is not wanted.
+        """
         between = np.isfinite(self.gaps).all(axis=0)
-        noise = np.empty((*between.shape, self.num_draws), np.float32)
+        noise = np.zeros((*between.shape, self.num_draws), np.float32)
         of_cells = noise.reshape(-1, self.num_draws)
         for kind, chosen in enumerate((~between, between)):
-            cells = np.flatnonzero(chosen)
+            cells = np.flatnonzero(chosen if asked is None else chosen & asked)
             for low in range(0, len(cells), _BLOCK):
                 some = cells[low : low + _BLOCK]
                 for first in range(0, self.num_draws, WIDTH):

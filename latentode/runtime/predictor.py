@@ -12,7 +12,7 @@ from latentode.data.batches.window_arrays import WindowArrays
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.schema import DataSchema
 from latentode.errors import ConfigError
-from latentode.prediction.answers import Predictions, Wanted
+from latentode.prediction.answers import DRAWN, Predictions, Wanted
 from latentode.prediction.latent_points import few_paths, latent_points
 from latentode.prediction.noise import series_keys
 from latentode.prediction.normal_table import Float32
@@ -92,12 +92,12 @@ class ExportedPredictor(Queries):
             wanted: What is predicted.
             origins: When series begin that were never read.
         """
-        assert wanted in ("readings", "densities"), "an exported model says nothing else"
+        assert wanted in (*DRAWN, "densities"), "an exported model says nothing else"
         asked, number = self._windows(visible, series, times, origins)
         distinct = self._unknown(len(asked.times))
         given = np.isfinite(values).any(axis=1)  # a cell may end where a reading is asked for
         distinct[number[given]] = values[given]
-        width = len(self.schema.channels) if wanted == "readings" else 0
+        width = len(self.schema.channels) if wanted in DRAWN else 0
         draws = np.empty((self.num_draws, len(distinct), width))
         log_prob = self._unknown(len(distinct))
         groups = WindowGroups(
@@ -109,7 +109,9 @@ class ExportedPredictor(Queries):
                 log_prob[group.queries] = answers.log_prob()
             if width:
                 since = asked.times[group.queries] - self.schema.origin_ns
-                draws[:, group.queries] = answers.drawn(self._noise(group, answers, since))
+                scored = wanted == "targets" and not self.schema.counters.names
+                noise = self._noise(group, answers, since, scored=scored)
+                draws[:, group.queries] = answers.drawn(noise)
         nothing = np.empty((0, len(times), 0))
         return Predictions(
             draws=draws[:, number],
@@ -133,8 +135,14 @@ class ExportedPredictor(Queries):
         found = session.run(None, {name: a for name, a in given.items() if name in used})
         return _Solved(*(part.astype(np.float64) for part in found))
 
-    def _noise(self, group: WindowGroup, answers: _Answers, times: Int64) -> Float32:
-        """Noise of the readings at queries, shape (query, channel, draw)."""
+    def _noise(
+        self, group: WindowGroup, answers: _Answers, times: Int64, *, scored: bool
+    ) -> Float32:
+        """Noise of the readings at queries, or of those that are given alone.
+
+        Returns:
+            Shape (query, channel, draw).
+        """
         seed, unit_ns = self.model.config.train.seed, self.schema.time_scale.unit_ns
         keys = series_keys(seed, group.series)[group.row]
         near = answers.solved
@@ -142,7 +150,8 @@ class ExportedPredictor(Queries):
         since = np.rint(near.neighbours[where] * unit_ns).astype(np.int64)
         since += group.anchors[group.row, None]
         of = self.model.copula, self.num_draws, unit_ns, keys, times, near.gaps[where], since
-        return ReadingNoise(*of).drawn()
+        asked = group.arrays.target_mask[group.row, group.column] if scored else None
+        return ReadingNoise(*of).drawn(asked)
 
 
 def graph_inputs(

@@ -51,6 +51,7 @@ class SideBySide(Likelihood):
         order = torch.argsort(torch.cat(channels))
         self.register_buffer("order", order, persistent=False)
         self.waits_for_device = any(part.waits_for_device for part in parts)
+        self.joins_channels = any(part.joins_channels for part in parts)
 
     @property
     def _likelihoods(self) -> list[Likelihood]:
