@@ -50,9 +50,7 @@ def path(
     field = field.starting(every, begins[:, None].expand(-1, batch.size).flatten())
     assert solver.step_size is not None
     count = round(knots.spacing / solver.step_size)
-    starts = min(starts, count)
-    others = torch.arange(1, count - starts + 1).double()
-    pieces = _walked(field, states.flatten(1, 2), starts, others, solver, 1.0)
+    pieces = _walked(field, states.flatten(1, 2), count, None, solver, 1.0)
     return ode.through_knots(pieces, states[:, 1:].transpose(0, 1), onwards)
 
 
@@ -62,15 +60,20 @@ def first_steps(solver: SolverConfig) -> int:
 
 
 def _walked(
-    field: BoundDynamics, z0: Tensor, starts: int, others: Tensor, solver: SolverConfig, sign: float
+    field: BoundDynamics,
+    z0: Tensor,
+    starts: int,
+    others: Tensor | None,
+    solver: SolverConfig,
+    sign: float,
 ) -> ode.Trajectory:
     """Dense output of a walk.
 
     Args:
         field: The latent dynamics.
         z0: State at the start, shape (draw, batch, latent).
-        starts: Steps by RK4 before those of a loop.
-        others: Numbers of the steps of the loop, shape (step,).
+        starts: Steps before those of a loop, one after the other.
+        others: Numbers of the steps of the loop, shape (step,); None goes without.
         solver: Method and size of the steps.
         sign: Direction of time.
     """
@@ -85,18 +88,23 @@ def _walked(
     early = nodes(torch.arange(2 * starts + 1).double() / 2)
     states, slopes = [z0], []
     for k in range(starts):
-        moved, slope = _rk4_step(weights, biases, early[2 * k : 2 * k + 3], states[-1], step)
+        if solver.method == "rk4" or k < _STARTS:
+            moved, slope = _rk4_step(weights, biases, early[2 * k : 2 * k + 3], states[-1], step)
+            slopes.append(slope)
+        else:
+            slopes.append(_slope(weights, biases, early[2 * k], states[-1]))
+            moved = _ab4_step(states[-1], slopes[-4:], step)
         states.append(moved)
-        slopes.append(slope)
     last, ends = states.pop(), torch.full((1,), float(starts)).double()
     grid, gradients = [state[None] for state in states], [slope[None] for slope in slopes]
-    if not isinstance(others.shape[0], int) or others.shape[0] > 0:
+    if others is not None:
         numbers, ends = others + (starts - 1.0), others[-1:] + starts
         if solver.method == "rk4":
-            tables = [nodes(numbers + share) for share in (0.0, 0.5, 1.0)]
+            tables = [*(nodes(numbers + share) for share in (0.0, 0.5, 1.0)), numbers]
             last, later, gradient = _by_rk4(weights, biases, tables, last, step)
         else:
-            last, later, gradient = _by_ab4(weights, biases, nodes(numbers), [last, *slopes], step)
+            tables = [nodes(numbers), numbers]
+            last, later, gradient = _by_ab4(weights, biases, tables, [last, *slopes], step)
         grid, gradients = [*grid, later], [*gradients, gradient]
     gradients.append(_slope(weights, biases, nodes(ends)[0], last)[None])
     thin, nothing = slice(None, None, solver.substeps), torch.zeros((), dtype=torch.float64)
@@ -114,10 +122,14 @@ def _by_rk4(
     start: Tensor,
     step: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The last state, and states and slopes before each step, (step, draw, batch, latent)."""
+    """The last state, and states and slopes before each step, (step, draw, batch, latent).
+
+    The numbers of the steps come along, unread: who follows the program would compare the lengths
+    of loops over as many tables, and be bound to what it finds.
+    """
 
     def advance(carry: list[Tensor], nodes: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        moved, slope = _rk4_step(weights, biases, nodes, carry[0], step)
+        moved, slope = _rk4_step(weights, biases, nodes[:3], carry[0], step)
         return [moved], [carry[0].clone(), slope]
 
     (last,), (states, slopes) = scan(advance, [start], tables)
@@ -127,7 +139,7 @@ def _by_rk4(
 def _by_ab4(
     weights: tuple[Tensor, ...],
     biases: list[Tensor],
-    table: Tensor,
+    tables: list[Tensor],
     past: list[Tensor],
     step: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -136,13 +148,18 @@ def _by_ab4(
     def advance(carry: list[Tensor], nodes: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         state, first, second, third = carry
         slope = _slope(weights, biases, nodes[0], state)
-        moved = state
-        for weight, before in zip(AB4, (slope, third, second, first), strict=True):
-            moved = moved + step * weight * before
+        moved = _ab4_step(state, [first, second, third, slope], step)
         return [moved, second.clone(), third.clone(), slope], [state.clone(), slope.clone()]
 
-    (last, *_), (states, slopes) = scan(advance, past, [table])
+    (last, *_), (states, slopes) = scan(advance, past, tables)
     return last, states, slopes
+
+
+def _ab4_step(state: Tensor, slopes: list[Tensor], step: float) -> Tensor:
+    """The state after a step, given the slopes at four points, the newest last."""
+    for weight, slope in zip(AB4, reversed(slopes), strict=True):
+        state = state + step * weight * slope
+    return state
 
 
 def _rk4_step(
