@@ -146,7 +146,13 @@ class Decayed(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, in_weights: Tensor, in_products: Tensor) -> tuple[None, Tensor, Tensor]:
-        """Gradients in residuals and rates."""
+        """Gradients in residuals and rates.
+
+        Args:
+            ctx: What `forward` kept.
+            in_weights: Gradient in the weights, shape (batch, step, rate * channel).
+            in_products: Gradient in the products, shape (draw, batch, step, rate * channel).
+        """
         gaps, residuals, near = ctx.saved_tensors
         in_products = in_products.unflatten(-1, near.shape[-2:])
         of_draws = (in_products * residuals[..., None, :]).sum(dim=0)

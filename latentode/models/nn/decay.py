@@ -7,7 +7,7 @@ from torch import Tensor
 
 #: Exponent beyond which a decay is 0: what is left, 7e-13, is lost in rounding beside others.
 FARTHEST = 28.0
-_LEAST = 1e-12
+_LEAST = 1e-12  # its third power is a normal number in float32
 
 
 def decay_(exponents: Tensor) -> Tensor:
