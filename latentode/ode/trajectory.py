@@ -235,7 +235,11 @@ class Trajectory:
     def _is_short(self, reads: int) -> bool:
         """Whether the grid is so short that a product with all of it is the faster way to read."""
         # on a GPU gathers are as fast, and its products may be rounded
-        return self.states.device.type == "cpu" and len(self.states) <= min(_SHORT, 4 * reads)
+        if torch.compiler.is_exporting() or self.states.device.type != "cpu":
+            return False
+        # behind the end of a window its states may be infinite, and 0 times infinity is none
+        finite = bool(torch.isfinite(self.states.detach().sum() + self.slopes.detach().sum()))
+        return len(self.states) <= min(_SHORT, 4 * reads) and finite
 
     def _product(self, position: Tensor) -> Tensor:
         """States at positions, by one product of matrices for all draws of a series."""
@@ -255,7 +259,7 @@ class Trajectory:
 
     def _place(self, position: Tensor) -> tuple[Tensor, Tensor]:
         """Number of the interval of each position, and where it lies in it, 0 to 1."""
-        last = len(self.states) - 1
+        last = self.states.shape[0] - 1
         position = position.clamp(-RANGE_SLACK, last + RANGE_SLACK)
         index = self._index(position)
         return index, position - index
@@ -277,7 +281,7 @@ class Trajectory:
 
     def _index(self, position: Tensor) -> Tensor:
         """Number of the interval that a position lies in, or nearest to, (batch, time)."""
-        return position.detach().floor().clamp(0, len(self.states) - 2).long()
+        return position.detach().floor().clamp(0, self.states.shape[0] - 2).long()
 
     def _positions(self, times: Tensor | float, check: bool) -> Tensor:
         """Times as grid positions, shape (batch, time), float64 for any dtype of the states."""
@@ -358,7 +362,7 @@ def join(backward: Trajectory, forward: Trajectory, *, check: bool = True) -> Tr
         states=torch.cat([backward.states[1:].flip(0), forward.states]),
         slopes=torch.cat([backward.slopes[1:].flip(0), forward.slopes]),
         start=backward.end,
-        first=1 - len(backward.states),
+        first=1 - backward.states.shape[0],
         stats=stats,
     )
 

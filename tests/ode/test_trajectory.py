@@ -1,5 +1,7 @@
 """Reading the dense output: any times, in any order; joining two solves."""
 
+import dataclasses
+
 import pytest
 import torch
 from ode_cases import SolverConfig, solve
@@ -201,3 +203,13 @@ def test_reads_by_a_product_are_those_of_the_polynomial_with_their_gradients(axe
     for product, plain in zip(read_with_gradients(128), read_with_gradients(0), strict=True):
         # sums of some ten terms of the order of 1, in another order
         torch.testing.assert_close(product, plain, rtol=0, atol=1e-13)
+
+
+def test_what_is_infinite_behind_a_time_does_not_reach_it(trajectory):
+    states = trajectory.states.clone()
+    states[10:] = torch.inf
+    broken = dataclasses.replace(trajectory, states=states)
+    times = trajectory.t0.reshape(-1, 1) + trajectory.step * torch.arange(9).double() * 1.01
+    assert torch.equal(
+        broken.at(times, check=False), trajectory._polynomial(trajectory._positions(times, False))
+    )
