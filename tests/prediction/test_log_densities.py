@@ -1,6 +1,7 @@
 """Scores of series against direct sums, and paths between latent states."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ from latentode.data.dataset import Readings
 from latentode.data.windows import cut
 from latentode.models.fitted.context import last_context
 from latentode.prediction.latent_paths import interpolate_states, path_offsets
+from latentode.prediction.latent_points import PATHS
 from latentode.prediction.log_densities import prequential_score, reading_scores
+from latentode.prediction.noise import latent_noise
 from latentode.prediction.state_noise import noise_of
 
 DRAWS = 6
@@ -85,9 +88,12 @@ def test_a_score_is_the_sum_of_block_densities_given_what_came_before():
         assert counts[series] == np.diff(dataset.readings.row_starts[[rows.start, rows.stop]])
 
 
-def test_a_reading_alone_in_its_block_has_the_density_of_the_block():
+def test_a_reading_alone_in_its_block_has_the_density_of_the_block(monkeypatch):
+    # from the same states: densities of blocks are weights of random ones
+    monkeypatch.setattr("latentode.prediction.window_solver.latent_points", latent_noise)
     dataset = irregular_log((14, 9), num_channels=1, extras=False)
-    predictor = scorer(dataset, windows__horizon="1min")  # readings are a minute apart or more
+    # readings are a minute apart or more
+    predictor = replace(scorer(dataset, windows__horizon="1min"), num_draws=PATHS)
     series, times, log_prob = reading_scores(predictor, dataset)
     assert np.array_equal(series, dataset.readings.row_series())
     assert np.array_equal(times, dataset.readings.times)
