@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from latentode.data.dataset import TimeSeriesDataset as TimeSeriesDataset
     from latentode.data.reading.events import read_events as read_events
     from latentode.data.reading.log import read_log as read_log
+    from latentode.estimators import ExportedLatentODE as ExportedLatentODE
     from latentode.estimators import LatentODE as LatentODE
     from latentode.estimators import recommend as recommend
     from latentode.estimators.event_forecaster import EventForecaster as EventForecaster
@@ -43,6 +44,7 @@ _HOMES = {
     "AttentionEncoder": "models.encoders",
     "CNF": "flows",
     "EventForecaster": "estimators.event_forecaster",
+    "ExportedLatentODE": "estimators",
     "FlowLikelihood": "models.likelihoods.flow",
     "GaussianLikelihood": "models.likelihoods.gaussian",
     "JumpProcess": "models.point_processes",

@@ -26,6 +26,7 @@ COMMANDS = {
         "interpolate": "Fill in between the readings of a log.",
         "classify": "Write the probability of each class of each series.",
         "evaluate": "Score forecasts and interpolations beside naive baselines.",
+        "export": "Write a model as one file, which needs no torch.",
         "density": "Anomaly scores: how well each series and reading fits the model.",
         "events": "Show alarm rates, what comes next, and whether the model fits.",
         "plot": "Draw a run or a result file.",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from latentode.config import LatentODEConfig
 from latentode.config.durations import format_duration
 from latentode.data.alignment import align_static, check_clock, check_units, require
-from latentode.data.batches.batch import BatchBuilder
+from latentode.data.batches.window_arrays import ArrayBuilder
 from latentode.data.calendar import DAY_NS, WEEK_NS
 from latentode.data.climatology import Climatology
 from latentode.data.counters import NO_COUNTERS, Counters
@@ -186,10 +186,10 @@ class DataSchema:
         kinds = zip(self.channels, self.families.kinds, strict=True)
         return {name: kind for name, kind in kinds if kind != "continuous"}
 
-    def builder(self) -> BatchBuilder:
-        """Batches with these scales."""
+    def builder(self) -> ArrayBuilder:
+        """Padded arrays with these scales."""
         scaled = self.families.scaled(self.scaler)
-        return BatchBuilder(
+        return ArrayBuilder(
             self.scaler,
             self.time_scale,
             self.periods_ns,

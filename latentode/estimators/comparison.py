@@ -16,8 +16,8 @@ from latentode.estimators.own_forecasts import OwnForecasts
 from latentode.evaluation import metrics, scores
 from latentode.evaluation.backtest import BacktestLog
 from latentode.evaluation.tasks import Task
-from latentode.models.fitted.latent_ode import FittedModel
-from latentode.prediction.predictor import Predictor
+from latentode.prediction.known_model import KnownModel
+from latentode.prediction.queries import Queries
 from latentode.results import local_times
 
 
@@ -182,24 +182,24 @@ def scores_of(own: OwnForecasts, row: Int64, values: Float64) -> dict[str, Float
 
 
 def score_own(
-    fitted: FittedModel,
+    model: KnownModel,
+    predictor: Queries,
     dataset: TimeSeriesDataset,
     source: Source,
     *,
     split: str,
     max_windows: int,
-    num_draws: int,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Judge forecasts made elsewhere beside a model.
 
     Args:
-        fitted: The model.
+        model: The model.
+        predictor: What answers queries with it.
         dataset: The log, aligned with its schema.
         source: The forecasts, see `OwnForecasts.read`.
         split: "test" or "all".
         max_windows: Most forecast origins.
-        num_draws: Predictive draws of the model.
         on_progress: Told how many of all readings are scored.
 
     Returns:
@@ -209,15 +209,15 @@ def score_own(
     Raises:
         DataError: If the forecasts cannot be read, or are of none of the readings.
     """
-    log = BacktestLog(dataset, fitted.schema)
+    log = BacktestLog(dataset, model.schema)
     whole = log.forecasts(split, max_windows)
-    own = _raised(OwnForecasts.read(source, dataset, fitted.config.data), dataset, log.log)
+    own = _raised(OwnForecasts.read(source, dataset, model.config.data), dataset, log.log)
     matched = match(own, whole, log.log)
     task = Task(whole.visible, whole.targets.select(matched.targets))
     total = len(task.targets)
     result = log.evaluate(
         task,
-        Predictor.of(fitted, num_draws),
+        predictor,
         "forecast",
         yours=scores_of(own, matched.rows, task.targets.values),
         asked=scores.with_crps_of(own.levels) if own.levels else None,

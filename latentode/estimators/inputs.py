@@ -1,4 +1,8 @@
-"""What `LatentODE` is given: logs, and the events beside them."""
+"""What `LatentODE` is given: logs, and the events beside them.
+
+What reads them is loaded where something is to be read, which takes longer than a forecast from the
+newest readings of the training.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,19 +22,17 @@ from latentode.config.data_options import ARGUMENTS, IN_TRAINING, in_python
 from latentode.config.reading_arguments import ReadingArguments, reading_settings
 from latentode.data.dataset import Int64, TimeSeriesDataset
 from latentode.data.events import EventStreams, LogEvents
-from latentode.data.labels import Labels as LogLabels
-from latentode.data.reading.doubts import Decision
-from latentode.data.reading.keyed_rows import Source
-from latentode.data.reading.labels import READERS, kind_of
-from latentode.data.reading.log import read_log
-from latentode.data.reading.log_events import read_log_events, report_times
-from latentode.data.reading.query_times import read_query_times
-from latentode.data.reading.report import OF_EVERY_LOG, REASONS, DataReport
 from latentode.errors import ConfigError, DataError, LatentODEWarning, LogWarning
-from latentode.models.fitted.latent_ode import FittedModel
-from latentode.prediction.class_probabilities import known_classes
 from latentode.prediction.far_readings import faults_line
+from latentode.prediction.known_model import KnownModel
 from latentode.results import local_times
+
+if TYPE_CHECKING:
+    from latentode.data.labels import Labels as LogLabels
+    from latentode.data.reading.doubts import Decision
+    from latentode.data.reading.keyed_rows import Source
+    from latentode.data.reading.report import DataReport
+    from latentode.models.fitted.latent_ode import FittedModel
 
 Log = TimeSeriesDataset | pd.DataFrame | str | Path
 Events = EventStreams | pd.DataFrame | str | os.PathLike[str]
@@ -94,6 +96,9 @@ def read(
             the message names arguments and settings.
         ConfigError: If a setting does not fit the log, likewise.
     """
+    from latentode.data.reading.log import read_log
+    from latentode.data.reading.report import OF_EVERY_LOG
+
     if isinstance(log, TimeSeriesDataset):
         return log, config
     offers_missing = allow_missing is not None
@@ -143,6 +148,8 @@ def said_of_log(
 
 def _say(report: DataReport) -> None:
     """Warn of what was decided without being certain, and of what was left out or merged."""
+    from latentode.data.reading.report import REASONS
+
     unsure = [each for each in report.decisions if each.confidence != "certain"]
     counts = {reason: number for reason, number in report.counts.items() if reason in REASONS}
     counts.pop("missing_cells", None)
@@ -162,7 +169,7 @@ def _decided(decision: Decision) -> dict[str, Any]:
 
 
 def aligned(
-    fitted: FittedModel, log: Log, *, allow_unread: bool = False, allow_missing: bool | None = None
+    fitted: KnownModel, log: Log, *, allow_unread: bool = False, allow_missing: bool | None = None
 ) -> TimeSeriesDataset:
     """A log as the model's own was read, its channels in the order of the model.
 
@@ -185,7 +192,7 @@ def aligned(
 
 
 def aligned_or_newest(
-    fitted: FittedModel, log: Log | None, *, allow_missing: bool | None = None
+    fitted: KnownModel, log: Log | None, *, allow_missing: bool | None = None
 ) -> TimeSeriesDataset:
     """The same, and there need be no reading; the newest readings of the training without a log.
 
@@ -200,7 +207,7 @@ def aligned_or_newest(
     return fitted.context
 
 
-def _say_what_is_odd(fitted: FittedModel, dataset: TimeSeriesDataset) -> None:
+def _say_what_is_odd(fitted: KnownModel, dataset: TimeSeriesDataset) -> None:
     """Warn of channels without answers, and of readings that are not as channels were taken for."""
     lines, limits = fitted.schema.unknown_lines(), fitted.schema.families.outside(dataset.readings)
     if limits:
@@ -247,6 +254,8 @@ def events_for_training(
             streams.
         DataError: If the events cannot be read, or do not belong to the log.
     """
+    from latentode.data.reading.log_events import read_log_events, report_times
+
     if model_times and events is not None:
         raise ConfigError("events: expected a file of events or model_times, got both. Choose one.")
     if events is None and (mark_column is not None or windows is not None):
@@ -278,6 +287,8 @@ def labels_for_training(
         ConfigError: If a column is named without labels.
         DataError: If the labels cannot be read, or do not belong to the log.
     """
+    from latentode.data.reading.labels import READERS, kind_of
+
     table = _table(labels, column)
     if table is None:
         return None
@@ -300,6 +311,9 @@ def labels_of(
         ConfigError: If the model knows no labels, or a column is named without labels.
         DataError: If they cannot be read, or are not of these series and classes.
     """
+    from latentode.data.reading.labels import READERS
+    from latentode.prediction.class_probabilities import known_classes  # here: it loads torch
+
     classes, trained = known_classes(fitted), fitted.log.labels
     assert trained is not None
     table, data = _table(labels, column), fitted.config.data
@@ -318,6 +332,8 @@ def asked_times(
         dataset: The log.
         times: Frame or file of ids and times; None takes every row of the log.
     """
+    from latentode.data.reading.query_times import read_query_times
+
     readings, clock = dataset.readings, fitted.schema.clock
     grid = readings.row_series(), readings.times
     if times is not None:
@@ -362,6 +378,8 @@ def events_of(
         ConfigError: If the model knows no events, or windows are given of streams.
         DataError: If the events cannot be read, or are not of these series or marks.
     """
+    from latentode.data.reading.log_events import read_log_events, report_times
+
     known, config = fitted.log.events, fitted.config
     if known is None:
         raise ConfigError(

@@ -304,6 +304,22 @@ class LatentODE(Predictions):
         """Write the model: safetensors and JSON, no pickle."""
         self._fitted().save(Path(folder))
 
+    def export(self, file: str | Path) -> None:
+        """Write the model as one file for programs without it; see docs/export.md.
+
+        Args:
+            file: File to write: .onnx for `ExportedLatentODE` and ``forecast``, ``interpolate`` and
+                ``evaluate`` of the program, which then need no torch; .pt2 for
+                `torch.export.load`.
+
+        Raises:
+            ConfigError: If the ending is neither, or a part of the model cannot be exported.
+            ResourceError: If the file cannot be written.
+        """
+        from latentode.export.files import export  # here, as it takes seconds to load
+
+        export(self._fitted(), Path(file))
+
     @classmethod
     def load(cls, folder: str | Path, device: str = "cpu") -> Self:
         """Read a model that `save` or a training run wrote.

@@ -47,8 +47,8 @@ MIN_CHANNELS = 2  # at a time, whose mean is judged
 LAGS = (1, 2, 4, 8, 16, 32)  # how many readings the two of a pair of the variogram are apart
 # draws of each path, and as many of those that are shuffled, for comparison: more make no score
 # better, only less noisy
-_DRAWS, _SHUFFLED = 100, 50
-_BLOCK = 1_024  # targets that are scored at once: a processor keeps their draws near
+_DRAWS, _SHUFFLED = 64, 32
+_BLOCK = 2_048  # targets that are scored at once: a processor keeps their draws near
 
 
 @dataclass(frozen=True, eq=False)

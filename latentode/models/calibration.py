@@ -32,13 +32,6 @@ class Bands:
     slopes: Tensor
     knees: Tensor
 
-    def part(self, windows: slice, steps: slice) -> Bands:
-        """For some windows and queries."""
-        centre, width, slopes = (
-            part[..., windows, steps, :] for part in (self.centre, self.width, self.slopes)
-        )
-        return Bands(centre, width, slopes, self.knees)
-
     def moved(self, latent: Tensor) -> Tensor:
         """What draws of readings become, shape (draw, batch, step, channel)."""
         error, reach = latent - self.centre, self.width * self.knees[:, None, None]

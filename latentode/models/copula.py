@@ -5,11 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-KINDS = ("forecasts", "interpolations")  # queries that readings do not surround, and others
-LASTING, SINCE = 2, 2  # components that forget at a rate, and that begin at each reading
-COMPONENTS = 1 + LASTING + SINCE
-RANK = 2  # factors that the channels share, of each component
-_LEAST_GAP = 1e-6  # model time: a query at a reading
+from latentode.models.copula_arrays import COMPONENTS, KINDS, LASTING, RANK, SINCE, CopulaArrays
+
 _ROUNDING = 1e-6  # of stored numbers
 
 
@@ -85,6 +82,11 @@ class GaussianCopula(nn.Module):
         positive = torch.cat([shares, self.lengths.flatten() > 0.0, self.calm > 0.0])
         return bool(whole.all() & shared.all() & positive.all())
 
+    def arrays(self) -> CopulaArrays:
+        """For who draws by it."""
+        names = ("weights", "loadings", "lengths", "tails", "calm")
+        return CopulaArrays(*(getattr(self, name).numpy(force=True) for name in names))
+
     def line(self) -> str:
         """What a reader should know of it, in a line."""
         if not self.windows.any():
@@ -102,32 +104,3 @@ def _told(kind: str, windows: float, weights: Tensor) -> str:
         f"errors of {kind} are {noise:.0%} noise of single readings, {since:.0%} build up from the "
         f"nearest reading on, {lasting:.0%} last ({windows:.0f} history windows)"
     )
-
-
-def own_times(lengths: Tensor, times: Tensor, gaps: Tensor) -> Tensor:
-    r"""The times :math:`\tau` of the components but the noise.
-
-    Args:
-        lengths: Of all components of a kind, shape (component,).
-        times: Model time of the queries, shape (..., 1) or one for each channel.
-        gaps: To the nearest readings before and after, +inf where there is none, shape (2, ...,
-            channel).
-
-    Returns:
-        Shape (component - 1, ..., channel).
-    """
-    shape = (-1, *(1 for _ in gaps.shape[1:]))
-    lasting, since = (part.view(shape) for part in lengths[1:].split([LASTING, SINCE]))
-    steady = (times / lasting).expand(LASTING, *gaps.shape[1:])
-    told, known = torch.isfinite(gaps)
-    before, after = torch.where(torch.isfinite(gaps), gaps, 1.0).clamp(min=_LEAST_GAP)
-    begun, left = _log_sinh(before / since), _log_sinh(after / since)
-    # between two readings; after the last; before the first; without any
-    later = torch.where(told, begun + before / since, 2.0 * times / since)
-    own = torch.where(known, torch.where(told, begun - left, -left - after / since), later)
-    return torch.cat([steady, 0.5 * own])
-
-
-def _log_sinh(x: Tensor) -> Tensor:
-    """Logarithm of 2 sinh x of positive numbers, of any size."""
-    return x + torch.log(-torch.expm1(-2.0 * x))

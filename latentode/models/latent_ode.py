@@ -164,7 +164,7 @@ class LatentODEModel(nn.Module):
 
     def posterior(self, batch: SeriesBatch) -> Posterior:
         """The encoder's posterior of the state at the anchor of each window; see also `infer`."""
-        rows, reverse = self._rows(batch), self.config.anchor == "start"
+        rows, reverse = self.encoder_rows(batch), self.config.anchor == "start"
         summary = self.encoder(rows, reverse=reverse)
         summary = dropout(summary, self.config.dropout, self.training)
         context = self.known_at(batch, batch.times.new_zeros(batch.size, 1))[:, 0]
@@ -219,7 +219,7 @@ class LatentODEModel(nn.Module):
         if knots is not None:
             pieces, ends = knots.segments(
                 z0,
-                self._rows(batch),
+                self.encoder_rows(batch),
                 partial(self.known_at, batch),
                 field,
                 solver,
@@ -377,7 +377,7 @@ class LatentODEModel(nn.Module):
             kl, log_ratio = kl + path_noise.kl.mean(0), log_ratio + path_noise.log_ratio
         return Evidence(log_likelihood, log_ratio, kl)
 
-    def _rows(self, batch: SeriesBatch) -> SeriesBatch:
+    def encoder_rows(self, batch: SeriesBatch) -> SeriesBatch:
         """Rows as encoders see them."""
         rows = condense(batch, _ENCODER_ROWS)
         if self.config.levels or not self.config.memory:

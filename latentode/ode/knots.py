@@ -36,8 +36,8 @@ def through_knots(pieces: Trajectory, knots: Tensor, onwards: Trajectory) -> Tra
         https://arxiv.org/abs/2210.03466. There segments are joined by a prior; the path jumps.
     """
     ends = torch.cat([knots, onwards.states[:1]])
-    segments, batch = len(ends), ends.shape[-2]
-    steps = len(pieces.states) - 1
+    segments, batch = ends.shape[0], ends.shape[-2]
+    steps = pieces.states.shape[0] - 1
     shape = (steps + 1, *pieces.states.shape[1:-2], segments, batch, pieces.states.shape[-1])
     # (segment, step + 1, ..., batch, latent)
     states, slopes = (part.view(shape).movedim(-3, 0) for part in (pieces.states, pieces.slopes))

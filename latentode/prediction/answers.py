@@ -1,4 +1,4 @@
-"""What a predictor answers, and the windows that it solved for it."""
+"""What a predictor answers."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from torch import Tensor
 
-from latentode.data.batches.batch import SeriesBatch
 from latentode.data.dataset import Float64, Int64
-from latentode.models.solved import Solved
 
-#: What is predicted: readings and their densities, densities alone, or what the state drives.
-Wanted = Literal["readings", "densities", "latent", "rates", "classes"]
+#: What is predicted: readings and their densities, everywhere or where values are given alone;
+#: densities without draws; or what the state drives.
+Wanted = Literal["readings", "targets", "densities", "latent", "rates", "classes"]
+#: What draws of readings are wanted for.
+DRAWN: tuple[Wanted, ...] = ("readings", "targets")
 
 
 @dataclass(frozen=True)
@@ -45,33 +45,3 @@ class Predictions:
             rates=self.rates[:, queries],
             classes=self.classes[queries],
         )
-
-
-@dataclass(frozen=True, eq=False)
-class SolvedWindows:
-    """Some of the windows that answer queries, solved once.
-
-    Attributes:
-        windows: Which ones, shape (batch,).
-        series: Id of the series of each.
-        batch: What the model has seen of them, and the queries, on its device.
-        anchors: Time that is model time 0 of each, nanoseconds, shape (batch,).
-        solved: Posterior draws of their latent states, and what is read of them.
-        queries: The queries that they answer, shape (query,).
-        row: Window of each in the batch, shape (query,).
-        column: Number of each among those of its window, shape (query,).
-    """
-
-    windows: Int64
-    series: list[str]
-    batch: SeriesBatch
-    anchors: Int64
-    solved: Solved
-    queries: Int64
-    row: Int64
-    column: Int64
-
-    def at_queries(self, values: Tensor) -> Float64:
-        """Values (..., batch, step, last) of the queries alone, shape (..., query, last)."""
-        picked: Float64 = values.cpu().numpy()[..., self.row, self.column, :]
-        return picked

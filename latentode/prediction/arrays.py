@@ -12,12 +12,8 @@ import numpy as np
 from latentode import results
 from latentode.config.durations import DurationLike, exact_duration, parse_duration
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
-from latentode.data.reading.keyed_rows import Source
-from latentode.data.reading.plans import read_plan
-from latentode.data.reading.query_times import read_query_times
 from latentode.errors import ConfigError, DataError, LatentODEWarning
 from latentode.models.fitted.context import last_context
-from latentode.models.fitted.latent_ode import FittedModel
 from latentode.prediction.answers import Wanted
 from latentode.prediction.doubtful import doubtful_lines
 from latentode.prediction.grids import (
@@ -29,8 +25,7 @@ from latentode.prediction.grids import (
     span_grid,
     span_spacing,
 )
-from latentode.prediction.latent_paths import interpolate_states, path_offsets
-from latentode.prediction.log_densities import prequential_score, reading_scores
+from latentode.prediction.known_model import KnownModel
 from latentode.prediction.origins import begins_of, origins_of, prior_line, without_begin
 from latentode.prediction.planned_inputs import (
     assumed_line,
@@ -38,10 +33,14 @@ from latentode.prediction.planned_inputs import (
     unusual_line,
     with_plan,
 )
-from latentode.prediction.predictor import Predictor
+from latentode.prediction.queries import Queries
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from latentode.data.reading.keyed_rows import Source
+    from latentode.models.latent_ode import LatentODEModel
+    from latentode.prediction.predictor import Predictor
 
 
 @dataclass(frozen=True)
@@ -52,12 +51,12 @@ class ArrayPredictor:
 
     Attributes:
         fitted: The model.
-        num_draws: Predictive draws.
+        predictor: What answers queries with it.
         plan: Name of the plan of the planned inputs, where there are several.
     """
 
-    fitted: FittedModel
-    num_draws: int
+    fitted: KnownModel
+    predictor: Queries
     plan: str = ""
 
     def planned(self, dataset: TimeSeriesDataset, source: Source) -> TimeSeriesDataset:
@@ -67,6 +66,8 @@ class ArrayPredictor:
             dataset: Readings.
             source: File or frame of the plan, see `read_plan`.
         """
+        from latentode.data.reading.plans import read_plan
+
         schema = self.fitted.schema
         plan = read_plan(
             source,
@@ -162,11 +163,10 @@ class ArrayPredictor:
         latent = kind == "latent_trajectory"
         # series with fewer steps than the longest are padded
         longest = int(np.bincount(series).max(initial=0))
-        width = self.fitted.config.model.latent_dim if latent else len(schema.channels)
-        check_size(len(np.unique(series)) * longest, self.num_draws, width)
-        predictor = self._predictor()
+        width = self.fitted.config.model.resolved().latent_dim if latent else len(schema.channels)
+        check_size(len(np.unique(series)) * longest, self.predictor.num_draws, width)
         wanted: Wanted = "latent" if latent else "readings"
-        predictions = predictor.query(dataset, series, times, wanted=wanted, origins=origins)
+        predictions = self.predictor.query(dataset, series, times, wanted=wanted, origins=origins)
         if latent:
             channels = {"channels": None, "dim": "latent"}
             return self._labelled(predictions.latent, dataset, grid, kind=kind, **channels)
@@ -191,6 +191,8 @@ class ArrayPredictor:
             kind: As in `at`.
             origin: As in `ahead`.
         """
+        from latentode.data.reading.query_times import read_query_times
+
         grid = read_query_times(
             times,
             series_ids=dataset.series_ids,
@@ -203,6 +205,7 @@ class ArrayPredictor:
 
     def between(
         self,
+        model: LatentODEModel,
         dataset: TimeSeriesDataset,
         ends: tuple[str, str],
         num_points: int,
@@ -211,6 +214,7 @@ class ArrayPredictor:
         """Trajectories decoded from points between the latent states of two series.
 
         Args:
+            model: The network.
             dataset: Readings of both.
             ends: Ids of the two series.
             num_points: Points, both ends included.
@@ -220,6 +224,8 @@ class ArrayPredictor:
             DataError: If an id is not in the data set.
             ConfigError: If there are fewer than two points.
         """
+        from latentode.prediction.latent_paths import interpolate_states, path_offsets
+
         fitted, ids = self.fitted, dataset.series_ids
         for name in ends:
             if name not in ids:
@@ -229,7 +235,7 @@ class ArrayPredictor:
             raise ConfigError(f"num_steps: expected at least 2 points, got {num_points}.")
         offsets = path_offsets(fitted.schema, self._duration(every), num_points)
         pair = last_context(dataset.select_series([ids.index(n) for n in ends]), fitted.schema)
-        values, times = interpolate_states(fitted.model, fitted.schema, pair, offsets, num_points)
+        values, times = interpolate_states(model, fitted.schema, pair, offsets, num_points)
         return results.to_dataset(
             values[None],
             times,
@@ -241,21 +247,27 @@ class ArrayPredictor:
             attrs={"first": ends[0], "second": ends[1]},
         )
 
-    def score(self, dataset: TimeSeriesDataset) -> xr.Dataset:
+    def score(self, predictor: Predictor, dataset: TimeSeriesDataset) -> xr.Dataset:
         """Log-density of each series; see `log_densities.prequential_score`.
 
         Raises:
             ConfigError: If there is a single draw, which has no standard error.
         """
-        if self.num_draws < 2:
-            raise ConfigError(f"num_draws: expected at least 2 for a score, got {self.num_draws}.")
+        from latentode.prediction.log_densities import prequential_score
+
+        if self.predictor.num_draws < 2:
+            raise ConfigError(
+                f"num_draws: expected at least 2 for a score, got {self.predictor.num_draws}."
+            )
         return results.from_scores(
-            *prequential_score(self._predictor(), dataset), series_ids=dataset.series_ids
+            *prequential_score(predictor, dataset), series_ids=dataset.series_ids
         )
 
-    def surprise(self, dataset: TimeSeriesDataset) -> xr.Dataset:
+    def surprise(self, predictor: Predictor, dataset: TimeSeriesDataset) -> xr.Dataset:
         """Negative log-density of each reading; see `log_densities.reading_scores`."""
-        series, times, log_prob = reading_scores(self._predictor(), dataset)
+        from latentode.prediction.log_densities import reading_scores
+
+        series, times, log_prob = reading_scores(predictor, dataset)
         # in the density of the logarithm there is no unit to name
         return self._labelled(-log_prob[None], dataset, (series, times), kind="surprise", units=())
 
@@ -265,7 +277,7 @@ class ArrayPredictor:
         """Values (draw, query, channel) at some times of some series."""
         schema = self.fitted.schema
         facts: dict[str, Any] = {
-            "num_draws": self.num_draws,
+            "num_draws": self.predictor.num_draws,
             "seed": self.fitted.config.train.seed,
             # so that logs beside the answer can be read alike
             "reading": self.fitted.config.data.model_dump(
@@ -292,9 +304,6 @@ class ArrayPredictor:
 
     def _origins(self, dataset: TimeSeriesDataset, given: Any) -> Int64:
         return origins_of(dataset, given, learned=self.fitted.schema.has_covariates)
-
-    def _predictor(self) -> Predictor:
-        return Predictor.of(self.fitted, self.num_draws)
 
     def _duration(self, text: DurationLike | None) -> int | None:
         clock = self.fitted.schema.clock

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from latentode.config.durations import format_duration
 from latentode.data.dataset import Float64, Int64, Readings, TimeSeriesDataset, positions
 from latentode.data.schema import DataSchema
-from latentode.models.fitted.latent_ode import FittedModel
+from latentode.prediction.known_model import KnownModel
 from latentode.prediction.origins import names_of
 
 _FAR = 5  # horizons of the training: a few more are of use, and often asked for
@@ -21,7 +21,7 @@ _EXAMPLES = 3  # channels that one message names
 
 
 def doubtful_lines(
-    fitted: FittedModel, dataset: TimeSeriesDataset, series: Int64, times: Int64
+    fitted: KnownModel, dataset: TimeSeriesDataset, series: Int64, times: Int64
 ) -> Iterator[str]:
     """Say what is doubtful about forecasts of some series at some times.
 
@@ -40,7 +40,7 @@ def doubtful_lines(
     yield from _silent_lines(fitted, dataset, asked)
 
 
-def called_by_file(fitted: FittedModel) -> bool:
+def called_by_file(fitted: KnownModel) -> bool:
     """Whether a model is of one series without an id, which is called by the file of its log."""
     return fitted.config.data.columns.id is None and len(fitted.context) == 1
 
@@ -55,7 +55,7 @@ def _far_lines(schema: DataSchema, reach: int) -> Iterator[str]:
         )
 
 
-def unknown_lines(fitted: FittedModel, dataset: TimeSeriesDataset, asked: Int64) -> Iterator[str]:
+def unknown_lines(fitted: KnownModel, dataset: TimeSeriesDataset, asked: Int64) -> Iterator[str]:
     """Say which series the model was not trained on, where that was of series that go on.
 
     Args:
@@ -102,7 +102,7 @@ class _Habits(NamedTuple):
         return cls(number, gap, last)
 
 
-def _silent_lines(fitted: FittedModel, dataset: TimeSeriesDataset, asked: Int64) -> Iterator[str]:
+def _silent_lines(fitted: KnownModel, dataset: TimeSeriesDataset, asked: Int64) -> Iterator[str]:
     """Channels without a reading within the context, which used to have many."""
     schema, readings = fitted.schema, dataset.readings
     here, before = _Habits.of(readings), _Habits.of(fitted.context.readings)

@@ -22,10 +22,10 @@ from latentode.models.point_processes import goodness_of_fit
 from latentode.models.point_processes.compensator import cumulative
 from latentode.models.point_processes.event_scores import EventScores
 from latentode.ode.trajectory import Trajectory
-from latentode.prediction.answers import SolvedWindows
 from latentode.prediction.event_mixture import NextOfMixture, increments_between, mixture_scores
 from latentode.prediction.grids import Align, check_size, forecast_grid, span_grid, span_spacing
 from latentode.prediction.predictor import Predictor
+from latentode.prediction.solved_windows import SolvedWindows
 from latentode.results.events import intensity_dataset, next_event_dataset
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from latentode.flows import PushedDensity, log_prob_at, push_forward
 from latentode.models.inference import infer
 from latentode.models.latent_ode import LatentODEModel
 from latentode.prediction.latent_paths import batch_of
-from latentode.prediction.noise import noise_of
+from latentode.prediction.state_noise import noise_of
 
 Source = Literal["posterior", "prior"]
 SOURCES: tuple[Source, ...] = ("posterior", "prior")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from latentode.data.batches.batch import Rows, SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
+from latentode.data.batches.window_arrays import Rows
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.schema import DataSchema
 from latentode.models.inference import infer
@@ -53,7 +54,7 @@ def batch_of(
     nothing = np.full((len(windows), len(offsets), len(schema.channels)), np.nan)
     rows: Rows = builder.rows(windows.readings, anchors)
     asked = (np.tile(times, (len(windows), 1)), nothing)
-    batch = builder.build(windows, anchors, rows, asked)
+    batch = SeriesBatch.of(builder.build(windows, anchors, rows, asked))
     return batch.to(next(model.parameters()).device), anchors
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
+from latentode.config import ModelConfig
 from latentode.data.dataset import Float64
-from latentode.models.likelihoods.quantiles import chi_square_quantiles
 from latentode.prediction.noise import latent_noise
 
 # latent paths for all draws of readings; where no readings are remembered they alone tell windows
 # apart, and are as wide as what is not known of these
 PATHS, UNREMEMBERED = 8, 32
+
+
+def few_paths(config: ModelConfig) -> int:
+    """Latent paths that all draws of readings share."""
+    return PATHS if config.memory else UNREMEMBERED
 
 
 def latent_points(seed: int, names: Sequence[str], shape: tuple[int, int]) -> Float64:
@@ -51,7 +55,8 @@ def latent_points(seed: int, names: Sequence[str], shape: tuple[int, int]) -> Fl
 
 def _distances(count: int, size: int) -> Float64:
     """Equally likely distances of normal points from the centre, shape (distance,)."""
-    chances = (torch.arange(count, dtype=torch.float64) + 0.5) / count
-    square = chi_square_quantiles(size, torch.special.ndtri(chances)).numpy()
+    from scipy import special  # here, as most programs that import this predict nothing
+
+    square = special.gammaincinv(0.5 * size, (np.arange(count) + 0.5) / count)
     distances: Float64 = np.sqrt(size * square / square.mean())
     return distances

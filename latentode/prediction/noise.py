@@ -10,13 +10,10 @@ import zlib
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from latentode.data.dataset import Float64, Int64
-from latentode.models.latent_ode import LatentODEModel
-from latentode.ode.brownian import GOLDEN, splitmix
+from latentode.hashing import GOLDEN, splitmix
 
 UInt64 = NDArray[np.uint64]
 _GOLDEN = np.uint64(GOLDEN % 2**64)  # the increment of splitmix64, without a sign
@@ -55,8 +52,10 @@ def independent(names: UInt64, draws: int, fields: Int64) -> Float64:
         fields: Names of the numbers wanted of each draw, shape (field,).
     """
     places = (fields[:, None] << _DRAW_BITS) + np.arange(draws)
+    from scipy import special  # here, as most programs that import this predict nothing
+
     bits = hashed(names[:, None, None], places.view(np.uint64))
-    numbers: Float64 = torch.special.ndtri(torch.from_numpy(uniform_of(bits))).numpy()
+    numbers: Float64 = special.ndtri(uniform_of(bits))
     return numbers
 
 
@@ -74,22 +73,6 @@ def latent_noise(seed: int, names: Sequence[str], shape: tuple[int, int]) -> Flo
     keys = series_keys(seed, names)
     draws, size = shape
     return independent(hashed(keys, _LATENT), draws, np.arange(size)).transpose(2, 0, 1)
-
-
-def noise_of(model: LatentODEModel, names: Sequence[str], num_draws: int, seed: int) -> Tensor:
-    """`latent_noise` for a model on its device: one state for all windows of a series.
-
-    Args:
-        model: The model.
-        names: Series ids.
-        num_draws: Draws.
-        seed: Seed.
-
-    Returns:
-        Shape (draw, series, latent).
-    """
-    noise = latent_noise(seed, names, (num_draws, model.config.latent_dim))
-    return torch.from_numpy(noise).to(next(model.parameters()))
 
 
 def _mix(x: UInt64) -> UInt64:

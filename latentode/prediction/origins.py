@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from latentode.data.dataset import Int64, TimeSeriesDataset
-from latentode.data.reading.second_look.time_bounds import moment
 from latentode.errors import ConfigError, DataError
 from latentode.prediction.query_windows import NO_ORIGIN
 from latentode.results import local_times
@@ -45,6 +44,8 @@ def origins_of(dataset: TimeSeriesDataset, given: Any = None, *, learned: bool =
                 "origin: expected series without a reading, which begin then, got a log in which "
                 f"all have some, so that forecasts begin at the last. Leave {_OPTION} out."
             )
+        from latentode.data.reading.second_look.time_bounds import moment  # loads what reads logs
+
         origins[unread] = moment(str(given), dataset.clock, name="origin", option=_OPTION)
     elif dataset.inputs is not None:
         first, last = dataset.inputs.first_and_last()

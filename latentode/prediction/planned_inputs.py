@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latentode.data.dataset import Float64, Int64, Readings, TimeSeriesDataset, first_after
-from latentode.data.reading.plans import Plan
 from latentode.data.scaler import Scaler
 from latentode.prediction.query_windows import NO_ORIGIN
 from latentode.results import local_times
+
+if TYPE_CHECKING:
+    from latentode.data.reading.plans import Plan
 
 _EXAMPLES = 3  # inputs that one message names
 _UNUSUAL = 2.0  # standard deviations from the mean of training, of what is outside of the log, too

@@ -20,18 +20,21 @@ from latentode.models.fitted.latent_ode import FittedModel
 from latentode.models.heads.time_labels import head_of_times
 from latentode.models.inference import process_of
 from latentode.models.latent_ode import LatentODEModel
-from latentode.prediction.answers import Predictions, SolvedWindows, Wanted
-from latentode.prediction.counter_totals import CounterTotals
-from latentode.prediction.far_readings import without_faults
+from latentode.prediction.answers import DRAWN, Predictions, Wanted
+from latentode.prediction.noise import series_keys
 from latentode.prediction.normal_table import Float32
-from latentode.prediction.query_windows import QueryWindows, windows_of_queries
+from latentode.prediction.queries import Queries
+from latentode.prediction.query_windows import QueryWindows
 from latentode.prediction.reading_noise import ReadingNoise
+from latentode.prediction.solved_windows import SolvedWindows
 from latentode.prediction.window_readings import WindowReadings
 from latentode.prediction.window_solver import WindowSolver
 
+_OF_READINGS = (*DRAWN, "densities")  # what few latent paths are enough for
+
 
 @dataclass(frozen=True, eq=False)
-class Predictor:
+class Predictor(Queries):
     """Answers queries with a model: reads each window once, solves once, reads everywhere.
 
     Every number is a function of seed, series, visible readings and query alone: not of the batch,
@@ -65,6 +68,11 @@ class Predictor:
             raise ConfigError(f"num_draws: expected at least 1, got {self.num_draws}.")
 
     @property
+    def sides(self) -> int:
+        """See `Queries`."""
+        return 0 if self.model.smooth is None else DEPTH
+
+    @property
     def device(self) -> torch.device:
         """Where the model is."""
         return next(self.model.parameters()).device
@@ -86,13 +94,6 @@ class Predictor:
             keeps_far=keeps_far,
         )
 
-    def __call__(self, visible: TimeSeriesDataset, targets: Targets) -> tuple[Float64, Float64]:
-        """Draws (draw, target) and log densities (target,), as in `evaluation.evaluate`."""
-        series, times, values, cells = self._queries(targets)
-        predictions = self.query(visible, series, times, values)
-        draws = np.moveaxis(predictions.draws, 0, -1)[cells]  # (target, draw)
-        return draws.T, predictions.log_prob[cells]
-
     def solve(self, visible: TimeSeriesDataset, targets: Targets) -> Iterator[SolvedWindows]:
         """Solve windows of about one size at a time for some targets, which their batches hold.
 
@@ -109,66 +110,8 @@ class Predictor:
         distinct[number] = values
         return self._solved(visible, asked, distinct)
 
-    def _queries(self, targets: Targets) -> tuple[Int64, Int64, Float64, tuple[Int64, Int64]]:
-        """Series and time of the queries of some targets, their readings, and where each lies."""
-        key = np.stack([targets.window, targets.times])
-        pairs, number = np.unique(key, axis=1, return_inverse=True)
-        cells = number.reshape(-1), targets.channel  # numpy 2.0 keeps an axis
-        values = self._unknown(pairs.shape[1])
-        values[cells] = targets.values
-        return pairs[0], pairs[1], values, cells
-
     @torch.no_grad()
-    def query(
-        self,
-        visible: TimeSeriesDataset,
-        series: Int64,
-        times: Int64,
-        values: Float64 | None = None,
-        *,
-        wanted: Wanted = "readings",
-        origins: Int64 | None = None,
-    ) -> Predictions:
-        """Predict at some times.
-
-        Args:
-            visible: Readings that may be used, channels in the order of the schema.
-            series: Series of each query, shape (query,).
-            times: Time of each query in nanoseconds, any order, duplicates allowed, shape (query,).
-            values: Readings whose density is wanted, original units, NaN elsewhere, (query,
-                channel).
-            wanted: What is predicted. Draws of readings share few latent paths; latent states and
-                what they drive are of as many paths as draws.
-            origins: When series begin that were never read, as in `windows_of_queries`.
-
-        Returns:
-            Predictions in the order of the queries.
-        """
-        visible, counters, count = self._sensible(visible), self.schema.counters, len(times)
-        # rates are drawn in between to add up to totals: what is no reading has none
-        counted = slice(None if wanted == "readings" else 0)
-        totals = CounterTotals.of(counters, visible, series[counted], times[counted])
-        padded = self._unknown(count + len(totals.times))
-        log_spans = np.zeros_like(padded[:count])
-        if values is not None:
-            padded[:count], log_spans = counters.rates_at(visible.readings, series, times, values)
-        answers = self._query(
-            self.schema.modelled(visible),
-            np.concatenate([series, totals.series]),
-            np.concatenate([times, totals.times]),
-            padded,
-            wanted=wanted,
-            origins=origins,
-        )
-        return Predictions(
-            draws=totals.from_rates(answers.draws, count),
-            latent=answers.latent[:, :count],
-            log_prob=answers.log_prob[:count] - log_spans,
-            rates=answers.rates[:, :count],
-            classes=answers.classes[:count],
-        )
-
-    def _query(
+    def answered(
         self,
         visible: TimeSeriesDataset,
         series: Int64,
@@ -178,14 +121,22 @@ class Predictor:
         wanted: Wanted,
         origins: Int64 | None,
     ) -> Predictions:
-        """`query` of readings as the model sees them, of rates of counters."""
+        """See `Queries`.
+
+        Args:
+            visible: Readings that may be used.
+            series: Series of each query, shape (query,).
+            times: Time of each query, likewise.
+            values: Readings whose density is wanted, NaN elsewhere, shape (query, channel).
+            wanted: What is predicted.
+            origins: When series begin that were never read.
+        """
         asked, number = self._windows(visible, series, times, origins)
         distinct = self._unknown(len(asked.times))
         given = np.isfinite(values).any(axis=1)  # a cell may end where a reading is asked for
         distinct[number[given]] = values[given]
         out = self._unanswered(len(asked.times), wanted)
-        of_readings = wanted in ("readings", "densities")
-        for part in self._solved(visible, asked, distinct, few=of_readings):
+        for part in self._solved(visible, asked, distinct, few=wanted in _OF_READINGS):
             self._answer(part, asked.times[part.queries], wanted, out)
         return out if np.array_equal(number, np.arange(len(out.log_prob))) else out.select(number)
 
@@ -199,7 +150,7 @@ class Predictor:
         marks = len(process_of(model).mean_rates) if wanted == "rates" else 0
         classes = head_of_times(model.label_head).num_classes if wanted == "classes" else 0
         return Predictions(
-            draws=np.moveaxis(np.empty((size, channels * (wanted == "readings"), draws)), -1, 0),
+            draws=np.moveaxis(np.empty((size, channels * (wanted in DRAWN), draws)), -1, 0),
             latent=room("latent", model.config.latent_dim, draws),
             log_prob=self._unknown(size),
             rates=room("rates", marks, draws),
@@ -253,21 +204,6 @@ class Predictor:
         np.subtract.at(weights.T, series, log_spans.sum(axis=1)[:, None])
         return weights
 
-    def _windows(
-        self, visible: TimeSeriesDataset, series: Int64, times: Int64, origins: Int64 | None = None
-    ) -> tuple[QueryWindows, Int64]:
-        lengths, sides = self.schema.lengths, 0 if self.model.smooth is None else DEPTH
-        return windows_of_queries(
-            visible, series, times, lengths, self.max_rows, sides=sides, origins=origins
-        )
-
-    def _sensible(self, visible: TimeSeriesDataset) -> TimeSeriesDataset:
-        return visible if self.keeps_far else without_faults(visible, self.schema)
-
-    def _unknown(self, num_queries: int) -> Float64:
-        """Readings at queries of which none is known, shape (query, channel)."""
-        return np.full((num_queries, len(self.schema.channels)), np.nan)
-
     def _solved(
         self, visible: TimeSeriesDataset, asked: QueryWindows, values: Float64, *, few: bool = False
     ) -> Iterator[SolvedWindows]:
@@ -285,12 +221,12 @@ class Predictor:
     def _answer(self, part: SolvedWindows, times: Int64, wanted: Wanted, out: Predictions) -> None:
         """Fill in the answers of some windows to their queries at some times."""
         queries = part.queries
-        if wanted in ("readings", "densities"):
+        if wanted in _OF_READINGS:
             readings = self._readings(part)
             if bool(part.batch.target_mask.any()):
                 out.log_prob[queries] = readings.log_prob()
-            if wanted == "readings":
-                noise = self._noise(part, times - self.schema.origin_ns)
+            if wanted in DRAWN:
+                noise = self._noise(part, times - self.schema.origin_ns, wanted)
                 np.moveaxis(out.draws, 0, -1)[queries] = readings.drawn(noise)
         elif wanted == "classes":
             head = head_of_times(self.model.label_head)
@@ -310,12 +246,24 @@ class Predictor:
     def _readings(self, part: SolvedWindows) -> WindowReadings:
         return WindowReadings.of(self.model, self.schema, self.calibration, part)
 
-    def _noise(self, part: SolvedWindows, times: Int64) -> Float32:
+    def _noise(self, part: SolvedWindows, times: Int64, wanted: Wanted) -> Float32:
         """Noise of the readings at queries, at some times since the start of training.
+
+        Args:
+            part: The windows.
+            times: Shape (query,).
+            wanted: What is predicted.
 
         Returns:
             Shape (query, channel, draw).
         """
         copula = self.copula or GaussianCopula(len(self.schema.channels))
-        unit_ns = self.schema.time_scale.unit_ns
-        return ReadingNoise.of(copula, self.seed, self.num_draws, unit_ns, part, times).drawn()
+        gaps, readings = part.nearest(self.schema.time_scale.unit_ns)
+        keys = series_keys(self.seed, part.series)[part.row]
+        unit_ns, asked = self.schema.time_scale.unit_ns, None
+        # totals are of rates at other times than those of their readings
+        together = self.schema.counters.names or self.model.likelihood.joins_channels
+        if wanted == "targets" and not together:
+            asked = part.at_queries(part.batch.target_mask) > 0
+        of = copula.arrays(), self.num_draws, unit_ns, keys, times, gaps, readings
+        return ReadingNoise(*of).drawn(asked)

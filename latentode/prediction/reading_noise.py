@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from latentode.data.dataset import Float64, Int64
-from latentode.models.copula import COMPONENTS, LASTING, GaussianCopula, own_times
-from latentode.models.nn.nearest import nearest_readings
-from latentode.prediction.answers import SolvedWindows
-from latentode.prediction.noise import UInt64, hashed, series_keys
+from latentode.models.copula_arrays import COMPONENTS, LASTING, CopulaArrays, own_times
+from latentode.prediction.noise import UInt64, hashed
 from latentode.prediction.normal_table import WIDTH, Float32, NormalSums
 from latentode.prediction.path_noise import ornstein_uhlenbeck
 from latentode.prediction.restless_noise import restless
@@ -37,58 +34,28 @@ class ReadingNoise:
         readings: Times of these in nanoseconds, likewise.
     """
 
-    copula: GaussianCopula
+    copula: CopulaArrays
     num_draws: int
     unit_ns: int
     keys: UInt64
     times: Int64
-    gaps: Tensor
+    gaps: Float64
     readings: Int64
 
-    @classmethod
-    def of(
-        cls,
-        copula: GaussianCopula,
-        seed: int,
-        num_draws: int,
-        unit_ns: int,
-        part: SolvedWindows,
-        times: Int64,
-    ) -> ReadingNoise:
-        """For the queries of some windows.
+    def drawn(self, asked: NDArray[np.bool_] | None = None) -> Float32:
+        """Noise of every query.
 
         Args:
-            copula: What is common to times and channels.
-            seed: Seed.
-            num_draws: Draws.
-            unit_ns: Nanoseconds of a unit of model time.
-            part: The windows.
-            times: Nanoseconds since the start of training of each query, shape (query,).
-        """
-        batch = part.batch
-        index, gaps = nearest_readings(batch.times, batch.mask, batch.lengths, batch.query_times)
-        rows = batch.times.expand(2, *batch.times.shape)
-        read = rows.gather(2, index.flatten(2)).view_as(index) * unit_ns
-        since = read.round().long().cpu().numpy() + part.anchors[:, None, None]
-        keys = series_keys(seed, part.series)
-        where = part.row, part.column
-        return cls(
-            copula,
-            num_draws,
-            unit_ns,
-            keys[part.row],
-            times,
-            gaps.double().cpu()[:, *where],
-            since[:, *where],
-        )
+            asked: Where it is wanted, shape (query, channel); None is everywhere.
 
-    def drawn(self) -> Float32:
-        """Noise of every query, shape (query, channel, draw)."""
-        between = torch.isfinite(self.gaps).all(dim=0).numpy()
-        noise = np.empty((*between.shape, self.num_draws), np.float32)
+        Returns:
+            Shape (query, channel, draw), 0 where it is not wanted.
+        """
+        between = np.isfinite(self.gaps).all(axis=0)
+        noise = np.zeros((*between.shape, self.num_draws), np.float32)
         of_cells = noise.reshape(-1, self.num_draws)
         for kind, chosen in enumerate((~between, between)):
-            cells = np.flatnonzero(chosen)
+            cells = np.flatnonzero(chosen if asked is None else chosen & asked)
             for low in range(0, len(cells), _BLOCK):
                 some = cells[low : low + _BLOCK]
                 for first in range(0, self.num_draws, WIDTH):
@@ -96,19 +63,9 @@ class ReadingNoise:
                     of_cells[some, draws] = self._of_kind(kind, some, draws)
         return noise
 
-    def _part(self, queries: Int64) -> ReadingNoise:
-        """Of some queries."""
-        return replace(
-            self,
-            keys=self.keys[queries],
-            times=self.times[queries],
-            gaps=self.gaps[:, queries],
-            readings=self.readings[:, queries],
-        )
-
     def _gap_names(self, cells: Int64) -> UInt64:
         """Which gap between readings each of some cells is in."""
-        told, known = torch.isfinite(self.gaps.flatten(1)[:, cells]).numpy()
+        told, known = np.isfinite(self.gaps.reshape(2, -1)[:, cells])
         before, after = self.readings.reshape(2, -1)[:, cells]
         named: Int64 = np.where(told, before, np.where(known, after, 0))
         return named.view(np.uint64)
@@ -121,14 +78,11 @@ class ReadingNoise:
         if draws.start:
             keys = hashed(keys, np.full(1, draws.start, np.uint64))
         weights, loadings = (
-            part[kind].numpy(force=True)[:, channel] for part in (copula.weights, copula.loadings)
+            part[kind][:, channel] for part in (copula.weights, copula.loadings)
         )  # (component, cell), (component, cell, factor)
         model_times = times / self.unit_ns
-        taus = own_times(
-            copula.lengths[kind].cpu(),
-            torch.from_numpy(model_times),
-            self.gaps.flatten(1)[:, cells],
-        ).numpy()
+        gaps = self.gaps.reshape(2, -1)[:, cells]
+        taus = own_times(copula.lengths[kind], model_times, gaps, np)
         of_time = hashed(keys, times.view(np.uint64))[:, None]
         parts = list(_mixed(of_time, np.ones(of_time.shape), weights[0], loadings[0], channel))
         # of what lasts all channels of a query have one time: it is read once for all

@@ -9,11 +9,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from latentode.data.dataset import Float64
-from latentode.models.likelihoods.quantiles import chi_square_quantiles, student_t_scores
 from latentode.prediction.normal_table import Float32
 
 _REACH, _PIECES = 8.0, 64  # no draw in 1e15 is farther out; pieces of a unit
@@ -58,15 +56,20 @@ def _lines(nodes: Float64, values: Float64) -> Lines:
 @lru_cache(maxsize=8)
 def _over_calmness(freedom: float) -> Lines:
     """One over the root of chi-square quantiles over their degrees of freedom, of normal scores."""
+    from scipy import special  # here, as most programs that import this predict nothing
+
     nodes = np.linspace(-_REACH, _REACH, round(2 * _REACH) * _PIECES + 1)
-    return _lines(nodes, chi_square_quantiles(freedom, torch.from_numpy(nodes)).numpy() ** -0.5)
+    quantiles = special.chdtri(freedom, special.ndtr(-nodes)) / freedom
+    return _lines(nodes, quantiles**-0.5)
 
 
 @lru_cache(maxsize=8)
 def _scores(freedom: float) -> Lines:
     """Normal scores of quantiles of Student's t from 0 on."""
+    from scipy import special
+
     edges = _edges().astype(np.float64)
-    scores = student_t_scores(freedom, torch.from_numpy(edges)).numpy()
+    scores = -special.ndtri(special.stdtr(freedom, -edges))
     intercept, slope = _lines(edges, scores)
     intercept[0], slope[0] = 0.0, scores[1] / edges[1]  # down to 0
     return intercept, slope

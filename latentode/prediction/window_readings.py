@@ -13,8 +13,8 @@ from latentode.data.schema import DataSchema
 from latentode.models.calibration import Bands, Calibration
 from latentode.models.latent_ode import LatentODEModel
 from latentode.models.likelihoods.base import Likelihood
-from latentode.prediction.answers import SolvedWindows
 from latentode.prediction.normal_table import Float32
+from latentode.prediction.solved_windows import SolvedWindows
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,12 +18,12 @@ from latentode.models.copula import (
     RANK,
     SINCE,
     GaussianCopula,
-    own_times,
 )
+from latentode.models.copula_arrays import own_times
 from latentode.models.latent_ode import LatentODEModel
 from latentode.models.likelihoods.quantiles import StudentTQuantiles, chi_square_quantiles
 from latentode.models.nn.nearest import nearest_readings
-from latentode.prediction.answers import SolvedWindows
+from latentode.prediction.solved_windows import SolvedWindows
 
 _POINTS = 64  # most readings of a window that are looked at together
 _CHANNELS = 4  # most of their channels
@@ -182,7 +182,7 @@ def correlation(copula: _Parameters, of: Stretches) -> Tensor:
         copula: What is learned.
         of: The readings.
     """
-    taus = own_times(copula.lengths(), of.times, of.gaps)  # (component - 1, window, point)
+    taus = own_times(copula.lengths(), of.times, of.gaps, torch)  # (component - 1, window, point)
     apart = (taus[..., :, None] - taus[..., None, :]).abs()
     told, known = of.readings >= 0
     named = torch.where(told, of.readings[0], torch.where(known, -2 - of.readings[1], -1))

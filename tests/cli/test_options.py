@@ -50,6 +50,7 @@ WAYS = {
         "done-events events.csv -o -",
         "done-events events.csv -o taken.json --overwrite",
     ],
+    "export": ["done taken.onnx --overwrite"],
     "density": ["done log.csv", "done --plot taken.png --overwrite"],
     "events": ["done-events", "done-events events.csv", "both", "both log.csv --events events.csv"],
     "plot": [

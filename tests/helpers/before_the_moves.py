@@ -2,8 +2,9 @@
 
     python tests/helpers/before_the_moves.py
 
-was run with that version, and wrote ``expected.safetensors``; its draws of readings were written
-anew when their noise became that of a copula, all else is as it was.
+was run with that version, and wrote ``expected.safetensors``. Its draws of readings were written
+anew when their noise became that of a copula, and all of it when the noise of latent states was
+hashed otherwise.
 """
 
 import hashlib

@@ -204,6 +204,7 @@ def _estimator(recorder, world):
         "evaluate": dict,
         "score_forecasts": dict,
         "update": dict,
+        "export": dict,
         "classify": lambda: pd.DataFrame([[0.3, 0.7]], index, columns=["a", "b"]),
         "surprise": lambda: _prediction("surprise"),
         "score": lambda: xr.Dataset(
@@ -322,7 +323,7 @@ class World:
         self._write("encoder.toml", "[model]", 'encoder = "ode_rnn"')
         self._write("usual.toml", template())
         self._write("data.toml", "[data]", "min_obs = 40")
-        taken = [f"taken.{suffix}" for suffix in ("csv", "toml", "png", "nc", "json")]
+        taken = [f"taken.{suffix}" for suffix in ("csv", "toml", "png", "nc", "json", "onnx")]
         for name in (*taken, "forecast.png", "latent.png", "dated.png"):
             self._write(name, "taken")
         results.write(_prediction(), folder / "forecast.nc")

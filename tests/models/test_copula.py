@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from latentode.models.copula import COMPONENTS, LASTING, GaussianCopula, own_times
+from latentode.models.copula import COMPONENTS, LASTING, GaussianCopula
+from latentode.models.copula_arrays import own_times
 
 LENGTHS = torch.linspace(0.5, 3.0, COMPONENTS, dtype=torch.float64)
 
@@ -28,7 +29,7 @@ def test_what_grows_from_readings_is_the_process_given_them(readings):
     after = [r - times for r in readings if r > 1]
     none = np.full(5, np.inf)
     gaps = np.stack([np.min(before, 0) if before else none, np.min(after, 0) if after else none])
-    taus = own_times(LENGTHS, torch.from_numpy(times), torch.from_numpy(gaps)).numpy()
+    taus = own_times(LENGTHS, torch.from_numpy(times), torch.from_numpy(gaps), torch).numpy()
     for number in range(1 + LASTING, COMPONENTS):
         tau = taus[number - 1]
         found = np.exp(-np.abs(np.subtract.outer(tau, tau)))
@@ -38,14 +39,14 @@ def test_what_grows_from_readings_is_the_process_given_them(readings):
 
 def test_without_a_reading_every_component_lasts():
     times, none = torch.tensor([0.0, 1.0, 5.0]).double(), torch.full((2, 3), torch.inf).double()
-    taus = own_times(LENGTHS, times, none)
+    taus = own_times(LENGTHS, times, none, torch)
     torch.testing.assert_close(taus, times / LENGTHS[1:, None])
 
 
 def test_a_query_at_a_reading_has_a_time_and_a_gradient():
     lengths = LENGTHS.clone().requires_grad_()
     gaps = torch.tensor([[0.0, 1.0, torch.inf], [torch.inf, 0.0, torch.inf]]).double()
-    taus = own_times(lengths, torch.arange(3.0).double(), gaps)
+    taus = own_times(lengths, torch.arange(3.0).double(), gaps, torch)
     taus.sum().backward()
     assert torch.isfinite(taus).all()
     assert torch.isfinite(lengths.grad).all()

@@ -24,7 +24,8 @@ from latentode.models.fitted.context import last_context
 from latentode.models.inference import infer
 from latentode.prediction.latent_density import latent_plane, pushed
 from latentode.prediction.latent_paths import batch_of
-from latentode.prediction.noise import latent_noise, noise_of
+from latentode.prediction.noise import latent_noise
+from latentode.prediction.state_noise import noise_of
 
 PLAIN = {"model__memory": False, "model__knots": 0}
 

@@ -1,5 +1,7 @@
 """Reading the dense output: any times, in any order; joining two solves."""
 
+import dataclasses
+
 import pytest
 import torch
 from ode_cases import SolverConfig, solve
@@ -178,3 +180,13 @@ def test_join_refuses_parts_that_do_not_start_together(z0, t0):
         join(forward, forward)
     with pytest.raises(ShapeError, match="expected a backward and a forward trajectory"):
         join(backward, backward)
+
+
+def test_what_is_infinite_behind_a_time_does_not_reach_it(trajectory):
+    states = trajectory.states.clone()
+    states[10:] = torch.inf
+    broken = dataclasses.replace(trajectory, states=states)
+    times = trajectory.t0.reshape(-1, 1) + trajectory.step * torch.arange(9).double() * 1.01
+    assert torch.equal(
+        broken.at(times, check=False), trajectory._polynomial(trajectory._positions(times, False))
+    )

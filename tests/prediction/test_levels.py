@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from model_cases import EPOCH, HOUR, irregular_log, model_of, predictor_of
 from model_cases import settings as small
 
+from latentode.data.batches.batch import SeriesBatch
 from latentode.data.dataset import Clock, Readings, TimeSeriesDataset
 from latentode.data.schema import DataSchema
 from latentode.prediction.predictor import Predictor
@@ -54,8 +55,8 @@ def test_within_training_nothing_is_taken_off():
     readings = LOG.readings
     anchors = readings.first_and_last()[1]
     nothing = np.full((len(LOG), 1, 2), np.nan)
-    batch = builder.build(
-        LOG, anchors, builder.rows(readings, anchors), (np.zeros((3, 1)), nothing)
+    batch = SeriesBatch.of(
+        builder.build(LOG, anchors, builder.rows(readings, anchors), (np.zeros((3, 1)), nothing))
     )
     low, high = PREDICTOR.schema.families.least, PREDICTOR.schema.families.greatest
     for channel in range(2):

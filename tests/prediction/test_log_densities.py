@@ -9,12 +9,13 @@ from model_cases import HOUR, irregular_log, predictor_of
 from scipy import stats
 from small_series import DAY, EPOCH, make_dataset
 
+from latentode.data.batches.batch import SeriesBatch
 from latentode.data.dataset import Readings
 from latentode.data.windows import cut
 from latentode.models.fitted.context import last_context
 from latentode.prediction.latent_paths import interpolate_states, path_offsets
 from latentode.prediction.log_densities import prequential_score, reading_scores
-from latentode.prediction.noise import noise_of
+from latentode.prediction.state_noise import noise_of
 
 DRAWS = 6
 
@@ -45,7 +46,9 @@ def weights_by_hand(predictor, dataset, series, start, stop, visible=None):
     builder = schema.builder()
     times = builder.time_scale.to_model(ahead.times, np.repeat(anchor, len(ahead.times)))
     queries = (times[None], schema.scaler.transform(values)[None])
-    batch = builder.build(visible, anchor, builder.rows(visible.readings, anchor), queries)
+    batch = SeriesBatch.of(
+        builder.build(visible, anchor, builder.rows(visible.readings, anchor), queries)
+    )
     with torch.no_grad():
         noise = noise_of(
             predictor.model, [dataset.series_ids[series]], predictor.num_draws, predictor.seed
@@ -166,7 +169,9 @@ def test_the_path_between_two_windows_is_a_straight_line_of_latent_states(anchor
     anchors[1] = pair.readings.times[rows][-1 if anchor == "origin" else 0]
     model_times = builder.time_scale.to_model(offsets, np.zeros(1, np.int64))
     queries = (np.stack([model_times] * 2), np.full((2, 10, 2), np.nan))
-    batch = builder.build(pair, anchors, builder.rows(pair.readings, anchors), queries)
+    batch = SeriesBatch.of(
+        builder.build(pair, anchors, builder.rows(pair.readings, anchors), queries)
+    )
     with torch.no_grad():
         means = model.posterior(batch).mean
         first = batch.select(torch.tensor([0]))

@@ -31,9 +31,11 @@ def copula(tails=0.0):
 def noise(made, num_draws=6_000, after=torch.inf, seed=0, series="s"):
     """After a reading at time 0, and before one as many units after each query."""
     gaps = torch.stack([torch.from_numpy(TIMES / UNIT), torch.full((5,), after).double()])
-    gaps = gaps[..., None].expand(2, 5, 2)
+    gaps = gaps[..., None].expand(2, 5, 2).numpy()
     keys = np.repeat(series_keys(seed, [series]), 5)
-    return ReadingNoise(made, num_draws, UNIT, keys, TIMES, gaps, np.zeros(gaps.shape, np.int64))
+    return ReadingNoise(
+        made.arrays(), num_draws, UNIT, keys, TIMES, gaps, np.zeros(gaps.shape, np.int64)
+    )
 
 
 def drawn_of(of):
@@ -74,12 +76,14 @@ def test_what_else_is_asked_changes_nothing(monkeypatch):
     made = copula(1 / 3)
     made.tails[1] = 0.0
     of = noise(made, 20)
-    gaps = of.gaps.clone()
+    gaps = of.gaps.copy()
     gaps[1, 1, 0] = gaps[1, 3] = 2.0  # some between two readings
     of = replace(of, gaps=gaps)
     whole = of.drawn()
     order = np.array([3, 0])
-    some = of._part(order)
+    part = {name: getattr(of, name)[order] for name in ("keys", "times")}
+    part |= {name: getattr(of, name)[:, order] for name in ("gaps", "readings")}
+    some = replace(of, **part)
     np.testing.assert_array_equal(some.drawn(), whole[order])
     fewer = replace(some, num_draws=7)
     np.testing.assert_array_equal(fewer.drawn(), whole[order, :, :7])
@@ -88,7 +92,7 @@ def test_what_else_is_asked_changes_nothing(monkeypatch):
         name: np.concatenate([getattr(part, name) for part in (other, of)], axis=axis)
         for name, axis in (("keys", 0), ("times", 0), ("readings", 1))
     }
-    both = replace(of, gaps=torch.cat([other.gaps, of.gaps], dim=1), **both)
+    both = replace(of, gaps=np.concatenate([other.gaps, of.gaps], axis=1), **both)
     np.testing.assert_array_equal(both.drawn(), np.concatenate([other.drawn(), whole]))
     monkeypatch.setattr(reading_noise, "_BLOCK", 1)
     np.testing.assert_array_equal(of.drawn(), whole)

@@ -97,7 +97,9 @@ def evaluate_command(
     if against is not None:
         _refuse_beside_own()
     check_labels(labels, label_column)
-    model, folder = request.load(reads_own=True)
+    from latentode.estimators import ExportedLatentODE
+
+    model, folder = request.load_either(reads_own=True)
     log = request.read_or_own(model, folder)
     asked: dict[str, Any] = {"split": split, "max_windows": rolling, "num_draws": samples}
     home = folder.path if folder else None
@@ -105,6 +107,9 @@ def evaluate_command(
         if against is not None:
             compared = model.score_forecasts(log, against, on_progress=show, **asked)
             return _deliver(request, {"comparison": compared}, home, "comparison.json")
+        if isinstance(model, ExportedLatentODE):
+            _refuse_beside_exported()
+            return _deliver(request, model.evaluate(log, on_progress=show, **asked), home)
         streams = streams_for(model, log, events, windows)
         scores = model.evaluate(
             log,
@@ -122,6 +127,15 @@ def _refuse_beside_own() -> None:
     if unused:
         raise click.UsageError(
             f"{', '.join(unused)}: of no use to --against, which scores forecasts of readings. "
+            "Leave it out."
+        )
+
+
+def _refuse_beside_exported() -> None:
+    unused = _typed(*_UNCOMPARED)
+    if unused:
+        raise click.UsageError(
+            f"{', '.join(unused)}: of no use to an exported model, which is of readings alone. "
             "Leave it out."
         )
 

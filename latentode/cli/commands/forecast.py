@@ -75,7 +75,7 @@ def forecast_command(
         )
     steps, questions = count_steps(horizon, every), PathQuestions(aggregates, exceeds)
     check_request(request, questions, quantiles=quantiles, samples=samples, steps=steps)
-    model, folder = append_logs(request) if append else request.load()
+    model, folder = append_logs(request) if append else request.load_either()
     questions.check(model.fitted_.schema)
     log = None if append else request.read(model, allow_unread=True)
     result = model.forecast(

@@ -45,7 +45,7 @@ def interpolate_command(
         raise click.UsageError("--times or --at-missing name all times; --align has no place.")
     questions = PathQuestions(aggregates, exceeds)
     check_request(request, questions, quantiles=quantiles, samples=samples)
-    model, folder = request.load()
+    model, folder = request.load_either()
     questions.check(model.fitted_.schema)
     log = request.read_or_own(model, folder)
     result = model.interpolate(

@@ -17,9 +17,11 @@ from latentode.errors import CheckpointError, DataError
 if TYPE_CHECKING:
     from latentode.config import LatentODEConfig
     from latentode.data.dataset import TimeSeriesDataset
-    from latentode.estimators import LatentODE
+    from latentode.estimators import ExportedLatentODE, LatentODE
 
 run_argument = click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+# or a file that `export` wrote
+run_or_file_argument = click.argument("run", type=click.Path(exists=True, path_type=Path))
 device_option = click.option(
     "--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1."
 )
@@ -38,6 +40,11 @@ def find_model(path: Path, session: Session) -> tuple[Path, RunFolder | None]:
     Raises:
         CheckpointError: If there is no model, with what the run is doing instead.
     """
+    if path.is_file():
+        raise CheckpointError(
+            f"{path}: expected the folder of a run or a model, got a file. Files that `export` "
+            "wrote, which end in .onnx, are for forecast, interpolate and evaluate."
+        )
     if (path / "model.json").is_file():
         is_run = path.name == "model" and (path.parent / "run.json").is_file()
         folder = RunFolder.open(path.parent) if is_run else None
@@ -59,6 +66,26 @@ def find_model(path: Path, session: Session) -> tuple[Path, RunFolder | None]:
     return folder.model_path, folder
 
 
+def load_exported(path: Path, device: str) -> ExportedLatentODE:
+    """Load a model that was exported to one file.
+
+    Args:
+        path: The file.
+        device: Where the caller wants it to compute.
+
+    Raises:
+        UsageError: If that is not the CPU.
+    """
+    if device != "cpu":
+        raise click.UsageError(
+            f"--device: expected cpu for an exported model, got {device!r}. Leave it out."
+        )
+
+    from latentode.estimators import ExportedLatentODE
+
+    return ExportedLatentODE.load(path)
+
+
 def load_model(path: Path, session: Session, device: str) -> tuple[LatentODE, RunFolder | None]:
     """Load the model of a run, or a model folder.
 
@@ -75,7 +102,7 @@ def load_model(path: Path, session: Session, device: str) -> tuple[LatentODE, Ru
 
 
 def read_for(
-    model: LatentODE,
+    model: LatentODE | ExportedLatentODE,
     logs: Logs,
     session: Session,
     *,

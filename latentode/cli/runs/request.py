@@ -22,18 +22,19 @@ from latentode.cli.outputs import check_output, output_option, overwrite_option
 from latentode.cli.runs.logs import Logs, logs_argument
 from latentode.cli.runs.models import (
     device_option,
+    load_exported,
     load_model,
     own_bounds,
     own_log,
     read_for,
-    run_argument,
+    run_or_file_argument,
 )
 from latentode.cli.runs.run_folder import RunFolder
 from latentode.cli.session import Outcome, Session
 
 if TYPE_CHECKING:
     from latentode.data.dataset import TimeSeriesDataset
-    from latentode.estimators import LatentODE
+    from latentode.estimators import ExportedLatentODE, LatentODE
 
 _missing_option = click.option(
     "--allow-missing-channels",
@@ -87,7 +88,15 @@ class Request:
         Raises:
             UsageError: If options are about the reading of LOGS and nothing would heed them.
         """
-        far = self.settings.get("data.far_readings")
+        far = self._far_readings(reads_own)
+        model, folder = load_model(self.run, self.session, self.device)
+        if far is not None:
+            model.set_far_readings(far)
+        return model, folder
+
+    def _far_readings(self, reads_own: bool) -> str | None:
+        """What is to be done with far readings, once the options fit what is asked."""
+        far: str | None = self.settings.get("data.far_readings")
         flags = flags_of(self.settings.keys() - {"data.far_readings"})
         unread = [*flags, *(["--allow-missing-channels"] if self.allow_missing else [])]
         if unread and self.logs is None and not reads_own:
@@ -96,12 +105,27 @@ class Request:
             raise click.UsageError(
                 "--min-obs: leaves series out of training, and this model is trained. Leave it out."
             )
-        model, folder = load_model(self.run, self.session, self.device)
+        return far
+
+    def load_either(
+        self, *, reads_own: bool = False
+    ) -> tuple[LatentODE | ExportedLatentODE, RunFolder | None]:
+        """`load`, of a file that `export` wrote too, which is asked without torch.
+
+        Args:
+            reads_own: As in `load`.
+        """
+        if self.run.is_dir():
+            return self.load(reads_own=reads_own)
+        far = self._far_readings(reads_own)
+        model = load_exported(self.run, self.device)
         if far is not None:
             model.set_far_readings(far)
-        return model, folder
+        return model, None
 
-    def read(self, model: LatentODE, *, allow_unread: bool = False) -> TimeSeriesDataset | None:
+    def read(
+        self, model: LatentODE | ExportedLatentODE, *, allow_unread: bool = False
+    ) -> TimeSeriesDataset | None:
         """LOGS as the model's own log was read, but for the settings that were given.
 
         Args:
@@ -112,14 +136,21 @@ class Request:
             return None
         return self._read(model, self.logs, {}, allow_unread=allow_unread)
 
-    def read_or_own(self, model: LatentODE, folder: RunFolder | None) -> TimeSeriesDataset:
+    def read_or_own(
+        self, model: LatentODE | ExportedLatentODE, folder: RunFolder | None
+    ) -> TimeSeriesDataset:
         """The same; the log of the training where no LOGS were named."""
         if self.logs is not None:
             return self._read(model, self.logs, {})
         return self._read(model, own_log(self.run, folder), own_bounds(folder))
 
     def _read(
-        self, model: LatentODE, logs: Logs, bounds: Mapping[str, Any], *, allow_unread: bool = False
+        self,
+        model: LatentODE | ExportedLatentODE,
+        logs: Logs,
+        bounds: Mapping[str, Any],
+        *,
+        allow_unread: bool = False,
     ) -> TimeSeriesDataset:
         return read_for(
             model,
@@ -150,7 +181,7 @@ def request_options(*, logs_required: bool = False) -> Decorator:
             output_option,
             device_option,
             logs_argument(required=logs_required),
-            run_argument,
+            run_or_file_argument,
         ):
             entry = option(entry)
         return entry

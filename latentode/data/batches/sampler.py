@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from latentode.data.batches.batch import BatchBuilder, Rows, SeriesBatch
+from latentode.data.batches.batch import SeriesBatch
 from latentode.data.batches.event_batch import EventBatch
+from latentode.data.batches.window_arrays import ArrayBuilder, Rows
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset, first_after
 from latentode.data.events import EventStreams
 from latentode.data.labels import Labels
@@ -80,7 +81,7 @@ class WindowSampler:
     starts: Int64
     stops: Int64
     lengths: WindowLengths
-    builder: BatchBuilder
+    builder: ArrayBuilder
     anchor: str
     max_rows: int = 512
     max_queries: int = 256
@@ -182,7 +183,8 @@ class WindowSampler:
             streams = self.labels.over_time()
             codes = self.labels.numbered
             labels = torch.from_numpy(codes[series]) if streams is None else within(streams)
-        return self.builder.build(windows, anchors_ns, shown, (queries, values), events, labels)
+        arrays = self.builder.build(windows, anchors_ns, shown, (queries, values))
+        return SeriesBatch.of(arrays, events, labels)
 
     def _unread(self, chosen: Int64, rows: Int64, generator: np.random.Generator) -> Int64:
         """Negative indices of the rows at which windows with nothing visible begin.

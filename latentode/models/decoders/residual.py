@@ -150,5 +150,5 @@ class RecentBehaviour(nn.Module):
         # moments of differences from the newest: those of the residuals would cancel in float32
         below = newest - in_time
         sums = torch.cat([below, below * below], dim=2) @ recent.transpose(-1, -2)
-        drifts, squares = (sums / count).chunk(2, dim=2)
+        drifts, squares = (sums / count).unflatten(2, (2, -1)).unbind(2)
         return drifts, (squares - drifts * drifts).clamp(min=0.0) + _CALM**2

@@ -52,12 +52,12 @@ class MLPDynamics(nn.Module):
         """
         if self.kind == "autonomous":
             return static[None]
-        dtype, size = static.dtype, len(static)
-        clock = times.reshape(len(times), -1).expand(-1, size)  # (node, batch)
+        dtype, size = static.dtype, static.shape[0]
+        clock = times.reshape(times.shape[0], -1).expand(-1, size)  # (node, batch)
         parts = [clock[..., None].to(dtype)]
         if self.kind == "inputs":
             parts.append(inputs(clock.mT).movedim(1, 0).to(dtype))
-        parts.append(static.expand(len(times), -1, -1))
+        parts.append(static.expand(times.shape[0], -1, -1))
         return torch.cat(parts, dim=-1)
 
 
@@ -95,7 +95,7 @@ class BoundDynamics:
     def layers(self, times: Tensor) -> Layers:
         """The network at model times of shape (node,) or (node, batch)."""
         if self.start is not None:
-            times = times.reshape(len(times), -1) + self.start
+            times = times.reshape(times.shape[0], -1) + self.start
         if self.time_factor is not None:
             times = times * self.time_factor
         context = self.dynamics.context(times, self.inputs, self.static)

@@ -10,6 +10,7 @@ from latentode.models.encoders.base import Encoder, row_features
 from latentode.models.nn.gated import Field, Unit
 from latentode.models.nn.mlp import MLP
 from latentode.models.nn.recurrent import recur
+from latentode.models.nn.scanned import states_of_moved_rows
 from latentode.models.nn.schedule import Schedule
 
 
@@ -54,15 +55,16 @@ class ODERNNEncoder(Encoder):
         """See `Encoder`."""
         features, gaps = row_features(batch, reverse=reverse)
         counts = torch.ceil(gaps.detach() / self.max_step).clamp(1, self.max_substeps)
+        unit, (first, second) = Unit(*self.cell.parameters()), self.field.layers
+        field = Field(*first.parameters(), *second.parameters())
+        if torch.compiler.is_exporting():
+            states = states_of_moved_rows(features, unit, gaps, counts, self.max_substeps, field)
+            return states.gather(1, batch.lengths[:, None, None].expand(-1, 1, self.hidden_dim))[
+                :, 0
+            ]
         rows = torch.arange(gaps.shape[1], device=gaps.device)
         schedule = Schedule.of(counts.long().where(rows < batch.lengths[:, None], 0))
         steps = (gaps / counts).flatten().index_select(0, schedule.rows)
-        first, second = self.field.layers
-        last = recur(
-            schedule,
-            features.flatten(0, 1).index_select(0, schedule.rows),
-            Unit(*self.cell.parameters()),
-            steps,
-            Field(*first.parameters(), *second.parameters()),
-        )
+        packed = features.flatten(0, 1).index_select(0, schedule.rows)
+        last = recur(schedule, packed, unit, steps, field)
         return last.new_zeros(batch.size, self.hidden_dim).index_copy(0, schedule.series, last)

@@ -1,4 +1,4 @@
-"""The last context of every series as tensors, and back, with every offset checked."""
+"""The last context of every series as arrays, and back, with every offset checked."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from latentode.data.dataset import Int64, Readings, TimeSeriesDataset
 from latentode.data.schema import DataSchema
 from latentode.data.windows import cut
-from latentode.models.fitted.model_folder import as_tensors
 
 _ARRAYS = {
     "series_starts": np.int64,
@@ -30,36 +28,36 @@ def last_context(dataset: TimeSeriesDataset, schema: DataSchema) -> TimeSeriesDa
     return cut(dataset, np.arange(len(dataset)), ends - schema.lengths.context_ns, ends)
 
 
-def pack(context: TimeSeriesDataset) -> dict[str, Tensor]:
-    """Tensors of a data set, by names that begin with one of `PREFIXES`."""
+def pack(context: TimeSeriesDataset) -> dict[str, np.ndarray]:
+    """Arrays of a data set, by names that begin with one of `PREFIXES`."""
     parts: dict[str, Any] = {f"context.{k}": getattr(context.readings, k) for k in _ARRAYS}
     if context.inputs is not None:
         parts |= {f"inputs.{k}": getattr(context.inputs, k) for k in _ARRAYS}
     if context.static is not None:
         parts["static"] = context.static
-    return as_tensors(parts)
+    return parts
 
 
 def unpack(
-    tensors: Mapping[str, Tensor], ids: Sequence[str], schema: DataSchema
+    arrays: Mapping[str, np.ndarray], ids: Sequence[str], schema: DataSchema
 ) -> TimeSeriesDataset:
     """The data set that `pack` was given.
 
     Args:
-        tensors: Tensors by name.
+        arrays: Arrays by name.
         ids: Ids of its series.
         schema: Data schema of the model.
 
     Raises:
-        KeyError: If a tensor is absent.
-        ValueError: If the tensors do not describe a data set of this schema.
+        KeyError: If an array is absent.
+        ValueError: If the arrays do not describe a data set of this schema.
     """
-    static = tensors["static"].numpy() if schema.static_columns else None
+    static = arrays["static"] if schema.static_columns else None
     if static is not None and static.shape != (len(ids), len(schema.static_columns)):
         raise ValueError(f"static: a table of shape {static.shape}")
     dataset = TimeSeriesDataset(
         series_ids=tuple(str(name) for name in ids),
-        readings=_readings(tensors, "context", schema.channels, len(ids)),
+        readings=_readings(arrays, "context", schema.channels, len(ids)),
         clock=schema.clock,
         static_columns=schema.static_columns,
         static=static,
@@ -67,14 +65,14 @@ def unpack(
     )
     if not schema.input_channels:
         return dataset
-    inputs = _readings(tensors, "inputs", schema.input_channels, len(ids))
+    inputs = _readings(arrays, "inputs", schema.input_channels, len(ids))
     return replace(dataset, inputs=inputs)
 
 
 def _readings(
-    tensors: Mapping[str, Tensor], prefix: str, channels: tuple[str, ...], num_series: int
+    stored: Mapping[str, np.ndarray], prefix: str, channels: tuple[str, ...], num_series: int
 ) -> Readings:
-    arrays = {name: tensors[f"{prefix}.{name}"].numpy() for name in _ARRAYS}
+    arrays = {name: stored[f"{prefix}.{name}"] for name in _ARRAYS}
     for name, kind in _ARRAYS.items():
         if arrays[name].dtype != kind or arrays[name].ndim != 1:
             raise ValueError(f"{prefix}.{name}: {arrays[name].dtype} of {arrays[name].ndim} axes")

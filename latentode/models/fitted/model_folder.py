@@ -190,7 +190,9 @@ def as_tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
     return {name: torch.from_numpy(np.require(a, None, ["C", "W"])) for name, a in arrays.items()}
 
 
-def as_arrays(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, np.ndarray]:
+def as_arrays(
+    tensors: Mapping[str, Tensor], prefix: str | tuple[str, ...]
+) -> dict[str, np.ndarray]:
     """Arrays of the tensors whose names begin with a prefix."""
     return {name: t.numpy() for name, t in tensors.items() if name.startswith(prefix)}
 

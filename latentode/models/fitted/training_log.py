@@ -106,7 +106,7 @@ class TrainingLog:
 
     def pack(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors by names that begin with one of `LOG_PREFIXES`, and `LOG_FIELDS`."""
-        tensors, events, labels = pack(self.dataset), None, None
+        tensors, events, labels = as_tensors(pack(self.dataset)), None, None
         if self.events is not None:
             arrays, streams = pack_streams(self.events.streams)
             tensors |= as_tensors(arrays)
@@ -133,7 +133,10 @@ class TrainingLog:
             TypeError: If a field is of another type.
             ValueError: If they do not describe a log of this schema.
         """
-        dataset, events, labels = unpack(tensors, meta["context_ids"], schema), None, None
+        stored = {
+            name: tensor.numpy() for name, tensor in tensors.items() if name.startswith(PREFIXES)
+        }
+        dataset, events, labels = unpack(stored, meta["context_ids"], schema), None, None
         if meta["events"] is not None:
             facts = dict(meta["events"])
             streams = unpack_streams(as_arrays(tensors, EVENTS), facts.pop("streams"))

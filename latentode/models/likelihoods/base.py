@@ -19,9 +19,11 @@ class Likelihood(nn.Module):
     Attributes:
         waits_for_device: Whether the host waits for the device in `joint`, so that a training step
             cannot be recorded as a CUDA graph.
+        joins_channels: Whether a draw of a channel depends on the noise of others too.
     """
 
     waits_for_device: bool = False
+    joins_channels: bool = False
 
     def __init__(self, num_channels: int) -> None:
         super().__init__()

@@ -30,6 +30,8 @@ def _channels(array: Tensor, chosen: Tensor) -> Tensor:
     """
     if not _draws_innermost(array):
         return array.index_select(-1, chosen)
+    if bool((chosen.diff() == 1).all()):  # beside each other
+        return array.narrow(-1, int(chosen[0]), len(chosen))
     return array.movedim(0, -1).index_select(-2, chosen).movedim(-1, 0)
 
 
@@ -51,6 +53,7 @@ class SideBySide(Likelihood):
         order = torch.argsort(torch.cat(channels))
         self.register_buffer("order", order, persistent=False)
         self.waits_for_device = any(part.waits_for_device for part in parts)
+        self.joins_channels = any(part.joins_channels for part in parts)
 
     @property
     def _likelihoods(self) -> list[Likelihood]:

@@ -28,6 +28,7 @@ class FlowLikelihood(Likelihood):
         num_channels: Channels of the log.
     """
 
+    joins_channels = True
     waits_for_device = True  # which times have a reading, and whether the flow was solved
 
     def __init__(self, num_channels: int) -> None:

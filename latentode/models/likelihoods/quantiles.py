@@ -41,10 +41,7 @@ class StudentTQuantiles:
         node = place.int().clamp_(max=_NODES - 2)
         place -= node
         node += _NODES * torch.arange(len(nodes), device=node.device, dtype=torch.int32)
-        low, high = (
-            of.flatten().index_select(0, node.flatten()).view_as(place)
-            for of in (nodes, nodes.roll(-1, dims=1))
-        )
+        low, high = (_read(of.flatten(), node) for of in (nodes, nodes.roll(-1, dims=1)))
         return torch.lerp(low, high, place).copysign_(scores)
 
     def scores(self, quantiles: Tensor) -> Tensor:
@@ -56,6 +53,14 @@ class StudentTQuantiles:
         score = (node + (size - low) / (high - low)) * (_REACH / (_NODES - 1))
         shape = quantiles.movedim(-1, 0).shape
         return score.view(shape).movedim(0, -1).to(quantiles) * quantiles.sign()
+
+
+def _read(table: Tensor, places: Tensor) -> Tensor:
+    """Numbers of a table at some places, which lie in memory as the places do."""
+    axes = sorted(range(places.dim()), key=places.stride, reverse=True)
+    in_memory = places.permute(axes)
+    found = table.index_select(0, in_memory.flatten()).view(in_memory.shape)
+    return found.permute([axes.index(axis) for axis in range(places.dim())])
 
 
 @lru_cache(maxsize=8)

@@ -69,7 +69,7 @@ class ReadingTable(NamedTuple):
         # padding repeats the last time: searchsorted must not count it
         place = torch.searchsorted(self.times.contiguous(), query_times.contiguous(), right=True)
         place = torch.minimum(place, self.lengths[:, None])
-        offsets = torch.arange(2 * len(self.times), device=place.device).view(2, -1, 1)
+        offsets = torch.arange(2 * self.times.shape[0], device=place.device).view(2, -1, 1)
         where = (offsets * (self.times.shape[1] + 1) + place).flatten()
         shape = (2, *query_times.shape, self.rows.shape[-1])
         index, stamps = (
@@ -124,6 +124,6 @@ def gather_readings(residuals: Tensor, index: Tensor) -> Tensor:
         Residuals, shape (neighbour, draw, batch, step, channel); those of row 0 where there is no
         reading.
     """
-    side = (len(index), *residuals.shape)
-    rows = index[:, None].expand(len(index), len(residuals), *index.shape[1:])
+    side = (index.shape[0], *residuals.shape)
+    rows = index[:, None].expand(index.shape[0], residuals.shape[0], *index.shape[1:])
     return residuals.expand(side).gather(-2, rows)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from model_cases import case, irregular_log, tensors
 
-from latentode.data.batches.batch import Rows
+from latentode.data.batches.window_arrays import Rows
 
 
 @given(counts=st.lists(st.integers(0, 5), min_size=1, max_size=6))

@@ -18,8 +18,9 @@ from latentode.data.dataset import Int64
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.channel_names import distinct_names
 from latentode.data.reading.formats.long_columns import ChannelPart, LongFormat, LongTable
-from latentode.data.reading.formats.table import LogSource, Table, optional_package
+from latentode.data.reading.formats.table import LogSource, Table
 from latentode.errors import DataError
+from latentode.files.packages import optional_package
 
 _SAMPLE_BYTES = 2  # of a sample, and of a unit in which annotations are counted
 _ANNOTATIONS = b"EDF Annotations"

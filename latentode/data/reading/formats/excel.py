@@ -22,9 +22,10 @@ from latentode.config import CellsConfig
 from latentode.data.dataset import Int64
 from latentode.data.reading.formats.csv_dialect import Dialect, find_dialect
 from latentode.data.reading.formats.sheet_cells import cell_text, column_of, plain_cell
-from latentode.data.reading.formats.table import Format, LogSource, Table, is_text, optional_package
+from latentode.data.reading.formats.table import Format, LogSource, Table, is_text
 from latentode.data.reading.roles import check_present
 from latentode.errors import DataError
+from latentode.files.packages import optional_package
 
 _MEMBERS = {"xl/workbook.xml", "xl/workbook.bin", "content.xml"}
 _OLD = b"\xd0\xcf\x11\xe0"

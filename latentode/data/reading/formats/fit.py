@@ -15,8 +15,9 @@ import pyarrow as pa
 
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.long_columns import ChannelPart, LongFormat, LongTable
-from latentode.data.reading.formats.table import LogSource, Table, optional_package
+from latentode.data.reading.formats.table import LogSource, Table
 from latentode.errors import DataError
+from latentode.files.packages import optional_package
 
 _EPOCH = 631_065_600  # 1989-12-31 00:00 UTC, from which the format counts seconds
 _LEAST_DATE = 0x10000000  # below it, stamps count from when the device was switched on

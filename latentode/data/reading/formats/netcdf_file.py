@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latentode.data.reading.formats.table import optional_package
 from latentode.errors import DataError
+from latentode.files.packages import optional_package
 
 _MOST_DIMS = 2  # of series and of time
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from latentode.data.reading.formats.database_source import Database, quoted
 from latentode.data.reading.formats.database_url import DatabaseUrl
-from latentode.data.reading.formats.table import optional_package
+from latentode.files.packages import optional_package
 
 _OWN_SCHEMAS = "'pg_catalog', 'information_schema'"
 #: True for a part of a table, which is read with the whole.

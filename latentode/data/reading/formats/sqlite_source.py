@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from latentode.data.reading.formats.database_source import Database, quoted
-from latentode.data.reading.formats.table import optional_package
 from latentode.errors import DataError
+from latentode.files.packages import optional_package
 
 # one batch: the driver takes the type of a column from its first batch, and fails on another type
 _BATCH_ROWS = str(1 << 30)

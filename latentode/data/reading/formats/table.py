@@ -286,28 +286,6 @@ class Format(ABC):
         return None
 
 
-def optional_package(name: str, extra: str, path: Path | str) -> Any:
-    """Import a package that only one format needs.
-
-    Args:
-        name: Module, such as ``edfio``.
-        extra: Extra of latentode that installs it.
-        path: File, or address, that needs it.
-
-    Raises:
-        DataError: If it is not installed, with what to type.
-    """
-    from importlib import import_module
-
-    try:
-        return import_module(name)
-    except ImportError:
-        raise DataError(
-            f"{path}: reading it needs {name.partition('.')[0]}. Type: pip install "
-            f"'latentode[{extra}]'"
-        ) from None
-
-
 def check_distinct(names: Sequence[str], source: str) -> None:
     """Refuse a column name that stands twice.
 

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from latentode.data.reading.formats.long_columns import ChannelPart, LongFormat, LongTable
-from latentode.data.reading.formats.table import LogSource, Table, optional_package
+from latentode.data.reading.formats.table import LogSource, Table
 from latentode.data.reading.formats.tdms_clocks import (
     Changes,
     Clock,
@@ -19,6 +19,7 @@ from latentode.data.reading.formats.tdms_clocks import (
     waveform_clock,
 )
 from latentode.errors import DataError
+from latentode.files.packages import optional_package
 
 # what npTDMS raises of files that are damaged, and of types that it does not read
 _DAMAGE = (ValueError, EOFError, LookupError, OSError, struct.error, NotImplementedError)

@@ -13,8 +13,9 @@ import pyarrow as pa
 
 from latentode.data.reading.formats.channel_names import distinct_names
 from latentode.data.reading.formats.long_columns import ChannelPart, LongFormat, LongTable
-from latentode.data.reading.formats.table import LogSource, Table, optional_package
+from latentode.data.reading.formats.table import LogSource, Table
 from latentode.errors import DataError
+from latentode.files.packages import optional_package
 
 _LENGTHS = {1: "<B", 4: "<I", 8: "<Q"}  # bytes of a chunk's length -> how it is written
 _LARGEST_STAMP = 9e9  # seconds; more nanoseconds do not fit into 64 bits
