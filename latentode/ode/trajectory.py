@@ -17,7 +17,6 @@ from latentode.ode.quadrature import Rule, unit_rule
 # 1e-7 of their size: neither may cost a whole step, nor be refused at the very end of a window.
 CEIL_SLACK = 1e-4
 RANGE_SLACK = 1e-3
-_SHORT = 128  # grid points; from twice as many on, to gather four numbers is faster
 
 
 @dataclass(frozen=True)
@@ -212,8 +211,7 @@ class Trajectory:
         return (origin[..., None] + width[..., None] * points.to(width)).flatten(1), width
 
     def _read(self, position: Tensor) -> Tensor:
-        short = self._is_short(position.shape[1])
-        read = self._product(position) if short else self._polynomial(position)
+        read = self._polynomial(position)
         if self.noise is None:
             return read
         index, fraction = self._place(position)
@@ -231,31 +229,6 @@ class Trajectory:
             + (self.step * u * rest * rest).to(left) * left_slope
             - (self.step * u * u * rest).to(left) * right_slope
         )
-
-    def _is_short(self, reads: int) -> bool:
-        """Whether the grid is so short that a product with all of it is the faster way to read."""
-        # on a GPU gathers are as fast, and its products may be rounded
-        if torch.compiler.is_exporting() or self.states.device.type != "cpu":
-            return False
-        # behind the end of a window its states may be infinite, and 0 times infinity is none
-        finite = bool(torch.isfinite(self.states.detach().sum() + self.slopes.detach().sum()))
-        return len(self.states) <= min(_SHORT, 4 * reads) and finite
-
-    def _product(self, position: Tensor) -> Tensor:
-        """States at positions, by one product of matrices for all draws of a series."""
-        count, (batch, latent) = len(self.states), self.states.shape[-2:]
-        index, fraction = self._place(position)
-        rest = 1 - fraction
-        risen = fraction * fraction * (3 - 2 * fraction)
-        bends = self.step * fraction * rest * rest, -self.step * fraction * fraction * rest
-        weights = torch.stack([1 - risen, risen, *bends], dim=-1).to(self.states.dtype)
-        places = torch.stack([index, index + 1, count + index, count + index + 1], dim=-1)
-        # (batch, time, 2 * point)
-        table = weights.new_zeros(*index.shape, 2 * count).scatter(-1, places, weights)
-        points = torch.cat([self.states, self.slopes]).reshape(2 * count, -1, batch, latent)
-        read = table @ points.permute(2, 0, 1, 3).flatten(2)
-        read = read.unflatten(-1, (-1, latent)).permute(2, 0, 1, 3)  # (draw, batch, time, latent)
-        return read.reshape(*self.states.shape[1:-2], *read.shape[1:])
 
     def _place(self, position: Tensor) -> tuple[Tensor, Tensor]:
         """Number of the interval of each position, and where it lies in it, 0 to 1."""

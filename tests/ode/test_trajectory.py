@@ -8,7 +8,6 @@ from ode_cases import SolverConfig, solve
 
 from latentode.errors import ShapeError
 from latentode.ode import Trajectory, join
-from latentode.ode import trajectory as trajectories
 
 
 def pendulum(t, z):
@@ -181,28 +180,6 @@ def test_join_refuses_parts_that_do_not_start_together(z0, t0):
         join(forward, forward)
     with pytest.raises(ShapeError, match="expected a backward and a forward trajectory"):
         join(backward, backward)
-
-
-@pytest.mark.parametrize("axes", [(), (3,)], ids=["no draws", "draws"])
-def test_reads_by_a_product_are_those_of_the_polynomial_with_their_gradients(axes, monkeypatch):
-    generator = torch.Generator().manual_seed(0)
-    shape = (6, *axes, 2, 4)
-    states, slopes = (torch.randn(shape, generator=generator).double() for _ in range(2))
-    times = (5.0 * torch.rand(2, 20, generator=generator)).double()
-    cotangent = torch.randn(*axes, 2, 20, 8, generator=generator).double()[..., ::2]
-
-    def read_with_gradients(short):
-        monkeypatch.setattr(trajectories, "_SHORT", short)
-        inputs = [part.clone().requires_grad_() for part in (states, slopes, times)]
-        zero = torch.zeros((), dtype=torch.float64)
-        stats = trajectories.SolveStats(0, 5, "rk4")
-        path = trajectories.Trajectory(zero, 0.5, *inputs[:2], zero, zero + 2.5, stats)
-        read = path.at(0.5 * inputs[2])
-        return read.detach(), *torch.autograd.grad(read, inputs, cotangent)
-
-    for product, plain in zip(read_with_gradients(128), read_with_gradients(0), strict=True):
-        # sums of some ten terms of the order of 1, in another order
-        torch.testing.assert_close(product, plain, rtol=0, atol=1e-13)
 
 
 def test_what_is_infinite_behind_a_time_does_not_reach_it(trajectory):
