@@ -211,17 +211,11 @@ class Trajectory:
         return (origin[..., None] + width[..., None] * points.to(width)).flatten(1), width
 
     def _read(self, position: Tensor) -> Tensor:
-        read = self._polynomial(position)
-        if self.noise is None:
-            return read
-        index, fraction = self._place(position)
-        kick, added = self.noise.within(index + self.first, fraction.detach())
-        risen = fraction * fraction * (3 - 2 * fraction)
-        return read + added - risen[..., None].to(read) * kick
-
-    def _polynomial(self, position: Tensor) -> Tensor:
-        """States at positions, from the two grid points around each."""
         left, right, left_slope, right_slope, u = self._interval(position)
+        if self.noise is not None:
+            index = self._index(position) + self.first
+            kick, added = self.noise.within(index, u[..., 0].detach())
+            left, right = left + added, right - kick + added
         rest = 1 - u
         return (
             left
@@ -230,16 +224,11 @@ class Trajectory:
             - (self.step * u * u * rest).to(left) * right_slope
         )
 
-    def _place(self, position: Tensor) -> tuple[Tensor, Tensor]:
-        """Number of the interval of each position, and where it lies in it, 0 to 1."""
+    def _interval(self, position: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """States and slopes around each position, and the fraction between, (batch, time, 1)."""
         last = self.states.shape[0] - 1
         position = position.clamp(-RANGE_SLACK, last + RANGE_SLACK)
         index = self._index(position)
-        return index, position - index
-
-    def _interval(self, position: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """States and slopes around each position, and the fraction between, (batch, time, 1)."""
-        index, fraction = self._place(position)
         *draws, batch, latent = self.states.shape[1:]
         # whole states are copied faster than single numbers are gathered
         each = torch.arange(math.prod(draws) * batch, device=index.device).view(*draws, batch, 1)
@@ -250,7 +239,7 @@ class Trajectory:
             for table in (states, slopes)
             for rows in (before, before + each.numel())
         )
-        return left, right, left_slope, right_slope, fraction[..., None]
+        return left, right, left_slope, right_slope, (position - index)[..., None]
 
     def _index(self, position: Tensor) -> Tensor:
         """Number of the interval that a position lies in, or nearest to, (batch, time)."""
