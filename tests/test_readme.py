@@ -97,7 +97,8 @@ def test_commands_of_the_way_to_every_night_run(tmp_path, monkeypatch):
     wells("2024-03-11", 24).drop(columns="level").to_csv("PLAN.csv", index=False)
     section = TEXT.partition("## From a first try")[2].partition("\n## ")[0]
     typed = re.findall(r"`((?:train|forecast|evaluate|update) [^`]+)`", section)
-    assert [line.partition(" ")[0] for line in typed].count("forecast") == 3
+    typed = [line for line in typed if ".onnx" not in line]  # needs an extra, and minutes
+    assert [line.partition(" ")[0] for line in typed].count("forecast") == 4
     typed.sort(key=lambda line: not line.startswith("train"))  # what follows asks its model
     for number, line in enumerate(typed):
         words = [{"RUN": "run"}.get(word, word) for word in shlex.split(line)]

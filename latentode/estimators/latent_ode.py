@@ -280,7 +280,6 @@ class LatentODE(Predictions):
             ConfigError: If the model explains events or labels, too.
 
         Example:
-            >>> import pandas as pd
             >>> from latentode import LatentODE, LatentODEConfig
             >>> from latentode.data import synthetic
             >>> log = synthetic.make("oscillator", num_series=6, random_state=0).dataset
@@ -288,12 +287,8 @@ class LatentODE(Predictions):
             ...     **{"train.max_epochs": 1, "train.steps_per_epoch": 2}
             ... )
             >>> model = LatentODE(config=brief, latent_dim=2).fit(log)
-            >>> _, last = log.readings.first_and_last()
-            >>> soon = last[0] / 1e9 + 0.1
-            >>> names = {"id": log.series_ids[0], "time": [soon], log.channels[0]: [0.5]}
-            >>> later = model.append(pd.DataFrame(names), allow_missing_channels=True)
-            >>> later.forecast(num_draws=2).sizes["draw"]
-            2
+            >>> model.append(log.select_series([0, 1])).forecast(num_draws=2).sizes["series"]
+            6
         """
         later = aligned(self._fitted(), log, allow_missing=allow_missing_channels)
         appended = copy.copy(self)

@@ -19,7 +19,7 @@ BRIEF = LatentODEConfig().updated(
         "model.knots": 0,
         "model.encoder": "rnn",
         "train.max_epochs": 1,
-        "train.steps_per_epoch": 30,
+        "train.steps_per_epoch": 60,
         "train.batch_size": 8,
         "train.optimizer.lr": 0.01,
         "train.optimizer.warmup_steps": 5,

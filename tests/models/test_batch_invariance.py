@@ -158,7 +158,7 @@ def test_chunks_of_any_size_give_the_same_predictions(monkeypatch):
     predictor = predictor_of(log)
     series, times = queries(log)
     found = both(predictor, log, series, times)
-    monkeypatch.setattr("latentode.prediction.window_solver._MAX_ELEMENTS", 1)
+    monkeypatch.setattr("latentode.prediction.window_groups._MAX_ELEMENTS", 1)
     assert_same(both(predictor, log, series, times), found)
 
 

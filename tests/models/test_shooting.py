@@ -19,7 +19,7 @@ def knots_of(model, batch, z0):
     count = int(-batch.lower // spacing) + 1
     times = torch.arange(-count, 0, dtype=torch.float64).expand(batch.size, -1) * spacing
     context = model.known_at(batch, times)
-    return times, model.shooting.smoother(model._rows(batch), times, context, z0)
+    return times, model.shooting.smoother(model.encoder_rows(batch), times, context, z0)
 
 
 def test_the_path_passes_through_the_knots_and_the_state_at_the_anchor():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from model_cases import EPOCH, HOUR, irregular_log, predictor_of
 
-from latentode.prediction import window_solver
+from latentode.prediction import latent_points, window_solver
 from latentode.prediction.latent_points import PATHS, UNREMEMBERED
 
 SERIES = np.array([0, 1, 2, 0, 1])
@@ -64,7 +64,7 @@ def test_few_paths_say_of_readings_what_many_say(monkeypatch):
     predictor = predictor_of(log, num_draws=2_000, model__likelihood="gaussian")
     values = np.quantile(predictor.query(log, SERIES, TIMES).draws, 0.9, axis=0)
     few = predictor.query(log, SERIES, TIMES, values)
-    monkeypatch.setattr(window_solver, "PATHS", 2_000)
+    monkeypatch.setattr(latent_points, "PATHS", 2_000)
     many = predictor.query(log, SERIES, TIMES, values)
     spread = many.draws.std(axis=0)
     # noise is the same: what is left is a fifth of the standard error of 2,000 draws of both
