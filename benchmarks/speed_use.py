@@ -216,12 +216,18 @@ def _explanation(report: Report) -> str:
         "## Speed of use\n\n"
         "CPU seconds of one thread and the most resident memory of a process of its own for each "
         f"figure; the least and the most of {protocol['rounds']} rounds, builds in turn. Every "
-        "build fits and asks a model of its own, with the defaults. A training step is what a fit "
+        f"build fits and asks a model of its own, with the defaults{_but_for(protocol['fit'])}. "
+        "The last column of the ratios is what was asked for. A training step is what a fit "
         f"of {max(protocol['steps'])} steps takes more than one of {min(protocol['steps'])}, a "
         f"step. `forecast`, `interpolate` and `score` have 200 draws and answer for all series, "
         f"`evaluate` has at most {protocol['windows']} origins. Short series: "
         f"{protocol['series']:,} of {_ROWS} readings.\n"
     )
+
+
+def _but_for(settings: Mapping[str, Any]) -> str:
+    told = ", ".join(f"{name} = {value}" for name, value in settings.items())
+    return f", but for {told}" if told else ""
 
 
 def _table(rows: Sequence[Run], builds: Sequence[str]) -> str:
