@@ -7,8 +7,9 @@ used, so that ``import latentode`` and ``--help`` do not wait for torch.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from latentode.lazy_names import loader
 
 if TYPE_CHECKING:
     from latentode.config import LatentODEConfig as LatentODEConfig
@@ -78,11 +79,7 @@ _HOMES = {
 __all__ = sorted([*_HOMES, "__version__"])
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = importlib.import_module(f"{__name__}.{_HOMES[name]}")
-    return home if home.__name__.endswith(f".{name}") else getattr(home, name)
+__getattr__ = loader(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

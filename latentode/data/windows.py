@@ -159,8 +159,21 @@ def cut(
     Returns:
         A data set with one series a window.
     """
-    source = dataset.readings
-    edges = np.stack([starts, stops], axis=1)
-    first, last = first_after(source.series_starts, source.times, series, edges).T
-    readings = source.runs(first, np.maximum(last - first, 0))
+    readings = dataset.readings.runs(*rows_within(dataset, series, starts, stops))
     return dataset.select_series(series, readings)
+
+
+def rows_within(
+    dataset: TimeSeriesDataset, series: Int64, starts: Int64, stops: Int64
+) -> tuple[Int64, Int64]:
+    """First row of each window ``start < time <= stop``, and how many it has.
+
+    Args:
+        dataset: Source.
+        series: Series index of each window, shape (window,).
+        starts: Exclusive start of each window in nanoseconds, shape (window,).
+        stops: Inclusive end, shape (window,).
+    """
+    source, edges = dataset.readings, np.stack([starts, stops], axis=1)
+    first, last = first_after(source.series_starts, source.times, series, edges).T
+    return first, np.maximum(last - first, 0)

@@ -5,8 +5,9 @@ Names are loaded when they are first used: a model in one file needs no torch.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from latentode.lazy_names import loader
 
 if TYPE_CHECKING:
     from latentode.estimators.exported import ExportedLatentODE as ExportedLatentODE
@@ -23,7 +24,4 @@ _HOMES = {
 __all__ = sorted(_HOMES)
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = loader(__name__, _HOMES)

@@ -36,6 +36,36 @@ class Predictions:
     rates: Float64
     classes: Float64
 
+    @classmethod
+    def unanswered(
+        cls,
+        shape: tuple[int, ...],
+        draws: int,
+        *,
+        drawn: bool,
+        latent: int = 0,
+        marks: int = 0,
+        classes: int = 0,
+    ) -> Predictions:
+        """Room for answers.
+
+        Args:
+            shape: Queries and channels.
+            draws: Draws.
+            drawn: Whether there are draws of readings.
+            latent: Size of the states.
+            marks: Marks of events.
+            classes: Classes.
+        """
+        size, channels = shape
+        return cls(
+            draws=np.moveaxis(np.empty((size, channels if drawn else 0, draws)), -1, 0),
+            latent=np.empty((draws, size, latent)),
+            log_prob=np.full(shape, np.nan),
+            rates=np.empty((draws, size, marks)),
+            classes=np.empty((size, classes)),
+        )
+
     def select(self, queries: Int64 | slice) -> Predictions:
         """Those of some queries, in their order."""
         return Predictions(

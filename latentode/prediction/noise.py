@@ -51,9 +51,9 @@ def independent(names: UInt64, draws: int, fields: Int64) -> Float64:
         draws: Draws.
         fields: Names of the numbers wanted of each draw, shape (field,).
     """
-    places = (fields[:, None] << _DRAW_BITS) + np.arange(draws)
     from scipy import special  # here, as most programs that import this predict nothing
 
+    places = (fields[:, None] << _DRAW_BITS) + np.arange(draws)
     bits = hashed(names[:, None, None], places.view(np.uint64))
     numbers: Float64 = special.ndtri(uniform_of(bits))
     return numbers

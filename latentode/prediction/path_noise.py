@@ -20,9 +20,8 @@ import numpy as np
 from latentode.data.dataset import Float64
 from latentode.prediction.noise import UInt64, hashed
 
-_LEVELS = (
-    8  # of halving; two times in one of the finest stretches correlate by up to .016 too little
-)
+# of halving: two times in one of the finest stretches correlate by up to .016 too little
+_LEVELS = 8
 _KNOTS = 8.0  # apart: values there correlate by e^-8, which is taken for 0
 _FINEST = _KNOTS / 2**_LEVELS  # in a stretch as short, values are independent given its ends
 _FARTHEST = 2.0**45  # of times: their places are whole numbers

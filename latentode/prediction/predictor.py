@@ -112,50 +112,28 @@ class Predictor(Queries):
 
     @torch.no_grad()
     def answered(
-        self,
-        visible: TimeSeriesDataset,
-        series: Int64,
-        times: Int64,
-        values: Float64,
-        *,
-        wanted: Wanted,
-        origins: Int64 | None,
+        self, visible: TimeSeriesDataset, asked: QueryWindows, values: Float64, wanted: Wanted
     ) -> Predictions:
         """See `Queries`.
 
         Args:
             visible: Readings that may be used.
-            series: Series of each query, shape (query,).
-            times: Time of each query, likewise.
+            asked: Windows, and distinct queries of each.
             values: Readings whose density is wanted, NaN elsewhere, shape (query, channel).
             wanted: What is predicted.
-            origins: When series begin that were never read.
         """
-        asked, number = self._windows(visible, series, times, origins)
-        distinct = self._unknown(len(asked.times))
-        given = np.isfinite(values).any(axis=1)  # a cell may end where a reading is asked for
-        distinct[number[given]] = values[given]
-        out = self._unanswered(len(asked.times), wanted)
-        for part in self._solved(visible, asked, distinct, few=wanted in _OF_READINGS):
-            self._answer(part, asked.times[part.queries], wanted, out)
-        return out if np.array_equal(number, np.arange(len(out.log_prob))) else out.select(number)
-
-    def _unanswered(self, size: int, wanted: Wanted) -> Predictions:
-        """Room for the answers to some queries."""
-
-        def room(name: Wanted, width: int, *draws: int) -> Float64:
-            return np.empty((*draws, size, width if wanted == name else 0))
-
-        draws, model, channels = self.num_draws, self.model, len(self.schema.channels)
-        marks = len(process_of(model).mean_rates) if wanted == "rates" else 0
-        classes = head_of_times(model.label_head).num_classes if wanted == "classes" else 0
-        return Predictions(
-            draws=np.moveaxis(np.empty((size, channels * (wanted in DRAWN), draws)), -1, 0),
-            latent=room("latent", model.config.latent_dim, draws),
-            log_prob=self._unknown(size),
-            rates=room("rates", marks, draws),
-            classes=room("classes", classes),
+        model = self.model
+        out = Predictions.unanswered(
+            values.shape,
+            self.num_draws,
+            drawn=wanted in DRAWN,
+            latent=model.config.latent_dim if wanted == "latent" else 0,
+            marks=len(process_of(model).mean_rates) if wanted == "rates" else 0,
+            classes=head_of_times(model.label_head).num_classes if wanted == "classes" else 0,
         )
+        for part in self._solved(visible, asked, values, few=wanted in _OF_READINGS):
+            self._answer(part, asked.times[part.queries], wanted, out)
+        return out
 
     def follow(
         self, visible: TimeSeriesDataset, begins: Int64, ends: Int64

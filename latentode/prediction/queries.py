@@ -40,24 +40,18 @@ class Queries(ABC):
 
     @abstractmethod
     def answered(
-        self,
-        visible: TimeSeriesDataset,
-        series: Int64,
-        times: Int64,
-        values: Float64,
-        *,
-        wanted: Wanted,
-        origins: Int64 | None,
+        self, visible: TimeSeriesDataset, asked: QueryWindows, values: Float64, wanted: Wanted
     ) -> Predictions:
         """`query` of readings as the model sees them, of rates of counters.
 
         Args:
             visible: Readings that may be used.
-            series: Series of each query, shape (query,).
-            times: Time of each query, likewise.
+            asked: Windows, and distinct queries of each.
             values: Readings whose density is wanted, NaN elsewhere, shape (query, channel).
             wanted: What is predicted.
-            origins: When series begin that were never read.
+
+        Returns:
+            Predictions in the order of the distinct queries.
         """
 
     def __call__(self, visible: TimeSeriesDataset, targets: Targets) -> tuple[Float64, Float64]:
@@ -101,14 +95,19 @@ class Queries(ABC):
         log_spans = np.zeros_like(padded[:count])
         if values is not None:
             padded[:count], log_spans = counters.rates_at(visible.readings, series, times, values)
-        answers = self.answered(
-            self.schema.modelled(visible),
+        visible = self.schema.modelled(visible)
+        asked, number = self._windows(
+            visible,
             np.concatenate([series, totals.series]),
             np.concatenate([times, totals.times]),
-            padded,
-            wanted=wanted,
-            origins=origins,
+            origins,
         )
+        distinct = self._unknown(len(asked.times))
+        given = np.isfinite(padded).any(axis=1)  # a cell may end where a reading is asked for
+        distinct[number[given]] = padded[given]
+        answers = self.answered(visible, asked, distinct, wanted)
+        if not np.array_equal(number, np.arange(len(distinct))):
+            answers = answers.select(number)
         return Predictions(
             draws=totals.from_rates(answers.draws, count),
             latent=answers.latent[:, :count],

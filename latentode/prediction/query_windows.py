@@ -78,8 +78,9 @@ def windows_of_queries(
     query_series, query_times = series[order][fresh], times[order][fresh]
 
     unread = (np.diff(readings.series_starts) == 0)[query_series]
-    inside = ~unread & (query_times <= readings.first_and_last()[1][query_series])
-    layout = _layout_ahead(readings, query_series, context)
+    last = readings.first_and_last()[1][query_series]
+    inside = ~unread & (query_times <= last)
+    layout = _layout_ahead(last, context)
     spans = _Spans(readings, context, max_rows, sides)
     _fill(layout, inside, spans.layout(query_series[inside], query_times[inside]))
     begins = np.full(len(dataset), NO_ORIGIN) if origins is None else origins
@@ -103,17 +104,10 @@ def _fill(layout: Layout, chosen: NDArray[np.bool_], part: Layout) -> None:
         column[chosen] = found
 
 
-def _layout_ahead(readings: Readings, series: Int64, context: int) -> Layout:
-    """Layout of queries after the last row of their series.
-
-    Args:
-        readings: Visible readings.
-        series: Series of each query, shape (query,).
-        context: Length of a window.
-    """
-    stops = readings.first_and_last()[1][series]
-    number = np.full(len(series), np.iinfo(np.int64).max)
-    return number, stops - context, stops, np.zeros(len(series), dtype=bool)
+def _layout_ahead(last: Int64, context: int) -> Layout:
+    """Layout of queries after the last row of their series, which is given for each."""
+    number = np.full(len(last), np.iinfo(np.int64).max)
+    return number, last - context, last, np.zeros(len(last), dtype=bool)
 
 
 def _layout_from(origins: Int64, asked: Int64, context: int) -> Layout:

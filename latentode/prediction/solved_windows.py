@@ -10,31 +10,20 @@ from latentode.data.batches.batch import SeriesBatch
 from latentode.data.dataset import Float64, Int64
 from latentode.models.nn.nearest import nearest_readings
 from latentode.models.solved import Solved
+from latentode.prediction.window_groups import WindowGroup
 
 
 @dataclass(frozen=True, eq=False)
-class SolvedWindows:
+class SolvedWindows(WindowGroup):
     """Some of the windows that answer queries, solved once.
 
     Attributes:
-        windows: Which ones, shape (batch,).
-        series: Id of the series of each.
         batch: What the model has seen of them, and the queries, on its device.
-        anchors: Time that is model time 0 of each, nanoseconds, shape (batch,).
         solved: Posterior draws of their latent states, and what is read of them.
-        queries: The queries that they answer, shape (query,).
-        row: Window of each in the batch, shape (query,).
-        column: Number of each among those of its window, shape (query,).
     """
 
-    windows: Int64
-    series: list[str]
     batch: SeriesBatch
-    anchors: Int64
     solved: Solved
-    queries: Int64
-    row: Int64
-    column: Int64
 
     def at_queries(self, values: Tensor) -> Float64:
         """Values (..., batch, step, last) of the queries alone, shape (..., query, last)."""

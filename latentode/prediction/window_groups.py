@@ -11,7 +11,7 @@ from latentode.config import ModelConfig
 from latentode.data.batches.window_arrays import Rows, WindowArrays
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset, ragged_arange
 from latentode.data.schema import DataSchema
-from latentode.data.windows import cut
+from latentode.data.windows import cut, rows_within
 from latentode.prediction.query_windows import QueryWindows
 
 # elements of (path, window, row, channel) at a time, of which hidden layers have up to ten times as
@@ -87,11 +87,11 @@ class WindowGroups:
     ) -> Iterator[Int64]:
         """Windows in groups of similar length and bounded size."""
         queries = np.bincount(asked.window, minlength=len(asked.series))
-        starts = cut(visible, asked.series, asked.starts, asked.stops).readings.series_starts
+        _, seen = rows_within(visible, asked.series, asked.starts, asked.stops)
         width = max(len(self.schema.channels), self.config.hidden_dim // _HIDDEN)
         if self.config.dynamics_noise != "none":  # made for every coordinate at every time
             width = max(width, self.config.latent_dim)
-        rows = np.minimum(np.diff(starts), self.max_rows) + self.config.knots
+        rows = np.minimum(seen, self.max_rows) + self.config.knots
         drawn = queries * len(self.schema.channels) * self.num_draws
         load = np.maximum((queries + rows) * width * paths, drawn)
         group: list[int] = []

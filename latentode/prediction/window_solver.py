@@ -66,16 +66,7 @@ class WindowSolver:
             posterior = infer(self.model, batch, refine=True)
             noise = self._noise(group.series, paths, few=few)
             solved = self.model.solve(batch, noise, posterior=posterior)
-            yield SolvedWindows(
-                group.windows,
-                group.series,
-                batch,
-                group.anchors,
-                solved,
-                group.queries,
-                group.row,
-                group.column,
-            )
+            yield SolvedWindows(**vars(group), batch=batch, solved=solved)
 
     def _noise(self, names: list[str], paths: int, *, few: bool) -> Tensor:
         """Noise of the states of some series, shape (path, series, latent)."""

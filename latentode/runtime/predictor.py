@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from latentode.prediction.latent_points import few_paths, latent_points
 from latentode.prediction.noise import series_keys
 from latentode.prediction.normal_table import Float32
 from latentode.prediction.queries import Queries
+from latentode.prediction.query_windows import QueryWindows
 from latentode.prediction.reading_noise import ReadingNoise
 from latentode.prediction.window_groups import WindowGroup, WindowGroups
 from latentode.runtime.bands import BandArrays
@@ -73,53 +75,30 @@ class ExportedPredictor(Queries):
         return self.model.sides
 
     def answered(
-        self,
-        visible: TimeSeriesDataset,
-        series: Int64,
-        times: Int64,
-        values: Float64,
-        *,
-        wanted: Wanted,
-        origins: Int64 | None,
+        self, visible: TimeSeriesDataset, asked: QueryWindows, values: Float64, wanted: Wanted
     ) -> Predictions:
         """See `Queries`; readings and densities alone.
 
         Args:
             visible: Readings that may be used.
-            series: Series of each query, shape (query,).
-            times: Time of each query, likewise.
+            asked: Windows, and distinct queries of each.
             values: Readings whose density is wanted, NaN elsewhere, shape (query, channel).
             wanted: What is predicted.
-            origins: When series begin that were never read.
         """
         assert wanted in (*DRAWN, "densities"), "an exported model says nothing else"
-        asked, number = self._windows(visible, series, times, origins)
-        distinct = self._unknown(len(asked.times))
-        given = np.isfinite(values).any(axis=1)  # a cell may end where a reading is asked for
-        distinct[number[given]] = values[given]
-        width = len(self.schema.channels) if wanted in DRAWN else 0
-        draws = np.empty((self.num_draws, len(distinct), width))
-        log_prob = self._unknown(len(distinct))
-        groups = WindowGroups(
-            self.schema, self.model.config.model.resolved(), self.num_draws, self.max_rows
-        )
-        for group in groups.of(visible, asked, distinct, self._paths):
+        drawn, config = wanted in DRAWN, self.model.config.model.resolved()
+        out = Predictions.unanswered(values.shape, self.num_draws, drawn=drawn)
+        groups = WindowGroups(self.schema, config, self.num_draws, self.max_rows)
+        for group in groups.of(visible, asked, values, self._paths):
             answers = _Answers.of(self.model, group, self._solved(group))
             if group.arrays.target_mask.any():
-                log_prob[group.queries] = answers.log_prob()
-            if width:
+                out.log_prob[group.queries] = answers.log_prob()
+            if drawn:
                 since = asked.times[group.queries] - self.schema.origin_ns
                 scored = wanted == "targets" and not self.schema.counters.names
                 noise = self._noise(group, answers, since, scored=scored)
-                draws[:, group.queries] = answers.drawn(noise)
-        nothing = np.empty((0, len(times), 0))
-        return Predictions(
-            draws=draws[:, number],
-            latent=nothing,
-            log_prob=log_prob[number],
-            rates=nothing,
-            classes=nothing[0:0].reshape(len(times), 0),
-        )
+                out.draws[:, group.queries] = answers.drawn(noise)
+        return out
 
     @property
     def _paths(self) -> int:
@@ -200,7 +179,7 @@ class _Answers:
 
     def log_prob(self) -> Float64:
         """Log of the mean density over paths of each given reading, NaN elsewhere."""
-        arrays, law = self.group.arrays, self._given()
+        arrays, law = self.group.arrays, self._law
         values = self._at(arrays.targets.astype(np.float64))
         mask = self._at(arrays.target_mask)
         location, scale = self._at(self.solved.location), self._at(self.solved.scale)
@@ -215,7 +194,7 @@ class _Answers:
 
     def drawn(self, noise: Float32) -> Float64:
         """Draws of the readings, shape (draw, query, channel)."""
-        arrays, law, schema = self.group.arrays, self._given(), self.model.schema
+        arrays, law, schema = self.group.arrays, self._law, self.model.schema
         draws = np.moveaxis(noise, -1, 0).astype(np.float64)
         path = np.arange(len(draws)) % len(self.solved.location)
         location, scale = (
@@ -226,7 +205,8 @@ class _Answers:
         original = schema.to_original(sampled + arrays.shift[self.group.row, 0])
         return schema.families.exact(original, schema.scaler.scale)
 
-    def _given(self) -> ByKind:
+    @cached_property
+    def _law(self) -> ByKind:
         """The likelihood at the queries: of windows with a reading beyond a support without it."""
         arrays, row = self.group.arrays, self.group.row
         values = arrays.values.astype(np.float64)

@@ -119,3 +119,17 @@ def test_a_file_of_another_kind_is_refused(folder, tmp_path):
     result = run("forecast", folder / "log.csv", "-o", tmp_path / "out.csv")
     assert result.exit_code != 0
     assert "not an ONNX file" in result.stderr
+
+
+def test_plot_says_how_a_model_in_one_file_is_drawn(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    result = run("plot", "model.onnx")
+    assert result.exit_code == 3
+    assert "got a model in one file. Type `" in result.stderr
+    assert "forecast model.onnx -o forecast.nc`" in result.stderr
+
+
+def test_a_model_in_one_file_remembers_nothing(folder):
+    result = run("forecast", folder / "model.onnx", "--append", folder / "log.csv")
+    assert result.exit_code == 2
+    assert "expected a run folder, got a model alone. Without --append, LOGS with" in result.stderr

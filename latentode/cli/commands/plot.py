@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _LATENT = "latent_trajectory"
 _EXCEEDANCE = "exceedance"
-_RESULT = ".nc"
+_RESULT, _EXPORTED = ".nc", ".onnx"
 
 
 @command("plot")
@@ -88,6 +88,12 @@ def _plot_file(request: Request, chosen: dict[str, Any]) -> Outcome:
     from latentode import results
 
     source, command_line = request.run, request.session.command_line
+    if source.suffix.lower() == _EXPORTED:
+        raise DataError(
+            f"{source}: expected a RUN folder, or a prediction in a file that ends in .nc, got a "
+            f"model in one file. Type `{command_line('forecast', source)} -o forecast.nc`, then "
+            f"`{command_line('plot', 'forecast.nc')}`."
+        )
     if source.suffix.lower() != _RESULT:
         raise DataError(
             f"{source}: expected a RUN folder, or a prediction in a file that ends in .nc, got "

@@ -29,7 +29,9 @@ def append_logs(request: Request) -> tuple[LatentODE, RunFolder]:
     """
     if request.logs is None:
         raise click.UsageError("--append: adds the readings of LOGS, and none were given.")
-    path, folder = find_model(request.run, request.session)
+    path, folder = request.run, None
+    if path.is_dir():
+        path, folder = find_model(path, request.session)
     if folder is None:
         raise click.UsageError(
             f"{path}: expected a run folder, got a model alone. Without --append, LOGS with all "
