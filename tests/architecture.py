@@ -477,13 +477,13 @@ def _is_number(value: ast.expr) -> bool:
 
 
 def eager_violations(sources: Sources) -> list[str]:
-    """What ``import latentode`` would load besides the standard library, and what loads the rest."""
+    """What ``import latentode`` would load besides the standard library and `LAZY`."""
     return [
         f"{item.source}:{item.line}: {item.target} is loaded with the package"
         for item in imports(sources)
-        if item.source in (PACKAGE, LAZY)
-        and item.at_start
+        if item.at_start
         and item.target != LAZY
+        and item.source in (PACKAGE, LAZY)
         and item.target.split(".")[0] not in sys.stdlib_module_names
     ]
 
