@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 Sources = Mapping[str, str]
 PACKAGE = "latentode"
-LAZY = f"{PACKAGE}.lazy_names"  # loads names when they are used
 MAX_FILE = 250  # lines of code of a file of the package
 MAX_FUNCTION = 50
 BANNED_NAMES = {"utils", "util", "misc", "helpers", "helper", "common"}
@@ -477,13 +476,13 @@ def _is_number(value: ast.expr) -> bool:
 
 
 def eager_violations(sources: Sources) -> list[str]:
-    """What ``import latentode`` would load besides the standard library and `LAZY`."""
+    """What ``import latentode`` would load besides the standard library, and what loads names later."""
     return [
         f"{item.source}:{item.line}: {item.target} is loaded with the package"
         for item in imports(sources)
-        if item.at_start
-        and item.target != LAZY
-        and item.source in (PACKAGE, LAZY)
+        if item.source == PACKAGE
+        and item.at_start
+        and item.target != f"{PACKAGE}.lazy_names"
         and item.target.split(".")[0] not in sys.stdlib_module_names
     ]
 
