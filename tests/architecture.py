@@ -476,7 +476,7 @@ def _is_number(value: ast.expr) -> bool:
 
 
 def eager_violations(sources: Sources) -> list[str]:
-    """What ``import latentode`` would load besides the standard library, and what loads names later."""
+    """What ``import latentode`` would load besides the standard library and `lazy_names`."""
     return [
         f"{item.source}:{item.line}: {item.target} is loaded with the package"
         for item in imports(sources)
