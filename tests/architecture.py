@@ -32,6 +32,7 @@ LAYERS = [
     {"evaluation", "runtime"},
     {"training", "plot", "export"},
     {"estimators"},
+    {"scale"},
     {"cli"},
     {"__main__"},
 ]  # fmt: skip
@@ -132,7 +133,7 @@ ALLOWED = {
     "numpy": set(LAYER_OF),
     "torch": {
         "data.batches", "ode", "flows", "models", "prediction", "evaluation", "training",
-        "export", "estimators", "cli",
+        "export", "estimators", "scale", "cli",
     },
     "torchdiffeq": {"ode.solvers.adaptive"},
     "scipy": {
@@ -145,13 +146,13 @@ ALLOWED = {
         "runtime",
     },
     "pandas": {"data", "results", "estimators", "cli"},
-    "pyarrow": {"data"},
+    "pyarrow": {"data", "scale"},
     "xarray": {"results", "estimators", "data.reading.formats.netcdf_file"},
     "h5py": {"data.reading.formats.netcdf_file"},
     "matplotlib": {"plot"},
     "click": {"cli"},
     "rich": {"cli", "progress_bar"},
-    "pydantic": {"config", "cli.commands.config", "cli.settings"},
+    "pydantic": {"config", "cli.commands.config", "cli.settings", "scale.manifest"},
     "safetensors": {"models.fitted.model_folder", "runtime.exported", "training.state"},
 }  # fmt: skip
 
