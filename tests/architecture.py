@@ -42,15 +42,8 @@ INNER = {
     "data": [
         {"dataset"},
         {
-            "alignment",
-            "events",
-            "calendar",
-            "counters",
-            "scaler",
-            "splits",
-            "windows",
-            "targets",
-            "frames",
+            "alignment", "events", "calendar", "counters", "scaler", "splits", "windows",
+            "targets", "frames",
         },
         {"stored_streams", "climatology", "families", "clock_steps"},
         {"labels"},
@@ -66,17 +59,8 @@ INNER = {
         {"report", "column_profile", "sample_times", "unrolled"},
         {"assembly", "series_clocks", "series_readings", "series_evidence", "row_counters"},
         {
-            "time_role",
-            "series_role",
-            "long_role",
-            "side_columns",
-            "quality_columns",
-            "stacking",
-            "transposed",
-            "hours_across",
-            "carried_dates",
-            "cell_pairs",
-            "row_policy",
+            "time_role", "series_role", "long_role", "side_columns", "quality_columns", "stacking",
+            "transposed", "hours_across", "carried_dates", "cell_pairs", "row_policy",
         },
         {"column_roles", "key_columns", "cell_policy"},
         {"understand", "keyed_rows"},
@@ -105,15 +89,8 @@ INNER = {
         {"terms", "optimizer", "stopping", "repeatable", "state_folder"},
         {"execution"},
         {
-            "step",
-            "state",
-            "validation",
-            "solver_watch",
-            "refinement",
-            "prior_fitting",
-            "memory_fit",
-            "direct_fit",
-            "events",
+            "step", "state", "validation", "solver_watch", "refinement", "prior_fitting",
+            "memory_fit", "direct_fit", "events",
         },
         {"label_rules", "trainer", "calibration", "copula_fit", "lines"},
         {"held_out"},
@@ -121,7 +98,7 @@ INNER = {
         {"refit"},
         {"update"},
     ],
-}
+}  # fmt: skip
 # Only these may ask which kind labels are of: all others ask the labels and their head.
 KNOW_LABEL_KINDS = ("latentode/data/labels.py", "latentode/models/heads/")
 LABEL_KINDS = {"SeriesLabels", "TimeLabels", "LabelHead", "TimeLabelHead", "ClassHead"}
