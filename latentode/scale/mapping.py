@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import latentode
 from latentode.errors import PartsError
 from latentode.scale.engines.results import Engine, Lost, results_of
+from latentode.scale.engines.workers import VERSION
 from latentode.scale.output_folder import OutputFolder
 from latentode.scale.part_work import PartFunction, PartWork, Record, failure, sum_of, threads_kept
 from latentode.scale.parts import Parts
@@ -125,7 +125,7 @@ def map_parts(
     work = PartWork(function, source.folder.absolute(), sum_of(source), folder.path, suffix)
     stems = [Path(each.file).stem for each in source.manifest.parts]
     chosen = [index for index in range(len(source)) if shard.picks(index)]
-    about = {"latentode": latentode.__version__, "parts": work.sha256, "ending": suffix}
+    about = {"latentode": VERSION, "parts": work.sha256, "ending": suffix}
     with folder.held(), threads_kept():
         folder.begin({**about, **(request or {})}, command=command, overwrite=overwrite)
         standing = folder.standing(stems)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -62,19 +63,20 @@ class PartWork:
             parts = _opened(self.parts, self.sha256)
             target = self.out / f"{Path(parts.manifest.parts[index].file).stem}{self.suffix}"
             with _heard() as heard:
-                facts = self.function(parts, index, target)
+                facts = dict(self.function(parts, index, target))
+            json.dumps(facts)  # what cannot be noted is a fault of this part
             content = target.read_bytes()
         except Exception as error:
             if target is not None:
                 target.unlink(missing_ok=True)
             return failure(index, error)
         return {
-            "part": index,
+            "part": int(index),
             "file": target.name,
             "bytes": len(content),
             "sha256": hashlib.sha256(content).hexdigest(),
             "seconds": round(time.perf_counter() - began, 3),
-            "facts": dict(facts),
+            "facts": facts,
             **({"warnings": list(dict.fromkeys(heard))} if heard else {}),
         }
 
@@ -89,7 +91,7 @@ def failure(index: int, error: BaseException) -> Record:
     expected = isinstance(error, LatentODEError)
     name, text = type(error).__name__, " ".join(str(error).split())
     kind = error.kind if isinstance(error, LatentODEError) else name
-    return {"part": index, "kind": kind, "message": text if expected else f"{name}: {text}"}
+    return {"part": int(index), "kind": kind, "message": text if expected else f"{name}: {text}"}
 
 
 def use_one_thread() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import latentode
 from latentode.errors import ResourceError
+
+#: Of this package; not from its metadata, as a checkout that was not installed has none.
+VERSION: str = sys.modules["latentode"].__version__
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Here:
         Args:
             *paths: What workers need.
         """
-        return cls(latentode.__version__, tuple(path.absolute() for path in paths))
+        return cls(VERSION, tuple(path.absolute() for path in paths))
 
 
 def what_is_here(needed: Here) -> str:
@@ -39,8 +42,8 @@ def what_is_here(needed: Here) -> str:
     Args:
         needed: What the caller has.
     """
-    if latentode.__version__ != needed.version:
-        return f"latentode {latentode.__version__} on {socket.gethostname()}"
+    if needed.version != VERSION:
+        return f"latentode {VERSION} on {socket.gethostname()}"
     missing = next((path for path in needed.paths if not path.exists()), None)
     return "" if missing is None else f"no {missing} on {socket.gethostname()}"
 
@@ -57,7 +60,7 @@ def check_workers(found: Mapping[str, str]) -> None:
     lacking = next((f"{lack} (worker {name})" for name, lack in found.items() if lack), None)
     if lacking:
         raise ResourceError(
-            f"workers: expected latentode {latentode.__version__} and the same paths on each, got "
+            f"workers: expected latentode {VERSION} and the same paths on each, got "
             f"{lacking}. Install the same version there, and put model, parts and results where "
             "every worker finds them (a shared file system)."
         )
