@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import textwrap
 import time
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
@@ -27,6 +28,7 @@ ENVIRONMENT = {
     **os.environ,
     "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests" / "helpers"))),
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "disabled",  # else it writes a token into the home folder
 }
 posix = pytest.mark.skipif(os.name == "nt", reason="needs signals of POSIX")
 
@@ -131,22 +133,21 @@ def test_a_part_whose_process_dies_twice_has_failed(tmp_path, parts):
 
 
 SLOW = """
-    import sys, time
-    from part_cases import Count
+    import sys
+    from pathlib import Path
+    from part_cases import Slow
     from latentode.scale import map_parts
     from latentode.scale.engines.processes import Processes
-    import dataclasses, pathlib
 
     if __name__ == "__main__":
-        from part_cases import Slow
-        map_parts(Slow(pathlib.Path(sys.argv[2])), sys.argv[1], sys.argv[3], map=Processes(2))
+        map_parts(Slow(Path(sys.argv[2])), sys.argv[1], sys.argv[3], map=Processes(2))
 """
 
 
 @posix
 def test_processes_end_with_a_parent_that_is_killed(tmp_path, parts):
     script = tmp_path / "slow.py"
-    script.write_text("\n".join(line[4:] for line in SLOW.splitlines()))
+    script.write_text(textwrap.dedent(SLOW))
     words = (script, parts.folder, tmp_path / "pids", tmp_path / "out")
     with started(sys.executable, *words, env=ENVIRONMENT) as process:
         limit = time.monotonic() + PATIENCE
@@ -210,22 +211,33 @@ def test_a_scheduler_that_does_not_answer_is_said(tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("ray") is None, reason="needs ray")
 def test_ray_gives_the_bits_of_a_loop_and_does_again_what_a_killed_worker_did(tmp_path, asked):
-    """In a program of its own, as Ray leaves threads, files and settings behind."""
-    script = tmp_path / "on_ray.py"
-    script.write_text("\n".join(line[4:] for line in ON_RAY.splitlines()))
+    """In programs of their own, as Ray leaves threads, files and settings behind."""
     forecast, forecast_parts, expected = asked
     parts = some_parts(tmp_path)
     words = (forecast.model.path, forecast_parts.folder, parts.folder, tmp_path)
-    done = python(script, *words, env=ENVIRONMENT)
-    assert done.returncode == 0, done.stderr
-    assert [file.read_bytes() for file in sorted((tmp_path / "forecast").glob("part-*"))] == expected
+    options = {"env": ENVIRONMENT, "cwd": tmp_path}
+    with started(sys.executable, "-c", textwrap.dedent(RAY_CLUSTER), **options) as cluster:
+        address = cluster.stdout.readline().split()[-1]
+        done = python("-c", textwrap.dedent(ON_RAY), address, *words, **options)
+        assert done.returncode == 0, done.stderr
+        ended(cluster)
+    made = sorted((tmp_path / "forecast").glob("part-*"))
+    assert [file.read_bytes() for file in made] == expected
     assert done.stdout.splitlines()[-1] == "[0, 1, 1, 2, 3, 4, 5]"
 
 
+RAY_CLUSTER = """
+    import sys
+    import ray
+
+    context = ray.init(num_cpus=2, include_dashboard=False, object_store_memory=100_000_000)
+    print(context.address_info["address"], flush=True)
+    sys.stdin.read()
+    ray.shutdown()
+"""
 ON_RAY = """
     import sys
     from pathlib import Path
-    import ray
     from part_cases import Count
     from latentode.scale import map_parts
     from latentode.scale.engines.choice import engine_of
@@ -233,13 +245,9 @@ ON_RAY = """
     from latentode.scale.model_file import ModelFile
     from latentode.scale.predictions import PartForecast
 
-    model, folder, parts, out = map(Path, sys.argv[1:])
-    forecast = PartForecast(
-        model=ModelFile.of(model), num_draws=4, quantiles=(0.5,), every="1h"
-    )
-    context = ray.init(num_cpus=2, include_dashboard=False, object_store_memory=100_000_000)
-    address = context.address_info["address"]
-    ray.shutdown = lambda: None  # the engine leaves the cluster of this program to it
+    address, *paths = sys.argv[1:]
+    model, folder, parts, out = map(Path, paths)
+    forecast = PartForecast(model=ModelFile.of(model), num_draws=4, quantiles=(0.5,), every="1h")
     with engine_of(Here.of(folder), cluster="ray", address=address) as engine:
         map_parts(forecast, folder, out / "forecast", map=engine).check()
         count = Count(out / "notes", deadly=(1,))
