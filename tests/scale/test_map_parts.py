@@ -97,7 +97,7 @@ def test_a_part_that_fails_is_noted_and_the_others_are_done(tmp_path, parts):
 
 
 def test_an_error_that_nobody_expects_is_noted_with_its_type(tmp_path, parts):
-    def broken(parts, index, file):
+    def broken(_parts, _index, file):
         atomic_write(file, b"half of it")
         raise KeyError("missing")
 
@@ -181,9 +181,7 @@ def test_shards_together_are_one_run(tmp_path, parts):
     count = Count(tmp_path / "notes")
     whole = map_parts(count, parts, tmp_path / "whole", suffix=".txt")
     for number in (2, 1):
-        results = map_parts(
-            count, parts, tmp_path / "out", suffix=".txt", shard=Shard(number, 2)
-        )
+        results = map_parts(count, parts, tmp_path / "out", suffix=".txt", shard=Shard(number, 2))
         assert len(results.done) == 3
     again = map_parts(count, parts, tmp_path / "out", suffix=".txt")
     assert again.kept == 6
