@@ -16,6 +16,7 @@ from latentode.errors import CheckpointError, DataError
 from latentode.results import to_frame
 from latentode.scale import map_parts, write_parts
 from latentode.scale.model_file import ModelFile, content_sum
+from latentode.scale.parts import parts_of
 from latentode.scale.predictions import (
     PartDensity,
     PartForecast,
@@ -47,15 +48,17 @@ def table(results):
     return rows(pd.concat([pd.read_parquet(file) for file in results.files]))
 
 
-# float32 has seven digits, of which a solve and its readout cost one; what is last of them depends
-# on the shapes of products, and these on what else is in a batch
+# Float32 has seven digits, of which a solve and its readout cost one; the last of them depend on
+# the shapes of products, and these on what else is in a batch. Where a draw is far out in a tail,
+# they are digits of that.
 def same_to_float32(found, expected, spread):
     assert list(found.columns) == list(expected.columns)
     keys = [name for name in found if found[name].dtype.kind != "f"]
     pd.testing.assert_frame_equal(found[keys], expected[keys], check_dtype=False)
     numbers = [name for name in found if name not in keys]
-    gap = np.abs(found[numbers].to_numpy() - expected[numbers].to_numpy())
-    assert np.nanmax(gap) < 1e-5 * spread
+    ours, theirs = found[numbers].to_numpy(), expected[numbers].to_numpy()
+    scale = spread + np.nanmax(np.abs(theirs), axis=1, keepdims=True)
+    np.testing.assert_array_less(np.nan_to_num(np.abs(ours - theirs) / scale), 1e-5)
 
 
 def spread_of(log):
@@ -87,7 +90,7 @@ def test_densities_of_parts_are_those_of_the_log(tmp_path, case):
     results = map_parts(PartDensity(model=file, num_draws=6, quantiles=()), parts, tmp_path)
     found = table(results)
     expected = rows(to_frame(model.surprise(log, num_draws=6), ()))
-    same_to_float32(found, expected, 10.0)  # nats of up to some tens
+    same_to_float32(found, expected, 1.0)  # nats
     beside = [each.with_name(f"{each.stem}-series.parquet") for each in results.files]
     scores = rows(pd.concat([pd.read_parquet(each) for each in beside]))
     whole = model.score(log, num_draws=6).to_dataframe().reset_index()
@@ -97,11 +100,11 @@ def test_densities_of_parts_are_those_of_the_log(tmp_path, case):
 
 def test_a_part_without_any_reading_has_an_empty_answer(tmp_path, case):
     _, file, log, _ = case
-    readings, keep = log.readings, np.ones(len(log), bool)
-    keep[3] = False
-    kept = readings.select_readings(keep[readings.row_series()[readings.reading_rows()]])
-    silent = replace(log, readings=kept, inputs=None)
-    silent = replace(silent, inputs=_without(log.inputs, 3))
+    part = parts_of(log.series_ids, 40)
+    alone = int(np.flatnonzero(np.bincount(part, minlength=40)[part] == 1)[0])
+    silent = replace(
+        log, readings=_without(log.readings, alone), inputs=_without(log.inputs, alone)
+    )
     parts = write_parts(silent, tmp_path / "parts", 40)
     results = map_parts(PartForecast(model=file, every="1h", **COMMON), parts, tmp_path / "out")
     results.check()
@@ -117,11 +120,12 @@ def _without(readings: Readings, series):
 def test_the_step_for_all_parts_is_near_that_of_the_training(case):
     model, _, log, _ = case
     assert model.usual_step() == model.forecast(log, num_draws=1).attrs["every"]
-    ahead = model.forecast(log, horizon="2d", num_draws=1)
-    assert model.usual_step(horizon="2d") == ahead.attrs["every"]
+    ahead = model.forecast(log, horizon="30min", num_draws=1)
+    assert model.usual_step(horizon="30min") == ahead.attrs["every"] == "30min"
     gap, _ = typical_gap_and_span(model.fitted_.context)
     assert parse_duration(model.usual_step(rows=20)) == pytest.approx(gap, rel=0.6)
-    assert parse_duration(model.usual_step(rows=50_000)) == pytest.approx(100 * gap, rel=0.6)
+    step = parse_duration(model.usual_step(rows=50_000))  # 500 of them at most
+    assert 100 * gap <= step <= 200 * gap
 
 
 def test_parts_of_another_log_are_refused_before_any_is_read(tmp_path, case):
