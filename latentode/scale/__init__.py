@@ -4,6 +4,16 @@ The unit of work is a file. `write_parts` puts every series of a log into one pa
 shuffled after that: training streams parts, and a prediction of a part needs that part alone.
 """
 
+from latentode.scale.mapping import PartResults, map_parts
 from latentode.scale.parts import Parts, PartsWriter, is_parts, write_parts
+from latentode.scale.shard import Shard
 
-__all__ = ["Parts", "PartsWriter", "is_parts", "write_parts"]
+__all__ = [
+    "PartResults",
+    "Parts",
+    "PartsWriter",
+    "Shard",
+    "is_parts",
+    "map_parts",
+    "write_parts",
+]

@@ -185,7 +185,7 @@ def write_parts(dataset: TimeSeriesDataset, folder: str | Path, num_parts: int) 
         >>> from latentode.scale import write_parts
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     log = make("toy_periodic", num_series=20).dataset
-        ...     parts = write_parts(log, f"{folder}/parts", num_parts=4)
+        ...     parts = write_parts(log, f"{folder}/parts", 4)
         ...     len(parts), parts.manifest.series
         (4, 20)
     """
