@@ -41,6 +41,7 @@ LAYERS = [
 INNER = {
     "data": [
         {"dataset"},
+        {"channel_readings"},
         {
             "alignment",
             "events",
@@ -52,8 +53,8 @@ INNER = {
             "targets",
             "frames",
         },
-        {"stored_streams", "climatology", "families", "clock_steps"},
-        {"labels"},
+        {"stored_streams", "climatology", "families", "clock_steps", "parting"},
+        {"labels", "learned"},
         {"batches", "synthetic"},
         {"schema"},
         {"reading"},
