@@ -117,7 +117,7 @@ INNER = {
             "events",
         },
         {"label_rules", "trainer", "calibration", "copula_fit", "lines"},
-        {"held_out"},
+        {"held_out", "prepare"},
         {"fit"},
         {"refit"},
         {"update"},

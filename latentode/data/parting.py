@@ -46,7 +46,8 @@ class Parting:
         lengths = choose_lengths(log, config.windows)
         window = lengths.context_ns + lengths.horizon_ns
         split = split or split_log(log, config.windows, window, config.train.seed)
-        return cls(lengths, split, int(log.readings.times.min()), _periods(log))
+        times = log.readings.times
+        return cls(lengths, split, int(times.min()) if len(times) else 0, _periods(log))
 
     @property
     def window_ns(self) -> int:
@@ -61,9 +62,9 @@ class Parting:
 
 def _periods(dataset: TimeSeriesDataset) -> Int64:
     """Day and week, where the log spans at least three of them."""
-    if dataset.clock.kind != "calendar":
-        return np.zeros(0, dtype=np.int64)
     times = dataset.readings.times
+    if dataset.clock.kind != "calendar" or not len(times):
+        return np.zeros(0, dtype=np.int64)
     span = int(times.max() - times.min())
     _, typical = typical_gap_and_span(dataset)
     kept = [period for period in (DAY_NS, WEEK_NS) if min(span, 2 * typical) >= 3 * period]
