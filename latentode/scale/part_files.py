@@ -49,7 +49,13 @@ class Columns:
     def of(
         cls, channels: Sequence[str], inputs: Sequence[str] = (), static: Sequence[str] = ()
     ) -> Columns:
-        """Columns with the names of the log, with a ``_`` behind one that is taken already."""
+        """Columns with the names of the log, with a ``_`` behind one that is taken already.
+
+        Args:
+            channels: Channel names.
+            inputs: Names of known inputs.
+            static: Names of static covariates.
+        """
         taken: set[str] = set()
 
         def free(name: str) -> str:

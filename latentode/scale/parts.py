@@ -184,7 +184,8 @@ def write_parts(dataset: TimeSeriesDataset, folder: str | Path, num_parts: int) 
         >>> from latentode.data.synthetic import make
         >>> from latentode.scale import write_parts
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     parts = write_parts(make("toy_periodic", num_series=20).dataset, f"{folder}/parts", 4)
+        ...     log = make("toy_periodic", num_series=20).dataset
+        ...     parts = write_parts(log, f"{folder}/parts", num_parts=4)
         ...     len(parts), parts.manifest.series
         (4, 20)
     """
