@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from latentode.training.trainer import ProgressRecord
 
 _SAMPLE = 22  # names the stream of random numbers that chooses the sample
 # settings of the data that are about training; all others were settled when the parts were made
+_FIRST_PASS = "windows, split and scales first: every part is read, and each channel of all parts"
 _OF_TRAINING = ("min_obs", "far_readings")
 
 
@@ -82,6 +84,8 @@ def fit(
     _check(parts, config)
     model = LatentODE(config=config)
     with bar_unless(on_event) as told:
+        if told is not None and os.environ.get("RANK", "0") == "0":
+            told({"event": "note", "text": _FIRST_PASS})
         data = streamed(parts, config)
         model.fitted_ = fit_prepared(data, run_dir=folder, resume=resume, on_event=told)
     model.config_ = model.fitted_.config
@@ -101,14 +105,23 @@ def as_read(config: LatentODEConfig, parts: Parts) -> LatentODEConfig:
     own = {name: getattr(config.data, name) for name in _OF_TRAINING}
     data = DataConfig.model_validate({**parts.manifest.reading, **own})
     plain = DataConfig(**own)
-    for name, value in config.data:
-        if value not in (getattr(plain, name), getattr(data, name)):
+    made, usual = dict(_flat(data.model_dump())), dict(_flat(plain.model_dump()))
+    for name, value in _flat(config.data.model_dump()):
+        if value not in (made[name], usual[name]):
             raise ConfigError(
                 f"data.{name}: expected no setting of how the log is read, as the parts of "
                 f"{parts.folder} were read already, got {value!r}. Leave it out, or make the parts "
                 "again with it."
             )
     return config.model_copy(update={"data": data})
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
 
 
 def streamed(parts: Parts, config: LatentODEConfig) -> TrainingData:
@@ -144,12 +157,12 @@ def _sample(parts: Parts, config: LatentODEConfig) -> tuple[int, ...]:
 
 
 def _line(parts: Parts, sample: TrainingLog, config: LatentODEConfig) -> str:
-    manifest = parts.manifest
+    readings, most = parts.manifest.readings, config.train.buffer_readings
+    sampled = sample.dataset.readings.num_readings
     return (
-        f"parts: {len(parts):,} with {manifest.readings:,} readings of {manifest.series:,} series; "
-        f"at most {config.train.buffer_readings:,} readings at a time are in memory (change "
-        "train.buffer_readings), and as many, of "
-        f"{len(sample.dataset):,} series, to judge by"
+        f"in memory: of {readings:,} readings, {most:,} at a time to train on "
+        f"(train.buffer_readings), and a sample of {sampled:,}, of {len(sample.dataset):,} series, "
+        "to judge the training by"
     )
 
 
