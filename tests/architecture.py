@@ -41,12 +41,13 @@ LAYERS = [
 INNER = {
     "data": [
         {"dataset"},
+        {"channel_readings"},
         {
             "alignment", "events", "calendar", "counters", "scaler", "splits", "windows",
             "targets", "frames",
         },
-        {"stored_streams", "climatology", "families", "clock_steps"},
-        {"labels"},
+        {"stored_streams", "climatology", "families", "clock_steps", "parting"},
+        {"labels", "learned"},
         {"batches", "synthetic"},
         {"schema"},
         {"reading"},
@@ -93,7 +94,7 @@ INNER = {
             "memory_fit", "direct_fit", "events",
         },
         {"label_rules", "trainer", "calibration", "copula_fit", "lines"},
-        {"held_out"},
+        {"held_out", "prepare"},
         {"fit"},
         {"refit"},
         {"update"},
