@@ -15,6 +15,7 @@ from latentode.lazy_names import loader
 if TYPE_CHECKING:
     from latentode.scale.mapping import PartResults as PartResults
     from latentode.scale.mapping import map_parts as map_parts
+    from latentode.scale.partitioning import partition as partition
     from latentode.scale.parts import Parts as Parts
     from latentode.scale.parts import PartsWriter as PartsWriter
     from latentode.scale.parts import is_parts as is_parts
@@ -30,6 +31,7 @@ _HOMES = {
     "fit": "training",
     "is_parts": "parts",
     "map_parts": "mapping",
+    "partition": "partitioning",
     "write_parts": "parts",
 }
 __all__ = sorted(_HOMES)

@@ -189,14 +189,25 @@ def write_parts(dataset: TimeSeriesDataset, folder: str | Path, num_parts: int) 
         ...     len(parts), parts.manifest.series
         (4, 20)
     """
+    with atomic_folder(folder) as new:
+        writer_of(dataset, new, num_parts).closed()
+    return Parts.open(folder)
+
+
+def writer_of(dataset: TimeSeriesDataset, folder: Path, num_parts: int) -> PartsWriter:
+    """A writer that has written a data set, and has still to be closed.
+
+    Args:
+        dataset: The log.
+        folder: An empty folder.
+        num_parts: Number of parts.
+    """
     dataset = in_natural_order(dataset)
     part = parts_of(dataset.series_ids, num_parts)
-    with atomic_folder(folder) as new:
-        writer = PartsWriter(new, dataset)
-        for number in range(num_parts):
-            writer.write(dataset.select_series(np.flatnonzero(part == number)))
-        writer.closed()
-    return Parts.open(folder)
+    writer = PartsWriter(folder, dataset)
+    for number in range(num_parts):
+        writer.write(dataset.select_series(np.flatnonzero(part == number)))
+    return writer
 
 
 def parts_of(series_ids: Sequence[str], num_parts: int) -> Int64:

@@ -181,9 +181,7 @@ def test_shards_together_are_one_run(tmp_path, parts):
     count = Count(tmp_path / "notes")
     whole = map_parts(count, parts, tmp_path / "whole", suffix=".txt")
     for number in (2, 1):
-        results = map_parts(
-            count, parts, tmp_path / "out", suffix=".txt", shard=Shard(number, 2)
-        )
+        results = map_parts(count, parts, tmp_path / "out", suffix=".txt", shard=Shard(number, 2))
         assert len(results.done) == 3
     again = map_parts(count, parts, tmp_path / "out", suffix=".txt")
     assert again.kept == 6
