@@ -149,6 +149,20 @@ class ReadingPredictions(ABC, Generic[Model]):
             return predictor.at(dataset, missing_grid(dataset), "interpolation")
         return predictor.inside(dataset, every, "interpolation", align)
 
+    def usual_step(
+        self, log: Log, *, horizon: DurationLike | None = None, inside: bool = False
+    ) -> str:
+        """The time step that `forecast` or `interpolate` choose for a log where none is given.
+
+        Given to both as ``every``, it makes them answer at the same times for other logs too.
+
+        Args:
+            log: Readings.
+            horizon: As in `forecast`.
+            inside: Whether it is that of `interpolate`.
+        """
+        return self._arrays(1).usual_step(self._aligned(log), horizon, inside=inside)
+
     def predict(
         self, log: Log, times: Any, *, origin: Any = None, num_draws: int = 200
     ) -> xr.Dataset:

@@ -95,10 +95,15 @@ def atomic_folder(path: str | Path, expendable: Collection[str] = ()) -> Iterato
         _swap(temporary, target)
 
 
-def clean_stray(folder: str | Path) -> list[Path]:
+def clean_stray(folder: str | Path, only: Collection[str] | None = None) -> list[Path]:
     """Remove what killed writers left in a folder and below; put back what they had moved aside.
 
     Writes in progress of living processes are left alone. Links are not followed.
+
+    Args:
+        folder: The folder.
+        only: Names of files that no other process writes; None for all files. Where processes of
+            other machines write into the folder, nobody knows whether theirs are alive.
 
     Returns:
         The paths that were removed or put back.
@@ -108,7 +113,8 @@ def clean_stray(folder: str | Path) -> list[Path]:
         strays = [(name, match) for name in (*folders, *names) if (match := _STRAY.match(name))]
         folders[:] = [name for name in folders if not _STRAY.match(name)]
         for name, match in strays:
-            if not is_alive(int(match["pid"])):
+            ours = only is None or match["name"] in only
+            if ours and not is_alive(int(match["pid"])):
                 path = Path(parent, name)
                 if match["kind"] == "old" and not os.path.lexists(Path(parent, match["name"])):
                     os.replace(path, Path(parent, match["name"]))

@@ -184,8 +184,8 @@ def write_parts(dataset: TimeSeriesDataset, folder: str | Path, num_parts: int) 
         >>> from latentode.data.synthetic import make
         >>> from latentode.scale import write_parts
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     dataset = make("toy_periodic", num_series=20).dataset
-        ...     parts = write_parts(dataset, f"{folder}/parts", 4)
+        ...     log = make("toy_periodic", num_series=20).dataset
+        ...     parts = write_parts(log, f"{folder}/parts", 4)
         ...     len(parts), parts.manifest.series
         (4, 20)
     """
@@ -242,13 +242,18 @@ def joined(datasets: Sequence[TimeSeriesDataset]) -> TimeSeriesDataset:
     return replace(
         first,
         series_ids=tuple(name for each in datasets for name in each.series_ids),
-        readings=_concatenated([each.readings for each in datasets]),
-        inputs=_concatenated(inputs) if inputs else None,
+        readings=joined_readings([each.readings for each in datasets]),
+        inputs=joined_readings(inputs) if inputs else None,
         static=np.concatenate(static) if static else None,
     )
 
 
-def _concatenated(parts: Sequence[Readings]) -> Readings:
+def joined_readings(parts: Sequence[Readings]) -> Readings:
+    """Readings of different series and the same channels as one.
+
+    Args:
+        parts: One or more.
+    """
     return Readings(
         channels=parts[0].channels,
         series_starts=offsets(np.concatenate([np.diff(each.series_starts) for each in parts])),

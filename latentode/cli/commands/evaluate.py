@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from latentode.cli.command import command
+from latentode.cli.options import typed_flags
 from latentode.cli.outputs import STDOUT
 from latentode.cli.runs.event_files import event_lines, events_option, streams_for, windows_option
 from latentode.cli.runs.event_models import EventModel, scores_of, unread_by_events
@@ -123,7 +123,7 @@ def evaluate_command(
 
 
 def _refuse_beside_own() -> None:
-    unused = _typed(*_UNCOMPARED)
+    unused = typed_flags(only=_UNCOMPARED)
     if unused:
         raise click.UsageError(
             f"{', '.join(unused)}: of no use to --against, which scores forecasts of readings. "
@@ -132,7 +132,7 @@ def _refuse_beside_own() -> None:
 
 
 def _refuse_beside_exported() -> None:
-    unused = _typed(*_UNCOMPARED)
+    unused = typed_flags(only=_UNCOMPARED)
     if unused:
         raise click.UsageError(
             f"{', '.join(unused)}: of no use to an exported model, which is of readings alone. "
@@ -142,7 +142,7 @@ def _refuse_beside_exported() -> None:
 
 def _of_events(request: Request, alone: EventModel, windows: Path | None) -> dict[str, Any]:
     """Scores of a model of events alone."""
-    unused = [*_typed(*_OF_LOGS), *unread_by_events(request.settings)]
+    unused = [*typed_flags(only=_OF_LOGS), *unread_by_events(request.settings)]
     if unused:
         raise click.UsageError(
             f"{', '.join(unused)}: expected a model of readings, got one of events alone, which "
@@ -170,17 +170,6 @@ def _file_of_events(logs: Logs) -> Path:
             f"{logs}: expected one file of events, as the model of RUN is of events alone. Name it."
         )
     return file
-
-
-def _typed(*names: str) -> list[str]:
-    """Those of some options of the call that were typed, even if with their usual value."""
-    context = click.get_current_context()
-    return [
-        max(option.opts, key=len)
-        for option in context.command.params
-        if option.name in names
-        and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
-    ]
 
 
 def _deliver(
