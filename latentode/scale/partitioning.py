@@ -31,7 +31,7 @@ def partition(
     *,
     overwrite: bool = False,
     block_bytes: int = BLOCK_BYTES,
-    on_report: Callable[[DataReport], None] | None = None,
+    on_report: Callable[[DataReport, bool], None] | None = None,
     on_progress: Progress | None = None,
 ) -> Parts:
     """Write a log as parts of whole series; the folder is there whole or not at all.
@@ -48,7 +48,7 @@ def partition(
         config: How the log is read; None takes the defaults.
         overwrite: Whether a folder of parts may be replaced.
         block_bytes: Bytes of a block, about.
-        on_report: Is told what was detected, in the first block of a long log.
+        on_report: Is told what was detected, and whether in all of the log or in its first block.
         on_progress: Is told how many bytes are read, and of how many.
 
     Returns:
@@ -106,11 +106,11 @@ def _write_whole(
     blocks: LogBlocks,
     folder: Path,
     parts: int,
-    on_report: Callable[[DataReport], None] | None,
+    on_report: Callable[[DataReport, bool], None] | None,
 ) -> None:
     dataset, report = read_log(source, blocks.config)
     if on_report is not None:
-        on_report(report)
+        on_report(report, True)
     settle(report)
     writer_of(dataset, folder, parts).closed(
         log=_names(blocks.files),
@@ -123,14 +123,14 @@ def _write_blocks(
     blocks: LogBlocks,
     folder: Path,
     parts: int,
-    on_report: Callable[[DataReport], None] | None,
+    on_report: Callable[[DataReport, bool], None] | None,
     on_progress: Progress | None,
 ) -> None:
     spill = Spill(folder / _ASIDE, parts)
     said = False
     for dataset in blocks.read(on_progress):
         if on_report is not None and not said and blocks.report is not None:
-            on_report(blocks.report)
+            on_report(blocks.report, False)
             said = True
         spill.add(dataset)
         del dataset  # not to be held beside the next block

@@ -76,6 +76,17 @@ class _PartLines:
         )
 
 
+@contextmanager
+def reading_display(session: Session) -> Iterator[Callable[[int, int], None] | None]:
+    """Show how many bytes are read while the block runs; None where nothing can be shown."""
+    if not session.is_live or session.json_output:
+        yield None
+        return
+
+    with reading_bar(session.console) as display:
+        yield display
+
+
 def _say_epoch(session: Session, event: Mapping[str, Any]) -> None:
     """One line per epoch."""
     if event["event"] == "epoch":

@@ -128,7 +128,7 @@ class OpenedLog:
             series_of_files(self.got, times, keep, self.tally.doubts)
         text = CellPolicy(policy).cells(keep)
         self.got.release()
-        series_ids, rank = series_rank(self.got, keep)
+        series_ids, rank = series_rank(self.got, keep, natural=self.whole)
         if not series_ids:
             self._settle()
             raise DataError(f"no data rows in {self.table.name}: all rows were dropped.")

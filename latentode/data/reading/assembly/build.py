@@ -165,14 +165,22 @@ class Builder:
         )
 
 
-def series_rank(got: Collected, keep: NDArray[np.bool_]) -> tuple[tuple[str, ...], Int64]:
+def series_rank(
+    got: Collected, keep: NDArray[np.bool_], *, natural: bool = True
+) -> tuple[tuple[str, ...], Int64]:
     """Ids in natural order, whatever the order of the rows, and the index of each code among them.
 
     An id that stands only in rows that were dropped has index -1.
+
+    Args:
+        got: The rows.
+        keep: Which of them count.
+        natural: Whether the order is asked for; else ids stay as they come.
     """
     series = got.series if keep.all() else got.series[keep]
-    rows = np.bincount(series, minlength=len(got.series_ids))
-    codes = sorted(np.flatnonzero(rows), key=lambda code: natural_key(got.series_ids[code]))
+    codes = np.flatnonzero(np.bincount(series, minlength=len(got.series_ids))).tolist()
+    if natural:
+        codes.sort(key=lambda code: natural_key(got.series_ids[code]))
     rank = np.full(len(got.series_ids), -1, dtype=np.int64)
     rank[codes] = np.arange(len(codes))
     return tuple(got.series_ids[code] for code in codes), rank
