@@ -32,6 +32,7 @@ from latentode.data.dataset import Clock
 from latentode.data.reading.log import read_log
 from latentode.models.fitted.later_training import LaterTraining
 from latentode.results.events import intensity_dataset, next_event_dataset
+from latentode.scale import write_parts
 
 # a module that is first imported while a stand-in is in place would keep it
 for _module in pkgutil.walk_packages(latentode.__path__, "latentode."):
@@ -334,7 +335,7 @@ class World:
         base = LatentODEConfig().updated(
             **{"data.cells.on_bad_row": "nan", "data.cells.max_bad": 0.5}
         )
-        _, report = read_log(folder / "log.csv", base.data)
+        dataset, report = read_log(folder / "log.csv", base.data)
         self.pinned = base.model_copy(update={"data": report.pinned(base.data)})
         self._run("done", "done", self.pinned)
         self._run("stopped", "interrupted", self.pinned)
@@ -347,6 +348,7 @@ class World:
         self._run("old-events", "interrupted", base, **facts)
         model = folder / "done-events" / "model"
         (model / "model.json").rename(model / "events.json")
+        write_parts(dataset, folder / "taken-parts", 2)
         self._original = self._contents()
         self._folders = {path for path in folder.rglob("*") if path.is_dir()}
 

@@ -62,10 +62,11 @@ def partition_command(
             on_report=lambda report, whole: _say(session, report, whole),
             on_progress=display,
         )
+    seconds = perf_counter() - started
     facts = made.manifest
     session.note(
         f"{facts.series:,} series, {facts.rows:,} rows, {facts.readings:,} readings in "
-        f"{len(made):,} parts, {perf_counter() - started:,.1f} s",
+        f"{len(made):,} of {number:,} parts" + (f", {seconds:,.0f} s" if seconds >= 1 else ""),
         kind="plan",
     )
     return Outcome(outputs=(parts,), data=_answer(made))
