@@ -31,7 +31,7 @@ from latentode.errors import DataError, ResourceError
 
 #: Bytes of a block, about: of text, or of cells of 16 bytes; reading takes some ten times as much.
 BLOCK_BYTES = 64 << 20
-_MOST_NOTES = 20
+_MOST_NOTES = 20  # of a person who reads them
 #: Called with the bytes that are read, and with all.
 Progress = Callable[[int, int], None]
 

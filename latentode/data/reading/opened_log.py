@@ -121,7 +121,11 @@ class OpenedLog:
         return cls(table, roles, config, collector.collected(), tally, understanding, whole)
 
     def rows(self) -> CountedRows:
-        """Decide which rows and cells count, and on one clock for all times."""
+        """Decide which rows and cells count, and on one clock for all times.
+
+        Raises:
+            DataError: If rows are refused, or none is left.
+        """
         policy = RowPolicy(self.table, self.roles, self.config, self.got, self.tally)
         times, keep, clock = policy.rows()
         if self.roles.id is None and self.whole:
@@ -204,6 +208,9 @@ class OpenedLog:
 
         Returns:
             The data set, and its readings side by side where they were in columns.
+
+        Raises:
+            DataError: If a question is open, a name is absent, or there is no reading.
         """
         table, got, tally = self.table, self.got, self.tally
         build = Builder(
@@ -270,7 +277,13 @@ class OpenedLog:
     def look(
         self, rows: CountedRows, dataset: TimeSeriesDataset, columns: list[Float64] | None
     ) -> Look:
-        """Look at what was read once more, for what no single cell shows."""
+        """Look at what was read once more, for what no single cell shows.
+
+        Args:
+            rows: The rows.
+            dataset: What was made of them.
+            columns: Its readings side by side, as `dataset` gives them.
+        """
         return second_look(
             dataset.readings,
             dataset.series_ids,
