@@ -92,6 +92,7 @@ class OpenedLog:
         allow_missing: bool = False,
         known: Understanding | None = None,
         whole: bool = True,
+        files: dict[str, str] | None = None,
     ) -> Self:
         """Read all tables of a log, one after another.
 
@@ -101,10 +102,11 @@ class OpenedLog:
             allow_missing: Whether columns that are named may be absent.
             known: How the tables are read, if rows above tell it.
             whole: Whether these are all rows of the log.
+            files: Series -> file of other rows, which grows, where files are a series each.
         """
         pairs = config.columns.pairs
-        files = (in_pairs(table, pairs) for table in tables)
-        table = next(files)
+        paired = (in_pairs(table, pairs) for table in tables)
+        table = next(paired)
         if allow_missing:
             config = _without_absent_columns(config, table.columns)
         if known is None:
@@ -112,9 +114,9 @@ class OpenedLog:
         else:
             table, understanding = known.applied(table), known
         roles = understanding.roles
-        collector = Collector(roles, config)
+        collector = Collector(roles, config, {} if files is None else files)
         collector.add(table)
-        for other in files:
+        for other in paired:
             collector.add(understanding.applied(other))
             table.doubts.merge(other.doubts)
         tally = Tally(doubts=table.doubts, left_out=dict(roles.left_out))
