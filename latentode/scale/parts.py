@@ -57,6 +57,11 @@ class Parts:
         """Channel names."""
         return tuple(each.name for each in self.manifest.channels)
 
+    @property
+    def paths(self) -> list[Path]:
+        """Their files."""
+        return [self.folder / each.file for each in self.manifest.parts]
+
     def read(self, index: int) -> TimeSeriesDataset:
         """A part as a data set, with its series in natural order of their ids.
 

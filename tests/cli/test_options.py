@@ -40,8 +40,17 @@ WAYS = {
     "partition": ["log.csv taken-parts --overwrite"],
     "update": ["done log.csv"],
     "resume": ["stopped", "stopped log.csv", "stopped-events", "done"],
-    "forecast": ["done", "done log.csv", "done log.csv --times times.csv -o taken.csv --overwrite"],
-    "interpolate": ["done log.csv", "done log.csv --times times.csv -o taken.csv --overwrite"],
+    "forecast": [
+        "done",
+        "done log.csv",
+        "done log.csv --times times.csv -o taken.csv --overwrite",
+        "done parts -o taken --overwrite",
+    ],
+    "interpolate": [
+        "done log.csv",
+        "done log.csv --times times.csv -o taken.csv --overwrite",
+        "done parts -o taken --overwrite",
+    ],
     "classify": ["done -o taken.csv --overwrite", "done log.csv --times times.csv"],
     "evaluate": [
         "done",
@@ -52,7 +61,11 @@ WAYS = {
         "done-events events.csv -o taken.json --overwrite",
     ],
     "export": ["done taken.onnx --overwrite"],
-    "density": ["done log.csv", "done --plot taken.png --overwrite"],
+    "density": [
+        "done log.csv",
+        "done --plot taken.png --overwrite",
+        "done parts -o taken --overwrite",
+    ],
     "events": ["done-events", "done-events events.csv", "both", "both log.csv --events events.csv"],
     "plot": [
         "done",
@@ -80,6 +93,7 @@ VALUES = {
     "--states": "Manual=0", "--device": "cuda", "--encoding": "latin-1", "--option": "num_series=2",
     "--aggregate": "sum by horizon", "--exceeds": "y>3", "--align": "origin", "--plan": "times.csv",
     "--start": "any", "--end": "any", "--lower": "y=0", "--upper": "y=9", "--kinds": "y=count",
+    "--shard": "1/2",
 }  # fmt: skip
 OF_COMMAND = {
     ("inspect", "--config"): "data.toml", ("inspect", "--set"): "data.min_obs=40",

@@ -2,14 +2,16 @@
 
 import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from model_cases import irregular_log
 
 from latentode.data.synthetic import make
 from latentode.errors import DataError
 from latentode.files import atomic_write
 from latentode.scale import write_parts
-from model_cases import irregular_log
 
 
 def some_parts(folder, num_parts=6, num_series=24):
@@ -65,8 +67,25 @@ class Count:
 class Threads:
     """Writes how many threads torch takes."""
 
-    def __call__(self, parts, index, file):
+    def __call__(self, _parts, _index, file):
         import torch
 
         atomic_write(file, str(torch.get_num_threads()).encode())
         return {}
+
+
+@dataclass(frozen=True)
+class Slow:
+    """Says in which process it is, and never ends.
+
+    Attributes:
+        pids: Folder with a file for each process.
+    """
+
+    pids: Path
+
+    def __call__(self, _parts, _index, _file):
+        self.pids.mkdir(exist_ok=True)
+        (self.pids / str(os.getpid())).touch()
+        while True:
+            time.sleep(1)
