@@ -29,6 +29,7 @@ TASKS = {
     "physionet-interpolation": "benchmarks.physionet_interpolation",
     "physionet-mortality": "benchmarks.physionet_mortality",
     "sensors": "benchmarks.sensors",
+    "scale": "benchmarks.scale",
 }
 HERE = Path(__file__).resolve().parent
 

@@ -82,6 +82,21 @@ def parts_bar(console: Console) -> Iterator[PartCounts]:
 
 
 @contextmanager
+def reading_bar(console: Console) -> Iterator[Callable[[int, int], None]]:
+    """Show how many bytes of a log are read while the block runs.
+
+    Args:
+        console: Where.
+    """
+    from rich.progress import DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = [DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()]
+    with _moving(console, TextColumn("reading"), columns) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total, refresh=True)
+
+
+@contextmanager
 def _moving(
     console: Console, first: ProgressColumn, columns: Sequence[ProgressColumn]
 ) -> Iterator[Progress]:

@@ -257,7 +257,7 @@ class ReadingPredictions(ABC, Generic[Model]):
         check_split(split)
         return score_own(
             self._fitted(),
-            self._predictor(num_draws),
+            self.reading_predictor(num_draws),
             self._aligned(log),
             forecasts,
             split=split,
@@ -280,7 +280,7 @@ class ReadingPredictions(ABC, Generic[Model]):
         return backtest(
             dataset,
             self._fitted().schema,
-            self._predictor(num_draws),
+            self.reading_predictor(num_draws),
             split=split,
             max_windows=max_windows,
             on_progress=on_progress,
@@ -295,8 +295,12 @@ class ReadingPredictions(ABC, Generic[Model]):
         return aligned(self._fitted(), log)
 
     @abstractmethod
-    def _predictor(self, num_draws: int) -> Queries:
-        """What answers queries with the model."""
+    def reading_predictor(self, num_draws: int) -> Queries:
+        """What answers queries with the model, as `latentode.evaluation.evaluate_task` calls it.
+
+        Args:
+            num_draws: Predictive draws.
+        """
 
     def _arrays(self, num_draws: int) -> ArrayPredictor:
-        return ArrayPredictor(self._fitted(), self._predictor(num_draws))
+        return ArrayPredictor(self._fitted(), self.reading_predictor(num_draws))

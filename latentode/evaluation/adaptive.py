@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,50 @@ from latentode.evaluation.tasks import Task
 STEP = 0.05  # by which a window without any covered reading widens the next band, in probability
 
 
-def coverages(task: Task, pit: Float64) -> dict[str, float]:
+@dataclass(frozen=True, eq=False)
+class Covered:
+    """Covered readings of each channel.
+
+    Attributes:
+        plain: By the bands as they are, shape (channel,).
+        adaptive: By adaptive bands.
+        counts: Readings; 0 of a channel of which no band is known.
+    """
+
+    plain: Float64
+    adaptive: Float64
+    counts: Int64
+
+    def __add__(self, other: Covered) -> Covered:
+        return Covered(
+            self.plain + other.plain, self.adaptive + other.adaptive, self.counts + other.counts
+        )
+
+    def shares(self) -> dict[str, float]:
+        """{"plain", "adaptive"}: shares of the readings, means over channels."""
+        known = self.counts > 0
+        if not known.any():
+            return {"plain": float("nan"), "adaptive": float("nan")}
+        return {
+            "plain": float((self.plain[known] / self.counts[known]).mean()),
+            "adaptive": float((self.adaptive[known] / self.counts[known]).mean()),
+        }
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """JSON types."""
+        return {name: array.tolist() for name, array in vars(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, list[Any]]) -> Covered:
+        """Rebuild from `to_dict`."""
+        return cls(
+            np.array(values["plain"], np.float64),
+            np.array(values["adaptive"], np.float64),
+            np.array(values["counts"], np.int64),
+        )
+
+
+def coverages(task: Task, pit: Float64) -> Covered:
     r"""Coverage of forecasts from rolling origins, of bands as they are and of adaptive ones.
 
     The adaptive band of an origin is that between the quantiles :math:`\alpha_t / 2` and
@@ -33,25 +78,26 @@ def coverages(task: Task, pit: Float64) -> dict[str, float]:
         pit: Probability integral transform of each target, see `metrics.pit`, shape (target,).
 
     Returns:
-        {"plain", "adaptive"}: shares of the readings, means over channels. Of readings that many
-        draws equal (a state, no rain) only as many count as the band is to hold.
+        Covered readings of each channel. Of readings that many draws equal (a state, no rain) only
+        as many count as the band is to hold.
 
     Reference:
         Gibbs, Candes (2021), Adaptive conformal inference under distribution shift,
         https://arxiv.org/abs/2106.00660
     """
     times, origins = _moments(task)
-    channel = task.targets.channel
-    parts = [channel == index for index in np.unique(channel[~np.isnan(pit)])]
-    plain = [_inside(pit[of], 1.0 - LEVEL).mean() for of in parts]
-    adaptive = [_in_turn(pit[of], times[of], origins[of]).mean() for of in parts]
-    if not parts:
-        return {"plain": float("nan"), "adaptive": float("nan")}
-    return {"plain": float(np.mean(plain)), "adaptive": float(np.mean(adaptive))}
+    channel, size = task.targets.channel, len(task.visible.channels)
+    plain, adaptive, counts = np.zeros(size), np.zeros(size), np.zeros(size, np.int64)
+    for index in np.unique(channel[~np.isnan(pit)]).tolist():
+        of = channel == index
+        plain[index] = _inside(pit[of], 1.0 - LEVEL).sum()
+        adaptive[index] = _in_turn(pit[of], times[of], origins[of]).sum()
+        counts[index] = of.sum()
+    return Covered(plain, adaptive, counts)
 
 
 def sentence(shares: dict[str, Any]) -> str:
-    """What `coverages` says, in words."""
+    """What `Covered.shares` says, in words."""
     plain, adaptive = (COVERAGE.text(shares[name]) for name in ("plain", "adaptive"))
     return (
         f"In order of time, bands set by the errors before them (adaptive conformal inference) "

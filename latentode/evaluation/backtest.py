@@ -13,10 +13,12 @@ from latentode.data.dataset import Float64, Int64, TimeSeriesDataset, positions
 from latentode.data.reading.second_look.log_rows import short_instant
 from latentode.data.targets import Targets
 from latentode.errors import ConfigError, DataError
-from latentode.evaluation.evaluate import evaluate_task
+from latentode.evaluation import scores
+from latentode.evaluation.evaluate import tally_task
 from latentode.evaluation.lead_bins import LeadBins
 from latentode.evaluation.naive_rows import NaiveRows
 from latentode.evaluation.past_seasons import PastSeasons, periods_within
+from latentode.evaluation.tally import Tally
 from latentode.evaluation.target_scores import ReadingPredictor
 from latentode.evaluation.tasks import Task, forecast_task, interpolation_task
 from latentode.prediction.counter_totals import CounterTotals
@@ -169,9 +171,21 @@ class BacktestLog:
             name: "forecast" or "interpolation".
             **options: More for `evaluate_task`.
         """
+        asked = options.get("asked") or scores.SCORES
+        return self.tally(task, predictor, name, **options).result(self.schema.scaler.std, asked)
+
+    def tally(self, task: Task, predictor: ReadingPredictor, name: str, **options: Any) -> Tally:
+        """Sums of the scores of a task, see `tally_task`.
+
+        Args:
+            task: Some of the targets of a task of this log.
+            predictor: What is judged.
+            name: "forecast" or "interpolation".
+            **options: More for `tally_task`.
+        """
         horizon, ahead = self.schema.lengths.horizon_ns, name == "forecast"
         climatology = _climatology(task, self.schema)
-        return evaluate_task(
+        return tally_task(
             task,
             predictor,
             scale=self.schema.scaler.std,

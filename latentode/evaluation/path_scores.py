@@ -17,6 +17,7 @@ paths are worth something scores below them.
 Example:
     >>> import numpy as np
     >>> from latentode.data.targets import Targets
+    >>> from latentode.evaluation.path_tally import PathTally
     >>> generator = np.random.default_rng(0)
     >>> draws = generator.normal(size=(200, 40, 24)).cumsum(axis=2)  # random walks of 24 hours
     >>> truth = generator.normal(size=(40, 24)).cumsum(axis=1)
@@ -24,23 +25,22 @@ Example:
     >>> targets = Targets(np.repeat(np.arange(40), 24), hours, np.zeros(960, int), truth.ravel())
     >>> part = score_paths(draws.reshape(200, -1), targets, scale=np.ones(1), center=np.zeros(1),
     ...                    path_ns=None, generator=generator)
-    >>> found = summarize(part, ("level",))
+    >>> found = PathTally.of(part, 1).summary(("level",))
     >>> found["model"]["variogram"] < found["shuffled"]["variogram"]
     True
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from latentode.data.dataset import Float64, Int64
 from latentode.data.targets import Targets
-from latentode.evaluation.scores import COVERAGE, LEVEL
+from latentode.evaluation.scores import LEVEL
 
 MIN_READINGS = 3  # of a channel in a path, so that its functionals are not one and the same
 MIN_CHANNELS = 2  # at a time, whose mean is judged
@@ -191,38 +191,6 @@ def score_paths(
         values /= scale[asked.channel, None]
         parts.append(_part(values, asked, generator))
     return parts
-
-
-def summarize(parts: list[Part], names: Sequence[str]) -> dict[str, Any]:
-    """Averages: of coverages over channels that count alike, of scores over paths.
-
-    Args:
-        parts: What `score_paths` returned, of all windows.
-        names: Channels.
-
-    Returns:
-        Numbers, NaN where there is nothing to average; empty without any part::
-
-            {"model": {key of the coverage: {functional: share},
-                       "energy": number, "variogram": number},
-             "shuffled": the same,
-             "channels": {name: {functional: share of the model's}},
-             "num_paths": number}
-    """
-    if not parts:
-        return {}
-    channel = np.concatenate([part.channel for part in parts])
-    model = PathScores.joined([part.model for part in parts])
-    shuffled = PathScores.joined([part.shuffled for part in parts])
-    return {
-        "model": _averages(model, channel),
-        "shuffled": _averages(shuffled, channel),
-        "channels": {
-            names[index]: _named(model.covered[:, channel == index].mean(axis=1))
-            for index in np.unique(channel)
-        },
-        "num_paths": len(model.energy),
-    }
 
 
 def covered_share(values: Float64, level: float = LEVEL) -> Float64:
@@ -388,28 +356,13 @@ def _scores(values: Float64, channels: Runs, by_time: Int64, moments: Runs) -> P
         ),
         across=covered_share(_mean(beside, moments)[joint]),
         energy=np.array([energy_score(path) for path in np.split(values, stops[:-1])]),
-        variogram=_mean_of_known(
+        variogram=mean_of_known(
             np.stack([variogram_score(of, runs, len(stops)) for of, runs in kinds])
         ),
     )
 
 
-def _averages(scores: PathScores, channel: Int64) -> dict[str, Any]:
-    groups = [scores.covered[:, channel == index] for index in np.unique(channel)]
-    shares = np.array([group.mean(axis=1) for group in groups]).reshape(-1, len(FUNCTIONALS))
-    across = {ACROSS: float(_mean_of_known(scores.across))}
-    return {
-        COVERAGE.key: _named(_mean_of_known(shares)) | across,
-        "energy": float(scores.energy.mean()),
-        "variogram": float(_mean_of_known(scores.variogram)),
-    }
-
-
-def _named(shares: Float64) -> dict[str, float]:
-    return dict(zip(FUNCTIONALS, shares.tolist(), strict=True))
-
-
-def _mean_of_known(numbers: Float64) -> Float64:
+def mean_of_known(numbers: Float64) -> Float64:
     """Mean over the first axis of what is no NaN; NaN where nothing is left."""
     known = ~np.isnan(numbers)
     total = np.where(known, numbers, 0.0).sum(axis=0)

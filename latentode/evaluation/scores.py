@@ -7,6 +7,7 @@ in different units can be compared.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -78,16 +79,6 @@ class Scaling:
     apply: Callable[[Float64, Float64], Float64]
 
 
-def mean(of_readings: Float64) -> float:
-    """Average of a score that is a mean over readings, shape (target,)."""
-    return float(of_readings.mean())
-
-
-def root_mean_square(of_readings: Float64) -> float:
-    """Average of a score that is the root of a mean of squares, shape (target,)."""
-    return metrics.rmse(of_readings, np.zeros_like(of_readings))
-
-
 IN_STD = Scaling(
     "(scaled: 1 is a channel's standard deviation)", lambda average, std: average / std
 )
@@ -106,7 +97,7 @@ class Score:
         scaling: From the units of the channels to one that all share.
         of_error: The same from the errors of a point forecast, for the baselines; None
             where a point forecast has no such score.
-        average: Of the numbers of a channel's readings.
+        is_root: Whether the average over a channel's readings is the root of the mean of squares.
         form: How a number is written in the table.
         words: What it is, for those who meet it first.
     """
@@ -116,9 +107,17 @@ class Score:
     of_forecast: Callable[[Forecast], Float64]
     scaling: Scaling
     of_error: Callable[[Float64], Float64] | None = None
-    average: Callable[[Float64], float] = mean
+    is_root: bool = False
     form: str = ".4g"
     words: str = ""
+
+    def summand(self, of_readings: Float64) -> Float64:
+        """What the average is made of by its mean, shape (target,)."""
+        return np.square(of_readings) if self.is_root else of_readings
+
+    def average(self, mean: float) -> float:
+        """The average over readings, by the mean of their summands."""
+        return math.sqrt(mean) if self.is_root else mean
 
     def text(self, number: float | None) -> str:
         """A number of this score as text; "-" where there is none."""
@@ -156,7 +155,7 @@ def _width(forecast: Forecast) -> Float64:
 # MAE is of the median and RMSE of the mean of the draws: what the two scores ask for. The CRPS of a
 # point forecast without bands is its absolute error.
 MAE = Score("mae", "MAE", _median_error, IN_STD, of_error=np.abs)
-RMSE = Score("rmse", "RMSE", _mean_error, IN_STD, of_error=np.abs, average=root_mean_square)
+RMSE = Score("rmse", "RMSE", _mean_error, IN_STD, of_error=np.abs, is_root=True)
 CRPS = Score(
     "crps", "CRPS", _crps, IN_STD, of_error=np.abs, words="like MAE, but of the whole band"
 )

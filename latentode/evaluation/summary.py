@@ -99,7 +99,7 @@ def path_sentences(paths: Mapping[str, Any]) -> list[str]:
     """Say of which functionals of whole paths the intervals cover too few or too many.
 
     Args:
-        paths: What `latentode.evaluation.path_scores.summarize` returned.
+        paths: What `latentode.evaluation.path_tally.PathTally` returned.
 
     Returns:
         One sentence, or none where all are as near to the level as their number lets one tell.

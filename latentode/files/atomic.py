@@ -62,7 +62,7 @@ def atomic_write(path: str | Path, data: bytes) -> Path:
 
 
 @contextlib.contextmanager
-def atomic_folder(path: str | Path) -> Iterator[Path]:
+def atomic_folder(path: str | Path, expendable: Collection[str] = ()) -> Iterator[Path]:
     """Fill a folder beside `path` and swap it in when the block ends without an error.
 
     An existing folder is replaced only if the new one has every name that the old one had, so that
@@ -72,6 +72,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 
     Args:
         path: The folder to write; its parent must exist.
+        expendable: Names in an existing folder that may be lost.
 
     Yields:
         The folder to fill.
@@ -86,7 +87,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     with explained(target), removed_on_error(temporary):
         temporary.mkdir()
         yield temporary
-        _check_replaceable(target, temporary)
+        _check_replaceable(target, temporary, expendable)
         for folder, _, names in os.walk(temporary):
             for name in names:
                 fsync(Path(folder, name))
@@ -159,13 +160,13 @@ def fsync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _check_replaceable(target: Path, new: Path) -> None:
+def _check_replaceable(target: Path, new: Path, expendable: Collection[str]) -> None:
     if not target.exists():
         return
     if not target.is_dir():
         raise OutputExistsError(f"{target}: expected a folder or a free name, got a file.")
     present = {entry.name for entry in target.iterdir() if not _STRAY.match(entry.name)}
-    lost = sorted(present - {entry.name for entry in new.iterdir()})
+    lost = sorted(present - {entry.name for entry in new.iterdir()} - {*expendable})
     if lost:
         raise OutputExistsError(
             f"{target}: replacing this folder would lose {lost[0]!r} and {len(lost) - 1} more. "

@@ -28,7 +28,7 @@ USUAL = settings.flat(LatentODEConfig().to_dict())
 
 #: Ways of calling each command, each of which succeeds.
 WAYS = {
-    "inspect": ["log.csv", "log.csv --plot taken.png --overwrite"],
+    "inspect": ["log.csv", "log.csv --plot taken.png --overwrite", "taken-parts"],
     "train": [
         "log.csv",
         "log.csv --events events.csv --labels labels.csv --out new",
@@ -37,6 +37,7 @@ WAYS = {
         "--events events.csv --dry-run",
         "--resume stopped",
     ],
+    "partition": ["log.csv taken-parts --overwrite"],
     "update": ["done log.csv"],
     "resume": ["stopped", "stopped log.csv", "stopped-events", "done"],
     "forecast": [
@@ -96,6 +97,7 @@ VALUES = {
 }  # fmt: skip
 OF_COMMAND = {
     ("inspect", "--config"): "data.toml", ("inspect", "--set"): "data.min_obs=40",
+    ("partition", "--config"): "data.toml", ("partition", "--set"): "data.min_obs=40",
     ("evaluate", "--output"): "file.json", ("plot", "--output"): "file.png",
     ("plot", "--from"): "2024-05-01", ("plot", "--to"): "2024-05-03",
 }  # fmt: skip

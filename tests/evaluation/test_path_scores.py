@@ -19,11 +19,17 @@ from latentode.evaluation.path_scores import (
     covered_share,
     energy_score,
     score_paths,
-    summarize,
     variogram_score,
 )
+from latentode.evaluation.path_tally import PathTally
 
 NAMES = ("a", "b")
+
+
+def _summary(parts, names):
+    return PathTally.of(parts, len(names)).summary(names)
+
+
 SCALE, CENTER = np.array([2.0, 50.0]), np.array([-1.0, 300.0])
 
 
@@ -65,7 +71,7 @@ def honest():
     """Draws and 500 paths from one joint distribution: parts and their averages."""
     generator = np.random.default_rng(3)
     parts = _parts(_walks((99, 500), generator), _walks((500,), generator))
-    return parts, summarize(parts, NAMES)
+    return parts, _summary(parts, NAMES)
 
 
 # ---- coverage of functionals ----
@@ -269,11 +275,11 @@ def test_channels_with_two_readings_and_times_with_one_channel_have_no_functiona
     targets = Targets(np.zeros(5, int), times, np.array([0, 0, 0, 1, 1]), np.zeros(5))
     draws = np.random.default_rng(14).normal(size=(10, 5))
     parts = _scored(draws, targets)
-    result = summarize(parts, NAMES)
+    result = _summary(parts, NAMES)
     assert list(result["channels"]) == ["a"]
     assert math.isnan(result["model"]["coverage_90"][ACROSS])
     assert result["num_paths"] == 1
-    short = summarize(_scored(draws[:, 3:], targets.select(slice(3, None))), NAMES)
+    short = _summary(_scored(draws[:, 3:], targets.select(slice(3, None))), NAMES)
     assert short["channels"] == {}
     assert all(math.isnan(share) for share in short["model"]["coverage_90"].values())
     assert math.isfinite(short["model"]["variogram"])
@@ -284,9 +290,9 @@ def test_targets_with_a_draw_that_is_not_finite_are_in_no_path():
     draws, targets = generator.normal(size=(10, 48)), _targets(_walks((2,), generator))
     draws[3, [0, 5]], draws[4, 20] = np.nan, np.inf
     keep = np.setdiff1d(np.arange(48), [0, 5, 20])
-    expected = summarize(_scored(draws[:, keep], targets.select(keep)), NAMES)
-    assert summarize(_scored(draws, targets), NAMES) == expected
-    assert summarize(_scored(np.full((10, 48), np.nan), targets), NAMES) == {}
+    expected = _summary(_scored(draws[:, keep], targets.select(keep)), NAMES)
+    assert _summary(_scored(draws, targets), NAMES) == expected
+    assert _summary(_scored(np.full((10, 48), np.nan), targets), NAMES) == {}
 
 
 def test_blocks_of_targets_change_nothing(monkeypatch):
@@ -296,7 +302,7 @@ def test_blocks_of_targets_change_nothing(monkeypatch):
     monkeypatch.setattr(path_scores, "_BLOCK", 50)
     blocks = _parts(draws, truth)
     assert (len(whole), len(blocks)) == (1, 4)
-    assert summarize(blocks, NAMES) == summarize(whole, NAMES)
+    assert _summary(blocks, NAMES) == _summary(whole, NAMES)
 
 
 @settings(max_examples=30, deadline=None)
@@ -307,10 +313,10 @@ def test_the_order_of_targets_and_of_draws_changes_no_score(seed):
     targets = _targets(_walks((3,), generator).round(1)).select(keep)  # with ties
     draws = _walks((20, 3), generator).round(1) * SCALE[:, None] + CENTER[:, None]
     draws = draws.reshape(20, -1)[:, keep]
-    result = summarize(_scored(draws, targets), NAMES)
+    result = _summary(_scored(draws, targets), NAMES)
     mixed = generator.permutation(len(keep))
-    assert summarize(_scored(draws[:, mixed], targets.select(mixed)), NAMES) == result
-    turned = summarize(_scored(generator.permutation(draws, axis=0), targets), NAMES)
+    assert _summary(_scored(draws[:, mixed], targets.select(mixed)), NAMES) == result
+    turned = _summary(_scored(generator.permutation(draws, axis=0), targets), NAMES)
     for name in ("model", "channels"):
         _assert_near(turned[name], result[name])
 
@@ -327,7 +333,7 @@ def _assert_near(found, expected):
 def test_units_of_the_log_change_no_score():
     generator = np.random.default_rng(17)
     draws, truth = _walks((20, 3), generator), _walks((3,), generator)
-    expected = summarize(_parts(draws, truth), NAMES)["model"]
+    expected = _summary(_parts(draws, truth), NAMES)["model"]
     draws = draws.reshape(20, -1)
     targets = Targets(*vars(_targets(truth)).values()).select(slice(None))
     plain = Targets(targets.window, targets.times, targets.channel, truth.ravel())
@@ -339,4 +345,4 @@ def test_units_of_the_log_change_no_score():
         path_ns=None,
         generator=np.random.default_rng(0),
     )
-    _assert_near(summarize(parts, NAMES)["model"], expected)
+    _assert_near(_summary(parts, NAMES)["model"], expected)

@@ -92,8 +92,9 @@ def test_a_score_without_point_form_or_scale_is_the_models_alone_and_in_its_own_
 
 def test_averages_and_scalings_are_those_of_their_formulas():
     values = np.array([3.0, -4.0])
-    assert scores.mean(values) == -0.5
-    assert scores.root_mean_square(values) == pytest.approx(np.sqrt(12.5), rel=1e-15)
+    assert scores.MAE.average(scores.MAE.summand(values).mean()) == -0.5
+    root = scores.RMSE.average(scores.RMSE.summand(values).mean())
+    assert root == pytest.approx(np.sqrt(12.5), rel=1e-15)
     average, std = np.array([6.0, 2.0]), np.array([3.0, np.e])
     np.testing.assert_array_equal(scores.IN_STD.apply(average, std), average / std)
     np.testing.assert_array_equal(scores.UNSCALED.apply(average, std), average)

@@ -348,7 +348,7 @@ class World:
         base = LatentODEConfig().updated(
             **{"data.cells.on_bad_row": "nan", "data.cells.max_bad": 0.5}
         )
-        _, report = read_log(folder / "log.csv", base.data)
+        dataset, report = read_log(folder / "log.csv", base.data)
         self.pinned = base.model_copy(update={"data": report.pinned(base.data)})
         self._run("done", "done", self.pinned)
         self._run("stopped", "interrupted", self.pinned)
@@ -361,9 +361,10 @@ class World:
         self._run("old-events", "interrupted", base, **facts)
         model = folder / "done-events" / "model"
         (model / "model.json").rename(model / "events.json")
-        parts = write_parts(read_log(folder / "log.csv", base.data)[0], folder / "parts", 2)
+        parts = write_parts(dataset, folder / "parts", 2)
         # results of another request
         map_parts(_nothing, parts, folder / "taken", suffix=".txt")
+        write_parts(dataset, folder / "taken-parts", 2)
         self._original = self._contents()
         self._folders = {path for path in folder.rglob("*") if path.is_dir()}
 

@@ -47,7 +47,7 @@ _SHOWN = 10  # readings of the greatest surprise that are told
     help="Latent coordinates of the picture, as 0 3; default the two that vary most.",
 )
 @click.option("--series", help="Series whose planned inputs drive the picture; default the first.")
-@part_options
+@part_options(formats=True)
 @request_options()
 def density_command(
     request: Request,

@@ -21,6 +21,8 @@ from latentode.cli.runs.label_files import (
     labels_option,
 )
 from latentode.cli.runs.logs import Logs
+from latentode.cli.runs.part_runs import PartRun, part_options, parts_of
+from latentode.cli.runs.part_scores import evaluate_parts
 from latentode.cli.runs.progress import scoring_display
 from latentode.cli.runs.request import Request, request_options
 from latentode.cli.session import Outcome, jsonable
@@ -70,6 +72,7 @@ _UNCOMPARED = ("events", "windows", "labels", "label_column")
 @windows_option
 @labels_option
 @label_column_option
+@part_options(formats=False)
 @request_options()
 def evaluate_command(
     request: Request,
@@ -81,6 +84,7 @@ def evaluate_command(
     windows: Path | None,
     labels: Path | None,
     label_column: str | None,
+    how: PartRun,
 ) -> Outcome:
     """Score the model of RUN on LOGS (default: the log it was trained on) beside naive forecasts.
 
@@ -89,7 +93,17 @@ def evaluate_command(
     errors in the training part. With --against, forecasts of your own are scored beside them, into
     RUN/comparison.json. A model of events alone is scored on a file of events in the place of LOGS,
     beside constant rates, and on many events ahead beside naive forecasts.
+
+    LOGS that `partition` wrote are scored part by part into the folder -o; the scores of all are
+    merged, and printed.
     """
+    parts = parts_of(request)
+    if parts is not None:
+        out, merged = evaluate_parts(
+            request, how, parts, split=split, samples=samples, rolling=rolling
+        )
+        text = None if merged is None else describe(merged)
+        return Outcome(outputs=(out,), metrics=dict(merged or {}), text=text)
     request.check_output(".json")
     alone = EventModel.find(request.run, request.session)
     if alone is not None:

@@ -40,7 +40,7 @@ from latentode.cli.session import Outcome
 )
 @plan_option
 @prediction_options
-@part_options
+@part_options(formats=True)
 @request_options()
 def forecast_command(
     request: Request,

@@ -24,7 +24,7 @@ from latentode.cli.session import Outcome
 @command("interpolate")
 @click.option("--at-missing", is_flag=True, help="At the empty cells of LOGS.")
 @prediction_options
-@part_options
+@part_options(formats=True)
 @request_options(logs_required=True)
 def interpolate_command(
     request: Request,

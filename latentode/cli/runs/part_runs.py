@@ -46,7 +46,7 @@ class PartRun:
     engine: str | None
     address: str | None
     shard: Shard | None
-    form: str
+    form: str = "parquet"
 
     def check(self, request: Request, *, allowed: tuple[str, ...]) -> Path:
         """Refuse what cannot succeed; return the folder of the results.
@@ -89,26 +89,23 @@ class PartRun:
         return output
 
 
-def part_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of LOGS in parts, as one value `how` of type `PartRun`."""
+def part_options(*, formats: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add the options of LOGS in parts, as one value `how` of type `PartRun`.
+
+    Args:
+        formats: Whether results are tables, whose format is chosen.
+    """
     from latentode.scale.shard import Shard
 
-    @wraps(function)
-    def asked(*arguments: Any, **options: Any) -> Outcome:
-        given = {name: options.pop(name) for name in _OPTIONS}
-        outcome: Outcome = function(*arguments, how=PartRun(**given), **options)
-        return outcome
-
-    entry: Callable[..., Any] = asked
-    for option in (
-        click.option(
-            "--format",
-            "form",
-            type=click.Choice(["parquet", "csv", "nc", "json"]),
-            default="parquet",
-            show_default=True,
-            help="LOGS in parts: format of the results; nc holds every sample path.",
-        ),
+    form = click.option(
+        "--format",
+        "form",
+        type=click.Choice(["parquet", "csv", "nc", "json"]),
+        default="parquet",
+        show_default=True,
+        help="LOGS in parts: format of the results; nc holds every sample path.",
+    )
+    engines = (
         click.option(
             "--shard",
             type=Parsed("shard", Shard.parse),
@@ -126,9 +123,21 @@ def part_options(function: Callable[..., Any]) -> Callable[..., Any]:
             type=click.IntRange(1),
             help="LOGS in parts: so many processes do them, each on one thread.",
         ),
-    ):
-        entry = option(entry)
-    return entry
+    )
+
+    def added(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def asked(*arguments: Any, **options: Any) -> Outcome:
+            given = {name: options.pop(name) for name in _OPTIONS if name in options}
+            outcome: Outcome = function(*arguments, how=PartRun(**given), **options)
+            return outcome
+
+        entry: Callable[..., Any] = asked
+        for option in (*([form] if formats else []), *engines):
+            entry = option(entry)
+        return entry
+
+    return added
 
 
 def parts_of(request: Request) -> Parts | None:

@@ -10,7 +10,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from latentode.cli.runs.epoch_line import epoch_line
-from latentode.progress_bar import Display, PartCounts, parts_bar, scoring_bar, training_bar
+from latentode.progress_bar import (
+    Display,
+    PartCounts,
+    parts_bar,
+    reading_bar,
+    scoring_bar,
+    training_bar,
+)
 
 if TYPE_CHECKING:
     from latentode.cli.session import Session
@@ -74,6 +81,17 @@ class _PartLines:
         self._session.note(
             text + (f", {failed:,} failed" if failed else ""), kind="parts", facts=facts
         )
+
+
+@contextmanager
+def reading_display(session: Session) -> Iterator[Callable[[int, int], None] | None]:
+    """Show how many bytes are read while the block runs; None where nothing can be shown."""
+    if not session.is_live or session.json_output:
+        yield None
+        return
+
+    with reading_bar(session.console) as display:
+        yield display
 
 
 def _say_epoch(session: Session, event: Mapping[str, Any]) -> None:

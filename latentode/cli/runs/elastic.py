@@ -1,0 +1,36 @@
+"""Runs under torchrun: which process writes, and how a group that was restarted goes on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from latentode.cli.runs.provenance import launcher
+from latentode.cli.runs.run_folder import RunFolder
+
+
+def is_first_rank() -> bool:
+    """True outside torchrun, and for its rank 0."""
+    return num_processes() < 2 or int(os.environ.get("RANK", "0")) == 0
+
+
+def num_processes() -> int:
+    """Processes that train together."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def begun_by_same_call(out: Path | None, command: list[str]) -> RunFolder | None:
+    """The run that this call of torchrun has begun before it started its processes again.
+
+    Args:
+        out: Folder of the run, as it was named; None where it was not, which begins anew.
+        command: What was typed.
+    """
+    name = launcher()
+    if out is None or name is None or not (out / "run.json").is_file():
+        return None
+    folder = RunFolder.open(out)
+    record = folder.record
+    same = (record.get("launcher"), record.get("command")) == (name, command)
+    # the first process is the one that refuses the run of another call, for all
+    return folder if same or not is_first_rank() else None
