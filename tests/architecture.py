@@ -65,8 +65,9 @@ INNER = {
         },
         {"column_roles", "key_columns", "cell_policy"},
         {"understand", "keyed_rows"},
-        {"log", "query_times", "observation_windows"},
-        {"events", "plans"},
+        {"opened_log"},
+        {"log", "query_times", "observation_windows", "block_checks"},
+        {"events", "plans", "blocks"},
         {"log_events", "labels"},
     ],
     "ode": [

@@ -149,6 +149,18 @@ class ReadingPredictions(ABC, Generic[Model]):
             return predictor.at(dataset, missing_grid(dataset), "interpolation")
         return predictor.inside(dataset, every, "interpolation", align)
 
+    def usual_step(self, *, horizon: DurationLike | None = None, rows: float | None = None) -> str:
+        """A round time step near that of the readings of the training, for all logs alike.
+
+        Given to `forecast` or `interpolate` as ``every``, it makes them answer at the same times
+        for several logs, or parts of one.
+
+        Args:
+            horizon: Of the forecasts; None is that of training.
+            rows: For interpolations, how many rows a typical series has: it gets 500 steps at most.
+        """
+        return self._arrays(1).usual_step(horizon, rows)
+
     def predict(
         self, log: Log, times: Any, *, origin: Any = None, num_draws: int = 200
     ) -> xr.Dataset:
@@ -245,7 +257,7 @@ class ReadingPredictions(ABC, Generic[Model]):
         check_split(split)
         return score_own(
             self._fitted(),
-            self._predictor(num_draws),
+            self.reading_predictor(num_draws),
             self._aligned(log),
             forecasts,
             split=split,
@@ -268,7 +280,7 @@ class ReadingPredictions(ABC, Generic[Model]):
         return backtest(
             dataset,
             self._fitted().schema,
-            self._predictor(num_draws),
+            self.reading_predictor(num_draws),
             split=split,
             max_windows=max_windows,
             on_progress=on_progress,
@@ -283,8 +295,12 @@ class ReadingPredictions(ABC, Generic[Model]):
         return aligned(self._fitted(), log)
 
     @abstractmethod
-    def _predictor(self, num_draws: int) -> Queries:
-        """What answers queries with the model."""
+    def reading_predictor(self, num_draws: int) -> Queries:
+        """What answers queries with the model, as `latentode.evaluation.evaluate_task` calls it.
+
+        Args:
+            num_draws: Predictive draws.
+        """
 
     def _arrays(self, num_draws: int) -> ArrayPredictor:
-        return ArrayPredictor(self._fitted(), self._predictor(num_draws))
+        return ArrayPredictor(self._fitted(), self.reading_predictor(num_draws))

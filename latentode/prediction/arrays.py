@@ -24,6 +24,7 @@ from latentode.prediction.grids import (
     forecast_grid,
     span_grid,
     span_spacing,
+    usual_gap,
 )
 from latentode.prediction.known_model import KnownModel
 from latentode.prediction.origins import begins_of, origins_of, prior_line, without_begin
@@ -141,6 +142,21 @@ class ArrayPredictor:
         spacing = self._duration(every) or span_spacing(dataset)
         result = self.at(dataset, span_grid(dataset, spacing, align), kind)
         return result.assign_attrs(every=exact_duration(spacing), align=align)
+
+    def usual_step(self, horizon: DurationLike | None = None, rows: float | None = None) -> str:
+        """A step that `ahead` and `inside` may be given for all data sets alike.
+
+        It is chosen as theirs are, from the gaps of the training.
+
+        Args:
+            horizon: As in `ahead`.
+            rows: For `inside`, how many rows a series has that is to have 500 steps at most.
+        """
+        context = self.fitted.context
+        length = self._duration(horizon) or self.fitted.schema.lengths.horizon_ns
+        if rows is not None:
+            length = max(1, int(rows * usual_gap(context)))
+        return exact_duration(default_spacing(context, length))
 
     def at(
         self, dataset: TimeSeriesDataset, grid: Grid, kind: str, origins: Int64 | None = None
