@@ -24,6 +24,7 @@ from latentode.data.reading.understand import understand
 from latentode.errors import DataError
 
 _MOST_TEXTS = 64  # distinct cells of a column of words or codes; ids and channels have more
+_SOME = 512  # cells of a long column that show whether it holds many different ones
 _QUARTER = 15 * 60 * 10**9  # every zone sets its clocks by quarters of an hour
 # what the words of a decision on the times begin with that holds for all rows
 _OF_ALL_TIMES = ("dates of ", "digits of ", "times of ")
@@ -46,8 +47,8 @@ def _texts(cells: pa.ChunkedArray) -> Texts:
         return frozenset()
     if not (is_text(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
         return None
-    distinct = pc.unique(cells)
-    if len(distinct) > _MOST_TEXTS:
+    some = cells.take(pa.array(np.linspace(0, len(cells) - 1, _SOME).astype(np.int64)))
+    if len(pc.unique(some)) > _MOST_TEXTS or len(distinct := pc.unique(cells)) > _MOST_TEXTS:
         return None
     texts = as_text(pa.chunked_array([distinct])).cast(pa.string()).to_pylist()
     return frozenset(text.strip() for text in texts) - {""}
