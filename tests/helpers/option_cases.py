@@ -207,6 +207,21 @@ def _schema():
     )
 
 
+def _fitted(has_events):
+    space = types.SimpleNamespace
+    return space(
+        schema=_schema(),
+        log=space(events=has_events or None),
+        context=space(readings=space(num_rows=1)),
+        later=(LaterTraining("update", "2024-05-18T00:00", 30, 3),),
+    )
+
+
+_ANSWERED_BY_NOTHING = (
+    "evaluate", "score_forecasts", "update", "export", "describe", "set_far_readings",
+)  # fmt: skip
+
+
 def _estimator(recorder, world):
     """Stands for `LatentODE`."""
     index = pd.Index(["log"], name="series")
@@ -224,10 +239,7 @@ def _estimator(recorder, world):
             {"series": ["log"]},
         ),
         "usual_step": lambda: "1h",
-        **dict.fromkeys(
-            ("evaluate", "score_forecasts", "update", "export", "describe", "set_far_readings"),
-            dict,
-        ),
+        **dict.fromkeys(_ANSWERED_BY_NOTHING, dict),
     }
     blocks = types.SimpleNamespace(
         summary=lambda: _EVENT_SCORES | {"tests": _TESTS}, rescaled_quantiles=lambda: ([1], [1])
@@ -245,8 +257,7 @@ def _estimator(recorder, world):
         def __init__(self, config=None, has_events=False):
             super().__init__(recorder, "LatentODE", answers)
             self.config, self.config_ = config, world.pinned
-            self.fitted_ = parts(schema=_schema(), log=parts(events=has_events or None))
-            self.fitted_.later = (LaterTraining("update", "2024-05-18T00:00", 30, 3),)
+            self.fitted_ = _fitted(has_events)
             self.fitted_.save = lambda folder: recorder.call("save", folder)
             self.events = _Asked(recorder, "events", views)
             self.events.unit = "s"
