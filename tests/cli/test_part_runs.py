@@ -8,8 +8,10 @@ from cli_cases import answer_of, run
 from part_cases import irregular_parts
 from pump_log import tiny
 
+from latentode.cli.signals import Stopped
 from latentode.files import RunLock
 from latentode.scale import write_parts
+from latentode.scale.predictions import PartForecast
 
 BRIEF = ("--samples", "3")
 
@@ -102,6 +104,32 @@ def test_densities_of_readings_and_of_series_lie_beside_each_other(folder, tmp_p
     assert run(*words).exit_code == 0
     series = [pd.read_parquet(each) for each in (tmp_path / "out").glob("part-*-series.parquet")]
     assert pd.concat(series)["series"].nunique() == 24
+
+
+def test_a_run_that_a_signal_ends_says_how_to_go_on(folder, tmp_path, monkeypatch):
+    asked = PartForecast.asked
+
+    def ended(self, model, dataset, file):
+        if file.stem.endswith("2"):
+            raise Stopped(15)
+        return asked(self, model, dataset, file)
+
+    words = ("forecast", folder / "model", folder / "parts", *BRIEF, "-o", tmp_path / "out")
+    with monkeypatch.context() as patch:
+        patch.setattr(PartForecast, "asked", ended)
+        result = run(*words)
+    assert result.exit_code == 143
+    assert "Continue with the same: " in result.stderr
+    assert answer_of(*words)["data"]["kept"] == 2
+
+
+@pytest.mark.slow
+def test_processes_give_the_bytes_of_a_loop(folder, tmp_path):
+    words = ("forecast", folder / "model", folder / "parts", *BRIEF)
+    assert run(*words, "-o", tmp_path / "loop").exit_code == 0
+    assert run(*words, "-o", tmp_path / "two", "--workers", "2").exit_code == 0
+    for file in sorted((tmp_path / "loop").glob("part-*")):
+        assert (tmp_path / "two" / file.name).read_bytes() == file.read_bytes()
 
 
 def test_shards_share_a_folder(folder, tmp_path):

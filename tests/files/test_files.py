@@ -390,3 +390,23 @@ def test_a_process_is_known_by_its_start():
     assert is_alive(os.getpid(), start_of(os.getpid()))
     assert not is_alive(dead_pid())
     assert not is_alive(10**30)
+
+
+def test_clean_stray_leaves_files_that_other_machines_may_be_writing(tmp_path):
+    dead = 2**22 + 1  # above the greatest pid
+    names = [f".{name}.{dead}-0123abcd.latentode-tmp" for name in ("ours", "theirs")]
+    for name in names:
+        (tmp_path / name).touch()
+    assert clean_stray(tmp_path, ["ours"]) == [tmp_path / names[0]]
+    assert [each.name for each in tmp_path.iterdir()] == [names[1]]
+
+
+def test_locks_of_other_names_hold_other_parts_of_a_folder(tmp_path):
+    with RunLock(tmp_path, ".lock-1-of-2"), RunLock(tmp_path, ".lock-2-of-2"):
+        with (
+            pytest.raises(OutputExistsError, match="held by process"),
+            RunLock(tmp_path, ".lock-1-of-2"),
+        ):
+            pass
+        assert len(list(tmp_path.iterdir())) == 2
+    assert not list(tmp_path.iterdir())

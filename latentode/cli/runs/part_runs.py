@@ -17,6 +17,7 @@ from latentode.cli.runs.models import find_model
 from latentode.cli.runs.progress import parts_display
 from latentode.cli.runs.request import Request
 from latentode.cli.session import Outcome
+from latentode.cli.signals import Stopped
 
 if TYPE_CHECKING:
     from latentode.scale import PartResults, Parts
@@ -216,7 +217,12 @@ def do_parts(
     from latentode.scale import Shard, map_parts
 
     session = request.session
-    with _engine(how, request, parts, out) as engine, parts_display(session) as show:
+    command = session.command_line(*session.args)
+    with (
+        _going_on(command),
+        _engine(how, request, parts, out) as engine,
+        parts_display(session) as show,
+    ):
         results = map_parts(
             function,
             parts,
@@ -224,7 +230,7 @@ def do_parts(
             map=engine,
             suffix=suffix or f".{how.form}",
             request=settings,
-            command=session.command_line(*session.args),
+            command=command,
             shard=how.shard or Shard(),
             overwrite=request.overwrite,
             on_progress=show,
@@ -246,6 +252,16 @@ def outcome_of(results: PartResults) -> Outcome:
     totals = {name: sum(each.get(name, 0) for each in facts) for name in ("series", "rows")}
     data = {"parts": len(results.done), "kept": results.kept, **totals}
     return Outcome(outputs=(results.out,), data=data)
+
+
+@contextmanager
+def _going_on(command: str) -> Iterator[None]:
+    """Say how to go on where a signal ends the block."""
+    try:
+        yield
+    except Stopped as stop:
+        stop.hint = f"Continue with the same: {command}"
+        raise
 
 
 @contextmanager
