@@ -212,7 +212,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(ROWS, st.sampled_from(["mean", "first", "last"]), st.integers(120, 900), st.booleans())
 @example([("7", 0, 1, 1)] * 3 + [("ü", 1, 2, None)] * 30, "mean", 150, False)
 def test_rows_in_any_order_with_repeats_give_the_same_parts(
