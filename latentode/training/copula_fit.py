@@ -265,9 +265,10 @@ def _store(copula: GaussianCopula, kind: int, learned: _Parameters, of: Stretche
         learned: What was learned.
         of: Readings of it, standardised.
     """
+    judged = of.select(torch.arange(min(_JUDGED, len(of.present))))
     with torch.no_grad():
-        covariance = correlation(learned, of) + of.spread
-        freedom, calm = _restlessness(covariance, of, learned.horizon)
+        covariance = correlation(learned, judged) + judged.spread
+        freedom, calm = _restlessness(covariance, judged, learned.horizon)
     weights = learned.weights().detach()
     weights = torch.where(weights.mean(dim=1, keepdim=True) < _WORTH, 0.0, weights)
     copula.weights[kind] = weights / weights.sum(dim=0)
@@ -300,11 +301,11 @@ def _restlessness(covariance: Tensor, of: Stretches, horizon: float) -> tuple[fl
         of: The readings.
         horizon: In model time.
     """
-    generator, some = torch.Generator().manual_seed(0), slice(_JUDGED)
-    apart = (of.times[some, :, None] - of.times[some, None, :]).abs()
-    noises = torch.randn(2, *of.times[some].shape, _SIMULATED, generator=generator).double()
+    generator = torch.Generator().manual_seed(0)
+    apart = (of.times[:, :, None] - of.times[:, None, :]).abs()
+    noises = torch.randn(2, *of.times.shape, _SIMULATED, generator=generator).double()
     unit = torch.eye(covariance.shape[-1], dtype=covariance.dtype)
-    normal = torch.linalg.cholesky(covariance[some] + _JITTER * unit) @ noises[0]
+    normal = torch.linalg.cholesky(covariance + _JITTER * unit) @ noises[0]
     found = {(math.inf, 1.0): _functionals(normal, of)}
     for calm in _CALMS:
         root = torch.linalg.cholesky(torch.exp(-apart / (calm * horizon)) + _JITTER * unit)

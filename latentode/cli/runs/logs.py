@@ -35,9 +35,11 @@ class Logs:
     @property
     def are_parts(self) -> bool:
         """Whether they are a folder that `partition` wrote."""
+        if len(self.parts) != 1 or not Path(self.parts[0]).is_dir():
+            return False
         from latentode.scale import is_parts
 
-        return len(self.parts) == 1 and is_parts(self.parts[0])
+        return is_parts(self.parts[0])
 
     @property
     def words(self) -> tuple[str, ...]:
