@@ -150,7 +150,8 @@ class Agreement:
     def _check_one_series(self, table: Table, roles: Roles, found: Mapping[str, Texts]) -> None:
         """Look for a column that tells series apart in these rows, and for one that may."""
         where = f"{table.name}: from {table.at(0)} on"
-        advice = 'Pass --id-column "{0}" if it tells the series apart; if not, remove it from the log.'
+        advice = 'Pass --id-column "{0}" if it tells the series apart; if not, remove it from '
+        advice += "the log."
         used = {*roles.time_parts, roles.channel, roles.value, *roles.future, *roles.static}
         for name in (each for each in table.columns if each not in used):
             former, texts = self.texts.get(name), found[name]
