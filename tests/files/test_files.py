@@ -200,6 +200,20 @@ def test_atomic_folder_refuses_to_lose_a_file_that_it_did_not_write(tmp_path):
         pass
 
 
+def test_atomic_folder_loses_what_is_expendable(tmp_path):
+    target = tmp_path / "parts"
+    for names in (("1", "2", "mine"), ("1",)):
+        with atomic_folder(target, expendable=("2", "mine")) as folder:
+            for name in names:
+                (folder / name).write_text("x")
+    assert [path.name for path in target.iterdir()] == ["1"]
+    with (
+        pytest.raises(OutputExistsError, match="would lose '1' and 0 more"),
+        atomic_folder(target, expendable=("2",)) as folder,
+    ):
+        (folder / "3").write_text("x")
+
+
 @posix
 def test_a_kill_at_any_moment_leaves_a_whole_file_and_a_whole_folder(tmp_path):
     code = """

@@ -24,9 +24,13 @@ from latentode.data.reading.understand import understand
 from latentode.errors import DataError
 
 _MOST_TEXTS = 64  # distinct cells of a column of words or codes; ids and channels have more
+_SOME = 512  # cells of a long column that show whether it holds many different ones
 _QUARTER = 15 * 60 * 10**9  # every zone sets its clocks by quarters of an hour
 # what the words of a decision on the times begin with that holds for all rows
 _OF_ALL_TIMES = ("dates of ", "digits of ", "times of ")
+
+# why a column was left out that later rows may need
+_EMPTY, _OF_PLACE = ("it is empty", "it holds one cell"), "the number of a place"
 
 Texts = frozenset[str] | None
 
@@ -46,8 +50,8 @@ def _texts(cells: pa.ChunkedArray) -> Texts:
         return frozenset()
     if not (is_text(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
         return None
-    distinct = pc.unique(cells)
-    if len(distinct) > _MOST_TEXTS:
+    some = cells.take(pa.array(np.linspace(0, len(cells) - 1, _SOME).astype(np.int64)))
+    if len(pc.unique(some)) > _MOST_TEXTS or len(distinct := pc.unique(cells)) > _MOST_TEXTS:
         return None
     texts = as_text(pa.chunked_array([distinct])).cast(pa.string()).to_pylist()
     return frozenset(text.strip() for text in texts) - {""}
@@ -116,7 +120,7 @@ class Agreement:
 
     def _check_cells(self, table: Table, roles: Roles) -> None:
         left_out = {} if roles.chosen else roles.left_out
-        empty = [name for name, reason in left_out.items() if reason == "it is empty"]
+        empty = {name: why for name, why in left_out.items() if why.startswith(_EMPTY)}
         marks = {each.column for each in roles.quality} if self._detects_quality else set()
         found = texts_of(table)
         for name, texts in found.items():
@@ -124,7 +128,7 @@ class Agreement:
             where = f"{table.name}: from {table.at(0)} on"
             if name in empty and texts != frozenset():
                 raise DataError(
-                    f"{where} cells stand in column {name!r}, which is empty in all rows above. "
+                    f"{where} cells stand in column {name!r}, and in the rows above {empty[name]}. "
                     f"Name the channels: --channels {_listed((*roles.values, name))}, or those "
                     "without it."
                 )
@@ -146,11 +150,14 @@ class Agreement:
     def _check_one_series(self, table: Table, roles: Roles, found: Mapping[str, Texts]) -> None:
         """Look for a column that tells series apart in these rows, and for one that may."""
         where = f"{table.name}: from {table.at(0)} on"
-        advice = 'Pass --id-column "{0}" if it tells the series apart; if not, leave it out.'
+        advice = 'Pass --id-column "{0}" if it tells the series apart; if not, remove it from '
+        advice += "the log."
         used = {*roles.time_parts, roles.channel, roles.value, *roles.future, *roles.static}
         for name in (each for each in table.columns if each not in used):
             former, texts = self.texts.get(name), found[name]
-            if not former or len(former) > 1 or not is_text(table.column(name).type):
+            of_place = roles.left_out.get(name, "").endswith(_OF_PLACE)
+            may_tell = of_place or is_text(table.column(name).type)
+            if not former or len(former) > 1 or not may_tell:
                 continue
             if texts is None or texts - former:
                 raise DataError(

@@ -126,6 +126,8 @@ class LogBlocks:
                 del dataset
             if on_progress is not None:
                 on_progress(done, total)
+        if on_progress is not None and done < total:
+            on_progress(total, total)
         self._check_names()
 
     def _stretches(self) -> Iterator[tuple[Iterator[Table], int]]:
@@ -138,7 +140,7 @@ class LogBlocks:
                 group, held = [], 0
             if weight > self._size:
                 for table in open_blocks(file, self.config, self._size):
-                    yield _one(table), table.weight
+                    yield _one(table), table.weight or weight
                     del table
             else:
                 group.append(file)

@@ -100,10 +100,17 @@ def test_a_column_that_begins_to_tell_series_apart_is_refused(tmp_path):
     assert blocks.channels == ("x",)
 
 
+def test_a_number_of_a_place_that_changes_is_refused(tmp_path):
+    rows = [f"{usual(n)},{n % 17}.5,{5 if n < 100 else 6}" for n in range(ROWS)]
+    path = write(tmp_path, "time,x,station number", rows)
+    with pytest.raises(DataError, match=r"'station number' holds '6', and '5' in all rows above"):
+        read(path)
+
+
 def test_a_column_that_is_empty_in_the_first_block_and_filled_later_is_refused(tmp_path):
     rows = rows_of(usual, value=lambda n: f"{n % 17}.5,{n if n > 100 else ''}")
     path = write(tmp_path, "series,time,x,y", rows)
-    with pytest.raises(DataError, match=r"'y', which is empty in all rows above.*--channels"):
+    with pytest.raises(DataError, match=r"'y', and in the rows above it is empty.*--channels x,y"):
         read(path)
     blocks, _ = read(path, config(columns__channels=["x", "y"]))
     assert blocks.channels == ("x", "y")

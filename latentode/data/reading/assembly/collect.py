@@ -228,11 +228,9 @@ class Collector:
     def _name(self, table: Table) -> str:
         """Name of a table as a series: of its file, with the folder where another has that name."""
         inside = f"{Path(table.name).parent.name}/{table.stem}"
-        for name in (table.stem, inside):
-            if self.files.get(name, table.name) == table.name and name not in self._ids.codes:
-                break
-        else:
-            name = f"{inside}-{len(self.files) + 1}"
+        other = f"{inside}-{len(self.files) + 1}"
+        free = (n for n in (table.stem, inside) if self.files.get(n, table.name) == table.name)
+        name = next((n for n in free if n not in self._ids.codes), other)
         self.files[name] = table.name
         return name
 
