@@ -206,12 +206,11 @@ def check_declared(names: Sequence[str], config: ChannelsConfig) -> None:
     kinds = config.declared_kinds()
     lower, upper = config.bounds("lower"), config.bounds("upper")
     for option, declared in (("kinds", kinds), ("lower", lower), ("upper", upper)):
-        for name in declared:
-            if name not in names:
-                raise ConfigError(
-                    f"channels.{option}: expected one of the channels {', '.join(names)}, got "
-                    f"{name!r}. Check --{option}."
-                )
+        for name in (each for each in declared if each not in names):
+            raise ConfigError(
+                f"channels.{option}: expected one of the channels {', '.join(names)}, got "
+                f"{name!r}. Check --{option}."
+            )
 
 
 def channel_family(training: ChannelReadings, later: Float64, config: ChannelsConfig) -> _Row:
@@ -368,9 +367,8 @@ class _Channel:
 def _distinct(values: Float64) -> tuple[Float64, np.ndarray]:
     """What `np.unique` says of finite numbers with their counts, in less memory."""
     ordered = np.sort(values)
-    last = np.ones(len(ordered), dtype=bool)
-    np.not_equal(ordered[1:], ordered[:-1], out=last[:-1])
-    ends = np.flatnonzero(last)
+    # the last of all is the last of its kind, if there is any
+    ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], len(ordered) > 0))
     distinct = ordered[ends]
     del ordered
     return distinct, np.diff(ends, prepend=-1)

@@ -55,13 +55,27 @@ def test_what_is_trained_on_is_said(trained, parts):
     assert lines[0].startswith(f"{parts}: 5 parts, ")
     assert "12 series, 2023-11-14" in lines[0]
     assert any(line.startswith("in memory: of ") for line in lines)
-    assert lines[-1].endswith(f"forecast {trained[1]} {parts} -o pumps-forecasts")
+    assert lines[-2].endswith(f"forecast {trained[1]} {parts} -o pumps-forecasts")
+    assert lines[-1].endswith(f"evaluate {trained[1]} {parts} -o pumps-scores")
 
 
 def test_forecast_of_a_model_of_parts_asks_for_a_log(trained):
     result = run("forecast", trained[1])
     assert result.exit_code == 3
     assert "remembers no series. Name LOGS: those parts, or a later log." in result.stderr
+
+
+def test_what_is_proposed_works(trained, parts, tmp_path):
+    result = run("forecast", trained[1], parts, "--samples", "3", "-o", tmp_path / "forecasts")
+    assert result.exit_code == 0, result.output
+    assert len([*(tmp_path / "forecasts").glob("part-*")]) == len([*parts.glob("part-*")])
+
+
+@pytest.mark.parametrize("command", ["evaluate", "plot"])
+def test_parts_are_not_read_as_one_log(trained, parts, command):
+    result = run(command, trained[1])
+    assert result.exit_code == 3
+    assert f"{parts}: expected a log, got a folder of parts" in result.stderr
 
 
 def test_finished_run_has_nothing_to_continue(trained):

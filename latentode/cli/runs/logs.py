@@ -29,7 +29,17 @@ class Logs:
 
     @property
     def source(self) -> Any:
-        """What `latentode.data.reading.log.read_log` reads: one part, or a list of them."""
+        """What `latentode.data.reading.log.read_log` reads: one part, or a list of them.
+
+        Raises:
+            DataError: If it is a folder of parts, which is not one log.
+        """
+        if self.are_parts:
+            raise DataError(
+                f"{self}: expected a log, got a folder of parts, which train, forecast, "
+                "interpolate, evaluate, density and inspect take. Name the log itself, or some of "
+                "it."
+            )
         return self.parts[0] if len(self.parts) == 1 else list(self.parts)
 
     @property

@@ -177,7 +177,10 @@ def _propose_next(session: Session, path: Path, job: Job) -> None:
     if job.logs is not None:
         words = [("forecast", path), ("evaluate", path), ("plot", path)]
         if job.logs.are_parts:
-            words = [("forecast", path, job.logs, "-o", f"{job.logs.stem}-forecasts")]
+            words = [
+                ("forecast", path, job.logs, "-o", f"{job.logs.stem}-forecasts"),
+                ("evaluate", path, job.logs, "-o", f"{job.logs.stem}-scores"),
+            ]
         if job.heads.events is not None or job.heads.model_times:
             words.append(("events", path))
         if job.heads.labels is not None:
