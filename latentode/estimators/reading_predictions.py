@@ -149,17 +149,24 @@ class ReadingPredictions(ABC, Generic[Model]):
             return predictor.at(dataset, missing_grid(dataset), "interpolation")
         return predictor.inside(dataset, every, "interpolation", align)
 
-    def usual_step(self, *, horizon: DurationLike | None = None, rows: float | None = None) -> str:
-        """A round time step near that of the readings of the training, for all logs alike.
+    def usual_step(
+        self,
+        log: TimeSeriesDataset | None = None,
+        *,
+        horizon: DurationLike | None = None,
+        rows: float | None = None,
+    ) -> str:
+        """A round time step near that of the readings, for several logs or parts of one alike.
 
-        Given to `forecast` or `interpolate` as ``every``, it makes them answer at the same times
-        for several logs, or parts of one.
+        Given to `forecast` or `interpolate` as ``every``, it makes them answer at the same times.
 
         Args:
+            log: Readings whose gaps count; None takes the newest ones of training.
             horizon: Of the forecasts; None is that of training.
             rows: For interpolations, how many rows a typical series has: it gets 500 steps at most.
         """
-        return self._arrays(1).usual_step(horizon, rows)
+        dataset = self._fitted().context if log is None else log
+        return self._arrays(1).usual_step(dataset, horizon, rows)
 
     def predict(
         self, log: Log, times: Any, *, origin: Any = None, num_draws: int = 200

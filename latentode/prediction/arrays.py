@@ -143,20 +143,20 @@ class ArrayPredictor:
         result = self.at(dataset, span_grid(dataset, spacing, align), kind)
         return result.assign_attrs(every=exact_duration(spacing), align=align)
 
-    def usual_step(self, horizon: DurationLike | None = None, rows: float | None = None) -> str:
-        """A step that `ahead` and `inside` may be given for all data sets alike.
-
-        It is chosen as theirs are, from the gaps of the training.
+    def usual_step(
+        self, dataset: TimeSeriesDataset, horizon: DurationLike | None, rows: float | None
+    ) -> str:
+        """A step that `ahead` and `inside` may be given for several data sets alike.
 
         Args:
+            dataset: Readings whose gaps count.
             horizon: As in `ahead`.
             rows: For `inside`, how many rows a series has that is to have 500 steps at most.
         """
-        context = self.fitted.context
         length = self._duration(horizon) or self.fitted.schema.lengths.horizon_ns
         if rows is not None:
-            length = max(1, int(rows * usual_gap(context)))
-        return exact_duration(default_spacing(context, length))
+            length = max(1, int(rows * usual_gap(dataset)))
+        return exact_duration(default_spacing(dataset, length))
 
     def at(
         self, dataset: TimeSeriesDataset, grid: Grid, kind: str, origins: Int64 | None = None

@@ -16,7 +16,7 @@ from pyarrow import parquet
 
 from latentode import results
 from latentode.data.dataset import Int64, Readings, TimeSeriesDataset
-from latentode.errors import LatentODEWarning
+from latentode.errors import DataError, LatentODEWarning
 from latentode.files import atomic_write
 from latentode.scale.manifest import Manifest
 from latentode.scale.model_file import ModelFile
@@ -91,7 +91,7 @@ class PartForecast(PartPrediction):
     """Forecasts of a part, as `ReadingPredictions.forecast` makes them.
 
     Attributes:
-        every: From step to step, for all parts; see `ReadingPredictions.usual_step`.
+        every: From step to step, for all parts; see `usual_step`.
         horizon: How far; None is that of the training.
         align: As there.
     """
@@ -201,6 +201,46 @@ def check_channels(
             is another.
     """
     model.fitted_.schema.align(_like(parts.manifest), allow_missing=allow_missing)
+
+
+def usual_step(
+    model: LatentODE | ExportedLatentODE,
+    parts: Parts,
+    *,
+    horizon: str | None = None,
+    inside: bool = False,
+) -> str:
+    """A round step near that of the readings, for all parts alike.
+
+    It is that of the readings that the model remembers; those of the first part with readings stand
+    for them where it remembers none, as after a training on parts.
+
+    Args:
+        model: The model.
+        parts: The parts.
+        horizon: Of a forecast; None is that of the training.
+        inside: Whether it is for interpolations.
+
+    Raises:
+        DataError: If it takes a part, and none can be read.
+    """
+    rows = parts.manifest.rows / parts.manifest.series if inside else None
+    log = None if model.fitted_.context.readings.num_rows else _first(parts)
+    return model.usual_step(log, horizon=horizon, rows=rows)
+
+
+def _first(parts: Parts) -> TimeSeriesDataset:
+    """The first part that can be read and has readings."""
+    problem = DataError(f"{parts.folder}: expected a part with readings, got none.")
+    for index in range(len(parts)):
+        try:
+            dataset = parts.read(index)
+        except DataError as error:
+            problem = error
+            continue
+        if dataset.readings.num_rows:
+            return dataset
+    raise problem
 
 
 def _is_silent(dataset: TimeSeriesDataset) -> bool:

@@ -60,7 +60,7 @@ def test_the_same_command_goes_on_and_another_is_refused(folder, tmp_path):
 def test_the_step_is_chosen_once_and_said(folder, tmp_path):
     words = ("forecast", folder / "model", folder / "parts", *BRIEF, "-o", tmp_path / "out")
     said = run(*words).stderr
-    assert "--every 2h: a round time step near that of the readings of the training" in said
+    assert "--every 2h: a round time step near that of the readings, for all parts alike" in said
     assert "4 of 4 parts" in said
 
 

@@ -213,10 +213,6 @@ def _estimator(recorder, world):
     answers = {
         "forecast": _prediction,
         "interpolate": lambda: _prediction("interpolation"),
-        "evaluate": dict,
-        "score_forecasts": dict,
-        "update": dict,
-        "export": dict,
         "classify": lambda: pd.DataFrame([[0.3, 0.7]], index, columns=["a", "b"]),
         "surprise": lambda: _prediction("surprise"),
         "score": lambda: xr.Dataset(
@@ -227,9 +223,11 @@ def _estimator(recorder, world):
             },
             {"series": ["log"]},
         ),
-        "describe": dict,
         "usual_step": lambda: "1h",
-        "set_far_readings": dict,
+        **dict.fromkeys(
+            ("evaluate", "score_forecasts", "update", "export", "describe", "set_far_readings"),
+            dict,
+        ),
     }
     blocks = types.SimpleNamespace(
         summary=lambda: _EVENT_SCORES | {"tests": _TESTS}, rescaled_quantiles=lambda: ([1], [1])

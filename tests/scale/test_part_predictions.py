@@ -1,5 +1,6 @@
 """What a model answers of a part is what it answers of the log."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +23,7 @@ from latentode.scale.predictions import (
     PartForecast,
     PartInterpolation,
     check_channels,
+    usual_step,
 )
 
 
@@ -118,7 +120,10 @@ def _without(readings: Readings, series):
 
 
 def test_the_step_for_all_parts_is_near_that_of_the_training(case):
-    model, _, log, _ = case
+    model, _, log, parts = case
+    assert usual_step(model, parts) == model.usual_step()
+    per_series = parts.manifest.rows / parts.manifest.series
+    assert usual_step(model, parts, inside=True) == model.usual_step(rows=per_series)
     assert model.usual_step() == model.forecast(log, num_draws=1).attrs["every"]
     ahead = model.forecast(log, horizon="30min", num_draws=1)
     assert model.usual_step(horizon="30min") == ahead.attrs["every"] == "30min"
@@ -126,6 +131,21 @@ def test_the_step_for_all_parts_is_near_that_of_the_training(case):
     assert parse_duration(model.usual_step(rows=20)) == pytest.approx(gap, rel=0.6)
     step = parse_duration(model.usual_step(rows=50_000))  # 500 of them at most
     assert 100 * gap <= step <= 200 * gap
+
+
+def test_a_model_that_remembers_nothing_takes_the_step_of_the_first_part(tmp_path, case):
+    model, _, log, _ = case
+    nothing = np.zeros(len(log.readings.values), bool)
+    context = replace(log, readings=log.readings.select_readings(nothing))
+    forgetful = copy.copy(model)
+    forgetful.fitted_ = replace(model.fitted_, log=replace(model.fitted_.log, dataset=context))
+    parts = write_parts(log, tmp_path / "parts", 3)
+    for number in range(3):
+        step = usual_step(forgetful, parts, horizon="20h")
+        assert step == model.usual_step(parts.read(number), horizon="20h")
+        (parts.folder / f"part-{number:05d}.parquet").write_bytes(b"damaged")
+    with pytest.raises(DataError, match=r"part-0000.\.parquet"):
+        usual_step(forgetful, parts)
 
 
 def test_parts_of_another_log_are_refused_before_any_is_read(tmp_path, case):
