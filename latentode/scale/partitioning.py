@@ -63,11 +63,12 @@ def partition(
         >>> import tempfile
         >>> import pandas as pd
         >>> from latentode.scale import partition
-        >>> log = pd.DataFrame({"series": "ab" * 20, "time": range(20), "flow": 1.5})
+        >>> hours = pd.date_range("2024-01-01", periods=20, freq="h").repeat(2)
+        >>> log = pd.DataFrame({"series": ["a", "b"] * 20, "time": hours, "flow": range(40)})
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     made = partition(log, f"{folder}/parts", 4)
         ...     made.manifest.series, made.manifest.readings
-        (1, 20)
+        (2, 40)
     """
     say = say or (lambda lines: None)  # noqa: ARG005
     expendable = _expendable(Path(folder), overwrite)
