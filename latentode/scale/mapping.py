@@ -90,7 +90,8 @@ def map_parts(
             waited for.
         suffix: Ending of the results.
         request: What decides the results beside the parts, JSON types: a model's sum, options. A
-            folder of another request is not gone on with.
+            folder of another request is not gone on with. None asks the function's own ``request``,
+            where it has one.
         command: What is noted as the way to type it.
         shard: The share of the parts that this call does.
         overwrite: Whether results of any request are thrown away first.
@@ -121,13 +122,15 @@ def map_parts(
         20
     """
     source = parts if isinstance(parts, Parts) else Parts.open(parts)
+    if request is None:
+        request = function.request() if hasattr(function, "request") else {}
     folder = OutputFolder(Path(out).absolute(), shard)
     work = PartWork(function, source.folder.absolute(), sum_of(source), folder.path, suffix)
     stems = [Path(each.file).stem for each in source.manifest.parts]
     chosen = [index for index in range(len(source)) if shard.picks(index)]
     about = {"latentode": VERSION, "parts": work.sha256, "ending": suffix}
     with folder.held(), threads_kept():
-        folder.begin({**about, **(request or {})}, command=command, overwrite=overwrite)
+        folder.begin({**about, **request}, command=command, overwrite=overwrite)
         standing = folder.standing(stems)
         done = {index: standing[index] for index in chosen if index in standing}
         todo = [index for index in chosen if index not in done]
