@@ -11,11 +11,11 @@ from latentode.config import DataConfig, LatentODEConfig
 from latentode.data.reading.blocks import BLOCK_BYTES, LogBlocks, Progress, settle
 from latentode.data.reading.formats.database_url import is_url, without_password
 from latentode.data.reading.formats.open_table import LogFile, Source
+from latentode.data.reading.formats.part_folder import MANIFEST, names_parts
 from latentode.data.reading.log import read_log
 from latentode.errors import OutputExistsError
 from latentode.files import atomic_folder
 from latentode.scale.joining import Joiner
-from latentode.scale.manifest import MANIFEST, names_parts
 from latentode.scale.parts import Parts, PartsWriter, writer_of
 from latentode.scale.spill import Spill
 
