@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +11,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from latentode.data.dataset import Clock, Readings
+from latentode.data.reading.formats.part_folder import MANIFEST
 from latentode.errors import DataError
-
-MANIFEST = "manifest.json"
 
 
 class _Entry(BaseModel):
@@ -153,16 +151,6 @@ class Manifest(_Entry):
                 f"{path}: expected a manifest of parts as `partition` writes it, got another "
                 f"content ({where}: {first['msg']}). Make the parts again with `partition`."
             ) from None
-
-
-def names_parts(folder: Path) -> bool:
-    """Whether a folder holds a manifest of parts."""
-    try:
-        with (folder / MANIFEST).open("rb") as file:
-            found = json.load(file)
-    except (OSError, ValueError):
-        return False
-    return isinstance(found, dict) and found.get("format") == "latentode parts"
 
 
 class ChannelTally:

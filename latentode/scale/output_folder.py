@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from latentode.data.reading.formats.part_folder import MANIFEST
 from latentode.errors import OutputExistsError
 from latentode.files import RunLock, atomic_write, clean_stray
 from latentode.files.faults import explained
-from latentode.scale.manifest import MANIFEST
 from latentode.scale.part_work import Record
 from latentode.scale.shard import Shard
 

@@ -11,11 +11,11 @@ from latentode.config import DataConfig, LatentODEConfig
 from latentode.data.reading.blocks import BLOCK_BYTES, LogBlocks, Progress, settle
 from latentode.data.reading.formats.database_url import is_url, without_password
 from latentode.data.reading.formats.open_table import LogFile, Source
+from latentode.data.reading.formats.part_folder import MANIFEST, names_parts
 from latentode.data.reading.log import read_log
 from latentode.errors import OutputExistsError
 from latentode.files import atomic_folder
 from latentode.scale.joining import Joiner
-from latentode.scale.manifest import MANIFEST, names_parts
 from latentode.scale.parts import Parts, PartsWriter, writer_of
 from latentode.scale.spill import Spill
 
@@ -63,11 +63,12 @@ def partition(
         >>> import tempfile
         >>> import pandas as pd
         >>> from latentode.scale import partition
-        >>> log = pd.DataFrame({"series": "ab" * 20, "time": range(20), "flow": 1.5})
+        >>> hours = pd.date_range("2024-01-01", periods=20, freq="h").repeat(2)
+        >>> log = pd.DataFrame({"series": ["a", "b"] * 20, "time": hours, "flow": range(40)})
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     made = partition(log, f"{folder}/parts", 4)
         ...     made.manifest.series, made.manifest.readings
-        (1, 20)
+        (2, 40)
     """
     say = say or (lambda lines: None)  # noqa: ARG005
     expendable = _expendable(Path(folder), overwrite)

@@ -11,16 +11,15 @@ from typing import Any
 import numpy as np
 
 from latentode.data.dataset import Int64, Readings, TimeSeriesDataset, offsets
+from latentode.data.reading.formats.part_folder import MANIFEST, names_parts
 from latentode.data.reading.roles import natural_key
 from latentode.errors import DataError
 from latentode.files import atomic_folder, atomic_write
 from latentode.scale.manifest import (
-    MANIFEST,
     ChannelTally,
     ClockEntry,
     Manifest,
     PartEntry,
-    names_parts,
 )
 from latentode.scale.part_files import Columns, read_part, write_part
 

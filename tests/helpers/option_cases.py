@@ -30,12 +30,12 @@ from latentode.cli.session import Session
 from latentode.config import LatentODEConfig
 from latentode.config.base import Config
 from latentode.data.dataset import Clock
+from latentode.data.reading.formats.part_folder import MANIFEST
 from latentode.data.reading.log import read_log
 from latentode.files import atomic_write
 from latentode.models.fitted.later_training import LaterTraining
 from latentode.results.events import intensity_dataset, next_event_dataset
 from latentode.scale import map_parts, model_file, write_parts
-from latentode.scale.manifest import MANIFEST
 
 # a module that is first imported while a stand-in is in place would keep it
 for _module in pkgutil.walk_packages(latentode.__path__, "latentode."):

@@ -337,3 +337,11 @@ def test_memory_is_that_of_a_block_however_long_the_log(tmp_path):
         assert program.returncode == 0, errors
         peaks.append(int(output))
     assert peaks[1] < 1.3 * peaks[0]
+
+
+def test_a_folder_of_parts_is_not_read_as_a_folder_of_logs(tmp_path):
+    wide().to_csv(tmp_path / "log.csv", index=False)
+    made = partition(tmp_path / "log.csv", tmp_path / "parts", 2, config(**INPUTS))
+    for source in (made.folder, [tmp_path / "log.csv", made.folder]):
+        with pytest.raises(DataError, match=r"got a folder of parts.*`train`, `forecast`"):
+            read_log(source)

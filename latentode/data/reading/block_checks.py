@@ -164,6 +164,8 @@ class Agreement:
                     f"{where} column {name!r} holds {_shown((texts or frozenset()) - former)}, and "
                     f"{_shown(former)} in all rows above. {advice.format(name)}"
                 )
+        if not {*used, *roles.values} - {None} <= {*table.columns}:
+            return  # a log that is turned or stacked has columns of its own
         copy = RenamedTable(table, dict(zip(table.columns, table.columns, strict=True)))
         copy.doubts = Doubts()
         identity = understand(copy, self.config)[1].roles.id

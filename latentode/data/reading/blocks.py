@@ -112,13 +112,13 @@ class LogBlocks:
             ResourceError: If there are more channels than ``max_channels``.
         """
         done, total = 0, sum(self._weights)
+        empty: NoRowsError | None = None
         for tables, weight in self._stretches():
+            dataset = None
             try:
                 dataset = self._dataset(tables)
-            except NoRowsError:
-                if self.report is None and done + weight >= total:
-                    raise
-                dataset = None
+            except NoRowsError as error:
+                empty = error
             del tables
             done = min(total, done + weight)
             if dataset is not None:
@@ -126,6 +126,8 @@ class LogBlocks:
                 del dataset
             if on_progress is not None:
                 on_progress(done, total)
+        if self.report is None and empty is not None:
+            raise empty
         if on_progress is not None and done < total:
             on_progress(total, total)
         self._check_names()
@@ -159,17 +161,28 @@ class LogBlocks:
         )
         if self._known is None:
             self._begin(log)
-        rows = log.rows()
-        if self._by_files:
-            self._spans.add(log.got, rows.times, rows.keep)
+        rows = self._rows(log)
         channels = log.channels(rows)
         dataset, columns = log.dataset(rows, channels, allow_unread=True)
         self._agreement.check(log, rows, dict(dataset.units))
         self._keep(log, rows, channels)
-        report = log.report(rows, dataset, columns, channels) if len(channels) else None
-        if report is not None:
-            self._judge(report)
+        self._judge(log.report(rows, dataset, columns, channels))
         return dataset
+
+    def _rows(self, log: OpenedLog) -> CountedRows:
+        """Rows that count; those that were left out are counted."""
+        try:
+            rows = log.rows()
+        except NoRowsError:
+            self._count(log)
+            raise
+        if self._by_files:
+            self._spans.add(log.got, rows.times, rows.keep)
+        return rows
+
+    def _count(self, log: OpenedLog) -> None:
+        self.counts.update(log.tally.counts)
+        self.rows_read += log.tally.rows_read
 
     def _judge(self, report: DataReport) -> None:
         """Ask what has to be asked of a block; the first tells how all are read."""
@@ -213,8 +226,7 @@ class LogBlocks:
                 for code, text in pairs
                 if code >= 0 and rows.rank[code] >= 0
             }
-        self.counts.update(log.tally.counts)
-        self.rows_read += log.tally.rows_read
+        self._count(log)
 
     def _pin(self, report: DataReport) -> None:
         """Read all blocks as the first."""

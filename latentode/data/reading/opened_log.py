@@ -17,7 +17,7 @@ from latentode.data.reading.assembly.files import series_of_files
 from latentode.data.reading.assembly.static import build_static
 from latentode.data.reading.cell_pairs import in_pairs
 from latentode.data.reading.cell_policy import CellPolicy
-from latentode.data.reading.formats.table import Table, missing_texts
+from latentode.data.reading.formats.table import NoRowsError, Table, missing_texts
 from latentode.data.reading.report import DataReport, make_report
 from latentode.data.reading.roles import Roles, natural_key
 from latentode.data.reading.row_policy import RowPolicy
@@ -137,7 +137,7 @@ class OpenedLog:
         series_ids, rank = series_rank(self.got, keep, natural=self.whole)
         if not series_ids:
             self._settle()
-            raise DataError(f"no data rows in {self.table.name}: all rows were dropped.")
+            raise NoRowsError(f"no data rows in {self.table.name}: all rows were dropped.")
         return CountedRows(times, keep, clock, text, series_ids, rank, policy.dayfirst)
 
     def readable(self, rows: CountedRows) -> list[str]:
@@ -172,7 +172,10 @@ class OpenedLog:
             named = self.config.columns.channels
             if named is not None:
                 self._count_others(named)
-            return readable if named is None else [*named]
+                return [*named]
+            if not readable:
+                raise self._without_channels()
+            return readable
         if not allow_missing:
             told = [n for n in self.config.cells.na_by_channel if n not in self.table.columns]
             self._refuse_absent(told, readable, "--na")

@@ -103,7 +103,12 @@ class Understanding:
     def _say_more(self, table: Table) -> None:
         """Name columns that the first file does not have; refuse a file without its values."""
         more = [name for name in table.columns if name not in self.columns]
-        values = [name for name in self.roles.values if name not in self.roles.future]
+        # where a log is turned or stacked, its values stand under other names
+        values = [
+            name
+            for name in self.roles.values
+            if name not in self.roles.future and name in self.columns
+        ]
         if values and not set(values) & set(table.columns):
             raise DataError(
                 f"{table.name}: expected the channels of the first file ({', '.join(values[:6])}), "

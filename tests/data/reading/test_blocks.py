@@ -248,3 +248,46 @@ def test_times_with_offsets_from_a_block_on_are_refused(tmp_path):
     ends = len("\n".join(["series,time,x", *rows[:40]]).encode()) - 5
     with pytest.raises(DataError, match=r"from line 42 on times are dates, zone UTC, and dates"):
         read(path, size=ends)
+
+
+def test_blocks_whose_rows_are_all_left_out_are_counted(tmp_path):
+    path = write(tmp_path, "series,time,x", rows_of(usual))
+    for bounds in ({"time__start": "2024-03-05 01:30"}, {"time__end": "2024-03-05 00:20"}):
+        blocks, parts = read(path, config(**bounds))
+        whole, report = read_log(path, config(**bounds))
+        assert blocks.counts["rows_outside"] == report.counts["rows_outside"]
+        assert sum(part.readings.num_readings for part in parts) == whole.readings.num_readings
+        assert blocks.rows_read == ROWS
+    with pytest.raises(DataError, match="all rows were dropped"):
+        read(path, config(time__start="2025-01-01"))
+
+
+def test_a_long_log_without_channels_or_readings_is_refused_like_a_short_one(tmp_path):
+    path = write(tmp_path, "series,time,word", rows_of(usual, lambda n: f"w{n % 7}x"))
+    with pytest.raises(DataError) as short:
+        read_log(path)
+    with pytest.raises(DataError) as long:
+        read(path)
+    assert str(long.value) == str(short.value)
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "settings"),
+    [
+        ("time,x,pressure", lambda n: f"{usual(n)},{n % 17}.5,{110 + n % 9}/{70 + n % 7}",
+         {"columns__pairs": ["pressure"]}),
+        ("t1,a,t2,b", lambda n: f"{usual(n)},{n % 17}.5,{usual(n)}:30,{n % 13}.25", {}),
+        ("station,2024-01-01,2024-01-02,2024-01-03",
+         lambda n: f"w{n},{n % 17}.5,{n % 13}.25,{n % 11}.75", {}),
+    ],
+    ids=["pairs", "clocks", "turned"],
+)  # fmt: skip
+def test_logs_that_are_reshaped_are_reshaped_block_by_block(tmp_path, header, row, settings):
+    path = write(tmp_path, header, map(row, range(ROWS)))
+    whole, _ = read_log(path, config(**settings))
+    blocks, parts = read(path, config(**settings))
+    assert blocks.channels == whole.channels
+    assert {name for part in parts for name in part.series_ids} == {*whole.series_ids}
+    assert sum(part.readings.num_readings for part in parts) == whole.readings.num_readings
+    values = np.sort(np.concatenate([part.readings.values for part in parts]))
+    assert np.array_equal(values, np.sort(whole.readings.values))

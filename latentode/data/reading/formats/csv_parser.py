@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from math import isnan
@@ -125,7 +126,7 @@ class CsvParser:
             number: How many, at least, where there are so many.
         """
         ragged, batches, count = self.ragged, [], 0
-        with self._source.open(to_end=False) as file:
+        with self._damage_told(), self._source.open(to_end=False) as file:
             for batch in self._opened(csv.open_csv, file, [name], kinds={name: pa.string()}):
                 batches.append(batch)
                 count += batch.num_rows
@@ -148,9 +149,13 @@ class CsvParser:
         missing: Sequence[str] | None = None,
         kinds: dict[str, pa.DataType] | None = None,
     ) -> dict[str, pa.ChunkedArray]:
+        with self._damage_told(), self._source.open() as file:
+            return _columns_of(self._read(file, names, missing=missing, kinds=kinds))
+
+    @contextmanager
+    def _damage_told(self) -> Iterator[None]:
         try:
-            with self._source.open() as file:
-                return _columns_of(self._read(file, names, missing=missing, kinds=kinds))
+            yield
         except pa.ArrowInvalid as error:
             raise DataError(
                 f"{self._source.path}: not CSV ({error}). Look for a quote that never closes, or a "

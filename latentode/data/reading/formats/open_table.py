@@ -16,6 +16,7 @@ import pandas as pd
 from latentode.config import DataConfig
 from latentode.data.reading import formats
 from latentode.data.reading.formats.database_url import DatabaseUrl, is_url
+from latentode.data.reading.formats.part_folder import names_parts
 from latentode.data.reading.formats.table import (
     Format,
     LogSource,
@@ -166,6 +167,11 @@ def _files(part: LogFile) -> list[LogFile]:
         return [part]
     path = Path(part)
     if path.is_dir():
+        if names_parts(path):
+            raise DataError(
+                f"{path}: expected a log, got a folder of parts. Give it to `train`, `forecast`, "
+                "`interpolate` or `evaluate`; in Python it is latentode.scale.Parts.open(folder)."
+            )
         inside = [file for file in path.iterdir() if file.is_file() and file.name[0] not in "._"]
         kinds = Counter(_kind(file) for file in inside)
         logs = {kind: number for kind, number in kinds.items() if kind not in _NO_LOGS}
