@@ -78,6 +78,22 @@ def test_shell_commands_run_in_order(tmp_path, monkeypatch):
     assert (tmp_path / "filled.nc").exists()
 
 
+def test_four_lines_lead_from_one_file_to_a_cluster(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = [line.replace(" --workers 8", "") for line in blocks("sh")[3].splitlines()]
+    commands = [shlex.split(line, comments=True)[2:] for line in lines]
+    assert [words[0] for words in commands] == ["partition", "train", "forecast", "forecast"]
+    assert commands[3][:5] == commands[2]  # the same question, by other workers
+    log = str(ROOT / "datasets" / "fixtures" / "iso_wide.csv")
+    for words in commands[:3]:
+        given = [{"LOGS.csv": log}.get(word, word) for word in words]
+        if words[0] == "train":
+            given += ["--epochs", "1", "--set", "train.steps_per_epoch=2"]
+        result = CliRunner().invoke(root, given, catch_exceptions=False)
+        assert result.exit_code == 0, f"{words}: {result.output}"
+    assert list((tmp_path / "OUT").glob("part-*.parquet"))
+
+
 def wells(start, hours):
     """A log of two wells, whose level follows an inflow that is planned."""
     parts = []

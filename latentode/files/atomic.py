@@ -189,11 +189,13 @@ def _swap(new: Path, target: Path) -> None:
 
 
 def _recover(target: Path) -> None:
-    if not target.parent.is_dir() or target.exists():
+    if not target.parent.is_dir():
         return
     for path in target.parent.iterdir():
         match = _STRAY.match(path.name)
-        moved_aside = match and (match["name"], match["kind"]) == (target.name, "old")
-        if match and moved_aside and not is_alive(int(match["pid"])):
+        if not match or match["name"] != target.name or is_alive(int(match["pid"])):
+            continue
+        if match["kind"] == "tmp":  # what a killed process left of its try
+            _remove(path)
+        elif not target.exists():
             os.replace(path, target)
-            return

@@ -424,3 +424,16 @@ def test_locks_of_other_names_hold_other_parts_of_a_folder(tmp_path):
             pass
         assert len(list(tmp_path.iterdir())) == 2
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_process_left_of_a_folder_is_removed_by_the_next_try(tmp_path):
+    dead = dead_pid()
+    left = tmp_path / f".parts.{dead}-0123abcd.latentode-tmp"
+    left.mkdir()
+    (left / "half").write_text("half")
+    living = tmp_path / f".parts.{os.getpid()}-0123abcd.latentode-tmp"
+    living.mkdir()
+    with atomic_folder(tmp_path / "parts") as folder:
+        (folder / "whole").write_text("whole")
+    assert not left.exists()
+    assert living.exists()
