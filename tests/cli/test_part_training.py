@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from model_cases import irregular_log
 
 from latentode.cli.app import root
+from latentode.cli.runs.elastic import doubt_of_restarts
 from latentode.cli.runs.provenance import launcher
 from latentode.scale import write_parts
 
@@ -170,6 +171,18 @@ def test_run_of_another_call_is_never_taken_for_ones_own(parts, stopped, monkeyp
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "job-7")
     assert run("train", parts, "--out", stopped, *SMALL, "--seed", "1").exit_code == 8
     assert (stopped / "run.json").read_bytes() == before
+
+
+def test_restarts_that_would_fail_on_several_nodes_are_doubted(monkeypatch):
+    told = {"GROUP_WORLD_SIZE": "2", "TORCHELASTIC_MAX_RESTARTS": "3"}
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "False")
+    assert doubt_of_restarts() is None
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
+    assert "TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1" in doubt_of_restarts()
+    monkeypatch.setenv("GROUP_WORLD_SIZE", "1")
+    assert doubt_of_restarts() is None
 
 
 def test_calls_of_torchrun_without_a_name_are_told_by_their_process(monkeypatch):

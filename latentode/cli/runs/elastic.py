@@ -34,3 +34,18 @@ def begun_by_same_call(out: Path | None, command: list[str]) -> RunFolder | None
     same = (record.get("launcher"), record.get("command")) == (name, command)
     # the first process is the one that refuses the run of another call, for all
     return folder if same or not is_first_rank() else None
+
+
+def doubt_of_restarts() -> str | None:
+    """What to say of torchrun on several nodes whose processes would not meet after a restart.
+
+    See `latentode.training.execution.distributed`, which mends it for one node.
+    """
+    several = os.environ.get("GROUP_WORLD_SIZE", "1") != "1"
+    restarts = os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0") != "0"
+    if not (several and restarts and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"):
+        return None
+    return (
+        "torchrun: restarted processes of several nodes may fail to meet. Start torchrun with "
+        "TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 in its environment"
+    )

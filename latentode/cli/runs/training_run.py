@@ -9,7 +9,12 @@ from typing import Any
 import click
 
 from latentode.cli.options import flags_of
-from latentode.cli.runs.elastic import begun_by_same_call, is_first_rank, num_processes
+from latentode.cli.runs.elastic import (
+    begun_by_same_call,
+    doubt_of_restarts,
+    is_first_rank,
+    num_processes,
+)
 from latentode.cli.runs.events_run import fit_events, settings_as_begun
 from latentode.cli.runs.job import HeadFiles, Job, command_of
 from latentode.cli.runs.listener import Listener
@@ -133,7 +138,9 @@ def _fit(session: Session, job: Job, folder: RunFolder | None) -> Outcome:
 
 
 def _say_processes(session: Session, folder: RunFolder) -> None:
-    """Say that a run goes on with another number of processes than it had."""
+    """Say that a run has another number of processes than it had, or cannot be restarted."""
+    if (doubt := doubt_of_restarts()) is not None:
+        session.warn(doubt)
     before, now = folder.record.get("processes", 1), num_processes()
     if folder.has_checkpoint and before != now:
         session.note(
