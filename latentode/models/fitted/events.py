@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +102,8 @@ class FittedEvents:
             data = DataConfig.model_validate(meta["data"]["config"])
             mark_column = meta["data"]["mark_column"]
             sizes = meta["sizes"]
-            model = build_process(sizes, len(streams.mark_names))
-        load_weights(model, tensors, (EVENTS,), folder / "events.safetensors")
+            build = partial(build_process, sizes, len(streams.mark_names))
+            model = load_weights(build, tensors, (EVENTS,), folder / "events.safetensors")
         return cls(model.to(target).eval(), data, mark_column, streams, sizes)
 
     def card(self) -> str:
