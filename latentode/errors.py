@@ -11,6 +11,7 @@
     |-- SolverError        (RuntimeError)  a solve failed; carries its status      exit code 6
     |-- TrainingError      (RuntimeError)  training diverged beyond recovery       exit code 6
     |-- ResourceError      (RuntimeError)  disk, memory or a limit is exhausted    exit code 7
+    |-- PartsError         (RuntimeError)  some parts of a log have failed         exit code 7
     `-- OutputExistsError  (FileExistsError)  an output exists or a run is locked  exit code 8
 
     LatentODEWarning (UserWarning)
@@ -90,6 +91,10 @@ class TrainingError(LatentODEError, RuntimeError, kind="training", exit_code=6):
 
 class ResourceError(LatentODEError, RuntimeError, kind="resources", exit_code=7):
     """A disk, memory or size limit was reached."""
+
+
+class PartsError(LatentODEError, RuntimeError, kind="parts", exit_code=7):
+    """Some parts of a log have failed; the results of all others stand."""
 
 
 class OutputExistsError(LatentODEError, FileExistsError, kind="exists", exit_code=8):

@@ -18,6 +18,8 @@ _TEXT_WIDTH = 70
 
 #: Is called with what a trainer tells.
 Listener = Callable[[dict[str, Any]], None]
+#: Is told how many parts of a log are done, how many there are, and how many have failed.
+PartCounts = Callable[[int, int, int], None]
 #: Shows a step or epoch event of the trainer.
 Display = Callable[[Mapping[str, Any]], None]
 
@@ -54,6 +56,44 @@ def scoring_bar(console: Console) -> Iterator[Callable[[int, int], None]]:
             progress.update(task, completed=done, total=total, counts=counts, refresh=True)
 
         yield show
+
+
+@contextmanager
+def parts_bar(console: Console) -> Iterator[PartCounts]:
+    """Show how many parts of a log are done while the block runs, how fast, and the time left.
+
+    Args:
+        console: Where.
+    """
+    from rich.progress import TextColumn, TimeRemainingColumn
+
+    columns = [TextColumn("{task.fields[counts]}"), TimeRemainingColumn()]
+    with _moving(console, TextColumn("parts"), columns) as progress:
+        task = progress.add_task("", total=None, counts="")
+
+        def show(done: int, total: int, failed: int) -> None:
+            speed = progress.tasks[0].speed
+            counts = f"{done + failed:,} of {total:,}"
+            counts += f", {speed:.3g} a second" if speed else ""
+            counts += f", {failed:,} failed" if failed else ""
+            progress.update(task, completed=done + failed, total=total, counts=counts, refresh=True)
+
+        yield show
+
+
+@contextmanager
+def reading_bar(console: Console) -> Iterator[Callable[[int, int], None]]:
+    """Show how many bytes of a log are read while the block runs.
+
+    Args:
+        console: Where.
+    """
+    from rich.progress import DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = [DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()]
+    with _moving(console, TextColumn("reading"), columns) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total, refresh=True)
 
 
 @contextmanager

@@ -41,12 +41,13 @@ LAYERS = [
 INNER = {
     "data": [
         {"dataset"},
+        {"channel_readings"},
         {
             "alignment", "events", "calendar", "counters", "scaler", "splits", "windows",
             "targets", "frames",
         },
-        {"stored_streams", "climatology", "families", "clock_steps"},
-        {"labels"},
+        {"stored_streams", "climatology", "families", "clock_steps", "parting"},
+        {"labels", "learned"},
         {"batches", "synthetic"},
         {"schema"},
         {"reading"},
@@ -64,8 +65,9 @@ INNER = {
         },
         {"column_roles", "key_columns", "cell_policy"},
         {"understand", "keyed_rows"},
-        {"log", "query_times", "observation_windows"},
-        {"events", "plans"},
+        {"opened_log"},
+        {"log", "query_times", "observation_windows", "block_checks"},
+        {"events", "plans", "blocks"},
         {"log_events", "labels"},
     ],
     "ode": [
@@ -93,7 +95,7 @@ INNER = {
             "memory_fit", "direct_fit", "events",
         },
         {"label_rules", "trainer", "calibration", "copula_fit", "lines"},
-        {"held_out"},
+        {"held_out", "prepare"},
         {"fit"},
         {"refit"},
         {"update"},

@@ -19,6 +19,7 @@ COMMANDS = {
     name: (f"latentode.cli.commands.{name}:{name}_command", text)
     for name, text in {
         "inspect": "Show what is detected in a log: columns, clock, series, ranges, problems.",
+        "partition": "Write a log of any length as parts of whole series.",
         "train": "Train a model on a log and leave a run folder.",
         "resume": "Continue an interrupted run.",
         "update": "Go on training a run on later readings.",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from latentode.cli import settings
 from latentode.config import LatentODEConfig
@@ -139,6 +140,24 @@ def given_settings(options: Mapping[str, Any]) -> dict[str, Any]:
 def flags_of(names: Collection[str]) -> list[str]:
     """The options that stand for some settings."""
     return [flag for setting, flag in _FLAGS.items() if setting in names]
+
+
+def typed_flags(*, only: Collection[str] | None = None, but: Collection[str] = ()) -> list[str]:
+    """Options of the call that were typed, even if with their usual value.
+
+    Args:
+        only: Names of their parameters among which they are; None for all.
+        but: Names of parameters that do not count.
+    """
+    context = click.get_current_context()
+    return [
+        max(option.opts, key=len)
+        for option in context.command.params
+        if isinstance(option, click.Option)
+        and option.name not in but
+        and (only is None or option.name in only)
+        and context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE
+    ]
 
 
 def parameter_of(flag: str) -> str:

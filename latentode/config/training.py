@@ -68,6 +68,11 @@ class TrainConfig(Config):
     max_epochs: int = Field(16, ge=1)
     steps_per_epoch: Annotated[int, UNLESS_CHOSEN] = Field(CHOSEN, ge=1)
     batch_size: int = Field(64, ge=1)
+    buffer_readings: int = Field(
+        4_000_000,
+        ge=1,
+        description="of a log in parts: most readings in memory at a time, in each process",
+    )
     patience: int = Field(
         12, ge=1, description="epochs without a better validation CRPS before stopping"
     )

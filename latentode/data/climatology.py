@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from latentode.config.durations import NS_PER_UNIT
 from latentode.data.calendar import DAY_NS, utc_offsets
+from latentode.data.channel_readings import ChannelReadings, by_channel
 from latentode.data.dataset import Clock, Float64, Int64, Readings
 
 #: What the names of stored arrays of a climatology begin with.
@@ -43,21 +44,24 @@ class Climatology:
             daily: Whether the hours of the day have quantiles of their own; an hour with fewer than
                 twenty readings of a channel takes those of all hours.
         """
-        hours, width = 24 if daily else 1, len(readings.channels)
-        quantiles = np.full((hours, width, NUM_QUANTILES), np.nan)
-        counts = np.bincount(readings.channel_index, minlength=width).astype(np.int64)
-        row = readings.reading_rows()
-        for channel in np.flatnonzero(counts):
-            index = np.flatnonzero(readings.channel_index == channel)
-            if len(index) > _SAMPLE:  # at random: an even stride may meet the same hours only
-                index = np.random.default_rng(0).choice(index, _SAMPLE, replace=False)
-            values = readings.values[index]
-            quantiles[:, channel] = equal_shares(values)
-            if daily:
-                _set_hours(
-                    quantiles[:, channel], values, hour_of_day(readings.times[row[index]], clock)
-                )
-        return cls(quantiles, counts)
+        channels = [
+            (len(channel.values), channel_quantiles(channel, clock, daily=daily))
+            for channel in by_channel(readings)
+        ]
+        return cls.of(channels, daily=daily)
+
+    @classmethod
+    def of(cls, channels: Sequence[tuple[int, Float64]], *, daily: bool) -> Climatology:
+        """Put channels together.
+
+        Args:
+            channels: Number of training readings of each, and what `channel_quantiles` says.
+            daily: As in `fit`.
+        """
+        quantiles = np.empty((24 if daily else 1, len(channels), NUM_QUANTILES))
+        for index, (_, found) in enumerate(channels):
+            quantiles[:, index] = found
+        return cls(quantiles, np.array([count for count, _ in channels], dtype=np.int64))
 
     def at(self, times: Int64, channel: Int64, clock: Clock) -> Float64:
         """Quantiles of some readings, from the least up, shape (quantile, reading).
@@ -100,6 +104,26 @@ class Climatology:
         if not sound:
             raise ValueError("climatology: quantiles or counts that are not those of the channels")
         return cls(quantiles, counts)
+
+
+def channel_quantiles(channel: ChannelReadings, clock: Clock, *, daily: bool) -> Float64:
+    """Quantiles of the readings of one channel, (hour, quantile); NaN without any.
+
+    Args:
+        channel: Training readings.
+        clock: What their times mean.
+        daily: As in `Climatology.fit`.
+    """
+    quantiles = np.full((24 if daily else 1, NUM_QUANTILES), np.nan)
+    values, times = channel.values, channel.times
+    if len(values) > _SAMPLE:  # at random: an even stride may meet the same hours only
+        chosen = np.random.default_rng(0).choice(len(values), _SAMPLE, replace=False)
+        values, times = values[chosen], times[chosen]
+    if len(values):
+        quantiles[:] = equal_shares(values)
+        if daily:
+            _set_hours(quantiles, values, hour_of_day(times, clock))
+    return quantiles
 
 
 def hour_of_day(times: Int64, clock: Clock) -> Int64:

@@ -96,12 +96,7 @@ class Counters:
         Raises:
             ConfigError: If there is no such channel, or it falls too often to be a counter.
         """
-        for name in names:
-            if name not in readings.channels:
-                raise ConfigError(
-                    f"counters: expected channels of the log ({', '.join(readings.channels)}), got "
-                    f"{name!r}. Name others with --counters."
-                )
+        check_counters(names, readings.channels)
         count = len(names)
         free = cls(tuple(names), np.full(count, np.inf), np.ones(count, np.int64), unit_ns)
         seen = free.rises(readings)
@@ -234,6 +229,24 @@ class Counters:
 
 
 NO_COUNTERS = Counters((), np.zeros(0), np.zeros(0, np.int64), 1)
+
+
+def check_counters(names: Sequence[str], channels: Sequence[str]) -> None:
+    """Refuse counters that are no channels.
+
+    Args:
+        names: Counters.
+        channels: Channels of the log.
+
+    Raises:
+        ConfigError: With the name.
+    """
+    for name in names:
+        if name not in channels:
+            raise ConfigError(
+                f"counters: expected channels of the log ({', '.join(channels)}), got "
+                f"{name!r}. Name others with --counters."
+            )
 
 
 def _learn(seen: Rises, counter: int, name: str) -> tuple[float, float]:

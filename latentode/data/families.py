@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from latentode.config.channels import KINDS, NOTHING_KNOWN, ChannelKind, ChannelsConfig
+from latentode.data.channel_readings import ChannelReadings, by_channel
 from latentode.data.dataset import Float64, Readings
 from latentode.data.scaler import Scaler
 from latentode.errors import ConfigError
@@ -71,29 +72,21 @@ class Families:
         Raises:
             ConfigError: If a name is no channel, or readings contradict what was declared of it.
         """
-        names = training.channels
-        kinds, lower, upper = (
-            config.declared_kinds(),
-            config.bounds("lower"),
-            config.bounds("upper"),
-        )
-        for option, declared in (("kinds", kinds), ("lower", lower), ("upper", upper)):
-            for name in declared:
-                if name not in names:
-                    raise ConfigError(
-                        f"channels.{option}: expected one of the channels {', '.join(names)}, got "
-                        f"{name!r}. Check --{option}."
-                    )
-        rows, extremes = [], []
-        for index, name in enumerate(names):
-            channel = _Channel.of(name, index, training, validation)
-            rows.append(channel.family(kinds.get(name), lower.get(name), upper.get(name)))
-            extremes.append(channel.extremes(rows[-1][0]))
-        found, low, high, reasons = zip(*rows, strict=True) if rows else ((), (), (), ())
+        check_declared(training.channels, config)
+        channels = zip(by_channel(training), by_channel(validation), strict=True)
+        return cls.of([channel_family(each, later.values, config) for each, later in channels])
+
+    @classmethod
+    def of(cls, channels: Sequence[_Row]) -> Families:
+        """Put channels together.
+
+        Args:
+            channels: What `channel_family` says of each.
+        """
+        found, low, high, reasons, extremes = zip(*channels, strict=True) if channels else [()] * 5
         least, greatest = np.array(extremes, np.float64).reshape(-1, 2).T
-        return cls(
-            found, np.array(low), np.array(high), np.ones(len(names)), least, greatest, reasons
-        )
+        steps = np.ones(len(channels))
+        return cls(found, np.array(low), np.array(high), steps, least, greatest, reasons)
 
     def valid(self, num_channels: int) -> bool:
         """Whether it describes so many channels, each by something that can be."""
@@ -196,7 +189,46 @@ class Families:
 
 #: What stands for no bound, and for extremes that are not known.
 _FREE = {"lower": -np.inf, "upper": np.inf, "least": -np.inf, "greatest": np.inf}
-_Row = tuple[ChannelKind, float, float, str]
+_Family = tuple[ChannelKind, float, float, str]
+_Row = tuple[ChannelKind, float, float, str, tuple[float, float]]
+
+
+def check_declared(names: Sequence[str], config: ChannelsConfig) -> None:
+    """Refuse what was declared of a channel that is not there.
+
+    Args:
+        names: Channels of the log.
+        config: What was declared.
+
+    Raises:
+        ConfigError: With the option.
+    """
+    kinds = config.declared_kinds()
+    lower, upper = config.bounds("lower"), config.bounds("upper")
+    for option, declared in (("kinds", kinds), ("lower", lower), ("upper", upper)):
+        for name in declared:
+            if name not in names:
+                raise ConfigError(
+                    f"channels.{option}: expected one of the channels {', '.join(names)}, got "
+                    f"{name!r}. Check --{option}."
+                )
+
+
+def channel_family(training: ChannelReadings, later: Float64, config: ChannelsConfig) -> _Row:
+    """Kind, bounds, reason and extremes of one channel; see `Families.fit`.
+
+    Args:
+        training: Readings to learn from.
+        later: Further readings, by which what was learned must hold.
+        config: What was declared.
+
+    Raises:
+        ConfigError: If readings contradict what was declared.
+    """
+    name, channel = training.name, _Channel.of(training, later)
+    lower, upper = config.bounds("lower").get(name), config.bounds("upper").get(name)
+    found = channel.family(config.declared_kinds().get(name), lower, upper)
+    return *found, channel.extremes(found[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,15 +246,11 @@ class _Channel:
     counts: np.ndarray
 
     @classmethod
-    def of(cls, name: str, index: int, training: Readings, validation: Readings) -> _Channel:
-        mine = np.flatnonzero(training.channel_index == index)
-        values = training.values[mine]
-        series = training.row_series()[training.reading_rows()[mine]]
-        distinct, counts = np.unique(values, return_counts=True)
-        later = validation.values[validation.channel_index == index]
-        return cls(name, values, series, later, distinct, counts)
+    def of(cls, training: ChannelReadings, later: Float64) -> _Channel:
+        distinct, counts = np.unique(training.values, return_counts=True)
+        return cls(training.name, training.values, training.series, later, distinct, counts)
 
-    def family(self, kind: ChannelKind | None, lower: float | None, upper: float | None) -> _Row:
+    def family(self, kind: ChannelKind | None, lower: float | None, upper: float | None) -> _Family:
         """Kind, bounds and reason, from what was declared (None: nothing)."""
         if kind == "binary" or (
             kind is None and lower is None and upper is None and self._states()
@@ -306,7 +334,7 @@ class _Channel:
         spread = 0.5 * float(np.square(moves).mean()) if len(moves) >= _FEWEST else 0.0
         return spread >= _DISPERSION * float(self.values.mean())
 
-    def _binary(self, *, declared: bool) -> _Row:
+    def _binary(self, *, declared: bool) -> _Family:
         states = self.distinct if len(self.distinct) == 2 else np.array([0.0, 1.0])
         low, high = states.tolist()
         rule = "two states" if len(self.distinct) != 2 else f"the states {low:g} and {high:g} alone"
@@ -314,7 +342,7 @@ class _Channel:
         why = "declared" if declared else f"--kinds {self.name}=continuous for any numbers"
         return "binary", low, high, f"states {low:g} and {high:g} ({why})"
 
-    def _count(self, lower: float | None, upper: float | None, *, declared: bool) -> _Row:
+    def _count(self, lower: float | None, upper: float | None, *, declared: bool) -> _Family:
         if lower not in (None, 0.0) or upper is not None:
             raise ConfigError(
                 f"channels.kinds: expected a count without bounds of its own, got bounds of "

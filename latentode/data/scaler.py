@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from latentode.data.channel_readings import by_channel
 from latentode.data.dataset import Float64, Int64, Readings
 
 # a spread below this share of the level is rounding: float64 keeps 16 digits
@@ -48,12 +49,16 @@ class Scaler:
     @classmethod
     def fit(cls, readings: Readings) -> Scaler:
         """Learn centre and scale of every channel of some training readings."""
-        count = len(readings.channels)
-        rows = np.array([[0.0, 1.0, 0.0, 1.0, 0.0, 1.0]] * count).reshape(count, 6)
-        for channel in range(count):
-            values = readings.values[readings.channel_index == channel]
-            if len(values):
-                rows[channel] = _channel_statistics(values)
+        return cls.of([channel_scale(channel.values) for channel in by_channel(readings)])
+
+    @classmethod
+    def of(cls, channels: Sequence[tuple[float, ...]]) -> Scaler:
+        """Put channels together.
+
+        Args:
+            channels: What `channel_scale` says of each.
+        """
+        rows = np.array(channels, dtype=np.float64).reshape(-1, 6)
         center, scale, mean, std, resolution, constant = rows.T
         return cls(center, scale, mean, std, resolution, constant.astype(bool))
 
@@ -84,7 +89,14 @@ class Scaler:
         return cls(**arrays)
 
 
-def _channel_statistics(values: Float64) -> tuple[float, ...]:
+def channel_scale(values: Float64) -> tuple[float, ...]:
+    """Centre, scale, mean, standard deviation, resolution and whether it is constant.
+
+    Args:
+        values: Training readings of a channel, shape (reading,).
+    """
+    if not len(values):
+        return 0.0, 1.0, 0.0, 1.0, 0.0, 1.0
     low, q1, center, q3, high = np.quantile(values, [0.005, 0.25, 0.5, 0.75, 0.995])
     # statistics of centred values: 1e12 with noise of 1e-3 would lose the noise otherwise
     centred = values - center

@@ -13,18 +13,17 @@ from latentode.config import LatentODEConfig
 from latentode.config.durations import format_duration
 from latentode.data.alignment import align_static, check_clock, check_units, require
 from latentode.data.batches.window_arrays import ArrayBuilder
-from latentode.data.calendar import DAY_NS, WEEK_NS
 from latentode.data.climatology import Climatology
 from latentode.data.counters import NO_COUNTERS, Counters
 from latentode.data.dataset import Clock, Float64, Int64, TimeSeriesDataset
 from latentode.data.families import Families
+from latentode.data.learned import FEWEST_TRAINING, Learned
+from latentode.data.parting import Parting
 from latentode.data.scaler import Scaler, TimeScale
-from latentode.data.splits import Split, split_log
-from latentode.data.windows import WindowLengths, choose_lengths, typical_gap_and_span
+from latentode.data.splits import Split
+from latentode.data.windows import WindowLengths
 from latentode.errors import CheckpointError, DataError
 
-#: Training readings without which a channel gets no forecast: its scale would be off by a quarter.
-FEWEST_TRAINING = 10
 _NO_BOUND = float(np.finfo(np.float64).max)  # stood for none in version 0.1
 _UNITS_PER_WINDOW = 4  # model time is counted in quarters of a window
 
@@ -89,43 +88,37 @@ class DataSchema:
                 rows to tell lengths by.
             ConfigError: If readings contradict what was declared of a channel.
         """
-        lengths = choose_lengths(dataset, config.windows)
-        window = lengths.context_ns + lengths.horizon_ns
-        split = split or split_log(dataset, config.windows, window, config.train.seed)
-        starts, stops = split.bounds(dataset, "train")
-        training = dataset.readings.within(starts, stops)
-        names = config.channels.counters
-        counters = Counters.fit(training, names, lengths.horizon_ns) if names else NO_COUNTERS
-        modelled = counters.as_rates(dataset.readings)
-        training = modelled.within(starts, stops)
-        validation = modelled.within(*split.bounds(dataset, "validation"))
-        counts = np.bincount(training.channel_index, minlength=len(dataset.channels))
-        if counts.max() < FEWEST_TRAINING:
-            raise DataError(
-                f"training part: expected at least {FEWEST_TRAINING} readings of a channel, got "
-                f"{counts.max()} of {dataset.channels[counts.argmax()]!r}. Give a longer log, or "
-                "more files of it, or check --split."
-            )
-        inputs, periods = dataset.inputs, _periods(dataset)
-        mean, std = _static_statistics(dataset, stops > starts)
+        parting = Parting.of(dataset, config, split)
+        return cls.of(dataset, parting, Learned.of_log(dataset, parting, config))
+
+    @classmethod
+    def of(cls, log: TimeSeriesDataset, parting: Parting, learned: Learned) -> DataSchema:
+        """Put together what was learned.
+
+        Args:
+            log: The log, of which names, units and clock are looked at.
+            parting: How it is parted.
+            learned: What was learned of its values.
+        """
+        channels = learned.channels
         return cls(
-            channels=dataset.channels,
-            units=dataset.units,
-            clock=dataset.clock,
-            lengths=lengths,
-            split=split,
-            scaler=Scaler.fit(training),
-            families=Families.fit(training, validation, config.channels),
-            time_scale=TimeScale(max(1, window // _UNITS_PER_WINDOW)),
-            origin_ns=int(dataset.readings.times.min()),
-            periods_ns=periods,
-            input_channels=() if inputs is None else inputs.channels,
-            input_scaler=None if inputs is None else Scaler.fit(inputs.within(starts, stops)),
-            static_columns=dataset.static_columns,
-            static_mean=mean,
-            static_std=std,
-            climatology=Climatology.fit(training, dataset.clock, daily=DAY_NS in periods),
-            counters=counters,
+            channels=log.channels,
+            units=log.units,
+            clock=log.clock,
+            lengths=parting.lengths,
+            split=parting.split,
+            scaler=channels.scaler,
+            families=channels.families,
+            time_scale=TimeScale(max(1, parting.window_ns // _UNITS_PER_WINDOW)),
+            origin_ns=parting.origin_ns,
+            periods_ns=parting.periods_ns,
+            input_channels=() if log.inputs is None else log.inputs.channels,
+            input_scaler=learned.input_scaler,
+            static_columns=log.static_columns,
+            static_mean=learned.static_mean,
+            static_std=learned.static_std,
+            climatology=channels.climatology,
+            counters=learned.counters,
         )
 
     @property
@@ -330,22 +323,3 @@ class DataSchema:
             static_std=np.asarray(values["static_std"], dtype=np.float64),
             counters=Counters.from_dict(values.get("counters", NO_COUNTERS.to_dict())),
         )
-
-
-def _periods(dataset: TimeSeriesDataset) -> Int64:
-    """Day and week, where the log spans at least three of them."""
-    if dataset.clock.kind != "calendar":
-        return np.zeros(0, dtype=np.int64)
-    times = dataset.readings.times
-    span = int(times.max() - times.min())
-    _, typical = typical_gap_and_span(dataset)
-    kept = [period for period in (DAY_NS, WEEK_NS) if min(span, 2 * typical) >= 3 * period]
-    return np.array(kept, dtype=np.int64)
-
-
-def _static_statistics(dataset: TimeSeriesDataset, training: np.ndarray) -> tuple[Float64, Float64]:
-    if dataset.static is None:
-        return np.zeros(0), np.ones(0)
-    values = np.nan_to_num(dataset.static[training])
-    std = values.std(axis=0)
-    return values.mean(axis=0), np.where(std > 0, std, 1.0)

@@ -78,5 +78,10 @@ class ExportedLatentODE(ReadingPredictions[ExportedModel]):
             on_progress=on_progress,
         )
 
-    def _predictor(self, num_draws: int) -> ExportedPredictor:
+    def reading_predictor(self, num_draws: int) -> ExportedPredictor:
+        """What answers queries with the model, as `latentode.evaluation.evaluate_task` calls it.
+
+        Args:
+            num_draws: Predictive draws.
+        """
         return ExportedPredictor.of(self.fitted_, num_draws)

@@ -200,9 +200,17 @@ def aligned_or_newest(
         fitted: The model.
         log: The log, or None.
         allow_missing: As in `aligned`.
+
+    Raises:
+        DataError: If there is no log, and the model remembers none.
     """
     if log is not None:
         return aligned(fitted, log, allow_unread=True, allow_missing=allow_missing)
+    if not len(fitted.context):
+        raise DataError(
+            "log: expected one to forecast from, got none: a model that was trained on parts "
+            "remembers no series. Name LOGS: those parts, or a later log."
+        )
     _say_what_is_odd(fitted, fitted.context)
     return fitted.context
 

@@ -106,7 +106,8 @@ class Predictions(ReadingPredictions[FittedModel]):
             ``log_prob``, ``standard_error`` and ``num_readings`` by series; see
             `latentode.prediction.log_densities.prequential_score`.
         """
-        return self._arrays(num_draws).score(self._predictor(num_draws), self._aligned(log))
+        predictor = self.reading_predictor(num_draws)
+        return self._arrays(num_draws).score(predictor, self._aligned(log))
 
     def surprise(self, log: Log, *, num_draws: int = 200) -> xr.Dataset:
         """Anomaly score of each reading: minus its log-density given what came before, in nats.
@@ -119,7 +120,9 @@ class Predictions(ReadingPredictions[FittedModel]):
             ``value`` (draw of 1, series, step, channel), NaN where nothing was read, with ``time``;
             see `latentode.prediction.log_densities.reading_scores`.
         """
-        return self._arrays(num_draws).surprise(self._predictor(num_draws), self._aligned(log))
+        return self._arrays(num_draws).surprise(
+            self.reading_predictor(num_draws), self._aligned(log)
+        )
 
     def evaluate(
         self,
@@ -244,5 +247,10 @@ class Predictions(ReadingPredictions[FittedModel]):
         """Densities of the latent states at any time, and what a picture of them shows."""
         return LatentSpace(self._fitted())
 
-    def _predictor(self, num_draws: int) -> Predictor:
+    def reading_predictor(self, num_draws: int) -> Predictor:
+        """What answers queries with the model, as `latentode.evaluation.evaluate_task` calls it.
+
+        Args:
+            num_draws: Predictive draws.
+        """
         return Predictor.of(self._fitted(), num_draws)

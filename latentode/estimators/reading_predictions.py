@@ -149,6 +149,20 @@ class ReadingPredictions(ABC, Generic[Model]):
             return predictor.at(dataset, missing_grid(dataset), "interpolation")
         return predictor.inside(dataset, every, "interpolation", align)
 
+    def usual_step(
+        self, log: Log, *, horizon: DurationLike | None = None, inside: bool = False
+    ) -> str:
+        """The time step that `forecast` or `interpolate` choose for a log where none is given.
+
+        Given to both as ``every``, it makes them answer at the same times for other logs too.
+
+        Args:
+            log: Readings.
+            horizon: As in `forecast`.
+            inside: Whether it is that of `interpolate`.
+        """
+        return self._arrays(1).usual_step(self._aligned(log), horizon, inside=inside)
+
     def predict(
         self, log: Log, times: Any, *, origin: Any = None, num_draws: int = 200
     ) -> xr.Dataset:
@@ -245,7 +259,7 @@ class ReadingPredictions(ABC, Generic[Model]):
         check_split(split)
         return score_own(
             self._fitted(),
-            self._predictor(num_draws),
+            self.reading_predictor(num_draws),
             self._aligned(log),
             forecasts,
             split=split,
@@ -268,7 +282,7 @@ class ReadingPredictions(ABC, Generic[Model]):
         return backtest(
             dataset,
             self._fitted().schema,
-            self._predictor(num_draws),
+            self.reading_predictor(num_draws),
             split=split,
             max_windows=max_windows,
             on_progress=on_progress,
@@ -283,8 +297,12 @@ class ReadingPredictions(ABC, Generic[Model]):
         return aligned(self._fitted(), log)
 
     @abstractmethod
-    def _predictor(self, num_draws: int) -> Queries:
-        """What answers queries with the model."""
+    def reading_predictor(self, num_draws: int) -> Queries:
+        """What answers queries with the model, as `latentode.evaluation.evaluate_task` calls it.
+
+        Args:
+            num_draws: Predictive draws.
+        """
 
     def _arrays(self, num_draws: int) -> ArrayPredictor:
-        return ArrayPredictor(self._fitted(), self._predictor(num_draws))
+        return ArrayPredictor(self._fitted(), self.reading_predictor(num_draws))

@@ -10,7 +10,7 @@ from latentode.config.reading_arguments import ReadingArguments
 from latentode.data.schema import DataSchema
 from latentode.estimators.inputs import Log, read, resolved
 from latentode.models.fitted.training_log import TrainingLog
-from latentode.training.fit import resolved_for
+from latentode.training.prepare import resolved_for
 
 
 def recommend(

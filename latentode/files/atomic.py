@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from latentode.errors import OutputExistsError, ResourceError
@@ -62,7 +62,7 @@ def atomic_write(path: str | Path, data: bytes) -> Path:
 
 
 @contextlib.contextmanager
-def atomic_folder(path: str | Path) -> Iterator[Path]:
+def atomic_folder(path: str | Path, expendable: Collection[str] = ()) -> Iterator[Path]:
     """Fill a folder beside `path` and swap it in when the block ends without an error.
 
     An existing folder is replaced only if the new one has every name that the old one had, so that
@@ -72,6 +72,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 
     Args:
         path: The folder to write; its parent must exist.
+        expendable: Names in an existing folder that may be lost.
 
     Yields:
         The folder to fill.
@@ -86,7 +87,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     with explained(target), removed_on_error(temporary):
         temporary.mkdir()
         yield temporary
-        _check_replaceable(target, temporary)
+        _check_replaceable(target, temporary, expendable)
         for folder, _, names in os.walk(temporary):
             for name in names:
                 fsync(Path(folder, name))
@@ -94,10 +95,15 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         _swap(temporary, target)
 
 
-def clean_stray(folder: str | Path) -> list[Path]:
+def clean_stray(folder: str | Path, only: Collection[str] | None = None) -> list[Path]:
     """Remove what killed writers left in a folder and below; put back what they had moved aside.
 
     Writes in progress of living processes are left alone. Links are not followed.
+
+    Args:
+        folder: The folder.
+        only: Names of files that no other process writes; None for all files. Where processes of
+            other machines write into the folder, nobody knows whether theirs are alive.
 
     Returns:
         The paths that were removed or put back.
@@ -107,7 +113,8 @@ def clean_stray(folder: str | Path) -> list[Path]:
         strays = [(name, match) for name in (*folders, *names) if (match := _STRAY.match(name))]
         folders[:] = [name for name in folders if not _STRAY.match(name)]
         for name, match in strays:
-            if not is_alive(int(match["pid"])):
+            ours = only is None or match["name"] in only
+            if ours and not is_alive(int(match["pid"])):
                 path = Path(parent, name)
                 if match["kind"] == "old" and not os.path.lexists(Path(parent, match["name"])):
                     os.replace(path, Path(parent, match["name"]))
@@ -153,13 +160,13 @@ def fsync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _check_replaceable(target: Path, new: Path) -> None:
+def _check_replaceable(target: Path, new: Path, expendable: Collection[str]) -> None:
     if not target.exists():
         return
     if not target.is_dir():
         raise OutputExistsError(f"{target}: expected a folder or a free name, got a file.")
     present = {entry.name for entry in target.iterdir() if not _STRAY.match(entry.name)}
-    lost = sorted(present - {entry.name for entry in new.iterdir()})
+    lost = sorted(present - {entry.name for entry in new.iterdir()} - {*expendable})
     if lost:
         raise OutputExistsError(
             f"{target}: replacing this folder would lose {lost[0]!r} and {len(lost) - 1} more. "

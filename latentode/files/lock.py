@@ -27,6 +27,7 @@ class RunLock:
 
     Args:
         folder: An existing run folder.
+        name: Name of the file, where several processes may have a part of the folder each.
 
     Raises:
         OutputExistsError: On entering, if a living process or one on another host holds the folder.
@@ -39,8 +40,8 @@ class RunLock:
         '.lock'
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        self.path = Path(folder) / ".lock"
+    def __init__(self, folder: str | Path, name: str = ".lock") -> None:
+        self.path = Path(folder) / name
         self._owner: dict[str, Any] | None = None
 
     def __enter__(self) -> RunLock:

@@ -114,10 +114,7 @@ class ArrayPredictor:
             warnings.warn(line, LatentODEWarning, stacklevel=3)
         visible = last_context(dataset, schema)
         length = self._duration(horizon) or schema.lengths.horizon_ns
-        spacing = self._duration(every)
-        if spacing is None:  # without readings the gaps of training count
-            usual = visible if visible.readings.num_rows else self.fitted.context
-            spacing = default_spacing(usual, length)
+        spacing = self._duration(every) or self._spacing_ahead(visible, length)
         grid = forecast_grid(visible, length, spacing, origins, align=align)
         self._say_doubts(dataset, grid)
         result = self.at(visible, grid, "forecast", origins)
@@ -141,6 +138,28 @@ class ArrayPredictor:
         spacing = self._duration(every) or span_spacing(dataset)
         result = self.at(dataset, span_grid(dataset, spacing, align), kind)
         return result.assign_attrs(every=exact_duration(spacing), align=align)
+
+    def usual_step(
+        self, dataset: TimeSeriesDataset, horizon: DurationLike | None, *, inside: bool
+    ) -> str:
+        """The step that `ahead` or `inside` take of themselves, to be given for other data sets.
+
+        Args:
+            dataset: Readings.
+            horizon: As in `ahead`.
+            inside: Which of the two.
+        """
+        if inside:
+            return exact_duration(span_spacing(dataset))
+        length = self._duration(horizon) or self.fitted.schema.lengths.horizon_ns
+        return exact_duration(
+            self._spacing_ahead(last_context(dataset, self.fitted.schema), length)
+        )
+
+    def _spacing_ahead(self, visible: TimeSeriesDataset, length_ns: int) -> int:
+        # without readings the gaps of training count
+        usual = visible if visible.readings.num_rows else self.fitted.context
+        return default_spacing(usual, length_ns)
 
     def at(
         self, dataset: TimeSeriesDataset, grid: Grid, kind: str, origins: Int64 | None = None

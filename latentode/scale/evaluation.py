@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from latentode.data.dataset import TimeSeriesDataset
@@ -13,9 +16,75 @@ from latentode.evaluation.backtest import BacktestLog
 from latentode.evaluation.tally import Tally
 from latentode.evaluation.target_scores import ReadingPredictor
 from latentode.evaluation.tasks import Task
+from latentode.files import atomic_write
+from latentode.scale.model_file import ModelFile
+from latentode.scale.parts import Parts
 
+TASKS = ("forecast", "interpolation")
 #: JSON of the tallies of a part by task, or the reason why it has none.
 PartScores = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartEvaluation:
+    """Scores of a part, for `latentode.scale.map_parts`.
+
+    Attributes:
+        model: The model.
+        split: "test", or "all" for all of the parts.
+        max_windows: Most forecast origins of a part.
+        num_draws: Predictive draws.
+        allow_missing: Whether parts may lack channels of the model.
+    """
+
+    model: ModelFile
+    split: str
+    max_windows: int
+    num_draws: int
+    allow_missing: bool = False
+
+    def __call__(self, parts: Parts, index: int, file: Path) -> Mapping[str, Any]:
+        """Score a part.
+
+        Args:
+            parts: The parts.
+            index: Which of them.
+            file: File of its sums, JSON.
+
+        Returns:
+            How many targets were scored, by task.
+        """
+        model = self.model.loaded()
+        schema = model.fitted_.schema
+        dataset = schema.align(parts.read(index), allow_missing=self.allow_missing)
+        predictor = model.reading_predictor(self.num_draws)
+        found = score_part(
+            dataset, schema, predictor, split=self.split, max_windows=self.max_windows
+        )
+        atomic_write(file, json.dumps(found, allow_nan=False).encode())
+        return {name: _num_targets(found[name]) for name in TASKS}
+
+    def request(self) -> dict[str, Any]:
+        """What decides the scores, for `map_parts`."""
+        options = {name: value for name, value in vars(self).items() if name != "model"}
+        return {"what": type(self).__name__, "model": self.model.sha256, **options}
+
+
+def _num_targets(found: Mapping[str, Any]) -> int:
+    return sum(map(sum, found["tally"]["counts"])) if "tally" in found else 0
+
+
+def scores_of(files: Sequence[Path], schema: DataSchema) -> dict[str, Any]:
+    """Scores of all targets of parts that were scored.
+
+    Args:
+        files: What a `PartEvaluation` wrote of every part.
+        schema: Training statistics of its model.
+
+    Raises:
+        DataError: If no part has a target.
+    """
+    return merged_scores([json.loads(file.read_bytes()) for file in files], schema)
 
 
 def windows_of_part(max_windows: int, num_parts: int) -> int:
@@ -78,7 +147,7 @@ def merged_scores(parts: Sequence[PartScores], schema: DataSchema) -> dict[str, 
         DataError: If no part has a target.
     """
     result: dict[str, Any] = {}
-    for name in ("forecast", "interpolation"):
+    for name in TASKS:
         found: list[Mapping[str, Any]] = [part[name] for part in parts]
         tallies = [Tally.from_dict(each["tally"]) for each in found if "tally" in each]
         if tallies:

@@ -23,7 +23,7 @@ from latentode.data.dataset import (
 )
 from latentode.errors import DataError
 from latentode.files import atomic_write
-from latentode.scale.manifest import Manifest, PartEntry
+from latentode.scale.manifest import ChannelEntry, Manifest, PartEntry
 
 
 @dataclass(frozen=True)
@@ -146,13 +146,9 @@ def read_part(folder: Path, manifest: Manifest, index: int) -> TimeSeriesDataset
     """
     entry = manifest.parts[index]
     path = folder / entry.file
-    table = _table(path, entry, Columns.named(manifest).schema(manifest.clock_of))
     columns = Columns.named(manifest)
-    coded = table.column(columns.id).combine_chunks().dictionary_encode()
-    codes, ids = coded.indices.to_numpy(), tuple(coded.dictionary.to_pylist())
-    stamps = table.column(columns.time).combine_chunks()
-    read = stamps.is_valid().to_numpy(zero_copy_only=False)
-    times = stamps.cast(pa.int64()).fill_null(0).to_numpy()
+    table = _table(path, entry, columns.schema(manifest.clock_of))
+    codes, ids, read, times = _keys(table, columns)
     sorted_in = (np.diff(codes) > 0) | ((np.diff(codes) == 0) & (np.diff(times) > 0))
     if len(ids) != entry.series or not bool(sorted_in.all()):
         raise DataError(f"{path}: expected whole series in order of time. {_AGAIN}")
@@ -175,6 +171,40 @@ def read_part(folder: Path, manifest: Manifest, index: int) -> TimeSeriesDataset
         static=static,
         units=manifest.units,
     )
+
+
+def read_channels(
+    folder: Path, manifest: Manifest, index: int, channels: Sequence[ChannelEntry]
+) -> Readings:
+    """Some channels, or known inputs, of a part that `read_part` has found to be whole.
+
+    Args:
+        folder: The folder of parts.
+        manifest: Its manifest.
+        index: Which of its parts.
+        channels: Which channels.
+
+    Returns:
+        Their readings; the series are all of the part, in its order.
+    """
+    columns = Columns.named(manifest)
+    wanted = [columns.id, columns.time, *(each.column for each in channels)]
+    table = parquet.read_table(folder / manifest.parts[index].file, columns=wanted)
+    codes, ids, read, times = _keys(table, columns)
+    grid = np.stack([_numbers(table, each.column) for each in channels], axis=1)
+    names = [each.name for each in channels]
+    return _readings(codes[read], times[read], grid[read], len(ids), names)
+
+
+def _keys(
+    table: pa.Table, columns: Columns
+) -> tuple[NDArray[np.int32], tuple[str, ...], NDArray[np.bool_], Int64]:
+    """Series of each row and their ids, whether the row is one of a time, and its time."""
+    coded = table.column(columns.id).combine_chunks().dictionary_encode()
+    stamps = table.column(columns.time).combine_chunks()
+    read = stamps.is_valid().to_numpy(zero_copy_only=False)
+    times = stamps.cast(pa.int64()).fill_null(0).to_numpy()
+    return coded.indices.to_numpy(), tuple(coded.dictionary.to_pylist()), read, times
 
 
 _AGAIN = "Make the parts again with `partition`, or take the file from where it is whole."

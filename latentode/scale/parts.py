@@ -57,6 +57,11 @@ class Parts:
         """Channel names."""
         return tuple(each.name for each in self.manifest.channels)
 
+    @property
+    def paths(self) -> list[Path]:
+        """Their files."""
+        return [self.folder / each.file for each in self.manifest.parts]
+
     def read(self, index: int) -> TimeSeriesDataset:
         """A part as a data set, with its series in natural order of their ids.
 
@@ -185,18 +190,29 @@ def write_parts(dataset: TimeSeriesDataset, folder: str | Path, num_parts: int) 
         >>> from latentode.scale import write_parts
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     log = make("toy_periodic", num_series=20).dataset
-        ...     parts = write_parts(log, f"{folder}/parts", num_parts=4)
+        ...     parts = write_parts(log, f"{folder}/parts", 4)
         ...     len(parts), parts.manifest.series
         (4, 20)
     """
+    with atomic_folder(folder) as new:
+        writer_of(dataset, new, num_parts).closed()
+    return Parts.open(folder)
+
+
+def writer_of(dataset: TimeSeriesDataset, folder: Path, num_parts: int) -> PartsWriter:
+    """A writer that has written a data set, and has still to be closed.
+
+    Args:
+        dataset: The log.
+        folder: An empty folder.
+        num_parts: Number of parts.
+    """
     dataset = in_natural_order(dataset)
     part = parts_of(dataset.series_ids, num_parts)
-    with atomic_folder(folder) as new:
-        writer = PartsWriter(new, dataset)
-        for number in range(num_parts):
-            writer.write(dataset.select_series(np.flatnonzero(part == number)))
-        writer.closed()
-    return Parts.open(folder)
+    writer = PartsWriter(folder, dataset)
+    for number in range(num_parts):
+        writer.write(dataset.select_series(np.flatnonzero(part == number)))
+    return writer
 
 
 def parts_of(series_ids: Sequence[str], num_parts: int) -> Int64:
@@ -231,13 +247,18 @@ def joined(datasets: Sequence[TimeSeriesDataset]) -> TimeSeriesDataset:
     return replace(
         first,
         series_ids=tuple(name for each in datasets for name in each.series_ids),
-        readings=_concatenated([each.readings for each in datasets]),
-        inputs=_concatenated(inputs) if inputs else None,
+        readings=joined_readings([each.readings for each in datasets]),
+        inputs=joined_readings(inputs) if inputs else None,
         static=np.concatenate(static) if static else None,
     )
 
 
-def _concatenated(parts: Sequence[Readings]) -> Readings:
+def joined_readings(parts: Sequence[Readings]) -> Readings:
+    """Readings of different series and the same channels as one.
+
+    Args:
+        parts: One or more.
+    """
     return Readings(
         channels=parts[0].channels,
         series_starts=offsets(np.concatenate([np.diff(each.series_starts) for each in parts])),

@@ -13,7 +13,6 @@ from torch import Tensor
 from latentode.config import LatentODEConfig
 from latentode.data.batches.batch import SeriesBatch
 from latentode.data.dataset import TimeSeriesDataset
-from latentode.data.schema import DataSchema
 from latentode.data.splits import Part
 from latentode.errors import DataError, SolverError
 from latentode.flows import FlowFitConfig
@@ -25,13 +24,13 @@ from latentode.models.latent_ode import LatentODEModel
 from latentode.training.direct_fit import fit_direct, refit_direct
 from latentode.training.execution.distributed import process_group
 from latentode.training.held_out import with_errors_learned
-from latentode.training.label_rules import can_judge, log_for_validation, settings_for_labels
+from latentode.training.label_rules import can_judge, log_for_validation
 from latentode.training.lines import learned_lines, plan_lines
 from latentode.training.memory_fit import fit_memory
+from latentode.training.prepare import TrainingData, prepared
 from latentode.training.prior_fitting import PRIOR_FIT, PriorReport, fit_prior
 from latentode.training.refinement import choose_starts, fit_scale
 from latentode.training.repeatable import batches_of, evenly, seed_of
-from latentode.training.stopping import stops_early
 from latentode.training.trainer import ProgressRecord, Trainer
 from latentode.training.validation import WindowValidator
 
@@ -83,39 +82,70 @@ def fit_model(
         Interrupted: After a signal, once the state is saved.
         TrainingError: If training diverges beyond recovery.
     """
-    log, config = _prepared(log, config, first)
+    return fit_prepared(
+        prepared(log, config, first),
+        run_dir=run_dir,
+        resume=resume,
+        on_event=on_event,
+        build=build,
+        first=first,
+    )
+
+
+def fit_prepared(
+    data: TrainingData,
+    *,
+    run_dir: Path | None = None,
+    resume: bool = False,
+    on_event: Callable[[ProgressRecord], None] | None = None,
+    build: Callable[..., LatentODEModel] = build_model,
+    first: FittedModel | None = None,
+) -> FittedModel:
+    """`fit_model`, of what is prepared.
+
+    Args:
+        data: What it is trained on.
+        run_dir: As in `fit_model`.
+        resume: As in `fit_model`.
+        on_event: As in `fit_model`.
+        build: As in `fit_model`.
+        first: As in `fit_model`.
+
+    Raises:
+        DataError: If the log has too little to train on.
+        Interrupted: After a signal, once the state is saved.
+        TrainingError: If training diverges beyond recovery.
+    """
+    log, config = data.log, data.config
     schema = log.schema
     assert schema is not None
     with process_group(config.train.device):
         with torch.random.fork_rng():
             torch.manual_seed(config.train.seed)
             model = build(config, schema, **head_arguments(_event_rates(log), log.labels))
-        fitted = FittedModel.untrained(config, schema, model, log.newest())
+        fitted = FittedModel.untrained(config, schema, model, data.kept)
         judged = log_for_validation(log)
         on_event = on_event if on_event is not None and rank() == 0 else _unheard
-        on_event({"event": "plan", "lines": plan_lines(fitted)})
+        on_event({"event": "plan", "lines": [*plan_lines(fitted), *data.lines]})
         validator, score = _validation(judged, config, model.label_head)
         if not resume:
             _fit_beforehand(model, log, judged if score == LABEL_LOSS else None, config, first)
+        windows = log.sampler("train", config)
         trainer = Trainer(
             model,
-            log.sampler("train", config),
+            data.sampler or windows,
             validator,
             config.train,
             run_dir=run_dir,
             on_event=on_event,
-            stop_early=stops_early(log),
+            stop_early=data.stop_early,
             score=score,
+            first=None if data.sampler is None else windows,
         )
         fitted.history.extend(trainer.fit(resume=resume))
         fitted = replace(fitted, config=config.model_copy(update={"solver": model.solver}))
         on_event({"event": "note", "text": _AFTER_STEPS})
-        direct = _fit_direct(model, log, config, first)
-        if config.model.refine:
-            _prepare_refinement(log, fitted)
-        if config.train.fit_prior:
-            fitted = _with_fitted_prior(log.dataset, fitted, on_event)
-        fitted = _with_errors(log.dataset, fitted, first)
+        fitted, direct = _with_all_else(fitted, log, on_event, first)
         if first is None:  # a refit takes over what these lines say
             for line in learned_lines(fitted, direct):
                 on_event({"event": "note", "text": line})
@@ -124,34 +154,24 @@ def fit_model(
     return fitted
 
 
+def _with_all_else(
+    fitted: FittedModel,
+    log: TrainingLog,
+    on_event: Callable[[ProgressRecord], None],
+    first: FittedModel | None,
+) -> tuple[FittedModel, Tensor]:
+    """The model with what is learned after the steps, and what direct forecasts gain."""
+    config = fitted.config
+    direct = _fit_direct(fitted.model, log, config, first)
+    if config.model.refine:
+        _prepare_refinement(log, fitted)
+    if config.train.fit_prior:
+        fitted = _with_fitted_prior(log.dataset, fitted, on_event)
+    return _with_errors(log.dataset, fitted, first), direct
+
+
 def _unheard(event: ProgressRecord) -> None:
     """Nobody is told."""
-
-
-def _prepared(
-    log: TrainingLog, config: LatentODEConfig, first: FittedModel | None
-) -> tuple[TrainingLog, LatentODEConfig]:
-    """What can be learned from, with its schema, and settings without anything left to choose."""
-    log = log.select(_trainable(log.dataset, config.data.min_obs))
-    if log.labels is not None and not log.labels.timed:
-        config = settings_for_labels(config, log.dataset)
-    split = None if first is None else first.schema.split.all_learned(log.dataset)
-    schema = DataSchema.fit(log.dataset, config, split)
-    log = replace(log, dataset=schema.only_known(log.dataset)).with_schema(schema)
-    return log, resolved_for(config, log)
-
-
-def resolved_for(config: LatentODEConfig, log: TrainingLog) -> LatentODEConfig:
-    """Settings with a value for every part and size that the training part decides on."""
-    assert log.schema is not None
-    starts, stops = log.part("train")
-    others = log.schema.split.kind == "series"
-    model = config.model.resolved(int((stops > starts).sum()), unseen=others)
-    first, last = log.dataset.readings.first_and_last()
-    spans = np.maximum(np.minimum(stops, last) - np.maximum(starts, first), 0)
-    contexts = float(spans.sum(dtype=np.float64)) / log.schema.lengths.context_ns
-    train = config.train.resolved(contexts=None if stops_early(log) else contexts)
-    return config.model_copy(update={"model": model, "train": train})
 
 
 def fit_prior_to(
@@ -311,15 +331,3 @@ def _event_rates(log: TrainingLog) -> Tensor | None:
             "elsewhere. Check --split, --windows and the clock of the events."
         )
     return torch.from_numpy(training.rates(log.schema.time_scale.unit_ns))
-
-
-def _trainable(dataset: TimeSeriesDataset, min_obs: int) -> list[int]:
-    readings = dataset.readings
-    counts = readings.row_starts[readings.series_starts]
-    enough = [i for i, n in enumerate(counts[1:] - counts[:-1]) if n >= min_obs]
-    if not enough:
-        raise DataError(
-            f"log: expected a series with at least {min_obs} readings, found none in "
-            f"{len(dataset)} series. Check --id-column and --channels, or lower --min-obs."
-        )
-    return enough

@@ -14,7 +14,7 @@ from latentode.config import LatentODEConfig, TrainConfig
 from latentode.config.durations import parse_duration
 from latentode.data.dataset import TimeSeriesDataset, positions
 from latentode.data.reading.second_look.log_rows import short_instant
-from latentode.errors import DataError
+from latentode.errors import ConfigError, DataError
 from latentode.files import atomic_folder
 from latentode.models.fitted.device import rank
 from latentode.models.fitted.latent_ode import FittedModel
@@ -65,7 +65,9 @@ def refit_model(
 
     Raises:
         DataError: If a series of that training is not in the log.
+        ConfigError: If the model was trained on parts.
     """
+    refuse_without_series(first, "refit")
     log = _of_training(first, dataset)
     config = first.config.model_copy(update={"train": _as_long(first, log)})
     fitted = fit_model(
@@ -89,6 +91,23 @@ def refit_model(
     if run_dir is not None and rank() == 0:
         replace_model(fitted, run_dir)
     return fitted
+
+
+def refuse_without_series(fitted: FittedModel, what: str) -> None:
+    """Refuse what rests on the series that a model was trained on, where it remembers none.
+
+    Args:
+        fitted: The model.
+        what: What is asked.
+
+    Raises:
+        ConfigError: With what to do instead.
+    """
+    if not len(fitted.context):
+        raise ConfigError(
+            f"{what}: expected a model that remembers its series, got one that was trained on "
+            "parts and remembers none. Train again on parts of the whole log, with `train`."
+        )
 
 
 def replace_model(fitted: FittedModel, run_dir: Path) -> Path:

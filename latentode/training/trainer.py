@@ -54,6 +54,7 @@ class Trainer:
         stop_early: Stop by the validation score, and keep the weights that were best by it;
             otherwise train to the end of the schedule and keep the last.
         score: Name of the validation score that counts; lower is better.
+        first: What all processes draw the first windows from alike; None takes `sampler`.
         clock: Seconds since any moment, against which the budget is held.
 
     Attributes:
@@ -71,6 +72,7 @@ class Trainer:
         on_event: Callable[[ProgressRecord], None] | None = None,
         stop_early: bool = True,
         score: str = "validation_crps",
+        first: Sampler | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.stop_early = stop_early
@@ -79,6 +81,7 @@ class Trainer:
         self.model = model
         self._tolerance = model.solver.tolerance
         self.sampler = sampler
+        self._first = first
         self.validator = validator
         self.config = config.resolved()
         self.device = device_of(config.device)
@@ -125,10 +128,10 @@ class Trainer:
 
     def _first_windows(self, rows: Int64) -> SeriesBatch:
         """Windows that all processes and resumed runs draw alike."""
-        seed = (self.config.seed, 0)
+        sampler, seed = self._first or self.sampler, (self.config.seed, 0)
+        rows = rows if self._first is None else self._first.eligible_rows()
         size = self.config.batch_size * world_size()
-        batch = self.sampler.batch(self.sampler.epoch(rows, 1, size, seed)[0], seed)
-        return batch.to(self.device)
+        return sampler.batch(sampler.epoch(rows, 1, size, seed)[0], seed).to(self.device)
 
     def _run_epoch(self, rows: Int64, stop: StopRequest) -> None:
         p, config = self.progress, self.config

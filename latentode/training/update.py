@@ -27,7 +27,7 @@ from latentode.models.fitted.training_log import TrainingLog
 from latentode.training.direct_fit import refit_direct
 from latentode.training.execution.distributed import process_group
 from latentode.training.held_out import with_calibration_learned
-from latentode.training.refit import newest_time
+from latentode.training.refit import newest_time, refuse_without_series
 from latentode.training.repeatable import batches_of, seed_of
 from latentode.training.trainer import ProgressRecord, Trainer
 
@@ -89,7 +89,8 @@ def update_model(
         The updated model.
 
     Raises:
-        ConfigError: If the model explains events or labels, which later readings alone lack.
+        ConfigError: If the model explains events or labels, which later readings alone lack, or was
+            trained on parts.
         DataError: If there is nothing new in the readings.
     """
     if fitted.log.events is not None or fitted.log.labels is not None:
@@ -97,6 +98,7 @@ def update_model(
             "update: expected a model of readings alone, got one of events or labels beside them. "
             "Train again on the whole log, with `train` or fit."
         )
+    refuse_without_series(fitted, "update")
     schema, learned = fitted.schema, _learned_until(fitted, dataset)
     judged = replace(fitted, schema=replace(schema, split=_new_alone(dataset, learned)))
     fitted = replace(

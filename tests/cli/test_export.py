@@ -79,7 +79,7 @@ def test_python_has_the_same_answers(estimator):
 def test_far_readings_are_chosen_as_with_a_run():
     asked = ExportedLatentODE.load("model.onnx")
     asked.set_far_readings("keep")
-    assert asked._predictor(3).keeps_far
+    assert asked.reading_predictor(3).keeps_far
 
 
 @pytest.mark.usefixtures("exported")

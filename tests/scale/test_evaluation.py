@@ -4,7 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from pump_log import tiny
 
+from latentode.cli.app import root
 from latentode.config import LatentODEConfig
 from latentode.data import synthetic
 from latentode.data.schema import DataSchema
@@ -67,3 +70,47 @@ def test_parts_without_any_target_are_refused_with_the_reason(log):
 @pytest.mark.parametrize(("windows", "parts", "each"), [(400, 256, 2), (400, 400, 1), (10, 3, 4)])
 def test_all_parts_together_have_about_the_windows_that_were_asked_for(windows, parts, each):
     assert windows_of_part(windows, parts) == each
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, log):
+    folder = tmp_path_factory.mktemp("scored")
+    model = tiny(log)
+    model.save(folder / "model")
+    return model, folder, write_parts(log, folder / "parts", 3)
+
+
+def _run(*words):
+    return CliRunner().invoke(root, [*map(str, words)])
+
+
+def test_the_program_scores_parts_as_it_scores_their_log(trained, log):
+    model, folder, parts = trained
+    out = folder / "scores"
+    asked = ("evaluate", folder / "model", parts.folder, "-o", out, "--samples", 20)
+    answer = _run(*asked, "--rolling", EVERY)
+    assert answer.exit_code == 0, answer.stderr
+    merged = json.loads((out / "metrics.json").read_text())
+    whole = model.evaluate(log, num_draws=20, max_windows=EVERY)
+    for task in ("forecast", "interpolation"):
+        assert merged[task]["num_targets"] == whole[task]["num_targets"]
+        ours, theirs = (each[task]["overall"]["model"] for each in (merged, whole))
+        assert ours == pytest.approx(theirs, rel=1e-4)
+        assert f"{ours['crps']:.4g}" in answer.stdout
+    assert len(list(out.glob("part-*.json"))) == len(parts) > 1
+
+
+def test_shards_merge_once_all_of_them_are_done(trained):
+    _, folder, parts = trained
+    out = folder / "shards"
+    asked = ("evaluate", folder / "model", parts.folder, "-o", out, "--samples", 4)
+    first = _run(*asked, "--shard", "1/2")
+    assert first.exit_code == 0, first.stderr
+    left = len(parts) // 2
+    assert f"{left} of {len(parts)} parts are left to other shards" in first.stderr
+    assert not (out / "metrics.json").exists()
+    second = _run(*asked, "--shard", "2/2")
+    assert second.exit_code == 0, second.stderr
+    assert (out / "metrics.json").exists()
+    again = _run(*asked, "--samples", 5, "--shard", "2/2")
+    assert again.exit_code == 8

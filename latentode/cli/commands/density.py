@@ -11,6 +11,8 @@ import numpy as np
 
 from latentode.cli.command import command
 from latentode.cli.outputs import PICTURES, RESULTS, check_output
+from latentode.cli.runs.part_predictions import density_of_parts
+from latentode.cli.runs.part_runs import PartRun, part_options, parts_of
 from latentode.cli.runs.request import Request, request_options
 from latentode.cli.session import Outcome
 from latentode.cli.table import aligned
@@ -45,6 +47,7 @@ _SHOWN = 10  # readings of the greatest surprise that are told
     help="Latent coordinates of the picture, as 0 3; default the two that vary most.",
 )
 @click.option("--series", help="Series whose planned inputs drive the picture; default the first.")
+@part_options(formats=True)
 @request_options()
 def density_command(
     request: Request,
@@ -52,6 +55,7 @@ def density_command(
     picture: Path | None,
     components: tuple[int, int] | None,
     series: str | None,
+    how: PartRun,
 ) -> Outcome:
     """Say how well LOGS (default: the log of RUN) fit the model, and which readings fit worst.
 
@@ -59,7 +63,13 @@ def density_command(
     standard error; and the readings with the highest anomaly scores. The anomaly score of each
     reading (minus its log-likelihood given what came before) goes to the output. With --plot, the
     density of the latent states is drawn, with samples, field and trajectories.
+
+    Of LOGS that `partition` wrote, both go to the folder -o, part by part; the same command goes on
+    there after it was ended.
     """
+    in_parts = parts_of(request)
+    if in_parts is not None:
+        return density_of_parts(request, how, in_parts, samples=samples)
     if picture is None and (components is not None or series is not None):
         raise click.UsageError("--components and --series belong to --plot.")
     output, overwrite = request.output, request.overwrite

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from latentode.cli.command import command
+from latentode.cli.options import typed_flags
 from latentode.cli.outputs import STDOUT
 from latentode.cli.runs.event_files import event_lines, events_option, streams_for, windows_option
 from latentode.cli.runs.event_models import EventModel, scores_of, unread_by_events
@@ -21,6 +21,8 @@ from latentode.cli.runs.label_files import (
     labels_option,
 )
 from latentode.cli.runs.logs import Logs
+from latentode.cli.runs.part_runs import PartRun, part_options, parts_of
+from latentode.cli.runs.part_scores import evaluate_parts
 from latentode.cli.runs.progress import scoring_display
 from latentode.cli.runs.request import Request, request_options
 from latentode.cli.session import Outcome, jsonable
@@ -70,6 +72,7 @@ _UNCOMPARED = ("events", "windows", "labels", "label_column")
 @windows_option
 @labels_option
 @label_column_option
+@part_options(formats=False)
 @request_options()
 def evaluate_command(
     request: Request,
@@ -81,6 +84,7 @@ def evaluate_command(
     windows: Path | None,
     labels: Path | None,
     label_column: str | None,
+    how: PartRun,
 ) -> Outcome:
     """Score the model of RUN on LOGS (default: the log it was trained on) beside naive forecasts.
 
@@ -89,7 +93,17 @@ def evaluate_command(
     errors in the training part. With --against, forecasts of your own are scored beside them, into
     RUN/comparison.json. A model of events alone is scored on a file of events in the place of LOGS,
     beside constant rates, and on many events ahead beside naive forecasts.
+
+    LOGS that `partition` wrote are scored part by part into the folder -o; the scores of all are
+    merged, and printed.
     """
+    parts = parts_of(request)
+    if parts is not None:
+        out, merged = evaluate_parts(
+            request, how, parts, split=split, samples=samples, rolling=rolling
+        )
+        text = None if merged is None else describe(merged)
+        return Outcome(outputs=(out,), metrics=dict(merged or {}), text=text)
     request.check_output(".json")
     alone = EventModel.find(request.run, request.session)
     if alone is not None:
@@ -123,7 +137,7 @@ def evaluate_command(
 
 
 def _refuse_beside_own() -> None:
-    unused = _typed(*_UNCOMPARED)
+    unused = typed_flags(only=_UNCOMPARED)
     if unused:
         raise click.UsageError(
             f"{', '.join(unused)}: of no use to --against, which scores forecasts of readings. "
@@ -132,7 +146,7 @@ def _refuse_beside_own() -> None:
 
 
 def _refuse_beside_exported() -> None:
-    unused = _typed(*_UNCOMPARED)
+    unused = typed_flags(only=_UNCOMPARED)
     if unused:
         raise click.UsageError(
             f"{', '.join(unused)}: of no use to an exported model, which is of readings alone. "
@@ -142,7 +156,7 @@ def _refuse_beside_exported() -> None:
 
 def _of_events(request: Request, alone: EventModel, windows: Path | None) -> dict[str, Any]:
     """Scores of a model of events alone."""
-    unused = [*_typed(*_OF_LOGS), *unread_by_events(request.settings)]
+    unused = [*typed_flags(only=_OF_LOGS), *unread_by_events(request.settings)]
     if unused:
         raise click.UsageError(
             f"{', '.join(unused)}: expected a model of readings, got one of events alone, which "
@@ -170,17 +184,6 @@ def _file_of_events(logs: Logs) -> Path:
             f"{logs}: expected one file of events, as the model of RUN is of events alone. Name it."
         )
     return file
-
-
-def _typed(*names: str) -> list[str]:
-    """Those of some options of the call that were typed, even if with their usual value."""
-    context = click.get_current_context()
-    return [
-        max(option.opts, key=len)
-        for option in context.command.params
-        if option.name in names
-        and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
-    ]
 
 
 def _deliver(

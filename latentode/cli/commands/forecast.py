@@ -9,6 +9,8 @@ import click
 
 from latentode.cli.command import command
 from latentode.cli.runs.appending import append_logs
+from latentode.cli.runs.part_predictions import forecast_parts
+from latentode.cli.runs.part_runs import PartRun, part_options, parts_of
 from latentode.cli.runs.path_questions import Aggregate, PathQuestions
 from latentode.cli.runs.plans import plan_option
 from latentode.cli.runs.prediction import (
@@ -38,6 +40,7 @@ from latentode.cli.session import Outcome
 )
 @plan_option
 @prediction_options
+@part_options(formats=True)
 @request_options()
 def forecast_command(
     request: Request,
@@ -52,6 +55,7 @@ def forecast_command(
     quantiles: tuple[float, ...] | None,
     aggregates: tuple[Aggregate, ...],
     exceeds: tuple[str, ...],
+    how: PartRun,
 ) -> Outcome:
     """Forecast with the model of RUN, from the end of LOGS or of the log it was trained on.
 
@@ -68,7 +72,22 @@ def forecast_command(
 
     The path of the result is printed; by default it lies in RUN/forecasts. Answers to --aggregate
     and --exceeds are printed, and lie beside it: forecast-sum-by-day.csv, forecast-exceeds.csv.
+
+    LOGS that `partition` wrote are forecast part by part into the folder -o, where the same command
+    goes on after it was ended.
     """
+    parts = parts_of(request)
+    if parts is not None:
+        return forecast_parts(
+            request,
+            how,
+            parts,
+            samples=samples,
+            quantiles=quantiles,
+            every=every,
+            horizon=horizon,
+            align=align or "clock",
+        )
     if times is not None and (horizon or every or align):
         raise click.UsageError(
             "--times names all times; --horizon, --every and --align have no place."

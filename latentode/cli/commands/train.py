@@ -24,6 +24,7 @@ from latentode.cli.runs.events_run import event_settings
 from latentode.cli.runs.job import HeadFiles, Job
 from latentode.cli.runs.label_files import label_column_option, labels_option
 from latentode.cli.runs.logs import Logs, logs_argument
+from latentode.cli.runs.part_training import refuse_with_parts
 from latentode.cli.runs.training_run import run_again, run_new
 from latentode.cli.session import Outcome, Session
 
@@ -73,8 +74,11 @@ def train_command(
 
     LOGS alone is enough: format, clock, history (look-back) and horizon are detected and said. With
     --events the rates of events are modelled beside the readings; with --events and no LOGS, the
-    events alone. With --labels the model also learns the class of a series. Under torchrun the
-    processes share the work.
+    events alone. With --labels the model also learns the class of a series.
+
+    LOGS may be a folder that `partition` wrote, of any size. Under torchrun the processes share the
+    work, each its own parts of such a folder; with --out, a group that torchrun restarts goes on
+    from the last checkpoint.
     """
     heads = HeadFiles(**{field.name: options.pop(field.name) for field in fields(HeadFiles)})
     if resume is not None:
@@ -82,6 +86,7 @@ def train_command(
         changes = given_settings(options)
         return run_again(session, resume, logs=logs, changes=changes, threads=threads)
     heads.check(logs)
+    refuse_with_parts(logs, options, heads)
     if out is not None and name is not None:
         raise click.UsageError("--out names the whole folder; --name has no place beside it.")
     config = event_settings(options) if logs is None else resolve_options(options)

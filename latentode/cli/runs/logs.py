@@ -33,6 +33,13 @@ class Logs:
         return self.parts[0] if len(self.parts) == 1 else list(self.parts)
 
     @property
+    def are_parts(self) -> bool:
+        """Whether they are a folder that `partition` wrote."""
+        from latentode.scale import is_parts
+
+        return len(self.parts) == 1 and is_parts(self.parts[0])
+
+    @property
     def words(self) -> tuple[str, ...]:
         """What to type for them, without a password."""
         return tuple(map(without_password, self.parts))
@@ -56,6 +63,9 @@ class Logs:
         if any(is_url(part) for part in self.parts):
             where = {"path": self.words[0]} if len(self.parts) == 1 else {"paths": [*self.words]}
             return {**where, "bytes": None, "sha256": None}
+        if self.are_parts:  # the manifest holds the sums of all parts
+            folder = Path(self.parts[0])
+            return {**fingerprint(folder / "manifest.json"), "path": str(folder.resolve())}
         files = [Path(name) for part in self.parts for name in _named(part)]
         if len(files) == 1:
             return fingerprint(files[0])

@@ -44,11 +44,19 @@ def utc_stamp() -> str:
     return datetime.now(UTC).strftime("%Y%m%dt%H%M%S")
 
 
+def launcher() -> str | None:
+    """What tells one call of torchrun from others; None without torchrun."""
+    name = os.environ.get("TORCHELASTIC_RUN_ID")
+    # "none" stands for all that were not given a name: then the process that started this one tells
+    return f"{socket.gethostname()}:{os.getppid()}" if name == "none" else name
+
+
 def circumstances() -> dict[str, Any]:
     """Facts of `run.json` at the start of a process."""
     return {
         "host": socket.gethostname(),
         "pid": os.getpid(),
+        "launcher": launcher(),
         "versions": versions(),
         "started": utc_now(),
         "ended": None,

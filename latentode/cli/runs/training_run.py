@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,12 @@ from typing import Any
 import click
 
 from latentode.cli.options import flags_of
+from latentode.cli.runs.elastic import begun_before_restart, is_first_rank, num_processes
 from latentode.cli.runs.events_run import fit_events, settings_as_begun
 from latentode.cli.runs.job import HeadFiles, Job
 from latentode.cli.runs.listener import Listener
 from latentode.cli.runs.logs import Logs
+from latentode.cli.runs.part_training import fit_parts
 from latentode.cli.runs.progress import training_display
 from latentode.cli.runs.run_folder import RunFolder, new_folder, recording
 from latentode.cli.session import Outcome, Session
@@ -23,7 +24,7 @@ from latentode.errors import DataError
 
 
 def run_new(session: Session, job: Job, *, out: Path | None, name: str | None) -> Outcome:
-    """Train in a new folder.
+    """Train in a new folder; in that of the group of processes that torchrun has restarted.
 
     Args:
         session: Session of the call.
@@ -31,7 +32,13 @@ def run_new(session: Session, job: Job, *, out: Path | None, name: str | None) -
         out: Folder of the run.
         name: First part of its name, where `out` is None.
     """
-    if not _is_first_rank():
+    begun = begun_before_restart(out)
+    if begun is not None and begun.has_checkpoint:
+        return run_again(session, begun.path, logs=job.logs, changes={}, threads=job.threads)
+    if begun is not None and is_first_rank():
+        with begun.held():
+            begun.clear()  # nothing was saved before the restart
+    if not is_first_rank():
         session.silent = True
         return _fit(session, job, None)
     try:
@@ -64,7 +71,7 @@ def run_again(
         DataError: If a file of the run has gone or changed.
     """
     folder = RunFolder.open(path)
-    first = _is_first_rank()
+    first = is_first_rank()
     session.silent, session.run_dir = not first, path
     config = LatentODEConfig.from_toml(folder.config_path).updated(**changes)
     if folder.record.get("status") == "done":  # its schedule has come to its end
@@ -107,12 +114,15 @@ def _fit(session: Session, job: Job, folder: RunFolder | None) -> Outcome:
     if job.threads is not None:
         torch.set_num_threads(job.threads)
     device_of(job.config.train.device)  # refused before a long log is read
-    owned = folder if _is_first_rank() else None  # the other ranks write nothing
+    owned = folder if is_first_rank() else None  # the other ranks write nothing
     if owned is not None:
-        owned.update(threads=torch.get_num_threads())
+        _say_processes(session, owned)
+        owned.update(threads=torch.get_num_threads(), processes=num_processes())
     try:
         if job.logs is None:
             metrics = fit_events(session, job, folder)
+        elif job.logs.are_parts:
+            metrics = fit_parts(session, job, job.logs, folder, owned)
         else:
             metrics = _fit_log(session, job, job.logs, folder, owned)
     except Interrupted as stop:
@@ -120,6 +130,16 @@ def _fit(session: Session, job: Job, folder: RunFolder | None) -> Outcome:
     if folder is not None:
         _propose_next(session, folder.path, job)
     return Outcome(metrics=metrics)
+
+
+def _say_processes(session: Session, folder: RunFolder) -> None:
+    """Say that a run goes on with another number of processes than it had."""
+    before, now = folder.record.get("processes", 1), num_processes()
+    if folder.has_checkpoint and before != now:
+        session.note(
+            f"begun by {before} processes, continued by {now}: a batch is now {now} times "
+            "train.batch_size windows, so this is another training than with as many as before"
+        )
 
 
 def _fit_log(
@@ -156,13 +176,10 @@ def _propose_next(session: Session, path: Path, job: Job) -> None:
     words: list[tuple[object, ...]] = [("events", path)]
     if job.logs is not None:
         words = [("forecast", path), ("evaluate", path), ("plot", path)]
+        if job.logs.are_parts:
+            words = [("forecast", path, job.logs, "-o", f"{job.logs.stem}-forecasts")]
         if job.heads.events is not None or job.heads.model_times:
             words.append(("events", path))
         if job.heads.labels is not None:
             words.append(("classify", path))
     session.lines("next", ["next:", *(f"  {session.command_line(*line)}" for line in words)])
-
-
-def _is_first_rank() -> bool:
-    """True outside torchrun, and for its rank 0."""
-    return int(os.environ.get("WORLD_SIZE", "1")) < 2 or int(os.environ.get("RANK", "0")) == 0

@@ -241,10 +241,13 @@ def time_parts(wanted: str, names: Sequence[str]) -> tuple[str, ...]:
     return parts if parts and all(part in names for part in parts) else (wanted,)
 
 
+_NUMBERS = re.compile(r"[0-9]+|[^0-9]+")  # and what stands between them
+
+
 def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
     """Key that sorts "pump-2" before "pump-10", and tells "7" from "007"."""
     key = []
-    for part in re.findall(r"[0-9]+|[^0-9]+", name):
+    for part in _NUMBERS.findall(name):
         number = part.lstrip("0")
         # numbers before words; a longer number is a larger one
         key.append((len(number), number) if part[0] in "0123456789" else (1 << 62, part))

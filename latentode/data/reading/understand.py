@@ -44,11 +44,13 @@ class Understanding:
         roles: Meaning of the columns.
         reshape: Turns a table of the source into one that has these columns.
         columns: Columns of the source.
+        carries: Whether rows leave cells to those above them.
     """
 
     roles: Roles
     reshape: Callable[[Table], Table]
     columns: tuple[str, ...]
+    carries: bool = False
 
     def applied(self, table: Table) -> Table:
         """Another table of the same log, its columns as those of the first.
@@ -134,7 +136,9 @@ def understand(table: Table, config: DataConfig) -> tuple[Table, Understanding]:
     if dates is None:
         return _understood(table, config)
     table, found = _understood(carried(table, dates), config)
-    return table, replace(found, reshape=lambda other: found.reshape(carried(other, dates)))
+    return table, replace(
+        found, reshape=lambda other: found.reshape(carried(other, dates)), carries=True
+    )
 
 
 def _understood(table: Table, config: DataConfig) -> tuple[Table, Understanding]:

@@ -169,13 +169,17 @@ class FittedModel:
         more = len(schema.channels) - _SHOWN
         facts = [
             f"{len(schema.channels)} channels: {shown}" + (f" and {more} more" if more > 0 else ""),
-            f"{len(self.context)} series",
+            self._series(),
             f"looks back {format_duration(schema.lengths.context_ns)}, forecasts "
             f"{format_duration(schema.lengths.horizon_ns)}",
             f"{int(steps):,} steps",
             *(f"{each.kind} up to {each.until}" for each in self.later[-1:]),
         ]
         return "; ".join(facts)
+
+    def _series(self) -> str:
+        """How many series it remembers."""
+        return f"{len(self.context)} series" if len(self.context) else "parts, none remembered"
 
     def card(self) -> str:
         """A page about the model, in Markdown."""
@@ -194,7 +198,7 @@ class FittedModel:
             f"- Context {format_duration(schema.lengths.context_ns)}, horizon "
             f"{format_duration(schema.lengths.horizon_ns)}",
             *(f"- {line}" for line in schema.families.lines(schema.channels)),
-            f"- Series in training log: {len(self.context)}",
+            f"- Training log: {self._series()}",
             *(f"- {line}" for line in self.log.lines()),
             f"- Solver: {config.solver.method}, step {config.solver.step_size:.3g} model time",
             f"- Epochs: {len(self.history)}; the best has a validation CRPS of "

@@ -33,6 +33,7 @@ class Builder:
         keep: Rows that count.
         series_ids: Ids of the data set.
         rank: Index of each series code among them, -1 where it is left out.
+        merges: Whether one reading a (series, time, channel) is left; else all are.
         columns: Values of each channel in the rows of the readings that were built last, NaN where
             there is none; None where they were not made of columns.
     """
@@ -46,6 +47,7 @@ class Builder:
     keep: NDArray[np.bool_]
     series_ids: tuple[str, ...]
     rank: Int64
+    merges: bool = True
     columns: list[Float64] | None = None
 
     def readings(self, channels: list[str]) -> Readings:
@@ -146,13 +148,11 @@ class Builder:
             cells.values,
             rows,
         )
-        triplets = merge_duplicates(
-            triplets.in_order(),
-            self.config.duplicates,
-            tally=self.tally,
-            clock=self.clock,
-            got=self.got,
-        )
+        triplets = triplets.in_order()
+        if self.merges:
+            triplets = merge_duplicates(
+                triplets, self.config.duplicates, tally=self.tally, clock=self.clock, got=self.got
+            )
         if self.config.clip_outliers is not None:
             triplets = clip_outliers(triplets, self.config.clip_outliers, self.tally)
         return Readings.from_triplets(
@@ -165,14 +165,22 @@ class Builder:
         )
 
 
-def series_rank(got: Collected, keep: NDArray[np.bool_]) -> tuple[tuple[str, ...], Int64]:
+def series_rank(
+    got: Collected, keep: NDArray[np.bool_], *, natural: bool = True
+) -> tuple[tuple[str, ...], Int64]:
     """Ids in natural order, whatever the order of the rows, and the index of each code among them.
 
     An id that stands only in rows that were dropped has index -1.
+
+    Args:
+        got: The rows.
+        keep: Which of them count.
+        natural: Whether the order is asked for; else ids stay as they come.
     """
     series = got.series if keep.all() else got.series[keep]
-    rows = np.bincount(series, minlength=len(got.series_ids))
-    codes = sorted(np.flatnonzero(rows), key=lambda code: natural_key(got.series_ids[code]))
+    codes = np.flatnonzero(np.bincount(series, minlength=len(got.series_ids))).tolist()
+    if natural:
+        codes.sort(key=lambda code: natural_key(got.series_ids[code]))
     rank = np.full(len(got.series_ids), -1, dtype=np.int64)
     rank[codes] = np.arange(len(codes))
     return tuple(got.series_ids[code] for code in codes), rank

@@ -8,12 +8,16 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+_COPIED = 128 << 20  # bytes of texts that may stand twice in memory
 Int32 = NDArray[np.int32]
 Coded = tuple[Int32, Sequence[str]]
 
 
 def factorize(texts: pa.ChunkedArray) -> Coded:
     """Codes of a column of strings, shape (row,), and the string of each code."""
+    if pa.types.is_string(texts.type) and texts.nbytes < _COPIED:
+        whole = texts.combine_chunks()  # one dictionary: those of all chunks take long to join
+        texts = pa.chunked_array([whole]) if isinstance(whole, pa.Array) else whole
     coded = texts.dictionary_encode().unify_dictionaries().combine_chunks()
     if isinstance(coded, pa.ChunkedArray):
         coded = pa.concat_arrays(coded.chunks) if coded.num_chunks else coded.chunk(0)

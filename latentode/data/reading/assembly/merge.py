@@ -16,7 +16,8 @@ from latentode.data.reading.tally import Tally
 from latentode.errors import DataError
 
 _MAD_TO_SD = 1.4826  # of a normal distribution
-_FEW = 0.01  # share of readings that are averaged without a question
+#: Share of readings that are averaged without a question.
+FEW_REPEATS = 0.01
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,7 @@ def merge_duplicates(
     Raises:
         DataError: If a reading is repeated and the policy is "error".
     """
-    same = readings.times[1:] == readings.times[:-1]
-    same &= readings.channel[1:] == readings.channel[:-1]
-    same &= readings.series[1:] == readings.series[:-1]
+    same = _repeat_the_one_before(readings)
     if not same.any():
         return readings
     if policy == "error":
@@ -108,19 +107,48 @@ def merge_duplicates(
             f"({first} and {second}), {int(same.sum())} such in all. "
             "Pass --duplicates mean, first or last."
         )
+    single, merged, identical = one_each(readings, policy)
+    readings.count(tally, "duplicates_merged", merged)
+    readings.count(tally, "duplicates_identical", identical)
+    if policy == "auto" and len(merged):
+        _tell_cause(readings, merged, tally, clock, got)
+    return single
+
+
+def one_each(
+    readings: Triplets, policy: Literal["auto", "mean", "first", "last"]
+) -> tuple[Triplets, Int64, Int64]:
+    """One reading a (series, time, channel), and which readings were merged into others.
+
+    Args:
+        readings: In order.
+        policy: As in `merge_duplicates`; "auto" averages.
+
+    Returns:
+        Readings without repeats; which of the given ones repeat another with a different value, and
+        which with the same.
+    """
+    same = _repeat_the_one_before(readings)
+    none = np.zeros(0, dtype=np.int64)
+    if not same.any():
+        return readings, none, none
     kept = np.concatenate([[True], ~same])
     group = np.cumsum(kept) - 1
     crowded = np.bincount(group) > 1
     inside = np.flatnonzero(crowded[group])
     merged, different = _merge(readings.values[inside], group[inside], policy)
     extra = ~kept[inside]
-    readings.count(tally, "duplicates_merged", inside[extra & different])
-    readings.count(tally, "duplicates_identical", inside[extra & ~different])
-    if policy == "auto" and (extra & different).any():
-        _tell_cause(readings, inside[extra & different], tally, clock, got)
     values = readings.values.copy()
     values[inside] = merged
-    return replace(readings, values=values).take(kept)
+    single = replace(readings, values=values).take(kept)
+    return single, inside[extra & different], inside[extra & ~different]
+
+
+def _repeat_the_one_before(readings: Triplets) -> NDArray[np.bool_]:
+    same = readings.times[1:] == readings.times[:-1]
+    same &= readings.channel[1:] == readings.channel[:-1]
+    same &= readings.series[1:] == readings.series[:-1]
+    return same
 
 
 def _tell_cause(
@@ -142,9 +170,9 @@ def _tell_cause(
     first = got.at(readings.rows[merged].min())
     many = f"{len(merged):,} reading{'s' if len(merged) > 1 else ''}"
     doubts = tally.doubts
-    if share > _FEW and any(each.about in ("series", "time") for each in doubts.questions):
+    if share > FEW_REPEATS and any(each.about in ("series", "time") for each in doubts.questions):
         return  # that answer comes first: readings may repeat for want of it
-    if share > _FEW:
+    if share > FEW_REPEATS:
         doubts.ask(
             "repeats",
             f"{many} ({100 * share:.2g} %) have the series, channel and time of another and a "

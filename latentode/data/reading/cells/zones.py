@@ -249,7 +249,7 @@ def repeated_hour(times: Int64) -> str | None:
         A sentence with the option that tells them apart; None if they are anything else.
     """
     hours = np.unique(times // _HOUR)
-    fits = [place for place in _PLACES if len(hours) and _occur_twice(hours, place).all()]
+    fits = [place for place in _PLACES if len(hours) and occur_twice(hours * _HOUR, place).all()]
     return f"the repeated times are {_set_back_in(hours, fits)}" if fits else None
 
 
@@ -259,16 +259,22 @@ def hour_set_back(hours: Int64) -> str | None:
     Args:
         hours: Hours of the wall clock since 1970 in which rows out of order are.
     """
-    twice = {place: hours[_occur_twice(hours, place)] for place in _PLACES if len(hours)}
+    twice = {place: hours[occur_twice(hours * _HOUR, place)] for place in _PLACES if len(hours)}
     most = max(map(len, twice.values()), default=0)
     fits = [place for place, some in twice.items() if most and len(some) == most]
     return f"times go back in {_set_back_in(twice[fits[0]], fits)}" if fits else None
 
 
-def _occur_twice(hours: Int64, place: str) -> NDArray[np.bool_]:
-    index = pd.DatetimeIndex((hours * _HOUR).view("M8[ns]"))
+def occur_twice(wall: Int64, place: str) -> NDArray[np.bool_]:
+    """Which times of a wall clock occur twice, as clocks are set back.
+
+    Args:
+        wall: Nanoseconds of the wall clock.
+        place: Name of the zone.
+    """
+    index = pd.DatetimeIndex(wall.view("M8[ns]"))
     first, second = (
-        index.tz_localize(place, ambiguous=np.full(len(hours), each), nonexistent="shift_forward")
+        index.tz_localize(place, ambiguous=np.full(len(wall), each), nonexistent="shift_forward")
         for each in (True, False)
     )
     return np.asarray(first.asi8 != second.asi8)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as kinds
@@ -41,18 +44,55 @@ class ArrowFormat(Format):
         Raises:
             DataError: If the file is damaged, a name stands twice, or there is no row.
         """
-        try:
+        with _damage_told(source.path):
             log = typed_table(_read(source), source.path)
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            raise DataError(
-                f"{source.path}: the file is damaged, or was not closed when it was written "
-                f"({error}). Copy it again, or write it anew."
-            ) from None
         if source.start.startswith(_STREAM_MARK) and not _is_closed(source.path):
             log.doubts.decide(
                 "format", "read to where the stream ends", "without an end mark: it may be cut off"
             )
         return log
+
+    def blocks(self, source: LogSource, size: int) -> Iterator[Table]:
+        """Read some record batches of an IPC file or stream after others; ORC is read whole."""
+        if source.start.startswith(b"ORC"):
+            yield self.open(source)
+            return
+        first = 0
+        with _damage_told(source.path):
+            for data in _batches(source, size):
+                table = typed_table(_validated(data), source.path)
+                table.lines = np.arange(first, first + table.num_rows)
+                table.weight = data.nbytes
+                first += table.num_rows
+                yield table
+                del data, table  # not to be held beside the next ones
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path}: the file is damaged, or was not closed when it was written "
+            f"({error}). Copy it again, or write it anew."
+        ) from None
+
+
+def _batches(source: LogSource, size: int) -> Iterator[pa.Table]:
+    """Record batches, several as one table where they are small."""
+    is_stream = source.start.startswith(_STREAM_MARK)
+    batches: list[pa.RecordBatch] = []
+    with pa.memory_map(str(source.path)) as file:
+        reader = ipc.open_stream(file) if is_stream else ipc.open_file(file)
+        parts = reader if is_stream else map(reader.get_batch, range(reader.num_record_batches))
+        for batch in parts:
+            batches.append(batch)
+            if sum(each.nbytes for each in batches) >= size:
+                yield pa.Table.from_batches(batches)
+                batches = []
+        if batches:
+            yield pa.Table.from_batches(batches)
 
 
 FORMAT = ArrowFormat()

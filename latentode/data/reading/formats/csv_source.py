@@ -34,6 +34,7 @@ class CsvSource:
         dialect: How it is written.
         start: First bytes of its text.
         doubts: Takes a decision on the encoding.
+        text: Lines of the file in UTF-8 that are parsed alone; None for all.
 
     Attributes:
         path: File.
@@ -41,20 +42,29 @@ class CsvSource:
     """
 
     def __init__(
-        self, path: Path, encoding: str | None, dialect: Dialect, start: bytes, doubts: Doubts
+        self,
+        path: Path,
+        encoding: str | None,
+        dialect: Dialect,
+        start: bytes,
+        doubts: Doubts,
+        text: bytes | None = None,
     ) -> None:
+        self._text = text
         self.path, self._encoding, self._doubts = path, encoding, doubts
         self._dialect = dialect
         self._start = start
-        self._stored = is_stored_as(path, encoding, start)
+        self._stored = text is None and is_stored_as(path, encoding, start)
         self.repeats = False
         self._counted: _CountedLines | None = None
 
-    def open(self) -> io.RawIOBase | io.BufferedReader:
+    def open(self) -> io.RawIOBase | io.BufferedIOBase:
         """What the parser reads, from the first line of the file on."""
         if self._is_plain:
             self._counted = _CountedLines(self.path)
             return self._counted
+        if self._text is not None and self._needs_no_mending:
+            return io.BytesIO(self._text)
         return io.BufferedReader(_Stream(self.blocks()), 1 << 20)
 
     def take_head(self) -> bytes | None:
@@ -67,7 +77,7 @@ class CsvSource:
     def blocks(self) -> Iterator[bytes]:
         """Blocks of whole records, with the lines of the file."""
         first, left = True, self._dialect.last_line
-        for block in read_blocks(self.path, self._encoding, self._doubts):
+        for block in self._texts():
             if left is not None:
                 block = block[: _offset(block, left + 1) or len(block)]
                 left -= block.count(b"\n")
@@ -93,8 +103,14 @@ class CsvSource:
             DataError: If the file is not text, or not in one encoding; with the byte offset.
         """
         self._stored = False
-        for _ in read_blocks(self.path, self._encoding, self._doubts):
+        for _ in self._texts():
             pass
+
+    def _texts(self) -> Iterator[bytes]:
+        """The text as it is before it is mended."""
+        if self._text is not None:
+            return iter([self._text])
+        return read_blocks(self.path, self._encoding, self._doubts)
 
     def count_lines(self) -> int:
         """Number of lines in the file."""
@@ -105,6 +121,8 @@ class CsvSource:
     @cached_property
     def may_hold_hexes(self) -> bool:
         """Whether "0x" may stand in the file, which the parser takes for the start of a number."""
+        if self._text is not None:
+            return b"0x" in self._text or b"0X" in self._text
         if not self._stored:
             return True
         # one byte is looked for far faster than two
@@ -130,10 +148,14 @@ class CsvSource:
 
     @property
     def _is_plain(self) -> bool:
+        return self._stored and self._needs_no_mending
+
+    @property
+    def _needs_no_mending(self) -> bool:
         dialect = self._dialect
         mended = self.repeats or dialect.spaced or dialect.cut or dialect.sep == BLANKS
         whole = dialect.last_line is None and not dialect.wrapped
-        return self._stored and whole and not mended
+        return whole and not mended
 
     def _mend(self, block: bytes, first: bool) -> bytes:
         dialect = self._dialect

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NoReturn
@@ -15,7 +16,7 @@ from latentode.config import CellsConfig
 from latentode.data.dataset import Int64
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.csv_columns import ragged_message
-from latentode.data.reading.formats.csv_dialect import find_dialect
+from latentode.data.reading.formats.csv_dialect import Dialect, find_dialect
 from latentode.data.reading.formats.csv_lines import parsed_lines, record_lines
 from latentode.data.reading.formats.csv_parser import CsvParser, RaggedRow
 from latentode.data.reading.formats.csv_source import HEAD_BYTES, CsvSource
@@ -27,12 +28,13 @@ from latentode.data.reading.formats.table import (
     Table,
     is_text,
 )
-from latentode.data.reading.formats.text_blocks import read_blocks
+from latentode.data.reading.formats.text_blocks import BLOCK_BYTES, read_blocks
 from latentode.errors import DataError
 
 # "(12 rows)" of psql, "12 rows in set (0.00 sec)" of mysql, "12 rows selected.", and their rules
 _COUNT = re.compile(r"\(?(\d+) (?:rows?|Zeilen?|lignes?|filas?)\b")
 _FRAME = re.compile(rf"{_COUNT.pattern}[^\d]*(?:\([\d.]+ sec\))?\)?|\+[-+=]+\+?|Time: [\d.,]+ ms.*")
+_PACKED = 8  # times as long as a packed file its text is, at most mostly
 _MOST_SEARCHED = 64 << 20  # bytes of a file that is looked through for another table
 
 
@@ -50,8 +52,82 @@ class CsvFormat(Format):
         """Find out how it is written, and parse it."""
         return CsvTable(source.path, source.config.cells)
 
+    def weight(self, source: LogSource) -> int:
+        """Bytes of the text; packed, it is about so many times as long."""
+        packed = source.start.startswith(b"\x1f\x8b")
+        return super().weight(source) * (_PACKED if packed else 1)
+
+    def blocks(self, source: LogSource, size: int) -> Iterator[Table]:
+        """Parse some lines after others, all under the header of the first."""
+        return csv_blocks(source, size)
+
 
 FORMAT = CsvFormat()
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Lines of a file that are read alone.
+
+    Attributes:
+        text: The lines, whole records in UTF-8.
+        above: How many lines of the file stand above them.
+        dialect: How they are written, where that is known by the lines above; None for the first.
+        columns: Columns that the first lines have.
+    """
+
+    text: bytes
+    above: int = 0
+    dialect: Dialect | None = None
+    columns: tuple[str, ...] = ()
+
+
+def csv_blocks(source: LogSource, size: int) -> Iterator[Table]:
+    """Parse a file of separated values some lines after others.
+
+    Args:
+        source: The file.
+        size: Bytes of text at once, about.
+
+    Yields:
+        Tables of the lines, each under the header of the file.
+
+    Raises:
+        DataError: If the file is damaged, or something stands where the first rows have nothing.
+    """
+    path, cells, doubts = source.path, source.config.cells, Doubts()
+    above = 0
+    dialect: Dialect | None = None
+    columns: tuple[str, ...] = ()
+    for text in _gathered(read_blocks(path, cells.encoding, doubts, min(size, BLOCK_BYTES)), size):
+        lines = text.count(b"\n")
+        try:
+            table = CsvTable(path, cells, Stretch(text, above, dialect, columns))
+        except NoRowsError:
+            if dialect is None:
+                raise
+            continue
+        finally:
+            above += lines
+        table.doubts.merge(doubts)
+        table.weight = len(text)
+        dialect, columns = table.dialect_below, table.columns
+        yield table
+        del table, text  # not to be held beside the next ones
+        if dialect.last_line is not None:
+            return  # another table begins there
+
+
+def _gathered(blocks: Iterator[bytes], size: int) -> Iterator[bytes]:
+    pieces: list[bytes] = []
+    for block in blocks:
+        pieces.append(block)
+        if sum(map(len, pieces)) >= size:
+            whole = b"".join(pieces)
+            pieces.clear()
+            yield whole
+    if pieces:
+        yield b"".join(pieces)
 
 
 class CsvTable(Table):
@@ -63,6 +139,7 @@ class CsvTable(Table):
     Args:
         path: File.
         cells: How its cells are written.
+        stretch: Lines that are read alone; None for the whole file.
 
     Attributes:
         path: File.
@@ -71,19 +148,29 @@ class CsvTable(Table):
 
     line_word = "line"
 
-    def __init__(self, path: Path, cells: CellsConfig) -> None:
+    def __init__(self, path: Path, cells: CellsConfig, stretch: Stretch | None = None) -> None:
         doubts = Doubts()
-        start = _start(path, cells, doubts)
-        columns = self._parsed(path, cells, start, doubts)
-        if self._parser.unlike_head and path.stat().st_size < _MOST_SEARCHED:
-            whole = b"".join(read_blocks(path, cells.encoding, doubts))
-            columns = self._parsed(path, cells, whole, doubts)  # another table may begin below
+        text = None if stretch is None else stretch.text
+        dialect = None if stretch is None else stretch.dialect
+        self._above = 0 if stretch is None else stretch.above
+        texts = iter([text]) if text is not None else read_blocks(path, cells.encoding, doubts)
+        start = _start(texts, cells)
+        columns = self._parsed(path, cells, start, doubts, text, dialect)
+        size = path.stat().st_size if text is None else len(text)
+        if dialect is None and self._parser.unlike_head and size < _MOST_SEARCHED:
+            whole = text or b"".join(read_blocks(path, cells.encoding, doubts))
+            # another table may begin below
+            columns = self._parsed(path, cells, whole, doubts, text)
+        if stretch is not None and dialect is not None:
+            columns = self._alike(columns, stretch.columns)
+        else:
+            columns = self._without_empty(columns)
         dialect = self._dialect
         self._num_records = len(next(iter(columns.values()))) + len(self._parser.ragged)
         if self._num_records == len(self._parser.ragged):
             self._refuse(str(path))
         self._refuse_open_quote(columns, str(path))
-        super().__init__(self._without_empty(columns), path)
+        super().__init__(columns, path)
         self.path, self.sep, self.decimal = path, dialect.sep, dialect.decimal
         self.units = {name: unit for name, unit in dialect.units.items() if name in self._columns}
         self.doubts, self.notes = dialect.doubts, dialect.notes
@@ -92,13 +179,24 @@ class CsvTable(Table):
         self._texts: dict[str, pa.ChunkedArray] = {}
 
     def _parsed(
-        self, path: Path, cells: CellsConfig, start: bytes, doubts: Doubts
+        self,
+        path: Path,
+        cells: CellsConfig,
+        start: bytes,
+        doubts: Doubts,
+        text: bytes | None,
+        dialect: Dialect | None = None,
     ) -> dict[str, pa.ChunkedArray]:
-        """Columns of the file, understood by its beginning."""
-        self._dialect = find_dialect(start.decode(), cells, str(path))
-        self._source = CsvSource(path, cells.encoding, self._dialect, start, doubts)
+        """Columns of the file, understood by its beginning unless it is known how it is written."""
+        self._dialect = dialect or find_dialect(start.decode(), cells, str(path))
+        self._source = CsvSource(path, cells.encoding, self._dialect, start, doubts, text)
         self._parser = CsvParser(self._source, self._dialect, cells.na or ())
         return self._parser.columns()
+
+    @property
+    def dialect_below(self) -> Dialect:
+        """How the lines are written that stand below those that were read."""
+        return replace(self._dialect, first_line=1, cut=0, doubts=Doubts())
 
     @property
     def num_fields(self) -> int:
@@ -134,12 +232,13 @@ class CsvTable(Table):
         """The same with the ragged rows."""
         first = self._dialect.first_line
         if self._source.count_lines() - first + 1 == self._num_records:
-            return np.arange(first, first + self._num_records)  # a record in every line
+            # a record in every line
+            return np.arange(first, first + self._num_records) + self._above
         lines = record_lines(self._source.blocks(), first)
         if len(lines) != self._num_records:
             lines = parsed_lines(self._source.blocks(), self._dialect.sep, first)
         assert len(lines) == self._num_records, "every record has a line"
-        return lines
+        return lines + self._above
 
     def _ragged_rows(self) -> list[tuple[int, int]]:
         """Rows of a wrong number of fields; a line of blanks is none."""
@@ -191,6 +290,19 @@ class CsvTable(Table):
                 "Close it, or remove it."
             )
 
+    def _alike(
+        self, columns: Mapping[str, pa.ChunkedArray], names: Sequence[str]
+    ) -> dict[str, pa.ChunkedArray]:
+        """The columns that the first lines have; nothing may stand in others."""
+        for name, column in columns.items():
+            if name not in names and not _is_null(column):
+                raise DataError(
+                    f"{self._source.path}: from line {self._above + 1} on cells stand in place "
+                    f"{list(columns).index(name) + 1}, which has no name and is empty in all rows "
+                    "above. Give the column a name in the header, or remove these cells."
+                )
+        return {name: columns[name] for name in names}
+
     def _without_empty(self, columns: Mapping[str, pa.ChunkedArray]) -> dict[str, pa.ChunkedArray]:
         """All but the columns without a name in which nothing stands."""
         unnamed = self._dialect.unnamed
@@ -215,9 +327,8 @@ def _is_null(column: pa.ChunkedArray) -> bool:
     return pa.types.is_null(column.type)
 
 
-def _start(path: Path, cells: CellsConfig, doubts: Doubts) -> bytes:
+def _start(blocks: Iterator[bytes], cells: CellsConfig) -> bytes:
     """First lines of the text, the header that was named among them; empty if there are none."""
-    blocks = read_blocks(path, cells.encoding, doubts)
     block = next(blocks, b"")
     if len(block) <= HEAD_BYTES:
         return block

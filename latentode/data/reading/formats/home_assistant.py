@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from latentode.config import DataConfig
-from latentode.data.reading.formats.csv_table import CsvTable
+from latentode.data.reading.formats.csv_table import CsvTable, csv_blocks
 from latentode.data.reading.formats.table import Format, LogSource, Table
 from latentode.data.reading.roles import Roles, check_present
 
@@ -27,6 +28,10 @@ class HomeAssistantFormat(Format):
     def open(self, source: LogSource) -> Table:
         """Open it as the CSV file that it is."""
         return CsvTable(source.path, source.config.cells)
+
+    def blocks(self, source: LogSource, size: int) -> Iterator[Table]:
+        """Open some lines after others."""
+        return csv_blocks(source, size)
 
     def roles(self, table: Table, config: DataConfig) -> Roles | None:
         """Entities as channels and states as values, where the log has its columns."""

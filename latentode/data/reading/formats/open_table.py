@@ -56,8 +56,8 @@ def open_table(source: LogFile, config: DataConfig) -> Table:
     Raises:
         DataError: If no format can open it, it is damaged or empty, or has a column name twice.
     """
-    log = _located(source)
-    table = _open(LogSource(log, config, first_bytes(log) if isinstance(log, Path) else b""))
+    log = _source(source, config)
+    table = _format_of(log).open(log)
     check_distinct(table.columns, table.name)
     return table
 
@@ -76,11 +76,7 @@ def open_tables(source: Source, config: DataConfig) -> Iterator[Table]:
     Raises:
         DataError: If there is no file, or one cannot be opened.
     """
-    several = isinstance(source, Sequence) and not isinstance(source, str | bytes)
-    parts: list[LogFile] = list(source) if several else [source]  # type: ignore[list-item,arg-type]
-    files = [file for part in parts for file in _files(part)]
-    if not files:
-        raise DataError(f"{parts[0] if parts else 'log'}: expected a log, got no file.")
+    files = log_files(source)
     first: Table | None = None
     empty: list[str] = []
     for file in files:
@@ -99,6 +95,63 @@ def open_tables(source: Source, config: DataConfig) -> Iterator[Table]:
         yield table
     if empty and first is not None:
         first.doubts.decide("files", f"file(s) without rows left out: {', '.join(empty)}")
+
+
+def log_files(source: Source) -> list[LogFile]:
+    """The files of a log, in natural order of their names.
+
+    Args:
+        source: As in `open_tables`.
+
+    Raises:
+        DataError: If there is none.
+    """
+    several = isinstance(source, Sequence) and not isinstance(source, str | bytes)
+    parts: list[LogFile] = list(source) if several else [source]  # type: ignore[list-item,arg-type]
+    files = [file for part in parts for file in _files(part)]
+    if not files:
+        raise DataError(f"{parts[0] if parts else 'log'}: expected a log, got no file.")
+    return files
+
+
+def log_weight(file: LogFile, config: DataConfig) -> int:
+    """Bytes of a file of a log, by which it is told whether it is opened in blocks.
+
+    Args:
+        file: One of `log_files`.
+        config: How it is read.
+
+    Raises:
+        DataError: If no format can open it.
+    """
+    log = _source(file, config)
+    return _format_of(log).weight(log)
+
+
+def open_blocks(file: LogFile, config: DataConfig, size: int) -> Iterator[Table]:
+    """Open a file some rows after others.
+
+    Args:
+        file: One of `log_files`.
+        config: How it is read.
+        size: Bytes at once, about.
+
+    Yields:
+        Tables of the same columns.
+
+    Raises:
+        DataError: As `open_table` does.
+    """
+    log = _source(file, config)
+    for table in _format_of(log).blocks(log, size):
+        check_distinct(table.columns, table.name)
+        yield table
+        del table  # not to be held beside the next one
+
+
+def _source(file: LogFile, config: DataConfig) -> LogSource:
+    log = _located(file)
+    return LogSource(log, config, first_bytes(log) if isinstance(log, Path) else b"")
 
 
 def _located(source: LogFile) -> Path | DatabaseUrl | pd.DataFrame:
@@ -158,13 +211,14 @@ def _refuse_settings(source: LogSource, log_format: Format) -> None:
             )
 
 
-def _open(source: LogSource) -> Table:
+def _format_of(source: LogSource) -> Format:
+    """The first format that can open a log."""
     layout = source.config.layout
     for log_format in FORMATS:
         ruled_out = log_format.layout is not None and layout not in ("auto", log_format.layout)
         if not ruled_out and log_format.can_open(source):
             _refuse_settings(source, log_format)
-            return log_format.open(source)
+            return log_format
     *names, last = [log_format.name for log_format in FORMATS]
     kind = binary_kind(source.start) or f"an object of type {type(source.log).__name__!r}"
     raise DataError(

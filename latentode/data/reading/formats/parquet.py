@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
@@ -13,6 +15,7 @@ from latentode.data.reading.formats.table import Format, LogSource, Table, check
 from latentode.errors import DataError
 
 _US = pa.timestamp("us")
+_CELL = 16  # bytes, about, of a cell while it is read
 
 
 class ParquetFormat(Format):
@@ -32,23 +35,62 @@ class ParquetFormat(Format):
             DataError: If the file is damaged, or has no rows.
         """
         path = source.path
-        try:
-            with parquet.ParquetFile(path) as file:
-                check_distinct(file.schema_arrow.names, str(path))
-                texts = [
-                    field.name
-                    for field in file.schema_arrow
-                    if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
-                ]
-            with parquet.ParquetFile(path, read_dictionary=texts) as file:
+        with _damage_told(path):
+            with parquet.ParquetFile(path, read_dictionary=_texts(path)) as file:
                 data = file.read(use_threads=True)
                 old = _old_stamps(file)
             data.validate(full=True)  # texts and codes of a damaged file may be none
             columns = {name: data.column(name) for name in data.column_names}
             columns |= _far_stamps(path, old, columns)
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise DataError(f"{path}: the Parquet file is damaged ({error}).") from None
         return Table(columns, path)
+
+    def weight(self, source: LogSource) -> int:
+        """Bytes of all cells as numbers."""
+        with _damage_told(source.path):
+            facts = parquet.read_metadata(source.path)
+        return int(facts.num_rows * facts.num_columns * _CELL)
+
+    def blocks(self, source: LogSource, size: int) -> Iterator[Table]:
+        """Read some rows after others; old stamps of Spark only all at once."""
+        path, first = source.path, 0
+        with (
+            _damage_told(path),
+            parquet.ParquetFile(path, read_dictionary=_texts(path)) as file,
+        ):
+            if _old_stamps(file):
+                yield self.open(source)
+                return
+            rows = max(1, size // (_CELL * max(1, file.metadata.num_columns)))
+            for batch in file.iter_batches(batch_size=rows, use_threads=False):
+                data = pa.Table.from_batches([batch])
+                data.validate(full=True)
+                table = Table({name: data.column(name) for name in data.column_names}, path)
+                table.lines = np.arange(first, first + table.num_rows)
+                table.weight = table.num_rows * _CELL * len(table.columns)
+                first += table.num_rows
+                yield table
+                del batch, data, table  # not to be held beside the next ones
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path}: the Parquet file is damaged ({error}).") from None
+
+
+def _texts(path: Path) -> list[str]:
+    """Columns of text, which are read coded."""
+    with parquet.ParquetFile(path) as file:
+        check_distinct(file.schema_arrow.names, str(path))
+        return [
+            field.name
+            for field in file.schema_arrow
+            if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+        ]
 
 
 FORMAT = ParquetFormat()

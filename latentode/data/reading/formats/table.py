@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -61,8 +61,10 @@ class Table:
         doubts: What was decided when it was opened.
         ragged: (line, number of fields) of each row that was left out for a wrong number of fields.
         notes: Lines above the names of the columns, as they stand.
+        weight: Bytes of the log that it stands for, where it is a part of one; see `Format.weight`.
     """
 
+    weight: int = 0
     line_word: str = "row"
     decimal: str = "."
 
@@ -271,6 +273,27 @@ class Format(ABC):
         Raises:
             DataError: If it is damaged, or has no rows; with the file and the line.
         """
+
+    def blocks(self, source: LogSource, size: int) -> Iterator[Table]:  # noqa: ARG002
+        """Open a log some rows after others, so that it is never whole in memory.
+
+        A format that does not do so opens the whole.
+
+        Args:
+            source: A log for which `can_open` is true.
+            size: Bytes at once, about.
+
+        Yields:
+            Tables with the same columns, rows and lines counted on from one to the next.
+
+        Raises:
+            DataError: As `open` does.
+        """
+        yield self.open(source)
+
+    def weight(self, source: LogSource) -> int:
+        """Bytes of a log, by which it is told whether it is opened in blocks."""
+        return source.path.stat().st_size if isinstance(source.log, Path) else 0
 
     def roles(self, table: Table, config: DataConfig) -> Roles | None:  # noqa: ARG002
         """Meaning of the columns, if they are those of this format; None otherwise.

@@ -59,17 +59,19 @@ def binary_kind(start: bytes) -> str | None:
     return next((kind for magic, kind in _NOT_TEXT.items() if start.startswith(magic)), None)
 
 
-def read_blocks(path: Path, encoding: str | None, doubts: Doubts) -> Iterator[bytes]:
+def read_blocks(
+    path: Path, encoding: str | None, doubts: Doubts, size: int | None = None
+) -> Iterator[bytes]:
     """Read a text file, packed with gzip or not, as UTF-8 blocks of whole records.
 
     Args:
         path: File.
         encoding: Its encoding; None detects byte order marks, then takes UTF-8, then latin-1.
         doubts: Takes a decision on the encoding.
+        size: Bytes of a block, about; None takes `BLOCK_BYTES`.
 
     Yields:
-        Blocks of about `BLOCK_BYTES`, each with a newline at its end; a quoted line break does not
-        end a record.
+        Blocks, each with a newline at its end; a quoted line break does not end a record.
 
     Raises:
         DataError: If the file is truncated, binary, or not in its encoding; with the byte offset.
@@ -77,7 +79,8 @@ def read_blocks(path: Path, encoding: str | None, doubts: Doubts) -> Iterator[by
     offset = 0
     seen_other = False
     fallback = False
-    for data in _whole_records(_with_newlines(_decoded(path, encoding, doubts))):
+    pieces = _decoded(path, encoding, doubts, size or BLOCK_BYTES)
+    for data in _whole_records(_with_newlines(pieces)):
         position = data.find(b"\0")
         if position >= 0:
             raise DataError(
@@ -135,7 +138,7 @@ def _first_other(data: bytes) -> int | None:
     return None
 
 
-def _pieces(path: Path) -> Iterator[bytes]:
+def _pieces(path: Path, size: int) -> Iterator[bytes]:
     """Raw bytes, unpacked."""
     packed = first_bytes(path).startswith(_GZIP)
     done = 0
@@ -145,7 +148,7 @@ def _pieces(path: Path) -> Iterator[bytes]:
             while True:
                 try:
                     # to the end of a line, so that no block has to be cut and copied
-                    piece = file.read(BLOCK_BYTES) + file.readline(BLOCK_BYTES)
+                    piece = file.read(size) + file.readline(size)
                 except (EOFError, zlib.error, gzip.BadGzipFile) as error:
                     raise DataError(
                         f"{path}: the gzip stream breaks off or is damaged near byte offset "
@@ -160,9 +163,9 @@ def _pieces(path: Path) -> Iterator[bytes]:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from None
 
 
-def _decoded(path: Path, encoding: str | None, doubts: Doubts) -> Iterator[bytes]:
+def _decoded(path: Path, encoding: str | None, doubts: Doubts, size: int) -> Iterator[bytes]:
     """Bytes in UTF-8 where the encoding is named or marked, else as they are."""
-    pieces = _pieces(path)
+    pieces = _pieces(path, size)
     first = next(pieces, b"")
     if encoding is None:
         encoding = next((name for bom, name in _BOMS if first.startswith(bom)), None)

@@ -259,7 +259,10 @@ def _runs(times: Int64, starts: Int64) -> Int64:
     if not len(times):
         return np.empty((0, 3), dtype=np.int64)
     least = (int(times.max()) - int(times.min())) / _WIDE
-    edges = np.union1d(starts[:-1][np.diff(starts) > 0], np.flatnonzero(np.diff(times) > least) + 1)
+    begins = np.zeros(len(times), dtype=bool)
+    begins[1:] = np.diff(times) > least
+    begins[starts[:-1][np.diff(starts) > 0]] = True
+    edges = np.flatnonzero(begins)
     ends = np.append(edges[1:], len(times))
     runs = np.stack([times[edges], times[ends - 1], ends - edges], axis=1)
     runs = runs[np.argsort(runs[:, 0], kind="stable")]

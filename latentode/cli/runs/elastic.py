@@ -1,0 +1,34 @@
+"""Runs under torchrun: which process writes, and how a group that was restarted goes on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from latentode.cli.runs.provenance import launcher
+from latentode.cli.runs.run_folder import RunFolder
+
+
+def is_first_rank() -> bool:
+    """True outside torchrun, and for its rank 0."""
+    return num_processes() < 2 or int(os.environ.get("RANK", "0")) == 0
+
+
+def num_processes() -> int:
+    """Processes that train together."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def begun_before_restart(out: Path | None) -> RunFolder | None:
+    """The run that this group of processes began before torchrun restarted it, if there is one.
+
+    Args:
+        out: Folder of the run, as it was named; None where it was not, which a restart begins anew.
+    """
+    restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+    if out is None or not restarted or not (out / "run.json").is_file():
+        return None
+    folder = RunFolder.open(out)
+    # the first process is the one that refuses the run of another call, for all
+    own = not is_first_rank() or folder.record.get("launcher") == launcher()
+    return folder if own else None

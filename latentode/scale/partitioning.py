@@ -1,0 +1,160 @@
+"""Any log in one pass, as parts of whole series."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from latentode.config import DataConfig, LatentODEConfig
+from latentode.data.reading.blocks import BLOCK_BYTES, LogBlocks, Progress, settle
+from latentode.data.reading.formats.database_url import is_url, without_password
+from latentode.data.reading.formats.open_table import LogFile, Source
+from latentode.data.reading.log import read_log
+from latentode.data.reading.report import DataReport
+from latentode.errors import OutputExistsError
+from latentode.files import atomic_folder
+from latentode.scale.joining import Joiner
+from latentode.scale.manifest import MANIFEST, names_parts
+from latentode.scale.parts import Parts, PartsWriter, writer_of
+from latentode.scale.spill import Spill
+
+_ASIDE = "aside"  # folder of what is put aside; gone before the parts are whole
+
+
+def partition(
+    source: Source,
+    folder: str | Path,
+    parts: int = 256,
+    config: DataConfig | None = None,
+    *,
+    overwrite: bool = False,
+    block_bytes: int = BLOCK_BYTES,
+    on_report: Callable[[DataReport, bool], None] | None = None,
+    on_progress: Progress | None = None,
+) -> Parts:
+    """Write a log as parts of whole series; the folder is there whole or not at all.
+
+    The log is read once, in blocks; what they hold of the series of a part is put aside beside the
+    parts, and then joined and sorted part by part. Memory is bounded by a block and by the largest
+    part, whatever the length of the log. A log of one block is read as `read_log` does; of a longer
+    one the first block tells what columns, times and cells mean.
+
+    Args:
+        source: What `latentode.data.reading.log.read_log` reads.
+        folder: Folder to make.
+        parts: Number of parts; one that no series falls into is left out.
+        config: How the log is read; None takes the defaults.
+        overwrite: Whether a folder of parts may be replaced.
+        block_bytes: Bytes of a block, about.
+        on_report: Is told what was detected, and whether in all of the log or in its first block.
+        on_progress: Is told how many bytes are read, and of how many.
+
+    Returns:
+        The parts.
+
+    Raises:
+        DataError: If the log cannot be read, leaves a question open, or a block does not agree with
+            the first; no folder is left.
+        OutputExistsError: If the folder holds files already.
+        ResourceError: If it cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> import pandas as pd
+        >>> from latentode.scale import partition
+        >>> log = pd.DataFrame({"series": "ab" * 20, "time": range(20), "flow": 1.5})
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     made = partition(log, f"{folder}/parts", 4)
+        ...     made.manifest.series, made.manifest.readings
+        (1, 20)
+    """
+    expendable = _expendable(Path(folder), overwrite)
+    blocks = LogBlocks(source, config or LatentODEConfig().data, block_bytes)
+    with atomic_folder(folder, expendable) as new:
+        if blocks.fit:
+            _write_whole(source, blocks, new, parts, on_report)
+        else:
+            _write_blocks(blocks, new, parts, on_report, on_progress)
+    return Parts.open(folder)
+
+
+def _expendable(folder: Path, overwrite: bool) -> list[str]:
+    """Names of a folder that may be replaced.
+
+    Raises:
+        OutputExistsError: If it may not.
+    """
+    if not os.path.lexists(folder) or (folder.is_dir() and not any(folder.iterdir())):
+        return []
+    if not names_parts(folder):
+        raise OutputExistsError(
+            f"{folder}: expected a new or empty folder, got one that holds other files, or a file. "
+            "Choose another name."
+        )
+    if not overwrite:
+        raise OutputExistsError(
+            f"{folder}: holds parts already. Choose another name or pass --overwrite."
+        )
+    known = {each.file for each in Parts.open(folder).manifest.parts}
+    return [*known, MANIFEST]
+
+
+def _write_whole(
+    source: Source,
+    blocks: LogBlocks,
+    folder: Path,
+    parts: int,
+    on_report: Callable[[DataReport, bool], None] | None,
+) -> None:
+    dataset, report = read_log(source, blocks.config)
+    if on_report is not None:
+        on_report(report, True)
+    settle(report)
+    writer_of(dataset, folder, parts).closed(
+        log=_names(blocks.files),
+        reading=report.pinned(blocks.config).model_dump(mode="json"),
+        left_out=report.counts,
+    )
+
+
+def _write_blocks(
+    blocks: LogBlocks,
+    folder: Path,
+    parts: int,
+    on_report: Callable[[DataReport, bool], None] | None,
+    on_progress: Progress | None,
+) -> None:
+    spill = Spill(folder / _ASIDE, parts)
+    said = False
+    for dataset in blocks.read(on_progress):
+        if on_report is not None and not said and blocks.report is not None:
+            on_report(blocks.report, False)
+            said = True
+        spill.add(dataset)
+        del dataset  # not to be held beside the next block
+    joiner = Joiner(blocks, spill)
+    writer = PartsWriter(folder, joiner.like)
+    for number in range(parts):
+        bucket = spill.take(number)
+        if bucket is not None:
+            writer.write(joiner.joined(bucket))
+    joiner.ask_about_repeats()
+    shutil.rmtree(folder / _ASIDE)
+    writer.closed(
+        log=_names(blocks.files),
+        reading=blocks.pinned.model_dump(mode="json"),
+        left_out=dict(blocks.counts + joiner.counts),
+    )
+
+
+def _names(files: Sequence[LogFile]) -> list[str]:
+    """Names of files without their folders, addresses without passwords."""
+    return [_name(file) for file in files]
+
+
+def _name(file: LogFile) -> str:
+    if not isinstance(file, str | os.PathLike):
+        return "DataFrame"
+    return without_password(str(file)) if is_url(file) else Path(file).name
