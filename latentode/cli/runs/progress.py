@@ -10,7 +10,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from latentode.cli.runs.epoch_line import epoch_line
-from latentode.progress_bar import Display, PartCounts, parts_bar, scoring_bar, training_bar
+from latentode.progress_bar import (
+    Display,
+    PartCounts,
+    parts_bar,
+    reading_bar,
+    scoring_bar,
+    training_bar,
+)
 
 if TYPE_CHECKING:
     from latentode.cli.session import Session
