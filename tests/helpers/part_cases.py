@@ -5,11 +5,12 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from model_cases import irregular_log
+
 from latentode.data.synthetic import make
 from latentode.errors import DataError
 from latentode.files import atomic_write
 from latentode.scale import write_parts
-from model_cases import irregular_log
 
 
 def some_parts(folder, num_parts=6, num_series=24):
