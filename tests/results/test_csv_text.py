@@ -1,8 +1,5 @@
 """Texts of a table are defused wherever they stand, numbers nowhere."""
 
-import csv
-import io
-
 import pandas as pd
 import pytest
 
@@ -14,10 +11,9 @@ def test_cells_names_and_index_are_defused(start):
     text = f"{start}1+1"
     frame = pd.DataFrame({text: [text, "b"], "x": [-1.0, 2.0]}, index=pd.Index([text, "i"]))
     frame.index.name = text
-    names, *rows = csv.reader(io.StringIO(csv_of(frame, index=True).decode(), newline=""))
     safe = "'" + text
-    assert names == [safe, safe, "x"]
-    assert rows == [[safe, safe, "-1.0"], ["i", "b", "2.0"]]
+    lines = csv_of(frame, index=True).decode().split("\n")
+    assert lines == [f"{safe},{safe},x", f"{safe},{safe},-1.0", "i,b,2.0", ""]
 
 
 def test_the_table_itself_stays_as_it_is():
