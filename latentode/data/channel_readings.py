@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from latentode.data.dataset import Float64, Int64, Readings
 
+_SAMPLE = 200_000  # readings of a channel whose times are looked at
+
 
 @dataclass(frozen=True, eq=False)
 class ChannelReadings:
@@ -19,12 +21,14 @@ class ChannelReadings:
         name: The channel.
         values: What was read, in original units, shape (reading,).
         series: Series of each, shape (reading,).
-        times: Time of each in nanoseconds, shape (reading,).
+        timed: Which of them have a time here, in their order; see `sampled`.
+        times: Time of each of these in nanoseconds.
     """
 
     name: str
     values: Float64
     series: NDArray[np.integer]
+    timed: Int64
     times: Int64
 
 
@@ -38,5 +42,18 @@ def by_channel(readings: Readings) -> Iterator[ChannelReadings]:
     series = readings.row_series()
     for channel, name in enumerate(readings.channels):
         mine = np.flatnonzero(readings.channel_index == channel)
-        row = rows[mine]
-        yield ChannelReadings(name, readings.values[mine], series[row], readings.times[row])
+        row, timed = rows[mine], sampled(len(mine))
+        times = readings.times[row[timed]]
+        yield ChannelReadings(name, readings.values[mine], series[row], timed, times)
+
+
+def sampled(count: int) -> Int64:
+    """Readings of a channel that tell of the hours of the day; not all, where there are many.
+
+    Args:
+        count: Number of readings.
+    """
+    if count <= _SAMPLE:
+        return np.arange(count)
+    # at random: an even stride may meet the same hours only
+    return np.sort(np.random.default_rng(0).choice(count, _SAMPLE, replace=False))

@@ -17,7 +17,6 @@ CLIMATOLOGY = "climatology."
 NUM_QUANTILES = 49  # odd, so that one of them is the median
 _HOUR_NS = NS_PER_UNIT["h"]
 _ENOUGH = 20  # readings of an hour of the day that make a distribution of their own
-_SAMPLE = 200_000  # readings of a channel that tell its quantiles
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,14 +114,11 @@ def channel_quantiles(channel: ChannelReadings, clock: Clock, *, daily: bool) ->
         daily: As in `Climatology.fit`.
     """
     quantiles = np.full((24 if daily else 1, NUM_QUANTILES), np.nan)
-    values, times = channel.values, channel.times
-    if len(values) > _SAMPLE:  # at random: an even stride may meet the same hours only
-        chosen = np.random.default_rng(0).choice(len(values), _SAMPLE, replace=False)
-        values, times = values[chosen], times[chosen]
+    values = channel.values[channel.timed]
     if len(values):
         quantiles[:] = equal_shares(values)
         if daily:
-            _set_hours(quantiles, values, hour_of_day(times, clock))
+            _set_hours(quantiles, values, hour_of_day(channel.times, clock))
     return quantiles
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ from latentode.data.dataset import (
 from latentode.data.reading.roles import natural_key
 from latentode.scale.parts import Parts
 from latentode.training.prepare import long_enough, too_short
+
+Number = TypeVar("Number", np.int64, np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,14 +49,15 @@ class Census:
             DataError: If a part is absent or damaged, or no series has readings enough.
         """
         ids: list[str] = []
-        kept, counts, times, static = [], [], [], []
+        kept, counts, static = [], [], []
+        times = Gathered(parts.manifest.rows, np.int64)
         for part in parts:
             chosen = long_enough(part, min_obs)
             part = part.select_series(chosen)
             ids.extend(part.series_ids)
             kept.append(chosen)
             counts.append(np.diff(part.readings.series_starts))
-            times.append(part.readings.times)
+            times.add(part.readings.times)
             if part.static is not None:
                 static.append(part.static)
         if not ids:
@@ -62,8 +66,9 @@ class Census:
         rank = np.empty(len(ids), dtype=np.int64)
         rank[order] = np.arange(len(ids))
         ranks = np.split(rank, np.cumsum([len(each) for each in kept])[:-1])
-        starts, all_times = in_order(ranks, counts, times, len(ids))
-        log = _log_of_rows(parts, tuple(ids[index] for index in order), starts, all_times)
+        rows = Order.of(ranks, counts, len(ids))
+        names = tuple(ids[index] for index in order)
+        log = _log_of_rows(parts, names, rows.starts, rows.merged(times.numbers))
         if static:
             log = replace(log, static=np.concatenate(static)[order])
         return cls(log, tuple(kept), tuple(ranks))
@@ -79,28 +84,90 @@ class Census:
         return replace(self, times=self.times.with_readings(ends))
 
 
-def in_order(
-    ranks: Sequence[Int64], counts: Sequence[Int64], values: Sequence[NDArray], num_series: int
-) -> tuple[Int64, NDArray]:
-    """Numbers of the series of parts, in order of all series.
+@dataclass(frozen=True, eq=False)
+class Order:
+    """Where numbers of the series of parts stand, once they are in order of all series.
 
-    Args:
+    Attributes:
+        starts: Where each series begins and the last one ends.
         ranks: Place of each series of each part among all.
         counts: How many numbers each has.
-        values: The numbers of each part, one series after another.
-        num_series: Number of all series.
-
-    Returns:
-        Where each series begins and the last one ends, and the numbers.
     """
-    of_each = np.zeros(num_series, dtype=np.int64)
-    for rank, count in zip(ranks, counts, strict=True):
-        of_each[rank] = count
-    starts = offsets(of_each)
-    merged = np.empty(starts[-1], dtype=values[0].dtype)
-    for rank, count, each in zip(ranks, counts, values, strict=True):
-        merged[ragged_arange(starts[rank], count)] = each
-    return starts, merged
+
+    starts: Int64
+    ranks: Sequence[Int64]
+    counts: Sequence[Int64]
+
+    @classmethod
+    def of(cls, ranks: Sequence[Int64], counts: Sequence[Int64], num_series: int) -> Order:
+        """The order of so many numbers of each series.
+
+        Args:
+            ranks: Place of each series of each part among all.
+            counts: How many numbers each has.
+            num_series: Number of all series.
+        """
+        of_each = np.zeros(num_series, dtype=np.int64)
+        for rank, count in zip(ranks, counts, strict=True):
+            of_each[rank] = count
+        return cls(offsets(of_each), ranks, counts)
+
+    def _places(self) -> Iterator[tuple[slice, Int64]]:
+        """Which numbers belong to each part, and where they go."""
+        end = 0
+        for rank, count in zip(self.ranks, self.counts, strict=True):
+            begin, end = end, end + int(count.sum())
+            yield slice(begin, end), ragged_arange(self.starts[rank], count)
+
+    def merged(self, numbers: NDArray[Number]) -> NDArray[Number]:
+        """Numbers in that order.
+
+        Args:
+            numbers: Numbers of the parts, one part and one series after another.
+        """
+        merged = np.empty(self.starts[-1], dtype=numbers.dtype)
+        for own, place in self._places():
+            merged[place] = numbers[own]
+        return merged
+
+    def merged_at(self, numbers: NDArray[Number], wanted: Int64) -> NDArray[Number]:
+        """Some of them.
+
+        Args:
+            numbers: As in `merged`.
+            wanted: Which, increasing.
+        """
+        merged = np.empty(len(wanted), dtype=numbers.dtype)
+        if not len(wanted):
+            return merged
+        for own, place in self._places():
+            index = np.searchsorted(wanted, place)
+            found = wanted.take(index, mode="clip") == place
+            merged[index[found]] = numbers[own][found]
+        return merged
+
+
+class Gathered:
+    """Numbers of series, one part after another, in one piece of memory, which goes back as one.
+
+    Args:
+        most: How many there can be.
+        dtype: Of the numbers.
+    """
+
+    def __init__(self, most: int, dtype: type[np.generic]) -> None:
+        self._numbers = np.empty(most, dtype=dtype)  # pages that are not written to cost nothing
+        self._end = 0
+
+    def add(self, numbers: NDArray) -> None:
+        """Add those of the next part."""
+        begin, self._end = self._end, self._end + len(numbers)
+        self._numbers[begin : self._end] = numbers
+
+    @property
+    def numbers(self) -> NDArray:
+        """All so far."""
+        return self._numbers[: self._end]
 
 
 def rows_alone(channels: tuple[str, ...], starts: Int64, times: Int64) -> Readings:

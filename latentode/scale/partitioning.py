@@ -12,7 +12,6 @@ from latentode.data.reading.blocks import BLOCK_BYTES, LogBlocks, Progress, sett
 from latentode.data.reading.formats.database_url import is_url, without_password
 from latentode.data.reading.formats.open_table import LogFile, Source
 from latentode.data.reading.log import read_log
-from latentode.data.reading.report import DataReport
 from latentode.errors import OutputExistsError
 from latentode.files import atomic_folder
 from latentode.scale.joining import Joiner
@@ -31,7 +30,7 @@ def partition(
     *,
     overwrite: bool = False,
     block_bytes: int = BLOCK_BYTES,
-    on_report: Callable[[DataReport, bool], None] | None = None,
+    say: Callable[[list[str]], None] | None = None,
     on_progress: Progress | None = None,
 ) -> Parts:
     """Write a log as parts of whole series; the folder is there whole or not at all.
@@ -48,7 +47,7 @@ def partition(
         config: How the log is read; None takes the defaults.
         overwrite: Whether a folder of parts may be replaced.
         block_bytes: Bytes of a block, about.
-        on_report: Is told what was detected, and whether in all of the log or in its first block.
+        say: Is told what was detected in the log, in lines for a person.
         on_progress: Is told how many bytes are read, and of how many.
 
     Returns:
@@ -70,13 +69,14 @@ def partition(
         ...     made.manifest.series, made.manifest.readings
         (1, 20)
     """
+    say = say or (lambda lines: None)  # noqa: ARG005
     expendable = _expendable(Path(folder), overwrite)
     blocks = LogBlocks(source, config or LatentODEConfig().data, block_bytes)
     with atomic_folder(folder, expendable) as new:
         if blocks.fit:
-            _write_whole(source, blocks, new, parts, on_report)
+            _write_whole(source, blocks, new, parts, say)
         else:
-            _write_blocks(blocks, new, parts, on_report, on_progress)
+            _write_blocks(blocks, new, parts, say, on_progress)
     return Parts.open(folder)
 
 
@@ -106,11 +106,10 @@ def _write_whole(
     blocks: LogBlocks,
     folder: Path,
     parts: int,
-    on_report: Callable[[DataReport, bool], None] | None,
+    say: Callable[[list[str]], None],
 ) -> None:
     dataset, report = read_log(source, blocks.config)
-    if on_report is not None:
-        on_report(report, True)
+    say(report.plan())
     settle(report)
     writer_of(dataset, folder, parts).closed(
         log=_names(blocks.files),
@@ -123,17 +122,18 @@ def _write_blocks(
     blocks: LogBlocks,
     folder: Path,
     parts: int,
-    on_report: Callable[[DataReport, bool], None] | None,
+    say: Callable[[list[str]], None],
     on_progress: Progress | None,
 ) -> None:
     spill = Spill(folder / _ASIDE, parts)
     said = False
     for dataset in blocks.read(on_progress):
-        if on_report is not None and not said and blocks.report is not None:
-            on_report(blocks.report, False)
+        if not said and blocks.report is not None:
+            say([*blocks.report.plan(), "all other rows are read as these first ones"])
             said = True
         spill.add(dataset)
         del dataset  # not to be held beside the next block
+    say([f"note: {each}" for each in blocks.notes])
     joiner = Joiner(blocks, spill)
     writer = PartsWriter(folder, joiner.like)
     for number in range(parts):

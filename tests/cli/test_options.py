@@ -37,10 +37,20 @@ WAYS = {
         "--events events.csv --dry-run",
         "--resume stopped",
     ],
+    "partition": ["log.csv taken-parts --overwrite"],
     "update": ["done log.csv"],
     "resume": ["stopped", "stopped log.csv", "stopped-events", "done"],
-    "forecast": ["done", "done log.csv", "done log.csv --times times.csv -o taken.csv --overwrite"],
-    "interpolate": ["done log.csv", "done log.csv --times times.csv -o taken.csv --overwrite"],
+    "forecast": [
+        "done",
+        "done log.csv",
+        "done log.csv --times times.csv -o taken.csv --overwrite",
+        "done parts -o taken --overwrite",
+    ],
+    "interpolate": [
+        "done log.csv",
+        "done log.csv --times times.csv -o taken.csv --overwrite",
+        "done parts -o taken --overwrite",
+    ],
     "classify": ["done -o taken.csv --overwrite", "done log.csv --times times.csv"],
     "evaluate": [
         "done",
@@ -51,7 +61,11 @@ WAYS = {
         "done-events events.csv -o taken.json --overwrite",
     ],
     "export": ["done taken.onnx --overwrite"],
-    "density": ["done log.csv", "done --plot taken.png --overwrite"],
+    "density": [
+        "done log.csv",
+        "done --plot taken.png --overwrite",
+        "done parts -o taken --overwrite",
+    ],
     "events": ["done-events", "done-events events.csv", "both", "both log.csv --events events.csv"],
     "plot": [
         "done",
@@ -79,9 +93,11 @@ VALUES = {
     "--states": "Manual=0", "--device": "cuda", "--encoding": "latin-1", "--option": "num_series=2",
     "--aggregate": "sum by horizon", "--exceeds": "y>3", "--align": "origin", "--plan": "times.csv",
     "--start": "any", "--end": "any", "--lower": "y=0", "--upper": "y=9", "--kinds": "y=count",
+    "--shard": "1/2",
 }  # fmt: skip
 OF_COMMAND = {
     ("inspect", "--config"): "data.toml", ("inspect", "--set"): "data.min_obs=40",
+    ("partition", "--config"): "data.toml", ("partition", "--set"): "data.min_obs=40",
     ("evaluate", "--output"): "file.json", ("plot", "--output"): "file.png",
     ("plot", "--from"): "2024-05-01", ("plot", "--to"): "2024-05-03",
 }  # fmt: skip

@@ -10,6 +10,7 @@ import pkgutil
 import re
 import shutil
 import types
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -30,8 +31,11 @@ from latentode.config import LatentODEConfig
 from latentode.config.base import Config
 from latentode.data.dataset import Clock
 from latentode.data.reading.log import read_log
+from latentode.files import atomic_write
 from latentode.models.fitted.later_training import LaterTraining
 from latentode.results.events import intensity_dataset, next_event_dataset
+from latentode.scale import map_parts, model_file, write_parts
+from latentode.scale.manifest import MANIFEST
 
 # a module that is first imported while a stand-in is in place would keep it
 for _module in pkgutil.walk_packages(latentode.__path__, "latentode."):
@@ -101,7 +105,15 @@ class Recorder:
         )
         monkeypatch.setattr("latentode.estimators.event_forecaster.streams_of", self._streams_of)
         monkeypatch.setattr("latentode.plot", _plots(self))
+        model_file._loaded.cache_clear()  # it may hold the stand-in of another call
+        monkeypatch.setattr("latentode.scale.engines.choice.Processes", self._processes)
+        # how fast parts are done differs from call to call
+        monkeypatch.setattr("latentode.cli.runs.part_runs.parts_display", lambda _: nullcontext())
         monkeypatch.setattr("latentode.data.reading.log.read_log", self._read_log)
+
+    def _processes(self, workers):
+        self.call("processes", workers)
+        return map
 
     def _streams_of(self, _, *told, **options):
         self.call("streams_of", *told, **options)
@@ -216,6 +228,8 @@ def _estimator(recorder, world):
             {"series": ["log"]},
         ),
         "describe": dict,
+        "usual_step": lambda: "1h",
+        "set_far_readings": dict,
     }
     blocks = types.SimpleNamespace(
         summary=lambda: _EVENT_SCORES | {"tests": _TESTS}, rescaled_quantiles=lambda: ([1], [1])
@@ -334,7 +348,7 @@ class World:
         base = LatentODEConfig().updated(
             **{"data.cells.on_bad_row": "nan", "data.cells.max_bad": 0.5}
         )
-        _, report = read_log(folder / "log.csv", base.data)
+        dataset, report = read_log(folder / "log.csv", base.data)
         self.pinned = base.model_copy(update={"data": report.pinned(base.data)})
         self._run("done", "done", self.pinned)
         self._run("stopped", "interrupted", self.pinned)
@@ -347,6 +361,10 @@ class World:
         self._run("old-events", "interrupted", base, **facts)
         model = folder / "done-events" / "model"
         (model / "model.json").rename(model / "events.json")
+        parts = write_parts(dataset, folder / "parts", 2)
+        # results of another request
+        map_parts(_nothing, parts, folder / "taken", suffix=".txt")
+        write_parts(dataset, folder / "taken-parts", 2)
         self._original = self._contents()
         self._folders = {path for path in folder.rglob("*") if path.is_dir()}
 
@@ -391,7 +409,7 @@ class World:
         for path in now.keys() | self._original.keys():
             before, after = self._original.get(path), now.get(path)
             if before != after and path.name not in _VOLATILE:
-                changes[_STAMP.sub("", str(path))] = after if path.suffix in _COMPARED else b""
+                changes[_STAMP.sub("", str(path))] = _compared(path, after)
             if before is None:
                 path.unlink()
             elif before != after:
@@ -400,6 +418,18 @@ class World:
             if path.is_dir() and path not in self._folders:
                 shutil.rmtree(path, ignore_errors=True)
         return changes
+
+
+def _nothing(_parts, _index, file):
+    atomic_write(file, b"")
+    return {}
+
+
+def _compared(path, content):
+    """Content of a file, where it is compared; of how a call was typed nothing is."""
+    if path.name == MANIFEST and content is not None:
+        return {**json.loads(content), "command": None}
+    return content if path.suffix in _COMPARED else b""
 
 
 def commands(group=root, words=()):

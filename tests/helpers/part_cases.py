@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,8 +67,25 @@ class Count:
 class Threads:
     """Writes how many threads torch takes."""
 
-    def __call__(self, parts, index, file):
+    def __call__(self, _parts, _index, file):
         import torch
 
         atomic_write(file, str(torch.get_num_threads()).encode())
         return {}
+
+
+@dataclass(frozen=True)
+class Slow:
+    """Says in which process it is, and never ends.
+
+    Attributes:
+        pids: Folder with a file for each process.
+    """
+
+    pids: Path
+
+    def __call__(self, _parts, _index, _file):
+        self.pids.mkdir(exist_ok=True)
+        (self.pids / str(os.getpid())).touch()
+        while True:
+            time.sleep(1)

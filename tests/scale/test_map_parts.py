@@ -97,7 +97,7 @@ def test_a_part_that_fails_is_noted_and_the_others_are_done(tmp_path, parts):
 
 
 def test_an_error_that_nobody_expects_is_noted_with_its_type(tmp_path, parts):
-    def broken(parts, index, file):
+    def broken(_parts, _index, file):
         atomic_write(file, b"half of it")
         raise KeyError("missing")
 

@@ -16,7 +16,6 @@ from latentode.cli.runs.progress import reading_display
 from latentode.cli.session import Outcome, Session
 
 if TYPE_CHECKING:
-    from latentode.data.reading.report import DataReport
     from latentode.scale import Parts
 
 
@@ -59,22 +58,17 @@ def partition_command(
             number,
             config,
             overwrite=overwrite,
-            on_report=lambda report, whole: _say(session, report, whole),
+            say=lambda lines: session.lines("plan", lines),
             on_progress=display,
         )
+    seconds = perf_counter() - started
     facts = made.manifest
     session.note(
         f"{facts.series:,} series, {facts.rows:,} rows, {facts.readings:,} readings in "
-        f"{len(made):,} parts, {perf_counter() - started:,.1f} s",
+        f"{len(made):,} of {number:,} parts" + (f", {seconds:,.0f} s" if seconds >= 1 else ""),
         kind="plan",
     )
     return Outcome(outputs=(parts,), data=_answer(made))
-
-
-def _say(session: Session, report: DataReport, whole: bool) -> None:
-    session.lines("plan", report.plan())
-    if not whole:
-        session.note("all other rows are read as these first ones", kind="plan")
 
 
 def _answer(made: Parts) -> dict[str, Any]:

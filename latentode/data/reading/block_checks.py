@@ -13,10 +13,12 @@ import pyarrow.compute as pc
 from latentode.config import DataConfig
 from latentode.data.calendar import utc_offsets
 from latentode.data.dataset import Clock, Int64
+from latentode.data.reading.cells.bad_cells import list_option, na_option
 from latentode.data.reading.cells.zones import occur_twice
 from latentode.data.reading.doubts import Decision, Doubts
 from latentode.data.reading.formats.table import RenamedTable, Table, as_text, is_text
 from latentode.data.reading.opened_log import CountedRows, OpenedLog
+from latentode.data.reading.report import DataReport
 from latentode.data.reading.roles import Roles, plain_code
 from latentode.data.reading.understand import understand
 from latentode.errors import DataError
@@ -84,6 +86,7 @@ class Agreement:
     _wordy: set[str] = field(default_factory=set)
     _units: dict[str, str] = field(default_factory=dict)
     _hours: dict[tuple[str, int], int] = field(default_factory=dict)
+    _codes: dict[tuple[str, float], int] = field(default_factory=dict)
     _blocks: int = 0
 
     @property
@@ -112,7 +115,8 @@ class Agreement:
             del table  # not to be held beside the next one
 
     def _check_cells(self, table: Table, roles: Roles) -> None:
-        empty = [name for name, reason in roles.left_out.items() if reason == "it is empty"]
+        left_out = {} if roles.chosen else roles.left_out
+        empty = [name for name, reason in left_out.items() if reason == "it is empty"]
         marks = {each.column for each in roles.quality} if self._detects_quality else set()
         found = texts_of(table)
         for name, texts in found.items():
@@ -121,7 +125,8 @@ class Agreement:
             if name in empty and texts != frozenset():
                 raise DataError(
                     f"{where} cells stand in column {name!r}, which is empty in all rows above. "
-                    "Name the columns to model with --channels, that one among them or not."
+                    f"Name the channels: --channels {_listed((*roles.values, name))}, or those "
+                    "without it."
                 )
             new = (texts or frozenset()) - (former or frozenset())
             if name in marks and former is not None and (texts is None or new):
@@ -184,6 +189,30 @@ class Agreement:
         self._check_hours(log, rows, where)
         self._blocks += 1
 
+    def check_codes(self, report: DataReport) -> None:
+        """Ask about a number that stands far from all others in several blocks, alone in each.
+
+        Args:
+            report: Of some rows.
+
+        Raises:
+            DataError: If there is one, and no ``na`` tells of it.
+        """
+        cells = self.config.cells
+        for code in report.look.codes:
+            if code.sure or cells.tells_na(code.channel):
+                continue
+            key = (code.channel, code.value)
+            self._codes[key] = self._codes.get(key, 0) + 1
+            if self._codes[key] > 1:
+                told, name = cells.na or (), code.channel
+                raise DataError(
+                    f"{report.source}: a number that looks like a code for missing values: channel "
+                    f"{name!r}: {code}, and as far from those of other rows. Pass "
+                    f"{na_option([*told, f'{name}={code.text}'])} if that means missing, or "
+                    f"{na_option([*told, f'{name}='])} if every value counts."
+                )
+
     def _check_times(self, log: OpenedLog, rows: CountedRows, where: str) -> None:
         decisions = log.tally.doubts.decisions
         if any("tell no year" in each.choice or " counted from " in each.choice
@@ -227,10 +256,11 @@ class Agreement:
 
     def _check_marks(self, log: OpenedLog, where: str) -> None:
         """Thousands and decimals are told by all cells of a column."""
-        assert self.meaning is not None
-        known = {each.choice.partition(":")[0] for each in self.meaning.decisions}
+        if self.config.cells.decimal is not None or self.meaning is None:
+            return
+        known = {_marked(each) for each in self.meaning.decisions} - {None}
         for each in log.tally.doubts.decisions:
-            if each.option.startswith("--decimal") and each.choice.partition(":")[0] not in known:
+            if _marked(each) not in (None, *known):
                 raise DataError(
                     f"{where} numbers have marks that no row above has: {each.choice} "
                     f"({each.evidence}). Name the decimal mark: --decimal . or --decimal ,"
@@ -265,9 +295,21 @@ def _is_of_all(decision: Decision) -> bool:
     return decision.about == "time" and decision.choice.startswith(_OF_ALL_TIMES)
 
 
+def _marked(decision: Decision) -> str | None:
+    """The column whose thousands or decimals a decision is about."""
+    about_marks = "decimal mark" in decision.choice or "thousands" in decision.choice
+    if decision.about == "cells" and (about_marks or "--decimal" in decision.option):
+        return decision.choice.partition(":")[0]
+    return None
+
+
 def _clock(clock: Clock) -> str:
     zone = "" if clock.kind == "elapsed" else f", zone {clock.zone or 'not given'}"
     return f"{'dates' if clock.unit == 'iso' else clock.kind + ' ' + clock.unit}{zone}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return list_option("", names).strip()
 
 
 def _shown(texts: Sequence[str] | frozenset[str]) -> str:

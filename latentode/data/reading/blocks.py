@@ -12,7 +12,7 @@ from latentode.config import DataConfig
 from latentode.data.dataset import Float64, TimeSeriesDataset
 from latentode.data.reading.assembly.static import build_static
 from latentode.data.reading.block_checks import Agreement
-from latentode.data.reading.doubts import Doubts
+from latentode.data.reading.doubts import Decision, Doubts
 from latentode.data.reading.formats.open_table import (
     LogFile,
     Source,
@@ -31,6 +31,7 @@ from latentode.errors import DataError, ResourceError
 
 #: Bytes of a block, about: of text, or of cells of 16 bytes; reading takes some ten times as much.
 BLOCK_BYTES = 64 << 20
+_MOST_NOTES = 20
 #: Called with the bytes that are read, and with all.
 Progress = Callable[[int, int], None]
 
@@ -67,6 +68,7 @@ class LogBlocks:
         report: What was detected in the first block, once it is read.
         counts: What was left out, by reason, of the blocks that are read.
         rows_read: Their data rows.
+        notes: What was decided of later blocks alone, and can be overruled; at most twenty.
         config: How it is read; once the first block is, all are read as that.
         source_name: How messages call the log.
     """
@@ -76,6 +78,8 @@ class LogBlocks:
         self.report: DataReport | None = None
         self.counts: Counter[str] = Counter()
         self.rows_read = 0
+        self.notes: list[str] = []
+        self._decided: set[Decision] = set()
         self.config, self._size = config, size
         self._weights = [log_weight(file, config) for file in self.files]
         self._agreement = Agreement(config)
@@ -153,11 +157,20 @@ class LogBlocks:
         self._keep(log, rows, channels)
         report = log.report(rows, dataset, columns, channels) if len(channels) else None
         if report is not None:
-            settle(report)
-        if self.report is None and report is not None:
+            self._judge(report)
+        return dataset
+
+    def _judge(self, report: DataReport) -> None:
+        """Ask what has to be asked of a block; the first tells how all are read."""
+        settle(report)
+        self._agreement.check_codes(report)
+        guesses = [each for each in report.decisions if each.option and each not in self._decided]
+        self._decided |= {*guesses}
+        if self.report is None:
             self.report = report
             self._pin(report)
-        return dataset
+        else:
+            self.notes += [str(each) for each in guesses][: _MOST_NOTES - len(self.notes)]
 
     def _begin(self, log: OpenedLog) -> None:
         """Refuse what only the whole log tells."""

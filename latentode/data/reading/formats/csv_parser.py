@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isnan
@@ -117,6 +117,23 @@ class CsvParser:
         self.ragged = ragged
         return result
 
+    def first_texts(self, name: str, number: int) -> pa.ChunkedArray:
+        """First cells of a column as they stand, without a look at all that follow.
+
+        Args:
+            name: The column.
+            number: How many, at least, where there are so many.
+        """
+        ragged, batches, count = self.ragged, [], 0
+        with self._source.open(to_end=False) as file:
+            for batch in self._opened(csv.open_csv, file, [name], kinds={name: pa.string()}):
+                batches.append(batch)
+                count += batch.num_rows
+                if count >= number:
+                    break
+        self.ragged = ragged
+        return pa.Table.from_batches(batches).column(0)
+
     def _parsed_or_none(self) -> dict[str, pa.ChunkedArray] | None:
         """All columns; None where the parser gives up, as at a ragged row that is not UTF-8."""
         try:
@@ -140,14 +157,18 @@ class CsvParser:
                 "line that is too long."
             ) from None
 
-    def _read(
+    def _read(self, file: io.IOBase, names: Sequence[str] | None = None, **how: Any) -> pa.Table:
+        return self._opened(csv.read_csv, file, names, **how)
+
+    def _opened(
         self,
+        reader: Callable[..., Any],
         file: io.IOBase,
-        names: Sequence[str] | None = None,
+        names: Sequence[str] | None,
         *,
         missing: Sequence[str] | None = None,
         kinds: dict[str, pa.DataType] | None = None,
-    ) -> pa.Table:
+    ) -> Any:
         dialect, skipped = self._dialect, self._dialect.first_line - 1
         self.ragged = ragged = []
 
@@ -175,7 +196,7 @@ class CsvParser:
             auto_dict_encode=True,
             auto_dict_max_cardinality=_MOST_CODED,
         )
-        return csv.read_csv(file, read, parse, convert)
+        return reader(file, read, parse, convert)
 
     def _repeats_header(self, columns: dict[str, pa.ChunkedArray]) -> bool:
         """Whether a row is like the header: then all columns with a name are text."""

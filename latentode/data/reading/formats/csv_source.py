@@ -58,11 +58,16 @@ class CsvSource:
         self.repeats = False
         self._counted: _CountedLines | None = None
 
-    def open(self) -> io.RawIOBase | io.BufferedIOBase:
-        """What the parser reads, from the first line of the file on."""
+    def open(self, *, to_end: bool = True) -> io.RawIOBase | io.BufferedIOBase:
+        """What the parser reads, from the first line of the file on.
+
+        Args:
+            to_end: Whether all of it is read, so that its lines are counted.
+        """
         if self._is_plain:
-            self._counted = _CountedLines(self.path)
-            return self._counted
+            file = _CountedLines(self.path)
+            self._counted = file if to_end else self._counted
+            return file
         if self._text is not None and self._needs_no_mending:
             return io.BytesIO(self._text)
         return io.BufferedReader(_Stream(self.blocks()), 1 << 20)
@@ -116,7 +121,13 @@ class CsvSource:
         """Number of lines in the file."""
         if self._is_plain and self._counted is not None:
             return self._counted.number
+        if self._text is not None:
+            return self._lines_of_text
         return sum(block.count(b"\n") for block in self.blocks())
+
+    @cached_property
+    def _lines_of_text(self) -> int:
+        return (self._text or b"").count(b"\n")
 
     @cached_property
     def may_hold_hexes(self) -> bool:

@@ -34,6 +34,7 @@ from latentode.errors import DataError
 # "(12 rows)" of psql, "12 rows in set (0.00 sec)" of mysql, "12 rows selected.", and their rules
 _COUNT = re.compile(r"\(?(\d+) (?:rows?|Zeilen?|lignes?|filas?)\b")
 _FRAME = re.compile(rf"{_COUNT.pattern}[^\d]*(?:\([\d.]+ sec\))?\)?|\+[-+=]+\+?|Time: [\d.,]+ ms.*")
+_FIRST_ROWS = 1_000  # cells that are shown mostly are among them
 _PACKED = 8  # times as long as a packed file its text is, at most mostly
 _MOST_SEARCHED = 64 << 20  # bytes of a file that is looked through for another table
 
@@ -100,15 +101,14 @@ def csv_blocks(source: LogSource, size: int) -> Iterator[Table]:
     dialect: Dialect | None = None
     columns: tuple[str, ...] = ()
     for text in _gathered(read_blocks(path, cells.encoding, doubts, min(size, BLOCK_BYTES)), size):
-        lines = text.count(b"\n")
         try:
             table = CsvTable(path, cells, Stretch(text, above, dialect, columns))
         except NoRowsError:
             if dialect is None:
                 raise
+            above += text.count(b"\n")
             continue
-        finally:
-            above += lines
+        above += table.num_lines
         table.doubts.merge(doubts)
         table.weight = len(text)
         dialect, columns = table.dialect_below, table.columns
@@ -199,6 +199,11 @@ class CsvTable(Table):
         return replace(self._dialect, first_line=1, cut=0, doubts=Doubts())
 
     @property
+    def num_lines(self) -> int:
+        """Lines that were read."""
+        return self._source.count_lines()
+
+    @property
     def num_fields(self) -> int:
         """Fields that each row should have, those of columns that are left out among them."""
         return len(self._dialect.columns)
@@ -208,6 +213,8 @@ class CsvTable(Table):
         column = self._columns[name]
         if is_text(column.type):
             return column[rows]
+        if name not in self._texts and rows.stop is not None and rows.stop <= _FIRST_ROWS:
+            return self._parser.first_texts(name, rows.stop)[rows]
         if name not in self._texts:
             self._texts[name] = self._parser.text(name, column)
         return self._texts[name][rows]

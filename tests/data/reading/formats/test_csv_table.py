@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from latentode.config import CellsConfig, DataConfig
 from latentode.data.reading.formats import csv_source, text_blocks
-from latentode.data.reading.formats.csv_table import FORMAT, CsvTable
+from latentode.data.reading.formats.csv_table import FORMAT, CsvTable, csv_blocks
 from latentode.data.reading.formats.table import LogSource
 from latentode.errors import DataError
 
@@ -351,3 +351,43 @@ def test_nul_bytes_at_the_end_are_left_out_and_said(tmp_path, end):
     table = open_csv(tmp_path, WIDE.encode() + end)
     assert table.num_rows == 2
     assert f"{len(end)} NUL bytes" in said(table)
+
+
+def test_first_cells_are_shown_without_a_look_at_the_others(tmp_path, monkeypatch):
+    rows = b"".join(b"2024-01-01 00:00:%02d,%d\n" % (n % 60, n) for n in range(5_000))
+    table = open_csv(tmp_path, b"time,x\n" + rows)
+    parsed = table._parser._parse
+    monkeypatch.setattr(table._parser, "_parse", None)
+    assert table.text("time", slice(3, 4)).to_pylist() == ["2024-01-01 00:00:03"]
+    assert table.text("x", slice(0, 2)).to_pylist() == ["0", "1"]
+    assert table.lines[-1] == 5_001
+    monkeypatch.setattr(table._parser, "_parse", parsed)
+    assert table.text("x")[4_321].as_py() == "4321"
+
+
+def test_a_file_is_read_in_blocks_under_one_header(tmp_path):
+    rows = [f"2024-01-01,{n},{'a' if n < 50 else 'b'}" for n in range(100)]
+    rows[70] = 'ragged,"1,2\n3",4,5'
+    path = tmp_path / "log.csv"
+    path.write_text("made by a gauge\ntime,x,note\n" + "\n".join(rows) + "\n\n\n")
+    source = LogSource(path, DataConfig())
+    whole = CsvTable(path, CellsConfig())
+    blocks = list(csv_blocks(source, 300))
+    assert len(blocks) > 4
+    assert all(each.columns == whole.columns for each in blocks)
+    assert [line for each in blocks for line in each.lines] == whole.lines.tolist()
+    assert [row for each in blocks for row in each.ragged] == whole.ragged == [(73, 4)]
+    for name in whole.columns:
+        cells = [cell for each in blocks for cell in each.text(name).to_pylist()]
+        assert cells == whole.text(name).to_pylist()
+    assert sum(each.weight for each in blocks) == path.stat().st_size
+
+
+def test_cells_below_no_name_in_a_later_block_are_refused(tmp_path):
+    rows = [f"2024-01-01,{n}," for n in range(60)] + ["2024-01-01,60,7"]
+    path = tmp_path / "log.csv"
+    path.write_text("time,x,\n" + "\n".join(rows) + "\n")
+    with pytest.raises(
+        DataError, match=r"from line \d+ on cells stand in place 3, which has no name"
+    ):
+        list(csv_blocks(LogSource(path, DataConfig()), 400))
