@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from latentode.cli.runs.provenance import launcher
 from latentode.cli.runs.run_folder import RunFolder
+from latentode.config.launch import processes_told, told
 
 
 def is_first_rank() -> bool:
     """True outside torchrun, and for its rank 0."""
-    return num_processes() < 2 or int(os.environ.get("RANK", "0")) == 0
+    return num_processes() < 2 or told("RANK", 0) == 0
 
 
 def num_processes() -> int:
     """Processes that train together."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    return processes_told()
 
 
 def begun_before_restart(out: Path | None) -> RunFolder | None:
@@ -25,7 +25,7 @@ def begun_before_restart(out: Path | None) -> RunFolder | None:
     Args:
         out: Folder of the run, as it was named; None where it was not, which a restart begins anew.
     """
-    restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+    restarted = told("TORCHELASTIC_RESTART_COUNT", 0) > 0
     if out is None or not restarted or not (out / "run.json").is_file():
         return None
     folder = RunFolder.open(out)

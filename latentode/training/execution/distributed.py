@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from latentode.config.launch import processes_told
 from latentode.models.fitted.device import device_of, rank, world_size
 
 
@@ -18,10 +18,10 @@ def process_group(device: str) -> Iterator[None]:
     """While the block runs, join the group that torchrun's environment describes, if any.
 
     Raises:
-        ConfigError: If there is no such device.
+        ConfigError: If there is no such device, or no such group.
     """
     device_of(device)  # joining over a device that is not there fails less clearly
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or distributed.is_initialized():
+    if processes_told() == 1 or distributed.is_initialized():
         yield
         return
     distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
