@@ -43,5 +43,5 @@ class Config(BaseModel):
     @classmethod
     def _fits(cls, value: Any) -> Any:
         if isinstance(value, int) and abs(value) > _GREATEST:
-            raise ValueError(f"expected at most {_GREATEST:.0e} in size")
+            raise ValueError(f"expected at most {_GREATEST:.0e} in size, got a larger number")
         return value
