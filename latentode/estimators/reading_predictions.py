@@ -149,19 +149,17 @@ class ReadingPredictions(ABC, Generic[Model]):
             return predictor.at(dataset, missing_grid(dataset), "interpolation")
         return predictor.inside(dataset, every, "interpolation", align)
 
-    def usual_step(
-        self, log: Log, *, horizon: DurationLike | None = None, inside: bool = False
-    ) -> str:
-        """The time step that `forecast` or `interpolate` choose for a log where none is given.
+    def usual_step(self, *, horizon: DurationLike | None = None, rows: float | None = None) -> str:
+        """A round time step near that of the readings of the training, for all logs alike.
 
-        Given to both as ``every``, it makes them answer at the same times for other logs too.
+        Given to `forecast` or `interpolate` as ``every``, it makes them answer at the same times
+        for several logs, or parts of one.
 
         Args:
-            log: Readings.
-            horizon: As in `forecast`.
-            inside: Whether it is that of `interpolate`.
+            horizon: Of the forecasts; None is that of training.
+            rows: For interpolations, how many rows a typical series has: it gets 500 steps at most.
         """
-        return self._arrays(1).usual_step(self._aligned(log), horizon, inside=inside)
+        return self._arrays(1).usual_step(horizon, rows)
 
     def predict(
         self, log: Log, times: Any, *, origin: Any = None, num_draws: int = 200

@@ -207,7 +207,9 @@ class LatentODEModel(nn.Module):
         parameters = tuple(self.dynamics.parameters())
         if solver.step_size is None:
             solver = self.choose_solver(z0, batch, solver)
-        knots = self.shooting if remember and batch.lower < 0.0 else None
+        knots = self.shooting if remember else None
+        # the same step where no window of a batch was read before its anchor: the path of a window
+        # is none of its neighbours'
         if knots is not None:
             solver = knots.between(solver)
         if drive is None:

@@ -24,6 +24,7 @@ from latentode.prediction.grids import (
     forecast_grid,
     span_grid,
     span_spacing,
+    usual_gap,
 )
 from latentode.prediction.known_model import KnownModel
 from latentode.prediction.origins import begins_of, origins_of, prior_line, without_begin
@@ -114,7 +115,10 @@ class ArrayPredictor:
             warnings.warn(line, LatentODEWarning, stacklevel=3)
         visible = last_context(dataset, schema)
         length = self._duration(horizon) or schema.lengths.horizon_ns
-        spacing = self._duration(every) or self._spacing_ahead(visible, length)
+        spacing = self._duration(every)
+        if spacing is None:  # without readings the gaps of training count
+            usual = visible if visible.readings.num_rows else self.fitted.context
+            spacing = default_spacing(usual, length)
         grid = forecast_grid(visible, length, spacing, origins, align=align)
         self._say_doubts(dataset, grid)
         result = self.at(visible, grid, "forecast", origins)
@@ -139,27 +143,20 @@ class ArrayPredictor:
         result = self.at(dataset, span_grid(dataset, spacing, align), kind)
         return result.assign_attrs(every=exact_duration(spacing), align=align)
 
-    def usual_step(
-        self, dataset: TimeSeriesDataset, horizon: DurationLike | None, *, inside: bool
-    ) -> str:
-        """The step that `ahead` or `inside` take of themselves, to be given for other data sets.
+    def usual_step(self, horizon: DurationLike | None = None, rows: float | None = None) -> str:
+        """A step that `ahead` and `inside` may be given for all data sets alike.
+
+        It is chosen as theirs are, from the gaps of the training.
 
         Args:
-            dataset: Readings.
             horizon: As in `ahead`.
-            inside: Which of the two.
+            rows: For `inside`, how many rows a series has that is to have 500 steps at most.
         """
-        if inside:
-            return exact_duration(span_spacing(dataset))
+        context = self.fitted.context
         length = self._duration(horizon) or self.fitted.schema.lengths.horizon_ns
-        return exact_duration(
-            self._spacing_ahead(last_context(dataset, self.fitted.schema), length)
-        )
-
-    def _spacing_ahead(self, visible: TimeSeriesDataset, length_ns: int) -> int:
-        # without readings the gaps of training count
-        usual = visible if visible.readings.num_rows else self.fitted.context
-        return default_spacing(usual, length_ns)
+        if rows is not None:
+            length = max(1, int(rows * usual_gap(context)))
+        return exact_duration(default_spacing(context, length))
 
     def at(
         self, dataset: TimeSeriesDataset, grid: Grid, kind: str, origins: Int64 | None = None

@@ -22,11 +22,16 @@ _FEW = 1_000_000  # steps that one call may make for all series, most of them un
 
 def default_spacing(dataset: TimeSeriesDataset, length_ns: int) -> int:
     """A round step near the typical gap between readings, so that a length has 1 to 500 of them."""
-    try:
-        gap, _ = typical_gap_and_span(dataset)
-    except DataError:  # no two readings: the length alone decides
-        gap = 1
+    gap = usual_gap(dataset)
     return round_step(gap, at_least=length_ns // _MAX_DEFAULT_STEPS, at_most=length_ns)
+
+
+def usual_gap(dataset: TimeSeriesDataset) -> int:
+    """The typical gap between readings; a nanosecond where there are no two, and none decides."""
+    try:
+        return typical_gap_and_span(dataset)[0]
+    except DataError:
+        return 1
 
 
 def forecast_grid(

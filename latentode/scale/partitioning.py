@@ -133,11 +133,12 @@ def _write_blocks(
             said = True
         spill.add(dataset)
         del dataset  # not to be held beside the next block
+    one = blocks.one_series()
     say([f"note: {each}" for each in blocks.notes])
     joiner = Joiner(blocks, spill)
     writer = PartsWriter(folder, joiner.like)
-    for number in range(parts):
-        bucket = spill.take(number)
+    buckets = iter([spill.take_as_one(one)]) if one else map(spill.take, range(parts))
+    for bucket in buckets:
         if bucket is not None:
             writer.write(joiner.joined(bucket))
     joiner.ask_about_repeats()

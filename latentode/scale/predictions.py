@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -15,7 +16,7 @@ from pyarrow import parquet
 
 from latentode import results
 from latentode.data.dataset import Int64, Readings, TimeSeriesDataset
-from latentode.errors import DataError
+from latentode.errors import LatentODEWarning
 from latentode.files import atomic_write
 from latentode.scale.manifest import Manifest
 from latentode.scale.model_file import ModelFile
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
 
     from latentode.estimators import ExportedLatentODE, LatentODE
     from latentode.prediction.grids import Align
+
+# a log of such series alone is refused; a part may be of them by chance
+_SILENT = (
+    "all series left out: they have neither a reading nor a planned input, after which a forecast "
+    "begins."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +91,7 @@ class PartForecast(PartPrediction):
     """Forecasts of a part, as `ReadingPredictions.forecast` makes them.
 
     Attributes:
-        every: From step to step, for all parts; see `usual_step`.
+        every: From step to step, for all parts; see `ReadingPredictions.usual_step`.
         horizon: How far; None is that of the training.
         align: As there.
     """
@@ -104,12 +111,16 @@ class PartForecast(PartPrediction):
             file: Its file.
         """
         del file
+        dataset = model.fitted_.schema.align(dataset, allow_missing=self.allow_missing)
+        if _is_silent(dataset):
+            warnings.warn(_SILENT, LatentODEWarning, stacklevel=2)
+            nothing = model.interpolate(dataset, every=self.every, num_draws=self.num_draws)
+            return nothing.assign_attrs(kind="forecast")
         return model.forecast(
             dataset,
             horizon=self.horizon,
             every=self.every,
             align=self.align,
-            allow_missing_channels=self.allow_missing,
             num_draws=self.num_draws,
         )
 
@@ -192,39 +203,10 @@ def check_channels(
     model.fitted_.schema.align(_like(parts.manifest), allow_missing=allow_missing)
 
 
-def usual_step(
-    model: LatentODE | ExportedLatentODE,
-    parts: Parts,
-    *,
-    horizon: str | None = None,
-    inside: bool = False,
-    allow_missing: bool = False,
-) -> str:
-    """A round step near that of the readings of the first part, for all parts alike.
-
-    Args:
-        model: The model.
-        parts: The parts.
-        horizon: Of a forecast; None is that of the training.
-        inside: Whether it is for interpolations.
-        allow_missing: Whether parts may lack channels of the model.
-
-    Raises:
-        DataError: If no part can be read.
-    """
-    problem: DataError | None = None
-    for index in range(len(parts)):
-        try:
-            dataset = parts.read(index)
-        except DataError as error:
-            problem = problem or error
-            continue
-        aligned = model.fitted_.schema.align(dataset, allow_missing=allow_missing)
-        if aligned.readings.num_rows:
-            return model.usual_step(aligned, horizon=horizon, inside=inside)
-    if problem is not None:
-        raise problem
-    raise DataError(f"{parts.folder}: expected a part with readings of the model, got none.")
+def _is_silent(dataset: TimeSeriesDataset) -> bool:
+    """Whether a log has neither readings nor known inputs."""
+    sources = [dataset.readings, *([] if dataset.inputs is None else [dataset.inputs])]
+    return not any(each.num_rows for each in sources)
 
 
 def _like(manifest: Manifest) -> TimeSeriesDataset:

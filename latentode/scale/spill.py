@@ -41,6 +41,17 @@ class Flat(NamedTuple):
     channel: NDArray[np.int32]
     values: Float64
 
+    def of_series(self, index: int) -> Flat:
+        """Those of one series, which is the first."""
+        one = np.flatnonzero(self.series == index)
+        first = np.zeros(len(one), np.int32)
+        return Flat(first, self.times[one], self.channel[one], self.values[one])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Flat]) -> Flat:
+        """Parts one after another."""
+        return cls(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
     @classmethod
     def empty(cls) -> Flat:
         """No reading."""
@@ -133,6 +144,24 @@ class Spill:
         series = [np.array([rank[name] for name in block], np.int32) for block in names]
         flat = [_flat(batches, series, kind) for kind in _KINDS]
         return Bucket(tuple(ids), *flat)
+
+    def take_as_one(self, names: Sequence[str]) -> Bucket:
+        """All that was put aside, as one series.
+
+        Args:
+            names: Its parts in their order, of which the first gives the name.
+        """
+        taken = (self.take(number) for number in range(self._parts))
+        of = {
+            name: (bucket, index)
+            for bucket in taken
+            if bucket is not None
+            for index, name in enumerate(bucket.series_ids)
+        }
+        parts = [of[name] for name in names]
+        readings = [bucket.readings.of_series(index) for bucket, index in parts]
+        inputs = [bucket.inputs.of_series(index) for bucket, index in parts]
+        return Bucket((names[0],), Flat.joined(readings), Flat.joined(inputs))
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number}.arrows"

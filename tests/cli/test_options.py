@@ -28,7 +28,7 @@ USUAL = settings.flat(LatentODEConfig().to_dict())
 
 #: Ways of calling each command, each of which succeeds.
 WAYS = {
-    "inspect": ["log.csv", "log.csv --plot taken.png --overwrite"],
+    "inspect": ["log.csv", "log.csv --plot taken.png --overwrite", "taken-parts"],
     "train": [
         "log.csv",
         "log.csv --events events.csv --labels labels.csv --out new",

@@ -156,13 +156,40 @@ def test_several_files_are_read_in_groups_and_a_long_one_in_blocks(tmp_path):
     assert manifest.log == ("a.csv", "b.csv", "c.csv", "d.csv")
 
 
-def test_files_without_ids_that_do_not_fit_one_block_are_refused(tmp_path):
+@pytest.mark.parametrize("policy", ["mean", "first", "last"])
+def test_files_without_ids_that_follow_one_another_are_one_series(tmp_path, policy):
     frame = wide(series=1, times=300).drop(columns=["series", "site"])
-    for name, part in (("a", frame[:150]), ("b", frame[150:])):
-        part.to_csv(tmp_path / f"{name}.csv", index=False)
+    frame.loc[150, "time"] = frame.loc[149, "time"]  # the last stamp of a file stands in the next
+    for name, part in (("a", frame[:150]), ("b", frame[150:200]), ("c", frame[200:])):
+        part.to_csv(tmp_path / f"log-{name}.csv", index=False)
+    _, manifest = check_equal(tmp_path, tmp_path / "log-*.csv", config(duplicates=policy))
+    assert Parts.open(tmp_path / "blocks").read(0).series_ids == ("log-a",)
+    assert manifest.left_out["duplicates_merged"] > 0
+
+
+def test_files_without_ids_whose_times_overlap_are_series_by_their_names(tmp_path):
+    frame = wide(series=6).drop(columns="site")
+    for number in range(6):
+        (tmp_path / f"p{number // 3}").mkdir(exist_ok=True)
+        part = frame[frame["series"] == f"pump-{number}"].drop(columns="series")
+        part.to_csv(tmp_path / f"p{number // 3}" / f"{'xyz'[number % 3]}.csv", index=False)
+    said = []
+    check_equal(tmp_path, tmp_path / "p*" / "*.csv")
+    partition(tmp_path / "p*" / "*.csv", tmp_path / "again", 5, say=said.extend, block_bytes=3_000)
+    assert Parts.open(tmp_path / "blocks").whole().series_ids == (
+        "p1/x", "p1/y", "p1/z", "x", "y", "z",
+    )  # fmt: skip
+    assert any("6 files are a series each" in line for line in said)
+
+
+def test_files_without_ids_that_only_all_readings_tell_apart_are_refused(tmp_path):
+    frame = wide(series=2, times=300).drop(columns="site")
+    for number in range(2):  # longer than a block each
+        part = frame[frame["series"] == f"pump-{number}"].drop(columns="series")
+        part.to_csv(tmp_path / f"{number}.csv", index=False)
     with pytest.raises(DataError, match=r"no column tells the series apart.*--id-column"):
         partition(tmp_path / "*.csv", tmp_path / "parts", 3, block_bytes=3_000)
-    assert partition(tmp_path / "*.csv", tmp_path / "parts", 3).manifest.series == 1
+    assert partition(tmp_path / "*.csv", tmp_path / "parts", 3).manifest.series == 2
 
 
 def test_a_series_without_ids_is_named_by_its_file(tmp_path):

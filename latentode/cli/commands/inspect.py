@@ -12,9 +12,10 @@ import numpy as np
 
 from latentode.cli.command import command
 from latentode.cli.log_picture import log_picture
-from latentode.cli.options import config_options, data_options, resolve_options
+from latentode.cli.options import config_options, data_options, resolve_options, typed_flags
 from latentode.cli.outputs import PICTURES, check_output, overwrite_option
 from latentode.cli.runs.logs import Logs, logs_argument
+from latentode.cli.runs.parts_description import describe_parts
 from latentode.cli.session import Outcome, Session
 from latentode.config import DataConfig
 from latentode.errors import DataError
@@ -50,13 +51,16 @@ def inspect_command(
 ) -> Outcome:
     """Show what is detected in LOGS: columns, clock, series, ranges, gaps, and what train will ask.
 
-    Ends with a picture of the readings over time: in the terminal, or with --plot in a file.
+    Of a folder of parts, what its manifest says. Ends with a picture of the readings over time: in
+    the terminal, or with --plot in a file.
     """
     other = [text for text in options["assignments"] if not text.strip().startswith("data.")]
     if other:
         raise click.UsageError(f"--set {other[0]}: expected a setting of the data, data.NAME.")
     if options["far_readings"] is not None:
         raise click.UsageError("--far-readings: is about predictions, and there are none here.")
+    if logs.are_parts:
+        return describe_parts(Path(logs.parts[0]), typed_flags(but=("as_json",)))
     check_output(picture, suffixes=PICTURES, overwrite=overwrite)
     config = resolve_options(options).data
     columns = _profile(logs, config) if profile else []

@@ -19,16 +19,18 @@ def num_processes() -> int:
     return processes_told()
 
 
-def begun_before_restart(out: Path | None) -> RunFolder | None:
-    """The run that this group of processes began before torchrun restarted it, if there is one.
+def begun_by_same_call(out: Path | None, command: list[str]) -> RunFolder | None:
+    """The run that this call of torchrun has begun before it started its processes again.
 
     Args:
-        out: Folder of the run, as it was named; None where it was not, which a restart begins anew.
+        out: Folder of the run, as it was named; None where it was not, which begins anew.
+        command: What was typed.
     """
-    restarted = told("TORCHELASTIC_RESTART_COUNT", 0) > 0
-    if out is None or not restarted or not (out / "run.json").is_file():
+    name = launcher()
+    if out is None or name is None or not (out / "run.json").is_file():
         return None
     folder = RunFolder.open(out)
+    record = folder.record
+    same = (record.get("launcher"), record.get("command")) == (name, command)
     # the first process is the one that refuses the run of another call, for all
-    own = not is_first_rank() or folder.record.get("launcher") == launcher()
-    return folder if own else None
+    return folder if same or not is_first_rank() else None

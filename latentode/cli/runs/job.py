@@ -81,6 +81,11 @@ class HeadFiles:
         )
 
 
+def command_of(session: Session) -> list[str]:
+    """What was typed, without a password."""
+    return [*session.program.split(), *map(without_password, session.args)]
+
+
 @dataclass(frozen=True)
 class Job:
     """What a run is given.
@@ -109,7 +114,7 @@ class Job:
         """What ``run.json`` says of it."""
         subject = {"kind": "events"} if self.logs is None else {"log": self.logs.record()}
         return {
-            "command": [*session.program.split(), *map(without_password, session.args)],
+            "command": command_of(session),
             **subject,
             **self.heads.record(),
             "seed": self.config.train.seed,

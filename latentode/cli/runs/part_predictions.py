@@ -45,7 +45,7 @@ def forecast_parts(
     out = how.check(request, allowed=("horizon", "every", "align", "samples", "quantiles"))
     model = _checked(request, parts)
     function = PartForecast(
-        every=every or _step(request, model, parts, horizon=horizon),
+        every=every or _step(request, model, horizon=horizon),
         horizon=horizon,
         **_common(request, how, model, samples, quantiles),
         **asked,
@@ -81,7 +81,8 @@ def interpolate_parts(
     out = how.check(request, allowed=("at_missing", "every", "align", "samples", "quantiles"))
     model = _checked(request, parts)
     if every is None and not at_missing:
-        every = _step(request, model, parts, inside=True)
+        rows = parts.manifest.rows / parts.manifest.series
+        every = _step(request, model, rows=rows)
     function = PartInterpolation(
         every=every,
         at_missing=at_missing,
@@ -138,10 +139,11 @@ def _common(
     }
 
 
-def _step(request: Request, model: ModelFile, parts: Parts, **asked: Any) -> str:
+def _step(request: Request, model: ModelFile, **asked: Any) -> str:
     """The time step for all parts, which is said."""
-    from latentode.scale.predictions import usual_step
-
-    step = usual_step(model.loaded(), parts, allow_missing=request.allow_missing, **asked)
-    request.session.note(f"--every {step}: a round time step near that of the readings")
+    step = model.loaded().usual_step(**asked)
+    request.session.note(
+        f"--every {step}: a round time step near that of the readings of the training, for all "
+        "parts alike"
+    )
     return step

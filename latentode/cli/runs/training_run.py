@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from latentode.cli.options import flags_of
-from latentode.cli.runs.elastic import begun_before_restart, is_first_rank, num_processes
+from latentode.cli.runs.elastic import begun_by_same_call, is_first_rank, num_processes
 from latentode.cli.runs.events_run import fit_events, settings_as_begun
-from latentode.cli.runs.job import HeadFiles, Job
+from latentode.cli.runs.job import HeadFiles, Job, command_of
 from latentode.cli.runs.listener import Listener
 from latentode.cli.runs.logs import Logs
 from latentode.cli.runs.part_training import fit_parts
@@ -24,7 +24,7 @@ from latentode.errors import DataError
 
 
 def run_new(session: Session, job: Job, *, out: Path | None, name: str | None) -> Outcome:
-    """Train in a new folder; in that of the group of processes that torchrun has restarted.
+    """Train in a new folder; in that of a group of processes that torchrun starts again.
 
     Args:
         session: Session of the call.
@@ -32,7 +32,7 @@ def run_new(session: Session, job: Job, *, out: Path | None, name: str | None) -
         out: Folder of the run.
         name: First part of its name, where `out` is None.
     """
-    begun = begun_before_restart(out)
+    begun = begun_by_same_call(out, command_of(session))
     if begun is not None and begun.has_checkpoint:
         return run_again(session, begun.path, logs=job.logs, changes={}, threads=job.threads)
     if begun is not None and is_first_rank():

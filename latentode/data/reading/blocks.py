@@ -10,6 +10,7 @@ import numpy as np
 
 from latentode.config import DataConfig
 from latentode.data.dataset import Float64, TimeSeriesDataset
+from latentode.data.reading.assembly.files import FileSpans
 from latentode.data.reading.assembly.static import build_static
 from latentode.data.reading.block_checks import Agreement
 from latentode.data.reading.doubts import Decision, Doubts
@@ -31,7 +32,7 @@ from latentode.errors import DataError, ResourceError
 
 #: Bytes of a block, about: of text, or of cells of 16 bytes; reading takes some ten times as much.
 BLOCK_BYTES = 64 << 20
-_MOST_NOTES = 20
+_MOST_NOTES = 20  # of a person who reads them
 #: Called with the bytes that are read, and with all.
 Progress = Callable[[int, int], None]
 
@@ -84,6 +85,8 @@ class LogBlocks:
         self._weights = [log_weight(file, config) for file in self.files]
         self._agreement = Agreement(config)
         self._known: Understanding | None = None
+        self._names: dict[str, str] = {}
+        self._spans = FileSpans()
         self._channels: dict[str, int] = {}
         self._slots: set[str] = set()
         self._static: dict[str, set[tuple[str, str]]] = {}
@@ -146,11 +149,17 @@ class LogBlocks:
     @system_memory()
     def _dataset(self, tables: Iterator[Table]) -> TimeSeriesDataset:
         log = OpenedLog.collected(
-            self._agreement.looked_at(tables), self.config, known=self._known, whole=False
+            self._agreement.looked_at(tables),
+            self.config,
+            known=self._known,
+            whole=False,
+            files=self._names,
         )
         if self._known is None:
             self._begin(log)
         rows = log.rows()
+        if self._by_files:
+            self._spans.add(log.got, rows.times, rows.keep)
         channels = log.channels(rows)
         dataset, columns = log.dataset(rows, channels, allow_unread=True)
         self._agreement.check(log, rows, dict(dataset.units))
@@ -181,12 +190,6 @@ class LogBlocks:
             raise DataError(
                 f"{self.source_name}: dates stand in the first row of each day alone, and the log "
                 "is too long to be read at once. Write the date into every row."
-            )
-        if roles.id is None and len(self.files) > 1:
-            raise DataError(
-                f"{self.source_name}: no column tells the series apart, and the log is too long to "
-                f"tell from all {len(self.files):,} files whether they are one series. Write the "
-                "id of the series into a column of each file, and name it with --id-column."
             )
         if config.clip_outliers is not None:
             raise DataError(
@@ -219,6 +222,30 @@ class LogBlocks:
             update={"time": pinned.time.model_copy(update=bounds)}
         )
         self.config = self._agreement.config.model_copy(update={"columns": self.config.columns})
+
+    @property
+    def _by_files(self) -> bool:
+        return self._known is not None and self._known.roles.id is None and len(self.files) > 1
+
+    def one_series(self) -> tuple[str, ...]:
+        """Series of the blocks that are one, in their order: files of which each follows another.
+
+        None where they are the series of the log.
+
+        Raises:
+            DataError: If that cannot be told.
+        """
+        if not self._by_files:
+            return ()
+        names, number = self._spans.as_one(self.source_name), f"{len(self.files):,} files"
+        if names:
+            self.notes.append(f"{number} are one series (each begins where another ends)")
+        else:
+            self.notes.append(
+                f"{number} are a series each, named by their files (their times overlap, and the "
+                "readings of the first differ)"
+            )
+        return names
 
     @property
     def channels(self) -> tuple[str, ...]:

@@ -92,6 +92,7 @@ class OpenedLog:
         allow_missing: bool = False,
         known: Understanding | None = None,
         whole: bool = True,
+        files: dict[str, str] | None = None,
     ) -> Self:
         """Read all tables of a log, one after another.
 
@@ -101,10 +102,11 @@ class OpenedLog:
             allow_missing: Whether columns that are named may be absent.
             known: How the tables are read, if rows above tell it.
             whole: Whether these are all rows of the log.
+            files: Series -> file of other rows, which grows, where files are a series each.
         """
         pairs = config.columns.pairs
-        files = (in_pairs(table, pairs) for table in tables)
-        table = next(files)
+        paired = (in_pairs(table, pairs) for table in tables)
+        table = next(paired)
         if allow_missing:
             config = _without_absent_columns(config, table.columns)
         if known is None:
@@ -112,16 +114,20 @@ class OpenedLog:
         else:
             table, understanding = known.applied(table), known
         roles = understanding.roles
-        collector = Collector(roles, config)
+        collector = Collector(roles, config, {} if files is None else files)
         collector.add(table)
-        for other in files:
+        for other in paired:
             collector.add(understanding.applied(other))
             table.doubts.merge(other.doubts)
         tally = Tally(doubts=table.doubts, left_out=dict(roles.left_out))
         return cls(table, roles, config, collector.collected(), tally, understanding, whole)
 
     def rows(self) -> CountedRows:
-        """Decide which rows and cells count, and on one clock for all times."""
+        """Decide which rows and cells count, and on one clock for all times.
+
+        Raises:
+            DataError: If rows are refused, or none is left.
+        """
         policy = RowPolicy(self.table, self.roles, self.config, self.got, self.tally)
         times, keep, clock = policy.rows()
         if self.roles.id is None and self.whole:
@@ -204,6 +210,9 @@ class OpenedLog:
 
         Returns:
             The data set, and its readings side by side where they were in columns.
+
+        Raises:
+            DataError: If a question is open, a name is absent, or there is no reading.
         """
         table, got, tally = self.table, self.got, self.tally
         build = Builder(
@@ -270,7 +279,13 @@ class OpenedLog:
     def look(
         self, rows: CountedRows, dataset: TimeSeriesDataset, columns: list[Float64] | None
     ) -> Look:
-        """Look at what was read once more, for what no single cell shows."""
+        """Look at what was read once more, for what no single cell shows.
+
+        Args:
+            rows: The rows.
+            dataset: What was made of them.
+            columns: Its readings side by side, as `dataset` gives them.
+        """
         return second_look(
             dataset.readings,
             dataset.series_ids,

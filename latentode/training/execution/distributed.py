@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
@@ -24,11 +25,27 @@ def process_group(device: str) -> Iterator[None]:
     if processes_told() == 1 or distributed.is_initialized():
         yield
         return
-    distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    backend = "nccl" if device.startswith("cuda") else "gloo"
+    distributed.init_process_group(backend, **_meeting_place())
     try:
         yield
     finally:
         distributed.destroy_process_group()
+
+
+def _meeting_place() -> dict[str, Any]:
+    """Where processes of one node find each other: a place of their own after every restart.
+
+    The store of torchrun outlives a restart, and tells of the processes that have ended, too:
+    https://github.com/pytorch/pytorch/issues/135712. Nodes count their restarts each for itself, so
+    that several need ``TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1``.
+    """
+    if os.environ.get("GROUP_WORLD_SIZE") != "1":
+        return {}
+    store, rank, size = next(distributed.rendezvous("env://"))
+    restart = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    own = distributed.PrefixStore(f"restart {restart}", store)
+    return {"store": own, "rank": rank, "world_size": size}
 
 
 def wrap(model: nn.Module) -> nn.Module:

@@ -140,10 +140,12 @@ class Collector:
     Attributes:
         roles: Meaning of the columns, the same in all tables.
         config: How the log is read.
+        files: Series -> file of other rows of the log, where files are a series each.
     """
 
     roles: Roles
     config: DataConfig
+    files: dict[str, str] = field(default_factory=dict)
     _tables: list[Table] = field(default_factory=list)
     _ids: Names = field(default_factory=Names)
     _slots: Names = field(default_factory=Names)
@@ -225,10 +227,14 @@ class Collector:
 
     def _name(self, table: Table) -> str:
         """Name of a table as a series: of its file, with the folder where another has that name."""
-        if table.stem not in self._ids.codes:
-            return table.stem
         inside = f"{Path(table.name).parent.name}/{table.stem}"
-        return inside if inside not in self._ids.codes else f"{inside}-{len(self._tables) + 1}"
+        for name in (table.stem, inside):
+            if self.files.get(name, table.name) == table.name and name not in self._ids.codes:
+                break
+        else:
+            name = f"{inside}-{len(self.files) + 1}"
+        self.files[name] = table.name
+        return name
 
     def _times_of(self, table: Table) -> RawTimes:
         time, decimal = self.config.time, table.decimal

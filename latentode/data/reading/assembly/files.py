@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from latentode.data.dataset import Int64
 from latentode.data.reading.assembly.collect import Collected
 from latentode.data.reading.doubts import Doubts
+from latentode.errors import DataError
 
 _FEW = 0.01  # share of readings over which files of one series may overlap
 _MOST = 0.5  # share of the readings where files overlap that stand in both, if one is a copy
@@ -70,22 +71,77 @@ def series_of_files(got: Collected, times: Int64, keep: NDArray[np.bool_], doubt
         _join(got, files, whole, [files.names[0]])
         doubts.decide("files", f"{number} are one series", shared, confidence="likely")
         return
-    for labels, words in ((files.names, "by their names without dates"),
-                          (files.folders, "by their folders")):  # fmt: skip
-        groups, names = pd.factorize(np.array([_DATE.sub("", name) for name in labels], object))
-        if 1 < len(names) < len(files.codes) and all(names) and _follow(files, groups):
-            _join(got, files, groups, list(names))
-            doubts.decide(
-                "files", f"{number} are {len(names):,} series, told apart {words}",
-                "the times of different ones overlap, those of each follow one another",
-                confidence="likely",
-            )  # fmt: skip
-            return
+    for groups, names, words in _groups(files):
+        _join(got, files, groups, names)
+        doubts.decide(
+            "files", f"{number} are {len(names):,} series, told apart {words}",
+            "the times of different ones overlap, those of each follow one another",
+            confidence="likely",
+        )  # fmt: skip
+        return
     doubts.decide(
         "files", f"{number} are {len(files.codes):,} series, named by their files",
         "their times overlap, and the readings differ; files of one series should be joined",
         confidence="likely",
     )  # fmt: skip
+
+
+class FileSpans:
+    """When the readings of each file of a long log were taken, of which some are read at a time."""
+
+    def __init__(self) -> None:
+        self._spans: dict[str, tuple[int, int, str]] = {}
+        self._differ: bool | None = None
+
+    def add(self, got: Collected, times: Int64, keep: NDArray[np.bool_]) -> None:
+        """Note those of some files, or of a part of one.
+
+        Args:
+            got: Rows, a series for each file.
+            times: Time of each row, nanoseconds.
+            keep: Rows that count.
+        """
+        files = _files(got, times, keep)
+        for start, end, name, folder in zip(
+            files.starts.tolist(), files.ends.tolist(), files.names, files.folders, strict=True
+        ):
+            first, last, _ = self._spans.get(name, (start, end, folder))
+            self._spans[name] = (min(first, start), max(last, end), folder)
+        whole = np.zeros(len(files.codes), dtype=np.int64)
+        if self._differ is None and len(whole) > 1 and not _follow(files, whole):
+            self._differ = _overlap(got, times, keep) is None
+
+    def as_one(self, source: str) -> tuple[str, ...]:
+        """Names of the files, in their order, where they are one series; none where each is one.
+
+        Args:
+            source: Name of the log.
+
+        Raises:
+            DataError: If what they are only all readings together tell.
+        """
+        starts, ends, folders = (list(each) for each in zip(*self._spans.values(), strict=True))
+        number, names = len(starts), [*self._spans]
+        files = _Files(np.array(starts), np.array(ends), np.arange(number), names, folders)
+        if _follow(files, np.zeros(number, dtype=np.int64)):
+            return tuple(names)
+        if self._differ and not any(_groups(files)):
+            return ()
+        raise DataError(
+            f"{source}: no column tells the series apart, the times of the {number:,} files "
+            "overlap, and the log is too long to tell from all readings which of them are one "
+            "series. Write the id of the series into a column of each file, and name it with "
+            "--id-column."
+        )
+
+
+def _groups(files: _Files) -> Iterator[tuple[Int64, list[str], str]]:
+    """Files of several series told apart: series of each, their names, and by what."""
+    for labels, words in ((files.names, "by their names without dates"),
+                          (files.folders, "by their folders")):  # fmt: skip
+        groups, names = pd.factorize(np.array([_DATE.sub("", name) for name in labels], object))
+        if 1 < len(names) < len(files.codes) and all(names) and _follow(files, groups):
+            yield groups, list(names), words
 
 
 def _files(got: Collected, times: Int64, keep: NDArray[np.bool_]) -> _Files:

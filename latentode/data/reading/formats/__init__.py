@@ -39,4 +39,6 @@ result with a column for each field is read as a wide log without the columns of
 encoding (`text_blocks`). Separator, names, units and the first row are found in the first lines
 (`csv_dialect`, `csv_header`, `csv_columns`), then pyarrow parses the whole file (`csv_parser`),
 where it lies if it is plain UTF-8, and mended on the way if not (`csv_source`).
+
+Text, Parquet and Arrow files are also opened in blocks of rows (`Format.blocks`), all others whole.
 """
