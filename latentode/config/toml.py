@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,13 +24,17 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        size = path.stat().st_size
-        if size > _MAX_BYTES:
-            raise ConfigError(f"{path}: expected a TOML file of at most 1 MiB, got {size} bytes.")
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe may never end
+            raise ConfigError(f"{path}: expected a TOML file, got a device, pipe or folder.")
+        if found.st_size > _MAX_BYTES:
+            raise ConfigError(
+                f"{path}: expected a TOML file of at most 1 MiB, got {found.st_size} bytes."
+            )
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: not TOML ({error}).") from None
 
 

@@ -14,13 +14,12 @@ import xarray as xr
 
 from latentode.errors import ConfigError, DataError, OutputExistsError
 from latentode.files import atomic_write
+from latentode.results.csv_text import csv_of
 from latentode.results.dataset import DEFAULT_QUANTILES
 from latentode.results.exceedance import exceedance_frame
 from latentode.results.frame import to_frame
 
 FORMATS = ("nc", "csv", "parquet", "json")
-# a spreadsheet takes a text cell that starts with one of these for a formula
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write(
@@ -61,9 +60,8 @@ def render(
 ) -> bytes:
     """Return the content of the file that `write` would write.
 
-    In CSV, series ids and channel names that a spreadsheet would take for a formula (they start
-    with ``= + - @``, a tab or a carriage return) are preceded by an apostrophe; numbers never
-    are.
+    In CSV, texts that a spreadsheet would take for a formula are preceded by an apostrophe; see
+    `latentode.results.csv_text`.
 
     Args:
         dataset: Result of `to_dataset`, `aggregate` or `exceedance`.
@@ -78,7 +76,7 @@ def render(
         return _netcdf(dataset)
     frame = exceedance_frame(dataset) if "reached" in dataset else to_frame(dataset, quantiles)
     if form == "csv":
-        return _csv(frame)
+        return csv_of(frame)
     return _json(dataset, frame) if form == "json" else _parquet(frame)
 
 
@@ -139,18 +137,6 @@ def _without_nul(names: Any) -> Any:
     return np.array(
         [str(name).replace("\x00", "\N{SYMBOL FOR NULL}") for name in names], dtype=object
     )
-
-
-def _csv(frame: pd.DataFrame) -> bytes:
-    for column in ("scenario", "series", "channel", "condition"):
-        if column in frame:
-            frame[column] = frame[column].map(_defused)
-    return frame.to_csv(index=False, lineterminator="\n").encode("utf-8", "replace")
-
-
-def _defused(text: object) -> str:
-    cell = str(text)
-    return "'" + cell if cell.startswith(_FORMULA_STARTS) else cell
 
 
 def _parquet(frame: pd.DataFrame) -> bytes:

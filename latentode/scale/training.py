@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from latentode.config import DataConfig, LatentODEConfig
+from latentode.config.launch import processes_told, told
 from latentode.data.parting import Parting
 from latentode.errors import ConfigError, DataError
 from latentode.estimators.latent_ode import LatentODE
@@ -83,11 +83,11 @@ def fit(
         )
     _check(parts, config)
     model = LatentODE(config=config)
-    with bar_unless(on_event) as told:
-        if told is not None and os.environ.get("RANK", "0") == "0":
-            told({"event": "note", "text": _FIRST_PASS})
+    with bar_unless(on_event) as say:
+        if say is not None and told("RANK", 0) == 0:
+            say({"event": "note", "text": _FIRST_PASS})
         data = streamed(parts, config)
-        model.fitted_ = fit_prepared(data, run_dir=folder, resume=resume, on_event=told)
+        model.fitted_ = fit_prepared(data, run_dir=folder, resume=resume, on_event=say)
     model.config_ = model.fitted_.config
     return model
 
@@ -174,7 +174,7 @@ def _check(parts: Parts, config: LatentODEConfig) -> None:
             f"{parts.manifest.readings:,} readings. Leave out --refit, or raise "
             "train.buffer_readings."
         )
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    processes = processes_told()
     if processes > len(parts):
         raise DataError(
             f"{parts.folder}: expected at least a part for each of {processes} processes, got "

@@ -23,6 +23,8 @@ from latentode.files import RunLock
 
 AS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
+MASTER = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}  # of a group of processes
+
 
 class Report:
     look = types.SimpleNamespace(counters=())
@@ -458,6 +460,8 @@ def test_absent_cuda_is_an_error_that_says_so(library, monkeypatch):
 def test_other_ranks_of_torchrun_are_silent_and_make_no_folder(library, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
+    for name, value in MASTER.items():
+        monkeypatch.setenv(name, value)
     result = run("train", "pump log.csv")
     assert result.exit_code == 0
     assert result.output == ""
@@ -472,6 +476,8 @@ def test_failure_of_another_rank_is_said(library, monkeypatch):
     library.train = fail
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
+    for name, value in MASTER.items():
+        monkeypatch.setenv(name, value)
     result = run("train", "pump log.csv")
     assert result.exit_code == 6
     assert result.stderr == "error: training step 3: loss is nan.\n"
@@ -480,5 +486,7 @@ def test_failure_of_another_rank_is_said(library, monkeypatch):
 def test_first_rank_of_torchrun_makes_the_folder(library, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "0")
+    for name, value in MASTER.items():
+        monkeypatch.setenv(name, value)
     assert run("train", "pump log.csv").exit_code == 0
     assert library.calls[0]["run_dir"] == only_run()

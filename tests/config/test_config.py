@@ -1,6 +1,7 @@
 """Settings as dictionaries and as TOML: both read back as the same settings."""
 
 import math
+import os
 from typing import Literal, get_args, get_origin
 
 import annotated_types
@@ -53,7 +54,7 @@ def values_of(kind, field):
     if kind is bool:
         return st.booleans()
     if kind is int:
-        return st.integers(limits["min_value"], limits.get("max_value"))
+        return st.integers(limits["min_value"], limits.get("max_value", 2**63 - 1))
     if kind is float:
         return st.floats(**limits, allow_nan=False, allow_infinity=False)
     return DURATIONS if is_duration(field) else TEXTS
@@ -155,3 +156,33 @@ def test_counters_have_rates_from_0_on_and_no_bounds_of_their_own():
             LatentODEConfig().updated(
                 **{"channels.counters": ["meter"], f"channels.{setting}": [value]}
             )
+
+
+def _numbers(config, path=()):
+    for name, field in type(config).model_fields.items():
+        value = getattr(config, name)
+        if isinstance(value, BaseModel):
+            yield from _numbers(value, (*path, name))
+        elif "int" in str(field.annotation):
+            yield ".".join((*path, name))
+
+
+@pytest.mark.parametrize("name", list(_numbers(LatentODEConfig())))
+@pytest.mark.parametrize("value", [10**25, -(10**25)])
+def test_every_whole_number_has_a_range(name, value):
+    with pytest.raises(ConfigError, match=name):
+        LatentODEConfig().updated(**{name: value})
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 100_000, "a = " + "{b = " * 50_000])
+def test_settings_nested_without_end_are_no_settings(tmp_path, text):
+    path = tmp_path / "deep.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="not TOML"):
+        LatentODEConfig.from_toml(path)
+
+
+def test_a_pipe_is_no_file_of_settings(tmp_path):
+    os.mkfifo(tmp_path / "pipe.toml")
+    with pytest.raises(ConfigError, match="got a device, pipe or folder"):
+        LatentODEConfig.from_toml(tmp_path / "pipe.toml")

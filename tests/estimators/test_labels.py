@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from sealing import sealed
 
 from latentode import LatentODE, LatentODEConfig
 from latentode.cli.app import root
@@ -125,7 +126,7 @@ def test_a_broken_description_of_labels_is_refused(fitted, tmp_path, about):
     path = tmp_path / "model" / "model.json"
     meta = json.loads(path.read_text("utf-8"))
     meta["labels"] = about
-    path.write_text(json.dumps(meta), "utf-8")
+    path.write_text(json.dumps(sealed(meta)), "utf-8")
     with pytest.raises(CheckpointError):
         LatentODE.load(tmp_path / "model")
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from model_cases import case, case_with_time_labels, noise_for, probabilities_of
+from sealing import sealed
 from torch.nn import functional
 
 from latentode import LatentODE, LatentODEConfig
@@ -166,7 +167,7 @@ def test_a_model_with_labels_of_times_comes_back_from_disk(fitted, tmp_path):
     path = tmp_path / "model" / "model.json"
     record = json.loads(path.read_text("utf-8"))
     record["labels"]["series_ids"] = ["m0", "n1", "n2", "n3"]
-    path.write_text(json.dumps(record), "utf-8")
+    path.write_text(json.dumps(sealed(record)), "utf-8")
     with pytest.raises(CheckpointError):
         LatentODE.load(tmp_path / "model")
     assert again.score_labels(log, labels)["times"] == fitted.score_labels(log)["times"]

@@ -13,6 +13,7 @@ import torch
 from click.testing import CliRunner
 from model_cases import irregular_log
 from safetensors.torch import load_file, save_file
+from sealing import sealed
 from training_cases import (
     digests,
     parts,
@@ -279,7 +280,7 @@ def resealed(folder, change=None, tensors=None):
         change(meta)
     blob = (folder / "model.safetensors").read_bytes()
     (folder / "model.json").write_text(
-        json.dumps(meta | {"sha256": hashlib.sha256(blob).hexdigest()})
+        json.dumps(sealed(meta | {"sha256": hashlib.sha256(blob).hexdigest()}))
     )
 
 

@@ -40,9 +40,11 @@ def classify_command(request: Request, samples: int, times: Path | None) -> Outc
     model, folder = request.load()
     table = model.classify(request.read(model), times=times, num_draws=samples)
     table.insert(0, "label", table.idxmax(axis=1), allow_duplicates=True)
-    text = table.to_csv()
+    from latentode.results.csv_text import csv_of
+
+    content = csv_of(table, index=True)
     if request.output == STDOUT:
-        return Outcome(text=text.rstrip("\n"))
+        return Outcome(text=content.decode().rstrip("\n"))
     target = request.output or free_name(folder.subfolder("labels") if folder else Path(), "labels")
-    atomic_write(target, text.encode())
+    atomic_write(target, content)
     return Outcome(outputs=(target,), data={"rows": len(table)})

@@ -154,6 +154,7 @@ def _default_horizon(streams: EventStreams, unit_ns: int) -> float:
 
 def _write(target: Path, answer: _Answer) -> tuple[Path, ...]:
     from latentode import plot
+    from latentode.results.csv_text import csv_of
     from latentode.results.events import intensity_frame, next_event_frame
 
     frames = {
@@ -165,10 +166,7 @@ def _write(target: Path, answer: _Answer) -> tuple[Path, ...]:
         "rescaled_gaps.png": plot.rescaled_gaps(*answer.quantiles),
     }
     return (
-        *(
-            atomic_write(target / name, frame.to_csv(index=False).encode())
-            for name, frame in frames.items()
-        ),
+        *(atomic_write(target / name, csv_of(frame)) for name, frame in frames.items()),
         *(plot.save(axes, target / name) for name, axes in pictures.items()),
     )
 

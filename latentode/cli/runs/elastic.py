@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from latentode.cli.runs.provenance import launcher
 from latentode.cli.runs.run_folder import RunFolder
+from latentode.config.launch import processes_told, told
 
 
 def is_first_rank() -> bool:
     """True outside torchrun, and for its rank 0."""
-    return num_processes() < 2 or int(os.environ.get("RANK", "0")) == 0
+    return num_processes() < 2 or told("RANK", 0) == 0
 
 
 def num_processes() -> int:
     """Processes that train together."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    return processes_told()
 
 
 def begun_by_same_call(out: Path | None, command: list[str]) -> RunFolder | None:

@@ -95,13 +95,18 @@ class Logs:
         paths = record.get("paths") or [record[key] for key in ("path",) if record.get(key)]
         return cls(tuple(paths)) if paths else None
 
+    def are_as_in(self, record: Mapping[str, Any]) -> bool:
+        """Whether they are there, and hold what was recorded; of a database nobody knows."""
+        known = record.get("sha256")
+        return bool(known) and self.gone() is None and self.record()["sha256"] == known
+
     def check_unchanged(self, record: Mapping[str, Any]) -> None:
         """Compare them with the logs that a run was started on.
 
         Raises:
             DataError: If they differ, since a resumed run would mix two data sets.
         """
-        if record.get("sha256") and self.record()["sha256"] != record["sha256"]:
+        if record.get("sha256") and not self.are_as_in(record):
             raise DataError(
                 f"{self}: expected the log that this run was started on, got another content. "
                 "Start a new run with `train`."

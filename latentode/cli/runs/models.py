@@ -152,7 +152,8 @@ def own_log(run: Path, folder: RunFolder | None) -> Logs:
     """
     if folder is None or folder.logs is None:
         raise DataError(
-            f"{run}: expected the log that the model was trained on, got none. Name LOGS."
+            f"{run}: expected the log that the model was trained on, as it was then, got none: it "
+            "has gone or changed, is a database, or never was. Name LOGS."
         )
     return folder.logs
 

@@ -33,6 +33,7 @@ from latentode.errors import (
 )
 from latentode.files import RunLock, atomic_write, clean_stray, slug
 from latentode.files.faults import explained
+from latentode.files.regular import read_regular, refuse_links_out
 
 SCHEMA = 1
 _MAX_JSON_BYTES = 16 << 20  # a broken file must not fill the memory
@@ -56,14 +57,14 @@ class RunFolder:
         """Open the folder of an earlier run.
 
         Raises:
-            CheckpointError: If it holds no readable ``run.json`` of a known schema.
+            CheckpointError: If it holds no readable ``run.json`` of a known schema, or a link that
+                leads out of it.
         """
+        refuse_links_out(path)
         folder = cls(path)
         try:
-            if folder.record_path.stat().st_size > _MAX_JSON_BYTES:
-                raise CheckpointError(f"{folder.record_path}: expected at most 16 MiB.")
-            folder.record = json.loads(folder.record_path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            folder.record = json.loads(read_regular(folder.record_path, _MAX_JSON_BYTES))
+        except (ValueError, RecursionError):
             raise CheckpointError(
                 f"{path}: expected a run folder with a readable run.json, got none. "
                 "Name the folder that `train` printed."
@@ -83,9 +84,13 @@ class RunFolder:
 
     @property
     def logs(self) -> Logs | None:
-        """The log that the run was trained on; None where it has gone, or was none."""
-        logs = Logs.recorded(self.record.get("log") or {})
-        return None if logs is None or logs.gone() else logs
+        """The log that the run was trained on; None where it has gone or changed, or was none.
+
+        The folder may be somebody else's, and name any file: one is read by its sum alone.
+        """
+        record = self.record.get("log") or {}
+        logs = Logs.recorded(record)
+        return logs if logs is not None and logs.are_as_in(record) else None
 
     @property
     def left_out(self) -> set[str]:

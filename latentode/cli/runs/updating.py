@@ -112,8 +112,13 @@ def _old_readings(
         if logs in read:
             continue
         read.add(logs)
-        if record.get("sha256") and logs.record()["sha256"] != record["sha256"]:
-            session.warn(f"{logs} has changed since it was learned; it is read as it is now")
+        if record.get("sha256") and not logs.are_as_in(record):
+            session.warn(
+                f"{logs} has changed since it was learned, and is not read: of what {folder.path} "
+                "has learned, the newest readings of each series stand beside the new ones. To "
+                "learn from it as it is now, name it beside the new log"
+            )
+            return None, known
         readings, others = _read(model, logs, own_bounds(folder) if number == 0 else {})
         later = model.fitted_.schema.in_order(readings)
         found = later if found is None else found.followed_by(later)

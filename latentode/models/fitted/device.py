@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 import torch
 from torch import distributed
 
+from latentode.config.launch import told
 from latentode.errors import ConfigError
 
 
@@ -28,7 +28,7 @@ def device_of(name: str) -> torch.device:
         ConfigError: If there is no such device.
     """
     if name == "cuda" and world_size() > 1:
-        name = f"cuda:{int(os.environ.get('LOCAL_RANK', '0'))}"
+        name = f"cuda:{told('LOCAL_RANK', 0)}"
     if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
         raise ConfigError(f"device: expected cpu, cuda or cuda:NUMBER, got {name!r}.")
     device = torch.device(name)

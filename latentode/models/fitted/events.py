@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +102,10 @@ class FittedEvents:
             data = DataConfig.model_validate(meta["data"]["config"])
             mark_column = meta["data"]["mark_column"]
             sizes = meta["sizes"]
-            model = build_process(sizes, len(streams.mark_names))
-        load_weights(model, tensors, (EVENTS,), folder / "events.safetensors")
+            if sizes["num_decays"] != len(tensors["model.log_decay"]):
+                raise ValueError("sizes: num_decays is not that of the weights")
+            build = partial(build_process, sizes, len(streams.mark_names))
+            model = load_weights(build, tensors, (EVENTS,), folder / "events.safetensors")
         return cls(model.to(target).eval(), data, mark_column, streams, sizes)
 
     def card(self) -> str:
@@ -132,15 +135,18 @@ def unit_of(clock: Clock) -> str:
 
 def build_process(sizes: Mapping[str, Any], num_marks: int) -> JumpProcess:
     """A process of given sizes; rates and decays are placeholders for weights to be loaded."""
-    ones = torch.ones(int(sizes["num_decays"]), dtype=torch.float64)
+    # numbers are checked there and then, so they are real where the model has no memory
+    ones = partial(torch.ones, dtype=torch.float64, device="cpu")
     process = JumpProcess(
         int(sizes["latent_dim"]),
         int(sizes["hidden_dim"]),
-        torch.ones(num_marks, dtype=torch.float64),
-        ones,
+        ones(num_marks),
+        ones(int(sizes["num_decays"])),
         float(sizes["clock"]),
         link=sizes["link"],
     )
     if sizes.get("share"):  # models of version 0.2.0 have none
-        process.share = RateShare(OwnRateProcess(torch.ones(num_marks), 1.0, 1.0), 0.5, 0.5)
+        process.share = RateShare(
+            OwnRateProcess(torch.ones(num_marks, device="cpu"), 1.0, 1.0), 0.5, 0.5
+        )
     return process

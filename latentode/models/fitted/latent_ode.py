@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -134,9 +135,10 @@ class FittedModel:
             history = from_json(meta["history"])
             later = tuple(map(LaterTraining.from_dict, meta.get("later", [])))
         rates = None if log.events is None else torch.ones(log.events.streams.num_marks)
-        model = build_model(config, schema, **head_arguments(rates, log.labels))
+        build = partial(build_model, config, schema, **head_arguments(rates, log.labels))
         path = folder / "model.safetensors"
-        load_weights(model, tensors, (*LOG_PREFIXES, CLIMATOLOGY, _CALIBRATION, _COPULA), path)
+        others = (*LOG_PREFIXES, CLIMATOLOGY, _CALIBRATION, _COPULA)
+        model = load_weights(build, tensors, others, path)
         size = len(schema.channels)
         calibration = _stored(Calibration(size), _CALIBRATION, tensors, path).to(target)
         copula = _stored(GaussianCopula(size), _COPULA, tensors, path).to(target)

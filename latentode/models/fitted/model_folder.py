@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,11 +17,15 @@ from torch import Tensor, nn
 
 from latentode.errors import CheckpointError
 from latentode.files import atomic_folder, atomic_write
+from latentode.files.regular import read_regular, refuse_links_out
+
+Model = TypeVar("Model", bound=nn.Module)
 
 SCHEMA_VERSION = 1
 # a broken file must not fill the memory
 _MAX_JSON_BYTES = 16 << 20
 _MAX_TENSOR_BYTES = 4 << 30
+_CHECKSUM = "checksum"  # of all other fields; absent in folders of version 0.2.0
 
 
 def save_folder(
@@ -37,17 +41,16 @@ def save_folder(
         folder: Folder to make; an old one of the same contents is replaced by rename.
         stem: File name without suffix.
         tensors: Tensors by name.
-        meta: JSON types; "schema" and "sha256" are added.
+        meta: JSON types; "schema", "sha256" (of the tensors) and "checksum" (of all other fields)
+            are added.
         extra: Other small files of the folder, by name.
 
     Raises:
         ResourceError: If the disk is full; an old folder is untouched.
     """
     blob = save({name: t.detach().cpu().contiguous() for name, t in tensors.items()})
-    digest = hashlib.sha256(blob).hexdigest()
-    text = json.dumps(
-        {"schema": SCHEMA_VERSION, "sha256": digest, **meta}, indent=1, allow_nan=False
-    )
+    about = {"schema": SCHEMA_VERSION, "sha256": hashlib.sha256(blob).hexdigest(), **meta}
+    text = json.dumps({**about, _CHECKSUM: sum_of(about)}, indent=1, allow_nan=False)
     with atomic_folder(folder) as fresh:
         atomic_write(fresh / f"{stem}.safetensors", blob)
         atomic_write(fresh / f"{stem}.json", text.encode())
@@ -96,12 +99,15 @@ def description_of(what: str, path: Path) -> Iterator[None]:
 
 
 def load_weights(
-    model: nn.Module, tensors: Mapping[str, Tensor], others: tuple[str, ...], where: Path
-) -> None:
-    """Load what `save_model` stored of a model.
+    build: Callable[[], Model], tensors: Mapping[str, Tensor], others: tuple[str, ...], where: Path
+) -> Model:
+    """The model that `save_model` stored.
+
+    Names and shapes are compared on a model without memory first: sizes that a description claims
+    are believed once the weights have them.
 
     Args:
-        model: The model.
+        build: Makes the model that the JSON file describes.
         tensors: All tensors of the folder.
         others: What the names of those begin with that are not of the model. A name that belongs
             nowhere goes to the weights, which refuse it.
@@ -111,8 +117,14 @@ def load_weights(
         CheckpointError: If a name or shape disagrees, or a value is not finite.
     """
     mine = {k.removeprefix("model."): v for k, v in tensors.items() if not k.startswith(others)}
+    with torch.device("meta"):
+        claimed = build()
+    shed_absent(claimed, mine)
+    check_tensors(claimed, mine, where)
+    model = build()
     shed_absent(model, mine)
-    load_strictly(model, mine, where)
+    model.load_state_dict(mine)
+    return model
 
 
 def shed_absent(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
@@ -142,20 +154,22 @@ def load_folder(
         CheckpointError: If a file is missing, too large, truncated, of another schema, has other
             fields, or was changed after it was written.
     """
+    refuse_links_out(folder)
     meta = read_json(folder / f"{stem}.json")
     if meta.get("schema") != SCHEMA_VERSION:
         raise CheckpointError(
             f"{folder}: expected schema version {SCHEMA_VERSION}, got {meta.get('schema')!r}. "
             "Use the version of latentode that wrote it."
         )
-    odd = sorted((set(meta) - optional) ^ {"schema", "sha256", *fields})
+    odd = sorted((set(meta) - optional - {_CHECKSUM}) ^ {"schema", "sha256", *fields})
     if odd:
         raise CheckpointError(
             f"{folder / stem}.json: expected the fields {', '.join(sorted(fields))}, {odd[0]!r} is "
             f"{'unknown' if odd[0] in meta else 'missing'}."
         )
+    _check_sum(folder / f"{stem}.json", meta)
     path = folder / f"{stem}.safetensors"
-    blob = _read_bytes(path, _MAX_TENSOR_BYTES)
+    blob = read_regular(path, _MAX_TENSOR_BYTES)
     digest = hashlib.sha256(blob).hexdigest()
     if digest != meta.get("sha256"):
         raise CheckpointError(
@@ -174,7 +188,7 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: If it is missing, too large or no JSON object.
     """
-    blob = _read_bytes(path, _MAX_JSON_BYTES)
+    blob = read_regular(path, _MAX_JSON_BYTES)
     try:
         values = json.loads(blob)
     except (ValueError, RecursionError) as error:
@@ -240,11 +254,15 @@ def check_tensors(module: nn.Module, tensors: Mapping[str, Tensor], where: Path)
             raise CheckpointError(f"{where}: tensor {name!r} has values that are not finite.")
 
 
-def _read_bytes(path: Path, most: int) -> bytes:
-    try:
-        size = path.stat().st_size
-        if size > most:
-            raise CheckpointError(f"{path}: expected at most {most} bytes, got {size}.")
-        return path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror}).") from None
+def sum_of(meta: Mapping[str, Any]) -> str:
+    """Sum of what a JSON file says, however it is laid out."""
+    text = json.dumps(meta, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check_sum(path: Path, meta: dict[str, Any]) -> None:
+    if _CHECKSUM in meta and meta.pop(_CHECKSUM) != sum_of(meta):
+        raise CheckpointError(
+            f"{path}: expected what was written, got other fields or numbers: the file was changed "
+            "afterwards. Take another copy of the folder."
+        )

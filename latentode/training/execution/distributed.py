@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from latentode.config.launch import processes_told
 from latentode.models.fitted.device import device_of, rank, world_size
 
 
@@ -19,10 +20,10 @@ def process_group(device: str) -> Iterator[None]:
     """While the block runs, join the group that torchrun's environment describes, if any.
 
     Raises:
-        ConfigError: If there is no such device.
+        ConfigError: If there is no such device, or no such group.
     """
     device_of(device)  # joining over a device that is not there fails less clearly
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or distributed.is_initialized():
+    if processes_told() == 1 or distributed.is_initialized():
         yield
         return
     backend = "nccl" if device.startswith("cuda") else "gloo"

@@ -2,16 +2,25 @@
 
 import hashlib
 import json
+import os
 import struct
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save, save_file
+from sealing import sealed
 from torch import nn
 from training_cases import parts, same, weights_of
 
 from latentode.errors import CheckpointError
-from latentode.models.fitted.model_folder import check_tensors, load_folder, read_json, save_folder
+from latentode.models.fitted.model_folder import (
+    check_tensors,
+    load_folder,
+    load_weights,
+    read_json,
+    save_folder,
+)
 from latentode.training.optimizer import Learner
 from latentode.training.state import Checkpoints, Progress
 
@@ -60,7 +69,7 @@ def rewrite(state, tensors=None, **meta):
         save_file(tensors, state / "state.safetensors")
     values = json.loads((state / "state.json").read_text())
     values["sha256"] = hashlib.sha256((state / "state.safetensors").read_bytes()).hexdigest()
-    (state / "state.json").write_text(json.dumps(values | meta))
+    (state / "state.json").write_text(json.dumps(sealed(values | meta)))
 
 
 def test_a_state_comes_back_with_every_bit(run):
@@ -303,3 +312,54 @@ def test_a_tensor_of_another_shape_type_or_without_a_value_is_refused(tmp_path, 
     tensors = {"weight": torch.zeros(3, 2), "bias": tensor}
     with pytest.raises(CheckpointError, match=match):
         check_tensors(module, tensors, tmp_path)
+
+
+def test_every_single_flipped_bit_of_a_description_is_found(run):
+    path = run.state / "state.json"
+    blob = bytearray(path.read_bytes())
+    whole = json.loads(bytes(blob))
+    generator = torch.Generator().manual_seed(0)
+    for place in torch.randint(len(blob) * 8, (200,), generator=generator).tolist():
+        blob[place // 8] ^= 1 << place % 8
+        path.write_bytes(blob)
+        try:
+            run.restore()
+        except CheckpointError:
+            pass
+        else:  # a blank of another kind between two fields says the same
+            assert json.loads(bytes(blob)) == whole
+        blob[place // 8] ^= 1 << place % 8
+
+
+def test_sizes_that_weights_do_not_have_are_refused_before_memory_is_taken(tmp_path):
+    made = []
+
+    def enormous():
+        model = nn.Linear(1 << 22, 1 << 22)  # 64 TiB
+        made.append(model.weight.device.type)
+        return model
+
+    with pytest.raises(CheckpointError, match=r"tensor 'weight': expected \(4194304, 4194304\)"):
+        load_weights(enormous, nn.Linear(2, 2).state_dict(), ("other.",), tmp_path)
+    assert made == ["meta"]
+
+
+def test_a_device_or_a_pipe_is_no_file_of_a_model(tmp_path):
+    folder = folder_with(tmp_path)
+    path = folder / "state.safetensors"
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(CheckpointError, match="expected a regular file"):
+        load_folder(folder, "state", FIELDS)
+    with pytest.raises(CheckpointError, match="expected a regular file"):
+        read_json(Path("/dev/zero"))
+
+
+def test_a_link_that_leads_out_of_a_folder_is_refused(tmp_path):
+    folder = folder_with(tmp_path)
+    load_folder(folder, "state", FIELDS)
+    (tmp_path / "elsewhere.json").write_bytes((folder / "state.json").read_bytes())
+    (folder / "state.json").unlink()
+    (folder / "state.json").symlink_to(tmp_path / "elsewhere.json")
+    with pytest.raises(CheckpointError, match=r"got a link to .*elsewhere\.json"):
+        load_folder(folder, "state", FIELDS)
