@@ -110,7 +110,9 @@ def test_what_needs_the_log_in_memory_is_refused(parts, monkeypatch):
         fit(parts, streams(parts, train__refit=True))
     with pytest.raises(ConfigError, match=r"data\.time\.tz: expected no setting of how the log"):
         fit(parts, streams(parts, data__time__tz="UTC"))
-    monkeypatch.setenv("WORLD_SIZE", "9")
+    told = {"WORLD_SIZE": "9", "RANK": "0", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
     with pytest.raises(DataError, match="a part for each of 9 processes, got 5 parts"):
         fit(parts, streams(parts))
 
