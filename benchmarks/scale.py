@@ -42,6 +42,13 @@ SMOKE: dict[str, Any] = {
     "steps": 2,
     "buffer": 400,
 }
+# what was asked for: a greater figure fails --check
+CEILINGS = {
+    "peak memory of all parts / one part": 1.2,
+    "wall of two workers / one": 1 / 1.8,
+    "wall of Dask / two workers": 1.15,
+    "MiB of the largest process": 2_000.0,
+}
 PARTS = ("partition", "forecast", "engines", "training")
 _BLOCK = 20_000  # series that are simulated at once
 _MODEL_SERIES = 2_000  # that the model of the forecasts is trained on
@@ -188,6 +195,31 @@ def _trainings(
     words = ["train", parts, "--out", folder / "from-parts", *budget]
     words += [f"--set=train.buffer_readings={protocol['buffer']}"]
     yield measured(words, part="training", what="from parts")
+
+
+def figures(runs: Sequence[Run]) -> dict[str, float]:
+    """What was asked for, as far as it was measured."""
+    of = {(each["part"], each["what"]): each for each in runs}
+    pairs = {
+        "peak memory of all parts / one part": ("peak_mib", "forecast", "1", "one part"),
+        "wall of two workers / one": ("wall_s", "forecast", "2", "1"),
+        "wall of Dask / two workers": ("wall_s", "engines", "Dask, 2 workers", "--workers 2"),
+    }
+    found = {
+        name: of[part, one][figure] / of[part, other][figure]
+        for name, (figure, part, one, other) in pairs.items()
+        if (part, one) in of and (part, other) in of
+    }
+    return found | {"MiB of the largest process": max(each["peak_mib"] for each in runs)}
+
+
+def check(report: Report) -> list[str]:
+    """Sentences about figures above their ceilings."""
+    return [
+        f"{name}: {number:.3g} is above {CEILINGS[name]:.3g}"
+        for name, number in figures(report["runs"]).items()
+        if number > CEILINGS[name]
+    ]
 
 
 def tables(report: Report) -> str:

@@ -63,12 +63,15 @@ class RunFolder:
         refuse_links_out(path)
         folder = cls(path)
         try:
-            folder.record = json.loads(read_regular(folder.record_path, _MAX_JSON_BYTES))
+            if folder.record_path.is_file():
+                folder.record = json.loads(read_regular(folder.record_path, _MAX_JSON_BYTES))
         except (ValueError, RecursionError):
+            pass  # it has no record, then
+        if not folder.record:
             raise CheckpointError(
                 f"{path}: expected a run folder with a readable run.json, got none. "
                 "Name the folder that `train` printed."
-            ) from None
+            )
         schema = folder.record.get("schema") if isinstance(folder.record, dict) else None
         if schema != SCHEMA:
             raise CheckpointError(
