@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from latentode.data.dataset import Clock, Readings
-from latentode.data.reading.formats.part_folder import MANIFEST
-from latentode.errors import DataError
+from latentode.data.reading.formats.part_folder import MANIFEST, MOST_BYTES
+from latentode.errors import CheckpointError, DataError
+from latentode.files.regular import read_regular
 
 
 class _Entry(BaseModel):
@@ -63,7 +64,7 @@ class PartEntry(_Entry):
         sha256: Sum of its content.
     """
 
-    file: str
+    file: str = Field(pattern=r"^part-[0-9]+\.parquet$")  # no path that leads elsewhere
     series: int
     rows: int
     readings: int
@@ -138,11 +139,11 @@ class Manifest(_Entry):
         """
         path = folder / MANIFEST
         try:
-            return cls.model_validate_json(path.read_bytes())
-        except OSError as error:
+            return cls.model_validate_json(read_regular(path, MOST_BYTES))
+        except CheckpointError:
             raise DataError(
-                f"{folder}: expected a folder of parts with a {MANIFEST}, got none "
-                f"({error.strerror}). Make it with `partition`."
+                f"{folder}: expected a folder of parts with a readable {MANIFEST}, got none. Make "
+                "it with `partition`."
             ) from None
         except ValidationError as error:
             first = error.errors()[0]

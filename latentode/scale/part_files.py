@@ -21,8 +21,9 @@ from latentode.data.dataset import (
     first_after,
     offsets,
 )
-from latentode.errors import DataError
+from latentode.errors import CheckpointError, DataError
 from latentode.files import atomic_write
+from latentode.files.regular import read_regular
 from latentode.scale.manifest import ChannelEntry, Manifest, PartEntry
 
 
@@ -212,11 +213,10 @@ _AGAIN = "Make the parts again with `partition`, or take the file from where it 
 
 def _table(path: Path, entry: PartEntry, schema: pa.Schema) -> pa.Table:
     try:
-        content = path.read_bytes()
-    except OSError as error:
+        content = read_regular(path, entry.bytes)
+    except CheckpointError as error:
         raise DataError(
-            f"{path}: expected the part that the manifest names, it cannot be read "
-            f"({error.strerror}). {_AGAIN}"
+            f"{error} The manifest names a part of {entry.bytes:,} bytes. {_AGAIN}"
         ) from None
     if hashlib.sha256(content).hexdigest() != entry.sha256:
         raise DataError(

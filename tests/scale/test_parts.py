@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -126,3 +127,22 @@ def test_simulated_series_come_back(tmp_path):
     dataset = in_natural_order(make("sensor", num_series=6).dataset)
     whole = write_parts(dataset, tmp_path / "parts", 3).whole()
     np.testing.assert_array_equal(whole.readings.values, dataset.readings.values)
+
+
+@pytest.mark.parametrize("name", ["../outside.parquet", "/etc/passwd", "part-0.txt", "..", ""])
+def test_a_manifest_names_files_of_its_folder_alone(tmp_path, name):
+    write_parts(_dataset(), tmp_path / "parts", 2)
+    manifest = tmp_path / "parts" / "manifest.json"
+    content = json.loads(manifest.read_text())
+    content["parts"][0]["file"] = name
+    manifest.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"parts\.0\.file"):
+        Parts.open(tmp_path / "parts")
+
+
+def test_a_pipe_is_no_manifest(tmp_path):
+    (tmp_path / "parts").mkdir()
+    os.mkfifo(tmp_path / "parts" / "manifest.json")
+    assert not is_parts(tmp_path / "parts")
+    with pytest.raises(DataError, match="expected a folder of parts"):
+        Parts.open(tmp_path / "parts")
