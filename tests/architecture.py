@@ -131,7 +131,7 @@ ALLOWED = {
     "matplotlib": {"plot"},
     "click": {"cli"},
     "rich": {"cli", "progress_bar"},
-    "pydantic": {"config", "cli.commands.config", "cli.settings", "scale.manifest"},
+    "pydantic": {"config", "cli.commands.config", "cli.settings", "scale"},
     "safetensors": {"models.fitted.model_folder", "runtime.exported", "training.state"},
 }  # fmt: skip
 

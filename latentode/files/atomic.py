@@ -12,7 +12,9 @@ import errno
 import os
 import re
 import shutil
+import socket
 import uuid
+import zlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -21,8 +23,11 @@ from latentode.files.faults import explained
 from latentode.files.processes import is_alive
 
 _STRAY = re.compile(
-    r"^\.(?P<name>.+)\.(?P<pid>\d+)-[0-9a-f]{8}\.latentode-(?P<kind>tmp|old)$", re.DOTALL
+    r"^\.(?P<name>.+)\.(?P<pid>\d+)-(?P<host>[0-9a-f]{8})?[0-9a-f]{8}\.latentode-(?P<kind>tmp|old)$",
+    re.DOTALL,
 )
+# several machines may write into one shared folder, and know each other's processes by no number
+_HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"
 _SHORT_NAME = 40  # characters, so that a marked name of 4-byte characters still fits 255 bytes
 
 
@@ -114,7 +119,7 @@ def clean_stray(folder: str | Path, only: Collection[str] | None = None) -> list
         folders[:] = [name for name in folders if not _STRAY.match(name)]
         for name, match in strays:
             ours = only is None or match["name"] in only
-            if ours and not is_alive(int(match["pid"])):
+            if ours and _is_stray(match):
                 path = Path(parent, name)
                 if match["kind"] == "old" and not os.path.lexists(Path(parent, match["name"])):
                     os.replace(path, Path(parent, match["name"]))
@@ -135,7 +140,12 @@ def removed_on_error(path: Path) -> Iterator[None]:
 
 
 def _marked(name: str, kind: str) -> str:
-    return f".{name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.latentode-{kind}"
+    return f".{name}.{os.getpid()}-{_HOST}{uuid.uuid4().hex[:8]}.latentode-{kind}"
+
+
+def _is_stray(match: re.Match[str]) -> bool:
+    """Whether its writer was a process of this machine, and has died."""
+    return match["host"] in (None, _HOST) and not is_alive(int(match["pid"]))
 
 
 def _remove(path: Path) -> None:
@@ -193,7 +203,7 @@ def _recover(target: Path) -> None:
         return
     for path in target.parent.iterdir():
         match = _STRAY.match(path.name)
-        if not match or match["name"] != target.name or is_alive(int(match["pid"])):
+        if not match or match["name"] != target.name or not _is_stray(match):
             continue
         if match["kind"] == "tmp":  # what a killed process left of its try
             _remove(path)

@@ -84,14 +84,15 @@ class RunLock:
         raise OutputExistsError(f"{self.path.parent}: another process has just taken this run.")
 
     def _check_stale(self) -> None:
-        holder = self._holder()
+        holder = self.holder()
         if holder is not None:
             raise OutputExistsError(
-                f"{self.path.parent}: expected a free run folder, got one held by {holder}. Wait "
+                f"{self.path.parent}: expected a free folder, got one held by {holder}. Wait "
                 f"for it, choose another folder, or, if that process is gone, delete {self.path}."
             )
 
-    def _holder(self) -> str | None:
+    def holder(self) -> str | None:
+        """Who holds the lock, in words; None where nobody that lives does."""
         owner = _read_owner(self.path)
         if owner is None:
             with contextlib.suppress(FileNotFoundError):

@@ -67,7 +67,7 @@ class PartEvaluation:
     def request(self) -> dict[str, Any]:
         """What decides the scores, for `map_parts`."""
         options = {name: value for name, value in vars(self).items() if name != "model"}
-        return {"what": type(self).__name__, "model": self.model.sha256, **options}
+        return {"what": type(self).__name__, **self.model.request(), **options}
 
 
 def _num_targets(found: Mapping[str, Any]) -> int:
@@ -85,6 +85,12 @@ def scores_of(files: Sequence[Path], schema: DataSchema) -> dict[str, Any]:
         DataError: If no part has a target.
     """
     return merged_scores([json.loads(file.read_bytes()) for file in files], schema)
+
+
+_OF_PARTS = (
+    "Scores of the model are of all parts together; bands of the naive rows, and with them their "
+    "CRPS and the skill, are learned in each part by itself, and adaptive bands adapt in each."
+)
 
 
 def windows_of_part(max_windows: int, num_parts: int) -> int:
@@ -152,6 +158,9 @@ def merged_scores(parts: Sequence[PartScores], schema: DataSchema) -> dict[str, 
         tallies = [Tally.from_dict(each["tally"]) for each in found if "tally" in each]
         if tallies:
             result[name] = Tally.merged(tallies).result(schema.scaler.std, scores.SCORES)
+            if len(tallies) > 1:
+                result[name]["sentences"].append(_OF_PARTS)
     if not result:
-        raise DataError(f"parts: expected targets in some of {len(parts)}: {parts[0]['forecast']}")
+        why = parts[0]["forecast"]["reason"]
+        raise DataError(f"parts: expected targets in some of {len(parts)}, got none. {why}")
     return result

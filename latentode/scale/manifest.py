@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from latentode.data.dataset import Clock, Readings
 from latentode.data.reading.formats.part_folder import MANIFEST, MOST_BYTES
@@ -112,6 +112,16 @@ class Manifest(_Entry):
     reading: dict[str, Any]
     left_out: dict[str, int]
     parts: tuple[PartEntry, ...]
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Manifest:
+        if not self.parts or len({each.file for each in self.parts}) < len(self.parts):
+            raise ValueError("parts: expected at least one, each of its own file")
+        for name in ("series", "rows", "readings"):
+            total = sum(getattr(each, name) for each in self.parts)
+            if getattr(self, name) != total or any(getattr(each, name) < 0 for each in self.parts):
+                raise ValueError(f"{name}: expected the sum over the parts, {total}")
+        return self
 
     @property
     def clock_of(self) -> Clock:

@@ -55,8 +55,8 @@ class PartResults:
             raise PartsError(
                 f"{self.out}: expected results of all {count:,} parts, got failures of "
                 f"{len(self.failures):,}, the first of part {first['part']}: {first['message']} "
-                f"All are in {self.failures_path}; mend them and type the same again, which does "
-                "only what is missing."
+                f"All are in {self.failures_path}; mend them and type the same again without "
+                "--overwrite, which does only what is missing."
             )
 
 
@@ -91,7 +91,7 @@ def map_parts(
         suffix: Ending of the results.
         request: What decides the results beside the parts, JSON types: a model's sum, options. A
             folder of another request is not gone on with. None asks the function's own ``request``,
-            where it has one.
+            and takes its name where it has none.
         command: What is noted as the way to type it.
         shard: The share of the parts that this call does.
         overwrite: Whether results of any request are thrown away first.
@@ -123,14 +123,14 @@ def map_parts(
     """
     source = parts if isinstance(parts, Parts) else Parts.open(parts)
     if request is None:
-        request = function.request() if hasattr(function, "request") else {}
+        request = function.request() if hasattr(function, "request") else {"what": _name(function)}
     folder = OutputFolder(Path(out).absolute(), shard)
     work = PartWork(function, source.folder.absolute(), sum_of(source), folder.path, suffix)
     stems = [Path(each.file).stem for each in source.manifest.parts]
     chosen = [index for index in range(len(source)) if shard.picks(index)]
     about = {"latentode": VERSION, "parts": work.sha256, "ending": suffix}
     with folder.held(), threads_kept():
-        folder.begin({**about, **request}, command=command, overwrite=overwrite)
+        folder.begin({**request, **about}, command=command, overwrite=overwrite)
         standing = folder.standing(stems)
         done = {index: standing[index] for index in chosen if index in standing}
         todo = [index for index in chosen if index not in done]
@@ -151,3 +151,8 @@ def map_parts(
     ordered = [done[index] for index in sorted(done)]
     failures.sort(key=lambda each: int(each["part"]))
     return PartResults(folder.path, ordered, failures, kept, folder.failures_path)
+
+
+def _name(function: PartFunction) -> str:
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}.{named.__qualname__}"

@@ -41,6 +41,11 @@ class ModelFile:
         """
         return cls(path.absolute(), content_sum(path), device, far_readings)
 
+    def request(self) -> dict[str, str]:
+        """What of it decides answers, for `latentode.scale.map_parts`."""
+        far = {} if self.far_readings is None else {"far_readings": self.far_readings}
+        return {"model": self.sha256, "device": self.device, **far}
+
     def loaded(self) -> LatentODE | ExportedLatentODE:
         """The model, read once a process.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from latentode.scale.part_work import Record
 from latentode.scale.shard import Shard
 
 FORMAT = "latentode results"
+_LOCK = ".lock"
+_TRIES, _PAUSE_S = 100, 0.1  # of those that begin at once, before one is refused
 
 
 class OutputFolder:
@@ -34,6 +37,7 @@ class OutputFolder:
         self.shard = shard
         self.done_path = path / f"done{shard.ending}.jsonl"
         self.failures_path = path / f"failures{shard.ending}.json"
+        self._request: dict[str, Any] = {}
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -45,8 +49,20 @@ class OutputFolder:
         """
         with explained(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-        with RunLock(self.path, f".lock{self.shard.ending}"):
+        with RunLock(self.path, f"{_LOCK}{self.shard.ending}"):
+            self._check_alone()
             yield
+
+    def _check_alone(self) -> None:
+        """Refuse all parts beside a shard, and a shard beside all parts: both would do the same."""
+        others = [self.path / _LOCK] if self.shard.count > 1 else self.path.glob(f"{_LOCK}-*")
+        for path in others:
+            holder = RunLock(self.path, path.name).holder() if path.exists() else None
+            if holder is not None:
+                raise OutputExistsError(
+                    f"{self.path}: expected a folder that nobody else works on, got one held by "
+                    f"{holder}. Wait for it, or, if that process is gone, delete {path}."
+                )
 
     def begin(self, request: Mapping[str, Any], *, command: str | None, overwrite: bool) -> None:
         """Begin a request, or go on with it.
@@ -59,7 +75,12 @@ class OutputFolder:
         Raises:
             OutputExistsError: If the folder holds other files, or results of another request.
         """
-        manifest = self.path / MANIFEST
+        self._request = json.loads(json.dumps(request))
+        with _in_turn(self.path):
+            self._begin(command, overwrite)
+
+    def _begin(self, command: str | None, overwrite: bool) -> None:
+        manifest, request = self.path / MANIFEST, self._request
         known = self._known()
         if known is None:
             self._check_empty()
@@ -69,8 +90,14 @@ class OutputFolder:
         if known is None:
             content = {"format": FORMAT, "version": 1, "command": command, "request": request}
             atomic_write(manifest, (json.dumps(content, indent=1) + "\n").encode())
-            known = self._known()  # another shard may have been faster
-        self._check_same((known or {}).get("request", {}), json.loads(json.dumps(request)))
+            known = self._known()
+        self._check_same((known or {}).get("request", {}), request)
+
+    @property
+    def known_request(self) -> dict[str, Any]:
+        """What decides the results that are there; nothing where there are none."""
+        known = (self._known() or {}).get("request", {})
+        return known if isinstance(known, dict) else {}
 
     def standing(self, names: Sequence[str]) -> dict[int, Record]:
         """What is noted of parts whose results stand.
@@ -100,7 +127,16 @@ class OutputFolder:
             atomic_write(self.done_path, lines.encode())
 
     def add(self, record: Record) -> None:
-        """Note a part that is done."""
+        """Note a part that is done.
+
+        Raises:
+            OutputExistsError: If another request was begun in the folder since.
+        """
+        if self.known_request != self._request:
+            raise OutputExistsError(
+                f"{self.path}: expected the results that this run was started on, another request "
+                "was begun in the folder. Choose another -o, and start again."
+            )
         line = json.dumps(record) + "\n"
         with explained(self.done_path, len(line)), self.done_path.open("a") as file:
             file.write(line)
@@ -141,13 +177,10 @@ class OutputFolder:
             )
 
     def _clear(self) -> None:
-        """Remove results and what is noted of them, the manifest last."""
-        done = [_lines(path) for path in self.path.glob("done*.jsonl")]
-        for name in [str(record["file"]) for records in done for record in records]:
-            (self.path / Path(name).name).unlink(missing_ok=True)
-        for pattern in ("done*.jsonl", "failures*.json"):
+        """Remove results, what was made of them, and what is noted of them."""
+        for pattern in ("part-*", "series-*", "metrics.json", "done*.jsonl", "failures*.json"):
             for path in self.path.glob(pattern):
-                path.unlink()
+                path.unlink(missing_ok=True)
 
     def _stands(self, record: Record, names: Sequence[str]) -> bool:
         index, file = record["part"], self.path / record["file"]
@@ -159,14 +192,36 @@ class OutputFolder:
 def _lines(path: Path) -> list[Record]:
     """Whole lines of a file of records."""
     found = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             record = json.loads(line)
         except ValueError:
             continue
-        if isinstance(record, dict) and {"part", "file", "bytes"} <= record.keys():
+        if isinstance(record, dict) and _is_record(record):
             found.append(record)
     return found
+
+
+def _is_record(record: Mapping[str, Any]) -> bool:
+    """Whether it is of a part and names a file of the folder."""
+    part, file, size = (record.get(name) for name in ("part", "file", "bytes"))
+    plain = isinstance(file, str) and file == Path(file).name and file not in ("", "..")
+    return isinstance(part, int) and isinstance(size, int) and plain
+
+
+@contextmanager
+def _in_turn(folder: Path) -> Iterator[None]:
+    """One process after another: shards of a job array begin at once."""
+    with ExitStack() as stack:
+        for left in reversed(range(_TRIES)):
+            try:
+                stack.enter_context(RunLock(folder, ".begin"))
+                break
+            except OutputExistsError:
+                if not left:
+                    raise
+                time.sleep(_PAUSE_S)
+        yield
 
 
 def _shown(value: Any) -> str:

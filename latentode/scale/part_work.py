@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,8 @@ from latentode.scale.parts import Parts
 PartFunction = Callable[[Parts, int, Path], Mapping[str, Any]]
 #: What is noted of a part that was done or has failed, JSON types.
 Record = dict[str, Any]
+# of a process with several threads: warnings, and threads of torch, are of the whole process
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def sum_of(parts: Parts) -> str:
@@ -57,6 +60,10 @@ class PartWork:
             where there were any; of one that failed ``part``, ``kind`` and ``message``. No error of
             a part ends the process, or the run.
         """
+        with _ONE_AT_A_TIME:
+            return self._done(index)
+
+    def _done(self, index: int) -> Record:
         began, target = time.perf_counter(), None
         try:
             use_one_thread()
@@ -67,8 +74,8 @@ class PartWork:
             json.dumps(facts)  # what cannot be noted is a fault of this part
             content = target.read_bytes()
         except Exception as error:
-            if target is not None:
-                target.unlink(missing_ok=True)
+            if target is not None and target.is_file():
+                target.unlink()
             return failure(index, error)
         return {
             "part": int(index),

@@ -11,12 +11,10 @@ from latentode.config import DataConfig, LatentODEConfig
 from latentode.data.reading.blocks import BLOCK_BYTES, LogBlocks, Progress, settle
 from latentode.data.reading.formats.database_url import is_url, without_password
 from latentode.data.reading.formats.open_table import LogFile, Source
-from latentode.data.reading.formats.part_folder import MANIFEST, names_parts
 from latentode.data.reading.log import read_log
-from latentode.errors import OutputExistsError
 from latentode.files import atomic_folder
 from latentode.scale.joining import Joiner
-from latentode.scale.parts import Parts, PartsWriter, writer_of
+from latentode.scale.parts import Parts, PartsWriter, replaceable, writer_of
 from latentode.scale.spill import Spill
 
 _ASIDE = "aside"  # folder of what is put aside; gone before the parts are whole
@@ -71,35 +69,15 @@ def partition(
         (2, 40)
     """
     say = say or (lambda lines: None)  # noqa: ARG005
-    expendable = _expendable(Path(folder), overwrite)
+    expendable = replaceable(Path(folder), overwrite=overwrite)
     blocks = LogBlocks(source, config or LatentODEConfig().data, block_bytes)
     with atomic_folder(folder, expendable) as new:
         if blocks.fit:
             _write_whole(source, blocks, new, parts, say)
         else:
             _write_blocks(blocks, new, parts, say, on_progress)
+        replaceable(Path(folder), overwrite=overwrite)  # another process may have been faster
     return Parts.open(folder)
-
-
-def _expendable(folder: Path, overwrite: bool) -> list[str]:
-    """Names of a folder that may be replaced.
-
-    Raises:
-        OutputExistsError: If it may not.
-    """
-    if not os.path.lexists(folder) or (folder.is_dir() and not any(folder.iterdir())):
-        return []
-    if not names_parts(folder):
-        raise OutputExistsError(
-            f"{folder}: expected a new or empty folder, got one that holds other files, or a file. "
-            "Choose another name."
-        )
-    if not overwrite:
-        raise OutputExistsError(
-            f"{folder}: holds parts already. Choose another name or pass --overwrite."
-        )
-    known = {each.file for each in Parts.open(folder).manifest.parts}
-    return [*known, MANIFEST]
 
 
 def _write_whole(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from latentode.data.dataset import Int64, Readings, TimeSeriesDataset, offsets
 from latentode.data.reading.formats.part_folder import MANIFEST, names_parts
 from latentode.data.reading.roles import natural_key
-from latentode.errors import DataError
+from latentode.errors import DataError, OutputExistsError
 from latentode.files import atomic_folder, atomic_write
 from latentode.scale.manifest import (
     ChannelTally,
@@ -167,6 +168,30 @@ class PartsWriter:
         return manifest
 
 
+def replaceable(folder: Path, *, overwrite: bool = False) -> list[str]:
+    """Names of files of a folder that may give way to parts.
+
+    Args:
+        folder: The folder, which need not exist.
+        overwrite: Whether parts may be replaced.
+
+    Raises:
+        OutputExistsError: If it holds other files, or parts that may not be replaced.
+    """
+    if not os.path.lexists(folder) or (folder.is_dir() and not any(folder.iterdir())):
+        return []
+    if not names_parts(folder):
+        raise OutputExistsError(
+            f"{folder}: expected a new or empty folder, got one that holds other files, or a file. "
+            "Choose another name."
+        )
+    if not overwrite:
+        raise OutputExistsError(
+            f"{folder}: holds parts already. Choose another name or pass --overwrite."
+        )
+    return [*(path.name for path in folder.glob("part-[0-9]*.parquet")), MANIFEST]
+
+
 def write_parts(dataset: TimeSeriesDataset, folder: str | Path, num_parts: int) -> Parts:
     """Write a data set as parts; the folder is there whole or not at all.
 
@@ -180,7 +205,7 @@ def write_parts(dataset: TimeSeriesDataset, folder: str | Path, num_parts: int) 
 
     Raises:
         DataError: If the log has no reading.
-        OutputExistsError: If the folder holds other files already.
+        OutputExistsError: If the folder holds files already.
         ResourceError: If it cannot be written.
 
     Example:
@@ -193,6 +218,7 @@ def write_parts(dataset: TimeSeriesDataset, folder: str | Path, num_parts: int) 
         ...     len(parts), parts.manifest.series
         (4, 20)
     """
+    replaceable(Path(folder))
     with atomic_folder(folder) as new:
         writer_of(dataset, new, num_parts).closed()
     return Parts.open(folder)

@@ -81,9 +81,7 @@ class PartPrediction(ABC):
 
     def request(self) -> dict[str, Any]:
         """What decides the answers, for `map_parts`."""
-        options = asdict(self) | {"model": self.model.sha256}
-        far = {} if self.model.far_readings is None else {"far_readings": self.model.far_readings}
-        return {"what": type(self).__name__, **options, **far, "device": self.model.device}
+        return {"what": type(self).__name__, **asdict(self), **self.model.request()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +170,7 @@ class PartDensity(PartPrediction):
         Args:
             model: A model that is no exported one.
             dataset: A part.
-            file: Its file; that of the series has ``-series`` in its name.
+            file: Its file; that of the series is called ``series-`` in place of ``part-``.
         """
         from latentode.estimators import LatentODE
 
@@ -182,8 +180,10 @@ class PartDensity(PartPrediction):
         names = ("series", "log_prob", "standard_error", "num_readings")
         sink = io.BytesIO()
         parquet.write_table(pa.table({name: scores[name].values for name in names}), sink)
-        atomic_write(file.with_name(f"{file.stem}-series.parquet"), sink.getvalue())
-        return model.surprise(dataset, num_draws=self.num_draws)
+        surprise = model.surprise(dataset, num_draws=self.num_draws)
+        name = f"series-{file.stem.removeprefix('part-')}.parquet"
+        atomic_write(file.with_name(name), sink.getvalue())
+        return surprise
 
 
 def check_channels(

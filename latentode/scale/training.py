@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from latentode.config import DataConfig, LatentODEConfig
 from latentode.config.launch import processes_told, told
+from latentode.config.messages import explain
 from latentode.data.parting import Parting
 from latentode.errors import ConfigError, DataError
 from latentode.estimators.latent_ode import LatentODE
@@ -100,10 +102,17 @@ def as_read(config: LatentODEConfig, parts: Parts) -> LatentODEConfig:
         parts: The parts.
 
     Raises:
+        DataError: If the parts name a setting that this version does not know.
         ConfigError: If another reading of the log is asked for.
     """
     own = {name: getattr(config.data, name) for name in _OF_TRAINING}
-    data = DataConfig.model_validate({**parts.manifest.reading, **own})
+    try:
+        data = DataConfig.model_validate({**parts.manifest.reading, **own})
+    except ValidationError as error:
+        raise DataError(
+            f"{parts.folder}: expected settings of reading that this version knows, got others "
+            f"({explain(DataConfig, error)}) Make the parts again with `partition`."
+        ) from None
     plain = DataConfig(**own)
     made, usual = dict(_flat(data.model_dump())), dict(_flat(plain.model_dump()))
     for name, value in _flat(config.data.model_dump()):

@@ -102,7 +102,7 @@ def test_missing_cells_are_filled_in(folder, tmp_path):
 def test_densities_of_readings_and_of_series_lie_beside_each_other(folder, tmp_path):
     words = ("density", folder / "model", folder / "parts", *BRIEF, "-o", tmp_path / "out")
     assert run(*words).exit_code == 0
-    series = [pd.read_parquet(each) for each in (tmp_path / "out").glob("part-*-series.parquet")]
+    series = [pd.read_parquet(each) for each in (tmp_path / "out").glob("series-*.parquet")]
     assert pd.concat(series)["series"].nunique() == 24
 
 

@@ -114,3 +114,13 @@ def test_shards_merge_once_all_of_them_are_done(trained):
     assert (out / "metrics.json").exists()
     again = _run(*asked, "--samples", 5, "--shard", "2/2")
     assert again.exit_code == 8
+
+
+def test_what_decides_the_scores_is_part_of_the_request(trained):
+    _, folder, parts = trained
+    out = folder / "far"
+    asked = ("evaluate", folder / "model", parts.folder, "-o", out, "--samples", 4)
+    assert _run(*asked).exit_code == 0
+    other = _run(*asked, "--far-readings", "keep")
+    assert other.exit_code == 8
+    assert "far_readings" in other.stderr

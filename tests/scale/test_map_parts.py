@@ -248,3 +248,75 @@ def test_a_full_disk_leaves_no_half_part(tmp_path, parts):
     left = sorted(each.name for each in Path(tmp_path / "out").iterdir())
     files = [f"part-{i:05d}.parquet" for i in (0, 1, 3, 4, 5)]
     assert left == ["done.jsonl", "failures.json", "manifest.json", *files]
+
+
+def _one(parts, index, file):
+    atomic_write(file, f"one {len(parts.read(index))}".encode())
+    return {}
+
+
+def _other(parts, index, file):
+    atomic_write(file, f"other {len(parts.read(index))}".encode())
+    return {}
+
+
+def test_another_function_is_another_request(tmp_path, parts):
+    map_parts(_one, parts, tmp_path / "out", suffix=".txt")
+    with pytest.raises(OutputExistsError, match=r"what \("):
+        map_parts(_other, parts, tmp_path / "out", suffix=".txt")
+    with pytest.raises(OutputExistsError, match="parts"):  # no request hides what they are of
+        map_parts(_one, some_parts(tmp_path, 3), tmp_path / "out", request={"parts": "mine"})
+
+
+def test_starting_again_leaves_nothing_of_what_was(tmp_path, parts):
+    out = tmp_path / "out"
+    map_parts(_one, parts, out, suffix=".txt")
+    for name in ("metrics.json", "series-00000.parquet", "part-00000.half"):
+        (out / name).write_text("old")
+    map_parts(Count(tmp_path / "notes", failing=(1,)), parts, out, suffix=".json", overwrite=True)
+    names = {path.name for path in out.iterdir() if not path.name.startswith(".")}
+    assert names == {
+        "manifest.json", "done.jsonl", "failures.json",
+        *(f"part-{index:05d}.json" for index in (0, 2, 3, 4, 5)),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("held", "shard"), [(".lock", Shard(1, 2)), (".lock-1-of-2", Shard())])
+def test_all_parts_and_a_shard_exclude_each_other(tmp_path, parts, held, shard):
+    (tmp_path / "out").mkdir()
+    with (
+        RunLock(tmp_path / "out", held),
+        pytest.raises(OutputExistsError, match="expected a folder that nobody else works on"),
+    ):
+        map_parts(_one, parts, tmp_path / "out", shard=shard)
+
+
+def test_a_run_whose_folder_was_taken_by_another_request_notes_nothing_more(tmp_path, parts):
+    out = tmp_path / "out"
+
+    def taken_over(function, items):
+        for item in items:
+            record = function(item)
+            manifest = json.loads((out / "manifest.json").read_text())
+            manifest["request"]["what"] = "another"
+            (out / "manifest.json").write_text(json.dumps(manifest))
+            yield record
+
+    with pytest.raises(OutputExistsError, match="another request"):
+        map_parts(_one, parts, out, map=taken_over)
+    assert not (out / "done.jsonl").exists() or not (out / "done.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    "record",
+    [{"part": "x"}, {"file": 5}, {"file": ".."}, {"file": "/etc/passwd"}, {"bytes": None}],
+)
+def test_records_that_are_none_count_for_nothing(tmp_path, parts, record):
+    out = tmp_path / "out"
+    map_parts(_one, parts, out, suffix=".txt")
+    lines = [json.loads(line) for line in (out / "done.jsonl").read_text().splitlines()]
+    lines[0] |= record
+    (out / "done.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    again = map_parts(_one, parts, out, suffix=".txt")
+    assert again.kept == 5
+    assert all(file.parent == out for file in again.files)

@@ -4,10 +4,11 @@ import os
 import numpy as np
 import pytest
 
+from latentode.config import LatentODEConfig
 from latentode.data.dataset import Clock, Readings, TimeSeriesDataset
 from latentode.data.synthetic import make
 from latentode.errors import DataError, OutputExistsError
-from latentode.scale import Parts, is_parts, write_parts
+from latentode.scale import Parts, is_parts, partition, write_parts
 from latentode.scale.parts import in_natural_order, parts_of
 
 
@@ -118,7 +119,7 @@ def test_a_folder_of_parts_is_told_from_others(tmp_path):
 def test_parts_do_not_take_the_place_of_other_files(tmp_path):
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "mine.txt").write_text("mine")
-    with pytest.raises(OutputExistsError, match=r"would lose 'mine\.txt'"):
+    with pytest.raises(OutputExistsError, match="got one that holds other files"):
         write_parts(_dataset(), tmp_path / "parts", 2)
     assert (tmp_path / "parts" / "mine.txt").read_text() == "mine"
 
@@ -146,3 +147,41 @@ def test_a_pipe_is_no_manifest(tmp_path):
     assert not is_parts(tmp_path / "parts")
     with pytest.raises(DataError, match="expected a folder of parts"):
         Parts.open(tmp_path / "parts")
+
+
+def test_parts_are_not_written_over_parts(tmp_path):
+    write_parts(_dataset(), tmp_path / "parts", 2)
+    before = (tmp_path / "parts" / "manifest.json").read_bytes()
+    with pytest.raises(OutputExistsError, match="holds parts already"):
+        write_parts(in_natural_order(_dataset(None)), tmp_path / "parts", 4)
+    assert (tmp_path / "parts" / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (lambda content: content.update(rows=10**15), "rows: expected the sum"),
+        (lambda content: content["parts"].append(content["parts"][0]), "each of its own file"),
+        (lambda content: content.update(parts=[]), "at least one"),
+    ],
+)
+def test_a_manifest_that_does_not_add_up_is_refused(tmp_path, change, match):
+    write_parts(_dataset(), tmp_path / "parts", 2)
+    manifest = tmp_path / "parts" / "manifest.json"
+    content = json.loads(manifest.read_text())
+    change(content)
+    manifest.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=match):
+        Parts.open(tmp_path / "parts")
+
+
+def test_parts_whose_manifest_is_damaged_can_be_made_again(tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text("id,time_s,flow\n" + "".join(f"a,{n},{n}.5\n" for n in range(30)))
+    config = LatentODEConfig().updated(**{"data.time.unit": "s"}).data
+    partition(log, tmp_path / "parts", 2, config)
+    manifest = tmp_path / "parts" / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"version": 2}))
+    with pytest.raises(OutputExistsError):
+        partition(log, tmp_path / "parts", 2, config)
+    assert len(partition(log, tmp_path / "parts", 2, config, overwrite=True).read(0)) == 1

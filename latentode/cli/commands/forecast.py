@@ -73,8 +73,8 @@ def forecast_command(
     The path of the result is printed; by default it lies in RUN/forecasts. Answers to --aggregate
     and --exceeds are printed, and lie beside it: forecast-sum-by-day.csv, forecast-exceeds.csv.
 
-    LOGS that `partition` wrote are forecast part by part into the folder -o, where the same command
-    goes on after it was ended.
+    LOGS that `partition` wrote are forecast part by part into the folder -o, which has to be named,
+    and where the same command goes on after it was ended.
     """
     parts = parts_of(request)
     if parts is not None:

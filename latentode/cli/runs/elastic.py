@@ -33,6 +33,8 @@ def begun_by_same_call(out: Path | None, command: list[str]) -> RunFolder | None
     folder = RunFolder.open(out)
     record = folder.record
     same = (record.get("launcher"), record.get("command")) == (name, command)
+    if record.get("status") == "done" or folder.model_path.exists():
+        same = False  # what is trained is not begun again, whatever its checkpoints
     # the first process is the one that refuses the run of another call, for all
     return folder if same or not is_first_rank() else None
 

@@ -139,10 +139,14 @@ def _common(
 
 
 def _step(request: Request, model: ModelFile, parts: Parts, **asked: Any) -> str:
-    """The time step for all parts, which is said."""
+    """The time step for all parts, which is said: that of the results that are gone on with."""
+    from latentode.scale import Shard
+    from latentode.scale.output_folder import OutputFolder
     from latentode.scale.predictions import usual_step
 
-    step = usual_step(model.loaded(), parts, **asked)
+    assert request.output is not None, "a folder was named"
+    begun = {} if request.overwrite else OutputFolder(request.output, Shard()).known_request
+    step = begun.get("every") or usual_step(model.loaded(), parts, **asked)
     request.session.note(
         f"--every {step}: a round time step near that of the readings, for all parts alike"
     )

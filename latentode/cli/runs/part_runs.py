@@ -217,7 +217,8 @@ def do_parts(
     from latentode.scale import Shard, map_parts
 
     session = request.session
-    command = session.command_line(*session.args)
+    # once begun, it is gone on with
+    command = session.command_line(*(word for word in session.args if word != "--overwrite"))
     with (
         _going_on(command),
         _engine(how, request, parts, out) as engine,
@@ -235,6 +236,8 @@ def do_parts(
             overwrite=request.overwrite,
             on_progress=show,
         )
+    if not results.done and not results.failures:
+        session.note(f"--shard: of {len(parts):,} parts none falls to this share")
     if results.kept:
         session.note(f"{results.kept:,} parts stood already")
     _say_warnings(request, results)

@@ -35,7 +35,9 @@ def evaluate_parts(
     Returns:
         Folder of the results, and the scores; None while other shards are not done.
     """
+    from latentode.scale import Shard
     from latentode.scale.evaluation import PartEvaluation, scores_of, windows_of_part
+    from latentode.scale.output_folder import OutputFolder
     from latentode.scale.predictions import check_channels
 
     out = how.check(request, allowed=("split", "samples", "rolling"))
@@ -51,15 +53,16 @@ def evaluate_parts(
         allow_missing=request.allow_missing,
     )
     results = do_parts(request, how, parts, out, function, function.request(), suffix=".json")
-    files = [out / f"{path.stem}.json" for path in parts.paths]
-    if not all(file.is_file() for file in files):
-        missing = sum(not file.is_file() for file in files)
+    stems = [path.stem for path in parts.paths]
+    standing = OutputFolder(results.out, Shard()).standing(stems)
+    missing = len(stems) - len(standing)
+    if missing:
         request.session.note(
             f"{missing:,} of {len(parts):,} parts are left to other shards; the last of them "
             f"merges the scores into {SCORES}"
         )
         return results.out, None
-    scores = scores_of(files, loaded.fitted_.schema)
+    scores = scores_of([results.out / f"{stem}.json" for stem in stems], loaded.fitted_.schema)
     text = json.dumps(jsonable(scores), indent=2, allow_nan=False) + "\n"
     atomic_write(out / SCORES, text.encode())
     return results.out, scores

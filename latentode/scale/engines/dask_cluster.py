@@ -39,6 +39,11 @@ def dask_engine(address: str, here: Here) -> Iterator[Engine]:
             found = client.run(what_is_here, here)
         except ModuleNotFoundError as error:
             found = {address: f"no module {error.name}"}
+        if not found:
+            raise ResourceError(
+                f"--address: expected workers at {address}, got a scheduler without any. Start "
+                f"them with `dask worker {address} --nthreads 1`."
+            )
         check_workers(found)
 
         def mapped(function: Callable[[int], Any], items: Sequence[int]) -> Any:
