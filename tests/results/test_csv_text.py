@@ -12,7 +12,8 @@ def test_cells_names_and_index_are_defused(start):
     frame = pd.DataFrame({text: [text, "b"], "x": [-1.0, 2.0]}, index=pd.Index([text, "i"]))
     frame.index.name = text
     safe = "'" + text
-    lines = csv_of(frame, index=True).decode().split("\n")
+    # Python 3.13 puts quotes around a carriage return
+    lines = csv_of(frame, index=True).decode().replace('"', "").split("\n")
     assert lines == [f"{safe},{safe},x", f"{safe},{safe},-1.0", "i,b,2.0", ""]
 
 
