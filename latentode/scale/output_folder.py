@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -186,7 +187,10 @@ class OutputFolder:
         index, file = record["part"], self.path / record["file"]
         if not 0 <= index < len(names) or file.stem != names[index]:
             return False
-        return file.is_file() and file.stat().st_size == record["bytes"]
+        if not file.is_file() or file.stat().st_size != record["bytes"]:
+            return False
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest() == record.get("sha256")
 
 
 def _lines(path: Path) -> list[Record]:

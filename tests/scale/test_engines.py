@@ -58,12 +58,15 @@ def contents(results):
 
 
 @contextmanager
-def dask_cluster(folder):
-    """A scheduler and two workers of one thread each, on this machine."""
+def dask_cluster(folder, workers=2):
+    """A scheduler and workers of one thread each, on this machine."""
     where = folder / "scheduler.json"
     common = ("--scheduler-file", where, "--no-dashboard")
     with ExitStack() as stack:
-        for program, *words in (("scheduler", "--port", 0), *[("worker", "--nthreads", 1)] * 2):
+        for program, *words in (
+            ("scheduler", "--port", 0),
+            *[("worker", "--nthreads", 1)] * workers,
+        ):
             module = f"distributed.cli.dask_{program}"
             nowhere = dict.fromkeys(("stdin", "stdout", "stderr"), -3)
             stack.enter_context(
@@ -76,7 +79,8 @@ def dask_cluster(folder):
         import distributed
 
         with distributed.Client(scheduler_file=str(where), set_as_default=False) as client:
-            client.wait_for_workers(2, timeout=PATIENCE)
+            if workers:
+                client.wait_for_workers(workers, timeout=PATIENCE)
             address = client.scheduler.address
         yield address
 
@@ -204,6 +208,16 @@ def test_a_scheduler_that_does_not_answer_is_said(tmp_path, monkeypatch):
     with (
         pytest.raises(ResourceError, match=r"--address: expected a scheduler of Dask"),
         engine_of(Here.of(tmp_path), cluster="dask", address="tcp://127.0.0.1:9"),
+    ):
+        pass
+
+
+@pytest.mark.skipif(find_spec("distributed") is None, reason="needs distributed")
+def test_a_scheduler_without_workers_is_said_and_not_waited_for(tmp_path):
+    with (
+        dask_cluster(tmp_path, workers=0) as address,
+        pytest.raises(ResourceError, match="got a scheduler without any"),
+        engine_of(Here.of(tmp_path), cluster="dask", address=address),
     ):
         pass
 

@@ -320,3 +320,12 @@ def test_records_that_are_none_count_for_nothing(tmp_path, parts, record):
     again = map_parts(_one, parts, out, suffix=".txt")
     assert again.kept == 5
     assert all(file.parent == out for file in again.files)
+
+
+def test_a_result_of_the_same_size_and_another_content_is_made_again(tmp_path, parts):
+    first = map_parts(_one, parts, tmp_path / "out", suffix=".txt")
+    whole = first.files[2].read_bytes()
+    first.files[2].write_bytes(whole[::-1])
+    again = map_parts(_one, parts, tmp_path / "out", suffix=".txt")
+    assert again.kept == 5
+    assert again.files[2].read_bytes() == whole

@@ -1,5 +1,7 @@
 """Training on parts: that of a log in memory where they fit, and from part to part where not."""
 
+import json
+
 import pytest
 from model_cases import irregular_log
 from training_cases import same, training_settings
@@ -128,3 +130,14 @@ def test_later_logs_are_read_as_the_parts_were(parts, tmp_path):
     model = fit(read, config, on_event=quiet)
     assert model.config_.data.columns.id == "pump"
     assert model.config_.data.min_obs == 3
+
+
+def test_parts_of_a_version_that_knows_more_settings_are_refused(tmp_path):
+    log = irregular_log([30, 30, 30])
+    folder = write_parts(log, tmp_path / "parts", 2).folder
+    manifest = folder / "manifest.json"
+    content = json.loads(manifest.read_text())
+    content["reading"] = {"unheard_of": 1}
+    manifest.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"unheard_of: unknown setting.*partition"):
+        fit(folder)
