@@ -187,7 +187,8 @@ def replaceable(folder: Path, *, overwrite: bool = False) -> list[str]:
         )
     if not overwrite:
         raise OutputExistsError(
-            f"{folder}: holds parts already. Choose another name, or pass --overwrite to `partition`."
+            f"{folder}: holds parts already. Choose another name, or pass --overwrite to "
+            "`partition`."
         )
     return [*(path.name for path in folder.glob("part-[0-9]*.parquet")), MANIFEST]
 
