@@ -17,7 +17,7 @@ export OMP_NUM_THREADS := 1
 PYTEST := $(PY) -m pytest -q -n 2
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test test-optimized test-torch-free coverage search slow check venv install clean
+.PHONY: help demo test fault test-optimized test-torch-free coverage search slow check venv install clean
 
 help:
 	@echo "make demo            train on a pump station's log, forecast it, draw it (about 3 minutes after the install)"
@@ -41,8 +41,11 @@ demo: $(STAMP)
 test: $(TESTED)
 	$(PYTEST)
 
+fault: $(TESTED)
+	$(PYTEST) -m fault
+
 search: $(TESTED)
-	$(PYTEST) -m "hypothesis and not slow" --hypothesis-profile=search
+	$(PYTEST) -m "hypothesis and not slow and not fault" --hypothesis-profile=search
 
 slow: $(TESTED)
 	$(PYTEST) -m slow
