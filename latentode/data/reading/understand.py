@@ -137,19 +137,21 @@ def understand(table: Table, config: DataConfig) -> tuple[Table, Understanding]:
         DataError: If its columns cannot be understood.
         ResourceError: If it has more columns than ``max_channels`` allows.
     """
+    labels = labels_before_times(table.columns, config)
+    if labels is None:
+        _refuse_many(table, config.max_channels)
     dates = find_carried(table, config)
     if dates is None:
-        return _understood(table, config)
-    table, found = _understood(carried(table, dates), config)
+        return _understood(table, config, labels)
+    table, found = _understood(carried(table, dates), config, labels)
     return table, replace(
         found, reshape=lambda other: found.reshape(carried(other, dates)), carries=True
     )
 
 
-def _understood(table: Table, config: DataConfig) -> tuple[Table, Understanding]:
-    labels = labels_before_times(table.columns, config)
-    if labels is None:
-        _refuse_many(table, config.max_channels)
+def _understood(
+    table: Table, config: DataConfig, labels: int | None
+) -> tuple[Table, Understanding]:
     ids = config.columns.id
     if ids is not None and len(parts := time_parts(ids, table.columns)) > 1:
         joined = join_columns(table, ids, parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from latentode.data.reading.doubts import Doubts
@@ -15,6 +16,7 @@ _REMARKS = frozenset(
     ("comment", "comments", "remark", "remarks", "note", "notes", "kommentar", "bemerkung")
 )
 _FEW_HELD = 0.1  # share of rows with something behind a separator at the end
+_SAID = 3  # columns of one name that are said one by one
 
 Names = tuple[tuple[str, ...], frozenset[str], dict[str, str], int]
 
@@ -141,21 +143,27 @@ def _distinct(cells: Sequence[str], doubts: Doubts) -> tuple[tuple[str, ...], fr
     """Distinct names, and those of fields without one."""
     names: list[str] = []
     unnamed = set()
+    counts, taken = Counter(cells), set[str]()
+    numbers: dict[str, int] = {}  # the last that was given to a name, so that none is tried twice
+    renamed = defaultdict[str, list[str]](list)
     for place, cell in enumerate(cells):
         base = name = cell or f"Unnamed: {place}"
-        number = 2
-        while name in names or (name != cell and name in cells):
-            name, number = f"{base}.{number}", number + 1
+        while name in taken or (name != cell and name in counts):
+            numbers[base] = numbers.get(base, 1) + 1
+            name = f"{base}.{numbers[base]}"
         if not cell:
             unnamed.add(name)
         elif name != cell:
-            doubts.decide(
-                "header",
-                f"column {cell!r} stands {list(cells).count(cell)} times: that in place "
-                f"{place + 1} is called {name!r}",
-                "names have to be distinct",
-            )
+            renamed[cell].append(f"that in place {place + 1} is called {name!r}")
         names.append(name)
+        taken.add(name)
+    for cell, said in renamed.items():
+        more = f" and {len(said) - _SAID:,} more" if len(said) > _SAID else ""
+        doubts.decide(
+            "header",
+            f"column {cell!r} stands {counts[cell]} times: {', '.join(said[:_SAID])}{more}",
+            "names have to be distinct",
+        )
     return tuple(names), frozenset(unnamed)
 
 

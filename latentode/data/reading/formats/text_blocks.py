@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from latentode.data.reading.doubts import Doubts
-from latentode.errors import DataError
+from latentode.errors import ConfigError, DataError
 
 BLOCK_BYTES = 4 << 20
 # beyond this a quote that never closes is taken as a character of its cell
@@ -210,7 +210,7 @@ def _codec(encoding: str) -> str:
     try:
         info = codecs.lookup(encoding)
     except LookupError:
-        raise DataError(
+        raise ConfigError(
             f"--encoding: expected the name of an encoding (utf-8, latin-1, cp1252, utf-16, ...), "
             f"got {encoding!r}."
         ) from None
