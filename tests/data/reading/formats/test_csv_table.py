@@ -12,7 +12,7 @@ from latentode.config import CellsConfig, DataConfig
 from latentode.data.reading.formats import csv_source, text_blocks
 from latentode.data.reading.formats.csv_table import FORMAT, CsvTable, csv_blocks
 from latentode.data.reading.formats.table import LogSource
-from latentode.errors import DataError
+from latentode.errors import ConfigError, DataError
 
 WIDE = "time,x\n2024-01-01 00:00:00,1\n2024-01-01 00:00:01,2\n"
 
@@ -260,10 +260,11 @@ def test_named_encodings_are_obeyed_and_checked(tmp_path):
     for name, match in [
         ("utf-8", r"byte offset 5.*--encoding"),
         ("ascii", r"expected ascii.*byte offset 5"),
-        ("klingon", r"--encoding.*'klingon'"),
     ]:
         with pytest.raises(DataError, match=match):
             CsvTable(path, CellsConfig(encoding=name))
+    with pytest.raises(ConfigError, match="--encoding.*'klingon'"):
+        CsvTable(path, CellsConfig(encoding="klingon"))
 
 
 def test_bytes_that_are_not_utf8_far_into_a_file_are_read_as_latin_1_or_refused(
