@@ -141,6 +141,7 @@ def fit_prepared(
             stop_early=data.stop_early,
             score=score,
             first=None if data.sampler is None else windows,
+            spans=schema.around_anchor(config.model.anchor),
         )
         fitted.history.extend(trainer.fit(resume=resume))
         fitted = replace(fitted, config=config.model_copy(update={"solver": model.solver}))
