@@ -10,6 +10,7 @@ from latentode.config.data import DataConfig as DataConfig
 from latentode.config.data import TimeConfig as TimeConfig
 from latentode.config.data import WindowConfig as WindowConfig
 from latentode.config.latent_ode import LatentODEConfig as LatentODEConfig
+from latentode.config.model import FIXED_STEP as FIXED_STEP
 from latentode.config.model import ModelConfig as ModelConfig
 from latentode.config.model import SolverConfig as SolverConfig
 from latentode.config.training import ObjectiveConfig as ObjectiveConfig

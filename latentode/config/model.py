@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -20,6 +21,10 @@ _SIZES: tuple[dict[str, Any], ...] = (
     {"latent_dim": 16, "hidden_dim": 64, "levels": True, "dropout": 0.1},
     {"latent_dim": 32, "hidden_dim": 128, "levels": True, "dropout": 0.0},
 )
+
+
+#: Methods whose steps all have one length.
+FIXED_STEP = ("ab4", "rk4")
 
 
 class SolverConfig(Config):
@@ -44,6 +49,33 @@ class SolverConfig(Config):
     atol: float = Field(1e-6, gt=0)
     gradient: Literal["backprop", "checkpoint", "adjoint"] = "backprop"
     max_nfe: int = Field(20_000, ge=1, description="budget of evaluations of the field per solve")
+
+    def evaluations(self, intervals: int) -> int:
+        """Evaluations of the field that a solve takes; of an adaptive method, the fewest.
+
+        Args:
+            intervals: Intervals of the dense output.
+        """
+        if self.method in FIXED_STEP and self.gradient == "checkpoint":
+            return intervals * self._of_steps(self.substeps)
+        if self.method in FIXED_STEP and self.gradient == "backprop":
+            return self._of_steps(intervals * self.substeps)
+        # torchdiffeq's states have their slopes evaluated afterwards
+        per_step = 4 * self.substeps if self.method == "rk4" else 0
+        return (per_step + 1) * intervals + 1
+
+    def _of_steps(self, steps: int) -> int:
+        """Each step by RK4 takes three more than one by AB4, which needs three to have a past."""
+        return 3 * (steps if self.method == "rk4" else min(3, steps)) + steps + 1
+
+    @property
+    def reach(self) -> float:
+        """Longest span, in model time, that `max_nfe` evaluations can be enough for."""
+        if self.step_size is None:
+            return math.inf
+        each = self.evaluations(4) - self.evaluations(3)  # AB4 has a past by then
+        intervals = max(1, (self.max_nfe - self.evaluations(3)) // each + 3)
+        return intervals * self.step_size * self.substeps
 
 
 class ModelConfig(Config):

@@ -18,6 +18,9 @@ _RELATIVE_FLOOR = 4 * float(np.finfo(np.float64).eps)
 # repeats has no bound, and would outweigh all other channels.
 _FLOOR = 0.01
 
+# readings at either end that never count for a scale, where there are so many for each
+_OUTLIERS, _AMONG = 2, 20
+
 
 @dataclass(frozen=True, eq=False)
 class Scaler:
@@ -25,7 +28,8 @@ class Scaler:
 
     The centre is the median. The scale is the larger of the interquartile range (as a normal
     standard deviation, :math:`/1.349`) and of half the standard deviation of the readings clipped
-    to their 0.5 - 99.5 % quantiles, so that neither an outlier nor a channel that rests most of the
+    to their 0.5 - 99.5 % quantiles and to their third least and greatest (of 40 or more; of 20 or
+    more the second), so that neither an outlier nor a channel that rests most of the
     time spoils it. A channel that varies by no more than the rounding of float64 is flagged as
     constant and has scale 1 (or that rounding, where it is larger); a channel without readings has
     centre 0 and scale 1.
@@ -98,6 +102,10 @@ def channel_scale(values: Float64) -> tuple[float, ...]:
     if not len(values):
         return 0.0, 1.0, 0.0, 1.0, 0.0, 1.0
     low, q1, center, q3, high = np.quantile(values, [0.005, 0.25, 0.5, 0.75, 0.995])
+    # of fewer than a few hundred readings an outlier is more than that share
+    outer = min(_OUTLIERS, len(values) // _AMONG)
+    ends = np.partition(values, [outer, len(values) - 1 - outer])[[outer, -1 - outer]]
+    low, high = max(low, ends[0]), min(high, ends[1])
     # statistics of centred values: 1e12 with noise of 1e-3 would lose the noise otherwise
     centred = values - center
     floor = max(_RELATIVE_FLOOR * abs(center), np.finfo(np.float64).tiny)

@@ -25,7 +25,8 @@ from latentode.data.windows import WindowLengths
 from latentode.errors import CheckpointError, DataError
 
 _NO_BOUND = float(np.finfo(np.float64).max)  # stood for none in version 0.1
-_UNITS_PER_WINDOW = 4  # model time is counted in quarters of a window
+#: Model time is counted in quarters of a window.
+UNITS_PER_WINDOW = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +110,7 @@ class DataSchema:
             split=parting.split,
             scaler=channels.scaler,
             families=channels.families,
-            time_scale=TimeScale(max(1, parting.window_ns // _UNITS_PER_WINDOW)),
+            time_scale=TimeScale(max(1, parting.window_ns // UNITS_PER_WINDOW)),
             origin_ns=parting.origin_ns,
             periods_ns=parting.periods_ns,
             input_channels=() if log.inputs is None else log.inputs.channels,
@@ -173,6 +174,16 @@ class DataSchema:
         """The shortest calendar period in model time, if a context holds one and a half of it."""
         fitting = self.periods_ns[1.5 * self.periods_ns <= self.lengths.context_ns]
         return float(fitting.min()) / self.time_scale.unit_ns if len(fitting) else None
+
+    def around_anchor(self, anchor: str) -> tuple[float, float]:
+        """Model time before and after the anchor of a window that readings of it can lie at.
+
+        Args:
+            anchor: "origin", the last visible row, or "start", the first.
+        """
+        unit_ns, lengths = self.time_scale.unit_ns, self.lengths
+        context, horizon = lengths.context_ns / unit_ns, lengths.horizon_ns / unit_ns
+        return (-context, horizon) if anchor == "origin" else (0.0, context + horizon)
 
     def special_kinds(self) -> dict[str, str]:
         """Channels of states and of counts; the mean forecast of a state of 0 and 1 is a chance."""

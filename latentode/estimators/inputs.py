@@ -23,7 +23,7 @@ from latentode.config.reading_arguments import ReadingArguments, reading_setting
 from latentode.data.dataset import Int64, TimeSeriesDataset
 from latentode.data.events import EventStreams, LogEvents
 from latentode.errors import ConfigError, DataError, LatentODEWarning, LogWarning
-from latentode.prediction.far_readings import faults_line
+from latentode.prediction.far_readings import faults_line, followed_line
 from latentode.prediction.known_model import KnownModel
 from latentode.results import local_times
 
@@ -220,8 +220,10 @@ def _say_what_is_odd(fitted: KnownModel, dataset: TimeSeriesDataset) -> None:
     lines, limits = fitted.schema.unknown_lines(), fitted.schema.families.outside(dataset.readings)
     if limits:
         lines.append("; ".join(limits) + ".")
-    if fitted.config.data.far_readings == "drop":
-        lines += filter(None, [faults_line(dataset, fitted.schema)])
+    keeps_far = fitted.config.data.far_readings == "keep"
+    left_out = None if keeps_far else faults_line(dataset, fitted.schema)
+    followed = followed_line(dataset, fitted.schema, keeps_far=keeps_far)
+    lines += filter(None, [left_out, followed])
     for line in lines:
         warnings.warn(line, LatentODEWarning, stacklevel=4)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from latentode.config import FIXED_STEP
 from latentode.errors import ConfigError
 from latentode.models.fitted.latent_ode import FittedModel
-from latentode.ode.solvers.grid import FIXED_STEP
 
 
 def check_exportable(fitted: FittedModel) -> None:

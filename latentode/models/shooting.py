@@ -87,7 +87,9 @@ class Shooting(nn.Module):
             The solves and the knots between them, (segment - 1, draw, batch, latent), as
             `ode.through_knots` takes them.
         """
-        count, device = math.ceil(-rows.lower / self.spacing - 1e-9), rows.times.device
+        # a window may be a burst that is shorter than what rounding takes off
+        count = max(1, math.ceil(-rows.lower / self.spacing - 1e-9))
+        device = rows.times.device
         starts = torch.arange(-count, 0, dtype=torch.float64, device=device) * self.spacing
         times = starts.expand(rows.size, -1)
         # (draw, segment, batch, latent), in the order of time

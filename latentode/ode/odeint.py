@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latentode.config import SolverConfig
+from latentode.config import FIXED_STEP, SolverConfig
 from latentode.errors import ConfigError, ShapeError, SolverError
 from latentode.ode.fields import FieldFunction
 from latentode.ode.solve import solve
 from latentode.ode.solvers.adaptive import solve_torchdiffeq
-from latentode.ode.solvers.grid import FIXED_STEP, check_state, described
+from latentode.ode.solvers.grid import check_state, described
 
 State = Tensor | tuple[Tensor, ...]
 _FLOAT32_FLOOR = 1e-6  # tighter relative tolerances are lost in rounding

@@ -8,12 +8,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from latentode.config import SolverConfig
+from latentode.config import FIXED_STEP, SolverConfig
 from latentode.errors import ConfigError
 from latentode.ode.brownian import BrownianPaths, PathNoise
 from latentode.ode.fields import CountedField, FieldFunction, LayeredField
 from latentode.ode.solvers.fixed_step import walk
-from latentode.ode.solvers.grid import FIXED_STEP, check_finite, checked_budget, plan_grid
+from latentode.ode.solvers.grid import check_finite, checked_budget, plan_grid
 from latentode.ode.trajectory import SolveStats, Trajectory
 
 Scheme = Literal["euler", "milstein"]

@@ -73,6 +73,14 @@ class Predictor(Queries):
         return 0 if self.model.smooth is None else DEPTH
 
     @property
+    def path_reach(self) -> float:
+        """See `Queries`."""
+        solver, knots = self.model.solver, self.model.shooting
+        if knots is not None and solver.step_size is not None:
+            solver = knots.between(solver)
+        return solver.reach
+
+    @property
     def device(self) -> torch.device:
         """Where the model is."""
         return next(self.model.parameters()).device

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 
 import numpy as np
 
+from latentode.config.durations import format_duration
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
+from latentode.data.frames import to_timestamps
 from latentode.data.schema import DataSchema
 from latentode.data.targets import Targets
+from latentode.errors import LatentODEWarning
 from latentode.prediction.answers import DRAWN, Predictions, Wanted
 from latentode.prediction.counter_totals import CounterTotals
 from latentode.prediction.far_readings import without_faults
 from latentode.prediction.query_windows import QueryWindows, windows_of_queries
+
+_FARTHEST = 1000.0  # model time, 250 windows: what is left of the readings there is a slow drift
 
 
 class Queries(ABC):
@@ -37,6 +43,11 @@ class Queries(ABC):
     @abstractmethod
     def sides(self) -> int:
         """Readings to either side of a query that count; 0 for the nearest row."""
+
+    @property
+    @abstractmethod
+    def path_reach(self) -> float:
+        """Model time that the solver can follow a latent path for."""
 
     @abstractmethod
     def answered(
@@ -102,6 +113,7 @@ class Queries(ABC):
             np.concatenate([times, totals.times]),
             origins,
         )
+        self._say_far(visible, asked)
         distinct = self._unknown(len(asked.times))
         given = np.isfinite(padded).any(axis=1)  # a cell may end where a reading is asked for
         distinct[number[given]] = padded[given]
@@ -128,9 +140,42 @@ class Queries(ABC):
     def _windows(
         self, visible: TimeSeriesDataset, series: Int64, times: Int64, origins: Int64 | None = None
     ) -> tuple[QueryWindows, Int64]:
-        lengths, sides = self.schema.lengths, self.sides
         return windows_of_queries(
-            visible, series, times, lengths, self.max_rows, sides=sides, origins=origins
+            visible,
+            series,
+            times,
+            self.schema.lengths,
+            self.max_rows,
+            sides=self.sides,
+            origins=origins,
+            reach_ns=self._reach_ns,
+        )
+
+    @property
+    def _reach_ns(self) -> int:
+        """How far ahead of its readings a series is followed, in nanoseconds."""
+        lengths = self.schema.lengths
+        longest = min(self.path_reach, _FARTHEST) * self.schema.time_scale.unit_ns
+        # the path may begin where the context does
+        ahead = max(longest - lengths.context_ns, lengths.horizon_ns)
+        return int(min(ahead, np.iinfo(np.int64).max // 2))
+
+    def _say_far(self, visible: TimeSeriesDataset, asked: QueryWindows) -> None:
+        """Name a query that is so far ahead of its readings that these do not count."""
+        last = visible.readings.first_and_last()[1][asked.series[asked.window]]
+        own = asked.stops[asked.window] == asked.times
+        far = np.flatnonzero(own & (last >= 0) & (asked.times > last))
+        if not len(far):
+            return
+        name = visible.series_ids[asked.series[asked.window[far[0]]]]
+        time = to_timestamps(asked.times[far[:1]], visible.clock)[0]
+        more = f" and {len(far) - 1:,} more" if len(far) > 1 else ""
+        warnings.warn(
+            f"series {name} at {time}{more}: more than {format_duration(self._reach_ns)} after its "
+            "last reading, which is as far as its latent path is followed: answered as of a series "
+            "that was never read. Ask for an earlier time.",
+            LatentODEWarning,
+            stacklevel=4,
         )
 
     def _sensible(self, visible: TimeSeriesDataset) -> TimeSeriesDataset:

@@ -43,6 +43,7 @@ def windows_of_queries(
     *,
     sides: int = 0,
     origins: Int64 | None = None,
+    reach_ns: int | None = None,
 ) -> tuple[QueryWindows, Int64]:
     """Find the window of each query.
 
@@ -50,10 +51,10 @@ def windows_of_queries(
     other is an interpolation: windows of one context's length lie half a context apart, and the one
     in whose middle half the query lies answers, widened to the readings on both sides where gaps
     are longer. Where a context has more rows than are read, the windows lie closer together, so
-    that rows on both sides of a query are among those. Where no reading is near, each query has a
-    window of its own, without rows; where a series was never read, one window answers all queries
-    from its origin on, as far as it has one. The layout depends on the series alone, never on the
-    other queries.
+    that rows on both sides of a query are among those. Where no reading is near, and beyond
+    `reach_ns`, each query has a window of its own, without rows; where a series was never read, one
+    window answers all queries from its origin on, as far as it has one. The layout depends on the
+    series alone, never on the other queries.
 
     Args:
         dataset: Visible readings.
@@ -65,6 +66,8 @@ def windows_of_queries(
             row, whatever was read there.
         origins: When each series begins that was never read, `NO_ORIGIN` for others, shape
             (series,); None for none.
+        reach_ns: How far ahead of its last row, or its origin, a series is followed; None: as far
+            as is asked.
 
     Returns:
         Windows over the distinct queries, and the number of each query among the distinct ones.
@@ -80,12 +83,12 @@ def windows_of_queries(
     unread = (np.diff(readings.series_starts) == 0)[query_series]
     last = readings.first_and_last()[1][query_series]
     inside = ~unread & (query_times <= last)
-    layout = _layout_ahead(last, context)
+    layout = _layout_ahead(last, query_times, context, reach_ns)
     spans = _Spans(readings, context, max_rows, sides)
     _fill(layout, inside, spans.layout(query_series[inside], query_times[inside]))
     begins = np.full(len(dataset), NO_ORIGIN) if origins is None else origins
     since = begins[query_series[unread]]
-    _fill(layout, unread, _layout_from(since, query_times[unread], context))
+    _fill(layout, unread, _layout_from(since, query_times[unread], context, reach_ns))
     keys, starts, stops, bare = layout
     new = np.ones(len(keys), dtype=bool)
     new[1:] = (keys[1:] != keys[:-1]) | (query_series[1:] != query_series[:-1]) | bare[1:]
@@ -104,21 +107,37 @@ def _fill(layout: Layout, chosen: NDArray[np.bool_], part: Layout) -> None:
         column[chosen] = found
 
 
-def _layout_ahead(last: Int64, context: int) -> Layout:
-    """Layout of queries after the last row of their series, which is given for each."""
+def _layout_ahead(last: Int64, asked: Int64, context: int, reach: int | None) -> Layout:
+    """Layout of queries after the last row of their series, which is given for each.
+
+    Args:
+        last: Times of the rows, shape (query,).
+        asked: Times, likewise.
+        context: Length of a window.
+        reach: As in `windows_of_queries`.
+    """
     number = np.full(len(last), np.iinfo(np.int64).max)
-    return number, last - context, last, np.zeros(len(last), dtype=bool)
+    far = _beyond(asked, last, reach)
+    stops = np.where(far, asked, last)
+    return number, stops - context, stops, far
 
 
-def _layout_from(origins: Int64, asked: Int64, context: int) -> Layout:
+def _beyond(asked: Int64, since: Int64, reach: int | None) -> NDArray[np.bool_]:
+    """Which times lie farther after some others than a reach."""
+    # a difference of int64 may be no int64
+    return asked.astype(np.float64) - since > (np.inf if reach is None else reach)
+
+
+def _layout_from(origins: Int64, asked: Int64, context: int, reach: int | None) -> Layout:
     """Layout of queries of series without a row.
 
     Args:
         origins: When the series of each begins, or `NO_ORIGIN`, shape (query,).
         asked: Times, shape (query,).
         context: Length of a window.
+        reach: As in `windows_of_queries`.
     """
-    begun = (asked >= origins) & (origins != NO_ORIGIN)
+    begun = (asked >= origins) & (origins != NO_ORIGIN) & ~_beyond(asked, origins, reach)
     stops = np.where(begun, origins, asked)
     return begun.astype(np.int64), stops - context, stops, ~begun
 

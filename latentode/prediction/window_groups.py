@@ -17,6 +17,9 @@ from latentode.prediction.query_windows import QueryWindows
 # elements of (path, window, row, channel) at a time, of which hidden layers have up to ten times as
 # many, or of draws of readings
 _MAX_ELEMENTS, _HIDDEN = 2_000_000, 10
+# model time (a window has four units of it) from what is visible to a query that costs so many
+# steps of the solver that no other window is to share them
+_FAR = 100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,14 +98,21 @@ class WindowGroups:
         drawn = queries * len(self.schema.channels) * self.num_draws
         load = np.maximum((queries + rows) * width * paths, drawn)
         group: list[int] = []
-        for window in np.argsort(load, kind="stable"):
+        far = self._farthest(asked) > _FAR
+        for window in np.lexsort((load, far)):
             # the largest comes last, and padding makes all as large
-            if group and (len(group) + 1) * load[window] > _MAX_ELEMENTS:
+            if group and (far[window] or (len(group) + 1) * load[window] > _MAX_ELEMENTS):
                 yield np.array(sorted(group))
                 group = []
             group.append(int(window))
         if group:
             yield np.array(sorted(group))
+
+    def _farthest(self, asked: QueryWindows) -> Float64:
+        """Model time from the end of what is visible to the farthest query, shape (window,)."""
+        begins = np.searchsorted(asked.window, np.arange(len(asked.series)))
+        latest = np.maximum.reduceat(asked.times, begins)
+        return self.schema.time_scale.to_model(latest, asked.stops)
 
     def _arrays(
         self, windows: TimeSeriesDataset, stops: Int64, row: Int64, times: Int64, values: Float64

@@ -11,6 +11,7 @@ from torch import Tensor
 from latentode.data.batches.batch import SeriesBatch
 from latentode.data.dataset import Float64, TimeSeriesDataset
 from latentode.data.schema import DataSchema
+from latentode.errors import SolverError
 from latentode.models.inference import infer
 from latentode.models.latent_ode import LatentODEModel
 from latentode.prediction.latent_points import few_paths, latent_points
@@ -19,6 +20,12 @@ from latentode.prediction.solved_windows import SolvedWindows
 from latentode.prediction.state_noise import noise_of
 from latentode.prediction.window_groups import WindowGroups
 
+_FAILURES = {
+    "max_steps": "takes more evaluations than solver.max_nfe allows",
+    "dt_underflow": "changes too fast for any step",
+    "non_finite": "becomes NaN or infinite",
+    "inaccurate": "is not exact enough",
+}
 _SEARCHED = 128  # draws that a search by gradients counts for, in memory
 
 
@@ -65,8 +72,30 @@ class WindowSolver:
             batch = SeriesBatch.of(group.arrays).to(next(self.model.parameters()).device)
             posterior = infer(self.model, batch, refine=True)
             noise = self._noise(group.series, paths, few=few)
-            solved = self.model.solve(batch, noise, posterior=posterior)
+            try:
+                solved = self.model.solve(batch, noise, posterior=posterior)
+            except SolverError as error:
+                raise self._explained(error, group.series) from error
             yield SolvedWindows(**vars(group), batch=batch, solved=solved)
+
+    def _explained(self, error: SolverError, names: list[str]) -> SolverError:
+        """What fails for a solver, for somebody who asked for a prediction.
+
+        Args:
+            error: What the solver says.
+            names: Series of the windows.
+        """
+        failed, solver = [names[i] for i in error.series] or names, self.model.solver
+        more = f" and {len(failed) - 1:,} more" if len(failed) > 1 else ""
+        return SolverError(
+            f"series {failed[0]}{more}: expected a latent path that can be solved, got one that "
+            f"{_FAILURES[error.status]} ({solver.method}, step {solver.step_size:.3g}, "
+            f"{error.time_reached:.3g} of model time from the newest reading). The dynamics that "
+            "were learned are at fault: train again, with a lower --lr or another --seed.",
+            status=error.status,
+            time_reached=error.time_reached,
+            series=error.series,
+        )
 
     def _noise(self, names: list[str], paths: int, *, few: bool) -> Tensor:
         """Noise of the states of some series, shape (path, series, latent)."""

@@ -88,6 +88,17 @@ class ExportedModel:
     sides: int
     session: InferenceSession
 
+    @property
+    def reach(self) -> float:
+        """Longest path in model time, within the budget of the solver; see `SolverConfig.reach`."""
+        steps = self.ahead
+        changed = {
+            "method": "ab4" if steps.first else "rk4",
+            "step_size": steps.distance / steps.each,
+            "substeps": steps.each,
+        }
+        return self.config.solver.model_copy(update=changed).reach
+
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read an exported file.

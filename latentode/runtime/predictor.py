@@ -74,6 +74,11 @@ class ExportedPredictor(Queries):
         """See `Queries`."""
         return self.model.sides
 
+    @property
+    def path_reach(self) -> float:
+        """See `Queries`."""
+        return self.model.reach
+
     def answered(
         self, visible: TimeSeriesDataset, asked: QueryWindows, values: Float64, wanted: Wanted
     ) -> Predictions:

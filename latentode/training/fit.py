@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from latentode.config import LatentODEConfig
 from latentode.data.batches.batch import SeriesBatch
 from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.splits import Part
-from latentode.errors import DataError, SolverError
+from latentode.errors import DataError, SolverError, TrainingError
 from latentode.flows import FlowFitConfig
 from latentode.models.fitted.device import device_of, rank
 from latentode.models.fitted.latent_ode import FittedModel, build_model, head_arguments
@@ -31,10 +32,12 @@ from latentode.training.prepare import TrainingData, prepared
 from latentode.training.prior_fitting import PRIOR_FIT, PriorReport, fit_prior
 from latentode.training.refinement import choose_starts, fit_scale
 from latentode.training.repeatable import batches_of, evenly, seed_of
+from latentode.training.state import Progress
 from latentode.training.trainer import ProgressRecord, Trainer
 from latentode.training.validation import WindowValidator
 
 LABEL_LOSS = "label_loss"
+_DIVERGED = 100.0  # times the score of a constant: what is worse has learned nothing
 _DIRECT_WINDOWS: dict[Part, int] = {"train": 2048, "validation": 512}  # of a few seconds
 _LABEL_WINDOWS = 4096  # of each part, by which a head is prepared
 _AFTER_STEPS = (
@@ -141,8 +144,10 @@ def fit_prepared(
             stop_early=data.stop_early,
             score=score,
             first=None if data.sampler is None else windows,
+            spans=schema.around_anchor(config.model.anchor),
         )
         fitted.history.extend(trainer.fit(resume=resume))
+        _refuse_diverged(trainer.progress, validator, score)
         fitted = replace(fitted, config=config.model_copy(update={"solver": model.solver}))
         on_event({"event": "note", "text": _AFTER_STEPS})
         fitted, direct = _with_all_else(fitted, log, on_event, first)
@@ -152,6 +157,27 @@ def fit_prepared(
         if run_dir is not None and first is None and rank() == 0:
             fitted.save(run_dir / "model")
     return fitted
+
+
+def _refuse_diverged(progress: Progress, validator: WindowValidator | None, score: str) -> None:
+    """Refuse weights that predict nothing, or a hundred times as badly as a constant.
+
+    Raises:
+        TrainingError: If they do.
+    """
+    best = progress.best_score
+    if validator is None or not progress.history:
+        return
+    naive = max(1.0, validator.naive_score()) if score == "validation_crps" else math.inf
+    if best is not None and not best > _DIVERGED * naive:
+        return
+    found = "NaN in every epoch" if best is None else f"{best:.3g} at best"
+    against = "" if best is None else f", against {naive:.3g} of a constant"
+    raise TrainingError(
+        f"{score}: expected a finite score near that of a constant or better, got {found}{against}:"
+        " training diverged, and no model is saved. Lower --lr, or look at the log with inspect: "
+        "a fault of a sensor can be left out with --na."
+    )
 
 
 def _with_all_else(

@@ -11,13 +11,12 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from latentode.config import SolverConfig
+from latentode.config import FIXED_STEP, SolverConfig
 from latentode.data.batches.batch import SeriesBatch
 from latentode.errors import SolverError
 from latentode.models.fitted.history import Record
 from latentode.models.inference import infer
 from latentode.models.latent_ode import LatentODEModel
-from latentode.ode.solvers.grid import FIXED_STEP
 from latentode.training.execution.distributed import largest
 
 _LOG = logging.getLogger(__name__)

@@ -6,6 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,8 @@ class Trainer:
             otherwise train to the end of the schedule and keep the last.
         score: Name of the validation score that counts; lower is better.
         first: What all processes draw the first windows from alike; None takes `sampler`.
+        spans: Model time before and after an anchor that the step of the solver has to hold for,
+            as far as no window of training lies there; see `DataSchema.around_anchor`.
         clock: Seconds since any moment, against which the budget is held.
 
     Attributes:
@@ -73,6 +76,7 @@ class Trainer:
         stop_early: bool = True,
         score: str = "validation_crps",
         first: Sampler | None = None,
+        spans: tuple[float, float] = (0.0, 0.0),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.stop_early = stop_early
@@ -82,6 +86,7 @@ class Trainer:
         self._tolerance = model.solver.tolerance
         self.sampler = sampler
         self._first = first
+        self._spans = spans
         self.validator = validator
         self.config = config.resolved()
         self.device = device_of(config.device)
@@ -131,7 +136,10 @@ class Trainer:
         sampler, seed = self._first or self.sampler, (self.config.seed, 0)
         rows = rows if self._first is None else self._first.eligible_rows()
         size = self.config.batch_size * world_size()
-        return sampler.batch(sampler.epoch(rows, 1, size, seed)[0], seed).to(self.device)
+        batch = sampler.batch(sampler.epoch(rows, 1, size, seed)[0], seed).to(self.device)
+        # windows that are read in bursts alone are far shorter than what predictions go over
+        before, after = self._spans
+        return replace(batch, lower=min(batch.lower, before), upper=max(batch.upper, after))
 
     def _run_epoch(self, rows: Int64, stop: StopRequest) -> None:
         p, config = self.progress, self.config

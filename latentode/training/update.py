@@ -113,7 +113,15 @@ def update_model(
     sampler = MixedSampler(windows, readings.times > learned[readings.row_series()])
     model = copy.deepcopy(fitted.model)
     with process_group(config.train.device):
-        trainer = Trainer(model, sampler, None, config.train, on_event=on_event, stop_early=False)
+        trainer = Trainer(
+            model,
+            sampler,
+            None,
+            config.train,
+            on_event=on_event,
+            stop_early=False,
+            spans=schema.around_anchor(config.model.anchor),
+        )
         steps = int(trainer.fit()[-1]["step"])
     seed = config.train.seed
     refit_direct(model, fitted.model, _shown(sampler, config), seed=seed, most_steps=2 * steps)

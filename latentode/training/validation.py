@@ -74,6 +74,17 @@ class WindowValidator:
             factor = min(_MOST_WINDOWS, fewest_ahead / following)
             self.batches = spread(round(num_windows * factor))
 
+    def naive_score(self) -> float:
+        """CRPS of the median of training, stated as a certainty, in its standard deviations."""
+        parts = []
+        for batch in self.batches:
+            mask = batch.target_mask.numpy()
+            values = np.abs((batch.targets.double() + batch.shift).numpy()[mask])
+            channel = np.broadcast_to(np.arange(mask.shape[-1]), mask.shape)[mask]
+            parts.append((channel, values))
+        channel, values = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return self._channel_mean(channel, values)
+
     def __call__(self, model: LatentODEModel) -> Record:
         """Scores of the model as it is."""
         generator = torch.Generator(device=self.device).manual_seed(self.seed)

@@ -186,3 +186,21 @@ def test_a_pipe_is_no_file_of_settings(tmp_path):
     os.mkfifo(tmp_path / "pipe.toml")
     with pytest.raises(ConfigError, match="got a device, pipe or folder"):
         LatentODEConfig.from_toml(tmp_path / "pipe.toml")
+
+
+@given(
+    method=st.sampled_from(["ab4", "rk4", "dopri5"]),
+    gradient=st.sampled_from(["backprop", "checkpoint", "adjoint"]),
+    substeps=st.integers(1, 5),
+    budget=st.integers(100, 30_000),
+)
+def test_the_reach_of_a_solver_is_the_longest_within_its_budget(method, gradient, substeps, budget):
+    solver = SolverConfig(
+        method=method, gradient=gradient, substeps=substeps, max_nfe=budget, step_size=0.25
+    )
+    intervals = round(solver.reach / (0.25 * substeps))
+    assert solver.evaluations(intervals) <= budget < solver.evaluations(intervals + 1)
+
+
+def test_a_solver_that_chooses_its_step_reaches_any_time():
+    assert SolverConfig().reach == math.inf

@@ -116,6 +116,7 @@ def test_counts_have_the_mean_and_the_variance_that_they_were_made_with(forecast
     assert people.var(axis=0).mean() == pytest.approx(PEOPLE, rel=0.4)
 
 
+@pytest.mark.filterwarnings("ignore:newest readings far from those")
 @pytest.mark.parametrize("jump", [-1e4, -30.0, 40.0, 1e4])
 def test_after_a_jump_a_forecast_starts_at_the_new_level(fitted, histories, jump):
     moved = histories[0].assign(level=histories[0]["level"] + jump)

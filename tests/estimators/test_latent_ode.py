@@ -368,6 +368,7 @@ def test_paths_between_series_begin_and_end_at_them(frame, model):
         model.interpolate_latent("p1", "p2", frame, num_steps=1)
 
 
+@pytest.mark.filterwarnings("ignore:newest readings far from those")
 def test_scores_count_every_reading_and_fall_for_an_odd_series(frame, model):
     found = model.score(frame, num_draws=20)
     counts = frame.groupby("pump")[["pressure", "flow"]].count().sum(axis=1)

@@ -216,6 +216,20 @@ def test_crps_from_quantiles_of_equal_shares_is_that_of_their_draws(draws, value
     )
 
 
+def test_quantiles_and_their_score_take_levels_in_any_order():
+    levels = np.array([0.9, 0.1, 0.5, 0.7])
+    draws = np.random.default_rng(0).normal(size=(50, 3))
+    found, order = metrics.quantiles_of(draws, levels), np.argsort(levels)
+    np.testing.assert_array_equal(found[order], metrics.quantiles_of(draws, levels[order]))
+    assert (np.diff(found[order], axis=0) > 0).all()
+    values = np.array([-0.5, 0.0, 2.0])
+    np.testing.assert_allclose(
+        metrics.crps_from_quantiles(found, levels, values),
+        metrics.crps_from_quantiles(found[order], levels[order], values),
+        rtol=1e-14,  # sums in another order
+    )
+
+
 def test_crps_from_quantiles_refuses_what_does_not_fit():
     with pytest.raises(ShapeError, match=r"levels: expected 2 of them, got shape \(1,\)"):
         metrics.crps_from_quantiles([[1.0], [2.0]], [0.5], [0.0])

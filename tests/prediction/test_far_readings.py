@@ -3,12 +3,18 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from model_cases import predictor_of
 from small_series import EPOCH, HOUR, make_dataset
 
-from latentode.prediction.far_readings import far_readings, faults_line, without_faults
+from latentode.prediction.far_readings import (
+    far_readings,
+    faults_line,
+    followed_line,
+    without_faults,
+)
 
 TIMES = EPOCH + np.arange(200) * HOUR
 WAVE = 20.0 + 5.0 * np.sin(TIMES / HOUR)
@@ -83,3 +89,24 @@ def test_what_is_left_out_is_named_with_the_option_that_keeps_it():
         assert words in line
     many = faults_line(log_of(ending(*[1e12] * 9)), SCHEMA)
     assert "and 6 more" in many
+
+
+@pytest.mark.parametrize("last", [5e2, 1e4, -9e4])
+def test_a_newest_reading_that_is_followed_far_out_is_named(last):
+    line = followed_line(log_of(ending(last)), SCHEMA, keeps_far=False)
+    for words in (f"level of series s0 is {last:g} at 20", "deviations", f"--na level={last:.15g}"):
+        assert words in line
+
+
+def test_an_outlier_of_training_does_not_hide_the_next_one():
+    schema = schema_of(np.where(np.isin(np.arange(200), [20, 70]), 1e9, WAVE))
+    line = followed_line(log_of(ending(1e9)), schema, keeps_far=False)
+    assert "level of series s0 is 1e+09" in line
+
+
+def test_what_is_left_out_or_near_is_not_said_to_be_followed():
+    assert followed_line(log_of(ending(30.0)), SCHEMA, keeps_far=False) is None
+    assert followed_line(log_of(ending(1e10)), SCHEMA, keeps_far=False) is None
+    assert "1e+10" in followed_line(log_of(ending(1e10)), SCHEMA, keeps_far=True)
+    # older ones are not what forecasts go on from
+    assert followed_line(log_of(ending(1e4, 22.0)), SCHEMA, keeps_far=False) is None

@@ -36,6 +36,15 @@ def of_paths(*paths, **options):
     return prediction(np.array(paths, float)[:, None, :, None], **options)
 
 
+def test_first_times_of_levels_in_any_order_are_their_own():
+    dataset = of_paths([0, 2, 4, 2], [4, 0, 0, 0], [0, 0, 0, 4], [0, 0, 0, 0])
+    levels = (0.5, 1.0, 0.0)
+    found = results.exceedance(dataset, "level>3", quantiles=levels)
+    times = dataset["time"].values[0]
+    assert found["quantile"].values.tolist() == list(levels)
+    assert found["first_quantile"].values.ravel().tolist() == times[[2, 3, 0]].tolist()
+
+
 def test_a_gaussian_is_beyond_a_limit_with_the_probability_of_its_tail():
     draws = np.random.default_rng(0).normal(size=(40_000, 1, 1, 1))
     found = results.exceedance(prediction(draws), "level>1")["probability"].item()

@@ -120,6 +120,19 @@ def test_summarize_agrees_with_numpy():
     assert summary.attrs == dataset.attrs
 
 
+def test_levels_in_any_order_keep_their_own_quantiles():
+    dataset, levels = prediction(num_draws=9), (0.5, 0.95, 0.05, 0.75)
+    draws, summary = dataset["value"].values[:, 0], results.summarize(dataset, levels)
+    assert summary["quantile"].values.tolist() == list(levels)
+    frame = results.to_frame(dataset, levels)
+    assert [name for name in frame if name.startswith("q")] == ["q0.5", "q0.95", "q0.05", "q0.75"]
+    first = frame[frame["series"] == dataset["series"].values[0]]
+    for index, level in enumerate(levels):
+        expected = np.quantile(draws, level, axis=0)
+        np.testing.assert_array_equal(summary["quantiles"].values[index, 0], expected)
+        np.testing.assert_array_equal(first[f"q{level}"], expected.ravel())
+
+
 def test_summarize_of_one_draw_has_no_spread():
     summary = results.summarize(prediction(num_draws=1))
     assert np.isnan(summary["sd"].values).all()

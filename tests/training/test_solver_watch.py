@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from training_cases import parts, same, stopped_after, weights_of
@@ -191,3 +192,23 @@ def test_a_raised_tolerance_goes_on_after_a_resume(tmp_path):
     trainer = resumed.trainer(run_dir=tmp_path)
     trainer.fit(resume=True)
     assert resumed.model.solver.tolerance == 0.02
+
+
+@pytest.mark.parametrize("anchor", ["origin", "start"])
+@pytest.mark.parametrize("knots", [0, 16])
+def test_the_step_holds_for_what_predictions_go_over_where_windows_are_bursts(anchor, knots):
+    made = parts(solver__step_size=None, model__anchor=anchor, model__knots=knots)
+    log = made.sampler.dataset
+    readings = log.readings
+    # the same readings, a nanosecond apart
+    burst = readings.series_starts[readings.row_series()]
+    times = readings.times[0] + np.arange(readings.num_rows) - burst
+    edges = {"starts": times.min() - 1, "stops": times.max()}
+    made.sampler = replace(
+        made.sampler,
+        dataset=log.with_readings(replace(readings, times=times)),
+        **{name: np.full(len(log), edge) for name, edge in edges.items()},
+    )
+    spans = (-2.0, 2.0) if anchor == "origin" else (0.0, 4.0)
+    made.trainer(validator=None, spans=spans).fit()
+    assert made.model.solver.step_size > 0.01

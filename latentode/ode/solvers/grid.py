@@ -14,8 +14,6 @@ from latentode.errors import ShapeError, SolverError
 from latentode.ode.solvers.fixed_step import Walk
 from latentode.ode.trajectory import CEIL_SLACK
 
-FIXED_STEP = ("ab4", "rk4")
-
 
 @dataclass(frozen=True)
 class Grid:
@@ -203,11 +201,6 @@ def _starts(method: str, steps: int) -> int:
     return steps if method == "rk4" else min(3, steps)
 
 
-def _evaluations(method: str, steps: int) -> int:
-    """Evaluations of the field by a fixed-step method: each RK4 step takes three more than one."""
-    return 3 * _starts(method, steps) + steps + 1
-
-
 def checked_budget(grid: Grid, config: SolverConfig) -> int:
     """Refuse a solve that cannot succeed within ``config.max_nfe`` evaluations.
 
@@ -217,20 +210,14 @@ def checked_budget(grid: Grid, config: SolverConfig) -> int:
     Raises:
         SolverError: "max_steps".
     """
-    if config.method in FIXED_STEP and config.gradient == "checkpoint":
-        needed = grid.intervals * _evaluations(config.method, grid.substeps)
-    elif config.method in FIXED_STEP and config.gradient == "backprop":
-        needed = _evaluations(config.method, grid.intervals * grid.substeps)
-    else:
-        # torchdiffeq's states have their slopes evaluated afterwards
-        per_step = 4 * grid.substeps if config.method == "rk4" else 0
-        needed = (per_step + 1) * grid.intervals + 1
+    needed = config.evaluations(grid.intervals)
     if needed > config.max_nfe:
         raise SolverError(
             f"solve by {config.method}: expected at most max_nfe={config.max_nfe} evaluations, got "
             f"{needed} or more for {grid.intervals * grid.substeps} steps of "
             f"{abs(grid.step) / grid.substeps:g}. "
-            "Raise max_nfe, or take a larger step_size or a shorter span.",
+            "Ask for a shorter span, or take a larger step_size or max_nfe (where a model is "
+            f"trained: --set solver.max_nfe={needed}).",
             status="max_steps",
             time_reached=0.0,
         )

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from latentode.config import SolverConfig
+from latentode.config import FIXED_STEP, SolverConfig
 from latentode.errors import ConfigError
 from latentode.ode.fields import CountedField, FieldFunction, LayeredField
 from latentode.ode.solvers.adaptive import solve_torchdiffeq
 from latentode.ode.solvers.fixed_step import Walk, walk
-from latentode.ode.solvers.grid import FIXED_STEP, Grid, check_finite, checked_budget, plan_grid
+from latentode.ode.solvers.grid import Grid, check_finite, checked_budget, plan_grid
 from latentode.ode.solvers.layered_walk import walk_layers
 from latentode.ode.trajectory import SolveStats, Trajectory
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from latentode.config import FIXED_STEP
 from latentode.data.batches.batch import SeriesBatch
 from latentode.models.latent_ode import LatentODEModel
-from latentode.ode.solvers.grid import FIXED_STEP
 from latentode.training.execution.capture import Run
 from latentode.training.terms import LossTerms, PathPenalties, loss_terms
 
