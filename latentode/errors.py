@@ -22,10 +22,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from latentode.checks.outcomes import ModelChecks
+from typing import Any, Literal
 
 SolverStatus = Literal["ok", "max_steps", "dt_underflow", "non_finite", "inaccurate"]
 
@@ -109,10 +106,10 @@ class ModelCheckError(LatentODEError, AssertionError, kind="model_check"):
     """A model breaks a rule that `latentode.check_model` holds every model to.
 
     Attributes:
-        checks: What came out of every check.
+        checks: What came out of every check, a `latentode.checks.ModelChecks`.
     """
 
-    def __init__(self, message: str, checks: ModelChecks) -> None:
+    def __init__(self, message: str, checks: Any) -> None:
         super().__init__(message)
         self.checks = checks
 

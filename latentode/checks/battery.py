@@ -33,8 +33,8 @@ from latentode.models.likelihoods import LIKELIHOODS
 from latentode.models.likelihoods.base import Likelihood
 from latentode.models.priors import PRIORS
 
-# those that others need come first
-_CHECKS = (
+#: Every rule, those that others need first.
+CHECKS = (
     ANSWERS, UNTOUCHED, SEEDS, DEEPCOPY, MISSING, SINGLE,
     *OF_WINDOWS, *OF_DENSITIES, *OF_ANSWERS,
 )  # fmt: skip
@@ -144,7 +144,7 @@ def _results(
         return (built,)
     results: list[CheckResult] = []
     untold: set[str] = set()  # what failed, and what tells nothing after that
-    for check in _CHECKS:
+    for check in CHECKS:
         lacking = [name for name in check.needs if name in untold]
         result = _result(check, subject, lacking)
         results.append(result)

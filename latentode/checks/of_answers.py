@@ -26,7 +26,7 @@ from latentode.models.fitted.training_log import TrainingLog
 from latentode.prediction.predictor import Predictor
 
 _WEEKS = 2_800  # 53 years: whole weeks, as the hour and the weekday are known inputs
-_HOUR_NS = 3_600 * SECOND_NS
+_HOUR_NS = 3_600 * SECOND_NS  # an hour
 _ROUNDING = 1e-4  # sums of float32 in another order
 _OF_A_GRAPH = 1e-3  # the same through the operators of ONNX, step after step
 

@@ -20,7 +20,7 @@ from latentode.checks.subject import Subject, seeded
 _POINTS, _REACH = 15, 2.8  # of noise, none of them 0, where a density may have a kink
 _STEP = 0.02  # of differences: two nodes of the table of Student's quantiles
 _NATS = 0.02  # of differences of that table, and of a flow that is solved with few steps
-_DRAWN = 64
+_DRAWN = 64  # which two generators do not give alike by chance
 
 
 def _quantiles(subject: Subject) -> str:

@@ -17,7 +17,7 @@ from latentode.models.objectives import elbo
 
 _ROUNDING = 1e-4  # sums of float32 in another order
 _OF_FLOAT32 = 1e-3  # a whole solve in float32, and its log-densities
-_PADS = 5
+_PADS = 5  # enough to move a mean
 
 
 def _inputs_untouched(subject: Subject) -> str:

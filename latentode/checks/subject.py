@@ -27,11 +27,11 @@ from latentode.training.repeatable import evenly
 
 SECOND_NS = 1_000_000_000
 _START_NS = 1_700_000_000 * SECOND_NS  # whole seconds, so that any unit can say them
-_MINUTE_NS, _SPAN_MINUTES = 60 * SECOND_NS, 120 * 60
+_MINUTE_NS, _SPAN_MINUTES = 60 * SECOND_NS, 120 * 60  # five days: three contexts
 _READINGS = (60, 40, 30, 50)  # rows of each series
 _CHANNELS = ("level", "flow")
 _MOVED = 0.1  # how far weights are off their start, where some parts have no effect
-_WINDOWS, _FEWEST_ROWS = 8, 3
+_WINDOWS, _FEWEST_ROWS = 8, 3  # of each channel: what is rare has rules of its own
 DRAWS = 6
 _SIZES = {"latent_dim": 3, "hidden_dim": 8, "dropout": 0.0}
 _OF_THE_LOG = {
