@@ -1,15 +1,18 @@
-"""Runs commands in children that end as they are told: a program for `tests/faults/test_histories.py`.
+"""Runs commands in children that end as they are told, for `tests/faults/test_histories.py`.
 
-Reads lines ``{"words": [...], "end": null or [KIND, SIGNAL, NUMBER]}`` and answers each with a line
-``{"code": ..., "stdout": ..., "stderr": ..., "ended": ...}``, -n for a child that signal n killed. A
-child gets the signal while it takes training step NUMBER (KIND "step"), or before its file
-operation of that number (KIND "file"); "ended" says whether it came to that. Children are forked
-from a process that has loaded everything and started no thread, so each costs only its own work.
+Reads lines ``{"words": [...], "end": null or [KIND, SIGNAL, NUMBER]}`` and answers each with a
+line ``{"code": ..., "stdout": ..., "stderr": ..., "ended": ...}``, the code -n where signal n
+killed the child. A child gets the signal while it takes training step NUMBER (KIND "step"), or
+before its file operation of that number (KIND "file"); "ended" says whether it came to that.
+Children are forked from a process that has loaded everything and started no thread, so each costs
+only its own work.
 """
 
+import importlib
 import itertools
 import json
 import os
+import pkgutil
 import sys
 import tempfile
 import traceback
@@ -18,14 +21,22 @@ from pathlib import Path
 
 import torch
 
+import latentode
 from latentode.cli.app import root
-from latentode.cli.commands import evaluate, forecast, info, resume, train, update  # noqa: F401
-from latentode.evaluation import evaluate_task  # noqa: F401
-from latentode.export import files  # noqa: F401
 from latentode.training.step import GradientStep
-from latentode.training.update import update_model  # noqa: F401
 
 FILE_OPERATIONS = {"os.mkdir", "os.remove", "os.rename", "os.rmdir"}
+
+
+def load_everything():
+    """Load what commands load when they are called: a child would do so each time."""
+    for package in ("pyarrow.csv", "scipy.special", "scipy.stats", "xarray"):
+        importlib.import_module(package)
+    for module in pkgutil.walk_packages(latentode.__path__, "latentode."):
+        if not module.name.startswith(("latentode.__main__", "latentode.scale")):
+            importlib.import_module(module.name)
+    with torch.device("meta"):  # where the sizes of a model are compared first
+        torch.nn.init.orthogonal_(torch.arange(4.0).reshape(2, 2) * torch.logspace(0, 1, 2))
 
 
 def signal_at(kind, number, at, noted):
@@ -82,6 +93,7 @@ def answer(words, end, folder):
 def main():
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
+    load_everything()
     with tempfile.TemporaryDirectory() as name:
         for line in sys.stdin:
             asked = json.loads(line)
