@@ -355,6 +355,22 @@ def test_signal_while_the_log_is_read_says_how_to_resume(library):
     assert record_of(only_run())["status"] == "interrupted"
 
 
+def test_a_run_is_running_only_while_a_process_works_on_it(library):
+    library.train = interrupted_by(signal.SIGTERM)
+    run("train", "pump log.csv", "--out", "run")
+    path = Path("run", "run.json")
+    path.write_text(json.dumps(record_of("run") | {"status": "running"}))  # as SIGKILL leaves it
+    dead = run("info", "run")
+    assert dead.exit_code == 5
+    assert "a run that is interrupted. Continue it with `latentode resume run`." in dead.stderr
+    with RunLock("run"):
+        alive = run("info", "run")
+    assert "a run that is running. Wait for it." in alive.stderr
+    library.train = library.train_well
+    assert run("resume", "run").exit_code == 0
+    assert [each["status"] for each in record_of("run")["attempts"]] == ["interrupted"]
+
+
 def test_resume_takes_everything_from_the_folder(library):
     library.train = interrupted_by(signal.SIGTERM)
     run("train", "pump log.csv", "--out", "run", "--latent-dim", "5", "--threads", "1")

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 from cli_cases import SMALL
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -33,7 +33,7 @@ from programs import started
 from training_cases import digests
 
 # a few that follow from this file alone, or many new ones
-HISTORIES = 5 if settings().derandomize else 60
+HISTORIES = 10 if settings().derandomize else 60
 STEPS = 2 * 3  # two epochs of three
 ASKED = {
     "forecast": ("--samples", "4"),
@@ -252,6 +252,7 @@ def test_histories_end_alike(tmp_path):
                 max_examples=HISTORIES,
                 stateful_step_count=6,
                 deadline=None,
+                phases=set(Phase) - {Phase.explain, Phase.reuse},
                 suppress_health_check=list(HealthCheck),
             ),
         )

@@ -54,7 +54,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """Open the folder of an earlier run.
+        """Open the folder of an earlier run; one whose process was killed is interrupted.
 
         Raises:
             CheckpointError: If it holds no readable ``run.json`` of a known schema, or a link that
@@ -78,6 +78,8 @@ class RunFolder:
                 f"{folder.record_path}: expected schema {SCHEMA}, got {schema!r}. "
                 "Use the version of latentode that wrote it."
             )
+        if folder.record.get("status") == "running" and RunLock(path).holder() is None:
+            folder.record["status"] = "interrupted"
         return folder
 
     @property
