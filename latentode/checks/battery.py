@@ -24,7 +24,7 @@ from latentode.checks.outcomes import (
     NotApplicable,
     Outcome,
 )
-from latentode.checks.subject import Subject, log_of_checks, settings_for
+from latentode.checks.subject import Subject, settings_for
 from latentode.config import LatentODEConfig
 from latentode.errors import ConfigError, ModelCheckError
 from latentode.models.encoders import ENCODERS
@@ -93,15 +93,14 @@ def check_model(
         raise ConfigError(f'on_fail: expected "raise" or "return", got {on_fail!r}.')
     given = {"encoder": encoder, "likelihood": likelihood, "prior": prior, "dynamics": dynamics}
     with ExitStack() as stand_ins:
-        chosen, own = {}, []
+        chosen = {}
         for kind, part in given.items():
             if isinstance(part, type):
-                own.append(kind)
                 chosen[f"model.{kind}"] = stand_ins.enter_context(_standing_in(kind, part))
             elif part is not None:
                 chosen[f"model.{kind}"] = part
         settings = settings_for((config or LatentODEConfig()).updated(**chosen))
-        results = _results(settings, tuple(own), export)
+        results = _results(settings, export)
     said = [_said(kind, part, settings) for kind, part in given.items()]
     checks = ModelChecks(", ".join(said), results)
     if checks.failed and on_fail == "raise":
@@ -134,11 +133,9 @@ def _said(kind: str, part: object, settings: LatentODEConfig) -> str:
     return f"{kind} {name}"
 
 
-def _results(
-    settings: LatentODEConfig, own: tuple[str, ...], export: bool
-) -> tuple[CheckResult, ...]:
+def _results(settings: LatentODEConfig, export: bool) -> tuple[CheckResult, ...]:
     try:
-        subject = Subject.of(settings, log_of_checks(), own, export=export)
+        subject = Subject.of(settings, export=export)
     except Exception as error:  # whatever a part of somebody else raises
         built = CheckResult("builds", "a model is built of its parts", "failed", _told(error))
         return (built,)

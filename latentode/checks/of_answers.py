@@ -196,8 +196,6 @@ def _threads(subject: Subject) -> str:
 def _export(subject: Subject) -> str:
     if not subject.export:
         raise NotApplicable("not asked for: export=True looks, and takes half a minute")
-    if "likelihood" in subject.own:
-        raise NotApplicable("an exported model draws by the likelihoods of latentode.runtime alone")
     absent = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
     if absent:
         raise NotApplicable(f"needs {', '.join(absent)}: pip install 'latentode[onnx]'")

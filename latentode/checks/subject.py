@@ -105,7 +105,6 @@ class Subject:
         fitted: The model.
         batch: Training windows, in which every channel was read.
         noise: Of posterior draws of them, shape (draw, batch, latent).
-        own: Kinds of parts that are no members of the registries.
         export: Whether the exported model is looked at.
     """
 
@@ -114,26 +113,12 @@ class Subject:
     fitted: FittedModel
     batch: SeriesBatch
     noise: Tensor
-    own: tuple[str, ...] = ()
-    export: bool = False
+    export: bool
 
     @classmethod
-    def of(
-        cls,
-        config: LatentODEConfig,
-        log: TimeSeriesDataset,
-        own: tuple[str, ...] = (),
-        *,
-        export: bool = False,
-    ) -> Subject:
-        """Build a model, the same of the same settings and log.
-
-        Args:
-            config: Settings, see `settings_for`.
-            log: The log.
-            own: As in the attributes.
-            export: As in the attributes.
-        """
+    def of(cls, config: LatentODEConfig, *, export: bool) -> Subject:
+        """Build a model, the same of the same settings; see `settings_for`."""
+        log = log_of_checks()
         schema = DataSchema.fit(log, config)
         with seeded(), torch.no_grad():
             model = build_model(config, schema)
@@ -146,7 +131,7 @@ class Subject:
         every = sampler.batch(sampler.eligible_rows(), (0,))
         full = torch.nonzero(every.mask.sum(dim=1).amin(dim=-1) >= _FEWEST_ROWS).flatten()
         batch = every.select(torch.from_numpy(evenly(full.numpy(), _WINDOWS)))
-        return cls(config, log, fitted, batch, noise, own, export)
+        return cls(config, log, fitted, batch, noise, export)
 
     @cached_property
     def usual(self) -> Float64:

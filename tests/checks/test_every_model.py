@@ -3,7 +3,7 @@
 from typing import get_args
 
 import pytest
-from faulty_parts import OtherOnceExported
+from faulty_parts import DrawsLaplace, OtherOnceExported
 from grids import thinned
 
 from latentode import LatentODEConfig, check_model
@@ -64,6 +64,6 @@ def test_a_graph_that_computes_something_else_is_found():
 
 
 def test_a_model_that_cannot_be_exported_says_why():
-    checks = check_model(likelihood="flow", export=True)
+    checks = check_model(likelihood=DrawsLaplace, export=True)
     assert checks["export"].outcome == "not applicable"
-    assert 'a flow as likelihood, got "flow"' in checks["export"].detail
+    assert "without a DrawsLaplace" in checks["export"].detail

@@ -1,5 +1,7 @@
 """Parts of models, sound ones to which a fault is added, for the tests of `check_model`."""
 
+import math
+
 import torch
 
 from latentode.models.encoders import RNNEncoder
@@ -120,6 +122,19 @@ class Raises(Around):
 class CannotBeBuilt(Encoder):
     def __init__(self):
         super().__init__()
+
+
+class DrawsLaplace(Likelihood):
+    """A sound likelihood that is none of the package."""
+
+    def log_prob(self, values, location, scale):
+        width = scale / math.sqrt(2)
+        return -(values - location).abs() / width - torch.log(2 * width)
+
+    def transform(self, noise, location, scale):
+        tail = torch.special.log_ndtr(-noise.abs()) + math.log(2)
+        error = -noise.sign() * tail / math.sqrt(2)
+        return location + scale * error.to(location.dtype)
 
 
 class QuantilesCross(GaussianLikelihood):
