@@ -13,7 +13,6 @@ import shutil
 import signal
 import sys
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,7 +32,7 @@ from programs import started
 from training_cases import digests
 
 # a few that follow from this file alone, or many new ones
-HISTORIES = 10 if settings().derandomize else 60
+HISTORIES = 6 if settings().derandomize else 60
 STEPS = 2 * 3  # two epochs of three
 ASKED = {
     "forecast": ("--samples", "4"),
@@ -103,6 +102,19 @@ class World:
         }
 
 
+def ends(operations, steps=STEPS):
+    """How a command ends: of itself, or by a signal at one of so many moments of a kind."""
+    signals = st.sampled_from([int(s) for s in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)])
+    at_file = st.tuples(st.just("file"), signals, st.integers(1, operations))
+    at_step = st.tuples(st.just("step"), signals, st.integers(1, steps))
+    return st.one_of(at_file, at_file, at_step, st.none())
+
+
+# files that a training opens for writing, renames or removes, of a question about 8
+OPERATIONS = 85
+TRAINING, QUESTION = ends(OPERATIONS), ends(8)
+
+
 class History(RuleBasedStateMachine):
     """One run, its copies, and how often it has learned."""
 
@@ -113,12 +125,6 @@ class History(RuleBasedStateMachine):
         self.folder = Path(self.place.name) / "run"
         self.left = {}
         self.learned = 0
-
-    ends = st.none() | st.tuples(
-        st.sampled_from(["step", "file"]),
-        st.sampled_from([int(signal.SIGTERM), int(signal.SIGINT), int(signal.SIGKILL)]),
-        st.integers(1, 60),
-    ).map(lambda end: [end[0], end[1], 1 + end[2] % STEPS if end[0] == "step" else end[2]])
 
     @property
     def status(self):
@@ -161,22 +167,25 @@ class History(RuleBasedStateMachine):
         assert {name.split("/")[0] for name in names} <= TOP - {".lock"}, names
         assert not [name for name in names if "latentode-" in name], names
 
-    @initialize(end=ends)
+    @initialize(end=TRAINING)
     def begin(self, end):
         self.train(train_words(self.world.log, self.folder), end)
         if self.status is None:  # killed before there was a run: the same again begins it
             self.train(train_words(self.world.log, self.folder), None)
+        elif "Remove the folder, and train again" in self.run("info", self.folder)["stderr"]:
+            shutil.rmtree(self.folder)
+            self.train(train_words(self.world.log, self.folder), None)
 
-    @rule(end=ends)
+    @rule(end=TRAINING)
     @precondition(lambda self: self.status not in (None, "done"))
     def go_on(self, end):
         self.train(("resume", self.folder), end)
 
-    @rule(end=ends)
+    @rule(end=QUESTION)
     def forecast(self, end):
         self.ask("forecast", end)
 
-    @rule(end=ends)
+    @rule(end=QUESTION)
     def evaluate(self, end):
         self.ask("evaluate", end)
 
@@ -184,21 +193,29 @@ class History(RuleBasedStateMachine):
         before = self.status
         answer = self.run(command, self.folder, *ASKED[command], end=end)
         if not answer["ended"]:
-            has_model = (self.folder / "model" / "model.json").exists()
+            has_model = (
+                self.folder / "model" / "model.json"
+            ).exists()  # put back, where it must be
             assert answer["code"] == (0 if has_model else 5), answer
             assert has_model or f"resume {self.folder}" in answer["stderr"], answer
         assert self.status == before
 
-    @rule(end=ends)
+    @rule(end=TRAINING)
     @precondition(lambda self: self.status == "done" and not self.learned)
     def update(self, end):
+        self.learn(end)
+
+    def learn(self, end):
+        """Update; what came of it is all that there was, or all that there is to learn."""
         answer = self.run("update", self.folder, self.world.later, end=end)
         assert answer["ended"] or answer["code"] == 0, answer
+        assert self.run("info", self.folder)["code"] == 0
         weights = (self.folder / "model" / "model.safetensors").read_bytes()
         before, after = (each["weights"] for each in self.world.expected)
         assert weights in (before, after)
         assert self.status == "done"
         self.learned = int(weights == after)
+        return answer
 
     @rule()
     def copy(self):
@@ -234,25 +251,51 @@ class History(RuleBasedStateMachine):
                 assert digests(folder) == sums
 
 
-@contextmanager
-def commands():
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "helpers")])
     program = ROOT / "tests" / "helpers" / "command_program.py"
     environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
     with started(sys.executable, program, env=environment, stderr=None) as process:
-        yield Commands(process)
+        yield World(Commands(process), tmp_path_factory.mktemp("histories"))
 
 
-def test_histories_end_alike(tmp_path):
-    with commands() as run:
-        world = World(run, tmp_path)
-        run_state_machine_as_test(
-            lambda: History(world),
-            settings=settings(
-                max_examples=HISTORIES,
-                stateful_step_count=6,
-                deadline=None,
-                phases=set(Phase) - {Phase.explain, Phase.reuse},
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
+def test_histories_end_alike(world):
+    run_state_machine_as_test(
+        lambda: History(world),
+        settings=settings(
+            max_examples=HISTORIES,
+            stateful_step_count=6,
+            deadline=None,
+            phases=set(Phase) - {Phase.explain, Phase.reuse},
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_f32_a_training_killed_at_any_file_operation_goes_on(world):
+    found = set()
+    for number in range(1, OPERATIONS, 4):
+        history = History(world)
+        with history.place:
+            end = ["file", int(signal.SIGKILL), number]
+            history.begin(end)
+            if history.status != "done":
+                history.train(("resume", history.folder), None)
+            history.check_no_stray()
+            found.add((history.folder / "model" / "model.safetensors").read_bytes())
+    assert found == {world.expected[0]["weights"]}
+
+
+def test_f32_an_update_killed_at_any_file_operation_has_changed_all_or_nothing(world):
+    first = History(world)
+    with first.place:
+        first.begin(None)
+        killed, number = True, 1
+        while killed:
+            history = History(world)
+            with history.place:
+                shutil.copytree(first.folder, history.folder)
+                killed = history.learn(["file", int(signal.SIGKILL), number])["ended"]
+            number += 2
+        assert number > 20

@@ -58,6 +58,7 @@ def find_model(path: Path, session: Session) -> tuple[Path, RunFolder | None]:
                 f"{path}: expected a model of readings, got a model of events. "
                 f"Use `{session.command_line('events', path)}`."
             )
+        folder.check_begun()
         status, goes_on = folder.record.get("status"), session.command_line("resume", path)
         advice = "Wait for it" if status == "running" else f"Continue it with `{goes_on}`"
         raise CheckpointError(
