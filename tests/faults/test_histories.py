@@ -1,10 +1,8 @@
 """Whatever happens to a run, it loads or says what is to be done, and ends as if nothing had.
 
 A history is any of train, resume, forecast, evaluate, update and a copy of the folder, each ended
-by a signal at some training step or file operation, or not at all; F32 to F34 are steps of such. A
-longer search, with other histories in each run:
-
-    pytest -m fault tests/faults/test_histories.py --hypothesis-profile=search
+by a signal at some training step or file operation, or not at all; F32 to F34 are steps of such.
+`make search` looks at other and more histories in each run.
 """
 
 import json
@@ -193,9 +191,7 @@ class History(RuleBasedStateMachine):
         before = self.status
         answer = self.run(command, self.folder, *ASKED[command], end=end)
         if not answer["ended"]:
-            has_model = (
-                self.folder / "model" / "model.json"
-            ).exists()  # put back, where it must be
+            has_model = (self.folder / "model" / "model.json").exists()
             assert answer["code"] == (0 if has_model else 5), answer
             assert has_model or f"resume {self.folder}" in answer["stderr"], answer
         assert self.status == before
