@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from latentode.lazy_names import loader
 
 if TYPE_CHECKING:
+    from latentode.checks import check_model as check_model
     from latentode.config import LatentODEConfig as LatentODEConfig
     from latentode.config import SolverConfig as SolverConfig
     from latentode.config import TrainConfig as TrainConfig
@@ -63,6 +64,7 @@ _HOMES = {
     "TrainConfig": "config",
     "Trainer": "training",
     "baselines": "evaluation.baselines",
+    "check_model": "checks",
     "errors": "errors",
     "evaluation": "evaluation",
     "flows": "flows",

@@ -12,7 +12,8 @@
     |-- TrainingError      (RuntimeError)  training diverged beyond recovery       exit code 6
     |-- ResourceError      (RuntimeError)  disk, memory or a limit is exhausted    exit code 7
     |-- PartsError         (RuntimeError)  some parts of a log have failed         exit code 7
-    `-- OutputExistsError  (FileExistsError)  an output exists or a run is locked  exit code 8
+    |-- OutputExistsError  (FileExistsError)  an output exists or a run is locked  exit code 8
+    `-- ModelCheckError    (AssertionError)  a model breaks a rule of check_model  exit code 1
 
     LatentODEWarning (UserWarning)
     `-- LogWarning                     what was decided while a log was read
@@ -99,6 +100,18 @@ class PartsError(LatentODEError, RuntimeError, kind="parts", exit_code=7):
 
 class OutputExistsError(LatentODEError, FileExistsError, kind="exists", exit_code=8):
     """An output exists already, or another process holds the run."""
+
+
+class ModelCheckError(LatentODEError, AssertionError, kind="model_check"):
+    """A model breaks a rule that `latentode.check_model` holds every model to.
+
+    Attributes:
+        checks: What came out of every check, a `latentode.checks.ModelChecks`.
+    """
+
+    def __init__(self, message: str, checks: Any) -> None:
+        super().__init__(message)
+        self.checks = checks
 
 
 class LatentODEWarning(UserWarning):

@@ -32,7 +32,7 @@ LAYERS = [
     {"evaluation", "runtime"},
     {"training", "plot", "export"},
     {"estimators"},
-    {"scale"},
+    {"scale", "checks"},
     {"cli"},
     {"__main__"},
 ]  # fmt: skip
@@ -112,7 +112,7 @@ ALLOWED = {
     "numpy": set(LAYER_OF),
     "torch": {
         "data.batches", "ode", "flows", "models", "prediction", "evaluation", "training",
-        "export", "estimators", "scale", "cli",
+        "export", "estimators", "scale", "checks", "cli",
     },
     "torchdiffeq": {"ode.solvers.adaptive"},
     "scipy": {

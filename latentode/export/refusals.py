@@ -7,6 +7,12 @@ from collections.abc import Iterator
 from latentode.config import FIXED_STEP
 from latentode.errors import ConfigError
 from latentode.models.fitted.latent_ode import FittedModel
+from latentode.models.likelihoods import LIKELIHOODS
+from latentode.models.likelihoods.gaussian import GaussianLikelihood
+from latentode.models.likelihoods.student_t import StudentTLikelihood
+
+# latentode.runtime.readings draws by these, and would take any other for the first
+_DRAWN_WITHOUT_TORCH = (GaussianLikelihood, StudentTLikelihood)
 
 
 def check_exportable(fitted: FittedModel) -> None:
@@ -33,8 +39,9 @@ def _refused(fitted: FittedModel) -> Iterator[str]:
             f'a flow as posterior, got model.posterior "{config.posterior}" (train with '
             "--posterior normal)"
         )
-    if config.likelihood == "flow":
-        yield 'a flow as likelihood, got "flow" (train with --likelihood student_t)'
+    likelihood = LIKELIHOODS[config.likelihood]
+    if likelihood not in _DRAWN_WITHOUT_TORCH:
+        yield f"a {likelihood.__name__} (train with --likelihood student_t)"
     if config.refine:
         yield (
             f"a posterior that is refined by gradients, got model.refine {config.refine} (train "

@@ -4,8 +4,8 @@ Use `atomic_write` for a file, `atomic_folder` for files that belong together, `
 name made from a name of the data, and `RunLock` before writing into a run folder.
 """
 
-from latentode.files.atomic import atomic_folder, atomic_write, clean_stray
+from latentode.files.atomic import atomic_folder, atomic_write, clean_stray, recover
 from latentode.files.lock import RunLock
 from latentode.files.names import slug
 
-__all__ = ["RunLock", "atomic_folder", "atomic_write", "clean_stray", "slug"]
+__all__ = ["RunLock", "atomic_folder", "atomic_write", "clean_stray", "recover", "slug"]

@@ -87,7 +87,7 @@ def atomic_folder(path: str | Path, expendable: Collection[str] = ()) -> Iterato
         ResourceError: If the disk is full or the place not writable; the old folder is untouched.
     """
     target = Path(os.path.realpath(path))
-    _recover(target)
+    recover(target)
     temporary = target.with_name(_marked(target.name, "tmp"))
     with explained(target), removed_on_error(temporary):
         temporary.mkdir()
@@ -198,7 +198,13 @@ def _swap(new: Path, target: Path) -> None:
     _remove(old)
 
 
-def _recover(target: Path) -> None:
+def recover(target: Path) -> None:
+    """Put a folder back that a process killed between two renames had moved aside.
+
+    Args:
+        target: The folder, as `atomic_folder` writes it; where it is there, what killed processes
+            left of it is removed.
+    """
     if not target.parent.is_dir():
         return
     for path in target.parent.iterdir():

@@ -95,10 +95,11 @@ class RunLock:
         """Who holds the lock, in words; None where nobody that lives does."""
         owner = _read_owner(self.path)
         if owner is None:
-            with contextlib.suppress(FileNotFoundError):
-                if time.time() - self.path.stat().st_mtime > _HALF_WRITTEN_S:
-                    return None
-            return "a process that is just starting"
+            try:
+                age = time.time() - self.path.stat().st_mtime
+            except FileNotFoundError:
+                return None
+            return None if age > _HALF_WRITTEN_S else "a process that is just starting"
         here = owner.get("host") == socket.gethostname()
         if here and not is_alive(owner["pid"], owner["start"]):
             return None

@@ -58,10 +58,11 @@ def find_model(path: Path, session: Session) -> tuple[Path, RunFolder | None]:
                 f"{path}: expected a model of readings, got a model of events. "
                 f"Use `{session.command_line('events', path)}`."
             )
-        status = folder.record.get("status")
+        folder.check_begun()
+        status, goes_on = folder.record.get("status"), session.command_line("resume", path)
+        advice = "Wait for it" if status == "running" else f"Continue it with `{goes_on}`"
         raise CheckpointError(
-            f"{path}: expected a trained model, got a run that is {status}. "
-            f"Continue it with `{session.command_line('resume', path)}`."
+            f"{path}: expected a trained model, got a run that is {status}. {advice}."
         )
     return folder.model_path, folder
 

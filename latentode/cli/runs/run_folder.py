@@ -31,7 +31,7 @@ from latentode.errors import (
     OutputExistsError,
     ResourceError,
 )
-from latentode.files import RunLock, atomic_write, clean_stray, slug
+from latentode.files import RunLock, atomic_write, clean_stray, recover, slug
 from latentode.files.faults import explained
 from latentode.files.regular import read_regular, refuse_links_out
 
@@ -54,7 +54,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """Open the folder of an earlier run.
+        """Open the folder of an earlier run; one whose process was killed is interrupted.
 
         Raises:
             CheckpointError: If it holds no readable ``run.json`` of a known schema, or a link that
@@ -78,7 +78,24 @@ class RunFolder:
                 f"{folder.record_path}: expected schema {SCHEMA}, got {schema!r}. "
                 "Use the version of latentode that wrote it."
             )
+        if folder.record.get("status") == "running" and RunLock(path).holder() is None:
+            folder.record["status"] = "interrupted"
+        if not folder.model_path.exists():
+            with suppress(OSError):  # a folder that cannot be written into stays as it is
+                recover(folder.model_path)
         return folder
+
+    def check_begun(self) -> None:
+        """Refuse a run that was killed before its settings were written: nothing can go on.
+
+        Raises:
+            CheckpointError: If it was.
+        """
+        if not self.config_path.is_file():
+            raise CheckpointError(
+                f"{self.path}: expected the settings of a run in {self.config_path.name}, got "
+                "none: it was killed before it began. Remove the folder, and train again."
+            )
 
     @property
     def has_checkpoint(self) -> bool:

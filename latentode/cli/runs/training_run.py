@@ -78,6 +78,7 @@ def run_again(
     folder = RunFolder.open(path)
     first = is_first_rank()
     session.silent, session.run_dir = not first, path
+    folder.check_begun()
     config = LatentODEConfig.from_toml(folder.config_path).updated(**changes)
     if folder.record.get("status") == "done":  # its schedule has come to its end
         _say_done(session, path, [*flags_of(changes), *(["--threads"] if threads else [])], logs)

@@ -6,6 +6,8 @@
   the state must move between them; up to twice the cost, more where gaps take many steps.
 - `AttentionEncoder`: where speed counts, or windows have many rows: no step waits for another. It
   reads averages around a few reference points, so it says less of fast changes between them.
+
+Whether one of your own keeps the contract, `latentode.check_model` says.
 """
 
 from __future__ import annotations
