@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import math
@@ -66,6 +67,7 @@ class Session:
         silent: Whether nothing is said but errors, as another process speaks.
         run_dir: Run folder that the command made or read.
         warnings: What was warned of so far.
+        found: What has been found, and is answered even if the rest of the command fails.
     """
 
     command: str = ""
@@ -77,6 +79,7 @@ class Session:
     silent: bool = False
     run_dir: Path | None = None
     warnings: list[str] = field(default_factory=list)
+    found: Outcome | None = None
 
     def choose_format(self, log_format: str | None, color: bool) -> None:
         """Rich on a colour terminal, plain elsewhere, unless one was asked for."""
@@ -137,6 +140,13 @@ class Session:
     def _write(self, kind: str, text: str, facts: Mapping[str, Any]) -> None:
         if self.silent and kind not in ("error", "traceback"):
             return
+        try:
+            self._write_on_stderr(kind, text, facts)
+        except OSError as error:  # a full disk, or a terminal that went away, costs no training
+            if error.errno == errno.EPIPE:
+                raise
+
+    def _write_on_stderr(self, kind: str, text: str, facts: Mapping[str, Any]) -> None:
         if self.log_format == "json":
             record = {"event": kind, **(jsonable(facts) if facts else {"text": text})}
             click.echo(json.dumps(record, allow_nan=False), err=True)
@@ -157,6 +167,8 @@ class Session:
             click.echo(json.dumps(self._envelope(outcome, failure), allow_nan=False))
         elif failure is None:
             self._answer_in_text(outcome)
+        elif outcome.text is not None:
+            click.echo(outcome.text.rstrip("\n"))
 
     def _answer_in_text(self, outcome: Outcome) -> None:
         paths = outcome.outputs or ((self.run_dir,) if self.run_dir else ())

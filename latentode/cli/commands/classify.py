@@ -37,6 +37,7 @@ def classify_command(request: Request, samples: int, times: Path | None) -> Outc
     RUN/labels. `evaluate` judges it.
     """
     request.check_output(".csv")
+    request.check_home("labels")
     model, folder = request.load()
     table = model.classify(request.read(model), times=times, num_draws=samples)
     table.insert(0, "label", table.idxmax(axis=1), allow_duplicates=True)

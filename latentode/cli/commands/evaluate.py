@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,7 @@ def evaluate_command(
         text = None if merged is None else describe(merged)
         return Outcome(outputs=(out,), metrics=dict(merged or {}), text=text)
     request.check_output(".json")
+    request.check_home()
     alone = EventModel.find(request.run, request.session)
     if alone is not None:
         return _deliver(request, _of_events(request, alone, windows), alone.home)
@@ -194,10 +196,12 @@ def _deliver(
     if request.output == STDOUT:
         return Outcome(metrics=scores, text=text)
     target = request.output or (home / name if home else None)
-    if target is not None:
-        atomic_write(target, text.encode())
-    written = () if target is None else (target,)
-    return Outcome(outputs=written, metrics=scores, text=describe(scores))
+    found = Outcome(metrics=scores, text=describe(scores))
+    if target is None:
+        return found
+    request.session.found = found
+    atomic_write(target, text.encode())
+    return replace(found, outputs=(target,))
 
 
 def describe(scores: Mapping[str, Any]) -> str:

@@ -77,6 +77,9 @@ def plot_command(
     if source.is_file():
         return _plot_file(request, chosen)
     check_output(output, suffixes=PICTURES, overwrite=overwrite)
+    if output is None and request.home is None and (source / "model.json").is_file():
+        raise click.UsageError("A model folder has no place for plots: name a file with -o.")
+    request.check_home("plots")
     return _plot_run(request, chosen)
 
 
@@ -176,8 +179,7 @@ def _plot_run(request: Request, chosen: dict[str, Any]) -> Outcome:
         return Outcome(
             outputs=(_draw(request.session, forecast, observed, request.output, chosen),)
         )
-    if folder is None:
-        raise click.UsageError("A model folder has no place for plots: name a file with -o.")
+    assert folder is not None, "a model outside of one is refused before it is loaded"
     plots = folder.subfolder("plots")
     fan = _draw(request.session, forecast, observed, plots / "forecast.png", chosen)
     return Outcome(outputs=(*_draw_history(folder, plots), fan))

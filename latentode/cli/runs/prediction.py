@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +99,7 @@ def check_request(
         ResourceError: If the output cannot be written, or too many values would be drawn.
     """
     request.check_output(*RESULTS)
+    request.check_home("forecasts")
     output = request.output
     if questions and output == STDOUT:
         raise UsageFailure(
@@ -169,12 +171,14 @@ def deliver(
         parent = folder.subfolder("forecasts") if folder else Path()
         output = free_name(parent, kind)
     answers, outputs = questions.answers(result, levels), (output, *questions.paths(output))
+    found = Outcome(data=facts)
+    if questions:
+        text = questions.text(answers, levels)
+        found = Outcome(data={**facts, **questions.facts(answers)}, text=text)
+    request.session.found = found
     for content, path in zip((result, *answers), outputs, strict=True):
         results.write(content, path, quantiles=levels, overwrite=request.overwrite)
-    if not questions:
-        return Outcome(outputs=outputs, data=facts)
-    data, text = {**facts, **questions.facts(answers)}, questions.text(answers, levels)
-    return Outcome(outputs=outputs, data=data, text=text)
+    return replace(found, outputs=outputs)
 
 
 def say_step(result: xr.Dataset, request: Request, every: str | None) -> None:
