@@ -150,6 +150,30 @@ def recover(path: str | Path) -> None:
             os.replace(path, target)
 
 
+@contextlib.contextmanager
+def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
+    """A folder that is removed when the block ends; that of a killed process by `recover`.
+
+    Args:
+        parent: Where it is made.
+        name: What it is for.
+
+    Yields:
+        The folder, for this user alone.
+
+    Raises:
+        ResourceError: If it cannot be made.
+    """
+    folder = parent / _marked(name, "tmp")
+    with cleaned_up():
+        with explained(folder):
+            folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            _remove(folder)
+
+
 def check_writable(folder: str | Path) -> None:
     """Write a few bytes into a folder and remove them: what permissions alone do not tell.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from latentode.cli.command import command
+from latentode.cli.inputs import InputFile
 from latentode.cli.outputs import STDOUT
 from latentode.cli.runs.prediction import free_name
 from latentode.cli.runs.request import Request, request_options
@@ -24,7 +25,7 @@ from latentode.files import atomic_write
 )
 @click.option(
     "--times",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=InputFile(),
     help="File of times (and ids) to classify at, in its order; for labels of times.",
 )
 @request_options()

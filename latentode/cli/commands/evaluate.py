@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from latentode.cli.command import command
+from latentode.cli.inputs import InputFile
 from latentode.cli.options import typed_flags
 from latentode.cli.outputs import STDOUT
 from latentode.cli.runs.event_files import event_lines, events_option, streams_for, windows_option
@@ -64,7 +65,7 @@ _UNCOMPARED = ("events", "windows", "labels", "label_column")
 )
 @click.option(
     "--against",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=InputFile(),
     metavar="MINE",
     help="CSV of id,origin,time,channel and value or q0.05,q0.5,q0.95: forecasts of your own, "
     "scored beside the model on the same readings; see docs/comparing.md.",

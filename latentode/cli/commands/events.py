@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from latentode.cli.command import command
+from latentode.cli.inputs import InputFile
 from latentode.cli.outputs import check_folder, make_folder
 from latentode.cli.runs.event_files import (
     describe,
@@ -76,7 +77,7 @@ class _Answer:
 
 @command("events")
 @run_argument
-@click.argument("file", required=False, type=click.Path(exists=True, path_type=Path))
+@click.argument("file", required=False, type=InputFile(dir_okay=True))
 @events_option
 @windows_option
 @click.option("--every", help="Time step of the rates, e.g. 5min.")

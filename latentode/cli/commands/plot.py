@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from latentode.cli.command import command
+from latentode.cli.inputs import InputFile
 from latentode.cli.options import NAMES, flags_of, given_settings, shown_options
 from latentode.cli.outputs import PICTURES, check_output, output_option, overwrite_option
 from latentode.cli.runs.logs import logs_argument
@@ -32,7 +33,7 @@ _RESULT, _EXPORTED = ".nc", ".onnx"
 
 
 @command("plot")
-@click.argument("source", metavar="RUN|FILE.nc", type=click.Path(exists=True, path_type=Path))
+@click.argument("source", metavar="RUN|FILE.nc", type=InputFile(dir_okay=True))
 @logs_argument()
 @click.option("--series", type=NAMES, help="Series to draw, as a,b, or all; default the first.")
 @click.option(

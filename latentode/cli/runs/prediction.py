@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from latentode.cli.failures import UsageFailure
+from latentode.cli.inputs import InputFile
 from latentode.cli.options import Parsed
 from latentode.cli.outputs import RESULTS, STDOUT, check_output
 from latentode.cli.runs.path_questions import PathQuestions, question_options
@@ -68,7 +69,7 @@ def prediction_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--times",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            type=InputFile(),
             help="File of times (and ids) to predict at, in its order.",
         ),
     ):

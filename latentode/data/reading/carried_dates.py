@@ -34,7 +34,8 @@ def find_carried(table: Table, config: DataConfig) -> str | None:
     """
     told = config.columns.time
     names = table.columns if told is None else time_parts(told, table.columns)
-    columns = {name: table.column(name) for name in names if name in table.columns}
+    there = frozenset(table.columns)
+    columns = {name: table.column(name) for name in names if name in there}
     head = {name: cells.slice(0, _HEAD) for name, cells in columns.items()}
     found = (name for name in head if _holds(head, name))
     return next((name for name in found if _holds(columns, name)), None)

@@ -139,12 +139,12 @@ def _more(
 
 def _distinct(cells: Sequence[str], doubts: Doubts) -> tuple[tuple[str, ...], frozenset[str]]:
     """Distinct names, and those of fields without one."""
-    names: list[str] = []
-    unnamed = set()
+    names: dict[str, None] = {}  # in their order
+    unnamed, stated = set(), frozenset(cells)
     for place, cell in enumerate(cells):
         base = name = cell or f"Unnamed: {place}"
         number = 2
-        while name in names or (name != cell and name in cells):
+        while name in names or (name != cell and name in stated):
             name, number = f"{base}.{number}", number + 1
         if not cell:
             unnamed.add(name)
@@ -155,7 +155,7 @@ def _distinct(cells: Sequence[str], doubts: Doubts) -> tuple[tuple[str, ...], fr
                 f"{place + 1} is called {name!r}",
                 "names have to be distinct",
             )
-        names.append(name)
+        names[name] = None
     return tuple(names), frozenset(unnamed)
 
 
