@@ -20,12 +20,10 @@ from latentode.cli.runs.request import Request
 from latentode.cli.runs.run_folder import RunFolder
 from latentode.cli.session import Outcome
 from latentode.config.durations import parse_duration
-from latentode.errors import ResourceError
+from latentode.config.memory import check_drawn
 
 if TYPE_CHECKING:
     import xarray as xr
-
-MAX_DRAWN = 200_000_000  # values drawn at once: 1.6 GB of float64
 
 
 def _levels(text: str) -> tuple[float, ...]:
@@ -97,7 +95,7 @@ def check_request(
     Raises:
         UsageFailure: If the output has no known ending or no quantiles, or stdout is wanted twice.
         OutputExistsError: If the output exists, or a file of the answers beside it.
-        ResourceError: If the output cannot be written, or too many values would be drawn.
+        ResourceError: If the output cannot be written, or the draws would take too much memory.
     """
     request.check_output(*RESULTS)
     request.check_home("forecasts")
@@ -115,11 +113,7 @@ def check_request(
             "Write "
             ".csv, .parquet or .json, or leave --quantiles out."
         )
-    if samples * steps > MAX_DRAWN:
-        raise ResourceError(
-            f"prediction: expected at most {MAX_DRAWN:.0e} values, got {samples} sample paths x "
-            f"{steps} times. Use fewer --samples, a coarser --every or a shorter --horizon."
-        )
+    check_drawn(steps, samples)
 
 
 def count_steps(span: str | None, every: str | None) -> int:
