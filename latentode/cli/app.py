@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import MutableSequence, Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import click
@@ -111,7 +112,9 @@ def _end_badly(error: BaseException, session: Session) -> int:
     if isinstance(error, click.UsageError) and error.ctx is not None and session.verbosity >= 0:
         session.note(error.ctx.get_usage(), kind="usage")
     session.fail(failure, error)
-    session.answer(None, failure)
+    with suppress(OSError):  # stdout itself may be what failed
+        session.answer(session.found, failure)
+        sys.stdout.flush()
     return failure.code
 
 

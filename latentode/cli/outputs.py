@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ import click
 from latentode.cli.failures import UsageFailure
 from latentode.cli.session import Session
 from latentode.errors import OutputExistsError, ResourceError
+from latentode.files import check_writable, recover
 
 STDOUT = Path("-")
 #: Endings of the files that draws, and pictures, are written as.
@@ -36,6 +36,22 @@ def make_folder(path: Path, advice: str) -> Path:
     except OSError as error:
         raise ResourceError(f"{path}: cannot be made ({error.strerror}). {advice}") from None
     return path
+
+
+def check_folder(path: Path) -> None:
+    """Check that files can be written into a folder, before the work whose results it takes.
+
+    Args:
+        path: The folder; where it is missing, one around it is checked.
+
+    Raises:
+        ResourceError: If it is not writable, or a file.
+    """
+    path = path.absolute()
+    there = next(each for each in (path, *path.parents) if each.exists())
+    if not there.is_dir():
+        raise ResourceError(f"{there}: expected a folder, got a file. Name another place with -o.")
+    check_writable(there)
 
 
 def check_output(
@@ -78,5 +94,5 @@ def check_output(
         raise OutputExistsError(f"{path}: exists already. Choose another name or pass --overwrite.")
     if not path.parent.is_dir():
         raise ResourceError(f"{path}: its folder {path.parent} does not exist. Make it first.")
-    if not os.access(path.parent, os.W_OK):
-        raise ResourceError(f"{path}: its folder is not writable. Choose another --output.")
+    check_writable(path.resolve().parent)
+    recover(path)

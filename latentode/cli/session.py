@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import math
@@ -66,6 +67,8 @@ class Session:
         silent: Whether nothing is said but errors, as another process speaks.
         run_dir: Run folder that the command made or read.
         warnings: What was warned of so far.
+        aliases: File that was kept of a pipe -> the pipe, which is what is spoken of.
+        found: What has been found, and is answered even if the rest of the command fails.
     """
 
     command: str = ""
@@ -77,6 +80,8 @@ class Session:
     silent: bool = False
     run_dir: Path | None = None
     warnings: list[str] = field(default_factory=list)
+    aliases: dict[str, str] = field(default_factory=dict)
+    found: Outcome | None = None
 
     def choose_format(self, log_format: str | None, color: bool) -> None:
         """Rich on a colour terminal, plain elsewhere, unless one was asked for."""
@@ -137,16 +142,28 @@ class Session:
     def _write(self, kind: str, text: str, facts: Mapping[str, Any]) -> None:
         if self.silent and kind not in ("error", "traceback"):
             return
+        try:
+            self._write_on_stderr(kind, text, facts)
+        except OSError as error:  # a full disk, or a terminal that went away, costs no training
+            if error.errno == errno.EPIPE:
+                raise
+
+    def _write_on_stderr(self, kind: str, text: str, facts: Mapping[str, Any]) -> None:
         if self.log_format == "json":
             record = {"event": kind, **(jsonable(facts) if facts else {"text": text})}
-            click.echo(json.dumps(record, allow_nan=False), err=True)
+            click.echo(self._as_typed(json.dumps(record, allow_nan=False)), err=True)
         elif self.log_format == "rich":
             from rich.text import Text
 
             style = _STYLES.get("best" if facts.get("best") else kind, "")
-            self.console.print(Text(text, style=style), soft_wrap=True)
+            self.console.print(Text(self._as_typed(text), style=style), soft_wrap=True)
         else:
-            click.echo(text, err=True)
+            click.echo(self._as_typed(text), err=True)
+
+    def _as_typed(self, text: str) -> str:
+        for kept, pipe in self.aliases.items():
+            text = text.replace(kept, pipe)
+        return text
 
     def answer(self, outcome: Outcome | None, failure: Failure | None) -> None:
         """Write the answer on stdout: one JSON object with --json, else the text or the paths."""
@@ -154,14 +171,17 @@ class Session:
             return
         outcome = outcome or Outcome()
         if self.json_output:
-            click.echo(json.dumps(self._envelope(outcome, failure), allow_nan=False))
+            answer = json.dumps(self._envelope(outcome, failure), allow_nan=False)
+            click.echo(self._as_typed(answer))
         elif failure is None:
             self._answer_in_text(outcome)
+        elif outcome.text is not None:
+            click.echo(self._as_typed(outcome.text.rstrip("\n")))
 
     def _answer_in_text(self, outcome: Outcome) -> None:
         paths = outcome.outputs or ((self.run_dir,) if self.run_dir else ())
         if outcome.text is not None and (self.verbosity >= 0 or not paths):
-            click.echo(outcome.text.rstrip("\n"))
+            click.echo(self._as_typed(outcome.text.rstrip("\n")))
             for path in outcome.outputs:
                 self.note(f"wrote {path}", kind="output", facts={"path": path})
         else:

@@ -13,6 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from latentode.config import LatentODEConfig
+from latentode.config.memory import VARIABLE as MAX_MEMORY
 from latentode.config.toml import read_toml, set_dotted
 from latentode.errors import ConfigError
 
@@ -79,7 +80,8 @@ def _layers(
     if file is not None:
         yield str(file), lambda: flat(read_toml(file))
     variables = os.environ if environment is None else environment
-    for variable in sorted(name for name in variables if name.startswith(ENVIRONMENT_PREFIX)):
+    named = (name for name in variables if name.startswith(ENVIRONMENT_PREFIX))
+    for variable in sorted({*named} - {MAX_MEMORY}):
         name = variable.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
         yield f"environment variable {variable}", partial(_assigned, name, variables[variable])
     yield "options", lambda: options or {}

@@ -1,15 +1,14 @@
-"""SIGINT and SIGTERM: the first stops in an orderly way, the second at once."""
+"""SIGINT, SIGTERM and SIGHUP: the first stops in an orderly way, the second at once."""
 
 from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_STOPPING = (signal.SIGINT, signal.SIGTERM)
+from latentode.files.signals import handling, stopping_signals
 
 
 class Stopped(BaseException):
@@ -33,13 +32,13 @@ class Stopped(BaseException):
 
     @property
     def exit_code(self) -> int:
-        """128 + signal: 130 for SIGINT, 143 for SIGTERM."""
+        """128 + signal: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP."""
         return 128 + self.signal
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
     del frame
-    for each in _STOPPING:
+    for each in stopping_signals():
         signal.signal(each, _leave_at_once)
     raise Stopped(number)
 
@@ -51,16 +50,6 @@ def _leave_at_once(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def orderly_stop() -> Iterator[None]:
-    """Turn SIGINT and SIGTERM into `Stopped` inside the block; a second signal ends the process.
-
-    Outside the main thread, where Python allows no handlers, it does nothing.
-    """
-    if threading.current_thread() is not threading.main_thread():
+    """Turn a signal to stop into `Stopped` inside the block; a second one ends the process."""
+    with handling(_stop):
         yield
-        return
-    before = {number: signal.signal(number, _stop) for number in _STOPPING}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import tomllib
 from collections.abc import Mapping
@@ -14,6 +15,10 @@ from latentode.errors import ConfigError
 #: Stands for None where that is not the default: TOML has no null.
 NONE = "none"
 _MAX_BYTES = 1 << 20  # no settings are as long: a wrong file is refused before it is parsed
+# settings are nested four deep; the time and memory of a parser grow with the square of the depth
+_DEEP_KEY = re.compile(
+    r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}"""
+)
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
@@ -31,7 +36,11 @@ def read_toml(path: str | Path) -> dict[str, Any]:
             raise ConfigError(
                 f"{path}: expected a TOML file of at most 1 MiB, got {found.st_size} bytes."
             )
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if deep := _DEEP_KEY.search(text):
+            line = text.count("\n", 0, deep.start()) + 1
+            raise ConfigError(f"{path}: line {line}: expected a key of at most 32 parts.")
+        return tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

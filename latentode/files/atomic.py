@@ -21,6 +21,7 @@ from pathlib import Path
 from latentode.errors import OutputExistsError, ResourceError
 from latentode.files.faults import explained
 from latentode.files.processes import is_alive
+from latentode.files.signals import cleaned_up
 
 _STRAY = re.compile(
     r"^\.(?P<name>.+)\.(?P<pid>\d+)-(?P<host>[0-9a-f]{8})?[0-9a-f]{8}\.latentode-(?P<kind>tmp|old)$",
@@ -28,6 +29,7 @@ _STRAY = re.compile(
 )
 # several machines may write into one shared folder, and know each other's processes by no number
 _HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"
+_PROBE_BYTES = 512  # least that the smallest result takes, a run.json included
 _SHORT_NAME = 40  # characters, so that a marked name of 4-byte characters still fits 255 bytes
 
 
@@ -129,14 +131,75 @@ def clean_stray(folder: str | Path, only: Collection[str] | None = None) -> list
     return handled
 
 
+def recover(path: str | Path) -> None:
+    """Remove what killed writers of one file or folder left; put back what they had moved aside.
+
+    Args:
+        path: The file or folder.
+    """
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        return
+    for path in target.parent.iterdir():
+        match = _STRAY.match(path.name)
+        if not match or match["name"] != target.name or not _is_stray(match):
+            continue
+        if match["kind"] == "tmp":  # what a killed process left of its try
+            _remove(path)
+        elif not target.exists():
+            os.replace(path, target)
+
+
+@contextlib.contextmanager
+def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
+    """A folder that is removed when the block ends; that of a killed process by `recover`.
+
+    Args:
+        parent: Where it is made.
+        name: What it is for.
+
+    Yields:
+        The folder, for this user alone.
+
+    Raises:
+        ResourceError: If it cannot be made.
+    """
+    folder = parent / _marked(name, "tmp")
+    with cleaned_up():
+        with explained(folder):
+            folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            _remove(folder)
+
+
+def check_writable(folder: str | Path) -> None:
+    """Write a few bytes into a folder and remove them: what permissions alone do not tell.
+
+    Args:
+        folder: The folder, which exists.
+
+    Raises:
+        ResourceError: If nothing can be written there: it is read-only, or full.
+    """
+    temporary = Path(folder, _marked("probe", "tmp"))
+    with explained(Path(folder)), removed_on_error(temporary):
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(bytes(_PROBE_BYTES))
+        temporary.unlink()
+
+
 @contextlib.contextmanager
 def removed_on_error(path: Path) -> Iterator[None]:
-    """Remove a file or folder if the block fails, an interrupt included."""
-    try:
-        yield
-    except BaseException:
-        _remove(path)
-        raise
+    """Remove a file or folder if the block fails, or a signal ends the process in it."""
+    with cleaned_up():
+        try:
+            yield
+        except BaseException:
+            _remove(path)
+            raise
 
 
 def _marked(name: str, kind: str) -> str:
@@ -196,6 +259,7 @@ def _swap(new: Path, target: Path) -> None:
         raise
     fsync(target.parent)
     _remove(old)
+<<<<<<< HEAD
 
 
 def recover(target: Path) -> None:
@@ -215,3 +279,5 @@ def recover(target: Path) -> None:
             _remove(path)
         elif not target.exists():
             os.replace(path, target)
+=======
+>>>>>>> s23-a

@@ -33,7 +33,7 @@ def read_regular(path: Path, most: int) -> bytes:
                 raise CheckpointError(
                     f"{path}: expected at most {most} bytes, got {found.st_size}."
                 )
-            return file.read(most)
+            return file.read(found.st_size)  # room for `most` would be taken at once
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror}).") from None
 

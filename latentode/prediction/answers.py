@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from latentode.config.memory import check_drawn
 from latentode.data.dataset import Float64, Int64
 
 #: What is predicted: readings and their densities, everywhere or where values are given alone;
@@ -56,8 +57,12 @@ class Predictions:
             latent: Size of the states.
             marks: Marks of events.
             classes: Classes.
+
+        Raises:
+            ResourceError: If they would take too much memory.
         """
         size, channels = shape
+        check_drawn(size, draws, max(channels if drawn else 0, latent, marks))
         return cls(
             draws=np.moveaxis(np.empty((size, channels if drawn else 0, draws)), -1, 0),
             latent=np.empty((draws, size, latent)),

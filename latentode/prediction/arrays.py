@@ -11,6 +11,7 @@ import numpy as np
 
 from latentode import results
 from latentode.config.durations import DurationLike, exact_duration, parse_duration
+from latentode.config.memory import check_drawn
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.errors import ConfigError, DataError, LatentODEWarning
 from latentode.models.fitted.context import last_context
@@ -19,7 +20,6 @@ from latentode.prediction.doubtful import doubtful_lines
 from latentode.prediction.grids import (
     Align,
     Grid,
-    check_size,
     default_spacing,
     forecast_grid,
     span_grid,
@@ -173,14 +173,14 @@ class ArrayPredictor:
             ``value`` (draw, series, step, channel) with ``time`` (series, step).
 
         Raises:
-            ResourceError: If there would be too many numbers.
+            ResourceError: If they would take too much memory.
         """
         (series, times), schema = grid, self.fitted.schema
         latent = kind == "latent_trajectory"
         # series with fewer steps than the longest are padded
         longest = int(np.bincount(series).max(initial=0))
         width = self.fitted.config.model.resolved().latent_dim if latent else len(schema.channels)
-        check_size(len(np.unique(series)) * longest, self.predictor.num_draws, width)
+        check_drawn(len(np.unique(series)) * longest, self.predictor.num_draws, width)
         wanted: Wanted = "latent" if latent else "readings"
         predictions = self.predictor.query(dataset, series, times, wanted=wanted, origins=origins)
         if latent:

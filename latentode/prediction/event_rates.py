@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from latentode.config.durations import NS_PER_UNIT, DurationLike, parse_duration
+from latentode.config.memory import check_drawn
 from latentode.data.batches.event_batch import EventBatch
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset, ragged_arange
 from latentode.data.events import EventStreams
@@ -23,7 +24,7 @@ from latentode.models.point_processes.compensator import cumulative
 from latentode.models.point_processes.event_scores import EventScores
 from latentode.ode.trajectory import Trajectory
 from latentode.prediction.event_mixture import NextOfMixture, increments_between, mixture_scores
-from latentode.prediction.grids import Align, check_size, forecast_grid, span_grid, span_spacing
+from latentode.prediction.grids import Align, forecast_grid, span_grid, span_spacing
 from latentode.prediction.predictor import Predictor
 from latentode.prediction.solved_windows import SolvedWindows
 from latentode.results.events import intensity_dataset, next_event_dataset
@@ -141,7 +142,7 @@ class LatentRates:
             order = np.lexsort((times, series))
             series, times = series[order], times[order]
         counts = np.bincount(series, minlength=len(dataset))
-        check_size(len(dataset) * int(counts.max(initial=0)), self.num_draws, len(self.mark_names))
+        check_drawn(len(dataset) * int(counts.max(initial=0)), self.num_draws, len(self.mark_names))
         predictions = self._predictor.query(dataset, series, times, wanted="rates")
         scale = self.unit_ns / self.fitted.schema.time_scale.unit_ns
         column = ragged_arange(np.zeros_like(counts), counts)

@@ -7,15 +7,15 @@ from typing import Literal, get_args
 import numpy as np
 
 from latentode.config.durations import format_duration
+from latentode.config.memory import check_drawn
 from latentode.data.clock_steps import clock_steps
 from latentode.data.dataset import Clock, Int64, TimeSeriesDataset, ragged_arange
 from latentode.data.windows import round_step, typical_gap_and_span
-from latentode.errors import ConfigError, DataError, ResourceError
+from latentode.errors import ConfigError, DataError
 from latentode.prediction.query_windows import NO_ORIGIN
 
 Grid = tuple[Int64, Int64]
 Align = Literal["clock", "origin"]
-_MAX_QUERIES = 20_000_000  # all answers are in memory at once
 _MAX_DEFAULT_STEPS = 500  # times of a forecast where no spacing is given
 _FEW = 1_000_000  # steps that one call may make for all series, most of them unused
 
@@ -56,7 +56,7 @@ def forecast_grid(
     Raises:
         ConfigError: If it is aligned with neither.
         DataError: If the horizon is shorter than a step.
-        ResourceError: If there are more than 2e7 steps.
+        ResourceError: If they would take too much memory.
     """
     _check_align(align)
     first, last = dataset.readings.first_and_last()
@@ -68,7 +68,7 @@ def forecast_grid(
             f"forecast: expected a horizon of at least one step, got {format_duration(horizon_ns)} "
             f"with steps of {format_duration(spacing_ns)}. Give a shorter --every."
         )
-    check_size(len(filled) * count)
+    check_drawn(len(filled) * count)
     if align == "origin":
         steps = np.arange(1, count + 1) * spacing_ns
         return np.repeat(filled, count), (begin[filled][:, None] + steps).ravel()
@@ -89,13 +89,13 @@ def span_grid(dataset: TimeSeriesDataset, spacing_ns: int, align: Align = "clock
 
     Raises:
         ConfigError: If it is aligned with neither.
-        ResourceError: If there are more than 2e7 steps.
+        ResourceError: If they would take too much memory.
     """
     _check_align(align)
     first, last = dataset.readings.first_and_last()
     filled = np.flatnonzero(last >= first)
     counts = (last - first)[filled] // spacing_ns + 1
-    check_size(int(counts.sum()))
+    check_drawn(int(counts.sum()))
     if align == "clock":
         first, last = first[filled], last[filled]
         counts, times = _clock_steps(first - 1, last, spacing_ns, dataset.clock)
@@ -150,23 +150,3 @@ def missing_grid(dataset: TimeSeriesDataset) -> Grid:
     readings = dataset.readings
     gaps = np.diff(readings.row_starts) < len(dataset.channels)
     return readings.row_series()[gaps], readings.times[gaps]
-
-
-def check_size(num_queries: int, num_draws: int = 1, num_channels: int = 1) -> None:
-    """Refuse what would not fit in memory, before it is allocated.
-
-    Args:
-        num_queries: Times.
-        num_draws: Draws at each.
-        num_channels: Numbers of each draw.
-
-    Raises:
-        ResourceError: If there would be more than 2e7 queries or 2.5e8 numbers.
-    """
-    numbers = num_queries * num_draws * num_channels
-    if num_queries > _MAX_QUERIES or numbers > 250_000_000:
-        raise ResourceError(
-            f"prediction: expected at most {_MAX_QUERIES:,} times and 250,000,000 numbers, got "
-            f"{num_queries:,} times, {num_draws} draws and {num_channels} channels. "
-            "Take a longer --every, fewer --samples or fewer series."
-        )

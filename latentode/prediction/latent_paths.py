@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from latentode.config.memory import check_drawn
 from latentode.data.batches.batch import SeriesBatch
 from latentode.data.batches.window_arrays import Rows
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.schema import DataSchema
 from latentode.models.inference import infer
 from latentode.models.latent_ode import LatentODEModel
-from latentode.prediction.grids import check_size
 
 _DEFAULT_STEPS = 50  # of a path where no spacing is given
 
@@ -25,11 +25,11 @@ def path_offsets(schema: DataSchema, spacing_ns: int | None, num_points: int) ->
         num_points: Points on the path, which share these times.
 
     Raises:
-        ResourceError: If there would be too many numbers.
+        ResourceError: If they would take too much memory.
     """
     before, after = schema.lengths.context_ns, schema.lengths.horizon_ns
     spacing = max(1, (before + after) // _DEFAULT_STEPS) if spacing_ns is None else spacing_ns
-    check_size(num_points * ((before + after) // spacing + 1), 1, len(schema.channels))
+    check_drawn(num_points * ((before + after) // spacing + 1), 1, len(schema.channels))
     return np.arange(-before, after + 1, spacing)
 
 

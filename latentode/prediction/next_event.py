@@ -15,6 +15,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from latentode.config.memory import check_memory
 from latentode.data.batches.event_batch import EventBatch
 from latentode.errors import ConfigError, ResourceError
 from latentode.models.point_processes.compensator import cumulative, invert
@@ -24,6 +25,7 @@ from latentode.ode.trajectory import Trajectory
 from latentode.prediction.mixed_gap import MixedGap, OwnPast, own_pasts
 
 _REFINE = 8  # parts of a step of the state: rates move faster than it
+_PER_COORDINATE = 7_000  # bytes of each coordinate of the state of a future, as measured
 _MAX_EVENTS = 100_000  # of one stream: a rate that feeds itself has no end
 
 
@@ -233,9 +235,11 @@ def simulate(
         most: Events of each future after which it ends; None follows all to the horizon.
 
     Raises:
-        ResourceError: If a stream explodes.
+        ResourceError: If a stream explodes, or the futures would take too much memory.
     """
-    batch = len(at.last)
+    batch, latent = at.state.shape
+    need = batch * num_draws * latent * _PER_COORDINATE
+    check_memory(need, f"{batch:,} streams x {num_draws:,} futures")
     current = at.repeat(num_draws)
     spent = torch.zeros_like(current.now)
     times: list[Tensor] = []

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from latentode.config.memory import check_drawn
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.schema import DataSchema
 from latentode.data.targets import Targets
@@ -174,7 +175,11 @@ class Predictor(Queries):
 
         Returns:
             log p(readings | z_k, visible) in nats of original units, shape (draw, window).
+
+        Raises:
+            ResourceError: If they would take too much memory.
         """
+        check_drawn(len(visible), self.num_draws)
         visible = self._sensible(visible)
         counters = self.schema.counters
         values, log_spans = counters.rates_at(visible.readings, series, times, values)

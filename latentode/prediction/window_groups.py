@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from latentode.config import ModelConfig
+from latentode.config.memory import check_memory
 from latentode.data.batches.window_arrays import Rows, WindowArrays
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset, ragged_arange
 from latentode.data.schema import DataSchema
@@ -20,6 +21,7 @@ _MAX_ELEMENTS, _HIDDEN = 2_000_000, 10
 # model time (a window has four units of it) from what is visible to a query that costs so many
 # steps of the solver that no other window is to share them
 _FAR = 100.0
+_PER_ELEMENT = 100  # bytes, as measured where every draw has a path of its own
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +98,12 @@ class WindowGroups:
             width = max(width, self.config.latent_dim)
         rows = np.minimum(seen, self.max_rows) + self.config.knots
         drawn = queries * len(self.schema.channels) * self.num_draws
-        load = np.maximum((queries + rows) * width * paths, drawn)
+        followed = (queries + rows) * width * paths
+        check_memory(
+            int(followed.max(initial=0)) * _PER_ELEMENT,
+            f"a window of {int((queries + rows).max(initial=0)):,} times on {paths:,} paths",
+        )
+        load = np.maximum(followed, drawn)
         group: list[int] = []
         far = self._farthest(asked) > _FAR
         for window in np.lexsort((load, far)):

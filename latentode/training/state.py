@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from latentode.files import atomic_write
+from latentode.files import atomic_write, recover
 from latentode.models.fitted.history import Record, from_json, to_csv, to_json
 from latentode.models.fitted.model_folder import check_tensors, shed_absent
 from latentode.training.optimizer import Learner
@@ -87,6 +87,11 @@ class Checkpoints:
     def __init__(self, run_dir: Path) -> None:
         self._metrics = run_dir / "metrics.csv"
         self.states = StateFolder(run_dir, ("model", "average", "optimizer"), "progress")
+
+    def prepare(self) -> None:
+        """Make the folder, and remove what a killed process left half-written."""
+        self.states.prepare()
+        recover(self._metrics)
 
     def save(self, progress: Progress, learner: Learner) -> None:
         """Write the state and the metrics; see `StateFolder.save`."""

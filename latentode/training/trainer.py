@@ -41,8 +41,8 @@ class Trainer:
 
     The weights that are kept are the exponential average at the best validation score. A step whose
     loss or gradient is not finite is never taken. With `run_dir`, the state is saved after every
-    epoch and on SIGINT or SIGTERM, and a resumed run gives the same bits on the same machine and
-    thread count (after a rollback, only if it was stopped between epochs).
+    epoch and on SIGINT, SIGTERM or SIGHUP, and a resumed run gives the same bits on the same
+    machine and thread count (after a rollback, only if it was stopped between epochs).
 
     Args:
         model: Model to train, in place.
@@ -93,7 +93,7 @@ class Trainer:
         self.progress = Progress()
         self._checkpoints = None if run_dir is None else Checkpoints(run_dir)
         if self._checkpoints is not None and rank() == 0:
-            self._checkpoints.states.prepare()
+            self._checkpoints.prepare()
         self._on_event = on_event if rank() == 0 else None
         self._best: dict[str, Tensor] | None = None
 
@@ -107,7 +107,7 @@ class Trainer:
             One record an epoch.
 
         Raises:
-            Interrupted: After SIGINT or SIGTERM, once the state is saved.
+            Interrupted: After SIGINT, SIGTERM or SIGHUP, once the state is saved.
             TrainingError: If the loss stays non-finite after recovery.
         """
         self.model.to(self.device).train()

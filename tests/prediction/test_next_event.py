@@ -166,3 +166,9 @@ def test_what_cannot_be_is_refused(process, events, monkeypatch):
         process.process.log_scale.add_(3.0)
     with pytest.raises(ResourceError, match="Shorten the horizon"):
         next_event.simulate(process, at, 10.0, 2, torch.Generator())
+
+
+def test_futures_that_would_take_too_much_memory_are_refused_before_they_are_drawn(process, events):
+    at = next_event.present(process, events)
+    with pytest.raises(ResourceError, match=r"of memory.*1,000,000,000 futures"):
+        next_event.simulate(process, at, 10.0, 10**9, torch.Generator())

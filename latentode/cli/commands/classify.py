@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from latentode.cli.command import command
+from latentode.cli.inputs import InputFile
 from latentode.cli.outputs import STDOUT
 from latentode.cli.runs.prediction import free_name
 from latentode.cli.runs.request import Request, request_options
@@ -24,7 +25,7 @@ from latentode.files import atomic_write
 )
 @click.option(
     "--times",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=InputFile(),
     help="File of times (and ids) to classify at, in its order; for labels of times.",
 )
 @request_options()
@@ -37,6 +38,7 @@ def classify_command(request: Request, samples: int, times: Path | None) -> Outc
     RUN/labels. `evaluate` judges it.
     """
     request.check_output(".csv")
+    request.check_home("labels")
     model, folder = request.load()
     table = model.classify(request.read(model), times=times, num_draws=samples)
     table.insert(0, "label", table.idxmax(axis=1), allow_duplicates=True)

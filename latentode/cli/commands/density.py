@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,23 +82,25 @@ def density_command(
     log = request.read_or_own(model, folder)
     scores = model.score(log, num_draws=samples)
     surprise = model.surprise(log, num_draws=samples)
-    if output is not None:
-        from latentode import results
-
-        results.write(surprise, output, quantiles=(), overwrite=overwrite)
-    if picture is not None:
-        _draw(model, log, picture, components, series)
     rows = _series(scores)
     worst = _worst(surprise)
     names = ("prior", "posterior", "likelihood")
     parts = {name: getattr(model.config_.model, name) for name in names}
     # a flow in evaluation mode takes no estimate, so there is no error of a trace to state
     trace = "exact" if {"cnf", "flow"} & set(parts.values()) else "none needed"
-    return Outcome(
-        outputs=tuple(path for path in (output, picture) if path is not None),
+    found = Outcome(
         data={"series": rows, "surprising": worst, "trace": trace, **parts},
         text="\n".join(_lines(rows, worst, trace)),
     )
+    request.session.found = found
+    if output is not None:
+        from latentode import results
+
+        results.write(surprise, output, quantiles=(), overwrite=overwrite)
+    if picture is not None:
+        _draw(model, log, picture, components, series)
+    written = tuple(path for path in (output, picture) if path is not None)
+    return replace(found, outputs=written)
 
 
 def _draw(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from latentode.cli.command import command
+from latentode.cli.inputs import InputFile
 from latentode.cli.options import typed_flags
 from latentode.cli.outputs import STDOUT
 from latentode.cli.runs.event_files import event_lines, events_option, streams_for, windows_option
@@ -63,7 +65,7 @@ _UNCOMPARED = ("events", "windows", "labels", "label_column")
 )
 @click.option(
     "--against",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=InputFile(),
     metavar="MINE",
     help="CSV of id,origin,time,channel and value or q0.05,q0.5,q0.95: forecasts of your own, "
     "scored beside the model on the same readings; see docs/comparing.md.",
@@ -105,6 +107,7 @@ def evaluate_command(
         text = None if merged is None else describe(merged)
         return Outcome(outputs=(out,), metrics=dict(merged or {}), text=text)
     request.check_output(".json")
+    request.check_home()
     alone = EventModel.find(request.run, request.session)
     if alone is not None:
         return _deliver(request, _of_events(request, alone, windows), alone.home)
@@ -194,10 +197,12 @@ def _deliver(
     if request.output == STDOUT:
         return Outcome(metrics=scores, text=text)
     target = request.output or (home / name if home else None)
-    if target is not None:
-        atomic_write(target, text.encode())
-    written = () if target is None else (target,)
-    return Outcome(outputs=written, metrics=scores, text=describe(scores))
+    found = Outcome(metrics=scores, text=describe(scores))
+    if target is None:
+        return found
+    request.session.found = found
+    atomic_write(target, text.encode())
+    return replace(found, outputs=(target,))
 
 
 def describe(scores: Mapping[str, Any]) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from latentode.cli.command import command
-from latentode.cli.outputs import make_folder
+from latentode.cli.inputs import InputFile
+from latentode.cli.outputs import check_folder, make_folder
 from latentode.cli.runs.event_files import (
     describe,
     event_lines,
@@ -76,7 +77,7 @@ class _Answer:
 
 @command("events")
 @run_argument
-@click.argument("file", required=False, type=click.Path(exists=True, path_type=Path))
+@click.argument("file", required=False, type=InputFile(dir_okay=True))
 @events_option
 @windows_option
 @click.option("--every", help="Time step of the rates, e.g. 5min.")
@@ -95,17 +96,18 @@ def events_command(session: Session, run: Path, out: Path | None, **options: Any
     """
     question = _Question(**options)
     alone = EventModel.find(run, session)
-    if alone is not None:
-        if question.events is not None:
-            raise click.UsageError("--events belongs to a model of events beside LOGS.")
-        answer = _of_streams(session, alone, question)
-        home = alone.home or alone.path.parent
-    else:
-        model_path, _ = find_model(run, session)
+    if alone is not None and question.events is not None:
+        raise click.UsageError("--events belongs to a model of events beside LOGS.")
+    home = find_model(run, session)[0].parent if alone is None else alone.home or alone.path.parent
+    folder = out or home / "events"
+    check_folder(folder)
+    if alone is None:
         answer = _of_log(session, run, question)
-        home = model_path.parent
-    written = _write(make_folder(out or home / "events", "Choose --out."), answer)
-    return Outcome(outputs=written, metrics=answer.scores, text=_text(answer))
+    else:
+        answer = _of_streams(session, alone, question)
+    session.found = Outcome(metrics=answer.scores, text=_text(answer))
+    written = _write(make_folder(folder, "Choose --out."), answer)
+    return replace(session.found, outputs=written)
 
 
 def _of_streams(session: Session, alone: EventModel, question: _Question) -> _Answer:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from latentode.cli.command import command
+from latentode.cli.inputs import InputFile
 from latentode.cli.options import NAMES, flags_of, given_settings, shown_options
 from latentode.cli.outputs import PICTURES, check_output, output_option, overwrite_option
 from latentode.cli.runs.logs import logs_argument
@@ -32,7 +33,7 @@ _RESULT, _EXPORTED = ".nc", ".onnx"
 
 
 @command("plot")
-@click.argument("source", metavar="RUN|FILE.nc", type=click.Path(exists=True, path_type=Path))
+@click.argument("source", metavar="RUN|FILE.nc", type=InputFile(dir_okay=True))
 @logs_argument()
 @click.option("--series", type=NAMES, help="Series to draw, as a,b, or all; default the first.")
 @click.option(
@@ -77,6 +78,9 @@ def plot_command(
     if source.is_file():
         return _plot_file(request, chosen)
     check_output(output, suffixes=PICTURES, overwrite=overwrite)
+    if output is None and request.home is None and (source / "model.json").is_file():
+        raise click.UsageError("A model folder has no place for plots: name a file with -o.")
+    request.check_home("plots")
     return _plot_run(request, chosen)
 
 
@@ -176,8 +180,7 @@ def _plot_run(request: Request, chosen: dict[str, Any]) -> Outcome:
         return Outcome(
             outputs=(_draw(request.session, forecast, observed, request.output, chosen),)
         )
-    if folder is None:
-        raise click.UsageError("A model folder has no place for plots: name a file with -o.")
+    assert folder is not None, "a model outside of one is refused before it is loaded"
     plots = folder.subfolder("plots")
     fan = _draw(request.session, forecast, observed, plots / "forecast.png", chosen)
     return Outcome(outputs=(*_draw_history(folder, plots), fan))

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from latentode.cli.command import command
+from latentode.cli.inputs import InputFile
 from latentode.cli.options import (
     RESUMABLE,
     config_options,
@@ -47,7 +48,7 @@ threads_option = click.option(
 )
 @click.option(
     "--events",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=InputFile(),
     help="CSV of id,time,mark: model these events, alone or beside LOGS.",
 )
 @mark_option

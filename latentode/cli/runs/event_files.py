@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from latentode.cli.inputs import InputFile
 from latentode.cli.table import aligned
 
 if TYPE_CHECKING:
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
 
 events_option = click.option(
     "--events",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=InputFile(),
     help="CSV of id,time,mark: the events beside LOGS (default: those of the training).",
 )
 windows_option = click.option(
     "--windows",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=InputFile(),
     help="CSV of id,start,end[,mark]: when each series was observed.",
 )
 mark_option = click.option("--mark-column", help="Column of marks of events.")

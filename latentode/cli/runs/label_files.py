@@ -8,9 +8,11 @@ from typing import Any
 
 import click
 
+from latentode.cli.inputs import InputFile
+
 labels_option = click.option(
     "--labels",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=InputFile(),
     help="CSV of id,label: a class for each series; or of id,time,label: for times of them.",
 )
 label_column_option = click.option("--label-column", help="Column of labels.")

@@ -12,9 +12,12 @@ from typing import Any
 
 import click
 
+from latentode.cli.inputs import readable
 from latentode.cli.runs.provenance import fingerprint
 from latentode.data.reading.formats.database_url import DatabaseUrl, is_url, without_password
 from latentode.errors import DataError
+
+_STDIN = "/dev/stdin"
 
 
 @dataclass(frozen=True)
@@ -22,10 +25,12 @@ class Logs:
     """What LOGS names.
 
     Attributes:
-        parts: Files, folders, patterns and addresses, as they were typed.
+        parts: Files, folders, patterns and addresses; files that were kept of pipes.
+        piped: What was typed for them where some came through a pipe, which is read only once.
     """
 
     parts: tuple[str, ...]
+    piped: tuple[str, ...] = ()
 
     @property
     def source(self) -> Any:
@@ -54,7 +59,7 @@ class Logs:
     @property
     def words(self) -> tuple[str, ...]:
         """What to type for them, without a password."""
-        return tuple(map(without_password, self.parts))
+        return tuple(map(without_password, self.piped or self.parts))
 
     def __str__(self) -> str:
         return ", ".join(self.words)
@@ -67,7 +72,9 @@ class Logs:
         return re.sub(r"[^\w-]+", "-", name.split(".")[0]).strip("-") or "log"
 
     def gone(self) -> str | None:
-        """The first part that does not exist any more; None where all do."""
+        """The first part that cannot be read any more; None where all can."""
+        if self.piped == self.parts != ():
+            return f"{self.words[0]}, a pipe"
         return next((part for part in self.parts if not _exists(part)), None)
 
     def record(self) -> dict[str, Any]:
@@ -79,19 +86,25 @@ class Logs:
             folder = Path(self.parts[0])
             return {**fingerprint(folder / "manifest.json"), "path": str(folder.resolve())}
         files = [Path(name) for part in self.parts for name in _named(part)]
-        if len(files) == 1:
-            return fingerprint(files[0])
         each = [fingerprint(file) for file in files]
-        digest = hashlib.sha256("".join(item["sha256"] for item in each).encode())
-        return {
-            "paths": [item["path"] for item in each],
-            "bytes": sum(item["bytes"] for item in each),
-            "sha256": digest.hexdigest(),
-        }
+        if len(files) == 1:
+            found = each[0]
+        else:
+            digest = hashlib.sha256("".join(item["sha256"] for item in each).encode())
+            found = {
+                "paths": [item["path"] for item in each],
+                "bytes": sum(item["bytes"] for item in each),
+                "sha256": digest.hexdigest(),
+            }
+        if self.piped:  # what was kept of it is gone when the command has ended
+            return {"piped": [*self.words], "bytes": found["bytes"], "sha256": found["sha256"]}
+        return found
 
     @classmethod
     def recorded(cls, record: Mapping[str, Any]) -> Logs | None:
         """The logs of an earlier run; None where it had none."""
+        if piped := tuple(record.get("piped") or ()):
+            return cls(piped, piped)
         paths = record.get("paths") or [record[key] for key in ("path",) if record.get(key)]
         return cls(tuple(paths)) if paths else None
 
@@ -119,13 +132,14 @@ class LogPart(click.ParamType):
     name = "logs"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Refuse what does not exist.
+        """Refuse what does not exist; ``-`` is stdin.
 
         Args:
             value: The word.
             param: The argument.
             ctx: Where it was typed.
         """
+        value = _STDIN if value == "-" else value
         if not _exists(value):
             self.fail(f"Path {value!r} does not exist.", param, ctx)
         return str(value)
@@ -139,8 +153,20 @@ def logs_argument(*, required: bool = False) -> Callable[[Callable[..., Any]], C
         required=required,
         type=LogPart(),
         metavar="LOGS..." if required else "[LOGS]...",
-        callback=lambda _ctx, _param, parts: Logs(tuple(parts)) if parts else None,
+        callback=_together,
     )
+
+
+def _together(ctx: click.Context, option: click.Parameter, typed: tuple[str, ...]) -> Logs | None:
+    """The words as one value; what comes through pipes is kept as files."""
+    del option
+    parts = tuple(part if is_url(part) else _as_file(part, ctx) for part in typed)
+    return Logs(parts, typed if parts != typed else ()) if typed else None
+
+
+def _as_file(part: str, ctx: click.Context) -> str:
+    path = Path(part)
+    return str(readable(path, ctx)) if path.exists() and not path.is_dir() else part
 
 
 def _exists(part: str) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from latentode.cli.inputs import InputFile
 from latentode.cli.runs.logs import Logs
 from latentode.cli.runs.run_folder import RunFolder
 from latentode.cli.session import Session
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 run_argument = click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 # or a file that `export` wrote
-run_or_file_argument = click.argument("run", type=click.Path(exists=True, path_type=Path))
+run_or_file_argument = click.argument("run", type=InputFile(dir_okay=True))
 device_option = click.option(
     "--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1."
 )
@@ -154,7 +155,7 @@ def own_log(run: Path, folder: RunFolder | None) -> Logs:
     if folder is None or folder.logs is None:
         raise DataError(
             f"{run}: expected the log that the model was trained on, as it was then, got none: it "
-            "has gone or changed, is a database, or never was. Name LOGS."
+            "has gone or changed, is a database or a pipe, or never was. Name LOGS."
         )
     return folder.logs
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from latentode.cli.inputs import readable
 from latentode.cli.options import Parsed
 
 _FORM = "Name each, as in --plan low=LOW.csv --plan high=HIGH.csv."
@@ -18,7 +19,7 @@ def _plan(text: str) -> tuple[str, Path]:
     name, mark, file = text.partition("=")
     if not mark or Path(text).exists():
         name, file = "", text
-    if not Path(file).is_file():
+    if not Path(file).exists() or Path(file).is_dir():
         raise ValueError(f"expected a file, or NAME=FILE, got {text!r}: there is no file {file!r}.")
     return name.strip(), Path(file)
 
@@ -28,6 +29,7 @@ def _together(
 ) -> Path | dict[str, Path] | None:
     """One file, or files by name; None where there is none."""
     names = [name for name, _ in plans]
+    plans = tuple((name, readable(path, context)) for name, path in plans)
     if not plans:
         return None
     if names == [""]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from latentode.cli.failures import UsageFailure
+from latentode.cli.inputs import InputFile
 from latentode.cli.options import Parsed
 from latentode.cli.outputs import RESULTS, STDOUT, check_output
 from latentode.cli.runs.path_questions import PathQuestions, question_options
@@ -18,12 +20,10 @@ from latentode.cli.runs.request import Request
 from latentode.cli.runs.run_folder import RunFolder
 from latentode.cli.session import Outcome
 from latentode.config.durations import parse_duration
-from latentode.errors import ResourceError
+from latentode.config.memory import check_drawn
 
 if TYPE_CHECKING:
     import xarray as xr
-
-MAX_DRAWN = 200_000_000  # values drawn at once: 1.6 GB of float64
 
 
 def _levels(text: str) -> tuple[float, ...]:
@@ -67,7 +67,7 @@ def prediction_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--times",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            type=InputFile(),
             help="File of times (and ids) to predict at, in its order.",
         ),
     ):
@@ -95,9 +95,10 @@ def check_request(
     Raises:
         UsageFailure: If the output has no known ending or no quantiles, or stdout is wanted twice.
         OutputExistsError: If the output exists, or a file of the answers beside it.
-        ResourceError: If the output cannot be written, or too many values would be drawn.
+        ResourceError: If the output cannot be written, or the draws would take too much memory.
     """
     request.check_output(*RESULTS)
+    request.check_home("forecasts")
     output = request.output
     if questions and output == STDOUT:
         raise UsageFailure(
@@ -112,11 +113,7 @@ def check_request(
             "Write "
             ".csv, .parquet or .json, or leave --quantiles out."
         )
-    if samples * steps > MAX_DRAWN:
-        raise ResourceError(
-            f"prediction: expected at most {MAX_DRAWN:.0e} values, got {samples} sample paths x "
-            f"{steps} times. Use fewer --samples, a coarser --every or a shorter --horizon."
-        )
+    check_drawn(steps, samples)
 
 
 def count_steps(span: str | None, every: str | None) -> int:
@@ -169,12 +166,14 @@ def deliver(
         parent = folder.subfolder("forecasts") if folder else Path()
         output = free_name(parent, kind)
     answers, outputs = questions.answers(result, levels), (output, *questions.paths(output))
+    found = Outcome(data=facts)
+    if questions:
+        text = questions.text(answers, levels)
+        found = Outcome(data={**facts, **questions.facts(answers)}, text=text)
+    request.session.found = found
     for content, path in zip((result, *answers), outputs, strict=True):
         results.write(content, path, quantiles=levels, overwrite=request.overwrite)
-    if not questions:
-        return Outcome(outputs=outputs, data=facts)
-    data, text = {**facts, **questions.facts(answers)}, questions.text(answers, levels)
-    return Outcome(outputs=outputs, data=data, text=text)
+    return replace(found, outputs=outputs)
 
 
 def say_step(result: xr.Dataset, request: Request, every: str | None) -> None:

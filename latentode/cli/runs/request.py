@@ -18,7 +18,12 @@ from latentode.cli.options import (
     given_settings,
     parameter_of,
 )
-from latentode.cli.outputs import check_output, output_option, overwrite_option
+from latentode.cli.outputs import (
+    check_folder,
+    check_output,
+    output_option,
+    overwrite_option,
+)
 from latentode.cli.runs.logs import Logs, logs_argument
 from latentode.cli.runs.models import (
     device_option,
@@ -78,6 +83,26 @@ class Request:
             ResourceError: If the output cannot be written.
         """
         check_output(self.output, suffixes=suffixes, overwrite=self.overwrite, stdout=self.session)
+
+    @property
+    def home(self) -> Path | None:
+        """The run folder that was named, or that the model which was named lies in; else None."""
+        for folder in (self.run, self.run.parent if self.run.name == "model" else self.run):
+            if (folder / "run.json").is_file():
+                return folder
+        return None
+
+    def check_home(self, *names: str) -> None:
+        """Check that the default output can be written, where none was named.
+
+        Args:
+            *names: Its folder in the run folder; none where it lies in the run folder itself.
+
+        Raises:
+            ResourceError: If it cannot.
+        """
+        if self.output is None and self.home is not None:
+            check_folder(self.home.joinpath(*names))
 
     def load(self, *, reads_own: bool = False) -> tuple[LatentODE, RunFolder | None]:
         """The model, and its run folder where there is one.

@@ -8,6 +8,7 @@ works on it, ``.lock``.
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 import traceback
@@ -122,8 +123,10 @@ class RunFolder:
             return set()  # of an earlier version, or removed
 
     def subfolder(self, name: str) -> Path:
-        """Make ``plots/`` or ``forecasts/`` where it is missing."""
-        return make_folder(self.path / name, "Name another place with -o.")
+        """Make ``plots/`` or ``forecasts/`` where it is missing; clear what killed writers left."""
+        folder = make_folder(self.path / name, "Name another place with -o.")
+        clean_stray(folder)
+        return folder
 
     def write_json(self, name: str, values: Mapping[str, Any]) -> Path:
         """Write a JSON file into the folder."""
@@ -188,13 +191,24 @@ class RunFolder:
                     "traceback": "".join(traceback.format_exception(error)),
                 }
             )
-        with suppress(OSError, ResourceError):
-            self.update(
-                status="interrupted" if stopped else "failed",
-                ended=utc_now(),
-                exit_code=failure.code,
-                error=failure.to_dict(),
-            )
+        self.record.update(
+            status="interrupted" if stopped else "failed",
+            ended=utc_now(),
+            exit_code=failure.code,
+            error=failure.to_dict(),
+        )
+        try:
+            self.write_json("run.json", self.record)
+        except (OSError, ResourceError):
+            self._record_in_place()
+
+    def _record_in_place(self) -> None:
+        """Write ``run.json`` over itself, where the disk gives no more bytes than it has."""
+        text = json.dumps(jsonable({**self.record, "error": None}), allow_nan=False).encode()
+        with suppress(OSError), self.record_path.open("r+b") as file:
+            size = os.fstat(file.fileno()).st_size
+            if len(text) <= size:  # without the line breaks and blanks of the one that is there
+                file.write(text.ljust(size))
 
 
 @contextmanager

@@ -93,7 +93,10 @@ def run_again(
         threads=threads or folder.record.get("threads"),
     )
     if job.logs is not None and (gone := job.logs.gone()) is not None:
-        raise DataError(f"{gone}: the log of this run has gone. Name its new place: RUN LOGS.")
+        raise DataError(
+            f"{gone}: the log of this run has gone. Name its new place, or pipe the same again: "
+            f"{session.command_line('resume', path)} LOGS."
+        )
     if not first:
         return _fit(session, job, folder)
     with folder.held():
@@ -123,6 +126,7 @@ def _fit(session: Session, job: Job, folder: RunFolder | None) -> Outcome:
     owned = folder if is_first_rank() else None  # the other ranks write nothing
     if owned is not None:
         _say_processes(session, owned)
+        _say_pipe(session, job)
         owned.update(threads=torch.get_num_threads(), processes=num_processes())
     try:
         if job.logs is None:
@@ -150,6 +154,15 @@ def _say_processes(session: Session, folder: RunFolder) -> None:
         )
 
 
+def _say_pipe(session: Session, job: Job) -> None:
+    """Say that what came through a pipe has to be given again."""
+    if job.logs is not None and job.logs.piped:
+        session.note(
+            f"{job.logs} is a pipe, which is read once: `resume`, `evaluate` and `update` of this "
+            "run need LOGS again, the same bytes from a file or a pipe"
+        )
+
+
 def _fit_log(
     session: Session, job: Job, logs: Logs, folder: RunFolder | None, owned: RunFolder | None
 ) -> dict[str, Any]:
@@ -166,7 +179,8 @@ def _fit_log(
     time = job.config.data.time  # its bounds hold for this log, which a resumed run reads again
     bounds = {"data.time.start": time.start, "data.time.end": time.end}
     if owned is not None:
-        owned.write_json("data_report.json", report.to_dict())
+        source = {"source": str(logs)} if logs.piped else {}
+        owned.write_json("data_report.json", {**report.to_dict(), **source})
         owned.write_config(config.updated(**bounds))
     with training_display(session) as display:
         listener = Listener(session, owned, display)
@@ -183,7 +197,8 @@ def _fit_log(
 def _propose_next(session: Session, path: Path, job: Job) -> None:
     words: list[tuple[object, ...]] = [("events", path)]
     if job.logs is not None:
-        words = [("forecast", path), ("evaluate", path), ("plot", path)]
+        again = ("LOGS",) if job.logs.piped else ()
+        words = [("forecast", path), ("evaluate", path, *again), ("plot", path)]
         if job.logs.are_parts:
             words = [
                 ("forecast", path, job.logs, "-o", f"{job.logs.stem}-forecasts"),

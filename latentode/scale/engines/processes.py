@@ -14,6 +14,7 @@ from multiprocessing import get_context, parent_process
 from typing import Any
 
 from latentode.errors import ResourceError
+from latentode.files.signals import stopping_signals
 from latentode.scale.engines.results import Lost
 
 _TRIES = 2  # a part whose process has died so often is the likely reason
@@ -89,8 +90,9 @@ def _begun(process: ProcessPoolExecutor, function: Callable[[int], Any], item: i
 
 
 def _stay_with_parent() -> None:
-    """Leave Ctrl-C to the parent, and end with it, even where it is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Leave what a terminal sends to the parent, and end with it, even where it is killed."""
+    for number in {*stopping_signals()} - {signal.SIGTERM}:
+        signal.signal(number, signal.SIG_IGN)
     parent = parent_process()
     assert parent is not None, "it was spawned"
 

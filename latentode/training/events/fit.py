@@ -76,10 +76,10 @@ def fit_events(
 
     Every step divides by the mean number of events a window of the whole set has, not by the number
     that happens to be in the batch: a batch of silences counts as one. With `run_dir`, the state is
-    saved now and then and on SIGINT or SIGTERM, and a resumed run gives the same bits on the same
-    machine and thread count. Where the budget is too short for all steps, the schedule is shortened
-    once the time of a step is known, so that it ends, learning rate and all, within the budget. A
-    jump process gets its share of the streams' own rates at the end.
+    saved now and then and on SIGINT, SIGTERM or SIGHUP, and a resumed run gives the same bits on
+    the same machine and thread count. Where the budget is too short for all steps, the schedule is
+    shortened once the time of a step is known, so that it ends, learning rate and all, within the
+    budget. A jump process gets its share of the streams' own rates at the end.
 
     Args:
         model: The model, its rates initialised from the same streams, on the device to train on.
@@ -98,7 +98,7 @@ def fit_events(
 
     Raises:
         DataError: If there is no event.
-        Interrupted: After SIGINT or SIGTERM, once the state is saved.
+        Interrupted: After SIGINT, SIGTERM or SIGHUP, once the state is saved.
         TrainingError: If the loss or its gradient is not finite.
     """
     if streams.num_scored == 0:

@@ -1,15 +1,14 @@
-"""SIGINT and SIGTERM during training: finish the step, save, then stop."""
+"""SIGINT, SIGTERM and SIGHUP during training: finish the step, save, then stop."""
 
 from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from latentode.files.signals import handling
 
 
 class Interrupted(BaseException):
@@ -51,14 +50,7 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signal() -> Iterator[StopRequest]:
-    """Collect SIGINT and SIGTERM while the block runs; outside the main thread, do nothing."""
+    """Collect signals to stop while the block runs; outside the main thread, do nothing."""
     request = StopRequest()
-    if threading.current_thread() is not threading.main_thread():
+    with handling(request):
         yield request
-        return
-    before = {number: signal.signal(number, request) for number in _SIGNALS}
-    try:
-        yield request
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

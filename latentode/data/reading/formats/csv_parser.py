@@ -18,6 +18,7 @@ from pyarrow import csv
 from latentode.data.reading.formats.csv_dialect import Dialect
 from latentode.data.reading.formats.csv_source import CsvSource
 from latentode.data.reading.formats.table import MISSING_TEXTS, is_text
+from latentode.data.reading.formats.text_blocks import LONGEST_RECORD
 from latentode.errors import DataError
 
 _BLOCK_BYTES = 1 << 20  # stays in the cache of a processor; 4 MiB are as fast or slower
@@ -26,6 +27,10 @@ _FEW_CELLS = 1_000  # by which it is guessed whether a column of text would be o
 _EXACT_WHOLE = 2.0**53  # beyond it a float skips whole numbers
 _LONG_WHOLE = r"^\s*[+-]?\d{16,}\s*$"
 _CODED = pa.dictionary(pa.int32(), pa.string())
+
+
+class _LongRecordError(DataError, kind="data", exit_code=3):
+    """A record is longer than a block of the parser."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class CsvParser:
         self._missing = ["", *missing]
         self.ragged: list[RaggedRow] = []
         self.unlike_head = False
+        self._block_bytes = _BLOCK_BYTES
 
     def columns(self) -> dict[str, pa.ChunkedArray]:
         """All columns, each typed by all of its cells.
@@ -149,14 +155,20 @@ class CsvParser:
         missing: Sequence[str] | None = None,
         kinds: dict[str, pa.DataType] | None = None,
     ) -> dict[str, pa.ChunkedArray]:
-        with self._damage_told(), self._source.open() as file:
-            return _columns_of(self._read(file, names, missing=missing, kinds=kinds))
+        try:
+            with self._damage_told(), self._source.open() as file:
+                return _columns_of(self._read(file, names, missing=missing, kinds=kinds))
+        except _LongRecordError:
+            self._block_bytes = LONGEST_RECORD
+            return self._parse(names, missing=missing, kinds=kinds)
 
     @contextmanager
     def _damage_told(self) -> Iterator[None]:
         try:
             yield
         except pa.ArrowInvalid as error:
+            if "straddling" in str(error) and self._block_bytes < LONGEST_RECORD:
+                raise _LongRecordError(str(error)) from None
             raise DataError(
                 f"{self._source.path}: not CSV ({error}). Look for a quote that never closes, or a "
                 "line that is too long."
@@ -183,7 +195,8 @@ class CsvParser:
 
         read = csv.ReadOptions(
             use_threads=False,  # rows are numbered only then
-            block_size=_BLOCK_BYTES + self._skipped_bytes,  # it skips lines of its first block only
+            # it skips lines of its first block only
+            block_size=self._block_bytes + self._skipped_bytes,
             skip_rows=skipped,
             column_names=dialect.columns,
         )
@@ -243,8 +256,9 @@ class CsvParser:
         csv.write_csv(pa.table({"x": values}), file)
         convert = csv.ConvertOptions(decimal_point=self._dialect.decimal)
         parse = csv.ParseOptions(newlines_in_values=True)
+        read = csv.ReadOptions(block_size=file.tell())
         file.seek(0)
-        return csv.read_csv(file, parse_options=parse, convert_options=convert)["x"].type
+        return csv.read_csv(file, read, parse, convert)["x"].type
 
     def _as_written(self, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
         """A column, as text where its type would not keep all that stands in the file."""

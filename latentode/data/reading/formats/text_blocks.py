@@ -6,6 +6,7 @@ import codecs
 import gzip
 import os
 import re
+import stat
 import zlib
 from collections.abc import Iterator
 from itertools import chain
@@ -16,8 +17,8 @@ from latentode.data.reading.doubts import Doubts
 from latentode.errors import ConfigError, DataError
 
 BLOCK_BYTES = 4 << 20
-# beyond this a quote that never closes is taken as a character of its cell
-_LONGEST_RECORD = 64 << 20
+#: Bytes of a line, or of a record with line breaks in quotes: hundreds of thousands of columns.
+LONGEST_RECORD = 4 << 20
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -43,10 +44,17 @@ def first_bytes(path: Path) -> bytes:
     """First bytes of a file, as they are stored.
 
     Raises:
-        DataError: If the file cannot be opened.
+        DataError: If the file cannot be opened, or is a pipe or a device: these are read once, may
+            have no end, and nobody may write into them.
     """
     try:
-        with path.open("rb") as file:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise DataError(
+                    f"{path}: expected a file, got a pipe, device or folder. Write what comes out "
+                    "of it to a file first, and name that."
+                )
             return file.read(_START_BYTES)
     except OSError as error:
         raise DataError(
@@ -74,13 +82,14 @@ def read_blocks(
         Blocks, each with a newline at its end; a quoted line break does not end a record.
 
     Raises:
-        DataError: If the file is truncated, binary, or not in its encoding; with the byte offset.
+        DataError: If the file is truncated, binary, or not in its encoding, with the byte offset;
+            or has a line longer than `LONGEST_RECORD`, with its number.
     """
     offset = 0
     seen_other = False
     fallback = False
     pieces = _decoded(path, encoding, doubts, size or BLOCK_BYTES)
-    for data in _whole_records(_with_newlines(pieces)):
+    for data in _whole_records(_short_lines(_with_newlines(pieces), path)):
         position = data.find(b"\0")
         if position >= 0:
             raise DataError(
@@ -235,6 +244,27 @@ def _with_newlines(pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield piece.replace(b"\r", b"\n") if lone else piece
 
 
+def _short_lines(pieces: Iterator[bytes], path: Path) -> Iterator[bytes]:
+    """Pieces of a text, as long as no line in them is too long to be one."""
+    number, begun = 1, 0  # line that the next piece goes on with, and bytes of it so far
+    for piece in pieces:
+        start = -begun
+        while len(piece) - start > LONGEST_RECORD:
+            end = piece.rfind(b"\n", max(start, 0), start + LONGEST_RECORD + 1)
+            if end < 0:
+                number += piece.count(b"\n", 0, max(start, 0))
+                raise DataError(
+                    f"{path}: expected lines of at most {LONGEST_RECORD:,} bytes, got a longer one "
+                    f"in line {number}. Write one row of readings a line; many channels are read "
+                    "in the long layout: one reading a line, with the name of its channel."
+                )
+            start = end + 1
+        yield piece
+        number += piece.count(b"\n")
+        last = piece.rfind(b"\n")
+        begun = begun + len(piece) if last < 0 else len(piece) - last - 1
+
+
 def _whole_records(pieces: Iterator[bytes]) -> Iterator[bytes]:
     rest = b""
     for piece in pieces:
@@ -244,7 +274,8 @@ def _whole_records(pieces: Iterator[bytes]) -> Iterator[bytes]:
             rest += piece
             continue
         inside_quotes = b'"' in data and data.count(b'"') % 2 == 1
-        if inside_quotes and len(data) <= _LONGEST_RECORD:
+        # beyond the limit a quote that never closes is taken as a character of its cell
+        if inside_quotes and len(data) <= len(piece) + LONGEST_RECORD:
             rest += piece
             continue
         yield data
