@@ -6,6 +6,7 @@ import compileall
 import json
 import py_compile
 import shutil
+import subprocess
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,6 @@ from benchmarks.mutants.mutations import PACKAGES, mutated, sampled
 from benchmarks.mutants.selection import TESTS, Recorder, Selected, Selection
 
 ROOT = Path(__file__).resolve().parents[2]
-NOT_COPIED = shutil.ignore_patterns(".git", ".venv*", ".mutants", ".*_cache", "runs", "__pycache__")
 
 
 @click.command(help=__doc__)
@@ -45,7 +45,7 @@ def prepare(folder: Path, tree: Path, seed: int, size: int) -> None:
     """Copy the tree, learn which tests execute which lines, and draw mutations."""
     if not (folder / "seconds.json").exists():
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(ROOT, tree, ignore=NOT_COPIED)
+        copy_tree(tree)
         # a changed module is told by its text, as its size and second may be the same
         by_text = py_compile.PycInvalidationMode.CHECKED_HASH
         compileall.compile_dir(tree, quiet=1, invalidation_mode=by_text)
@@ -59,6 +59,16 @@ def prepare(folder: Path, tree: Path, seed: int, size: int) -> None:
         session.add_work_items(drawn)
         session.close()
         (folder / "counts.json").write_text(json.dumps(counts))
+
+
+def copy_tree(tree: Path) -> None:
+    """Copy what git knows or would take, as it is now."""
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, names.split("\0")):
+        if (ROOT / name).is_file():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, tree / name)
 
 
 def tried(item: WorkItem, tree: Path, selection: Selection) -> WorkResult:

@@ -58,11 +58,16 @@ def mutations(path: Path) -> Iterator[WorkItem]:
     """All mutations of a module that may change what it computes."""
     from cosmic_ray.commands.init import _all_work_items as all_mutations
 
-    left_out = list(spans(ast.parse(path.read_text())))
+    text = path.read_text()
+    left_out = list(spans(ast.parse(text)))
+    rows = text.splitlines()
     for item in all_mutations([path], {}):
         (mutation,) = item.mutations
-        inside = any(start <= mutation.start_pos < end for start, end in left_out)
-        if mutation.operator_name in KINDS and not inside:
+        row, column = mutation.start_pos
+        inside = any(start <= (row, column) < end for start, end in left_out)
+        # the star of arguments that have to be named is taken for a multiplication
+        named_only = rows[row - 1][column:].startswith("*,")
+        if mutation.operator_name in KINDS and not inside and not named_only:
             yield item
 
 
@@ -76,14 +81,17 @@ def mutated(mutation: MutationSpec) -> str:
 
 
 def spans(module: ast.Module) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Types, which nobody executes, and invariants, which `python -O` does not."""
+    """Types, invariants, decorators, and where a warning says that it comes from."""
     for node in ast.walk(module):
+        yield from map(_span, getattr(node, "decorator_list", ()))
         if isinstance(node, ast.Assert):
             yield _span(node)
         elif isinstance(node, ast.AnnAssign | ast.arg) and node.annotation:
             yield _span(node.annotation)
         elif isinstance(node, ast.FunctionDef) and node.returns:
             yield _span(node.returns)
+        elif isinstance(node, ast.keyword) and node.arg in ("strict", "stacklevel"):
+            yield _span(node.value)
         elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             yield _span(node)
 

@@ -16,7 +16,10 @@ from benchmarks.mutants.mutations import PACKAGES
 if TYPE_CHECKING:
     from cosmic_ray.work_item import MutationSpec
 
-TESTS = ("tests/ode", "tests/flows", "tests/models", "tests/prediction", "tests/data")
+TESTS = tuple(
+    f"tests/{name}"
+    for name in ("ode", "flows", "models", "prediction", "data", "estimators", "evaluation")
+)
 # seconds of tests a mutation is tried with; the tests of the module come first, then the fast ones
 MOST_SECONDS = 60.0
 
