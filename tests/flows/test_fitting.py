@@ -309,6 +309,18 @@ def test_toy_draws_are_repeated_by_their_generator(name):
     assert 0.5 < one.std(0).min() < one.std(0).max() < 2.6
 
 
+def test_the_loss_that_is_reported_is_the_mean_over_the_last_steps():
+    flow = bent()
+
+    def reported(losses):
+        """Of losses that no weight moves."""
+        told = iter(losses)
+        return descend(flow, lambda: next(told) + 0 * next(flow.parameters()).sum(), len(losses), 0)
+
+    assert reported([3.0, 1.0, 5.0]) == pytest.approx(3.0)
+    assert reported([4.0] * 300 + [0.0] * 150) == pytest.approx(4 * 0.98**150)
+
+
 def _rotated(points, angle):
     turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], -1)
     return torch.einsum("ti,tij->tj", points, turn.view(-1, 2, 2))
