@@ -21,7 +21,7 @@ TESTS = tuple(
     for name in ("ode", "flows", "models", "prediction", "data", "estimators", "evaluation")
 )
 # seconds of tests a mutation is tried with; the tests of the module come first, then the fast ones
-MOST_SECONDS = 60.0
+MOST_SECONDS = 20.0
 
 
 class Recorder:

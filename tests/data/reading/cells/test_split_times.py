@@ -154,12 +154,6 @@ def test_quarters_and_weeks_of_years_are_joined():
     assert (names, times.times.tolist()) == (("Jahr", "KW"), nanoseconds(weeks))
 
 
-def test_numbers_that_never_reach_the_fourth_quarter_are_none():
-    thirds = [dt.datetime(1990 + i // 3, 3 * (i % 3) + 1, 1) for i in range(99)]
-    columns = table(thirds, Year=lambda m: m.year, Part=lambda m: (m.month + 2) // 3)
-    assert "Part" not in (find_split_times(columns) or ())
-
-
 @pytest.mark.parametrize(
     ("days", "is_one_way"), [([3, 4], True), ([4, 3], True), ([3, 3], False), ([3, 4, 3], False)]
 )
