@@ -321,6 +321,17 @@ def test_the_loss_that_is_reported_is_the_mean_over_the_last_steps():
     assert reported([4.0] * 300 + [0.0] * 150) == pytest.approx(4 * 0.98**150)
 
 
+def test_who_watches_is_asked_after_every_fifty_steps():
+    flow, steps, asked = bent(), [], []
+
+    def loss():
+        steps.append(None)
+        return 0 * next(flow.parameters()).sum()
+
+    descend(flow, loss, 120, 0, watch=lambda: asked.append(len(steps)))
+    assert asked == [50, 100]
+
+
 def _rotated(points, angle):
     turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], -1)
     return torch.einsum("ti,tij->tj", points, turn.view(-1, 2, 2))
@@ -366,6 +377,16 @@ def test_toy_draws_lie_about_their_curve_and_all_along_it(name, deviation):
     expected = math.sqrt(2 / math.pi) * deviation
     assert 0.75 * expected < float(apart.amin(1).mean()) < 1.1 * expected
     assert float(apart.amin(0).quantile(0.98)) < deviation
+
+
+def test_eight_gaussians_stand_on_a_circle_as_in_ffjord():
+    draws = draw_toy("8gaussians", 20_000, seeded(4))
+    angle = torch.arange(8, dtype=torch.float64) * math.pi / 4
+    centres = 4 * torch.stack([angle.cos(), angle.sin()], -1) / math.sqrt(2)
+    nearest = torch.cdist(draws, centres).min(1)
+    square = nearest.values.square()  # of two axes, of deviation 0.5 / sqrt(2) each: exponential
+    assert float(square.mean()) == pytest.approx(0.25, abs=4 * 0.25 / math.sqrt(20_000))
+    assert nearest.indices.bincount(minlength=8).min() > 2_500 - 4 * math.sqrt(2_500)
 
 
 def test_an_unknown_toy_is_refused():
