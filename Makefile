@@ -7,6 +7,7 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 TESTED := $(VENV)/.installed-test
 DEV := $(VENV)/.installed-dev
+MUTANTS := $(VENV)/.installed-mutants
 TORCH_FREE := $(VENV)/.installed-torch-free
 IS_NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -17,7 +18,7 @@ export OMP_NUM_THREADS := 1
 PYTEST := $(PY) -m pytest -q -n 2
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test fault test-optimized test-torch-free coverage search slow check venv install clean
+.PHONY: help demo test fault test-optimized test-torch-free coverage mutants search slow check venv install clean
 
 help:
 	@echo "make demo            train on a pump station's log, forecast it, draw it (about 3 minutes after the install)"
@@ -28,6 +29,7 @@ help:
 	@echo "make test-optimized  the fast tests under python -O"
 	@echo "make test-torch-free the fast tests of what needs no torch, in an environment without it"
 	@echo "make coverage        the fast tests, and which lines of the package they leave out"
+	@echo "make mutants         whether the tests notice mistakes that are put into the package (an hour)"
 	@echo "make clean           remove .venv and caches"
 
 demo: $(STAMP)
@@ -65,6 +67,12 @@ test-torch-free: $(TORCH_FREE)
 coverage: $(TESTED)
 	$(PYTEST) --cov=latentode --cov-report=term-missing:skip-covered --cov-fail-under=98
 
+# a sample by seed, which goes on where it was ended
+SEED := 0
+SAMPLE := 60
+mutants: $(MUTANTS)
+	$(PY) -m benchmarks.mutants --seed $(SEED) --sample $(SAMPLE)
+
 check: $(DEV)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -82,6 +90,10 @@ $(TESTED): pyproject.toml | venv
 
 $(DEV): pyproject.toml | venv
 	$(PIP) -e '.[dev]'
+	@touch $@
+
+$(MUTANTS): pyproject.toml | venv
+	$(PIP) -e '.[mutants]'
 	@touch $@
 
 WITHOUT_TORCH := import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
@@ -104,4 +116,4 @@ venv:
 		exit 1; }
 
 clean:
-	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis .mutants

@@ -115,6 +115,6 @@ def test_what_is_no_counter_is_refused():
 def test_counters_come_back_from_their_dictionary_and_others_are_refused():
     stored = STEADY.to_dict()
     assert Counters.from_dict(stored).to_dict() == stored
-    for wrong in ({"unit_ns": 0}, {"limits": []}, {"steps_ns": [0]}):
+    for wrong in ({"unit_ns": 0}, {"limits": []}, {"limits": [0.0]}, {"steps_ns": [0]}):
         with pytest.raises(ValueError, match="counters: limits, steps or a unit"):
             Counters.from_dict(stored | wrong)

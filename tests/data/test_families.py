@@ -118,6 +118,8 @@ def test_small_numbers_that_vary_as_counts_do_are_counts():
     assert ends(learned(counts, later=[2.5])) == FREE
     assert ends(learned(counts + 0.5)) == FREE
     assert ends(learned(1000 * counts)) == FREE
+    few = np.random.default_rng(1).poisson(4.0, 1000)
+    assert ends(learned(few - 1.0))[0] == "continuous"  # no count is below 0
 
 
 def test_what_is_declared_holds():

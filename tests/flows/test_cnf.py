@@ -61,7 +61,10 @@ def test_densities_integrate_to_one_in_one_and_two_dimensions():
     assert float(density.sum()) * 0.15**2 == pytest.approx(1.0, abs=1e-5)
 
 
-@pytest.mark.parametrize("options", [{}, {"blocks": 2}, {"base": "student_t"}, {"context_dim": 2}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"blocks": 2}, {"base": "student_t"}, {"context_dim": 2}, {"solver": REFERENCE}],
+)
 def test_draws_come_with_the_density_that_they_have_as_data(options):
     flow = bent(**options)
     flow.standardize(torch.tensor([3.0, -1.0]), torch.tensor([0.5, 4.0]))

@@ -309,6 +309,86 @@ def test_toy_draws_are_repeated_by_their_generator(name):
     assert 0.5 < one.std(0).min() < one.std(0).max() < 2.6
 
 
+def test_the_loss_that_is_reported_is_the_mean_over_the_last_steps():
+    flow = bent()
+
+    def reported(losses):
+        """Of losses that no weight moves."""
+        told = iter(losses)
+        return descend(flow, lambda: next(told) + 0 * next(flow.parameters()).sum(), len(losses), 0)
+
+    assert reported([3.0, 1.0, 5.0]) == pytest.approx(3.0)
+    assert reported([4.0] * 300 + [0.0] * 150) == pytest.approx(4 * 0.98**150)
+
+
+def test_who_watches_is_asked_after_every_fifty_steps():
+    flow, steps, asked = bent(), [], []
+
+    def loss():
+        steps.append(None)
+        return 0 * next(flow.parameters()).sum()
+
+    descend(flow, loss, 120, 0, watch=lambda: asked.append(len(steps)))
+    assert asked == [50, 100]
+
+
+def _rotated(points, angle):
+    turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], -1)
+    return torch.einsum("ti,tij->tj", points, turn.view(-1, 2, 2))
+
+
+def _curve(name):
+    """What the draws are spread about, by the formulas of scikit-learn and of FFJORD's toy data."""
+    t = torch.linspace(0, 1, 2000, dtype=torch.float64)
+    half, whole = math.pi * t, 2 * math.pi * t
+    unit = torch.stack([whole.cos(), whole.sin()], -1)
+    if name == "circles":  # make_circles, factor 0.5, times 3
+        return torch.cat([3 * unit, 1.5 * unit])
+    if name == "moons":  # make_moons, times 2, moved by (-1, -0.2)
+        outer = torch.stack([half.cos(), half.sin()], -1)
+        inner = torch.stack([1 - half.cos(), 0.5 - half.sin()], -1)
+        return 2 * torch.cat([outer, inner]) - torch.tensor([1.0, 0.2])
+    if name == "swissroll":  # make_swiss_roll over 5
+        turn = 1.5 * math.pi * (1 + 2 * t)
+        return torch.stack([turn * turn.cos(), turn * turn.sin()], -1) / 5
+    if name == "2spirals":
+        turn = 3 * math.pi * t
+        spiral = torch.stack([-turn.cos() * turn, turn.sin() * turn], -1) + 0.25
+        return torch.cat([spiral, -spiral]) / 3
+    radius = 1 + 0.3 * (6 * t - 3)  # three deviations of a blade's length either way
+    blade = torch.stack([radius, torch.zeros_like(radius)], -1)
+    angles = [k * 2 * math.pi / 5 + 0.25 * radius.exp() for k in range(5)]
+    return 2 * torch.cat([_rotated(blade, angle) for angle in angles])
+
+
+@pytest.mark.parametrize(
+    ("name", "deviation"),
+    [
+        ("circles", 3 * 0.08),
+        ("moons", 0.2),
+        ("swissroll", 0.2),
+        ("2spirals", math.hypot(0.1, 0.5 / 3 / math.sqrt(12))),  # normal, and even over a square
+        ("pinwheel", 0.2),
+    ],
+)
+def test_toy_draws_lie_about_their_curve_and_all_along_it(name, deviation):
+    apart = torch.cdist(draw_toy(name, 4000, seeded(3)), _curve(name))
+    # half-normal across a line, less where the curve bends, leans (pinwheel) or another arm is near
+    expected = math.sqrt(2 / math.pi) * deviation
+    assert 0.75 * expected < float(apart.amin(1).mean()) < 1.1 * expected
+    assert float(apart.amin(0).quantile(0.98)) < deviation
+
+
+def test_eight_gaussians_stand_on_a_circle_as_in_ffjord():
+    draws = draw_toy("8gaussians", 20_000, seeded(4))
+    angle = torch.arange(8, dtype=torch.float64) * math.pi / 4
+    centres = 4 * torch.stack([angle.cos(), angle.sin()], -1) / math.sqrt(2)
+    nearest = torch.cdist(draws, centres).min(1)
+    square = nearest.values.square()  # of two axes, of deviation 0.5 / sqrt(2) each: exponential
+    assert float(square.mean()) == pytest.approx(0.25, abs=4 * 0.25 / math.sqrt(20_000))
+    assert nearest.indices.bincount(minlength=8).min() > 2_500 - 4 * math.sqrt(2_500)
+
+
 def test_an_unknown_toy_is_refused():
     with pytest.raises(ConfigError, match=r"name: expected one of 8gaussians.*got 'blob'"):
         draw_toy("blob", 3)

@@ -89,8 +89,9 @@ def test_the_closed_form_holds_without_gates_and_with_gates_common_to_the_batch(
     check(Gated((5, 6), **options), "analytic")
 
 
-def test_one_hidden_layer_keeps_its_closed_form_under_gates_of_each_sample():
-    check(Gated((5,), last_by_sample=True), "analytic")
+@pytest.mark.parametrize("hidden", [(), (5,)])
+def test_no_or_one_hidden_layer_keeps_its_closed_form_under_gates_of_each_sample(hidden):
+    check(Gated(hidden, last_by_sample=True), "analytic")
 
 
 def test_times_of_each_series_are_taken():

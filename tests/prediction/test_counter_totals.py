@@ -40,6 +40,20 @@ def test_an_even_rate_is_a_straight_line_before_between_and_after():
     np.testing.assert_allclose(even[0], 50 + 2 * (asked - EPOCH) / HOUR, rtol=1e-9)
 
 
+def test_each_counter_of_each_series_has_its_own_readings():
+    begins = np.array([[0.0, 100.0], [1_000.0, 5_000.0], [20.0, 70.0]])  # (series, counter)
+    read = EPOCH + np.array([0, 3, 7]) * HOUR
+    times, channel = np.tile(read, 2), np.repeat([0, 1], 3)
+    risen = 2.0 * (times - EPOCH) / HOUR
+    log = make_dataset([(times, channel, own[channel] + risen) for own in begins], ("a", "b"))
+    both = Counters(("a", "b"), np.full(2, 1e9), np.full(2, HOUR), HOUR)
+    series, hours = np.repeat([2, 0, 1], 4), np.tile([0.5, 3.0, 5.0, 9.0], 3)
+    asked = EPOCH + (hours * HOUR).astype(np.int64)
+    cells = CounterTotals.of(both, log, series, asked)
+    found = cells.from_rates(np.full((1, len(asked) + len(cells.times), 2), 2.0), len(asked))
+    np.testing.assert_allclose(found[0], begins[series] + 2.0 * hours[:, None], rtol=1e-9)
+
+
 def test_between_readings_the_rise_is_shared_by_the_rates():
     log = log_of([EPOCH, EPOCH + 4 * HOUR], [10.0, 18.0])
     asked = EPOCH + np.array([0, 1, 2, 3, 4]) * HOUR

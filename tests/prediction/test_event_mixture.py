@@ -94,3 +94,13 @@ def test_what_comes_next_under_an_uncertain_rate():
         following.marks(begin + 1), torch.tensor([[0.25, 0.75]] * 2, dtype=F64)
     )
     torch.testing.assert_close(following.expected()[:, 0], 8 * rates)
+
+
+def test_the_kind_of_the_next_event_is_told_by_the_draws_that_were_silent_until_then():
+    begin, end = torch.tensor([1.0, 3.0], dtype=F64), torch.tensor([9.0, 5.0], dtype=F64)
+    rates = torch.stack([RATES, torch.ones(3, dtype=F64)], dim=1)
+    following = NextOfMixture(counts_of(rates), begin, end)
+    for wait in (0.0, 0.5, 2.0):
+        density = (torch.exp(-rates.sum(1) * wait)[:, None] * rates).mean(0)  # of each kind
+        found = following.marks(begin + wait)
+        torch.testing.assert_close(found, (density / density.sum()).expand(2, -1))

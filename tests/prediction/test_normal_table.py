@@ -35,6 +35,16 @@ def test_fields_of_a_name_are_independent():
     assert np.abs(np.corrcoef(fields) - np.eye(FIELDS)).max() < 4.5 / fields[0].size ** 0.5
 
 
+def test_rows_and_signs_of_all_fields_of_a_name_are_independent():
+    names = hashed(np.arange(4000, dtype=np.uint64), np.zeros(1, np.uint64))[:, None]
+    bits = []
+    for field in range(FIELDS):
+        sums = NormalSums.of(names, np.ones(names.shape), field)
+        bits.append(sums.factors[:, 0] > 0)
+        bits += [sums.rows[:, 0] >> bit & 1 for bit in range(13)]  # 8,192 rows
+    assert np.abs(np.corrcoef(bits) - np.eye(len(bits))).max() < 4.5 / 4000**0.5
+
+
 @pytest.mark.parametrize("draws", [1, 7, 100])
 def test_a_number_belongs_to_name_and_draw(draws):
     whole = NormalSums.of(NAMES, ONES).drawn(WIDTH)

@@ -6,6 +6,7 @@ import torch
 from scipy import integrate, stats
 
 from latentode.models.likelihoods.base import masked_sum
+from latentode.models.likelihoods.flow import FlowLikelihood
 from latentode.models.likelihoods.gaussian import GaussianLikelihood
 from latentode.models.likelihoods.student_t import StudentTLikelihood
 
@@ -173,3 +174,17 @@ def test_a_score_is_the_noise_that_makes_the_reading(make):
     scores = likelihood.score(values, LOCATION, SCALE)
     if not torch.isnan(scores).all():  # channels of a flow depend on each other
         torch.testing.assert_close(scores, noise, rtol=1e-6, atol=1e-6)
+
+
+def test_readings_of_a_flow_have_the_density_of_the_standard_ones_they_are_made_of():
+    torch.manual_seed(2)
+    likelihood = FlowLikelihood(3).double().eval()
+    with torch.no_grad():
+        for parameter in likelihood.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    standard, mask = torch.randn(2, 4, 3).double(), torch.ones(2, 4, 3).bool()
+    zero, one = torch.zeros_like(standard), torch.ones_like(standard)
+    expected = likelihood.joint(standard, zero, one, mask) - 4 * SCALE.log().sum()
+    values = LOCATION + SCALE * standard
+    found = likelihood.joint(values, LOCATION.expand(2, 4, 3), SCALE.expand(2, 4, 3), mask)
+    torch.testing.assert_close(found, expected)

@@ -8,6 +8,7 @@ from scipy import integrate, stats
 from latentode.models.likelihoods.bernoulli import BernoulliLikelihood
 from latentode.models.likelihoods.censored import CensoredLikelihood
 from latentode.models.likelihoods.negative_binomial import NegativeBinomialLikelihood
+from latentode.models.likelihoods.student_t import StudentTLikelihood
 from latentode.models.likelihoods.support import SinhArcsinhLikelihood
 
 LOCATION = torch.tensor([-1.5, 0.2, 1.9]).double()
@@ -242,3 +243,35 @@ def test_the_score_of_a_probability_lies_in_the_middle_of_it(make):
             found = float(torch.special.ndtr(scores[drawn, channel][0]))
             error = 4 * 0.3 / int(drawn.sum()) ** 0.5  # of a mean of numbers spread within 1
             assert abs(found - float(of_it.mean())) < error
+
+
+@pytest.mark.parametrize("make", ["free", "normal"])
+def test_the_score_of_a_reading_between_bounds_is_the_noise_that_makes_it(make):
+    likelihood = MAKE[make]()
+    noise = torch.linspace(-3, 3, 64, dtype=torch.float64)[:, None].expand(64, 3)
+    values = likelihood.transform(noise, LOCATION.expand(64, 3), SCALE.expand(64, 3))
+    inside = (values > LOWER) & (values < UPPER) if make == "normal" else values == values
+    scores = likelihood.score(values, LOCATION, SCALE)
+    assert inside.sum() > 60
+    torch.testing.assert_close(scores[inside], noise[inside], rtol=1e-9, atol=1e-9)
+
+
+def test_the_score_of_a_bound_lies_in_the_middle_of_its_probability():
+    likelihood = censored()
+    scores = likelihood.score(torch.stack([LOWER, UPPER]), LOCATION, SCALE)
+    found = torch.special.ndtr(scores.detach())
+    for channel in (0, 2):
+        below = cdf(likelihood.free, channel, float(LOWER[channel]))
+        assert float(found[0, channel]) == pytest.approx(below / 2, rel=1e-9)
+    for channel in (1, 2):
+        above = 1 - cdf(likelihood.free, channel, float(UPPER[channel]))
+        assert float(found[1, channel]) == pytest.approx(1 - above / 2, rel=1e-9)
+
+
+def test_a_students_t_keeps_a_variance_however_heavy_its_tails_become():
+    likelihood = StudentTLikelihood(3)
+    with torch.no_grad():
+        likelihood.raw_df.copy_(torch.tensor([-100.0, 0.0, 100.0]))
+    freedom = likelihood.df.detach()
+    assert float(freedom[0]) == 2.0  # the least with a variance, which is not reached by training
+    assert 2.0 < float(freedom[1]) < float(freedom[2])

@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from time_cells import column, grid, nanoseconds, read_cells
 
+from latentode.data.reading.cells.split_choice import in_order
 from latentode.data.reading.cells.split_times import find_split_times, join_times
 from latentode.errors import DataError
 
@@ -151,6 +152,13 @@ def test_quarters_and_weeks_of_years_are_joined():
     columns = table(weeks, Jahr=lambda m: m.isocalendar()[0], KW=lambda m: m.isocalendar()[1])
     names, times, *_ = joined(columns)
     assert (names, times.times.tolist()) == (("Jahr", "KW"), nanoseconds(weeks))
+
+
+@pytest.mark.parametrize(
+    ("days", "is_one_way"), [([3, 4], True), ([4, 3], True), ([3, 3], False), ([3, 4, 3], False)]
+)
+def test_days_run_in_one_direction(days, is_one_way):
+    assert in_order(np.array(days)) == is_one_way
 
 
 @pytest.mark.parametrize("step", [1800, 900, 300])
