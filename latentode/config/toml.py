@@ -16,9 +16,7 @@ from latentode.errors import ConfigError
 NONE = "none"
 _MAX_BYTES = 1 << 20  # no settings are as long: a wrong file is refused before it is parsed
 # settings are nested four deep; the time and memory of a parser grow with the square of the depth
-_DEEP_KEY = re.compile(
-    r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}"""
-)
+_DEEP_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}""")
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:

@@ -5,13 +5,6 @@ before the work whose results go there, `slug` for a file name made from a name 
 `RunLock` before writing into a run folder.
 """
 
-<<<<<<< HEAD
-from latentode.files.atomic import atomic_folder, atomic_write, clean_stray, recover
-from latentode.files.lock import RunLock
-from latentode.files.names import slug
-
-__all__ = ["RunLock", "atomic_folder", "atomic_write", "clean_stray", "recover", "slug"]
-=======
 from latentode.files.atomic import (
     atomic_folder,
     atomic_write,
@@ -31,4 +24,3 @@ __all__ = [
     "recover",
     "slug",
 ]
->>>>>>> s23-a

@@ -144,10 +144,10 @@ def recover(path: str | Path) -> None:
         match = _STRAY.match(path.name)
         if not match or match["name"] != target.name or not _is_stray(match):
             continue
-        if match["kind"] == "tmp":  # what a killed process left of its try
-            _remove(path)
-        elif not target.exists():
+        if match["kind"] == "old" and not os.path.lexists(target):
             os.replace(path, target)
+        else:
+            _remove(path)
 
 
 @contextlib.contextmanager
@@ -259,25 +259,3 @@ def _swap(new: Path, target: Path) -> None:
         raise
     fsync(target.parent)
     _remove(old)
-<<<<<<< HEAD
-
-
-def recover(target: Path) -> None:
-    """Put a folder back that a process killed between two renames had moved aside.
-
-    Args:
-        target: The folder, as `atomic_folder` writes it; where it is there, what killed processes
-            left of it is removed.
-    """
-    if not target.parent.is_dir():
-        return
-    for path in target.parent.iterdir():
-        match = _STRAY.match(path.name)
-        if not match or match["name"] != target.name or not _is_stray(match):
-            continue
-        if match["kind"] == "tmp":  # what a killed process left of its try
-            _remove(path)
-        elif not target.exists():
-            os.replace(path, target)
-=======
->>>>>>> s23-a

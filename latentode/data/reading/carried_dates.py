@@ -33,13 +33,8 @@ def find_carried(table: Table, config: DataConfig) -> str | None:
         over its empty cells and start again where a date stands.
     """
     told = config.columns.time
-<<<<<<< HEAD
     there = dict.fromkeys(table.columns)
     names = there if told is None else time_parts(told, table.columns)
-=======
-    names = table.columns if told is None else time_parts(told, table.columns)
-    there = frozenset(table.columns)
->>>>>>> s23-a
     columns = {name: table.column(name) for name in names if name in there}
     head = {name: cells.slice(0, _HEAD) for name, cells in columns.items()}
     found = (name for name in head if _holds(head, name))

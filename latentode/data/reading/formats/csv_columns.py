@@ -141,7 +141,6 @@ def _more(
 
 def _distinct(cells: Sequence[str], doubts: Doubts) -> tuple[tuple[str, ...], frozenset[str]]:
     """Distinct names, and those of fields without one."""
-<<<<<<< HEAD
     names: list[str] = []
     unnamed = set()
     counts, taken = Counter(cells), set[str]()
@@ -165,25 +164,6 @@ def _distinct(cells: Sequence[str], doubts: Doubts) -> tuple[tuple[str, ...], fr
             f"column {cell!r} stands {counts[cell]} times: {', '.join(said[:_SAID])}{more}",
             "names have to be distinct",
         )
-=======
-    names: dict[str, None] = {}  # in their order
-    unnamed, stated = set(), frozenset(cells)
-    for place, cell in enumerate(cells):
-        base = name = cell or f"Unnamed: {place}"
-        number = 2
-        while name in names or (name != cell and name in stated):
-            name, number = f"{base}.{number}", number + 1
-        if not cell:
-            unnamed.add(name)
-        elif name != cell:
-            doubts.decide(
-                "header",
-                f"column {cell!r} stands {list(cells).count(cell)} times: that in place "
-                f"{place + 1} is called {name!r}",
-                "names have to be distinct",
-            )
-        names[name] = None
->>>>>>> s23-a
     return tuple(names), frozenset(unnamed)
 
 

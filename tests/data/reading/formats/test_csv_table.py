@@ -263,7 +263,7 @@ def test_named_encodings_are_obeyed_and_checked(tmp_path):
     ]:
         with pytest.raises(DataError, match=match):
             CsvTable(path, CellsConfig(encoding=name))
-    with pytest.raises(ConfigError, match="--encoding.*'klingon'"):
+    with pytest.raises(ConfigError, match=r"--encoding.*'klingon'"):
         CsvTable(path, CellsConfig(encoding="klingon"))
 
 
