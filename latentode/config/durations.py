@@ -34,6 +34,7 @@ _SCALES = (
 )
 _PART = r"([0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)\s*([^\W\d_]*)"
 _DURATION = re.compile(rf"\s*(?:{_PART}\s*)+")
+_TOO_LONG = 2**62  # nanoseconds, 146 years
 _MONTHS = ("M", "MS")  # of pandas: not minutes, and of no fixed length
 
 #: What is taken for a duration: a text, a number in a unit that is known, or a difference of times.
@@ -62,7 +63,7 @@ def parse_duration(duration: DurationLike, default_unit: str | None = None) -> i
             f"duration: expected a number with a unit ({', '.join(NS_PER_UNIT)}), got "
             f'{str(duration)!r}. Write for example "48h" or "10min".'
         )
-    if not 1 <= nanoseconds < 2**62:
+    if not 1 <= nanoseconds < _TOO_LONG:
         raise ConfigError(
             f"duration: expected at least 1 ns and less than 146 years, got {str(duration)!r}."
         )
@@ -93,7 +94,8 @@ def _of_text(text: str, default_unit: str | None) -> int | None:
     if not all(unit in _SCALES for unit in units):
         return None
     values = (float(number) for number, _ in parts)
-    return round(sum(value * _SCALES[unit] for value, unit in zip(values, units, strict=True)))
+    total = sum(value * _SCALES[unit] for value, unit in zip(values, units, strict=True))
+    return round(min(total, _TOO_LONG))  # "1e400s" is infinite
 
 
 def exact_duration(nanoseconds: int) -> str:

@@ -60,8 +60,11 @@ def test_f40_a_pickle_under_another_name_is_not_run(run_folder, tmp_path, name):
     (run_folder / name).write_bytes(pickle.dumps(Payload(marker)))
     for command in ("forecast", "evaluate", "info", "plot", "resume"):
         result = run(command, run_folder)
-        # what a checkpoint holds is written anew by `resume`
-        assert result.exit_code in ((0, 4, 5) if command == "resume" else (4, 5)), result.output
+        # not every command reads each of them; what a checkpoint holds, `resume` writes anew
+        assert result.exit_code in (0, 4, 5), result.output
+    if name.startswith("model"):
+        shutil.rmtree(run_folder / "checkpoints")
+        refused(5, "forecast", run_folder)
     assert not marker.exists()
 
 
@@ -246,7 +249,7 @@ def hostile_log(tmp_path_factory):
 @pytest.fixture(scope="module")
 def hostile_run(hostile_log, tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile-runs") / "run"
-    options = ("--id-column", "device", "--time-column", "time", "--label", "class")
+    options = ("--id-column", "device", "--time-column", "time", "--label-column", "class")
     result = run("train", hostile_log, *SMALL, *options, "--epochs", 1, "--out", folder)
     assert result.exit_code == 0, result.output
     return folder
@@ -301,7 +304,8 @@ def test_f45_a_model_of_another_schema(run_folder, schema):
 
 def test_f45_channels_are_matched_by_name(tmp_path):
     rows = [f"{60 * place},{np.sin(place / 3):.3f},{place % 5}.5" for place in range(60)]
-    log, other = tmp_path / "log.csv", tmp_path / "other.csv"
+    (tmp_path / "turned").mkdir()
+    log, other = tmp_path / "log.csv", tmp_path / "turned" / "log.csv"
     log.write_text("time,level,flow\n" + "\n".join(rows) + "\n")
     turned = [",".join([row.split(",")[i] for i in (0, 2, 1)]) for row in rows]
     other.write_text("time,flow,level\n" + "\n".join(turned) + "\n")
@@ -309,11 +313,11 @@ def test_f45_channels_are_matched_by_name(tmp_path):
     result = run("train", log, *SMALL, "--epochs", 1, "--out", folder)
     assert result.exit_code == 0, result.output
     answers = []
-    for name in (log, other):
-        result = run("forecast", folder, name, "-o", tmp_path / f"{name.stem}-answer.csv")
+    for path in (log, other):
+        answer = path.with_name("answer.csv")
+        result = run("forecast", folder, path, "-o", answer)
         assert result.exit_code == 0, result.output
-        text = (tmp_path / f"{name.stem}-answer.csv").read_text()
-        answers.append(sorted(line.split(",", 1)[1] for line in text.splitlines()))
+        answers.append(answer.read_text())
     assert answers[0] == answers[1]
 
 
