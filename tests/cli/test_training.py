@@ -355,50 +355,6 @@ def test_signal_while_the_log_is_read_says_how_to_resume(library):
     assert record_of(only_run())["status"] == "interrupted"
 
 
-def test_a_run_is_running_only_while_a_process_works_on_it(library):
-    library.train = interrupted_by(signal.SIGTERM)
-    run("train", "pump log.csv", "--out", "run")
-    path = Path("run", "run.json")
-    path.write_text(json.dumps(record_of("run") | {"status": "running"}))  # as SIGKILL leaves it
-    dead = run("info", "run")
-    assert dead.exit_code == 5
-    assert "a run that is interrupted. Continue it with `latentode resume run`." in dead.stderr
-    with RunLock("run"):
-        alive = run("info", "run")
-    assert "a run that is running. Wait for it." in alive.stderr
-    library.train = library.train_well
-    assert run("resume", "run").exit_code == 0
-    assert [each["status"] for each in record_of("run")["attempts"]] == ["interrupted"]
-
-
-def test_a_run_killed_before_its_settings_were_written_says_to_begin_again(library):
-    library.train = interrupted_by(signal.SIGTERM)
-    run("train", "pump log.csv", "--out", "run")
-    Path("run", "config.toml").unlink()
-    for command in ("info", "resume"):
-        result = run(command, "run")
-        assert result.exit_code == 5
-        assert "it was killed before it began. Remove the folder, and train again." in result.stderr
-
-
-@pytest.mark.usefixtures("library")
-def test_a_model_that_a_killed_process_moved_aside_is_put_back():
-    run("train", "pump log.csv", "--out", "run")
-    pid = ended_process()
-    aside = Path("run", f".model.{pid}-{'0' * 8}.latentode-old")  # of no known machine
-    aside.mkdir()
-    (aside / "model.json").write_text("{}")
-    assert "expected a trained model" not in run("info", "run").stderr
-    assert Path("run", "model", "model.json").read_text() == "{}"
-    assert not aside.exists()
-
-
-def ended_process():
-    with started(sys.executable, "-c", "") as process:
-        ended(process)
-    return process.pid
-
-
 def test_resume_takes_everything_from_the_folder(library):
     library.train = interrupted_by(signal.SIGTERM)
     run("train", "pump log.csv", "--out", "run", "--latent-dim", "5", "--threads", "1")
