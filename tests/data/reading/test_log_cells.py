@@ -124,6 +124,17 @@ def test_bad_cells_of_a_long_log_count_by_channel_and_text_channels_are_left_out
     assert report.per_channel["bad_cells"] == {"t": 1}
 
 
+def test_a_row_without_a_time_is_blank_only_if_nothing_else_was_written_in_it(tmp_path):
+    log, rows = tmp_path / "log.csv", [f"2024-01-01 {h:02d}:00,{h}.5,{h}" for h in range(20)]
+    for row in (",ERR,", ",ERR,ERR", ",2.5,"):
+        log.write_text("\n".join(["time,a,b", *rows, row, ""]))
+        with pytest.raises(DataError, match=r"a time in column 'time' .* \(first: line 22\)"):
+            read_log(log)
+    log.write_text("\n".join(["time,a,b", *rows, ",,", ""]))
+    dataset, _ = read_log(log)
+    assert dataset.readings.num_readings == 40
+
+
 def test_rows_without_time_or_id_or_channel_are_dropped_up_to_the_limit(tmp_path):
     rows = "".join(f"a,2024-01-01 00:{i // 60:02d}:{i % 60:02d},x,{i}\n" for i in range(600))
     text = "id,time,channel,value\n" + rows
