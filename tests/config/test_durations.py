@@ -73,7 +73,9 @@ def test_what_is_no_duration_is_refused_with_examples(wrong):
         parse_duration(wrong)
 
 
-@pytest.mark.parametrize("wrong", ["0h", timedelta(0), timedelta(hours=-1), "200000 days", "1e400s"])
+@pytest.mark.parametrize(
+    "wrong", ["0h", timedelta(0), timedelta(hours=-1), "200000 days", "1e400s"]
+)
 def test_durations_are_positive_and_fit_into_the_calendar(wrong):
     with pytest.raises(ConfigError, match="at least 1 ns and less than 146 years"):
         parse_duration(wrong)

@@ -238,18 +238,20 @@ def hostile_log(tmp_path_factory):
     path = tmp_path_factory.mktemp("hostile") / "log.csv"
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["device", "time", "=1+1", "class"])
+        writer.writerow(["device", "time", "=1+1"])
         for number, name in enumerate(HOSTILE):
             for place in range(12):
-                value = f"{np.sin(number + place / 2):.3f}"
-                writer.writerow([name, 60 * place, value, "=A1" if number % 2 else "@B"])
+                writer.writerow([name, 60 * place, f"{np.sin(number + place / 2):.3f}"])
+    with path.with_name("labels.csv").open("w", newline="") as file:
+        classes = ["=A1" if number % 2 else "@B" for number in range(len(HOSTILE))]
+        csv.writer(file).writerows([("device", "class"), *zip(HOSTILE, classes, strict=True)])
     return path
 
 
 @pytest.fixture(scope="module")
 def hostile_run(hostile_log, tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile-runs") / "run"
-    options = ("--id-column", "device", "--time-column", "time", "--label-column", "class")
+    options = ("--id-column", "device", "--labels", hostile_log.with_name("labels.csv"))
     result = run("train", hostile_log, *SMALL, *options, "--epochs", 1, "--out", folder)
     assert result.exit_code == 0, result.output
     return folder
@@ -264,10 +266,11 @@ def begins_a_formula(cell):
 
 
 @pytest.mark.parametrize("command", ["forecast", "interpolate", "evaluate", "classify"])
-def test_f43_names_become_no_paths_and_no_formulas(hostile_run, tmp_path, command):
+def test_f43_names_become_no_paths_and_no_formulas(hostile_log, hostile_run, tmp_path, command):
     outside = {path for path in tmp_path.parent.iterdir()}
     output = tmp_path / "answer.csv"
-    result = run(command, hostile_run, *(() if command == "evaluate" else ("-o", output)))
+    options = () if command == "evaluate" else ("-o", output)
+    result = run(command, hostile_run, hostile_log, *options)
     assert result.exit_code == 0, result.output
     assert {path for path in tmp_path.parent.iterdir()} == outside
     for path in [*hostile_run.rglob("*.csv"), *tmp_path.rglob("*.csv")]:
