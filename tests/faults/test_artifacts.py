@@ -228,8 +228,10 @@ def test_f42_variables_of_the_environment(log, tmp_path, monkeypatch, variables)
     assert not (tmp_path / "run").exists()
 
 
-HOSTILE = ("../../etc/x", "a/b", "n" * 300, "CON", "=cmd|' /C calc'!A0",
-           "<script>alert(1)</script>", "+1+1", "-1-1", "@SUM(A1)", "\tx", "..", "~root", "$HOME", "x\u202ey")  # fmt: skip
+HOSTILE = (
+    "../../etc/x", "a/b", "n" * 300, "CON", "=cmd|' /C calc'!A0", "<script>alert(1)</script>",
+    "+1+1", "-1-1", "@SUM(A1)", "\tx", "..", "~root", "$HOME", "x\u202ey",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
