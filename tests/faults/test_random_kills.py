@@ -33,7 +33,7 @@ def there(tmp_path_factory):
     folder = tmp_path_factory.mktemp("kills")
     log = folder / "log.csv"
     done("data", "make", "toy_periodic", "--option", "num_series=40", "-o", log)
-    done("partition", log, folder / "parts", "--parts", 4)
+    done("partition", log, folder / "parts", "--parts", 4, "--time-unit", "s")
     done("train", log, *SMALL, "--epochs", 1, "--out", folder / "run")
     half = folder / "half"
     words = ("train", log, *SMALL, "--epochs", 20, "--out", half)
@@ -51,7 +51,7 @@ def words_of(there, phase, place):
     run, parts, log = there / "run", there / "parts", there / "log.csv"
     train = ("train", log, *SMALL, "--epochs", 4, "--out", place)
     return {
-        "partition": ("partition", log, place, "--parts", 4),
+        "partition": ("partition", log, place, "--parts", 4, "--time-unit", "s"),
         "train": train,
         "resume": ("resume", place),
         "evaluate": ("evaluate", run, parts, "--samples", 4, "-o", place),
@@ -87,7 +87,7 @@ def results(phase, place):
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
 @pytest.mark.parametrize("phase", ["partition", "train", "resume", "evaluate", "forecast"])
-def test_f32_f33_a_program_that_is_ended_at_random_loses_and_leaves_nothing(
+def test_f32_f33_a_program_ended_at_random(
     there, tmp_path, phase, number
 ):
     def prepared(name):
