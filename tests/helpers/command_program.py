@@ -5,8 +5,7 @@ line ``{"code": ..., "stdout": ..., "stderr": ..., "ended": ...}``, the code -n 
 killed the child. A child gets the signal while it takes training step NUMBER (KIND "step"), or
 before its file operation of that number (KIND "file"); "ended" says whether it came to that.
 Children are forked from a process that has loaded everything and started no thread (but for one of
-an allocator, which knows of forks), so each costs
-only its own work.
+an allocator, which knows of forks), so each costs only its own work.
 """
 
 import importlib
