@@ -48,7 +48,7 @@ fault: $(TESTED)
 
 search: $(TESTED)
 	$(PYTEST) -m "hypothesis and not slow and not fault" --hypothesis-profile=search
-	$(PYTEST) -m fault tests/faults/test_histories.py --hypothesis-profile=search
+	$(PYTEST) -m fault tests/faults/test_histories.py tests/faults/test_random_kills.py --hypothesis-profile=search
 
 slow: $(TESTED)
 	$(PYTEST) -m slow

@@ -87,9 +87,7 @@ def results(phase, place):
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
 @pytest.mark.parametrize("phase", ["partition", "train", "resume", "evaluate", "forecast"])
-def test_f32_f33_a_program_ended_at_random(
-    there, tmp_path, phase, number
-):
+def test_f32_f33_a_program_ended_at_random(there, tmp_path, phase, number):
     def prepared(name):
         place = tmp_path / name / "out"
         place.parent.mkdir()

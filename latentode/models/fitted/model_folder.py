@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from latentode.errors import CheckpointError
 from latentode.files import atomic_folder, atomic_write
 from latentode.files.regular import read_regular, refuse_links_out
+from latentode.models.fitted.claimed_sizes import ClaimedSizes
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -103,8 +104,7 @@ def load_weights(
 ) -> Model:
     """The model that `save_model` stored.
 
-    Names and shapes are compared on a model without memory first: sizes that a description claims
-    are believed once the weights have them.
+    Sizes that a description claims are believed only as far as the weights have them.
 
     Args:
         build: Makes the model that the JSON file describes.
@@ -117,13 +117,10 @@ def load_weights(
         CheckpointError: If a name or shape disagrees, or a value is not finite.
     """
     mine = {k.removeprefix("model."): v for k, v in tensors.items() if not k.startswith(others)}
-    with torch.device("meta"):
-        claimed = build()
-    shed_absent(claimed, mine)
-    check_tensors(claimed, mine, where)
-    model = build()
+    with ClaimedSizes(mine.values(), where):
+        model = build()
     shed_absent(model, mine)
-    model.load_state_dict(mine)
+    load_strictly(model, mine, where)
     return model
 
 

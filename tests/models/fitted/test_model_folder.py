@@ -331,17 +331,28 @@ def test_every_single_flipped_bit_of_a_description_is_found(run):
         blob[place // 8] ^= 1 << place % 8
 
 
-def test_sizes_that_weights_do_not_have_are_refused_before_memory_is_taken(tmp_path):
-    made = []
-
-    def enormous():
-        model = nn.Linear(1 << 22, 1 << 22)  # 64 TiB
-        made.append(model.weight.device.type)
-        return model
-
-    with pytest.raises(CheckpointError, match=r"tensor 'weight': expected \(4194304, 4194304\)"):
-        load_weights(enormous, nn.Linear(2, 2).state_dict(), ("other.",), tmp_path)
-    assert made == ["meta"]
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: nn.Linear(1 << 22, 1 << 22),  # 64 TiB
+        lambda: nn.GRU(1 << 22, 1 << 22),
+        lambda: nn.Embedding(1 << 40, 4),
+        lambda: torch.zeros(1 << 20, 1 << 20),
+        lambda: torch.empty(size=(1 << 40,)),
+        lambda: torch.full((1 << 40,), 1.0),
+        lambda: torch.linspace(0, 1, 1 << 40),
+        lambda: torch.linspace(0, 1, steps=1 << 40),
+        lambda: torch.arange(1 << 40),
+        lambda: torch.arange(0.0, 1e12, 0.5),
+        lambda: torch.eye(1 << 20),
+        lambda: nn.ModuleList(nn.Linear(1000, 1000) for _ in range(1 << 20)),
+    ],
+)
+def test_sizes_that_weights_do_not_have_are_refused_before_memory_is_taken(tmp_path, make):
+    with pytest.raises(
+        CheckpointError, match=r"got 6 numbers, where a tensor of [\d,]+ is described"
+    ):
+        load_weights(make, nn.Linear(2, 2).state_dict(), ("other.",), tmp_path)
 
 
 def test_a_device_or_a_pipe_is_no_file_of_a_model(tmp_path):
