@@ -19,6 +19,8 @@ from safetensors.numpy import load_file, save_file
 from sealing import sealed
 
 import latentode
+from latentode import LatentODE
+from latentode.errors import CheckpointError
 
 CLI = Path(__file__).parents[2] / "cli.py"
 
@@ -146,6 +148,33 @@ def test_f41_sizes_that_are_declared_take_no_memory(run_folder):
 
     done = python(CLI, "forecast", run_folder, preexec_fn=limit)
     assert done.returncode == 5, done.stderr
+
+
+def places_of(tree):
+    """All (container, key) below some JSON types, lists by their first item."""
+    keys = tree if isinstance(tree, dict) else range(min(1, len(tree)))
+    for key in list(keys):
+        yield tree, key
+        if isinstance(tree[key], dict | list):
+            yield from places_of(tree[key])
+
+
+@pytest.mark.parametrize(
+    "value", [None, "x", 7, -1, {}, [], [[1.0]], float("nan"), 10**30], ids=str
+)
+def test_f41_a_description_with_a_value_of_another_kind(run_folder, value):
+    path = run_folder / "model" / "model.json"
+    whole = json.loads(path.read_text())
+    refusals = 0
+    for tree, key in places_of({name: whole[name] for name in ("data", "config")}):
+        before, tree[key] = tree[key], value
+        path.write_text(json.dumps(sealed(whole)))
+        try:
+            LatentODE.load(run_folder / "model")
+        except CheckpointError:
+            refusals += 1
+        tree[key] = before
+    assert refusals > 10
 
 
 @pytest.mark.parametrize("name", ["model/model.safetensors", "model/model.json", "config.toml"])
@@ -303,7 +332,7 @@ def test_f44_bundles_that_are_none(tmp_path, content, suffix):
 
 @pytest.mark.parametrize("schema", [0, 10**6, "9", None])
 def test_f45_a_model_of_another_schema(run_folder, schema):
-    described(run_folder, lambda meta: meta.update(schema_version=schema))
+    described(run_folder, lambda meta: meta.update(schema=schema))
     assert "version" in refused(5, "forecast", run_folder)
 
 

@@ -93,7 +93,11 @@ def description_of(what: str, path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except CheckpointError:
+        raise
+    except (
+        ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError
+    ) as error:  # fmt: skip
         raise CheckpointError(
             f"{path}: not the description of {what} ({type(error).__name__}: {error})."
         ) from None
@@ -114,10 +118,11 @@ def load_weights(
         where: Their file.
 
     Raises:
-        CheckpointError: If a name or shape disagrees, or a value is not finite.
+        CheckpointError: If no such model can be made, a name or shape disagrees, or a value is not
+            finite.
     """
     mine = {k.removeprefix("model."): v for k, v in tensors.items() if not k.startswith(others)}
-    with ClaimedSizes(mine.values(), where):
+    with description_of("a model", where), ClaimedSizes(mine.values(), where):
         model = build()
     shed_absent(model, mine)
     load_strictly(model, mine, where)
