@@ -7,6 +7,8 @@ import shlex
 import numpy as np
 import pytest
 from cli_cases import answer_of, run
+from places import ROOT
+from programs import python
 
 from latentode import read_log
 
@@ -75,6 +77,17 @@ def test_f02_another_encoding_can_be_named_and_a_wrong_name_is_told(tmp_path):
     assert result.exit_code == 3
     assert "--encoding" in result.stderr
     assert run("inspect", path, "--encoding", "utf-99").exit_code == 4
+
+
+@pytest.mark.parametrize("end", ["", ",more"], ids=["whole", "ragged"])
+def test_f02_another_encoding_far_down_is_no_traceback(tmp_path, end):
+    rows = [f"{1_700_000_000 + 10 * place},{place % 7},ok" for place in range(60_000)]
+    content = text(header="time,level,note\n", rows=[*rows, f"1700600000,1,Temp °C{end}"])
+    path = written(tmp_path, content.encode("latin-1"))
+    done = python(ROOT / "cli.py", "inspect", path, "--time-unit", "s")
+    assert done.returncode == (3 if end else 0), done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,25 @@ _CODED = pa.dictionary(pa.int32(), pa.string())
 
 class _LongRecordError(DataError, kind="data", exit_code=3):
     """A record is longer than a block of the parser."""
+
+
+@contextmanager
+def _without_complaints() -> Iterator[None]:
+    """Keep from stderr what pyarrow cannot pass on: that a ragged row is not UTF-8.
+
+    It gives up then, and the file is read in another encoding or refused.
+    """
+    hook = sys.unraisablehook
+
+    def others(error: sys.UnraisableHookArgs) -> None:
+        if not isinstance(error.exc_value, UnicodeDecodeError):
+            hook(error)
+
+    sys.unraisablehook = others
+    try:
+        yield
+    finally:
+        sys.unraisablehook = hook
 
 
 @dataclass(frozen=True)
@@ -132,7 +152,7 @@ class CsvParser:
             number: How many, at least, where there are so many.
         """
         ragged, batches, count = self.ragged, [], 0
-        with self._damage_told(), self._source.open(to_end=False) as file:
+        with self._damage_told(), _without_complaints(), self._source.open(to_end=False) as file:
             for batch in self._opened(csv.open_csv, file, [name], kinds={name: pa.string()}):
                 batches.append(batch)
                 count += batch.num_rows
@@ -175,7 +195,8 @@ class CsvParser:
             ) from None
 
     def _read(self, file: io.IOBase, names: Sequence[str] | None = None, **how: Any) -> pa.Table:
-        return self._opened(csv.read_csv, file, names, **how)
+        with _without_complaints():
+            return self._opened(csv.read_csv, file, names, **how)
 
     def _opened(
         self,
