@@ -35,6 +35,7 @@ with atheris.instrument_imports(include=["latentode"]):
 from latentode.data.synthetic import make
 from latentode.errors import LatentODEError
 
+_LONGEST = 4096  # bytes of an input
 ROOT = Path(__file__).resolve().parents[1]
 SUFFIXES = (".csv", ".csv", ".csv", ".txt", ".tsv", ".json", ".jsonl", ".csv.gz", ".parquet")
 STARTS = (  # what logs begin with; the shipped ones join them
@@ -146,6 +147,8 @@ def main() -> None:
         one = {"logs": logs, "model": model}[target](folder, findings)
         corpus = folder / "corpus"
         corpus.mkdir()
+        for path in (ROOT / "datasets").glob("*.csv"):
+            (corpus / path.name).write_bytes(b"\0" + path.read_bytes()[:_LONGEST])
         for number, text in enumerate(STARTS):
             (corpus / str(number)).write_bytes(bytes([5 if text[0] == "{" else 0]) + text.encode())
 
@@ -157,7 +160,7 @@ def main() -> None:
                 os._exit(bool(findings.places))
             one(data)
 
-        atheris.Setup(["fuzz", str(corpus), "-max_len=4096", "-verbosity=0"], until_then)
+        atheris.Setup(["fuzz", str(corpus), f"-max_len={_LONGEST}", "-verbosity=0"], until_then)
         atheris.Fuzz()
 
 
