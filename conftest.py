@@ -1,6 +1,7 @@
 """Options, fixtures and guards of every test, those in docstrings of the package included."""
 
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -44,6 +45,9 @@ def pytest_configure(config):
 
 
 def pytest_sessionstart():
+    # what nohup ignores, its children would ignore as well, and tests send it to some
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     # hypothesis also draws what stands in modules of the package, and in those only that are loaded
     if settings().derandomize:
         providers.is_local_module_file = lambda _: False

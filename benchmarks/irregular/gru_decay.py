@@ -132,6 +132,7 @@ class GRUDecay(nn.Module):
         self.config = config.model_copy(update={"latent_dim": 1})
         self.solver = SolverConfig(step_size=1.0)
         self.event_process = None
+        self.shooting = None
         self.forwards = DecayingGRU(num_channels, hidden_dim)
         self.backwards = DecayingGRU(num_channels, hidden_dim)
         self.head = MLP(

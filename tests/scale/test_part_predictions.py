@@ -53,14 +53,14 @@ def table(results):
 # Float32 has seven digits, of which a solve and its readout cost one; the last of them depend on
 # the shapes of products, and these on what else is in a batch. Where a draw is far out in a tail,
 # they are digits of that.
-def same_to_float32(found, expected, spread):
+def same_to_float32(found, expected, spread, bound=1e-5):
     assert list(found.columns) == list(expected.columns)
     keys = [name for name in found if found[name].dtype.kind != "f"]
     pd.testing.assert_frame_equal(found[keys], expected[keys], check_dtype=False)
     numbers = [name for name in found if name not in keys]
     ours, theirs = found[numbers].to_numpy(), expected[numbers].to_numpy()
     scale = spread + np.nan_to_num(np.abs(theirs)).max(axis=1, keepdims=True)
-    np.testing.assert_array_less(np.nan_to_num(np.abs(ours - theirs) / scale), 1e-5)
+    np.testing.assert_array_less(np.nan_to_num(np.abs(ours - theirs) / scale), bound)
 
 
 def spread_of(log):
@@ -92,7 +92,8 @@ def test_densities_of_parts_are_those_of_the_log(tmp_path, case):
     results = map_parts(PartDensity(model=file, num_draws=6, quantiles=()), parts, tmp_path)
     found = table(results)
     expected = rows(to_frame(model.surprise(log, num_draws=6), ()))
-    same_to_float32(found, expected, 1.0)  # nats
+    # nats: what a state is off counts there in standard deviations of a reading
+    same_to_float32(found, expected, 1.0, bound=3e-5)
     beside = [each.with_name(each.name.replace("part-", "series-")) for each in results.files]
     scores = rows(pd.concat([pd.read_parquet(each) for each in beside]))
     whole = model.score(log, num_draws=6).to_dataframe().reset_index()

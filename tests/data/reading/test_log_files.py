@@ -10,7 +10,7 @@ from log_files import arrays, read, readings_of, said, write
 
 from latentode.data.reading.formats import text_blocks as sources
 from latentode.data.reading.log import read_log
-from latentode.errors import DataError
+from latentode.errors import ConfigError, DataError
 
 WIDE = "time,x\n2024-01-01 00:00:00,1\n2024-01-01 00:00:01,2\n"
 
@@ -65,7 +65,7 @@ def test_named_encodings_are_obeyed_and_checked(tmp_path):
         read(tmp_path, text, encoding="latin-1", cells__encoding="utf-8")
     with pytest.raises(DataError, match=r"expected ascii.*byte offset 5"):
         read(tmp_path, text, encoding="latin-1", cells__encoding="ascii")
-    with pytest.raises(DataError, match=r"--encoding.*'klingon'"):
+    with pytest.raises(ConfigError, match=r"--encoding.*'klingon'"):
         read(tmp_path, text, cells__encoding="klingon")
 
 

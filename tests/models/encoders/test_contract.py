@@ -128,7 +128,7 @@ def test_a_window_without_rows_has_the_same_summary_everywhere(kind, reverse):
     lengths[[1, 4]] = 0
     mask = batch.mask & (lengths > 0)[:, None, None]
     summary = encoder_for(kind, batch)(replace(batch, lengths=lengths, mask=mask), reverse=reverse)
-    assert torch.equal(summary[1], summary[4])
+    torch.testing.assert_close(summary[1], summary[4])  # rows of a product may round unlike
     assert torch.isfinite(summary).all()
 
 

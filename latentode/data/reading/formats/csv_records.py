@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -103,17 +103,20 @@ def split_records(lines: Sequence[str], sep: str, source: str, first: int = 1) -
     Raises:
         DataError: If a quote never closes.
     """
-    records: list[Record] = []
+    return list(records_of(lines, sep, source, first))
+
+
+def records_of(lines: Sequence[str], sep: str, source: str, first: int = 1) -> Iterator[Record]:
+    """As `split_records`, one after another."""
     plain = [" ".join(line.split()) + "\n" for line in lines] if sep == BLANKS else lines
     reader = csv.reader(plain, delimiter=sep, skipinitialspace=True)
     start = 0
     try:
         for fields in reader:
-            records.append(Record(first + start, tuple(fields), lines[start]))
+            yield Record(first + start, tuple(fields), lines[start])
             start = reader.line_num
     except csv.Error as error:
         raise DataError(f"{source}: line {first + start} is not CSV ({error}).") from None
-    return records
 
 
 def split_lines(text: str) -> list[str]:

@@ -7,7 +7,7 @@ from itertools import takewhile
 
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.csv_header import names_something
-from latentode.data.reading.formats.csv_records import BLANKS, Record, split_records
+from latentode.data.reading.formats.csv_records import BLANKS, Record, records_of, split_records
 
 _BELOW = 4  # lines below a header in which readings begin
 _HEAD = 50  # lines in which the first header stands
@@ -30,11 +30,12 @@ def tables_below(
     Yields:
         Place of the line, from 0, where such a table begins, and its header.
     """
-    top, seen = skipped, set[str]()
+    seen = set[str]()
+    above = _Above(lines, sep, source, skipped)
     for start, places in _candidates(lines, sep, skipped):
-        if start < top or not (above := _above(lines[top:start], sep, source)):
+        if start < above.top or not above.has_readings(start):
             continue
-        seen |= above
+        seen |= above.heads
         for place in places:
             header, *below = split_records(
                 lines[place : place + _BELOW + 1], sep, source, place + 1
@@ -43,7 +44,7 @@ def tables_below(
                 break
             if _heads(header, below, start < place):
                 yield start, header
-                top = place + 1
+                above = _Above(lines, sep, source, place + 1)
                 seen.add(header.raw.strip())
                 break
 
@@ -102,13 +103,35 @@ def _starts_of_names(lines: Sequence[str], sep: str) -> tuple[str, ...]:
     return tuple({each.raw.partition(sep)[0] + sep for each in named} - {sep})
 
 
-def _above(lines: Sequence[str], sep: str, source: str) -> set[str]:
-    """Lines above the first readings of a table; empty where there are no readings."""
-    records = [each for each in split_records(lines, sep, source) if not each.is_comment]
-    rows = [each for each in records if _is_reading(each)]
-    if len(rows) < (_FEWEST if rows and rows[-1].kinds[0] != "word" else _FEWEST_NAMED):
-        return set()
-    return {each.raw.strip() for each in records if each.line <= rows[0].line}
+class _Above:
+    """What stands above a line, of which each record is looked at once.
+
+    Attributes:
+        top: Place of the first line, from 0.
+        heads: Lines above the first readings, and that of these.
+    """
+
+    def __init__(self, lines: Sequence[str], sep: str, source: str, top: int) -> None:
+        self.top = top
+        self.heads: set[str] = set()
+        self._records = records_of(lines[top:], sep, source, top + 1)
+        self._next = next(self._records, None)
+        self._rows = 0
+        self._last = ""
+
+    def has_readings(self, start: int) -> bool:
+        """Whether readings stand above a line, of which the place is given and never falls."""
+        while self._next is not None and self._next.line <= start:
+            record = self._next
+            self._next = next(self._records, None)
+            if record.is_comment:
+                continue
+            if not self._rows:
+                self.heads.add(record.raw.strip())
+            if _is_reading(record):
+                self._rows += 1
+                self._last = record.kinds[0]
+        return self._rows >= (_FEWEST_NAMED if self._last == "word" else _FEWEST)
 
 
 def _is_reading(record: Record) -> bool:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from log_files import readings_of, said
 from typed_options import advised
 
+from latentode.data.reading.formats import csv_tables
 from latentode.data.reading.log import read_log
 from latentode.errors import DataError
 
@@ -90,3 +91,19 @@ def test_a_log_of_one_table_is_not_asked_about(tmp_path, text):
     path.write_text(text)
     log, _ = read_log(path)
     assert log.readings.channels[0] == "flow"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["time,x\n"] * 500,
+        ["time,x\n", *(line for i in range(500) for line in (f"{i},{i}.5\n", "\n"))],
+        ["id,time,x\n", *(f"id,{i},x{i}\n" for i in range(500))],
+    ],
+    ids=["names alone", "a blank line after each", "rows like the header"],
+)
+def test_every_line_is_looked_at_once(monkeypatch, lines):
+    looked, look = [], csv_tables._is_reading
+    monkeypatch.setattr(csv_tables, "_is_reading", lambda each: looked.append(each) or look(each))
+    assert not list(csv_tables.tables_below(lines, ",", 0, "log.csv"))
+    assert len(looked) <= len(lines)
