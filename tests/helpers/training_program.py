@@ -130,6 +130,12 @@ def save_until_killed(checkpoints, owners, first, operation):
         checkpoints.save(progress, owners.learner)
 
 
+def check(holds, said):
+    """An assertion that python -O keeps: pytest rewrites none in programs."""
+    if not holds:
+        raise AssertionError(said)
+
+
 def load(checkpoints, owners):
     """The last step on the disk, after checking that all of it is of that step."""
     checkpoints.states.prepare()
@@ -138,10 +144,10 @@ def load(checkpoints, owners):
     owners.fill(-1)
     progress, best = checkpoints.restore(owners.learner)
     best_steps = {number for tensor in best.values() for number in tensor.unique().tolist()}
-    assert owners.values() == {progress.step}, "a state of several steps"
-    assert best_steps == {progress.best_step}, "a best state of another step"
+    check(owners.values() == {progress.step}, "a state of several steps")
+    check(best_steps == {progress.best_step}, "a best state of another step")
     stray = [p.name for p in checkpoints.states.path.iterdir() if "latentode-" in p.name]
-    assert not stray, stray
+    check(not stray, stray)
     return progress.step
 
 
@@ -150,7 +156,8 @@ def steps_loaded(run_dir, operations):
     checkpoints.states.prepare()
     for operation in operations:
         child = in_child(save_until_killed, checkpoints, owners, max(steps[-1], 2), operation)
-        assert wait_for(child) == -signal.SIGKILL
+        status = wait_for(child)
+        check(status == -signal.SIGKILL, status)
         steps.append(load(checkpoints, owners))
     return steps[1:]
 
