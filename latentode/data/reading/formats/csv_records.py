@@ -92,7 +92,7 @@ class Record:
 
 
 def split_records(lines: Sequence[str], sep: str, source: str, first: int = 1) -> list[Record]:
-    """Split lines into records; a quoted line break does not end one.
+    """All of `records_of`.
 
     Args:
         lines: The lines, with their ends.
@@ -107,7 +107,20 @@ def split_records(lines: Sequence[str], sep: str, source: str, first: int = 1) -
 
 
 def records_of(lines: Sequence[str], sep: str, source: str, first: int = 1) -> Iterator[Record]:
-    """As `split_records`, one after another."""
+    """Split lines into records, one after another; a quoted line break does not end one.
+
+    Args:
+        lines: The lines, with their ends.
+        sep: Separator; `BLANKS` for runs of blanks.
+        source: Name of the log.
+        first: Number of the first line.
+
+    Yields:
+        The records.
+
+    Raises:
+        DataError: If a quote never closes.
+    """
     plain = [" ".join(line.split()) + "\n" for line in lines] if sep == BLANKS else lines
     reader = csv.reader(plain, delimiter=sep, skipinitialspace=True)
     start = 0
