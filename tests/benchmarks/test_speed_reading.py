@@ -126,7 +126,7 @@ def smoke(folder, *words):
     words = ["speed-reading", "--smoke", "--set", "rows=400", *words, "--out", str(folder)]
     done = CliRunner().invoke(main, words)
     report = json.loads((folder / "results" / "speed-reading.json").read_text("utf-8"))
-    assert [run for run in report["runs"] if "error" in run] == []
+    assert [run["error"] for run in report["runs"] if "error" in run] == []
     return done, report["runs"]
 
 
