@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from latentode.data.dataset import Float64
 from latentode.data.events import EventStreams
 from latentode.report.figures import TimeAxis, short, thinned
 
@@ -95,8 +96,23 @@ def rate_records(model: EventForecaster) -> tuple[list[dict[str, Any]], Charts]:
                 for number, mark in enumerate(marks)
             ],
         }  # fmt: skip
-        series.append({"series": streams.series_ids[index], "chart": key})
+        series.append(
+            {
+                "series": streams.series_ids[index],
+                "chart": key,
+                "rates": [
+                    {"mark": streams.mark_names[mark], **_range(rates[:, mark])} for mark in marks
+                ],
+            }
+        )
     return series, charts
+
+
+def _range(rates: Float64) -> dict[str, float | None]:
+    """Least, mean and greatest rate: what the chart shows, in figures."""
+    known = rates[np.isfinite(rates)]
+    numbers = (known.min(), known.mean(), known.max()) if len(known) else (np.nan,) * 3
+    return dict(zip(("least", "mean", "greatest"), short(numbers), strict=True))
 
 
 def label_records(labels: Labels) -> dict[str, Any]:

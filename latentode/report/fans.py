@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
+from latentode.data.events import EventStreams
 from latentode.report.data import past_of, points
 from latentode.report.figures import TimeAxis, short, thinned
 
@@ -17,6 +18,7 @@ _PATHS = 6  # more hide the fan
 _STEPS = 120  # of a fan; more only make the file longer
 _PAST = 240  # readings before it
 _SPANS = 2.0  # of the forecast that are shown before it
+_MARKS = 30  # events that are marked; more would be a wall
 _TOLD = 12  # steps of its table
 #: Series and channels of one section that have panels; all are counted.
 MOST_SERIES, MOST_CHANNELS = 8, 8
@@ -30,11 +32,13 @@ class Fans:
         log: Readings, in the order of the model's channels.
         kinds: Kind of each channel that is not continuous, see `DataSchema.special_kinds`.
         name: First part of the names of its charts.
+        events: Events that are marked in them; None for none.
     """
 
     log: TimeSeriesDataset
     kinds: Mapping[str, str]
     name: str
+    events: EventStreams | None = None
 
     @property
     def axis(self) -> TimeAxis:
@@ -78,8 +82,27 @@ class Fans:
             "paths": [] if is_state else [short(path) for path in draws[:_PATHS]],
             "past": points(*past, axis),
             "later": points(*later, axis),
-            "marks": [{"x": axis.numbers([origin])[0], "label": "known until here"}],
+            "marks": [
+                {"x": axis.numbers([origin])[0], "label": "known until here"},
+                *self._marks(series, first, end),
+            ],
         }  # fmt: skip
+
+    def _marks(self, series: str, first: int, end: int) -> list[dict[str, Any]]:
+        """Events of a series in a stretch of time; each kind is named once."""
+        streams = self.events
+        if streams is None or series not in streams.series_ids:
+            return []
+        index, named = streams.series_ids.index(series), set[int]()
+        mine = slice(int(streams.starts[index]), int(streams.starts[index + 1]))
+        inside = (streams.times[mine] > first) & (streams.times[mine] <= end)
+        times, kinds = streams.times[mine][inside], streams.marks[mine][inside].tolist()
+        marks = []
+        for at, kind in list(zip(self.axis.numbers(times), kinds, strict=True))[:_MARKS]:
+            label = "" if kind in named else streams.mark_names[kind]
+            named.add(kind)
+            marks.append({"x": at, "label": label, "colour": "accent"})
+        return marks
 
     def rows(self, times: Int64, draws: Float64, *, is_state: bool) -> list[list[Any]]:
         """Some steps of a fan as rows of a table: time, low, middle, high.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentode.config.durations import format_duration
+from latentode.config.durations import NS_PER_UNIT, format_duration
 from latentode.data.dataset import Float64, TimeSeriesDataset
 from latentode.errors import DataError
 from latentode.evaluation import metrics
@@ -18,6 +18,7 @@ from latentode.report.fans import MOST_CHANNELS, MOST_SERIES, Fans
 from latentode.report.figures import short, thinned
 
 if TYPE_CHECKING:
+    from latentode.data.events import EventStreams
     from latentode.estimators import LatentODE
 
 _DRAWS = 200  # as many as `forecast` and `evaluate` take
@@ -45,7 +46,7 @@ def next_records(model: LatentODE, log: TimeSeriesDataset) -> tuple[dict[str, An
     shown = filled[thinned(len(filled), MOST_SERIES)]
     some = log.select_series(shown)
     found = model.forecast(some, num_draws=_DRAWS)
-    fans = Fans(some, schema.special_kinds(), "next")
+    fans = Fans(some, schema.special_kinds(), "next", _streams(model))
     last = some.readings.first_and_last()[1]
     charts: Charts = {}
     series = []
@@ -74,9 +75,12 @@ def next_records(model: LatentODE, log: TimeSeriesDataset) -> tuple[dict[str, An
     return records, charts
 
 
-def _elapsed(stamps: Any, log: TimeSeriesDataset) -> Any:
-    from latentode.config.durations import NS_PER_UNIT
+def _streams(model: LatentODE) -> EventStreams | None:
+    events = model.fitted_.log.events
+    return None if events is None or events.reports else events.streams
 
+
+def _elapsed(stamps: Any, log: TimeSeriesDataset) -> Any:
     known = np.where(np.isfinite(stamps), stamps, -np.inf)
     scaled = np.maximum(known * NS_PER_UNIT[log.clock.unit], np.iinfo(np.int64).min / 2)
     return np.round(scaled).astype(np.int64)
@@ -107,7 +111,7 @@ def look_back_records(model: LatentODE, log: TimeSeriesDataset) -> tuple[dict[st
     for row in chosen:
         window = row["window"]
         asked = task.targets.window == window
-        fans = Fans(log, schema.special_kinds(), f"back {window}")
+        fans = Fans(log, schema.special_kinds(), f"back {window}", _streams(model))
         panels = []
         for channel in range(min(len(log.channels), MOST_CHANNELS)):
             which = asked & (task.targets.channel == channel)

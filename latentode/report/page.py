@@ -20,6 +20,7 @@ _SECTIONS = (
     ("next", "What to type next", ()),
     ("run", "The run", ()),
 )
+_OF_READINGS = ("forecast", "comparison", "interpolation")  # scores that are no events or labels
 _NONE = "\N{EN DASH}"
 
 
@@ -42,7 +43,10 @@ def page_of(records: Mapping[str, Any]) -> str:
 
 def _values(r: Mapping[str, Any], title: str) -> dict[str, Any]:
     """What the templates are given."""
+    of_readings = any(name in (r["scores"] or {}) for name in _OF_READINGS)
+    shown = {**r, "scores": of_readings}
     return {
+        "reading_scores": of_readings,
         "r": r,
         "title": title,
         "subtitle": _subtitle(r),
@@ -51,7 +55,7 @@ def _values(r: Mapping[str, Any], title: str) -> dict[str, Any]:
         "contents": [
             (anchor, heading)
             for anchor, heading, names in _SECTIONS
-            if not names or any(r[name] for name in names)
+            if not names or any(shown[name] for name in names)
         ],
         "clock": _clock(r),
         "look_back": _ranked(r["look_back"]),
@@ -153,7 +157,7 @@ def _subtitle(r: Mapping[str, Any]) -> str:
 def _headline(r: Mapping[str, Any]) -> str:
     task = (r["scores"] or {}).get("forecast")
     if not task:
-        return ""
+        return " ".join(((r["scores"] or {}).get("events") or {}).get("sentences", [])[:1])
     skill, best = task["skill"].get("crps"), task["best"]
     if skill is None or best is None:
         return ""
@@ -170,8 +174,8 @@ def _facts(r: Mapping[str, Any]) -> list[dict[str, str]]:
         facts.append({"name": name, "value": value})
 
     if "horizon_ns" in model:
-        add("forecast ahead", format_duration(model["horizon_ns"]))
-        add("history used", format_duration(model["context_ns"]))
+        history = format_duration(model["context_ns"])
+        add(f"forecast ahead, from {history} of history", format_duration(model["horizon_ns"]))
     if task:
         add(f"CRPS, scaled (best naive {_naive(task)})", number(task["table"][1][3]))
         add("in the 90 % band", percent(task["coverage_90"]))
@@ -182,7 +186,7 @@ def _facts(r: Mapping[str, Any]) -> list[dict[str, str]]:
         add("channels", f"{len(data['channels']):,}")
         add("readings", whole(data["num_readings"]))
     if r["events"]:
-        add("events", f"{r['events']['num_events']:,}")
+        add("events", whole(r["events"]["num_events"]))
     return facts
 
 

@@ -86,6 +86,10 @@ def of_run(files: RunFiles, commands: Sequence[dict[str, str]]) -> Records:
     records.add("scores", score_records(files.scores, files.compared))
     if files.scores:
         records.sections["scored"] = files.scored
+    if files.scored_before_update:
+        records.lack(
+            "Scores of the model as it is now: those that are here are of before its last update."
+        )
     records.sections["card"] = files.card
     records.sections["next"] = list(commands)
     return records

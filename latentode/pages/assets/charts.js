@@ -10,7 +10,7 @@
      lines:  [{label, x, y, colour, thin, dashed}],
      points: [{label, x, y, colour, hollow}],
      bars:   [{label, x, y, colour}],
-     marks:  [{x, label}],                      vertical lines
+     marks:  [{x, label, colour}],              vertical lines
      spans:  [{from, to, label, colour}],       shaded behind everything
      still: true                                without buttons that change the view
    }
@@ -130,12 +130,13 @@ const charts = (() => {
       ctx.fillStyle = faded(span.colour || "muted", 0.13);
       ctx.fillRect(from, bbox.top, Math.max(to - from, ratio), bbox.height);
     }
-    ctx.strokeStyle = ctx.fillStyle = colour("muted");
     ctx.lineWidth = ratio;
     ctx.font = `${11 * ratio}px ${getComputedStyle(document.body).fontFamily}`;
     ctx.textBaseline = "top";
+    let row = 0;
     for (const mark of spec.marks || []) {
       const at = chart.valToPos(mark.x, "x", true);
+      ctx.strokeStyle = ctx.fillStyle = colour(mark.colour || "muted");
       ctx.setLineDash([4 * ratio, 3 * ratio]);
       ctx.beginPath();
       ctx.moveTo(at, bbox.top);
@@ -144,7 +145,8 @@ const charts = (() => {
       if (!mark.label) continue;
       const room = ctx.measureText(mark.label).width + 5 * ratio;
       const right = at + room <= bbox.left + bbox.width;
-      ctx.fillText(mark.label, right ? at + 4 * ratio : at - room, bbox.top + 2 * ratio);
+      ctx.fillText(mark.label, right ? at + 4 * ratio : at - room, bbox.top + (2 + 13 * row) * ratio);
+      row += 1;
     }
     ctx.restore();
   }
