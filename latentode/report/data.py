@@ -94,7 +94,7 @@ def density_charts(log: TimeSeriesDataset, split: Split | None) -> dict[str, Any
             "spans": _spans(split, axis, first, last),
         },
         "channels_over_time": _map(
-            readings.channel_index, bins, log.channels, ends, axis, "channel"
+            readings.channel_index.astype(np.int64), bins, log.channels, ends, axis, "channel"
         ),
     }  # fmt: skip
     if len(log) > 1:
@@ -104,11 +104,13 @@ def density_charts(log: TimeSeriesDataset, split: Split | None) -> dict[str, Any
 
 
 def _map(
-    which: Any, bins: Int64, names: tuple[str, ...], ends: list[float], axis: TimeAxis, what: str
+    which: Int64, bins: Int64, names: tuple[str, ...], ends: list[float], axis: TimeAxis, what: str
 ) -> dict[str, Any]:
     shown = thinned(len(names), _ROWS)
-    counts = np.zeros((len(names), _BINS), dtype=np.int64)
-    np.add.at(counts, (which, bins), 1)
+    row = np.full(len(names), -1)
+    row[shown] = np.arange(len(shown))
+    kept = row[which] >= 0
+    cells = np.bincount(row[which[kept]] * _BINS + bins[kept], minlength=len(shown) * _BINS)
     return {
         "kind": "map",
         "label": f"Readings over time, a row for each {what}",
@@ -116,7 +118,7 @@ def _map(
         "from": ends[0],
         "to": ends[1],
         "rows": [names[index] for index in shown],
-        "cells": counts[shown].tolist(),
+        "cells": cells.reshape(len(shown), _BINS).tolist(),
         "of": len(names),
     }
 

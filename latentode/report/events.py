@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _BINS = 60  # of events over time
 _MARKS = 6  # kinds of events with a line of their own: there are as many colours
-_SERIES = 24  # with a row of their own
+_SERIES, _NAMED = 24, 24  # series and kinds with a row of their own
 _RATES = 3  # series whose rates are drawn
 _STEPS = 240  # of a rate
 
@@ -36,9 +36,10 @@ def stream_records(streams: EventStreams) -> tuple[dict[str, Any], Charts]:
     records = {
         "num_events": streams.num_scored,
         "num_series": streams.num_series,
+        "num_marks": streams.num_marks,
         "marks": [
             {"mark": streams.mark_names[index], "events": int(counts[:, index].sum())}
-            for index in order.tolist()
+            for index in order[:_NAMED].tolist()
         ],
         "series": [
             {"series": streams.series_ids[index], "events": int(counts[index].sum())}

@@ -27,7 +27,7 @@ class RunFiles:
         scored: When it was written, as ``run.json`` says times; empty where there is none.
         compared: ``comparison.json``, as ``evaluate --against`` left it.
         epochs: Rows of ``metrics.csv``: name of the column -> number.
-        card: ``model/MODEL_CARD.md``.
+        card: ``MODEL_CARD.md`` of the model.
     """
 
     path: Path

@@ -171,6 +171,16 @@ def test_scores_that_are_there_are_not_computed_again(reported, tmp_path):
     assert "--overwrite" in refused.stderr
 
 
+def test_forecasts_made_elsewhere_stand_beside_the_model(reported, tmp_path):
+    folder = shutil.copytree(reported[0], tmp_path / "run")
+    scores = json.loads((folder / "metrics.json").read_text())["forecast"]
+    mine = {**scores, "overall": {**scores["overall"], "yours": scores["overall"]["model"]}}
+    (folder / "comparison.json").write_text(json.dumps({"comparison": mine}))
+    found = of_run(RunFiles.read(folder), []).to_dict()
+    assert [row[0] for row in found["scores"]["comparison"]["table"][:3]] == ["", "model", "yours"]
+    assert "Beside forecasts of your own" in page_of(found)
+
+
 def test_looking_back_puts_series_in_order_and_shows_what_was_read(reported):
     records = reported[1]["data"]
     ranking = [row["crps"] for row in records["look_back"]["ranking"]]
