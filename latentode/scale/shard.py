@@ -33,7 +33,8 @@ class Shard:
         number, count = (int(each) for each in found.groups()) if found else (0, 0)
         if not 1 <= number <= count:
             raise ValueError(
-                f"expected a shard from 1 to their number, the third of sixteen as 3/16, got {text!r}."
+                f"expected a shard of 1 to as many as there are, the third of sixteen as 3/16, "
+                f"got {text!r}."
             )
         return cls(number, count)
 
