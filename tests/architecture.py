@@ -32,7 +32,7 @@ LAYERS = [
     {"evaluation", "runtime"},
     {"training", "plot", "export"},
     {"estimators"},
-    {"scale", "checks"},
+    {"scale", "checks", "registration"},
     {"cli"},
     {"__main__"},
 ]  # fmt: skip

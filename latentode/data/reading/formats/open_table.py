@@ -33,15 +33,33 @@ Source = LogFile | Sequence[LogFile]
 _NO_LOGS = frozenset({".md", ".json", ".png", ".pdf", ".html", ".py", ".toml", ".sh", ""})
 
 
-def _all_formats() -> tuple[Format, ...]:
+def _all_formats() -> list[Format]:
     names = [f"{formats.__name__}.{module.name}" for module in iter_modules(formats.__path__)]
     modules = [import_module(name) for name in names if name != __name__]
     present = [module.FORMAT for module in modules if hasattr(module, "FORMAT")]
-    return tuple(sorted(present, key=lambda log_format: log_format.rank))
+    return sorted(present, key=_rank)
 
 
-#: The formats, in the order of asking.
+def _rank(log_format: Format) -> int:
+    return log_format.rank
+
+
+#: The formats, in the order of asking; `latentode.register` adds to them.
 FORMATS = _all_formats()
+
+
+def add_format(log_format: Format) -> None:
+    """Ask a format, too, from now on, in the place of one whose class is called the same.
+
+    Args:
+        log_format: The format.
+    """
+    others = [each for each in FORMATS if _home(each) != _home(log_format)]
+    FORMATS[:] = sorted([*others, log_format], key=_rank)
+
+
+def _home(log_format: Format) -> tuple[str, str]:
+    return type(log_format).__module__, type(log_format).__qualname__
 
 
 def open_table(source: LogFile, config: DataConfig) -> Table:
