@@ -26,7 +26,7 @@ LAYERS = [
     {"errors", "hashing", "lazy_names"},
     {"config", "files", "progress_bar", "pages"},
     {"data", "ode"},
-    {"flows", "results"},
+    {"flows", "results", "model_card"},
     {"models"},
     {"prediction"},
     {"evaluation", "runtime"},
