@@ -32,7 +32,7 @@ LAYERS = [
     {"evaluation", "runtime"},
     {"training", "plot", "export"},
     {"estimators"},
-    {"scale", "checks", "registration"},
+    {"scale", "checks", "registration", "report"},
     {"cli"},
     {"__main__"},
 ]  # fmt: skip
