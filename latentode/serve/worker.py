@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from latentode.serve.answers import Answers
 
 _logger = logging.getLogger(__name__)
+_MEMORY = "/dev/shm"
 _UNPROCESSABLE, _FAILED = 422, 500  # statuses
 
 
@@ -54,7 +55,7 @@ def work(connection: Connection, served: ServedModel, limits: Limits) -> None:
     """
     for number in stopping_signals():  # the process that listens ends this one
         signal.signal(number, signal.SIG_IGN)
-    with tempfile.TemporaryDirectory(prefix="latentode-serve-") as folder:
+    with tempfile.TemporaryDirectory(prefix="latentode-serve-", dir=_in_memory()) as folder:
         # bodies are files of this folder alone, under one name
         os.chdir(folder)
         try:
@@ -63,6 +64,11 @@ def work(connection: Connection, served: ServedModel, limits: Limits) -> None:
             pass  # the other end has gone
         finally:
             os.chdir("/")
+
+
+def _in_memory() -> str | None:
+    """A folder whose files are written to no disk, where the system has one."""
+    return _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None
 
 
 def _serve(connection: Connection, served: ServedModel, limits: Limits) -> None:
