@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from latentode import results
 from latentode.config.durations import NS_PER_UNIT, format_duration, parse_duration
-from latentode.data.dataset import Int64, TimeSeriesDataset
-from latentode.data.reading.log import read_log
-from latentode.data.reading.report import OF_EVERY_LOG, DataReport
-from latentode.errors import ConfigError, DataError, LatentODEWarning
+from latentode.data.dataset import Int64
+from latentode.errors import ConfigError, LatentODEWarning
 from latentode.results.csv_text import csv_of
 from latentode.results.events import intensity_frame, next_event_frame
 from latentode.serve.bodies import Body, BodyError, body_of
 from latentode.serve.limits import Limits
-from latentode.serve.questions import HOW_IT_IS_READ, config_for
+from latentode.serve.logs import ReadLog, read_asked
 from latentode.serve.shown import information, newest_readings, plain, records_of
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from latentode.estimators import ExportedLatentODE, LatentODE
+    from latentode.serve.logs import Model
 
 _MEAN_GAPS = 10  # events are followed this many mean gaps ahead, unless told
 _TABLES = {
@@ -72,16 +69,6 @@ class Answer:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass
-class _Read:
-    """A log that was read, or what the model remembers, and the model that reads it so."""
-
-    model: LatentODE | ExportedLatentODE
-    log: TimeSeriesDataset
-    report: DataReport | None = None
-    lines: list[str] = field(default_factory=list)
-
-
 class Answers:
     """Answers questions with a model.
 
@@ -90,9 +77,9 @@ class Answers:
         limits: What a question may cost.
     """
 
-    def __init__(self, model: LatentODE | ExportedLatentODE, limits: Limits) -> None:
+    def __init__(self, model: Model, limits: Limits) -> None:
         self._model, self._limits = model, limits
-        self._asked: dict[str, Callable[[_Read, Body, Question], Answer]] = {
+        self._asked: dict[str, Callable[[ReadLog, Body, Question], Answer]] = {
             "forecast": self._forecast,
             "interpolate": self._interpolate,
             "score": self._score,
@@ -127,7 +114,7 @@ class Answers:
                 question.content, question.media, self._limits, tables=_TABLES[question.what]
             )
             self._check_draws(question)
-            read = self._read(question, body)
+            read = read_asked(self._model, body, question.asked, self._limits, question.what)
             answer = self._asked[question.what](read, body, question)
         said = [str(each.message) for each in caught if issubclass(each.category, LatentODEWarning)]
         every = tuple(dict.fromkeys([*read.lines, *said]))
@@ -141,70 +128,7 @@ class Answers:
         if draws > self._limits.draws:
             raise BodyError(f"samples: expected at most {self._limits.draws:,}, got {draws:,}.")
 
-    def _read(self, question: Question, body: Body) -> _Read:
-        """The log of a question, as `forecast` of the command line reads LOGS."""
-        asked = question.asked
-        config = config_for(self._model.config_, asked)
-        model = copy.copy(self._model)
-        if config.data.far_readings != model.config_.data.far_readings:
-            model.set_far_readings(config.data.far_readings)
-        if not body.is_log:
-            return self._remembered(model, body, asked)
-        allow_missing = bool(asked.get("allow-missing-channels"))
-        log, report = read_log(
-            body.log(config.data),
-            config.data,
-            allow_missing=allow_missing,
-            allow_unread=question.what == "forecast",
-        )
-        if log.readings.num_readings > self._limits.readings:
-            raise BodyError(
-                f"readings: expected at most {self._limits.readings:,}, got "
-                f"{log.readings.num_readings:,}. Send fewer at once: a forecast needs the newest "
-                f"{format_duration(model.fitted_.schema.lengths.context_ns)}."
-            )
-        read = _Read(model, log, report)
-        if question.what != "inspect":  # which shows what has to be settled
-            report.settle("training", about=OF_EVERY_LOG)
-        read.lines += [
-            f"{report.source}: {each.message}"
-            for each in report.questions
-            if each.about != "length"  # a forecast needs little
-        ]
-        if allow_missing:
-            schema = model.fitted_.schema
-            absent = [name for name in schema.channels if name not in log.channels]
-            if absent:
-                read.lines.append(f"channels that this log does not have: {', '.join(absent)}")
-            read.log = schema.align(log, allow_missing=True)
-        return read
-
-    def _remembered(
-        self,
-        model: LatentODE | ExportedLatentODE,
-        body: Body,
-        asked: Mapping[str, Any],
-    ) -> _Read:
-        """The newest readings of the training, of the series that are asked about."""
-        unread = [name for name in asked if name in HOW_IT_IS_READ and name != "far-readings"]
-        if unread:
-            raise BodyError(f"{', '.join(unread)}: how a log is read, and none was sent.")
-        context = model.fitted_.context
-        if not len(context):
-            raise DataError(
-                "body: expected a log to ask about, got none: this model was trained on parts, and "
-                "remembers no series."
-            )
-        if body.series is None:
-            return _Read(model, context)
-        place = {name: index for index, name in enumerate(context.series_ids)}
-        for name in body.series:
-            if name not in place:
-                shown = ", ".join(context.series_ids[:8]) + (", ..." if len(place) > 8 else "")
-                raise DataError(f"series: no series {name[:80]!r}. There are: {shown}.")
-        return _Read(model, context.select_series([place[name] for name in body.series]))
-
-    def _forecast(self, read: _Read, body: Body, question: Question) -> Answer:
+    def _forecast(self, read: ReadLog, body: Body, question: Question) -> Answer:
         asked, times = question.asked, body.tables.get("times")
         grid = [name for name in ("horizon", "every", "align") if asked.get(name)]
         if times is not None and grid:
@@ -223,7 +147,7 @@ class Answers:
         )
         return _rendered(result, question)
 
-    def _interpolate(self, read: _Read, body: Body, question: Question) -> Answer:
+    def _interpolate(self, read: ReadLog, body: Body, question: Question) -> Answer:
         asked, times = question.asked, body.tables.get("times")
         missing = bool(asked.get("at-missing"))
         if sum((times is not None, bool(asked.get("every")), missing)) > 1:
@@ -244,7 +168,7 @@ class Answers:
         )
         return _rendered(result, question)
 
-    def _score(self, read: _Read, body: Body, question: Question) -> Answer:
+    def _score(self, read: ReadLog, body: Body, question: Question) -> Answer:
         del body
         draws = question.asked.get("samples", 200)
         model = self._with_torch(read, "score")
@@ -259,7 +183,7 @@ class Answers:
         }
         return _json(found)
 
-    def _events(self, read: _Read, body: Body, question: Question) -> Answer:
+    def _events(self, read: ReadLog, body: Body, question: Question) -> Answer:
         asked, draws = question.asked, question.asked.get("samples", 100)
         view = self._with_torch(read, "events").events
         given = body.tables.get("events")
@@ -267,7 +191,7 @@ class Answers:
         horizon = asked.get("horizon")
         if horizon is None:
             # of the training where none are sent
-            known = read.model.fitted_.log.events if given is None else None
+            known = self._with_torch(read, "events").fitted_.log.events if given is None else None
             streams = view.read(read.log, given) if known is None else known.streams
             horizon = f"{_MEAN_GAPS / float(streams.rates(unit).sum()) * unit / 1e9:.9f}s"
         self._check_ahead(read, {**asked, "horizon": horizon}, None, None)
@@ -280,7 +204,7 @@ class Answers:
             return Answer(csv_of(frames[asked.get("table", "intensity")]), "text/csv")
         return _json({"unit": view.unit, **{n: records_of(f) for n, f in frames.items()}})
 
-    def _inspect(self, read: _Read, body: Body, question: Question) -> Answer:
+    def _inspect(self, read: ReadLog, body: Body, question: Question) -> Answer:
         del body
         if question.wanted == "text/csv":
             raise BodyError("inspect: answers JSON; accept application/json.", status=406)
@@ -294,7 +218,7 @@ class Answers:
         }
         return _json(found)
 
-    def _with_torch(self, read: _Read, what: str) -> Any:
+    def _with_torch(self, read: ReadLog, what: str) -> Any:
         if not hasattr(read.model, "score"):
             raise ConfigError(
                 f"{what}: expected the folder of a run, got a model that was exported, which "
@@ -302,12 +226,12 @@ class Answers:
             )
         return read.model
 
-    def _duration(self, read: _Read, text: str) -> int:
+    def _duration(self, read: ReadLog, text: str) -> int:
         clock = read.model.fitted_.schema.clock
         return parse_duration(text, clock.unit if clock.kind == "elapsed" else None)
 
     def _check_ahead(
-        self, read: _Read, asked: Mapping[str, Any], times: Any, last: Int64 | None
+        self, read: ReadLog, asked: Mapping[str, Any], times: Any, last: Int64 | None
     ) -> None:
         """Refuse forecasts too far ahead, or at too many times, before they are made."""
         usual = read.model.fitted_.schema.lengths.horizon_ns
@@ -333,7 +257,9 @@ class Answers:
                 "are answered."
             )
         if times is None and asked.get("every"):
-            self._check_times(math.ceil(length / self._duration(read, asked["every"])) * len(read.log))
+            self._check_times(
+                math.ceil(length / self._duration(read, asked["every"])) * len(read.log)
+            )
 
     def _check_times(self, count: int) -> None:
         if count > self._limits.times:

@@ -132,9 +132,12 @@ async def _asked(pool: Pool, what: str, request: Request, asked: BaseModel) -> R
     if wanted is None:
         message = f"accept: {' or '.join(MEDIA)} is answered."
         return _answered(Reply(406, kind="request", message=message))
+    given = asked.model_dump(by_alias=True, exclude_defaults=True)
+    if (samples := getattr(asked, "samples", None)) is not None:
+        given["samples"] = samples  # its default has to be within the limits too
     head = {
         "what": what,
-        "asked": asked.model_dump(by_alias=True, exclude_defaults=True),
+        "asked": given,
         "media": media_of(request.headers.get("content-type", "")) or MEDIA[1],
         "wanted": wanted,
     }
@@ -173,9 +176,7 @@ def _answered(reply: Reply) -> Response:
         media = "text/csv; charset=utf-8" if reply.media == MEDIA[0] else reply.media
         return Response(reply.content, 200, head, media)
     head = {} if reply.retry_after is None else {"retry-after": str(reply.retry_after)}
-    return Response(
-        error_body(reply.kind, reply.message), reply.status, head, "application/json"
-    )
+    return Response(error_body(reply.kind, reply.message), reply.status, head, "application/json")
 
 
 async def _refused_parameters(request: Request, error: Exception) -> Response:

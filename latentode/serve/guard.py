@@ -10,6 +10,7 @@ import hmac
 import ipaddress
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,9 +97,7 @@ class Guard:
     token: str | None = None
     hosts: frozenset[str] = field(default_factory=frozenset)
 
-    async def __call__(
-        self, scope: MutableMapping[str, Any], receive: Receive, send: Send
-    ) -> None:
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request.
 
         Args:
@@ -247,7 +246,7 @@ def _once(body: bytes, receive: Receive) -> Receive:
 
 
 async def _refuse(refusal: _Refusal, receive: Receive, send: Send) -> None:
-    """Answer, and take what is still sent for a moment: a closed connection would hide the answer."""
+    """Answer, and take what is still sent for a moment: a connection that is closed hides it."""
     content = error_body(refusal.kind, refusal.message)
     headers = [
         (b"content-type", b"application/json"),
@@ -264,8 +263,6 @@ async def _refuse(refusal: _Refusal, receive: Receive, send: Send) -> None:
             if message["type"] != "http.request" or not message.get("more_body"):
                 return
 
-    try:
+    with suppress(TimeoutError):
         await asyncio.wait_for(drain(), _LINGER)
-    except TimeoutError:
-        pass
     await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -23,9 +23,7 @@ _LOADING = 300.0  # seconds that a model may take to load
 _ENDING = 5.0  # seconds that a process may take to end once nobody asks it any more
 _SOON = 1  # seconds after which a request that found no place may try again
 _RELOADED = 5  # likewise after a process was ended, and loads its model again
-_ERRORS = {
-    each.kind: each for each in (CheckpointError, ConfigError, DataError, ResourceError)
-}
+_ERRORS = {each.kind: each for each in (CheckpointError, ConfigError, DataError, ResourceError)}
 
 
 @dataclass(frozen=True)
@@ -201,9 +199,7 @@ class Pool:
                 worker = await asyncio.wait_for(self._idle.get(), self.limits.seconds)
             except TimeoutError:
                 self.counts.late += 1
-                return busy(
-                    f"server: no place within {self.limits.seconds:g} seconds.", _RELOADED
-                )
+                return busy(f"server: no place within {self.limits.seconds:g} seconds.", _RELOADED)
             return await self._asked(worker, head, content, until)
         finally:
             self.counts.waiting -= 1

@@ -31,22 +31,19 @@ class _Asked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-_Reading: Any = create_model(
-    "_Reading",
-    __base__=_Asked,
-    **{
-        name.replace("-", "_"): (_MaybeEmpty | None, Field(None, alias=name, description=text))
-        for name, (_, text) in _OF_READING.items()
-    },
-    allow_missing_channels=(
-        bool,
-        Field(
-            False,
-            alias="allow-missing-channels",
-            description="Accept a log without some channels of the model.",
-        ),
+_FIELDS: dict[str, Any] = {
+    name.replace("-", "_"): (_MaybeEmpty | None, Field(None, alias=name, description=text))
+    for name, (_, text) in _OF_READING.items()
+}
+_FIELDS["allow_missing_channels"] = (
+    bool,
+    Field(
+        False,
+        alias="allow-missing-channels",
+        description="Accept a log without some channels of the model.",
     ),
 )
+_Reading: Any = create_model("_Reading", __base__=_Asked, **_FIELDS)
 
 
 def _levels(text: Any) -> Any:
@@ -62,7 +59,7 @@ def _levels(text: Any) -> Any:
     return ",".join(map(repr, sorted(levels)))
 
 
-class _Predicted(_Reading):  # type: ignore[misc]
+class _Predicted(_Reading):
     every: Text | None = Field(None, description="Time step of the answer, e.g. 5min.")
     align: Literal["clock", "origin"] | None = Field(
         None, description="Times at full steps of the clock, or counted from each series' reading."
@@ -90,7 +87,7 @@ class Interpolation(_Predicted):
     )
 
 
-class Score(_Reading):  # type: ignore[misc]
+class Score(_Reading):
     """Parameters of anomaly scores."""
 
     samples: int = Field(
@@ -98,7 +95,7 @@ class Score(_Reading):  # type: ignore[misc]
     )
 
 
-class Events(_Reading):  # type: ignore[misc]
+class Events(_Reading):
     """Parameters of rates of events and of what comes next."""
 
     every: Text | None = Field(None, description="Time step of the rates, e.g. 5min.")
@@ -111,7 +108,7 @@ class Events(_Reading):  # type: ignore[misc]
     )
 
 
-class Inspection(_Reading):  # type: ignore[misc]
+class Inspection(_Reading):
     """Parameters of what is detected in a log."""
 
     rows: int = Field(

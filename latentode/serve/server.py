@@ -136,11 +136,12 @@ class _Server(uvicorn.Server):
     stopped_by: int | None = None
 
     @contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+    def capture_signals(self) -> Iterator[None]:
         with handling(self.handle_exit):
             yield
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        del frame
         self.force_exit = self.stopped_by is not None  # the second ends it at once
         self.should_exit, self.stopped_by = True, sig
 

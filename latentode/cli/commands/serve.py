@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +85,8 @@ _SECONDS = Parsed("duration", lambda text: parse_duration(text, "s") / 1e9)
     show_default="10",
     help="How far ahead at most, in horizons of the training.",
 )
-@click.option(
-    "--max-memory", type=_SIZE, show_default="500MB", help="Most memory of a prediction."
-)
-@click.option(
-    "--time-limit", type=_SECONDS, show_default="30s", help="Longest time of an answer."
-)
+@click.option("--max-memory", type=_SIZE, show_default="500MB", help="Most memory of a prediction.")
+@click.option("--time-limit", type=_SECONDS, show_default="30s", help="Longest time of an answer.")
 @click.option(
     "--max-waiting",
     type=click.IntRange(1),
@@ -111,10 +108,10 @@ def serve_command(session: Session, run: Path, **options: Any) -> Outcome:
     token = _token(options["token_file"], options["no_token"])
     served = _served(session, run, options["device"])
 
-    import latentode
     from latentode.serve.limits import Limits
     from latentode.serve.pool import Pool
-    from latentode.serve.server import Address, run as serve
+    from latentode.serve.server import Address
+    from latentode.serve.server import run as serve
 
     names = {
         "max_body": "body", "max_readings": "readings", "max_times": "times",
@@ -133,7 +130,7 @@ def serve_command(session: Session, run: Path, **options: Any) -> Outcome:
         Pool(served, Limits(**given), options["workers"], lambda text: session.warn(text)),
         address,
         title=run.resolve().name,
-        version=latentode.__version__,
+        version=sys.modules["latentode"].__version__,
         on_ready=ready,
     )
     if stopped is not None:
@@ -158,7 +155,9 @@ def _token(file: Path | None, none: bool) -> str | None:
     """The token, of a file or the environment: a command line is seen by all users of a machine."""
     told = os.environ.get(_VARIABLE)
     if none and (file is not None or told):
-        raise click.UsageError(f"--no-token and a token (--token-file, {_VARIABLE}) exclude each other.")
+        raise click.UsageError(
+            f"--no-token and a token (--token-file, {_VARIABLE}) exclude each other."
+        )
     if file is not None:
         try:
             told, where = file.read_text(encoding="ascii").strip(), str(file)

@@ -189,7 +189,7 @@ def _peeled(distinct: Float64, counts: NDArray[np.integer]) -> tuple[int, int]:
 
 
 def _any_may_be_code(distinct: Float64, counts: NDArray[np.integer], most: int) -> bool:
-    """Whether one of the values at the ends may be a code, beside which others may be; see below."""
+    """Whether one of the values at the ends may be a code: without one, no other is."""
     ends = [*range(most), *range(len(distinct) - most, len(distinct))]
     return any(
         custom_of(float(distinct[at])) is not None or (counts[at] >= _FEWEST and distinct[at] != 0)
