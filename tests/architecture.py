@@ -33,6 +33,7 @@ LAYERS = [
     {"training", "plot", "export"},
     {"estimators"},
     {"scale", "checks", "registration", "report"},
+    {"serve"},
     {"cli"},
     {"__main__"},
 ]  # fmt: skip
@@ -124,7 +125,7 @@ ALLOWED = {
         "prediction",
         "runtime",
     },
-    "pandas": {"data", "results", "estimators", "cli"},
+    "pandas": {"data", "results", "estimators", "serve", "cli"},
     "pyarrow": {"data", "scale"},
     "xarray": {"results", "estimators", "data.reading.formats.netcdf_file"},
     "h5py": {"data.reading.formats.netcdf_file"},
@@ -132,7 +133,14 @@ ALLOWED = {
     "click": {"cli"},
     "rich": {"cli", "progress_bar"},
     "jinja2": {"pages"},
-    "pydantic": {"config", "cli.commands.config", "cli.settings", "scale"},
+    "fastapi": {"serve.app"},
+    "starlette": {"serve.app"},
+    "uvicorn": {"serve.server"},
+    "h11": {"serve.server"},
+    "prometheus_client": {"serve.metrics"},
+    "pydantic": {
+        "config", "cli.commands.config", "cli.settings", "scale", "serve.questions", "serve.app",
+    },
     "safetensors": {"models.fitted.model_folder", "runtime.exported", "training.state"},
 }  # fmt: skip
 

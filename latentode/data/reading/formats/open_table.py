@@ -168,6 +168,19 @@ def open_blocks(file: LogFile, config: DataConfig, size: int) -> Iterator[Table]
         del table  # not to be held beside the next one
 
 
+def format_name(file: LogFile, config: DataConfig) -> str:
+    """Name of the format that opens a file, from its first bytes.
+
+    Args:
+        file: One of `log_files`.
+        config: How it is read.
+
+    Raises:
+        DataError: If no format can open it.
+    """
+    return _format_of(_source(file, config)).name
+
+
 def _source(file: LogFile, config: DataConfig) -> LogSource:
     log = _located(file)
     return LogSource(log, config, first_bytes(log) if isinstance(log, Path) else b"")
