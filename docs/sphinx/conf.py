@@ -71,7 +71,7 @@ sphinx_gallery_conf = {
     "ignore_pattern": r"/[a-z_]+\.py$",
     "reset_argv": "site_examples.arguments",
     "image_scrapers": ("site_examples.pictures",),
-    "reset_modules": (),
+    "reset_modules": ("site_examples.name_file",),
     "abort_on_example_error": True,
     "only_warn_on_example_error": False,
     "show_memory": False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import shutil
 import tempfile
@@ -10,6 +11,7 @@ from typing import Any
 
 from sphinx_gallery.scrapers import figure_rst
 
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 #: Where all programs of a build draw; each picture is taken from there when its program ends.
 FOLDER = Path(tempfile.mkdtemp(prefix="examples-"))
 
@@ -38,6 +40,12 @@ def pictures(block: Any, variables: dict[str, Any], gallery: dict[str, Any], **_
         shutil.move(picture, path)
         taken.append(path)
     return figure_rst(taken, gallery["src_dir"])
+
+
+def name_file(gallery: dict[str, Any], program: str) -> None:
+    """Tell a program where it stands, which the gallery leaves out."""
+    del gallery
+    builtins.__file__ = str(EXAMPLES / Path(program).name)  # type: ignore[attr-defined]
 
 
 arguments = _Arguments()

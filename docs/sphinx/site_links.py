@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from docutils import nodes
-from sphinx.addnodes import download_reference
+from sphinx.addnodes import download_reference, pending_xref
 from sphinx.util.nodes import make_refnode
 
 #: The page that shows a folder.
 FOLDERS = {"docs/decisions": "docs/decisions/README", "examples": "docs/gallery/index"}
 
 
-def _folder(app: Any, env: Any, node: Any, content: nodes.Node) -> nodes.Node | None:
-    if not node["reftype"].startswith("myst"):
-        return None
-    page = FOLDERS.get(node["reftarget"].rstrip("/").removeprefix("../"))
-    if page is None:
-        return None
-    return make_refnode(app.builder, node["refdoc"], page, None, [content])
+def _folders(app: Any, tree: nodes.document) -> None:
+    """Links to a folder lead to the page that shows it."""
+    del app
+    for link in tree.findall(pending_xref):
+        page = FOLDERS.get(link["reftarget"].rstrip("/").removeprefix("../"))
+        if link["reftype"] == "myst" and page is not None:
+            link["refdomain"], link["reftarget"], link["reftargetid"] = "doc", page, None
 
 
 def _programs(app: Any, tree: nodes.document, name: str) -> None:
@@ -32,6 +32,6 @@ def _programs(app: Any, tree: nodes.document, name: str) -> None:
 
 def setup(app: Any) -> dict[str, bool]:
     """Tell Sphinx of it."""
-    app.connect("missing-reference", _folder)
+    app.connect("doctree-read", _folders)
     app.connect("doctree-resolved", _programs)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

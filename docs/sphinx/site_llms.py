@@ -21,12 +21,13 @@ def summary(text: str) -> str:
         text: The text.
     """
     line = " ".join(text.split())
-    return re.split(r"(?<=[.!?]) (?=[A-Z])", line, maxsplit=1)[0]
+    return re.split(r"(?<=[a-z)][.!?]) ", line, maxsplit=1)[0]
 
 
 def _first_sentence(app: Any, page: str) -> str:
     paragraphs = app.env.get_doctree(page).findall(nodes.paragraph)
-    return next((summary(found.astext()) for found in paragraphs if found.astext().strip()), "")
+    own = (found.astext() for found in paragraphs if isinstance(found.parent, nodes.section))
+    return next((summary(text) for text in own if text.strip()), "")
 
 
 def _line(app: Any, page: str) -> str:
@@ -50,7 +51,7 @@ def _write(app: Any, error: Exception | None) -> None:
     for index, pattern in BELOW.items():
         for page in matching(documents, pattern):
             if page != index:
-                lines.append(_line(app, page))
+                lines.append(_line(app, page).partition("): ")[0] + ")")
     (out / "llms.txt").write_text("\n".join(lines) + "\n", "utf-8")
     (out / "llms-full.txt").write_text("\n\n".join(full) + "\n", "utf-8")
 

@@ -30,7 +30,9 @@ def _resolve(app: Any, env: Any, node: Any, content: nodes.Node) -> nodes.Node |
     domain, target = env.get_domain("py"), node["reftarget"].lstrip("~.")
     last = target.rpartition(".")[2]
     documented = [name for name in domain.objects if name == last or name.endswith(f".{last}")]
-    same = [name for name in documented if _thing(name) is not None and _thing(name) is _thing(target)]
+    same = [
+        name for name in documented if _thing(name) is not None and _thing(name) is _thing(target)
+    ]
     if same:
         return domain.resolve_xref(
             env, node["refdoc"], app.builder, node["reftype"], min(same, key=len), node, content

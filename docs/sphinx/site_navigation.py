@@ -18,7 +18,13 @@ PARTS = {
     "Reference": ("docs/cli", "docs/api/*", "docs/exit_codes", "docs/limits", "docs/security"),
     "Guides": ("docs/*",),
     "Examples": ("docs/gallery/index",),
-    "Project": ("benchmarks/RESULTS", "datasets/README", "docs/decisions/README", "*"),
+    "Project": (
+        "benchmarks/RESULTS",
+        "datasets/README",
+        "findings/README",
+        "docs/decisions/README",
+        "*",
+    ),
 }
 #: The order in which parts are shown, where a later one takes what others leave.
 SHOWN = (

@@ -36,6 +36,8 @@ from latentode.estimators.event_forecaster import EventForecaster
 PAGES = sorted(
     [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")], key=lambda path: path.as_posix()
 )
+#: Languages of the blocks that run; what is written in others is shown.
+RUN = {"python", "sh"}
 #: What each training of a page takes, however long the page lets it take.
 STEPS = {"max_epochs": 1, "steps_per_epoch": 2}
 _PUNCTUATION = set("();<>|&")
@@ -86,6 +88,13 @@ class Followed:
     names: dict
     printed: dict = field(default_factory=dict)
     skipped: dict = field(default_factory=dict)
+    _sources: dict = field(default_factory=dict)
+
+    def after(self, typed):
+        """What the blocks printed in which something stands."""
+        lines = [line for line, source in self._sources.items() if typed in source]
+        assert lines, f"no block has {typed!r}"
+        return "".join(self.printed[line] for line in lines)
 
     def run_python(self, example):
         """In the namespace of the page; what is a program by itself, as one."""
@@ -96,7 +105,7 @@ class Followed:
             return
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             PythonEvaluator()(example)
-        self.printed[example.line] = printed.getvalue()
+        self._keep(example, printed.getvalue())
 
     def run_in_shell(self, example):
         """In bash, to the first command that fails."""
@@ -107,7 +116,15 @@ class Followed:
         answer = done.stdout + done.stderr
         where = f"{example.path}, line {example.line}"
         assert done.returncode == 0, f"{where}: exit code {done.returncode}\n{answer}"
-        self.printed[example.line] = answer
+        self._keep(example, answer)
+
+    def _keep(self, example, answer):
+        self._sources[example.line], self.printed[example.line] = example.parsed, answer
+
+
+def of_page(name):
+    """Marks of tests of what came of a page, which is followed once for all of them."""
+    return [pytest.mark.page, pytest.mark.xdist_group(name)]
 
 
 def name_of(page):
@@ -158,7 +175,9 @@ def installed(package):
 
 def _lay_out(folder):
     """What a reader has who stands in a checkout, and a log of his own."""
-    shutil.copytree(ROOT / "datasets", folder / "datasets", ignore=shutil.ignore_patterns("fixtures"))
+    shutil.copytree(
+        ROOT / "datasets", folder / "datasets", ignore=shutil.ignore_patterns("fixtures")
+    )
     (folder / "cli.py").write_text(_LAUNCHER)
     shutil.copy(ROOT / "datasets" / "pump_station.csv", folder / "LOGS.csv")
     programs = folder / ".bin"
@@ -171,11 +190,15 @@ def _lay_out(folder):
 
 def _environment(folder):
     steps = {f"LATENTODE_TRAIN__{name.upper()}": str(most) for name, most in STEPS.items()}
-    return os.environ | steps | {
-        "PATH": f"{folder / '.bin'}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
-        "MPLBACKEND": "Agg",
-    }
+    return (
+        os.environ
+        | steps
+        | {
+            "PATH": f"{folder / '.bin'}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "MPLBACKEND": "Agg",
+        }
+    )
 
 
 def _shorten_trainings(patch):
@@ -190,7 +213,10 @@ def _shorten_trainings(patch):
 
 
 def refused(text):
-    """Calls of the program in a text that it would not take, each with what it says."""
+    """Calls of the program in a text that it would not take, each with what it says.
+
+    An option may be named without its value.
+    """
     for words in _calls(text):
         command, rest = root, words
         try:
@@ -201,6 +227,8 @@ def refused(text):
             for parameter in command.params:
                 if isinstance(parameter.type, click.Choice) and parameter.name in given:
                     parameter.type_cast_value(context, given[parameter.name])
+        except click.BadOptionUsage:
+            continue
         except click.ClickException as error:
             yield f"{' '.join(words)}: {error.format_message()}"
 
@@ -224,3 +252,16 @@ def _calls(text):
             call = words[behind : next(ends, None)]
             if call and not call[0].startswith("-"):
                 yield call
+
+
+def _tell_what_runs():
+    """How many blocks run, and which cannot, by what is written in the pages."""
+    every = [(page, block) for page in PAGES for block in blocks_of(page) if block.language in RUN]
+    skipped = [(page, block) for page, block in every if block.skip]
+    print(f"{len(every) - len(skipped)} blocks of code ran; {len(skipped)} are marked:")
+    for page, block in skipped:
+        print(f"  {name_of(page)}, line {block.line}: {block.skip}")
+
+
+if __name__ == "__main__":
+    _tell_what_runs()
