@@ -30,11 +30,9 @@ def page_of(records: Mapping[str, Any]) -> str:
     Args:
         records: As `latentode.report.Records.to_dict` gives them.
     """
-    r: dict[str, Any] = {
-        name: records.get(name) for _, _, names in _SECTIONS for name in names
-    } | dict(records)
-    for name in ("model", "scored", "card"):
-        r.setdefault(name, None)
+    r: dict[str, Any] = {name: None for _, _, names in _SECTIONS for name in names}
+    r |= {"model": None, "card": "", **records}
+    r["scored"] = {"at": "", "split": None, "log": None} | records.get("scored", {})
     title = _title(r)
     body = render(_TEMPLATES / "report.html", _values(r, title), filters=_FILTERS)
     script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")

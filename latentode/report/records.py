@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from latentode.model_card import SCORED
 from latentode.report.data import density_charts, reading_records, split_records
 from latentode.report.events import label_records, rate_records, stream_records
 from latentode.report.forecasts import kinds_in_words, look_back_records, next_records
@@ -34,8 +36,10 @@ class Records:
         sections: Section -> its records.
         charts: Name -> chart, as ``charts.js`` takes it.
         missing: What is not told and why, with the command that changes it.
+        path: The run folder.
     """
 
+    path: Path
     sections: dict[str, Any] = field(default_factory=dict)
     charts: dict[str, Any] = field(default_factory=dict)
     missing: list[dict[str, str]] = field(default_factory=list)
@@ -78,18 +82,16 @@ def of_run(files: RunFiles, commands: Sequence[dict[str, str]]) -> Records:
         files: The files.
         commands: What to type next: "command" and "what" it does.
     """
-    records = Records()
+    records = Records(files.path)
     run = {name: files.run[name] for name in _OF_RUN if files.run.get(name) is not None}
     records.sections["run"] = {"name": files.path.resolve().name, **run}
     records.add("data", (reading_records(files.reading), {}))
     records.add("training", training_records(files.epochs))
     records.add("scores", score_records(files.scores, files.compared))
     if files.scores:
-        records.sections["scored"] = files.scored
-    if files.scored_before_update:
-        records.lack(
-            "Scores of the model as it is now: those that are here are of before its last update."
-        )
+        about = files.scores.get(SCORED)
+        told = about if isinstance(about, dict) else {}
+        records.sections["scored"] = {"at": files.scored, **told}
     records.sections["card"] = files.card
     records.sections["next"] = list(commands)
     return records
@@ -105,7 +107,10 @@ def add_model(records: Records, model: LatentODE, log: TimeSeriesDataset | None)
     """
     fitted = model.fitted_
     schema = fitted.schema
-    card = model.describe()
+    card = model.describe(records.path)
+    trainings = records.sections.get("scored", {}).get("trainings")
+    if trainings not in (None, 1 + len(fitted.later)):
+        records.lack("Scores of the model as it is now: those that are here are of an earlier one.")
     records.sections["model"] = {
         "parameters": card["parameters"],
         "context_ns": schema.lengths.context_ns,
@@ -113,6 +118,7 @@ def add_model(records: Records, model: LatentODE, log: TimeSeriesDataset | None)
         "reason": schema.lengths.reason,
         "kinds": kinds_in_words(schema.special_kinds()),
         "calibration": card.get("calibration") or "",
+        "card": card["model_card"],
     }
     if log is not None:
         records.charts |= density_charts(log, schema.split)

@@ -24,7 +24,7 @@ class RunFiles:
         run: ``run.json``.
         reading: ``data_report.json``.
         scores: ``metrics.json``, as `evaluate` left it.
-        scored: When it was written, as ``run.json`` says times; empty where there is none.
+        scored: When it was written, to the minute, UTC; empty where there is none.
         compared: ``comparison.json``, as ``evaluate --against`` left it.
         epochs: Rows of ``metrics.csv``: name of the column -> number.
         card: ``MODEL_CARD.md`` of the model.
@@ -56,17 +56,11 @@ class RunFiles:
             run=_object(path / "run.json"),
             reading=_object(path / "data_report.json"),
             scores=_object(metrics),
-            scored=written.isoformat(timespec="milliseconds") if written else "",
+            scored=f"{written:%Y-%m-%d %H:%M}" if written else "",
             compared=_object(path / "comparison.json"),
             epochs=_rows(path / "metrics.csv"),
             card=_text(path / "model" / "MODEL_CARD.md"),
         )
-
-    @property
-    def scored_before_update(self) -> bool:
-        """Whether the scores are those of the model before it went on training."""
-        ends = [str(each.get("ended", "")) for each in self.run.get("updates", [])]
-        return bool(self.scored) and any(end > self.scored for end in ends)
 
 
 def _text(path: Path) -> str:

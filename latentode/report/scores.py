@@ -11,6 +11,7 @@ from latentode.evaluation.event_summary import event_sentences
 from latentode.evaluation.summary import best_baseline, path_table, table
 from latentode.evaluation.tally import PIT_BINS
 from latentode.evaluation.unit_tables import unit_tables
+from latentode.model_card import SCORED
 
 _TASKS = {"forecast": "Forecasts", "interpolation": "Interpolations"}
 _TESTS = {"time_rescaling": "gaps", "uniformity": "times", "dispersion": "spread of counts"}
@@ -38,6 +39,8 @@ def score_records(
     records: dict[str, Any] = {}
     charts: dict[str, Any] = {}
     for name, result in given.items():
+        if name == SCORED:
+            continue
         try:
             if name == "labels":
                 records[name] = dict(result)

@@ -235,12 +235,13 @@ def test_a_run_without_a_model_says_how_to_go_on(beside, tmp_path):
     assert "data" in records
 
 
-def test_scores_from_before_an_update_are_said_to_be(reported, tmp_path):
+def test_scores_of_an_earlier_model_are_said_to_be(reported, tmp_path):
     folder = shutil.copytree(reported[0], tmp_path / "run")
-    record = json.loads((folder / "run.json").read_text())
-    record["updates"] = [{"ended": "2999-01-01T00:00:00.000+00:00"}]
-    (folder / "run.json").write_text(json.dumps(record))
-    assert "before its last update" in lacks(of_run(RunFiles.read(folder), []).to_dict())
+    scores = json.loads((folder / "metrics.json").read_text())
+    assert scores["scored"]["trainings"] == 1
+    scores["scored"]["trainings"] = 2
+    (folder / "metrics.json").write_text(json.dumps(scores))
+    assert "of an earlier one" in lacks(answer_of("report", folder)["data"])
 
 
 @pytest.mark.parametrize(

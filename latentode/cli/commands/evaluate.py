@@ -211,17 +211,31 @@ def _deliver_with_card(
     folder: RunFolder | None,
 ) -> Outcome:
     """Deliver scores with what was scored, and write the card of the run anew where they are."""
-    own = None if folder is None else Logs.recorded(folder.record.get("log") or {})
-    log = request.logs or own
-    about = {
-        "split": split,
-        "log": None if log is None else str(log),
-        "trainings": 1 + len(model.fitted_.later),
-    }
+    about = what_is_scored(request, split, model, folder)
     done = _deliver(request, scores, None if folder is None else folder.path, about=about)
     if folder is not None and request.output is None:
         folder.write_card(model)
     return done
+
+
+def what_is_scored(
+    request: Request, split: str, model: LatentODE, folder: RunFolder | None
+) -> dict[str, Any]:
+    """What stands beside scores in ``metrics.json``: of which log, and of which training.
+
+    Args:
+        request: What is asked.
+        split: "test" or "all".
+        model: The model.
+        folder: Its run folder; None where it has none.
+    """
+    own = None if folder is None else Logs.recorded(folder.record.get("log") or {})
+    log = request.logs or own
+    return {
+        "split": split,
+        "log": None if log is None else str(log),
+        "trainings": 1 + len(model.fitted_.later),
+    }
 
 
 def _deliver(

@@ -197,6 +197,9 @@ def _score(
     request: Request, model: LatentODE, log: TimeSeriesDataset, folder: RunFolder
 ) -> str | None:
     """Score a model and keep the scores in its run; or say why it has none."""
+    from latentode.cli.commands.evaluate import what_is_scored
+    from latentode.model_card import SCORED
+
     streams = streams_for(model, log, None, None)
     try:
         with scoring_display(request.session) as show:
@@ -205,14 +208,18 @@ def _score(
             )
     except DataError as error:
         return f"Scores beside naive forecasts: {error}"
-    _keep(request.session, folder, scores)
+    about = what_is_scored(request, "test", model, folder)
+    if _keep(request.session, folder, {**scores, SCORED: about}):
+        folder.write_card(model)  # as `evaluate` does
     return None
 
 
-def _keep(session: Session, folder: RunFolder, scores: dict[str, Any]) -> None:
+def _keep(session: Session, folder: RunFolder, scores: dict[str, Any]) -> bool:
+    """Write scores into the run; whether they could be."""
     try:
         path = folder.write_json("metrics.json", scores)
     except (OSError, ResourceError) as error:
         session.warn(f"the scores were not kept in the run: {error}")
-    else:
-        session.note(f"scored, as `evaluate` does: {path}")
+        return False
+    session.note(f"scored, as `evaluate` does: {path}")
+    return True
