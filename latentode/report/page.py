@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -258,13 +259,15 @@ def _run_facts(run: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts = []
     for name, value in run.items():
         if name == "versions":
-            facts += [(f"{package} version", str(release)) for package, release in value.items()]
+            facts.append((name, ", ".join(f"{k} {v}" for k, v in value.items() if v is not None)))
         elif isinstance(value, Mapping):
             facts += [(f"{name} {key}", str(v)) for key, v in value.items() if v is not None]
+        elif name == "updates":
+            facts.append((name, str(len(value))))
         elif isinstance(value, list):
-            facts.append((name, " ".join(map(str, value))))
+            facts.append((name, shlex.join(map(str, value))))
         else:
-            facts.append((name, str(value)))
+            facts.append((name, when(str(value))))
     return facts
 
 

@@ -16,7 +16,6 @@ _WHAT = {
     "plot": "Draw the forecast beside the log, as a picture.",
     "events": "Show rates, what comes next, and whether they fit.",
     "classify": "Write the probability of each class.",
-    "report": "Write this report anew, with the scores.",
 }
 
 
