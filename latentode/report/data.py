@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
+from latentode.data.dataset import Clock, Float64, Int64, TimeSeriesDataset
 from latentode.data.reading.tally import REASONS
 from latentode.data.splits import PARTS, Split
 from latentode.report.figures import TimeAxis, short, thinned
@@ -44,6 +44,8 @@ def reading_records(reading: Mapping[str, Any]) -> dict[str, Any]:
     """
     if not reading:
         return {}
+    if "parts" in reading:
+        reading = _of_parts(reading)
     kept = (
         "source", "layout", "columns", "clock", "first", "last", "median_step_seconds",
         "num_series", "num_rows", "num_readings", "missing_share", "rows_read", "merged",
@@ -62,6 +64,35 @@ def reading_records(reading: Mapping[str, Any]) -> dict[str, Any]:
             {"what": words, "number": number, "option": _OPTIONS.get(reason, "")}
             for reason, words in REASONS.items()
             if (number := reading.get("counts", {}).get(reason))
+        ],
+    }
+
+
+def _of_parts(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What the manifest of a log in parts tells, under the names of a report of a log."""
+    axis, rows = TimeAxis(Clock(**manifest["clock"])), manifest["rows"]
+    return {
+        "source": ", ".join(map(str, manifest["log"])),
+        "layout": f"{manifest['parts']} parts",
+        "clock": manifest["clock"],
+        "first": axis.text(manifest["first_ns"]),
+        "last": axis.text(manifest["last_ns"]),
+        "num_series": manifest["series"],
+        "num_rows": rows,
+        "rows_read": rows,
+        "num_readings": manifest["readings"],
+        "counts": manifest["left_out"],
+        "channel_details": [
+            {
+                "name": each["name"],
+                "unit": each["unit"],
+                "count": each["readings"],
+                "share_of_rows": each["readings"] / rows if rows else None,
+                "min": each["minimum"],
+                "median": None,
+                "max": each["maximum"],
+            }
+            for each in manifest["channels"]
         ],
     }
 

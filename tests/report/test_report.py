@@ -224,6 +224,20 @@ def test_a_run_of_events_alone_tells_of_events(alone, logs):
     assert again.stdout.startswith("<!doctype html>")
 
 
+def test_a_run_on_parts_tells_of_the_log_and_forecasts_from_what_the_model_keeps(logs, tmp_path):
+    words = ("--id-column", "id", "--time-column", "time", "--tz", "UTC", "--parts", "2")
+    assert run("partition", logs / "log.csv", tmp_path / "parts", *words).exit_code == 0
+    folder, result = trained(tmp_path / "run", tmp_path / "parts")
+    assert "report was not written" not in result.stderr
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "parts of a log are scored" in page
+    records = answer_of("report", folder)["data"]
+    assert "the log is in parts" in lacks(records)
+    assert records["data"]["num_series"] == len(NAMES)
+    assert [each["name"] for each in records["data"]["channels"]] == list(CHANNELS)
+    assert "forecast" in records
+
+
 def test_a_run_without_a_model_says_how_to_go_on(beside, tmp_path):
     folder = shutil.copytree(beside[0], tmp_path / "run")
     shutil.rmtree(folder / "model")
