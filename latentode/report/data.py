@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,14 @@ from latentode.report.figures import TimeAxis, short, thinned
 
 _ROWS, _BINS = 40, 96  # of the map of when what was read
 _NAMED = 24  # of gaps, silent channels and columns that are named; all are counted
+# fields of the rows of a report of a log, as far as a page shows them
+_OF_CHANNEL = (
+    "name", "unit", "count", "share_of_rows", "min", "median", "max",
+    "state", "counter", "constant",
+)  # fmt: skip
+_OF_GAP = ("series", "from", "to", "seconds", "at")
+_OF_SILENT = ("series", "channel", "last", "seconds_before_end")
+_OF_DECISION = ("choice", "evidence", "confidence", "option")
 _COLOURS = {"train": "muted", "validation": "accent", "test": "model"}
 # what overrules each reason of a count
 _OPTIONS = {
@@ -54,18 +62,23 @@ def reading_records(reading: Mapping[str, Any]) -> dict[str, Any]:
     columns = reading.get("left_out", [])
     return {
         **{name: reading.get(name) for name in kept},
-        "channels": reading.get("channel_details", []),
-        "gaps": reading.get("gaps", [])[:_NAMED],
-        "silent": reading.get("silent", [])[:_NAMED],
-        "columns_left_out": columns[:_NAMED],
+        "channels": _rows(reading.get("channel_details", []), _OF_CHANNEL),
+        "gaps": _rows(reading.get("gaps", [])[:_NAMED], _OF_GAP),
+        "silent": _rows(reading.get("silent", [])[:_NAMED], _OF_SILENT),
+        "columns_left_out": _rows(columns[:_NAMED], ("column", "reason")),
         "num_columns_left_out": len(columns),
-        "decisions": reading.get("decisions", []),
+        "decisions": _rows(reading.get("decisions", []), _OF_DECISION),
         "counts": [
             {"what": words, "number": number, "option": _OPTIONS.get(reason, "")}
             for reason, words in REASONS.items()
             if (number := reading.get("counts", {}).get(reason))
         ],
     }
+
+
+def _rows(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows with all fields: an earlier version may not have written some."""
+    return [{**dict.fromkeys(names), **row} for row in rows]
 
 
 def _of_parts(manifest: Mapping[str, Any]) -> dict[str, Any]:
