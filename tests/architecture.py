@@ -130,6 +130,7 @@ ALLOWED = {
     "h5py": {"data.reading.formats.netcdf_file"},
     "matplotlib": {"plot"},
     "click": {"cli"},
+    "packaging": {"cli.requirements"},
     "rich": {"cli", "progress_bar"},
     "pydantic": {"config", "cli.commands.config", "cli.settings", "scale"},
     "safetensors": {"models.fitted.model_folder", "runtime.exported", "training.state"},

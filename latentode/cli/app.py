@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
+from latentode.cli.completion import VARIABLE
 from latentode.cli.failures import BROKEN_PIPE, classify
 from latentode.cli.lazy import LazyGroup
 from latentode.cli.session import Outcome, Session
@@ -32,9 +33,11 @@ COMMANDS = {
         "density": "Anomaly scores: how well each series and reading fits the model.",
         "events": "Show alarm rates, what comes next, and whether the model fits.",
         "plot": "Draw a run or a result file.",
-        "info": "Describe a run, a model or this installation.",
+        "info": "Describe a run or a model.",
+        "doctor": "Describe this installation, and try it.",
         "data": "List or make synthetic logs.",
         "config": "Write, show, check or describe a configuration.",
+        "completion": "Print what makes a shell complete commands and names.",
     }.items()
 }
 
@@ -80,7 +83,7 @@ class Root(LazyGroup):
         extra: dict[str, Any],
     ) -> None:
         result = super().main(
-            args, program, complete_var, standalone_mode=False, obj=session, **extra
+            args, program, complete_var or VARIABLE, standalone_mode=False, obj=session, **extra
         )
         if isinstance(result, Outcome):
             session.answer(result, None)
@@ -95,6 +98,8 @@ def _run(invoke: Any, session: Session) -> int:
         sys.stdout.flush()
     except click.exceptions.Exit as stop:
         return stop.exit_code
+    except SystemExit as stop:  # by click, once it has told a shell what to propose
+        return int(stop.code or 0)
     except BaseException as error:  # the last frame of the program: every error becomes a code here
         if isinstance(error, OSError) and error.errno == errno.EPIPE:
             _mute_stdout()
