@@ -23,7 +23,7 @@ def test_its_programs_run(monkeypatch):
     program = "\n".join(blocks)
     assert '"20s"' in program
     names, said = {}, StringIO()
-    with pytest.warns(), redirect_stdout(said):
+    with redirect_stdout(said):
         exec(compile(program.replace('"20s"', '"2s"'), "page", "exec"), names)
     table, forecast = names["table"], names["forecast"]
     assert forecast["series"].values.tolist() == ["pump-1"]
