@@ -131,6 +131,7 @@ ALLOWED = {
     "h5py": {"data.reading.formats.netcdf_file"},
     "matplotlib": {"plot"},
     "click": {"cli"},
+    "packaging": {"cli.requirements"},
     "rich": {"cli", "progress_bar"},
     "jinja2": {"pages"},
     "fastapi": {"serve.app"},

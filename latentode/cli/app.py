@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
+from latentode.cli.completion import VARIABLE
 from latentode.cli.failures import BROKEN_PIPE, classify
 from latentode.cli.lazy import LazyGroup
 from latentode.cli.session import Outcome, Session
@@ -34,9 +35,11 @@ COMMANDS = {
         "plot": "Draw a run or a result file.",
         "report": "Write a run as one page that opens offline.",
         "serve": "Answer forecasts over HTTP, with a page for people.",
-        "info": "Describe a run, a model or this installation.",
+        "info": "Describe a run or a model.",
+        "doctor": "Describe this installation, and try it.",
         "data": "List or make synthetic logs.",
         "config": "Write, show, check or describe a configuration.",
+        "completion": "Print what makes a shell complete commands and names.",
     }.items()
 }
 
@@ -82,7 +85,7 @@ class Root(LazyGroup):
         extra: dict[str, Any],
     ) -> None:
         result = super().main(
-            args, program, complete_var, standalone_mode=False, obj=session, **extra
+            args, program, complete_var or VARIABLE, standalone_mode=False, obj=session, **extra
         )
         if isinstance(result, Outcome):
             session.answer(result, None)
@@ -97,6 +100,8 @@ def _run(invoke: Any, session: Session) -> int:
         sys.stdout.flush()
     except click.exceptions.Exit as stop:
         return stop.exit_code
+    except SystemExit as stop:  # by click, once it has told a shell what to propose
+        return int(stop.code or 0)
     except BaseException as error:  # the last frame of the program: every error becomes a code here
         if isinstance(error, OSError) and error.errno == errno.EPIPE:
             _mute_stdout()

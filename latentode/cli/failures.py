@@ -26,7 +26,7 @@ _RESOURCE_ERRNOS = {
 }
 _WHERE = re.compile(r"\s*\[(?:in |at |(?=line|row|series|file|column))([^\[\]]+)\]\.?(?=\s|$)")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z`\"'])")
-_REPORT = "This is a bug: please report it with the output of `info --env`; -v shows the traceback."
+_REPORT = "This is a bug: please report it with the output of `doctor`; -v shows the traceback."
 
 
 class UsageFailure(LatentODEError, kind="usage", exit_code=USAGE):

@@ -46,6 +46,8 @@ def readable(path: Path, ctx: click.Context) -> Path:
     Raises:
         DataError: If it is a device, or a pipe that cannot be kept.
     """
+    if ctx.resilient_parsing:  # a shell asks for words: nothing is read
+        return path
     if is_pipe(path):
         session = ctx.find_object(Session) or Session()
         kept = ctx.find_root().with_resource(spooled(path, session.note))

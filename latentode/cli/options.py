@@ -14,8 +14,10 @@ from typing import Any
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
 from latentode.cli import settings
+from latentode.cli.completion import channels_of, last_of
 from latentode.config import LatentODEConfig
 from latentode.config.data_options import DATA_OPTIONS
 
@@ -90,6 +92,25 @@ class Parsed(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
+class Names(Parsed):
+    """Names in a list: ``a,b``; a name that holds a comma is quoted as in CSV."""
+
+    def __init__(self) -> None:
+        super().__init__("names", _names)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Channels of the run, where channels are asked for.
+
+        Args:
+            ctx: The command as it has been typed.
+            param: The option.
+            incomplete: What was typed of its value.
+        """
+        return last_of(channels_of(ctx), incomplete) if param.name == "channels" else []
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in next(csv.reader([text], skipinitialspace=True), []))
 
@@ -105,8 +126,8 @@ def _share(text: str) -> float:
     return share
 
 
-#: ``a,b``; a name that holds a comma is quoted as in CSV.
-NAMES = Parsed("names", _names)
+#: ``a,b``
+NAMES = Names()
 #: ``1%`` or ``0.01``.
 SHARE = Parsed("share", _share)
 #: ``tab`` and ``\\t`` are the tabulator, which shells make hard to type.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self, Unpack
@@ -27,6 +28,7 @@ from latentode.estimators.inputs import (
 )
 from latentode.estimators.later_logs import check_channels, in_order, remembering
 from latentode.estimators.predictions import Predictions
+from latentode.files import recover
 from latentode.flows import FlowFitConfig
 from latentode.models.fitted.latent_ode import FittedModel
 from latentode.models.fitted.training_log import TrainingLog
@@ -329,6 +331,10 @@ class LatentODE(Predictions):
         """
         path = Path(folder)
         within = path / "model"
+        for each in (path, within):
+            if not (path / "model.json").exists() and not each.exists():
+                with suppress(OSError):  # a folder that cannot be written into stays as it is
+                    recover(each)  # a swap that a kill cut in two
         is_run = not (path / "model.json").exists() and (within / "model.json").exists()
         fitted = FittedModel.load(within if is_run else path, device)
         estimator = cls(config=fitted.config)

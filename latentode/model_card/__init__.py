@@ -8,6 +8,7 @@ what was left out of the log, versions, time, and the scores of ``evaluate``.
 
 from latentode.model_card.limits import limits as limits
 from latentode.model_card.markdown import LICENCE as LICENCE
+from latentode.model_card.markdown import escaped as escaped
 from latentode.model_card.markdown import markdown as markdown
 from latentode.model_card.run_facts import SCORED as SCORED
 from latentode.model_card.run_facts import with_run as with_run

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from latentode.errors import CheckpointError
+from latentode.errors import CheckpointError, ResourceError
 from latentode.files import atomic_write, clean_stray
 from latentode.models.fitted.model_folder import load_folder, read_json, save_folder
 
 Parts = Mapping[str, Mapping[str, Tensor]]
 _STEM = "state"
+# seconds: a log that is rotated, or another program's file that is moved, has made room by then
+_MOMENT = 5.0
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def has_states(run_dir: Path) -> bool:
@@ -36,14 +41,21 @@ class StateFolder:
         run_dir: Run folder.
         parts: Names of the parts whose tensors a state holds.
         field: Name of what it holds besides, as JSON.
+        wait: Waits so many seconds.
 
     Attributes:
         path: The folder.
     """
 
-    def __init__(self, run_dir: Path, parts: tuple[str, ...], field: str) -> None:
+    def __init__(
+        self,
+        run_dir: Path,
+        parts: tuple[str, ...],
+        field: str,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.path = run_dir / "checkpoints"
-        self._parts, self._field = parts, field
+        self._parts, self._field, self._wait = parts, field, wait
 
     def prepare(self) -> None:
         """Make the folder, and remove what a killed process left half-written."""
@@ -53,14 +65,27 @@ class StateFolder:
     def save(self, step: int, parts: Parts, values: Any, *, best: int | None = None) -> None:
         """Write a state, point "best" and "last" at theirs, and remove all other states.
 
-        Killed at any moment, it leaves "last" on a whole state whose best one is there as well.
+        Killed at any moment, it leaves "last" on a whole state whose best one is there as well. A
+        disk that is full is tried once more after a moment.
 
         Args:
             step: Number of its step.
             parts: Tensors of each part by name.
             values: JSON types.
             best: Step of the best state, which is there already or this one.
+
+        Raises:
+            ResourceError: If it cannot be written; "last" is where it was.
         """
+        try:
+            self._save(step, parts, values, best)
+        except ResourceError as error:
+            if getattr(error.__cause__, "errno", None) not in _FULL:
+                raise
+            self._wait(_MOMENT)
+            self._save(step, parts, values, best)
+
+    def _save(self, step: int, parts: Parts, values: Any, best: int | None) -> None:
         tensors = {f"{part}.{k}": v for part, named in parts.items() for k, v in named.items()}
         save_folder(self.path / _name(step), _STEM, tensors, {self._field: values})
         kept = {_name(step)}

@@ -95,6 +95,9 @@ class Recorder:
         monkeypatch.setattr(Session, "fail", fail)
         monkeypatch.setattr(os, "fsync", lambda _: None)
         monkeypatch.setattr("latentode.cli.runs.run_folder.circumstances", dict)
+        monkeypatch.setattr("latentode.cli.runs.run_folder.RunFolder.write_card", lambda *_: None)
+        tried = {"ok": True, "seconds": 1.0, "error": None}
+        monkeypatch.setattr("latentode.cli.commands.doctor._try", lambda: tried)
         monkeypatch.setattr("torch.set_num_threads", lambda n: self.call("threads", n))
         monkeypatch.setattr(
             "latentode.models.fitted.device.device_of", lambda name: self.call("device", name)

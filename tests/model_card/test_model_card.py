@@ -6,13 +6,14 @@ import math
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from cli_cases import SMALL, answer_of, run
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from latentode import LatentODE
+from latentode import EventForecaster, LatentODE
 from latentode.model_card import LICENCE, limits, markdown, with_run
 from latentode.model_card.limits import beaten_by
 from latentode.model_card.markdown import escaped, kept_words, table
@@ -185,6 +186,15 @@ def test_names_of_a_log_are_text_in_the_page(trained):
         assert kinds.count(kind) == allowed.get(kind, 0), kind
     assert kinds.count("heading_open") == 12
     assert kinds.count("code_inline") == 2  # the command that scores, under scores and limits
+
+
+def test_names_of_marks_are_text_in_the_card_of_a_model_of_events():
+    hours = pd.to_timedelta(range(40), unit="h") + pd.Timestamp("2024-01-01", tz="UTC")
+    events = pd.DataFrame({"id": "a", "time": hours, "mark": [HOSTILE[0], HOSTILE[1]] * 20})
+    model = EventForecaster(latent_dim=2, hidden_dim=4, steps=1, random_state=0).fit(events)
+    kinds = kinds_of(model.fitted_.card())
+    assert kinds.count("heading_open") == 1
+    assert not {"html_block", "html_inline", "link_open", "em_open", "code_inline"} & set(kinds)
 
 
 @given(st.text())

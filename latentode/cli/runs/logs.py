@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from latentode.cli.inputs import readable
 from latentode.cli.runs.provenance import fingerprint
@@ -143,6 +144,19 @@ class LogPart(click.ParamType):
         if not _exists(value):
             self.fail(f"Path {value!r} does not exist.", param, ctx)
         return str(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Files and folders, which the shell knows.
+
+        Args:
+            ctx: The command as it has been typed.
+            param: The argument.
+            incomplete: What was typed of it.
+        """
+        del ctx, param
+        return [CompletionItem(incomplete, type="file")]
 
 
 def logs_argument(*, required: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -77,13 +77,15 @@ def fit_parts(
         owned.write_config(config)
     with training_display(session) as display:
         listener = Listener(session, owned, display)
-        fit(
+        model = fit(
             parts,
             config,
             run_dir=None if folder is None else folder.path,
             resume=folder is not None and folder.has_checkpoint,
             on_event=listener,
         )
+    if owned is not None:
+        owned.write_card(model)
     return listener.metrics()
 
 

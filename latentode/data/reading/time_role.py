@@ -216,7 +216,7 @@ def _say(doubts: Doubts, name: str, others: Sequence[str], why: str) -> None:
 
 
 def _earliest(sample: Sample, names: Sequence[str]) -> str | None:
-    """The clock that all others follow, by less than its own step; None without such a one.
+    """The clock that all others follow, by no more than its own step; None without such a one.
 
     The time of a reading comes before those at which it was sent, received and stored.
     """

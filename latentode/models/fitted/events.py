@@ -16,6 +16,7 @@ from latentode.data.dataset import Clock
 from latentode.data.events import EventStreams
 from latentode.data.stored_streams import EVENTS, pack_streams, unpack_streams
 from latentode.errors import DataError
+from latentode.model_card import escaped
 from latentode.models.fitted.device import device_of
 from latentode.models.fitted.model_folder import (
     as_arrays,
@@ -118,7 +119,7 @@ class FittedEvents:
             f"{self.sizes['latent_dim']}, {self.sizes['num_decays']} decaying counts a mark, link "
             f"{self.sizes['link']}.",
             "",
-            f"- Marks: {', '.join(s.mark_names)}",
+            f"- Marks: {', '.join(map(escaped, s.mark_names))}",
             f"- Time: {s.clock.kind}, zone {s.clock.zone or 'none'}; rates per {self.unit}",
             f"- Streams in training: {s.num_series} with {s.num_scored:,} events",
             "",

@@ -122,7 +122,12 @@ def load_weights(
             finite.
     """
     mine = {k.removeprefix("model."): v for k, v in tensors.items() if not k.startswith(others)}
-    with description_of("a model", where), ClaimedSizes(mine.values(), where):
+    # what is drawn for new weights is overwritten: whoever loads keeps the random numbers they had
+    with (
+        torch.random.fork_rng(devices=[]),
+        description_of("a model", where),
+        ClaimedSizes(mine.values(), where),
+    ):
         model = build()
     shed_absent(model, mine)
     load_strictly(model, mine, where)

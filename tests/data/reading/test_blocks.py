@@ -291,3 +291,18 @@ def test_logs_that_are_reshaped_are_reshaped_block_by_block(tmp_path, header, ro
     assert sum(part.readings.num_readings for part in parts) == whole.readings.num_readings
     values = np.sort(np.concatenate([part.readings.values for part in parts]))
     assert np.array_equal(values, np.sort(whole.readings.values))
+
+
+def test_long_files_whose_times_overlap_are_refused_where_nothing_tells_them_apart(tmp_path):
+    times = pd.date_range("2024-01-01", periods=400, freq="1h")
+    for number, start in enumerate(
+        (0, 100)
+    ):  # each is read in several blocks, never beside another
+        frame = pd.DataFrame({"time": times[start : start + 200], "flow": np.arange(200) % 7})
+        frame.to_csv(tmp_path / f"pump{number}x.csv", index=False)
+    blocks = LogBlocks(tmp_path, LatentODEConfig().data, size=1500)
+    assert sum(len(each.readings.values) for each in blocks.read()) == 400
+    with pytest.raises(
+        DataError, match="no column tells the series apart, the times of the 2 files"
+    ):
+        blocks.one_series()
