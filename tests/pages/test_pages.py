@@ -148,7 +148,7 @@ def test_a_chart_is_read_and_zoomed_by_keyboard(browser, tmp_path):
         second = chart.locator(".readout").text_content()
         assert second != first
         assert "median 0.5" in second
-        assert "90 % band 0.05 to 0.95" in second
+        assert "90 % 0.05 to 0.95" in second
         whole = chart.locator("canvas").screenshot()
         chart.get_by_role("button", name="Zoom in").press("Enter")
         near = chart.locator("canvas").screenshot()

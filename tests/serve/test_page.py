@@ -84,8 +84,8 @@ def test_a_dropped_log_is_read_with_the_options_that_are_typed(server, body, bro
             """(text) => {
                 const given = new DataTransfer();
                 given.items.add(new File([text], "<b>log</b>.csv", { type: "text/csv" }));
-                document.getElementById("drop").dispatchEvent(
-                    new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: given }));
+                const how = { bubbles: true, cancelable: true, dataTransfer: given };
+                document.getElementById("drop").dispatchEvent(new DragEvent("drop", how));
             }""",
             text,
         )

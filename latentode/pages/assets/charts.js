@@ -51,12 +51,12 @@ const charts = (() => {
     const bands = [];
     for (let i = 0; i < Math.floor(levels.length / 2); i++) {
       const [low, high] = [levels[i], levels[levels.length - 1 - i]];
-      const share = `${Math.round((high - low) * 100)} % band`;
+      const share = `${Math.round((high - low) * 100)} %`;
       const [under, over] = [spec.quantiles[low], spec.quantiles[high]];
       bands.push({ label: share, x: spec.time, low: under, high: over });
     }
     const paths = (spec.paths || []).map((y) => (
-      { label: "sample paths", x: spec.time, y, colour: "model", thin: true }));
+      { label: "paths", x: spec.time, y, colour: "model", thin: true }));
     const lines = [...paths];
     const middle = spec.quantiles["0.5"];
     if (middle) lines.push({ label: spec.middle || "median", x: spec.time, y: middle, colour: "model" });
@@ -88,7 +88,7 @@ const charts = (() => {
     (spec.lines || []).forEach((line) => {
       const name = line.colour || "model";
       const at = add(line.x, line.y, {
-        points: none, stroke: () => (line.thin ? faded(name, 0.45) : colour(name)),
+        auto: !line.thin, points: none, stroke: () => (line.thin ? faded(name, 0.45) : colour(name)),
         width: line.thin ? 0.75 : 1.75, dash: line.dashed ? [5, 4] : undefined });
       shown.push({ ...line, kind: "line", at: [at] });
     });
