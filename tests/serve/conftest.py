@@ -8,8 +8,8 @@ from served import serving
 
 SMALL = (
     "--latent-dim", "2", "--hidden-dim", "8", "--batch-size", "8", "--threads", "1",
-    "--set", "train.steps_per_epoch=2", "--epochs", "1", "--no-refit", "--no-report", "--context", "12h",
-    "--horizon", "6h", "--set", "solver.step_size=0.25", "--set", "model.memory=false",
+    "--set", "train.steps_per_epoch=2", "--epochs", "1", "--no-refit", "--no-report",
+    "--context", "12h", "--horizon", "6h", "--set", "solver.step_size=0.25", "--set", "model.memory=false",
 )  # fmt: skip
 
 
