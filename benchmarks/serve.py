@@ -20,7 +20,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.frame import Options, Report, Run, markdown_table
+from benchmarks.frame import Options, Report, Run, below_floors, markdown_table
 from benchmarks.speed_use import many_series
 
 PROTOCOL: dict[str, Any] = {
@@ -128,6 +128,14 @@ def _cpu_seconds(process: int) -> float:
         if int(entry.name) == process or int(fields[1]) == process:
             total += sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
     return total
+
+
+def check(report: Report) -> list[str]:
+    """Whether the exported model takes more of a processor than the run that it was made of."""
+    rows = {(each["part"], each["model"]): each["cpu_ms"] for each in report["rows"]}
+    parts = [part for part, model in rows if model == "onnx"]
+    ratios = {part: rows[part, "torch"] / rows[part, "onnx"] for part in parts}
+    return below_floors(ratios, dict.fromkeys(ratios, 1.0))
 
 
 def tables(report: Report) -> str:

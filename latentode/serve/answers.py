@@ -14,7 +14,7 @@ from latentode.config.durations import NS_PER_UNIT, format_duration, parse_durat
 from latentode.errors import ConfigError, LatentODEWarning
 from latentode.results.csv_text import csv_of
 from latentode.results.events import intensity_frame, next_event_frame
-from latentode.serve.bodies import Body, BodyError, body_of
+from latentode.serve.bodies import Body, BodyError, body_of, forget_log
 from latentode.serve.limits import Limits
 from latentode.serve.logs import ReadLog, read_asked
 from latentode.serve.shown import information, newest_readings, plain, records_of
@@ -113,7 +113,10 @@ class Answers:
                 question.content, question.media, self._limits, tables=_TABLES[question.what]
             )
             self._check_draws(question)
-            read = read_asked(self._model, body, question.asked, self._limits, question.what)
+            try:
+                read = read_asked(self._model, body, question.asked, self._limits, question.what)
+            finally:
+                forget_log()
             answer = self._asked[question.what](read, body, question)
         said = [str(each.message) for each in caught if issubclass(each.category, LatentODEWarning)]
         every = tuple(dict.fromkeys([*read.lines, *said]))

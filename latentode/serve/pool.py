@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -12,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import get_context
+from shutil import rmtree
 from typing import Any
 
 from latentode.errors import CheckpointError, ConfigError, DataError, LatentODEError, ResourceError
@@ -19,6 +22,7 @@ from latentode.serve.limits import Limits
 from latentode.serve.worker import ServedModel, work
 
 _logger = logging.getLogger(__name__)
+_MEMORY = "/dev/shm"
 _LOADING = 300.0  # seconds that a model may take to load
 _ENDING = 5.0  # seconds that a process may take to end once nobody asks it any more
 _SOON = 1  # seconds after which a request that found no place may try again
@@ -66,8 +70,13 @@ class _Worker:
         # spawned, not forked: threads of torch and locks of the caller do not survive a fork
         context = get_context("spawn")
         self.connection, theirs = context.Pipe()
+        prefix = f"latentode-serve-{os.getpid()}-"
+        self._folder = tempfile.mkdtemp(prefix=prefix, dir=_in_memory())
         self.process = context.Process(
-            target=work, args=(theirs, served, limits), daemon=True, name="latentode-answers"
+            target=work,
+            args=(theirs, served, limits, self._folder),
+            daemon=True,
+            name="latentode-answers",
         )
         self.process.start()
         theirs.close()
@@ -119,6 +128,12 @@ class _Worker:
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
+        rmtree(self._folder, ignore_errors=True)  # which a process that is killed leaves
+
+
+def _in_memory() -> str | None:
+    """A folder whose files are written to no disk, where the system has one."""
+    return _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None
 
 
 @dataclass

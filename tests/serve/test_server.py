@@ -5,6 +5,7 @@ import socket
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from cli_cases import run
@@ -81,8 +82,12 @@ def test_there_is_an_answer_where_there_is_no_place_and_no_time(folder, body):
         until(lambda: server.csv("/forecast", body).status == 200)
         assert server.csv("/forecast", body).content == expected
         assert "latentode_pool_restarts 1.0" in server.get("/metrics").content.decode()
+        folders = [*Path("/dev/shm").glob(f"latentode-serve-{server.process.pid}-*")]
+        assert len(folders) <= 1
+        assert [file for each in folders for file in each.iterdir()] == []
         status, errors = server.stop(signal.SIGINT)
     assert status == 130
+    assert not any(each.exists() for each in folders)
     assert errors.splitlines()[-1] == "error: stopped by SIGINT"
 
 
