@@ -178,6 +178,7 @@ class Pool:
     def __post_init__(self) -> None:
         self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
         self._all: set[_Worker] = set()
+        self._ready: set[_Worker] = set()  # whose model is loaded
         self._changing = threading.Lock()
         self._ended = False
         # one for each that is asked, and one for each that is started in the place of another
@@ -193,12 +194,13 @@ class Pool:
         self._all = {_Worker(self.served, self.limits) for _ in range(self.workers)}
         for worker in self._all:
             self.information = worker.wait_until_ready()
+            self._ready.add(worker)
             self._idle.put_nowait(worker)
 
     @property
     def is_ready(self) -> bool:
         """Whether a process lives that answers."""
-        return any(worker.process.is_alive() for worker in self._all)
+        return any(worker.process.is_alive() for worker in self._ready)
 
     async def ask(self, head: Mapping[str, Any], content: bytes) -> Reply:
         """Ask one of the processes, or say that there is no place or no time.
@@ -276,6 +278,7 @@ class Pool:
     async def _replaced(self, worker: _Worker) -> None:
         """End a process and put another in its place, once its model is loaded."""
         loop = asyncio.get_running_loop()
+        self._ready.discard(worker)
         await loop.run_in_executor(self._threads, lambda: worker.end(at_once=True))
         self._all.discard(worker)
         while not self._ended:
@@ -287,6 +290,7 @@ class Pool:
                 await asyncio.sleep(_RELOADED)
                 continue
             if other is not None:
+                self._ready.add(other)
                 self._idle.put_nowait(other)
             return
 
