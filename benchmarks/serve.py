@@ -156,6 +156,6 @@ def tables(report: Report) -> str:
     return (
         "A series as CSV there, its forecast by 200 sample paths as CSV back, one request after "
         "another on one connection, of a server with one thread. Where the rate stays below that "
-        "of a free core, the machine did other things as well, and processor time is dearer then.\n\n"
+        "of a free core, the machine did other things too, and processor time is dearer then.\n\n"
         + markdown_table(head, rows)
     )

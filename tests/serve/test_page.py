@@ -43,7 +43,7 @@ def test_a_log_is_chosen_shown_and_forecast(server, folder, browser, width, sche
         page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + box["height"] / 2)
         said = page.locator("#charts .readout").first
         assert re.search(r"median [\d.,-]+", said.inner_text())
-        assert "90 % band" in said.inner_text()
+        assert "90 %" in said.inner_text()
         assert faults_of_accessibility(page) == []
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width
