@@ -78,6 +78,11 @@ class Body:
         return path
 
 
+def forget_log() -> None:
+    """Remove the file that `Body.log` wrote."""
+    Path(LOG_NAME).unlink(missing_ok=True)
+
+
 def body_of(content: bytes, media: str, limits: Limits, *, tables: tuple[str, ...]) -> Body:
     """Read a body.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -12,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import get_context
+from shutil import rmtree
 from typing import Any
 
 from latentode.errors import CheckpointError, ConfigError, DataError, LatentODEError, ResourceError
@@ -19,6 +22,7 @@ from latentode.serve.limits import Limits
 from latentode.serve.worker import ServedModel, work
 
 _logger = logging.getLogger(__name__)
+_MEMORY = "/dev/shm"
 _LOADING = 300.0  # seconds that a model may take to load
 _ENDING = 5.0  # seconds that a process may take to end once nobody asks it any more
 _SOON = 1  # seconds after which a request that found no place may try again
@@ -66,8 +70,13 @@ class _Worker:
         # spawned, not forked: threads of torch and locks of the caller do not survive a fork
         context = get_context("spawn")
         self.connection, theirs = context.Pipe()
+        prefix = f"latentode-serve-{os.getpid()}-"
+        self._folder = tempfile.mkdtemp(prefix=prefix, dir=_in_memory())
         self.process = context.Process(
-            target=work, args=(theirs, served, limits), daemon=True, name="latentode-answers"
+            target=work,
+            args=(theirs, served, limits, self._folder),
+            daemon=True,
+            name="latentode-answers",
         )
         self.process.start()
         theirs.close()
@@ -77,6 +86,7 @@ class _Worker:
 
         Raises:
             LatentODEError: If its model cannot be loaded.
+            ModuleNotFoundError: If a package is missing for that.
         """
         try:
             if not self.connection.poll(_LOADING):
@@ -88,6 +98,8 @@ class _Worker:
                 "model: the process that loads it has ended (killed, or out of memory)."
             ) from None
         if not head["ready"]:
+            if "name" in head:
+                raise ModuleNotFoundError(head["message"], name=head["name"])
             error = _ERRORS.get(head["kind"], LatentODEError)
             raise error(head.get("told", head["message"]))
         found: dict[str, Any] = head["information"]
@@ -116,6 +128,12 @@ class _Worker:
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
+        rmtree(self._folder, ignore_errors=True)  # which a process that is killed leaves
+
+
+def _in_memory() -> str | None:
+    """A folder whose files are written to no disk, where the system has one."""
+    return _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None
 
 
 @dataclass
@@ -160,6 +178,7 @@ class Pool:
     def __post_init__(self) -> None:
         self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
         self._all: set[_Worker] = set()
+        self._ready: set[_Worker] = set()  # whose model is loaded
         self._changing = threading.Lock()
         self._ended = False
         # one for each that is asked, and one for each that is started in the place of another
@@ -175,12 +194,13 @@ class Pool:
         self._all = {_Worker(self.served, self.limits) for _ in range(self.workers)}
         for worker in self._all:
             self.information = worker.wait_until_ready()
+            self._ready.add(worker)
             self._idle.put_nowait(worker)
 
     @property
     def is_ready(self) -> bool:
         """Whether a process lives that answers."""
-        return any(worker.process.is_alive() for worker in self._all)
+        return any(worker.process.is_alive() for worker in self._ready)
 
     async def ask(self, head: Mapping[str, Any], content: bytes) -> Reply:
         """Ask one of the processes, or say that there is no place or no time.
@@ -258,6 +278,7 @@ class Pool:
     async def _replaced(self, worker: _Worker) -> None:
         """End a process and put another in its place, once its model is loaded."""
         loop = asyncio.get_running_loop()
+        self._ready.discard(worker)
         await loop.run_in_executor(self._threads, lambda: worker.end(at_once=True))
         self._all.discard(worker)
         while not self._ended:
@@ -269,6 +290,7 @@ class Pool:
                 await asyncio.sleep(_RELOADED)
                 continue
             if other is not None:
+                self._ready.add(other)
                 self._idle.put_nowait(other)
             return
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
 import signal
-import tempfile
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
 from latentode.config.memory import VARIABLE
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from latentode.serve.answers import Answers
 
 _logger = logging.getLogger(__name__)
-_MEMORY = "/dev/shm"
 _UNPROCESSABLE, _FAILED = 422, 500  # statuses
 
 
@@ -43,7 +43,7 @@ class ServedModel:
         return Path(self.path).is_file()
 
 
-def work(connection: Connection, served: ServedModel, limits: Limits) -> None:
+def work(connection: Connection, served: ServedModel, limits: Limits, folder: str) -> None:
     """Load a model, say what it is of, and answer questions until the other end is closed.
 
     A question is a head of JSON and a body; an answer likewise.
@@ -52,23 +52,18 @@ def work(connection: Connection, served: ServedModel, limits: Limits) -> None:
         connection: To the process that listens.
         served: The model.
         limits: What a question may cost.
+        folder: A folder of this process alone, in which bodies are files under one name.
     """
     for number in stopping_signals():  # the process that listens ends this one
         signal.signal(number, signal.SIG_IGN)
-    with tempfile.TemporaryDirectory(prefix="latentode-serve-", dir=_in_memory()) as folder:
-        # bodies are files of this folder alone, under one name
-        os.chdir(folder)
-        try:
-            _serve(connection, served, limits)
-        except (EOFError, BrokenPipeError, ConnectionResetError):
-            pass  # the other end has gone
-        finally:
-            os.chdir("/")
-
-
-def _in_memory() -> str | None:
-    """A folder whose files are written to no disk, where the system has one."""
-    return _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None
+    os.chdir(folder)
+    try:
+        _serve(connection, served, limits)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        pass  # the other end has gone
+    finally:
+        os.chdir("/")
+        rmtree(folder, ignore_errors=True)
 
 
 def _serve(connection: Connection, served: ServedModel, limits: Limits) -> None:
@@ -76,6 +71,7 @@ def _serve(connection: Connection, served: ServedModel, limits: Limits) -> None:
     try:
         answers = _loaded(served, limits)
         answers.warm()
+        gc.freeze()  # what is loaded stays, and is not to be looked through again and again
         ready = {"ready": True, "information": answers.information()}
     except BaseException as error:
         _send(connection, {"ready": False, **_failure(error)}, b"")
@@ -87,11 +83,14 @@ def _serve(connection: Connection, served: ServedModel, limits: Limits) -> None:
 
 
 def _loaded(served: ServedModel, limits: Limits) -> Answers:
-    from latentode.estimators import ExportedLatentODE, LatentODE
     from latentode.serve.answers import Answers
 
     if served.is_exported:
+        from latentode.estimators import ExportedLatentODE
+
         return Answers(ExportedLatentODE.load(served.path), limits)
+    from latentode.estimators import LatentODE  # which loads torch
+
     return Answers(LatentODE.load(served.path, device=served.device), limits)
 
 
@@ -114,6 +113,8 @@ def _failure(error: BaseException) -> dict[str, Any]:
         status = _FAILED if isinstance(error, SolverError) else _UNPROCESSABLE
         status = getattr(error, "status", status) if error.kind == "body" else status
         return {"status": status, "kind": error.kind, "message": message}
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return {"status": _FAILED, "kind": "installation", "message": message, "name": error.name}
     if isinstance(error, MemoryError):
         return {"status": _UNPROCESSABLE, "kind": "resources", "message": "out of memory."}
     _logger.error("internal error", exc_info=error)

@@ -1,10 +1,15 @@
 """What is refused: who may ask, how much, and nothing of the server's own files."""
 
+import asyncio
 import gzip
 import json
 
 import pytest
 from served import serving
+
+from latentode.serve.guard import Guard
+from latentode.serve.limits import Limits
+from latentode.serve.metrics import Metrics
 
 TOKEN = "a-token-of-more-than-sixteen-signs"
 
@@ -124,6 +129,46 @@ def test_pages_of_others_may_ask_nothing(server):
     assert not [name for name in preflight.headers if name.startswith("access-control")]
 
 
+def guarded(path, token, **headers):
+    """Status that a guard with a token gives a request, and whether the app was asked."""
+    asked, sent = [], []
+
+    async def app(scope, receive, send):
+        asked.append((scope["path"], await receive()))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        sent.append(message)
+
+    guard = Guard(app, Limits(), Metrics((path,), "0"), token)
+    names = {"host": "localhost:8000", **headers}
+    head = [(name.encode(), value.encode("latin-1")) for name, value in names.items()]
+    asyncio.run(guard({"type": "http", "path": path, "headers": head}, receive, send))
+    return sent[0]["status"], bool(asked)
+
+
+@pytest.mark.parametrize(
+    "given", ["", "Bearer", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", f"Basic {TOKEN}",
+              "Bearer \xe9", TOKEN],
+)  # fmt: skip
+def test_another_token_asks_nothing(given):
+    headers = {"authorization": given} if given else {}
+    assert guarded("/info", TOKEN, **headers) == (401, False)
+    assert guarded("/nowhere", TOKEN, **headers) == (401, False)
+    assert guarded("/health", TOKEN, **headers) == (200, True)
+    assert guarded("/info", None, **headers) == (200, True)
+
+
+def test_the_token_asks_everything():
+    assert guarded("/info", TOKEN, authorization=f"Bearer {TOKEN}") == (200, True)
+    assert guarded("/metrics", TOKEN, authorization=f"bearer  {TOKEN} ") == (200, True)
+
+
+@pytest.mark.slow
 def test_a_token_is_asked_for_everywhere_but_where_nothing_is_told(folder, body):
     with serving(folder / "run", environment={"LATENTODE_TOKEN": TOKEN}) as server:
         for path in ("/info", "/metrics", "/nowhere"):
