@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import sys
-from typing import Any
+from typing import Any, get_origin
 
 from docutils import nodes
 
@@ -12,6 +14,22 @@ ELSEWHERE = (
     "torch", "numpy", "np", "pandas", "pd", "xarray", "xr", "matplotlib", "collections",
     "pathlib", "typing", "pyarrow", "pa", "pydantic", "click", "datetime", "abc", "types",
 )  # fmt: skip
+
+
+def aliases(package: Any) -> dict[str, str]:
+    """Names of types that modules of a package give to longer ones, to be shown as they are.
+
+    Args:
+        package: The package; all its modules are loaded.
+    """
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    modules = [sys.modules[name] for name in sys.modules if name.startswith(package.__name__)]
+    named = [item for module in modules for item in vars(module).items()]
+    return {
+        name: name for name, thing in named if name[:1].isupper() and get_origin(thing) is not None
+    } | {"ArrayLike": "ArrayLike"}
 
 
 def _leave_out(app: Any, what: str, name: str, thing: Any, skip: bool, options: Any) -> bool | None:

@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from cli_cases import run
 from page_blocks import of_page
 from places import ROOT

@@ -246,7 +246,7 @@ def _calls(text):
             behind = start + 1
             if word in {"python", "python3"} and words[start + 1 : start + 2] == ["cli.py"]:
                 behind = start + 2
-            elif word != "latentode" or start and words[start - 1] not in _BEFORE:
+            elif word != "latentode" or (start and words[start - 1] not in _BEFORE):
                 continue
             ends = (n for n, each in enumerate(words) if n >= behind and set(each) <= _PUNCTUATION)
             call = words[behind : next(ends, None)]
