@@ -24,7 +24,7 @@ BANNED_ATTRIBUTES = {("torch", "load"), ("torch", "save"), ("os", "system")}
 # one family (data, ode, cli, ...) do, unless the family has rows of its own in `INNER`.
 LAYERS = [
     {"errors", "hashing", "lazy_names"},
-    {"config", "files", "progress_bar"},
+    {"config", "files", "progress_bar", "pages"},
     {"data", "ode"},
     {"flows", "results"},
     {"models"},
@@ -32,7 +32,7 @@ LAYERS = [
     {"evaluation", "runtime"},
     {"training", "plot", "export"},
     {"estimators"},
-    {"scale", "checks"},
+    {"scale", "checks", "report"},
     {"cli"},
     {"__main__"},
 ]  # fmt: skip
@@ -131,6 +131,7 @@ ALLOWED = {
     "matplotlib": {"plot"},
     "click": {"cli"},
     "rich": {"cli", "progress_bar"},
+    "jinja2": {"pages"},
     "pydantic": {"config", "cli.commands.config", "cli.settings", "scale"},
     "safetensors": {"models.fitted.model_folder", "runtime.exported", "training.state"},
 }  # fmt: skip

@@ -10,7 +10,15 @@ from cli_cases import answer_of, run
 from latentode.estimators.event_forecaster import EventForecaster
 from latentode.evaluation.event_summary import event_sentences
 
-SMALL = ("--set", "train.max_epochs=1", "--set", "train.steps_per_epoch=2", "--latent-dim", "2")
+SMALL = (
+    "--no-report",
+    "--set",
+    "train.max_epochs=1",
+    "--set",
+    "train.steps_per_epoch=2",
+    "--latent-dim",
+    "2",
+)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ URL = "postgresql://ann:s3cret@db.local/plant"
 SHOWN = "postgresql://ann@db.local/plant"
 SMALL = (
     "--latent-dim", "2", "--hidden-dim", "6", "--batch-size", "4", "--epochs", "1",
-    "--threads", "1", "--set", "train.steps_per_epoch=2",
+    "--threads", "1", "--set", "train.steps_per_epoch=2", "--no-report",
 )  # fmt: skip
 
 

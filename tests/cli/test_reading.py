@@ -14,7 +14,7 @@ from latentode.config import LatentODEConfig
 
 SMALL = (
     "--latent-dim", "2", "--hidden-dim", "6", "--batch-size", "4", "--epochs", "1",
-    "--threads", "1", "--set", "train.steps_per_epoch=2",
+    "--threads", "1", "--set", "train.steps_per_epoch=2", "--no-report",
 )  # fmt: skip
 
 

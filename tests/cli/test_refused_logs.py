@@ -18,7 +18,7 @@ from latentode.cli.app import root
 
 NUMBER = 120
 SMALL = ("--latent-dim", "2", "--hidden-dim", "6", "--epochs", "1", "--threads", "1",
-         "--set", "train.steps_per_epoch=2")  # fmt: skip
+         "--set", "train.steps_per_epoch=2", "--no-report")  # fmt: skip
 
 
 def code(frame):

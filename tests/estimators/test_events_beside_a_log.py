@@ -231,7 +231,7 @@ def test_a_picture_of_draws_has_a_band(fitted, tmp_path):
 
 
 SMALL = ["--set", "train.max_epochs=1", "--set", "train.steps_per_epoch=2", "--latent-dim", "4",
-         "--batch-size", "4", "--context", "12h", "--horizon", "6h"]  # fmt: skip
+         "--batch-size", "4", "--context", "12h", "--horizon", "6h", "--no-report"]  # fmt: skip
 
 
 def call(*words):

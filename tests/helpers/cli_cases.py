@@ -9,7 +9,7 @@ from latentode.cli.app import root
 SMALL = (
     "--time-unit", "s",
     "--latent-dim", "3", "--hidden-dim", "8", "--batch-size", "8", "--threads", "1",
-    "--set", "train.steps_per_epoch=3", "--set", "solver.step_size=0.25",
+    "--set", "train.steps_per_epoch=3", "--set", "solver.step_size=0.25", "--no-report",
 )  # fmt: skip
 
 

@@ -14,7 +14,8 @@ from latentode.scale import write_parts
 
 SMALL = ("--epochs", "4", "--latent-dim", "2", "--hidden-dim", "6", "--threads", "1",
          "--context", "24h", "--horizon", "12h", "--set", "train.steps_per_epoch=2",
-         "--set", "train.batch_size=4", "--set", "train.buffer_readings=200")  # fmt: skip
+         "--set", "train.batch_size=4", "--set", "train.buffer_readings=200",
+         "--no-report")  # fmt: skip
 LAUNCHER = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
             "--max-restarts", "1", "part_program.py")  # fmt: skip
 

@@ -110,7 +110,7 @@ def evaluate_command(
     request.check_home()
     alone = EventModel.find(request.run, request.session)
     if alone is not None:
-        return _deliver(request, _of_events(request, alone, windows), alone.home)
+        return _deliver(request, scores_of_events(request, alone, windows), alone.home)
     if against is not None:
         _refuse_beside_own()
     check_labels(labels, label_column)
@@ -157,8 +157,17 @@ def _refuse_beside_exported() -> None:
         )
 
 
-def _of_events(request: Request, alone: EventModel, windows: Path | None) -> dict[str, Any]:
-    """Scores of a model of events alone."""
+def scores_of_events(request: Request, alone: EventModel, windows: Path | None) -> dict[str, Any]:
+    """Scores of a model of events alone.
+
+    Args:
+        request: What is asked; its LOGS are a file of events.
+        alone: The model.
+        windows: When each series of the file was observed.
+
+    Raises:
+        UsageError: If options are given that such a model has no use for.
+    """
     unused = [*typed_flags(only=_OF_LOGS), *unread_by_events(request.settings)]
     if unused:
         raise click.UsageError(

@@ -1,8 +1,8 @@
 """What a run leaves on disk: its folder, its lock, and ``run.json`` which tells how it went.
 
 A run folder holds ``run.json``, ``config.toml``, ``data_report.json``, ``model/``,
-``checkpoints/``, ``metrics.csv``, ``log.jsonl``, ``plots/``, ``forecasts/`` and, while a process
-works on it, ``.lock``.
+``checkpoints/``, ``metrics.csv``, ``log.jsonl``, ``report.html``, ``plots/``, ``forecasts/`` and,
+while a process works on it, ``.lock``.
 """
 
 from __future__ import annotations
