@@ -3,10 +3,10 @@
 Problem: a model has seen two days of a pump. How do the values between two readings, a forecast and
 the risk of passing a limit all come from one latent state?
 
-Look at: the window on top, whose channels are read at times of their own; below it the latent paths,
-solved once from the newest reading on, and back; and below these what is read of them at any times:
-bands and sample paths of a channel, and how often the paths are beyond a limit. Bands are narrow
-where something was read and wide where nothing was.
+Look at: the window on top, whose channels are read at times of their own; below it the latent
+paths, solved once from the newest reading on, and back; and below these what is read of them at any
+times: bands and sample paths of a channel, and how often the paths are beyond a limit. Bands are
+narrow where something was read and wide where nothing was.
 
 Reference: Rubanova, Chen, Duvenaud (2019), Latent ODEs for irregularly-sampled time series.
 
