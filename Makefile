@@ -8,6 +8,7 @@ STAMP := $(VENV)/.installed
 TESTED := $(VENV)/.installed-test
 DEV := $(VENV)/.installed-dev
 MUTANTS := $(VENV)/.installed-mutants
+DOCS := $(VENV)/.installed-docs
 TORCH_FREE := $(VENV)/.installed-torch-free
 IS_NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -18,7 +19,7 @@ export OMP_NUM_THREADS := 1
 PYTEST := $(PY) -m pytest -q -n 2
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test fault test-optimized test-torch-free coverage mutants search slow check venv install clean
+.PHONY: help demo test fault test-optimized test-torch-free coverage mutants search slow check docs venv install clean
 
 help:
 	@echo "make demo            train on a pump station's log, forecast it, draw it (about 3 minutes after the install)"
@@ -30,6 +31,7 @@ help:
 	@echo "make test-torch-free the fast tests of what needs no torch, in an environment without it"
 	@echo "make coverage        the fast tests, and which lines of the package they leave out"
 	@echo "make mutants         whether the tests notice mistakes that are put into the package (an hour)"
+	@echo "make docs            run the code of all pages and examples, build the site into site/"
 	@echo "make clean           remove .venv and caches"
 
 demo: $(STAMP)
@@ -73,6 +75,13 @@ SAMPLE := 60
 mutants: $(MUTANTS)
 	$(PY) -m benchmarks.mutants --seed $(SEED) --sample $(SAMPLE)
 
+# pages first, as a page whose code fails needs no site; examples in full with LATENTODE_EXAMPLES=full
+docs: $(DOCS)
+	$(PYTEST) -m page --dist loadgroup
+	$(PY) -m sphinx --fail-on-warning --keep-going --quiet -c docs/sphinx . site
+	$(PY) tests/helpers/page_blocks.py
+	@echo "site/index.html"
+
 check: $(DEV)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -90,6 +99,10 @@ $(TESTED): pyproject.toml | venv
 
 $(DEV): pyproject.toml | venv
 	$(PIP) -e '.[dev]'
+	@touch $@
+
+$(DOCS): pyproject.toml | venv
+	$(PIP) -e '.[docs]'
 	@touch $@
 
 $(MUTANTS): pyproject.toml | venv
@@ -116,4 +129,4 @@ venv:
 		exit 1; }
 
 clean:
-	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis .mutants
+	rm -rf .venv .venv-* site docs/gallery .pytest_cache .mypy_cache .ruff_cache .hypothesis .mutants

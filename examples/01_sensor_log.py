@@ -1,4 +1,5 @@
 """Train on a sensor log, forecast with error bars, and check them against what happened.
+======================================================================================
 
 Problem: pumps report pressure, flow, temperature, vibration and state at times of their own; some
 reports are lost, some sensors die. Where will each reading be in six hours, and how sure is that?
@@ -12,6 +13,8 @@ Reference: Rubanova, Chen, Duvenaud (2019), Latent ODEs for irregularly-sampled 
 Expected output: a table in which the model's CRPS lies well below every baseline's, and
 sensor_log.png in the output folder. Run time: about 3 minutes on two cores; 20 seconds with
 --smoke.
+
+.. code-block:: text
 
     python examples/01_sensor_log.py [--smoke] [--out FOLDER]
 """

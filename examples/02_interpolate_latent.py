@@ -1,4 +1,5 @@
 """Walk between two series in latent space.
+========================================
 
 Problem: a latent state stands for a whole trajectory. Between the states of two spirals lie states
 that were never observed: what do they decode to?
@@ -10,6 +11,8 @@ Reference: Chen et al. (2018), Neural ordinary differential equations, section 5
 
 Expected output: interpolate_latent.png and latent_trajectory.png in the output folder. Run time:
 about a minute on two cores; 15 seconds with --smoke.
+
+.. code-block:: text
 
     python examples/02_interpolate_latent.py [--smoke] [--out FOLDER]
 """

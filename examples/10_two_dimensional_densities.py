@@ -1,4 +1,5 @@
 """Learn two-dimensional densities by maximum likelihood.
+======================================================
 
 Problem: draws of a density with gaps, sharp edges or thin arms. A continuous normalizing flow must
 carry a single normal blob there without tearing it.
@@ -11,6 +12,8 @@ Reference: Grathwohl et al. (2019), FFJORD, section 4.1, https://arxiv.org/abs/1
 
 Expected output: densities.png in the output folder, and a line a density. Run time: about two
 minutes a density on one core; five seconds with --smoke.
+
+.. code-block:: text
 
     python examples/10_two_dimensional_densities.py [NAME ...] [--smoke] [--out FOLDER]
 """

@@ -1,4 +1,5 @@
 r"""Fit a flow to a density that is known up to its constant, without any data.
+===========================================================================
 
 Problem: a posterior is given by its logarithm plus an unknown constant. A flow q is trained by the
 reverse Kullback-Leibler divergence, E_q[log q - log p~], from its own draws; its minimum is minus
@@ -12,6 +13,8 @@ https://arxiv.org/abs/1505.05770; Chen et al. (2018), section 4.1, https://arxiv
 
 Expected output: reverse_kl.png in the output folder, and a line a flow. Run time: about two minutes
 on one core; five seconds with --smoke.
+
+.. code-block:: text
 
     python examples/11_flow_from_unnormalised_density.py [--smoke] [--out FOLDER]
 """

@@ -1,4 +1,5 @@
 """A rate that changes once: coal-mine disasters in Britain, 1851 to 1962.
+=======================================================================
 
 Problem: 191 explosions with ten or more deaths. Did mining become safer, when, and does one
 disaster make another more likely? A latent ODE drives the rate of a Poisson process; the window of
@@ -12,6 +13,8 @@ Reference: Jarrett (1979), A note on the intervals between coal-mining disasters
 Expected output: a table of nats per event gained over a constant rate, p-values, and
 coal_disasters.png in the output folder. Run time: about half a minute; 5 seconds with --smoke.
 Without the data (../shared/data) a stream with a step of the published size is simulated.
+
+.. code-block:: text
 
     python examples/20_coal_disasters.py [--smoke] [--out FOLDER] [--data FILE]
 """

@@ -1,4 +1,5 @@
 """Events that bring about events: aftershocks near San Jacinto.
+=============================================================
 
 Problem: a catalogue of quakes over ten years. How much of the rate is background, how much follows
 earlier quakes, and when will the next one come? A jump process (a latent ODE that jumps at each
@@ -13,6 +14,8 @@ point processes, JASA 83.
 Expected output: nats per event gained on the last fifth, quantiles of the time to the next quake,
 earthquakes.png and earthquakes_fit.png in the output folder. Run time: about 4 minutes; 20 seconds
 with --smoke. Without the data (../shared/data) a Hawkes process is simulated.
+
+.. code-block:: text
 
     python examples/21_earthquakes.py [--smoke] [--out FOLDER] [--data FILE]
 """

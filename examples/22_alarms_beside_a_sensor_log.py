@@ -1,4 +1,5 @@
 """Alarms beside a sensor log: rates that the hidden state of the machine drives.
+==============================================================================
 
 Problem: pumps report pressure, flow, temperature and vibration now and then, and alarm when they
 run hot and shake. How often will each alarm, also pumps that were never trained on? One latent
@@ -15,6 +16,8 @@ processes whose rate is a random process.
 Expected output: an error below 10 % in all, some 15 % in stretches of six hours where the constant
 rate is off by 99 %, and alarms_beside_a_sensor_log.png in the output folder. Run time: some minutes
 on one core; half a minute with --smoke.
+
+.. code-block:: text
 
     python examples/22_alarms_beside_a_sensor_log.py [--smoke] [--out FOLDER]
 """

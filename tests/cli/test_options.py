@@ -74,6 +74,7 @@ WAYS = {
         "dated.nc log.csv --overwrite",
         "latent.nc --overwrite",
     ],
+    "report": ["done", "done log.csv -o taken.html --overwrite", "done-events", "stopped-early"],
     "info": ["done", "--env"],
     "data list": [""],
     "data make": ["oscillator", "oscillator -o taken.csv --overwrite"],
@@ -99,6 +100,7 @@ OF_COMMAND = {
     ("inspect", "--config"): "data.toml", ("inspect", "--set"): "data.min_obs=40",
     ("partition", "--config"): "data.toml", ("partition", "--set"): "data.min_obs=40",
     ("evaluate", "--output"): "file.json", ("plot", "--output"): "file.png",
+    ("report", "--output"): "file.html",
     ("plot", "--from"): "2024-05-01", ("plot", "--to"): "2024-05-03",
 }  # fmt: skip
 

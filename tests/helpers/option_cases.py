@@ -105,6 +105,8 @@ class Recorder:
         )
         monkeypatch.setattr("latentode.estimators.event_forecaster.streams_of", self._streams_of)
         monkeypatch.setattr("latentode.plot", _plots(self))
+        for name in ("add_model", "add_events"):
+            monkeypatch.setattr(f"latentode.report.{name}", lambda *_, **__: None)
         model_file._loaded.cache_clear()  # it may hold the stand-in of another call
         monkeypatch.setattr("latentode.scale.engines.choice.Processes", self._processes)
         # how fast parts are done differs from call to call
@@ -346,7 +348,9 @@ class World:
         self._write("encoder.toml", "[model]", 'encoder = "ode_rnn"')
         self._write("usual.toml", template())
         self._write("data.toml", "[data]", "min_obs = 40")
-        taken = [f"taken.{suffix}" for suffix in ("csv", "toml", "png", "nc", "json", "onnx")]
+        taken = [
+            f"taken.{suffix}" for suffix in ("csv", "toml", "png", "nc", "json", "onnx", "html")
+        ]
         for name in (*taken, "forecast.png", "latent.png", "dated.png"):
             self._write(name, "taken")
         results.write(_prediction(), folder / "forecast.nc")
@@ -368,6 +372,8 @@ class World:
         self._run("stopped-events", "interrupted", alone, **facts)
         self._run("done-events", "done", alone, **facts)
         self._run("old-events", "interrupted", base, **facts)
+        self._run("stopped-early", "interrupted", self.pinned)
+        shutil.rmtree(folder / "stopped-early" / "model")
         model = folder / "done-events" / "model"
         (model / "model.json").rename(model / "events.json")
         parts = write_parts(dataset, folder / "parts", 2)

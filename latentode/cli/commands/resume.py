@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from latentode.cli.command import command
-from latentode.cli.commands.train import threads_option
+from latentode.cli.commands.train import report_option, threads_option
 from latentode.cli.options import given_settings, resume_options
 from latentode.cli.runs.logs import Logs, logs_argument
 from latentode.cli.runs.training_run import run_again
@@ -20,8 +20,17 @@ from latentode.cli.session import Outcome, Session
 @logs_argument()
 @resume_options
 @threads_option
+@report_option
 def resume_command(
-    session: Session, run: Path, logs: Logs | None, threads: int | None, **options: Any
+    session: Session,
+    run: Path,
+    logs: Logs | None,
+    threads: int | None,
+    no_report: bool,
+    **options: Any,
 ) -> Outcome:
     """Continue the interrupted RUN; LOGS only if the log has moved."""
-    return run_again(session, run, logs=logs, changes=given_settings(options), threads=threads)
+    changes = given_settings(options)
+    return run_again(
+        session, run, logs=logs, changes=changes, threads=threads, report=not no_report
+    )

@@ -32,6 +32,9 @@ from latentode.cli.session import Outcome, Session
 threads_option = click.option(
     "--threads", type=click.IntRange(1, 1024), help="Threads of torch; results depend on it."
 )
+report_option = click.option(
+    "--no-report", is_flag=True, help="Write no report.html into the run folder at the end."
+)
 
 
 @command("train")
@@ -40,6 +43,7 @@ threads_option = click.option(
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder: absent or empty.")
 @click.option("--name", help="First part of the name of the run folder in runs/.")
 @threads_option
+@report_option
 @click.option(
     "--resume",
     metavar="RUN",
@@ -67,6 +71,7 @@ def train_command(
     out: Path | None,
     name: str | None,
     threads: int | None,
+    no_report: bool,
     resume: Path | None,
     dry_run: bool,
     **options: Any,
@@ -85,16 +90,21 @@ def train_command(
     if resume is not None:
         _refuse_with_resume(options, out=out, name=name, dry_run=dry_run, **vars(heads))
         changes = given_settings(options)
-        return run_again(session, resume, logs=logs, changes=changes, threads=threads)
+        return run_again(
+            session, resume, logs=logs, changes=changes, threads=threads, report=not no_report
+        )
     heads.check(logs)
     refuse_with_parts(logs, options, heads)
     if out is not None and name is not None:
         raise click.UsageError("--out names the whole folder; --name has no place beside it.")
     config = event_settings(options) if logs is None else resolve_options(options)
     if dry_run:
-        _say_left_alone(session, out=out, name=name, threads=threads, **vars(heads))
+        _say_left_alone(
+            session, out=out, name=name, threads=threads, no_report=no_report, **vars(heads)
+        )
         return Outcome(data=config.to_dict(), text=config.to_toml())
-    return run_new(session, Job(logs, config, heads, threads), out=out, name=name)
+    job = Job(logs, config, heads, threads)
+    return run_new(session, job, out=out, name=name, report=not no_report)
 
 
 def _refuse_with_resume(options: dict[str, Any], **others: Any) -> None:

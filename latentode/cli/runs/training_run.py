@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,14 +22,21 @@ from latentode.cli.runs.listener import Listener
 from latentode.cli.runs.logs import Logs
 from latentode.cli.runs.part_training import fit_parts
 from latentode.cli.runs.progress import training_display
+from latentode.cli.runs.proposals import proposals
 from latentode.cli.runs.run_folder import RunFolder, new_folder, recording
+from latentode.cli.runs.run_report import report_after_training
 from latentode.cli.session import Outcome, Session
 from latentode.cli.signals import Stopped
 from latentode.config import LatentODEConfig
 from latentode.errors import DataError
 
+if TYPE_CHECKING:
+    from latentode.data.dataset import TimeSeriesDataset
 
-def run_new(session: Session, job: Job, *, out: Path | None, name: str | None) -> Outcome:
+
+def run_new(
+    session: Session, job: Job, *, out: Path | None, name: str | None, report: bool
+) -> Outcome:
     """Train in a new folder; in that of a group of processes that torchrun starts again.
 
     Args:
@@ -36,19 +44,23 @@ def run_new(session: Session, job: Job, *, out: Path | None, name: str | None) -
         job: What is trained on what.
         out: Folder of the run.
         name: First part of its name, where `out` is None.
+        report: Whether a page about the run is written at its end.
     """
     begun = begun_by_same_call(out, command_of(session))
     if begun is not None and begun.has_checkpoint:
-        return run_again(session, begun.path, logs=job.logs, changes={}, threads=job.threads)
+        return run_again(
+            session, begun.path, logs=job.logs, changes={}, threads=job.threads, report=report
+        )
     if begun is not None and is_first_rank():
         with begun.held():
             begun.clear()  # nothing was saved before the restart
     if not is_first_rank():
         session.silent = True
-        return _fit(session, job, None)
+        return _fit(session, job, None).outcome
     try:
         with new_folder(name or job.stem, out) as folder, recording(session, folder, job):
-            return _fit(session, job, folder)
+            done = _fit(session, job, folder)
+        return _close(session, folder, done, report=report)
     finally:
         if session.run_dir is not None and not (session.run_dir / "run.json").exists():
             session.run_dir = None  # the run was refused
@@ -61,6 +73,7 @@ def run_again(
     logs: Logs | None,
     changes: Mapping[str, Any],
     threads: int | None,
+    report: bool,
 ) -> Outcome:
     """Continue the run of a folder with the settings it was started with.
 
@@ -70,6 +83,7 @@ def run_again(
         logs: Where the log lies now; None where it has not moved.
         changes: Settings to change, by dotted name.
         threads: Threads; None takes those of the run, which its bits depend on.
+        report: Whether a page about the run is written at its end.
 
     Raises:
         UsageError: If a log is named for a run without one.
@@ -81,7 +95,9 @@ def run_again(
     folder.check_begun()
     config = LatentODEConfig.from_toml(folder.config_path).updated(**changes)
     if folder.record.get("status") == "done":  # its schedule has come to its end
-        _say_done(session, path, [*flags_of(changes), *(["--threads"] if threads else [])], logs)
+        others = {"--threads": threads, "--no-report": not report}
+        typed = [*flags_of(changes), *(flag for flag, given in others.items() if given)]
+        _say_done(session, path, typed, logs)
         return Outcome()
     alone = folder.record.get("kind") == "events"
     if alone and logs is not None:
@@ -98,12 +114,13 @@ def run_again(
             f"{session.command_line('resume', path)} LOGS."
         )
     if not first:
-        return _fit(session, job, folder)
+        return _fit(session, job, folder).outcome
     with folder.held():
         if job.logs is not None:
             job.logs.check_unchanged(folder.record.get("log") or {})
         with recording(session, folder, job):
-            return _fit(session, job, folder)
+            done = _fit(session, job, folder)
+    return _close(session, folder, done, report=report)
 
 
 def _say_done(session: Session, path: Path, flags: list[str], logs: Logs | None) -> None:
@@ -114,7 +131,29 @@ def _say_done(session: Session, path: Path, flags: list[str], logs: Logs | None)
     )
 
 
-def _fit(session: Session, job: Job, folder: RunFolder | None) -> Outcome:
+@dataclass(frozen=True)
+class _Done:
+    """What a training leaves.
+
+    Attributes:
+        outcome: Its figures.
+        log: The log that was read; None where it was none, or in parts.
+    """
+
+    outcome: Outcome
+    log: TimeSeriesDataset | None
+
+
+def _close(session: Session, folder: RunFolder, done: _Done, *, report: bool) -> Outcome:
+    """Write the report of a run that is done, and say what comes next."""
+    if report:
+        report_after_training(session, folder, done.log)
+    lines = (f"  {session.command_line(*line)}" for line in proposals(folder.path, folder.record))
+    session.lines("next", ["next:", *lines])
+    return done.outcome
+
+
+def _fit(session: Session, job: Job, folder: RunFolder | None) -> _Done:
     import torch
 
     from latentode.models.fitted.device import device_of
@@ -128,18 +167,17 @@ def _fit(session: Session, job: Job, folder: RunFolder | None) -> Outcome:
         _say_processes(session, owned)
         _say_pipe(session, job)
         owned.update(threads=torch.get_num_threads(), processes=num_processes())
+    log = None
     try:
         if job.logs is None:
             metrics = fit_events(session, job, folder)
         elif job.logs.are_parts:
             metrics = fit_parts(session, job, job.logs, folder, owned)
         else:
-            metrics = _fit_log(session, job, job.logs, folder, owned)
+            metrics, log = _fit_log(session, job, job.logs, folder, owned)
     except Interrupted as stop:
         raise Stopped(int(stop.signal), saved=True) from stop
-    if folder is not None:
-        _propose_next(session, folder.path, job)
-    return Outcome(metrics=metrics)
+    return _Done(Outcome(metrics=metrics), log)
 
 
 def _say_processes(session: Session, folder: RunFolder) -> None:
@@ -165,7 +203,7 @@ def _say_pipe(session: Session, job: Job) -> None:
 
 def _fit_log(
     session: Session, job: Job, logs: Logs, folder: RunFolder | None, owned: RunFolder | None
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], TimeSeriesDataset]:
     from latentode.data.reading.log import read_log
     from latentode.data.reading.second_look.look_lines import suggested_counters
     from latentode.estimators import LatentODE
@@ -184,28 +222,13 @@ def _fit_log(
         owned.write_config(config.updated(**bounds))
     with training_display(session) as display:
         listener = Listener(session, owned, display)
-        LatentODE(config=config).fit(
+        model = LatentODE(config=config).fit(
             dataset,
             run_dir=None if folder is None else folder.path,
             resume=folder is not None and folder.has_checkpoint,
             on_event=listener,
             **vars(job.heads),
         )
-    return listener.metrics()
-
-
-def _propose_next(session: Session, path: Path, job: Job) -> None:
-    words: list[tuple[object, ...]] = [("events", path)]
-    if job.logs is not None:
-        again = ("LOGS",) if job.logs.piped else ()
-        words = [("forecast", path), ("evaluate", path, *again), ("plot", path)]
-        if job.logs.are_parts:
-            words = [
-                ("forecast", path, job.logs, "-o", f"{job.logs.stem}-forecasts"),
-                ("evaluate", path, job.logs, "-o", f"{job.logs.stem}-scores"),
-            ]
-        if job.heads.events is not None or job.heads.model_times:
-            words.append(("events", path))
-        if job.heads.labels is not None:
-            words.append(("classify", path))
-    session.lines("next", ["next:", *(f"  {session.command_line(*line)}" for line in words)])
+    if owned is not None:
+        owned.write_card(model)
+    return listener.metrics(), dataset

@@ -40,5 +40,5 @@ class StandardNormal(nn.Module):
         return noise, self.log_prob(noise)
 
     def sample(self, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
-        """Draws of shape (*shape, latent)."""
+        """Draws of shape ``(*shape, latent)``."""
         return torch.randn((*shape, self.latent_dim), generator=generator)

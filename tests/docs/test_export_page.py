@@ -1,0 +1,11 @@
+"""What the page on exported models says came of its code."""
+
+from page_blocks import of_page
+
+pytestmark = of_page("docs/export.md")
+
+
+def test_the_file_answers_at_the_shell_and_in_python(found):
+    written = {path.name for path in found.folder.iterdir()}
+    assert {"pump.onnx", "forecast.csv", "filled.csv", "scores.json"} <= written
+    assert found.names["forecast"].sizes["series"] == 24
