@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 
 import numpy as np
 import pytest
@@ -83,6 +84,15 @@ def _no_leaked_global_state():
         STATE[name][1](before[name])
     if leaked:
         pytest.fail(f"the test changed global state and did not restore it: {', '.join(leaked)}")
+
+
+@pytest.fixture(autouse=True)
+def _no_part_stays_registered():
+    yield
+    if "latentode.registration" in sys.modules:  # some test has looked at `register`
+        from registered import forget_registered
+
+        forget_registered()
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from latentode.models.likelihoods.student_t import StudentTLikelihood as StudentTLikelihood
     from latentode.models.point_processes import JumpProcess as JumpProcess
     from latentode.models.priors import StandardNormal as StandardNormal
+    from latentode.registration import register as register
     from latentode.training import Trainer as Trainer
 
 __version__ = "0.2.0"
@@ -75,6 +76,7 @@ _HOMES = {
     "read_events": "data.reading.events",
     "read_log": "data.reading.log",
     "recommend": "estimators",
+    "register": "registration",
     "results": "results",
     "synthetic": "data.synthetic",
 }

@@ -33,6 +33,7 @@ COMMANDS = {
         "events": "Show alarm rates, what comes next, and whether the model fits.",
         "plot": "Draw a run or a result file.",
         "report": "Write a run as one page that opens offline.",
+        "serve": "Answer forecasts over HTTP, with a page for people.",
         "info": "Describe a run, a model or this installation.",
         "data": "List or make synthetic logs.",
         "config": "Write, show, check or describe a configuration.",

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from latentode.config import LatentODEConfig
 from latentode.config.memory import VARIABLE as MAX_MEMORY
+from latentode.config.model import REGISTERED
 from latentode.config.toml import read_toml, set_dotted
 from latentode.errors import ConfigError
 
@@ -132,7 +133,8 @@ def choices(name: str) -> tuple[str, ...]:
     """The values that a setting may take, where they are listed; else nothing."""
     for kind in _kinds(name):
         if get_origin(kind) is Literal:
-            return tuple(str(value) for value in get_args(kind))
+            registered = sorted(REGISTERED.get(name.removeprefix("model."), ()))
+            return (*(str(value) for value in get_args(kind)), *registered)
     return ()
 
 

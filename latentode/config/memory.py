@@ -27,9 +27,24 @@ def max_memory() -> int:
     text = os.environ.get(VARIABLE)
     if text is None:
         return _DEFAULT
+    try:
+        return parse_size(text)
+    except ConfigError as error:
+        raise ConfigError(f"{VARIABLE}: {error}") from None
+
+
+def parse_size(text: str) -> int:
+    """Read a size as bytes.
+
+    Args:
+        text: Such as "500MB" or "12GB"; without a unit, bytes.
+
+    Raises:
+        ConfigError: If it is none.
+    """
     match = _SIZE.fullmatch(text.strip())
     if match is None or not float(match[1]):
-        raise ConfigError(f"{VARIABLE}: expected a size such as 500MB or 12GB, got {text!r}.")
+        raise ConfigError(f"expected a size such as 500MB or 12GB, got {text!r}.")
     return int(float(match[1]) * _UNITS[match[2]])
 
 

@@ -3,14 +3,38 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainSerializer, WrapValidator, model_validator
 
 from latentode.config.base import CHOSEN, UNLESS_CHOSEN, Config
+from latentode.config.toml import NONE
 
 #: Likelihoods of readings; each is a module of `latentode.models.likelihoods`.
 LikelihoodName = Literal["gaussian", "student_t", "flow"]
+
+#: Encoders of what a window shows; `latentode.models.encoders` has their classes.
+EncoderName = Literal["rnn", "ode_rnn", "attention", "rnn_attention"]
+
+#: Names that programs have given parts of their own, by setting; see `latentode.register`.
+REGISTERED: dict[str, set[str]] = {"encoder": set(), "likelihood": set(), "label_head": set()}
+
+
+def _or_registered(setting: str, *listed: str | None) -> tuple[WrapValidator, PlainSerializer]:
+    """Let a setting take some values, and the names of registered parts."""
+
+    def check(value: Any, _inner: Any) -> Any:
+        value = None if value == NONE and None in listed else value
+        known = [*listed, *sorted(REGISTERED[setting])]
+        if value in known:
+            return value
+        raise ValueError(
+            f"expected {', '.join(name or NONE for name in known)}, got {value!r} (register a part "
+            "of your own first: latentode.register)"
+        )
+
+    return WrapValidator(check), PlainSerializer(lambda value: value)
+
 
 # training series from which each of the larger `_SIZES` is taken: a network remembers fewer
 _MANY_SERIES = (50, 500)
@@ -83,7 +107,9 @@ class ModelConfig(Config):
 
     latent_dim: Annotated[int, UNLESS_CHOSEN] = Field(CHOSEN, ge=1, le=1024)
     hidden_dim: Annotated[int, UNLESS_CHOSEN] = Field(CHOSEN, ge=1, le=8192)
-    encoder: Literal["rnn", "ode_rnn", "attention", "rnn_attention"] = "rnn_attention"
+    encoder: Annotated[EncoderName, *_or_registered("encoder", *get_args(EncoderName))] = (
+        "rnn_attention"
+    )
     anchor: Literal["origin", "start"] = "origin"
     levels: Annotated[bool, UNLESS_CHOSEN] = Field(
         CHOSEN,
@@ -109,7 +135,9 @@ class ModelConfig(Config):
     )
     prior: Literal["normal", "cnf"] = "normal"
     posterior: Literal["normal", "cnf"] = "normal"
-    likelihood: LikelihoodName = "student_t"
+    likelihood: Annotated[
+        LikelihoodName, *_or_registered("likelihood", *get_args(LikelihoodName))
+    ] = "student_t"
     noise: Literal["constant", "state"] = Field(
         "state", description="scale per channel, or also per time"
     )
@@ -117,6 +145,11 @@ class ModelConfig(Config):
         default=True,
         description="nearest and recent readings count beside the trajectory; false: as in the "
         "classic Latent ODE (which has no knots) the trajectory alone, whose states then say more",
+    )
+    label_head: Annotated[str | None, *_or_registered("label_head", None)] = Field(
+        None,
+        description="head of labels of your own, by the name it is registered under; None: that "
+        "of the kind of the labels",
     )
     dropout: Annotated[float, UNLESS_CHOSEN] = Field(CHOSEN, ge=0, lt=1)
     refine: int = Field(

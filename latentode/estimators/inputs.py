@@ -22,6 +22,7 @@ from latentode.config.data_options import ARGUMENTS, IN_TRAINING, in_python
 from latentode.config.reading_arguments import ReadingArguments, reading_settings
 from latentode.data.dataset import Int64, TimeSeriesDataset
 from latentode.data.events import EventStreams, LogEvents
+from latentode.data.reading.formats.frames import Frame, held, is_frame
 from latentode.errors import ConfigError, DataError, LatentODEWarning, LogWarning
 from latentode.prediction.far_readings import faults_line, followed_line
 from latentode.prediction.known_model import KnownModel
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
     from latentode.data.reading.report import DataReport
     from latentode.models.fitted.latent_ode import FittedModel
 
-Log = TimeSeriesDataset | pd.DataFrame | str | Path
-Events = EventStreams | pd.DataFrame | str | os.PathLike[str]
-Labels = Mapping[str, Any] | pd.Series | pd.DataFrame | str | Path
+Log = TimeSeriesDataset | Frame | str | Path
+Events = EventStreams | Frame | str | os.PathLike[str]
+Labels = Mapping[str, Any] | pd.Series | Frame | str | Path
 _SETTINGS = {
     "latent_dim": "model.latent_dim",
     "encoder": "model.encoder",
@@ -234,7 +235,7 @@ def refuse_windows_of_streams(events: Events | None, windows: Source | None) -> 
     Raises:
         ConfigError: If windows are given of anything but a file or frame.
     """
-    if windows is not None and not isinstance(events, pd.DataFrame | str | os.PathLike):
+    if windows is not None and isinstance(events, EventStreams | None):
         raise ConfigError(
             "windows: expected a file or frame of events that they describe, got none. Streams "
             "have windows of their own."
@@ -355,18 +356,20 @@ def asked_times(
     return grid, pd.MultiIndex.from_frame(pairs)
 
 
-def _table(labels: Labels | None, column: str | None) -> pd.DataFrame | str | Path | None:
+def _table(labels: Labels | None, column: str | None) -> Frame | str | Path | None:
     """What the readers of labels read; None for none."""
-    if labels is None and column is not None:
-        raise ConfigError("label_column: expected labels that it describes, got none.")
     if labels is None:
+        if column is not None:
+            raise ConfigError("label_column: expected labels that it describes, got none.")
         return None
-    if isinstance(labels, pd.DataFrame | str | Path):
-        return labels
-    pairs = list(labels.items())
-    if not pairs:
-        raise DataError("labels: expected at least one, got none.")
-    return pd.DataFrame(pairs, columns=["id", "label"])
+    if isinstance(labels, Mapping | pd.Series):
+        if not len(labels):
+            raise DataError("labels: expected at least one, got none.")
+        return pd.DataFrame([*labels.items()], columns=["id", "label"])
+    if not isinstance(labels, str | Path) and not is_frame(labels):
+        kind = type(labels).__name__
+        raise DataError(f"labels: expected a file, a frame, or a mapping by id, got a {kind}.")
+    return held(labels)  # it is looked at before it is read
 
 
 def events_of(

@@ -347,6 +347,10 @@ class LatentODE(Predictions):
         """What was chosen from the data, in a few lines."""
         return plan_lines(self._fitted())
 
-    def describe(self) -> dict[str, Any]:
-        """Card of the model, JSON types."""
-        return self._fitted().describe()
+    def describe(self, run_dir: str | Path | None = None) -> dict[str, Any]:
+        """What the model is of, JSON types; "model_card" holds its card, "card" the card as a page.
+
+        Args:
+            run_dir: Its run folder, which knows how the log was read, versions, time and scores.
+        """
+        return self._fitted().describe(None if run_dir is None else Path(run_dir))

@@ -148,7 +148,7 @@ class LatentODEModel(nn.Module):
         if event_rates is not None:
             self.event_process = PoissonProcess.of(event_rates, sizes)
         kind = label_kind or ("times" if label_times else "series")
-        self.label_head = label_head_of(kind, num_classes, sizes)
+        self.label_head = label_head_of(kind, num_classes, sizes, config.label_head)
         self.smooth: SmoothMemory | None = SmoothMemory(num_channels) if config.memory else None
         self.latent_noise = LatentNoise.of(config, sizes, has_events=event_rates is not None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
 
@@ -168,17 +169,21 @@ def time_coordinate(
 
 def provenance(kind: str, units: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Attributes of every result: creator, version, time, kind and units."""
-    try:
-        release = version("latentode")
-    except PackageNotFoundError:  # run from a source tree that was not installed
-        release = "unknown"
     return {
         "creator": "latentode",
-        "latentode_version": release,
+        "latentode_version": _release(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "kind": kind,
         "units": json.dumps(dict(units), ensure_ascii=False),
     }
+
+
+@cache  # it is looked for in files
+def _release() -> str:
+    try:
+        return version("latentode")
+    except PackageNotFoundError:  # run from a source tree that was not installed
+        return "unknown"
 
 
 def _plain(value: Any) -> str | int | float:

@@ -15,8 +15,9 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from latentode import results
+from latentode.config.durations import exact_duration, parse_duration
 from latentode.data.dataset import Int64, Readings, TimeSeriesDataset
-from latentode.errors import DataError, LatentODEWarning
+from latentode.errors import ConfigError, DataError, LatentODEWarning
 from latentode.files import atomic_write
 from latentode.scale.manifest import Manifest
 from latentode.scale.model_file import ModelFile
@@ -33,6 +34,14 @@ _SILENT = (
     "all series left out: they have neither a reading nor a planned input, after which a forecast "
     "begins."
 )
+
+
+def _one_spelling(value: Any) -> Any:
+    """A duration in its largest whole unit, as 1000ms and 1s are the same; all else as it is."""
+    try:
+        return exact_duration(parse_duration(value)) if isinstance(value, str) else value
+    except ConfigError:  # another word, or a number in the unit of the log
+        return value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +90,8 @@ class PartPrediction(ABC):
 
     def request(self) -> dict[str, Any]:
         """What decides the answers, for `map_parts`."""
-        return {"what": type(self).__name__, **asdict(self), **self.model.request()}
+        asked = {name: _one_spelling(value) for name, value in asdict(self).items()}
+        return {"what": type(self).__name__, **asked, **self.model.request()}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,7 +32,10 @@ class Shard:
         found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text.strip())
         number, count = (int(each) for each in found.groups()) if found else (0, 0)
         if not 1 <= number <= count:
-            raise ValueError(f"expected the third of sixteen as 3/16, got {text!r}.")
+            raise ValueError(
+                f"expected a shard of 1 to as many as there are, the third of sixteen as 3/16, "
+                f"got {text!r}."
+            )
         return cls(number, count)
 
     def picks(self, index: int) -> bool:

@@ -140,6 +140,14 @@ def test_shards_share_a_folder(folder, tmp_path):
     assert answer_of(*words)["data"]["kept"] == 4
 
 
+def test_a_request_in_other_words_is_the_same(folder, tmp_path):
+    words = ("forecast", folder / "model", folder / "parts", "-o", tmp_path / "out")
+    asked = ("--samples", "4", "--horizon", "2h", "--every")
+    answer_of(*words, *asked, "1h")
+    assert answer_of(*words, *asked, "60min")["data"]["kept"] == 4
+    assert run(*words, *asked, "30min").exit_code != 0
+
+
 def test_parts_of_another_log_are_refused_once_and_before_the_work(folder, tmp_path):
     _, parts = irregular_parts(tmp_path, extras=False, num_channels=1)
     words = ("forecast", folder / "model", parts.folder, *BRIEF, "-o", tmp_path / "out")

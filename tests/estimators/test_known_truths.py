@@ -78,7 +78,13 @@ def test_what_they_are_is_learned_and_said(fitted, forecast):
     lines = "\n".join(fitted.plan_lines())
     for name in ("rain: at least 0", "valve: states 0 and 1", "people: counts"):
         assert name in lines
-        assert name in fitted.describe()["card"]
+    channels = fitted.describe()["model_card"]["data"]["channels"]
+    assert [each["why"].partition(" (")[0] for each in channels] == [
+        "at least 0",
+        "states 0 and 1",
+        "counts",
+        "",
+    ]
 
 
 def test_rain_is_zero_as_often_as_it_is(forecast, histories):

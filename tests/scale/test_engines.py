@@ -117,6 +117,7 @@ def test_processes_give_the_bits_of_a_loop(tmp_path, asked):
 
 
 @posix
+@pytest.mark.fault
 def test_a_killed_process_costs_its_part_alone(tmp_path, parts):
     count = Count(tmp_path / "notes", deadly=(1,))
     results = map_parts(count, parts, tmp_path / "out", suffix=".txt", map=Processes(2))
@@ -125,6 +126,7 @@ def test_a_killed_process_costs_its_part_alone(tmp_path, parts):
 
 
 @posix
+@pytest.mark.fault
 def test_a_part_whose_process_dies_twice_has_failed(tmp_path, parts):
     count = Count(tmp_path / "notes", deadly=(1,), deaths=9)
     results = map_parts(count, parts, tmp_path / "out", suffix=".txt", map=Processes(2))
@@ -149,6 +151,7 @@ SLOW = """
 
 
 @posix
+@pytest.mark.fault
 def test_processes_end_with_a_parent_that_is_killed(tmp_path, parts):
     script = tmp_path / "slow.py"
     script.write_text(textwrap.dedent(SLOW))

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,9 +27,14 @@ from latentode.cli.runs.part_runs import PartRun, part_options, parts_of
 from latentode.cli.runs.part_scores import evaluate_parts
 from latentode.cli.runs.progress import scoring_display
 from latentode.cli.runs.request import Request, request_options
+from latentode.cli.runs.run_folder import RunFolder
 from latentode.cli.session import Outcome, jsonable
 from latentode.cli.table import aligned
 from latentode.files import atomic_write
+from latentode.model_card import SCORED
+
+if TYPE_CHECKING:
+    from latentode.estimators import LatentODE
 
 # options that a model of events alone has no use for
 _OF_LOGS = (
@@ -136,7 +141,7 @@ def evaluate_command(
             on_progress=show,
             **asked,
         )
-    return _deliver(request, scores, home)
+    return _deliver_with_card(request, scores, split, model, folder)
 
 
 def _refuse_beside_own() -> None:
@@ -198,11 +203,37 @@ def _file_of_events(logs: Logs) -> Path:
     return file
 
 
+def _deliver_with_card(
+    request: Request,
+    scores: Mapping[str, Any],
+    split: str,
+    model: LatentODE,
+    folder: RunFolder | None,
+) -> Outcome:
+    """Deliver scores with what was scored, and write the card of the run anew where they are."""
+    own = None if folder is None else Logs.recorded(folder.record.get("log") or {})
+    log = request.logs or own
+    about = {
+        "split": split,
+        "log": None if log is None else str(log),
+        "trainings": 1 + len(model.fitted_.later),
+    }
+    done = _deliver(request, scores, None if folder is None else folder.path, about=about)
+    if folder is not None and request.output is None:
+        folder.write_card(model)
+    return done
+
+
 def _deliver(
-    request: Request, scores: Mapping[str, Any], home: Path | None, name: str = "metrics.json"
+    request: Request,
+    scores: Mapping[str, Any],
+    home: Path | None,
+    name: str = "metrics.json",
+    about: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """Write scores to the output, to stdout, or into the run folder, and print their table."""
-    text = json.dumps(jsonable(scores), indent=2, allow_nan=False) + "\n"
+    whole = scores if about is None else {**scores, SCORED: about}
+    text = json.dumps(jsonable(whole), indent=2, allow_nan=False) + "\n"
     if request.output == STDOUT:
         return Outcome(metrics=scores, text=text)
     target = request.output or (home / name if home else None)

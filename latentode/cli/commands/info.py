@@ -37,7 +37,8 @@ def info_command(session: Session, run: Path | None, env: bool) -> Outcome:
         facts = environment()
         return Outcome(data=facts, text=_lines(facts))
     model, folder = load_model(run, session, "cpu")
-    card = jsonable(model.describe())
+    home = None if folder is None else folder.path
+    card = jsonable(model.describe(home))
     page = str(card.pop("card", ""))
     run_facts = {} if folder is None else _present(folder.record)
     shown = {key: card[key] for key in _SHOWN if key in card}

@@ -8,6 +8,7 @@ from typing import Any
 from latentode.cli.runs.progress import Display
 from latentode.cli.runs.run_folder import RunFolder
 from latentode.cli.session import Session
+from latentode.model_card import SCORED
 
 
 class Listener:
@@ -54,7 +55,8 @@ class Listener:
     def _scores(self, scores: Mapping[str, Any]) -> None:
         """Of the model before its refit, on what was held out; as `evaluate` writes them."""
         if self._folder is not None and scores:
-            self._folder.write_json("metrics.json", scores)
+            about = {"split": "test", "log": None, "trainings": 1}
+            self._folder.write_json("metrics.json", {**scores, SCORED: about})
         for task, result in scores.items():
             for sentence in result.get("sentences", ()):
                 self._session.note(f"on the part held out, {task}: {sentence}")

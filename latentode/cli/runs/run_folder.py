@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from latentode.cli.failures import classify
 from latentode.cli.outputs import make_folder
@@ -35,6 +35,10 @@ from latentode.errors import (
 from latentode.files import RunLock, atomic_write, clean_stray, recover, slug
 from latentode.files.faults import explained
 from latentode.files.regular import read_regular, refuse_links_out
+from latentode.model_card import write_card
+
+if TYPE_CHECKING:
+    from latentode.estimators import LatentODE
 
 SCHEMA = 1
 _MAX_JSON_BYTES = 16 << 20  # a broken file must not fill the memory
@@ -141,6 +145,10 @@ class RunFolder:
         """Change facts of ``run.json``."""
         self.record.update(facts)
         self.write_json("run.json", self.record)
+
+    def write_card(self, model: LatentODE) -> None:
+        """Write the card of the model anew, with all that the folder knows by now."""
+        write_card(self.model_path, model.describe(self.path)["model_card"])
 
     def append_log(self, event: Mapping[str, Any]) -> None:
         """Add one line to ``log.jsonl``."""

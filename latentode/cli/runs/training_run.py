@@ -222,11 +222,13 @@ def _fit_log(
         owned.write_config(config.updated(**bounds))
     with training_display(session) as display:
         listener = Listener(session, owned, display)
-        LatentODE(config=config).fit(
+        model = LatentODE(config=config).fit(
             dataset,
             run_dir=None if folder is None else folder.path,
             resume=folder is not None and folder.has_checkpoint,
             on_event=listener,
             **vars(job.heads),
         )
+    if owned is not None:
+        owned.write_card(model)
     return listener.metrics(), dataset

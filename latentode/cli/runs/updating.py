@@ -79,6 +79,7 @@ def update_run(
         done = model.fitted_.later[-1]
         facts = {"log": logs.record(), "ended": utc_now(), "until": done.until}
         folder.update(updates=[*folder.record.get("updates", []), facts])
+        folder.write_card(model)
     for line in done.lines():
         session.note(line)
     session.note(f"the model that was is kept in {kept}")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from latentode.config import DataConfig
@@ -76,7 +76,7 @@ class ObservationWindows:
 
 def _opened(source: Source, config: DataConfig) -> Table:
     table = open_rows(source, config)
-    if isinstance(source, pd.DataFrame):
+    if not isinstance(source, str | os.PathLike):
         table.name = "windows"
     return table
 

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 
 from latentode.config import LatentODEConfig
@@ -18,8 +17,10 @@ from latentode.data.dataset import TimeSeriesDataset
 from latentode.data.labels import Labels
 from latentode.data.schema import DataSchema
 from latentode.errors import CheckpointError
+from latentode.model_card import markdown, with_run, words_of
 from latentode.models.calibration import Calibration
 from latentode.models.copula import GaussianCopula
+from latentode.models.fitted.card_facts import card_facts
 from latentode.models.fitted.device import device_of
 from latentode.models.fitted.history import Record, from_json, to_json
 from latentode.models.fitted.later_training import LaterTraining
@@ -111,7 +112,8 @@ class FittedModel:
             **({"later": [each.to_dict() for each in self.later]} if self.later else {}),
             **about,
         }
-        save_model(folder, "model", self.model, tensors, meta, self.card())
+        page = self.card(words_of(folder))
+        save_model(folder, "model", self.model, tensors, meta, page)
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> FittedModel:
@@ -145,9 +147,15 @@ class FittedModel:
         model = model.to(target).eval()
         return cls(config, schema, model, history, log, calibration, copula, later)
 
-    def describe(self) -> dict[str, Any]:
-        """What a reader wants to know of the model, JSON types."""
-        data = self.schema.to_dict()
+    def describe(self, run_dir: Path | None = None) -> dict[str, Any]:
+        """What a reader wants to know of the model, JSON types.
+
+        Args:
+            run_dir: Its run folder, which knows how the log was read, versions, time and scores.
+        """
+        data, card = self.schema.to_dict(), card_facts(self)
+        if run_dir is not None:
+            card = with_run(card, run_dir)
         return {
             "parameters": self.num_parameters,
             "epochs": len(self.history),
@@ -159,8 +167,17 @@ class FittedModel:
             "calibration": self.calibration.line(),
             "copula": self.copula.line(),
             "later": [each.to_dict() for each in self.later],
-            "card": self.card(),
+            "model_card": card,
+            "card": markdown(card),
         }
+
+    def card(self, words: str = "") -> str:
+        """The card of the model alone as a page in Markdown.
+
+        Args:
+            words: What its user wrote into it before.
+        """
+        return markdown(card_facts(self), words)
 
     def in_short(self) -> str:
         """What it is of and how it was trained, in a line."""
@@ -180,38 +197,6 @@ class FittedModel:
     def _series(self) -> str:
         """How many series it remembers."""
         return f"{len(self.context)} series" if len(self.context) else "parts, none remembered"
-
-    def card(self) -> str:
-        """A page about the model, in Markdown."""
-        schema, config = self.schema, self.config
-        best = min(self.history, key=_score, default={})
-        others = f", label loss {best['label_loss']:.4g} nats" if "label_loss" in best else ""
-        lines = [
-            "# Model card",
-            "",
-            f"Latent ODE, {self.num_parameters:,} parameters: {config.model.encoder} encoder, "
-            f"latent dimension {config.model.latent_dim}, {config.model.dynamics} dynamics, "
-            f"{config.model.likelihood} likelihood.",
-            "",
-            f"- Channels: {', '.join(schema.channels)}",
-            f"- Time: {schema.clock.kind}, zone {schema.clock.zone or 'none'}",
-            f"- Context {format_duration(schema.lengths.context_ns)}, horizon "
-            f"{format_duration(schema.lengths.horizon_ns)}",
-            *(f"- {line}" for line in schema.families.lines(schema.channels)),
-            f"- Training log: {self._series()}",
-            *(f"- {line}" for line in self.log.lines()),
-            f"- Solver: {config.solver.method}, step {config.solver.step_size:.3g} model time",
-            f"- Epochs: {len(self.history)}; the best has a validation CRPS of "
-            f"{best.get('validation_crps', float('nan')):.4g} training standard deviations{others}",
-            *(f"- {line[0].upper()}{line[1:]}" for each in self.later for line in each.lines()),
-            f"- Calibration: {self.calibration.line()}",
-            f"- Paths: {self.copula.line()}",
-            "",
-            "Predictions hold for series like those of the training log. Bands hold at each time; "
-            "they are not bands of whole paths.",
-            "",
-        ]
-        return "\n".join(lines)
 
 
 def _check(schema: DataSchema, about: Mapping[str, Any]) -> None:
@@ -252,12 +237,6 @@ def _stored(part: _Part, prefix: str, tensors: Mapping[str, torch.Tensor], path:
         if not part.is_sound:
             raise CheckpointError(f"{path}: tensors {prefix}*: numbers that are out of range.")
     return part
-
-
-def _score(record: Record) -> float:
-    """What chose the weights: labels, where they were judged."""
-    score = record.get("label_loss", record.get("validation_crps", np.inf))
-    return float(np.nan_to_num(score, nan=np.inf))
 
 
 def head_arguments(event_rates: torch.Tensor | None, labels: Labels | None) -> dict[str, Any]:

@@ -13,7 +13,6 @@ JOINT = "\x1f"
 _EPOCH_DAY = date(1970, 1, 1).toordinal()  # ordinals count from the year 1
 #: Stands for the year of a date that tells none: a leap year after all logs, within int64.
 NO_YEAR = 2260
-_FIRST_OF_NO_YEAR = date(NO_YEAR, 1, 1).toordinal() - _EPOCH_DAY  # in days since 1970
 _CENTURY_TURNS = 69  # as strptime: 69 is 1969, 68 is 2068
 # English, German, French, Spanish, Italian, Portuguese, Dutch, Danish/Swedish, Polish; names are
 # looked up without a full stop, and by three letters where these are clear
@@ -42,6 +41,7 @@ _WEEK = re.compile(r"(\d{4})-?\s?W(\d{1,2})(?:-?([1-7]))?", re.IGNORECASE)
 _QUARTER = re.compile(r"(\d{4})[-/]?\s?Q([1-4])", re.IGNORECASE)
 _QUARTER_YEAR = re.compile(r"Q([1-4])[-/ ]?\s?(\d{4})", re.IGNORECASE)
 _YEAR_DAY = re.compile(r"(\d{4})[-/](\d{3})")
+_MONTH_SHORT_YEAR = re.compile(r"([^\W\d]{3,})\.?[-/ .']+(\d\d)")
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)")
 _WEEKDAY = re.compile(r"[^\W\d]{2,10}\.?,?\s+(?=\S)")
 _PLACE = re.compile(
@@ -103,7 +103,7 @@ class OpenDate:
         if self.short:
             if not 0 <= year <= 99:
                 return None
-            year += 1900 if year >= _CENTURY_TURNS else 2000
+            year = _full_year(year)
         elif year < 100:
             return None
         return day_number(year, number["m"], number["d"])
@@ -123,7 +123,7 @@ class WrittenDate:
         offset: Minutes east of Greenwich, where the text has an offset or letters of one.
         place: IANA name behind the time, in brackets.
         letters: Letters of a zone, of one offset or of several.
-        needs_clock: True of "Mar 24", which may be a month where no time of day follows.
+        month: Of "Mar 24" where no time of day follows: the day that it is as March of 2024.
     """
 
     day: int | None = None
@@ -131,7 +131,7 @@ class WrittenDate:
     offset: int | None = None
     place: str | None = None
     letters: str | None = None
-    needs_clock: bool = False
+    month: int | None = None
 
 
 def day_number(year: int, month: int, day: int) -> int | None:
@@ -173,8 +173,7 @@ def parse_date(text: str) -> WrittenDate:
         if shorter != body and not body[:1].isdigit():
             day, numbers = _date(shorter.strip())
     named = (place["name"] or place["bare"]) if place else None
-    needs_clock = day is not None and day >= _FIRST_OF_NO_YEAR and not body[:1].isdigit()
-    return WrittenDate(day, numbers, offset, named, letters, needs_clock)
+    return WrittenDate(day, numbers, offset, named, letters, _month_of_short_year(body))
 
 
 def _zone(after: str) -> tuple[int | None, str | None, str]:
@@ -237,6 +236,16 @@ def day_of_year(year: int, day: int) -> int | None:
     if first is None or following is None or not 1 <= day <= following - first:
         return None
     return first + day - 1
+
+
+def _full_year(two_digits: int) -> int:
+    return two_digits + (1900 if two_digits >= _CENTURY_TURNS else 2000)
+
+
+def _month_of_short_year(text: str) -> int | None:
+    match = _MONTH_SHORT_YEAR.fullmatch(text)
+    month = MONTH_OF.get(match[1].lower()) if match else None
+    return day_number(_full_year(int(match[2])), month, 1) if match and month else None
 
 
 def _named_month(text: str) -> int | None:

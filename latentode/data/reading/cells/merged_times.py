@@ -285,6 +285,16 @@ def _merge_stamps(column: _Column, stamps: Stamps) -> Times:
     if okay.any() and re.match(SPAN, text := column.text(int(okay.argmax())).strip()):
         choice = f"the time is the start of each span in {column.name!r}"
         column.doubts.decide("time", choice, f"such as {text!r}")
+    if stamps.short_years and okay.any():
+        row = int(okay.argmax())
+        column.doubts.decide(
+            "time",
+            f"cells of {column.name!r} are a month and a year: {column.text(row)!r} is "
+            f"{str(np.datetime64(int(stamps.times[row]), 'ns'))[:7]}",
+            "they advance by months",
+            confidence="likely",
+            option="--time-format '%b-%d' where they are days",
+        )
     bad = np.flatnonzero(stamps.status == BAD)
     if len(bad) and not okay.any() and re.match(HALF_DAY_FORM, column.text(int(bad[0])).strip()):
         what = f"{column.text(int(bad[0]))!r} is a time of day without a date"

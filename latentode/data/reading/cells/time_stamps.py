@@ -29,6 +29,8 @@ _BLOCK = 65_536  # rows that are read again, one by one, where one of them is no
 _MISSING = pa.array(MISSING_TEXTS)
 # two arrays of texts differ from one of few distinct texts by this share of distinct ones
 _FEW = 0.5
+# "Mar-24" is a month of a year from so many on, where most follow each other by half a year at most
+_FEW_MONTHS, _IN_ORDER, _HALF_A_YEAR = 3, 0.9, 6
 
 _PARTS = (
     r"^(?P<before>[^:]*?)(?P<clock>\d{1,2}:\d\d(?::\d\d)?)(?P<fraction>[.,]\d+)?"
@@ -50,6 +52,7 @@ class Stamps:
         codes: Index into `dates` of the date of each row, -1 where it is in `times`.
         dates: Distinct dates whose order of day and month has to be decided for the whole log.
         places: IANA names and letters of zones that stand behind the times.
+        short_years: Whether cells such as "Mar-24" were taken for months of a year.
     """
 
     times: Int64
@@ -58,6 +61,7 @@ class Stamps:
     codes: NDArray[np.int32]
     dates: tuple[OpenDate, ...] = ()
     places: frozenset[str] = field(default_factory=frozenset)
+    short_years: bool = False
 
     def take(self, rows: NDArray[np.integer]) -> Stamps:
         """Times by index."""
@@ -89,7 +93,8 @@ class Stamps:
         status[day == _LIMIT] = BAD
         status[(status == OK) & (np.abs(day) > _LAST_DAY)] = OUT_OF_RANGE
         times = np.where(status == OK, self.times + np.where(status == OK, day, 0) * DAY, 0)
-        return Stamps(times, self.aware, status, np.full_like(self.codes, -1), (), self.places)
+        codes = np.full_like(self.codes, -1)
+        return replace(self, times=times, status=status, codes=codes, dates=())
 
 
 def plain_stamps(
@@ -130,6 +135,7 @@ def join_stamps(parts: Sequence[Stamps]) -> Stamps:
         np.concatenate(codes).astype(np.int32) if dates else none,
         tuple(dates),
         frozenset().union(*(part.places for part in parts)),
+        any(part.short_years for part in parts),
     )
 
 
@@ -284,11 +290,15 @@ def _of_parts(parts: dict[str, pa.Array], missing: NDArray[np.bool_]) -> Stamps:
     offsets = np.array([date.offset or 0 for date in written], dtype=np.int64)[rows]
     aware = np.array([date.offset is not None for date in written], dtype=bool)[rows]
     days, codes = np.where(codes >= 0, 0, days)[rows], codes[rows]
+    months = np.array([_LIMIT if date.month is None else date.month for date in written])[rows]
+    bare = (months != _LIMIT) & np.asarray(pc.equal(parts["clock"], ""))
+    short_years = _advance_by_months(months[bare])
+    if short_years:
+        days = np.where(bare, months, days)
+    elif _may_be_months(days[bare & (days != _LIMIT)]):
+        days = np.where(bare, _LIMIT, days)
     status = np.zeros(len(rows), dtype=np.uint8)
     status[np.abs(days) > _LAST_DAY] = OUT_OF_RANGE
-    lacking = np.array([date.needs_clock for date in written], dtype=bool)[rows]
-    if lacking.any() and _may_be_months(days[lacking]):
-        days = np.where(lacking & np.asarray(pc.equal(parts["clock"], "")), _LIMIT, days)
     status[(days == _LIMIT) | (seconds < 0) | ((seconds == 86_400) & (fraction > 0))] = BAD
     status[missing] = NO_TIME
     okay = status == OK
@@ -301,11 +311,27 @@ def _of_parts(parts: dict[str, pa.Array], missing: NDArray[np.bool_]) -> Stamps:
         np.where(okay, codes, -1).astype(np.int32),
         numbers,
         frozenset(place for place in places if place),
+        short_years,
     )
+
+
+def _advance_by_months(months: Int64) -> bool:
+    """Whether "Mar-24" and those around it are months of years, by their order.
+
+    As days of no year they would advance by some days, which as months are some years.
+    """
+    steps = np.diff(months.astype("M8[D]").astype("M8[M]").astype(np.int64))
+    steps = steps[steps != 0]
+    if len(steps) + 1 < _FEW_MONTHS:
+        return False
+    forward = (steps > 0).mean()
+    return max(forward, 1 - forward) >= _IN_ORDER and np.median(np.abs(steps)) <= _HALF_A_YEAR
 
 
 def _may_be_months(days: Int64) -> bool:
     """Whether "Mar 24" may be a month of 2024: numbers that change with the day change more."""
+    if not len(days):
+        return False
     dates = np.unique(days).astype("M8[D]")
     months = dates.astype("M8[M]")
     return len(np.unique(dates - months)) <= len(np.unique(months))

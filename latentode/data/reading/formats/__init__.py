@@ -8,6 +8,9 @@ and first cells tell whether the log is wide or long (`column_roles`).
 **Data frames** (`data_frame`) are read as they are, a named index as a column. Cells keep their
 types, and ids are written as a CSV file would hold them: 7.0 is the series "7".
 
+**Frames of Polars, DuckDB, pyarrow** and of others that speak Arrow (`arrow_frame`, `frames`) are
+read as typed columns, numbers and times where they lie; a lazy frame is collected.
+
 **Parquet** (`parquet`) is read by pyarrow as typed columns. An index that pandas stored is a column
 like others.
 

@@ -22,6 +22,7 @@ from latentode.data.reading.formats.table import (
 )
 from latentode.errors import DataError
 
+_CODED = pa.dictionary(pa.int32(), pa.string())
 _STREAM_MARK = b"\xff\xff\xff\xff"  # before each message of a stream; no text begins so
 
 
@@ -119,17 +120,17 @@ def _validated(table: pa.Table) -> pa.Table:
     return table
 
 
-def typed_table(table: pa.Table, path: Path) -> Table:
+def typed_table(table: pa.Table, path: Path | None = None) -> Table:
     """Make a log of a table of pyarrow; columns of lists, records or bytes are left out and said.
 
     Args:
         table: The columns.
-        path: File that it is from.
+        path: File that it is from; None for a frame.
 
     Raises:
         DataError: If a name stands twice, or no row or no column is left.
     """
-    check_distinct(table.column_names, str(path))
+    check_distinct(table.column_names, "DataFrame" if path is None else str(path))
     plain = {name: plain_column(table[name]) for name in table.column_names}
     log = Table({name: cells for name, cells in plain.items() if cells is not None}, path)
     for name, cells in plain.items():
@@ -138,6 +139,12 @@ def typed_table(table: pa.Table, path: Path) -> Table:
                 "channel", f"column {name!r} left out", f"each of its cells is a {table[name].type}"
             )
     return log
+
+
+def _of_strings(coded: pa.DictionaryArray) -> pa.DictionaryArray:
+    """The same codes of plain strings."""
+    codes = coded.indices.cast(_CODED.index_type)
+    return pa.DictionaryArray.from_arrays(codes, coded.dictionary.cast(pa.string()))
 
 
 def plain_column(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
@@ -151,6 +158,8 @@ def plain_column(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
     if kinds.is_run_end_encoded(kind):
         return plain_column(pc.run_end_decode(column))
     if kinds.is_dictionary(kind):
+        if kinds.is_string_view(kind.value_type):
+            return pa.chunked_array([_of_strings(chunk) for chunk in column.chunks], _CODED)
         return column if is_text(kind) else plain_column(column.cast(kind.value_type))
     if kinds.is_string_view(kind):
         return column.cast(pa.string())

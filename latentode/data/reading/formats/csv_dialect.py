@@ -205,6 +205,8 @@ def _separator(lines: Sequence[str], source: str) -> str:
 
 def _score(lines: Sequence[str], sep: str, source: str) -> tuple[float, float] | None:
     """Share of the lines that the separator parts alike, and share of clean cells in them."""
+    if not any(sep in line for line in lines):
+        return None
     try:
         records = [each for each in split_records(lines, sep, source) if _filled(each)]
     except DataError:

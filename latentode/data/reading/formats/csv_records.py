@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from latentode.data.reading.formats.table import MISSING_TEXTS
@@ -38,11 +38,16 @@ _DATE = re.compile(
     re.VERBOSE,
 )
 _LONGEST_DATE = 45  # with weekday and zone; a title that begins with a date is longer
+_LONGEST_KEPT = 100  # characters of cells whose kind is kept, which bounds the memory they take
 _EMPTY = frozenset(MISSING_TEXTS)
 
 
 def kind_of(cell: str) -> Kind:
     """What stands in a cell, by its form."""
+    return _kind_of(cell) if len(cell) > _LONGEST_KEPT else _known_kind_of(cell)
+
+
+def _kind_of(cell: str) -> Kind:
     text = cell.strip()
     if text in _EMPTY:
         return "missing"
@@ -51,6 +56,10 @@ def kind_of(cell: str) -> Kind:
     if _DATE.match(text) and len(text.partition(" (")[0]) <= _LONGEST_DATE:
         return "date"
     return "number" if _THOUSANDS.fullmatch(text) else "word"
+
+
+# asked of the first cells of a file again for each separator
+_known_kind_of = lru_cache(maxsize=8_192)(_kind_of)
 
 
 @dataclass(frozen=True)

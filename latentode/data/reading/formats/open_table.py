@@ -11,11 +11,10 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
-import pandas as pd
-
 from latentode.config import DataConfig
 from latentode.data.reading import formats
 from latentode.data.reading.formats.database_url import DatabaseUrl, is_url
+from latentode.data.reading.formats.frames import Frame
 from latentode.data.reading.formats.part_folder import names_parts
 from latentode.data.reading.formats.table import (
     Format,
@@ -28,27 +27,46 @@ from latentode.data.reading.formats.text_blocks import binary_kind, first_bytes
 from latentode.data.reading.roles import natural_key
 from latentode.errors import ConfigError, DataError
 
-LogFile = str | os.PathLike[str] | pd.DataFrame
+LogFile = str | os.PathLike[str] | Frame
 Source = LogFile | Sequence[LogFile]
 _NO_LOGS = frozenset({".md", ".json", ".png", ".pdf", ".html", ".py", ".toml", ".sh", ""})
 
 
-def _all_formats() -> tuple[Format, ...]:
+def _all_formats() -> list[Format]:
     names = [f"{formats.__name__}.{module.name}" for module in iter_modules(formats.__path__)]
     modules = [import_module(name) for name in names if name != __name__]
     present = [module.FORMAT for module in modules if hasattr(module, "FORMAT")]
-    return tuple(sorted(present, key=lambda log_format: log_format.rank))
+    return sorted(present, key=_rank)
 
 
-#: The formats, in the order of asking.
+def _rank(log_format: Format) -> int:
+    return log_format.rank
+
+
+#: The formats, in the order of asking; `latentode.register` adds to them.
 FORMATS = _all_formats()
+
+
+def add_format(log_format: Format) -> None:
+    """Ask a format, too, from now on, in the place of one whose class is called the same.
+
+    Args:
+        log_format: The format.
+    """
+    others = [each for each in FORMATS if _home(each) != _home(log_format)]
+    FORMATS[:] = sorted([*others, log_format], key=_rank)
+
+
+def _home(log_format: Format) -> tuple[str, str]:
+    return type(log_format).__module__, type(log_format).__qualname__
 
 
 def open_table(source: LogFile, config: DataConfig) -> Table:
     """Open one log file, data frame or database.
 
     Args:
-        source: File, address of a database (``postgresql://...``), or data frame.
+        source: File, address of a database (``postgresql://...``), or data frame of pandas or of
+            a library that speaks Arrow.
         config: How it is read.
 
     Returns:
@@ -150,12 +168,25 @@ def open_blocks(file: LogFile, config: DataConfig, size: int) -> Iterator[Table]
         del table  # not to be held beside the next one
 
 
+def format_name(file: LogFile, config: DataConfig) -> str:
+    """Name of the format that opens a file, from its first bytes.
+
+    Args:
+        file: One of `log_files`.
+        config: How it is read.
+
+    Raises:
+        DataError: If no format can open it.
+    """
+    return _format_of(_source(file, config)).name
+
+
 def _source(file: LogFile, config: DataConfig) -> LogSource:
     log = _located(file)
     return LogSource(log, config, first_bytes(log) if isinstance(log, Path) else b"")
 
 
-def _located(source: LogFile) -> Path | DatabaseUrl | pd.DataFrame:
+def _located(source: LogFile) -> Path | DatabaseUrl | Frame:
     if not isinstance(source, str | os.PathLike):
         return source
     return DatabaseUrl(str(source)) if is_url(source) else Path(source)
@@ -198,7 +229,7 @@ def _kind(file: Path) -> str:
     return "".join(file.suffixes[-2:] if file.suffix == ".gz" else file.suffixes[-1:]).lower()
 
 
-def _by_name(file: os.PathLike[str] | str | pd.DataFrame) -> Any:
+def _by_name(file: LogFile) -> Any:
     return natural_key(str(file))
 
 

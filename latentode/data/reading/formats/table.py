@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,6 +17,7 @@ from latentode.config import DataConfig
 from latentode.data.dataset import Int64
 from latentode.data.reading.doubts import Doubts
 from latentode.data.reading.formats.database_url import DatabaseUrl
+from latentode.data.reading.formats.frames import Frame
 from latentode.data.reading.formats.text_blocks import binary_kind, read_blocks
 from latentode.data.reading.roles import Roles
 from latentode.errors import DataError
@@ -219,7 +219,7 @@ class LogSource:
         start: First bytes of the file, as they are stored; none of a data frame.
     """
 
-    log: Path | pd.DataFrame | DatabaseUrl
+    log: Path | Frame | DatabaseUrl
     config: DataConfig
     start: bytes = b""
 

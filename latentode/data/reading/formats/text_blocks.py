@@ -217,8 +217,9 @@ def _without_end(pieces: Iterator[bytes], doubts: Doubts) -> Iterator[bytes]:
 
 def _codec(encoding: str) -> str:
     try:
+        "".encode(encoding)  # refuses what is an encoding of no text: zlib, base64
         info = codecs.lookup(encoding)
-    except LookupError:
+    except (LookupError, UnicodeError):
         raise ConfigError(
             f"--encoding: expected the name of an encoding (utf-8, latin-1, cp1252, utf-16, ...), "
             f"got {encoding!r}."

@@ -179,11 +179,22 @@ def _peeled(distinct: Float64, counts: NDArray[np.integer]) -> tuple[int, int]:
     """How many values at the low end, and at the high end, are codes: as many as can be."""
     best = (0, 0)
     most = min(_MOST_CODES, len(distinct) - 1)
+    if not _any_may_be_code(distinct, counts, most):
+        return best
     for low in range(most + 1):
         for high in range(min(most, len(distinct) - 1 - low) + 1):
             if low + high > sum(best) and _all_codes(distinct, counts, low, high):
                 best = (low, high)
     return best
+
+
+def _any_may_be_code(distinct: Float64, counts: NDArray[np.integer], most: int) -> bool:
+    """Whether one of the values at the ends may be a code: without one, no other is."""
+    ends = [*range(most), *range(len(distinct) - most, len(distinct))]
+    return any(
+        custom_of(float(distinct[at])) is not None or (counts[at] >= _FEWEST and distinct[at] != 0)
+        for at in ends
+    )
 
 
 def _all_codes(distinct: Float64, counts: NDArray[np.integer], low: int, high: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -47,6 +48,7 @@ _AMONG_MANY = Custom(1.0, 3.0, _DISTINCT)
 _BELOW_ZERO = Custom(0.25, 3.0, _DISTINCT)
 
 
+@lru_cache(maxsize=16_384)  # asked of the same ends of a channel for each number of codes there
 def custom_of(value: float) -> Custom | None:
     """What is known of a number that is a code by custom; None of all others."""
     size = abs(value)

@@ -133,11 +133,42 @@ def test_numbers_beside_one_another_are_no_dates_where_they_wander(tmp_path, cel
         read(tmp_path, "time,pair,x\n" + "".join(rows))
 
 
-def test_a_month_and_two_digits_are_no_day_where_they_count_months(tmp_path):
-    months = pd.date_range("2022-01-01", periods=40, freq="MS")
-    text = "time,x\n" + "".join(f"{t:%b-%y},{i + 0.5}\n" for i, t in enumerate(months))
+@few
+@given(
+    st.dates(datetime(1970, 1, 1).date(), datetime(2060, 1, 1).date()),
+    st.sampled_from(["%b-%y", "%b %y", "%B '%y", "%b/%y", "%b. %y"]),
+    st.sampled_from(["MS", "QS", "2MS"]),
+    st.booleans(),
+)
+def test_a_month_and_two_digits_advance_by_months(tmp_path_factory, start, form, step, newest):
+    months = pd.date_range(start, periods=40, freq=step)
+    months = months[::-1] if newest else months
+    text = "time,x\n" + "".join(f"{t.strftime(form)},{i + 0.5}\n" for i, t in enumerate(months))
+    times, report = read_times(tmp_path_factory, text)
+    assert times == sorted(ns(str(t)[:10]) for t in months)
+    assert any(
+        "are a month and a year" in note and "--time-format" in note for note in said(report)
+    )
+
+
+@pytest.mark.parametrize("step", ["1D", "7D", "36h"])
+def test_a_month_and_two_digits_that_advance_by_days_are_no_months(tmp_path, step):
+    days = pd.date_range("2023-03-01", periods=40, freq=step)
+    text = "time,x\n" + "".join(f"{t:%b %d %H:%M},{i + 0.5}\n" for i, t in enumerate(days))
+    dataset, report = read(tmp_path, text, time__year=2023)
+    assert dataset.readings.times.tolist() == [ns(str(t)) for t in days]
+    text = "time,x\n" + "".join(f"{t:%b %d},{i + 0.5}\n" for i, t in enumerate(days.normalize()))
+    if step == "1D":  # fewer days of the month than months may be months, and ask
+        dataset, report = read(tmp_path, text, time__year=2023)
+        assert dataset.readings.times.tolist() == [ns(str(t)) for t in days]
+        assert not any("a month and a year" in note for note in said(report))
+
+
+def test_two_months_may_be_days_and_are_told_by_a_format(tmp_path):
     with pytest.raises(DataError, match="no column looks like the time"):
-        read(tmp_path, text)
+        read(tmp_path, "time,x\nJan-22,1.5\nFeb-22,1.7\n")
+    dataset, _ = read(tmp_path, "time,x\nJan-22,1.5\nFeb-22,1.7\n", time__format="%b-%y")
+    assert dataset.readings.times.tolist() == [ns("2022-01-01"), ns("2022-02-01")]
 
 
 def test_years_are_counted_against_the_order_of_rows_out_of_place():

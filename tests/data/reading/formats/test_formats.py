@@ -28,6 +28,7 @@ from latentode.errors import DataError
 FIXTURES = ROOT / "datasets" / "fixtures"
 FORMATS = {log_format.name: log_format for log_format in open_table.FORMATS}
 FRAME = "pandas data frame"
+OTHER_FRAME = "frame of Polars, DuckDB or pyarrow"  # tested in test_arrow_frame
 ROWS = 30
 LOG = Log.of(ROWS)
 EXPORTS = {
@@ -82,7 +83,7 @@ def refused(path):
 
 
 def test_every_format_has_a_sample():
-    assert set(FORMATS) == {FRAME, *(name for name, _ in KINDS.values())}
+    assert set(FORMATS) == {FRAME, OTHER_FRAME, *(name for name, _ in KINDS.values())}
 
 
 def test_formats_are_asked_by_rank_and_csv_last():

@@ -1,0 +1,126 @@
+"""A process that holds a model and answers questions, one after another."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import tempfile
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from latentode.config.memory import VARIABLE
+from latentode.errors import LatentODEError, SolverError
+from latentode.files.signals import stopping_signals
+from latentode.serve.limits import Limits
+
+if TYPE_CHECKING:
+    from latentode.serve.answers import Answers
+
+_logger = logging.getLogger(__name__)
+_MEMORY = "/dev/shm"
+_UNPROCESSABLE, _FAILED = 422, 500  # statuses
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """Where a model lies.
+
+    Attributes:
+        path: Folder of the model, or a file that `export` wrote.
+        device: Where it computes.
+    """
+
+    path: str
+    device: str = "cpu"
+
+    @property
+    def is_exported(self) -> bool:
+        """Whether it is a file, which needs no torch."""
+        return Path(self.path).is_file()
+
+
+def work(connection: Connection, served: ServedModel, limits: Limits) -> None:
+    """Load a model, say what it is of, and answer questions until the other end is closed.
+
+    A question is a head of JSON and a body; an answer likewise.
+
+    Args:
+        connection: To the process that listens.
+        served: The model.
+        limits: What a question may cost.
+    """
+    for number in stopping_signals():  # the process that listens ends this one
+        signal.signal(number, signal.SIG_IGN)
+    with tempfile.TemporaryDirectory(prefix="latentode-serve-", dir=_in_memory()) as folder:
+        # bodies are files of this folder alone, under one name
+        os.chdir(folder)
+        try:
+            _serve(connection, served, limits)
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            pass  # the other end has gone
+        finally:
+            os.chdir("/")
+
+
+def _in_memory() -> str | None:
+    """A folder whose files are written to no disk, where the system has one."""
+    return _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None
+
+
+def _serve(connection: Connection, served: ServedModel, limits: Limits) -> None:
+    os.environ.setdefault(VARIABLE, f"{limits.memory // 1_000_000}MB")
+    try:
+        answers = _loaded(served, limits)
+        answers.warm()
+        ready = {"ready": True, "information": answers.information()}
+    except BaseException as error:
+        _send(connection, {"ready": False, **_failure(error)}, b"")
+        return
+    _send(connection, ready, b"")
+    while True:
+        head, content = json.loads(connection.recv_bytes()), connection.recv_bytes()
+        _send(connection, *_answered(answers, head, content))
+
+
+def _loaded(served: ServedModel, limits: Limits) -> Answers:
+    from latentode.estimators import ExportedLatentODE, LatentODE
+    from latentode.serve.answers import Answers
+
+    if served.is_exported:
+        return Answers(ExportedLatentODE.load(served.path), limits)
+    return Answers(LatentODE.load(served.path, device=served.device), limits)
+
+
+def _answered(
+    answers: Answers, head: dict[str, Any], content: bytes
+) -> tuple[dict[str, Any], bytes]:
+    from latentode.serve.answers import Question
+
+    try:
+        answer = answers.answer(Question(**head, content=content))
+    except Exception as error:  # what goes wrong is the answer
+        return _failure(error), b""
+    return {"status": 200, "media": answer.media, "warnings": answer.warnings}, answer.content
+
+
+def _failure(error: BaseException) -> dict[str, Any]:
+    """What an error means to who asked; of a bug, what only the operator is to see."""
+    message = " ".join(str(error).split())
+    if isinstance(error, LatentODEError) and error.kind != "shape":
+        status = _FAILED if isinstance(error, SolverError) else _UNPROCESSABLE
+        status = getattr(error, "status", status) if error.kind == "body" else status
+        return {"status": status, "kind": error.kind, "message": message}
+    if isinstance(error, MemoryError):
+        return {"status": _UNPROCESSABLE, "kind": "resources", "message": "out of memory."}
+    _logger.error("internal error", exc_info=error)
+    told = f"{type(error).__name__}: {message}"
+    return {"status": _FAILED, "kind": "internal", "message": "internal error.", "told": told}
+
+
+def _send(connection: Connection, head: dict[str, Any], content: bytes) -> None:
+    connection.send_bytes(json.dumps(head).encode())
+    connection.send_bytes(content)

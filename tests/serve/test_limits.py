@@ -1,0 +1,158 @@
+"""What is refused: who may ask, how much, and nothing of the server's own files."""
+
+import gzip
+import json
+
+import pytest
+from served import serving
+
+TOKEN = "a-token-of-more-than-sixteen-signs"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/forecast?horizon=9999h", "horizon: expected at most 2.5d, got"),
+        ("/forecast?every=1s", "times: expected at most 500, got 21,600"),
+        ("/interpolate?every=1s", "times: expected at most 500, got"),
+        ("/forecast?samples=301", "samples: expected at most 300, got 301"),
+        ("/forecast?samples=0", "samples: Input should be greater than or equal to 1"),
+        ("/forecast?sample=3", "sample: unknown parameter"),
+        ("/forecast?query=SELECT+1", "query: unknown parameter"),
+        ("/forecast?max-channels=99999999", "max-channels: unknown parameter"),
+        ("/forecast?quantiles=2", "quantiles: expected probabilities between 0 and 1"),
+        ("/forecast?horizon=soon", "duration: expected a number with a unit"),
+        ("/forecast?encoding=zlib", "--encoding: expected the name of an encoding"),
+        ("/forecast?encoding=undefined", "--encoding: expected the name of an encoding"),
+        ("/forecast?tz=../../etc/passwd", "zone"),
+        ("/forecast?time-column=nowhere", "nowhere"),
+        ("/inspect", "accept application/json"),
+    ],
+)
+def test_what_is_too_much_or_unknown_is_refused_by_name(server, body, path, said):
+    reply = server.csv(path, body)
+    assert reply.status in (406, 422)
+    assert said in reply.message
+    assert len(reply.message.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "said"),
+    [
+        (b"{", 400, "expected JSON"),
+        (b'{"readings": [{"time": NaN}]}', 400, "NaN is no number of JSON"),
+        (b'{"series": ["a"], "series": ["b"]}', 400, "twice"),
+        (b"[" * 90_000, 400, "expected JSON"),
+        (b'{"a":' * 30_000, 400, "expected JSON"),
+        (b'{"series": ["\xff"]}', 400, "expected JSON"),
+        (b"[1]", 400, "expected an object"),
+        (b'{"series": []}', 422, "expected a list of ids"),
+        (b'{"series": "north"}', 422, "expected a list of ids"),
+        (b'{"log": "/etc/passwd"}', 422, "expected series, readings, times, plan"),
+        (b'{"readings": "/etc/passwd"}', 422, "expected a list of records"),
+        (b'{"readings": ["/etc/passwd"]}', 422, "expected a record"),
+        (b'{"readings": [{"time": [1]}]}', 422, "expected text, a number or null"),
+        (b'{"readings": [{"time": "x"}], "series": ["north"]}', 422, "no place with readings"),
+        (b'{"series": ["north"], "times": "/etc/passwd"}', 422, "expected a list of records"),
+        (b'{"series": ["north"], "plan": {}}', 422, "expected a plan"),
+        (b'{"readings": [{"time": 1e999, "level": 1e999}]}', 422, ""),
+    ],
+)
+def test_json_that_is_none_or_names_files_is_refused(server, content, status, said):
+    reply = server.post("/forecast", content)
+    assert reply.status == status
+    assert said in reply.message
+
+
+def test_a_log_is_text_whatever_it_says_it_is(server, body):
+    assert server.csv("/forecast", gzip.compress(body)).status == 415
+    packed = server.csv("/forecast", gzip.compress(body), content_encoding="gzip")
+    assert (packed.status, "content-encoding" in packed.message) == (415, True)
+    for start in (b"SQLite format 3\x00", b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"PAR1", b"ARROW1"):
+        reply = server.csv("/forecast", start + b"\0" * 600)
+        assert reply.status in (415, 422), start
+    for name in (b"postgresql://127.0.0.1/x", b"/etc/passwd", b"-", b"*.csv"):
+        reply = server.csv("/forecast", name)
+        assert reply.status == 422
+        assert b"root:" not in reply.content
+
+
+def test_paths_lead_nowhere(server):
+    for path in (
+        "/../../etc/passwd",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/static/../../x",
+        "//etc/passwd",
+    ):
+        reply = server.get(path)
+        assert (reply.status, b"root:" in reply.content) == (404, False)
+    assert server.get("/forecast").status == 405
+    assert server.ask("DELETE", "/info").status == 405
+
+
+def test_large_bodies_are_refused_before_and_while_they_come(server):
+    reply = server.csv("/forecast", b"x" * 200_001)
+    assert (reply.status, reply.message) == (
+        413, "body: expected at most 200,000 bytes, got more.",
+    )  # fmt: skip
+    chunks = (b"a,b\n" * 1_000 for _ in range(100))
+    assert server.csv("/forecast", chunks).status == 413
+    many = b"time,id,level\n" + b"\n" * 199_900
+    assert server.csv("/forecast", many).status == 422
+
+
+def test_only_bodies_of_known_types_are_read(server, body):
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""):
+        assert server.csv("/forecast", body, content_type=kind).status == 415
+    assert server.csv("/forecast", body, content_type="text/csv; charset=utf-8").status == 200
+    assert server.csv("/forecast", body, accept="image/png").status == 406
+    assert server.csv("/forecast", body, accept="image/png, */*").status == 200
+
+
+def test_pages_of_others_may_ask_nothing(server):
+    assert server.get("/info", host="evil.example").status == 421
+    assert server.get("/info", host="forecasts.example").status == 200
+    assert server.get("/info", host="FORECASTS.example:8000").status == 200
+    assert server.get("/info", host="192.168.1.7:8000").status == 200
+    assert server.get("/info", host="127.0.0.1.evil.example").status == 421
+    assert server.get("/info", origin="http://evil.example").status == 403
+    assert server.get("/info", origin="null").status == 403
+    assert server.get("/info", origin=server.address.rstrip("/")).status == 200
+    assert server.get("/info", sec_fetch_site="cross-site").status == 403
+    preflight = server.ask("OPTIONS", "/forecast", origin="http://evil.example")
+    assert preflight.status == 403
+    assert not [name for name in preflight.headers if name.startswith("access-control")]
+
+
+def test_a_token_is_asked_for_everywhere_but_where_nothing_is_told(folder, body):
+    with serving(folder / "run", environment={"LATENTODE_TOKEN": TOKEN}) as server:
+        for path in ("/info", "/metrics", "/nowhere"):
+            reply = server.get(path)
+            assert (reply.status, reply.headers["www-authenticate"]) == (401, "Bearer")
+        for given in ("Bearer", f"Bearer {TOKEN}x", f"Basic {TOKEN}", "Bearer \xe9", TOKEN):
+            assert server.csv("/forecast", body, authorization=given).status == 401
+        assert server.csv("/forecast", body, authorization=f"Bearer {TOKEN}").status == 200
+        assert [server.get(path).status for path in ("/", "/health", "/openapi.json")] == [200] * 3
+        status, errors = server.stop()
+    assert status == 143
+    assert TOKEN not in errors
+
+
+def test_numbers_for_prometheus_count_what_was_asked(server, body):
+    server.csv("/forecast", body)
+    server.get("/somewhere/else")
+    lines = server.get("/metrics").content.decode().splitlines()
+    counts = dict(line.rsplit(" ", 1) for line in lines if line and line[0] != "#")
+    assert float(counts['latentode_requests_total{address="/forecast",status="200"}']) >= 1
+    assert float(counts['latentode_requests_total{address="other",status="404"}']) >= 1
+    assert float(counts["latentode_pool_restarts"]) == 0
+    assert "# TYPE latentode_request_seconds histogram" in lines
+
+
+def test_the_description_is_whole(server):
+    found = json.loads(server.get("/openapi.json").content)
+    questions = {"/forecast", "/interpolate", "/score", "/events", "/inspect"}
+    assert questions | {"/info", "/health", "/metrics"} == set(found["paths"])
+    for path in questions:
+        responses = found["paths"][path]["post"]["responses"]
+        assert {"200", "400", "401", "413", "415", "422", "503"} <= set(responses)
