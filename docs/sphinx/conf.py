@@ -1,7 +1,7 @@
 """The site: what stands in it, and how it looks. `make docs` builds it into `site/`.
 
 The folder of sources is the repository itself, so that links between its pages are the same there,
-on a git host and here. `docs/decisions/0044-a-site-of-the-same-pages.md` has the reasons.
+on a git host and here. `docs/decisions/0045-a-site-of-the-same-pages.md` has the reasons.
 """
 
 import sys
