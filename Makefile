@@ -78,7 +78,7 @@ mutants: $(MUTANTS)
 # examples run again where they were changed, all of them after make clean; in full with LATENTODE_EXAMPLES=full
 docs: $(DOCS)
 	$(PY) -m sphinx --fail-on-warning --keep-going --quiet -c docs/sphinx . site
-	$(PYTEST) -m page --dist loadgroup tests/docs
+	$(PYTEST) -m page tests/docs
 	$(PY) tests/helpers/page_blocks.py
 	@echo "site/index.html"
 

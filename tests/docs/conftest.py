@@ -1,10 +1,27 @@
-"""Pages that were followed, once each in a session."""
+"""Pages that were followed, once each in a session, by the process that has all tests of them."""
 
 import functools
+import re
 
 import pytest
 from page_blocks import follow
 from places import ROOT
+from xdist.scheduler import LoadScopeScheduling
+
+#: A test of all pages has the page in brackets; tests of one page are in a module named after it.
+PAGE = re.compile(r"\[(?:.*/)?(\w+)\.md\]|/test_(\w+)_page\.py|/(test_site)\.py")
+
+
+class _Pages(LoadScopeScheduling):
+    """All tests of a page go to one process."""
+
+    def _split_scope(self, nodeid):
+        found = PAGE.search(nodeid)
+        return (found[1] or found[2] or found[3]).lower() if found else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return _Pages(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -15,5 +32,5 @@ def followed(tmp_path_factory):
 
 @pytest.fixture
 def found(followed, request):
-    """What came of the page of a module or class, see `of_page`."""
-    return followed(ROOT / request.node.get_closest_marker("xdist_group").args[0])
+    """What came of the page that a test is marked with."""
+    return followed(ROOT / request.node.get_closest_marker("page").args[0])

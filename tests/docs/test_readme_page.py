@@ -1,8 +1,8 @@
 """What README says came of its code."""
 
-from page_blocks import of_page
+import pytest
 
-pytestmark = of_page("README.md")
+pytestmark = pytest.mark.page("README.md")
 
 
 def test_python_gives_forecasts_and_a_table(found):

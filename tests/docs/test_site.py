@@ -4,12 +4,12 @@ import re
 from urllib.parse import unquote
 
 import pytest
-from page_blocks import PAGES, name_of, of_page
+from page_blocks import PAGES, name_of
 from places import ROOT
 
 SITE = ROOT / "site"
 pytestmark = [
-    *of_page("site"),
+    pytest.mark.page("site"),
     pytest.mark.skipif(not (SITE / "README.html").exists(), reason="make docs builds the site"),
 ]
 LOADED = re.compile(

@@ -122,11 +122,6 @@ class Followed:
         self._sources[example.line], self.printed[example.line] = example.parsed, answer
 
 
-def of_page(name):
-    """Marks of tests of what came of a page, which is followed once for all of them."""
-    return [pytest.mark.page, pytest.mark.xdist_group(name)]
-
-
 def name_of(page):
     return page.relative_to(ROOT).as_posix()
 
