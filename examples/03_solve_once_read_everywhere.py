@@ -1,4 +1,5 @@
 """One window, its latent paths, and what is read of them.
+=======================================================
 
 Problem: a model has seen two days of a pump. How do the values between two readings, a forecast and
 the risk of passing a limit all come from one latent state?
@@ -12,6 +13,8 @@ Reference: Rubanova, Chen, Duvenaud (2019), Latent ODEs for irregularly-sampled 
 
 Expected output: solve_and_read.png in the output folder. Run time: about 3 minutes on two cores; 20
 seconds with --smoke.
+
+.. code-block:: text
 
     python examples/03_solve_once_read_everywhere.py [--smoke] [--out FOLDER]
 """

@@ -6,6 +6,9 @@ on a git host and here. `docs/decisions/0045-a-site-of-the-same-pages.md` has th
 
 import sys
 from pathlib import Path
+from typing import Any
+
+from pygments.lexers.special import TextLexer
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
@@ -111,3 +114,8 @@ html_theme_options = {
 }
 html_context = {"default_mode": "auto"}
 html_show_copyright = False
+
+
+def setup(app: Any) -> None:
+    """Tables are shown as they are; Pygments has no colours for them."""
+    app.add_lexer("csv", TextLexer)
