@@ -63,6 +63,7 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 add_module_names = False
+toc_object_entries_show_parents = "hide"
 autodoc_type_aliases = aliases(latentode)
 napoleon_numpy_docstring = False
 napoleon_preprocess_types = False
