@@ -30,6 +30,7 @@ TASKS = {
     "physionet-mortality": "benchmarks.physionet_mortality",
     "sensors": "benchmarks.sensors",
     "scale": "benchmarks.scale",
+    "serve": "benchmarks.serve",
 }
 HERE = Path(__file__).resolve().parent
 

@@ -51,7 +51,7 @@ def test_the_package_obeys(rule, package):
 
 def test_every_place_in_the_tables_exists(package):
     assert rules.unknown_places(package) == []
-    assert len(rules.LAYERS) == 13
+    assert len(rules.LAYERS) == 12
 
 
 def test_a_place_that_does_not_exist_is_found(package):

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from latentode import results
 from latentode.config.durations import NS_PER_UNIT, format_duration, parse_duration
-from latentode.data.dataset import Int64
 from latentode.errors import ConfigError, LatentODEWarning
 from latentode.results.csv_text import csv_of
 from latentode.results.events import intensity_frame, next_event_frame
@@ -133,8 +132,7 @@ class Answers:
         grid = [name for name in ("horizon", "every", "align") if asked.get(name)]
         if times is not None and grid:
             raise BodyError(f"times: name all times; {', '.join(grid)} have no place.")
-        _, last = read.log.readings.first_and_last()
-        self._check_ahead(read, asked, times, last)
+        self._check_ahead(read, self._ahead(read, asked, times), asked.get("every"))
         result = read.model.forecast(
             read.log,
             horizon=asked.get("horizon"),
@@ -185,16 +183,18 @@ class Answers:
 
     def _events(self, read: ReadLog, body: Body, question: Question) -> Answer:
         asked, draws = question.asked, question.asked.get("samples", 100)
-        view = self._with_torch(read, "events").events
+        model = self._with_torch(read, "events")
+        view = model.events
         given = body.tables.get("events")
-        unit = NS_PER_UNIT[view.unit]
-        horizon = asked.get("horizon")
+        unit, horizon = NS_PER_UNIT[view.unit], asked.get("horizon")
         if horizon is None:
             # of the training where none are sent
-            known = self._with_torch(read, "events").fitted_.log.events if given is None else None
+            known = None if given is not None else model.fitted_.log.events
             streams = view.read(read.log, given) if known is None else known.streams
-            horizon = f"{_MEAN_GAPS / float(streams.rates(unit).sum()) * unit / 1e9:.9f}s"
-        self._check_ahead(read, {**asked, "horizon": horizon}, None, None)
+            horizon = _MEAN_GAPS / float(streams.rates(unit).sum())
+            self._check_ahead(read, round(horizon * unit), asked.get("every"))
+        else:
+            self._check_ahead(read, self._duration(read, horizon), asked.get("every"))
         rates = view.intensity(
             read.log, every=asked.get("every"), horizon=asked.get("horizon"), num_draws=draws
         )
@@ -230,36 +230,36 @@ class Answers:
         clock = read.model.fitted_.schema.clock
         return parse_duration(text, clock.unit if clock.kind == "elapsed" else None)
 
-    def _check_ahead(
-        self, read: ReadLog, asked: Mapping[str, Any], times: Any, last: Int64 | None
-    ) -> None:
-        """Refuse forecasts too far ahead, or at too many times, before they are made."""
-        usual = read.model.fitted_.schema.lengths.horizon_ns
-        longest = int(self._limits.horizons * usual)
-        length = usual
-        if times is not None and last is not None:
-            from latentode.data.reading.query_times import read_query_times
+    def _ahead(self, read: ReadLog, asked: Mapping[str, Any], times: Any) -> int:
+        """How far a forecast looks ahead at most, in nanoseconds."""
+        schema = read.model.fitted_.schema
+        if times is None:
+            horizon = asked.get("horizon")
+            return schema.lengths.horizon_ns if horizon is None else self._duration(read, horizon)
+        from latentode.data.reading.query_times import read_query_times
 
-            series, moments = read_query_times(
-                times,
-                series_ids=read.log.series_ids,
-                clock=read.model.fitted_.schema.clock,
-                config=read.model.config_.data,
-            )
-            read_at_all = last[series] >= read.log.readings.first_and_last()[0][series]
-            length = max((moments - last[series])[read_at_all].tolist(), default=0)
-        elif asked.get("horizon"):
-            length = self._duration(read, asked["horizon"])
+        series, moments = read_query_times(
+            times,
+            series_ids=read.log.series_ids,
+            clock=schema.clock,
+            config=read.model.config_.data,
+        )
+        first, last = read.log.readings.first_and_last()
+        filled = last[series] >= first[series]
+        return max((moments - last[series])[filled].tolist(), default=0)
+
+    def _check_ahead(self, read: ReadLog, length: int, every: str | None) -> None:
+        """Refuse forecasts too far ahead, or at too many times, before they are made."""
+        horizons = self._limits.horizons
+        longest = int(horizons * read.model.fitted_.schema.lengths.horizon_ns)
         if length > longest:
             raise BodyError(
                 f"horizon: expected at most {format_duration(longest)}, got "
-                f"{format_duration(length)}: {self._limits.horizons:g} times that of the training "
-                "are answered."
+                f"{format_duration(length)}: {horizons:g} times that of the training are answered."
             )
-        if times is None and asked.get("every"):
-            self._check_times(
-                math.ceil(length / self._duration(read, asked["every"])) * len(read.log)
-            )
+        if every is not None:
+            steps = math.ceil(length / self._duration(read, every))
+            self._check_times(steps * len(read.log))
 
     def _check_times(self, count: int) -> None:
         if count > self._limits.times:

@@ -77,6 +77,7 @@ class _Worker:
 
         Raises:
             LatentODEError: If its model cannot be loaded.
+            ModuleNotFoundError: If a package is missing for that.
         """
         try:
             if not self.connection.poll(_LOADING):
@@ -88,6 +89,8 @@ class _Worker:
                 "model: the process that loads it has ended (killed, or out of memory)."
             ) from None
         if not head["ready"]:
+            if "name" in head:
+                raise ModuleNotFoundError(head["message"], name=head["name"])
             error = _ERRORS.get(head["kind"], LatentODEError)
             raise error(head.get("told", head["message"]))
         found: dict[str, Any] = head["information"]

@@ -87,11 +87,14 @@ def _serve(connection: Connection, served: ServedModel, limits: Limits) -> None:
 
 
 def _loaded(served: ServedModel, limits: Limits) -> Answers:
-    from latentode.estimators import ExportedLatentODE, LatentODE
     from latentode.serve.answers import Answers
 
     if served.is_exported:
+        from latentode.estimators import ExportedLatentODE
+
         return Answers(ExportedLatentODE.load(served.path), limits)
+    from latentode.estimators import LatentODE  # which loads torch
+
     return Answers(LatentODE.load(served.path, device=served.device), limits)
 
 
@@ -114,6 +117,8 @@ def _failure(error: BaseException) -> dict[str, Any]:
         status = _FAILED if isinstance(error, SolverError) else _UNPROCESSABLE
         status = getattr(error, "status", status) if error.kind == "body" else status
         return {"status": status, "kind": error.kind, "message": message}
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return {"status": _FAILED, "kind": "installation", "message": message, "name": error.name}
     if isinstance(error, MemoryError):
         return {"status": _UNPROCESSABLE, "kind": "resources", "message": "out of memory."}
     _logger.error("internal error", exc_info=error)

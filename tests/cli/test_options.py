@@ -75,6 +75,7 @@ WAYS = {
         "latent.nc --overwrite",
     ],
     "report": ["done", "done log.csv -o taken.html --overwrite", "done-events", "stopped-early"],
+    "serve": ["done", "done --host 0.0.0.0 --no-token", "done --host 0.0.0.0 --token-file token"],
     "info": ["done", "--env"],
     "data list": [""],
     "data make": ["oscillator", "oscillator -o taken.csv --overwrite"],
@@ -95,6 +96,8 @@ VALUES = {
     "--aggregate": "sum by horizon", "--exceeds": "y>3", "--align": "origin", "--plan": "times.csv",
     "--start": "any", "--end": "any", "--lower": "y=0", "--upper": "y=9", "--kinds": "y=count",
     "--shard": "1/2",
+    "--host": "::1", "--token-file": "token", "--max-body": "5MB", "--max-memory": "5MB",
+    "--time-limit": "7s",
 }  # fmt: skip
 OF_COMMAND = {
     ("inspect", "--config"): "data.toml", ("inspect", "--set"): "data.min_obs=40",

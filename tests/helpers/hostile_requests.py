@@ -38,7 +38,7 @@ def kinds(draw, log):
         "noise": request("/forecast", noise, draw.choice([CSV, JSON])),
         "noise instead of HTTP": noise,
         "one long line": request("/forecast", b"time,level\n" + b"9" * 150_000, CSV),
-        "many columns": request("/forecast", b"time" + b",a" * 60_000 + b"\n1" + b",1" * 30_000, CSV),
+        "many columns": request("/forecast", b"time" + b",a" * 60_000 + b"\n1" + b",1" * 30, CSV),
         "quotes": request("/forecast", b'time,level\n"' * 9_000, CSV),
         "bomb": request("/forecast", gzip.compress(bytes(90_000_000)), CSV),
         "encoded bomb": request(

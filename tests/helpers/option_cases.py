@@ -107,11 +107,16 @@ class Recorder:
         monkeypatch.setattr("latentode.plot", _plots(self))
         for name in ("add_model", "add_events"):
             monkeypatch.setattr(f"latentode.report.{name}", lambda *_, **__: None)
+        monkeypatch.setattr("latentode.serve.server.run", self._serve)
         model_file._loaded.cache_clear()  # it may hold the stand-in of another call
         monkeypatch.setattr("latentode.scale.engines.choice.Processes", self._processes)
         # how fast parts are done differs from call to call
         monkeypatch.setattr("latentode.cli.runs.part_runs.parts_display", lambda _: nullcontext())
         monkeypatch.setattr("latentode.data.reading.log.read_log", self._read_log)
+
+    def _serve(self, pool, address, **options):
+        self.call("serve", vars(pool.served), vars(pool.limits), pool.workers, vars(address))
+        del options  # follow from the folder
 
     def _processes(self, workers):
         self.call("processes", workers)
@@ -340,6 +345,7 @@ class World:
         rows.append(rows[-1])
         self._write("log.csv", "time,x,y,quality", *rows)
         happened = (f"s1,{day},hot" for day in [*days, "spoiled"])
+        self._write("token", "a-token-of-more-than-sixteen-signs")
         self._write("events.csv", "id,time,mark", *happened)
         self._write("windows.csv", "id,start,end", "s1,2024/05/13 0:00,2024/05/18 0:00")
         self._write("labels.csv", "id,label", "log,a")

@@ -8,8 +8,9 @@ from served import serving
 
 SMALL = (
     "--latent-dim", "2", "--hidden-dim", "8", "--batch-size", "8", "--threads", "1",
-    "--set", "train.steps_per_epoch=2", "--epochs", "1", "--no-refit", "--context", "12h",
-    "--horizon", "6h", "--set", "solver.step_size=0.25", "--set", "model.memory=false",
+    "--set", "train.steps_per_epoch=2", "--epochs", "1", "--no-refit", "--no-report",
+    "--context", "12h", "--horizon", "6h",
+    "--set", "solver.step_size=0.25", "--set", "model.memory=false",
 )  # fmt: skip
 
 
@@ -27,6 +28,12 @@ def log_of(series=("north", "south", "=east"), rows=150):
             pd.DataFrame({"time": time, "id": name, "level": level.round(3), "flow": flow.round(2)})
         )
     return pd.concat(tables)
+
+
+@pytest.fixture(scope="session")
+def small():
+    """Options of a training that takes a second."""
+    return SMALL
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from latentode.cli.signals import Stopped
 from latentode.config.durations import parse_duration
 from latentode.config.memory import parse_size
 from latentode.errors import ConfigError, DataError
+from latentode.files.packages import optional_package
 
 _VARIABLE = "LATENTODE_TOKEN"
 # printable signs that a header may hold; as many as 95 bits of letters and digits have
@@ -107,6 +108,7 @@ def serve_command(session: Session, run: Path, **options: Any) -> Outcome:
     """
     token = _token(options["token_file"], options["no_token"])
     served = _served(session, run, options["device"])
+    optional_package("fastapi", "serve", run, doing="serving")
 
     from latentode.serve.limits import Limits
     from latentode.serve.pool import Pool
