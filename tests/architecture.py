@@ -32,8 +32,7 @@ LAYERS = [
     {"evaluation", "runtime"},
     {"training", "plot", "export"},
     {"estimators"},
-    {"scale", "checks", "registration", "report"},
-    {"serve"},
+    {"scale", "checks", "registration", "report", "serve"},
     {"cli"},
     {"__main__"},
 ]  # fmt: skip
