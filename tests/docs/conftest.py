@@ -26,8 +26,22 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.fixture(scope="session")
 def followed(tmp_path_factory):
-    """Runs the blocks of a page, or tells what they gave."""
-    return functools.cache(lambda page: follow(page, tmp_path_factory.mktemp(page.stem)))
+    """Runs the blocks of a page, or tells what they gave, an error as well."""
+
+    @functools.cache
+    def outcome(page):
+        try:
+            return follow(page, tmp_path_factory.mktemp(page.stem)), None
+        except Exception as error:
+            return None, error
+
+    def told(page):
+        found, error = outcome(page)
+        if error is not None:
+            raise error
+        return found
+
+    return told
 
 
 @pytest.fixture

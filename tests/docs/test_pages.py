@@ -7,7 +7,16 @@ from page_blocks import PAGES, RUN, blocks_of, name_of, refused
 
 from latentode.cli.app import COMMANDS
 
-SHOWN = {"csv", "ini", "json", "nginx", "text", "toml", "yaml", "{eval-rst}"}  # the last is made by the site
+SHOWN = {
+    "csv",
+    "ini",
+    "json",
+    "nginx",
+    "text",
+    "toml",
+    "yaml",
+    "{eval-rst}",
+}  # the last is made by the site
 RUNNING = [page for page in PAGES if any(block.language in RUN for block in blocks_of(page))]
 TYPED = re.compile(rf"`(?:latentode |python cli\.py )?((?:{'|'.join(COMMANDS)}) [^`]+)`")
 

@@ -193,9 +193,7 @@ def installed(package):
 
 def _lay_out(folder):
     """What a reader has who stands in a checkout, and a log of his own."""
-    shutil.copytree(
-        ROOT / "datasets", folder / "datasets", ignore=shutil.ignore_patterns("fixtures")
-    )
+    shutil.copytree(ROOT / "datasets", folder / "datasets")
     (folder / "cli.py").write_text(_LAUNCHER)
     shutil.copy(ROOT / "datasets" / "pump_station.csv", folder / "LOGS.csv")
     programs = folder / ".bin"
