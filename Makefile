@@ -75,10 +75,10 @@ SAMPLE := 60
 mutants: $(MUTANTS)
 	$(PY) -m benchmarks.mutants --seed $(SEED) --sample $(SAMPLE)
 
-# pages first, as a page whose code fails needs no site; examples in full with LATENTODE_EXAMPLES=full
+# examples run again where they were changed, all of them after make clean; in full with LATENTODE_EXAMPLES=full
 docs: $(DOCS)
-	$(PYTEST) -m page --dist loadgroup
 	$(PY) -m sphinx --fail-on-warning --keep-going --quiet -c docs/sphinx . site
+	$(PYTEST) -m page tests/docs
 	$(PY) tests/helpers/page_blocks.py
 	@echo "site/index.html"
 

@@ -23,6 +23,7 @@ def test_example_runs_and_draws(path, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(path.parent)
     runpy.run_path(str(path), run_name="__main__")
     header = path.read_text(encoding="utf-8").split('"""')[1]
+    assert re.match(r"(.+)\n={10,}\n", header), "the title is underlined, for the gallery"
     for part in ("Problem:", "Look at:", "Reference:", "Expected output:", "--smoke"):
         assert part in header, f"the header lacks {part!r}"
     promised = [word.strip(".,") for word in header.split() if word.strip(".,").endswith(".png")]

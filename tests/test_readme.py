@@ -8,7 +8,6 @@ import re
 import shlex
 
 import architecture
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,7 +16,6 @@ from places import ROOT
 
 from latentode import LatentODE
 from latentode.cli.app import root
-from latentode.config import LatentODEConfig
 from latentode.config.data_options import DATA_OPTIONS
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -29,69 +27,6 @@ PATH = re.compile(rf"(?<![\w./-])(?:{'|'.join(map(re.escape, FOLDERS))})/[\w./*-
 FILE = re.compile(r"`([\w./-]+\.(?:py|md))`")
 NAME = re.compile(r"(?<![\w./-])latentode(?:\.[A-Za-z_]\w*)+")
 LINK = re.compile(r"\]\(([^)#:]+)[^):]*\)")
-
-
-LESS = {
-    'max_time="2min"': "config=BRIEF",
-    "num_draws=50": "num_draws=50, max_windows=24",
-}
-BRIEF = LatentODEConfig().updated(**{"train.max_epochs": 1, "train.steps_per_epoch": 4})
-
-
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", TEXT, flags=re.DOTALL)
-
-
-# the shipped log has a sensor that fails, which is said
-@pytest.mark.filterwarnings("ignore:no reading of:latentode.errors.LatentODEWarning")
-def test_python_blocks_run_in_order(tmp_path, monkeypatch, capsys):
-    matplotlib.use("Agg")
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "datasets").symlink_to(ROOT / "datasets")
-    names, text = {"BRIEF": BRIEF}, "".join(blocks("python"))
-    assert all(word in text for word in LESS)
-    for block in blocks("python"):
-        for word, less in LESS.items():
-            block = block.replace(word, less)
-        exec(compile(block, "README.md", "exec"), names)
-    assert (tmp_path / "pump_model" / "model.json").exists()
-    assert names["forecast"].sizes["series"] == 24
-    assert "pump-1" in capsys.readouterr().out
-    assert {"series", "time", "channel", "q0.05", "q0.95"} <= set(names["table"].columns)
-
-
-def test_shell_commands_run_in_order(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    lines = [line for line in blocks("sh")[2].splitlines() if line.strip()]
-    commands = [shlex.split(line, comments=True)[2:] for line in lines]
-    assert [words[0] for words in commands] == [
-        "inspect", "train", "forecast", "interpolate", "evaluate", "plot",
-    ]  # fmt: skip
-    log = str(ROOT / "datasets" / "fixtures" / "iso_wide.csv")
-    for words in commands:
-        given = [{"LOGS.csv": log, "RUN": "run"}.get(word, word) for word in words]
-        if words[0] == "train":
-            given += ["--out", "run", "--epochs", "1", "--set", "train.steps_per_epoch=2"]
-        result = CliRunner().invoke(root, given, catch_exceptions=False)
-        assert result.exit_code == 0, f"{words}: {result.output}"
-    assert (tmp_path / "forecast.csv").exists()
-    assert (tmp_path / "filled.nc").exists()
-
-
-def test_four_lines_lead_from_one_file_to_a_cluster(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    lines = [line.replace(" --workers 8", "") for line in blocks("sh")[3].splitlines()]
-    commands = [shlex.split(line, comments=True)[2:] for line in lines]
-    assert [words[0] for words in commands] == ["partition", "train", "forecast", "forecast"]
-    assert commands[3][:5] == commands[2]  # the same question, by other workers
-    log = str(ROOT / "datasets" / "fixtures" / "iso_wide.csv")
-    for words in commands[:3]:
-        given = [{"LOGS.csv": log}.get(word, word) for word in words]
-        if words[0] == "train":
-            given += ["--epochs", "1", "--set", "train.steps_per_epoch=2"]
-        result = CliRunner().invoke(root, given, catch_exceptions=False)
-        assert result.exit_code == 0, f"{words}: {result.output}"
-    assert list((tmp_path / "OUT").glob("part-*.parquet"))
 
 
 def wells(start, hours):

@@ -1,14 +1,19 @@
 """The site: what stands in it, and how it looks. `make docs` builds it into `site/`.
 
 The folder of sources is the repository itself, so that links between its pages are the same there,
-on a git host and here. `docs/decisions/0044-a-site-of-the-same-pages.md` has the reasons.
+on a git host and here. `docs/decisions/0045-a-site-of-the-same-pages.md` has the reasons.
 """
 
 import sys
 from pathlib import Path
+from typing import Any
+
+from pygments.lexers.special import TextLexer
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+
+from site_names import aliases  # noqa: E402
 
 import latentode  # noqa: E402
 
@@ -57,7 +62,9 @@ autodoc_class_signature = "mixed"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
-python_maximum_signature_line_length = 88
+add_module_names = False
+toc_object_entries_show_parents = "hide"
+autodoc_type_aliases = aliases(latentode)
 napoleon_numpy_docstring = False
 napoleon_preprocess_types = False
 napoleon_use_rtype = False
@@ -80,6 +87,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "plot_gallery": "True",
     "matplotlib_animations": False,
+    "within_subsection_order": "FileNameSortKey",
     "backreferences_dir": None,
     "remove_config_comments": True,
 }
@@ -98,10 +106,17 @@ html_theme_options = {
     "navbar_end": ["theme-switcher"],
     "navigation_depth": 3,
     "show_nav_level": 1,
+    "show_toc_level": 2,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": [],
     "use_edit_page_button": False,
     "search_as_you_type": False,
 }
+html_context = {"default_mode": "auto"}
 html_show_copyright = False
+
+
+def setup(app: Any) -> None:
+    """Tables are shown as they are; Pygments has no colours for them."""
+    app.add_lexer("csv", TextLexer)

@@ -1,4 +1,4 @@
-"""Formulas as MathML, which browsers draw and read out by themselves: no script, nothing to load."""
+"""Formulas as MathML, which browsers draw and read out by themselves: no script is loaded."""
 
 from __future__ import annotations
 

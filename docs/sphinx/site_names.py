@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+import re
 import sys
-from typing import Any
+from typing import Any, get_origin
 
 from docutils import nodes
 
@@ -14,6 +17,22 @@ ELSEWHERE = (
 )  # fmt: skip
 
 
+def aliases(package: Any) -> dict[str, str]:
+    """Names of types that modules of a package give to longer ones, to be shown as they are.
+
+    Args:
+        package: The package; all its modules are loaded.
+    """
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    modules = [sys.modules[name] for name in sys.modules if name.startswith(package.__name__)]
+    named = [item for module in modules for item in vars(module).items()]
+    return {
+        name: name for name, thing in named if name[:1].isupper() and get_origin(thing) is not None
+    } | {"ArrayLike": "ArrayLike"}
+
+
 def _leave_out(app: Any, what: str, name: str, thing: Any, skip: bool, options: Any) -> bool | None:
     """Members of a package that it only imports from others."""
     del app, name, options
@@ -21,6 +40,23 @@ def _leave_out(app: Any, what: str, name: str, thing: Any, skip: bool, options: 
     if what == "module" and not str(home).startswith("latentode"):
         return True
     return skip or None
+
+
+def _aliases_by_name(
+    app: Any, what: str, name: str, thing: Any, options: Any, signature: str, returned: str
+) -> tuple[str | None, str | None]:
+    """Signatures with the names of `aliases`, which autodoc wraps where they stand in a union."""
+    del app, what, name, thing, options
+    alias = re.compile(r"TypeAliasForwardRef\('(\w+)'\)")
+    return signature and alias.sub(r"\1", signature), returned and alias.sub(r"\1", returned)
+
+
+def _dashes(app: Any, tree: nodes.document, name: str) -> None:
+    """Between an argument and what is said of it."""
+    del app, name
+    for text in list(tree.findall(nodes.Text)):
+        if text == " -- ":
+            text.parent.replace(text, nodes.Text(" \N{EN DASH} "))
 
 
 def _resolve(app: Any, env: Any, node: Any, content: nodes.Node) -> nodes.Node | None:
@@ -62,5 +98,7 @@ def _is_private(name: str) -> bool:
 def setup(app: Any) -> dict[str, bool]:
     """Tell Sphinx of it."""
     app.connect("autodoc-skip-member", _leave_out)
+    app.connect("autodoc-process-signature", _aliases_by_name)
+    app.connect("doctree-resolved", _dashes)
     app.connect("missing-reference", _resolve)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -52,6 +52,12 @@ def parts(documents: set[str]) -> dict[str, list[str]]:
 
 
 def matching(documents: set[str], pattern: str) -> list[str]:
+    """Documents that a pattern names, each of its stars within one folder.
+
+    Args:
+        documents: Names of documents.
+        pattern: The pattern.
+    """
     depth = pattern.count("/")
     return sorted(
         page for page in documents if page.count("/") == depth and Path(page).match(pattern)
@@ -73,11 +79,21 @@ def _toctree(caption: str, pages: list[str]) -> str:
     return f"\n\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{entries}\n```\n"
 
 
+_AT_ROOT = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta http-equiv="refresh" content="0; url={page}">
+<title>latentode</title>
+<a href="{page}">latentode</a>
+</html>
+"""
+
+
 def _open_at_root(app: Any, error: Exception | None) -> None:
     """The first page, for who opens the folder."""
     if error is None and app.builder.name == "html":
-        page = f'<!doctype html><html lang="en"><meta http-equiv="refresh" content="0; url={app.config.root_doc}.html"><title>latentode</title></html>\n'
-        (Path(app.outdir) / "index.html").write_text(page, "utf-8")
+        page = app.builder.get_target_uri(app.config.root_doc)
+        (Path(app.outdir) / "index.html").write_text(_AT_ROOT.format(page=page), "utf-8")
 
 
 def setup(app: Any) -> dict[str, bool]:

@@ -204,7 +204,8 @@ class CNF(nn.Module):
             generator: Source of draws and probes.
 
         Returns:
-            Points of shape ``(*shape, dim)`` or ``(*shape, batch, dim)`` in ``value``, and log-densities.
+            Points of shape ``(*shape, dim)`` or ``(*shape, batch, dim)`` in ``value``, and
+            log-densities.
         """
         return self.push(self._draw(shape, context, generator), context, generator=generator)
 

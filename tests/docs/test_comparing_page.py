@@ -4,10 +4,9 @@ import re
 
 import pytest
 from cli_cases import run
-from page_blocks import of_page
 from places import ROOT
 
-pytestmark = of_page("docs/comparing.md")
+pytestmark = pytest.mark.page("docs/comparing.md")
 TEXT = (ROOT / "docs" / "comparing.md").read_text(encoding="utf-8")
 
 

@@ -1,11 +1,11 @@
 """What the page on nightly jobs says came of its code, on logs that are shorter."""
 
 import pandas as pd
-from page_blocks import of_page
+import pytest
 
 from latentode import LatentODE
 
-pytestmark = of_page("docs/every_night.md")
+pytestmark = pytest.mark.page("docs/every_night.md")
 
 
 def test_inspect_names_the_options_that_train_is_given(found):

@@ -1,8 +1,8 @@
 """What the page on exported models says came of its code."""
 
-from page_blocks import of_page
+import pytest
 
-pytestmark = of_page("docs/export.md")
+pytestmark = pytest.mark.page("docs/export.md")
 
 
 def test_the_file_answers_at_the_shell_and_in_python(found):

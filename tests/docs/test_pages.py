@@ -3,11 +3,20 @@
 import re
 
 import pytest
-from page_blocks import PAGES, RUN, blocks_of, name_of, of_page, refused
+from page_blocks import PAGES, RUN, blocks_of, name_of, refused
 
 from latentode.cli.app import COMMANDS
 
-SHOWN = {"ini", "json", "text", "toml", "{eval-rst}"}  # the last is made by the site
+SHOWN = {
+    "csv",
+    "ini",
+    "json",
+    "nginx",
+    "text",
+    "toml",
+    "yaml",
+    "{eval-rst}",
+}  # the last is made by the site
 RUNNING = [page for page in PAGES if any(block.language in RUN for block in blocks_of(page))]
 TYPED = re.compile(rf"`(?:latentode |python cli\.py )?((?:{'|'.join(COMMANDS)}) [^`]+)`")
 
@@ -45,7 +54,11 @@ def test_python_can_be_compiled(page):
 
 
 @pytest.mark.parametrize(
-    "page", [pytest.param(page, marks=of_page(name_of(page)), id=name_of(page)) for page in RUNNING]
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.page(name_of(page)), id=name_of(page))
+        for page in RUNNING
+    ],
 )
 def test_every_block_of_the_page_runs(page, found):
     lines = {block.line for block in blocks_of(page) if block.language in RUN}

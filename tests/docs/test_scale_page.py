@@ -2,14 +2,14 @@
 
 import re
 
-from page_blocks import of_page
+import pytest
 from places import ROOT
 
 from latentode.cli.app import root
 
 
 class TestFollowed:
-    pytestmark = of_page("docs/scale.md")
+    pytestmark = pytest.mark.page("docs/scale.md")
 
     def test_four_lines_lead_from_a_log_to_forecasts_and_scores(self, found):
         assert len(list((found.folder / "forecasts").glob("part-*.parquet"))) > 1

@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 import warnings
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ import click
 import matplotlib
 import pytest
 from places import ROOT
-from programs import finished
+from programs import finished, started
 from sybil import Document
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
@@ -89,6 +90,26 @@ class Followed:
     printed: dict = field(default_factory=dict)
     skipped: dict = field(default_factory=dict)
     _sources: dict = field(default_factory=dict)
+    _running: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    def running(self, command, until):
+        """Start a program that runs to the end of the page, and wait for a line that it says."""
+        program = self._running.enter_context(
+            started(
+                *("bash", "-c", f"exec {command}"),
+                cwd=self.folder,
+                env=_environment(self.folder),
+                stderr=subprocess.STDOUT,
+            )
+        )
+        said = []
+        while not (said and until in said[-1]):
+            said.append(program.stdout.readline())
+            assert said[-1], f"{command} has ended: {''.join(said)}"
+
+    def close(self):
+        """End what still runs."""
+        self._running.close()
 
     def after(self, typed):
         """What the blocks printed in which something stands."""
@@ -122,11 +143,6 @@ class Followed:
         self._sources[example.line], self.printed[example.line] = example.parsed, answer
 
 
-def of_page(name):
-    """Marks of tests of what came of a page, which is followed once for all of them."""
-    return [pytest.mark.page, pytest.mark.xdist_group(name)]
-
-
 def name_of(page):
     return page.relative_to(ROOT).as_posix()
 
@@ -135,6 +151,7 @@ def follow(page, folder):
     """Run all blocks of a page in a folder, as a reader would who types them one after another."""
     _lay_out(folder)
     found = Followed(folder, {"__name__": "__main__", "installed": installed})
+    found.names["running"] = found.running
     document = Document.parse(
         str(page),
         SkipParser(),
@@ -146,6 +163,7 @@ def follow(page, folder):
     with (
         pytest.MonkeyPatch.context() as patch,
         contextlib.chdir(folder),
+        contextlib.closing(found),
         warnings.catch_warnings(),
     ):
         # what is said of the shipped logs, which have faults
@@ -175,9 +193,7 @@ def installed(package):
 
 def _lay_out(folder):
     """What a reader has who stands in a checkout, and a log of his own."""
-    shutil.copytree(
-        ROOT / "datasets", folder / "datasets", ignore=shutil.ignore_patterns("fixtures")
-    )
+    shutil.copytree(ROOT / "datasets", folder / "datasets")
     (folder / "cli.py").write_text(_LAUNCHER)
     shutil.copy(ROOT / "datasets" / "pump_station.csv", folder / "LOGS.csv")
     programs = folder / ".bin"
@@ -246,7 +262,7 @@ def _calls(text):
             behind = start + 1
             if word in {"python", "python3"} and words[start + 1 : start + 2] == ["cli.py"]:
                 behind = start + 2
-            elif word != "latentode" or start and words[start - 1] not in _BEFORE:
+            elif word != "latentode" or (start and words[start - 1] not in _BEFORE):
                 continue
             ends = (n for n, each in enumerate(words) if n >= behind and set(each) <= _PUNCTUATION)
             call = words[behind : next(ends, None)]
