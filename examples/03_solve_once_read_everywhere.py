@@ -55,12 +55,13 @@ def main() -> None:
 
 def draw(model: LatentODE, logs: pd.DataFrame) -> Figure:
     """The window of one pump, its latent paths, and what is read of them, over one axis of time."""
+    logs = logs[logs["sensor_id"] == PUMP]  # a series is predicted alike alone and among others
     seen = logs[logs["timestamp"] <= NOW]
     figure = Figure(figsize=(8, 8.5), layout="constrained")
     window, latent, read, risk = figure.subplots(4, sharex=True, height_ratios=(1.6, 2.2, 3, 1.2))
-    start, end = NOW - pd.Timedelta("2d"), NOW + pd.Timedelta("1d")
+    start, end = NOW - pd.Timedelta(days=2), NOW + pd.Timedelta(days=1)
 
-    pump = seen[(seen["sensor_id"] == PUMP) & (seen["timestamp"] >= start)]
+    pump = seen[seen["timestamp"] >= start]
     channels = [name for name in logs.columns if name not in ("timestamp", "sensor_id")]
     for row, name in enumerate(reversed(channels)):
         times = pump["timestamp"][pump[name].notna()]
@@ -82,7 +83,7 @@ def draw(model: LatentODE, logs: pd.DataFrame) -> Figure:
         draw_band(read, part)
     read.plot(ahead["time"], ahead["value"][:6].T, color="tab:blue", lw=0.6)
     read.plot(stamps(pump["timestamp"]), pump[CHANNEL], ".", color="black", markersize=4)
-    later = logs[(logs["sensor_id"] == PUMP) & logs["timestamp"].between(NOW, end)]
+    later = logs[logs["timestamp"].between(NOW, end)]
     read.plot(stamps(later["timestamp"]), later[CHANNEL], "o", mfc="none", color="black", ms=4)
     read.set_ylabel(f"{CHANNEL} (m3/h)")
     read.set_title("read: a channel at any times, bands and sample paths", loc="left")
