@@ -16,9 +16,6 @@ _EXAMPLES = 3  # that one message names
 # deviations from the median of training, and beyond all of its readings, from which on it is said
 # that predictions follow a reading
 _DEVIATIONS, _BEYOND = 1e3, 20.0
-# deviations from the median of training, and beyond all of its readings, from which on it is said
-# that predictions follow a reading
-_DEVIATIONS, _BEYOND = 1e3, 20.0
 
 
 def without_faults(dataset: TimeSeriesDataset, schema: DataSchema) -> TimeSeriesDataset:
