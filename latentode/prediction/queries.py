@@ -16,6 +16,7 @@ from latentode.errors import LatentODEWarning
 from latentode.prediction.answers import DRAWN, Predictions, Wanted
 from latentode.prediction.counter_totals import CounterTotals
 from latentode.prediction.far_readings import without_faults
+from latentode.prediction.finite import check_finite
 from latentode.prediction.query_windows import QueryWindows, windows_of_queries
 
 _FARTHEST = 1000.0  # model time, 250 windows: what is left of the readings there is a slow drift
@@ -118,6 +119,12 @@ class Queries(ABC):
         given = np.isfinite(padded).any(axis=1)  # a cell may end where a reading is asked for
         distinct[number[given]] = padded[given]
         answers = self.answered(visible, asked, distinct, wanted)
+        names = [visible.series_ids[index] for index in asked.series[asked.window]]
+        # draws of channels that training hardly read are NaN by intent
+        told = slice(None) if wanted not in DRAWN or self.schema.known.all() else self.schema.known
+        for drawn in (answers.draws[..., told], answers.latent, answers.rates):
+            check_finite(drawn, 1, names)
+        check_finite(answers.classes, 0, names)
         if not np.array_equal(number, np.arange(len(distinct))):
             answers = answers.select(number)
         return Predictions(
