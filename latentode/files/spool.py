@@ -35,6 +35,11 @@ def is_spooled(path: Path) -> bool:
     return path.parent.name.startswith(f".{_SPOOL}.")
 
 
+def folder_name(path: Path) -> str:
+    """Name of the folder that a file lies in; "" for what was kept of a pipe, which has none."""
+    return "" if is_spooled(path) else path.parent.name
+
+
 @contextmanager
 def spooled(path: Path, say: Callable[[str], None]) -> Iterator[Path]:
     """Keep what comes through a pipe in a temporary file, which is removed when the block ends.
