@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -170,6 +171,26 @@ def test_stdin_is_a_log(log):
         out, err = process.communicate(log.read_text())
     assert process.returncode == 0, err
     assert "read /dev/stdin: 160 rows" in out
+
+
+def test_stdin_may_be_a_socket(log):
+    ours, theirs = socket.socketpair()
+    words = (sys.executable, "cli.py", "inspect", "-", "--time-unit", "s")
+    with ours, theirs, started(*words, cwd=ROOT, stdin=theirs) as process:
+        ours.sendall(log.read_bytes())  # less than a socket holds
+        ours.shutdown(socket.SHUT_WR)
+        out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert "read /dev/stdin: 160 rows" in out
+
+
+def test_a_socket_that_others_listen_at_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # addresses are short
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("here")
+        result = run("inspect", "here")
+    assert result.exit_code == 3
+    assert "here: expected a file or a pipe, got a socket" in result.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
