@@ -56,12 +56,15 @@ def readable(path: Path, ctx: click.Context) -> Path:
     mode = path.stat().st_mode
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
         return path
-    kind = "a terminal" if _is_terminal(path) else "a device"
+    kind = "a socket" if stat.S_ISSOCK(mode) else "a terminal" if _is_terminal(path) else "a device"
     raise DataError(f"{path}: expected a file or a pipe, got {kind}. Name a file.")
 
 
 def _is_terminal(path: Path) -> bool:
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOCTTY", 0) | os.O_NONBLOCK)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOCTTY", 0) | os.O_NONBLOCK)
+    except OSError:  # a device of which nothing more can be told
+        return False
     try:
         return os.isatty(descriptor)
     finally:

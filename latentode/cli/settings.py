@@ -19,6 +19,7 @@ from latentode.config.toml import read_toml, set_dotted
 from latentode.errors import ConfigError
 
 ENVIRONMENT_PREFIX = "LATENTODE_"
+_SHOWN = 200  # characters of a value in a message
 _NULLS = ("null", "none", "")
 
 
@@ -109,8 +110,9 @@ def parse_text(name: str, text: str) -> Any:
     if text[0] in '[{"':
         try:
             return json.loads(text)
-        except ValueError:
-            raise ConfigError(f"{name}: expected JSON after {text[0]!r}, got {text!r}.") from None
+        except (ValueError, RecursionError):
+            got = text if len(text) <= _SHOWN else f"{text[:_SHOWN]} ..."
+            raise ConfigError(f"{name}: expected JSON after {text[0]!r}, got {got!r}.") from None
     return tuple(part.strip() for part in text.split(",")) if is_list(name) else text
 
 

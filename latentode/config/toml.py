@@ -16,7 +16,14 @@ from latentode.errors import ConfigError
 NONE = "none"
 _MAX_BYTES = 1 << 20  # no settings are as long: a wrong file is refused before it is parsed
 # settings are nested four deep; the time and memory of a parser grow with the square of the depth
-_DEEP_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}""")
+_PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
+# comments and texts are passed over whole, also those without an end, as they hold no key
+_DEEP_KEY = re.compile(
+    rf"""(?P<deep>(?:{_PART}){{32}})|\#[^\n]*+"""
+    r"""|"{3}(?:[^"\\]|\\.|"(?!""))*+(?:"{3,5})?|'{3}(?:[^']|'(?!''))*+(?:'{3,5})?"""
+    r"""|"(?:[^"\\\n]|\\.)*+"?|'[^'\n]*+'?|[\w-]++|.""",
+    re.DOTALL,
+)
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
@@ -35,7 +42,7 @@ def read_toml(path: str | Path) -> dict[str, Any]:
                 f"{path}: expected a TOML file of at most 1 MiB, got {found.st_size} bytes."
             )
         text = path.read_text(encoding="utf-8")
-        if deep := _DEEP_KEY.search(text):
+        if deep := next((token for token in _DEEP_KEY.finditer(text) if token["deep"]), None):
             line = text.count("\n", 0, deep.start()) + 1
             raise ConfigError(f"{path}: line {line}: expected a key of at most 32 parts.")
         return tomllib.loads(text)

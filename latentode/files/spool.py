@@ -20,19 +20,29 @@ LARGEST = 10_000_000_000
 _PIECE = 1 << 20  # bytes that are copied at once
 _WAIT_S, _PATIENCE_S = 1.0, 600.0  # until a pipe without a writer is spoken of, and given up
 _SPOOL = "spool"
+_STDIN = Path("/dev/stdin")
 
 
 def is_pipe(path: str | Path) -> bool:
-    """Whether a path is a pipe: a FIFO, ``/dev/stdin`` behind ``|``, or ``<(...)`` of a shell."""
+    """Whether a path is a pipe: a FIFO, ``/dev/stdin`` behind ``|``, or ``<(...)`` of a shell.
+
+    A socket is one where this process holds it open, as stdin of services and of some shells.
+    """
     try:
-        return stat.S_ISFIFO(os.stat(path).st_mode)
+        mode = os.stat(path).st_mode
     except (OSError, ValueError):
         return False
+    return stat.S_ISFIFO(mode) or (stat.S_ISSOCK(mode) and _open_socket(Path(path)) is not None)
 
 
 def is_spooled(path: Path) -> bool:
     """Whether a file is what was kept of a pipe."""
     return path.parent.name.startswith(f".{_SPOOL}.")
+
+
+def folder_name(path: Path) -> str:
+    """Name of the folder that a file lies in; "" for what was kept of a pipe, which has none."""
+    return "" if is_spooled(path) else path.parent.name
 
 
 @contextmanager
@@ -67,9 +77,18 @@ def spooled(path: Path, say: Callable[[str], None]) -> Iterator[Path]:
 
 def _name(path: Path) -> str:
     """Name of the file, which may become that of a run or of a series."""
-    if path == Path("/dev/stdin"):
+    if path == _STDIN:
         return "stdin"
     return path.name if _is_named(path) else "pipe"
+
+
+def _open_socket(path: Path) -> int | None:
+    """Descriptor of a socket that this process holds: no path of it can be opened."""
+    number = "0" if path == _STDIN else path.name
+    is_held = path == _STDIN or path.parent in (Path("/dev/fd"), Path("/proc/self/fd"))
+    if not (is_held and number.isdecimal()):
+        return None
+    return int(number) if stat.S_ISSOCK(os.fstat(int(number)).st_mode) else None
 
 
 def _is_named(path: Path) -> bool:
@@ -79,8 +98,11 @@ def _is_named(path: Path) -> bool:
 
 def _pieces(path: Path, say: Callable[[str], None]) -> Iterator[bytes]:
     try:
-        # without it, opening waits for a writer, and says nothing
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        if (held := _open_socket(path)) is not None:
+            descriptor = os.dup(held)
+        else:
+            # without it, opening waits for a writer, and says nothing
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
     try:

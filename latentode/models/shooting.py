@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from latentode import ode
 from latentode.config import ModelConfig, SolverConfig
 from latentode.data.batches.batch import SeriesBatch
+from latentode.errors import SolverError
 from latentode.models.dynamics.mlp import BoundDynamics
 from latentode.models.encoders.smoother import Smoother
 
@@ -86,6 +87,9 @@ class Shooting(nn.Module):
         Returns:
             The solves and the knots between them, (segment - 1, draw, batch, latent), as
             `ode.through_knots` takes them.
+
+        Raises:
+            SolverError: If a solve fails, with the windows whose it is.
         """
         # a window may be a burst that is shorter than what rounding takes off
         count = max(1, math.ceil(-rows.lower / self.spacing - 1e-9))
@@ -95,13 +99,20 @@ class Shooting(nn.Module):
         # (draw, segment, batch, latent), in the order of time
         knots = self.smoother(rows, times, known(times), z0).transpose(1, 2)
         every = torch.arange(rows.size, device=device).repeat(count)
-        pieces = ode.solve(
-            field.starting(every, starts.repeat_interleave(rows.size)),
-            knots.flatten(1, 2),
-            0.0,  # numbers, for which nobody must ask the device
-            self.spacing,
-            solver,
-            params=tuple(field.dynamics.parameters()),
-            check=check,
-        )
+        try:
+            pieces = ode.solve(
+                field.starting(every, starts.repeat_interleave(rows.size)),
+                knots.flatten(1, 2),
+                0.0,  # numbers, for which nobody must ask the device
+                self.spacing,
+                solver,
+                params=tuple(field.dynamics.parameters()),
+                check=check,
+            )
+        except SolverError as error:
+            # pieces lie segment by segment, and callers count windows
+            windows = sorted({piece % rows.size for piece in error.series})
+            raise SolverError(
+                str(error), status=error.status, time_reached=error.time_reached, series=windows
+            ) from error
         return pieces, knots[:, 1:].transpose(0, 1)

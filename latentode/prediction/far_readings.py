@@ -7,15 +7,13 @@ from numpy.typing import NDArray
 
 from latentode.data.dataset import Readings, TimeSeriesDataset
 from latentode.data.frames import to_timestamps
+from latentode.data.reading.cells.bad_cells import list_option
 from latentode.data.schema import DataSchema
 
 # ranges of the training readings beyond which a reading is a fault, unless it is one of a run: the
 # channel has then moved, and is followed as far as float32 tells its changes there
 _FAR, _RUN, _TOO_FAR = 1e4, 3, 1e6
 _EXAMPLES = 3  # that one message names
-# deviations from the median of training, and beyond all of its readings, from which on it is said
-# that predictions follow a reading
-_DEVIATIONS, _BEYOND = 1e3, 20.0
 # deviations from the median of training, and beyond all of its readings, from which on it is said
 # that predictions follow a reading
 _DEVIATIONS, _BEYOND = 1e3, 20.0
@@ -105,14 +103,23 @@ def followed_line(dataset: TimeSeriesDataset, schema: DataSchema, *, keeps_far: 
     found = newest[far[newest]]
     if not len(found):
         return None
-    index = found[np.argmax(deviations[found])]
-    name = schema.channels[channel[index]]
+    found = found[np.argsort(-deviations[found], kind="stable")]
+    faults = [
+        f"{schema.channels[channel[index]]}={_spelled(values[index])}"
+        for index in found[:_EXAMPLES]
+    ]
     return (
         f"newest readings far from those of the training: {_places(dataset, found, schema)} (up to "
-        f"{deviations[index]:.3g} deviations from the median). Forecasts go on from there, with "
+        f"{deviations[found[0]]:.3g} deviations from the median). Forecasts go on from there, with "
         "bands of readings as usual. If it is a fault of the sensor, predict from a log that is "
-        f"read with --na {name}={values[index]:.15g}, in Python na; if it is none, train on it."
+        f"read with {list_option('--na', faults)}, in Python na; if it is none, train on it."
     )
+
+
+def _spelled(value: float) -> str:
+    """A number in the digits that tell it from all others."""
+    short = f"{value:.15g}"
+    return short if float(short) == value else repr(float(value))
 
 
 def _places(dataset: TimeSeriesDataset, which: NDArray[np.int64], schema: DataSchema) -> str:

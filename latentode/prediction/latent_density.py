@@ -17,6 +17,7 @@ from latentode.errors import ConfigError
 from latentode.flows import PushedDensity, log_prob_at, push_forward
 from latentode.models.inference import infer
 from latentode.models.latent_ode import LatentODEModel
+from latentode.prediction.finite import check_finite
 from latentode.prediction.latent_paths import batch_of
 from latentode.prediction.state_noise import noise_of
 
@@ -89,6 +90,8 @@ def density_paths(
         one = batch.select(torch.tensor([index], device=batch.times.device))
         parts.append(pushed(model, one, noise[:, [index]], source).at(one.query_times))
     states, log_prob = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
+    check_finite(_numpy(states), 1, windows.series_ids)
+    check_finite(_numpy(log_prob), 1, windows.series_ids)
     return _numpy(states), _numpy(log_prob), anchors[:, None] + offsets
 
 

@@ -12,6 +12,7 @@ from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.schema import DataSchema
 from latentode.models.inference import infer
 from latentode.models.latent_ode import LatentODEModel
+from latentode.prediction.finite import check_finite
 
 _DEFAULT_STEPS = 50  # of a path where no spacing is given
 
@@ -90,6 +91,7 @@ def interpolate_states(
     first = batch.select(torch.zeros(num_points, dtype=torch.long, device=means.device))
     trajectory = model.trajectory(states[None], first, remember=False)
     location = model.decode(trajectory, first, remember=False).location[0]
+    check_finite(location.cpu().numpy(), 0, [pair.series_ids[0]] * num_points)
     near, far = batch.shift  # (1, channel) each
     location = location + torch.lerp(near, far, shares[..., None].double())
     values = schema.to_original(location.cpu().numpy().astype(np.float64))

@@ -16,7 +16,8 @@ from latentode.errors import LatentODEWarning
 from latentode.prediction.answers import DRAWN, Predictions, Wanted
 from latentode.prediction.counter_totals import CounterTotals
 from latentode.prediction.far_readings import without_faults
-from latentode.prediction.query_windows import QueryWindows, windows_of_queries
+from latentode.prediction.finite import check_finite
+from latentode.prediction.query_windows import NO_ORIGIN, QueryWindows, windows_of_queries
 
 _FARTHEST = 1000.0  # model time, 250 windows: what is left of the readings there is a slow drift
 
@@ -113,11 +114,17 @@ class Queries(ABC):
             np.concatenate([times, totals.times]),
             origins,
         )
-        self._say_far(visible, asked)
+        self._say_far(visible, asked, origins)
         distinct = self._unknown(len(asked.times))
         given = np.isfinite(padded).any(axis=1)  # a cell may end where a reading is asked for
         distinct[number[given]] = padded[given]
         answers = self.answered(visible, asked, distinct, wanted)
+        names = [visible.series_ids[index] for index in asked.series[asked.window]]
+        # draws of channels that training hardly read are NaN by intent
+        told = slice(None) if wanted not in DRAWN or self.schema.known.all() else self.schema.known
+        for drawn in (answers.draws[..., told], answers.latent, answers.rates):
+            check_finite(drawn, 1, names)
+        check_finite(answers.classes, 0, names)
         if not np.array_equal(number, np.arange(len(distinct))):
             answers = answers.select(number)
         return Predictions(
@@ -160,19 +167,26 @@ class Queries(ABC):
         ahead = max(longest - lengths.context_ns, lengths.horizon_ns)
         return int(min(ahead, np.iinfo(np.int64).max // 2))
 
-    def _say_far(self, visible: TimeSeriesDataset, asked: QueryWindows) -> None:
-        """Name a query that is so far ahead of its readings that these do not count."""
-        last = visible.readings.first_and_last()[1][asked.series[asked.window]]
+    def _say_far(
+        self, visible: TimeSeriesDataset, asked: QueryWindows, origins: Int64 | None
+    ) -> None:
+        """Name a query that is so far ahead of its readings, or its origin, that none counts."""
+        read = np.diff(visible.readings.series_starts) > 0
+        begins = np.full(len(visible), NO_ORIGIN) if origins is None else origins
+        since = np.where(read, visible.readings.first_and_last()[1], begins)
+        owner = asked.series[asked.window]
         own = asked.stops[asked.window] == asked.times
-        far = np.flatnonzero(own & (last >= 0) & (asked.times > last))
+        known = read | (begins != NO_ORIGIN)
+        far = np.flatnonzero(own & known[owner] & (asked.times > since[owner]))
         if not len(far):
             return
-        name = visible.series_ids[asked.series[asked.window[far[0]]]]
+        name = visible.series_ids[owner[far[0]]]
         time = to_timestamps(asked.times[far[:1]], visible.clock)[0]
         more = f" and {len(far) - 1:,} more" if len(far) > 1 else ""
+        event = "its last reading" if read[owner[far[0]]] else "it begins"
         warnings.warn(
-            f"series {name} at {time}{more}: more than {format_duration(self._reach_ns)} after its "
-            "last reading, which is as far as its latent path is followed: answered as of a series "
+            f"series {name} at {time}{more}: more than {format_duration(self._reach_ns)} after "
+            f"{event}, which is as far as its latent path is followed: answered as of a series "
             "that was never read. Ask for an earlier time.",
             LatentODEWarning,
             stacklevel=4,

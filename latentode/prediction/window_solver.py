@@ -14,6 +14,7 @@ from latentode.data.schema import DataSchema
 from latentode.errors import SolverError
 from latentode.models.inference import infer
 from latentode.models.latent_ode import LatentODEModel
+from latentode.prediction.finite import ADVICE, check_finite
 from latentode.prediction.latent_points import few_paths, latent_points
 from latentode.prediction.query_windows import QueryWindows
 from latentode.prediction.solved_windows import SolvedWindows
@@ -76,7 +77,12 @@ class WindowSolver:
                 solved = self.model.solve(batch, noise, posterior=posterior)
             except SolverError as error:
                 raise self._explained(error, group.series) from error
-            yield SolvedWindows(**vars(group), batch=batch, solved=solved)
+            part = SolvedWindows(**vars(group), batch=batch, solved=solved)
+            names = [group.series[row] for row in group.row]
+            for decoded in (solved.decoded.location, solved.decoded.scale):
+                # states that are huge are finite, and what is decoded from them need not be
+                check_finite(part.at_queries(decoded), -2, names)
+            yield part
 
     def _explained(self, error: SolverError, names: list[str]) -> SolverError:
         """What fails for a solver, for somebody who asked for a prediction.
@@ -90,8 +96,7 @@ class WindowSolver:
         return SolverError(
             f"series {failed[0]}{more}: expected a latent path that can be solved, got one that "
             f"{_FAILURES[error.status]} ({solver.method}, step {solver.step_size:.3g}, "
-            f"{error.time_reached:.3g} of model time from the newest reading). The dynamics that "
-            "were learned are at fault: train again, with a lower --lr or another --seed.",
+            f"{error.time_reached:.3g} of model time from the newest reading). {ADVICE}",
             status=error.status,
             time_reached=error.time_reached,
             series=error.series,

@@ -14,6 +14,7 @@ from latentode.data.dataset import Float64, Int64, TimeSeriesDataset
 from latentode.data.schema import DataSchema
 from latentode.errors import ConfigError
 from latentode.prediction.answers import DRAWN, Predictions, Wanted
+from latentode.prediction.finite import check_finite
 from latentode.prediction.latent_points import few_paths, latent_points
 from latentode.prediction.noise import series_keys
 from latentode.prediction.normal_table import Float32
@@ -95,7 +96,11 @@ class ExportedPredictor(Queries):
         out = Predictions.unanswered(values.shape, self.num_draws, drawn=drawn)
         groups = WindowGroups(self.schema, config, self.num_draws, self.max_rows)
         for group in groups.of(visible, asked, values, self._paths):
-            answers = _Answers.of(self.model, group, self._solved(group))
+            solved = self._solved(group)
+            names = [group.series[row] for row in group.row]
+            for decoded in (solved.location, solved.scale):
+                check_finite(decoded[..., group.row, group.column, :], -2, names)
+            answers = _Answers.of(self.model, group, solved)
             if group.arrays.target_mask.any():
                 out.log_prob[group.queries] = answers.log_prob()
             if drawn:

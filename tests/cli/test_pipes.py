@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -85,7 +86,8 @@ def test_every_command_that_reads_a_log_takes_a_pipe(trained, log, pipe, tmp_pat
         typed = [{"RUN": trained, "PIPE": source}.get(word, word) for word in words.split()]
         result = run(*typed, "--samples", "4", "-o", output)
         assert result.exit_code == 0, result.output
-        answers.append(output.read_bytes())
+        # scores say which log they are of
+        answers.append(output.read_bytes().replace(str(source).encode(), b"LOG"))
     assert answers[0] == answers[1]
 
 
@@ -171,6 +173,26 @@ def test_stdin_is_a_log(log):
     assert "read /dev/stdin: 160 rows" in out
 
 
+def test_stdin_may_be_a_socket(log):
+    ours, theirs = socket.socketpair()
+    words = (sys.executable, "cli.py", "inspect", "-", "--time-unit", "s")
+    with ours, theirs, started(*words, cwd=ROOT, stdin=theirs) as process:
+        ours.sendall(log.read_bytes())  # less than a socket holds
+        ours.shutdown(socket.SHUT_WR)
+        out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert "read /dev/stdin: 160 rows" in out
+
+
+def test_a_socket_that_others_listen_at_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # addresses are short
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("here")
+        result = run("inspect", "here")
+    assert result.exit_code == 3
+    assert "here: expected a file or a pipe, got a socket" in result.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_while_a_pipe_is_read_leaves_nothing(temporary, number):
     environment = {**os.environ, "TMPDIR": str(temporary)}
@@ -181,6 +203,42 @@ def test_a_signal_while_a_pipe_is_read_leaves_nothing(temporary, number):
         process.send_signal(number)
         ended(process)
     assert process.returncode == 128 + number
+
+
+@pytest.fixture
+def substituted():
+    """What a shell makes of ``<(...)``: the number of a pipe that holds something."""
+    open_ends = []
+
+    def filled(text):
+        reading, writing = os.pipe()
+        open_ends.append(reading)
+        os.write(writing, text.encode())  # less than a pipe holds
+        os.close(writing)
+        return f"/dev/fd/{reading}"
+
+    yield filled
+    for end in open_ends:
+        os.close(end)
+
+
+def test_series_of_pipes_have_the_same_names_each_time(substituted, tmp_path):
+    texts = [
+        "time,level\n" + "".join(f"{time},{(time * step) % 5}\n" for time in range(40))
+        for step in (2, 3)
+    ]
+    words = (*SMALL, "--epochs", "1", "--time-unit", "s", "--out", tmp_path / "run")
+    result = run("train", *map(substituted, texts), *words)
+    assert result.exit_code == 0, result.output
+    assert "series of pipes, where no column names them: pipe, pipe-2" in result.stderr
+    found = []
+    for words in ([], [*map(substituted, texts)]):
+        output = tmp_path / f"{len(words)}.csv"
+        result = run("forecast", tmp_path / "run", *words, "--samples", "2", "-o", output)
+        assert result.exit_code == 0, result.output
+        lines = output.read_text().splitlines()
+        found.append({line.split(",")[0] for line in lines[1:]})
+    assert found == [{"pipe", "pipe-2"}] * 2
 
 
 def test_what_a_killed_process_left_of_a_pipe_is_removed_by_the_next(temporary, log, pipe):

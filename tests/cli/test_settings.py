@@ -243,3 +243,9 @@ def test_dry_run_prints_the_resolved_settings_and_makes_nothing(tmp_path, monkey
     assert config.model.latent_dim == 5
     assert config.windows.horizon == "6h"
     assert [entry.name for entry in tmp_path.iterdir()] == ["log.csv"]
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000])
+def test_json_nested_without_end_is_no_value(text):
+    with pytest.raises(ConfigError, match=r"model.latent_dim: expected JSON after .* \.\.\.'\.$"):
+        settings.parse_text("model.latent_dim", text)

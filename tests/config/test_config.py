@@ -21,6 +21,7 @@ from latentode.config import (
 )
 from latentode.config.channels import KINDS, ChannelsConfig
 from latentode.config.data import CellsConfig, SourceConfig
+from latentode.config.toml import read_toml
 from latentode.errors import ConfigError
 
 # every character that a file can hold: controls, DEL, quotes, characters beyond U+FFFF
@@ -180,6 +181,35 @@ def test_settings_nested_without_end_are_no_settings(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ConfigError, match="not TOML"):
         LatentODEConfig.from_toml(path)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "a." * 40,
+        "a . " * 40,
+        "a.'b'." * 20,
+        'a."\\"".' * 20_000,  # tomllib takes a minute over these 160 kB
+        'x = """a""""\n' + "a." * 40,
+        "# it's a comment\n" + "a." * 40,
+    ],
+)
+def test_keys_of_many_parts_are_refused_unread(tmp_path, key, monkeypatch):
+    monkeypatch.setattr("tomllib.loads", lambda _: pytest.fail("was parsed"))
+    path = tmp_path / "deep.toml"
+    path.write_text(f"{key}z = 1\n")
+    with pytest.raises(ConfigError, match="expected a key of at most 32 parts"):
+        LatentODEConfig.from_toml(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["# see {}", 'data.time.column = "{}"', "data.time.column = '{}'", 'data.id = """\n{}"""'],
+)
+def test_many_dots_that_are_no_key_are_read(tmp_path, text):
+    path = tmp_path / "dots.toml"
+    path.write_text(text.format("a." * 60) + "\n")
+    assert list(read_toml(path)) == [each for each in ["data"] if each in text]
 
 
 def test_a_pipe_is_no_file_of_settings(tmp_path):

@@ -18,12 +18,12 @@ from latentode.errors import SolverError
 from latentode.ode import solve
 
 
-def with_dynamics(folder, factor):
-    """Multiply the last layer of the dynamics of a run's model, under checksums that fit."""
+def with_dynamics(folder, factor, layers=2):
+    """Multiply the last parameters of the dynamics of a run's model, under checksums that fit."""
     path = folder / "model" / "model.safetensors"
     tensors = load_file(path)
     names = sorted(name for name in tensors if name.startswith("model.dynamics"))
-    for name in names[-2:]:
+    for name in names[-layers:]:
         tensors[name] = tensors[name] * factor
     save_file(tensors, path)
     meta = json.loads((folder / "model" / "model.json").read_text())
@@ -68,6 +68,19 @@ def test_f27_stiff_weights_end_in_numbers_or_in_one_line(run_folder, tmp_path):
     assert result.exit_code in (0, 6)
     assert (result.exit_code == 0) == out.exists()
     assert result.exit_code == 0 or "train again" in result.stderr
+
+
+def test_f27_paths_that_are_huge_are_no_forecast_of_nothing(log, run_folder, tmp_path):
+    damaged, out = with_dynamics(run_folder, 1e30, layers=0), tmp_path / "out.csv"
+    for asked in (
+        ("forecast", "-o", out),
+        ("evaluate",),
+        ("interpolate", log, "-o", out),
+    ):
+        result = run(asked[0], damaged, *asked[1:])
+        assert result.exit_code == 6, result.output
+        assert "train again" in result.stderr
+        assert not out.exists()
 
 
 def test_f28_a_blow_up_names_its_series():

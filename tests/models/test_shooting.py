@@ -8,6 +8,7 @@ from model_cases import case, double, noise_for
 
 from latentode import ode
 from latentode.config import ModelConfig, SolverConfig
+from latentode.errors import SolverError
 
 
 def exact(model, batch):
@@ -126,3 +127,19 @@ def test_what_is_left_open_follows_from_how_many_series_there_are():
     assert (own.latent_dim, own.levels, own.dropout) == (5, False, 0.3)
     assert own.hidden_dim == many.hidden_dim
     assert own.resolved(0) == own
+
+
+@pytest.mark.parametrize("window", [0, 3])
+def test_a_solve_between_knots_that_fails_names_its_window(window):
+    model, batch = case(model__knots=8)
+    z0, smoother = noise_for(batch), model.shooting.smoother
+
+    def broken(_module, _given, knots):
+        knots = knots.clone()
+        knots[:, window, 1] = torch.nan  # the second knot: a piece beyond the first of every window
+        return knots
+
+    smoother.register_forward_hook(broken)
+    with pytest.raises(SolverError, match="finite") as error:
+        model.trajectory(z0, batch)
+    assert error.value.series == (window,)

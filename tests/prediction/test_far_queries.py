@@ -43,6 +43,16 @@ def test_a_far_query_leaves_the_others_as_they_are(settings, years):
     assert (low < high).all()
 
 
+@pytest.mark.parametrize("years_before", [0, 60, 100])
+def test_far_queries_are_named_at_any_date(years_before):
+    readings = LOG.readings
+    moved = replace(readings, times=readings.times - years_before * YEAR)  # 1963 is before 0
+    predictor = predictor_of(LOG.with_readings(moved))
+    with says_far():
+        later = NEAR[:1] + (30 - years_before) * YEAR
+        predictor.query(LOG.with_readings(moved), np.zeros(1, np.int64), later)
+
+
 def test_a_far_query_is_answered_from_what_training_knows_of_no_series():
     predictor = predictor_of(LOG, num_draws=2_000)
     later = np.array([0, 1]), np.full(2, EPOCH + 30 * YEAR)
@@ -68,7 +78,8 @@ def test_a_series_that_begins_long_before_what_is_asked_is_answered():
     predictor = predictor_of(LOG)
     times = EPOCH + np.array([HOUR, 200 * YEAR])
     begins = np.full(len(LOG), EPOCH)
-    found = predictor.query(UNREAD, np.zeros(2, np.int64), times, origins=begins).draws
+    with pytest.warns(LatentODEWarning, match="series s0 at 2.* after it begins, which is as far"):
+        found = predictor.query(UNREAD, np.zeros(2, np.int64), times, origins=begins).draws
     assert np.isfinite(found).all()
 
 

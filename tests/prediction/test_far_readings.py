@@ -98,6 +98,16 @@ def test_a_newest_reading_that_is_followed_far_out_is_named(last):
         assert words in line
 
 
+def test_the_advice_holds_every_digit_and_every_channel():
+    line = followed_line(log_of(ending(5000.1234567890123)), SCHEMA, keeps_far=False)
+    assert "--na level=5000.123456789012," in line
+    several = np.tile(TIMES, 2), np.repeat([0, 1], 200), np.tile(WAVE, 2)
+    schema = predictor_of(make_dataset([several])).schema
+    several[2][[199, 399]] = 1e4, 2e4
+    line = followed_line(make_dataset([several]), schema, keeps_far=False)
+    assert "--na b=20000,a=10000," in line
+
+
 def test_an_outlier_of_training_does_not_hide_the_next_one():
     schema = schema_of(np.where(np.isin(np.arange(200), [20, 70]), 1e9, WAVE))
     line = followed_line(log_of(ending(1e9)), schema, keeps_far=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,9 +30,12 @@ from latentode.cli.session import Outcome, Session
 from latentode.cli.signals import Stopped
 from latentode.config import LatentODEConfig
 from latentode.errors import DataError
+from latentode.files.spool import is_spooled
 
 if TYPE_CHECKING:
     from latentode.data.dataset import TimeSeriesDataset
+
+_NUMBER = re.compile(r"-\d+$")  # of the second file of a name, and on
 
 
 def run_new(
@@ -201,6 +205,16 @@ def _say_pipe(session: Session, job: Job) -> None:
         )
 
 
+def _say_series(session: Session, logs: Logs, dataset: TimeSeriesDataset) -> None:
+    """Say which series have their names of pipes: files with other names hold other series."""
+    stems = {Path(part).stem for part in logs.parts if is_spooled(Path(part))}
+    if named := [name for name in dataset.series_ids if _NUMBER.sub("", name) in stems]:
+        session.note(
+            f"series of pipes, where no column names them: {', '.join(named)}; later logs are "
+            "theirs where they come the same way, in the same order, or as files of these names"
+        )
+
+
 def _fit_log(
     session: Session, job: Job, logs: Logs, folder: RunFolder | None, owned: RunFolder | None
 ) -> tuple[dict[str, Any], TimeSeriesDataset]:
@@ -210,6 +224,8 @@ def _fit_log(
 
     dataset, report = read_log(logs.source, job.config.data)
     session.lines("plan", report.plan())
+    if owned is not None:
+        _say_series(session, logs, dataset)
     session.lines("plan", suggested_counters(report.look, job.config.channels.counters))
     report.settle("training")
     # what was detected now holds for every log that the model will be given

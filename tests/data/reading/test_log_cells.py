@@ -231,3 +231,10 @@ def test_large_values_keep_their_small_differences(tmp_path):
 def test_reading_twice_gives_the_same_arrays(tmp_path):
     text = log_with(range(50))
     assert arrays(read(tmp_path, text)[0].readings) == arrays(read(tmp_path, text)[0].readings)
+
+
+@pytest.mark.parametrize("cell", ["5,000.5", "5000.50", "5.0005e3", "5000.5"])
+def test_a_number_that_is_missing_is_so_however_its_cell_is_written(tmp_path, cell):
+    text = log_with(["1.5", f'"{cell}"', "2.5", '"1,234.5"'])
+    dataset, _ = read(tmp_path, text, cells__na=("x=5000.5",))
+    assert dataset.readings.values.tolist() == [1.5, 2.5, 1234.5]

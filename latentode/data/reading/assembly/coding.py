@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import chain, count
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+
+from latentode.files.spool import folder_name
 
 _COPIED = 128 << 20  # bytes of texts that may stand twice in memory
 Int32 = NDArray[np.int32]
@@ -42,3 +46,19 @@ class Names:
         if (table == np.arange(len(table))).all():
             return codes
         return table[codes]
+
+
+def name_of_file(file: str, stem: str, files: Mapping[str, str], taken: Collection[str]) -> str:
+    """Name of a file as a series, with its folder, or a number, where another has that name.
+
+    Args:
+        file: The file, as messages call it.
+        stem: Its name without folder and ending.
+        files: Name -> file, of all that were named so far, in this pass over the log or another.
+        taken: Names of this pass.
+    """
+    folder = folder_name(Path(file))
+    inside = f"{folder}/{stem}" if folder else stem
+    names = chain((stem, inside), (f"{inside}-{number}" for number in count(2)))
+    own = (name for name in names if files.get(name, file) == file)
+    return next(name for name in own if name not in taken)

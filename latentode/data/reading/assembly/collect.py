@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from latentode.config import DataConfig
 from latentode.data.dataset import Float64, Int64
-from latentode.data.reading.assembly.coding import Names, factorize
+from latentode.data.reading.assembly.coding import Names, factorize, name_of_file
 from latentode.data.reading.assembly.wide import count_filled, flattened
 from latentode.data.reading.cells.numbers import Numbers, read_numbers
 from latentode.data.reading.cells.split_times import join_times
@@ -227,10 +226,7 @@ class Collector:
 
     def _name(self, table: Table) -> str:
         """Name of a table as a series: of its file, with the folder where another has that name."""
-        inside = f"{Path(table.name).parent.name}/{table.stem}"
-        other = f"{inside}-{len(self.files) + 1}"
-        free = (n for n in (table.stem, inside) if self.files.get(n, table.name) == table.name)
-        name = next((n for n in free if n not in self._ids.codes), other)
+        name = name_of_file(table.name, table.stem, self.files, self._ids.codes)
         self.files[name] = table.name
         return name
 

@@ -15,6 +15,7 @@ from latentode.data.dataset import Int64
 from latentode.data.reading.assembly.collect import Collected
 from latentode.data.reading.doubts import Doubts
 from latentode.errors import DataError
+from latentode.files.spool import folder_name
 
 _FEW = 0.01  # share of readings over which files of one series may overlap
 _MOST = 0.5  # share of the readings where files overlap that stand in both, if one is a copy
@@ -155,7 +156,7 @@ def _files(got: Collected, times: Int64, keep: NDArray[np.bool_]) -> _Files:
             starts.append(there.min())
             ends.append(there.max())
             codes.append(got.series[rows.start])
-            folders.append(Path(table.name).parent.name)
+            folders.append(folder_name(Path(table.name)))
     names = [got.series_ids[code] for code in codes]
     return _Files(np.array(starts), np.array(ends), np.array(codes, np.int64), names, folders)
 

@@ -43,10 +43,12 @@ class Numbers:
     questions: tuple[Question, ...] = ()
 
 
-def leave_out(values: Float64, numbers: Sequence[float]) -> None:
-    """Make some numbers missing, in place."""
+def leave_out(
+    values: Float64, numbers: Sequence[float], rows: NDArray[np.bool_] | bool = True
+) -> None:
+    """Make some numbers missing, in place, in some rows or in all."""
     for number in numbers:
-        values[values == number] = np.nan
+        values[(values == number) & rows] = np.nan
 
 
 def is_no_size(values: Float64) -> NDArray[np.bool_]:

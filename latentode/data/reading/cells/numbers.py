@@ -68,10 +68,24 @@ def read_numbers(
     grouping = Grouping(name, groups, tuple(group_names))
     for channel, texts in cells.na_by_channel.items():
         column = _without(column, texts, grouping.rows_of(channel))
+    found = _read(column, [*missing, *(cells.na or ())], decimal, grouping, rules)
+    for channel, texts in cells.na_by_channel.items():
+        # cells that are written otherwise than Python writes their numbers
+        if np.any(rows := grouping.rows_of(channel)):
+            leave_out(found.values, _numbers_of(texts), rows)
+    return found
+
+
+def _read(
+    column: pa.ChunkedArray,
+    missing: Collection[str],
+    decimal: str,
+    grouping: Grouping,
+    rules: Rules,
+) -> Numbers:
     if not is_text(column.type):
         return read_typed(column, rules, grouping)
-    spellings = {*MISSING_TEXTS, *missing, *(cells.na or ())}
-    values, rest = plain_numbers(column, spellings, decimal)
+    values, rest = plain_numbers(column, {*MISSING_TEXTS, *missing}, decimal)
     leave_out(values, rules.na)
     rest |= is_no_size(values)
     if not rest.any():
