@@ -63,9 +63,9 @@ def test_python_blocks_run_in_order(tmp_path, monkeypatch, capsys):
 def test_shell_commands_run_in_order(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lines = [line for line in blocks("sh")[2].splitlines() if line.strip()]
-    commands = [shlex.split(line, comments=True)[2:] for line in lines]
+    commands = [shlex.split(line, comments=True)[1:] for line in lines]
     assert [words[0] for words in commands] == [
-        "inspect", "train", "forecast", "interpolate", "evaluate", "plot",
+        "inspect", "train", "report", "forecast", "interpolate",
     ]  # fmt: skip
     log = str(ROOT / "datasets" / "fixtures" / "iso_wide.csv")
     for words in commands:
@@ -76,22 +76,6 @@ def test_shell_commands_run_in_order(tmp_path, monkeypatch):
         assert result.exit_code == 0, f"{words}: {result.output}"
     assert (tmp_path / "forecast.csv").exists()
     assert (tmp_path / "filled.nc").exists()
-
-
-def test_four_lines_lead_from_one_file_to_a_cluster(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    lines = [line.replace(" --workers 8", "") for line in blocks("sh")[3].splitlines()]
-    commands = [shlex.split(line, comments=True)[2:] for line in lines]
-    assert [words[0] for words in commands] == ["partition", "train", "forecast", "forecast"]
-    assert commands[3][:5] == commands[2]  # the same question, by other workers
-    log = str(ROOT / "datasets" / "fixtures" / "iso_wide.csv")
-    for words in commands[:3]:
-        given = [{"LOGS.csv": log}.get(word, word) for word in words]
-        if words[0] == "train":
-            given += ["--epochs", "1", "--set", "train.steps_per_epoch=2"]
-        result = CliRunner().invoke(root, given, catch_exceptions=False)
-        assert result.exit_code == 0, f"{words}: {result.output}"
-    assert list((tmp_path / "OUT").glob("part-*.parquet"))
 
 
 def wells(start, hours):
@@ -111,7 +95,8 @@ def test_commands_of_the_way_to_every_night_run(tmp_path, monkeypatch):
     wells("2024-03-04", 160).to_csv("LOGS.csv", index=False)
     wells("2024-03-10 16:00", 60).to_csv("NEW.csv", index=False)
     wells("2024-03-11", 24).drop(columns="level").to_csv("PLAN.csv", index=False)
-    section = TEXT.partition("## From a first try")[2].partition("\n## ")[0]
+    page = (ROOT / "docs" / "what_to_type.md").read_text("utf-8")
+    section = page.partition("## Forecasts, plans")[2].partition("\n## ")[0]
     typed = re.findall(r"`((?:train|forecast|evaluate|update) [^`]+)`", section)
     typed = [line for line in typed if ".onnx" not in line]  # needs an extra, and minutes
     assert [line.partition(" ")[0] for line in typed].count("forecast") == 4
