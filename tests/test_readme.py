@@ -1,4 +1,4 @@
-"""The README runs as it is written, with less training; what any text names is there."""
+"""What any text names is there; the commands of the way to every night run."""
 
 import ast
 import dataclasses
@@ -18,7 +18,6 @@ from latentode import LatentODE
 from latentode.cli.app import root
 from latentode.config.data_options import DATA_OPTIONS
 
-TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PAGES = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
 
@@ -46,7 +45,8 @@ def test_commands_of_the_way_to_every_night_run(tmp_path, monkeypatch):
     wells("2024-03-04", 160).to_csv("LOGS.csv", index=False)
     wells("2024-03-10 16:00", 60).to_csv("NEW.csv", index=False)
     wells("2024-03-11", 24).drop(columns="level").to_csv("PLAN.csv", index=False)
-    section = TEXT.partition("## From a first try")[2].partition("\n## ")[0]
+    page = (ROOT / "docs" / "what_to_type.md").read_text("utf-8")
+    section = page.partition("## Forecasts, plans")[2].partition("\n## ")[0]
     typed = re.findall(r"`((?:train|forecast|evaluate|update) [^`]+)`", section)
     typed = [line for line in typed if ".onnx" not in line]  # needs an extra, and minutes
     assert [line.partition(" ")[0] for line in typed].count("forecast") == 4
