@@ -173,8 +173,8 @@ def run(
     """
     address.check()
     with address.bound() as listening:
-        pool.start()
         try:
+            pool.start()
             metrics = Metrics(ADDRESSES, version)
             metrics.follow(pool.counts)
             guard = Guard(

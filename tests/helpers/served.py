@@ -88,6 +88,11 @@ def serving(run, *options, environment=None):
         for line in process.stderr:
             lines.append(line)
             if match := re.search(r"serving .* at (http://\S+)", line):
-                yield Server(process, match[1])
+                try:
+                    yield Server(process, match[1])
+                finally:
+                    if process.poll() is None:  # its end leaves nothing behind
+                        process.terminate()
+                        process.communicate(timeout=PATIENCE)
                 return
         raise AssertionError("".join(lines))
