@@ -1,4 +1,5 @@
 """One window, its latent paths, and what is read of them.
+=======================================================
 
 Problem: a model has seen two days of a pump. How do the values between two readings, a forecast and
 the risk of passing a limit all come from one latent state?
