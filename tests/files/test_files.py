@@ -474,3 +474,47 @@ def test_what_a_killed_process_left_of_a_folder_is_removed_by_the_next_try(tmp_p
         (folder / "whole").write_text("whole")
     assert not left.exists()
     assert living.exists()
+
+
+@posix
+def test_a_signal_while_handlers_are_set_ends_the_process_by_it():
+    code = """
+        import os, signal
+        from latentode.files.signals import cleaned_up
+
+        install = signal.signal
+
+        def early(number, handler):
+            found = install(number, handler)
+            if callable(handler):
+                os.kill(os.getpid(), number)
+            return found
+
+        signal.signal = early
+        with cleaned_up():
+            print("went on")
+    """
+    with started_python(code) as process:
+        output = ended(process)
+    assert process.returncode == -signal.SIGTERM
+    assert output == ("", "")
+
+
+@posix
+def test_a_second_signal_leaves_the_clean_up_alone():
+    code = """
+        import os, signal
+        from latentode.files.signals import cleaned_up
+
+        with cleaned_up():
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+                print("went on")
+            finally:
+                os.kill(os.getpid(), signal.SIGHUP)
+                print("cleaned up", flush=True)
+    """
+    with started_python(code) as process:
+        output = ended(process)
+    assert process.returncode == -signal.SIGTERM
+    assert output == ("cleaned up\n", "")
