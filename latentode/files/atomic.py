@@ -2,7 +2,8 @@
 
 A name that ends in ``.latentode-tmp`` is a write in progress, or what a killed process left of one;
 `clean_stray` removes the latter. A name that ends in ``.latentode-old`` is a folder that was moved
-aside to make room for its successor; `clean_stray` puts it back if the successor never arrived.
+aside to make room for its successor; `clean_stray` puts it back if the successor never arrived, and
+leaves it where something else has its place.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import os
 import re
 import shutil
 import socket
+import stat
 import uuid
+import warnings
 import zlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from latentode.errors import OutputExistsError, ResourceError
+from latentode.errors import LatentODEWarning, OutputExistsError, ResourceError
 from latentode.files.faults import explained
 from latentode.files.processes import is_alive
 from latentode.files.signals import cleaned_up
@@ -89,7 +92,7 @@ def atomic_folder(path: str | Path, expendable: Collection[str] = ()) -> Iterato
         ResourceError: If the disk is full or the place not writable; the old folder is untouched.
     """
     target = Path(os.path.realpath(path))
-    recover(target)
+    recover(target, expendable)
     temporary = target.with_name(_marked(target.name, "tmp"))
     with explained(target), removed_on_error(temporary):
         temporary.mkdir()
@@ -123,36 +126,77 @@ def clean_stray(folder: str | Path, only: Collection[str] | None = None) -> list
             ours = only is None or match["name"] in only
             if ours and _is_stray(match):
                 path = Path(parent, name)
-                if match["kind"] == "old" and not os.path.lexists(Path(parent, match["name"])):
-                    os.replace(path, Path(parent, match["name"]))
-                else:
-                    _remove(path)
-                handled.append(path)
+                if _settled(path, match, Path(parent, match["name"])):
+                    handled.append(path)
     return handled
 
 
-def recover(path: str | Path) -> None:
+def recover(path: str | Path, expendable: Collection[str] = ()) -> None:
     """Remove what killed writers of one file or folder left; put back what they had moved aside.
 
     Args:
         path: The file or folder.
+        expendable: Names that may be lost of a folder that was moved aside.
     """
     target = Path(os.path.realpath(path))
+    for path, match in _strays_of(target):
+        _settled(path, match, target, expendable)
+
+
+def remove_temporary(parent: Path, name: str) -> None:
+    """Remove temporary folders that killed processes of this user left; nothing is put back.
+
+    Args:
+        parent: Where they lie, which others may write into as well.
+        name: What they were for.
+    """
+    for path, match in _strays_of(parent / name):
+        with contextlib.suppress(OSError):
+            found = path.lstat()
+            mine = not hasattr(os, "getuid") or found.st_uid == os.getuid()
+            if mine and match["kind"] == "tmp" and stat.S_ISDIR(found.st_mode):
+                _remove(path)
+
+
+def _strays_of(target: Path) -> list[tuple[Path, re.Match[str]]]:
     if not target.parent.is_dir():
-        return
-    for path in target.parent.iterdir():
-        match = _STRAY.match(path.name)
-        if not match or match["name"] != target.name or not _is_stray(match):
-            continue
-        if match["kind"] == "old" and not os.path.lexists(target):
-            os.replace(path, target)
-        else:
-            _remove(path)
+        return []
+    found = [(path, _STRAY.match(path.name)) for path in target.parent.iterdir()]
+    return [
+        (path, match)
+        for path, match in found
+        if match and match["name"] == target.name and _is_stray(match)
+    ]
+
+
+def _settled(
+    stray: Path, match: re.Match[str], target: Path, expendable: Collection[str] = ()
+) -> bool:
+    """Remove a stray, or put it back; False where both might lose something."""
+    if match["kind"] == "old" and not os.path.lexists(target):
+        os.replace(stray, target)
+    elif match["kind"] == "tmp" or _names(stray) - {*expendable} <= _names(target):
+        _remove(stray)
+    else:
+        warnings.warn(
+            f"{stray}: expected {target.name!r} to hold all that this folder holds, which an ended "
+            f"process moved aside to replace it, got something else in its place. Compare both, "
+            "and keep one under that name.",
+            LatentODEWarning,
+            stacklevel=3,
+        )
+        return False
+    return True
+
+
+def _names(folder: Path) -> set[str]:
+    """Names in a folder; none of what is no folder."""
+    return {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
 
 
 @contextlib.contextmanager
 def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
-    """A folder that is removed when the block ends; that of a killed process by `recover`.
+    """A folder that is removed when the block ends; if it was killed, by `remove_temporary`.
 
     Args:
         parent: Where it is made.

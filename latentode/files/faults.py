@@ -48,6 +48,12 @@ def explained(path: Path, size: int | None = None) -> Iterator[None]:
         ) from error
 
 
+def is_full(error: ResourceError) -> bool:
+    """Whether an error of `explained` is one of a full disk, a quota or a limit of size."""
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in _DISK_FULL
+
+
 def format_size(size: int) -> str:
     """Write a number of bytes in decimal units."""
     for scale, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):

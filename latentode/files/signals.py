@@ -32,8 +32,12 @@ def handling(handler: Handler, numbers: tuple[signal.Signals, ...] | None = None
         yield
         return
     handled = stopping_signals() if numbers is None else numbers
-    before = {number: signal.signal(number, handler) for number in handled}
+    before = {}
     try:
+        for number in handled:
+            # noted first: a signal may come before the next line
+            before[number] = signal.getsignal(number)
+            signal.signal(number, handler)
         yield
     finally:
         for number, earlier in before.items():
@@ -55,11 +59,13 @@ def cleaned_up() -> Iterator[None]:
     def end(number: int, frame: FrameType | None) -> None:
         del frame
         caught.append(number)
-        raise _Ended
+        if len(caught) == 1:  # further ones leave the clean-up alone
+            raise _Ended
 
     try:
         with handling(end, deadly):
             yield
     finally:
         if caught:
+            signal.signal(caught[0], signal.SIG_DFL)
             os.kill(os.getpid(), caught[0])

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from latentode.errors import DataError
-from latentode.files.atomic import recover, temporary_folder
+from latentode.files.atomic import remove_temporary, temporary_folder
 from latentode.files.faults import explained, format_size
 
 #: Bytes that are kept of a pipe; a file may be of any size.
@@ -61,7 +61,7 @@ def spooled(path: Path, say: Callable[[str], None]) -> Iterator[Path]:
         ResourceError: If the temporary file cannot be written.
     """
     home = Path(tempfile.gettempdir())
-    recover(home / _SPOOL)  # what killed processes left
+    remove_temporary(home, _SPOOL)  # what killed processes left
     with temporary_folder(home, _SPOOL) as folder:
         target = folder / _name(path)
         with explained(target), target.open("wb") as file:

@@ -1,5 +1,6 @@
 """What is said of a run whose process was killed, and what is put right."""
 
+import errno
 import json
 import sys
 
@@ -8,7 +9,9 @@ from cli_cases import run
 from programs import ended, started
 
 from latentode.cli.runs.run_folder import RunFolder
+from latentode.errors import DataError
 from latentode.files import RunLock
+from latentode.files.faults import explained
 
 
 @pytest.fixture
@@ -57,3 +60,29 @@ def test_a_model_that_a_killed_process_moved_aside_is_put_back(killed):
     assert "expected a trained model" not in result.stderr
     assert (killed / "model" / "model.json").read_text() == "{}"
     assert not aside.exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "room"),
+    [(errno.ENOSPC, "failed", 4_000), (errno.ENOSPC, "failed", 0), (errno.EACCES, "running", 0)],
+)
+def test_a_record_is_written_over_itself_only_where_the_disk_is_full(
+    killed, monkeypatch, number, status, room
+):
+    folder = RunFolder.open(killed)
+
+    def refused(*_):
+        with explained(folder.record_path):
+            raise OSError(number, "refused")
+
+    def fail():
+        with folder.recorded(command=["train"], note=" " * room):
+            folder.record["note"] = ""
+            monkeypatch.setattr(folder, "write_json", refused)
+            raise DataError("is no log. " * (1 if room else 1_000))
+
+    with pytest.raises(DataError, match="is no log"):
+        fail()
+    record = json.loads((killed / "run.json").read_text())
+    assert (record["status"], record["command"]) == (status, ["train"])
+    assert bool(record.get("error")) == bool(room)  # where it fits

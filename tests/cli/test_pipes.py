@@ -133,6 +133,22 @@ def test_such_a_run_is_resumed_with_the_same_bytes_and_with_no_others(log, pipe,
     assert same.exit_code == 0, same.output
 
 
+def test_a_run_on_a_file_and_a_pipe_asks_for_the_pipe_again(log, pipe, tmp_path):
+    lines = log.read_text().splitlines(keepends=True)
+    first = tmp_path / "a.csv"
+    first.write_text("".join(lines[:81]))
+    second = pipe((lines[0] + "".join(lines[81:])).encode())
+    folder = tmp_path / "run"
+    done = run("train", first, second, *SMALL, "--epochs", "1", "--out", folder)
+    assert done.exit_code == 0, done.output
+    record = json.loads((folder / "run.json").read_text())
+    assert record["log"]["pipes"] == [str(second)]
+    (folder / "run.json").write_text(json.dumps({**record, "status": "interrupted"}))
+    alone = run("resume", folder)
+    assert alone.exit_code == 3
+    assert f"{second}, a pipe: the log of this run has gone" in alone.stderr
+
+
 @pytest.mark.parametrize("option", ["--labels", "--events"])
 def test_what_a_run_reads_again_is_no_pipe(log, pipe, option):
     result = run("train", log, *SMALL, option, pipe(b"id,label\n0,a\n"))

@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from programs import ended, started
 
-from latentode.errors import OutputExistsError, ResourceError
+from latentode.errors import LatentODEWarning, OutputExistsError, ResourceError
 from latentode.files import RunLock, atomic_folder, atomic_write, clean_stray, slug
+from latentode.files.atomic import recover, remove_temporary
 from latentode.files.processes import is_alive, start_of
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs signals and limits of POSIX")
@@ -283,6 +284,42 @@ def test_clean_stray_puts_back_a_folder_without_successor(tmp_path, successor):
     assert not old.exists()
 
 
+@pytest.mark.parametrize(
+    ("clean", "obstacle"),
+    [
+        (clean_stray, "an empty folder"),
+        (clean_stray, "a dangling link"),
+        (lambda folder: recover(folder / "model"), "an empty folder"),
+    ],
+)
+def test_a_folder_that_was_moved_aside_is_kept_where_its_place_is_taken(tmp_path, obstacle, clean):
+    old = tmp_path / f".model.{dead_pid()}-0123abcd.latentode-old"
+    old.mkdir()
+    (old / "a").write_text("old")
+    if obstacle == "an empty folder":
+        (tmp_path / "model").mkdir()
+    else:
+        (tmp_path / "model").symlink_to("nowhere")
+    with pytest.warns(LatentODEWarning, match="moved aside to replace it, got something else"):
+        clean(tmp_path)
+    assert (old / "a").read_text() == "old"
+
+
+def test_temporary_folders_of_others_are_none_of_ours(tmp_path, monkeypatch):
+    dead = dead_pid()
+    left = tmp_path / f".spool.{dead}-0123abcd.latentode-tmp"
+    left.mkdir()
+    (tmp_path / f".spool.{dead}-0123abcd.latentode-old").mkdir()
+    (tmp_path / f".spool.{dead}-4567abcd.latentode-tmp").symlink_to(left)
+    before = sorted(tmp_path.iterdir())
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "getuid", lambda: 4711)
+        remove_temporary(tmp_path, "spool")
+        assert sorted(tmp_path.iterdir()) == before
+    remove_temporary(tmp_path, "spool")
+    assert sorted(tmp_path.iterdir()) == [path for path in before if path != left]
+
+
 def test_atomic_folder_recovers_a_folder_that_was_moved_aside(tmp_path):
     old = tmp_path / f".model.{dead_pid()}-0123abcd.latentode-old"
     old.mkdir()
@@ -332,7 +369,7 @@ def test_run_lock_refuses_a_second_holder_and_frees_on_exit(tmp_path):
 
 HOLD = """
     import sys
-    from latentode.errors import OutputExistsError
+    from latentode.errors import LatentODEWarning, OutputExistsError
     from latentode.files import RunLock
     try:
         with RunLock(sys.argv[1]):
@@ -437,3 +474,47 @@ def test_what_a_killed_process_left_of_a_folder_is_removed_by_the_next_try(tmp_p
         (folder / "whole").write_text("whole")
     assert not left.exists()
     assert living.exists()
+
+
+@posix
+def test_a_signal_while_handlers_are_set_ends_the_process_by_it():
+    code = """
+        import os, signal
+        from latentode.files.signals import cleaned_up
+
+        install = signal.signal
+
+        def early(number, handler):
+            found = install(number, handler)
+            if callable(handler):
+                os.kill(os.getpid(), number)
+            return found
+
+        signal.signal = early
+        with cleaned_up():
+            print("went on")
+    """
+    with started_python(code) as process:
+        output = ended(process)
+    assert process.returncode == -signal.SIGTERM
+    assert output == ("", "")
+
+
+@posix
+def test_a_second_signal_leaves_the_clean_up_alone():
+    code = """
+        import os, signal
+        from latentode.files.signals import cleaned_up
+
+        with cleaned_up():
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+                print("went on")
+            finally:
+                os.kill(os.getpid(), signal.SIGHUP)
+                print("cleaned up", flush=True)
+    """
+    with started_python(code) as process:
+        output = ended(process)
+    assert process.returncode == -signal.SIGTERM
+    assert output == ("cleaned up\n", "")

@@ -17,6 +17,7 @@ from latentode.cli.inputs import readable
 from latentode.cli.runs.provenance import fingerprint
 from latentode.data.reading.formats.database_url import DatabaseUrl, is_url, without_password
 from latentode.errors import DataError
+from latentode.files.spool import is_spooled
 
 _STDIN = "/dev/stdin"
 
@@ -28,10 +29,12 @@ class Logs:
     Attributes:
         parts: Files, folders, patterns and addresses; files that were kept of pipes.
         piped: What was typed for them where some came through a pipe, which is read only once.
+        lost: Which of these were pipes of an earlier call, of which nothing is kept.
     """
 
     parts: tuple[str, ...]
     piped: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
 
     @property
     def source(self) -> Any:
@@ -74,8 +77,8 @@ class Logs:
 
     def gone(self) -> str | None:
         """The first part that cannot be read any more; None where all can."""
-        if self.piped == self.parts != ():
-            return f"{self.words[0]}, a pipe"
+        if self.lost:
+            return f"{without_password(self.lost[0])}, a pipe"
         return next((part for part in self.parts if not _exists(part)), None)
 
     def record(self) -> dict[str, Any]:
@@ -98,14 +101,17 @@ class Logs:
                 "sha256": digest.hexdigest(),
             }
         if self.piped:  # what was kept of it is gone when the command has ended
-            return {"piped": [*self.words], "bytes": found["bytes"], "sha256": found["sha256"]}
+            kept = zip(self.parts, self.words, strict=True)
+            pipes = [word for part, word in kept if is_spooled(Path(part))]
+            sums = {"bytes": found["bytes"], "sha256": found["sha256"]}
+            return {"piped": [*self.words], "pipes": pipes, **sums}
         return found
 
     @classmethod
     def recorded(cls, record: Mapping[str, Any]) -> Logs | None:
         """The logs of an earlier run; None where it had none."""
         if piped := tuple(record.get("piped") or ()):
-            return cls(piped, piped)
+            return cls(piped, piped, tuple(record.get("pipes") or piped))
         paths = record.get("paths") or [record[key] for key in ("path",) if record.get(key)]
         return cls(tuple(paths)) if paths else None
 

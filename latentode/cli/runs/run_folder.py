@@ -33,7 +33,7 @@ from latentode.errors import (
     ResourceError,
 )
 from latentode.files import RunLock, atomic_write, clean_stray, recover, slug
-from latentode.files.faults import explained
+from latentode.files.faults import explained, is_full
 from latentode.files.regular import read_regular, refuse_links_out
 from latentode.model_card import write_card
 
@@ -207,16 +207,24 @@ class RunFolder:
         )
         try:
             self.write_json("run.json", self.record)
-        except (OSError, ResourceError):
-            self._record_in_place()
+        except OSError:
+            pass
+        except ResourceError as full:
+            if is_full(full):
+                self._record_in_place()
 
     def _record_in_place(self) -> None:
         """Write ``run.json`` over itself, where the disk gives no more bytes than it has."""
-        text = json.dumps(jsonable({**self.record, "error": None}), allow_nan=False).encode()
-        with suppress(OSError), self.record_path.open("r+b") as file:
+        with suppress(OSError), self.record_path.open("r+b", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
-            if len(text) <= size:  # without the line breaks and blanks of the one that is there
-                file.write(text.ljust(size))
+            for error in (self.record["error"], None):  # without it where it does not fit
+                facts = jsonable({**self.record, "error": error})
+                text = json.dumps(facts, allow_nan=False).encode()
+                if len(text) <= size:  # without the line breaks and blanks of the one there
+                    # all at once: a process that is killed leaves the old record or the new one
+                    file.write(text.ljust(size))
+                    os.fsync(file.fileno())
+                    return
 
 
 @contextmanager
