@@ -1,8 +1,8 @@
 """Fuzzing of what reads from others: `python -m benchmarks.fuzz logs|model --seconds 600`.
 
 Coverage leads it (atheris, extra `fuzz`). A target may refuse its input by an error of the package;
-any other exception is a finding: each is printed once, with the input that caused it, and the exit
-code is 1.
+any other exception is a finding: each is printed once, with where the input that caused it is kept
+(`.fuzz/TARGET/`), and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -54,15 +54,20 @@ VALUES: tuple[Any, ...] = (
 
 
 class Findings:
-    """Exceptions that are none of the package's, each place once."""
+    """Exceptions that are none of the package's, each place once.
 
-    def __init__(self) -> None:
+    Args:
+        kept: Folder that the inputs of findings are kept in.
+    """
+
+    def __init__(self, kept: Path) -> None:
+        self.kept = kept
         self.places: set[tuple[str, str]] = set()
         self.inputs = 0
 
     @contextlib.contextmanager
-    def watched(self, data: bytes) -> Iterator[None]:
-        """Note what else a target raises."""
+    def watched(self, *files: Path) -> Iterator[None]:
+        """Note what else a target raises, and keep the files that it was given."""
         self.inputs += 1
         try:
             with warnings.catch_warnings():
@@ -75,7 +80,11 @@ class Findings:
             place = (type(error).__name__, f"{last.filename}:{last.lineno}")
             if place not in self.places:
                 self.places.add(place)
-                click.echo(f"FINDING {place} {error}\n  input {data[:300]!r}")
+                kept = self.kept / f"{len(self.places)}"
+                kept.mkdir(parents=True, exist_ok=True)
+                for file in files:
+                    shutil.copy(file, kept)
+                click.echo(f"FINDING {place} {error}\n  input in {kept}")
                 traceback.print_exc(limit=-6)
 
 
@@ -86,7 +95,7 @@ def logs(folder: Path, findings: Findings) -> Callable[[bytes], None]:
         suffix = SUFFIXES[data[0] % len(SUFFIXES)] if data else ".csv"
         path = folder / f"log{suffix}"
         path.write_bytes(data[1:])
-        with findings.watched(data):
+        with findings.watched(path):
             read_log(path)
 
     return one
@@ -113,7 +122,7 @@ def model(folder: Path, findings: Findings) -> Callable[[bytes], None]:
         meta.pop("checksum", None)
         description.write_text(json.dumps({**meta, "checksum": sum_of(meta)}))
         weights.write_bytes(changed)
-        with findings.watched(description.read_bytes() if changed == state else data):
+        with findings.watched(description, weights):
             FittedModel.load(folder / "model", "cpu")
 
     return one
@@ -140,7 +149,7 @@ def main() -> None:
     """Fuzz one target for some seconds."""
     target, seconds = sys.argv[1], int(sys.argv[3])
     logging.disable()
-    findings = Findings()
+    findings = Findings(ROOT / ".fuzz" / target)
     until = time.monotonic() + seconds
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -19,6 +19,7 @@ from benchmarks.mutants.mutations import PACKAGES, mutated, sampled
 from benchmarks.mutants.selection import TESTS, Recorder, Selected, Selection
 
 ROOT = Path(__file__).resolve().parents[2]
+_NOT_FOUND = 5  # of pytest: none of the tests is left, by the names that they had
 
 
 @click.command(help=__doc__)
@@ -51,7 +52,10 @@ def prepare(folder: Path, tree: Path, seed: int, size: int) -> None:
         compileall.compile_dir(tree, quiet=1, invalidation_mode=by_text)
         places = [*TESTS, *(f"latentode/{place}" for place in PACKAGES)]
         click.echo("Running the tests once, to learn which lines they execute.")
-        trials.run_tests(tree, places, partial(Recorder, tree, folder))
+        code = trials.run_tests(tree, places, partial(Recorder, tree, folder))
+        if code not in (0, 1):  # 1: some tests fail, which are left out
+            raise click.ClickException(f"pytest ended {code}: see {folder / 'output'}")
+        click.echo(f"{Selection(folder).left_out} of them failed or were skipped: left out.")
     if not (folder / "counts.json").exists():
         (folder / "session.sqlite").unlink(missing_ok=True)
         drawn, counts = sampled(tree, seed, size)
@@ -76,16 +80,19 @@ def tried(item: WorkItem, tree: Path, selection: Selection) -> WorkResult:
     (mutation,) = item.mutations
     text = mutated(mutation)
     diff = report.difference(mutation.module_path.read_text(), text)
-    outcome, said = TestOutcome.SURVIVED, "no test executes it"
+    outcome, said, codes = TestOutcome.SURVIVED, "no test executes it", []
     with trials.replaced(mutation.module_path, text):
         for tests in selection.of(mutation, tree):
             taken = sum(selection.seconds[test] for test in tests)
             files = sorted({test.split("::")[0] for test in tests})
             code = trials.run_tests(tree, ["-x", *files], Selected(tests), 30 + 3 * taken)
+            codes.append(code)
             said = "timed out" if code is None else f"pytest ended {code}"
-            if code not in (0, 5):  # 5: none of the tests is left, by the names that they had
+            if code not in (0, _NOT_FOUND):
                 outcome = TestOutcome.KILLED
                 break
+    if codes and {*codes} == {_NOT_FOUND}:
+        outcome, said = TestOutcome.INCOMPETENT, report.NOT_FOUND
     return WorkResult(WorkerOutcome.NORMAL, said, outcome, diff)
 
 

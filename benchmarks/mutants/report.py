@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cosmic_ray.work_item import WorkItem, WorkResult
 
 Z = 1.959964  # of a 95 % interval
+NOT_FOUND = "its tests were not found"  # of a mutant, which then says nothing of the tests
 
 
 def lines(
@@ -22,11 +23,14 @@ def lines(
 ) -> Iterator[str]:
     """Table of outcomes, then a place and a difference for every survivor."""
     outcomes: dict[str, Counter[str]] = {package: Counter() for package in PACKAGES}
-    survivors = []
+    survivors, untold = [], []
     for item, result in completed:
         (mutation,) = item.mutations
         place = mutation.module_path.relative_to(tree / "latentode")
         package = next(name for name in PACKAGES if place.is_relative_to(name))
+        if result.output == NOT_FOUND:
+            untold.append(f"latentode/{place}:{mutation.start_pos[0]} ({NOT_FOUND})")
+            continue
         killed = result.is_killed
         timed_out = killed and result.output == "timed out"
         outcomes[package]["timed out" if timed_out else "killed" if killed else "survived"] += 1
@@ -38,6 +42,8 @@ def lines(
     for package in PACKAGES:
         yield row(package, counts[package], outcomes[package])
     yield row("all", sum(counts.values()), sum(outcomes.values(), Counter()))
+    yield f"\n{len(untold)} are outside the score:"
+    yield from sorted(untold)
     yield f"\n{len(survivors)} survived:"
     yield from sorted(survivors)
 

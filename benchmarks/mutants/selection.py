@@ -76,6 +76,7 @@ class Selection:
         self._lines.read()
         seconds = json.loads((folder / "seconds.json").read_text())
         self.seconds = {test: taken for test, taken in seconds.items() if taken == taken}
+        self.left_out = len(seconds) - len(self.seconds)
 
     def of(self, mutation: MutationSpec, tree: Path) -> list[list[str]]:
         """Tests in two helpings: those of the file that executes it most, then of all others."""

@@ -19,9 +19,11 @@ class InputFile(click.Path):
 
     Args:
         dir_okay: Whether it may be a folder.
+        again: Whether `resume` reads it again, so that it may be no pipe.
     """
 
-    def __init__(self, *, dir_okay: bool = False) -> None:
+    def __init__(self, *, dir_okay: bool = False, again: bool = False) -> None:
+        self.again = again
         super().__init__(exists=True, dir_okay=dir_okay, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
@@ -33,6 +35,13 @@ class InputFile(click.Path):
             ctx: Where it was typed.
         """
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if self.again and is_pipe(path):
+            self.fail(
+                "expected a file, which `resume` reads again, got a pipe. Write it to a file "
+                "first, and name that.",
+                param,
+                ctx,
+            )
         return path if ctx is None else readable(path, ctx)
 
 

@@ -91,12 +91,17 @@ def test_the_report_counts_each_package_and_shows_who_survived(tmp_path):
         done("ode/solve.py", True, "pytest ended 1"),
         done("ode/solve.py", True, "timed out"),
         done("data/events.py", False, "pytest ended 0"),
+        done("data/frames.py", True, report.NOT_FOUND),
     ]
     said = list(report.lines(completed, dict.fromkeys(PACKAGES, 10), tmp_path))
     assert said[2].startswith("| ode | 10 | 2 | 1 | 1 | 0 | 100.0 % | ")
     assert said[3] == "| flows | 10 | 0 | 0 | 0 | 0 | | |"
     assert said[6].startswith("| data | 10 | 1 | 0 | 0 | 1 | 0.0 % | ")
     assert said[7].startswith("| all | 50 | 3 | 1 | 1 | 1 | 66.7 % | ")
+    assert said[8:10] == [
+        "\n1 are outside the score:",
+        "latentode/data/frames.py:9 (its tests were not found)",
+    ]
     place, before, after = said[-1].splitlines()
     assert place == "latentode/data/events.py:9 (pytest ended 0)"
     assert (before.strip(), after.strip()) == ("- value < limit", "+ value <= limit")

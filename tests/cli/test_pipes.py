@@ -15,6 +15,7 @@ from cli_cases import SMALL, run
 from places import ROOT
 from programs import ended, started
 
+from latentode.cli.app import root
 from latentode.files import spool
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes of POSIX")
@@ -149,11 +150,20 @@ def test_a_run_on_a_file_and_a_pipe_asks_for_the_pipe_again(log, pipe, tmp_path)
     assert f"{second}, a pipe: the log of this run has gone" in alone.stderr
 
 
-@pytest.mark.parametrize("option", ["--labels", "--events"])
-def test_what_a_run_reads_again_is_no_pipe(log, pipe, option):
-    result = run("train", log, *SMALL, option, pipe(b"id,label\n0,a\n"))
+@pytest.mark.parametrize("option", ["--labels", "--events", "--windows"])
+def test_what_a_run_reads_again_is_no_pipe_and_is_not_read(log, tmp_path, option):
+    os.mkfifo(tmp_path / "pipe")  # nobody writes into it: reading would wait
+    result = run("train", log, *SMALL, option, tmp_path / "pipe")
     assert result.exit_code == 2
-    assert f"{option}: expected a file" in result.stderr
+    assert f"'{option}': expected a file, which `resume` reads again" in result.stderr
+
+
+def test_a_shell_that_completes_words_reads_no_pipe(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setattr("latentode.cli.inputs.spooled", lambda *_: pytest.fail("was read"))
+    words = [str(tmp_path / "pipe"), "--times", str(tmp_path / "pipe")]
+    forecast = root.get_command(None, "forecast")
+    forecast.make_context("forecast", words, resilient_parsing=True)
 
 
 @pytest.mark.parametrize("command", ["inspect", "train"])

@@ -23,7 +23,7 @@ from training_cases import digests
 TIMES = 2 if settings().derandomize else 10  # by each signal, in each phase
 RANDOM = random.Random(45) if settings().derandomize else random.Random()
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
-TEMPORARY = ("*.latentode-tmp", "*.latentode-old", "*-spool*")
+TEMPORARY = ("*.latentode-tmp", "*.latentode-old")
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 
 

@@ -20,10 +20,10 @@ from latentode.cli.options import (
     resolve_options,
     train_options,
 )
-from latentode.cli.runs.event_files import mark_option, windows_option
+from latentode.cli.runs.event_files import mark_option, run_windows_option
 from latentode.cli.runs.events_run import event_settings
 from latentode.cli.runs.job import HeadFiles, Job
-from latentode.cli.runs.label_files import label_column_option, labels_option
+from latentode.cli.runs.label_files import label_column_option, run_labels_option
 from latentode.cli.runs.logs import Logs, logs_argument
 from latentode.cli.runs.part_training import refuse_with_parts
 from latentode.cli.runs.training_run import run_again, run_new
@@ -52,15 +52,15 @@ report_option = click.option(
 )
 @click.option(
     "--events",
-    type=InputFile(),
+    type=InputFile(again=True),
     help="CSV of id,time,mark: model these events, alone or beside LOGS.",
 )
 @mark_option
-@windows_option
+@run_windows_option
 @click.option(
     "--model-times", is_flag=True, help="Model when LOGS report: the times carry information."
 )
-@labels_option
+@run_labels_option
 @label_column_option
 @click.option("--dry-run", is_flag=True, help="Print the resolved settings as TOML, and stop.")
 @data_options

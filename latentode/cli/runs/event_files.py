@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +21,17 @@ events_option = click.option(
     type=InputFile(),
     help="CSV of id,time,mark: the events beside LOGS (default: those of the training).",
 )
-windows_option = click.option(
-    "--windows",
-    type=InputFile(),
-    help="CSV of id,start,end[,mark]: when each series was observed.",
-)
+
+
+def _windows(file: InputFile) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(
+        "--windows",
+        type=file,
+        help="CSV of id,start,end[,mark]: when each series was observed.",
+    )
+
+
+windows_option, run_windows_option = _windows(InputFile()), _windows(InputFile(again=True))
 mark_option = click.option("--mark-column", help="Column of marks of events.")
 
 

@@ -15,7 +15,6 @@ from latentode.cli.runs.provenance import fingerprint, unchanged
 from latentode.cli.session import Session
 from latentode.config import LatentODEConfig
 from latentode.data.reading.formats.database_url import without_password
-from latentode.files.spool import is_spooled
 
 
 @dataclass(frozen=True)
@@ -46,13 +45,6 @@ class HeadFiles:
         """
         if logs is None and self.events is None:
             raise click.UsageError("Missing argument 'LOGS' (or --events FILE, or --resume RUN).")
-        for option in ("events", "windows", "labels"):
-            file = getattr(self, option)
-            if file is not None and is_spooled(file):
-                raise click.UsageError(
-                    f"--{option}: expected a file, which `resume` reads again, got a pipe. Write "
-                    "it to a file first, and name that."
-                )
         if self.labels is not None and logs is None:
             raise click.UsageError("--labels are those of the series of LOGS.")
         check_labels(self.labels, self.label_column)

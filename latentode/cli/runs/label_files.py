@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,16 @@ import click
 
 from latentode.cli.inputs import InputFile
 
-labels_option = click.option(
-    "--labels",
-    type=InputFile(),
-    help="CSV of id,label: a class for each series; or of id,time,label: for times of them.",
-)
+
+def _labels(file: InputFile) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(
+        "--labels",
+        type=file,
+        help="CSV of id,label: a class for each series; or of id,time,label: for times of them.",
+    )
+
+
+labels_option, run_labels_option = _labels(InputFile()), _labels(InputFile(again=True))
 label_column_option = click.option("--label-column", help="Column of labels.")
 
 

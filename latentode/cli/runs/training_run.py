@@ -224,7 +224,7 @@ def _fit_log(
 
     dataset, report = read_log(logs.source, job.config.data)
     session.lines("plan", report.plan())
-    if owned is not None:
+    if owned is not None and logs.piped:
         _say_series(session, logs, dataset)
     session.lines("plan", suggested_counters(report.look, job.config.channels.counters))
     report.settle("training")

@@ -46,7 +46,13 @@ class Numbers:
 def leave_out(
     values: Float64, numbers: Sequence[float], rows: NDArray[np.bool_] | bool = True
 ) -> None:
-    """Make some numbers missing, in place, in some rows or in all."""
+    """Make some numbers missing, in place.
+
+    Args:
+        values: Numbers, shape (row,).
+        numbers: Those that are missing.
+        rows: In which rows, shape (row,); all or none.
+    """
     for number in numbers:
         values[(values == number) & rows] = np.nan
 
