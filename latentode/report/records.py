@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from latentode.model_card import SCORED
@@ -26,6 +26,7 @@ _OF_RUN = (
     "status", "kind", "started", "ended", "command", "seed", "threads", "versions", "log", "events",
     "labels", "updates",
 )  # fmt: skip
+_PATHS = ("path", "source")
 
 
 @dataclass
@@ -83,7 +84,11 @@ def of_run(files: RunFiles, commands: Sequence[dict[str, str]]) -> Records:
         commands: What to type next: "command" and "what" it does.
     """
     records = Records(files.path)
-    run = {name: files.run[name] for name in _OF_RUN if files.run.get(name) is not None}
+    run = {
+        name: _without_folders(files.run[name])
+        for name in _OF_RUN
+        if files.run.get(name) is not None
+    }
     records.sections["run"] = {"name": files.path.resolve().name, **run}
     records.add("data", (reading_records(files.reading), {}))
     records.add("training", training_records(files.epochs))
@@ -95,6 +100,20 @@ def of_run(files: RunFiles, commands: Sequence[dict[str, str]]) -> Records:
     records.sections["card"] = files.card
     records.sections["next"] = list(commands)
     return records
+
+
+def _without_folders(record: Any) -> Any:
+    """A record of files by their names: where they lie is nobody's business who gets the page."""
+    if isinstance(record, list):
+        return [_without_folders(each) for each in record]
+    if not isinstance(record, dict):
+        return record
+    return {
+        key: PurePath(value).name
+        if key in _PATHS and isinstance(value, str)
+        else _without_folders(value)
+        for key, value in record.items()
+    }
 
 
 def add_model(records: Records, model: LatentODE, log: TimeSeriesDataset | None) -> None:
