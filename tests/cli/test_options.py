@@ -249,7 +249,8 @@ def test_an_option_that_a_command_ignores_is_found(world, monkeypatch, way, half
 HURRIED = {"run_dir": None, "resume": False, "on_plan": None, "clock": None}
 TIMES = (0.0, 1.5, 2.0, 4.5, 5.0, 7.0)
 ALONE = ["train", "--events", "events.csv"]
-SETTINGS = [name for _, name in leaves()]
+# a head of labels has a name only once a program has registered it
+SETTINGS = [name for _, name in leaves() if name != "model.label_head"]
 # settings that others have to go with
 TOGETHER = {
     "model.refine": ["model.memory=false", "model.knots=0", "model.refine=3"],

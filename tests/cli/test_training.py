@@ -80,6 +80,9 @@ def library(monkeypatch, tmp_path):
     estimator.LatentODE = LatentODE
     monkeypatch.setitem(sys.modules, "latentode.data.reading.log", frame)
     monkeypatch.setitem(sys.modules, "latentode.estimators", estimator)
+    monkeypatch.setattr("latentode.cli.runs.run_folder.RunFolder.write_card", lambda *_: None)
+    reported = "latentode.cli.runs.training_run.report_after_training"
+    monkeypatch.setattr(reported, lambda *_: None)
     monkeypatch.chdir(tmp_path)
     Path("pump log.csv").write_text("time,x\n0,1\n1,2\n")
     return fake
