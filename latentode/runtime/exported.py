@@ -34,6 +34,7 @@ CALIBRATION, COPULA, LIKELIHOOD = "calibration.", "copula.", "likelihood."
 #: Numbers of steps that the graph is given at least: who follows a program takes fewer for special.
 FEWEST_STEPS = 3
 _SLACK = 1e-4  # in points: a path that ends on one up to rounding needs no further one
+_BEGIN = b"\x08"  # the first field of an ONNX file: the version of its format
 
 
 @dataclass(frozen=True)
@@ -182,6 +183,15 @@ def _named(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, Float64]:
 
 
 def _session(path: Path) -> InferenceSession:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error}).") from None
+    if not content.startswith(_BEGIN):
+        raise CheckpointError(
+            f"{path}: expected the folder of a run, or a file that `latentode export` wrote, got "
+            "another file. `latentode train` makes a run of a log."
+        )
     onnxruntime = optional_package("onnxruntime", "onnx", path)
     options = onnxruntime.SessionOptions()
     # looking for a faster graph takes longer than the forecast
@@ -189,10 +199,8 @@ def _session(path: Path) -> InferenceSession:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors
     try:
-        return onnxruntime.InferenceSession(
-            path.read_bytes(), options, providers=["CPUExecutionProvider"]
-        )
-    except (OSError, RuntimeError, ValueError) as error:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except (RuntimeError, ValueError) as error:
         raise CheckpointError(f"{path}: not an ONNX file ({error}).") from None
     except Exception as error:  # the exceptions of onnxruntime share no public class
         if type(error).__module__.startswith("onnxruntime"):

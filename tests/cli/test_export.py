@@ -115,9 +115,17 @@ def test_an_existing_file_is_not_replaced_unasked(folder, monkeypatch):
 
 
 def test_a_file_of_another_kind_is_refused(folder, tmp_path):
-    pytest.importorskip("onnxruntime")
     result = run("forecast", folder / "log.csv", "-o", tmp_path / "out.csv")
-    assert result.exit_code != 0
+    assert result.exit_code == 5
+    assert "expected the folder of a run" in result.stderr
+    assert "`latentode train` makes a run of a log" in result.stderr
+
+
+def test_a_damaged_file_is_refused(tmp_path):
+    pytest.importorskip("onnxruntime")
+    (tmp_path / "cut.onnx").write_bytes(b"\x08\x0a\x12")
+    result = run("forecast", tmp_path / "cut.onnx", "-o", tmp_path / "out.csv")
+    assert result.exit_code == 5
     assert "not an ONNX file" in result.stderr
 
 

@@ -135,8 +135,9 @@ def test_train_says_plan_epochs_and_the_next_commands_on_stderr():
     assert [line[:9] for line in lines[3:6]] == ["epoch   1", "epoch   2", "epoch   3"]
     assert "crps 0.25*" in lines[4]
     assert "crps 0.3 " in lines[5]
-    assert f"latentode forecast {only_run()}" in lines[-3]
-    assert f"latentode evaluate {only_run()}" in lines[-2]
+    assert f"latentode forecast {only_run()}" in lines[-4]
+    assert f"latentode evaluate {only_run()}" in lines[-3]
+    assert f"latentode report {only_run()}" in lines[-2]
     assert "\x1b" not in result.output
 
 

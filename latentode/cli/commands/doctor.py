@@ -174,7 +174,11 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[str]:
     yield aligned(rows)
     for extra, found in facts["extras"].items():
         missing = ", ".join(found["missing"])
-        yield f"extra {extra}: " + (f"no {missing}: {found['install']}" if missing else "installed")
+        yield f"extra {extra}: " + (
+            f"not installed (no {missing}); if you want it: {found['install']}"
+            if missing
+            else "installed"
+        )
     tried = facts["self_check"]
     yield "self-check: " + (f"fine ({tried['seconds']:g}s)" if tried["ok"] else tried["error"])
     yield from (f"doubt: {each}" for each in facts["doubts"])

@@ -13,6 +13,7 @@ from latentode.cli.session import Session
 _WHAT = {
     "forecast": "Forecast from the newest readings; --horizon says how far, -o into which file.",
     "evaluate": "Score the model beside naive forecasts, on what was held out.",
+    "report": "Write this page anew, with the scores.",
     "plot": "Draw the forecast beside the log, as a picture.",
     "events": "Show rates, what comes next, and whether they fit.",
     "classify": "Write the probability of each class.",
@@ -33,6 +34,7 @@ def proposals(path: Path, record: Mapping[str, Any]) -> list[tuple[object, ...]]
     words: list[tuple[object, ...]] = [
         ("forecast", path),
         ("evaluate", path, *again),
+        ("report", path, *again),
         ("plot", path),
     ]
     if logs.are_parts:

@@ -108,7 +108,8 @@ class _Order:
         if candidates[0] == "ymd":
             return self._year_first(possible)
         if all(date.mark == "." for date in self._stamps.dates if not date.year_first):
-            return "dmy"  # nobody writes the month first with full stops
+            self._decided("dmy", "nobody writes the month first with full stops", "likely")
+            return "dmy"
         return self._by_name(possible) or self._by_steps(possible) or self._ask(possible)
 
     def _valid(self, candidates: Sequence[str], year_first: bool) -> dict[str, NDArray[np.bool_]]:

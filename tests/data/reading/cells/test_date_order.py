@@ -54,7 +54,10 @@ def test_full_stops_stand_after_the_day():
     moments = grid("2024-03-04", 86_400, 9)
     times, doubts = read_cells(written(moments, "%d.%m.%Y"))
     assert times.times.tolist() == nanoseconds(moments)
-    assert not doubts.questions + doubts.decisions
+    assert not doubts.questions
+    (decision,) = doubts.decisions
+    assert "day/month/year" in decision.choice
+    assert decision.option == "--no-dayfirst"
     assert stamps_of(["04.03.24 06:00"]) == [ns("2024-03-04T06:00")]
 
 
