@@ -8,7 +8,6 @@ import logging
 import os
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -114,7 +113,7 @@ class _Worker:
         """
         self.connection.send_bytes(head)
         self.connection.send_bytes(content)
-        if not self.connection.poll(max(seconds, 0.0)):
+        if not self.connection.poll(seconds):
             raise TimeoutError
         return json.loads(self.connection.recv_bytes()), self.connection.recv_bytes()
 
@@ -213,24 +212,22 @@ class Pool:
             self.counts.refused += 1
             return busy("server: all places are taken.", _SOON)
         self.counts.waiting += 1
-        until = time.monotonic() + self.limits.seconds
         try:
             try:
                 worker = await asyncio.wait_for(self._idle.get(), self.limits.seconds)
             except TimeoutError:
                 self.counts.late += 1
                 return busy(f"server: no place within {self.limits.seconds:g} seconds.", _RELOADED)
-            return await self._asked(worker, head, content, until)
+            return await self._asked(worker, head, content)
         finally:
             self.counts.waiting -= 1
 
-    async def _asked(
-        self, worker: _Worker, head: Mapping[str, Any], content: bytes, until: float
-    ) -> Reply:
+    async def _asked(self, worker: _Worker, head: Mapping[str, Any], content: bytes) -> Reply:
         loop = asyncio.get_running_loop()
         packed = json.dumps(head).encode()
+        # counted from here: however long it waited for its turn, no process is ended for that
         asking = loop.run_in_executor(
-            self._threads, lambda: worker.ask(packed, content, until - time.monotonic())
+            self._threads, lambda: worker.ask(packed, content, self.limits.seconds)
         )
         try:
             # who asked may go away; the process is not free before it has answered
