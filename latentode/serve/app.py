@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
@@ -25,6 +26,7 @@ ADDRESSES = (
     "/", "/forecast", "/interpolate", "/score", "/events", "/inspect", "/info", "/health",
     "/metrics", "/openapi.json",
 )  # fmt: skip
+_GONE = 499  # status that is counted, and sent to nobody
 _LONGEST_HEADER = 4_000  # characters of warnings in the head of an answer
 _ABOUT = """\
 Forecasts, interpolations and anomaly scores by one trained model.
@@ -141,7 +143,28 @@ async def _asked(pool: Pool, what: str, request: Request, asked: BaseModel) -> R
         "media": media_of(request.headers.get("content-type", "")) or MEDIA[1],
         "wanted": wanted,
     }
-    return _answered(await pool.ask(head, await request.body()))
+    content = await request.body()
+    reply = await _unless_gone(pool.ask(head, content), request)
+    return Response(status_code=_GONE) if reply is None else _answered(reply)
+
+
+async def _unless_gone(work: Coroutine[Any, Any, Reply], request: Request) -> Reply | None:
+    """What comes of it; None, and the work is given up, where nobody is there any more to read it.
+
+    Tabs that were closed, and clients that lost their patience, are not to hold places of others.
+    """
+
+    async def gone() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    asking, going = asyncio.create_task(work), asyncio.create_task(gone())
+    try:
+        await asyncio.wait((asking, going), return_when=asyncio.FIRST_COMPLETED)
+        return asking.result() if asking.done() else None
+    finally:
+        asking.cancel()
+        going.cancel()
 
 
 def _wanted(accept: str) -> str | None:

@@ -7,7 +7,9 @@ from typing import ClassVar
 import pytest
 
 from latentode.serve import pool as pools
+from latentode.serve.app import make_app
 from latentode.serve.limits import Limits
+from latentode.serve.metrics import Metrics
 from latentode.serve.pool import Pool
 from latentode.serve.worker import ServedModel
 
@@ -82,6 +84,68 @@ def test_who_waited_too_long_costs_no_process(made):
         assert made[0].asked == [b"first", b"last"]
         assert made[0].seconds == [0.2, 0.2]
         assert (len(made), pool.counts.restarts, pool.is_ready) == (1, 0, True)
+        pool.end()
+
+    asyncio.run(all_of_it())
+
+
+async def asked(app, body, gone):
+    """Status of a request, whose client goes away when it is told; None where none was sent."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+    sent = []
+
+    async def receive():
+        if messages:
+            return messages.pop()
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message)
+
+    head = [(b"content-type", b"text/csv")]
+    scope = {
+        "type": "http", "method": "POST", "path": "/forecast", "query_string": b"", "headers": head,
+    }  # fmt: skip
+    await app(scope, receive, send)
+    return sent[0]["status"]
+
+
+def test_those_that_went_away_hold_no_place(made):
+    async def all_of_it():
+        pool = begun(waiting=4)
+        app = make_app(pool, Metrics((), "0"), "0", "model")
+        gone, stays = asyncio.Event(), asyncio.Event()
+        closed = [asyncio.create_task(asked(app, b"%d" % each, gone)) for each in range(4)]
+        await until(lambda: pool.counts.waiting == 4)
+        assert await asked(app, b"no place", stays) == 503
+        gone.set()
+        assert await asyncio.gather(*closed) == [499] * 4
+        await until(lambda: pool.counts.waiting == 0)
+        last = asyncio.create_task(asked(app, b"last", stays))
+        made[0].let.set()
+        assert await last == 200
+        # the first was computed already; the process goes on with it, and with none of the others
+        assert made[0].asked == [b"0", b"last"]
+        assert len(made) == 1
+        pool.end()
+
+    asyncio.run(all_of_it())
+
+
+def test_who_went_away_and_took_too_long_has_the_process_replaced(made):
+    async def all_of_it():
+        pool = begun()
+        task = asyncio.create_task(pool.ask({}, b"late"))
+        await until(lambda: made[0].asked)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        made[0].let.set()
+        await until(lambda: len(made) == 2)
+        made[1].let.set()
+        assert (await pool.ask({}, b"next")).content == b"next"
+        assert (made[0].ended, pool.counts.restarts) == (True, 1)
         pool.end()
 
     asyncio.run(all_of_it())
