@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from shutil import rmtree
@@ -70,15 +70,18 @@ class _Worker:
         context = get_context("spawn")
         self.connection, theirs = context.Pipe()
         prefix = f"latentode-serve-{os.getpid()}-"
-        self._folder = tempfile.mkdtemp(prefix=prefix, dir=_in_memory())
-        self.process = context.Process(
-            target=work,
-            args=(theirs, served, limits, self._folder),
-            daemon=True,
-            name="latentode-answers",
-        )
-        self.process.start()
-        theirs.close()
+        with theirs, ExitStack() as undone:
+            undone.callback(self.connection.close)
+            self._folder = tempfile.mkdtemp(prefix=prefix, dir=_in_memory())
+            undone.callback(rmtree, self._folder, ignore_errors=True)
+            self.process = context.Process(
+                target=work,
+                args=(theirs, served, limits, self._folder),
+                daemon=True,
+                name="latentode-answers",
+            )
+            self.process.start()
+            undone.pop_all()
 
     def wait_until_ready(self) -> dict[str, Any]:
         """What it is of.
@@ -282,8 +285,9 @@ class Pool:
             self.counts.restarts += 1
             try:
                 other = await loop.run_in_executor(self._threads, self._another)
-            except LatentODEError as error:
-                self.on_internal(f"the model cannot be loaded again: {error}")
+            except Exception as error:  # no memory, no place, no files: it may be there again soon
+                reason = str(error) or type(error).__name__
+                self.on_internal(f"the model cannot be loaded again: {reason}")
                 await asyncio.sleep(_RELOADED)
                 continue
             if other is not None:
@@ -299,7 +303,7 @@ class Pool:
             self._all.add(worker)
         try:
             worker.wait_until_ready()
-        except LatentODEError:
+        except BaseException:
             self._all.discard(worker)
             worker.end(at_once=True)
             raise

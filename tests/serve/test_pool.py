@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from multiprocessing import get_context
 from typing import ClassVar
 
 import pytest
@@ -149,3 +150,43 @@ def test_who_went_away_and_took_too_long_has_the_process_replaced(made):
         pool.end()
 
     asyncio.run(all_of_it())
+
+
+@pytest.mark.parametrize("step", ["__init__", "wait_until_ready"])
+def test_a_process_that_cannot_be_started_is_tried_again(made, monkeypatch, step):
+    whole, failures = getattr(Worker, step), [ModuleNotFoundError("x"), OSError("no space")]
+
+    def failing(self, *rest):
+        if failures:
+            raise failures.pop()
+        return whole(self, *rest)
+
+    async def all_of_it():
+        pool = begun()
+        monkeypatch.setattr(Worker, step, failing)
+        late = asyncio.create_task(pool.ask({}, b"late"))
+        await until(lambda: made[0].asked)
+        made[0].let.set()
+        assert (await late).status == 503
+        await until(lambda: pool.is_ready)
+        made[-1].let.set()
+        assert (await pool.ask({}, b"next")).content == b"next"
+        said = "the model cannot be loaded again: "
+        assert pool.said == [f"{said}no space", f"{said}x"]
+        assert [worker.ended for worker in made] == [True] * (len(made) - 1) + [False]
+        pool.end()
+
+    asyncio.run(all_of_it())
+
+
+def test_a_process_that_is_half_made_leaves_nothing(monkeypatch, tmp_path):
+    def refused(process):
+        raise OSError(f"{process.name}: too many open files")
+
+    monkeypatch.setattr(pools, "_in_memory", lambda: str(tmp_path))
+    monkeypatch.setattr(get_context("spawn").Process, "start", refused)
+    pool = Pool(ServedModel("nowhere"), Limits())
+    with pytest.raises(OSError, match="too many open files"):
+        pool.start()
+    pool.end()
+    assert [*tmp_path.iterdir()] == []
