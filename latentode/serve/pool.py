@@ -193,7 +193,8 @@ class Pool:
         Raises:
             LatentODEError: If it cannot be loaded.
         """
-        self._all = {_Worker(self.served, self.limits) for _ in range(self.workers)}
+        for _ in range(self.workers):
+            self._all.add(_Worker(self.served, self.limits))
         for worker in self._all:
             self.information = worker.wait_until_ready()
             self._ready.add(worker)
@@ -310,10 +311,10 @@ class Pool:
         return worker
 
     def end(self) -> None:
-        """End all processes."""
+        """End all processes, those that still load their model at once."""
         with self._changing:
             self._ended = True
             everyone = [*self._all]
         for worker in everyone:
-            worker.end(at_once=not worker.process.is_alive())
+            worker.end(at_once=worker not in self._ready)
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -22,7 +22,7 @@ class Worker:
 
     def __init__(self, served, limits):
         del served, limits
-        self.asked, self.seconds, self.ended = [], [], False
+        self.asked, self.seconds, self.ended, self.at_once = [], [], False, None
         self.let = threading.Event()
         self.process = self
         self.made.append(self)
@@ -43,8 +43,7 @@ class Worker:
         return {"status": 200}, content
 
     def end(self, *, at_once):
-        del at_once
-        self.ended = True
+        self.ended, self.at_once = True, at_once
 
 
 @pytest.fixture
@@ -190,3 +189,21 @@ def test_a_process_that_is_half_made_leaves_nothing(monkeypatch, tmp_path):
         pool.start()
     pool.end()
     assert [*tmp_path.iterdir()] == []
+
+
+def test_a_stop_while_models_are_loaded_waits_for_none(made, monkeypatch):
+    asked = []
+
+    def stopped(worker):
+        asked.append(worker)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return {}
+
+    monkeypatch.setattr(Worker, "wait_until_ready", stopped)
+    pool = Pool(ServedModel("nowhere"), Limits(), workers=3)
+    with pytest.raises(KeyboardInterrupt):
+        pool.start()
+    pool.end()
+    assert len(made) == 3
+    assert [worker.at_once for worker in made] == [worker is not asked[0] for worker in made]

@@ -150,3 +150,28 @@ def test_tabs_that_are_closed_hold_no_place(server, body):
     until(lambda: answered(server, 499) + answered(server, 200) == gone + before + 12)
     assert answered(server, 499) >= gone + 6  # some may have been quicker
     assert server.csv("/forecast", body).status == 200
+
+
+PROGRAM = """
+import latentode
+from latentode.cli.app import root
+from latentode.models.likelihoods.gaussian import GaussianLikelihood
+
+latentode.register(GaussianLikelihood, "served_normal")
+if __name__ == "__main__":
+    root()
+"""
+
+
+@pytest.mark.slow
+def test_a_program_of_ones_own_serves_the_parts_that_it_registers(folder, body, small, tmp_path):
+    (program := tmp_path / "mine.py").write_text(PROGRAM)
+    words = ("--likelihood", "served_normal", "--out", tmp_path / "run", *small)
+    done = python(program, "train", folder / "log.csv", *words)
+    assert done.returncode == 0, done.stderr
+    with serving(tmp_path / "run", program=program) as server:
+        assert server.csv("/forecast", body).status == 200
+    # which the command of the package does not know
+    refused = run("serve", tmp_path / "run", "--port", 0)
+    assert "served_normal" in refused.stderr
+    assert [*Path("/dev/shm").glob(f"latentode-serve-{os.getpid()}-*")] == []
