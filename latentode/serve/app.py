@@ -91,7 +91,7 @@ _METRICS: dict[int | str, dict[str, Any]] = {
 
 def _limits(pool: Pool) -> dict[str, Any]:
     limits = pool.limits
-    names = ("body", "readings", "times", "draws", "horizons", "seconds", "waiting")
+    names = ("body", "readings", "times", "draws", "horizons", "memory", "seconds", "waiting")
     return {name: getattr(limits, name) for name in names}
 
 

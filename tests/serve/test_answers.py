@@ -136,5 +136,6 @@ def test_the_model_is_described(server):
     assert [each["name"] for each in found["channels"]] == ["level", "flow"]
     assert [each["id"] for each in found["series"]] == ["=east", "north", "south"]
     assert found["limits"]["times"] == 500
+    assert found["limits"]["memory"] == 10_000_000
     assert found["answers"] == ["forecast", "interpolate", "inspect", "score"]
     assert "/" not in json.dumps(found["series"])

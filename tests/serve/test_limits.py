@@ -20,6 +20,7 @@ TOKEN = "a-token-of-more-than-sixteen-signs"
         ("/forecast?horizon=9999h", "horizon: expected at most 2.5d, got"),
         ("/forecast?every=1s", "times: expected at most 500, got 21,600"),
         ("/interpolate?every=1s", "times: expected at most 500, got"),
+        ("/forecast?horizon=490min&every=1min&samples=300", "expected at most 0.01 GB of memory"),
         ("/forecast?samples=301", "samples: expected at most 300, got 301"),
         ("/forecast?samples=0", "samples: Input should be greater than or equal to 1"),
         ("/forecast?sample=3", "sample: unknown parameter"),
