@@ -44,7 +44,7 @@ def make_app(pool: Pool, metrics: Metrics, version: str, title: str) -> FastAPI:
         pool: What answers.
         metrics: What is told to Prometheus.
         version: Version of the package.
-        title: What is served, on the page.
+        title: What is served.
     """
     # the pages of FastAPI load scripts from elsewhere
     app = FastAPI(
@@ -54,7 +54,7 @@ def make_app(pool: Pool, metrics: Metrics, version: str, title: str) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _refused_parameters)
     app.add_exception_handler(HTTPException, _refused_address)
     _add_questions(app, pool)
-    shown = page(title)
+    shown = page()
 
     @app.get("/", response_class=HTMLResponse, summary="The page", include_in_schema=False)
     async def the_page() -> HTMLResponse:

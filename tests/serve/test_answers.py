@@ -139,3 +139,11 @@ def test_the_model_is_described(server):
     assert found["limits"]["memory"] == 10_000_000
     assert found["answers"] == ["forecast", "interpolate", "inspect", "score"]
     assert "/" not in json.dumps(found["series"])
+
+
+def test_the_page_that_needs_no_token_tells_nothing_of_the_model(server):
+    text = server.get("/").content.decode()
+    assert "<title>latentode</title>" in text
+    assert '<h1 id="title">latentode</h1>' in text
+    known = [server.get("/info").json["model"], "level", "flow", "south", "=east"]
+    assert [name for name in known if f">{name}" in text or f'"{name}"' in text] == []
