@@ -96,10 +96,19 @@ def test_a_program_of_ones_own_has_the_name_at_the_shell(tmp_path):
         "from latentode.cli.app import root\n"
         "from latentode.models.likelihoods.gaussian import GaussianLikelihood\n"
         "latentode.register(GaussianLikelihood, 'own_normal')\n"
-        "root()\n"
+        "if __name__ == '__main__':\n"
+        "    root()\n"
     )
     done = python(program, "train", "--help")
     assert re.search(r"\[gaussian\|student_t\|flow\|own_normal\]", done.stdout), done.stderr
+
+
+def test_programs_of_the_pages_can_be_imported_by_processes_that_they_start():
+    texts = [page.read_text(encoding="utf-8") for page in (ROOT / "docs").rglob("*.md")]
+    calls = [found for text in texts for found in re.findall(r".*\n.*\broot\(\)$", text, re.M)]
+    assert calls
+    for call in calls:
+        assert call.startswith('if __name__ == "__main__":'), call
 
 
 def test_a_head_for_labels_of_another_kind_is_refused(log):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
@@ -25,6 +26,7 @@ ADDRESSES = (
     "/", "/forecast", "/interpolate", "/score", "/events", "/inspect", "/info", "/health",
     "/metrics", "/openapi.json",
 )  # fmt: skip
+_GONE = 499  # status that is counted, and sent to nobody
 _LONGEST_HEADER = 4_000  # characters of warnings in the head of an answer
 _ABOUT = """\
 Forecasts, interpolations and anomaly scores by one trained model.
@@ -42,7 +44,7 @@ def make_app(pool: Pool, metrics: Metrics, version: str, title: str) -> FastAPI:
         pool: What answers.
         metrics: What is told to Prometheus.
         version: Version of the package.
-        title: What is served, on the page.
+        title: What is served.
     """
     # the pages of FastAPI load scripts from elsewhere
     app = FastAPI(
@@ -52,7 +54,7 @@ def make_app(pool: Pool, metrics: Metrics, version: str, title: str) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _refused_parameters)
     app.add_exception_handler(HTTPException, _refused_address)
     _add_questions(app, pool)
-    shown = page(title)
+    shown = page()
 
     @app.get("/", response_class=HTMLResponse, summary="The page", include_in_schema=False)
     async def the_page() -> HTMLResponse:
@@ -89,7 +91,7 @@ _METRICS: dict[int | str, dict[str, Any]] = {
 
 def _limits(pool: Pool) -> dict[str, Any]:
     limits = pool.limits
-    names = ("body", "readings", "times", "draws", "horizons", "seconds", "waiting")
+    names = ("body", "readings", "times", "draws", "horizons", "memory", "seconds", "waiting")
     return {name: getattr(limits, name) for name in names}
 
 
@@ -141,7 +143,28 @@ async def _asked(pool: Pool, what: str, request: Request, asked: BaseModel) -> R
         "media": media_of(request.headers.get("content-type", "")) or MEDIA[1],
         "wanted": wanted,
     }
-    return _answered(await pool.ask(head, await request.body()))
+    content = await request.body()
+    reply = await _unless_gone(pool.ask(head, content), request)
+    return Response(status_code=_GONE) if reply is None else _answered(reply)
+
+
+async def _unless_gone(work: Coroutine[Any, Any, Reply], request: Request) -> Reply | None:
+    """What comes of it; None, and the work is given up, where nobody is there any more to read it.
+
+    Tabs that were closed, and clients that lost their patience, are not to hold places of others.
+    """
+
+    async def gone() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    asking, going = asyncio.create_task(work), asyncio.create_task(gone())
+    try:
+        await asyncio.wait((asking, going), return_when=asyncio.FIRST_COMPLETED)
+        return asking.result() if asking.done() else None
+    finally:
+        asking.cancel()
+        going.cancel()
 
 
 def _wanted(accept: str) -> str | None:

@@ -142,27 +142,43 @@ class Guard:
                 return _Refusal(400, f"{key}: expected once, got twice.")
             headers[key] = value.decode("latin-1")
         return (
-            self._of_another_site(headers)
+            self._under_another_name(headers)
+            or self._of_another_site(scope, headers)
             or self._without_token(scope["path"], headers)
             or self._of_another_form(headers)
         )
 
-    def _of_another_site(self, headers: Mapping[str, str]) -> _Refusal | None:
+    def _under_another_name(self, headers: Mapping[str, str]) -> _Refusal | None:
+        """Names may be made to point here by others (DNS rebinding); numbers cannot."""
+        name = _host_name(headers.get("host", ""))
+        if name == "localhost" or _number(name) is not None or name in self.hosts:
+            return None
+        return _Refusal(
+            421,
+            f"host: expected the name of this server, got {name[:80]!r}. Allow it with "
+            "--allowed-host.",
+        )
+
+    def _of_another_site(
+        self, scope: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> _Refusal | None:
         """A page of somebody else, which the browser of the user was led to, may ask nothing."""
-        host = headers.get("host", "")
-        name = _host_name(host)
-        # names may be made to point here by others (DNS rebinding); numbers cannot
-        if name != "localhost" and _number(name) is None and name not in self.hosts:
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if origin is not None:
+            theirs = origin.partition("://")[2].lower()
+            # a proxy may hand on another host than the browser asked
+            if theirs != host.lower() and _host_name(theirs) not in self.hosts:
+                return _Refusal(
+                    403,
+                    f"origin: expected a page of {host[:80]!r}, got one of {origin[:80]!r}. Where "
+                    "a proxy gave this server another name than its page has, allow that with "
+                    "--allowed-host.",
+                )
+        site = headers.get("sec-fetch-site", "none")
+        if site not in ("none", "same-origin") and not _opens_the_page(scope, headers):
             return _Refusal(
-                421,
-                f"host: expected the name of this server, got {name[:80]!r}. Allow it with "
-                "--allowed-host.",
+                403, f"sec-fetch-site: expected a page of this server, got {site[:40]!r}."
             )
-        origin = headers.get("origin")
-        if origin is not None and origin.partition("://")[2].lower() != host.lower():
-            return _Refusal(403, "origin: expected a page of this server, got another.")
-        if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-            return _Refusal(403, "origin: expected a page of this server, got another.")
         return None
 
     def _without_token(self, path: str, headers: Mapping[str, str]) -> _Refusal | None:
@@ -222,6 +238,16 @@ def media_of(content_type: str) -> str:
         content_type: Value of the header.
     """
     return content_type.partition(";")[0].strip().lower()
+
+
+def _opens_the_page(scope: Mapping[str, Any], headers: Mapping[str, str]) -> bool:
+    """Whether somebody follows a link to the page, or comes from where one logs in.
+
+    It is opened as a page of its own then, which the other site cannot look into.
+    """
+    mode, of = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
+    is_page = scope["method"] == "GET" and scope["path"] == "/"
+    return is_page and mode == "navigate" and of == "document"
 
 
 def _host_name(host: str) -> str:

@@ -16,7 +16,7 @@ class Limits:
         draws: Sample paths.
         horizons: How far ahead, in horizons of the training.
         memory: Bytes that a prediction may take, draws included.
-        seconds: Of an answer, waiting for others included; likewise of receiving a request.
+        seconds: Of computing an answer; likewise of waiting for a turn, and of receiving a request.
         waiting: Requests that are answered or wait for that.
         connections: Connections that are open.
     """

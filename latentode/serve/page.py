@@ -9,12 +9,8 @@ from latentode.pages import document, render
 _FOLDER = Path(__file__).parent / "assets"
 
 
-def page(title: str) -> str:
-    """The page, which asks the server that it came from.
-
-    Args:
-        title: What is served.
-    """
-    body = render(_FOLDER / "page.html", {"title": title})
+def page() -> str:
+    """The page, which asks the server that it came from, what is served too: that needs a token."""
+    body = render(_FOLDER / "page.html", {})
     script = (_FOLDER / "page.js").read_text(encoding="utf-8")
-    return document(f"{title} - latentode", body, scripts=[script], connects=True)
+    return document("latentode", body, scripts=[script], connects=True)

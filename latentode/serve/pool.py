@@ -8,10 +8,9 @@ import logging
 import os
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from shutil import rmtree
@@ -71,15 +70,18 @@ class _Worker:
         context = get_context("spawn")
         self.connection, theirs = context.Pipe()
         prefix = f"latentode-serve-{os.getpid()}-"
-        self._folder = tempfile.mkdtemp(prefix=prefix, dir=_in_memory())
-        self.process = context.Process(
-            target=work,
-            args=(theirs, served, limits, self._folder),
-            daemon=True,
-            name="latentode-answers",
-        )
-        self.process.start()
-        theirs.close()
+        with theirs, ExitStack() as undone:
+            undone.callback(self.connection.close)
+            self._folder = tempfile.mkdtemp(prefix=prefix, dir=_in_memory())
+            undone.callback(rmtree, self._folder, ignore_errors=True)
+            self.process = context.Process(
+                target=work,
+                args=(theirs, served, limits, self._folder),
+                daemon=True,
+                name="latentode-answers",
+            )
+            self.process.start()
+            undone.pop_all()
 
     def wait_until_ready(self) -> dict[str, Any]:
         """What it is of.
@@ -114,7 +116,7 @@ class _Worker:
         """
         self.connection.send_bytes(head)
         self.connection.send_bytes(content)
-        if not self.connection.poll(max(seconds, 0.0)):
+        if not self.connection.poll(seconds):
             raise TimeoutError
         return json.loads(self.connection.recv_bytes()), self.connection.recv_bytes()
 
@@ -191,7 +193,8 @@ class Pool:
         Raises:
             LatentODEError: If it cannot be loaded.
         """
-        self._all = {_Worker(self.served, self.limits) for _ in range(self.workers)}
+        for _ in range(self.workers):
+            self._all.add(_Worker(self.served, self.limits))
         for worker in self._all:
             self.information = worker.wait_until_ready()
             self._ready.add(worker)
@@ -213,24 +216,22 @@ class Pool:
             self.counts.refused += 1
             return busy("server: all places are taken.", _SOON)
         self.counts.waiting += 1
-        until = time.monotonic() + self.limits.seconds
         try:
             try:
                 worker = await asyncio.wait_for(self._idle.get(), self.limits.seconds)
             except TimeoutError:
                 self.counts.late += 1
                 return busy(f"server: no place within {self.limits.seconds:g} seconds.", _RELOADED)
-            return await self._asked(worker, head, content, until)
+            return await self._asked(worker, head, content)
         finally:
             self.counts.waiting -= 1
 
-    async def _asked(
-        self, worker: _Worker, head: Mapping[str, Any], content: bytes, until: float
-    ) -> Reply:
+    async def _asked(self, worker: _Worker, head: Mapping[str, Any], content: bytes) -> Reply:
         loop = asyncio.get_running_loop()
         packed = json.dumps(head).encode()
+        # counted from here: however long it waited for its turn, no process is ended for that
         asking = loop.run_in_executor(
-            self._threads, lambda: worker.ask(packed, content, until - time.monotonic())
+            self._threads, lambda: worker.ask(packed, content, self.limits.seconds)
         )
         try:
             # who asked may go away; the process is not free before it has answered
@@ -285,8 +286,9 @@ class Pool:
             self.counts.restarts += 1
             try:
                 other = await loop.run_in_executor(self._threads, self._another)
-            except LatentODEError as error:
-                self.on_internal(f"the model cannot be loaded again: {error}")
+            except Exception as error:  # no memory, no place, no files: it may be there again soon
+                reason = str(error) or type(error).__name__
+                self.on_internal(f"the model cannot be loaded again: {reason}")
                 await asyncio.sleep(_RELOADED)
                 continue
             if other is not None:
@@ -302,17 +304,17 @@ class Pool:
             self._all.add(worker)
         try:
             worker.wait_until_ready()
-        except LatentODEError:
+        except BaseException:
             self._all.discard(worker)
             worker.end(at_once=True)
             raise
         return worker
 
     def end(self) -> None:
-        """End all processes."""
+        """End all processes, those that still load their model at once."""
         with self._changing:
             self._ended = True
             everyone = [*self._all]
         for worker in everyone:
-            worker.end(at_once=not worker.process.is_alive())
+            worker.end(at_once=worker not in self._ready)
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -187,7 +187,7 @@ def run(
             config = _Config(
                 guard, http=_Protocol, ws="none", lifespan="off", log_config=None,
                 access_log=False, server_header=False, timeout_keep_alive=_KEPT,
-                timeout_graceful_shutdown=int(pool.limits.seconds) + 1,
+                timeout_graceful_shutdown=int(2 * pool.limits.seconds) + 1,  # waits, is computed
                 h11_max_incomplete_event_size=_HEAD_BYTES, proxy_headers=False,
             )  # fmt: skip
             config.limits = pool.limits

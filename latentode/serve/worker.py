@@ -67,7 +67,8 @@ def work(connection: Connection, served: ServedModel, limits: Limits, folder: st
 
 
 def _serve(connection: Connection, served: ServedModel, limits: Limits) -> None:
-    os.environ.setdefault(VARIABLE, f"{limits.memory // 1_000_000}MB")
+    # in kB, as a size has at most twelve digits
+    os.environ[VARIABLE] = f"{max(limits.memory // 1_000, 1)}kB"
     try:
         answers = _loaded(served, limits)
         answers.warm()

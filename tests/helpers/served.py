@@ -79,10 +79,10 @@ class Server:
 
 
 @contextmanager
-def serving(run, *options, environment=None):
+def serving(run, *options, environment=None, program=ROOT / "cli.py"):
     """A server of a run while the block runs."""
     variables = {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})}
-    words = [sys.executable, ROOT / "cli.py", "serve", run, "--port", 0, *options]
+    words = [sys.executable, program, "serve", run, "--port", 0, *options]
     with started(*words, env=variables, cwd="/") as process:
         lines = []
         for line in process.stderr:

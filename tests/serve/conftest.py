@@ -57,6 +57,10 @@ def body(folder):
 @pytest.fixture(scope="session")
 def server(folder):
     """A server of the run, with low limits."""
-    limits = ("--max-body", "200kB", "--max-times", "500", "--max-samples", "300")
-    with serving(folder / "run", *limits, "--allowed-host", "forecasts.example") as server:
+    limits = (
+        "--max-body", "200kB", "--max-times", "500", "--max-samples", "300", "--max-memory", "10MB",
+    )  # fmt: skip
+    others = {"LATENTODE_MAX_MEMORY": "50GB"}  # which is for the command line
+    words = (folder / "run", *limits, "--allowed-host", "forecasts.example")
+    with serving(*words, environment=others) as server:
         yield server

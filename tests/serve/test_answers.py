@@ -136,5 +136,14 @@ def test_the_model_is_described(server):
     assert [each["name"] for each in found["channels"]] == ["level", "flow"]
     assert [each["id"] for each in found["series"]] == ["=east", "north", "south"]
     assert found["limits"]["times"] == 500
+    assert found["limits"]["memory"] == 10_000_000
     assert found["answers"] == ["forecast", "interpolate", "inspect", "score"]
     assert "/" not in json.dumps(found["series"])
+
+
+def test_the_page_that_needs_no_token_tells_nothing_of_the_model(server):
+    text = server.get("/").content.decode()
+    assert "<title>latentode</title>" in text
+    assert '<h1 id="title">latentode</h1>' in text
+    known = [server.get("/info").json["model"], "level", "flow", "south", "=east"]
+    assert [name for name in known if f">{name}" in text or f'"{name}"' in text] == []

@@ -20,6 +20,7 @@ TOKEN = "a-token-of-more-than-sixteen-signs"
         ("/forecast?horizon=9999h", "horizon: expected at most 2.5d, got"),
         ("/forecast?every=1s", "times: expected at most 500, got 21,600"),
         ("/interpolate?every=1s", "times: expected at most 500, got"),
+        ("/forecast?horizon=490min&every=1min&samples=300", "expected at most 0.01 GB of memory"),
         ("/forecast?samples=301", "samples: expected at most 300, got 301"),
         ("/forecast?samples=0", "samples: Input should be greater than or equal to 1"),
         ("/forecast?sample=3", "sample: unknown parameter"),
@@ -124,9 +125,29 @@ def test_pages_of_others_may_ask_nothing(server):
     assert server.get("/info", origin="null").status == 403
     assert server.get("/info", origin=server.address.rstrip("/")).status == 200
     assert server.get("/info", sec_fetch_site="cross-site").status == 403
+    assert server.get("/info", origin="https://forecasts.example:8443").status == 200
+    other = server.get("/info", origin="https://other.example", host="forecasts.example")
+    assert (other.status, "'https://other.example'" in other.message) == (403, True)
+    assert "--allowed-host" in other.message
     preflight = server.ask("OPTIONS", "/forecast", origin="http://evil.example")
     assert preflight.status == 403
     assert not [name for name in preflight.headers if name.startswith("access-control")]
+
+
+LINK = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}
+
+
+def test_a_link_of_another_site_opens_the_page_and_nothing_else(server, body):
+    assert server.get("/", **LINK).status == 200
+    for path in ("/info", "/metrics", "/openapi.json", "/health"):
+        assert server.get(path, **LINK).status == 403
+    assert server.csv("/forecast", body, **LINK).status == 403
+    assert server.ask("POST", "/", **LINK).status == 403
+    for changed in (
+        {"sec_fetch_mode": "no-cors"}, {"sec_fetch_mode": "cors"}, {"sec_fetch_dest": "iframe"},
+        {"sec_fetch_dest": "empty"}, {"origin": "https://evil.example"},
+    ):  # fmt: skip
+        assert server.get("/", **{**LINK, **changed}).status == 403, changed
 
 
 def guarded(path, token, **headers):
@@ -147,7 +168,8 @@ def guarded(path, token, **headers):
     guard = Guard(app, Limits(), Metrics((path,), "0"), token)
     names = {"host": "localhost:8000", **headers}
     head = [(name.encode(), value.encode("latin-1")) for name, value in names.items()]
-    asyncio.run(guard({"type": "http", "path": path, "headers": head}, receive, send))
+    scope = {"type": "http", "method": "GET", "path": path, "headers": head}
+    asyncio.run(guard(scope, receive, send))
     return sent[0]["status"], bool(asked)
 
 

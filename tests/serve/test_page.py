@@ -29,6 +29,7 @@ def test_a_log_is_chosen_shown_and_forecast(server, folder, browser, width, sche
         page = seen.page
         loaded(page)
         assert "It forecasts level, flow" in page.inner_text("#about")
+        assert (page.inner_text("h1"), page.title()) == ("run", "run - latentode")
         page.set_input_files("#file", folder / "next.csv")
         page.wait_for_selector(DONE)
         assert page.inner_text("#error") == ""
@@ -125,6 +126,7 @@ def test_the_page_asks_for_the_token_and_says_what_is_wrong(folder, browser):
         page = seen.page
         page.wait_for_selector("#token:not([hidden])")
         assert "expected the token" in page.inner_text("#error")
+        assert (page.inner_text("h1"), page.title()) == ("latentode", "latentode")
         page.fill("#token-text", TOKEN)
         page.keyboard.press("Enter")
         loaded(page)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from cli_cases import run
+from hostile_requests import CSV
 from places import ROOT
 from programs import python
 from served import serving
@@ -20,6 +21,13 @@ WITHOUT_TORCH = 'raise ModuleNotFoundError("No module named \'torch\'", name="to
 def waiting(server):
     text = server.get("/metrics").content.decode()
     return float(text.partition("\nlatentode_pool_waiting ")[2].split()[0])
+
+
+def answered(server, status):
+    """Forecasts that were answered so far with a status."""
+    text = server.get("/metrics").content.decode()
+    name = f'\nlatentode_requests_total{{address="/forecast",status="{status}"}} '
+    return float(text.partition(name)[2].split()[0]) if name in text else 0.0
 
 
 def until(ready):
@@ -130,3 +138,40 @@ def test_a_file_of_export_is_served_without_torch(folder, body, tmp_path):
         assert server.csv("/forecast", body).content == forecast
         score = server.csv("/score", body)
         assert (score.status, "expected the folder of a run" in score.message) == (422, True)
+
+
+def test_tabs_that_are_closed_hold_no_place(server, body):
+    head = f"POST /forecast?every=1min&samples=300 HTTP/1.1\r\nHost: localhost\r\n{CSV}"
+    asked = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    gone, before = answered(server, 499), answered(server, 200)
+    for _ in range(12):
+        with socket.create_connection(("127.0.0.1", server.port)) as connection:
+            connection.sendall(asked)
+    until(lambda: answered(server, 499) + answered(server, 200) == gone + before + 12)
+    assert answered(server, 499) >= gone + 6  # some may have been quicker
+    assert server.csv("/forecast", body).status == 200
+
+
+PROGRAM = """
+import latentode
+from latentode.cli.app import root
+from latentode.models.likelihoods.gaussian import GaussianLikelihood
+
+latentode.register(GaussianLikelihood, "served_normal")
+if __name__ == "__main__":
+    root()
+"""
+
+
+@pytest.mark.slow
+def test_a_program_of_ones_own_serves_the_parts_that_it_registers(folder, body, small, tmp_path):
+    (program := tmp_path / "mine.py").write_text(PROGRAM)
+    words = ("--likelihood", "served_normal", "--out", tmp_path / "run", *small)
+    done = python(program, "train", folder / "log.csv", *words)
+    assert done.returncode == 0, done.stderr
+    with serving(tmp_path / "run", program=program) as server:
+        assert server.csv("/forecast", body).status == 200
+    # which the command of the package does not know
+    refused = run("serve", tmp_path / "run", "--port", 0)
+    assert "served_normal" in refused.stderr
+    assert [*Path("/dev/shm").glob(f"latentode-serve-{os.getpid()}-*")] == []

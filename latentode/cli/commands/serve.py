@@ -87,7 +87,12 @@ _SECONDS = Parsed("duration", lambda text: parse_duration(text, "s") / 1e9)
     help="How far ahead at most, in horizons of the training.",
 )
 @click.option("--max-memory", type=_SIZE, show_default="500MB", help="Most memory of a prediction.")
-@click.option("--time-limit", type=_SECONDS, show_default="30s", help="Longest time of an answer.")
+@click.option(
+    "--time-limit",
+    type=_SECONDS,
+    show_default="30s",
+    help="Longest time of computing an answer, and of waiting for that.",
+)
 @click.option(
     "--max-waiting",
     type=click.IntRange(1),

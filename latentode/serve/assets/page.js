@@ -260,6 +260,8 @@
   }
 
   function describe() {
+    at("title").textContent = info.model;
+    document.title = `${info.model} - latentode`;
     const names = info.channels.map((each) => each.name + (each.unit ? ` (${each.unit})` : ""));
     const shown = names.length > 12 ? [...names.slice(0, 12), `${names.length - 12} more`] : names;
     at("about").textContent = `It forecasts ${shown.join(", ")}: up to ${info.horizon} ahead, from the last ${info.context}.`;
