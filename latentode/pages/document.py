@@ -32,7 +32,8 @@ def document(
         body: What stands in it, as HTML that is escaped already (`latentode.pages.render`).
         records: What it shows, embedded as JSON: an element ``data-chart="name"`` is drawn from
             ``records["charts"]["name"]``.
-        scripts: Scripts of the page's own, which run after the charts are there; source texts.
+        scripts: Scripts of the page's own, source texts: they run when `charts` is there, and before
+            the charts of `records` are drawn.
         connects: Whether its scripts may ask the server that it came from.
 
     Returns:
@@ -48,8 +49,8 @@ def document(
         True
     """
     styles = [_asset(name) for name in _STYLES]
-    sources = [_asset(name) for name in _SCRIPTS] + [_START] * (records is not None)
-    sources += scripts
+    sources = [*(_asset(name) for name in _SCRIPTS), *scripts]
+    sources += [_START] * (records is not None)
     policy = [
         "default-src 'none'",
         f"style-src {' '.join(map(_digest, styles))}",

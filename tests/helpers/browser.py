@@ -67,7 +67,7 @@ def visit(browser, address, *, width=1280, scheme="light", offline=False):
 
 
 def draw_all(page):
-    """Scroll to every chart that is not hidden: charts are drawn when they come near."""
+    """Scroll to every chart that is not hidden, and wait until it is drawn."""
     for chart in page.query_selector_all("[data-chart]"):
         if chart.evaluate("element => element.offsetParent !== null"):
             chart.evaluate("element => element.scrollIntoView()")

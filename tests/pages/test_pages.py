@@ -127,6 +127,27 @@ def test_no_name_runs_asks_or_complains_in_a_browser(browser, tmp_path):
         assert seen.requests == [address]
 
 
+def test_charts_that_are_visible_are_there_at_load_and_hidden_ones_once_they_show(
+    browser, tmp_path
+):
+    records = {"charts": charts_of("pump")}
+    figures = "".join(
+        f'<div><div class="chart" data-chart="{key}"></div></div>' for key in records["charts"]
+    )
+    hides = "document.querySelector('[data-chart=bars]').parentNode.hidden = true;"
+    text = document("charts", f"<main>{figures}</main>", records=records, scripts=[hides])
+    drawn = "[...document.querySelectorAll('[data-drawn]')].map((e) => e.dataset.chart)"
+    with visit(browser, written(text, tmp_path)) as seen:
+        before = seen.page.evaluate(drawn)
+        assert before == [key for key in records["charts"] if key != "bars"]
+        height = "document.documentElement.scrollHeight"
+        first = seen.page.evaluate(height)
+        seen.page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+        assert seen.page.evaluate(height) == first
+        seen.page.evaluate("document.querySelector('[data-chart=bars]').parentNode.hidden = false")
+        seen.page.wait_for_selector("[data-chart=bars][data-drawn] canvas")
+
+
 def test_nothing_that_a_page_asks_for_leaves_it(browser, tmp_path):
     address = written(page_of("name"), tmp_path)
     with visit(browser, address) as seen:

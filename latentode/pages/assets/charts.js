@@ -362,7 +362,8 @@ const charts = (() => {
     return made;
   }
 
-  /* Draw what a page holds: <div data-chart="name"> from the record of that name, once it is near. */
+  /* Draw what a page holds: <div data-chart="name"> from the record of that name, all that is
+     visible at once, so that a picture taken at any time has them; what is hidden, once it shows. */
   function drawAll(records) {
     const waiting = [...document.querySelectorAll("[data-chart]")];
     const start = (element) => {
@@ -370,10 +371,10 @@ const charts = (() => {
       element.dataset.drawn = "yes";
       draw(element, records[element.dataset.chart]);
     };
-    const seen = new IntersectionObserver((entries) => entries.forEach((entry) => {
-      if (entry.isIntersecting) { seen.unobserve(entry.target); start(entry.target); }
-    }), { rootMargin: "600px" });
-    waiting.forEach((element) => seen.observe(element));
+    const shows = new ResizeObserver((entries) => entries.forEach((entry) => {
+      if (entry.target.clientWidth) { shows.unobserve(entry.target); start(entry.target); }
+    }));
+    waiting.forEach((element) => (element.clientWidth ? start(element) : shows.observe(element)));
     addEventListener("beforeprint", () => waiting.forEach(start));
   }
 
