@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 import warnings
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
@@ -34,6 +35,7 @@ ACCENT = "#D55E00"
 CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A7D00", "#1A1A1A")
 MUTED = "#6B6B6B"
 DASHED = (0, (4, 3))
+_POINTS_OF_LETTER, _FEWEST_LETTERS = 6.0, 12  # of a label beside a panel: width, and least length
 _MOST = 40  # panels along one side of a picture that can still be looked at
 # the same data give the same bytes: no date, no name of a program
 _STAMPS = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
@@ -95,7 +97,18 @@ def title(axes: Axes, text: str, *, pad: float = 6.0) -> None:
 
 
 def name_axis(axis: Any, text: str) -> None:
-    """Label an axis; names of the data are never read as formulas."""
+    """Label an axis; names of the data are never read as formulas.
+
+    A long name beside a panel goes on in a second line, and ends with … where that is too short.
+
+    Args:
+        axis: The axis.
+        text: Its label.
+    """
+    if axis.axis_name == "y":
+        panel = axis.axes.get_window_extent().height / axis.get_figure().dpi * 72  # points
+        width = max(_FEWEST_LETTERS, int(panel / _POINTS_OF_LETTER))
+        text = textwrap.fill(text, width, max_lines=2, placeholder=" …")
     axis.set_label_text(text, fontsize=10, color=OBSERVED, parse_math=False)
 
 

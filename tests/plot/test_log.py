@@ -44,7 +44,7 @@ def test_what_is_left_out_is_said():
     grid = plot.readings(data_of(columns, np.arange(400) % 50))
     assert grid.shape == (9, 1)
     assert grid[0, 0].get_title("left") == "Readings (8 of 11 channels; values of 8 of 50 series)"
-    assert grid[0, 0].get_ylabel() == "50 series (first 40)"
+    assert grid[0, 0].get_ylabel().replace("\n", " ") == "50 series (first 40)"
 
 
 def test_axes_must_be_as_many_as_are_needed():

@@ -15,6 +15,7 @@ from latentode.errors import (
     ResourceError,
     ShapeError,
 )
+from latentode.plot import style
 
 
 @pytest.mark.parametrize("clock", CLOCKS, ids=str)
@@ -119,6 +120,17 @@ def test_of_a_state_the_chance_of_one_is_drawn():
     (chance,) = axes.get_lines()
     expected = dataset["value"].values[:, 0, [1, 2, 3, 0], 0].mean(axis=0)
     np.testing.assert_allclose(chance.get_ydata(), expected)
+
+
+@pytest.mark.parametrize("name", ["Temp, °C (LGR S/N: 1000001, SEN S/N: 1000001)", "x" * 200])
+def test_a_long_name_stays_beside_its_panel(name):
+    grid = style.panels(2, 1, None, size=(7.2, 2.1))
+    for axes in grid[:, 0]:
+        style.name_axis(axes.yaxis, name)
+    grid[0, 0].figure.canvas.draw()
+    for axes in grid[:, 0]:
+        label, panel = axes.yaxis.label.get_window_extent(), axes.get_window_extent()
+        assert panel.y0 <= label.y0 < label.y1 <= panel.y1
 
 
 def test_panels_are_named_with_units_and_zone():
