@@ -11,6 +11,7 @@ from latentode.serve.guard import Guard
 from latentode.serve.limits import Limits
 from latentode.serve.metrics import Metrics
 
+ZEROS = b"0" * 400  # of a whole number that is beyond all types
 TOKEN = "a-token-of-more-than-sixteen-signs"
 
 
@@ -61,7 +62,27 @@ def test_what_is_too_much_or_unknown_is_refused_by_name(server, body, path, said
         (b'{"readings": [{"time": "x"}], "series": ["north"]}', 422, "no place with readings"),
         (b'{"series": ["north"], "times": "/etc/passwd"}', 422, "expected a list of records"),
         (b'{"series": ["north"], "plan": {}}', 422, "expected a plan"),
-        (b'{"readings": [{"time": 1e999, "level": 1e999}]}', 422, ""),
+        (
+            b'{"readings": [{"time": 1e999, "id": "x", "flow": 1, "level": 1e999}]}',
+            422,
+            "expected times in 'time', got 1 other cells",
+        ),
+        (
+            b'{"readings": [{"time": 1%s, "id": "x", "flow": 1, "level": 1}]}' % ZEROS,
+            422,
+            "values inf are not an epoch",
+        ),
+        (
+            b'{"readings": [{"time": "2025-03-01", "id": "x", "flow": 1, "level": 1%s}]}' % ZEROS,
+            422,
+            "column 'level': '1000",
+        ),
+        (b'{"readings": [{"time": 1%s}]}' % (b"0" * 5_000), 400, "expected JSON"),
+        (
+            b'{"series": ["north"], "times": [{"id": "north", "time": 1%s}]}' % ZEROS,
+            422,
+            "values inf are not an epoch",
+        ),
     ],
 )
 def test_json_that_is_none_or_names_files_is_refused(server, content, status, said):
