@@ -21,6 +21,7 @@ TOKEN = "a-token-of-more-than-sixteen-signs"
         ("/forecast?horizon=9999h", "horizon: expected at most 2.5d, got"),
         ("/forecast?every=1s", "times: expected at most 500, got 21,600"),
         ("/interpolate?every=1s", "times: expected at most 500, got"),
+        ("/forecast?horizon=490min&every=1min&samples=300", "a shorter --horizon or fewer series."),
         ("/forecast?horizon=490min&every=1min&samples=300", "expected at most 0.01 GB of memory"),
         ("/forecast?samples=301", "samples: expected at most 300, got 301"),
         ("/forecast?samples=0", "samples: Input should be greater than or equal to 1"),
@@ -89,6 +90,31 @@ def test_json_that_is_none_or_names_files_is_refused(server, content, status, sa
     reply = server.post("/forecast", content)
     assert reply.status == status
     assert said in reply.message
+
+
+@pytest.mark.parametrize(
+    ("width", "separators", "said"),
+    [
+        (
+            2_000,
+            ",",
+            "expected at most 1000 channels, got 2002 columns. Send those of the model alone.",
+        ),
+        (
+            10_000,
+            ",;\t |",
+            "expected at most 10,000 columns, got 10,002. Send those of the model alone.",
+        ),
+    ],
+)
+def test_tables_that_are_too_wide_are_refused_before_they_are_read(server, width, separators, said):
+    row = {"time": "2025-03-01T00:00:00Z", "id": "x", **{f"c{each}": 1 for each in range(width)}}
+    for separator in separators:
+        log = f"{separator.join(row)}\n{separator.join(map(str, row.values()))}\n".encode()
+        reply = server.csv("/forecast", log)
+        assert (reply.status, said in reply.message) == (422, True), reply.message
+    reply = server.post("/forecast", {"readings": [row]})
+    assert (reply.status, said in reply.message) == (422, True), reply.message
 
 
 def test_a_log_is_text_whatever_it_says_it_is(server, body):
