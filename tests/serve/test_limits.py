@@ -25,6 +25,8 @@ TOKEN = "a-token-of-more-than-sixteen-signs"
         ("/forecast?horizon=490min&every=1min&samples=300", "expected at most 0.01 GB of memory"),
         ("/forecast?samples=301", "samples: expected at most 300, got 301"),
         ("/forecast?samples=0", "samples: Input should be greater than or equal to 1"),
+        ("/forecast?samples=200&horizon=6h&samples=3", "samples: expected once, got several times"),
+        ("/inspect?rows=3&rows=3", "rows: expected once, got several times"),
         ("/forecast?sample=3", "sample: unknown parameter"),
         ("/forecast?query=SELECT+1", "query: unknown parameter"),
         ("/forecast?max-channels=99999999", "max-channels: unknown parameter"),
