@@ -5,6 +5,7 @@ import gzip
 import json
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from served import serving
 
 from latentode.serve.guard import Guard
@@ -254,15 +255,34 @@ def test_a_token_is_asked_for_everywhere_but_where_nothing_is_told(folder, body)
     assert TOKEN not in errors
 
 
+METRICS = {
+    "requests": "counter", "request_seconds": "histogram", "open_requests": "gauge",
+    "build": "gauge", "pool_waiting": "gauge", "pool_restarts": "counter",
+    "pool_refused": "counter", "pool_late": "counter", "pool_died": "counter",
+}  # fmt: skip
+
+
 def test_numbers_for_prometheus_count_what_was_asked(server, body):
     server.csv("/forecast", body)
     server.get("/somewhere/else")
-    lines = server.get("/metrics").content.decode().splitlines()
-    counts = dict(line.rsplit(" ", 1) for line in lines if line and line[0] != "#")
-    assert float(counts['latentode_requests_total{address="/forecast",status="200"}']) >= 1
-    assert float(counts['latentode_requests_total{address="other",status="404"}']) >= 1
-    assert float(counts["latentode_pool_restarts"]) == 0
-    assert "# TYPE latentode_request_seconds histogram" in lines
+    found = {
+        family.name: family
+        for family in text_string_to_metric_families(server.get("/metrics").content.decode())
+    }
+    counts = {
+        (each.labels["address"], each.labels["status"]): each.value
+        for each in found["latentode_requests"].samples
+        if each.name == "latentode_requests_total"
+    }
+    assert counts["/forecast", "200"] >= 1
+    assert counts["other", "404"] >= 1
+    kinds = {name: found[f"latentode_{name}"].type for name in METRICS}
+    assert kinds == METRICS
+    for name in ("restarts", "refused", "late", "died"):
+        samples = found[f"latentode_pool_{name}"].samples
+        assert [each.name for each in samples] == [f"latentode_pool_{name}_total"]
+    assert found["latentode_pool_restarts"].samples[0].value == 0
+    assert "unknown" not in {family.type for family in found.values()}
 
 
 def test_the_description_is_whole(server):
