@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from latentode.serve.logs import Model
 
 _MEAN_GAPS = 10  # events are followed this many mean gaps ahead, unless told
+_COLUMNS = 10  # that a table may have for each channel that a log may have
 _TABLES = {
     "forecast": ("readings", "times", "plan"),
     "interpolate": ("readings", "times"),
@@ -110,7 +111,12 @@ class Answers:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", LatentODEWarning)
             body = body_of(
-                question.content, question.media, self._limits, tables=_TABLES[question.what]
+                question.content,
+                question.media,
+                self._limits,
+                tables=_TABLES[question.what],
+                # as long to read as many rows; logs with times across have more than channels
+                columns=_COLUMNS * self._model.config_.data.max_channels,
             )
             self._check_draws(question)
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Annotated, Any
 
@@ -134,6 +135,9 @@ async def _asked(pool: Pool, what: str, request: Request, asked: BaseModel) -> R
     if wanted is None:
         message = f"accept: {' or '.join(MEDIA)} is answered."
         return _answered(Reply(406, kind="request", message=message))
+    if twice := _given_twice(request):
+        message = f"{twice[:80]}: expected once, got several times."
+        return _answered(Reply(422, kind="usage", message=message))
     given = asked.model_dump(by_alias=True, exclude_defaults=True)
     if (samples := getattr(asked, "samples", None)) is not None:
         given["samples"] = samples  # its default has to be within the limits too
@@ -165,6 +169,12 @@ async def _unless_gone(work: Coroutine[Any, Any, Reply], request: Request) -> Re
     finally:
         asking.cancel()
         going.cancel()
+
+
+def _given_twice(request: Request) -> str | None:
+    """A parameter that stands twice, of which one would count in silence."""
+    counts = Counter(name for name, _ in request.query_params.multi_items())
+    return next((name for name, count in counts.items() if count > 1), None)
 
 
 def _wanted(accept: str) -> str | None:

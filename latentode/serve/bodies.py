@@ -20,6 +20,7 @@ LOG_NAME = "body.csv"
 #: Formats of logs that a body may be in: text, which is read as text.
 TEXT_FORMATS = frozenset({"CSV", "InfluxDB annotated CSV", "Home Assistant export"})
 _TABLES = ("readings", "times", "plan", "events")
+_SEPARATORS = (b",", b";", b"\t", b"|")
 _GZIP = b"\x1f\x8b"
 _SHOWN = 40  # characters of a value that a message repeats
 
@@ -83,7 +84,9 @@ def forget_log() -> None:
     Path(LOG_NAME).unlink(missing_ok=True)
 
 
-def body_of(content: bytes, media: str, limits: Limits, *, tables: tuple[str, ...]) -> Body:
+def body_of(
+    content: bytes, media: str, limits: Limits, *, tables: tuple[str, ...], columns: int
+) -> Body:
     """Read a body.
 
     Args:
@@ -91,6 +94,7 @@ def body_of(content: bytes, media: str, limits: Limits, *, tables: tuple[str, ..
         media: "text/csv" or "application/json"; without bytes it does not matter.
         limits: What it may hold.
         tables: Tables that have a use.
+        columns: Most columns of a table.
 
     Raises:
         BodyError: If it is not in that form, or holds too much.
@@ -100,6 +104,8 @@ def body_of(content: bytes, media: str, limits: Limits, *, tables: tuple[str, ..
     if media == "text/csv":
         if (lines := content.count(b"\n") + content.count(b"\r")) > 2 * limits.readings:
             raise _too_long("lines", lines, limits.readings)
+        if (width := _widest(content, columns)) > columns:
+            raise _too_wide("body", width, columns)
         return Body(text=content)
     found = _parsed(content)
     if not isinstance(found, dict):
@@ -115,9 +121,18 @@ def body_of(content: bytes, media: str, limits: Limits, *, tables: tuple[str, ..
         if not _are_names(series):
             raise BodyError(f"series: expected a list of ids, got {_shown(series)}.")
         series = tuple(dict.fromkeys(series))
-    return Body(
-        series=series, tables={name: _table(name, rows, limits) for name, rows in found.items()}
-    )
+    read = {name: _table(name, rows, limits, columns) for name, rows in found.items()}
+    return Body(series=series, tables=read)
+
+
+def _widest(content: bytes, columns: int) -> int:
+    """Columns of the widest line, whichever separator there is, of those that may be too wide."""
+    widths = [
+        max(len(line.split()), 1 + max(line.count(each) for each in _SEPARATORS))
+        for line in content.splitlines()
+        if len(line) > columns
+    ]
+    return max(widths, default=0)
 
 
 def _are_names(value: Any) -> bool:
@@ -144,16 +159,17 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _table(name: str, rows: Any, limits: Limits) -> Any:
+def _table(name: str, rows: Any, limits: Limits, most: int) -> Any:
     """A table of records; of plans one, or several by name."""
     if name == "plan" and isinstance(rows, dict):
         if not rows:
             raise BodyError("plan: expected a plan, or several by name, got none.")
-        return {each: _frame(f"plan.{each}", records, limits) for each, records in rows.items()}
-    return _frame(name, rows, limits)
+        plans = rows.items()
+        return {each: _frame(f"plan.{each}", records, limits, most) for each, records in plans}
+    return _frame(name, rows, limits, most)
 
 
-def _frame(name: str, rows: Any, limits: Limits) -> pd.DataFrame:
+def _frame(name: str, rows: Any, limits: Limits, most_columns: int) -> pd.DataFrame:
     most = limits.times if name == "times" else limits.readings
     if not isinstance(rows, list) or not rows:
         raise BodyError(f"{name}: expected a list of records, got {_shown(rows)}.")
@@ -170,6 +186,8 @@ def _frame(name: str, rows: Any, limits: Limits) -> pd.DataFrame:
                 )
     # a frame is as wide as all names together, and as long as its records
     columns = dict.fromkeys(column for row in rows for column in row)
+    if len(columns) > most_columns:
+        raise _too_wide(name, len(columns), most_columns)
     if len(columns) * len(rows) > 10 * most:
         raise _too_long(f"{name}, cells", len(columns) * len(rows), 10 * most)
     return pd.DataFrame.from_records(rows, columns=list(columns))
@@ -177,6 +195,12 @@ def _frame(name: str, rows: Any, limits: Limits) -> pd.DataFrame:
 
 def _too_long(name: str, found: int, most: int) -> BodyError:
     return BodyError(f"{name}: expected at most {most:,}, got {found:,}. Ask about fewer at once.")
+
+
+def _too_wide(name: str, found: int, most: int) -> BodyError:
+    return BodyError(
+        f"{name}: expected at most {most:,} columns, got {found:,}. Send those of the model alone."
+    )
 
 
 def _shown(value: Any) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
     from latentode.serve.pool import Counts
@@ -57,16 +59,7 @@ class Metrics:
         Args:
             counts: What happens in it.
         """
-        for name, text in (
-            ("waiting", "Requests that are answered or wait for that."),
-            ("restarts", "Processes that took the place of one that was ended or died."),
-            ("refused", "Requests that found no place."),
-            ("late", "Requests that took too long."),
-            ("died", "Requests whose process died."),
-        ):
-            kind: Any = Gauge if name == "waiting" else _CounterOf
-            shown = kind(f"latentode_pool_{name}", text, registry=self.registry)
-            shown.set_function(lambda name=name: getattr(counts, name))
+        self.registry.register(_OfPool(counts))
 
     def answering(self, scope: Mapping[str, Any]) -> Answering:
         """What follows one request.
@@ -98,10 +91,22 @@ class Metrics:
         self._seconds.labels(address).observe(seconds)
 
 
-class _CounterOf(Gauge):
-    """A number that is kept elsewhere, and only grows."""
+class _OfPool(Collector):
+    """Numbers that a pool keeps."""
 
-    _type = "counter"
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        waits = "Requests that are answered or wait for that."
+        yield GaugeMetricFamily("latentode_pool_waiting", waits, self._counts.waiting)
+        for name, text in (
+            ("restarts", "Processes that took the place of one that was ended or died."),
+            ("refused", "Requests that found no place."),
+            ("late", "Requests that took too long."),
+            ("died", "Requests whose process died."),
+        ):
+            yield CounterMetricFamily(f"latentode_pool_{name}", text, getattr(self._counts, name))
 
 
 class Answering:

@@ -6,6 +6,7 @@ import gc
 import json
 import logging
 import os
+import re
 import signal
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -14,7 +15,7 @@ from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
 from latentode.config.memory import VARIABLE
-from latentode.errors import LatentODEError, SolverError
+from latentode.errors import LatentODEError, ResourceError, SolverError
 from latentode.files.signals import stopping_signals
 from latentode.serve.limits import Limits
 
@@ -111,6 +112,8 @@ def _failure(error: BaseException) -> dict[str, Any]:
     """What an error means to who asked; of a bug, what only the operator is to see."""
     message = " ".join(str(error).split())
     if isinstance(error, LatentODEError) and error.kind != "shape":
+        if isinstance(error, ResourceError):
+            message = _for_requests(message)
         status = _FAILED if isinstance(error, SolverError) else _UNPROCESSABLE
         status = getattr(error, "status", status) if error.kind == "body" else status
         return {"status": status, "kind": error.kind, "message": message}
@@ -121,6 +124,12 @@ def _failure(error: BaseException) -> dict[str, Any]:
     _logger.error("internal error", exc_info=error)
     told = f"{type(error).__name__}: {message}"
     return {"status": _FAILED, "kind": "internal", "message": "internal error.", "told": told}
+
+
+def _for_requests(message: str) -> str:
+    """Without the advice that only who runs the server could follow."""
+    message = re.sub(rf", or set {VARIABLE}=\S+ where the machine has so much", "", message)
+    return re.sub(r"Raise --max-channels, .*", "Send those of the model alone.", message)
 
 
 def _send(connection: Connection, head: dict[str, Any], content: bytes) -> None:

@@ -5,12 +5,14 @@ import gzip
 import json
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from served import serving
 
 from latentode.serve.guard import Guard
 from latentode.serve.limits import Limits
 from latentode.serve.metrics import Metrics
 
+ZEROS = b"0" * 400  # of a whole number that is beyond all types
 TOKEN = "a-token-of-more-than-sixteen-signs"
 
 
@@ -20,9 +22,12 @@ TOKEN = "a-token-of-more-than-sixteen-signs"
         ("/forecast?horizon=9999h", "horizon: expected at most 2.5d, got"),
         ("/forecast?every=1s", "times: expected at most 500, got 21,600"),
         ("/interpolate?every=1s", "times: expected at most 500, got"),
+        ("/forecast?horizon=490min&every=1min&samples=300", "a shorter --horizon or fewer series."),
         ("/forecast?horizon=490min&every=1min&samples=300", "expected at most 0.01 GB of memory"),
         ("/forecast?samples=301", "samples: expected at most 300, got 301"),
         ("/forecast?samples=0", "samples: Input should be greater than or equal to 1"),
+        ("/forecast?samples=200&horizon=6h&samples=3", "samples: expected once, got several times"),
+        ("/inspect?rows=3&rows=3", "rows: expected once, got several times"),
         ("/forecast?sample=3", "sample: unknown parameter"),
         ("/forecast?query=SELECT+1", "query: unknown parameter"),
         ("/forecast?max-channels=99999999", "max-channels: unknown parameter"),
@@ -61,13 +66,58 @@ def test_what_is_too_much_or_unknown_is_refused_by_name(server, body, path, said
         (b'{"readings": [{"time": "x"}], "series": ["north"]}', 422, "no place with readings"),
         (b'{"series": ["north"], "times": "/etc/passwd"}', 422, "expected a list of records"),
         (b'{"series": ["north"], "plan": {}}', 422, "expected a plan"),
-        (b'{"readings": [{"time": 1e999, "level": 1e999}]}', 422, ""),
+        (
+            b'{"readings": [{"time": 1e999, "id": "x", "flow": 1, "level": 1e999}]}',
+            422,
+            "expected times in 'time', got 1 other cells",
+        ),
+        (
+            b'{"readings": [{"time": 1%s, "id": "x", "flow": 1, "level": 1}]}' % ZEROS,
+            422,
+            "values inf are not an epoch",
+        ),
+        (
+            b'{"readings": [{"time": "2025-03-01", "id": "x", "flow": 1, "level": 1%s}]}' % ZEROS,
+            422,
+            "column 'level': '1000",
+        ),
+        (b'{"readings": [{"time": 1%s}]}' % (b"0" * 5_000), 400, "expected JSON"),
+        (
+            b'{"series": ["north"], "times": [{"id": "north", "time": 1%s}]}' % ZEROS,
+            422,
+            "values inf are not an epoch",
+        ),
     ],
 )
 def test_json_that_is_none_or_names_files_is_refused(server, content, status, said):
     reply = server.post("/forecast", content)
     assert reply.status == status
     assert said in reply.message
+
+
+@pytest.mark.parametrize(
+    ("width", "separators", "said"),
+    [
+        (
+            2_000,
+            ",",
+            "expected at most 1000 channels, got 2002 columns. Send those of the model alone.",
+        ),
+        (
+            10_000,
+            ",;\t |",
+            "expected at most 10,000 columns, got 10,002. Send those of the model alone.",
+        ),
+    ],
+)
+def test_tables_that_are_too_wide_are_refused_before_they_are_read(server, width, separators, said):
+    row = {"time": "2025-03-01T00:00:00Z", "id": "x", **{f"c{each}": 1 for each in range(width)}}
+    for separator in separators:
+        log = f"{separator.join(row)}\n{separator.join(map(str, row.values()))}\n".encode()
+        reply = server.csv("/forecast", log)
+        assert (reply.status, said in reply.message) == (422, True), reply.message
+    reply = server.post("/forecast", {"readings": [row]})
+    assert (reply.status, said in reply.message) == (422, True), reply.message
 
 
 def test_a_log_is_text_whatever_it_says_it_is(server, body):
@@ -205,15 +255,34 @@ def test_a_token_is_asked_for_everywhere_but_where_nothing_is_told(folder, body)
     assert TOKEN not in errors
 
 
+METRICS = {
+    "requests": "counter", "request_seconds": "histogram", "open_requests": "gauge",
+    "build": "gauge", "pool_waiting": "gauge", "pool_restarts": "counter",
+    "pool_refused": "counter", "pool_late": "counter", "pool_died": "counter",
+}  # fmt: skip
+
+
 def test_numbers_for_prometheus_count_what_was_asked(server, body):
     server.csv("/forecast", body)
     server.get("/somewhere/else")
-    lines = server.get("/metrics").content.decode().splitlines()
-    counts = dict(line.rsplit(" ", 1) for line in lines if line and line[0] != "#")
-    assert float(counts['latentode_requests_total{address="/forecast",status="200"}']) >= 1
-    assert float(counts['latentode_requests_total{address="other",status="404"}']) >= 1
-    assert float(counts["latentode_pool_restarts"]) == 0
-    assert "# TYPE latentode_request_seconds histogram" in lines
+    found = {
+        family.name: family
+        for family in text_string_to_metric_families(server.get("/metrics").content.decode())
+    }
+    counts = {
+        (each.labels["address"], each.labels["status"]): each.value
+        for each in found["latentode_requests"].samples
+        if each.name == "latentode_requests_total"
+    }
+    assert counts["/forecast", "200"] >= 1
+    assert counts["other", "404"] >= 1
+    kinds = {name: found[f"latentode_{name}"].type for name in METRICS}
+    assert kinds == METRICS
+    for name in ("restarts", "refused", "late", "died"):
+        samples = found[f"latentode_pool_{name}"].samples
+        assert [each.name for each in samples] == [f"latentode_pool_{name}_total"]
+    assert found["latentode_pool_restarts"].samples[0].value == 0
+    assert "unknown" not in {family.type for family in found.values()}
 
 
 def test_the_description_is_whole(server):

@@ -93,7 +93,7 @@ def test_there_is_an_answer_where_there_is_no_place_and_no_time(folder, body):
         until(lambda: server.get("/health").status == 200)
         until(lambda: server.csv("/forecast", body).status == 200)
         assert server.csv("/forecast", body).content == expected
-        assert "latentode_pool_restarts 1.0" in server.get("/metrics").content.decode()
+        assert "latentode_pool_restarts_total 1.0" in server.get("/metrics").content.decode()
         folders = [*Path("/dev/shm").glob(f"latentode-serve-{server.process.pid}-*")]
         assert len(folders) <= 1
         assert [file for each in folders for file in each.iterdir()] == []

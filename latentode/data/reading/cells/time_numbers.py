@@ -38,6 +38,7 @@ _DAYS_OF_INT64 = 106_751  # in nanoseconds
 _TICKS = {".NET ticks since the year 1": 62_135_596_800, "Windows ticks since 1601": 11_644_473_600}
 _SECONDS_TO_1970 = 2_082_844_800  # from 1904
 _FIRST_TICKS, _LAST_TICKS = 631_152_000, 4_102_444_800  # 1990 and 2100, in seconds
+_BEYOND_SPELLED = 10**15  # more digits than a day with its time of day has
 _ALL_UNITS = "s|ms|us|ns|min|h|d"
 
 
@@ -219,7 +220,7 @@ def _elapsed(column: NumberColumn) -> Clock:
 
 def _day_first_format(column: NumberColumn) -> str:
     """Format of numbers that spell day or month, year and time of day; empty if they do not."""
-    whole = column.good.astype(np.int64)
+    whole = column.good.clip(0, _BEYOND_SPELLED).astype(np.int64)
     few = _spelled_format(whole[:: 1 + len(whole) // _SAMPLE])
     return few if few and _spelled_format(whole) == few else ""
 

@@ -69,7 +69,7 @@ def _arrow(column: pd.Series) -> pa.ChunkedArray:
         column = column.dt.to_timestamp()
     try:
         cells = pa.array(column, from_pandas=True)
-    except (pa.ArrowException, TypeError, ValueError):
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
         # cells of several types, or of none that arrow knows: as a file would hold them
         codes, distinct = _distinct(column)
         texts = ["" if _is_missing(item) else _written(item) for item in distinct]

@@ -65,9 +65,10 @@ def as_arrow(source: Any) -> pa.Table:
         source: The frame. A lazy one of Polars is collected.
 
     Raises:
-        DataError: If it is a single column, or has a type that Arrow does not know.
+        DataError: If it is a single column, has a type that Arrow does not know, or cannot be
+            collected.
     """
-    frame = source.collect() if _is_lazy(source) else source
+    frame = _collected(source) if _is_lazy(source) else source
     try:
         return pa.table(frame)
     except (pa.ArrowException, TypeError, ValueError) as error:
@@ -75,6 +76,18 @@ def as_arrow(source: Any) -> pa.Table:
         raise DataError(
             f"{kind}: expected a frame of columns whose types Arrow has, got another ({error}). "
             "Give a frame with a column of times, and cast what is no number, text or time."
+        ) from None
+
+
+def _collected(source: Any) -> Any:
+    polars = sys.modules["polars"]
+    try:
+        return source.collect()
+    except (polars.exceptions.PolarsError, OSError) as error:
+        said = str(error).partition("\n")[0]  # what follows is the whole plan
+        raise DataError(
+            f"polars LazyFrame: expected one that can be collected, got an error ({said}). Collect "
+            "it on its own, and mend it."
         ) from None
 
 

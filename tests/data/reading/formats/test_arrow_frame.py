@@ -189,3 +189,33 @@ def test_a_reader_that_gives_its_rows_once_is_held(frame):
     assert [is_frame(each) for each in (frame, table, pl.LazyFrame({"a": [1]}), "a", [1])] == [
         True, True, True, False, False,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", ["no column", "no file"])
+def test_a_lazy_frame_that_cannot_be_collected_is_said_in_a_line(tmp_path, fault):
+    lazy = {
+        "no column": lambda: pl.LazyFrame({"time": [1, 2]}).select("flow"),
+        "no file": lambda: pl.scan_csv(tmp_path / "nowhere.csv"),
+    }[fault]()
+    with pytest.raises(DataError, match="LazyFrame: expected one that can be collected") as caught:
+        read_log(lazy)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [("time", "values 1e+30 are not an epoch"), ("flow", "cell is not a number")],
+)
+def test_whole_numbers_beyond_all_types_are_those_of_a_file(tmp_path, column, said):
+    days = [f"2024-01-{day:02}" for day in range(1, 31)]
+    table = pd.DataFrame({"time": days, "flow": range(30)})
+    if column == "time":
+        table["time"] = pd.Series(range(10**30, 10**30 + 30), dtype=object)
+    else:
+        table["flow"] = table["flow"].astype(object)
+        table.loc[3, "flow"] = 10**400
+    table.to_csv(tmp_path / "log.csv", index=False)
+    for log in (table, tmp_path / "log.csv"):
+        with pytest.raises(DataError) as caught:
+            read_log(log)
+        assert said in str(caught.value)
