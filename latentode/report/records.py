@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from latentode.model_card import SCORED
+from latentode.report.cautions import cautions
 from latentode.report.data import density_charts, reading_records, split_records
 from latentode.report.events import label_records, rate_records, stream_records
 from latentode.report.forecasts import kinds_in_words, look_back_records, next_records
@@ -139,6 +140,8 @@ def add_model(records: Records, model: LatentODE, log: TimeSeriesDataset | None)
         "calibration": card.get("calibration") or "",
         "card": card["model_card"],
     }
+    typed = records.sections["run"].get("command") or ()
+    records.sections["cautions"] = cautions(fitted, card["model_card"], typed)
     if log is not None:
         records.charts |= density_charts(log, schema.split)
         records.sections["split"] = split_records(schema.split, log)
