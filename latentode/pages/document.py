@@ -32,8 +32,8 @@ def document(
         body: What stands in it, as HTML that is escaped already (`latentode.pages.render`).
         records: What it shows, embedded as JSON: an element ``data-chart="name"`` is drawn from
             ``records["charts"]["name"]``.
-        scripts: Scripts of the page's own, source texts: they run when `charts` is there, and before
-            the charts of `records` are drawn.
+        scripts: Scripts of the page's own, source texts: they run when `charts` is there, and
+            before the charts of `records` are drawn.
         connects: Whether its scripts may ask the server that it came from.
 
     Returns:

@@ -11,6 +11,7 @@ from typing import Any
 
 from latentode.errors import CheckpointError
 from latentode.files.regular import read_regular
+from latentode.model_card import SCORED
 
 _MOST_BYTES = 16 << 20  # a broken file must not fill the memory
 
@@ -61,6 +62,13 @@ class RunFiles:
             epochs=_rows(path / "metrics.csv"),
             card=_text(path / "model" / "MODEL_CARD.md"),
         )
+
+    @property
+    def scores_trainings(self) -> int | None:
+        """How many trainings the model had when it was scored; None where nobody knows."""
+        about = self.scores.get(SCORED)
+        found = about.get("trainings") if isinstance(about, dict) else None
+        return found if isinstance(found, int) else None
 
 
 def _text(path: Path) -> str:

@@ -105,17 +105,18 @@ def _by_lead(lead_times: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _pit_chart(name: str, result: Mapping[str, Any]) -> dict[str, Any]:
-    """Where readings fell in their forecast: flat is right."""
+    """Where readings fell in what was said of them: flat is right."""
     if not result["pit"]:
         return {}
     bins = len(result["pit"])
     middles = [(index + 0.5) / bins for index in range(bins)]
+    answer = "interpolation" if name == "interpolation" else "forecast"
     flat = {"label": "right", "x": [0, 1], "y": [1 / PIT_BINS] * 2, "colour": "muted"}
     return {
         f"pit {name}": {
             "kind": "xy", "still": True, "height": 200,
-            "label": "Where readings fell in their forecast",
-            "x": {"kind": "number", "label": "place in the forecast (0 lowest, 1 highest)",
+            "label": f"Where readings fell in their {answer}",
+            "x": {"kind": "number", "label": f"place in the {answer} (0 lowest, 1 highest)",
                   "from": 0, "to": 1},
             "y": {"label": "share of readings", "min": 0},
             "bars": [{"label": "readings", "x": middles, "y": list(result["pit"])}],

@@ -1,5 +1,6 @@
 """`report`: what a run tells on one page, for every kind of run, and what it says it lacks."""
 
+import copy
 import csv
 import itertools
 import json
@@ -8,6 +9,7 @@ import random
 import re
 import shutil
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from browser import SCHEMES, WIDTHS, chromium, draw_all, faults_of_accessibility, visit
@@ -17,8 +19,10 @@ from latentode.cli.options import DATA_OPTIONS
 from latentode.cli.runs import run_report
 from latentode.cli.runs.run_folder import RunFolder
 from latentode.cli.session import Session
+from latentode.config import LatentODEConfig
 from latentode.report import RunFiles, of_run, page_of
 from latentode.report import data as report_data
+from latentode.report.cautions import cautions
 
 NAMES = (
     "</script><script>alert(1)</script>", '"><img src=x onerror=alert(2)>',
@@ -104,6 +108,58 @@ def test_train_leaves_a_page_that_says_what_it_lacks(beside):
     assert {"forecast", "look_back", "data", "split", "training", "events", "labels"} <= {*records}
 
 
+def test_what_a_training_left_undone_stands_below_the_headline(reported):
+    page = (reported[0] / "report.html").read_text(encoding="utf-8")
+    few, *_ = reported[1]["data"]["cautions"]
+    assert "steps leave a model nearly untrained" in few["what"]
+    assert few["command"].endswith("--epochs 10")
+    assert "--out" not in few["command"]
+    assert page.index('class="lead"') < page.index("But take care") < page.index('class="facts"')
+
+
+def test_a_first_epoch_that_was_the_best_is_said():
+    train = LatentODEConfig().train
+    train = train.model_copy(update={"steps_per_epoch": 100})
+    fitted = SimpleNamespace(
+        config=SimpleNamespace(train=train),
+        history=[{"step": 400}],
+    )
+    card = {"training": {"steps": 400, "best_epoch": 1, "epochs": 4}, "calibration": {"bands": []}}
+    [found] = cautions(fitted, card, ["latentode", "train", "a b.csv", "--lr", "0.1"])
+    assert "the first of 4 epochs was the best" in found["what"]
+    assert found["command"] == "latentode train 'a b.csv' --lr 0.001"
+    assert cautions(fitted, {**card, "training": {**card["training"], "best_epoch": 2}}, []) == []
+
+
+def test_bands_that_were_not_calibrated_are_said_with_a_horizon_that_is_short_enough():
+    lengths = SimpleNamespace(horizon_ns=6 * 3_600_000_000_000)
+    fitted = SimpleNamespace(
+        config=LatentODEConfig(), history=[{"step": 400}],
+        schema=SimpleNamespace(lengths=lengths),
+    )  # fmt: skip
+    bands = [{"of": "forecasts", "calibrated": False, "horizons": 3}]
+    card = {"training": {"best_epoch": 2, "epochs": 4}, "calibration": {"bands": bands}}
+    [found] = cautions(fitted, card, [])
+    assert "bands of forecasts is as training left it" in found["what"]
+    assert found["command"] == "latentode train LOGS --horizon 2h"
+    bands[0]["horizons"] = 0
+    [found] = cautions(fitted, card, [])
+    assert found["command"] == ""
+
+
+def test_moments_are_of_the_zone_of_the_log_everywhere(reported):
+    records = copy.deepcopy(reported[1]["data"])
+    records["data"]["clock"]["zone"] = "-07:00"
+    records["data"]["median_step_seconds"] = 900.0
+    records["data"]["first"] = "2025-03-01T06:05:59.000Z"
+    page = page_of(records).partition('<h2 id="card">')[0]
+    assert "from 2025-02-28 23:05 to" in page
+    assert not re.search(r"\d:\d\d:\d\d|:\d\dZ|:\d\d UTC</t[dh]>", page)
+    assert page.count("time (-07:00)</th>") == len(
+        [key for key in records["charts"] if key.startswith(("next", "back"))]
+    )
+
+
 def test_a_training_stands_where_its_report_fails(beside, tmp_path, monkeypatch, capsys):
     def broken(*_):
         raise ValueError("no room on the wall")
@@ -150,7 +206,6 @@ def test_records_of_json_are_those_of_the_page_and_of_the_files(reported):
     assert records["card"] == (folder / "model" / "MODEL_CARD.md").read_text()
     assert [each["command"].split()[-2] for each in records["next"]] == [
         "forecast",
-        "evaluate",
         "plot",
         "events",
         "classify",
