@@ -10,6 +10,7 @@ from typing import Any
 
 from latentode.config.durations import format_duration
 from latentode.pages import document, render
+from latentode.report.figures import FEWEST_PATHS, FEWEST_READINGS
 from latentode.report.words import NONE, Moments, duration, number, percent, when, whole
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -64,6 +65,7 @@ def _values(r: Mapping[str, Any], title: str, moments: Moments) -> dict[str, Any
         ],
         "clock": _clock(r),
         "zone": moments.named,
+        "fewest": {"readings": FEWEST_READINGS, "paths": FEWEST_PATHS},
         "split_line": _split_line(r["split"], moments),
         "look_back": _ranked(r["look_back"]),
         "pit_rows": lambda chart: _tenths(r["charts"][chart]["bars"][0]["y"]),

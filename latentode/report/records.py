@@ -27,7 +27,7 @@ _OF_RUN = (
     "status", "kind", "started", "ended", "command", "seed", "threads", "versions", "log", "events",
     "labels", "updates",
 )  # fmt: skip
-_PATHS = ("path", "source")
+_PATHS = ("path", "source", "log")  # where they are texts
 
 
 @dataclass
@@ -91,13 +91,13 @@ def of_run(files: RunFiles, commands: Sequence[dict[str, str]]) -> Records:
         if files.run.get(name) is not None
     }
     records.sections["run"] = {"name": files.path.resolve().name, **run}
-    records.add("data", (reading_records(files.reading), {}))
+    records.add("data", (_without_folders(reading_records(files.reading, files.named_missing)), {}))
     records.add("training", training_records(files.epochs))
     records.add("scores", score_records(files.scores, files.compared))
     if files.scores:
         about = files.scores.get(SCORED)
         told = about if isinstance(about, dict) else {}
-        records.sections["scored"] = {"at": files.scored, **told}
+        records.sections["scored"] = {"at": files.scored, **_without_folders(told)}
     records.sections["card"] = files.card
     records.sections["next"] = list(commands)
     return records

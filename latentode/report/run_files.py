@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import tomllib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +30,7 @@ class RunFiles:
         compared: ``comparison.json``, as ``evaluate --against`` left it.
         epochs: Rows of ``metrics.csv``: name of the column -> number.
         card: ``MODEL_CARD.md`` of the model.
+        config: ``config.toml``.
     """
 
     path: Path
@@ -39,6 +41,7 @@ class RunFiles:
     compared: dict[str, Any] = field(default_factory=dict)
     epochs: list[dict[str, float | None]] = field(default_factory=list)
     card: str = ""
+    config: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> RunFiles:
@@ -61,7 +64,14 @@ class RunFiles:
             compared=_object(path / "comparison.json"),
             epochs=_rows(path / "metrics.csv"),
             card=_text(path / "model" / "MODEL_CARD.md"),
+            config=_settings(path / "config.toml"),
         )
+
+    @property
+    def named_missing(self) -> tuple[str, ...]:
+        """Texts and numbers that the log was said to write for a missing value."""
+        cells = self.config.get("data", {}).get("cells", {})
+        return tuple(map(str, cells.get("na") or ()))
 
     @property
     def scores_trainings(self) -> int | None:
@@ -89,6 +99,16 @@ def _object(path: Path) -> dict[str, Any]:
             "command that wrote it writes again."
         )
     return found
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise CheckpointError(
+            f"{path}: expected TOML as `train` wrote it, got something else ({error}). Put back "
+            "the file as it was."
+        ) from None
 
 
 def _rows(path: Path) -> list[dict[str, float | None]]:

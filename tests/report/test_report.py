@@ -9,6 +9,7 @@ import random
 import re
 import shutil
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -158,6 +159,59 @@ def test_moments_are_of_the_zone_of_the_log_everywhere(reported):
     assert page.count("time (-07:00)</th>") == len(
         [key for key in records["charts"] if key.startswith(("next", "back"))]
     )
+
+
+def test_cells_that_were_named_as_missing_are_told_and_columns_of_text_are_not_empty_cells():
+    reading = {
+        "layout": "wide", "num_rows": 10, "num_readings": 17, "counts": {"missing_cells": 23},
+        "channel_details": [{"name": "a"}, {"name": "b"}], "source": "/home/me/log.csv",
+    }  # fmt: skip
+    files = RunFiles(Path("run"), reading=reading, config={"data": {"cells": {"na": ["I/O", -9]}}})
+    records = of_run(files, []).to_dict()
+    assert records["data"]["source"] == "log.csv"
+    [count] = records["data"]["counts"]
+    assert count == {
+        "what": "empty cells of channels, and those that --na names (I/O, -9)",
+        "number": 3, "option": "--na",
+    }  # fmt: skip
+    reading["num_readings"] = 20
+    assert of_run(files, []).to_dict()["data"]["counts"] == []
+
+
+def test_one_series_few_readings_and_equal_rows_are_spoken_of_as_such(reported):
+    folder, answer = reported
+    scores = json.loads((folder / "metrics.json").read_text())
+    task = scores["forecast"]
+    task["overall"]["baselines"]["seasonal"] = task["overall"]["baselines"]["last"]
+    task["num_targets"] = 29
+    first, *others = task["lead_times"]
+    task["lead_times"] = {
+        lead: {**part, "num_targets": 30} for lead, part in task["lead_times"].items()
+    }
+    task["lead_times"][first]["num_targets"] = 29
+    task["paths"]["num_paths"] = 19
+    records = copy.deepcopy(answer["data"])
+    files = RunFiles(folder, scores=scores)
+    records["scores"] = of_run(files, []).to_dict()["scores"]
+    records["look_back"]["num_windows"] = 1
+    records["look_back"]["series"] = records["look_back"]["series"][:1]
+    records["look_back"]["ranking"] = records["look_back"]["ranking"][:1]
+    found = records["scores"]["forecast"]
+    assert found["leads_left_out"] == [first]
+    assert [row["lead"] for row in found["by_lead"]] == others
+    page = page_of(records)
+    for words in (
+        "the history holds no reading of a day before",
+        f"fewer than 30 readings were scored: {first}.",
+        "there were 19 of them, and fewer than 20 say nothing",
+        "All of this was judged by 29 readings",
+        "A forecast looked back at",
+        "One forecast of ",
+        "Interpolations: the model beside naive interpolations",
+        "Where readings fell in their interpolation",
+    ):
+        assert words in page
+    assert "Series from the best to the worst" not in page
 
 
 def test_a_training_stands_where_its_report_fails(beside, tmp_path, monkeypatch, capsys):
