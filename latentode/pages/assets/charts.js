@@ -144,6 +144,7 @@ const charts = (() => {
     ctx.lineWidth = ratio;
     ctx.font = `${11 * ratio}px ${getComputedStyle(document.body).fontFamily}`;
     ctx.textBaseline = "top";
+    ctx.textAlign = "left";  /* the axes leave another */
     let row = 0;
     for (const mark of spec.marks || []) {
       const at = chart.valToPos(mark.x, "x", true);
@@ -197,7 +198,7 @@ const charts = (() => {
     return (_, low, high) => {
       const bars = spec.bars && spec.bars.length;
       if (low === null || low === undefined) [low, high] = [0, 1];
-      const far = (high - low) * 0.75;
+      const far = (high - low) * 0.5;
       if (least < low) low = Math.max(least, low - far);
       if (most > high) high = Math.min(most, high + far);
       const room = (high - low || Math.abs(high) || 1) * 0.06;
