@@ -29,12 +29,14 @@ def cautions(
         command: As its training was typed; empty where nobody knows.
 
     Returns:
-        "what" and "command" of each; none for a model that learned enough.
+        "what" and "command" of each, which heeds those before it; none for a model that learned
+        enough.
     """
-    return [
-        {"what": what, "command": again(command, option, value) if value else ""}
-        for what, option, value in _found(fitted, card)
-    ]
+    words, told = list(command or ("latentode", "train", "LOGS")), []
+    for what, option, value in _found(fitted, card):
+        words = again(words, option, value) if value else words
+        told.append({"what": what, "command": shlex.join(words) if value else ""})
+    return told
 
 
 def _found(fitted: FittedModel, card: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -73,20 +75,20 @@ def _plain(nanoseconds: int) -> str:
     return ""
 
 
-def again(command: Sequence[str], option: str, value: str) -> str:
+def again(command: Sequence[str], option: str, value: str) -> list[str]:
     """A training as it was typed, with another value of an option, into a folder of its own.
 
     Args:
-        command: Its words; without them, the option stands after what everyone types.
+        command: Its words.
         option: The option.
         value: Its value.
 
     Example:
         >>> from latentode.report.cautions import again
         >>> again(["latentode", "train", "log.csv", "--lr=0.1", "--out", "run"], "--lr", "0.03")
-        'latentode train log.csv --lr 0.03'
+        ['latentode', 'train', 'log.csv', '--lr', '0.03']
     """
-    words, kept = iter(command or ("latentode", "train", "LOGS")), []
+    words, kept = iter(command), []
     for word in words:
         name, _, inline = word.partition("=")
         if name in (option, "--out"):
@@ -94,4 +96,4 @@ def again(command: Sequence[str], option: str, value: str) -> str:
                 next(words, None)
             continue
         kept.append(word)
-    return shlex.join([*kept, option, value])
+    return [*kept, option, value]

@@ -143,6 +143,10 @@ def test_bands_that_were_not_calibrated_are_said_with_a_horizon_that_is_short_en
     [found] = cautions(fitted, card, [])
     assert "bands of forecasts is as training left it" in found["what"]
     assert found["command"] == "latentode train LOGS --horizon 2h"
+    card["training"] = {"steps": 400, "best_epoch": 1, "epochs": 4}
+    both = cautions(fitted, card, ["latentode", "train", "log.csv", "--out=run"])
+    assert both[1]["command"] == both[0]["command"] + " --horizon 2h"
+    card["training"] = {"best_epoch": 2, "epochs": 4}
     bands[0]["horizons"] = 0
     [found] = cautions(fitted, card, [])
     assert found["command"] == ""
