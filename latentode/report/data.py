@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -37,18 +38,18 @@ _OPTIONS = {
     "rows_of_repeated_hour": "--tz, --ambiguous",
     "readings_of_bad_quality": "--quality",
     "readings_of_other_channels": "--channels",
-    "missing_cells": "",
     "duplicates_identical": "--duplicates",
     "duplicates_merged": "--duplicates, --id-column",
     "values_clipped": "--clip-outliers",
 }
 
 
-def reading_records(reading: Mapping[str, Any]) -> dict[str, Any]:
+def reading_records(reading: Mapping[str, Any], missing: Sequence[str] = ()) -> dict[str, Any]:
     """What ``data_report.json`` tells, arranged for a reader; empty where there is none.
 
     Args:
         reading: Its values.
+        missing: Texts that the log was said to write for a missing value.
     """
     if not reading:
         return {}
@@ -71,9 +72,24 @@ def reading_records(reading: Mapping[str, Any]) -> dict[str, Any]:
         "counts": [
             {"what": words, "number": number, "option": _OPTIONS.get(reason, "")}
             for reason, words in REASONS.items()
-            if (number := reading.get("counts", {}).get(reason))
-        ],
+            if reason != "missing_cells" and (number := reading.get("counts", {}).get(reason))
+        ]
+        + _missing_cells(reading, missing),
     }
+
+
+def _missing_cells(reading: Mapping[str, Any], missing: Sequence[str]) -> list[dict[str, Any]]:
+    """Cells without a reading, in columns of channels: one of text has none anyway."""
+    number = reading.get("counts", {}).get("missing_cells", 0)
+    if reading.get("layout") == "wide":
+        cells = reading.get("num_rows", 0) * len(reading.get("channel_details", []))
+        number = min(number, cells - reading.get("num_readings", 0))
+    if number <= 0:
+        return []
+    words = "empty cells of channels"
+    if missing:
+        words += f", and those that --na names ({', '.join(missing)})"
+    return [{"what": words, "number": number, "option": "--na" if missing else ""}]
 
 
 def _rows(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
@@ -85,7 +101,7 @@ def _of_parts(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """What the manifest of a log in parts tells, under the names of a report of a log."""
     axis, rows = TimeAxis(Clock(**manifest["clock"])), manifest["rows"]
     return {
-        "source": ", ".join(map(str, manifest["log"])),
+        "source": ", ".join(PurePath(each).name for each in manifest["log"]),
         "layout": f"{manifest['parts']} parts",
         "clock": manifest["clock"],
         "first": axis.text(manifest["first_ns"]),

@@ -14,6 +14,8 @@ from latentode.config.durations import NS_PER_UNIT
 from latentode.data.dataset import Clock
 from latentode.data.reading.second_look.log_rows import short_instant
 
+#: Fewer readings, or paths, say nothing of shares of them: such lines are left out, and counted.
+FEWEST_READINGS, FEWEST_PATHS = 30, 20
 _DIGITS = 5  # of a value: more than a picture shows, and half the bytes
 
 

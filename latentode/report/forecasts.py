@@ -15,7 +15,7 @@ from latentode.evaluation.backtest import BacktestLog
 from latentode.evaluation.lead_bins import LeadBins
 from latentode.evaluation.tasks import Task
 from latentode.report.fans import MOST_CHANNELS, MOST_SERIES, Fans
-from latentode.report.figures import short, thinned
+from latentode.report.figures import FEWEST_READINGS, short, thinned
 
 if TYPE_CHECKING:
     from latentode.data.events import EventStreams
@@ -123,11 +123,12 @@ def look_back_records(model: LatentODE, log: TimeSeriesDataset) -> tuple[dict[st
                 panels.append(panel)
                 charts[panel["chart"]] = chart
         series.append({**row, "panels": panels})
-    by_lead, pit_charts = _fell(task, draws, schema.lengths.horizon_ns)
+    by_lead, few, pit_charts = _fell(task, draws, schema.lengths.horizon_ns)
     records = {
         "ranking": ranking,
         "series": series,
         "by_lead": by_lead,
+        "leads_left_out": few,
         "num_windows": len(task.visible),
         "num_series": len(log),
         "horizon": format_duration(schema.lengths.horizon_ns),
@@ -173,15 +174,19 @@ def _ranking(task: Task, draws: Float64, scale: Float64) -> list[dict[str, Any]]
     return sorted(rows, key=lambda row: (row["crps"], row["series"]))
 
 
-def _fell(task: Task, draws: Float64, horizon_ns: int) -> tuple[list[dict[str, Any]], Charts]:
-    """Shares of the readings in tenths of their forecast, by lead time."""
+def _fell(
+    task: Task, draws: Float64, horizon_ns: int
+) -> tuple[list[dict[str, Any]], list[str], Charts]:
+    """Shares of the readings in tenths of their forecast by lead time; lead times of too few."""
     bins = LeadBins.until(horizon_ns)
     stretch = bins.of(task.leads)
     pit = metrics.pit(draws, task.targets.values, np.random.default_rng(0))
-    records, lines = [], []
+    records, few, lines = [], [], []
     for index, label in enumerate(bins.labels):
         mine = pit[(stretch == index) & np.isfinite(pit)]
-        if len(mine):
+        if 0 < len(mine) < FEWEST_READINGS:
+            few.append(label)
+        elif len(mine):
             shares = short(np.histogram(mine, _BINS, (0.0, 1.0))[0] / len(mine))
             records.append({"lead": label, "shares": shares, "num_targets": len(mine)})
     middles = [(index + 0.5) / _BINS for index in range(_BINS)]
@@ -197,7 +202,7 @@ def _fell(task: Task, draws: Float64, horizon_ns: int) -> tuple[list[dict[str, A
               "from": 0, "to": 1},
         "y": {"label": "share of readings", "min": 0}, "lines": [*lines, flat],
     }  # fmt: skip
-    return records, {"fell_by_lead": chart} if lines else {}
+    return records, few, {"fell_by_lead": chart} if lines else {}
 
 
 def kinds_in_words(kinds: Mapping[str, str]) -> dict[str, str]:

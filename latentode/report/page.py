@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 from latentode.config.durations import format_duration
 from latentode.pages import document, render
+from latentode.report.figures import FEWEST_PATHS, FEWEST_READINGS
+from latentode.report.words import NONE, Moments, duration, number, percent, when, whole
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _SECTIONS = (
@@ -22,7 +25,9 @@ _SECTIONS = (
     ("run", "The run", ()),
 )
 _OF_READINGS = ("forecast", "comparison", "interpolation")  # scores that are no events or labels
-_NONE = "\N{EN DASH}"
+
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 
 def page_of(records: Mapping[str, Any]) -> str:
@@ -32,15 +37,17 @@ def page_of(records: Mapping[str, Any]) -> str:
         records: As `latentode.report.Records.to_dict` gives them.
     """
     r: dict[str, Any] = {name: None for _, _, names in _SECTIONS for name in names}
-    r |= {"model": None, "card": "", **records}
+    r |= {"model": None, "card": "", "cautions": [], **records}
     r["scored"] = {"at": "", "split": None, "log": None} | records.get("scored", {})
     title = _title(r)
-    body = render(_TEMPLATES / "report.html", _values(r, title), filters=_FILTERS)
+    moments = Moments.of(r["data"])
+    filters = {**_FILTERS, "when": moments.text}
+    body = render(_TEMPLATES / "report.html", _values(r, title, moments), filters=filters)
     script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
     return document(f"{title}: report", body, records=records, scripts=[script])
 
 
-def _values(r: Mapping[str, Any], title: str) -> dict[str, Any]:
+def _values(r: Mapping[str, Any], title: str, moments: Moments) -> dict[str, Any]:
     """What the templates are given."""
     of_readings = any(name in (r["scores"] or {}) for name in _OF_READINGS)
     shown = {**r, "scores": of_readings}
@@ -57,6 +64,9 @@ def _values(r: Mapping[str, Any], title: str) -> dict[str, Any]:
             if not names or any(shown[name] for name in names)
         ],
         "clock": _clock(r),
+        "zone": moments.named,
+        "fewest": {"readings": FEWEST_READINGS, "paths": FEWEST_PATHS},
+        "split_line": _split_line(r["split"], moments),
         "look_back": _ranked(r["look_back"]),
         "pit_rows": lambda chart: _tenths(r["charts"][chart]["bars"][0]["y"]),
         "lead_rows": _lead_rows(r["look_back"]),
@@ -66,77 +76,6 @@ def _values(r: Mapping[str, Any], title: str) -> dict[str, Any]:
         "better": lambda one, other: one is not None and other is not None and one <= other,
         "kind_of": lambda channel: _kind(channel, r["model"] or {}),
     }
-
-
-def number(value: Any) -> str:
-    """A number with four digits; a dash where there is none.
-
-    Args:
-        value: The number, None, or a text, which stays as it is.
-
-    Example:
-        >>> from latentode.report.page import number
-        >>> number(1234.56), number(None), number(7.0)
-        ('1,235', '–', '7')
-    """
-    if value is None or isinstance(value, str):
-        return value or _NONE
-    size = abs(value)
-    if size >= 1000 and size < 1e7:
-        return f"{value:,.0f}"
-    return f"{value:.4g}"
-
-
-def whole(count: int | None) -> str:
-    """A count; a dash where there is none.
-
-    Args:
-        count: The count.
-    """
-    return _NONE if count is None else f"{count:,}"
-
-
-def percent(share: float | None) -> str:
-    """A share in percent; a dash where there is none.
-
-    Args:
-        share: Between 0 and 1.
-    """
-    return _NONE if share is None else f"{100 * share:.3g} %"
-
-
-def when(moment: str | None) -> str:
-    """A moment as people write it; a dash where there is none.
-
-    Args:
-        moment: As the report of a log has it.
-
-    Example:
-        >>> from latentode.report.page import when
-        >>> when("2025-10-23T01:32:07.000Z"), when("12.5 h")
-        ('2025-10-23 01:32:07 UTC', '12.5 h')
-    """
-    if not moment or "T" not in moment:
-        return moment or _NONE
-    text = moment.replace("T", " ").replace(".000", "").replace("+00:00", "Z")
-    return f"{text[:-1]} UTC" if text.endswith("Z") else text
-
-
-def duration(seconds: float) -> str:
-    """A length of time in its largest unit, with two digits or three.
-
-    Args:
-        seconds: The length.
-
-    Example:
-        >>> from latentode.report.page import duration
-        >>> duration(32792.0), duration(1228.0), duration(0.25)
-        ('9.11 h', '20.5 min', '0.25 s')
-    """
-    for unit, length in (("d", 86400.0), ("h", 3600.0), ("min", 60.0)):
-        if seconds >= length:
-            return f"{seconds / length:.3g} {unit}"
-    return f"{seconds:.3g} s"
 
 
 def _title(r: Mapping[str, Any]) -> str:
@@ -190,7 +129,7 @@ def _facts(r: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def _naive(task: Mapping[str, Any]) -> str:
-    return next((row[3] for row in task["table"][1:] if row[0] == task["best"]), _NONE)
+    return next((row[3] for row in task["table"][1:] if row[0] == task["best"]), NONE)
 
 
 def _clock(r: Mapping[str, Any]) -> str:
@@ -199,6 +138,12 @@ def _clock(r: Mapping[str, Any]) -> str:
         return f"counted from a zero of the log's own, in {clock.get('unit')}"
     zone = clock.get("zone")
     return f"dates in the zone {zone}" if zone else "local time, no time zone given"
+
+
+def _split_line(split: Mapping[str, Any] | None, moments: Moments) -> str:
+    """How a log was split; its moments are of UTC, where the log has a zone."""
+    line, utc = str((split or {}).get("line", "")), "Z" if moments.zone else ""
+    return _MOMENT.sub(lambda found: moments.text(found[0] + utc), line)
 
 
 def _kind(channel: Mapping[str, Any], model: Mapping[str, Any]) -> str:
@@ -246,13 +191,11 @@ def _training_rows(training: Mapping[str, Any] | None) -> list[list[str]]:
 
 
 def _density_caption(r: Mapping[str, Any]) -> str:
-    spans = r["charts"].get("density", {}).get("spans")
-    if not spans:
-        return "How many readings there are, of all series and channels."
-    return (
-        "How many readings there are, of all series and channels. Shaded from left to right: "
-        f"{', '.join(span['label'] for span in spans)}."
-    )
+    one = (r["data"] or {}).get("num_series") == 1
+    words = f"How many readings there are, of all {'channels' if one else 'series and channels'}."
+    if spans := r["charts"].get("density", {}).get("spans"):
+        words += f" Shaded from left to right: {', '.join(span['label'] for span in spans)}."
+    return words
 
 
 def _run_facts(run: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -275,7 +218,6 @@ _FILTERS = {
     "num": number,
     "percent": percent,
     "whole": whole,
-    "duration": lambda seconds: _NONE if seconds is None else duration(seconds),
-    "when": when,
+    "duration": lambda seconds: NONE if seconds is None else duration(seconds),
     "capitalized": lambda text: text[:1].upper() + text[1:],
 }

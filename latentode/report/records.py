@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from latentode.model_card import SCORED
+from latentode.report.cautions import cautions
 from latentode.report.data import density_charts, reading_records, split_records
 from latentode.report.events import label_records, rate_records, stream_records
 from latentode.report.forecasts import kinds_in_words, look_back_records, next_records
@@ -26,7 +27,7 @@ _OF_RUN = (
     "status", "kind", "started", "ended", "command", "seed", "threads", "versions", "log", "events",
     "labels", "updates",
 )  # fmt: skip
-_PATHS = ("path", "source")
+_PATHS = ("path", "source", "log")  # where they are texts
 
 
 @dataclass
@@ -90,13 +91,13 @@ def of_run(files: RunFiles, commands: Sequence[dict[str, str]]) -> Records:
         if files.run.get(name) is not None
     }
     records.sections["run"] = {"name": files.path.resolve().name, **run}
-    records.add("data", (reading_records(files.reading), {}))
+    records.add("data", (_without_folders(reading_records(files.reading, files.named_missing)), {}))
     records.add("training", training_records(files.epochs))
     records.add("scores", score_records(files.scores, files.compared))
     if files.scores:
         about = files.scores.get(SCORED)
         told = about if isinstance(about, dict) else {}
-        records.sections["scored"] = {"at": files.scored, **told}
+        records.sections["scored"] = {"at": files.scored, **_without_folders(told)}
     records.sections["card"] = files.card
     records.sections["next"] = list(commands)
     return records
@@ -139,6 +140,8 @@ def add_model(records: Records, model: LatentODE, log: TimeSeriesDataset | None)
         "calibration": card.get("calibration") or "",
         "card": card["model_card"],
     }
+    typed = records.sections["run"].get("command") or ()
+    records.sections["cautions"] = cautions(fitted, card["model_card"], typed)
     if log is not None:
         records.charts |= density_charts(log, schema.split)
         records.sections["split"] = split_records(schema.split, log)

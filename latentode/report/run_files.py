@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import tomllib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from latentode.errors import CheckpointError
 from latentode.files.regular import read_regular
+from latentode.model_card import SCORED
 
 _MOST_BYTES = 16 << 20  # a broken file must not fill the memory
 
@@ -28,6 +30,7 @@ class RunFiles:
         compared: ``comparison.json``, as ``evaluate --against`` left it.
         epochs: Rows of ``metrics.csv``: name of the column -> number.
         card: ``MODEL_CARD.md`` of the model.
+        config: ``config.toml``.
     """
 
     path: Path
@@ -38,6 +41,7 @@ class RunFiles:
     compared: dict[str, Any] = field(default_factory=dict)
     epochs: list[dict[str, float | None]] = field(default_factory=list)
     card: str = ""
+    config: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> RunFiles:
@@ -60,7 +64,21 @@ class RunFiles:
             compared=_object(path / "comparison.json"),
             epochs=_rows(path / "metrics.csv"),
             card=_text(path / "model" / "MODEL_CARD.md"),
+            config=_settings(path / "config.toml"),
         )
+
+    @property
+    def named_missing(self) -> tuple[str, ...]:
+        """Texts and numbers that the log was said to write for a missing value."""
+        cells = self.config.get("data", {}).get("cells", {})
+        return tuple(map(str, cells.get("na") or ()))
+
+    @property
+    def scores_trainings(self) -> int | None:
+        """How many trainings the model had when it was scored; None where nobody knows."""
+        about = self.scores.get(SCORED)
+        found = about.get("trainings") if isinstance(about, dict) else None
+        return found if isinstance(found, int) else None
 
 
 def _text(path: Path) -> str:
@@ -81,6 +99,16 @@ def _object(path: Path) -> dict[str, Any]:
             "command that wrote it writes again."
         )
     return found
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise CheckpointError(
+            f"{path}: expected TOML as `train` wrote it, got something else ({error}). Put back "
+            "the file as it was."
+        ) from None
 
 
 def _rows(path: Path) -> list[dict[str, float | None]]:

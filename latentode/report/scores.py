@@ -12,6 +12,7 @@ from latentode.evaluation.summary import best_baseline, path_table, table
 from latentode.evaluation.tally import PIT_BINS
 from latentode.evaluation.unit_tables import unit_tables
 from latentode.model_card import SCORED
+from latentode.report.figures import FEWEST_PATHS, FEWEST_READINGS
 
 _TASKS = {"forecast": "Forecasts", "interpolation": "Interpolations"}
 _TESTS = {"time_rescaling": "gaps", "uniformity": "times", "dispersion": "spread of counts"}
@@ -58,7 +59,9 @@ def score_records(
 
 
 def _of_readings(name: str, result: Mapping[str, Any]) -> dict[str, Any]:
-    overall, best = result["overall"], None
+    overall, best, leads = result["overall"], None, _by_lead(result.get("lead_times", {}))
+    paths = result.get("paths") or {}
+    enough = paths.get("num_paths", 0) >= FEWEST_PATHS
     if overall["baselines"]:
         best = best_baseline(_known(overall["baselines"]), scores.CRPS)
     return {
@@ -70,11 +73,23 @@ def _of_readings(name: str, result: Mapping[str, Any]) -> dict[str, Any]:
         "best": best,
         "coverage_90": overall["model"][scores.COVERAGE.key],
         "table": table(result),
-        "by_lead": _by_lead(result.get("lead_times", {})),
+        "same": _same(overall["baselines"]),
+        "by_lead": [row for row in leads if row["num_targets"] >= FEWEST_READINGS],
+        "leads_left_out": [r["lead"] for r in leads if r["num_targets"] < FEWEST_READINGS],
         "units": [{"title": title, "rows": rows} for title, rows in unit_tables(result)],
-        "paths": path_table(result) if result.get("paths") else [],
-        "num_paths": (result.get("paths") or {}).get("num_paths"),
+        "paths": path_table(result) if enough else [],
+        "num_paths": paths.get("num_paths"),
     }
+
+
+def _same(naive: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Rows whose numbers are those of a row above them."""
+    seen: dict[str, Mapping[str, Any]] = {}
+    found = []
+    for name, numbers in naive.items():
+        found += [{"name": name, "as": other} for other in seen if seen[other] == numbers][:1]
+        seen[name] = numbers
+    return found
 
 
 def _known(naive: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float]]:
@@ -105,17 +120,18 @@ def _by_lead(lead_times: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _pit_chart(name: str, result: Mapping[str, Any]) -> dict[str, Any]:
-    """Where readings fell in their forecast: flat is right."""
-    if not result["pit"]:
+    """Where readings fell in what was said of them: flat is right."""
+    if not result["pit"] or result["num_targets"] < FEWEST_READINGS:
         return {}
     bins = len(result["pit"])
     middles = [(index + 0.5) / bins for index in range(bins)]
+    answer = "interpolation" if name == "interpolation" else "forecast"
     flat = {"label": "right", "x": [0, 1], "y": [1 / PIT_BINS] * 2, "colour": "muted"}
     return {
         f"pit {name}": {
             "kind": "xy", "still": True, "height": 200,
-            "label": "Where readings fell in their forecast",
-            "x": {"kind": "number", "label": "place in the forecast (0 lowest, 1 highest)",
+            "label": f"Where readings fell in their {answer}",
+            "x": {"kind": "number", "label": f"place in the {answer} (0 lowest, 1 highest)",
                   "from": 0, "to": 1},
             "y": {"label": "share of readings", "min": 0},
             "bars": [{"label": "readings", "x": middles, "y": list(result["pit"])}],

@@ -49,10 +49,19 @@ def learned_lines(fitted: FittedModel, direct: Tensor) -> list[str]:
 
 def _few_steps(fitted: FittedModel) -> list[str]:
     """A line about a training that has hardly begun."""
+    way, steps = learned_little(fitted), int(fitted.history[-1]["step"])
+    return [] if way is None else [f"{steps} steps leave a model nearly untrained: give more {way}"]
+
+
+def learned_little(fitted: FittedModel) -> str | None:
+    """The option that ended a training which has hardly begun; None after steps enough.
+
+    Args:
+        fitted: The model.
+    """
     train, steps = fitted.config.train, int(fitted.history[-1]["step"])
     if steps >= _FEW_STEPS:
-        return []
+        return None
     assert train.steps_per_epoch is not None
     cut = train.max_time is not None and steps < train.max_epochs * train.steps_per_epoch
-    way = "--max-time" if cut else "--epochs"
-    return [f"{steps} steps leave a model nearly untrained: give more {way}"]
+    return "--max-time" if cut else "--epochs"

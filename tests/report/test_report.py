@@ -1,5 +1,6 @@
 """`report`: what a run tells on one page, for every kind of run, and what it says it lacks."""
 
+import copy
 import csv
 import itertools
 import json
@@ -8,6 +9,8 @@ import random
 import re
 import shutil
 from datetime import datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from browser import SCHEMES, WIDTHS, chromium, draw_all, faults_of_accessibility, visit
@@ -17,8 +20,10 @@ from latentode.cli.options import DATA_OPTIONS
 from latentode.cli.runs import run_report
 from latentode.cli.runs.run_folder import RunFolder
 from latentode.cli.session import Session
+from latentode.config import LatentODEConfig
 from latentode.report import RunFiles, of_run, page_of
 from latentode.report import data as report_data
+from latentode.report.cautions import cautions
 
 NAMES = (
     "</script><script>alert(1)</script>", '"><img src=x onerror=alert(2)>',
@@ -104,6 +109,115 @@ def test_train_leaves_a_page_that_says_what_it_lacks(beside):
     assert {"forecast", "look_back", "data", "split", "training", "events", "labels"} <= {*records}
 
 
+def test_what_a_training_left_undone_stands_below_the_headline(reported):
+    page = (reported[0] / "report.html").read_text(encoding="utf-8")
+    few, *_ = reported[1]["data"]["cautions"]
+    assert "steps leave a model nearly untrained" in few["what"]
+    assert few["command"].endswith("--epochs 10")
+    assert "--out" not in few["command"]
+    assert page.index('class="lead"') < page.index("But take care") < page.index('class="facts"')
+
+
+def test_a_first_epoch_that_was_the_best_is_said():
+    train = LatentODEConfig().train
+    train = train.model_copy(update={"steps_per_epoch": 100})
+    fitted = SimpleNamespace(
+        config=SimpleNamespace(train=train),
+        history=[{"step": 400}],
+    )
+    card = {"training": {"steps": 400, "best_epoch": 1, "epochs": 4}, "calibration": {"bands": []}}
+    [found] = cautions(fitted, card, ["latentode", "train", "a b.csv", "--lr", "0.1"])
+    assert "the first of 4 epochs was the best" in found["what"]
+    assert found["command"] == "latentode train 'a b.csv' --lr 0.001"
+    assert cautions(fitted, {**card, "training": {**card["training"], "best_epoch": 2}}, []) == []
+
+
+def test_bands_that_were_not_calibrated_are_said_with_a_horizon_that_is_short_enough():
+    lengths = SimpleNamespace(horizon_ns=6 * 3_600_000_000_000)
+    fitted = SimpleNamespace(
+        config=LatentODEConfig(), history=[{"step": 400}],
+        schema=SimpleNamespace(lengths=lengths),
+    )  # fmt: skip
+    bands = [{"of": "forecasts", "calibrated": False, "horizons": 3}]
+    card = {"training": {"best_epoch": 2, "epochs": 4}, "calibration": {"bands": bands}}
+    [found] = cautions(fitted, card, [])
+    assert "bands of forecasts is as training left it" in found["what"]
+    assert found["command"] == "latentode train LOGS --horizon 2h"
+    card["training"] = {"steps": 400, "best_epoch": 1, "epochs": 4}
+    both = cautions(fitted, card, ["latentode", "train", "log.csv", "--out=run"])
+    assert both[1]["command"] == both[0]["command"] + " --horizon 2h"
+    card["training"] = {"best_epoch": 2, "epochs": 4}
+    bands[0]["horizons"] = 0
+    [found] = cautions(fitted, card, [])
+    assert found["command"] == ""
+
+
+def test_moments_are_of_the_zone_of_the_log_everywhere(reported):
+    records = copy.deepcopy(reported[1]["data"])
+    records["data"]["clock"]["zone"] = "-07:00"
+    records["data"]["median_step_seconds"] = 900.0
+    records["data"]["first"] = "2025-03-01T06:05:59.000Z"
+    page = page_of(records).partition('<h2 id="card">')[0]
+    assert "from 2025-02-28 23:05 to" in page
+    assert not re.search(r"\d:\d\d:\d\d|:\d\dZ|:\d\d UTC</t[dh]>", page)
+    assert page.count("time (-07:00)</th>") == len(
+        [key for key in records["charts"] if key.startswith(("next", "back"))]
+    )
+
+
+def test_cells_that_were_named_as_missing_are_told_and_columns_of_text_are_not_empty_cells():
+    reading = {
+        "layout": "wide", "num_rows": 10, "num_readings": 17, "counts": {"missing_cells": 23},
+        "channel_details": [{"name": "a"}, {"name": "b"}], "source": "/home/me/log.csv",
+    }  # fmt: skip
+    files = RunFiles(Path("run"), reading=reading, config={"data": {"cells": {"na": ["I/O", -9]}}})
+    records = of_run(files, []).to_dict()
+    assert records["data"]["source"] == "log.csv"
+    [count] = records["data"]["counts"]
+    assert count == {
+        "what": "empty cells of channels, and those that --na names (I/O, -9)",
+        "number": 3, "option": "--na",
+    }  # fmt: skip
+    reading["num_readings"] = 20
+    assert of_run(files, []).to_dict()["data"]["counts"] == []
+
+
+def test_one_series_few_readings_and_equal_rows_are_spoken_of_as_such(reported):
+    folder, answer = reported
+    scores = json.loads((folder / "metrics.json").read_text())
+    task = scores["forecast"]
+    task["overall"]["baselines"]["seasonal"] = task["overall"]["baselines"]["last"]
+    task["num_targets"] = 29
+    first, *others = task["lead_times"]
+    task["lead_times"] = {
+        lead: {**part, "num_targets": 30} for lead, part in task["lead_times"].items()
+    }
+    task["lead_times"][first]["num_targets"] = 29
+    task["paths"]["num_paths"] = 19
+    records = copy.deepcopy(answer["data"])
+    files = RunFiles(folder, scores=scores)
+    records["scores"] = of_run(files, []).to_dict()["scores"]
+    records["look_back"]["num_windows"] = 1
+    records["look_back"]["series"] = records["look_back"]["series"][:1]
+    records["look_back"]["ranking"] = records["look_back"]["ranking"][:1]
+    found = records["scores"]["forecast"]
+    assert found["leads_left_out"] == [first]
+    assert [row["lead"] for row in found["by_lead"]] == others
+    page = page_of(records)
+    for words in (
+        "the history holds no reading of a day before",
+        f"fewer than 30 readings were scored: {first}.",
+        "there were 19 of them, and fewer than 20 say nothing",
+        "All of this was judged by 29 readings",
+        "A forecast looked back at",
+        "One forecast of ",
+        "Interpolations: the model beside naive interpolations",
+        "Where readings fell in their interpolation",
+    ):
+        assert words in page
+    assert "Series from the best to the worst" not in page
+
+
 def test_a_training_stands_where_its_report_fails(beside, tmp_path, monkeypatch, capsys):
     def broken(*_):
         raise ValueError("no room on the wall")
@@ -150,7 +264,6 @@ def test_records_of_json_are_those_of_the_page_and_of_the_files(reported):
     assert records["card"] == (folder / "model" / "MODEL_CARD.md").read_text()
     assert [each["command"].split()[-2] for each in records["next"]] == [
         "forecast",
-        "evaluate",
         "plot",
         "events",
         "classify",

@@ -133,8 +133,10 @@ def _after_training(
 def _of_files(session: Session, folder: RunFolder) -> Records:
     from latentode.report import RunFiles, of_run
 
-    words = proposals(folder.path, folder.record)
-    return of_run(RunFiles.read(folder.path), told(session, words))
+    files, words = RunFiles.read(folder.path), proposals(folder.path, folder.record)
+    if files.scores_trainings == 1 + len(folder.record.get("updates") or ()):
+        words = [each for each in words if each[0] != "evaluate"]  # done
+    return of_run(files, told(session, words))
 
 
 def _of_events(request: Request, alone: EventModel, folder: RunFolder) -> Records:

@@ -130,13 +130,25 @@ const charts = (() => {
       ctx.fillStyle = faded(span.colour || "muted", 0.13);
       ctx.fillRect(from, bbox.top, Math.max(to - from, ratio), bbox.height);
     }
+    ctx.restore();
+  }
+
+  /* Vertical lines with their names, above the grid and below what is read. */
+  function marked(chart, spec) {
+    const { ctx, bbox } = chart;
+    const ratio = devicePixelRatio;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
     ctx.lineWidth = ratio;
     ctx.font = `${11 * ratio}px ${getComputedStyle(document.body).fontFamily}`;
     ctx.textBaseline = "top";
+    ctx.textAlign = "left";  /* the axes leave another */
     let row = 0;
     for (const mark of spec.marks || []) {
       const at = chart.valToPos(mark.x, "x", true);
-      ctx.strokeStyle = ctx.fillStyle = colour(mark.colour || "muted");
+      ctx.strokeStyle = colour(mark.colour || "muted");
       ctx.setLineDash([4 * ratio, 3 * ratio]);
       ctx.beginPath();
       ctx.moveTo(at, bbox.top);
@@ -145,7 +157,11 @@ const charts = (() => {
       if (!mark.label) continue;
       const room = ctx.measureText(mark.label).width + 5 * ratio;
       const right = at + room <= bbox.left + bbox.width;
-      ctx.fillText(mark.label, right ? at + 4 * ratio : at - room, bbox.top + (2 + 13 * row) * ratio);
+      const left = right ? at + 4 * ratio : at - room, top = bbox.top + (2 + 13 * row) * ratio;
+      ctx.fillStyle = colour("paper");
+      ctx.fillRect(left - ratio, top - ratio, room - 2 * ratio, 13 * ratio);
+      ctx.fillStyle = colour(mark.colour || "muted");
+      ctx.fillText(mark.label, left, top);
       row += 1;
     }
     ctx.restore();
@@ -167,15 +183,24 @@ const charts = (() => {
       font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif" };
     const grid = { stroke: () => colour("grid"), width: 1 };
     const words = (some) => (some && some.label ? { label: some.label } : {});
-    const x = { ...plain, ...words(spec.x), grid: { show: false }, size: spec.x.kind === "time" ? 44 : 28 };
+    const x = { ...plain, ...words(spec.x), grid: { show: false }, size: spec.x.kind === "time" ? 38 : 28 };
     x.values = spec.x.kind === "time" ? TICKS : (_, ticks) => ticks.map(number);
     return [x, { ...plain, ...words(spec.y), grid, size: 58, values: (_, ticks) => ticks.map(number) }];
   }
 
+  /* Thin lines have room to stay inside, but for one that leaves the rest far behind. */
   function range(spec) {
+    let least = Infinity, most = -Infinity;
+    for (const line of spec.lines || []) {
+      if (!line.thin) continue;
+      for (const y of line.y) if (y !== null) { least = Math.min(least, y); most = Math.max(most, y); }
+    }
     return (_, low, high) => {
       const bars = spec.bars && spec.bars.length;
       if (low === null || low === undefined) [low, high] = [0, 1];
+      const far = (high - low) * 0.5;
+      if (least < low) low = Math.max(least, low - far);
+      if (most > high) high = Math.min(most, high + far);
       const room = (high - low || Math.abs(high) || 1) * 0.06;
       const y = spec.y || {};
       const floor = bars && low >= 0 ? 0 : low - room;
@@ -267,6 +292,7 @@ const charts = (() => {
         points: { size: 7 } },
       hooks: {
         drawClear: [(self) => behind(self, spec)],
+        drawAxes: [(self) => marked(self, spec)],
         setCursor: [(self) => { readout.textContent = said(self, spec, shown, self.cursor.idx); }],
       },
     }, data, stage);
@@ -307,7 +333,9 @@ const charts = (() => {
     const most = Math.max(1, ...spec.cells.flat().map((v) => v || 0));
     const level = (value) => (value ? Math.min(4, 1 + Math.floor(3.999 * Math.sqrt(value / most))) : 0);
     function build() {
-      const width = Math.max(element.clientWidth, 240), left = width < 520 ? 84 : 140;
+      const width = Math.max(element.clientWidth, 240);
+      const longest = Math.max(...spec.rows.map((name) => [...name].length));
+      const left = Math.min(width < 520 ? 110 : 260, Math.max(40, longest * 6.5 + 12));
       const tall = spec.rows.length > 40 ? 9 : 14;
       const columns = spec.cells[0].length, wide = (width - left) / columns;
       const height = tall * spec.rows.length + 22;
@@ -318,17 +346,21 @@ const charts = (() => {
       }));
       paths.forEach((d, i) => d && picture.append(svg("path", { d, class: `level-${i}` })));
       spec.rows.forEach((name, i) => {
-        const room = Math.floor(left / 8);
+        const room = Math.floor((left - 12) / 6.5);
         const letters = [...name];
         const short = letters.length > room ? letters.slice(0, room - 1).join("") + "…" : name;
-        picture.append(svg("text", { x: left - 6, y: i * tall + tall - 4, "text-anchor": "end",
-          "font-size": Math.min(11, tall + 1) }, short));
+        const text = svg("text", { x: left - 6, y: i * tall + tall - 4, "text-anchor": "end",
+          "font-size": Math.min(11, tall + 1) }, short);
+        text.append(svg("title", {}, name));
+        picture.append(text);
       });
       const ticks = width < 520 ? 2 : 5;
+      const brief = (spec.to - spec.from) / (ticks - 1) < 3 * 86400;  /* days alone would repeat */
+      const tick = (at) => (brief ? moment(at, spec.x.zone) : new Date(at * 1000).toLocaleDateString(
+        "en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: spec.x.zone }));
       for (let k = 0; k < ticks; k++) {
         const share = k / (ticks - 1), at = spec.from + share * (spec.to - spec.from);
-        const text = spec.x.kind === "time" ? new Date(at * 1000).toLocaleDateString("en-GB",
-          { day: "numeric", month: "short", year: "numeric", timeZone: spec.x.zone }) : number(at);
+        const text = spec.x.kind === "time" ? tick(at) : number(at);
         const anchor = k === 0 ? "start" : k === ticks - 1 ? "end" : "middle";
         picture.append(svg("text", { x: left + share * (width - left), y: height - 5,
           "text-anchor": anchor, "font-size": 11 }, text));
