@@ -171,7 +171,3 @@ def test_a_program_of_ones_own_serves_the_parts_that_it_registers(folder, body, 
     assert done.returncode == 0, done.stderr
     with serving(tmp_path / "run", program=program) as server:
         assert server.csv("/forecast", body).status == 200
-    # which the command of the package does not know
-    refused = run("serve", tmp_path / "run", "--port", 0)
-    assert "served_normal" in refused.stderr
-    assert [*Path("/dev/shm").glob(f"latentode-serve-{os.getpid()}-*")] == []
