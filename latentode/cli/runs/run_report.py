@@ -135,7 +135,7 @@ def _of_files(session: Session, folder: RunFolder) -> Records:
 
     files, words = RunFiles.read(folder.path), proposals(folder.path, folder.record)
     if files.scores_trainings == 1 + len(folder.record.get("updates") or ()):
-        words = [each for each in words if each[0] != "evaluate"]  # done
+        words = [each for each in words if each[0] not in ("evaluate", "report")]  # done
     return of_run(files, told(session, words))
 
 
