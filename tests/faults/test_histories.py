@@ -38,7 +38,7 @@ ASKED = {
 }
 TOP = {
     ".lock", "checkpoints", "config.toml", "data_report.json", "earlier", "forecasts", "log.jsonl",
-    "metrics.csv", "metrics.json", "model", "plots", "run.json",
+    "metrics.csv", "metrics.json", "model", "plots", "report.html", "run.json",
 }  # fmt: skip
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="commands run in forked children")

@@ -81,7 +81,9 @@ def members(group):
 def results(phase, place):
     """Digests of what a phase is for; logs and times of day differ from run to run."""
     if phase in ("train", "resume"):
-        return digests(place / "model")
+        made = digests(place / "model")
+        assert made.pop("MODEL_CARD.md")  # tells when it was trained, and how long
+        return made
     return {name: sum_ for name, sum_ in digests(place).items() if name.startswith("part-")}
 
 
