@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from latentode.config import LatentODEConfig
 from latentode.config.data_options import DATA_OPTIONS, LISTS
+from latentode.config.levels import parse_levels
 from latentode.errors import ConfigError
 
 #: Options that a request does not have: they name databases, raise limits, or are for training.
@@ -48,15 +49,7 @@ _Reading: Any = create_model("_Reading", __base__=_Asked, **_FIELDS)
 
 def _levels(text: Any) -> Any:
     """Increasing probabilities of a text."""
-    if not isinstance(text, str):
-        return text
-    try:
-        levels = {float(part) for part in text.split(",")}
-    except ValueError:
-        raise ValueError(f"expected numbers as in 0.05,0.5,0.95, got {text!r}.") from None
-    if not all(0 < level < 1 for level in levels):
-        raise ValueError(f"expected probabilities between 0 and 1, got {text!r}.")
-    return ",".join(map(repr, sorted(levels)))
+    return ",".join(map(repr, parse_levels(text))) if isinstance(text, str) else text
 
 
 class _Predicted(_Reading):

@@ -226,7 +226,7 @@ def test_a_training_stands_where_its_report_fails(beside, tmp_path, monkeypatch,
     folder = shutil.copytree(beside[0], tmp_path / "run")
     before = (folder / "run.json").read_bytes(), (folder / "report.html").read_bytes()
     session = Session()
-    run_report.report_after_training(session, RunFolder.open(folder), None)
+    run_report.report_after_training(session, RunFolder.open(folder), None, None)
     assert (
         f"not written (no room on the wall). The model is; try again: latentode report {folder}"
         in (session.warnings[0])

@@ -20,21 +20,11 @@ from latentode.cli.runs.request import Request
 from latentode.cli.runs.run_folder import RunFolder
 from latentode.cli.session import Outcome
 from latentode.config.durations import parse_duration
+from latentode.config.levels import parse_levels
 from latentode.config.memory import check_drawn
 
 if TYPE_CHECKING:
     import xarray as xr
-
-
-def _levels(text: str) -> tuple[float, ...]:
-    """Read increasing probabilities between 0 and 1, ``0.05,0.5,0.95``."""
-    try:
-        levels = {float(part) for part in text.split(",")}
-    except ValueError:
-        raise ValueError(f"expected numbers as in 0.05,0.5,0.95, got {text!r}.") from None
-    if not all(0 < level < 1 for level in levels):
-        raise ValueError(f"expected probabilities between 0 and 1, got {text!r}.")
-    return tuple(sorted(levels))
 
 
 def prediction_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,7 +32,7 @@ def prediction_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option(
             "--quantiles",
-            type=Parsed("quantiles", _levels),
+            type=Parsed("quantiles", parse_levels),
             show_default="0.05,0.5,0.95",
             help="Columns of a table; a .nc file holds every sample path instead.",
         ),

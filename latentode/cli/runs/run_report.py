@@ -84,7 +84,10 @@ def page_text(records: Records) -> str:
 
 
 def report_after_training(
-    session: Session, folder: RunFolder, log: TimeSeriesDataset | None
+    session: Session,
+    folder: RunFolder,
+    model: LatentODE | None,
+    log: TimeSeriesDataset | None,
 ) -> None:
     """Write what a training leaves to be looked at; a failure costs the report, not the training.
 
@@ -93,11 +96,12 @@ def report_after_training(
     Args:
         session: Session of the call.
         folder: Folder of the run, which is done.
+        model: What was trained; None where it was trained on parts, or on events alone.
         log: The log that was read; None where it was none, or in parts.
     """
     began, again = time.monotonic(), session.command_line("report", folder.path)
     try:
-        path = write_page(_after_training(session, folder, log, again), folder.path / NAME)
+        path = write_page(_after_training(session, folder, model, log, again), folder.path / NAME)
     except Exception as error:  # whatever it is: the model is trained and saved
         reason = str(error).rstrip(".") or type(error).__name__
         session.warn(f"the report was not written ({reason}). The model is; try again: {again}")
@@ -107,7 +111,11 @@ def report_after_training(
 
 
 def _after_training(
-    session: Session, folder: RunFolder, log: TimeSeriesDataset | None, again: str
+    session: Session,
+    folder: RunFolder,
+    model: LatentODE | None,
+    log: TimeSeriesDataset | None,
+    again: str,
 ) -> Records:
     from latentode.report import add_events, add_model
 
@@ -119,7 +127,7 @@ def _after_training(
     else:
         from latentode.estimators import LatentODE
 
-        model = LatentODE.load(folder.path, device="cpu")
+        model = model or LatentODE.load(folder.path, device="cpu")
         add_model(records, model, None if log is None else model.fitted_.schema.align(log))
     if "scores" not in records.sections:
         in_parts = alone is None and log is None

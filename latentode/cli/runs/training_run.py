@@ -34,6 +34,7 @@ from latentode.files.spool import is_spooled
 
 if TYPE_CHECKING:
     from latentode.data.dataset import TimeSeriesDataset
+    from latentode.estimators import LatentODE
 
 _NUMBER = re.compile(r"-\d+$")  # of the second file of a name, and on
 
@@ -141,17 +142,19 @@ class _Done:
 
     Attributes:
         outcome: Its figures.
+        model: What was trained; None where it was trained on parts, or on events alone.
         log: The log that was read; None where it was none, or in parts.
     """
 
     outcome: Outcome
+    model: LatentODE | None
     log: TimeSeriesDataset | None
 
 
 def _close(session: Session, folder: RunFolder, done: _Done, *, report: bool) -> Outcome:
     """Write the report of a run that is done, and say what comes next."""
     if report:
-        report_after_training(session, folder, done.log)
+        report_after_training(session, folder, done.model, done.log)
     lines = (f"  {session.command_line(*line)}" for line in proposals(folder.path, folder.record))
     session.lines("next", ["next:", *lines])
     return done.outcome
@@ -171,17 +174,17 @@ def _fit(session: Session, job: Job, folder: RunFolder | None) -> _Done:
         _say_processes(session, owned)
         _say_pipe(session, job)
         owned.update(threads=torch.get_num_threads(), processes=num_processes())
-    log = None
+    model = log = None
     try:
         if job.logs is None:
             metrics = fit_events(session, job, folder)
         elif job.logs.are_parts:
             metrics = fit_parts(session, job, job.logs, folder, owned)
         else:
-            metrics, log = _fit_log(session, job, job.logs, folder, owned)
+            metrics, model, log = _fit_log(session, job, job.logs, folder, owned)
     except Interrupted as stop:
         raise Stopped(int(stop.signal), saved=True) from stop
-    return _Done(Outcome(metrics=metrics), log)
+    return _Done(Outcome(metrics=metrics), model, log)
 
 
 def _say_processes(session: Session, folder: RunFolder) -> None:
@@ -217,7 +220,7 @@ def _say_series(session: Session, logs: Logs, dataset: TimeSeriesDataset) -> Non
 
 def _fit_log(
     session: Session, job: Job, logs: Logs, folder: RunFolder | None, owned: RunFolder | None
-) -> tuple[dict[str, Any], TimeSeriesDataset]:
+) -> tuple[dict[str, Any], LatentODE, TimeSeriesDataset]:
     from latentode.data.reading.log import read_log
     from latentode.data.reading.second_look.look_lines import suggested_counters
     from latentode.estimators import LatentODE
@@ -247,4 +250,4 @@ def _fit_log(
         )
     if owned is not None:
         owned.write_card(model)
-    return listener.metrics(), dataset
+    return listener.metrics(), model, dataset

@@ -118,13 +118,19 @@ const charts = (() => {
     return null;
   }
 
-  function behind(chart, spec) {
+  /* A chart whose canvas takes nothing outside of its axes, until it is restored. */
+  function within(chart) {
     const { ctx, bbox } = chart;
-    const ratio = devicePixelRatio;
     ctx.save();
     ctx.beginPath();
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
+    return chart;
+  }
+
+  function behind(chart, spec) {
+    const { ctx, bbox } = within(chart);
+    const ratio = devicePixelRatio;
     for (const span of spec.spans || []) {
       const [from, to] = [span.from, span.to].map((x) => chart.valToPos(x, "x", true));
       ctx.fillStyle = faded(span.colour || "muted", 0.13);
@@ -135,12 +141,8 @@ const charts = (() => {
 
   /* Vertical lines with their names, above the grid and below what is read. */
   function marked(chart, spec) {
-    const { ctx, bbox } = chart;
+    const { ctx, bbox } = within(chart);
     const ratio = devicePixelRatio;
-    ctx.save();
-    ctx.beginPath();
-    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-    ctx.clip();
     ctx.lineWidth = ratio;
     ctx.font = `${11 * ratio}px ${getComputedStyle(document.body).fontFamily}`;
     ctx.textBaseline = "top";
